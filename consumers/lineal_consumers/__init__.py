@@ -1,0 +1,1 @@
+"""The stages, one folder each. They meet on the bus and never import each other."""

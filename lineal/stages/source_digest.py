@@ -1,0 +1,28 @@
+"""The digest of a stage's code: what makes work done by other code stale."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def source_digest(function: Callable[..., Any]) -> str:
+    """SHA-256 (hex) over the sources the function stands among.
+
+    A stage that is a folder is digested with all ``.py`` files of the folder; one that is a single
+    module next to others, by that module alone. File names relative to the folder are part of
+    the digest, absolute paths are not.
+    """
+    module = sys.modules[function.__module__]
+    if module.__file__ is None:
+        return hashlib.sha256(function.__code__.co_code).hexdigest()
+    source = Path(module.__file__)
+    digest = hashlib.sha256()
+    files = sorted(source.parent.rglob("*.py")) if source.name == "stage.py" else [source]
+    for file in files:
+        digest.update(f"{file.relative_to(source.parent).as_posix()}\n".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,170 @@
+"""The events of a document's life, in the order in which they happen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lineal_schemas.ids import document_id, refused_document_id
+from lineal_schemas.objects import ObjectRef
+from lineal_schemas.parts import Part
+from lineal_schemas.payload import Labels, Payload
+
+DocumentKind = Literal["pdf", "image", "text", "markdown", "html", "word", "sheet", "email"]
+"""What a file is, by its bytes: the engine that reads it follows from this."""
+
+PageMethod = Literal["text-layer", "ocr", "parse"]
+"""How a page's text is had: from the PDF's own text layer, by recognition, or by a parser."""
+
+
+class DocumentArrived(Payload, type="document.arrived", version=1):
+    """A file was dropped. Every arrival is an event, also of bytes that are known already."""
+
+    name: str
+    source: str
+    """URI of where it came from: ``file:///inbox/a.pdf``, ``http:upload/a.pdf``."""
+    tenant: str = "default"
+    owner: str | None = None
+    labels: Labels = {}
+    content: ObjectRef | None = None
+    problem: str | None = None
+    """Why there is no content: unreadable, a link out of the inbox, gone before it was read."""
+
+    @property
+    def document_id(self) -> str:
+        if self.content is None:
+            return refused_document_id(self.tenant, self.source, self.problem or "no content")
+        return document_id(self.tenant, self.content.sha256)
+
+    def partition_key(self) -> str:
+        return self.document_id
+
+    def story(self) -> str:
+        return f"document:{self.document_id}"
+
+
+class DocumentEvent(Payload):
+    """What all later events of one document have in common."""
+
+    document_id: str
+
+    def partition_key(self) -> str:
+        return self.document_id
+
+    def story(self) -> str:
+        return f"document:{self.document_id}"
+
+
+class DocumentRegistered(DocumentEvent, type="document.registered", version=1):
+    """Bytes not seen before (within the tenant) have become a document."""
+
+    name: str
+    content: ObjectRef
+
+
+class PageRange(BaseModel):
+    """Pages ``first`` to ``last`` (from 1, inclusive) and how their text is had."""
+
+    model_config = ConfigDict(frozen=True)
+
+    first: Annotated[int, Field(ge=1)]
+    last: Annotated[int, Field(ge=1)]
+    method: PageMethod
+
+
+class DocumentClassified(DocumentEvent, type="document.classified", version=1):
+    """The file type is known from the bytes, and page by page how to get at the text."""
+
+    name: str
+    content: ObjectRef
+    """The original bytes; ``media_type`` is now the detected one."""
+    kind: DocumentKind
+    pages: Annotated[int, Field(ge=1)]
+    plan: tuple[PageRange, ...]
+
+
+class DocumentPartRequested(Part, type="document.part_requested", version=1):
+    """A range of pages is to be read. Parts are keyed apart, so they are read in parallel."""
+
+    document_id: str
+    content: ObjectRef
+    kind: DocumentKind
+    pages: PageRange
+    plan: ObjectRef
+    """All page ranges of the document, from which the following part is requested."""
+
+    def partition_key(self) -> str:
+        return f"{self.document_id}/{self.index}"
+
+    def story(self) -> str:
+        return f"document:{self.document_id}"
+
+
+class DocumentPartExtracted(Part, type="document.part_extracted", version=1):
+    """A range of pages has been read; ``result`` is a gzipped TextResult of these pages."""
+
+    document_id: str
+    content: ObjectRef
+    kind: DocumentKind
+    pages: PageRange
+    result: ObjectRef
+
+    def partition_key(self) -> str:
+        return self.document_id
+
+    def story(self) -> str:
+        return f"document:{self.document_id}"
+
+
+class DocumentTextExtracted(DocumentEvent, type="document.text_extracted", version=1):
+    """The whole text is there, in the forms that ``lineal show`` gives out."""
+
+    content: ObjectRef
+    kind: DocumentKind
+    pages: Annotated[int, Field(ge=1)]
+    text: ObjectRef
+    """UTF-8 plain text in reading order; pages are separated by a form feed."""
+    result: ObjectRef
+    """Gzipped JSON of a :class:`lineal_schemas.results.TextResult`."""
+    csv: ObjectRef | None = None
+    """Key-values and tables; None where the document has neither."""
+    pdf: ObjectRef | None = None
+    """The searchable PDF; None for files that have no pages to look at."""
+
+
+class PageDoubt(BaseModel):
+    """A page whose text should be looked at by a person, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    page: Annotated[int, Field(ge=1)]
+    reasons: tuple[str, ...]
+
+
+class DocumentReviewRequested(DocumentEvent, type="document.review_requested", version=1):
+    """Some pages were read with doubt: by coverage, background or confidence."""
+
+    result: ObjectRef
+    doubts: tuple[PageDoubt, ...]
+
+
+class DocumentAnalyzed(DocumentEvent, type="document.analyzed", version=1):
+    """Language, key phrases, entities, personal data and class have been found in the text."""
+
+    text: ObjectRef
+    result: ObjectRef
+    analysis: ObjectRef
+    """Gzipped JSON of a :class:`lineal_schemas.results.Analysis`."""
+    language: str
+    """ISO 639-1 code, or ``und``."""
+    document_class: str
+    class_confidence: Annotated[float, Field(ge=0, le=1)]
+    personal_data: bool
+
+
+class DocumentIndexed(DocumentEvent, type="document.indexed", version=1):
+    """The document can be found by searching."""
+
+    pages: Annotated[int, Field(ge=0)]
+    """How many pages with text are in the index."""

@@ -1,0 +1,269 @@
+"""The CloudEvents 1.0 envelope, as it is read and written on every bus.
+
+Two forms of one event: :class:`RawEvent` has the data as bytes and is what buses move;
+:class:`Event` has it as a typed payload and is what stages see.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from pydantic_core import from_json as parse_json
+from pydantic_core import to_json as render_json
+
+from lineal_schemas.payload import Payload, parse_payload, payload_bytes
+
+SPEC_VERSION = "1.0"
+JSON_MEDIA_TYPE = "application/json"
+_SCHEMA_PREFIX = "urn:lineal:schema:"
+
+P = TypeVar("P", bound=Payload, covariant=True)
+
+
+class MalformedEvent(ValueError):
+    """Bytes or attributes that are not a CloudEvent we can read."""
+
+
+class RawEvent(NamedTuple):
+    """A CloudEvent with its data as bytes: the required and optional attributes and our extensions.
+
+    A NamedTuple because buses build one from every row or message they read.
+    """
+
+    id: str
+    source: str
+    type: str
+    subject: str | None
+    time: int
+    """Microseconds since the Unix epoch, UTC; RFC 3339 on the wire."""
+    datacontenttype: str
+    dataschema: str | None
+    partitionkey: str
+    traceparent: str | None
+    causationid: str | None
+    """Id of the event that caused this one; None for events that producers mint."""
+    correlationid: str
+    """The document or device story it belongs to."""
+    data: bytes
+
+    def to_json(self) -> bytes:
+        """The JSON event format (CloudEvents structured mode); absent attributes are left out."""
+        attributes = {
+            "specversion": SPEC_VERSION,
+            "id": self.id,
+            "source": self.source,
+            "type": self.type,
+            "subject": self.subject,
+            "time": format_time(self.time),
+            "datacontenttype": self.datacontenttype,
+            "dataschema": self.dataschema,
+            "partitionkey": self.partitionkey,
+            "traceparent": self.traceparent,
+            "causationid": self.causationid,
+            "correlationid": self.correlationid,
+        }
+        head = render_json({name: value for name, value in attributes.items() if value is not None})
+        if self.datacontenttype == JSON_MEDIA_TYPE and _is_json(self.data):
+            return b'%b,"data":%b}' % (head[:-1], self.data)
+        return b'%b,"data_base64":"%b"}' % (head[:-1], base64.b64encode(self.data))
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        parse_json(data)
+    except ValueError:
+        return False
+    return True
+
+
+def from_json(message: bytes | str) -> RawEvent:
+    """Read one event in the JSON event format.
+
+    Raises:
+        MalformedEvent: it is not JSON, not an object, or a required attribute is missing or wrong.
+    """
+    try:
+        fields = parse_json(message, allow_inf_nan=False)
+    except ValueError as error:
+        raise MalformedEvent(f"not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise MalformedEvent("not a JSON object")
+    if fields.get("specversion") != SPEC_VERSION:
+        raise MalformedEvent(f"specversion must be {SPEC_VERSION!r}")
+    if "data_base64" in fields:
+        try:
+            data = base64.b64decode(fields["data_base64"], validate=True)
+        except (ValueError, TypeError) as error:
+            raise MalformedEvent(f"data_base64 is not base64: {error}") from error
+    else:
+        data = render_json(fields.get("data"))
+    return from_attributes(fields, data)
+
+
+def from_attributes(attributes: dict[str, Any], data: bytes) -> RawEvent:
+    """Make an event from CloudEvents attributes by name and its data (the binary modes).
+
+    Raises:
+        MalformedEvent: a required attribute is missing or one has the wrong type.
+    """
+    for name in ("id", "source", "type"):
+        if not isinstance(attributes.get(name), str) or not attributes[name]:
+            raise MalformedEvent(f"attribute {name!r} must be a non-empty string")
+    for name in (
+        "subject", "time", "datacontenttype", "dataschema",
+        "partitionkey", "traceparent", "causationid", "correlationid",
+    ):  # fmt: skip
+        if attributes.get(name) is not None and not isinstance(attributes[name], str):
+            raise MalformedEvent(f"attribute {name!r} must be a string")
+    stamp = attributes.get("time")
+    return RawEvent(
+        id=attributes["id"],
+        source=attributes["source"],
+        type=attributes["type"],
+        subject=attributes.get("subject"),
+        time=now_us() if stamp is None else parse_time(stamp),
+        datacontenttype=attributes.get("datacontenttype") or JSON_MEDIA_TYPE,
+        dataschema=attributes.get("dataschema"),
+        partitionkey=attributes.get("partitionkey") or attributes["id"],
+        traceparent=attributes.get("traceparent"),
+        causationid=attributes.get("causationid"),
+        correlationid=attributes.get("correlationid") or attributes["id"],
+        data=data,
+    )
+
+
+def now_us() -> int:
+    """The present in microseconds since the Unix epoch."""
+    return time.time_ns() // 1000
+
+
+def format_time(us: int) -> str:
+    """RFC 3339 in UTC with microseconds."""
+    return datetime.fromtimestamp(us / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> int:
+    """Microseconds since the epoch of an RFC 3339 time; one without an offset is taken as UTC.
+
+    Raises:
+        MalformedEvent: it is not an RFC 3339 time.
+    """
+    try:
+        stamp = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise MalformedEvent(f"time {text!r} is not RFC 3339") from error
+    if stamp.tzinfo is None:
+        stamp = stamp.replace(tzinfo=UTC)
+    return round(stamp.timestamp() * 1_000_000)
+
+
+def schema_uri(type: str, version: int) -> str:
+    """The ``dataschema`` of a payload type and version."""
+    return f"{_SCHEMA_PREFIX}{type}:{version}"
+
+
+def schema_version(dataschema: str | None) -> int:
+    """The payload version a ``dataschema`` names; an event without one is version 1.
+
+    Raises:
+        MalformedEvent: it is no schema of ours.
+    """
+    if dataschema is None:
+        return 1
+    prefix, _, version = dataschema.rpartition(":")
+    if not prefix.startswith(_SCHEMA_PREFIX) or not version.isdigit():
+        raise MalformedEvent(f"dataschema {dataschema!r} is not one of lineal's")
+    return int(version)
+
+
+@dataclass(slots=True)
+class Event(Generic[P]):
+    """A CloudEvent whose data is a payload of a known type."""
+
+    id: str
+    source: str
+    data: P
+    time: int
+    subject: str | None
+    partitionkey: str
+    correlationid: str
+    causationid: str | None = None
+    traceparent: str | None = None
+
+    @property
+    def type(self) -> str:
+        return self.data.type
+
+
+def decode(raw: RawEvent) -> Event[Payload]:
+    """Read the data as the newest version of its payload type.
+
+    Raises:
+        UnknownPayload, MalformedEvent, pydantic.ValidationError: the event cannot be understood.
+    """
+    return Event(
+        id=raw.id,
+        source=raw.source,
+        data=parse_payload(raw.type, schema_version(raw.dataschema), raw.data),
+        time=raw.time,
+        subject=raw.subject,
+        partitionkey=raw.partitionkey,
+        correlationid=raw.correlationid,
+        causationid=raw.causationid,
+        traceparent=raw.traceparent,
+    )
+
+
+def first_event(
+    payload: Payload,
+    *,
+    id: str,
+    source: str,
+    traceparent: str | None = None,
+    time: int | None = None,
+) -> RawEvent:
+    """An event nothing on the bus caused: only producers make these, with an id they derived."""
+    return RawEvent(
+        id=id,
+        source=source,
+        type=payload.type,
+        subject=payload.story(),
+        time=now_us() if time is None else time,
+        datacontenttype=JSON_MEDIA_TYPE,
+        dataschema=schema_uri(payload.type, payload.version),
+        partitionkey=payload.partition_key() or id,
+        traceparent=traceparent,
+        causationid=None,
+        correlationid=payload.story() or id,
+        data=payload_bytes(payload),
+    )
+
+
+def caused_event(
+    payload: Payload,
+    cause: RawEvent,
+    *,
+    id: str,
+    source: str,
+    traceparent: str | None,
+    time: int,
+) -> RawEvent:
+    """An event made from another one: it keeps the cause's story and names the cause."""
+    return RawEvent(
+        id,
+        source,
+        payload.type,
+        payload.story() or cause.subject,
+        time,
+        JSON_MEDIA_TYPE,
+        schema_uri(payload.type, payload.version),
+        payload.partition_key() or cause.partitionkey,
+        traceparent,
+        cause.id,
+        payload.story() or cause.correlationid,
+        payload_bytes(payload),
+    )

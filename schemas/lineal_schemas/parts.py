@@ -1,0 +1,21 @@
+"""Scatter and gather: how the parts of a whole find each other again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lineal_schemas.payload import Payload
+
+
+class Part(Payload):
+    """One of ``count`` parts of a whole.
+
+    ``whole`` names the act of scattering (the id of the event that was scattered), so the parts
+    of a replay with a newer stage never mix with those of the first run.
+    """
+
+    whole: str
+    index: Annotated[int, Field(ge=0)]
+    count: Annotated[int, Field(ge=1)]

@@ -1,0 +1,108 @@
+"""Payloads: frozen, versioned models, found by the type and version an event names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic_core import from_json
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+Labels = Annotated[dict[str, str], AfterValidator(lambda labels: dict(sorted(labels.items())))]
+"""Free key-value pairs, kept sorted so that equal labels have equal bytes."""
+
+
+class UnknownPayload(LookupError):
+    """No model is registered for a type, or none that its version can be upcast to."""
+
+
+class Payload(BaseModel):
+    """The base of every event's data.
+
+    A subclass states its wire name: ``class Arrived(Payload, type="x.arrived", version=1)``.
+    Unknown fields are ignored, so that a reader survives a writer that is one version ahead.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: ClassVar[str]
+    version: ClassVar[int]
+
+    def __init_subclass__(
+        cls, *, type: str | None = None, version: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init_subclass__(**kwargs)
+        if type is None and version is None:
+            return
+        if type is None or version is None or version < 1:
+            raise TypeError(f"{cls.__name__} must state both type= and version= (from 1 up)")
+        known = _latest.get(type)
+        if known is not None and known.version == version and known.__qualname__ != cls.__qualname__:
+            raise TypeError(f"{type} version {version} is already {known.__qualname__}")
+        cls.type = type
+        cls.version = version
+        if known is None or version >= known.version:
+            _latest[type] = cls
+
+    def partition_key(self) -> str | None:
+        """Events with the same key are handled strictly in order; None takes the event's id."""
+        return None
+
+    def story(self) -> str | None:
+        """The document or device the event belongs to; None keeps the story of its cause."""
+        return None
+
+
+_latest: dict[str, type[Payload]] = {}
+_upcasters: dict[tuple[str, int], Upcaster] = {}
+
+
+def payload_types() -> dict[str, type[Payload]]:
+    """The newest model of every registered event type, by type."""
+    return dict(_latest)
+
+
+def upcaster(type: str, *, from_version: int) -> Callable[[Upcaster], Upcaster]:
+    """Register how data of ``from_version`` becomes data of the next version."""
+
+    def register(function: Upcaster) -> Upcaster:
+        _upcasters[type, from_version] = function
+        return function
+
+    return register
+
+
+def parse_payload(type: str, version: int, data: bytes) -> Payload:
+    """Read an event's data as the newest version of its type.
+
+    Raises:
+        UnknownPayload: the type is not registered, or its version cannot be upcast.
+        pydantic.ValidationError: the data does not fit the model.
+        ValueError: data of an older version is not JSON.
+    """
+    model = _latest.get(type)
+    if model is None:
+        raise UnknownPayload(f"no payload is registered for event type {type!r}")
+    if version == model.version:
+        return model.model_validate_json(data)
+    if version > model.version:
+        raise UnknownPayload(
+            f"{type} version {version} is newer than the version {model.version} known here: "
+            "upgrade lineal-schemas"
+        )
+    fields = from_json(data)
+    for step in range(version, model.version):
+        upcast = _upcasters.get((type, step))
+        if upcast is None:
+            raise UnknownPayload(f"no upcaster takes {type} from version {step} to {step + 1}")
+        fields = upcast(fields)
+    return model.model_validate(fields)
+
+
+def payload_bytes(payload: Payload) -> bytes:
+    """A payload as JSON. Fields come in the order of their declaration and :data:`Labels` are
+    sorted, so equal payloads have equal bytes and equal digests."""
+    return payload.__pydantic_serializer__.to_json(payload)

@@ -1,0 +1,214 @@
+"""What reading and analysing a document yields: the contents of the stored result objects.
+
+Offsets are counted in code points of ``TextResult.text``; they are the join from an entity to
+words, to boxes, to a redaction. Geometry and confidences are fractions from 0 to 1, measured from
+the top left of the page as it is seen (after its rotation).
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from lineal_schemas.documents import PageMethod
+
+
+class Word(NamedTuple):
+    """A word with its place in the text and on the page; an array on the wire, to keep it small."""
+
+    begin: int
+    end: int
+    confidence: float
+    left: float
+    top: float
+    width: float
+    height: float
+    line: int
+    """Index of the word's line within its page."""
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    def to_gzip(self) -> bytes:
+        """Gzipped JSON; the same result always gives the same bytes."""
+        return gzip.compress(self.model_dump_json().encode(), compresslevel=6, mtime=0)
+
+    @classmethod
+    def from_gzip(cls, data: bytes) -> Self:
+        """Read what :meth:`to_gzip` wrote."""
+        return cls.model_validate_json(gzip.decompress(data))
+
+
+class Box(NamedTuple):
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class KeyValue(BaseModel):
+    """A labelled value of a form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    value: str
+    confidence: float
+    key_box: Box | None = None
+    value_box: Box | None = None
+
+
+class Table(BaseModel):
+    """A table as rows of cell texts; every row has the same number of cells."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: tuple[tuple[str, ...], ...]
+    confidence: float
+    title: str | None = None
+    box: Box | None = None
+
+
+class PageQuality(BaseModel):
+    """Cheap signals of how far a recognised page can be trusted.
+
+    Mean confidence is not among them: it does not find missed text.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    low_confidence_share: float
+    """Share of words with a confidence under 0.6."""
+    ink_coverage: float
+    """Share of the page's ink that lies inside word boxes."""
+    background_ratio: float
+    """2nd over 98th percentile of the background's brightness: uneven light is low."""
+
+
+class Page(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    """From 1, within the document."""
+    begin: int
+    end: int
+    """The page's text is ``text[begin:end]`` of its result."""
+    width: float
+    height: float
+    """Size in points (1/72 inch) as seen; 0 where a file has no pages of its own."""
+    source: PageMethod
+    dpi: int | None = None
+    rotation: int = 0
+    """Degrees clockwise the stored page had to be turned to stand upright: 0, 90, 180, 270."""
+    skew: float = 0.0
+    """Degrees clockwise the text lines were off the horizontal."""
+    quality: PageQuality | None = None
+    words: tuple[Word, ...] = ()
+    key_values: tuple[KeyValue, ...] = ()
+    tables: tuple[Table, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """Why a person should look at this page; empty for a trusted one."""
+
+
+class Engine(BaseModel):
+    """What read the pages, precisely enough to do it again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: str
+    language: str | None = None
+    parameters: dict[str, str] = {}
+
+
+PAGE_SEPARATOR = "\f"
+
+
+class TextResult(_Result):
+    """The text of a document or of some of its pages, with everything found about its layout."""
+
+    engines: tuple[Engine, ...]
+    text: str
+    pages: tuple[Page, ...]
+
+    @classmethod
+    def join(cls, parts: Iterable[TextResult]) -> TextResult:
+        """One result from those of consecutive page ranges, offsets moved accordingly."""
+        texts: list[str] = []
+        pages: list[Page] = []
+        engines: list[Engine] = []
+        offset = 0
+        for part in parts:
+            pages.extend(_shifted(page, offset) for page in part.pages)
+            engines.extend(engine for engine in part.engines if engine not in engines)
+            texts.append(part.text)
+            offset += len(part.text) + len(PAGE_SEPARATOR)
+        return cls(engines=tuple(engines), text=PAGE_SEPARATOR.join(texts), pages=tuple(pages))
+
+
+def _shifted(page: Page, offset: int) -> Page:
+    if offset == 0:
+        return page
+    return page.model_copy(
+        update={
+            "begin": page.begin + offset,
+            "end": page.end + offset,
+            "words": tuple(
+                word._replace(begin=word.begin + offset, end=word.end + offset)
+                for word in page.words
+            ),
+        }
+    )
+
+
+class Span(NamedTuple):
+    """One place in the text where something was found."""
+
+    begin: int
+    end: int
+    confidence: float
+
+
+class KeyPhrase(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    score: float
+    """0 to 1, higher is more characteristic of the document."""
+
+
+class Entity(BaseModel):
+    """Something named in the text, with all the places where it stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    """``EMAIL``, ``PHONE``, ``US_SSN``, ``IBAN``, ``CREDIT_CARD``, ``PERSON``, ``DATE``, ..."""
+    text: str
+    value: str | None = None
+    """The normalised value where there is one: an ISO date, an amount with its currency."""
+    personal: bool
+    """Whether it is personal data."""
+    occurrences: tuple[Span, ...]
+
+
+class DocumentClass(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    confidence: float
+    classifier: Literal["rules", "model"] = "rules"
+
+
+class Analysis(_Result):
+    """What was found in a document's text."""
+
+    language: str
+    language_confidence: float
+    document_class: DocumentClass
+    key_phrases: tuple[KeyPhrase, ...]
+    entities: tuple[Entity, ...]
