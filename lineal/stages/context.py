@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from lineal_schemas.objects import ObjectRef
 
-C = TypeVar("C")
+C = TypeVar("C", covariant=True)
 A = ParamSpec("A")
 R = TypeVar("R")
 
@@ -62,14 +62,26 @@ class Registry(Protocol):
 class Context(Protocol, Generic[C]):
     """Given to a stage with each event."""
 
-    config: C
-    objects: Objects
-    search: SearchIndex
-    registry: Registry
+    @property
+    def config(self) -> C:
+        """The stage's configuration; its digest is part of the lineage."""
+        ...
 
-    async def run(
-        self, function: Callable[..., R], *args: Any, seconds: float | None = None
-    ) -> R:
+    @property
+    def objects(self) -> Objects: ...
+
+    @property
+    def search(self) -> SearchIndex: ...
+
+    @property
+    def registry(self) -> Registry: ...
+
+    def note(self, **facts: int | str) -> None:
+        """Put facts into the lineage record, from which the metadata tables are made: ``pages``,
+        ``kind``, ``language``. No personal data; ``status`` sets the document's status."""
+        ...
+
+    async def run(self, function: Callable[..., R], *args: Any, seconds: float | None = None) -> R:
         """Call a top-level function in a worker process, under the memory limit and at most
         ``seconds`` long (None takes the setting).
 

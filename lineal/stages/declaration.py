@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,7 +19,7 @@ P = TypeVar("P", bound=Payload)
 Q = TypeVar("Q", bound=Part)
 C = TypeVar("C", bound=BaseModel)
 
-Outputs = Payload | Sequence[Payload] | None
+Outputs: TypeAlias = Payload | Sequence[Payload] | None
 
 
 class Reject(Exception):

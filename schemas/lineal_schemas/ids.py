@@ -19,9 +19,7 @@ def _uuid5(name: str) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def output_id(
-    input_id: str, stage: str, stage_version: str, output_type: str, ordinal: int
-) -> str:
+def output_id(input_id: str, stage: str, stage_version: str, output_type: str, ordinal: int) -> str:
     """The id of the ``ordinal``-th event of ``output_type`` a stage makes from one input event."""
     return _uuid5(f"output\n{input_id}\n{stage}\n{stage_version}\n{output_type}\n{ordinal}")
 
@@ -33,7 +31,7 @@ def document_id(tenant: str, content_sha256: str) -> str:
 
 def refused_document_id(tenant: str, source: str, problem: str) -> str:
     """The id under which an arrival without readable bytes is recorded."""
-    return _uuid5(f"refused\n{tenant}\n{source}\n{problem}")
+    return _uuid5(f"refused\n{len(tenant)}\n{len(source)}\n{tenant}\n{source}\n{problem}")
 
 
 def arrival_id(source: str, content_sha256: str, occurrence: str) -> str:
@@ -42,4 +40,9 @@ def arrival_id(source: str, content_sha256: str, occurrence: str) -> str:
     ``occurrence`` tells two arrivals of the same bytes from the same source apart (a file's
     modification time, an upload's idempotency key); a producer that retries passes the same one.
     """
-    return _uuid5(f"arrival\n{source}\n{content_sha256}\n{occurrence}")
+    return _uuid5(f"arrival\n{len(source)}\n{source}\n{content_sha256}\n{occurrence}")
+
+
+def gathered_id(part_ids: list[str]) -> str:
+    """The id that stands for a set of parts where one event's id would: what a gather was made from."""
+    return _uuid5("gathered\n" + "\n".join(part_ids))

@@ -1,0 +1,1 @@
+"""The embedded bus: topics as rows of the embedded database, for one machine and many processes."""

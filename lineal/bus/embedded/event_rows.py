@@ -1,0 +1,97 @@
+"""Events as rows: position = partition id << 40 | offset, so a partition is one run of the table."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from lineal_schemas.envelope import RawEvent
+
+_OFFSET_BITS = 40
+_COLUMNS = ", ".join(RawEvent._fields)
+_INSERT = f"INSERT INTO events VALUES ({', '.join('?' * (1 + len(RawEvent._fields)))})"  # noqa: S608
+
+
+def append_events(
+    connection: sqlite3.Connection,
+    counts: Mapping[int, int],
+    events: Sequence[tuple[int, int, RawEvent]],
+) -> dict[int, int]:
+    """Append events, given as (partition id, index among those of the partition, event).
+
+    Returns the offset that index 0 got in each partition.
+    """
+    firsts = {}
+    for identifier, count in counts.items():
+        (end,) = connection.execute(
+            "UPDATE partitions SET next_offset = next_offset + ? WHERE id = ? "
+            "RETURNING next_offset",
+            (count, identifier),
+        ).fetchone()
+        firsts[identifier] = end - count
+    connection.executemany(
+        _INSERT,
+        [
+            ((identifier << _OFFSET_BITS) + firsts[identifier] + index, *event)
+            for identifier, index, event in events
+        ],
+    )
+    return firsts
+
+
+def read_events(
+    connection: sqlite3.Connection,
+    partition_id: int,
+    first: int,
+    limit: int,
+    to_offset: int | None = None,
+) -> list[tuple[int, RawEvent]]:
+    """Up to ``limit`` events of a partition from an offset on, with their offsets."""
+    base = partition_id << _OFFSET_BITS
+    end = base + (1 << _OFFSET_BITS if to_offset is None else to_offset)
+    rows = connection.execute(
+        f"SELECT position, {_COLUMNS} FROM events "  # noqa: S608
+        "WHERE position >= ? AND position < ? ORDER BY position LIMIT ?",
+        (base + first, end, limit),
+    )
+    return [(row[0] - base, RawEvent._make(row[1:])) for row in rows]
+
+
+def partition_ids(connection: sqlite3.Connection, topic: str) -> list[int]:
+    """A topic's partition ids in the order of their numbers; empty if there is no such topic."""
+    rows = connection.execute(
+        "SELECT partitions.id FROM partitions JOIN topics ON topics.id = topic "
+        "WHERE topics.name = ? ORDER BY number",
+        (topic,),
+    )
+    return [identifier for (identifier,) in rows]
+
+
+def first_offset_since(
+    connection: sqlite3.Connection, partition_id: int, time: int, end: int
+) -> int:
+    """The offset of a partition's first event not before a time; ``end`` if there is none."""
+    base = partition_id << _OFFSET_BITS
+    low, high = 0, end
+    # Events are appended in the order of their time but for clock steps: a bisection finds the
+    # place without an index that every insert would have to keep up.
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(
+            "SELECT position, time FROM events WHERE position >= ? AND position < ? "
+            "ORDER BY position LIMIT 1",
+            (base + middle, base + high),
+        ).fetchone()
+        if row is None or row[1] >= time:
+            high = middle
+        else:
+            low = row[0] - base + 1
+    return low
+
+
+def delete_events(connection: sqlite3.Connection, partition_id: int, first: int, end: int) -> int:
+    """Delete the events from ``first`` up to, not including, ``end``; returns how many."""
+    base = partition_id << _OFFSET_BITS
+    return connection.execute(
+        "DELETE FROM events WHERE position >= ? AND position < ?", (base + first, base + end)
+    ).rowcount

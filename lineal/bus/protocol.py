@@ -1,0 +1,222 @@
+"""What a bus is: publish, subscribe, settle, seek, lag. No stage ever sees any of this.
+
+A topic is named after the type of its events. Within a topic, events of one partition key stand in
+one partition, in the order in which they were published. A group is a set of workers that share
+the work on its topics; each group sees every event.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from lineal.lineage.record import Record
+from lineal.store.memo import Memo
+from lineal_schemas.envelope import RawEvent
+
+Start = Literal["beginning", "now"]
+
+Write = Callable[[sqlite3.Connection], None]
+"""A change to the store that belongs to a step. Must be idempotent: where the bus and the store
+cannot share a transaction it is applied before the step is settled, and perhaps again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a bus guarantees. The conformance suite asks for exactly this."""
+
+    transactional_settle: bool
+    """Outputs and positions are one transaction: no output is ever seen twice."""
+    transactional_store: bool
+    """Ledger, memo and metadata are in that same transaction."""
+    order_per_key: bool
+    seek: bool
+    shared_by_processes: bool
+    survives_restart: bool
+
+
+class Position(NamedTuple):
+    """Where an event stands."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Delivery(NamedTuple):
+    """An event handed to a group, to be settled or released."""
+
+    position: Position
+    event: RawEvent
+
+
+@dataclass(slots=True)
+class Settlement:
+    """One handled event and all that follows from it, to be made durable together."""
+
+    delivery: Delivery
+    outputs: Sequence[tuple[str, RawEvent]] = ()
+    """Topic and event."""
+    record: Record | None = None
+    memo: Memo | None = None
+    writes: Sequence[Write] = ()
+
+
+class PartitionLag(NamedTuple):
+    partition: int
+    position: int
+    """Everything below is done."""
+    end: int
+    """The offset the next published event will get."""
+    owner: str | None
+
+    @property
+    def lag(self) -> int:
+        return self.end - self.position
+
+
+class GroupInfo(NamedTuple):
+    group: str
+    topic: str
+    partitions: tuple[PartitionLag, ...]
+
+    @property
+    def lag(self) -> int:
+        return sum(partition.lag for partition in self.partitions)
+
+
+class TopicInfo(NamedTuple):
+    topic: str
+    partitions: int
+    events: int
+    """Events that are still there to be read."""
+    published_last_minute: int
+    retention_seconds: int | None
+    groups: tuple[GroupInfo, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicSettings:
+    """How a topic is kept.
+
+    Attributes:
+        partitions: how many workers can share the topic at most; keys are spread over them.
+        retention_seconds: events older than this are removed once every group has handled
+            them; None keeps them for ever.
+    """
+
+    partitions: int = 8
+    retention_seconds: int | None = None
+
+
+class UnknownTopic(LookupError):
+    """The topic does not exist (yet)."""
+
+
+class Subscription(Protocol):
+    """A group's worker. Fetched deliveries are in flight until they are settled or released."""
+
+    async def fetch(self, limit: int, seconds: float) -> list[Delivery]:
+        """The next events, at most ``limit``, in order within each partition.
+
+        Returns an empty list when none came within ``seconds``.
+        """
+        ...
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
+        """Make settlements durable: outputs published, records and writes kept, positions moved.
+
+        Returns those that were not applied because their partition belongs to another worker now:
+        that worker handles them again, so their results are to be dropped.
+
+        Raises:
+            Exception: nothing was applied; the same settlements may be tried again.
+        """
+        ...
+
+    def release(self, deliveries: Sequence[Delivery]) -> None:
+        """Give up events untouched: they will be delivered again, here or elsewhere."""
+        ...
+
+    def on_revoked(self, callback: Callable[[Collection[tuple[str, int]]], None]) -> None:
+        """Call back with (topic, partition) pairs this worker has to give up: what of them has
+        not begun is to be released; what has begun may still be settled for a while."""
+        ...
+
+    async def close(self) -> None:
+        """Hand back what is in flight and leave the group."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which part of a topic a bounded subscription (a replay) takes.
+
+    Times are microseconds since the Unix epoch; ``to`` is exclusive.
+    """
+
+    from_time: int | None = None
+    to_time: int | None = None
+    from_offset: int | None = None
+    to_offset: int | None = None
+    key: str | None = None
+    event_ids: frozenset[str] | None = field(default=None, repr=False)
+
+    def takes(self, event: RawEvent) -> bool:
+        return (
+            (self.key is None or event.partitionkey == self.key)
+            and (self.from_time is None or event.time >= self.from_time)
+            and (self.to_time is None or event.time < self.to_time)
+            and (self.event_ids is None or event.id in self.event_ids)
+        )
+
+
+class Bus(Protocol):
+    """A transport for events."""
+
+    capabilities: Capabilities
+
+    async def create_topic(self, topic: str, settings: TopicSettings | None = None) -> None:
+        """Make sure that a topic exists; partitions of an existing one are never changed."""
+        ...
+
+    async def publish(self, events: Sequence[tuple[str, RawEvent]]) -> list[Position]:
+        """Append events to their topics, made where missing; returns when they are durable."""
+        ...
+
+    async def subscribe(
+        self, group: str, topics: Sequence[str], *, start: Start = "beginning"
+    ) -> Subscription:
+        """Join a group. ``start`` holds for topics the group has no position in yet."""
+        ...
+
+    async def settle_unowned(self, settlements: Sequence[Settlement]) -> None:
+        """Make settlements durable without moving any group's position: what a replay does."""
+        ...
+
+    def read(
+        self, topic: str, selection: Selection | None = None, *, follow: bool = False
+    ) -> AsyncIterator[Delivery]:
+        """Read a topic without a group: to look, to follow, to replay.
+
+        Raises:
+            UnknownTopic: there is no such topic.
+        """
+        ...
+
+    async def seek(self, group: str, topic: str, *, offset: int | None, time: int | None) -> None:
+        """Move a group to an offset in every partition, or to the first event not before a time
+        (microseconds). Workers of the group go on from there.
+
+        Raises:
+            UnknownTopic: there is no such topic.
+        """
+        ...
+
+    async def topics(self) -> list[TopicInfo]:
+        """All topics with their groups and lag."""
+        ...
+
+    async def close(self) -> None: ...

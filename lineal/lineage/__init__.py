@@ -1,0 +1,1 @@
+"""The ledger of what happened, and the questions it answers."""

@@ -1,0 +1,138 @@
+"""The ledger in the embedded database: append in a step's transaction, answer from indexes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b, sha256
+
+import orjson
+
+from lineal.lineage.metadata import project
+from lineal.lineage.record import Build, Record, parse_record
+
+ROOT, INPUT, OUTPUT = 0, 1, 2
+
+
+def _root_key(root: str) -> int:
+    return int.from_bytes(blake2b(root.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def _digest_key(sha256_hex: str) -> int:
+    return int.from_bytes(bytes.fromhex(sha256_hex[:16]), "big", signed=True)
+
+
+class Ledger:
+    """Appends records; one instance per database, since it remembers the builds' row ids."""
+
+    def __init__(self) -> None:
+        self._builds: dict[Build, int] = {}
+
+    def append(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
+        """Append records and bring the metadata tables up to date, in the caller's transaction."""
+        row = connection.execute("SELECT coalesce(max(seq), 0) FROM ledger").fetchone()
+        seq: int = row[0]
+        rows = []
+        links: list[tuple[int, int, int]] = []
+        for record in records:
+            seq += 1
+            canonical = record.canonical()
+            build = None if record.build is None else self._build_id(connection, record.build)
+            rows.append((seq, build, sha256(canonical).digest(), canonical))
+            links.append((_root_key(record.root), ROOT, seq))
+            links.extend((_digest_key(item.sha256), INPUT, seq) for item in record.inputs)
+            links.extend((_digest_key(item.sha256), OUTPUT, seq) for item in record.outputs)
+        connection.executemany("INSERT INTO ledger VALUES (?, ?, ?, ?)", rows)
+        connection.executemany("INSERT OR IGNORE INTO ledger_links VALUES (?, ?, ?)", links)
+        for record in records:
+            project(connection, record)
+
+    def _build_id(self, connection: sqlite3.Connection, build: Build) -> int:
+        known = self._builds.get(build)
+        if known is not None:
+            return known
+        key = (
+            build.stage,
+            build.version,
+            build.code,
+            build.config,
+            orjson.dumps([list(model) for model in build.models]).decode(),
+        )
+        connection.execute(
+            "INSERT OR IGNORE INTO builds (stage, version, code, config, models) "
+            "VALUES (?, ?, ?, ?, ?)",
+            key,
+        )
+        row = connection.execute(
+            "SELECT id FROM builds WHERE (stage, version, code, config, models) = (?, ?, ?, ?, ?)",
+            key,
+        ).fetchone()
+        identifier: int = row[0]
+        self._builds[build] = identifier
+        return identifier
+
+
+def records_of_root(connection: sqlite3.Connection, root: str) -> list[bytes]:
+    """The canonical records of one document or device, in the order in which they were made."""
+    rows = connection.execute(
+        "SELECT record FROM ledger_links JOIN ledger USING (seq) "
+        "WHERE key = ? AND link = ? ORDER BY seq",
+        (_root_key(root), ROOT),
+    )
+    # A key is eight bytes of a digest: make sure that it is this root and not a namesake.
+    needle = orjson.dumps(root)
+    return [record for (record,) in rows if needle in record]
+
+
+def records_of_artifact(
+    connection: sqlite3.Connection, sha256_hex: str, *, made: bool
+) -> list[Record]:
+    """The records that made (or, with ``made=False``, read) the bytes with this digest."""
+    rows = connection.execute(
+        "SELECT record FROM ledger_links JOIN ledger USING (seq) "
+        "WHERE key = ? AND link = ? ORDER BY seq",
+        (_digest_key(sha256_hex), OUTPUT if made else INPUT),
+    )
+    records = [parse_record(record) for (record,) in rows]
+    return [
+        record
+        for record in records
+        if any(item.sha256 == sha256_hex for item in (record.outputs if made else record.inputs))
+    ]
+
+
+def records_of_model(connection: sqlite3.Connection, model_sha256: str) -> Iterator[Record]:
+    """Everything that was made with a model."""
+    rows = connection.execute(
+        "SELECT record FROM builds JOIN ledger ON ledger.build = builds.id "
+        "WHERE builds.models LIKE ? ORDER BY seq",
+        (f"%{model_sha256}%",),
+    )
+    for (record,) in rows:
+        yield parse_record(record)
+
+
+def stale_input_events(connection: sqlite3.Connection, current: Build) -> frozenset[str]:
+    """Ids of the input events whose newest outcome in a stage came from an older build of it.
+
+    Outcomes of duplicates count like others: what matters is which build looked at the event last.
+    """
+    newest: dict[str, bool] = {}
+    rows = connection.execute(
+        "SELECT builds.version, builds.code, builds.config, record "
+        "FROM builds JOIN ledger ON ledger.build = builds.id "
+        "WHERE builds.stage = ? ORDER BY seq",
+        (current.stage,),
+    )
+    wanted = (current.version, current.code, current.config)
+    for version, code, config, record in rows:
+        is_current = (version, code, config) == wanted
+        for event_id in orjson.loads(record)["events"]["in"]:
+            newest[event_id] = is_current
+    return frozenset(event_id for event_id, is_current in newest.items() if not is_current)
+
+
+def all_records(connection: sqlite3.Connection) -> Iterable[Record]:
+    """The whole ledger, in order."""
+    for (record,) in connection.execute("SELECT record FROM ledger ORDER BY seq"):
+        yield parse_record(record)

@@ -1,0 +1,83 @@
+"""One event, tried as often as the policy allows, to a settlement in any case."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import SimpleNamespace
+from typing import cast
+
+import structlog
+from tenacity import RetryCallState
+
+from lineal.bus.protocol import Delivery, Settlement
+from lineal.observability.metrics import StageMetrics
+from lineal.stages.binding import BoundStage, StepFailed
+from lineal.stages.dead_letter import dead_letter_settlement
+from lineal.stages.declaration import Reject
+from lineal.stages.retry import RetryPolicy
+
+log = structlog.get_logger(__name__)
+
+
+class Attempts:
+    """Handles events with in-lane retries: later events of the key wait, other lanes go on."""
+
+    def __init__(
+        self, bound: BoundStage, group: str, policy: RetryPolicy, metrics: StageMetrics
+    ) -> None:
+        self._bound = bound
+        self._group = group
+        self._policy = policy
+        self._metrics = metrics
+
+    async def settle_or_bury(self, delivery: Delivery) -> Settlement:
+        """The settlement of an event: its outputs, or its dead letter. Raises only when cancelled."""
+        begun = time.monotonic()
+        try:
+            settlement = await self._bound.handle(delivery, 1)
+        except Exception as error:
+            settlement = await self._try_again(delivery, error, begun)
+        self._metrics.handled(settlement, time.monotonic() - begun)
+        return settlement
+
+    async def _try_again(self, delivery: Delivery, error: Exception, begun: float) -> Settlement:
+        pauses = self._policy.pauses()
+        attempt = 1
+        while True:
+            cause = _cause(error)
+            if self._policy.gives_up(cause, attempt, time.monotonic() - begun):
+                return self.bury(delivery, error, attempt)
+            pause = pauses(cast("RetryCallState", SimpleNamespace(attempt_number=attempt)))
+            self._metrics.retried()
+            log.warning(
+                "event.retry", error=repr(cause), attempt=attempt, pause_seconds=round(pause, 2)
+            )
+            await asyncio.sleep(pause)
+            attempt += 1
+            try:
+                return await self._bound.handle(delivery, attempt)
+            except Exception as next_error:
+                error = next_error
+
+    def bury(self, delivery: Delivery, error: Exception, attempts: int) -> Settlement:
+        """Settle an event by its dead letter."""
+        cause = _cause(error)
+        if isinstance(cause, Reject):
+            log.info("event.rejected", reason=str(cause))
+        else:
+            log.error("event.dead_letter", error=repr(cause), attempts=attempts)
+        if isinstance(error, StepFailed):
+            settlement = dead_letter_settlement(
+                self._group, delivery, error.record, cause, attempts
+            )
+            settlement.writes = error.step.writes
+            return settlement
+        record = self._bound.unhandled_record(delivery.event, attempts)
+        return dead_letter_settlement(self._group, delivery, record, cause, attempts)
+
+
+def _cause(error: Exception) -> Exception:
+    if isinstance(error, StepFailed) and isinstance(error.__cause__, Exception):
+        return error.__cause__
+    return error

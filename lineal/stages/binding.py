@@ -1,0 +1,259 @@
+"""A stage bound to its configuration and services: from one event to one settlement.
+
+This is the hot path. What does not change from event to event is computed once, when binding.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from hashlib import sha256
+
+from pydantic import BaseModel, ValidationError
+
+from lineal.bus.claim_check import check_in, check_out
+from lineal.bus.protocol import Delivery, Settlement
+from lineal.lineage.record import Artifact, Build, Record, digest
+from lineal.stages.declaration import Outputs, Stage
+from lineal.stages.gathering import forget_whole, keep_part, other_parts, parts_in
+from lineal.stages.retry import PermanentFailure
+from lineal.stages.services import Services
+from lineal.stages.step import Step
+from lineal.stages.tracing import child_traceparent, trace_id
+from lineal.store.memo import Memo, MemoOutput, pack, recall
+from lineal_schemas.envelope import (
+    JSON_MEDIA_TYPE,
+    Event,
+    MalformedEvent,
+    RawEvent,
+    caused_event,
+    decode,
+    now_us,
+    schema_version,
+)
+from lineal_schemas.ids import gathered_id, output_id
+from lineal_schemas.parts import Part
+from lineal_schemas.payload import Payload, UnknownPayload, parse_payload
+
+
+def config_digest(config: BaseModel) -> str:
+    """SHA-256 of a configuration's JSON; fields come in the order of their declaration."""
+    return digest(config.model_dump_json().encode())
+
+
+class BoundStage:
+    """A stage ready to handle events."""
+
+    def __init__(self, stage: Stage, config: BaseModel, services: Services) -> None:
+        self.stage = stage
+        self.build = Build(stage.name, stage.version, stage.code_digest, config_digest(config))
+        self._config = config
+        self._services = services
+        self._source = f"lineal:stage/{stage.name}"
+        self._actor = f"stage:{stage.name}"
+        self._types = frozenset(payload.type for payload in stage.produces)
+        self._step_prefix = "\n".join(
+            (stage.name, stage.version, self.build.code, self.build.config)
+        ).encode()
+
+    async def handle(self, delivery: Delivery, attempt: int) -> Settlement:
+        """Handle one event.
+
+        Raises:
+            PermanentFailure: the event cannot be understood.
+            StepFailed: the stage raised; carries what the step had read and noted until then.
+        """
+        raw = await check_out(delivery.event, self._services.objects)
+        if self.stage.gathers:
+            return await self._gather(delivery, raw, attempt)
+        data_digest = sha256(raw.data)
+        step_digest = sha256(self._step_prefix + data_digest.digest())
+        inputs = [Artifact(data_digest.hexdigest(), raw.datacontenttype, len(raw.data), "event")]
+        return await self._perform(
+            delivery, raw, inputs, step_digest.digest(), raw.id, attempt, None
+        )
+
+    async def _gather(self, delivery: Delivery, raw: RawEvent, attempt: int) -> Settlement:
+        event = understand(raw)
+        part = event.data
+        assert isinstance(part, Part)
+        name = self.stage.name
+        reader = self._services.reader
+        if parts_in(reader, name, part) + 1 < part.count:
+            return Settlement(delivery, writes=[keep_part(name, part, raw)])
+        parts = sorted([*other_parts(reader, name, part), (part.index, raw)])
+        inputs = [
+            Artifact(digest(item.data), item.datacontenttype, len(item.data), "event")
+            for _, item in parts
+        ]
+        step_digest = sha256(
+            self._step_prefix + b"".join(bytes.fromhex(item.sha256) for item in inputs)
+        )
+        events = [item for _, item in parts]
+        settlement = await self._perform(
+            delivery,
+            raw,
+            inputs,
+            step_digest.digest(),
+            gathered_id([item.id for item in events]),
+            attempt,
+            events,
+        )
+        settlement.writes = [*settlement.writes, forget_whole(name, part)]
+        return settlement
+
+    async def _perform(
+        self,
+        delivery: Delivery,
+        raw: RawEvent,
+        inputs: list[Artifact],
+        step_id: bytes,
+        input_id: str,
+        attempt: int,
+        gathered: Sequence[RawEvent] | None,
+    ) -> Settlement:
+        started = now_us()
+        clock = time.perf_counter_ns()
+        stage = self.stage
+        remembered = recall(self._services.reader, step_id) if stage.memo else None
+        step = Step(stage.name, self._config, self._services)
+        try:
+            if remembered is not None:
+                outputs = self._again(remembered, raw, input_id, started)
+            else:
+                if gathered is None:
+                    result = await stage.handle(understand(raw), step)
+                else:
+                    result = await stage.handle([understand(item) for item in gathered], step)
+                outputs = self._events(result, raw, input_id, started)
+        except Exception as error:
+            record = self._record(raw, inputs, step, [], step_id, gathered, started, clock, attempt)
+            raise StepFailed(record, step) from error
+        memo = None
+        if stage.memo and remembered is None:
+            memo = Memo(step_id, pack([_memo_output(output) for output in outputs]))
+        record = self._record(
+            raw, inputs, step, outputs, step_id, gathered, started, clock, attempt
+        )
+        if remembered is not None:
+            record.outcome = "memoised"
+        elif step.facts.get("status") == "duplicate":
+            record.outcome = "duplicate"
+        return Settlement(
+            delivery,
+            [(output.type, await check_in(output, self._services.objects)) for output in outputs],
+            record,
+            memo,
+            step.writes,
+        )
+
+    def unhandled_record(self, raw: RawEvent, attempt: int) -> Record:
+        """The record of an event that did not even get to the stage."""
+        data = Artifact(digest(raw.data), raw.datacontenttype, len(raw.data), "event")
+        step = Step(self.stage.name, self._config, self._services)
+        clock = time.perf_counter_ns()
+        return self._record(raw, [data], step, [], b"", None, now_us(), clock, attempt)
+
+    def _events(self, result: Outputs, cause: RawEvent, input_id: str, now: int) -> list[RawEvent]:
+        if result is None:
+            return []
+        payloads = [result] if isinstance(result, Payload) else result
+        stage = self.stage
+        ordinals: dict[str, int] = {}
+        events = []
+        for payload in payloads:
+            kind = payload.type
+            if kind not in self._types:
+                raise PermanentFailure(
+                    f"stage {stage.name!r} returned a {kind}, which it does not declare to produce"
+                )
+            ordinal = ordinals.get(kind, 0)
+            ordinals[kind] = ordinal + 1
+            identifier = output_id(input_id, stage.name, stage.version, kind, ordinal)
+            events.append(
+                caused_event(
+                    payload,
+                    cause,
+                    id=identifier,
+                    source=self._source,
+                    traceparent=child_traceparent(
+                        cause.traceparent, cause.correlationid, identifier
+                    ),
+                    time=now,
+                )
+            )
+        return events
+
+    def _again(
+        self, remembered: Sequence[MemoOutput], cause: RawEvent, input_id: str, now: int
+    ) -> list[RawEvent]:
+        payloads = [parse_payload(type, version, data) for type, version, data in remembered]
+        return self._events(payloads, cause, input_id, now)
+
+    def _record(
+        self,
+        raw: RawEvent,
+        inputs: list[Artifact],
+        step: Step,
+        outputs: Sequence[RawEvent],
+        step_id: bytes,
+        gathered: Sequence[RawEvent] | None,
+        started: int,
+        clock: int,
+        attempt: int,
+    ) -> Record:
+        made = [
+            Artifact(digest(output.data), output.datacontenttype, len(output.data), "event")
+            for output in outputs
+        ]
+        return Record(
+            kind="step" if gathered is None else "join",
+            root=raw.correlationid,
+            build=self.build,
+            started=started,
+            duration=(time.perf_counter_ns() - clock) // 1000,
+            outcome="done",
+            actor=self._actor,
+            worker=self._services.worker_name,
+            step=step_id.hex() or None,
+            inputs=inputs + step.inputs,
+            outputs=made + step.outputs,
+            events_in=[raw.id] if gathered is None else [item.id for item in gathered],
+            events_out=[output.id for output in outputs],
+            attempt=attempt,
+            facts=step.facts,
+            trace=trace_id(raw.traceparent),
+        )
+
+
+class StepFailed(Exception):
+    """A stage raised; the cause is the exception it raised."""
+
+    def __init__(self, record: Record, step: Step) -> None:
+        super().__init__()
+        self.record = record
+        self.step = step
+
+
+def understand(raw: RawEvent) -> Event[Payload]:
+    """Decode an event.
+
+    Raises:
+        PermanentFailure: it cannot be understood; nobody's fault here, and no use to try again.
+    """
+    if raw.datacontenttype != JSON_MEDIA_TYPE:
+        raise PermanentFailure(f"the data is {raw.datacontenttype}, not {JSON_MEDIA_TYPE}")
+    try:
+        return decode(raw)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc'])) or 'data'}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise PermanentFailure(f"the data does not fit {raw.type}: {problems}") from error
+    except (MalformedEvent, UnknownPayload, ValueError) as error:
+        raise PermanentFailure(str(error)) from error
+
+
+def _memo_output(event: RawEvent) -> MemoOutput:
+    return MemoOutput(event.type, schema_version(event.dataschema), event.data)

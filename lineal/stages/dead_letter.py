@@ -1,0 +1,75 @@
+"""Making a dead letter of an event that a group gives up on."""
+
+from __future__ import annotations
+
+import traceback
+
+from lineal.bus.protocol import Delivery, Settlement
+from lineal.lineage.record import Artifact, Record, digest
+from lineal.stages.declaration import Reject
+from lineal.stages.tracing import child_traceparent
+from lineal_schemas.envelope import RawEvent, caused_event, now_us
+from lineal_schemas.failures import DeadLetter
+from lineal_schemas.ids import output_id
+
+_TRACEBACK_CHARACTERS = 8_000
+
+
+def dead_letter_topic(group: str) -> str:
+    """Where a group's dead letters go."""
+    return f"dead.{group}"
+
+
+def redrive_topic(group: str) -> str:
+    """Where dead letters come back from; only this group reads it."""
+    return f"redrive.{group}"
+
+
+def dead_letter_settlement(
+    group: str, delivery: Delivery, record: Record, error: Exception, attempts: int
+) -> Settlement:
+    """Settle a delivery by putting its event, whole, on the group's dead-letter topic."""
+    letter = _dead_letter(group, delivery, error, attempts)
+    record.outcome = "rejected" if isinstance(error, Reject) else "failed"
+    record.error = _class_name(error)
+    if isinstance(error, Reject):
+        record.reason = str(error)
+    record.attempt = attempts
+    record.outputs = [
+        *record.outputs,
+        Artifact(digest(letter.data), letter.datacontenttype, len(letter.data), "dead-letter"),
+    ]
+    record.events_out = [letter.id]
+    return Settlement(delivery, [(dead_letter_topic(group), letter)], record)
+
+
+def _dead_letter(group: str, delivery: Delivery, error: Exception, attempts: int) -> RawEvent:
+    position, event = delivery
+    # The position, and not only the event's id: a redriven event that fails again is another
+    # dead letter, while a redelivery of the same one is the same.
+    identifier = output_id(event.id, group, f"{position}", DeadLetter.type, 0)
+    trace = "".join(traceback.format_exception(error))[-_TRACEBACK_CHARACTERS:]
+    return caused_event(
+        DeadLetter(
+            group=group,
+            topic=position.topic,
+            partition=position.partition,
+            offset=position.offset,
+            event=event.to_json().decode(),
+            key=event.partitionkey,
+            story_of=event.correlationid,
+            error_class=_class_name(error),
+            message=str(error),
+            traceback=None if isinstance(error, Reject) else trace,
+            attempts=attempts,
+        ),
+        event,
+        id=identifier,
+        source=f"lineal:group/{group}",
+        traceparent=child_traceparent(event.traceparent, event.correlationid, identifier),
+        time=now_us(),
+    )
+
+
+def _class_name(error: Exception) -> str:
+    return type(error).__name__

@@ -1,0 +1,79 @@
+"""Lanes: events of one key one after another, different keys side by side."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection
+
+from lineal.bus.protocol import Delivery
+
+
+class Lanes:
+    """Which deliveries may begin now.
+
+    Invariant: of each key at most one delivery is begun and not finished; at most ``most`` keys
+    are begun; within a key, deliveries begin in the order in which they were added.
+    """
+
+    __slots__ = ("_begun", "_most", "_ready", "_waiting", "size")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._begun: set[str] = set()
+        self._waiting: dict[str, deque[Delivery]] = {}
+        self._ready: dict[str, None] = {}
+        """Keys with a delivery waiting and none begun, in the order in which they became so."""
+        self.size = 0
+        """Deliveries begun or waiting."""
+
+    def add(self, delivery: Delivery) -> None:
+        """A delivery has come."""
+        key = delivery.event.partitionkey
+        queue = self._waiting.get(key)
+        if queue is None:
+            queue = self._waiting[key] = deque()
+            if key not in self._begun:
+                self._ready[key] = None
+        queue.append(delivery)
+        self.size += 1
+
+    def begin(self) -> Delivery | None:
+        """The next delivery that may begin; None if none may."""
+        if not self._ready or len(self._begun) >= self._most:
+            return None
+        key = next(iter(self._ready))
+        del self._ready[key]
+        queue = self._waiting[key]
+        delivery = queue.popleft()
+        if not queue:
+            del self._waiting[key]
+        self._begun.add(key)
+        return delivery
+
+    def finish(self, key: str) -> None:
+        """The begun delivery of a key is settled or given up."""
+        self._begun.remove(key)
+        self.size -= 1
+        if key in self._waiting:
+            self._ready[key] = None
+
+    def take_waiting(
+        self, wanted: Callable[[Delivery], bool] = lambda _: True
+    ) -> Collection[Delivery]:
+        """Remove and return deliveries that have not begun.
+
+        With a key's delivery all later ones of the key go too: they must not overtake it.
+        """
+        taken: list[Delivery] = []
+        for key, queue in list(self._waiting.items()):
+            kept: deque[Delivery] = deque()
+            while queue and not wanted(queue[0]):
+                kept.append(queue.popleft())
+            taken.extend(queue)
+            if kept:
+                self._waiting[key] = kept
+            else:
+                del self._waiting[key]
+                self._ready.pop(key, None)
+        self.size -= len(taken)
+        return taken

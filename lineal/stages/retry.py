@@ -1,0 +1,63 @@
+"""What is tried again, how often and how long apart."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from dataclasses import dataclass
+
+from tenacity import wait_exponential_jitter
+from tenacity.wait import wait_base
+
+from lineal.stages.declaration import Reject
+from lineal.workers.pool import WorkerOutOfMemory, WorkerTimeout
+
+_OUT_OF_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
+
+
+class PermanentFailure(Exception):
+    """An event that cannot be understood, whoever tries: wrong schema, unknown type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """Bounds of in-lane retries.
+
+    Attributes:
+        attempts: how often an event is tried in all.
+        costly_attempts: the same for failures that used up their whole limit (a task that hung,
+            or ran out of memory): trying those again rarely helps and costs the most.
+        first_seconds, most_seconds: the pause doubles from the first to the most, with jitter.
+        total_seconds: no further attempt is begun after this long.
+    """
+
+    attempts: int = 5
+    costly_attempts: int = 2
+    first_seconds: float = 0.2
+    most_seconds: float = 30.0
+    total_seconds: float = 300.0
+
+    def pauses(self) -> wait_base:
+        """How long to wait before each further attempt."""
+        return wait_exponential_jitter(
+            initial=self.first_seconds, max=self.most_seconds, jitter=self.first_seconds
+        )
+
+    def gives_up(self, error: Exception, attempt: int, elapsed_seconds: float) -> bool:
+        """Whether attempt number ``attempt`` (from 1), failed with this error, was the last."""
+        if isinstance(error, Reject | PermanentFailure):
+            return True
+        if out_of_room(error):
+            return False
+        most = self.attempts
+        if isinstance(error, WorkerTimeout | WorkerOutOfMemory):
+            most = self.costly_attempts
+        return attempt >= most or elapsed_seconds >= self.total_seconds
+
+
+def out_of_room(error: BaseException) -> bool:
+    """Whether the machine, not the event, is to blame: a full disk, a busy database, no more file
+    descriptors. Waiting for a person to make room loses nothing; giving events up would."""
+    if isinstance(error, OSError):
+        return error.errno in _OUT_OF_ROOM
+    return isinstance(error, sqlite3.OperationalError)

@@ -1,0 +1,162 @@
+"""The stage runner: pulls events, hands them to lanes, has them settled, and drains."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from lineal.bus.protocol import Delivery, Settlement, Subscription
+from lineal.observability.metrics import StageMetrics
+from lineal.stages.attempts import Attempts
+from lineal.stages.binding import BoundStage
+from lineal.stages.lanes import Lanes
+from lineal.stages.retry import RetryPolicy
+from lineal.stages.settling import Settler
+
+log = structlog.get_logger(__name__)
+
+_FETCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSettings:
+    """Bounds of a runner.
+
+    Attributes:
+        lanes: how many keys are handled at the same time, where the stage does not say.
+        prefetch: how many events are held in memory at most, begun or waiting.
+        drain_seconds: how long begun work may take to finish on shutdown.
+    """
+
+    lanes: int = 256
+    prefetch: int = 512
+    drain_seconds: float = 20.0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+class StageRunner:
+    """Runs one bound stage on one subscription.
+
+    Args:
+        on_settled: called with the settlements that took effect; replays count with it.
+    """
+
+    def __init__(
+        self,
+        bound: BoundStage,
+        subscription: Subscription,
+        settings: RunnerSettings | None = None,
+        *,
+        on_settled: Callable[[Sequence[Settlement]], None] | None = None,
+    ) -> None:
+        self._settings = settings or RunnerSettings()
+        self._stage = bound.stage.name
+        self._subscription = subscription
+        self._metrics = StageMetrics(self._stage)
+        self._attempts = Attempts(bound, self._stage, self._settings.retry, self._metrics)
+        self._settler = Settler(
+            subscription,
+            lambda settlement, error: self._attempts.bury(settlement.delivery, error, 1),
+            self._finished,
+        )
+        self._on_settled = on_settled
+        self._lanes = Lanes(bound.stage.lanes or self._settings.lanes)
+        self._tasks: dict[asyncio.Task[None], Delivery] = {}
+        self._room = asyncio.Event()
+        self._stopping = asyncio.Event()
+        subscription.on_revoked(self._revoked)
+
+    @property
+    def in_flight(self) -> int:
+        """Events begun or waiting."""
+        return self._lanes.size
+
+    def stop(self) -> None:
+        """Begin to drain: no new events; what has begun finishes within the budget."""
+        self._stopping.set()
+        self._room.set()
+
+    async def run(self) -> None:
+        """Handle events until :meth:`stop`, then drain and leave the group."""
+        settling = asyncio.create_task(self._settler.run())
+        try:
+            await self._pull()
+        finally:
+            await self._drain()
+            settling.cancel()
+            await asyncio.gather(settling, return_exceptions=True)
+            await self._settler.flush()
+            await self._subscription.close()
+
+    async def _pull(self) -> None:
+        prefetch = self._settings.prefetch
+        stopped = asyncio.create_task(self._stopping.wait())
+        while not self._stopping.is_set():
+            room = prefetch - self._lanes.size
+            # Wait for a good part of the room, so that batches stay batches under load.
+            if room < max(1, prefetch // 4):
+                self._room.clear()
+                await self._room.wait()
+                continue
+            fetching = asyncio.create_task(self._subscription.fetch(room, _FETCH_SECONDS))
+            await asyncio.wait((fetching, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not fetching.done():
+                fetching.cancel()
+                break
+            if (error := fetching.exception()) is not None:
+                log.error("runner.cannot_fetch", stage=self._stage, error=str(error))
+                await asyncio.sleep(_FETCH_SECONDS)
+                continue
+            for delivery in fetching.result():
+                self._lanes.add(delivery)
+            self._begin()
+        stopped.cancel()
+
+    def _begin(self) -> None:
+        create_task = asyncio.get_running_loop().create_task
+        while not self._stopping.is_set() and (delivery := self._lanes.begin()) is not None:
+            task = create_task(self._handle(delivery))
+            self._tasks[task] = delivery
+            task.add_done_callback(self._ended)
+
+    async def _handle(self, delivery: Delivery) -> None:
+        event = delivery.event
+        structlog.contextvars.bind_contextvars(
+            stage=self._stage, event=event.id, story=event.correlationid
+        )
+        self._settler.add(await self._attempts.settle_or_bury(delivery))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A fault of the runtime, not of the stage. The event stays in flight: its lane is held
+            # and it is handled again after a restart.
+            log.critical("runner.internal_error", stage=self._stage, exc_info=error)
+
+    def _finished(self, settlements: Sequence[Settlement], took_effect: bool) -> None:
+        for settlement in settlements:
+            self._lanes.finish(settlement.delivery.event.partitionkey)
+        if took_effect and self._on_settled is not None:
+            self._on_settled(settlements)
+        self._metrics.in_flight(self._lanes.size)
+        self._room.set()
+        self._begin()
+
+    def _revoked(self, partitions: Collection[tuple[str, int]]) -> None:
+        """What has not begun goes back; what has begun is settled if that is still possible."""
+        taken = self._lanes.take_waiting(lambda delivery: delivery.position[:2] in partitions)
+        self._subscription.release(list(taken))
+        self._room.set()
+
+    async def _drain(self) -> None:
+        self._subscription.release(list(self._lanes.take_waiting()))
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=self._settings.drain_seconds)
+        unfinished = dict(self._tasks)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+        self._subscription.release(list(unfinished.values()))

@@ -1,0 +1,35 @@
+"""What all stages of a process share."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from lineal.store.objects import ObjectStore
+
+R = TypeVar("R")
+
+
+class Workers(Protocol):
+    """Where a stage's heavy work is done."""
+
+    async def run(
+        self,
+        function: Callable[..., R],
+        *arguments: object,
+        caller: str = "",
+        seconds: float | None = None,
+    ) -> R: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The stores and workers behind every step's context."""
+
+    reader: sqlite3.Connection
+    objects: ObjectStore
+    workers: Workers
+    worker_name: str
+    """Host and process, for lineage records."""

@@ -1,0 +1,100 @@
+"""Settling what is done, in the largest batches that are ready, whatever goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from lineal.bus.protocol import Settlement, Subscription
+from lineal.stages.retry import out_of_room
+
+log = structlog.get_logger(__name__)
+
+_MOST_PAUSE_SECONDS = 15.0
+
+
+class Settler:
+    """Collects settlements and makes them durable: while one batch is written the next collects.
+
+    Args:
+        bury: turns a settlement that cannot be written into one with a dead letter.
+        finished: called with settlements that are done with, and whether they took effect.
+    """
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        bury: Callable[[Settlement, Exception], Settlement],
+        finished: Callable[[Sequence[Settlement], bool], None],
+    ) -> None:
+        self._subscription = subscription
+        self._bury = bury
+        self._finished = finished
+        self._collected: list[Settlement] = []
+        self._some = asyncio.Event()
+
+    def add(self, settlement: Settlement) -> None:
+        """Have a settlement written soon."""
+        self._collected.append(settlement)
+        self._some.set()
+
+    async def run(self) -> None:
+        """Write what is added, until cancelled."""
+        while True:
+            await self._some.wait()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what has been added until now."""
+        self._some.clear()
+        batch, self._collected = self._collected, []
+        if batch:
+            try:
+                await self._write(batch)
+            except asyncio.CancelledError:
+                self._collected = batch + self._collected
+                raise
+
+    async def _write(self, batch: Sequence[Settlement]) -> None:
+        pause = 0.1
+        while True:
+            try:
+                lost = await self._subscription.settle(batch)
+            except Exception as error:
+                if out_of_room(error):
+                    log.error("settle.waiting_for_room", error=str(error), pause_seconds=pause)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, _MOST_PAUSE_SECONDS)
+                    continue
+                await self._write_one_by_one(batch, error)
+                return
+            if lost:
+                self._finished(lost, False)
+            # By identity: settlements are compared often, and equal ones are not the same.
+            gone = {id(settlement) for settlement in lost}
+            self._finished([s for s in batch if id(s) not in gone], True)
+            return
+
+    async def _write_one_by_one(self, batch: Sequence[Settlement], error: Exception) -> None:
+        """One settlement spoils the batch: find it, and write a dead letter in its place."""
+        if len(batch) > 1:
+            for settlement in batch:
+                await self._write([settlement])
+            return
+        log.error("settle.failed", exc_info=error)
+        buried = self._bury(batch[0], error)
+        buried.delivery = batch[0].delivery
+        await self._write_last([buried])
+
+    async def _write_last(self, batch: Sequence[Settlement]) -> None:
+        while True:
+            try:
+                lost = await self._subscription.settle(batch)
+            except Exception as error:
+                log.error("settle.cannot_bury", exc_info=error)
+                await asyncio.sleep(_MOST_PAUSE_SECONDS)
+                continue
+            self._finished(batch, not lost)
+            return

@@ -1,0 +1,149 @@
+"""A step: one handling of one event (or of all parts of a whole), and everything it touches.
+
+This is the :class:`~lineal.stages.context.Context` that stages get. What it collects becomes one
+settlement: outputs, lineage record and writes, made durable together.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lineal.bus.protocol import Write
+from lineal.lineage.record import Artifact
+from lineal.stages.context import SearchPage
+from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
+from lineal.store.search import replace_document
+from lineal_schemas.objects import ObjectRef
+
+if TYPE_CHECKING:
+    from lineal.stages.services import Services
+
+R = TypeVar("R")
+
+
+class Step:
+    """See :class:`lineal.stages.context.Context`."""
+
+    __slots__ = ("_small", "_services", "_stage", "config", "facts", "inputs", "outputs", "writes")
+
+    def __init__(self, stage: str, config: Any, services: Services) -> None:
+        self.config = config
+        self._stage = stage
+        self._services = services
+        self.inputs: list[Artifact] = []
+        self.outputs: list[Artifact] = []
+        self.writes: list[Write] = []
+        self.facts: dict[str, int | str] = {}
+        self._small: dict[str, bytes] | None = None
+
+    @property
+    def objects(self) -> StepObjects:
+        return StepObjects(self)
+
+    @property
+    def search(self) -> StepSearch:
+        return StepSearch(self)
+
+    @property
+    def registry(self) -> StepRegistry:
+        return StepRegistry(self._services.reader)
+
+    def note(self, **facts: int | str) -> None:
+        self.facts.update(facts)
+
+    async def run(self, function: Callable[..., R], *args: Any, seconds: float | None = None) -> R:
+        return await self._services.workers.run(
+            function, *args, caller=self._stage, seconds=seconds
+        )
+
+    @property
+    def store(self) -> ObjectStore:
+        return self._services.objects
+
+    @property
+    def small(self) -> dict[str, bytes]:
+        """Objects put by this step that are written only when it is settled."""
+        if self._small is None:
+            self._small = {}
+        return self._small
+
+
+class StepObjects:
+    """See :class:`lineal.stages.context.Objects`."""
+
+    __slots__ = ("_step",)
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+
+    async def get(self, ref: ObjectRef, role: str = "content") -> bytes:
+        self._note_input(ref, role)
+        pending = self._step.small.get(ref.sha256)
+        return pending if pending is not None else await self._step.store.get(ref)
+
+    async def path(self, ref: ObjectRef, role: str = "content") -> Path:
+        self._note_input(ref, role)
+        return await self._step.store.path(ref)
+
+    async def put(self, data: bytes, media_type: str, role: str) -> ObjectRef:
+        digest = sha256(data).hexdigest()
+        store = self._step.store
+        if len(data) <= SMALL_BYTES:
+            self._step.small[digest] = data
+            self._step.writes.append(partial(_put_small, store, data))
+        else:
+            await store.put_large(data)
+        artifact = Artifact(digest, media_type, len(data), role)
+        if artifact not in self._step.outputs:
+            self._step.outputs.append(artifact)
+        return reference(digest, len(data), media_type)
+
+    def _note_input(self, ref: ObjectRef, role: str) -> None:
+        artifact = Artifact(ref.sha256, ref.media_type, ref.bytes, role)
+        if artifact not in self._step.inputs:
+            self._step.inputs.append(artifact)
+
+
+class StepSearch:
+    """See :class:`lineal.stages.context.SearchIndex`."""
+
+    __slots__ = ("_step",)
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+
+    def replace(self, document_id: str, pages: list[SearchPage], facets: dict[str, str]) -> None:
+        self._step.writes.append(partial(_replace_document, document_id, pages, facets))
+
+
+class StepRegistry:
+    """See :class:`lineal.stages.context.Registry`."""
+
+    __slots__ = ("_reader",)
+
+    def __init__(self, reader: sqlite3.Connection) -> None:
+        self._reader = reader
+
+    async def known(self, document_id: str) -> bool:
+        row = self._reader.execute(
+            "SELECT 1 FROM registry WHERE document_id = ?", (document_id,)
+        ).fetchone()
+        return row is not None
+
+
+def _put_small(store: ObjectStore, data: bytes, connection: sqlite3.Connection) -> None:
+    store.put_small(connection, data)
+
+
+def _replace_document(
+    document_id: str,
+    pages: list[SearchPage],
+    facets: dict[str, str],
+    connection: sqlite3.Connection,
+) -> None:
+    replace_document(connection, document_id, pages, facets)

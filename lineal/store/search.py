@@ -1,0 +1,163 @@
+"""Full-text search on SQLite FTS5: one entry a page, written in the index step's transaction."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from lineal.stages.context import SearchPage
+
+MARK_BEGIN, MARK_END = "\x02", "\x03"
+"""Around the hits in a snippet; control characters, so that no text can be taken for them."""
+
+_TOKEN = re.compile(r'"([^"]*)"(\*?)|(\()|(\))|([^\s()"]+)')
+_OPERATORS = {"AND", "OR", "NOT"}
+
+
+class Hit(NamedTuple):
+    """A page that answers a query."""
+
+    document_id: str
+    name: str
+    page: int
+    score: float
+    """Higher is better; comparable within one answer only."""
+    snippet: str
+
+
+def replace_document(
+    connection: sqlite3.Connection,
+    document_id: str,
+    pages: Sequence[SearchPage],
+    facets: Mapping[str, str],
+) -> None:
+    """Make these the only entries of a document."""
+    old = connection.execute(
+        "SELECT id FROM search_entries WHERE document_id = ?", (document_id,)
+    ).fetchall()
+    connection.executemany("DELETE FROM search_text WHERE rowid = ?", old)
+    connection.execute("DELETE FROM search_entries WHERE document_id = ?", (document_id,))
+    connection.execute("DELETE FROM search_facets WHERE document_id = ?", (document_id,))
+    for page in pages:
+        (entry,) = connection.execute(
+            "INSERT INTO search_entries (document_id, page) VALUES (?, ?) RETURNING id",
+            (document_id, page.number),
+        ).fetchone()
+        connection.execute(
+            "INSERT INTO search_text (rowid, text) VALUES (?, ?)", (entry, page.text)
+        )
+    connection.executemany(
+        "INSERT INTO search_facets VALUES (?, ?, ?)",
+        [(document_id, key, value) for key, value in facets.items()],
+    )
+
+
+def search(
+    connection: sqlite3.Connection,
+    text: str,
+    *,
+    limit: int = 20,
+    filters: Mapping[str, str] | None = None,
+) -> list[Hit]:
+    """The best pages for a query, best first.
+
+    ``filters`` are facets (language, class, kind, ...), labels, ``owner`` or ``name``; all must hold.
+    """
+    query = match_expression(text)
+    if query is None:
+        return []
+    clauses, values = _filter_clauses(filters or {})
+    rows = connection.execute(
+        "SELECT entry.document_id, coalesce(registry.name, ''), entry.page, "
+        "-bm25(search_text), snippet(search_text, 0, ?, ?, ' … ', 24) "
+        "FROM search_text JOIN search_entries AS entry ON entry.id = search_text.rowid "
+        "LEFT JOIN registry ON registry.document_id = entry.document_id "
+        f"WHERE search_text MATCH ? {clauses} ORDER BY bm25(search_text), entry.id LIMIT ?",  # noqa: S608
+        (MARK_BEGIN, MARK_END, query, *values, limit),
+    )
+    return [Hit._make(row) for row in rows]
+
+
+def _filter_clauses(filters: Mapping[str, str]) -> tuple[str, list[str]]:
+    clauses, values = "", []
+    for key, value in filters.items():
+        if key == "owner":
+            clauses += (
+                "AND EXISTS (SELECT 1 FROM ownership AS o "
+                "WHERE o.document_id = entry.document_id AND o.owner = ?) "
+            )
+            values.append(value)
+        elif key == "name":
+            clauses += (
+                "AND EXISTS (SELECT 1 FROM arrivals AS a "
+                "WHERE a.document_id = entry.document_id AND a.name = ?) "
+            )
+            values.append(value)
+        else:
+            clauses += (
+                "AND (EXISTS (SELECT 1 FROM search_facets AS f WHERE "
+                "f.document_id = entry.document_id AND f.key = ? AND f.value = ?) "
+                "OR EXISTS (SELECT 1 FROM labels AS l WHERE "
+                "l.document_id = entry.document_id AND l.key = ? AND l.value = ?)) "
+            )
+            values += [key, value, key, value]
+    return clauses, values
+
+
+def match_expression(text: str) -> str | None:
+    """What a person typed as an FTS5 expression; None if it holds no word.
+
+    Words must all occur; ``"..."`` is a phrase, ``word*`` a prefix, AND, OR, NOT and parentheses
+    combine. Anything that does not make sense as an operator is searched as a word, so that no
+    input is an error.
+    """
+    parts: list[str] = []
+    depth = 0
+    for match in _TOKEN.finditer(text):
+        phrase, star, opening, closing, word = match.groups()
+        if opening:
+            _join(parts)
+            parts.append("(")
+            depth += 1
+        elif closing:
+            if depth and parts[-1] == "(":
+                parts.pop()
+                depth -= 1
+                _drop_operator(parts)
+            elif depth:
+                _drop_operator(parts)
+                parts.append(")")
+                depth -= 1
+        elif word in _OPERATORS:
+            if parts and parts[-1] not in ("(", *_OPERATORS):
+                parts.append(word)
+        else:
+            term = _term(phrase if phrase is not None else word, bool(star))
+            if term is not None:
+                _join(parts)
+                parts.append(term)
+    while parts and (parts[-1] == "(" or parts[-1] in _OPERATORS):
+        depth -= parts.pop() == "("
+    parts.extend(")" * depth)
+    return " ".join(parts) or None
+
+
+def _join(parts: list[str]) -> None:
+    if parts and parts[-1] != "(" and parts[-1] not in _OPERATORS:
+        parts.append("AND")
+
+
+def _drop_operator(parts: list[str]) -> None:
+    if parts and parts[-1] in _OPERATORS:
+        parts.pop()
+
+
+def _term(text: str, prefix: bool) -> str | None:
+    if not prefix and text.endswith("*"):
+        text, prefix = text.rstrip("*"), True
+    if not any(character.isalnum() for character in text):
+        return None
+    quoted = text.replace('"', '""').replace("\x00", " ")
+    return f'"{quoted}"{" *" if prefix else ""}'

@@ -1,0 +1,241 @@
+"""The tables of the embedded database.
+
+Those under *derived* hold nothing of their own: ``lineal rebuild`` makes them again from the
+ledger and the objects.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+SCHEMA_VERSION = 1
+
+BUS = """
+CREATE TABLE topics (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    partitions INTEGER NOT NULL,
+    retention_seconds INTEGER,
+    created INTEGER NOT NULL
+);
+CREATE TABLE partitions (
+    id INTEGER PRIMARY KEY,
+    topic INTEGER NOT NULL REFERENCES topics (id),
+    number INTEGER NOT NULL,
+    first_offset INTEGER NOT NULL DEFAULT 0,
+    next_offset INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (topic, number)
+);
+-- position = partition id << 40 | offset: a partition is one run of the table's own b-tree, and
+-- no second index has to be kept.
+CREATE TABLE events (
+    position INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    source TEXT NOT NULL,
+    type TEXT NOT NULL,
+    subject TEXT,
+    time INTEGER NOT NULL,
+    datacontenttype TEXT NOT NULL,
+    dataschema TEXT,
+    partitionkey TEXT NOT NULL,
+    traceparent TEXT,
+    causationid TEXT,
+    correlationid TEXT NOT NULL,
+    data BLOB NOT NULL
+);
+CREATE TABLE groups (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+);
+-- position: everything below it is done. epoch: raised whenever the owner changes, so that a
+-- worker that was thought dead cannot settle what another one has taken over.
+CREATE TABLE group_partitions (
+    group_id INTEGER NOT NULL REFERENCES groups (id),
+    partition_id INTEGER NOT NULL REFERENCES partitions (id),
+    position INTEGER NOT NULL,
+    epoch INTEGER NOT NULL DEFAULT 0,
+    owner TEXT,
+    lease_until INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (group_id, partition_id)
+) WITHOUT ROWID;
+-- Done work beyond the position, so that a crash does not repeat it.
+CREATE TABLE group_completed (
+    group_id INTEGER NOT NULL,
+    partition_id INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    PRIMARY KEY (group_id, partition_id, offset)
+) WITHOUT ROWID;
+CREATE TABLE group_members (
+    group_id INTEGER NOT NULL,
+    member TEXT NOT NULL,
+    seen INTEGER NOT NULL,
+    PRIMARY KEY (group_id, member)
+) WITHOUT ROWID;
+"""
+
+LEDGER = """
+-- What did a step: a stage at one version, code and configuration, with the models it used.
+CREATE TABLE builds (
+    id INTEGER PRIMARY KEY,
+    stage TEXT NOT NULL,
+    version TEXT NOT NULL,
+    code TEXT NOT NULL,
+    config TEXT NOT NULL,
+    models TEXT NOT NULL,
+    UNIQUE (stage, version, code, config, models)
+);
+CREATE TABLE ledger (
+    seq INTEGER PRIMARY KEY,
+    build INTEGER REFERENCES builds (id),
+    digest BLOB NOT NULL,
+    record BLOB NOT NULL
+);
+CREATE INDEX ledger_by_build ON ledger (build);
+-- key: the first eight bytes of the digest of a root, an input or an output (link 0, 1, 2); hits
+-- are confirmed in the record. Eight bytes keep the index a fifth of the size of whole digests.
+CREATE TABLE ledger_links (
+    key INTEGER NOT NULL,
+    link INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (key, link, seq)
+) WITHOUT ROWID;
+"""
+
+STAGES = """
+CREATE TABLE memo (
+    step BLOB PRIMARY KEY,
+    outputs BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE gathering (
+    stage TEXT NOT NULL,
+    whole TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    event BLOB NOT NULL,
+    PRIMARY KEY (stage, whole, part)
+) WITHOUT ROWID;
+"""
+
+OBJECTS = """
+CREATE TABLE objects (
+    sha256 BLOB PRIMARY KEY,
+    data BLOB NOT NULL
+);
+"""
+
+SEARCH = """
+CREATE TABLE search_entries (
+    id INTEGER PRIMARY KEY,
+    document_id TEXT NOT NULL,
+    page INTEGER NOT NULL
+);
+CREATE INDEX search_entries_by_document ON search_entries (document_id);
+CREATE TABLE search_facets (
+    document_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (document_id, key)
+) WITHOUT ROWID;
+CREATE VIRTUAL TABLE search_text USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2');
+"""
+
+DERIVED = {
+    "registry": """
+CREATE TABLE registry (
+    document_id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    sha256 TEXT,
+    bytes INTEGER,
+    media_type TEXT,
+    registered INTEGER NOT NULL
+) WITHOUT ROWID;
+""",
+    "arrivals": """
+CREATE TABLE arrivals (
+    document_id TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    source TEXT NOT NULL,
+    arrived INTEGER NOT NULL,
+    PRIMARY KEY (document_id, event_id)
+) WITHOUT ROWID;
+""",
+    "ownership": """
+CREATE TABLE ownership (
+    document_id TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (document_id, owner)
+) WITHOUT ROWID;
+""",
+    "labels": """
+CREATE TABLE labels (
+    document_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (document_id, key)
+) WITHOUT ROWID;
+""",
+    "operations": """
+CREATE TABLE operations (
+    document_id TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    reason TEXT,
+    facts TEXT NOT NULL DEFAULT '{}',
+    started INTEGER NOT NULL,
+    updated INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX operations_by_status ON operations (status, updated);
+""",
+    "dead_letter_outcomes": """
+CREATE TABLE dead_letter_outcomes (
+    event_id TEXT PRIMARY KEY,
+    outcome TEXT NOT NULL,
+    decided INTEGER NOT NULL
+) WITHOUT ROWID;
+""",
+}
+
+PRODUCERS = """
+-- What a folder watch has taken already, so that a restart does not read it again.
+CREATE TABLE watched_files (
+    path BLOB PRIMARY KEY,
+    inode INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+class IncompatibleDatabase(RuntimeError):
+    """The data directory was written by another version of lineal."""
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Make all tables in a new database; the caller holds the write lock.
+
+    Raises:
+        IncompatibleDatabase: the database exists with another schema version.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == SCHEMA_VERSION:
+        return
+    if version != 0:
+        raise IncompatibleDatabase(
+            f"the data directory has schema version {version}, this lineal writes "
+            f"{SCHEMA_VERSION}: use the lineal that wrote it, or another --data directory"
+        )
+    parts = (BUS, LEDGER, STAGES, OBJECTS, SEARCH, *DERIVED.values(), PRODUCERS)
+    connection.executescript(
+        f"BEGIN; {''.join(parts)} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+    )
+
+
+def recreate_derived(connection: sqlite3.Connection) -> None:
+    """Empty the derived tables, whatever is left of them."""
+    for name, definition in DERIVED.items():
+        connection.execute(f"DROP TABLE IF EXISTS {name}")
+        for statement in definition.split(";"):
+            if statement.strip():
+                connection.execute(statement)
