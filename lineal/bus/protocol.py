@@ -196,6 +196,10 @@ class Bus(Protocol):
         """Make settlements durable without moving any group's position: what a replay does."""
         ...
 
+    async def record(self, records: Sequence[Record]) -> None:
+        """Append records of acts that have no event: a replay, a rebuild."""
+        ...
+
     def read(
         self, topic: str, selection: Selection | None = None, *, follow: bool = False
     ) -> AsyncIterator[Delivery]:

@@ -92,7 +92,7 @@ def _operation(connection: sqlite3.Connection, document_id: str, record: Record)
         "INSERT INTO operations (document_id, status, stage, reason, facts, started, updated) "
         "VALUES (?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (document_id) DO UPDATE SET "
-        f"status = {status_rule}, reason = {reason_rule}, stage = excluded.stage, "  # noqa: S608
+        f"status = {status_rule}, reason = {reason_rule}, stage = excluded.stage, "
         "facts = json_patch(facts, excluded.facts), updated = excluded.updated",
         (
             document_id,

@@ -29,7 +29,7 @@ R = TypeVar("R")
 class Step:
     """See :class:`lineal.stages.context.Context`."""
 
-    __slots__ = ("_small", "_services", "_stage", "config", "facts", "inputs", "outputs", "writes")
+    __slots__ = ("_services", "_small", "_stage", "config", "facts", "inputs", "outputs", "writes")
 
     def __init__(self, stage: str, config: Any, services: Services) -> None:
         self.config = config

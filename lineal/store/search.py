@@ -74,7 +74,7 @@ def search(
         "-bm25(search_text), snippet(search_text, 0, ?, ?, ' … ', 24) "
         "FROM search_text JOIN search_entries AS entry ON entry.id = search_text.rowid "
         "LEFT JOIN registry ON registry.document_id = entry.document_id "
-        f"WHERE search_text MATCH ? {clauses} ORDER BY bm25(search_text), entry.id LIMIT ?",  # noqa: S608
+        f"WHERE search_text MATCH ? {clauses} ORDER BY bm25(search_text), entry.id LIMIT ?",
         (MARK_BEGIN, MARK_END, query, *values, limit),
     )
     return [Hit._make(row) for row in rows]

@@ -30,6 +30,7 @@ from lineal.bus.protocol import (
     UnknownTopic,
 )
 from lineal.lineage.ledger import Ledger
+from lineal.lineage.record import Record
 from lineal.store.database import Database
 from lineal.store.memo import keep_memos
 from lineal_schemas.envelope import RawEvent, now_us
@@ -134,6 +135,10 @@ class EmbeddedBus:
             lambda connection: self.apply(connection, settlements), wake=topics
         )
 
+    async def record(self, records: Sequence[Record]) -> None:
+        """Append records of acts that have no event: a replay, a rebuild."""
+        await self.database.write(lambda connection: self._ledger.append(connection, records))
+
     async def read(
         self, topic: str, selection: Selection | None = None, *, follow: bool = False
     ) -> AsyncIterator[Delivery]:
@@ -229,7 +234,7 @@ class EmbeddedBus:
         def remove(connection: sqlite3.Connection) -> None:
             for table in ("group_partitions", "group_completed", "group_members"):
                 connection.execute(
-                    f"DELETE FROM {table} WHERE group_id = (SELECT id FROM groups WHERE name = ?)",  # noqa: S608
+                    f"DELETE FROM {table} WHERE group_id = (SELECT id FROM groups WHERE name = ?)",
                     (group,),
                 )
             connection.execute("DELETE FROM groups WHERE name = ?", (group,))

@@ -9,7 +9,7 @@ from lineal_schemas.envelope import RawEvent
 
 _OFFSET_BITS = 40
 _COLUMNS = ", ".join(RawEvent._fields)
-_INSERT = f"INSERT INTO events VALUES ({', '.join('?' * (1 + len(RawEvent._fields)))})"  # noqa: S608
+_INSERT = f"INSERT INTO events VALUES ({', '.join('?' * (1 + len(RawEvent._fields)))})"
 
 
 def append_events(
@@ -50,7 +50,7 @@ def read_events(
     base = partition_id << _OFFSET_BITS
     end = base + (1 << _OFFSET_BITS if to_offset is None else to_offset)
     rows = connection.execute(
-        f"SELECT position, {_COLUMNS} FROM events "  # noqa: S608
+        f"SELECT position, {_COLUMNS} FROM events "
         "WHERE position >= ? AND position < ? ORDER BY position LIMIT ?",
         (base + first, end, limit),
     )

@@ -52,7 +52,7 @@ def join_group(
     column = "first_offset" if start == "beginning" else "next_offset"
     connection.executemany(
         "INSERT OR IGNORE INTO group_partitions (group_id, partition_id, position) "
-        f"SELECT ?, id, {column} FROM partitions WHERE id = ?",  # noqa: S608
+        f"SELECT ?, id, {column} FROM partitions WHERE id = ?",
         [(group_id, identifier) for identifier in partitions],
     )
     return int(group_id)

@@ -1,0 +1,102 @@
+"""Stages as a long-lived daemon: their runners, the worker pool, and the keeping of topics."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+
+import structlog
+
+from lineal.runtime import Runtime
+from lineal.stages.dead_letter import dead_letter_topic, redrive_topic
+from lineal.stages.declaration import Stage
+from lineal.stages.runner import StageRunner
+from lineal.workers.pool import WorkerPool
+
+log = structlog.get_logger(__name__)
+
+_RETENTION_SECONDS = 60.0
+
+
+class Daemon:
+    """Runs stages until it is stopped.
+
+    Args:
+        preload: modules the worker processes import at their start.
+    """
+
+    def __init__(
+        self, runtime: Runtime, stages: Sequence[Stage], *, preload: tuple[str, ...] = ()
+    ) -> None:
+        settings = runtime.settings
+        self._runtime = runtime
+        self._stages = stages
+        self.workers = WorkerPool(
+            settings.workers,
+            memory_bytes=settings.worker_memory_mb * 1024 * 1024,
+            seconds=settings.worker_seconds,
+            preload=preload,
+        )
+        self._runners: dict[str, StageRunner] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Join the groups and begin to handle events.
+
+        Raises:
+            WrongConfiguration: the settings of a stage do not fit it.
+        """
+        bound = [self._runtime.bind(stage, self.workers) for stage in self._stages]
+        self.workers.start()
+        subscriptions = await asyncio.gather(
+            *(
+                self._runtime.bus.subscribe(stage.name, stage_topics(stage))
+                for stage in self._stages
+            )
+        )
+        for stage in self._stages:
+            for topic in (dead_letter_topic(stage.name), *(p.type for p in stage.produces)):
+                await self._runtime.bus.create_topic(topic)
+        for item, subscription in zip(bound, subscriptions, strict=True):
+            runner = StageRunner(item, subscription, self._runtime.settings.runner())
+            self._runners[item.stage.name] = runner
+            self._tasks.append(asyncio.create_task(runner.run(), name=f"stage {item.stage.name}"))
+        self._tasks.append(asyncio.create_task(self._keep_topics(), name="retention"))
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps the daemon from doing its work; empty when all is well."""
+        return [f"{task.get_name()} has ended" for task in self._tasks if task.done()]
+
+    async def wait(self) -> None:
+        """Until a part of the daemon ends by itself, which none should."""
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    async def stop(self) -> None:
+        """Drain: finish what has begun within the budget, hand back the rest."""
+        for runner in self._runners.values():
+            runner.stop()
+        *runners, retention = self._tasks
+        retention.cancel()
+        results = await asyncio.gather(*runners, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                log.error("daemon.runner_failed", exc_info=result)
+        await self.workers.close()
+
+    async def _keep_topics(self) -> None:
+        while True:
+            await asyncio.sleep(_RETENTION_SECONDS)
+            try:
+                removed = await self._runtime.bus.remove_expired()
+            except sqlite3.Error as error:
+                log.warning("retention.failed", error=str(error))
+                continue
+            if removed:
+                log.info("retention.removed", events=removed)
+
+
+def stage_topics(stage: Stage) -> list[str]:
+    """The topics a stage's group reads: its input, and what is redriven to it."""
+    return [stage.consumes.type, redrive_topic(stage.name)]

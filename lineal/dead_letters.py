@@ -1,0 +1,113 @@
+"""Dead letters: listed, shown, redriven and dropped, each act leaving a lineage record."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lineal.bus.protocol import Delivery, Position, Settlement, UnknownTopic
+from lineal.lineage.record import Kind, Record
+from lineal.runtime import Runtime
+from lineal.stages.dead_letter import redrive_topic
+from lineal.stages.tracing import trace_id
+from lineal_schemas.envelope import RawEvent, decode, from_json, now_us
+from lineal_schemas.failures import DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter that waits for a decision."""
+
+    id: str
+    time: int
+    """When it was given up, microseconds since the Unix epoch."""
+    content: DeadLetter
+    position: Position
+
+    @property
+    def event(self) -> RawEvent:
+        """The original event."""
+        return from_json(self.content.event)
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    """Which dead letters are meant; None means any."""
+
+    group: str | None = None
+    key: str | None = None
+    error_class: str | None = None
+    ids: frozenset[str] | None = None
+    """Ids or unambiguous beginnings of ids."""
+
+    def takes(self, letter: Letter) -> bool:
+        return (
+            (self.key is None or self.key in (letter.content.key, letter.content.story_of))
+            and (self.error_class is None or letter.content.error_class == self.error_class)
+            and (self.ids is None or any(letter.id.startswith(wanted) for wanted in self.ids))
+        )
+
+
+async def waiting_letters(runtime: Runtime, chosen: LetterFilter) -> list[Letter]:
+    """The dead letters nobody has decided on, oldest first."""
+    if chosen.group is not None:
+        topics = [f"dead.{chosen.group}"]
+    else:
+        topics = [
+            info.topic for info in await runtime.bus.topics() if info.topic.startswith("dead.")
+        ]
+    decided = {
+        event_id
+        for (event_id,) in runtime.database.reader.execute(
+            "SELECT event_id FROM dead_letter_outcomes"
+        )
+    }
+    letters = []
+    for topic in topics:
+        try:
+            async for delivery in runtime.bus.read(topic):
+                if delivery.event.id in decided:
+                    continue
+                content = decode(delivery.event).data
+                assert isinstance(content, DeadLetter)
+                letter = Letter(delivery.event.id, delivery.event.time, content, delivery.position)
+                if chosen.takes(letter):
+                    letters.append(letter)
+        except UnknownTopic:
+            continue
+    return sorted(letters, key=lambda letter: letter.time)
+
+
+async def redrive(runtime: Runtime, letters: Sequence[Letter]) -> None:
+    """Send the original events to their groups again, and only to these."""
+    await _decide(runtime, letters, "redrive")
+
+
+async def drop(runtime: Runtime, letters: Sequence[Letter]) -> None:
+    """Decide that nothing is to be done about these."""
+    await _decide(runtime, letters, "drop")
+
+
+async def _decide(runtime: Runtime, letters: Sequence[Letter], kind: Kind) -> None:
+    settlements = []
+    for letter in letters:
+        event = letter.event
+        outputs = [(redrive_topic(letter.content.group), event)] if kind == "redrive" else []
+        record = Record(
+            kind=kind,
+            root=event.correlationid,
+            build=None,
+            started=now_us(),
+            duration=0,
+            outcome="done",
+            actor=f"user:{getpass.getuser()}",
+            worker=f"{socket.gethostname()}/{os.getpid()}",
+            events_in=[letter.id],
+            events_out=[item.id for _, item in outputs],
+            trace=trace_id(event.traceparent),
+        )
+        settlements.append(Settlement(Delivery(letter.position, event), outputs, record))
+    await runtime.bus.settle_unowned(settlements)

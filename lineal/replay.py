@@ -1,0 +1,182 @@
+"""Replay: handling events again, all of a topic or exactly those a changed stage made stale.
+
+A replay has no group: it reads the topic, runs the stage beside the live workers, and settles
+without moving anybody's position, so what is live is undisturbed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from lineal.bus.protocol import Delivery, Selection, Settlement, UnknownTopic
+from lineal.lineage.ledger import stale_input_events
+from lineal.lineage.record import Record
+from lineal.runtime import Runtime
+from lineal.stages.binding import understand
+from lineal.stages.declaration import Stage
+from lineal.stages.retry import PermanentFailure
+from lineal.stages.runner import StageRunner
+from lineal.stages.services import Workers
+from lineal_schemas.envelope import now_us
+from lineal_schemas.parts import Part
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPlan:
+    """What a replay of one stage will handle."""
+
+    stage: Stage
+    selection: Selection
+    events: int
+
+
+async def plan_replay(
+    runtime: Runtime, stage: Stage, selection: Selection, *, stale: bool = False
+) -> ReplayPlan:
+    """Find out which events a replay of a stage takes, and how many they are.
+
+    With ``stale``: those whose newest outcome came from another version, code or configuration of
+    the stage; of events that stand for one subject only the newest, since replaying an outdated
+    one would undo the newer; and of a whole that was scattered all parts, since gathering needs
+    them.
+    """
+    if stale:
+        wanted = stale_input_events(runtime.database.reader, runtime.bind(stage).build)
+        selection = replace(selection, event_ids=await _stale_ids(runtime, stage, wanted))
+    count = 0
+    try:
+        async for _ in runtime.bus.read(stage.consumes.type, selection):
+            count += 1
+    except UnknownTopic:
+        if not stale:
+            raise
+    return ReplayPlan(stage, selection, count)
+
+
+async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) -> frozenset[str]:
+    if not wanted:
+        return frozenset()
+    scattered = issubclass(stage.consumes, Part)
+    newest: dict[str, str] = {}
+    wholes: dict[str, set[str]] = {}
+    stale_wholes: set[str] = set()
+    newest_whole: dict[str, str] = {}
+    try:
+        async for delivery in runtime.bus.read(stage.consumes.type):
+            event = delivery.event
+            if not scattered:
+                newest[event.partitionkey] = event.id
+                continue
+            try:
+                part = understand(event).data
+            except PermanentFailure:
+                continue
+            assert isinstance(part, Part)
+            wholes.setdefault(part.whole, set()).add(event.id)
+            newest_whole[event.correlationid] = part.whole
+            if event.id in wanted:
+                stale_wholes.add(part.whole)
+    except UnknownTopic:
+        return frozenset()
+    if not scattered:
+        return frozenset(newest.values()) & frozenset(wanted)
+    current = set(newest_whole.values()) & stale_wholes
+    return frozenset(event_id for whole in current for event_id in wholes[whole])
+
+
+async def run_replay(
+    runtime: Runtime,
+    plan: ReplayPlan,
+    workers: Workers,
+    progress: Callable[[Sequence[Settlement]], None],
+) -> None:
+    """Handle the planned events; ``progress`` is called with what was settled.
+
+    What the stage emits goes to the live topics, where the following stages take it up. A record
+    of the replay itself is left in the ledger.
+    """
+    subscription = ReplaySubscription(runtime, plan)
+    settled = 0
+
+    def count(settlements: Sequence[Settlement]) -> None:
+        nonlocal settled
+        settled += len(settlements)
+        progress(settlements)
+        if settled >= plan.events:
+            runner.stop()
+
+    runner = StageRunner(
+        runtime.bind(plan.stage, workers), subscription, runtime.settings.runner(), on_settled=count
+    )
+    started = now_us()
+    if plan.events:
+        running = asyncio.create_task(runner.run())
+        exhausted = asyncio.create_task(subscription.exhausted.wait())
+        await asyncio.wait((running, exhausted), return_when=asyncio.FIRST_COMPLETED)
+        while not running.done() and runner.in_flight:
+            await asyncio.sleep(0.02)
+        runner.stop()
+        exhausted.cancel()
+        await running
+    record = Record(
+        kind="replay",
+        root=f"stage:{plan.stage.name}",
+        build=None,
+        started=started,
+        duration=now_us() - started,
+        outcome="done",
+        actor=f"user:{getpass.getuser()}",
+        worker=f"{socket.gethostname()}/{os.getpid()}",
+        facts={"events": settled, "stage": plan.stage.name, "version": plan.stage.version},
+    )
+    await runtime.bus.record([record])
+
+
+class ReplaySubscription:
+    """A bounded, groupless reading of a topic; see :class:`lineal.bus.protocol.Subscription`."""
+
+    def __init__(self, runtime: Runtime, plan: ReplayPlan) -> None:
+        self._bus = runtime.bus
+        self._topic = plan.stage.consumes.type
+        self._events: AsyncIterator[Delivery] = runtime.bus.read(self._topic, plan.selection)
+        self._released: deque[Delivery] = deque()
+        self.exhausted = asyncio.Event()
+
+    async def fetch(self, limit: int, seconds: float) -> list[Delivery]:
+        batch: list[Delivery] = []
+        while len(batch) < limit and self._released:
+            batch.append(self._released.popleft())
+        while len(batch) < limit:
+            try:
+                batch.append(await anext(self._events))
+            except StopAsyncIteration:
+                if not batch:
+                    self.exhausted.set()
+                    await asyncio.sleep(seconds)
+                break
+        return batch
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
+        # A stage that feeds itself (the next part of a scattered whole) must not do so here: the
+        # replay takes these events from the topic, where they are already.
+        for settlement in settlements:
+            settlement.outputs = [
+                (topic, event) for topic, event in settlement.outputs if topic != self._topic
+            ]
+        await self._bus.settle_unowned(settlements)
+        return []
+
+    def release(self, deliveries: Sequence[Delivery]) -> None:
+        self._released.extend(deliveries)
+
+    def on_revoked(self, callback: Callable[[Collection[tuple[str, int]]], None]) -> None:
+        """Nobody else can take a replay over."""
+
+    async def close(self) -> None:
+        """There is no group to leave."""

@@ -1,0 +1,54 @@
+"""Finding stages: through entry points, so the runtime never imports one by name and anybody's
+package can add one."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from lineal.stages.declaration import Stage
+
+ENTRY_POINTS = "lineal.stages"
+
+
+class UnknownStage(LookupError):
+    """No installed package has a stage of this name."""
+
+
+class BrokenStage(ImportError):
+    """A stage's entry point cannot be loaded."""
+
+
+def installed_stages() -> dict[str, Stage]:
+    """All installed stages by name.
+
+    Raises:
+        BrokenStage: an entry point does not load, or two stages have the same name.
+    """
+    stages: dict[str, Stage] = {}
+    for entry in entry_points(group=ENTRY_POINTS):
+        try:
+            stage = entry.load()
+        except Exception as error:
+            raise BrokenStage(f"stage entry point {entry.name} ({entry.value}): {error}") from error
+        if not isinstance(stage, Stage):
+            raise BrokenStage(f"stage entry point {entry.name} ({entry.value}) is not a @stage")
+        known = stages.get(stage.name)
+        if known is not None and known is not stage:
+            raise BrokenStage(f"two installed stages are named {stage.name!r}")
+        stages[stage.name] = stage
+    return stages
+
+
+def find_stages(names: list[str]) -> list[Stage]:
+    """Installed stages by name.
+
+    Raises:
+        UnknownStage: one is not installed.
+    """
+    installed = installed_stages()
+    missing = [name for name in names if name not in installed]
+    if missing:
+        raise UnknownStage(
+            f"no stage is named {', '.join(missing)}; installed: {', '.join(sorted(installed))}"
+        )
+    return [installed[name] for name in names]
