@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     bus: str = "sqlite:"
     """URL of the bus; ``sqlite:`` is the embedded one, in the data folder."""
     durability: Literal["full", "normal"] = "full"
-    """``full``: every commit is synced to the disk. ``normal``: a power cut may lose the last ones."""
+    """``full``: every commit is synced to the disk; ``normal``: a power cut may lose the last."""
     workers: Annotated[int, Field(ge=1)] = os.cpu_count() or 2
     """Worker processes for OCR, parsing and language."""
     worker_memory_mb: Annotated[int, Field(ge=256)] = 4096

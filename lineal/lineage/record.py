@@ -50,7 +50,10 @@ class Build:
 
 @dataclass(slots=True)
 class Record:
-    """One act. See DESIGN §6 for the fields; ``facts`` are what the metadata tables are made from."""
+    """One act: what it read and made, what did it, when, and how it ended.
+
+    ``facts`` are what the metadata tables are made from.
+    """
 
     kind: Kind
     root: str

@@ -32,7 +32,7 @@ class Attempts:
         self._metrics = metrics
 
     async def settle_or_bury(self, delivery: Delivery) -> Settlement:
-        """The settlement of an event: its outputs, or its dead letter. Raises only when cancelled."""
+        """The settlement of an event: its outputs, or its dead letter. Only cancelling raises."""
         begun = time.monotonic()
         try:
             settlement = await self._bound.handle(delivery, 1)

@@ -1,4 +1,4 @@
-"""The content-addressed object store of one machine: files by digest, small objects in the database.
+"""The content-addressed object store of one machine: files by digest, small ones in the database.
 
 Small objects are written in the transaction of the step that made them: as files, each would cost
 a sync of its own.

@@ -63,7 +63,7 @@ def search(
 ) -> list[Hit]:
     """The best pages for a query, best first.
 
-    ``filters`` are facets (language, class, kind, ...), labels, ``owner`` or ``name``; all must hold.
+    ``filters`` are facets (language, class, ...), labels, ``owner`` or ``name``; all must hold.
     """
     query = match_expression(text)
     if query is None:

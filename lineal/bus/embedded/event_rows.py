@@ -1,4 +1,4 @@
-"""Events as rows: position = partition id << 40 | offset, so a partition is one run of the table."""
+"""Events as rows: position = partition id << 40 | offset; a partition is one run of the table."""
 
 from __future__ import annotations
 
