@@ -46,6 +46,9 @@ async def plan_replay(
     one would undo the newer; and of a whole that was scattered all parts, since gathering needs
     them.
     """
+    if selection.to_time is None:
+        # What is published from now on is the live group's; a replay that chased it never ended.
+        selection = replace(selection, to_time=now_us())
     if stale:
         wanted = stale_input_events(runtime.database.reader, runtime.bind(stage).build)
         selection = replace(selection, event_ids=await _stale_ids(runtime, stage, wanted))
@@ -108,8 +111,6 @@ async def run_replay(
         nonlocal settled
         settled += len(settlements)
         progress(settlements)
-        if settled >= plan.events:
-            runner.stop()
 
     runner = StageRunner(
         runtime.bind(plan.stage, workers), subscription, runtime.settings.runner(), on_settled=count
@@ -117,12 +118,10 @@ async def run_replay(
     started = now_us()
     if plan.events:
         running = asyncio.create_task(runner.run())
-        exhausted = asyncio.create_task(subscription.exhausted.wait())
-        await asyncio.wait((running, exhausted), return_when=asyncio.FIRST_COMPLETED)
-        while not running.done() and runner.in_flight:
-            await asyncio.sleep(0.02)
+        finished = asyncio.create_task(subscription.finished.wait())
+        await asyncio.wait((running, finished), return_when=asyncio.FIRST_COMPLETED)
+        finished.cancel()
         runner.stop()
-        exhausted.cancel()
         await running
     record = Record(
         kind="replay",
@@ -146,20 +145,24 @@ class ReplaySubscription:
         self._topic = plan.stage.consumes.type
         self._events: AsyncIterator[Delivery] = runtime.bus.read(self._topic, plan.selection)
         self._released: deque[Delivery] = deque()
-        self.exhausted = asyncio.Event()
+        self._outstanding = 0
+        self._exhausted = False
+        self.finished = asyncio.Event()
+        """Set when every event of the selection is settled."""
 
     async def fetch(self, limit: int, seconds: float) -> list[Delivery]:
         batch: list[Delivery] = []
         while len(batch) < limit and self._released:
             batch.append(self._released.popleft())
-        while len(batch) < limit:
+        while len(batch) < limit and not self._exhausted:
             try:
                 batch.append(await anext(self._events))
             except StopAsyncIteration:
-                if not batch:
-                    self.exhausted.set()
-                    await asyncio.sleep(seconds)
-                break
+                self._exhausted = True
+        self._outstanding += len(batch)
+        self._look_if_finished()
+        if not batch:
+            await asyncio.sleep(seconds)
         return batch
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
@@ -170,10 +173,17 @@ class ReplaySubscription:
                 (topic, event) for topic, event in settlement.outputs if topic != self._topic
             ]
         await self._bus.settle_unowned(settlements)
+        self._outstanding -= len(settlements)
+        self._look_if_finished()
         return []
 
     def release(self, deliveries: Sequence[Delivery]) -> None:
+        self._outstanding -= len(deliveries)
         self._released.extend(deliveries)
+
+    def _look_if_finished(self) -> None:
+        if self._exhausted and not self._outstanding and not self._released:
+            self.finished.set()
 
     def on_revoked(self, callback: Callable[[Collection[tuple[str, int]]], None]) -> None:
         """Nobody else can take a replay over."""

@@ -1,4 +1,4 @@
-"""The claim check: data too large for a bus goes to the object store, and the event refers to it."""
+"""The claim check: data too large for a bus goes to the object store, the event refers to it."""
 
 from __future__ import annotations
 

@@ -44,5 +44,5 @@ def arrival_id(source: str, content_sha256: str, occurrence: str) -> str:
 
 
 def gathered_id(part_ids: list[str]) -> str:
-    """The id that stands for a set of parts where one event's id would: what a gather was made from."""
+    """The id that stands for the parts a gather was made from, where one event's id would stand."""
     return _uuid5("gathered\n" + "\n".join(part_ids))
