@@ -10,6 +10,7 @@ import orjson
 
 from lineal.lineage.metadata import project
 from lineal.lineage.record import Build, Record, parse_record
+from lineal.store.rows import insert_rows
 
 ROOT, INPUT, OUTPUT = 0, 1, 2
 
@@ -42,8 +43,8 @@ class Ledger:
             links.append((_root_key(record.root), ROOT, seq))
             links.extend((_digest_key(item.sha256), INPUT, seq) for item in record.inputs)
             links.extend((_digest_key(item.sha256), OUTPUT, seq) for item in record.outputs)
-        connection.executemany("INSERT INTO ledger VALUES (?, ?, ?, ?)", rows)
-        connection.executemany("INSERT OR IGNORE INTO ledger_links VALUES (?, ?, ?)", links)
+        insert_rows(connection, "INSERT INTO ledger", rows)
+        insert_rows(connection, "INSERT OR IGNORE INTO ledger_links", links)
         for record in records:
             project(connection, record)
 

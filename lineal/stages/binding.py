@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 
 from pydantic import BaseModel, ValidationError
 
-from lineal.bus.claim_check import check_in, check_out
-from lineal.bus.protocol import Delivery, Settlement
+from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in, check_out
+from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.lineage.record import Artifact, Build, Record, digest
 from lineal.stages.declaration import Outputs, Stage
 from lineal.stages.gathering import forget_whole, keep_part, other_parts, parts_in
@@ -35,6 +36,8 @@ from lineal_schemas.ids import gathered_id, output_id
 from lineal_schemas.parts import Part
 from lineal_schemas.payload import Payload, UnknownPayload, parse_payload
 
+_MOST_AHEAD = 10_000
+
 
 def config_digest(config: BaseModel) -> str:
     """SHA-256 of a configuration's JSON; fields come in the order of their declaration."""
@@ -55,6 +58,22 @@ class BoundStage:
         self._step_prefix = "\n".join(
             (stage.name, stage.version, self.build.code, self.build.config)
         ).encode()
+        self._ahead: dict[Position, tuple[_Intake, list[MemoOutput] | None]] = {}
+
+    def look_ahead(self, deliveries: Sequence[Delivery]) -> None:
+        """Ask the memo about many events at once: a query for each costs more than the step."""
+        if not self.stage.memo or self.stage.gathers:
+            return
+        if len(self._ahead) > _MOST_AHEAD:
+            self._ahead.clear()  # of events that were handed back; what is still to come asks anew
+        intakes = [
+            (delivery.position, self._take_in(delivery.event))
+            for delivery in deliveries
+            if delivery.event.datacontenttype != REFERENCE_MEDIA_TYPE
+        ]
+        found = recall(self._services.reader, [intake.step_id for _, intake in intakes])
+        for position, intake in intakes:
+            self._ahead[position] = intake, found.get(intake.step_id)
 
     async def handle(self, delivery: Delivery, attempt: int) -> Settlement:
         """Handle one event.
@@ -63,82 +82,80 @@ class BoundStage:
             PermanentFailure: the event cannot be understood.
             StepFailed: the stage raised; carries what the step had read and noted until then.
         """
+        ahead = self._ahead.pop(delivery.position, None)
+        if ahead is not None:
+            return await self._perform(delivery, *ahead, attempt)
         raw = await check_out(delivery.event, self._services.objects)
         if self.stage.gathers:
             return await self._gather(delivery, raw, attempt)
-        data_digest = sha256(raw.data)
-        step_digest = sha256(self._step_prefix + data_digest.digest())
-        inputs = [Artifact(data_digest.hexdigest(), raw.datacontenttype, len(raw.data), "event")]
-        return await self._perform(
-            delivery, raw, inputs, step_digest.digest(), raw.id, attempt, None
+        intake = self._take_in(raw)
+        return await self._perform(delivery, intake, self._recall(intake), attempt)
+
+    def _take_in(self, raw: RawEvent) -> _Intake:
+        data = sha256(raw.data)
+        return _Intake(
+            raw,
+            [Artifact(data.hexdigest(), raw.datacontenttype, len(raw.data), "event")],
+            sha256(self._step_prefix + data.digest()).digest(),
+            raw.id,
         )
 
+    def _recall(self, intake: _Intake) -> list[MemoOutput] | None:
+        if not self.stage.memo:
+            return None
+        return recall(self._services.reader, [intake.step_id]).get(intake.step_id)
+
     async def _gather(self, delivery: Delivery, raw: RawEvent, attempt: int) -> Settlement:
-        event = understand(raw)
-        part = event.data
+        part = understand(raw).data
         assert isinstance(part, Part)
         name = self.stage.name
         reader = self._services.reader
         if parts_in(reader, name, part) + 1 < part.count:
             return Settlement(delivery, writes=[keep_part(name, part, raw)])
         parts = sorted([*other_parts(reader, name, part), (part.index, raw)])
-        inputs = [
-            Artifact(digest(item.data), item.datacontenttype, len(item.data), "event")
-            for _, item in parts
-        ]
-        step_digest = sha256(
-            self._step_prefix + b"".join(bytes.fromhex(item.sha256) for item in inputs)
-        )
-        events = [item for _, item in parts]
-        settlement = await self._perform(
-            delivery,
+        intakes = [self._take_in(item) for _, item in parts]
+        whole = _Intake(
             raw,
-            inputs,
-            step_digest.digest(),
-            gathered_id([item.id for item in events]),
-            attempt,
-            events,
+            [artifact for intake in intakes for artifact in intake.inputs],
+            sha256(b"".join(intake.step_id for intake in intakes)).digest(),
+            gathered_id([item.id for _, item in parts]),
+            [item for _, item in parts],
         )
+        settlement = await self._perform(delivery, whole, self._recall(whole), attempt)
         settlement.writes = [*settlement.writes, forget_whole(name, part)]
         return settlement
 
     async def _perform(
         self,
         delivery: Delivery,
-        raw: RawEvent,
-        inputs: list[Artifact],
-        step_id: bytes,
-        input_id: str,
+        intake: _Intake,
+        remembered: Sequence[MemoOutput] | None,
         attempt: int,
-        gathered: Sequence[RawEvent] | None,
     ) -> Settlement:
         started = now_us()
         clock = time.perf_counter_ns()
         stage = self.stage
-        remembered = recall(self._services.reader, step_id) if stage.memo else None
+        raw = intake.raw
         step = Step(stage.name, self._config, self._services)
         try:
             if remembered is not None:
-                outputs = self._again(remembered, raw, input_id, started)
+                result: Outputs = [parse_payload(*output) for output in remembered]
+            elif intake.gathered is None:
+                result = await stage.handle(understand(raw), step)
             else:
-                if gathered is None:
-                    result = await stage.handle(understand(raw), step)
-                else:
-                    result = await stage.handle([understand(item) for item in gathered], step)
-                outputs = self._events(result, raw, input_id, started)
+                result = await stage.handle([understand(item) for item in intake.gathered], step)
+            outputs = self._events(result, raw, intake.input_id, started)
         except Exception as error:
-            record = self._record(raw, inputs, step, [], step_id, gathered, started, clock, attempt)
+            record = self._record(intake, step, [], started, clock, attempt)
             raise StepFailed(record, step) from error
+        record = self._record(intake, step, outputs, started, clock, attempt)
         memo = None
-        if stage.memo and remembered is None:
-            memo = Memo(step_id, pack([_memo_output(output) for output in outputs]))
-        record = self._record(
-            raw, inputs, step, outputs, step_id, gathered, started, clock, attempt
-        )
         if remembered is not None:
             record.outcome = "memoised"
         elif step.facts.get("status") == "duplicate":
             record.outcome = "duplicate"
+        elif stage.memo:
+            memo = Memo(intake.step_id, pack([_memo_output(output) for output in outputs]))
         return Settlement(
             delivery,
             [(output.type, await check_in(output, self._services.objects)) for output in outputs],
@@ -149,10 +166,9 @@ class BoundStage:
 
     def unhandled_record(self, raw: RawEvent, attempt: int) -> Record:
         """The record of an event that did not even get to the stage."""
-        data = Artifact(digest(raw.data), raw.datacontenttype, len(raw.data), "event")
         step = Step(self.stage.name, self._config, self._services)
         clock = time.perf_counter_ns()
-        return self._record(raw, [data], step, [], b"", None, now_us(), clock, attempt)
+        return self._record(self._take_in(raw), step, [], now_us(), clock, attempt)
 
     def _events(self, result: Outputs, cause: RawEvent, input_id: str, now: int) -> list[RawEvent]:
         if result is None:
@@ -184,24 +200,16 @@ class BoundStage:
             )
         return events
 
-    def _again(
-        self, remembered: Sequence[MemoOutput], cause: RawEvent, input_id: str, now: int
-    ) -> list[RawEvent]:
-        payloads = [parse_payload(type, version, data) for type, version, data in remembered]
-        return self._events(payloads, cause, input_id, now)
-
     def _record(
         self,
-        raw: RawEvent,
-        inputs: list[Artifact],
+        intake: _Intake,
         step: Step,
         outputs: Sequence[RawEvent],
-        step_id: bytes,
-        gathered: Sequence[RawEvent] | None,
         started: int,
         clock: int,
         attempt: int,
     ) -> Record:
+        raw, gathered = intake.raw, intake.gathered
         made = [
             Artifact(digest(output.data), output.datacontenttype, len(output.data), "event")
             for output in outputs
@@ -215,8 +223,8 @@ class BoundStage:
             outcome="done",
             actor=self._actor,
             worker=self._services.worker_name,
-            step=step_id.hex() or None,
-            inputs=inputs + step.inputs,
+            step=intake.step_id.hex(),
+            inputs=intake.inputs + step.inputs,
             outputs=made + step.outputs,
             events_in=[raw.id] if gathered is None else [item.id for item in gathered],
             events_out=[output.id for output in outputs],
@@ -224,6 +232,20 @@ class BoundStage:
             facts=step.facts,
             trace=trace_id(raw.traceparent),
         )
+
+
+@dataclass(slots=True)
+class _Intake:
+    """What a step begins with."""
+
+    raw: RawEvent
+    """The event; of a whole, the part that came last."""
+    inputs: list[Artifact]
+    step_id: bytes
+    input_id: str
+    """What the ids of the outputs are derived from."""
+    gathered: Sequence[RawEvent] | None = None
+    """All parts of a whole, in the order of their index."""
 
 
 class StepFailed(Exception):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from lineal.bus.protocol import Delivery, Settlement, Subscription
+from lineal.observability.current_event import current_event
 from lineal.observability.metrics import StageMetrics
 from lineal.stages.attempts import Attempts
 from lineal.stages.binding import BoundStage
@@ -53,6 +54,7 @@ class StageRunner:
         on_settled: Callable[[Sequence[Settlement]], None] | None = None,
     ) -> None:
         self._settings = settings or RunnerSettings()
+        self._bound = bound
         self._stage = bound.stage.name
         self._subscription = subscription
         self._metrics = StageMetrics(self._stage)
@@ -110,7 +112,9 @@ class StageRunner:
                 log.error("runner.cannot_fetch", stage=self._stage, error=str(error))
                 await asyncio.sleep(_FETCH_SECONDS)
                 continue
-            for delivery in fetching.result():
+            batch = fetching.result()
+            self._bound.look_ahead(batch)
+            for delivery in batch:
                 self._lanes.add(delivery)
             self._begin()
         stopped.cancel()
@@ -123,10 +127,7 @@ class StageRunner:
             task.add_done_callback(self._ended)
 
     async def _handle(self, delivery: Delivery) -> None:
-        event = delivery.event
-        structlog.contextvars.bind_contextvars(
-            stage=self._stage, event=event.id, story=event.correlationid
-        )
+        current_event.set((self._stage, delivery.event))
         self._settler.add(await self._attempts.settle_or_bury(delivery))
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -9,7 +9,12 @@ from typing import NamedTuple
 import orjson
 import structlog
 
+from lineal.store.rows import insert_rows
+
 log = structlog.get_logger(__name__)
+
+
+_ASKED_AT_ONCE = 500
 
 
 class MemoOutput(NamedTuple):
@@ -32,14 +37,20 @@ def pack(outputs: Sequence[MemoOutput]) -> bytes:
     return orjson.dumps([(type, version, data.decode()) for type, version, data in outputs])
 
 
-def recall(connection: sqlite3.Connection, step: bytes) -> list[MemoOutput] | None:
-    """The outputs of a step done before; None if it never was."""
-    row = connection.execute("SELECT outputs FROM memo WHERE step = ?", (step,)).fetchone()
-    if row is None:
-        return None
-    return [
-        MemoOutput(type, version, data.encode()) for type, version, data in orjson.loads(row[0])
-    ]
+def recall(connection: sqlite3.Connection, steps: Sequence[bytes]) -> dict[bytes, list[MemoOutput]]:
+    """The outputs of those of the steps that were done before."""
+    found: dict[bytes, list[MemoOutput]] = {}
+    for begin in range(0, len(steps), _ASKED_AT_ONCE):
+        asked = steps[begin : begin + _ASKED_AT_ONCE]
+        rows = connection.execute(
+            f"SELECT step, outputs FROM memo WHERE step IN ({', '.join('?' * len(asked))})", asked
+        )
+        for step, outputs in rows:
+            found[step] = [
+                MemoOutput(type, version, data.encode())
+                for type, version, data in orjson.loads(outputs)
+            ]
+    return found
 
 
 def keep_memos(connection: sqlite3.Connection, memos: Sequence[Memo]) -> None:
@@ -47,8 +58,7 @@ def keep_memos(connection: sqlite3.Connection, memos: Sequence[Memo]) -> None:
     deterministic, or something it reads is not recorded."""
     if not memos:
         return
-    cursor = connection.executemany("INSERT OR IGNORE INTO memo VALUES (?, ?)", memos)
-    if cursor.rowcount == len(memos):
+    if insert_rows(connection, "INSERT OR IGNORE INTO memo", memos) == len(memos):
         return
     for memo in memos:
         (outputs,) = connection.execute(

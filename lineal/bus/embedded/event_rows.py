@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from lineal.store.rows import insert_rows
 from lineal_schemas.envelope import RawEvent
 
 _OFFSET_BITS = 40
 _COLUMNS = ", ".join(RawEvent._fields)
-_INSERT = f"INSERT INTO events VALUES ({', '.join('?' * (1 + len(RawEvent._fields)))})"
 
 
 def append_events(
@@ -29,8 +29,9 @@ def append_events(
             (count, identifier),
         ).fetchone()
         firsts[identifier] = end - count
-    connection.executemany(
-        _INSERT,
+    insert_rows(
+        connection,
+        "INSERT INTO events",
         [
             ((identifier << _OFFSET_BITS) + firsts[identifier] + index, *event)
             for identifier, index, event in events

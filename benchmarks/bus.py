@@ -1,0 +1,189 @@
+"""The embedded bus: throughput against bare SQLite, latency when idle, memory under a backlog."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from benchmarks.measurement import Benchmark, Result, against_peer, alone
+from benchmarks.passthrough import (
+    Ping,
+    new_runtime,
+    passthrough,
+    pings,
+    publish_all,
+    run_until_settled,
+)
+from lineal.stages.runner import StageRunner
+from lineal.store.tables import create_tables
+
+_EVENTS = 20_000
+_RUNS = 5
+_BACKLOG = 100_000
+
+
+def measure_passthrough() -> Sequence[Result]:
+    """Events a second through the stage, against inserting the rows it wrote, nothing else."""
+    pairs = [uvloop.run(_passthrough_and_peer()) for _ in range(_RUNS)]
+    return [
+        against_peer(
+            "bus.embedded_passthrough",
+            "events/s",
+            "ratio >= 0.4",
+            "bare SQLite inserts of the same rows, same durability and batch",
+            pairs,
+        )
+    ]
+
+
+async def _passthrough_and_peer() -> tuple[float, float]:
+    async with new_runtime() as runtime:
+        await publish_all(runtime, pings(_EVENTS))
+        begun = time.perf_counter()
+        commits = await run_until_settled(runtime, _EVENTS)
+        ours = _EVENTS / (time.perf_counter() - begun)
+        batch = round(statistics.mean(commits))
+        rows = _rows_written(runtime.database.reader)
+    return ours, await asyncio.to_thread(_insert_bare, rows, batch)
+
+
+_TABLES = {
+    "events": "SELECT * FROM events WHERE type = 'benchmark.pong'",
+    "ledger": "SELECT seq, NULL, digest, record FROM ledger",
+    "ledger_links": "SELECT * FROM ledger_links ORDER BY seq",
+    "memo": "SELECT memo.* FROM memo",
+}
+_PER_EVENT = {"events": 1, "ledger": 1, "ledger_links": 3, "memo": 1}
+
+
+def _rows_written(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+    rows = {table: connection.execute(query).fetchall() for table, query in _TABLES.items()}
+    # Memo rows come out of their table in the order of their key; bare inserts get them at random,
+    # as the pipeline does.
+    rows["memo"].sort(key=lambda row: hash(row[0]))
+    assert all(len(rows[table]) == _EVENTS * each for table, each in _PER_EVENT.items())
+    return rows
+
+
+def _insert_bare(rows: dict[str, list[tuple[object, ...]]], batch: int) -> float:
+    with tempfile.TemporaryDirectory(prefix="lineal-benchmark-") as folder:
+        path = Path(folder) / "bare.db"
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA cache_size = -32768")
+            create_tables(connection)
+            statements = {
+                table: f"INSERT INTO {table} VALUES ({', '.join('?' * len(items[0]))})"
+                for table, items in rows.items()
+            }
+            begun = time.perf_counter()
+            for first in range(0, _EVENTS, batch):
+                connection.execute("BEGIN IMMEDIATE")
+                for table, each in _PER_EVENT.items():
+                    connection.executemany(
+                        statements[table], rows[table][first * each : (first + batch) * each]
+                    )
+                connection.execute("COMMIT")
+            return _EVENTS / (time.perf_counter() - begun)
+
+
+def measure_latency() -> Sequence[Result]:
+    """Publish to handled when idle, in one process and between two."""
+    return [
+        alone(
+            "bus.embedded_latency_p50",
+            "ms",
+            "< 5",
+            [uvloop.run(_latency()) for _ in range(3)],
+        )
+    ]
+
+
+async def _latency() -> float:
+    """Median of 100 events, each published only when the one before has been handled."""
+    handled = asyncio.Event()
+    async with new_runtime() as runtime:
+        subscription = await runtime.bus.subscribe("benchmark", [Ping.type])
+        bound = runtime.bind(passthrough)
+        handle = bound.stage.handle
+
+        async def note(event: object, ctx: object) -> object:
+            handled.set()
+            return await handle(event, ctx)  # type: ignore[arg-type]
+
+        object.__setattr__(bound, "stage", _with_handler(bound.stage, note))
+        runner = StageRunner(bound, subscription, runtime.settings.runner())
+        running = asyncio.create_task(runner.run())
+        times = []
+        for event in pings(100):
+            await asyncio.sleep(0.02)
+            handled.clear()
+            begun = time.perf_counter()
+            await runtime.bus.publish([event])
+            await handled.wait()
+            times.append((time.perf_counter() - begun) * 1000)
+        runner.stop()
+        await running
+    return statistics.median(times)
+
+
+def _with_handler(stage: object, handler: object) -> object:
+    import dataclasses
+
+    return dataclasses.replace(stage, handle=handler)  # type: ignore[type-var]
+
+
+def measure_backlog_memory() -> Sequence[Result]:
+    """Growth of the process while 100,000 queued events are handled, against 1,000 of them."""
+    few, many = (
+        float(
+            subprocess.run(
+                [sys.executable, "-m", "benchmarks.bus", str(count)],
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout
+        )
+        for count in (1_000, _BACKLOG)
+    )
+    return [
+        Result(
+            name="bus.backlog_memory",
+            value=many,
+            unit="MB",
+            goal="flat: ratio about 1",
+            peer="the same with 1,000 events queued",
+            peer_value=few,
+            ratio=many / few,
+        )
+    ]
+
+
+async def _backlog(count: int) -> float:
+    async with new_runtime() as runtime:
+        for first in range(0, count, 1_000):
+            await publish_all(runtime, pings(min(1_000, count - first)))
+        await run_until_settled(runtime, count)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+BENCHMARKS = (
+    Benchmark(("bus.embedded_passthrough",), measure_passthrough),
+    Benchmark(("bus.embedded_latency_p50",), measure_latency),
+    Benchmark(("bus.backlog_memory",), measure_backlog_memory),
+)
+
+if __name__ == "__main__":
+    print(uvloop.run(_backlog(int(sys.argv[1]))))

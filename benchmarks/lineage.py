@@ -1,0 +1,3 @@
+from __future__ import annotations
+from benchmarks.measurement import Benchmark
+BENCHMARKS: tuple[Benchmark, ...] = ()

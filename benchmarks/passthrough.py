@@ -1,0 +1,84 @@
+"""A pass-through stage on a new data folder: what the bus benchmarks run."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from lineal.bus.protocol import Settlement
+from lineal.runtime import Runtime, open_runtime
+from lineal.settings import Settings
+from lineal.stages import Context, stage
+from lineal.stages.declaration import NoConfig
+from lineal.stages.runner import StageRunner
+from lineal_schemas.envelope import Event, RawEvent, first_event
+from lineal_schemas.payload import Payload
+
+
+class Ping(Payload, type="benchmark.ping", version=1):
+    key: str
+    text: str
+
+    def partition_key(self) -> str:
+        return self.key
+
+
+class Pong(Payload, type="benchmark.pong", version=1):
+    key: str
+    text: str
+
+    def partition_key(self) -> str:
+        return self.key
+
+
+@stage("benchmark", version="1", consumes=Ping, produces=Pong)
+async def passthrough(event: Event[Ping], ctx: Context[NoConfig]) -> Pong:
+    return Pong(key=event.data.key, text=event.data.text)
+
+
+def pings(count: int, *, keys: int = 2_000, size: int = 800) -> list[tuple[str, RawEvent]]:
+    """Events of about 1 KB with their envelope."""
+    return [
+        (
+            Ping.type,
+            first_event(
+                Ping(key=f"key-{i % keys}", text=f"{i:08d}" * (size // 8)),
+                id=f"ping-{i}",
+                source="benchmark",
+            ),
+        )
+        for i in range(count)
+    ]
+
+
+@contextlib.asynccontextmanager
+async def new_runtime() -> AsyncIterator[Runtime]:
+    """A runtime on an empty folder, full durability."""
+    with tempfile.TemporaryDirectory(prefix="lineal-benchmark-") as folder:
+        async with open_runtime(Settings(data=Path(folder), durability="full")) as runtime:
+            yield runtime
+
+
+async def publish_all(runtime: Runtime, events: Sequence[tuple[str, RawEvent]]) -> None:
+    """Publish in batches of 500."""
+    for begin in range(0, len(events), 500):
+        await runtime.bus.publish(events[begin : begin + 500])
+
+
+async def run_until_settled(runtime: Runtime, count: int) -> list[int]:
+    """Run the stage until it has settled ``count`` events; returns how many each commit held."""
+    subscription = await runtime.bus.subscribe("benchmark", [Ping.type])
+    commits: list[int] = []
+
+    def settled(settlements: Sequence[Settlement]) -> None:
+        commits.append(len(settlements))
+        if sum(commits) >= count:
+            runner.stop()
+
+    runner = StageRunner(
+        runtime.bind(passthrough), subscription, runtime.settings.runner(), on_settled=settled
+    )
+    await runner.run()
+    return commits

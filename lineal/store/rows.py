@@ -1,0 +1,40 @@
+"""Inserting many rows with few statements.
+
+``executemany`` runs one statement a row, and gives up and takes back Python's global lock with
+each: beside a busy event loop the writer thread would wait for its turn at every row.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+_CHUNKS = (128, 32, 8, 1)
+"""Rows a statement takes; few sizes, so that the prepared statements stay in the cache."""
+
+
+@lru_cache(maxsize=64)
+def _statement(head: str, width: int, rows: int) -> str:
+    row = f"({', '.join('?' * width)})"
+    return f"{head} VALUES {', '.join([row] * rows)}"
+
+
+def insert_rows(connection: sqlite3.Connection, head: str, rows: Sequence[Sequence[Any]]) -> int:
+    """Run ``head VALUES (...), ...`` for all rows; returns how many rows were inserted.
+
+    ``head`` is like ``INSERT INTO table``; all rows have the same number of columns.
+    """
+    inserted = 0
+    begin = 0
+    for chunk in _CHUNKS:
+        while len(rows) - begin >= chunk:
+            part = rows[begin : begin + chunk]
+            cursor = connection.execute(
+                _statement(head, len(part[0]), chunk), tuple(chain.from_iterable(part))
+            )
+            inserted += cursor.rowcount
+            begin += chunk
+    return inserted
