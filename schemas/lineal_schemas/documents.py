@@ -161,6 +161,8 @@ class DocumentAnalyzed(DocumentEvent, type="document.analyzed", version=1):
     document_class: str
     class_confidence: Annotated[float, Field(ge=0, le=1)]
     personal_data: bool
+    media_type: str | None = None
+    """Of the original bytes, as detected."""
 
 
 class DocumentIndexed(DocumentEvent, type="document.indexed", version=1):

@@ -7,9 +7,10 @@ Two forms of one event: :class:`RawEvent` has the data as bytes and is what buse
 from __future__ import annotations
 
 import base64
+import re
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic_core import from_json as parse_json
@@ -20,6 +21,8 @@ from lineal_schemas.payload import Payload, parse_payload, payload_bytes
 SPEC_VERSION = "1.0"
 JSON_MEDIA_TYPE = "application/json"
 _SCHEMA_PREFIX = "urn:lineal:schema:"
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 P = TypeVar("P", bound=Payload, covariant=True)
 
@@ -67,14 +70,16 @@ class RawEvent(NamedTuple):
             "correlationid": self.correlationid,
         }
         head = render_json({name: value for name, value in attributes.items() if value is not None})
-        if self.datacontenttype == JSON_MEDIA_TYPE and _is_json(self.data):
+        if not self.data:
+            return head
+        if _says_json(self.datacontenttype) and _is_json(self.data):
             return b'%b,"data":%b}' % (head[:-1], self.data)
         return b'%b,"data_base64":"%b"}' % (head[:-1], base64.b64encode(self.data))
 
 
 def _is_json(data: bytes) -> bool:
     try:
-        parse_json(data)
+        parse_json(data, allow_inf_nan=False)
     except ValueError:
         return False
     return True
@@ -94,14 +99,33 @@ def from_json(message: bytes | str) -> RawEvent:
         raise MalformedEvent("not a JSON object")
     if fields.get("specversion") != SPEC_VERSION:
         raise MalformedEvent(f"specversion must be {SPEC_VERSION!r}")
+    return from_attributes(fields, _data_of(fields))
+
+
+def _data_of(fields: dict[str, Any]) -> bytes:
+    """The data of an event in the JSON format; empty where the event carries none."""
     if "data_base64" in fields:
+        if "data" in fields:
+            raise MalformedEvent("there may be data or data_base64, not both")
         try:
-            data = base64.b64decode(fields["data_base64"], validate=True)
+            return base64.b64decode(fields["data_base64"], validate=True)
         except (ValueError, TypeError) as error:
             raise MalformedEvent(f"data_base64 is not base64: {error}") from error
-    else:
-        data = render_json(fields.get("data"))
-    return from_attributes(fields, data)
+    if "data" not in fields:
+        return b""
+    data = fields["data"]
+    if isinstance(data, str) and not _says_json(fields.get("datacontenttype")):
+        return data.encode()
+    return render_json(data)
+
+
+def _says_json(datacontenttype: Any) -> bool:
+    """Whether data of this media type is a JSON value rather than text (CloudEvents JSON format,
+    section 3.1); no media type means JSON."""
+    if not isinstance(datacontenttype, str) or datacontenttype == JSON_MEDIA_TYPE:
+        return True
+    subtype = datacontenttype.partition(";")[0].strip().lower().rpartition("/")[2]
+    return subtype in ("", "json") or subtype.endswith("+json")
 
 
 def from_attributes(attributes: dict[str, Any], data: bytes) -> RawEvent:
@@ -124,13 +148,13 @@ def from_attributes(attributes: dict[str, Any], data: bytes) -> RawEvent:
         id=attributes["id"],
         source=attributes["source"],
         type=attributes["type"],
-        subject=attributes.get("subject"),
+        subject=attributes.get("subject") or None,
         time=now_us() if stamp is None else parse_time(stamp),
         datacontenttype=attributes.get("datacontenttype") or JSON_MEDIA_TYPE,
-        dataschema=attributes.get("dataschema"),
+        dataschema=attributes.get("dataschema") or None,
         partitionkey=attributes.get("partitionkey") or attributes["id"],
-        traceparent=attributes.get("traceparent"),
-        causationid=attributes.get("causationid"),
+        traceparent=attributes.get("traceparent") or None,
+        causationid=attributes.get("causationid") or None,
         correlationid=attributes.get("correlationid") or attributes["id"],
         data=data,
     )
@@ -143,7 +167,8 @@ def now_us() -> int:
 
 def format_time(us: int) -> str:
     """RFC 3339 in UTC with microseconds."""
-    return datetime.fromtimestamp(us / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    stamp = _EPOCH + timedelta(microseconds=us)
+    return f"{stamp.isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def parse_time(text: str) -> int:
@@ -154,11 +179,12 @@ def parse_time(text: str) -> int:
     """
     try:
         stamp = datetime.fromisoformat(text)
-    except ValueError as error:
+        if stamp.tzinfo is None:
+            stamp = stamp.replace(tzinfo=UTC)
+        stamp = stamp.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise MalformedEvent(f"time {text!r} is not RFC 3339") from error
-    if stamp.tzinfo is None:
-        stamp = stamp.replace(tzinfo=UTC)
-    return round(stamp.timestamp() * 1_000_000)
+    return (stamp - _EPOCH) // timedelta(microseconds=1)
 
 
 def schema_uri(type: str, version: int) -> str:
@@ -175,7 +201,8 @@ def schema_version(dataschema: str | None) -> int:
     if dataschema is None:
         return 1
     prefix, _, version = dataschema.rpartition(":")
-    if not prefix.startswith(_SCHEMA_PREFIX) or not version.isdigit():
+    known = prefix.startswith(_SCHEMA_PREFIX) and _VERSION.fullmatch(version)
+    if not known:
         raise MalformedEvent(f"dataschema {dataschema!r} is not one of lineal's")
     return int(version)
 
@@ -203,8 +230,11 @@ def decode(raw: RawEvent) -> Event[Payload]:
     """Read the data as the newest version of its payload type.
 
     Raises:
-        UnknownPayload, MalformedEvent, pydantic.ValidationError: the event cannot be understood.
+        UnknownPayload, MalformedEvent, pydantic.ValidationError, ValueError: the event cannot be
+            understood.
     """
+    if raw.dataschema is not None and not raw.dataschema.startswith(f"{_SCHEMA_PREFIX}{raw.type}:"):
+        raise MalformedEvent(f"dataschema {raw.dataschema!r} is not one of type {raw.type!r}")
     return Event(
         id=raw.id,
         source=raw.source,

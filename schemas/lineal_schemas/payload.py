@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -40,8 +40,8 @@ class Payload(BaseModel):
         if type is None or version is None or version < 1:
             raise TypeError(f"{cls.__name__} must state both type= and version= (from 1 up)")
         known = _latest.get(type)
-        if known is not None and known.version == version and known.__qualname__ != cls.__qualname__:
-            raise TypeError(f"{type} version {version} is already {known.__qualname__}")
+        if known is not None and known.version == version and _home(known) != _home(cls):
+            raise TypeError(f"{type} version {version} is already {'.'.join(_home(known))}")
         cls.type = type
         cls.version = version
         if known is None or version >= known.version:
@@ -54,6 +54,11 @@ class Payload(BaseModel):
     def story(self) -> str | None:
         """The document or device the event belongs to; None keeps the story of its cause."""
         return None
+
+
+def _home(model: type[Payload]) -> tuple[str, str]:
+    """Where a model is defined; a module that is loaded anew defines the same one again."""
+    return model.__module__, model.__qualname__
 
 
 _latest: dict[str, type[Payload]] = {}
@@ -75,13 +80,18 @@ def upcaster(type: str, *, from_version: int) -> Callable[[Upcaster], Upcaster]:
     return register
 
 
+def missing_upcasts(type: str, version: int) -> list[int]:
+    """The versions before ``version`` from which no upcaster takes a type one version on."""
+    return [step for step in range(1, version) if (type, step) not in _upcasters]
+
+
 def parse_payload(type: str, version: int, data: bytes) -> Payload:
     """Read an event's data as the newest version of its type.
 
     Raises:
         UnknownPayload: the type is not registered, or its version cannot be upcast.
         pydantic.ValidationError: the data does not fit the model.
-        ValueError: data of an older version is not JSON.
+        ValueError: data of an older version is not JSON, or its upcaster fails on it.
     """
     model = _latest.get(type)
     if model is None:
@@ -94,12 +104,17 @@ def parse_payload(type: str, version: int, data: bytes) -> Payload:
             "upgrade lineal-schemas"
         )
     fields = from_json(data)
+    if not isinstance(fields, dict):
+        raise ValueError(f"{type} version {version} is not a JSON object")
     for step in range(version, model.version):
         upcast = _upcasters.get((type, step))
         if upcast is None:
             raise UnknownPayload(f"no upcaster takes {type} from version {step} to {step + 1}")
-        fields = upcast(fields)
-    return model.model_validate(fields)
+        try:
+            fields = upcast(fields)
+        except Exception as error:
+            raise ValueError(f"{type} version {step} cannot be upcast: {error!r}") from error
+    return model.model_validate_json(to_json(fields))
 
 
 def payload_bytes(payload: Payload) -> bytes:

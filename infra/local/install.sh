@@ -1,0 +1,79 @@
+#!/bin/sh
+# Sets up .venv from a locked requirements file and installs the two local distributions into it.
+# Usage: infra/local/install.sh runtime|dev|tools     (make install, make test and make lock do)
+set -eu
+cd "$(dirname "$0")/../.."
+
+requirements="requirements/$1.txt"
+venv=.venv
+python="$venv/bin/python"
+
+say() { printf '%s\n' "$*" >&2; }
+
+suits() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
+}
+
+# PYTHON from the environment decides alone. Otherwise the user's own python3 goes first, then the
+# versions that every locked wheel is known to exist for.
+find_python() {
+    incomplete=
+    for candidate in ${PYTHON:-python3 python3.12 python3.11 python3.13 python3.14 python}; do
+        command -v "$candidate" >/dev/null 2>&1 && suits "$candidate" || continue
+        if "$candidate" -c 'import venv, ensurepip' >/dev/null 2>&1; then
+            command -v "$candidate"
+            return
+        fi
+        incomplete=$candidate
+    done
+    if [ -n "$incomplete" ]; then
+        say "$incomplete cannot make virtual environments: its venv or ensurepip module is missing."
+        say "Install it (Debian, Ubuntu: apt install python3-venv), or name another Python:"
+        say "make install PYTHON=/path/to/python3.12"
+    elif [ -n "${PYTHON:-}" ]; then
+        say "PYTHON=$PYTHON is not a working Python 3.11 or newer."
+    else
+        say "lineal needs Python 3.11 or newer, and none was found. Install one (Debian, Ubuntu:"
+        say "apt install python3 python3-venv; macOS: brew install python@3.12), or name one:"
+        say "make install PYTHON=/path/to/python3.12"
+    fi
+    return 1
+}
+
+make_venv() {
+    base=$(find_python)
+    say "Creating $venv with $("$base" -V)"
+    "$base" -m venv --clear "$venv"
+}
+
+# uv does not read pip's configuration files: hand it the index that pip would ask.
+pip_setting() {
+    "$python" -m pip config list 2>/dev/null |
+        sed -n "s/^\(:env:\|global\|install\)\.$1='\(.*\)'\$/\2/p" | tail -n 1
+}
+
+adopt_pip_index() {
+    if [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}${UV_INDEX:-}${UV_CONFIG_FILE:-}" ]; then
+        index=$(pip_setting index-url)
+        if [ -n "$index" ]; then export UV_DEFAULT_INDEX="$index"; fi
+        extra=$(pip_setting extra-index-url)
+        if [ -n "$extra" ]; then export UV_INDEX="$extra"; fi
+    fi
+    certificates=$(pip_setting cert)
+    if [ -z "${SSL_CERT_FILE:-}" ] && [ -n "$certificates" ]; then
+        export SSL_CERT_FILE="$certificates"
+    fi
+}
+
+suits "$python" && "$python" -m pip --version >/dev/null 2>&1 || make_venv
+
+"$python" -m pip install --quiet --require-hashes -r requirements/build.txt
+adopt_pip_index
+if [ "$1" = tools ]; then exit; fi
+
+if ! "$venv/bin/uv" pip install --python "$python" --require-hashes -r "$requirements"; then
+    say "uv could not install $requirements (it does not read all of pip's settings);" \
+        "trying again with pip, which is slower."
+    "$python" -m pip install --require-hashes -r "$requirements"
+fi
+"$python" -m pip install --quiet --no-deps --no-build-isolation -e ./schemas -e .

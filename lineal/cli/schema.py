@@ -1,0 +1,74 @@
+"""``lineal schema``: publish the JSON Schemas and keep them compatible."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Publish the JSON Schemas and keep them compatible.",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+@app.command()
+def export(
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write to; in a checkout, schemas/json unless given."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the JSON Schemas of the envelope, all events and the result documents."""
+    from lineal_schemas.export import committed_folder, in_checkout, write_folder
+    from lineal_schemas.export import export as schemas
+
+    if out is None and not in_checkout():
+        raise typer.BadParameter("say where to with --out DIR: this is not a checkout")
+    folder = out or committed_folder()
+    current = schemas()
+    try:
+        written = write_folder(folder, current)
+    except OSError as error:
+        typer.echo(f"Cannot write to {folder}: {error.strerror}. Choose another --out.", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(json.dumps({"folder": str(folder), "written": [path.name for path in written]}))
+    else:
+        for path in written:
+            typer.echo(f"wrote {path}")
+        typer.echo(f"{len(current)} schemas in {folder}, {len(written)} new or changed")
+
+
+@app.command()
+def check(as_json: AsJson = False) -> None:
+    """Fail if a model no longer fits its published schema, or the schemas are not up to date."""
+    from lineal_schemas.export import committed_folder, read_folder
+    from lineal_schemas.export import export as schemas
+    from lineal_schemas.history import check as problems_of
+
+    current = schemas()
+    problems = problems_of(read_folder(committed_folder()), current)
+    if as_json:
+        listed = [dataclasses.asdict(problem) for problem in problems]
+        typer.echo(json.dumps({"ok": not problems, "problems": listed}))
+    else:
+        for problem in problems:
+            typer.echo(f"{problem.kind}: {problem.schema}: {problem.message}", err=True)
+        if any(problem.kind == "stale" for problem in problems):
+            typer.echo("Run `lineal schema export` and commit schemas/json.", err=True)
+        if not problems:
+            typer.echo(f"{len(current)} schemas are compatible and up to date")
+    if problems:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

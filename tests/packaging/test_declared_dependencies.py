@@ -1,0 +1,53 @@
+"""Nothing is imported that `make install` does not bring."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+OURS = {"lineal", "lineal_schemas", "lineal_producers", "lineal_consumers", "tests"}
+PROVIDERS = {**packages_distributions(), "pydantic_core": ["pydantic"]}  # one library in two
+RUNTIME = ["lineal", "producers/lineal_producers", "consumers/lineal_consumers"]
+
+
+def declared(*groups: str) -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    lines = list(project["project"]["dependencies"])
+    for group in groups:
+        lines += project["dependency-groups"][group]
+    return {canonicalize_name(Requirement(line).name) for line in lines}
+
+
+def undeclared(folder: str, allowed: set[str]) -> set[str]:
+    """The ``file: package`` pairs of imports that no declared distribution provides."""
+    found: set[str] = set()
+    for file in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names = [node.module]
+            for package in {name.partition(".")[0] for name in names}:
+                providers = {canonicalize_name(name) for name in PROVIDERS.get(package, ())}
+                known = package in sys.stdlib_module_names or package in OURS
+                if not known and not providers & allowed:
+                    found.add(f"{file.relative_to(ROOT)}: {package}")
+    return found
+
+
+@pytest.mark.parametrize("folder", RUNTIME)
+def test_what_runs_imports_only_declared_dependencies(folder: str) -> None:
+    assert undeclared(folder, declared()) == set()
+
+
+def test_tests_import_only_declared_dependencies() -> None:
+    assert undeclared("tests", declared("dev")) == set()

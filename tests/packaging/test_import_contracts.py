@@ -1,0 +1,87 @@
+"""The contracts in pyproject.toml really stop an import that points up or sideways."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+MODULES = [
+    "lineal/bus/api.py",
+    "lineal/stages/context.py",
+    "lineal/cli/main.py",
+    "lineal_schemas/envelope.py",
+    "lineal_consumers/ocr/stage.py",
+    "lineal_consumers/ocr/engine.py",
+    "lineal_consumers/nlp/stage.py",
+    "lineal_producers/folder.py",
+    "lineal_producers/upload.py",
+]
+
+
+def verdict(folder: Path, importer: str, imports: str) -> subprocess.CompletedProcess[str]:
+    """Run the repository's contracts over a small tree of the same shape with one import in it."""
+    for module in MODULES:
+        path = folder / module
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for package in [path.parent, *path.parent.parents]:
+            if package == folder:
+                break
+            (package / "__init__.py").touch()
+        path.write_text("")
+    with (folder / importer).open("a") as file:
+        file.write(f"import {imports}\n")
+    contracts = (ROOT / "pyproject.toml").read_text().partition("[tool.importlinter]")
+    assert "importlinter" in tomllib.loads("".join(contracts[1:]))["tool"]
+    (folder / "pyproject.toml").write_text("".join(contracts[1:]))
+    code = "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports_command"
+    return subprocess.run(
+        [sys.executable, "-c", f"{code}; lint_imports_command(['--no-cache'])"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(folder), "PYTHONIOENCODING": "utf-8"},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("importer", "imports"),
+    [
+        ("lineal/cli/main.py", "lineal_consumers.ocr.stage"),
+        ("lineal/cli/main.py", "lineal_producers.folder"),
+        ("lineal/cli/main.py", "lineal.bus.api"),
+        ("lineal_consumers/ocr/stage.py", "lineal.stages.context"),
+        ("lineal_consumers/ocr/stage.py", "lineal_consumers.ocr.engine"),
+        ("lineal_producers/folder.py", "lineal.bus.api"),
+        ("lineal/bus/api.py", "lineal_schemas.envelope"),
+    ],
+)
+def test_arrows_that_point_down_are_allowed(tmp_path: Path, importer: str, imports: str) -> None:
+    done = verdict(tmp_path, importer, imports)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("importer", "imports"),
+    [
+        ("lineal_schemas/envelope.py", "lineal.bus.api"),
+        ("lineal_schemas/envelope.py", "lineal_consumers.ocr.stage"),
+        ("lineal/bus/api.py", "lineal_consumers.ocr.stage"),
+        ("lineal/stages/context.py", "lineal_producers.folder"),
+        ("lineal/bus/api.py", "lineal.cli.main"),
+        ("lineal_consumers/ocr/stage.py", "lineal.cli.main"),
+        ("lineal_consumers/ocr/engine.py", "lineal_consumers.nlp.stage"),
+        ("lineal_consumers/nlp/stage.py", "lineal_producers.folder"),
+        ("lineal_producers/folder.py", "lineal_consumers.ocr.stage"),
+    ],
+)
+def test_any_other_arrow_breaks_a_contract(tmp_path: Path, importer: str, imports: str) -> None:
+    done = verdict(tmp_path, importer, imports)
+    assert done.returncode == 1
+    assert "BROKEN" in done.stdout, done.stderr
