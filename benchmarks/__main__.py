@@ -47,7 +47,9 @@ def write(results: list[Result]) -> None:
 
 def show(results: list[Result]) -> None:
     """Print the table."""
-    table = Table(title=f"{os.cpu_count()} cores, {platform.machine()}, Python {sys.version.split()[0]}")
+    table = Table(
+        title=f"{os.cpu_count()} cores, {platform.machine()}, Python {sys.version.split()[0]}"
+    )
     for column in ("name", "value", "unit", "peer", "peer's value", "ratio", "goal"):
         table.add_column(column)
     for result in results:

@@ -1,3 +1,5 @@
 from __future__ import annotations
+
 from benchmarks.measurement import Benchmark
+
 BENCHMARKS: tuple[Benchmark, ...] = ()
