@@ -1,0 +1,85 @@
+"""Looking at a file: from its bytes to its kind, its pages and the plan of reading them.
+
+Everything here and below runs in a worker process; the libraries are imported where they are
+used, so that the daemon and the command line do not pay for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from lineal.stages import Reject
+from lineal_consumers.classify.limits import Limits
+from lineal_schemas.documents import DocumentKind, PageRange
+
+HEAD_BYTES = 256 * 1024
+"""How much of a file is looked at to tell what it is."""
+
+
+class ClassifiedFile(NamedTuple):
+    """What a file is and how it is to be read."""
+
+    kind: DocumentKind
+    media_type: str
+    pages: int
+    plan: tuple[PageRange, ...]
+
+
+def inspect_file(path: Path, name: str, limits: Limits) -> ClassifiedFile:
+    """Tell what a file is from its bytes, and decide page by page how its text is had.
+
+    ``name`` is the name under which it arrived; it decides only among kinds of text.
+
+    Raises:
+        Reject: the file is empty, of a kind that is not read, damaged, protected or too large.
+    """
+    from lineal_consumers.classify import signature, text_kinds
+
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head:
+        raise Reject("the file is empty")
+    media_type = signature.media_type(head)
+    inspect_binary = _BINARY.get(media_type)
+    if inspect_binary is not None:
+        return inspect_binary(path, limits)
+    kind, media_type = text_kinds.recognise(path, head, media_type, name, limits)
+    return _parsed(kind, media_type, 1)
+
+
+def _parsed(kind: DocumentKind, media_type: str, pages: int) -> ClassifiedFile:
+    plan = (PageRange(first=1, last=pages, method="parse"),)
+    return ClassifiedFile(kind, media_type, pages, plan)
+
+
+def _pdf(path: Path, limits: Limits) -> ClassifiedFile:
+    from lineal_consumers.classify import pdf, plan
+
+    methods = pdf.page_methods(path, limits)
+    ranges = plan.page_ranges(methods, limits.chunk_pages)
+    return ClassifiedFile("pdf", "application/pdf", len(methods), ranges)
+
+
+def _image(path: Path, limits: Limits) -> ClassifiedFile:
+    from lineal_consumers.classify import images, plan
+
+    media_type, pages = images.inspect_image(path, limits)
+    ranges = plan.page_ranges(["ocr"] * pages, limits.chunk_pages)
+    return ClassifiedFile("image", media_type, pages, ranges)
+
+
+def _office(path: Path, limits: Limits) -> ClassifiedFile:
+    from lineal_consumers.classify import office
+
+    return _parsed(*office.inspect_office(path, limits))
+
+
+_BINARY: dict[str, Callable[[Path, Limits], ClassifiedFile]] = {
+    "application/pdf": _pdf,
+    "image/png": _image,
+    "image/jpeg": _image,
+    "image/tiff": _image,
+    "application/zip": _office,
+}

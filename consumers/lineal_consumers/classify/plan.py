@@ -1,0 +1,27 @@
+"""From one decision a page to the ranges of pages that are read as one part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from lineal_schemas.documents import PageMethod, PageRange
+
+
+def page_ranges(methods: Sequence[PageMethod], chunk_pages: int) -> tuple[PageRange, ...]:
+    """Consecutive ranges that cover all pages, in order, each with one method.
+
+    A page to recognise is a range of its own, so that pages are recognised in parallel; runs of
+    text-layer pages are cut after ``chunk_pages``, evenly, so that no worker is left with a stub.
+    """
+    ranges: list[PageRange] = []
+    first = 1
+    for method, run in groupby(methods):
+        length = len(list(run))
+        parts = length if method == "ocr" else -(-length // chunk_pages)
+        for part in range(parts):
+            begin = first + length * part // parts
+            end = first + length * (part + 1) // parts - 1
+            ranges.append(PageRange(first=begin, last=end, method=method))
+        first += length
+    return tuple(ranges)

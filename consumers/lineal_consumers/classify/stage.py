@@ -1,0 +1,33 @@
+"""The classify stage: a registered file's kind, pages, and plan of how they are read."""
+
+from __future__ import annotations
+
+from lineal.stages import Context, stage
+from lineal_consumers.classify.inspection import inspect_file
+from lineal_consumers.classify.limits import Limits
+from lineal_schemas.documents import DocumentClassified, DocumentRegistered
+from lineal_schemas.envelope import Event
+
+
+@stage(
+    "classify",
+    version="1",
+    consumes=DocumentRegistered,
+    produces=DocumentClassified,
+    config=Limits,
+)
+async def classify(event: Event[DocumentRegistered], ctx: Context[Limits]) -> DocumentClassified:
+    registered = event.data
+    path = await ctx.objects.path(registered.content)
+    found = await ctx.run(
+        inspect_file, path, registered.name, ctx.config, seconds=ctx.config.seconds
+    )
+    ctx.note(kind=found.kind, media_type=found.media_type, pages=found.pages)
+    return DocumentClassified(
+        document_id=registered.document_id,
+        name=registered.name,
+        content=registered.content.model_copy(update={"media_type": found.media_type}),
+        kind=found.kind,
+        pages=found.pages,
+        plan=found.plan,
+    )

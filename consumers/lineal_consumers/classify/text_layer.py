@@ -1,0 +1,86 @@
+"""Whether the text layer of a page says what a reader of the page would see.
+
+Two things go wrong: fonts without a usable map to Unicode (private-use characters, or a shifted
+alphabet), and layers left by an earlier recognition that failed.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from enum import Enum, auto
+
+_GARBAGE_SHARE = 0.2
+_ENOUGH_LETTERS = 100
+_VOWELS = "aeiouy"
+
+
+class Layer(Enum):
+    """What a text layer is worth."""
+
+    GOOD = auto()
+    """Reads like language or figures."""
+    POOR = auto()
+    """May be right (a parts list, letter-spaced text); not to be trusted over a scan."""
+    GARBAGE = auto()
+    """Characters that mean nothing, or too few to tell from nothing."""
+
+
+def judge(text: str, unmapped: float) -> tuple[Layer, int]:
+    """Judge the text of one page; also returned is its number of visible characters.
+
+    ``unmapped`` is the share of characters whose font has no map to Unicode. A page without
+    visible characters is ``POOR``.
+    """
+    counts = Counter(text)
+    visible = meaningless = wordlike = 0
+    for character, count in counts.items():
+        category = unicodedata.category(character)
+        if category[0] == "Z" or character in "\t\n\r\x02\xad\ufffe":
+            # PDFium marks hyphens at line ends with U+0002 or U+FFFE.
+            continue
+        visible += count
+        if (category[0] == "C" and category != "Cf") or character == "\ufffd":
+            meaningless += count
+        elif category[0] in "LMN":
+            wordlike += count
+    if visible == 0:
+        return Layer.POOR, 0
+    if meaningless > _GARBAGE_SHARE * visible or unmapped > _GARBAGE_SHARE:
+        return Layer.GARBAGE, visible
+    latin = _latin(counts, wordlike)
+    if latin is Layer.GARBAGE:
+        return Layer.GARBAGE, visible
+    if latin is Layer.POOR or wordlike < 0.6 * visible or _shredded(text):
+        return Layer.POOR, visible
+    return Layer.GOOD, visible
+
+
+def _latin(counts: Counter[str], wordlike: int) -> Layer:
+    """Judge by letter frequencies, where there are enough letters and most are Latin.
+
+    A shifted alphabet has few vowels (European languages: 35 to 50 %). The index of coincidence,
+    the chance that two letters are the same, is 0.065 to 0.08 in them and 0.038 in noise.
+    """
+    letters: Counter[str] = Counter()
+    for character, count in counts.items():
+        base = unicodedata.normalize("NFD", character)[0].lower()
+        if "a" <= base <= "z":
+            letters[base] += count
+    total = letters.total()
+    if total < _ENOUGH_LETTERS or total < 0.5 * wordlike:
+        return Layer.GOOD
+    vowels = sum(letters[vowel] for vowel in _VOWELS) / total
+    if vowels < 0.2:
+        return Layer.GARBAGE
+    coincidence = sum(count * (count - 1) for count in letters.values()) / (total * (total - 1))
+    if not 0.25 <= vowels <= 0.65 or coincidence < 0.05:
+        return Layer.POOR
+    return Layer.GOOD
+
+
+def _shredded(text: str) -> bool:
+    """Whether most tokens are single letters, as a failed recognition leaves them."""
+    tokens = text.split()
+    single = sum(len(token) == 1 and token.isalpha() and token.isascii() for token in tokens)
+    return len(tokens) >= 20 and single > 0.4 * len(tokens)

@@ -1,0 +1,1 @@
+"""The index stage: an analysed document becomes findable."""

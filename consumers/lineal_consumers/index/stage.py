@@ -1,0 +1,30 @@
+"""The stage that puts a document's pages into the search index."""
+
+from __future__ import annotations
+
+from lineal.stages import Context, stage
+from lineal.stages.context import SearchPage
+from lineal.stages.declaration import NoConfig
+from lineal_schemas.documents import DocumentAnalyzed, DocumentIndexed
+from lineal_schemas.envelope import Event
+from lineal_schemas.results import PAGE_SEPARATOR
+
+
+# The index is a projection: replaying the topic must write it again, so nothing is memoised.
+@stage("index", version="1", consumes=DocumentAnalyzed, produces=DocumentIndexed, memo=False)
+async def index(event: Event[DocumentAnalyzed], ctx: Context[NoConfig]) -> DocumentIndexed:
+    document = event.data
+    # The text object has all that is indexed. The result object has every word's box as well:
+    # reading it would keep the event loop busy for seconds on a document of 2,000 pages.
+    text = (await ctx.objects.get(document.text, role="text")).decode()
+    pages = [
+        SearchPage(number, page)
+        for number, page in enumerate(text.split(PAGE_SEPARATOR), 1)
+        if page.strip()
+    ]
+    facets = {"class": document.document_class, "language": document.language}
+    if document.media_type is not None:
+        facets["media_type"] = document.media_type
+    ctx.search.replace(document.document_id, pages, facets)
+    ctx.note(status="indexed", pages_with_text=len(pages))
+    return DocumentIndexed(document_id=document.document_id, pages=len(pages))

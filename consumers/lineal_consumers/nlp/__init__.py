@@ -1,0 +1,1 @@
+"""The language stage: language, key phrases, entities, personal data and document class."""

@@ -1,0 +1,183 @@
+"""From text to :class:`Analysis`: which engine looks at what, in which order.
+
+Runs in a worker process. Texts are looked at page by page, so nothing found ever spans a page and
+the work grows linearly with the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from lineal.stages import Reject
+from lineal_consumers.nlp.config import NlpConfig
+from lineal_consumers.nlp.engines import (
+    DocumentClassifier,
+    KeyPhraseExtractor,
+    LanguageDetector,
+    Mention,
+    PageText,
+    Recognizer,
+)
+from lineal_consumers.nlp.grouping import group
+from lineal_consumers.nlp.overlaps import without_overlaps
+from lineal_schemas.results import PAGE_SEPARATOR, Analysis, DocumentClass
+
+_LONGEST_STRETCH = 20_000
+
+
+class AnalyzedObject(NamedTuple):
+    """A stored-to-be analysis and what the event says of it."""
+
+    data: bytes
+    """Gzipped JSON of an :class:`Analysis`."""
+    language: str
+    document_class: str
+    class_confidence: float
+    personal_data: bool
+
+
+def analyze_object(text: bytes, config: NlpConfig) -> AnalyzedObject:
+    """Analyse a text object (UTF-8, pages separated by form feeds).
+
+    Raises:
+        Reject: the bytes are not UTF-8.
+    """
+    try:
+        decoded = text.decode()
+    except UnicodeDecodeError as error:
+        raise Reject(f"the text object is not UTF-8 (byte {error.start})") from error
+    analysis = analyze_text(decoded, config)
+    return AnalyzedObject(
+        data=analysis.to_gzip(),
+        language=analysis.language,
+        document_class=analysis.document_class.name,
+        class_confidence=analysis.document_class.confidence,
+        personal_data=any(entity.personal for entity in analysis.entities),
+    )
+
+
+def analyze_text(text: str, config: NlpConfig) -> Analysis:
+    """Everything found in a text; the same text and config always give the same analysis.
+
+    Offsets are code points of ``text``.
+    """
+    engines = _engines(config)
+    pages = _plain(text).split(PAGE_SEPARATOR)
+    language, language_confidence = (
+        engines.language.detect(text) if engines.language else ("und", 0.0)
+    )
+    mentions: list[Mention] = []
+    for begin, stretch in _stretches(pages):
+        page = PageText(stretch, language, config.region)
+        found = [
+            mention for recognizer in engines.recognizers for mention in recognizer.recognize(page)
+        ]
+        mentions.extend(
+            mention._replace(begin=mention.begin + begin, end=mention.end + begin)
+            for mention in without_overlaps(found)
+        )
+    entities = group(text, mentions)
+    return Analysis(
+        language=language,
+        language_confidence=language_confidence,
+        document_class=(
+            engines.document_class.classify(pages, entities)
+            if engines.document_class
+            else DocumentClass(name="other", confidence=0.0)
+        ),
+        key_phrases=engines.key_phrases.extract(pages, language) if engines.key_phrases else (),
+        entities=entities,
+    )
+
+
+def _plain(text: str) -> str:
+    """The text with one kind of line end, space and hyphen; every character keeps its place."""
+    for special, plain in (("\r\n", " \n"), ("\r", "\n"), ("\u00a0", " "), ("\u2011", "-")):
+        text = text.replace(special, plain)
+    return text
+
+
+def _stretches(pages: list[str]) -> Iterator[tuple[int, str]]:
+    """Pages with where they begin; those without end (a page of a log file) in pieces, cut
+    between lines or words where there are any."""
+    offset = 0
+    for page in pages:
+        begin = 0
+        while len(page) - begin > _LONGEST_STRETCH:
+            limit = begin + _LONGEST_STRETCH
+            cut = max(page.rfind("\n", begin, limit), page.rfind(" ", limit - 1_000, limit)) + 1
+            end = cut if cut > begin else limit
+            yield offset + begin, page[begin:end]
+            begin = end
+        if begin < len(page):
+            yield offset + begin, page[begin:]
+        offset += len(page) + len(PAGE_SEPARATOR)
+
+
+class _Engines(NamedTuple):
+    language: LanguageDetector | None
+    key_phrases: KeyPhraseExtractor | None
+    recognizers: tuple[Recognizer, ...]
+    document_class: DocumentClassifier | None
+
+
+@lru_cache(maxsize=4)
+def _engines(config: NlpConfig) -> _Engines:
+    """The engines a config asks for; one left out is not even imported."""
+    from lineal_consumers.nlp.document_class import RuleClassifier
+    from lineal_consumers.nlp.key_phrases import StatisticalExtractor
+    from lineal_consumers.nlp.language import LangidDetector
+
+    return _Engines(
+        language=LangidDetector() if config.language == "py3langid" else None,
+        key_phrases=(
+            StatisticalExtractor(config.key_phrase_count)
+            if config.key_phrases == "statistical"
+            else None
+        ),
+        recognizers=tuple(_recognizers(config)),
+        document_class=RuleClassifier() if config.document_class == "rules" else None,
+    )
+
+
+def _recognizers(config: NlpConfig) -> Iterator[Recognizer]:
+    for name in config.personal_data:
+        if name == "emails":
+            from lineal_consumers.nlp.personal.emails import EmailRecognizer
+
+            yield EmailRecognizer()
+        elif name == "numbers":
+            from lineal_consumers.nlp.personal.numbers import NumberRecognizer
+
+            yield NumberRecognizer()
+        elif name == "phones":
+            from lineal_consumers.nlp.personal.phones import PhoneRecognizer
+
+            yield PhoneRecognizer()
+        elif name == "people":
+            from lineal_consumers.nlp.personal.people import PeopleRecognizer
+
+            yield PeopleRecognizer(in_prose=config.names_in_prose)
+        elif name == "addresses":
+            from lineal_consumers.nlp.personal.addresses import AddressRecognizer
+
+            yield AddressRecognizer()
+    for entity in config.entities:
+        if entity == "internet":
+            from lineal_consumers.nlp.entities.internet import InternetRecognizer
+
+            yield InternetRecognizer()
+        elif entity == "dates":
+            from lineal_consumers.nlp.entities.dates import DateRecognizer
+
+            yield DateRecognizer()
+        elif entity == "money":
+            from lineal_consumers.nlp.entities.money import MoneyRecognizer
+
+            yield MoneyRecognizer()
+        elif entity == "organizations":
+            from lineal_consumers.nlp.entities.organizations import OrganizationRecognizer
+
+            yield OrganizationRecognizer()

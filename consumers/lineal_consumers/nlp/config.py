@@ -1,0 +1,36 @@
+"""What can be switched in the language stage."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+EntityEngine = Literal["internet", "dates", "money", "organizations"]
+PersonalEngine = Literal["emails", "numbers", "phones", "people", "addresses"]
+
+
+class NlpConfig(BaseModel):
+    """Engines of the language stage; leaving one out leaves its part of the analysis empty."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    language: Literal["py3langid", "none"] = "py3langid"
+    key_phrases: Literal["statistical", "none"] = "statistical"
+    key_phrase_count: Annotated[int, Field(ge=1, le=200)] = 20
+    entities: tuple[EntityEngine, ...] = ("internet", "dates", "money", "organizations")
+    personal_data: tuple[PersonalEngine, ...] = (
+        "emails",
+        "numbers",
+        "phones",
+        "people",
+        "addresses",
+    )
+    document_class: Literal["rules", "none"] = "rules"
+    region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"
+    """ISO 3166 country of English documents: it decides 03/04/2026, national phone numbers, $."""
+    names_in_prose: bool = True
+    """Whether persons are also looked for in running text (by lists of given and family names),
+    or only where a label, a title or a signature announces them."""
+    seconds: Annotated[float, Field(gt=0)] = 30.0
+    """Time allowed for a document, to which 0.1 s is added for every page."""

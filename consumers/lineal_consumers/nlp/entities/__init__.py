@@ -1,0 +1,1 @@
+"""Recognisers of facts: links, addresses of machines, dates, sums, percentages, organisations."""

@@ -1,0 +1,43 @@
+"""The stage that analyses a document's text."""
+
+from __future__ import annotations
+
+from lineal.stages import Context, stage
+from lineal_consumers.nlp.config import NlpConfig
+from lineal_schemas.documents import DocumentAnalyzed, DocumentTextExtracted
+from lineal_schemas.envelope import Event
+
+_SECONDS_A_PAGE = 0.1
+
+
+@stage(
+    "nlp",
+    version="1",
+    consumes=DocumentTextExtracted,
+    produces=DocumentAnalyzed,
+    config=NlpConfig,
+)
+async def nlp(event: Event[DocumentTextExtracted], ctx: Context[NlpConfig]) -> DocumentAnalyzed:
+    # The engines are imported where they are first needed, so that listing stages costs nothing.
+    from lineal_consumers.nlp.analysis import analyze_object
+
+    document = event.data
+    analyzed = await ctx.run(
+        analyze_object,
+        await ctx.objects.get(document.text, role="text"),
+        ctx.config,
+        seconds=ctx.config.seconds + document.pages * _SECONDS_A_PAGE,
+    )
+    analysis = await ctx.objects.put(analyzed.data, "application/gzip", role="analysis")
+    ctx.note(language=analyzed.language, document_class=analyzed.document_class)
+    return DocumentAnalyzed(
+        document_id=document.document_id,
+        text=document.text,
+        result=document.result,
+        analysis=analysis,
+        language=analyzed.language,
+        document_class=analyzed.document_class,
+        class_confidence=analyzed.class_confidence,
+        personal_data=analyzed.personal_data,
+        media_type=document.content.media_type,
+    )

@@ -1,0 +1,96 @@
+"""Parsers of the files that have neither a text layer nor pixels: texts, Office files, e-mails."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+from lineal.stages import Reject
+from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage
+from lineal_schemas.documents import DocumentKind, PageRange
+from lineal_schemas.results import TextResult
+
+
+def parse_document(path: Path, kind: DocumentKind, pages: PageRange) -> TextResult:
+    """Read the pages ``pages.first`` to ``pages.last`` of a file of one of the ``parse`` kinds.
+
+    The sheets of a spreadsheet are its pages; every other file is one page. Exactly the pages
+    asked for are returned; those that the file does not have are empty. Pages have no size and
+    no words, as there is nothing to see them on.
+
+    Raises:
+        Reject: the file cannot be read as what it claims to be, or holds too much.
+        ValueError: ``kind`` has no parser.
+    """
+    read = _PARSERS.get(kind)
+    if read is None:
+        raise ValueError(f"no parser reads kind {kind!r}")
+    try:
+        parsed = read(path)
+    except (Reject, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        # A parser that stumbles over these bytes will do so each time; retrying helps nobody.
+        raise Reject(f"the {kind} file is damaged: {type(error).__name__} while parsing") from error
+    wanted = range(pages.first, pages.last + 1)
+    chosen = [
+        parsed.pages[number - 1] if number <= len(parsed.pages) else ParsedPage("")
+        for number in wanted
+    ]
+    return Parsed(parsed.engine, chosen).result(first=pages.first)
+
+
+def _text(path: Path) -> Parsed:
+    from lineal_consumers.ocr.parsers.text import read_text
+
+    return read_text(path)
+
+
+def _markdown(path: Path) -> Parsed:
+    from lineal_consumers.ocr.parsers.markdown import read_markdown
+
+    return read_markdown(path)
+
+
+def _html(path: Path) -> Parsed:
+    from lineal_consumers.ocr.parsers.html import read_html
+
+    return read_html(path)
+
+
+def _word(path: Path) -> Parsed:
+    from lineal_consumers.ocr.parsers.opendocument import is_open_document, read_text_document
+    from lineal_consumers.ocr.parsers.word import read_word
+
+    return read_text_document(path) if is_open_document(path) else read_word(path)
+
+
+def _sheet(path: Path) -> Parsed:
+    import zipfile
+
+    from lineal_consumers.ocr.parsers.delimited import read_delimited
+    from lineal_consumers.ocr.parsers.opendocument import is_open_document, read_spreadsheet
+    from lineal_consumers.ocr.parsers.sheet import read_workbook
+
+    if is_open_document(path):
+        return read_spreadsheet(path)
+    return read_workbook(path) if zipfile.is_zipfile(path) else read_delimited(path)
+
+
+def _email(path: Path) -> Parsed:
+    from lineal_consumers.ocr.parsers.email import read_email
+
+    return read_email(path)
+
+
+_PARSERS: dict[DocumentKind, Callable[[Path], Parsed]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "html": _html,
+    "word": _word,
+    "sheet": _sheet,
+    "email": _email,
+}

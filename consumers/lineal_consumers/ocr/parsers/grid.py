@@ -1,0 +1,32 @@
+"""The rows of a sheet, brought into bounds: sheets claim a million rows and use ten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lineal.stages import Reject
+
+MOST_CELLS = 5_000_000
+"""Cells of one document, those that only fill up short rows included."""
+
+
+def tidy(rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    """Rows without empty cells at the end, with runs of empty rows as one, none first or last.
+
+    Raises:
+        Reject: the rectangle around them has more than :data:`MOST_CELLS` cells.
+    """
+    kept: list[list[str]] = []
+    width = 0
+    for row in rows:
+        length = len(row)
+        while length and not row[length - 1]:
+            length -= 1
+        if length or (kept and kept[-1]):
+            kept.append(list(row[:length]))
+            width = max(width, length)
+            if len(kept) * width > MOST_CELLS:
+                raise Reject(f"the sheet is too large: at most {MOST_CELLS:,} cells are read")
+    while kept and not kept[-1]:
+        kept.pop()
+    return kept

@@ -1,0 +1,212 @@
+"""HTML: what a browser would show, and its tables.
+
+lxml's parser calls back for each tag instead of building a tree, so neither deep nesting nor
+twenty megabytes of tags (20 seconds, most of them for tables) need more memory than the text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lineal_consumers.ocr.parsers.decoding import decode
+from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage, clean, engine, one_line, table
+
+_UNSEEN = {"script", "style", "template", "noscript", "head", "svg", "iframe", "object", "datalist"}
+_BLOCKS = {
+    "address", "article", "aside", "blockquote", "body", "button", "caption", "center", "dd",
+    "details", "dialog", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form",
+    "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "legend", "li", "main", "nav", "ol",
+    "option", "p", "pre", "section", "select", "summary", "table", "tbody", "tfoot", "thead",
+    "title", "tr", "ul",
+}  # fmt: skip
+_HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE)
+_XML_ENCODING = re.compile(rb"^\s*<\?xml[^>]+encoding\s*=\s*[\"']([\w:.-]+)")
+_SPACES = re.compile(r"\s+")
+_MOST_COLUMNS = 1_000
+_MOST_SPANNED = 10_000
+
+
+def read_html(path: Path) -> Parsed:
+    """The visible text as one page, the title first; tables of at least two by two cells."""
+    data = path.read_bytes()
+    found = _CHARSET.search(data[:4096]) or _XML_ENCODING.search(data[:4096])
+    declared = found[1].decode("ascii") if found else None
+    if declared and declared.lower().startswith(("utf-16", "utf-32", "ucs")):
+        # Nobody could have read the declaration if it were true.
+        declared = None
+    text, encoding = decode(data, declared)
+    return Parsed(engine("lxml", encoding=encoding), [visible_text(text)])
+
+
+def visible_text(markup: str) -> ParsedPage:
+    """The text that a browser would show of some HTML, and its tables."""
+    from lxml import etree  # type: ignore[import-untyped]
+
+    target = _Visible()
+    # Fed as UTF-8, as the characters of a str may not all be ones that lxml takes; the
+    # declared encoding is overruled by naming this one.
+    parser = etree.HTMLParser(target=target, recover=True, huge_tree=True, encoding="utf-8")
+    content = clean(markup).encode()
+    if not content.strip():
+        return ParsedPage("")
+    parser.feed(content)
+    parser.close()
+    return target.page()
+
+
+@dataclass(slots=True)
+class _OpenTable:
+    rows: list[list[str]] = field(default_factory=list)
+    below: dict[int, int] = field(default_factory=dict)
+    """Columns that a cell of an earlier row still spans, and for how many rows."""
+    cell: int | None = None
+    """Where the open cell's text begins in the output."""
+    spans: tuple[int, int] = (1, 1)
+    nested: bool = False
+
+    def open_row(self) -> None:
+        self.rows.append([])
+        self._skip_spanned()
+
+    def place(self, text: str) -> None:
+        """Put a cell into the last row; a cell that spans several has its text in the first."""
+        columns, rows = self.spans
+        row = self.rows[-1]
+        for column in range(min(columns, _MOST_COLUMNS - len(row))):
+            if rows > 1:
+                self.below[len(row)] = rows - 1
+            row.append("" if column else text)
+        self._skip_spanned()
+
+    def _skip_spanned(self) -> None:
+        row = self.rows[-1]
+        while self.below.get(len(row), 0) > 0:
+            self.below[len(row)] -= 1
+            row.append("")
+
+
+class _Visible:
+    """Receives tags and text from lxml, and writes lines."""
+
+    def __init__(self) -> None:
+        self.out: list[str] = []
+        self.tables: list[list[list[str]]] = []
+        self._open: list[_OpenTable] = []
+        self._unseen = 0
+        self._title = 0
+        self._in_head = False
+        self._verbatim = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._in_head = self._in_head or tag == "head"
+        if tag == "title" and self._unseen <= self._in_head:
+            self._title += 1
+        elif self._unseen or tag in _UNSEEN or _hidden(tag, attributes):
+            self._unseen += 1
+            return
+        if tag in _BLOCKS:
+            self._break()
+        if tag == "br":
+            self.out.append("\n")
+        elif tag == "pre" or tag == "textarea":
+            self._verbatim += 1
+        elif tag == "img":
+            self.data(f" {attributes.get('alt', '')} ")
+        elif tag == "table":
+            if self._open:
+                self._open[-1].nested = True
+            self._open.append(_OpenTable())
+        elif self._open:
+            self._start_in_table(tag, attributes)
+
+    def end(self, tag: str) -> None:
+        if tag == "title" and self._title:
+            self._title -= 1
+            self._break()
+            return
+        self._in_head = self._in_head and tag != "head"
+        if self._unseen:
+            self._unseen -= 1
+            return
+        if tag in ("pre", "textarea"):
+            self._verbatim = max(0, self._verbatim - 1)
+        if tag in ("td", "th") and self._open:
+            self._end_cell()
+        elif tag == "table" and self._open:
+            self._end_table()
+        if tag in _BLOCKS:
+            self._break()
+
+    def data(self, text: str) -> None:
+        if self._unseen and not self._title:
+            return
+        if not self._verbatim:
+            text = _SPACES.sub(" ", text)
+            if not self.out or self.out[-1][-1:] in "\n\t ":
+                text = text.lstrip(" ")
+        if text:
+            self.out.append(text)
+
+    def comment(self, text: str) -> None:
+        """Comments are not shown."""
+
+    def pi(self, target: str, data: str | None = None) -> None:
+        """Nor are processing instructions."""
+
+    def close(self) -> None:
+        """Called by lxml at the end; the text is taken by :meth:`page`."""
+
+    def page(self) -> ParsedPage:
+        lines = (line.rstrip(" ") for line in "".join(self.out).split("\n"))
+        return ParsedPage("\n".join(lines).strip(), [table(rows) for rows in self.tables])
+
+    def _break(self) -> None:
+        if self.out and not self.out[-1].endswith("\n"):
+            self.out.append("\n")
+
+    def _start_in_table(self, tag: str, attributes: dict[str, str]) -> None:
+        current = self._open[-1]
+        if tag == "tr":
+            current.open_row()
+        elif tag in ("td", "th"):
+            if not current.rows:
+                current.open_row()
+            if current.rows[-1] and self.out and not self.out[-1].endswith("\n"):
+                self.out.append("\t")
+            current.cell = len(self.out)
+            current.spans = (_span(attributes, "colspan"), _span(attributes, "rowspan"))
+
+    def _end_cell(self) -> None:
+        current = self._open[-1]
+        if current.cell is None:
+            return
+        text = one_line("".join(self.out[current.cell :]))
+        if not current.nested:
+            # One line a row: breaks inside a cell would tear the row apart.
+            self.out[current.cell :] = [text] if text else []
+        current.place(text)
+        current.cell = None
+
+    def _end_table(self) -> None:
+        closed = self._open.pop()
+        rows = [row for row in closed.rows if any(row)]
+        if not closed.nested and len(rows) > 1 and max(map(len, rows)) > 1:
+            self.tables.append(rows)
+
+
+def _hidden(tag: str, attributes: dict[str, str]) -> bool:
+    if not attributes:
+        return False
+    if "hidden" in attributes or (tag == "input" and attributes.get("type") == "hidden"):
+        return True
+    return _HIDING.search(attributes.get("style", "")) is not None
+
+
+def _span(attributes: dict[str, str], name: str) -> int:
+    if not attributes:
+        return 1
+    value = attributes.get(name, "1").strip()
+    return max(1, min(int(value), _MOST_SPANNED)) if value.isdecimal() and len(value) < 6 else 1

@@ -1,0 +1,93 @@
+"""Markdown: the text as a reader of the rendered page sees it, and its tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lineal_consumers.ocr.parsers.decoding import decode
+from lineal_consumers.ocr.parsers.html import visible_text
+from lineal_consumers.ocr.parsers.parsed import (
+    Parsed,
+    ParsedPage,
+    clean,
+    engine,
+    key_value,
+    row_line,
+    table,
+)
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+MOST_PARSED = 2_000_000
+"""Longer texts are taken as they are: the parser does about 250 kB a second."""
+_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*\n", re.DOTALL)
+_FIELD = re.compile(r"^([A-Za-z_][\w -]*):[ \t]+(\S.*)$", re.MULTILINE)
+
+
+def read_markdown(path: Path) -> Parsed:
+    """The visible text, without the marks; the fields of YAML front matter are key-values."""
+    source, encoding = decode(path.read_bytes())
+    source = clean(source)
+    if len(source) > MOST_PARSED:
+        return Parsed(engine("charset-normalizer", encoding=encoding), [ParsedPage(source)])
+    page = ParsedPage("")
+    blocks: list[str] = []
+    if front := _FRONT_MATTER.match(source):
+        fields = _FIELD.findall(front[1])
+        page.key_values = [key_value(key, value.strip("\"' ")) for key, value in fields]
+        blocks.append(front[1])
+        source = source[front.end() :]
+    page.text = "\n".join([*blocks, *_blocks(source, page)])
+    return Parsed(engine("markdown-it-py", encoding=encoding), [page])
+
+
+def _blocks(source: str, page: ParsedPage) -> list[str]:
+    from markdown_it import MarkdownIt
+
+    blocks: list[str] = []
+    lists = 0
+    rows: list[list[str]] | None = None
+    for token in MarkdownIt("commonmark").enable("table").parse(source):
+        match token.type:
+            case "table_open":
+                rows = []
+            case "table_close" if rows is not None:
+                page.tables.append(table(rows))
+                blocks.extend([*map(row_line, rows), ""])
+                rows = None
+            case "tr_open" if rows is not None:
+                rows.append([])
+            case "inline" if rows is not None:
+                rows[-1].append(_inline(token.children or ()))
+            case "inline":
+                blocks.append(_inline(token.children or ()))
+            case "fence" | "code_block":
+                blocks.extend([token.content.rstrip("\n"), ""])
+            case "html_block":
+                blocks.append(visible_text(token.content).text.strip())
+            case "bullet_list_open" | "ordered_list_open":
+                lists += 1
+            case "bullet_list_close" | "ordered_list_close":
+                lists -= 1
+                if lists == 0:
+                    blocks.append("")
+            case "paragraph_close" | "heading_close" if lists == 0:
+                blocks.append("")
+    return blocks
+
+
+def _inline(tokens: Sequence[Token]) -> str:
+    parts: list[str] = []
+    for token in tokens:
+        match token.type:
+            case "text" | "code_inline" | "text_special" | "image":
+                parts.append(token.content)
+            case "softbreak" | "hardbreak":
+                parts.append("\n")
+            case "html_inline" if token.content.startswith(("<br", "<BR")):
+                parts.append("\n")
+    return "".join(parts)

@@ -1,0 +1,120 @@
+"""What every parser returns, and how it becomes a :class:`TextResult`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+
+from lineal.stages import Reject
+from lineal_schemas.results import PAGE_SEPARATOR, Engine, KeyValue, Page, Table, TextResult
+
+MOST_CHARACTERS = 20_000_000
+"""Most characters of text in one document."""
+
+_UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
+_BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(slots=True)
+class ParsedPage:
+    """The text of a page and what is known about its structure."""
+
+    text: str
+    tables: list[Table] = field(default_factory=list)
+    key_values: list[KeyValue] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Parsed:
+    """All pages of a file, and what read them."""
+
+    engine: Engine
+    pages: list[ParsedPage]
+
+    def result(self, first: int = 1) -> TextResult:
+        """The pages as a result, numbered from ``first``.
+
+        Raises:
+            Reject: there is more text than :data:`MOST_CHARACTERS`.
+        """
+        texts = [clean(page.text).strip("\n") for page in self.pages]
+        check_amount(sum(map(len, texts)))
+        pages: list[Page] = []
+        begin = 0
+        for number, (text, page) in enumerate(zip(texts, self.pages, strict=True), first):
+            pages.append(
+                Page(
+                    number=number,
+                    begin=begin,
+                    end=begin + len(text),
+                    width=0,
+                    height=0,
+                    source="parse",
+                    tables=tuple(page.tables),
+                    key_values=tuple(page.key_values),
+                )
+            )
+            begin += len(text) + len(PAGE_SEPARATOR)
+        return TextResult(
+            engines=(self.engine,), text=PAGE_SEPARATOR.join(texts), pages=tuple(pages)
+        )
+
+
+def check_amount(characters: int) -> None:
+    """Parsers that gather text from something packed call this on the way.
+
+    Raises:
+        Reject: it is more than :data:`MOST_CHARACTERS`.
+    """
+    if characters > MOST_CHARACTERS:
+        raise Reject(
+            f"the document holds too much text: at most {MOST_CHARACTERS:,} characters are read"
+        )
+
+
+def engine(package: str, **parameters: str) -> Engine:
+    """The engine record of an installed package; the standard library's is Python itself."""
+    try:
+        return Engine(name=package, version=version(package), parameters=parameters)
+    except PackageNotFoundError:
+        from platform import python_version
+
+        return Engine(name=package, version=python_version(), parameters=parameters)
+
+
+def clean(text: str) -> str:
+    """Text that can be stored, searched and sent: newline as the only line break, no control
+    characters (the form feed separates pages), no lone surrogates (UTF-8 has none)."""
+    if not text.isprintable():
+        text = _UNWANTED.sub("", _BREAKS.sub("\n", text))
+        text = _SURROGATES.sub("\ufffd", text)
+    return text
+
+
+def key_value(key: str, value: str) -> KeyValue:
+    """A labelled value that was written as one, not guessed from a layout."""
+    return KeyValue(key=one_line(key), value=clean(value).strip(), confidence=1.0)
+
+
+def table(rows: Iterable[Iterable[str]], title: str | None = None) -> Table:
+    """A table as it was written; shorter rows are filled up with empty cells."""
+    filled = [tuple(clean(cell) for cell in row) for row in rows]
+    width = max(map(len, filled), default=0)
+    return Table(
+        rows=tuple(row + ("",) * (width - len(row)) for row in filled),
+        confidence=1.0,
+        title=title,
+    )
+
+
+def one_line(text: str) -> str:
+    """Text with every run of white space as one space."""
+    return " ".join(clean(text).split())
+
+
+def row_line(cells: Iterable[str]) -> str:
+    """A table row as a line of text: cells separated by tabs, none at the end."""
+    return "\t".join(map(one_line, cells)).rstrip("\t")

@@ -1,0 +1,1 @@
+"""The register stage: bytes seen for the first time become a document."""

@@ -1,0 +1,31 @@
+"""The stage that turns an arrival of new bytes into a document."""
+
+from __future__ import annotations
+
+from lineal.stages import Context, Reject, stage
+from lineal.stages.declaration import NoConfig
+from lineal_schemas.documents import DocumentArrived, DocumentRegistered
+from lineal_schemas.envelope import Event
+from lineal_schemas.payload import payload_bytes
+
+
+# Whether bytes are known depends on the registry, not on the event alone: nothing to memoise.
+@stage("register", version="1", consumes=DocumentArrived, produces=DocumentRegistered, memo=False)
+async def register(
+    event: Event[DocumentArrived], ctx: Context[NoConfig]
+) -> DocumentRegistered | None:
+    arrival = event.data
+    # Who dropped it and under what name is kept as an object and not in the ledger, which holds
+    # digests only: erasing the object erases the person. The registry is derived from both.
+    await ctx.objects.put(payload_bytes(arrival), "application/json", role="arrival")
+    if arrival.problem is not None:
+        raise Reject(arrival.problem)
+    if arrival.content is None:
+        raise Reject("the arrival carries no content and no reason why")
+    if await ctx.registry.known(arrival.document_id):
+        ctx.note(status="duplicate")
+        return None
+    ctx.note(status="registered")
+    return DocumentRegistered(
+        document_id=arrival.document_id, name=arrival.name, content=arrival.content
+    )

@@ -1,0 +1,121 @@
+"""Images: recognised by their bytes, sized up by their headers, damage told apart."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import pytest
+from PIL import Image, ImageDraw
+
+from lineal.stages import Reject
+from lineal_schemas.documents import PageRange
+
+
+def _page(mode: str = "L", size: tuple[int, int] = (300, 200)) -> Image.Image:
+    image = Image.new(mode, size, "white")
+    ImageDraw.Draw(image).text((20, 20), "Invoice 4711", fill="black")
+    return image
+
+
+def _saved(format: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    _page().save(out, format, **options)
+    return out.getvalue()
+
+
+def _png(width: int, height: int, depth: int = 1, data: bytes = b"") -> bytes:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        crc = zlib.crc32(name + content)
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", crc)
+
+    header = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.parametrize(
+    ("format", "media_type"),
+    [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("TIFF", "image/tiff")],
+)
+def test_an_image_is_one_page_to_recognise_whatever_its_name(inspect, format, media_type):
+    found = inspect(_saved(format), "letter.docx")
+    assert (found.kind, found.media_type, found.pages) == ("image", media_type, 1)
+    assert found.plan == (PageRange(first=1, last=1, method="ocr"),)
+
+
+def test_every_page_of_a_tiff_is_recognised_by_itself(inspect):
+    found = inspect(_saved("TIFF", save_all=True, append_images=[_page(), _page("1")]))
+    assert found.pages == 3
+    assert [(part.first, part.last, part.method) for part in found.plan] == [
+        (1, 1, "ocr"),
+        (2, 2, "ocr"),
+        (3, 3, "ocr"),
+    ]
+
+
+def test_a_huge_image_is_rejected_by_its_header_alone(inspect):
+    """It holds no pixels at all, so anything but its header would fail differently."""
+    with pytest.raises(Reject, match="30000 x 30000"):
+        inspect(_png(30_000, 30_000))
+
+
+def test_a_huge_image_that_is_really_there_is_rejected(inspect):
+    rows = zlib.compressobj()
+    data = b"".join(rows.compress(b"\xff" * 3751) for _ in range(30_000)) + rows.flush()
+    with pytest.raises(Reject, match="too large"):
+        inspect(_png(30_000, 30_000, data=data))
+
+
+def test_a_huge_page_behind_a_small_one_is_rejected(inspect):
+    data = io.BytesIO()
+    _page().save(data, "TIFF", save_all=True, append_images=[Image.new("L", (2000, 2000))])
+    with pytest.raises(Reject, match="too large"):
+        inspect(data.getvalue(), image_pixels=1_000_000)
+
+
+def test_a_large_scan_within_the_limit_is_taken(inspect):
+    data = io.BytesIO()
+    Image.new("1", (12_000, 16_000), 1).save(data, "TIFF", compression="group4")
+    assert inspect(data.getvalue()).pages == 1
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF"])
+@pytest.mark.parametrize("keep", [0.5, 0.95])
+def test_a_cut_off_image_is_rejected(inspect, format, keep):
+    data = _saved(format)
+    with pytest.raises(Reject, match=r"cut off|damaged"):
+        inspect(data[: int(len(data) * keep)])
+
+
+def test_a_jpeg_with_a_thumbnail_that_is_cut_off_is_rejected(inspect):
+    """The thumbnail's end is not the image's end."""
+    data = _saved("JPEG")
+    thumbnail = b"\xff\xe2" + struct.pack(">H", len(data) + 2) + data
+    whole = data[:2] + thumbnail + data[2:]
+    assert inspect(whole).pages == 1
+    with pytest.raises(Reject, match="cut off"):
+        inspect(whole[:-40])
+
+
+def test_a_jpeg_with_bytes_behind_its_end_is_taken(inspect):
+    assert inspect(_saved("JPEG") + b"\x00trailer" * 50).pages == 1
+
+
+def test_a_png_with_a_flipped_bit_is_rejected(inspect):
+    data = bytearray(_saved("PNG"))
+    data[data.index(b"IDAT") + 20] ^= 0x40
+    with pytest.raises(Reject, match="damaged"):
+        inspect(bytes(data))
+
+
+def test_other_images_are_rejected_by_name(inspect):
+    with pytest.raises(Reject, match="image/gif"):
+        inspect(_saved("GIF"), "scan.png")
+
+
+def test_pillows_own_limit_is_left_as_it_was(inspect):
+    before = Image.MAX_IMAGE_PIXELS
+    inspect(_saved("PNG"))
+    assert before == Image.MAX_IMAGE_PIXELS

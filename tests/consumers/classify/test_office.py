@@ -1,0 +1,145 @@
+"""Office files: told apart by what is in the archive, and unpacked only within bounds."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import docx
+import openpyxl
+import pytest
+
+from lineal.stages import Reject
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture
+def docx_bytes() -> bytes:
+    document = docx.Document()
+    document.add_paragraph("Dear Sir or Madam")
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def _workbook(*titles: str) -> bytes:
+    workbook = openpyxl.Workbook()
+    workbook.remove(workbook.active)
+    for title in titles:
+        workbook.create_sheet(title).append(["a", 1])
+    out = io.BytesIO()
+    workbook.save(out)
+    return out.getvalue()
+
+
+def _archive(members: dict[str, bytes], data: bytes = b"") -> bytes:
+    """A ZIP of the members, added to those of another one."""
+    out = io.BytesIO(data)
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def test_a_docx_is_a_word_document_whatever_its_name(inspect, docx_bytes):
+    found = inspect(docx_bytes, "report.pdf")
+    assert found.kind == "word"
+    assert found.media_type.endswith("wordprocessingml.document")
+    assert [part.method for part in found.plan] == ["parse"]
+
+
+def test_every_sheet_of_a_workbook_is_a_page(inspect):
+    found = inspect(_workbook("Jan", "Feb", "Mar"), "numbers")
+    assert (found.kind, found.pages) == ("sheet", 3)
+    assert [(part.first, part.last, part.method) for part in found.plan] == [(1, 3, "parse")]
+
+
+def test_open_document_texts_and_spreadsheets_are_read(inspect):
+    names = "urn:oasis:names:tc:opendocument:xmlns"
+    content = (
+        f'<o:document-content xmlns:o="{names}:office:1.0" xmlns:t="{names}:table:1.0"><o:body>'
+        "<o:spreadsheet><t:table/><t:table><t:table-row/></t:table></o:spreadsheet>"
+        "</o:body></o:document-content>"
+    ).encode()
+    for kind, pages in (("text", 1), ("spreadsheet", 2)):
+        members = {
+            "mimetype": f"application/vnd.oasis.opendocument.{kind}".encode(),
+            "content.xml": content,
+            "META-INF/manifest.xml": b"<manifest/>",
+        }
+        assert inspect(_archive(members)).pages == pages
+
+
+def test_a_bomb_in_a_docx_is_rejected(inspect, docx_bytes):
+    bomb = _archive({"word/media/image1.bin": bytes(64 * MEBIBYTE)}, docx_bytes)
+    with pytest.raises(Reject, match="bomb"):
+        inspect(bomb, "letter.docx")
+
+
+def test_a_bomb_of_many_files_is_rejected(inspect, docx_bytes):
+    members = {f"word/media/{number}.bin": bytes(12 * MEBIBYTE) for number in range(10)}
+    with pytest.raises(Reject, match="unpacks to 12"):
+        inspect(_archive(members, docx_bytes), archive_bytes=100 * MEBIBYTE)
+
+
+def test_a_bomb_that_lies_about_its_size_is_rejected(inspect, docx_bytes):
+    data = _archive({"word/media/image1.bin": bytes(64 * MEBIBYTE)}, docx_bytes)
+    lying = data.replace((64 * MEBIBYTE).to_bytes(4, "little"), (1000).to_bytes(4, "little"))
+    assert lying != data
+    with pytest.raises(Reject):
+        inspect(lying)
+
+
+def test_too_much_markup_is_rejected(inspect, docx_bytes):
+    data = _archive({"word/extra.xml": b"<a/>" * 1000}, docx_bytes)
+    with pytest.raises(Reject, match="markup"):
+        inspect(data, markup_bytes=3000)
+
+
+def test_entities_in_markup_are_rejected(inspect, docx_bytes):
+    members = {"word/extra.xml": b'<!DOCTYPE a [<!ENTITY x "xx">]><a>&x;</a>'}
+    with pytest.raises(Reject, match="entities"):
+        inspect(_archive(members, docx_bytes))
+
+
+@pytest.mark.parametrize("keep", [0.2, 0.6, 0.99])
+def test_a_cut_off_docx_is_rejected(inspect, docx_bytes, keep):
+    with pytest.raises(Reject, match="cut off"):
+        inspect(docx_bytes[: int(len(docx_bytes) * keep)])
+
+
+def test_a_docx_with_a_damaged_part_is_rejected(inspect, docx_bytes):
+    start = docx_bytes.index(b"word/document.xml") + 60
+    damaged = docx_bytes[:start] + bytes(30) + docx_bytes[start + 30 :]
+    with pytest.raises(Reject, match="damaged"):
+        inspect(damaged)
+
+
+def test_a_docx_that_has_lost_a_byte_at_its_start_is_rejected(inspect, docx_bytes):
+    """Its directory then says that the first entry begins before the file does."""
+    with pytest.raises(Reject, match="damaged"):
+        inspect(docx_bytes[:20] + docx_bytes[21:])
+
+
+def test_a_plain_archive_is_rejected(inspect):
+    with pytest.raises(Reject, match="ZIP archives are not read"):
+        inspect(_archive({"letter.txt": b"hello"}), "letter.docx")
+
+
+def test_a_presentation_is_rejected_by_name(inspect):
+    types = b'<Types><Override ContentType="x.presentationml.presentation.main+xml"/></Types>'
+    with pytest.raises(Reject, match="presentations"):
+        inspect(_archive({"[Content_Types].xml": types}))
+
+
+def test_a_password_protected_document_is_rejected(inspect):
+    """Office wraps an encrypted DOCX into an old compound file."""
+    compound = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
+    with pytest.raises(Reject, match="encrypted"):
+        inspect(compound + "EncryptedPackage".encode("utf-16-le") + bytes(480), "a.docx")
+
+
+def test_an_office_file_from_before_2007_is_rejected_with_what_to_do(inspect):
+    with pytest.raises(Reject, match="save it as DOCX"):
+        inspect(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1024), "a.doc")

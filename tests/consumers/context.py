@@ -1,0 +1,99 @@
+"""A stage's context in memory: what a stage reads and writes can be looked at afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lineal.stages import Stage
+from lineal.stages.context import SearchPage
+from lineal_schemas.envelope import Event, decode, first_event
+from lineal_schemas.objects import ObjectRef
+from lineal_schemas.payload import Payload
+
+R = TypeVar("R")
+
+
+@dataclass
+class MemoryObjects:
+    """An object store in a dictionary; ``path`` writes the file that is asked for."""
+
+    folder: Path
+    stored: dict[str, bytes] = field(default_factory=dict)
+    roles: list[tuple[str, str]] = field(default_factory=list)
+    """``(act, role)`` of everything read and written, in order."""
+
+    def add(self, data: bytes, media_type: str = "application/octet-stream") -> ObjectRef:
+        """Store bytes that were there before the stage."""
+        digest = hashlib.sha256(data).hexdigest()
+        self.stored[digest] = data
+        return ObjectRef(
+            uri=f"memory:{digest}", sha256=digest, bytes=len(data), media_type=media_type
+        )
+
+    async def get(self, ref: ObjectRef, role: str = "content") -> bytes:
+        self.roles.append(("get", role))
+        return self.stored[ref.sha256]
+
+    async def path(self, ref: ObjectRef, role: str = "content") -> Path:
+        self.roles.append(("get", role))
+        file = self.folder / ref.sha256
+        file.write_bytes(self.stored[ref.sha256])
+        return file
+
+    async def put(self, data: bytes, media_type: str, role: str) -> ObjectRef:
+        self.roles.append(("put", role))
+        return self.add(data, media_type)
+
+
+@dataclass
+class MemorySearch:
+    documents: dict[str, tuple[list[SearchPage], dict[str, str]]] = field(default_factory=dict)
+
+    def replace(self, document_id: str, pages: list[SearchPage], facets: dict[str, str]) -> None:
+        self.documents[document_id] = (pages, facets)
+
+
+@dataclass
+class MemoryRegistry:
+    documents: set[str] = field(default_factory=set)
+
+    async def known(self, document_id: str) -> bool:
+        return document_id in self.documents
+
+
+class MemoryContext:
+    """Runs everything in this process, without limits."""
+
+    def __init__(self, folder: Path, config: Any = None) -> None:
+        self.config = config
+        self.objects = MemoryObjects(folder)
+        self.search = MemorySearch()
+        self.registry = MemoryRegistry()
+        self.facts: dict[str, int | str] = {}
+
+    def note(self, **facts: int | str) -> None:
+        self.facts.update(facts)
+
+    async def run(self, function: Callable[..., R], *args: Any, seconds: float | None = None) -> R:
+        # Through pickle, as into a worker process.
+        function, args = pickle.loads(pickle.dumps((function, args)))
+        result: R = pickle.loads(pickle.dumps(function(*args)))
+        return result
+
+
+async def handled(stage: Stage, event: Any, ctx: MemoryContext) -> list[Any]:
+    """What a stage makes of an event, or a gather stage of its parts."""
+    made = await stage.handle(event, ctx)
+    if made is None:
+        return []
+    return [made] if isinstance(made, Payload) else list(made)
+
+
+def event_of(payload: Payload, id: str = "event-1") -> Event[Any]:
+    """An event as a stage gets it, having been through its wire form."""
+    return decode(first_event(payload, id=id, source="test"))

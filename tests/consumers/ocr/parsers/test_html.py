@@ -1,0 +1,93 @@
+"""HTML: what a browser would show, and its tables."""
+
+from __future__ import annotations
+
+import html
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+
+def rows(result):
+    return [table.rows for table in result.pages[0].tables]
+
+
+def test_blocks_are_lines_and_inline_tags_are_not(parse):
+    source = "<title>T &amp; x</title><h1>Head</h1><p>one <b>bo</b>ld<br>two</p><p>three</p>"
+    assert parse(source, "html").text == "T & x\nHead\none bold\ntwo\nthree"
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<script>secret()</script>",
+        "<style>.secret {}</style>",
+        "<!-- secret -->",
+        "<div style='display: none'>secret <p>secret</p></div>",
+        "<p hidden>secret</p>",
+        "<template><p>secret</p></template>",
+        "<svg><title>secret</title></svg>",
+    ],
+)
+def test_what_is_not_shown_is_not_text(parse, hidden):
+    assert parse(f"<body><p>a</p>{hidden}<p>b</p></body>", "html").text == "a\nb"
+
+
+def test_white_space_is_that_of_a_browser(parse):
+    source = "<p>  a\n   b&nbsp;c </p><pre>x\n  y</pre>"
+    assert parse(source, "html").text == "a b c\nx\n  y"
+
+
+def test_a_table_is_a_table_and_lines_of_text(parse):
+    source = "<table><tr><th>Item<th>Price<tr><td><p>Tea</p><p>green</p><td>3</table>after"
+    result = parse(source, "html")
+    assert rows(result) == [(("Item", "Price"), ("Tea green", "3"))]
+    assert result.text == "Item\tPrice\nTea green\t3\nafter"
+
+
+def test_spanning_cells_keep_the_columns_in_place(parse):
+    source = (
+        "<table><tr><td rowspan=2>a<td colspan=2>b<td>c<tr><td>d<td>e<td>f"
+        "<tr><td>g<td>h<td>i<td>j</table>"
+    )
+    assert rows(parse(source, "html")) == [
+        (("a", "b", "", "c"), ("", "d", "e", "f"), ("g", "h", "i", "j"))
+    ]
+
+
+def test_layout_tables_are_no_tables_but_those_inside_are(parse):
+    source = "<table><tr><td>left<td><table><tr><td>1<td>2<tr><td>3<td>4</table></table>"
+    assert rows(parse(source, "html")) == [(("1", "2"), ("3", "4"))]
+
+
+@pytest.mark.parametrize("span", ["999999999999", "-3", "x", "²", ""])
+def test_senseless_spans_are_survived(parse, span):
+    source = f"<table><tr><td colspan='{span}'>a<td>b<tr><td rowspan='{span}'>c<td>d</table>"
+    assert "a" in parse(source, "html").text
+
+
+def test_the_declared_encoding_is_used(parse):
+    source = '<meta charset="windows-1251"><p>Привет</p>'.encode("cp1251")
+    assert parse(source, "html").text == "Привет"
+
+
+def test_a_declared_encoding_that_is_wrong_is_not_believed(parse):
+    assert parse('<meta charset="utf-16"><p>naïve</p>', "html").text == "naïve"
+
+
+def test_deep_nesting_is_survived(parse):
+    source = "<div>" * 30_000 + "deep" + "</div>" * 30_000 + "<p>after"
+    assert parse(source, "html").text.split() == ["deep", "after"]
+
+
+def test_references_to_impossible_characters_are_survived(parse):
+    assert "end" in parse("&#0; &#xD800; &#x110000; &bogus; end", "html").text
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=100))
+def test_escaped_text_comes_back(parse, text):
+    assert parse(f"<p>{html.escape(text)}</p>", "html").text == text
