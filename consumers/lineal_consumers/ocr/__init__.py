@@ -1,0 +1,1 @@
+"""Reading documents: text layers, recognition and parsing, scattered by pages and gathered."""

@@ -1,0 +1,140 @@
+"""The parts of a document become its results: text, JSON, CSV and searchable PDF."""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic_core import to_json
+
+from lineal_consumers.ocr.csv_export import CsvExport
+from lineal_schemas.documents import DocumentKind, PageDoubt
+from lineal_schemas.results import PAGE_SEPARATOR, Engine, Page, TextResult, Word
+
+if TYPE_CHECKING:
+    from lineal_consumers.ocr.searchable_pdf import ImagePdf, PdfOverlay
+
+_IN_MEMORY = 64 << 20
+"""Bytes of page JSON that are kept in memory: some 2,000 pages."""
+_CHUNK = 1 << 20
+
+
+@dataclass(slots=True)
+class Assembled:
+    """What a document's parts give together."""
+
+    pages: int
+    text: bytes
+    """UTF-8, pages separated by a form feed."""
+    result: bytes
+    """Gzipped JSON of a TextResult."""
+    csv: bytes | None
+    pdf: bytes | None
+    """None where the original serves (a PDF to which nothing was added) or there are no pages."""
+    doubts: tuple[PageDoubt, ...]
+
+
+def assemble_parts(path: str, kind: DocumentKind, parts: Sequence[str]) -> Assembled:
+    """Join the parts of the document in the file ``path``.
+
+    Args:
+        parts: files with the gzipped TextResult of each part, in the order of the pages.
+
+    Pages pass through one part at a time, so that memory does not grow with the document.
+    """
+    engines: list[Engine] = []
+    texts: list[str] = []
+    doubts: list[PageDoubt] = []
+    export = CsvExport(kind)
+    overlay = _Overlay(path, kind)
+    count = offset = 0
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as pages:
+        for part in parts:
+            result = TextResult.from_gzip(Path(part).read_bytes())
+            engines += (engine for engine in result.engines if engine not in engines)
+            texts.append(result.text)
+            for page in result.pages:
+                export.add(page)
+                overlay.add(page, result.text)
+                if page.doubts:
+                    doubts.append(PageDoubt(page=page.number, reasons=page.doubts))
+                pages.write(b"," if count else b"")
+                pages.write(_moved(page, offset).model_dump_json().encode())
+                count += 1
+            offset += len(result.text) + len(PAGE_SEPARATOR)
+        text = PAGE_SEPARATOR.join(texts)
+        pages.seek(0)
+        # In the order of the fields of TextResult, as its own to_gzip would write it.
+        head = b'{"engines":%b,"text":%b,"pages":[' % (to_json(engines), to_json(text))
+        packed = _gzip(chain([head], iter(lambda: pages.read(_CHUNK), b""), [b"]}"]))
+    return Assembled(
+        pages=count,
+        text=text.encode(),
+        result=packed,
+        csv=export.to_bytes(),
+        pdf=overlay.to_bytes(),
+        doubts=tuple(doubts),
+    )
+
+
+def _gzip(chunks: Iterable[bytes]) -> bytes:
+    """Like gzip.compress with mtime 0, without all of the input in memory."""
+    packer = zlib.compressobj(level=6, wbits=16 + zlib.MAX_WBITS)
+    return b"".join([*map(packer.compress, chunks), packer.flush()])
+
+
+def _moved(page: Page, offset: int) -> Page:
+    """The page with its offsets moved; without validation, which would cost more than all else."""
+    if offset == 0:
+        return page
+    return page.model_copy(
+        update={
+            "begin": page.begin + offset,
+            "end": page.end + offset,
+            "words": tuple(
+                Word(word[0] + offset, word[1] + offset, *word[2:]) for word in page.words
+            ),
+        }
+    )
+
+
+class _Overlay:
+    """The searchable PDF, begun with the first page that needs it."""
+
+    def __init__(self, path: str, kind: DocumentKind) -> None:
+        self._path = path
+        self._kind = kind
+        self._writer: PdfOverlay | ImagePdf | None = None
+        self._impossible = kind not in ("pdf", "image")
+
+    def add(self, page: Page, text: str) -> None:
+        if self._impossible or page.source != "ocr":
+            return
+        import pikepdf
+        import pypdfium2 as pdfium
+
+        from lineal_consumers.ocr.searchable_pdf import ImagePdf, PdfOverlay
+
+        try:
+            if self._writer is None:
+                make = PdfOverlay if self._kind == "pdf" else ImagePdf
+                self._writer = make(self._path)
+            self._writer.add(page, text)
+        except (pikepdf.PdfError, pdfium.PdfiumError, ValueError, TypeError):
+            # pdfium repairs files that qpdf does not; their text is worth more than their PDF.
+            self._impossible = True
+
+    def to_bytes(self) -> bytes | None:
+        if self._impossible or self._writer is None:
+            return None
+        import pikepdf
+
+        try:
+            return self._writer.to_bytes()
+        except pikepdf.PdfError:
+            return None

@@ -1,0 +1,110 @@
+"""The values people typed into the fields of a PDF form (AcroForm)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lineal_consumers.ocr.layout import Frame, Line, PlacedWord
+from lineal_consumers.ocr.page_geometry import seen_from_user_space
+from lineal_schemas.results import KeyValue
+
+if TYPE_CHECKING:
+    import pypdfium2 as pdfium
+
+
+class FormField(NamedTuple):
+    """A filled field and its box in points as seen."""
+
+    name: str
+    value: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+def form_fields(page: pdfium.PdfPage) -> list[FormField]:
+    """The filled fields of a page, in the order they are stored; checked boxes have the value of
+    their state (often ``Yes``). Needs the document's form environment."""
+    import pypdfium2.raw as raw
+
+    form = page.formenv
+    if form is None:
+        return []
+    seen = seen_from_user_space(page)
+    fields: list[FormField] = []
+    for index in range(raw.FPDFPage_GetAnnotCount(page)):
+        annotation = raw.FPDFPage_GetAnnot(page, index)
+        if not annotation:
+            continue
+        try:
+            if raw.FPDFAnnot_GetSubtype(annotation) != raw.FPDF_ANNOT_WIDGET:
+                continue
+            value = _value(form, annotation)
+            if not value:
+                continue
+            name = _text(raw.FPDFAnnot_GetFormFieldAlternateName, form, annotation)
+            name = name or _text(raw.FPDFAnnot_GetFormFieldName, form, annotation)
+            rect = raw.FS_RECTF()
+            raw.FPDFAnnot_GetRect(annotation, rect)
+            box = seen.box(rect.left, rect.bottom, rect.right, rect.top)
+            fields.append(FormField(name, value, *box))
+        finally:
+            raw.FPDFPage_CloseAnnot(annotation)
+    return fields
+
+
+def _value(form: object, annotation: object) -> str:
+    import pypdfium2.raw as raw
+
+    kind = raw.FPDFAnnot_GetFormFieldType(form, annotation)
+    if kind == raw.FPDF_FORMFIELD_PUSHBUTTON:
+        return ""
+    if kind in (raw.FPDF_FORMFIELD_CHECKBOX, raw.FPDF_FORMFIELD_RADIOBUTTON):
+        if not raw.FPDFAnnot_IsChecked(form, annotation):
+            return ""
+        return _text(raw.FPDFAnnot_GetFormFieldExportValue, form, annotation) or "Yes"
+    return _text(raw.FPDFAnnot_GetFormFieldValue, form, annotation)
+
+
+def _text(function: object, form: object, annotation: object) -> str:
+    from ctypes import c_ushort
+
+    assert callable(function)
+    size = function(form, annotation, None, 0)
+    if size <= 2:
+        return ""
+    buffer = (c_ushort * (size // 2))()
+    function(form, annotation, buffer, size)
+    text = bytes(buffer).decode("utf-16-le", errors="replace").split("\0")[0]
+    return " ".join(text.split())
+
+
+def field_key_values(fields: list[FormField], frame: Frame) -> tuple[KeyValue, ...]:
+    """The fields as labelled values; they were typed, not recognised: confidence 1."""
+    return tuple(
+        KeyValue(
+            key=field.name,
+            value=field.value,
+            confidence=1.0,
+            value_box=frame.box(field.left, field.top, field.right, field.bottom),
+        )
+        for field in fields
+    )
+
+
+def field_lines(fields: list[FormField]) -> list[Line]:
+    """The values as lines of words, which stand side by side in the field's box: what was typed
+    must be found by a search and hidden by a redaction like any other text."""
+    lines: list[Line] = []
+    for field in fields:
+        words = field.value.split()
+        step = (field.right - field.left) / (sum(len(word) + 1 for word in words) or 1)
+        left = field.left
+        placed: list[PlacedWord] = []
+        for word in words:
+            right = left + step * len(word)
+            placed.append(PlacedWord(word, 1.0, left, field.top, right, field.bottom))
+            left = right + step
+        lines.append(Line(placed, new_paragraph=not lines))
+    return lines

@@ -1,0 +1,103 @@
+"""Words on a page as the engines exchange them, and how they become a page's text."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lineal_consumers.ocr.page_geometry import IDENTITY, Affine
+from lineal_schemas.results import Box, Word
+
+
+class PlacedWord(NamedTuple):
+    """A word and its box in points, from the top left of the page as seen."""
+
+    text: str
+    confidence: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+
+class Line(NamedTuple):
+    """The words of one text line, at least one, in reading order."""
+
+    words: list[PlacedWord]
+    new_paragraph: bool
+    """Whether a blank line sets it off from the line before."""
+
+
+def page_text(
+    lines: list[Line], width: float, height: float, offset: int
+) -> tuple[str, tuple[Word, ...]]:
+    """The text of a page and its words with offsets, counted from ``offset``.
+
+    ``width`` and ``height`` are the page's size in points; boxes come out as fractions of it,
+    rounded to four decimals (a quarter of a pixel at 300 dpi).
+    """
+    import numpy as np
+
+    placed = [word for line in lines for word in line.words]
+    if not placed:
+        return "", ()
+    # Rounded all at once: number by number it takes longer than reading the text layer.
+    boxes = np.array([word[2:] for word in placed])
+    boxes /= (max(width, 1e-6), max(height, 1e-6)) * 2
+    boxes = boxes.clip(0, 1)
+    boxes[:, 2:] -= boxes[:, :2]
+    sides = boxes.round(4).tolist()
+    pieces: list[str] = []
+    words: list[Word] = []
+    position = offset
+    index = 0
+    for number, line in enumerate(lines):
+        if number:
+            gap = "\n\n" if line.new_paragraph else "\n"
+            pieces.append(gap)
+            position += len(gap)
+        texts = [word.text for word in line.words]
+        for text, word in zip(texts, line.words, strict=True):
+            end = position + len(text)
+            left, top, across, down = sides[index]
+            words.append(Word(position, end, word.confidence, left, top, across, down, number))
+            index += 1
+            position = end + 1
+        pieces.append(" ".join(texts))
+        position -= 1
+    return "".join(pieces), tuple(words)
+
+
+class Frame(NamedTuple):
+    """Where boxes in points lie on a page: its size, and the way to it from the coordinates they
+    are given in (those of the straightened page, where the page is skewed)."""
+
+    width: float
+    height: float
+    place: Affine = IDENTITY
+
+    def box(self, left: float, top: float, right: float, bottom: float) -> Box:
+        """A box in fractions of the page."""
+        if self.place is not IDENTITY:
+            left, top, right, bottom = self.place.box(left, top, right, bottom)
+        across, down = max(self.width, 1e-6), max(self.height, 1e-6)
+        x, y = _fraction(left / across), _fraction(top / down)
+        return Box(
+            x, y, round(_fraction(right / across) - x, 4), round(_fraction(bottom / down) - y, 4)
+        )
+
+    def box_around(self, words: list[PlacedWord]) -> Box:
+        """The box around some words, in fractions of the page."""
+        return self.box(
+            min(word.left for word in words),
+            min(word.top for word in words),
+            max(word.right for word in words),
+            max(word.bottom for word in words),
+        )
+
+
+def _fraction(value: float) -> float:
+    return 0.0 if value < 0 else 1.0 if value > 1 else round(value, 4)

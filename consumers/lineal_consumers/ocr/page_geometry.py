@@ -1,0 +1,113 @@
+"""How the coordinates of a page's raster, of the page as seen and of PDF user space relate."""
+
+from __future__ import annotations
+
+import math
+from ctypes import byref, c_double
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import pypdfium2 as pdfium
+
+
+class Affine(NamedTuple):
+    """``x' = a x + c y + e``, ``y' = b x + d y + f``: the order of a PDF matrix."""
+
+    a: float
+    b: float
+    c: float
+    d: float
+    e: float
+    f: float
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        return self.a * x + self.c * y + self.e, self.b * x + self.d * y + self.f
+
+    def box(
+        self, left: float, top: float, right: float, bottom: float
+    ) -> tuple[float, float, float, float]:
+        """The upright box around a transformed box, as left, top, right, bottom."""
+        if self.b == 0 and self.c == 0 and self.a > 0 and self.d > 0:
+            a, d, e, f = self.a, self.d, self.e, self.f
+            return a * left + e, d * top + f, a * right + e, d * bottom + f
+        corners = [
+            self.point(x, y)
+            for x, y in ((left, top), (right, top), (right, bottom), (left, bottom))
+        ]
+        xs = [x for x, _ in corners]
+        ys = [y for _, y in corners]
+        return min(xs), min(ys), max(xs), max(ys)
+
+    def inverse(self) -> Affine:
+        """Raises ZeroDivisionError for a page without an area."""
+        determinant = self.a * self.d - self.b * self.c
+        a, b = self.d / determinant, -self.b / determinant
+        c, d = -self.c / determinant, self.a / determinant
+        return Affine(a, b, c, d, -(a * self.e + c * self.f), -(b * self.e + d * self.f))
+
+    def after(self, first: Affine) -> Affine:
+        """The transformation that does ``first`` and then this one."""
+        return Affine(
+            self.a * first.a + self.c * first.b,
+            self.b * first.a + self.d * first.b,
+            self.a * first.c + self.c * first.d,
+            self.b * first.c + self.d * first.d,
+            self.a * first.e + self.c * first.f + self.e,
+            self.b * first.e + self.d * first.f + self.f,
+        )
+
+
+IDENTITY = Affine(1, 0, 0, 1, 0, 0)
+
+
+def quarter_turns(rotation: int, width: float, height: float) -> Affine:
+    """From a page as stored (of this size, y down) to the one turned ``rotation`` degrees
+    clockwise (0, 90, 180, 270)."""
+    if rotation == 90:
+        return Affine(0, 1, -1, 0, height, 0)
+    if rotation == 180:
+        return Affine(-1, 0, 0, -1, width, height)
+    if rotation == 270:
+        return Affine(0, -1, 1, 0, 0, width)
+    return IDENTITY
+
+
+def turned_by(degrees: float, width: float, height: float) -> tuple[Affine, int, int]:
+    """A turn clockwise by a few degrees onto a canvas that loses no corner, and its size."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    new_width = math.ceil(width * abs(cosine) + height * abs(sine))
+    new_height = math.ceil(width * abs(sine) + height * abs(cosine))
+    e = new_width / 2 - (cosine * width - sine * height) / 2
+    f = new_height / 2 - (sine * width + cosine * height) / 2
+    return Affine(cosine, sine, -sine, cosine, e, f), new_width, new_height
+
+
+def seen_from_user_space(page: pdfium.PdfPage) -> Affine:
+    """From PDF user space to points from the top left of the page as a viewer shows it.
+
+    Asked of pdfium rather than computed from the boxes, so that it agrees with the rendering also
+    where boxes are inherited, cropped or wrong.
+    """
+    return user_space_from_seen(page).inverse()
+
+
+def user_space_from_seen(page: pdfium.PdfPage) -> Affine:
+    """The inverse of :func:`seen_from_user_space`."""
+    import pypdfium2.raw as raw
+
+    size = 1 << 14
+    width, height = page.get_size()
+    x, y = c_double(), c_double()
+    points = []
+    for across, down in ((0, 0), (size, 0), (0, size)):
+        raw.FPDF_DeviceToPage(page, 0, 0, size, size, 0, across, down, byref(x), byref(y))
+        points.append((x.value, y.value))
+    (e, f), (right_x, right_y), (down_x, down_y) = points
+    return Affine(
+        (right_x - e) / width,
+        (right_y - f) / width,
+        (down_x - e) / height,
+        (down_y - f) / height,
+        e,
+        f,
+    )

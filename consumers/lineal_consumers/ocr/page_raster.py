@@ -1,0 +1,105 @@
+"""A page as an image to recognise: rendered from a PDF, or decoded from an image file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lineal.stages import Reject
+from lineal_consumers.ocr.image_files import as_gray, open_frame, pixel_density
+from lineal_consumers.ocr.settings import OcrConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pypdfium2 as pdfium
+
+_SHARPEST_GAIN = 2.5
+"""Rendering far above the resolution of the one image a page consists of adds only pixels."""
+
+
+@dataclass(slots=True)
+class Raster:
+    """A gray page image and what it measures on paper."""
+
+    gray: npt.NDArray[np.uint8]
+    dpi: int
+    width: float
+    """Width of the page in points."""
+    height: float
+
+
+def render_page(page: pdfium.PdfPage, config: OcrConfig) -> Raster:
+    """Render a PDF page as a viewer shows it, form fields included."""
+    import numpy as np
+
+    width, height = page.get_size()
+    dpi = _useful_dpi(page, config.dpi)
+    area = width * height / 72 / 72
+    if area * dpi * dpi > config.max_pixels:
+        dpi = max(1, math.isqrt(int(config.max_pixels / area)))
+    bitmap = page.render(scale=dpi / 72, grayscale=True, may_draw_forms=True)
+    try:
+        gray = np.array(bitmap.to_numpy(), dtype=np.uint8)
+    finally:
+        bitmap.close()
+    return Raster(gray.reshape(gray.shape[:2]), dpi, width, height)
+
+
+def _useful_dpi(page: pdfium.PdfPage, dpi: int) -> int:
+    import pypdfium2.raw as raw
+
+    if raw.FPDFPage_CountObjects(page) != 1:
+        return dpi
+    item = next(iter(page.get_objects(max_depth=1)), None)
+    if item is None or item.type != raw.FPDF_PAGEOBJ_IMAGE:
+        return dpi
+    left, bottom, right, top = item.get_bounds()
+    across, down = item.get_px_size()
+    if right - left < 1 or top - bottom < 1:
+        return dpi
+    native = 72 * max(across, down) / max(right - left, top - bottom)
+    return int(min(dpi, max(dpi / 2, _SHARPEST_GAIN * native)))
+
+
+def decode_frame(path: str, number: int, config: OcrConfig) -> Raster:
+    """Frame ``number`` (from 1) of an image file, upright as its EXIF orientation says, scaled to
+    square pixels and to the resolution of recognition where it is much coarser.
+
+    Raises:
+        Reject: it cannot be decoded, or is larger than the limit.
+    """
+    import cv2
+    import numpy as np
+
+    with open_frame(path, number) as image:
+        if image.width * image.height > config.max_image_pixels:
+            raise Reject("the image has more pixels than are allowed")
+        density = pixel_density(image)
+        try:
+            gray = np.asarray(as_gray(image), dtype=np.uint8)
+        except (OSError, ValueError, SyntaxError, MemoryError) as error:
+            raise Reject("the image cannot be decoded") from error
+    if density.turned:
+        across, down = density.down, density.across
+    else:
+        across, down = density.across, density.down
+    height, width = gray.shape
+    points = 72 * width / across, 72 * height / down
+    target = max(across, down)
+    if target < 0.7 * config.dpi:
+        target = min(config.dpi, 3 * target)
+    area = points[0] * points[1] / 72 / 72
+    target = min(target, math.sqrt(config.max_pixels / area))
+    if abs(target / across - 1) > 0.01 or abs(target / down - 1) > 0.01:
+        shrinking = target < max(across, down)
+        gray = np.asarray(
+            cv2.resize(
+                gray,
+                (max(1, round(points[0] / 72 * target)), max(1, round(points[1] / 72 * target))),
+                interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC,
+            ),
+            np.uint8,
+        )
+    return Raster(gray, max(1, round(target)), *points)

@@ -1,0 +1,251 @@
+"""A page image becomes words: turned upright, straightened, recognised and judged."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lineal_consumers.ocr import page_signals, tesseract
+from lineal_consumers.ocr.layout import Line, PlacedWord
+from lineal_consumers.ocr.page_geometry import IDENTITY, Affine, turned_by
+from lineal_consumers.ocr.page_raster import Raster
+from lineal_consumers.ocr.page_signals import Signals
+from lineal_consumers.ocr.settings import OcrConfig
+from lineal_consumers.ocr.tesseract import SeenWord
+from lineal_schemas.results import PageQuality
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Gray = npt.NDArray[np.uint8]
+
+_STRAIGHT = 0.5
+"""Degrees of skew that recognition does not mind."""
+_MOST_READINGS = 5
+"""A page may be recognised in four directions and once more in even light."""
+
+
+@dataclass(slots=True)
+class Recognized:
+    """A recognised page; lengths in points of the page as it stands upright."""
+
+    width: float
+    height: float
+    rotation: int
+    skew: float
+    lines: list[Line]
+    straight_lines: list[Line]
+    """The same lines on the straightened page, where what stands side by side is level."""
+    straight: Signals
+    """The signals of the straightened image, for the search for rulings."""
+    pixel: float
+    """Size of a pixel of the straightened image in points."""
+    unskew: Affine
+    """From the straightened page to the upright one."""
+    quality: PageQuality
+    doubts: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One reading of the page, turned by ``rotation``."""
+
+    rotation: int
+    skew: float
+    gray: Gray
+    signals: Signals
+    unskew: Affine
+    words: list[SeenWord]
+    coverage: float
+
+    @property
+    def low_share(self) -> float:
+        if not self.words:
+            return 0.0
+        return sum(word.confidence < 0.6 for word in self.words) / len(self.words)
+
+    @property
+    def worth(self) -> float:
+        """How much was read with confidence, in characters."""
+        return sum(len(w.text) * max(0.0, w.confidence - 0.5) for w in self.words)
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether the page may have been read in the wrong direction."""
+        if not self.words:
+            return len(self.signals.components) >= 10
+        mean = sum(word.confidence for word in self.words) / len(self.words)
+        long = [w for w in self.words if len(w.text) >= 4]
+        standing = sum(w.bottom - w.top > 1.5 * (w.right - w.left) for w in long)
+        return mean < 0.6 or standing > max(2, len(long) / 2)
+
+
+def recognize_page(raster: Raster, config: OcrConfig) -> Recognized:
+    """Read one page image; a blank one costs no recognition.
+
+    Raises:
+        TimeoutError: recognition takes too long.
+    """
+    attempt = _best_attempt(raster, config)
+    turned = attempt.rotation % 180 != 0
+    width, height = (raster.height, raster.width) if turned else (raster.width, raster.height)
+    upright_width = raster.gray.shape[0] if turned else raster.gray.shape[1]
+    pixel = width / upright_width
+    scale = Affine(pixel, 0, 0, pixel, 0, 0)
+    unskew = IDENTITY
+    lines = straight_lines = _lines(attempt.words, scale)
+    if attempt.skew:
+        unskew = scale.after(attempt.unskew).after(scale.inverse())
+        lines = _lines(attempt.words, scale.after(attempt.unskew))
+    quality = PageQuality(
+        low_confidence_share=round(attempt.low_share, 3),
+        ink_coverage=round(attempt.coverage, 3),
+        background_ratio=round(attempt.signals.background_ratio, 3),
+    )
+    return Recognized(
+        width=width,
+        height=height,
+        rotation=attempt.rotation,
+        skew=attempt.skew,
+        lines=lines,
+        straight_lines=straight_lines,
+        straight=attempt.signals,
+        pixel=pixel,
+        unskew=unskew,
+        quality=quality,
+        doubts=_doubts(attempt, config),
+    )
+
+
+def _best_attempt(raster: Raster, config: OcrConfig) -> _Attempt:
+    gray, dpi = raster.gray, raster.dpi
+    signals = page_signals.page_signals(gray, dpi)
+    if signals.blank:
+        return _Attempt(0, 0.0, gray, signals, IDENTITY, [], 1.0)
+    rotation: int | None = None
+    if page_signals.may_not_be_upright(signals):
+        rotation = tesseract.upright_rotation(gray, dpi)
+    best = _attempt(raster, rotation or 0, signals, config)
+    # A further reading that takes too long leaves the first one standing.
+    with suppress(TimeoutError):
+        best = _improved(best, raster, rotation, signals, config)
+    return best
+
+
+def _improved(
+    best: _Attempt, raster: Raster, asked: int | None, stored: Signals, config: OcrConfig
+) -> _Attempt:
+    """The best of this and further readings, where the page gives reason for them."""
+    if best.suspicious:
+        for other in _other_rotations(raster, best, asked=asked):
+            candidate = _attempt(raster, other, stored, config)
+            if candidate.worth > best.worth:
+                best = candidate
+            if not best.suspicious:
+                break
+    uneven = best.signals.background_ratio < config.photo_background
+    missed = best.coverage < 0.9 or best.low_share > config.doubt_low_confidence
+    if uneven and missed:
+        remedied = _in_even_light(best, raster.dpi, config)
+        if remedied.worth > best.worth:
+            best = remedied
+    return best
+
+
+def _in_even_light(attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attempt:
+    import numpy as np
+
+    enlarge = 2 if attempt.gray.size * 4 <= config.max_pixels else 1
+    flat = page_signals.even_light(attempt.gray, attempt.signals, enlarge)
+    words = [
+        word._replace(
+            left=word.left / enlarge,
+            top=word.top / enlarge,
+            right=word.right / enlarge,
+            bottom=word.bottom / enlarge,
+        )
+        for word in _recognize(np.ascontiguousarray(flat), enlarge * dpi, config)
+    ]
+    coverage = page_signals.ink_coverage(attempt.signals, words)
+    return replace(attempt, words=words, coverage=coverage)
+
+
+def _recognize(gray: Gray, dpi: int, config: OcrConfig) -> list[SeenWord]:
+    return tesseract.recognize(gray, dpi, config.language, config.page_seconds / _MOST_READINGS)
+
+
+def _other_rotations(raster: Raster, tried: _Attempt, *, asked: int | None) -> list[int]:
+    """The rotations worth a second reading: what orientation detection says or, where it cannot
+    tell and there is little to read, all of them."""
+    found = asked if asked is not None else tesseract.upright_rotation(raster.gray, raster.dpi)
+    if found is not None:
+        return [found] if found != tried.rotation else []
+    if len(tried.signals.components) > 300:
+        return []
+    return [rotation for rotation in (90, 180, 270) if rotation != tried.rotation]
+
+
+def _attempt(raster: Raster, rotation: int, stored: Signals, config: OcrConfig) -> _Attempt:
+    import numpy as np
+
+    gray, signals = raster.gray, stored
+    if rotation:
+        gray = np.ascontiguousarray(np.rot90(gray, -rotation // 90))
+        signals = page_signals.page_signals(gray, raster.dpi)
+    skew = page_signals.skew_degrees(signals)
+    unskew = IDENTITY
+    if abs(skew) > _STRAIGHT:
+        gray, unskew = _straightened(gray, skew)
+        signals = page_signals.page_signals(gray, raster.dpi)
+    else:
+        skew = 0.0
+    words = _recognize(gray, raster.dpi, config)
+    coverage = page_signals.ink_coverage(signals, words)
+    return _Attempt(rotation, skew, gray, signals, unskew, words, coverage)
+
+
+def _straightened(gray: Gray, skew: float) -> tuple[Gray, Affine]:
+    """The image turned back by its skew, and the way from its pixels to those of the original."""
+    import cv2
+    import numpy as np
+
+    height, width = gray.shape
+    turn, new_width, new_height = turned_by(-skew, width, height)
+    matrix = np.array([[turn.a, turn.c, turn.e], [turn.b, turn.d, turn.f]], dtype=np.float64)
+    border = float(np.percentile(gray[:: max(1, height // 64), :: max(1, width // 64)], 90))
+    straight = cv2.warpAffine(
+        gray,
+        matrix,
+        (new_width, new_height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(border,),
+    )
+    return np.asarray(straight, np.uint8), turn.inverse()
+
+
+def _lines(words: list[SeenWord], place: Affine) -> list[Line]:
+    lines: list[Line] = []
+    for word in words:
+        if word.new_line or not lines:
+            lines.append(Line([], word.new_paragraph))
+        box = place.box(word.left, word.top, word.right, word.bottom)
+        lines[-1].words.append(PlacedWord(word.text, round(word.confidence, 3), *box))
+    return lines
+
+
+def _doubts(attempt: _Attempt, config: OcrConfig) -> tuple[str, ...]:
+    doubts = []
+    if not attempt.words:
+        if len(attempt.signals.components) >= 10:
+            doubts.append("no text was found, though something is printed on the page")
+        return tuple(doubts)
+    if attempt.low_share >= config.doubt_low_confidence and len(attempt.words) >= 5:
+        doubts.append(f"{attempt.low_share:.0%} of the words were read with low confidence")
+    if attempt.coverage < config.doubt_coverage:
+        doubts.append(f"only {attempt.coverage:.0%} of what looks like text was read")
+    if attempt.signals.background_ratio < config.photo_background:
+        doubts.append("the page is unevenly lit")
+    return tuple(doubts)

@@ -1,0 +1,146 @@
+"""Reading a document: its plan is scattered into parts, each is read, and all are gathered.
+
+A part asks for the one that comes a window later, so a long document has a few parts under way at
+any time: it floods no topic, and other documents are read in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from lineal.stages import Context, gather, stage
+from lineal_consumers.ocr.settings import GatherConfig, OcrConfig, ScatterConfig
+from lineal_schemas.documents import (
+    DocumentClassified,
+    DocumentPartExtracted,
+    DocumentPartRequested,
+    DocumentReviewRequested,
+    DocumentTextExtracted,
+    PageRange,
+)
+from lineal_schemas.envelope import Event
+from lineal_schemas.payload import Payload
+
+
+class ReadingPlan(BaseModel):
+    """All page ranges of a document, stored once and passed on by reference."""
+
+    model_config = ConfigDict(frozen=True)
+
+    window: int
+    """How many parts later the one is that a part asks for. It belongs to the plan: were it read
+    from the settings by each part, a change on the way would lose parts or read them twice."""
+    parts: tuple[PageRange, ...]
+
+
+@stage(
+    "ocr.scatter",
+    version="1",
+    consumes=DocumentClassified,
+    produces=DocumentPartRequested,
+    config=ScatterConfig,
+)
+async def scatter(
+    event: Event[DocumentClassified], ctx: Context[ScatterConfig]
+) -> tuple[DocumentPartRequested, ...]:
+    """Ask for the first parts of the plan."""
+    document = event.data
+    plan = ReadingPlan(window=ctx.config.window, parts=document.plan)
+    stored = await ctx.objects.put(
+        plan.model_dump_json().encode(), media_type="application/json", role="plan"
+    )
+    return tuple(
+        DocumentPartRequested(
+            whole=event.id,
+            index=index,
+            count=len(plan.parts),
+            document_id=document.document_id,
+            content=document.content,
+            kind=document.kind,
+            pages=pages,
+            plan=stored,
+        )
+        for index, pages in enumerate(plan.parts[: plan.window])
+    )
+
+
+@stage(
+    "ocr",
+    version="1",
+    consumes=DocumentPartRequested,
+    produces=(DocumentPartExtracted, DocumentPartRequested),
+    config=OcrConfig,
+)
+async def recognize(
+    event: Event[DocumentPartRequested], ctx: Context[OcrConfig]
+) -> tuple[Payload, ...]:
+    """Read one part, and ask for the one a window later."""
+    from lineal_consumers.ocr.reading import read_part
+
+    part = event.data
+    content = await ctx.objects.path(part.content)
+    result = await ctx.run(
+        read_part, str(content), part.kind, part.pages, ctx.config, seconds=ctx.config.page_seconds
+    )
+    extracted = DocumentPartExtracted(
+        whole=part.whole,
+        index=part.index,
+        count=part.count,
+        document_id=part.document_id,
+        content=part.content,
+        kind=part.kind,
+        pages=part.pages,
+        result=await ctx.objects.put(result, media_type="application/gzip", role="part"),
+    )
+    plan = ReadingPlan.model_validate_json(await ctx.objects.get(part.plan, role="plan"))
+    following = part.index + plan.window
+    if following >= part.count:
+        return (extracted,)
+    request = part.model_copy(update={"index": following, "pages": plan.parts[following]})
+    return (extracted, request)
+
+
+@gather(
+    "ocr.gather",
+    version="1",
+    consumes=DocumentPartExtracted,
+    produces=(DocumentTextExtracted, DocumentReviewRequested),
+    config=GatherConfig,
+)
+async def assemble(
+    events: Sequence[Event[DocumentPartExtracted]], ctx: Context[GatherConfig]
+) -> tuple[Payload, ...]:
+    """Join all parts, and ask a person to look at doubtful pages."""
+    from lineal_consumers.ocr.assembling import assemble_parts
+
+    first = events[0].data
+    content = await ctx.objects.path(first.content)
+    parts = [str(await ctx.objects.path(event.data.result, role="part")) for event in events]
+    seconds = ctx.config.seconds + ctx.config.page_seconds * events[-1].data.pages.last
+    made = await ctx.run(assemble_parts, str(content), first.kind, parts, seconds=seconds)
+    put = ctx.objects.put
+    result = await put(made.result, media_type="application/gzip", role="result")
+    pdf = first.content if first.kind == "pdf" else None
+    if made.pdf is not None:
+        pdf = await put(made.pdf, media_type="application/pdf", role="pdf")
+    csv = None
+    if made.csv is not None:
+        csv = await put(made.csv, media_type="text/csv", role="csv")
+    extracted = DocumentTextExtracted(
+        document_id=first.document_id,
+        content=first.content,
+        kind=first.kind,
+        pages=made.pages,
+        text=await put(made.text, media_type="text/plain;charset=utf-8", role="text"),
+        result=result,
+        csv=csv,
+        pdf=pdf,
+    )
+    if not made.doubts:
+        return (extracted,)
+    review = DocumentReviewRequested(
+        document_id=first.document_id, result=result, doubts=made.doubts
+    )
+    return (extracted, review)

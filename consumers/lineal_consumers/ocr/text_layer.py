@@ -1,0 +1,156 @@
+"""The text layer of a PDF page as lines of placed words.
+
+The characters of a page are fetched in one call, and boxes only for the first and last character
+of each word: a call for every character costs three times as much as reading the page.
+"""
+
+from __future__ import annotations
+
+import re
+from ctypes import CFUNCTYPE, addressof, c_float, c_int, c_ushort, c_void_p, cast
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from lineal_consumers.ocr.layout import Line, PlacedWord
+from lineal_consumers.ocr.page_geometry import Affine, seen_from_user_space
+from lineal_consumers.ocr.reading_order import in_reading_order
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pypdfium2 as pdfium
+
+    Numbers = npt.NDArray[np.float64]
+
+_CLEANED = str.maketrans(
+    {
+        # What is no character, and what JSON cannot hold.
+        **{chr(code): None for code in (*range(9), *range(14, 32), 0x7F, 0xFEFF, 0xFFFF)},
+        **{chr(code): "\ufffd" for code in range(0xD800, 0xE000)},
+        **dict(zip("ﬀﬁﬂﬃﬄﬅﬆ", ("ff", "fi", "fl", "ffi", "ffl", "st", "st"), strict=True)),
+        "\ufffe": "-",
+    }
+)
+_LINE = re.compile("[^\r\n\ufffe]+\ufffe?")
+"""pdfium joins a word divided at the end of a line, and puts U+FFFE for its hyphen."""
+_WORD = re.compile(r"\S+")
+_UNCLEAN = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufb00-\ufb06\ufffe\uffff\ufeff\ud800-\udfff]")
+
+
+def text_layer_lines(page: pdfium.PdfPage) -> list[Line]:
+    """The lines of a page in reading order, boxes in points from the top left as seen.
+
+    A page without text gives no lines.
+    """
+    import pypdfium2.raw as raw
+
+    text_page = page.get_textpage()
+    try:
+        count = raw.FPDFText_CountChars(text_page.raw)
+        if count <= 0:
+            return []
+        text = _characters(text_page.raw, count)
+        lines = _placed(page, text_page.raw, text, count)
+    finally:
+        text_page.close()
+    return in_reading_order(_with_paragraphs(lines))
+
+
+def _characters(handle: Any, count: int) -> str:
+    import pypdfium2.raw as raw
+
+    # Room for two units each, as a character outside the basic plane takes them.
+    buffer = (c_ushort * (2 * count + 2))()
+    written = raw.FPDFText_GetText(handle, 0, count, buffer)
+    return bytes(buffer)[: 2 * max(0, written - 1)].decode("utf-16-le", errors="replace")
+
+
+def _placed(page: pdfium.PdfPage, handle: Any, text: str, count: int) -> list[list[PlacedWord]]:
+    """The words of each line; ``count`` is how many characters pdfium knows on the page."""
+    lines: list[list[str]] = []
+    ends: list[int] = []
+    clean = _UNCLEAN.search(text) is None
+    for line in _LINE.finditer(text):
+        words: list[str] = []
+        for match in _WORD.finditer(text, line.start(), line.end()):
+            word = match[0]
+            if not clean:
+                word = word.translate(_CLEANED).strip()
+                if not word:
+                    continue
+            words.append(word)
+            begin, end = match.span()
+            ends.append(begin)
+            ends.append(end - 1)
+        if words:
+            lines.append(words)
+    if len(text) != count:
+        ends = _character_indices(handle, text, ends)
+    boxes = iter(_seen_boxes(_boxes(handle, ends), seen_from_user_space(page)))
+    return [
+        [PlacedWord(word, 1.0, *box) for word, box in zip(words, boxes, strict=False)]
+        for words in lines
+    ]
+
+
+def _seen_boxes(edges: Numbers, seen: Affine) -> list[list[float]]:
+    """Left, top, right, bottom of each word as seen, from those of its first and last character."""
+    import numpy as np
+
+    corners = edges.reshape(-1, 2, 2)
+    x = corners[:, :, 0] * seen.a + corners[:, :, 1] * seen.c + seen.e
+    y = corners[:, :, 0] * seen.b + corners[:, :, 1] * seen.d + seen.f
+    x, y = x.reshape(-1, 4), y.reshape(-1, 4)
+    return np.stack((x.min(1), y.min(1), x.max(1), y.max(1)), axis=1).tolist()  # type: ignore[no-any-return]
+
+
+def _boxes(handle: Any, indices: list[int]) -> Numbers:
+    """Left, top, right, bottom in user space of each character: the loose box, which is as high as
+    the font is, so that the words of a line have the same height."""
+    import numpy as np
+
+    room = (c_float * (4 * len(indices)))()
+    function, here, address = _loose_char_box(), _address(handle), addressof(room)
+    for index in indices:
+        function(here, index, address)
+        address += 16
+    return np.frombuffer(memoryview(room).cast("B"), dtype=np.float32).astype(np.float64)
+
+
+@cache
+def _loose_char_box() -> Any:
+    """The function with plain addresses as arguments: half the cost of typed ones."""
+    import pypdfium2.raw as raw
+
+    address = cast(raw.FPDFText_GetLooseCharBox, c_void_p).value
+    return CFUNCTYPE(c_int, c_void_p, c_int, c_void_p)(address or 0)
+
+
+def _address(handle: Any) -> int:
+    return cast(handle, c_void_p).value or 0
+
+
+def _character_indices(handle: Any, text: str, positions: list[int]) -> list[int]:
+    """Character indices on the page of positions in its text, where these differ: pdfium counts
+    some characters that are no text, and the text in UTF-16 units."""
+    import pypdfium2.raw as raw
+
+    units = [0]
+    for character in text:
+        units.append(units[-1] + (2 if character > "\uffff" else 1))
+    return [
+        max(0, raw.FPDFText_GetCharIndexFromTextIndex(handle, units[position]))
+        for position in positions
+    ]
+
+
+def _with_paragraphs(lines: list[list[PlacedWord]]) -> list[Line]:
+    """A gap wider than half the line itself sets a paragraph off."""
+    out = [Line(words, False) for words in lines[:1]]
+    for above, words in pairwise(lines):
+        upper, lower = above[0], words[0]
+        gap = lower.top - upper.bottom
+        apart = gap > 0.6 * min(upper.height, lower.height) or lower.bottom < upper.top
+        out.append(Line(words, apart))
+    return out

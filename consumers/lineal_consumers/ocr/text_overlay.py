@@ -1,0 +1,71 @@
+"""The invisible text of a page as a PDF content stream."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from lineal_consumers.ocr.glyphless_font import ADVANCE
+from lineal_consumers.ocr.page_geometry import Affine, quarter_turns
+from lineal_schemas.results import Page, Word
+
+FONT = "LinealText"
+"""The name of the font among the page's resources."""
+
+
+def text_overlay(
+    page: Page, text: str, to_user_space: Affine, encode: Callable[[str], bytes]
+) -> bytes:
+    """Every word of a page in text render mode 3, filling its box.
+
+    Args:
+        page: the page, whose words have offsets into ``text``.
+        to_user_space: from points of the page as seen (as stored and shown, before it is turned
+            upright) to PDF user space.
+        encode: the hexadecimal codes of a text in the font.
+    """
+    if not page.words or page.width <= 0 or page.height <= 0:
+        return b""
+    width, height = page.width, page.height
+    if page.rotation % 180:
+        stored_width, stored_height = height, width
+    else:
+        stored_width, stored_height = width, height
+    upright = quarter_turns(page.rotation, stored_width, stored_height)
+    place = to_user_space.after(upright.inverse())
+    out = [b"q BT 3 Tr"]
+    for word in page.words:
+        spoken = text[word.begin : word.end]
+        if spoken:
+            matrix, size, stretch = _setting(word, page, len(spoken))
+            a, b, c, d, e, f = place.after(matrix)
+            # The space belongs to the text: readers that do not measure gaps would join words.
+            out.append(
+                b"/%b %.2f Tf %.2f Tz %.5f %.5f %.5f %.5f %.2f %.2f Tm <%b0020> Tj"
+                % (FONT.encode(), size, stretch, a, b, c, d, e, f, encode(spoken))
+            )
+    out.append(b"ET Q\n")
+    return b"\n".join(out)
+
+
+def _setting(word: Word, page: Page, characters: int) -> tuple[Affine, float, float]:
+    """Text matrix (to points, y down), font size, and horizontal stretch in percent."""
+    wide, tall = max(word.width * page.width, 0.1), max(word.height * page.height, 0.1)
+    middle_x = (word.left + word.width / 2) * page.width
+    middle_y = (word.top + word.height / 2) * page.height
+    cosine, sine = math.cos(math.radians(page.skew)), math.sin(math.radians(page.skew))
+    if page.skew:
+        wide, tall = _unskewed(wide, tall, cosine, abs(sine))
+    begin_x = middle_x - cosine * wide / 2 - sine * tall / 2
+    begin_y = middle_y - sine * wide / 2 + cosine * tall / 2
+    stretch = 100 * wide / (characters * ADVANCE * tall)
+    return Affine(cosine, sine, sine, -cosine, begin_x, begin_y), tall, stretch
+
+
+def _unskewed(wide: float, tall: float, cosine: float, sine: float) -> tuple[float, float]:
+    """The sides of a slanted word from those of the upright box around it."""
+    across = cosine * cosine - sine * sine
+    return (
+        max((wide * cosine - tall * sine) / across, 0.1),
+        max((tall * cosine - wide * sine) / across, 0.2 * tall),
+    )
