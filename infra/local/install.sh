@@ -71,9 +71,12 @@ suits "$python" && "$python" -m pip --version >/dev/null 2>&1 || make_venv
 adopt_pip_index
 if [ "$1" = tools ]; then exit; fi
 
-if ! "$venv/bin/uv" pip install --python "$python" --require-hashes -r "$requirements"; then
+if ! "$venv/bin/uv" pip install --python "$python" --compile-bytecode --require-hashes \
+    -r "$requirements"; then
     say "uv could not install $requirements (it does not read all of pip's settings);" \
         "trying again with pip, which is slower."
     "$python" -m pip install --require-hashes -r "$requirements"
 fi
 "$python" -m pip install --quiet --no-deps --no-build-isolation -e ./schemas -e .
+# Compiled here: where Python may not write bytecode, every command would compile all it imports.
+"$python" -m compileall -q lineal schemas/lineal_schemas producers consumers

@@ -20,6 +20,10 @@ from lineal.stages.retry import RetryPolicy
 log = structlog.get_logger(__name__)
 
 
+class StageCancelled(RuntimeError):
+    """A stage was ended by a ``CancelledError`` of its own making."""
+
+
 class Attempts:
     """Handles events with in-lane retries: later events of the key wait, other lanes go on."""
 
@@ -35,7 +39,7 @@ class Attempts:
         """The settlement of an event: its outputs, or its dead letter. Only cancelling raises."""
         begun = time.monotonic()
         try:
-            settlement = await self._bound.handle(delivery, 1)
+            settlement = await self._attempt(delivery, 1)
         except Exception as error:
             settlement = await self._try_again(delivery, error, begun)
         self._metrics.handled(settlement, time.monotonic() - begun)
@@ -56,9 +60,20 @@ class Attempts:
             await asyncio.sleep(pause)
             attempt += 1
             try:
-                return await self._bound.handle(delivery, attempt)
+                return await self._attempt(delivery, attempt)
             except Exception as next_error:
                 error = next_error
+
+    async def _attempt(self, delivery: Delivery, attempt: int) -> Settlement:
+        try:
+            return await self._bound.handle(delivery, attempt)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled this: something the stage waited for was. An error like others;
+            # taken for a shutdown it would leave the event, and its lane, waiting for ever.
+            raise StageCancelled("cancelled from within the stage") from error
 
     def bury(self, delivery: Delivery, error: Exception, attempts: int) -> Settlement:
         """Settle an event by its dead letter."""
@@ -71,7 +86,8 @@ class Attempts:
             settlement = dead_letter_settlement(
                 self._group, delivery, error.record, cause, attempts
             )
-            settlement.writes = error.step.writes
+            # The record names the objects it made until then; its other changes did not happen.
+            settlement.writes = error.step.object_writes
             return settlement
         record = self._bound.unhandled_record(delivery.event, attempts)
         return dead_letter_settlement(self._group, delivery, record, cause, attempts)

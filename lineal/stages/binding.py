@@ -22,6 +22,7 @@ from lineal.stages.services import Services
 from lineal.stages.step import Step
 from lineal.stages.tracing import child_traceparent, trace_id
 from lineal.store.memo import Memo, MemoOutput, pack, recall
+from lineal.store.objects import SMALL_BYTES
 from lineal_schemas.envelope import (
     JSON_MEDIA_TYPE,
     Event,
@@ -85,7 +86,10 @@ class BoundStage:
         ahead = self._ahead.pop(delivery.position, None)
         if ahead is not None:
             return await self._perform(delivery, *ahead, attempt)
-        raw = await check_out(delivery.event, self._services.objects)
+        try:
+            raw = await check_out(delivery.event, self._services.objects)
+        except ValidationError as error:
+            raise PermanentFailure("the reference to the data is malformed") from error
         if self.stage.gathers:
             return await self._gather(delivery, raw, attempt)
         intake = self._take_in(raw)
@@ -106,8 +110,10 @@ class BoundStage:
         return recall(self._services.reader, [intake.step_id]).get(intake.step_id)
 
     async def _gather(self, delivery: Delivery, raw: RawEvent, attempt: int) -> Settlement:
-        part = understand(raw).data
+        part = self._understand(raw).data
         assert isinstance(part, Part)
+        if part.index >= part.count:
+            raise PermanentFailure(f"part {part.index} of {part.count} cannot be")
         name = self.stage.name
         reader = self._services.reader
         if parts_in(reader, name, part) + 1 < part.count:
@@ -141,9 +147,10 @@ class BoundStage:
             if remembered is not None:
                 result: Outputs = [parse_payload(*output) for output in remembered]
             elif intake.gathered is None:
-                result = await stage.handle(understand(raw), step)
+                result = await stage.handle(self._understand(raw), step)
             else:
-                result = await stage.handle([understand(item) for item in intake.gathered], step)
+                parts = [self._understand(item) for item in intake.gathered]
+                result = await stage.handle(parts, step)
             outputs = self._events(result, raw, intake.input_id, started)
         except Exception as error:
             record = self._record(intake, step, [], started, clock, attempt)
@@ -158,11 +165,19 @@ class BoundStage:
             memo = Memo(intake.step_id, pack([_memo_output(output) for output in outputs]))
         return Settlement(
             delivery,
-            [(output.type, await check_in(output, self._services.objects)) for output in outputs],
+            await self._addressed(outputs),
             record,
             memo,
-            step.writes,
+            [*step.object_writes, *step.writes],
         )
+
+    def _understand(self, raw: RawEvent) -> Event[Payload]:
+        event = understand(raw)
+        if not isinstance(event.data, self.stage.consumes):
+            raise PermanentFailure(
+                f"stage {self.stage.name!r} takes {self.stage.consumes.type}, not {raw.type}"
+            )
+        return event
 
     def unhandled_record(self, raw: RawEvent, attempt: int) -> Record:
         """The record of an event that did not even get to the stage."""
@@ -199,6 +214,13 @@ class BoundStage:
                 )
             )
         return events
+
+    async def _addressed(self, outputs: Sequence[RawEvent]) -> list[tuple[str, RawEvent]]:
+        """Outputs with their topics; large ones as a reference."""
+        if all(len(output.data) <= SMALL_BYTES for output in outputs):
+            return [(output.type, output) for output in outputs]
+        objects = self._services.objects
+        return [(output.type, await check_in(output, objects)) for output in outputs]
 
     def _record(
         self,

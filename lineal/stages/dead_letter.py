@@ -7,12 +7,18 @@ import traceback
 from lineal.bus.protocol import Delivery, Settlement
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.stages.declaration import Reject
+from lineal.stages.retry import PermanentFailure
 from lineal.stages.tracing import child_traceparent
+from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal_schemas.envelope import RawEvent, caused_event, now_us
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.ids import output_id
 
+_SPEAKABLE = (Reject, PermanentFailure, WorkerCrashed, WorkerTimeout, WorkerOutOfMemory)
+"""Errors whose text is ours and holds no personal data; of others the ledger keeps the class, and
+the dead letter the text."""
 _TRACEBACK_CHARACTERS = 8_000
+_MESSAGE_CHARACTERS = 2_000
 
 
 def dead_letter_topic(group: str) -> str:
@@ -33,7 +39,7 @@ def dead_letter_settlement(
     record.outcome = "rejected" if isinstance(error, Reject) else "failed"
     record.error = _class_name(error)
     if isinstance(error, Reject):
-        record.reason = str(error)
+        record.reason = _message(error)
     record.attempt = attempts
     record.outputs = [
         *record.outputs,
@@ -44,22 +50,22 @@ def dead_letter_settlement(
 
 
 def _dead_letter(group: str, delivery: Delivery, error: Exception, attempts: int) -> RawEvent:
-    position, event = delivery
+    position, event = delivery.position, delivery.event
     # The position, and not only the event's id: a redriven event that fails again is another
     # dead letter, while a redelivery of the same one is the same.
     identifier = output_id(event.id, group, f"{position}", DeadLetter.type, 0)
-    trace = "".join(traceback.format_exception(error))[-_TRACEBACK_CHARACTERS:]
+    trace = _storable("".join(traceback.format_exception(error))[-_TRACEBACK_CHARACTERS:])
     return caused_event(
         DeadLetter(
             group=group,
             topic=position.topic,
             partition=position.partition,
             offset=position.offset,
-            event=event.to_json().decode(),
+            event=event.to_json(exact=True).decode(),
             key=event.partitionkey,
             story_of=event.correlationid,
             error_class=_class_name(error),
-            message=str(error),
+            message=_message(error),
             traceback=None if isinstance(error, Reject) else trace,
             attempts=attempts,
         ),
@@ -69,6 +75,15 @@ def _dead_letter(group: str, delivery: Delivery, error: Exception, attempts: int
         traceparent=child_traceparent(event.traceparent, event.correlationid, identifier),
         time=now_us(),
     )
+
+
+def _message(error: Exception) -> str:
+    return _storable(str(error)[:_MESSAGE_CHARACTERS])
+
+
+def _storable(text: str) -> str:
+    """Text without lone surrogates: file names that are not UTF-8 have them, no JSON takes them."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _class_name(error: Exception) -> str:

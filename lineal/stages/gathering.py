@@ -31,7 +31,7 @@ def other_parts(
 
 def keep_part(stage: str, part: Part, event: RawEvent) -> Write:
     """Remember a part; the same part again takes its place."""
-    row = (stage, part.whole, part.index, event.to_json())
+    row = (stage, part.whole, part.index, event.to_json(exact=True))
 
     def write(connection: sqlite3.Connection) -> None:
         connection.execute("INSERT OR REPLACE INTO gathering VALUES (?, ?, ?, ?)", row)

@@ -10,9 +10,18 @@ from tenacity import wait_exponential_jitter
 from tenacity.wait import wait_base
 
 from lineal.stages.declaration import Reject
-from lineal.workers.pool import WorkerOutOfMemory, WorkerTimeout
+from lineal.workers.errors import WorkerOutOfMemory, WorkerTimeout
 
 _OUT_OF_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
+_STORE_UNAVAILABLE = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+}
 
 
 class PermanentFailure(Exception):
@@ -60,4 +69,8 @@ def out_of_room(error: BaseException) -> bool:
     descriptors. Waiting for a person to make room loses nothing; giving events up would."""
     if isinstance(error, OSError):
         return error.errno in _OUT_OF_ROOM
-    return isinstance(error, sqlite3.OperationalError)
+    # The low byte is the primary code; a mistake in a statement is an OperationalError as well.
+    return (
+        isinstance(error, sqlite3.OperationalError)
+        and getattr(error, "sqlite_errorcode", 0) & 0xFF in _STORE_UNAVAILABLE
+    )

@@ -32,8 +32,8 @@ class RunnerSettings:
         drain_seconds: how long begun work may take to finish on shutdown.
     """
 
-    lanes: int = 256
-    prefetch: int = 512
+    lanes: int = 512
+    prefetch: int = 1024
     drain_seconds: float = 20.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
@@ -84,14 +84,17 @@ class StageRunner:
     async def run(self) -> None:
         """Handle events until :meth:`stop`, then drain and leave the group."""
         settling = asyncio.create_task(self._settler.run())
+        # Without it nothing is settled any more: better to end, and be seen to have ended.
+        settling.add_done_callback(lambda _: self.stop())
         try:
             await self._pull()
         finally:
             await self._drain()
-            settling.cancel()
-            await asyncio.gather(settling, return_exceptions=True)
-            await self._settler.flush()
+            self._settler.finish()
+            results = await asyncio.gather(settling, return_exceptions=True)
             await self._subscription.close()
+        if isinstance(results[0], BaseException):
+            raise results[0]
 
     async def _pull(self) -> None:
         prefetch = self._settings.prefetch
@@ -160,4 +163,7 @@ class StageRunner:
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
-        self._subscription.release(list(unfinished.values()))
+        # One that finished all the same has its settlement on the way.
+        self._subscription.release(
+            [delivery for task, delivery in unfinished.items() if task.cancelled()]
+        )

@@ -34,6 +34,7 @@ class Settler:
         self._finished = finished
         self._collected: list[Settlement] = []
         self._some = asyncio.Event()
+        self._finish = asyncio.Event()
 
     def add(self, settlement: Settlement) -> None:
         """Have a settlement written soon."""
@@ -41,21 +42,23 @@ class Settler:
         self._some.set()
 
     async def run(self) -> None:
-        """Write what is added, until cancelled."""
-        while True:
-            await self._some.wait()
-            await self.flush()
+        """Write what is added, until :meth:`finish` and all of it is written.
 
-    async def flush(self) -> None:
-        """Write what has been added until now."""
-        self._some.clear()
-        batch, self._collected = self._collected, []
-        if batch:
-            try:
+        Not to be cancelled: nobody could tell whether the batch at hand became durable, and a
+        second try might double it.
+        """
+        while self._collected or not self._finish.is_set():
+            await self._some.wait()
+            self._some.clear()
+            batch, self._collected = self._collected, []
+            if batch:
                 await self._write(batch)
-            except asyncio.CancelledError:
-                self._collected = batch + self._collected
-                raise
+
+    def finish(self) -> None:
+        """Nothing more will be added. What cannot be written now, for want of room, is dropped:
+        it was not settled and will be handled again."""
+        self._finish.set()
+        self._some.set()
 
     async def _write(self, batch: Sequence[Settlement]) -> None:
         pause = 0.1
@@ -65,7 +68,9 @@ class Settler:
             except Exception as error:
                 if out_of_room(error):
                     log.error("settle.waiting_for_room", error=str(error), pause_seconds=pause)
-                    await asyncio.sleep(pause)
+                    if self._finish.is_set():
+                        return
+                    await self._pause(pause)
                     pause = min(pause * 2, _MOST_PAUSE_SECONDS)
                     continue
                 await self._write_one_by_one(batch, error)
@@ -94,7 +99,16 @@ class Settler:
                 lost = await self._subscription.settle(batch)
             except Exception as error:
                 log.error("settle.cannot_bury", exc_info=error)
-                await asyncio.sleep(_MOST_PAUSE_SECONDS)
+                if self._finish.is_set():
+                    return
+                await self._pause(_MOST_PAUSE_SECONDS)
                 continue
             self._finished(batch, not lost)
             return
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._finish.wait()
+        except TimeoutError:
+            pass

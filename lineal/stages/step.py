@@ -29,7 +29,10 @@ R = TypeVar("R")
 class Step:
     """See :class:`lineal.stages.context.Context`."""
 
-    __slots__ = ("_services", "_small", "_stage", "config", "facts", "inputs", "outputs", "writes")
+    __slots__ = (
+        "_services", "_small", "_stage", "config", "facts", "inputs", "object_writes", "outputs",
+        "writes",
+    )  # fmt: skip
 
     def __init__(self, stage: str, config: Any, services: Services) -> None:
         self.config = config
@@ -37,6 +40,7 @@ class Step:
         self._services = services
         self.inputs: list[Artifact] = []
         self.outputs: list[Artifact] = []
+        self.object_writes: list[Write] = []
         self.writes: list[Write] = []
         self.facts: dict[str, int | str] = {}
         self._small: dict[str, bytes] | None = None
@@ -54,6 +58,9 @@ class Step:
         return StepRegistry(self._services.reader)
 
     def note(self, **facts: int | str) -> None:
+        for name, value in facts.items():
+            if not isinstance(value, int | str):
+                raise TypeError(f"fact {name!r} is {value!r}: facts are integers and strings")
         self.facts.update(facts)
 
     async def run(self, function: Callable[..., R], *args: Any, seconds: float | None = None) -> R:
@@ -88,6 +95,9 @@ class StepObjects:
 
     async def path(self, ref: ObjectRef, role: str = "content") -> Path:
         self._note_input(ref, role)
+        pending = self._step.small.get(ref.sha256)
+        if pending is not None:
+            await self._step.store.put_large(pending)
         return await self._step.store.path(ref)
 
     async def put(self, data: bytes, media_type: str, role: str) -> ObjectRef:
@@ -95,7 +105,7 @@ class StepObjects:
         store = self._step.store
         if len(data) <= SMALL_BYTES:
             self._step.small[digest] = data
-            self._step.writes.append(partial(_put_small, store, data))
+            self._step.object_writes.append(partial(_put_small, store, data))
         else:
             await store.put_large(data)
         artifact = Artifact(digest, media_type, len(data), role)

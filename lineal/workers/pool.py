@@ -9,40 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
-import multiprocessing
 import os
-import resource
 import signal
+import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 from typing import Any, TypeVar
 
-import structlog
-
-log = structlog.get_logger(__name__)
+from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
+from lineal.workers.start import WorkerStart
 
 R = TypeVar("R")
 
-_PR_SET_PDEATHSIG = 1
-"""prctl(2); Linux only."""
-
-
-class WorkerCrashed(RuntimeError):
-    """The worker process died while it had the task: the engine crashed, or it was killed."""
-
-
-class WorkerTimeout(RuntimeError):
-    """The task took longer than its limit; its process was killed."""
-
-
-class WorkerOutOfMemory(MemoryError):
-    """The task needed more memory than the limit."""
+_START_SECONDS = 120.0
+_ONE_THREAD = {"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""For engines that would otherwise start a thread per core in each worker."""
 
 
 @dataclass(slots=True)
@@ -168,15 +155,18 @@ class _Worker:
     def __init__(self, pool: WorkerPool, number: int) -> None:
         self._pool = pool
         self._connection: Connection | None = None
-        self.process: SpawnProcess | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self.thread = threading.Thread(target=self._serve, name=f"worker-{number}", daemon=True)
 
     def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
+        process = self.process  # the worker's own thread may take it away at any moment
+        if process is not None:
+            process.kill()
 
     def _serve(self) -> None:
-        self._ensure_process()
+        # Early, so that first tasks do not wait; if it fails now, the next task says why.
+        with contextlib.suppress(OSError, WorkerCrashed):
+            self._ensure_process()
         while (task := self._pool.next_task()) is not None:
             try:
                 result = self._perform(task)
@@ -211,22 +201,34 @@ class _Worker:
         return value
 
     def _ensure_process(self) -> Connection:
-        if self.process is not None and self.process.is_alive() and self._connection is not None:
+        if (
+            self.process is not None
+            and self.process.poll() is None
+            and self._connection is not None
+        ):
             return self._connection
         self._discard()
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(
-            target=_work,
-            args=(theirs, self._pool.memory_bytes, self._pool.preload),
-            name="lineal-worker",
-            daemon=True,
-        )
-        process.start()
-        theirs.close()
+        ours, theirs = Pipe()
+        with theirs:
+            descriptor = theirs.fileno()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "lineal.workers.process", str(descriptor)],
+                pass_fds=[descriptor],
+                stdin=subprocess.DEVNULL,
+                env={**_ONE_THREAD, **os.environ},
+            )
         self.process, self._connection = process, ours
         if self._pool.closing:
             process.kill()
+        # A task's time begins when its process is ready: starting one takes seconds.
+        try:
+            ours.send(WorkerStart(sys.path, self._pool.memory_bytes, self._pool.preload))
+            ready = ours.poll(_START_SECONDS) and ours.recv()
+        except (EOFError, ConnectionError):
+            ready = False
+        if not ready:
+            code = self._discard()
+            raise WorkerCrashed(f"a worker process did not start ({_describe_exit(code)})")
         return ours
 
     def _discard(self) -> int | None:
@@ -238,52 +240,10 @@ class _Worker:
         if process is None:
             return None
         process.kill()
-        process.join()
-        return process.exitcode
+        return process.wait()
 
 
 def _describe_exit(code: int | None) -> str:
     if code is not None and code < 0:
         return f"killed by {signal.Signals(-code).name}"
     return f"exit code {code}"
-
-
-def _die_with_parent() -> None:
-    """Have the kernel end this process with the daemon, even in the middle of a task that hangs."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _work(connection: Connection, memory_bytes: int | None, preload: tuple[str, ...]) -> None:
-    """A worker's main loop: ends with the daemon."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _die_with_parent()
-    # One thread per process for engines that would otherwise start one per core in each of them.
-    os.environ.setdefault("OMP_THREAD_LIMIT", "1")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    if memory_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for module in preload:
-        with contextlib.suppress(ImportError):
-            __import__(module)
-    while True:
-        try:
-            function, arguments = connection.recv()
-        except (EOFError, ConnectionError):
-            return
-        except Exception as error:  # a function or argument that cannot be unpickled
-            connection.send((False, error))
-            continue
-        try:
-            outcome: tuple[bool, Any] = (True, function(*arguments))
-        except BaseException as error:
-            outcome = (False, error)
-        try:
-            connection.send(outcome)
-        except (EOFError, ConnectionError):
-            return
-        except Exception as error:
-            connection.send((False, RuntimeError(f"the result cannot be sent: {error}")))

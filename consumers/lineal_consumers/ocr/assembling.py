@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
@@ -39,13 +38,13 @@ class Assembled:
     doubts: tuple[PageDoubt, ...]
 
 
-def assemble_parts(path: str, kind: DocumentKind, parts: Sequence[str]) -> Assembled:
+def assemble_parts(path: str, kind: DocumentKind, parts: Sequence[bytes]) -> Assembled:
     """Join the parts of the document in the file ``path``.
 
     Args:
-        parts: files with the gzipped TextResult of each part, in the order of the pages.
+        parts: the gzipped TextResult of each part, in the order of the pages.
 
-    Pages pass through one part at a time, so that memory does not grow with the document.
+    Parts are unpacked one at a time: what they hold is some hundred times their size.
     """
     engines: list[Engine] = []
     texts: list[str] = []
@@ -55,7 +54,7 @@ def assemble_parts(path: str, kind: DocumentKind, parts: Sequence[str]) -> Assem
     count = offset = 0
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as pages:
         for part in parts:
-            result = TextResult.from_gzip(Path(part).read_bytes())
+            result = TextResult.from_gzip(part)
             engines += (engine for engine in result.engines if engine not in engines)
             texts.append(result.text)
             for page in result.pages:

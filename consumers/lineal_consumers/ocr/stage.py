@@ -117,7 +117,7 @@ async def assemble(
 
     first = events[0].data
     content = await ctx.objects.path(first.content)
-    parts = [str(await ctx.objects.path(event.data.result, role="part")) for event in events]
+    parts = [await ctx.objects.get(event.data.result, role="part") for event in events]
     seconds = ctx.config.seconds + ctx.config.page_seconds * events[-1].data.pages.last
     made = await ctx.run(assemble_parts, str(content), first.kind, parts, seconds=seconds)
     put = ctx.objects.put

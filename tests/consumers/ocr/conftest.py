@@ -113,10 +113,8 @@ def read_file(tmp_path: Path) -> ReadFile:
         config = config or OcrConfig(dpi=150)
         parts = []
         for number in range(1, pages + 1):
-            part = tmp_path / f"{path.name}.{number}.part"
             pages_of_part = PageRange(first=number, last=number, method=method)
-            part.write_bytes(read_part(str(path), kind, pages_of_part, config))
-            parts.append(str(part))
+            parts.append(read_part(str(path), kind, pages_of_part, config))
         return Read(path, assemble_parts(str(path), kind, parts))
 
     return read

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal_consumers.ocr.assembling import assemble_parts
 from lineal_consumers.ocr.csv_export import CsvExport
+from lineal_schemas.documents import DocumentKind
 from lineal_schemas.results import Engine, KeyValue, Page, Table, TextResult, Word
 
 ENGINE = Engine(name="test", version="1")
@@ -37,13 +37,8 @@ def part(first: int, texts: list[str]) -> TextResult:
     return TextResult(engines=(ENGINE,), text="\f".join(texts), pages=tuple(pages))
 
 
-def assemble(folder: Path, parts: list[TextResult], kind: str = "pdf") -> TextResult:
-    files = []
-    for number, result in enumerate(parts):
-        file = folder / f"{number}.part"
-        file.write_bytes(result.to_gzip())
-        files.append(str(file))
-    made = assemble_parts("unused", kind, files)  # type: ignore[arg-type]
+def assemble(parts: list[TextResult], kind: DocumentKind = "pdf") -> TextResult:
+    made = assemble_parts("unused", kind, [result.to_gzip() for result in parts])
     assert made.text.decode() == TextResult.from_gzip(made.result).text
     assert [doubt.page for doubt in made.doubts] == [
         page.number for result in parts for page in result.pages if page.doubts
@@ -62,8 +57,7 @@ def test_joined_parts_are_what_joining_their_results_gives(
     for group in groups:
         parts.append(part(first, group))
         first += len(group)
-    folder = tmp_path_factory.mktemp("parts")  # type: ignore[attr-defined]
-    joined = assemble(folder, parts)
+    joined = assemble(parts)
     assert joined == TextResult.join(parts)
     for page, text in zip(joined.pages, (t for group in groups for t in group), strict=True):
         assert joined.text[page.begin : page.end] == text

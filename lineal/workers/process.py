@@ -1,0 +1,91 @@
+"""The process a worker is: started as a program of its own, so that it depends on nothing of the
+daemon's main module, which multiprocessing would import again in every child."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import pickle
+import resource
+import signal
+import sys
+import traceback
+from multiprocessing.connection import Connection
+from typing import Any
+
+from lineal.workers.errors import WorkerError
+from lineal.workers.start import WorkerStart
+
+_GC_THRESHOLD = 50_000
+"""Allocations between collections. The default of 700 costs a tenth of the time where results are
+made of many small objects, like the words of a page."""
+_PR_SET_PDEATHSIG = 1
+"""prctl(2); Linux only."""
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process with the daemon, even in the middle of a task that hangs."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _sendable(error: BaseException) -> Exception:
+    """What is raised in the daemon for an error in a worker: the error itself where that can be,
+    with where it came from as a note."""
+    if isinstance(error, MemoryError):
+        return MemoryError()
+    place = "".join(traceback.format_exception(error))
+    # A SystemExit would end the daemon, and a future does not take a StopIteration.
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        error.__cause__ = error.__context__ = None
+        with contextlib.suppress(Exception):
+            error.add_note(f"In the worker process:\n{place}")
+            pickle.loads(pickle.dumps(error))  # noqa: S301 - what was dumped the moment before
+            return error
+    failure = WorkerError(f"{type(error).__name__}: {error}")
+    failure.add_note(f"In the worker process:\n{place}")
+    return failure
+
+
+def _serve(connection: Connection) -> None:
+    """A worker's life: ends with the daemon."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _die_with_parent()
+    start: WorkerStart = connection.recv()
+    sys.path[:] = start.path
+    if start.memory_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (start.memory_bytes, start.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for module in start.preload:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+    # What the engines keep for good is not looked through again at every collection.
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
+    with contextlib.suppress(ConnectionError):
+        connection.send(True)
+    while True:
+        try:
+            function, arguments = connection.recv()
+        except (EOFError, ConnectionError):
+            return
+        except Exception as error:  # a function or argument that cannot be unpickled
+            connection.send((False, _sendable(error)))
+            continue
+        try:
+            outcome: tuple[bool, Any] = (True, function(*arguments))
+        except BaseException as error:
+            outcome = (False, _sendable(error))
+        try:
+            connection.send(outcome)
+        except (EOFError, ConnectionError):
+            return
+        except Exception as error:
+            connection.send((False, WorkerError(f"the result cannot be sent: {error}")))
+
+
+if __name__ == "__main__":
+    _serve(Connection(int(sys.argv[1])))

@@ -1,0 +1,12 @@
+"""What a worker process is told first."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class WorkerStart(NamedTuple):
+    path: list[str]
+    """The daemon's ``sys.path``: functions are looked up by the name of their module."""
+    memory_bytes: int | None
+    preload: tuple[str, ...]
