@@ -15,6 +15,7 @@ from lineal.stages.dead_letter import redrive_topic
 from lineal.stages.tracing import trace_id
 from lineal_schemas.envelope import RawEvent, decode, from_json, now_us
 from lineal_schemas.failures import DeadLetter
+from lineal_schemas.payload import UnknownPayload
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +60,34 @@ async def waiting_letters(runtime: Runtime, chosen: LetterFilter) -> list[Letter
         topics = [
             info.topic for info in await runtime.bus.topics() if info.topic.startswith("dead.")
         ]
-    decided = {
-        event_id
-        for (event_id,) in runtime.database.reader.execute(
-            "SELECT event_id FROM dead_letter_outcomes"
-        )
-    }
-    letters = []
+    decided: dict[str, int] = dict(
+        runtime.database.reader.execute("SELECT event_id, decided FROM dead_letter_outcomes")
+    )
+    # By id: an event that fails again in a replay is the same letter, to be decided on anew.
+    letters: dict[str, Letter] = {}
     for topic in topics:
         try:
             async for delivery in runtime.bus.read(topic):
-                if delivery.event.id in decided:
+                if decided.get(delivery.event.id, -1) >= delivery.event.time:
                     continue
-                content = decode(delivery.event).data
-                assert isinstance(content, DeadLetter)
+                content = _content(delivery.event)
+                if content is None:
+                    continue
                 letter = Letter(delivery.event.id, delivery.event.time, content, delivery.position)
                 if chosen.takes(letter):
-                    letters.append(letter)
+                    letters[letter.id] = letter
         except UnknownTopic:
             continue
-    return sorted(letters, key=lambda letter: letter.time)
+    return sorted(letters.values(), key=lambda letter: letter.time)
+
+
+def _content(event: RawEvent) -> DeadLetter | None:
+    """None for what somebody emitted here by hand and is no dead letter."""
+    try:
+        data = decode(event).data
+    except (ValueError, UnknownPayload):
+        return None
+    return data if isinstance(data, DeadLetter) else None
 
 
 async def redrive(runtime: Runtime, letters: Sequence[Letter]) -> None:

@@ -16,6 +16,11 @@ from lineal.lineage.record import Artifact, parse_record
 Form = Literal["original", "text", "json", "csv", "pdf"]
 FORMS: tuple[Form, ...] = ("original", "text", "json", "csv", "pdf")
 
+_FORM_OF_ROLE = {
+    "text": "text", "result": "json", "csv": "csv", "pdf": "pdf", "analysis": "analysis",
+}  # fmt: skip
+"""What the outputs with these roles in lineage records are to a person."""
+
 
 class UnknownDocument(LookupError):
     """No document has this id, or its beginning is not unique."""
@@ -111,21 +116,41 @@ def find_document(connection: sqlite3.Connection, wanted: str) -> DocumentInfo:
 
 
 def find_form(connection: sqlite3.Connection, document_id: str, form: Form) -> Artifact | None:
-    """The newest output of a document in one of the four forms (or the searchable PDF).
+    """The newest output of a document in one of the four forms (or the searchable PDF)."""
+    return find_forms(connection, document_id).get(form)
 
-    Found in the ledger by its role, so it is there as soon as the step that made it is settled.
+
+def find_forms(connection: sqlite3.Connection, document_id: str) -> dict[str, Artifact]:
+    """The newest output of a document in each form there is, and its ``analysis``.
+
+    Found in the ledger by their roles, so each is there as soon as the step that made it is
+    settled. A PDF whose text layer was good is its own searchable PDF.
     """
-    found: Artifact | None = None
-    role = "content" if form == "original" else form
+    found: dict[str, Artifact] = {}
+    original = _registered_content(connection, document_id)
     for canonical in records_of_root(connection, DOCUMENT + document_id):
         record = parse_record(canonical)
-        candidates = record.inputs if form == "original" else record.outputs
-        for item in candidates:
-            if item.role == role:
-                found = item
-                if form == "original":
-                    return found
+        for item in record.inputs:
+            if item.role == "content":
+                original = item  # a later step knows its media type from the bytes themselves
+        for item in record.outputs:
+            form = _FORM_OF_ROLE.get(item.role)
+            if form is not None:
+                found[form] = item
+    if original is not None:
+        found["original"] = original
+        if "text" in found and original.media_type == "application/pdf":
+            found.setdefault("pdf", original)
     return found
+
+
+def _registered_content(connection: sqlite3.Connection, document_id: str) -> Artifact | None:
+    row = connection.execute(
+        "SELECT sha256, media_type, bytes FROM registry WHERE document_id = ?", (document_id,)
+    ).fetchone()
+    if row is None or row[0] is None:
+        return None
+    return Artifact(row[0], row[1], row[2], "content")
 
 
 def _info(row: tuple[Any, ...]) -> DocumentInfo:

@@ -91,8 +91,10 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             partitions=settings.partitions, retention_seconds=settings.retention_seconds
         ),
     )
+    objects = EmbeddedObjects(database)
     try:
-        yield Runtime(settings, database, bus, EmbeddedObjects(database))
+        objects.remove_unfinished()
+        yield Runtime(settings, database, bus, objects)
     finally:
         await bus.close()
         await database.close()

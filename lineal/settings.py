@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     """Folder that ``lineal up`` watches."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8480
     """HTTP port on loopback."""
+    upload_mb: Annotated[int, Field(ge=1)] = 1024
+    """Largest HTTP upload."""
     tenant: str = "default"
     """The same bytes are the same document within a tenant."""
     bus: str = "sqlite:"

@@ -10,11 +10,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-from lineal.lineage.record import Record
-from lineal.store.memo import Memo
 from lineal_schemas.envelope import RawEvent
+
+if TYPE_CHECKING:
+    from lineal.lineage.record import Record
+    from lineal.store.memo import Memo
 
 Start = Literal["beginning", "now"]
 
@@ -50,6 +52,9 @@ class Delivery(NamedTuple):
 
     position: Position
     event: RawEvent
+    generation: int = 0
+    """Which holding of its partition it comes from: a worker that lost a partition and got it
+    again is given its events anew, and what it began before no longer counts."""
 
 
 @dataclass(slots=True)
@@ -121,6 +126,9 @@ class Subscription(Protocol):
     async def fetch(self, limit: int, seconds: float) -> list[Delivery]:
         """The next events, at most ``limit``, in order within each partition.
 
+        ``limit`` is all the room the caller has left. A partition that has more in flight than
+        that may be left out, so that slow keys in one do not fill the room and hold up others.
+
         Returns an empty list when none came within ``seconds``.
         """
         ...
@@ -161,6 +169,8 @@ class Selection:
     to_time: int | None = None
     from_offset: int | None = None
     to_offset: int | None = None
+    from_now: bool = False
+    """Only what is published after the reading began, whatever time the events carry."""
     key: str | None = None
     event_ids: frozenset[str] | None = field(default=None, repr=False)
 

@@ -24,22 +24,24 @@ def _digest_key(sha256_hex: str) -> int:
 
 
 class Ledger:
-    """Appends records; one instance per database, since it remembers the builds' row ids."""
-
-    def __init__(self) -> None:
-        self._builds: dict[Build, int] = {}
+    """Appends records."""
 
     def append(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
         """Append records and bring the metadata tables up to date, in the caller's transaction."""
         row = connection.execute("SELECT coalesce(max(seq), 0) FROM ledger").fetchone()
         seq: int = row[0]
+        # Not kept for the next call: a transaction that is undone takes the rows along.
+        builds: dict[Build, int] = {}
         rows = []
         links: list[tuple[int, int, int]] = []
         for record in records:
             seq += 1
             canonical = record.canonical()
-            build = None if record.build is None else self._build_id(connection, record.build)
-            rows.append((seq, build, sha256(canonical).digest(), canonical))
+            build = record.build
+            if build is not None and build not in builds:
+                builds[build] = _build_id(connection, build)
+            identifier = None if build is None else builds[build]
+            rows.append((seq, identifier, sha256(canonical).digest(), canonical))
             links.append((_root_key(record.root), ROOT, seq))
             links.extend((_digest_key(item.sha256), INPUT, seq) for item in record.inputs)
             links.extend((_digest_key(item.sha256), OUTPUT, seq) for item in record.outputs)
@@ -48,29 +50,24 @@ class Ledger:
         for record in records:
             project(connection, record)
 
-    def _build_id(self, connection: sqlite3.Connection, build: Build) -> int:
-        known = self._builds.get(build)
-        if known is not None:
-            return known
-        key = (
-            build.stage,
-            build.version,
-            build.code,
-            build.config,
-            orjson.dumps([list(model) for model in build.models]).decode(),
-        )
+
+def _build_id(connection: sqlite3.Connection, build: Build) -> int:
+    key = (
+        build.stage,
+        build.version,
+        build.code,
+        build.config,
+        orjson.dumps([list(model) for model in build.models]).decode(),
+    )
+    find = "SELECT id FROM builds WHERE (stage, version, code, config, models) = (?, ?, ?, ?, ?)"
+    row = connection.execute(find, key).fetchone()
+    if row is None:
         connection.execute(
-            "INSERT OR IGNORE INTO builds (stage, version, code, config, models) "
-            "VALUES (?, ?, ?, ?, ?)",
-            key,
+            "INSERT INTO builds (stage, version, code, config, models) VALUES (?, ?, ?, ?, ?)", key
         )
-        row = connection.execute(
-            "SELECT id FROM builds WHERE (stage, version, code, config, models) = (?, ?, ?, ?, ?)",
-            key,
-        ).fetchone()
-        identifier: int = row[0]
-        self._builds[build] = identifier
-        return identifier
+        row = connection.execute(find, key).fetchone()
+    identifier: int = row[0]
+    return identifier
 
 
 def records_of_root(connection: sqlite3.Connection, root: str) -> list[bytes]:

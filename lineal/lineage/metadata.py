@@ -7,6 +7,7 @@ rebuild``: what the tables say can never differ from what the ledger says.
 from __future__ import annotations
 
 import sqlite3
+from typing import Literal
 
 import orjson
 
@@ -14,7 +15,7 @@ from lineal.lineage.record import Record
 
 DOCUMENT = "document:"
 
-STATUSES = ("registered", "processing", "indexed", "rejected", "failed")
+Status = Literal["registered", "processing", "indexed", "rejected", "failed"]
 
 ARRIVAL_ROLE = "arrival"
 """Role of the object that holds what a person wrote about an arrival (name, owner, labels). The

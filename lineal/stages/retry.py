@@ -49,7 +49,7 @@ class RetryPolicy:
     def pauses(self) -> wait_base:
         """How long to wait before each further attempt."""
         return wait_exponential_jitter(
-            initial=self.first_seconds, max=self.most_seconds, jitter=self.first_seconds
+            multiplier=self.first_seconds, max=self.most_seconds, jitter=self.first_seconds
         )
 
     def gives_up(self, error: Exception, attempt: int, elapsed_seconds: float) -> bool:

@@ -68,7 +68,7 @@ class Database:
         self.reader = self.reading_connection()
         self.wakeups.open()
         self._thread = threading.Thread(
-            target=self._write_jobs, name="database-writer", daemon=True
+            target=self._write_jobs, args=(self._connect(),), name="database-writer", daemon=True
         )
         self._thread.start()
 
@@ -76,9 +76,9 @@ class Database:
         """Finish the writes handed in so far, then close."""
         if self._thread is None:
             return
+        thread, self._thread = self._thread, None  # nothing may be handed in behind the end
         self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
-        self._thread = None
+        await asyncio.to_thread(thread.join)
         self.reader.close()
         self.wakeups.close()
 
@@ -123,8 +123,7 @@ class Database:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _write_jobs(self) -> None:
-        connection = self._connect()
+    def _write_jobs(self, connection: sqlite3.Connection) -> None:
         stopping = False
         while not stopping:
             jobs: list[_Job] = []
@@ -151,9 +150,10 @@ class Database:
                 for job in jobs:
                     _run_in_savepoint(connection, job)
                 connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # whatever it is: without this thread nothing is ever written
             if connection.in_transaction:
-                connection.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
             for job in jobs:
                 job.error = error
         topics = {topic for job in jobs if job.error is None for topic in job.wake}
@@ -161,7 +161,9 @@ class Database:
         with contextlib.suppress(RuntimeError):  # the loop may be gone when a process is stopped
             self._loop.call_soon_threadsafe(self._deliver, jobs, topics)
         if topics:
-            self.wakeups.wake_others(topics)
+            # The others look for themselves now and then; no descriptors left is no reason to end.
+            with contextlib.suppress(OSError):
+                self.wakeups.wake_others(topics)
 
     def _deliver(self, jobs: list[_Job], topics: Collection[str]) -> None:
         for job in jobs:

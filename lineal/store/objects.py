@@ -10,11 +10,13 @@ import asyncio
 import hashlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 from uuid import uuid4
 
 from lineal.store.database import Database
+from lineal.store.wakeup import process_alive
 from lineal_schemas.objects import ObjectRef
 
 SMALL_BYTES = 64 * 1024
@@ -22,6 +24,9 @@ SMALL_BYTES = 64 * 1024
 the bus but referred to."""
 
 _CHUNK = 1 << 20
+_FOLDER = "objects"
+_INCOMING = "incoming"
+"""Below the folder of objects: files that are still being written."""
 
 
 class ObjectMissing(LookupError):
@@ -78,12 +83,52 @@ def reference(sha256: str, size: int, media_type: str) -> ObjectRef:
     )
 
 
+def object_chunks(
+    connection: sqlite3.Connection, data_directory: Path, sha256: str
+) -> Iterator[bytes]:
+    """The bytes of an object piece by piece, read beside whatever else uses the folder.
+
+    Raises:
+        ObjectMissing: before the first piece.
+        ObjectCorrupt: after the last piece, when their digest is not the one asked for.
+    """
+    digest = hashlib.sha256()
+    row = connection.execute(
+        "SELECT data FROM objects WHERE sha256 = ?", (bytes.fromhex(sha256),)
+    ).fetchone()
+    if row is not None:
+        digest.update(row[0])
+        yield row[0]
+    else:
+        try:
+            file = _object_file(data_directory / _FOLDER, sha256).open("rb")
+        except FileNotFoundError as error:
+            raise ObjectMissing(f"object {sha256} is not in the store") from error
+        with file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                yield chunk
+    if digest.hexdigest() != sha256:
+        raise ObjectCorrupt(f"object {sha256} does not have the digest it is named by")
+
+
+def _object_file(folder: Path, sha256: str) -> Path:
+    return folder / sha256[:2] / sha256[2:]
+
+
 class EmbeddedObjects:
     """Objects below the data directory."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._directory = database.directory / "objects"
+        self._directory = database.directory / _FOLDER
+
+    def remove_unfinished(self) -> None:
+        """Remove what processes that were killed had not finished writing."""
+        for file in (self._directory / _INCOMING).glob("*"):
+            member = file.name.partition(".")[0]
+            if not process_alive(self._database.wakeups.directory, member):
+                file.unlink(missing_ok=True)
 
     async def put_file(self, source: BinaryIO) -> StoredFile:
         return await asyncio.to_thread(self._store_stream, source)
@@ -125,7 +170,7 @@ class EmbeddedObjects:
             raise ObjectMissing(f"object {sha256} is not in the store") from error
 
     def _file(self, sha256: str) -> Path:
-        return self._directory / sha256[:2] / sha256[2:]
+        return _object_file(self._directory, sha256)
 
     def _store_bytes(self, data: bytes) -> None:
         target = self._file(hashlib.sha256(data).hexdigest())
@@ -159,9 +204,9 @@ class EmbeddedObjects:
         return StoredFile(digest.hexdigest(), size)
 
     def _temporary(self) -> Path:
-        directory = self._directory / "incoming"
+        directory = self._directory / _INCOMING
         directory.mkdir(parents=True, exist_ok=True)
-        return directory / uuid4().hex
+        return directory / f"{self._database.wakeups.member}.{uuid4().hex}"
 
     def _sync(self, file: BinaryIO) -> None:
         file.flush()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from lineal.stages.context import SearchPage
+if TYPE_CHECKING:
+    from lineal.stages.context import SearchPage
 
 MARK_BEGIN, MARK_END = "\x02", "\x03"
 """Around the hits in a snippet; control characters, so that no text can be taken for them."""

@@ -205,11 +205,27 @@ CREATE TABLE watched_files (
     size INTEGER NOT NULL,
     modified_ns INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX watched_files_by_inode ON watched_files (inode);
 """
 
 
 class IncompatibleDatabase(RuntimeError):
     """The data directory was written by another version of lineal."""
+
+
+def tables_exist(connection: sqlite3.Connection) -> bool:
+    """Whether the tables are there; False in a new database.
+
+    Raises:
+        IncompatibleDatabase: they are, but with another schema version.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version not in (0, SCHEMA_VERSION):
+        raise IncompatibleDatabase(
+            f"the data directory has schema version {version}, this lineal writes "
+            f"{SCHEMA_VERSION}: use the lineal that wrote it, or another --data directory"
+        )
+    return bool(version)
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
@@ -218,14 +234,8 @@ def create_tables(connection: sqlite3.Connection) -> None:
     Raises:
         IncompatibleDatabase: the database exists with another schema version.
     """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == SCHEMA_VERSION:
+    if tables_exist(connection):
         return
-    if version != 0:
-        raise IncompatibleDatabase(
-            f"the data directory has schema version {version}, this lineal writes "
-            f"{SCHEMA_VERSION}: use the lineal that wrote it, or another --data directory"
-        )
     parts = (BUS, LEDGER, STAGES, OBJECTS, SEARCH, *DERIVED.values(), PRODUCERS)
     connection.executescript(
         f"BEGIN; {''.join(parts)} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"

@@ -14,9 +14,12 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from select import PIPE_BUF
 from uuid import uuid4
 
 _READ_BYTES = 65536
+_EVERYTHING = "*"
+"""Stands for all topics."""
 _REFRESH_SECONDS = 1.0
 
 
@@ -84,6 +87,8 @@ class Wakeups:
             self._refreshed = now
             self._find_others()
         message = "".join(f"{topic}\n" for topic in topics).encode()
+        if len(message) > PIPE_BUF:  # a longer one might be cut
+            message = f"{_EVERYTHING}\n".encode()
         for member, descriptor in list(self._others.items()):
             try:
                 os.write(descriptor, message)
@@ -110,10 +115,10 @@ class Wakeups:
             chunk = os.read(self._reader, _READ_BYTES)
         except BlockingIOError:
             return
-        if len(chunk) == _READ_BYTES:
-            topics: Iterable[str] = list(self._waiters)
-        else:
-            topics = set(chunk.decode().split("\n"))
+        topics = set(chunk.decode(errors="replace").split("\n"))
+        # Where there was no room for one more message, some may not have been sent.
+        if len(chunk) > _READ_BYTES - PIPE_BUF or _EVERYTHING in topics:
+            topics = set(self._waiters)
         self.wake_local(topics)
 
 

@@ -12,15 +12,15 @@ from lineal.bus.embedded.event_rows import (
     append_events,
     delete_events,
     first_offset_since,
+    partition_ends,
     partition_ids,
     read_events,
 )
+from lineal.bus.embedded.overview import topic_infos
 from lineal.bus.embedded.subscription import EmbeddedSubscription, join_group
 from lineal.bus.protocol import (
     Capabilities,
     Delivery,
-    GroupInfo,
-    PartitionLag,
     Position,
     Selection,
     Settlement,
@@ -148,6 +148,8 @@ class EmbeddedBus:
         chosen = selection or Selection()
         wake = self.database.wakeups.waiter([topic])
         ends = dict.fromkeys(partitions, -1)
+        if chosen.from_now:
+            ends = {number: end - 1 for number, end in partition_ends(self.database.reader, topic)}
         try:
             while True:
                 wake.clear()
@@ -198,35 +200,10 @@ class EmbeddedBus:
                     (group_id, identifier),
                 )
 
-        await self.database.write(move, wake=[topic])
+        await self.database.write(move, wake=[topic, f"group/{group}"])
 
     async def topics(self) -> list[TopicInfo]:
-        reader = self.database.reader
-        since = now_us() - 60_000_000
-        infos = []
-        rows = reader.execute(
-            "SELECT id, name, partitions, retention_seconds FROM topics ORDER BY name"
-        )
-        for identifier, name, partitions, retention in rows.fetchall():
-            bounds = reader.execute(
-                "SELECT id, first_offset, next_offset FROM partitions WHERE topic = ?",
-                (identifier,),
-            ).fetchall()
-            recent = sum(
-                end - first_offset_since(reader, partition, since, end)
-                for partition, _, end in bounds
-            )
-            infos.append(
-                TopicInfo(
-                    topic=name,
-                    partitions=partitions,
-                    events=sum(end - first for _, first, end in bounds),
-                    published_last_minute=recent,
-                    retention_seconds=retention,
-                    groups=tuple(_groups_of(reader, name, identifier)),
-                )
-            )
-        return infos
+        return topic_infos(self.database.reader)
 
     async def forget_group(self, group: str) -> None:
         """Remove a group and its positions."""
@@ -313,20 +290,6 @@ class EmbeddedBus:
 
 def _published(delivery: Delivery) -> int:
     return delivery.event.time
-
-
-def _groups_of(connection: sqlite3.Connection, topic: str, topic_id: int) -> Iterator[GroupInfo]:
-    rows = connection.execute(
-        "SELECT groups.name, number, position, next_offset, owner FROM group_partitions "
-        "JOIN groups ON groups.id = group_id JOIN partitions ON partitions.id = partition_id "
-        "WHERE topic = ? ORDER BY groups.name, number",
-        (topic_id,),
-    )
-    groups: dict[str, list[PartitionLag]] = {}
-    for name, number, position, end, owner in rows:
-        groups.setdefault(name, []).append(PartitionLag(number, position, end, owner))
-    for name, lags in groups.items():
-        yield GroupInfo(name, topic, tuple(lags))
 
 
 def _remove_expired(connection: sqlite3.Connection) -> int:

@@ -68,6 +68,15 @@ def partition_ids(connection: sqlite3.Connection, topic: str) -> list[int]:
     return [identifier for (identifier,) in rows]
 
 
+def partition_ends(connection: sqlite3.Connection, topic: str) -> list[tuple[int, int]]:
+    """A topic's partition ids, each with the offset its next event will get."""
+    return connection.execute(
+        "SELECT partitions.id, next_offset FROM partitions JOIN topics ON topics.id = topic "
+        "WHERE topics.name = ?",
+        (topic,),
+    ).fetchall()
+
+
 def first_offset_since(
     connection: sqlite3.Connection, partition_id: int, time: int, end: int
 ) -> int:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 1.0
+_LOOKS_PER_LEASE = 4
+_LEAST_BATCH = 8
+"""A partition that has much in flight is read again when at least 1/8 of the room is its own."""
 _REVOKE_BUDGET_SECONDS = 20.0
 _member_numbers = itertools.count(1)
 
@@ -38,6 +41,7 @@ class _Owned(NamedTuple):
 
 class _Row(NamedTuple):
     partition_id: int
+    position: int
     epoch: int
     owner: str | None
     lease_until: int
@@ -70,6 +74,9 @@ class EmbeddedSubscription:
         self._group = group
         self._partitions = partitions
         self._ids = {place: identifier for identifier, place in partitions.items()}
+        self._by_topic: dict[str, list[int]] = {}
+        for identifier, (topic, _) in partitions.items():
+            self._by_topic.setdefault(topic, []).append(identifier)
         self._member = f"{self._database.wakeups.member}.{next(_member_numbers)}"
         self._owned: dict[int, _Owned] = {}
         self._revoking: dict[int, float] = {}
@@ -82,6 +89,8 @@ class EmbeddedSubscription:
         self._members_changed = self._database.wakeups.waiter([self._group_topic])
         self._housekeeping: asyncio.Task[None] | None = None
         self._turn = 0
+        self._held_back = False
+        """Whether the last reading left out a partition that has enough in flight already."""
 
     async def open(self) -> None:
         await self._look_after_partitions()
@@ -105,23 +114,42 @@ class EmbeddedSubscription:
 
     def _read(self, limit: int) -> list[Delivery]:
         batch: list[Delivery] = []
+        self._held_back = False
         owned = [pair for pair in self._owned.items() if pair[0] not in self._revoking]
         if not owned:
             return batch
         # Every call begins with the next partition, so that a full one cannot starve the others.
         self._turn = (self._turn + 1) % len(owned)
         order = owned[self._turn :] + owned[: self._turn]
-        for left, (identifier, (_, watermark)) in zip(range(len(order), 0, -1), order, strict=True):
-            share = max(1, (limit - len(batch)) // left)
-            topic, number = self._partitions[identifier]
-            for offset, event in read_events(
-                self._database.reader, identifier, watermark.next_offset, share
-            ):
-                if watermark.deliver(offset):
-                    batch.append(Delivery(Position(topic, number, offset), event))
+        for left, (identifier, owned_one) in zip(range(len(order), 0, -1), order, strict=True):
+            room = limit - len(batch)
+            share = max(1, room // left)
+            if len(order) > 1:
+                # No partition may hold more than there is room left for the others: one whose
+                # keys are slow would else fill all there is, and hold up every other one.
+                fair = (limit - owned_one.watermark.in_flight + 1) // 2
+                if fair < max(1, limit // _LEAST_BATCH):
+                    self._held_back = True
+                    continue
+                share = min(share, fair)
+            batch.extend(self._read_partition(identifier, owned_one, share))
             if len(batch) >= limit:
                 break
         return batch
+
+    def _read_partition(self, identifier: int, owned: _Owned, limit: int) -> list[Delivery]:
+        topic, number = self._partitions[identifier]
+        epoch, watermark = owned
+        while True:
+            rows = read_events(self._database.reader, identifier, watermark.next_offset, limit)
+            deliveries = [
+                Delivery(Position(topic, number, offset), event, epoch)
+                for offset, event in rows
+                if watermark.deliver(offset)
+            ]
+            # Rows that are all done already say nothing about what stands behind them.
+            if deliveries or len(rows) < limit:
+                return deliveries
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
         topics = await self._bus.make_output_topics(settlements)
@@ -130,11 +158,10 @@ class EmbeddedSubscription:
         for settlement in settlements:
             position = settlement.delivery.position
             identifier = self._ids[position.topic, position.partition]
-            owned = self._owned.get(identifier)
-            if owned is None or not owned.watermark.holds(position.offset):
-                lost.append(settlement)
-            else:
+            if self._holds(identifier, settlement.delivery):
                 held.setdefault(identifier, []).append(settlement)
+            else:
+                lost.append(settlement)
         epochs = {identifier: self._owned[identifier].epoch for identifier in held}
         marks = {
             identifier: self._owned[identifier].watermark.after(
@@ -164,13 +191,17 @@ class EmbeddedSubscription:
         if held:
             foreign = await self._database.write(apply, wake=topics)
             for identifier, items in held.items():
+                owned = self._owned.get(identifier)
+                # While this was written the partition may have been lost and won again.
+                same = owned is not None and owned.epoch == epochs[identifier]
                 if identifier in foreign:
                     lost.extend(items)
-                    self._drop(identifier)
-                elif identifier in self._owned:
-                    self._owned[identifier].watermark.settle(
-                        s.delivery.position.offset for s in items
-                    )
+                    if same:
+                        self._drop(identifier)
+                elif owned is not None and same:
+                    owned.watermark.settle(s.delivery.position.offset for s in items)
+            if self._held_back:
+                self._wake.set()
             if self._revoking and any(self._drained(identifier) for identifier in self._revoking):
                 self._members_changed.set()
         return lost
@@ -200,10 +231,17 @@ class EmbeddedSubscription:
     def release(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             identifier = self._ids[delivery.position.topic, delivery.position.partition]
-            owned = self._owned.get(identifier)
-            if owned is not None and owned.watermark.holds(delivery.position.offset):
-                owned.watermark.release(delivery.position.offset)
+            if self._holds(identifier, delivery):
+                self._owned[identifier].watermark.release(delivery.position.offset)
         self._wake.set()
+
+    def _holds(self, identifier: int, delivery: Delivery) -> bool:
+        owned = self._owned.get(identifier)
+        return (
+            owned is not None
+            and owned.epoch == delivery.generation
+            and owned.watermark.holds(delivery.position.offset)
+        )
 
     async def close(self) -> None:
         if self._housekeeping is None:
@@ -227,48 +265,64 @@ class EmbeddedSubscription:
         self._bus.left(self)
 
     async def _keep_house(self) -> None:
+        pause = min(_LOOK_SECONDS, self._bus.lease_seconds / _LOOKS_PER_LEASE)
         while True:
             try:
-                async with asyncio.timeout(_LOOK_SECONDS):
+                async with asyncio.timeout(pause):
                     await self._members_changed.wait()
             except TimeoutError:
                 pass
             self._members_changed.clear()
             try:
                 await self._look_after_partitions()
-            except (sqlite3.Error, OSError) as error:
-                # A full disk, say. Leases run on; the next look tries again.
-                log.warning("group.housekeeping_failed", group=self._group, error=str(error))
+            except Exception as error:
+                # A full disk, say. Leases run on; the next look tries again. Whatever it is, a
+                # worker that stops looking would silently stop working.
+                log.warning("group.housekeeping_failed", group=self._group, error=repr(error))
 
     async def _look_after_partitions(self) -> None:
         """Notice what was lost, give up what is too much, claim what is free, renew the rest."""
         now = now_us()
         rows = self._read_rows()
         for identifier, owned in list(self._owned.items()):
-            row = rows[identifier]
-            if row.owner != self._member or row.epoch != owned.epoch:
+            row = rows.get(identifier)
+            if row is None or row.owner != self._member or row.epoch != owned.epoch:
                 self._drop(identifier)
         members, gone = self._read_members(now)
-        share = self._fair_share(members)
-        self._begin_revoking(share)
+        shares = self._fair_shares(members)
+        self._begin_revoking(shares)
         leaving = {
             identifier: self._owned[identifier].epoch
             for identifier in self._revoking
             if self._drained(identifier)
         }
-        keeping = len(self._owned) - len(self._revoking)
-        free = [
-            row.partition_id
-            for row in rows.values()
-            if row.partition_id not in self._owned
-            and (row.owner is None or row.lease_until < now or row.owner not in members)
+        claims = []
+        for topic, identifiers in self._by_topic.items():
+            free = [
+                row.partition_id
+                for row in map(rows.get, identifiers)
+                if row is not None
+                and row.partition_id not in self._owned
+                and (row.owner is None or row.lease_until < now or row.owner not in members)
+            ]
+            claims += free[: max(0, shares[topic] - len(self._keeping(topic)))]
+        # Done work that was skipped, because an earlier worker had done it, moves the position too.
+        advanced = [
+            (owned.watermark.committable, identifier, owned.epoch)
+            for identifier, owned in self._owned.items()
+            if not owned.watermark.in_flight
+            and owned.watermark.committable > rows[identifier].position
         ]
-        claims = free[: max(0, share - keeping)]
         renewing = self._renewed + self._bus.lease_seconds * 1e6 / 3 < now
-        if not (leaving or claims or gone or renewing):
+        if not (leaving or claims or gone or renewing or advanced):
             return
 
         def change(connection: sqlite3.Connection) -> list[tuple[int, int, int, list[int]]]:
+            connection.executemany(
+                "UPDATE group_partitions SET position = max(position, ?) "
+                "WHERE partition_id = ? AND epoch = ? AND group_id = ? AND owner = ?",
+                [(*row, self._group_id, self._member) for row in advanced],
+            )
             self._give_up(connection, leaving)
             connection.executemany(
                 "DELETE FROM group_members WHERE group_id = ? AND member = ?",
@@ -284,8 +338,10 @@ class EmbeddedSubscription:
         wake = [self._group_topic] if leaving or self._renewed == 0.0 else []
         claimed = await self._database.write(change, wake=wake)
         self._renewed = now
-        for identifier in leaving:
-            self._drop(identifier)
+        for identifier, epoch in leaving.items():
+            owned_now = self._owned.get(identifier)
+            if owned_now is not None and owned_now.epoch == epoch:
+                self._drop(identifier)
         for identifier, epoch, position, completed in claimed:
             self._owned[identifier] = _Owned(epoch, Watermark(position, completed))
         if claimed:
@@ -294,7 +350,7 @@ class EmbeddedSubscription:
 
     def _read_rows(self) -> dict[int, _Row]:
         rows = self._database.reader.execute(
-            "SELECT partition_id, epoch, owner, lease_until FROM group_partitions "
+            "SELECT partition_id, position, epoch, owner, lease_until FROM group_partitions "
             "WHERE group_id = ?",
             (self._group_id,),
         )
@@ -317,15 +373,29 @@ class EmbeddedSubscription:
                 gone.add(member)
         return alive, gone
 
-    def _fair_share(self, members: set[str]) -> int:
-        each, extra = divmod(len(self._partitions), len(members))
-        return each + (sorted(members).index(self._member) < extra)
+    def _fair_shares(self, members: set[str]) -> dict[str, int]:
+        """How many partitions of each topic are this worker's part.
 
-    def _begin_revoking(self, share: int) -> None:
-        for identifier in list(self._owned):
-            if len(self._owned) - len(self._revoking) <= share:
-                break
-            if identifier not in self._revoking:
+        By topic, since topics are not equally busy: a worker that had all of a quiet one and none
+        of a busy one would have nothing to do.
+        """
+        place = sorted(members).index(self._member)
+        shares = {}
+        for index, (topic, partitions) in enumerate(sorted(self._by_topic.items())):
+            each, extra = divmod(len(partitions), len(members))
+            shares[topic] = each + ((place + index) % len(members) < extra)
+        return shares
+
+    def _keeping(self, topic: str) -> list[int]:
+        return [
+            identifier
+            for identifier in self._by_topic[topic]
+            if identifier in self._owned and identifier not in self._revoking
+        ]
+
+    def _begin_revoking(self, shares: dict[str, int]) -> None:
+        for topic, share in shares.items():
+            for identifier in self._keeping(topic)[share:]:
                 self._revoking[identifier] = (
                     asyncio.get_running_loop().time() + _REVOKE_BUDGET_SECONDS
                 )

@@ -1,0 +1,54 @@
+"""What topics there are, how full they are, and how far their groups have come."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from lineal.bus.embedded.event_rows import first_offset_since
+from lineal.bus.protocol import GroupInfo, PartitionLag, TopicInfo
+from lineal_schemas.envelope import now_us
+
+_MINUTE_US = 60_000_000
+
+
+def topic_infos(connection: sqlite3.Connection) -> list[TopicInfo]:
+    """All topics with their groups and lag, by name."""
+    since = now_us() - _MINUTE_US
+    infos = []
+    rows = connection.execute(
+        "SELECT id, name, partitions, retention_seconds FROM topics ORDER BY name"
+    )
+    for identifier, name, partitions, retention in rows.fetchall():
+        bounds = connection.execute(
+            "SELECT id, first_offset, next_offset FROM partitions WHERE topic = ?", (identifier,)
+        ).fetchall()
+        recent = sum(
+            end - first_offset_since(connection, partition, since, end)
+            for partition, _, end in bounds
+        )
+        infos.append(
+            TopicInfo(
+                topic=name,
+                partitions=partitions,
+                events=sum(end - first for _, first, end in bounds),
+                published_last_minute=recent,
+                retention_seconds=retention,
+                groups=tuple(_groups_of(connection, name, identifier)),
+            )
+        )
+    return infos
+
+
+def _groups_of(connection: sqlite3.Connection, topic: str, topic_id: int) -> Iterator[GroupInfo]:
+    rows = connection.execute(
+        "SELECT groups.name, number, position, next_offset, owner FROM group_partitions "
+        "JOIN groups ON groups.id = group_id JOIN partitions ON partitions.id = partition_id "
+        "WHERE topic = ? ORDER BY groups.name, number",
+        (topic_id,),
+    )
+    groups: dict[str, list[PartitionLag]] = {}
+    for name, number, position, end, owner in rows:
+        groups.setdefault(name, []).append(PartitionLag(number, position, end, owner))
+    for name, lags in groups.items():
+        yield GroupInfo(name, topic, tuple(lags))

@@ -1,0 +1,79 @@
+"""``lineal documents``: what there is and where it stands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lineal.cli.options import DataOption, JsonOption, pairs
+from lineal.cli.printing import STATUS_STYLES, print_json, print_table, short_id, when
+from lineal.cli.reading import reading
+from lineal.documents import DocumentInfo, list_documents
+from lineal.lineage.metadata import Status
+
+_COLUMNS = ("document_id", "name", "status", "pages", "owner", "labels", "arrivals", "registered")
+
+
+def documents(
+    status: Annotated[
+        Status | None, typer.Option(help="Only those that stand here.", show_default=False)
+    ] = None,
+    owner: Annotated[str | None, typer.Option(metavar="NAME", help="Only this owner's.")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="K=V", help="Only with this label; several must all hold."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="How many at most, newest first.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List documents and where they stand."""
+    labels = pairs(label, "--label")
+    with reading(data) as (connection, _):
+        found = list_documents(
+            connection,
+            status=status,
+            owner=owner,
+            labels=labels,
+            limit=limit,
+        )
+    if as_json:
+        print_json([_fields(document) for document in found])
+    else:
+        print_table(
+            _COLUMNS,
+            [_cells(document) for document in found],
+            right=frozenset({"pages", "arrivals"}),
+            styles=STATUS_STYLES,
+            empty="No document." if not (status or owner or labels) else "No such document.",
+        )
+
+
+def _fields(document: DocumentInfo) -> dict[str, object]:
+    return {
+        "document_id": document.document_id,
+        "name": document.name,
+        "status": document.status,
+        "reason": document.reason,
+        "owner": document.owner,
+        "labels": dict(document.labels),
+        "pages": document.pages,
+        "arrivals": document.arrivals,
+    }
+
+
+def _cells(document: DocumentInfo) -> tuple[str, ...]:
+    reason = f" ({document.reason})" if document.reason else ""
+    return (
+        short_id(document.document_id),
+        document.name + reason,
+        document.status,
+        "" if document.pages is None else str(document.pages),
+        ", ".join(document.owners),
+        " ".join(f"{key}={value}" for key, value in document.labels.items()),
+        str(document.arrivals),
+        when(document.registered),
+    )

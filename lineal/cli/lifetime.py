@@ -1,0 +1,49 @@
+"""How long a daemon lives: until a signal, and a second one ends it at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+R = TypeVar("R")
+
+
+def run_in_loop(main: Coroutine[Any, Any, R]) -> R:
+    """Run a coroutine on uvloop."""
+    import uvloop
+
+    return uvloop.run(main)
+
+
+class StopSignal:
+    """Set by the first SIGTERM or SIGINT.
+
+    The second ends the process on the spot: whoever sends it does not want to wait for the drain,
+    and nothing is lost that way but work that will be done again. The worker processes end with
+    this one by themselves.
+
+    Args:
+        on_first: called on the first signal.
+    """
+
+    def __init__(self, on_first: Callable[[], None]) -> None:
+        self._on_first = on_first
+        self._stopping = asyncio.Event()
+
+    def install(self) -> None:
+        """Take over the signals, in the running loop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._received, number)
+
+    async def wait(self) -> None:
+        await self._stopping.wait()
+
+    def _received(self, number: int) -> None:
+        if self._stopping.is_set():
+            os._exit(128 + number)
+        self._stopping.set()
+        self._on_first()

@@ -1,0 +1,131 @@
+"""``lineal``: the table of commands. A command's module is imported when that command runs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from lineal.cli.options import errors_reported
+
+_SYSTEM, _DOCUMENTS, _EVENTS, _STAGES = "System", "Documents", "Events", "Stages"
+
+
+class Entry(NamedTuple):
+    """A command before it is imported."""
+
+    target: str
+    """``module:name`` of its function, or of the typer app that holds its own commands."""
+    panel: str
+    help: str
+    """The first line of its docstring, so that ``lineal --help`` imports nothing."""
+
+
+COMMANDS = {
+    "up": Entry("lineal.cli.up:up", _SYSTEM, "Start everything: inbox, HTTP and all stages."),
+    "run": Entry("lineal.cli.run:run", _SYSTEM, "Run chosen stages as a daemon."),
+    "doctor": Entry("lineal.cli.doctor:doctor", _SYSTEM, "Check that this machine can do it all."),
+    "put": Entry("lineal.cli.put:put", _DOCUMENTS, "Put files on the bus."),
+    "search": Entry("lineal.cli.search:search", _DOCUMENTS, "Find pages by their text."),
+    "documents": Entry(
+        "lineal.cli.documents:documents", _DOCUMENTS, "List documents and where they stand."
+    ),
+    "show": Entry(
+        "lineal.cli.show:show", _DOCUMENTS, "Show a document, or give it out in one of its forms."
+    ),
+    "lineage": Entry(
+        "lineal.cli.lineage:lineage",
+        _DOCUMENTS,
+        "Show every step that led to a document's outputs.",
+    ),
+    "topics": Entry("lineal.cli.topics:app", _EVENTS, "List topics with their groups and lag."),
+    "tail": Entry("lineal.cli.tail:tail", _EVENTS, "Follow the events of a topic."),
+    "emit": Entry("lineal.cli.emit:emit", _EVENTS, "Publish events from a file or standard input."),
+    "dead": Entry(
+        "lineal.cli.dead:app", _EVENTS, "List, show, redrive and drop what could not be handled."
+    ),
+    "stages": Entry("lineal.cli.stages:stages", _STAGES, "List the installed stages."),
+    "replay": Entry(
+        "lineal.cli.replay:replay", _STAGES, "Handle events again: all, some, or what is stale."
+    ),
+    "rebuild": Entry(
+        "lineal.cli.rebuild:rebuild", _STAGES, "Make the metadata tables again from the ledger."
+    ),
+    "schema": Entry(
+        "lineal.cli.schema:app", _STAGES, "Publish the JSON Schemas and keep them compatible."
+    ),
+}
+
+
+def load_command(name: str) -> Any:
+    """Import a command and make it a click command."""
+    module, _, attribute = COMMANDS[name].target.partition(":")
+    found = getattr(import_module(module), attribute)
+    if not isinstance(found, typer.Typer):
+        single = typer.Typer(add_completion=False)
+        single.command(name)(found)
+        found = single
+    command = typer.main.get_command(found)
+    command.name = name
+    return command
+
+
+class LazyGroup(TyperGroup):
+    """Lists all commands from the table, and imports the one that is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, entry in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=entry.help, rich_help_panel=entry.panel), name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in COMMANDS:
+            self.add_command(load_command(args[0]), args[0])
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        with errors_reported():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="An event bus for documents and sensors in which every result can prove where it came "
+    "from.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"lineal {version('lineal')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def lineal(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Everything is in the commands; this holds the options before them."""
+
+
+def main() -> None:
+    """The console script ``lineal``."""
+    typer.main.get_command(app)(prog_name="lineal")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""What all commands share: their options, and how errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from lineal.settings import Settings
+
+FAILED = 1
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+"""As a shell reports a program that SIGPIPE ended."""
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Folder of everything lineal keeps; LINEAL_DATA, `data` in lineal.toml, or ./data.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+class CommandFailed(Exception):
+    """A command cannot do what it was asked; the text says why and what to do."""
+
+
+def data_folder(given: Path | None) -> Path:
+    """The data folder, found as :class:`lineal.settings.Settings` finds it but without the cost
+    of importing it.
+
+    Raises:
+        CommandFailed: ``lineal.toml`` cannot be read.
+    """
+    if given is not None:
+        return given
+    for name, value in os.environ.items():
+        if name.upper() == "LINEAL_DATA":
+            return Path(value)
+    try:
+        with Path("lineal.toml").open("rb") as file:
+            return Path(tomllib.load(file).get("data", "data"))
+    except FileNotFoundError:
+        return Path("data")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
+        raise CommandFailed(f"lineal.toml cannot be read: {error}. Correct it.") from error
+
+
+def load_settings(data: Path | None = None, **given: Any) -> Settings:
+    """All settings; ``data`` and what else is given (and not None) win over all other sources.
+
+    Raises:
+        CommandFailed: a setting is wrong; says which and where it may come from.
+    """
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from lineal.settings import Settings
+
+    chosen = {name: value for name, value in {"data": data, **given}.items() if value is not None}
+    try:
+        return Settings(**chosen)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        )
+        raise CommandFailed(
+            f"wrong setting: {problems}. Correct lineal.toml or the LINEAL_* variable."
+        ) from error
+    except (SettingsError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CommandFailed(
+            f"the settings cannot be read: {error}. Correct lineal.toml or the LINEAL_* variable."
+        ) from error
+
+
+def pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    """``K=V`` options as a mapping.
+
+    Raises:
+        typer.BadParameter: one has no ``=``, or nothing before it.
+    """
+    found = {}
+    for item in given or ():
+        key, equals, value = item.partition("=")
+        if not key or not equals:
+            raise typer.BadParameter(f"{item!r} is not KEY=VALUE", param_hint=option)
+        found[key] = value
+    return found
+
+
+@contextlib.contextmanager
+def errors_reported() -> Iterator[None]:
+    """Turn every expected error into one line on stderr and an exit code.
+
+    Expected are the errors that lineal's own modules define (their messages say what to do) and
+    those of the operating system and the database. Anything else is a fault of ours and keeps its
+    traceback.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        _forget_stdout()
+        raise typer.Exit(PIPE_CLOSED) from None
+    except (OSError, sqlite3.Error) as error:
+        _say(_ours(error) or _of_the_machine(error))
+        raise typer.Exit(FAILED) from error
+    except Exception as error:
+        message = _ours(error)
+        if message is None:
+            raise
+        _say(message)
+        raise typer.Exit(FAILED) from error
+
+
+def _ours(error: Exception) -> str | None:
+    package = type(error).__module__.partition(".")[0]
+    if not package.startswith("lineal"):
+        return None
+    return str(error) or type(error).__name__
+
+
+def _of_the_machine(error: OSError | sqlite3.Error) -> str:
+    if isinstance(error, OSError):
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return f"{where}{error.strerror or error}"
+    message = str(error)
+    if message.startswith(("no such table", "no such column")):
+        return f"the database is incomplete ({message}): run `lineal rebuild`"
+    if "not a database" in message or "malformed" in message:
+        return f"the database is damaged ({message}): put back a copy of the data folder"
+    if "locked" in message or "busy" in message:
+        return f"the database is busy ({message}): try again"
+    return f"the database says: {message}"
+
+
+def _say(message: str) -> None:
+    line = " ".join(message.split())
+    with contextlib.suppress(BrokenPipeError):
+        typer.echo(f"lineal: {line}", err=True)
+
+
+def _forget_stdout() -> None:
+    """Let the interpreter's last flush go nowhere instead of failing aloud."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,52 @@
+"""Following the ledger for documents that are done with, one way or another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import orjson
+
+from lineal.documents import DocumentInfo, UnknownDocument, find_document
+from lineal.lineage.metadata import DOCUMENT
+from lineal.runtime import Runtime
+
+DONE = frozenset({"indexed", "rejected", "failed"})
+_AT_ONCE = 500
+_LOOK_SECONDS = 1.0
+
+
+async def finished_documents(runtime: Runtime) -> AsyncIterator[list[DocumentInfo]]:
+    """Documents as they are indexed, rejected or given up, from now on; those of one look together.
+
+    Records are numbered in the order in which they are committed, by whatever process: none is
+    missed, and none seen twice.
+    """
+    reader = runtime.database.reader
+    (last,) = reader.execute("SELECT coalesce(max(seq), 0) FROM ledger").fetchone()
+    while True:
+        rows = reader.execute(
+            "SELECT seq, record FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?", (last, _AT_ONCE)
+        ).fetchall()
+        if not rows:
+            await asyncio.sleep(_LOOK_SECONDS / 4)
+            continue
+        last = rows[-1][0]
+        roots = {root: None for _, record in rows if (root := _root_if_done(record))}
+        found = []
+        for root in roots:
+            try:
+                found.append(find_document(reader, root.removeprefix(DOCUMENT)))
+            except UnknownDocument:
+                continue  # a malformed event about a document nobody registered
+        if found:
+            yield found
+        else:
+            await asyncio.sleep(0)
+
+
+def _root_if_done(canonical: bytes) -> str | None:
+    record = orjson.loads(canonical)
+    root: str = record["root"]
+    done = record["outcome"] in DONE or record.get("facts", {}).get("status") in DONE
+    return root if done and root.startswith(DOCUMENT) else None

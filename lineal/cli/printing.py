@@ -1,0 +1,138 @@
+"""How answers look: tables for people, tab-separated lines in a pipe, JSON when asked for.
+
+rich is imported only where there is a terminal to draw on.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STATUS_STYLES = {
+    "registered": "cyan", "processing": "yellow", "indexed": "green", "rejected": "magenta",
+    "failed": "bold red", "done": "green", "memoised": "cyan", "duplicate": "dim",
+}  # fmt: skip
+
+_CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
+_CONTROLS_BUT_LAYOUT = {code: mark for code, mark in _CONTROLS.items() if chr(code) not in "\t\n\f"}
+
+
+def on_terminal() -> bool:
+    """Whether a person reads standard output."""
+    return sys.stdout.isatty()
+
+
+def short_id(identifier: str) -> str:
+    """As much of an id as tells it apart on a terminal; all of it in a pipe."""
+    return identifier[:13] if on_terminal() else identifier
+
+
+def plain(text: str) -> str:
+    """Text that cannot steer a terminal: file names and contents are somebody else's."""
+    return text.translate(_CONTROLS)
+
+
+def plain_lines(text: str) -> str:
+    """The same, with its lines and pages left as they are."""
+    return text.translate(_CONTROLS_BUT_LAYOUT)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def write_bytes(data: bytes) -> None:
+    """Bytes to standard output, after what was printed before, and on their way at once."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console that takes no markup from what it prints."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: frozenset[str] = frozenset(),
+    styles: Mapping[str, str] | None = None,
+    empty: str = "",
+) -> None:
+    """A table; in a pipe, a line of names and a line a row, separated by tabs.
+
+    Args:
+        right: columns aligned to the right.
+        styles: by cell text, how it is coloured.
+        empty: what a person is told where there are no rows.
+    """
+    if not on_terminal():
+        lines = ("\t".join(plain(cell) for cell in row) for row in (columns, *rows))
+        write_bytes("".join(f"{line}\n" for line in lines).encode())
+        return
+    if not rows and empty:
+        typer.echo(empty, err=True)
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(
+            column.replace("_", " "),
+            justify="right" if column in right else "left",
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(Text(plain(cell), (styles or {}).get(cell, "")) for cell in row))
+    console().print(table)
+
+
+def when(us: int) -> str:
+    """A time for people: local, to the second."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(us // 1_000_000))
+
+
+def clock(us: int) -> str:
+    """The time of day: local, to the millisecond."""
+    return f"{time.strftime('%H:%M:%S', time.localtime(us // 1_000_000))}.{us // 1000 % 1000:03}"
+
+
+def lasting(us: int) -> str:
+    """A duration given in microseconds."""
+    if us < 1_000:
+        return f"{us} µs"
+    if us < 1_000_000:
+        return f"{us / 1_000:.3g} ms"
+    return f"{us / 1_000_000:.1f} s"
+
+
+def size(count: int | None) -> str:
+    """A number of bytes."""
+    if count is None:
+        return ""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
+        value /= 1000
+    raise AssertionError("unreachable")
+
+
+def count_of(number: int, thing: str) -> str:
+    """``1 event``, ``2 events``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -1,0 +1,84 @@
+"""``lineal up``: everything in one process tree."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lineal.cli.options import CommandFailed, DataOption, JsonOption, load_settings
+
+if TYPE_CHECKING:
+    from lineal.settings import Settings
+
+
+def up(
+    inbox: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder to watch, made if missing; ./inbox."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="HTTP port on loopback, 0 for any free one; 8480."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; as many as processors.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start everything: inbox, HTTP and all stages.
+
+    Runs until Ctrl-C or SIGTERM, then finishes what has begun; a second Ctrl-C ends it at once.
+    With --json, prints one JSON line when it is ready and one for each document that is done.
+    """
+    begun = time.monotonic()
+    settings = load_settings(data, inbox=inbox, port=port, workers=workers)
+    from lineal.cli.lifetime import run_in_loop
+
+    run_in_loop(_up(settings, as_json, begun))
+
+
+async def _up(settings: Settings, as_json: bool, begun: float) -> None:
+    from lineal.cli.lifetime import StopSignal
+    from lineal.cli.service import serve
+    from lineal.cli.telling import Teller, teller
+    from lineal.observability.logging import configure_logging
+    from lineal.stages.discovery import installed_stages
+    from lineal_producers.http.serving import bind_loopback
+
+    # A terminal shows what became of documents; the steps on the way would bury that.
+    people = sys.stderr.isatty() and not as_json
+    calm = people and "log_level" not in settings.model_fields_set
+    configure_logging("warning" if calm else settings.log_level, settings.log_format)
+    stages = list(installed_stages().values())
+    if not stages:
+        raise CommandFailed("no stages are installed: install lineal again (`make install`)")
+    listening = bind_loopback(settings.port)
+    telling: Teller = teller(as_json)
+    signal = StopSignal(telling.stopping)
+    signal.install()
+    async with serve(
+        settings, stages, inbox=settings.inbox, listening=listening, uploads=True
+    ) as service:
+        following = asyncio.create_task(telling.follow(service.runtime))
+        telling.ready(service, time.monotonic() - begun)
+        stopped = asyncio.create_task(signal.wait())
+        ended = asyncio.create_task(service.ended())
+        await asyncio.wait((stopped, ended), return_when=asyncio.FIRST_COMPLETED)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        broken = not stopped.done()
+        stopped.cancel()
+        if broken:
+            await ended
+            problems = "; ".join(service.problems)
+        else:
+            ended.cancel()
+    if broken:
+        raise CommandFailed(f"{problems}: see the log above, and start it again")
+    telling.stopped()

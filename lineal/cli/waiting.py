@@ -1,0 +1,125 @@
+"""Waiting for documents that were put, and doing the work where nobody else does."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+
+from lineal.cli.outcomes import DONE
+from lineal.cli.warm_up import modules_to_preload
+from lineal.daemon import Daemon
+from lineal.runtime import Runtime
+from lineal.stages.declaration import Stage
+from lineal.stages.discovery import installed_stages
+from lineal.store.wakeup import process_alive
+from lineal_producers.arrival import Arrival
+
+if TYPE_CHECKING:
+    from lineal.cli.progress import DocumentBars
+
+_LOOK_SECONDS = 0.1
+_COVER_SECONDS = 2.0
+
+
+class Standing(NamedTuple):
+    """Where a document stands that was put."""
+
+    document_id: str
+    name: str
+    status: str
+    reason: str | None
+    stage: str
+    done: bool
+    """Whether this arrival has been handled, and the document is indexed, rejected or failed."""
+
+
+def standing(runtime: Runtime, arrival: Arrival) -> Standing:
+    """Where the document of an arrival stands now."""
+    reader = runtime.database.reader
+    row = reader.execute(
+        "SELECT status, reason, stage FROM operations WHERE document_id = ?",
+        (arrival.document_id,),
+    ).fetchone()
+    if row is None:
+        return Standing(arrival.document_id, arrival.name, "registered", None, "register", False)
+    status, reason, stage = row
+    handled = reader.execute(
+        "SELECT 1 FROM arrivals WHERE document_id = ? AND event_id = ?",
+        (arrival.document_id, arrival.event_id),
+    ).fetchone()
+    done = status in DONE and (handled is not None or status == "failed")
+    return Standing(arrival.document_id, arrival.name, status, reason, stage, done)
+
+
+def workers_elsewhere(runtime: Runtime) -> set[str]:
+    """The stages that living processes other than this one work on."""
+    wakeups = runtime.database.wakeups
+    rows = runtime.database.reader.execute(
+        "SELECT groups.name, member FROM group_members JOIN groups ON groups.id = group_id"
+    )
+    working = set()
+    for group, member in rows:
+        process = member.rpartition(".")[0]
+        if process != wakeups.member and process_alive(wakeups.directory, process):
+            working.add(group)
+    return working
+
+
+def someone_works(runtime: Runtime) -> bool:
+    """Whether any process runs stages on the data folder."""
+    return bool(workers_elsewhere(runtime))
+
+
+async def wait_until_done(
+    runtime: Runtime, arrivals: Sequence[Arrival], *, quiet: bool
+) -> list[Standing]:
+    """Wait for all documents, with a progress bar for each unless ``quiet`` or not on a terminal.
+
+    Stages that no other process works on, now or later, are run here.
+    """
+    stages = installed_stages()
+    standings = {arrival.event_id: standing(runtime, arrival) for arrival in arrivals}
+    pending = {arrival.event_id: arrival for arrival in arrivals}
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        bars = _bars(stack, stages, quiet)
+        daemons: dict[str, Daemon] = {}
+        look_for_workers = 0.0
+        while pending:
+            if loop.time() >= look_for_workers:
+                working = workers_elsewhere(runtime)
+                idle = [
+                    s for s in stages.values() if s.name not in working and s.name not in daemons
+                ]
+                if idle:
+                    if not daemons and not quiet:
+                        typer.echo(
+                            "Nothing else is at work here: doing it in this process.", err=True
+                        )
+                    daemon = Daemon(runtime, idle, preload=modules_to_preload(idle))
+                    stack.push_async_callback(daemon.stop)
+                    await daemon.start()
+                    daemons.update({stage.name: daemon for stage in idle})
+                look_for_workers = loop.time() + _COVER_SECONDS
+            for event_id, arrival in list(pending.items()):
+                now = standings[event_id] = standing(runtime, arrival)
+                if now.done:
+                    del pending[event_id]
+            if bars is not None:
+                bars.show(runtime, standings)
+            if pending:
+                await asyncio.sleep(_LOOK_SECONDS)
+    return [standings[arrival.event_id] for arrival in arrivals]
+
+
+def _bars(stack: AsyncExitStack, stages: dict[str, Stage], quiet: bool) -> DocumentBars | None:
+    if quiet or not sys.stderr.isatty():
+        return None
+    from lineal.cli.progress import DocumentBars
+
+    return stack.enter_context(DocumentBars(stages))

@@ -1,0 +1,121 @@
+"""The story of a document or device as a graph: steps, joined by what one made and another read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lineal.lineage.record import Artifact, Record, parse_record
+
+EVENT_ROLES = frozenset({"event", "dead-letter"})
+"""Roles of artifacts that are the data of events, which ride on the bus and join steps directly."""
+
+
+@dataclass(slots=True)
+class StoryStep:
+    """A record of the story and what follows from it."""
+
+    number: int
+    """Its place in the ledger among the records of the story, from 0."""
+    record: Record
+    causes: tuple[int, ...]
+    """Numbers of the steps whose events this one handled; empty where the story begins."""
+    follows: list[StoryStep] = field(default_factory=list, repr=False)
+    """Steps whose last cause is this one: with them the graph is a tree, in which every step
+    stands once."""
+
+    @property
+    def name(self) -> str:
+        """The stage, or for acts of people their kind."""
+        return self.record.build.stage if self.record.build else self.record.kind
+
+
+@dataclass(slots=True)
+class Story:
+    """All steps in the order in which they were settled."""
+
+    steps: list[StoryStep]
+
+    @property
+    def beginnings(self) -> list[StoryStep]:
+        """Steps that handled an event nothing in the story made: one for every arrival."""
+        return [step for step in self.steps if not step.causes]
+
+
+def story_of(records: Sequence[bytes]) -> Story:
+    """The story that canonical records of one root tell, given in the order of the ledger."""
+    steps: list[StoryStep] = []
+    maker_of_event: dict[str, int] = {}
+    maker_of_data: dict[str, int] = {}
+    for number, canonical in enumerate(records):
+        record = parse_record(canonical)
+        causes = {maker_of_event[item] for item in record.events_in if item in maker_of_event}
+        if not causes:
+            # An event published again under another id is still known by its bytes.
+            causes = {
+                maker_of_data[item.sha256]
+                for item in record.inputs
+                if item.role in EVENT_ROLES and item.sha256 in maker_of_data
+            }
+        step = StoryStep(number, record, tuple(sorted(causes)))
+        if causes:
+            steps[max(causes)].follows.append(step)
+        steps.append(step)
+        # Whoever made an event last is its maker: a replay or a redrive makes the same ids again.
+        maker_of_event.update(dict.fromkeys(record.events_out, number))
+        for item in record.outputs:
+            if item.role in EVENT_ROLES:
+                maker_of_data.setdefault(item.sha256, number)
+    return Story(steps)
+
+
+def kept_objects(artifacts: Sequence[Artifact]) -> list[Artifact]:
+    """Those artifacts that are objects in the store, not events on the bus."""
+    return [item for item in artifacts if item.role not in EVENT_ROLES]
+
+
+def mermaid(story: Story) -> str:
+    """The story as a Mermaid flowchart: steps as boxes, objects rounded, arrivals as discs.
+
+    An object is drawn once however often it was made and read; it is known by its digest.
+    """
+    lines = ["flowchart TD"]
+    drawn: dict[str, str] = {}
+    edges: dict[str, None] = {}
+    for step in story.steps:
+        lines.append(f"    {_node(step)}[{_label(*_step_label(step))}]")
+        if not step.causes and step.record.events_in:
+            arrival = f"arrival{step.number}"
+            lines.append(f"    {arrival}(({_label('event', step.record.events_in[0][:8])}))")
+            edges[f"{arrival} --> {_node(step)}"] = None
+        for cause in step.causes:
+            edges[f"s{cause} --> {_node(step)}"] = None
+        for item in kept_objects((*step.record.inputs, *step.record.outputs)):
+            if item.sha256 not in drawn:
+                drawn[item.sha256] = f"o{len(drawn)}"
+                label = _label(item.role, item.sha256[:12], item.media_type)
+                lines.append(f"    {drawn[item.sha256]}({label})")
+        for item in kept_objects(step.record.inputs):
+            edges[f"{drawn[item.sha256]} -.-> {_node(step)}"] = None
+        for item in kept_objects(step.record.outputs):
+            edges[f"{_node(step)} ==> {drawn[item.sha256]}"] = None
+    return "\n".join([*lines, *(f"    {edge}" for edge in edges)]) + "\n"
+
+
+def _node(step: StoryStep) -> str:
+    return f"s{step.number}"
+
+
+def _step_label(step: StoryStep) -> list[str]:
+    build = step.record.build
+    title = f"{step.name} {build.version}" if build else step.name
+    return [title, step.record.outcome]
+
+
+def _label(*lines: str) -> str:
+    # Mermaid has no escape inside quotes but its own entity codes.
+    quoted = [
+        "".join(c if c.isalnum() or c in " .-_/:;=+" else f"#{ord(c)};" for c in line)
+        for line in lines
+    ]
+    return '"' + "<br/>".join(quoted) + '"'

@@ -1,0 +1,83 @@
+"""Whether a process works: ``/healthz``, ``/readyz`` and ``/metrics``."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lineal.runtime import Runtime
+
+_WRITE_SECONDS = 5.0
+_LEAST_FREE_BYTES = 64 * 1024 * 1024
+
+_LAG = Gauge("lineal_group_lag", "Events a group has yet to handle", ["group", "topic"])
+_EVENTS = Gauge("lineal_topic_events", "Events that are kept in a topic", ["topic"])
+
+
+class Health:
+    """Asks everything that has to work.
+
+    Args:
+        problems: what the parts of this process (the daemon, the folder watch) complain of.
+    """
+
+    def __init__(self, runtime: Runtime, problems: Callable[[], Sequence[str]]) -> None:
+        self._runtime = runtime
+        self._problems = problems
+
+    async def reasons(self) -> list[str]:
+        """Why the process is not ready; empty when it is."""
+        reasons = list(self._problems())
+        data = self._runtime.settings.data
+        try:
+            free = shutil.disk_usage(data).free
+        except OSError as error:
+            reasons.append(f"the data folder cannot be used: {error.strerror}")
+        else:
+            if free < _LEAST_FREE_BYTES:
+                reasons.append(
+                    f"the disk of the data folder is full ({free // 1_000_000} MB free): make room"
+                )
+        try:
+            async with asyncio.timeout(_WRITE_SECONDS):
+                await self._runtime.database.write(_touch)
+        except TimeoutError:
+            reasons.append(f"the database could not be written within {_WRITE_SECONDS:g} seconds")
+        except (sqlite3.Error, OSError) as error:
+            reasons.append(f"the database cannot be written: {error}")
+        return reasons
+
+
+def health_routes(runtime: Runtime, health: Health) -> list[Route]:
+    """``/healthz`` (alive), ``/readyz`` (200, or 503 with reasons) and ``/metrics``."""
+
+    async def healthz(request: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(request: Request) -> Response:
+        reasons = await health.reasons()
+        return JSONResponse(
+            {"status": "not ready" if reasons else "ready", "reasons": reasons},
+            status_code=503 if reasons else 200,
+        )
+
+    async def metrics(request: Request) -> Response:
+        for topic in await runtime.bus.topics():
+            _EVENTS.labels(topic.topic).set(topic.events)
+            for group in topic.groups:
+                _LAG.labels(group.group, topic.topic).set(group.lag)
+        return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+
+
+def _touch(connection: sqlite3.Connection) -> None:
+    """A change that changes nothing but has to be written."""
+    connection.execute("UPDATE topics SET created = created WHERE id = 1")

@@ -1,0 +1,247 @@
+"""The frame around all commands: help, start-up, errors, pipes and terminals."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import signal
+import sqlite3
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import typer
+
+from lineal.cli.main import COMMANDS, load_command
+from lineal.cli.options import data_folder, errors_reported
+from tests.cli.conftest import FILES, Lineal
+
+READING = [
+    ["search", "x"],
+    ["documents"],
+    ["show", "x"],
+    ["lineage", "x"],
+    ["topics"],
+    ["tail", "x"],
+    ["dead", "list"],
+    ["dead", "redrive", "--all"],
+    ["replay", "--stage", "register"],
+    ["rebuild"],
+]
+
+
+def test_help_lists_every_command_with_its_line(lineal: Lineal) -> None:
+    answer = lineal("--help")
+    assert answer.code == 0
+    for name, entry in COMMANDS.items():
+        assert f"{name} " in answer.text
+        assert entry.help.split()[0] in answer.text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_line_in_help_is_what_the_command_says_of_itself(name: str) -> None:
+    command = load_command(name)
+    assert command.name == name
+    assert (command.help or "").splitlines()[0] == COMMANDS[name].help
+
+
+def test_help_and_version_import_no_command(process: Lineal, tmp_path: Path) -> None:
+    code = (
+        "import sys; from lineal.cli.main import app\n"
+        "try: app(['--help'])\n"
+        "finally: print(sorted(m for m in sys.modules if m.startswith('lineal')), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (
+        done.stderr.strip() == "['lineal', 'lineal.cli', 'lineal.cli.main', 'lineal.cli.options']"
+    )
+    assert process("--version").text == f"lineal {version('lineal')}\n"
+
+
+@pytest.mark.parametrize("question", [["documents"], ["lineage", "x"], ["search", "x"]])
+def test_questions_load_nothing_that_is_slow_to_load(question: list[str], filled: Path) -> None:
+    code = (
+        "import sys; from lineal.cli.main import app\n"
+        f"try: app({[*question, '--data', str(filled)]!r})\n"
+        "except SystemExit: pass\n"
+        "print(*sys.modules, sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"pydantic_settings", "structlog", "prometheus_client", "numpy", "rich.table"}
+    assert heavy & set(done.stdout.splitlines()) == set()
+
+
+def test_an_unknown_command_is_a_usage_error_with_a_suggestion(lineal: Lineal) -> None:
+    answer = lineal("serach")
+    assert answer.code == 2
+    assert "search" in answer.err
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_without_data_a_command_says_what_to_do_and_makes_nothing(
+    lineal: Lineal, working: Path, command: list[str]
+) -> None:
+    answer = lineal(*command)
+    assert (answer.code, answer.out) == (1, b"")
+    assert answer.err.startswith("lineal: there is no data in data yet: start `lineal up`")
+    assert answer.err.count("\n") == 1
+    assert list(working.iterdir()) == []
+
+
+def test_data_of_another_version_is_left_alone(lineal: Lineal, tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "lineal.db")) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    answer = lineal("documents", "--data", tmp_path)
+    assert answer.code == 1
+    assert "schema version 999" in answer.err
+
+
+def test_a_file_that_is_no_database_is_one_line(lineal: Lineal, tmp_path: Path) -> None:
+    (tmp_path / "lineal.db").write_bytes(b"this is no database at all" * 100)
+    answer = lineal("documents", "--data", tmp_path)
+    assert answer.code == 1
+    assert answer.err.startswith("lineal: the database is damaged")
+
+
+@pytest.mark.parametrize(
+    ("toml", "variables", "names"),
+    [
+        ("", {"LINEAL_PORT": "many"}, "port"),
+        ("workers = 0", {}, "workers"),
+        ("data = ", {}, "lineal.toml"),
+        ("[stages.reading]\ncolour = 1", {}, "stages.reading"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    process: Lineal, data: Path, working: Path, toml: str, variables: dict[str, str], names: str
+) -> None:
+    (working / "lineal.toml").write_text(toml)
+    if "workers" in toml:
+        variables = {**variables, "LINEAL_WORKERS": "0"}
+    answer = process("replay", "--stage", "reading", "--stale", "--data", data, **variables)
+    assert (answer.code, answer.out) == (1, b"")
+    assert names in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_the_data_folder_is_found_like_all_settings(
+    working: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lineal.settings import Settings
+
+    monkeypatch.chdir(working)
+    monkeypatch.delenv("LINEAL_DATA", raising=False)
+    assert data_folder(None) == Settings().data == Path("data")
+    (working / "lineal.toml").write_text('data = "from-file"')
+    assert data_folder(None) == Settings().data == Path("from-file")
+    monkeypatch.setenv("LINEAL_DATA", "from-environment")
+    assert data_folder(None) == Settings().data == Path("from-environment")
+    assert data_folder(Path("given")) == Path("given")
+
+
+def test_a_fault_of_ours_keeps_its_traceback() -> None:
+    with pytest.raises(KeyError), errors_reported():
+        raise KeyError("a bug")
+
+
+def test_an_expected_error_is_one_line_whatever_its_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from lineal.documents import UnknownDocument
+
+    with pytest.raises(typer.Exit) as ended, errors_reported():
+        raise UnknownDocument("two\nlines")
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().err == "lineal: two lines\n"
+
+
+def test_interrupting_is_quiet(data: Path, environment: dict[str, str]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "lineal.cli.main", "tail", "document.arrived", "--from",
+         "beginning", "--data", str(data)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+    ) as following:  # fmt: skip
+        assert following.stdout is not None
+        assert following.stderr is not None
+        following.stdout.readline()
+        following.send_signal(signal.SIGINT)
+        assert following.wait(30) == 130
+        assert following.stderr.read() == b""
+
+
+def test_a_reader_that_leaves_early_is_no_error(filled: Path, environment: dict[str, str]) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        [sys.executable, "-m", "lineal.cli.main", "documents", "--data", str(filled)],
+        stdout=write_end, stderr=subprocess.PIPE, env=environment, check=False, timeout=60,
+    )  # fmt: skip
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def on_a_terminal(environment: dict[str, str], *arguments: str | Path) -> tuple[int, str]:
+    """Run a command whose output is a terminal."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "lineal.cli.main", *map(str, arguments)],
+        stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL,
+        env={**environment, "TERM": "xterm-256color", "COLUMNS": "120"},
+    ) as running:  # fmt: skip
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # a terminal ends with an error on Linux
+            while piece := os.read(ours, 65536):
+                shown += piece
+        os.close(ours)
+        return running.wait(30), shown.decode()
+
+
+def test_on_a_terminal_hits_stand_out_and_tables_are_drawn(
+    filled: Path, environment: dict[str, str]
+) -> None:
+    code, shown = on_a_terminal(environment, "search", "gearboxes", "--data", filled)
+    assert code == 0
+    assert "\x1b[1;33mgearboxes\x1b[0m" in shown
+    code, shown = on_a_terminal(environment, "documents", "--data", filled)
+    assert code == 0
+    assert all(name in shown for name in FILES)
+    assert "───" in shown
+    code, shown = on_a_terminal(environment, "lineage", "note.txt", "--data", filled)
+    assert code == 0
+    assert "└── " in shown
+
+
+def test_on_a_terminal_bytes_that_are_no_text_are_refused(
+    data: Path, environment: dict[str, str]
+) -> None:
+    with contextlib.closing(sqlite3.connect(data / "lineal.db")) as connection, connection:
+        # An arrival says what its sender thought it is; here nothing has looked at the bytes.
+        connection.execute("UPDATE registry SET media_type = 'image/png'")
+        connection.execute("DELETE FROM ledger")
+    show = ("show", "refused.txt", "--as", "original", "--data", data)
+    code, shown = on_a_terminal(environment, *show)
+    assert code == 1
+    assert "-o FILE" in shown
+    assert "REFUSED" not in shown
+    code, shown = on_a_terminal(environment, *show, "-o", data / "picture")
+    assert (code, (data / "picture").read_bytes()) == (0, b"REFUSED")
+
+
+def test_on_a_terminal_a_name_cannot_steer_it(data: Path, environment: dict[str, str]) -> None:
+    with contextlib.closing(sqlite3.connect(data / "lineal.db")) as connection, connection:
+        connection.execute("UPDATE registry SET name = 'evil' || char(27) || ']0;owned' || char(7)")
+    for command in ("documents", "lineage", "show"):
+        document = [] if command == "documents" else [sorted_ids(data)[0]]
+        _, shown = on_a_terminal(environment, command, *document, "--data", data)
+        assert "evil\N{REPLACEMENT CHARACTER}]0;owned" in shown
+        assert "\x1b]0;" not in shown
+
+
+def sorted_ids(data: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(data / "lineal.db")) as connection:
+        rows = connection.execute("SELECT document_id FROM registry ORDER BY 1").fetchall()
+    return [document_id for (document_id,) in rows]

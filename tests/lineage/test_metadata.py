@@ -1,0 +1,188 @@
+"""The metadata tables say what the records say, and can be made again from them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lineal.documents import find_document
+from lineal.lineage.ledger import Ledger
+from lineal.lineage.rebuild import rebuild
+from lineal.lineage.record import Artifact, Build, Record
+from lineal.store.tables import DERIVED, create_tables
+from lineal_schemas.documents import DocumentArrived
+from lineal_schemas.objects import ObjectRef
+from lineal_schemas.payload import payload_bytes
+
+
+class Story:
+    """Writes the records of a document as stages would."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.time = 1000
+
+    def record(self, stage: str = "nlp", document: str = "d", **fields: Any) -> None:
+        self.time += 10
+        Ledger().append(
+            self.connection,
+            [
+                Record(
+                    kind=fields.pop("kind", "step"),
+                    root=f"document:{document}",
+                    build=Build(stage, "1", "", ""),
+                    started=self.time,
+                    duration=5,
+                    outcome=fields.pop("outcome", "done"),
+                    actor="stage:x",
+                    worker="host/1",
+                    **fields,
+                )
+            ],
+        )
+
+    def arrive(
+        self, document: str = "d", name: str = "a.pdf", owner: str | None = None,
+        labels: dict[str, str] | None = None, **fields: Any,
+    ) -> None:  # fmt: skip
+        content = ObjectRef(uri="x:y", sha256="ab" * 32, bytes=7, media_type="application/pdf")
+        arrival = payload_bytes(
+            DocumentArrived(
+                name=name, source=f"file:{name}", owner=owner, labels=labels or {}, content=content
+            )
+        )
+        digest = sha256(arrival)
+        self.connection.execute(
+            "INSERT OR IGNORE INTO objects VALUES (?, ?)", (digest.digest(), arrival)
+        )
+        output = Artifact(digest.hexdigest(), "application/json", len(arrival), "arrival")
+        fields.setdefault("facts", {"status": "registered"})
+        self.record(
+            "register", document, outputs=[output], events_in=[f"arrival {self.time}"], **fields
+        )
+
+    def status(self, document: str = "d") -> str:
+        return find_document(self.connection, document).status
+
+
+@pytest.fixture
+def story() -> Iterator[Story]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    create_tables(connection)
+    yield Story(connection)
+    connection.close()
+
+
+def tables(connection: sqlite3.Connection) -> dict[str, list[Any]]:
+    return {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in DERIVED}
+
+
+def test_a_document_goes_from_registered_to_indexed(story: Story) -> None:
+    story.arrive(owner="ann", labels={"year": "2024"})
+    assert story.status() == "registered"
+    story.record("classify", facts={"pages": 3})
+    assert story.status() == "processing"
+    story.record("index", facts={"status": "indexed"})
+    document = find_document(story.connection, "d")
+    assert (document.status, document.stage, document.pages) == ("indexed", "index", 3)
+    assert (document.name, document.owner, document.labels) == ("a.pdf", "ann", {"year": "2024"})
+    assert (document.registered, document.updated) == (1010, 1035)
+
+
+def test_every_arrival_is_kept_and_the_document_is_one(story: Story) -> None:
+    story.arrive(name="a.pdf", owner="ann", labels={"k": "1", "x": "1"})
+    story.record("index", facts={"status": "indexed"})
+    story.arrive(
+        name="copy.pdf", owner="bob", labels={"k": "2"}, outcome="duplicate",
+        facts={"status": "duplicate"},
+    )  # fmt: skip
+    document = find_document(story.connection, "d")
+    assert (document.name, document.arrivals, document.status) == ("a.pdf", 2, "indexed")
+    assert document.owners == ("ann", "bob")
+    assert document.labels == {"k": "2", "x": "1"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fields", "reason"),
+    [
+        ("rejected", {"reason": "encrypted"}, "encrypted"),
+        ("failed", {"error": "OSError"}, "OSError"),
+    ],
+)
+def test_what_failed_stays_so_until_it_is_redriven(
+    story: Story, outcome: str, fields: dict[str, str], reason: str
+) -> None:
+    story.arrive()
+    story.record("ocr", outcome=outcome, **fields)
+    story.record("ocr", facts={"pages": 2})  # another part of the same document
+    document = find_document(story.connection, "d")
+    assert (document.status, document.reason) == (outcome, reason)
+    story.record("redrive", kind="redrive", events_in=["letter"])
+    document = find_document(story.connection, "d")
+    assert (document.status, document.reason) == ("processing", None)
+    story.record("index", facts={"status": "indexed"})
+    assert story.status() == "indexed"
+
+
+def test_dropping_a_dead_letter_and_replaying_change_no_status(story: Story) -> None:
+    story.arrive()
+    story.record("ocr", outcome="failed", error="OSError")
+    story.record("x", kind="drop", events_in=["letter"])
+    assert story.status() == "failed"
+    story.record("index", facts={"status": "indexed"})
+    story.record("ocr", outcome="memoised")
+    story.record("ocr")
+    assert story.status() == "indexed"
+
+
+def test_an_erased_person_stays_erased(story: Story) -> None:
+    story.arrive(name="ann.pdf", owner="ann")
+    story.connection.execute("DELETE FROM objects")
+    rebuild(story.connection)
+    document = find_document(story.connection, "d")
+    assert (document.name, document.owner, document.arrivals) == ("(erased)", None, 1)
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["arrive", "again", "step", "index", "reject", "fail", "redrive", "drop"]),
+        st.sampled_from("abc"),
+        st.integers(0, 3),
+    ),
+    max_size=25,
+)
+
+
+@given(steps=steps)
+def test_rebuilding_makes_the_same_tables(steps: list[tuple[str, str, int]]) -> None:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    create_tables(connection)
+    story = Story(connection)
+    for act, document, number in steps:
+        if act == "arrive":
+            story.arrive(document, f"{number}.pdf", f"owner{number}", {f"l{number}": act})
+        elif act == "again":
+            facts: dict[str, int | str] = {"status": "duplicate"}
+            story.arrive(document, "b.pdf", outcome="duplicate", facts=facts)
+        elif act == "step":
+            story.record("nlp", document, facts={"pages": number})
+        elif act == "index":
+            story.record("index", document, facts={"status": "indexed"})
+        elif act == "reject":
+            story.record("ocr", document, outcome="rejected", reason=f"reason {number}")
+        elif act == "fail":
+            story.record("ocr", document, outcome="failed", error="OSError")
+        else:
+            story.record("x", document, kind=act, events_in=[f"letter {number}"])
+    before = tables(connection)
+    for name in DERIVED:
+        connection.execute(f"DROP TABLE {name}")
+    assert rebuild(connection) == len(steps)
+    assert tables(connection) == before
+    connection.close()

@@ -1,0 +1,132 @@
+"""Bytes go in once, whatever their size, and come out as they were, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from lineal.store.database import Database
+from lineal.store.objects import (
+    SMALL_BYTES,
+    EmbeddedObjects,
+    ObjectCorrupt,
+    ObjectMissing,
+    object_chunks,
+    reference,
+)
+from lineal_schemas.objects import ObjectRef
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = Database(tmp_path, durability="normal")
+    opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def objects(database: Database) -> EmbeddedObjects:
+    return EmbeddedObjects(database)
+
+
+def ref(data: bytes) -> ObjectRef:
+    return reference(sha256(data).hexdigest(), len(data), "application/octet-stream")
+
+
+def files(folder: Path) -> list[Path]:
+    return [file for file in (folder / "objects").rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize("size", [0, 1, SMALL_BYTES, SMALL_BYTES + 1, 3_000_000])
+async def test_bytes_come_back_from_wherever_they_are(
+    database: Database, objects: EmbeddedObjects, size: int
+) -> None:
+    data = bytes(n % 251 for n in range(size))
+    if size <= SMALL_BYTES:
+        await database.write(lambda connection: objects.put_small(connection, data))
+    else:
+        await objects.put_large(data)
+    assert await objects.get(ref(data)) == data
+    assert (await objects.path(ref(data))).read_bytes() == data
+    chunks = object_chunks(database.reader, database.directory, ref(data).sha256)
+    assert b"".join(chunks) == data
+
+
+async def test_a_stream_is_stored_under_the_digest_of_its_bytes(objects: EmbeddedObjects) -> None:
+    data = b"0123456789" * 300_000
+    stored = await objects.put_file(io.BytesIO(data))
+    assert stored == (sha256(data).hexdigest(), len(data))
+    assert await objects.get(ref(data)) == data
+
+
+async def test_the_same_bytes_are_kept_once_however_often_they_come(
+    database: Database, objects: EmbeddedObjects
+) -> None:
+    data = b"x" * 200_000
+    await asyncio.gather(
+        *(objects.put_large(data) for _ in range(20)),
+        *(objects.put_file(io.BytesIO(data)) for _ in range(20)),
+    )
+    assert [file.read_bytes() for file in files(database.directory)] == [data]
+    assert await objects.get(ref(data)) == data
+
+
+async def test_what_is_not_there_is_said_to_be_missing(
+    database: Database, objects: EmbeddedObjects
+) -> None:
+    with pytest.raises(ObjectMissing):
+        await objects.get(ref(b"nobody put this"))
+    with pytest.raises(ObjectMissing):
+        await objects.path(ref(b"nobody put this"))
+    with pytest.raises(ObjectMissing):
+        next(object_chunks(database.reader, database.directory, "ab" * 32))
+
+
+@pytest.mark.parametrize("size", [100, SMALL_BYTES + 100])
+async def test_bytes_that_were_changed_are_found_out(
+    database: Database, objects: EmbeddedObjects, size: int
+) -> None:
+    data = b"x" * size
+    if size <= SMALL_BYTES:
+        await database.write(lambda connection: objects.put_small(connection, data))
+        await database.write(lambda c: c.execute("UPDATE objects SET data = x'00'"))
+    else:
+        await objects.put_large(data)
+        (file,) = files(database.directory)
+        file.chmod(0o644)
+        file.write_bytes(data[:-1])
+    with pytest.raises(ObjectCorrupt):
+        await objects.get(ref(data))
+    with pytest.raises(ObjectCorrupt):
+        list(object_chunks(database.reader, database.directory, ref(data).sha256))
+
+
+async def test_objects_cannot_be_written_to_by_mistake(
+    database: Database, objects: EmbeddedObjects
+) -> None:
+    await objects.put_large(b"x" * 100_000)
+    (file,) = files(database.directory)
+    assert file.stat().st_mode & 0o222 == 0
+
+
+async def test_a_stream_that_breaks_off_leaves_nothing(
+    database: Database, objects: EmbeddedObjects
+) -> None:
+    class Broken(io.RawIOBase):
+        def read(self, size: int = -1) -> bytes:
+            if self.tell_calls:
+                raise OSError("the disk was pulled out")
+            self.tell_calls += 1
+            return b"the first part"
+
+        tell_calls = 0
+
+    with pytest.raises(OSError, match="pulled out"):
+        await objects.put_file(Broken())  # type: ignore[arg-type]
+    assert files(database.directory) == []

@@ -1,0 +1,88 @@
+"""Whatever a person types into a search is searched for; nothing is a syntax error."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from lineal.store.search import match_expression
+
+PAGES = {
+    1: "the red fox jumps over a lazy dog",
+    2: "a red wind turbine and its gearbox",
+    3: "the foxglove is not a fox",
+    4: "NOT a number: AND so on",
+}
+PIECES = st.sampled_from(
+    ["AND", "OR", "NOT", "NEAR", "(", ")", '"', "*", "fox", "red*", "^", "-", ":", "text:", "{",
+     "}", "+", ",", "'", "\x00", "é", "fox)", "(red",
+     "NEAR(", " ", "\n", '""', '"red fox"', "a.b", "\\"]
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pages() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE VIRTUAL TABLE pages USING fts5 (text)")
+    connection.executemany("INSERT INTO pages (rowid, text) VALUES (?, ?)", PAGES.items())
+    yield connection
+    connection.close()
+
+
+def found(pages: sqlite3.Connection, text: str) -> set[int]:
+    expression = match_expression(text)
+    if expression is None:
+        return set()
+    rows = pages.execute("SELECT rowid FROM pages WHERE pages MATCH ?", (expression,))
+    return {number for (number,) in rows}
+
+
+@given(st.lists(PIECES, max_size=12).map(" ".join) | st.lists(PIECES, max_size=8).map("".join))
+@example("NOT")
+@example("NOT fox")
+@example("fox NOT")
+@example("(fox OR")
+@example("fox AND (NOT red)")
+@example("()(")
+def test_no_mixture_of_operators_is_a_syntax_error(pages: sqlite3.Connection, text: str) -> None:
+    found(pages, text)
+
+
+@given(st.text(max_size=40))
+def test_no_text_is_a_syntax_error(pages: sqlite3.Connection, text: str) -> None:
+    found(pages, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fox", {1, 3}),
+        ("red fox", {1}),
+        ('"red fox"', {1}),
+        ('"fox red"', set()),
+        ("fox*", {1, 3}),
+        ("foxg*", {3}),
+        ("turbine OR dog", {1, 2}),
+        ("red NOT fox", {2}),
+        ("(dog OR gearbox) AND red", {1, 2}),
+        ("red (dog OR gearbox)", {1, 2}),
+        ("fox:dog", set()),
+        ("...", set()),
+        ("", set()),
+        ("AND", set()),
+    ],
+)
+def test_words_phrases_prefixes_and_operators_mean_what_they_say(
+    pages: sqlite3.Connection, text: str, expected: set[int]
+) -> None:
+    assert found(pages, text) == expected
+
+
+def test_a_word_with_marks_inside_is_searched_as_a_phrase(pages: sqlite3.Connection) -> None:
+    pages.execute("INSERT INTO pages (rowid, text) VALUES (9, 'see invoice INV-2026/17, unpaid')")
+    assert found(pages, "INV-2026/17") == {9}
+    assert found(pages, "17/INV") == set()
