@@ -19,6 +19,7 @@ from lineal.stages.declaration import Stage
 from lineal.stages.services import Services, Workers
 from lineal.store.database import Database
 from lineal.store.objects import EmbeddedObjects
+from lineal.workers.turns import ANYBODY, Caller
 
 R = TypeVar("R")
 
@@ -38,7 +39,7 @@ class NoWorkers:
         self,
         function: Callable[..., R],
         *arguments: object,
-        caller: str = "",
+        caller: Caller = ANYBODY,
         seconds: float | None = None,
     ) -> R:
         raise RuntimeError("no worker pool is running in this process")

@@ -120,11 +120,11 @@ async def serve(
         service = Service(runtime, daemon)
         stack.push_async_callback(daemon.stop)
         await daemon.start()
+        if inbox is not None:
+            await service.start_watch(inbox)
+            stack.push_async_callback(service.stop_watch)
         if listening is not None:
             await service.start_http(listening, uploads=uploads)
             assert service.server is not None
             stack.push_async_callback(service.server.stop)
-        if inbox is not None:
-            await service.start_watch(inbox)
-            stack.push_async_callback(service.stop_watch)
         yield service

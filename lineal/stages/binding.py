@@ -23,6 +23,7 @@ from lineal.stages.step import Step
 from lineal.stages.tracing import child_traceparent, trace_id
 from lineal.store.memo import Memo, MemoOutput, pack, recall
 from lineal.store.objects import SMALL_BYTES
+from lineal.workers.turns import Caller
 from lineal_schemas.envelope import (
     JSON_MEDIA_TYPE,
     Event,
@@ -142,7 +143,7 @@ class BoundStage:
         clock = time.perf_counter_ns()
         stage = self.stage
         raw = intake.raw
-        step = Step(stage.name, self._config, self._services)
+        step = Step(Caller(stage.name, raw.correlationid), self._config, self._services)
         try:
             if remembered is not None:
                 result: Outputs = [parse_payload(*output) for output in remembered]
@@ -181,7 +182,7 @@ class BoundStage:
 
     def unhandled_record(self, raw: RawEvent, attempt: int) -> Record:
         """The record of an event that did not even get to the stage."""
-        step = Step(self.stage.name, self._config, self._services)
+        step = Step(Caller(self.stage.name, raw.correlationid), self._config, self._services)
         clock = time.perf_counter_ns()
         return self._record(self._take_in(raw), step, [], now_us(), clock, attempt)
 

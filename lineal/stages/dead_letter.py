@@ -9,6 +9,7 @@ from lineal.lineage.record import Artifact, Record, digest
 from lineal.stages.declaration import Reject
 from lineal.stages.retry import PermanentFailure
 from lineal.stages.tracing import child_traceparent
+from lineal.store.objects import ObjectCorrupt, ObjectMissing
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal_schemas.envelope import RawEvent, caused_event, now_us
 from lineal_schemas.failures import DeadLetter
@@ -19,6 +20,10 @@ _SPEAKABLE = (Reject, PermanentFailure, WorkerCrashed, WorkerTimeout, WorkerOutO
 the dead letter the text."""
 _TRACEBACK_CHARACTERS = 8_000
 _MESSAGE_CHARACTERS = 2_000
+_TELLING = (
+    Reject, WorkerCrashed, WorkerTimeout, WorkerOutOfMemory, ObjectMissing, ObjectCorrupt,
+)  # fmt: skip
+"""Errors whose texts are known to hold no personal data, so that the ledger can keep them."""
 
 
 def dead_letter_topic(group: str) -> str:
@@ -38,7 +43,7 @@ def dead_letter_settlement(
     letter = _dead_letter(group, delivery, error, attempts)
     record.outcome = "rejected" if isinstance(error, Reject) else "failed"
     record.error = _class_name(error)
-    if isinstance(error, Reject):
+    if isinstance(error, _TELLING):
         record.reason = _message(error)
     record.attempt = attempts
     record.outputs = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ from lineal.stages.settling import Settler
 log = structlog.get_logger(__name__)
 
 _FETCH_SECONDS = 1.0
+_GOOD_PART = 4
+_LINGER_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +103,9 @@ class StageRunner:
         prefetch = self._settings.prefetch
         stopped = asyncio.create_task(self._stopping.wait())
         while not self._stopping.is_set():
-            room = prefetch - self._lanes.size
-            # Wait for a good part of the room, so that batches stay batches under load.
-            if room < max(1, prefetch // 4):
-                self._room.clear()
-                await self._room.wait()
-                continue
+            room = await self._wait_for_room(prefetch)
+            if self._stopping.is_set():
+                break
             fetching = asyncio.create_task(self._subscription.fetch(room, _FETCH_SECONDS))
             await asyncio.wait((fetching, stopped), return_when=asyncio.FIRST_COMPLETED)
             if not fetching.done():
@@ -121,6 +121,21 @@ class StageRunner:
                 self._lanes.add(delivery)
             self._begin()
         stopped.cancel()
+
+    async def _wait_for_room(self, prefetch: int) -> int:
+        """Wait for a good part of the room, so that batches stay batches under load; but after a
+        while for any: slow keys may keep the rest for long."""
+        if prefetch - self._lanes.size < prefetch // _GOOD_PART:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LINGER_SECONDS):
+                    await self._wait_until_in_flight(prefetch - prefetch // _GOOD_PART)
+        await self._wait_until_in_flight(prefetch - 1)
+        return prefetch - self._lanes.size
+
+    async def _wait_until_in_flight(self, most: int) -> None:
+        while self._lanes.size > most and not self._stopping.is_set():
+            self._room.clear()
+            await self._room.wait()
 
     def _begin(self) -> None:
         create_task = asyncio.get_running_loop().create_task

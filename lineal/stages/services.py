@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from lineal.store.objects import ObjectStore
+from lineal.workers.turns import ANYBODY, Caller
 
 R = TypeVar("R")
 
@@ -19,7 +20,7 @@ class Workers(Protocol):
         self,
         function: Callable[..., R],
         *arguments: object,
-        caller: str = "",
+        caller: Caller = ANYBODY,
         seconds: float | None = None,
     ) -> R: ...
 

@@ -18,6 +18,7 @@ from lineal.lineage.record import Artifact
 from lineal.stages.context import SearchPage
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
 from lineal.store.search import replace_document
+from lineal.workers.turns import Caller
 from lineal_schemas.objects import ObjectRef
 
 if TYPE_CHECKING:
@@ -30,13 +31,13 @@ class Step:
     """See :class:`lineal.stages.context.Context`."""
 
     __slots__ = (
-        "_services", "_small", "_stage", "config", "facts", "inputs", "object_writes", "outputs",
+        "_caller", "_services", "_small", "config", "facts", "inputs", "object_writes", "outputs",
         "writes",
     )  # fmt: skip
 
-    def __init__(self, stage: str, config: Any, services: Services) -> None:
+    def __init__(self, caller: Caller, config: Any, services: Services) -> None:
         self.config = config
-        self._stage = stage
+        self._caller = caller
         self._services = services
         self.inputs: list[Artifact] = []
         self.outputs: list[Artifact] = []
@@ -65,7 +66,7 @@ class Step:
 
     async def run(self, function: Callable[..., R], *args: Any, seconds: float | None = None) -> R:
         return await self._services.workers.run(
-            function, *args, caller=self._stage, seconds=seconds
+            function, *args, caller=self._caller, seconds=seconds
         )
 
     @property

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Any, TypeVar
 
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal.workers.start import WorkerStart
+from lineal.workers.turns import ANYBODY, Caller, Turns
 
 R = TypeVar("R")
 
@@ -50,7 +50,8 @@ class WorkerPool:
         workers: how many processes.
         memory_bytes: address space each may use; None for no limit.
         seconds: limit of a task that states none.
-        preload: modules every worker imports at its start, so that first tasks do not wait.
+        preload: modules every worker imports at its start, so that first tasks do not wait;
+            ``module:function`` is also called.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class WorkerPool:
         self._memory_bytes = memory_bytes
         self._seconds = seconds
         self._preload = preload
-        self._queues: dict[str, deque[_Task]] = {}
+        self._waiting: Turns[_Task] = Turns()
         self._ready = threading.Condition()
         self._closing = False
         self._workers = [_Worker(self, number) for number in range(workers)]
@@ -77,7 +78,7 @@ class WorkerPool:
         self,
         function: Callable[..., R],
         *arguments: Any,
-        caller: str = "",
+        caller: Caller = ANYBODY,
         seconds: float | None = None,
     ) -> R:
         """Call ``function(*arguments)`` in a worker; both, and the result, must be picklable.
@@ -90,7 +91,7 @@ class WorkerPool:
         with self._ready:
             if self._closing:
                 raise RuntimeError("the worker pool is closed")
-            self._queues.setdefault(caller, deque()).append(task)
+            self._waiting.add(caller, task)
             self._ready.notify()
         try:
             result: R = await asyncio.wrap_future(task.future)
@@ -102,10 +103,8 @@ class WorkerPool:
         """Stop the workers; tasks not begun are cancelled, those begun are killed."""
         with self._ready:
             self._closing = True
-            for tasks in self._queues.values():
-                for task in tasks:
-                    task.future.cancel()
-            self._queues.clear()
+            for task in self._waiting.take_all():
+                task.future.cancel()
             self._ready.notify_all()
         for worker in self._workers:
             worker.kill()
@@ -125,16 +124,11 @@ class WorkerPool:
             while True:
                 if self._closing:
                     return None
-                for caller in list(self._queues):
-                    tasks = self._queues.pop(caller)
-                    task = tasks.popleft()
-                    if tasks:
-                        self._queues[caller] = tasks  # to the end: the others come first
-                    if task.future.set_running_or_notify_cancel():
-                        return task
-                    break
-                else:
+                task = self._waiting.take()
+                if task is None:
                     self._ready.wait()
+                elif task.future.set_running_or_notify_cancel():
+                    return task
 
     @property
     def memory_bytes(self) -> int | None:

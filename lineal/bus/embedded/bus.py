@@ -185,7 +185,7 @@ class EmbeddedBus:
                     "SELECT first_offset, next_offset FROM partitions WHERE id = ?", (identifier,)
                 ).fetchone()
                 if time is not None:
-                    target = first_offset_since(connection, identifier, time, end)
+                    target = first_offset_since(connection, identifier, time, first, end)
                 else:
                     target = min(max(offset or 0, first), end)
                 # The raised epoch takes the partition from its worker, which then goes on from
@@ -300,7 +300,8 @@ def _remove_expired(connection: sqlite3.Connection) -> int:
         "FROM partitions JOIN topics ON topics.id = topic WHERE retention_seconds IS NOT NULL"
     ).fetchall()
     for identifier, first, end, retention, slowest in rows:
-        limit = first_offset_since(connection, identifier, now_us() - retention * 1_000_000, end)
+        oldest = now_us() - retention * 1_000_000
+        limit = first_offset_since(connection, identifier, oldest, first, end)
         keep_from = limit if slowest is None else min(limit, slowest)
         if keep_from <= first:
             continue

@@ -78,11 +78,12 @@ def partition_ends(connection: sqlite3.Connection, topic: str) -> list[tuple[int
 
 
 def first_offset_since(
-    connection: sqlite3.Connection, partition_id: int, time: int, end: int
+    connection: sqlite3.Connection, partition_id: int, time: int, first: int, end: int
 ) -> int:
-    """The offset of a partition's first event not before a time; ``end`` if there is none."""
+    """The offset of a partition's first event not before a time, of those from ``first`` up to
+    ``end``; ``end`` if there is none."""
     base = partition_id << _OFFSET_BITS
-    low, high = 0, end
+    low, high = first, end
     # Events are appended in the order of their time but for clock steps: a bisection finds the
     # place without an index that every insert would have to keep up.
     while low < high:

@@ -24,8 +24,8 @@ def topic_infos(connection: sqlite3.Connection) -> list[TopicInfo]:
             "SELECT id, first_offset, next_offset FROM partitions WHERE topic = ?", (identifier,)
         ).fetchall()
         recent = sum(
-            end - first_offset_since(connection, partition, since, end)
-            for partition, _, end in bounds
+            end - first_offset_since(connection, partition, since, first, end)
+            for partition, first, end in bounds
         )
         infos.append(
             TopicInfo(

@@ -1,0 +1,268 @@
+"""From one event to one settlement: derived ids, lineage as a by-product, memo, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.runtime import Runtime, WrongConfiguration, open_runtime
+from lineal.settings import Settings
+from lineal.stages import Reject, Stage, stage
+from lineal.stages.attempts import Attempts
+from lineal.stages.binding import StepFailed
+from lineal.stages.context import SearchPage
+from lineal.stages.retry import PermanentFailure, RetryPolicy
+from lineal.store.objects import SMALL_BYTES, ObjectMissing
+from lineal.store.search import search
+from lineal_schemas.envelope import Event, RawEvent, first_event
+from lineal_schemas.objects import ObjectRef
+from lineal_schemas.payload import Payload
+from tests.conformance.workload import Done, Joined, Task
+
+
+@pytest.fixture
+async def runtime(tmp_path: Path) -> AsyncIterator[Runtime]:
+    async with open_runtime(Settings(data=tmp_path, durability="normal")) as opened:
+        yield opened
+
+
+def delivered(payload: Payload, id: str = "event-1", offset: int = 0) -> Delivery:
+    event = first_event(payload, id=id, source="test:x")
+    return Delivery(Position(payload.type, 0, offset), event)
+
+
+def task(number: int = 1) -> Delivery:
+    return delivered(Task(key="a", number=number), id=f"event-{number}")
+
+
+def making(act: Callable[[Event[Task], Any], Any], version: str = "1", **options: Any) -> Stage:
+    options.setdefault("produces", Done)
+
+    @stage("make", version=version, consumes=Task, **options)
+    async def make(event: Event[Task], ctx: Any) -> Any:
+        return await act(event, ctx)
+
+    return make
+
+
+async def done(event: Event[Task], ctx: Any) -> Done:
+    return Done(key=event.data.key, number=event.data.number)
+
+
+async def twice(event: Event[Task], ctx: Any) -> list[Done]:
+    return [Done(key="a", number=1), Done(key="a", number=2)]
+
+
+def outputs(settlement: Settlement) -> list[RawEvent]:
+    return [event for _, event in settlement.outputs]
+
+
+async def test_output_ids_are_the_same_at_every_delivery(runtime: Runtime) -> None:
+    bound = runtime.bind(making(twice))
+    first, again = [outputs(await bound.handle(task(), attempt)) for attempt in (1, 2)]
+    assert [event.id for event in first] == [event.id for event in again]
+    assert len({event.id for event in first}) == 2
+
+
+async def test_output_ids_differ_by_version_and_by_input(runtime: Runtime) -> None:
+    ids = [
+        outputs(await runtime.bind(making(done, version)).handle(task(number), 1))[0].id
+        for version in ("1", "2")
+        for number in (1, 2)
+    ]
+    assert len(set(ids)) == 4
+
+
+async def test_outputs_name_their_cause_and_keep_its_story_and_trace(runtime: Runtime) -> None:
+    delivery = task()
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    delivery = delivery._replace(event=delivery.event._replace(traceparent=trace))
+    (output,) = outputs(await runtime.bind(making(done)).handle(delivery, 1))
+    assert (output.causationid, output.correlationid) == ("event-1", "task:a")
+    assert output.traceparent is not None
+    assert output.traceparent[:36] == trace[:36] and output.traceparent != trace
+
+
+async def test_an_output_that_was_not_declared_is_refused(runtime: Runtime) -> None:
+    bound = runtime.bind(making(done, produces=Joined))
+    with pytest.raises(StepFailed) as caught:
+        await bound.handle(task(), 1)
+    assert isinstance(caught.value.__cause__, PermanentFailure)
+    assert "does not declare" in str(caught.value.__cause__)
+
+
+async def test_what_is_read_and_made_is_on_record(runtime: Runtime) -> None:
+    big = b"x" * (SMALL_BYTES + 1)
+    stored = await put(runtime, b"read me", "text/plain")
+
+    async def act(event: Event[Task], ctx: Any) -> Done:
+        assert await ctx.objects.get(stored) == b"read me"
+        assert (await ctx.objects.path(stored)).read_bytes() == b"read me"
+        await ctx.objects.put(b"small", "text/csv", "csv")
+        await ctx.objects.put(big, "application/pdf", "pdf")
+        ctx.note(pages=3, language="de")
+        return await done(event, ctx)
+
+    delivery = task()
+    settlement = await runtime.bind(making(act)).handle(delivery, 1)
+    record = settlement.record
+    assert record is not None
+    assert [(item.sha256, item.role) for item in record.inputs] == [
+        (sha256(delivery.event.data).hexdigest(), "event"),
+        (stored.sha256, "content"),
+    ]
+    (output,) = outputs(settlement)
+    assert [(item.sha256, item.bytes, item.media_type, item.role) for item in record.outputs] == [
+        (sha256(output.data).hexdigest(), len(output.data), "application/json", "event"),
+        (sha256(b"small").hexdigest(), 5, "text/csv", "csv"),
+        (sha256(big).hexdigest(), len(big), "application/pdf", "pdf"),
+    ]
+    assert record.facts == {"pages": 3, "language": "de"}
+    assert (record.events_in, record.events_out) == (["event-1"], [output.id])
+    assert (record.kind, record.outcome, record.root) == ("step", "done", "task:a")
+    await runtime.bus.settle_unowned([settlement])
+    for data in (b"small", big):
+        reference = ObjectRef(
+            uri="x:y", sha256=sha256(data).hexdigest(), bytes=len(data), media_type="a/b"
+        )
+        assert await runtime.objects.get(reference) == data
+
+
+async def put(runtime: Runtime, data: bytes, media_type: str) -> ObjectRef:
+    await runtime.objects.put_large(data)
+    digest = sha256(data).hexdigest()
+    return ObjectRef(uri=f"lineal:{digest}", sha256=digest, bytes=len(data), media_type=media_type)
+
+
+async def test_a_stage_can_read_what_it_has_just_put(runtime: Runtime) -> None:
+    async def act(event: Event[Task], ctx: Any) -> Done:
+        ref = await ctx.objects.put(b"mine", "text/plain", "text")
+        assert await ctx.objects.get(ref) == b"mine"
+        assert (await ctx.objects.path(ref)).read_bytes() == b"mine"
+        return await done(event, ctx)
+
+    await runtime.bind(making(act)).handle(task(), 1)
+
+
+async def test_small_objects_are_written_with_the_step_or_not_at_all(runtime: Runtime) -> None:
+    refs: list[ObjectRef] = []
+
+    async def act(event: Event[Task], ctx: Any) -> Done:
+        refs.append(await ctx.objects.put(b"mine", "text/plain", "text"))
+        return await done(event, ctx)
+
+    settlement = await runtime.bind(making(act)).handle(task(), 1)
+    with pytest.raises(ObjectMissing):
+        await runtime.objects.get(refs[0])
+    await runtime.bus.settle_unowned([settlement])
+    assert await runtime.objects.get(refs[0]) == b"mine"
+
+
+async def test_a_step_that_fails_keeps_its_objects_and_nothing_else(runtime: Runtime) -> None:
+    refs: list[ObjectRef] = []
+
+    async def act(event: Event[Task], ctx: Any) -> Done:
+        refs.append(await ctx.objects.put(b"until then", "text/plain", "text"))
+        ctx.search.replace("doc", [SearchPage(1, "findable")], {})
+        raise Reject("no good")
+
+    settlement = await attempts(runtime, making(act)).settle_or_bury(task())
+    await runtime.bus.settle_unowned([settlement])
+    assert settlement.record is not None
+    assert settlement.record.outcome == "rejected"
+    assert settlement.record.reason == "no good"
+    assert [item.role for item in settlement.record.outputs] == ["text", "dead-letter"]
+    assert await runtime.objects.get(refs[0]) == b"until then"
+    assert not search(runtime.database.reader, "findable")
+
+
+def attempts(runtime: Runtime, declared: Stage) -> Attempts:
+    from lineal.observability.metrics import StageMetrics
+
+    policy = RetryPolicy(attempts=2, first_seconds=0.001, most_seconds=0.002)
+    return Attempts(runtime.bind(declared), "make", policy, StageMetrics("make"))
+
+
+async def test_each_attempt_begins_with_nothing_on_record(runtime: Runtime) -> None:
+    tried = 0
+
+    async def act(event: Event[Task], ctx: Any) -> Done:
+        nonlocal tried
+        tried += 1
+        ctx.note(**{f"attempt{tried}": tried})
+        if tried == 1:
+            raise ConnectionError
+        return await done(event, ctx)
+
+    settlement = await attempts(runtime, making(act)).settle_or_bury(task())
+    assert settlement.record is not None
+    assert (settlement.record.facts, settlement.record.attempt) == ({"attempt2": 2}, 2)
+
+
+@pytest.mark.parametrize("value", [1.5, None, b"x", ["a"]])
+async def test_facts_are_integers_and_strings(runtime: Runtime, value: Any) -> None:
+    async def act(event: Event[Task], ctx: Any) -> Done:
+        ctx.note(fact=value)
+        return await done(event, ctx)
+
+    with pytest.raises(StepFailed) as caught:
+        await runtime.bind(making(act)).handle(task(), 1)
+    assert isinstance(caught.value.__cause__, TypeError)
+
+
+class Config(BaseModel):
+    depth: int = 1
+
+
+async def test_the_memo_answers_only_for_the_same_work(runtime: Runtime) -> None:
+    calls: list[int] = []
+
+    async def act(event: Event[Task], ctx: Any) -> Done:
+        calls.append(event.data.number)
+        return await done(event, ctx)
+
+    async def run(version: str = "1", number: int = 1, id: str = "e", **config: int) -> str:
+        runtime.settings.stages["make"] = dict(config)
+        bound = runtime.bind(making(act, version, config=Config))
+        settlement = await bound.handle(delivered(Task(key="a", number=number), id), 1)
+        await runtime.bus.settle_unowned([settlement])
+        assert settlement.record is not None
+        return settlement.record.outcome
+
+    assert await run() == "done"
+    assert await run() == "memoised"
+    assert await run(id="another event of the same content") == "memoised"
+    assert await run(depth=1) == "memoised", "the default, stated"
+    assert await run(number=2) == "done"
+    assert await run(version="2") == "done"
+    assert await run(depth=2) == "done"
+    assert calls == [1, 2, 1, 1]
+
+
+async def test_many_are_asked_of_the_memo_at_once_with_the_same_answer(runtime: Runtime) -> None:
+    bound = runtime.bind(making(done))
+    await runtime.bus.settle_unowned([await bound.handle(task(n), 1) for n in (1, 2)])
+    deliveries = [task(n)._replace(position=Position("t", 0, n)) for n in (1, 2, 3)]
+    bound.look_ahead(deliveries)
+    records = [(await bound.handle(delivery, 1)).record for delivery in deliveries]
+    assert [r.outcome for r in records if r] == ["memoised", "memoised", "done"]
+
+
+async def test_a_stage_without_memo_works_every_time(runtime: Runtime) -> None:
+    bound = runtime.bind(making(done, memo=False))
+    for _ in range(2):
+        settlement = await bound.handle(task(), 1)
+        await runtime.bus.settle_unowned([settlement])
+        assert settlement.record is not None and settlement.record.outcome == "done"
+
+
+async def test_a_configuration_that_does_not_fit_is_refused_when_binding(runtime: Runtime) -> None:
+    runtime.settings.stages["make"] = {"depth": "deep"}
+    with pytest.raises(WrongConfiguration, match=r"stages\.make"):
+        runtime.bind(making(done, config=Config))

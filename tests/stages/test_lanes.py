@@ -1,0 +1,104 @@
+"""Lanes keep the order of each key, never two of a key at once, never more keys than allowed."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from lineal.bus.protocol import Delivery, Position
+from lineal.stages.lanes import Lanes
+from lineal_schemas.envelope import RawEvent
+
+KEYS = st.sampled_from("abcde")
+
+
+def delivery(key: str, offset: int, partition: int = 0) -> Delivery:
+    event = RawEvent(
+        f"{offset}", "test:x", "t", None, 0, "application/json", None, key, None, None, key, b""
+    )
+    return Delivery(Position("t", partition, offset), event)
+
+
+class Machine(RuleBasedStateMachine):
+    """Lanes against one queue per key."""
+
+    @initialize(most=st.integers(1, 4))
+    def begin_empty(self, most: int) -> None:
+        self.most = most
+        self.lanes = Lanes(most)
+        self.waiting: dict[str, deque[int]] = {key: deque() for key in "abcde"}
+        self.begun: dict[str, int] = {}
+        self.next = 0
+
+    @rule(key=KEYS)
+    def add(self, key: str) -> None:
+        self.lanes.add(delivery(key, self.next, partition=self.next % 2))
+        self.waiting[key].append(self.next)
+        self.next += 1
+
+    @rule()
+    def begin(self) -> None:
+        begun = self.lanes.begin()
+        may = [key for key, queue in self.waiting.items() if queue and key not in self.begun]
+        if begun is None:
+            assert not may or len(self.begun) == self.most
+            return
+        key = begun.event.partitionkey
+        assert key in may and len(self.begun) < self.most
+        assert begun.position.offset == self.waiting[key].popleft(), "out of order"
+        self.begun[key] = begun.position.offset
+
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        if self.begun:
+            key = data.draw(st.sampled_from(sorted(self.begun)))
+            self.lanes.finish(key)
+            del self.begun[key]
+
+    @rule(partition=st.integers(0, 1))
+    def take_one_partition(self, partition: int) -> None:
+        taken = self.lanes.take_waiting(lambda item: item.position.partition == partition)
+        expected = set()
+        for queue in self.waiting.values():
+            while queue and any(offset % 2 == partition for offset in queue):
+                expected.add(queue.pop())
+        assert {item.position.offset for item in taken} == expected
+
+    @rule()
+    def take_all(self) -> None:
+        taken = self.lanes.take_waiting()
+        left = {offset for queue in self.waiting.values() for offset in queue}
+        assert {item.position.offset for item in taken} == left
+        for queue in self.waiting.values():
+            queue.clear()
+
+    @invariant()
+    def size_counts_all(self) -> None:
+        assert self.lanes.size == sum(map(len, self.waiting.values())) + len(self.begun)
+
+    def teardown(self) -> None:
+        """Nothing is left behind."""
+        for key in list(self.begun):
+            self.lanes.finish(key)
+            del self.begun[key]
+        while (begun := self.lanes.begin()) is not None:
+            key = begun.event.partitionkey
+            assert begun.position.offset == self.waiting[key].popleft()
+            self.lanes.finish(key)
+        assert self.lanes.size == 0
+
+
+TestLanes = Machine.TestCase
+
+
+def test_keys_take_turns() -> None:
+    lanes = Lanes(1)
+    for offset, key in enumerate("aaabbb"):
+        lanes.add(delivery(key, offset))
+    order = []
+    while (begun := lanes.begin()) is not None:
+        order.append(begun.event.partitionkey)
+        lanes.finish(begun.event.partitionkey)
+    assert order == list("ababab")

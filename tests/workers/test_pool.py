@@ -1,0 +1,161 @@
+"""The death of a worker process fails one task, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import sys
+import traceback
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from lineal.workers.errors import WorkerCrashed, WorkerError, WorkerOutOfMemory, WorkerTimeout
+from lineal.workers.pool import WorkerPool
+from lineal.workers.turns import Caller
+from tests.workers import tasks
+
+
+@contextlib.asynccontextmanager
+async def pool(workers: int = 1, memory_bytes: int | None = None) -> AsyncIterator[WorkerPool]:
+    made = WorkerPool(workers, memory_bytes=memory_bytes, seconds=60)
+    made.start()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def test_a_worker_that_dies_fails_its_task_only() -> None:
+    async with pool() as workers:
+        with pytest.raises(WorkerCrashed, match=r"end_by_signal.*SIGKILL"):
+            await workers.run(tasks.end_by_signal)
+        assert await workers.run(tasks.double, 4) == 8
+        with pytest.raises(WorkerCrashed, match="exit code 7"):
+            await workers.run(tasks.end_by_exit, 7)
+        assert await workers.run(tasks.double, 5) == 10
+
+
+async def test_a_task_that_hangs_is_killed_at_its_limit() -> None:
+    async with pool() as workers:
+        process = await workers.run(tasks.process_id)
+        with pytest.raises(WorkerTimeout, match=r"hang took longer than 0\.2 seconds"):
+            await workers.run(tasks.hang, seconds=0.2)
+        assert not _runs(process)
+        # A process has to start first: that is not the task's time.
+        assert await workers.run(tasks.double, 4, seconds=0.2) == 8
+
+
+async def test_a_task_that_takes_too_much_memory_fails_and_the_next_has_it_all() -> None:
+    limit = 512 * 1024 * 1024
+    async with pool(memory_bytes=limit) as workers:
+        with pytest.raises(WorkerOutOfMemory, match="take_memory"):
+            await workers.run(tasks.take_memory, limit)
+        assert await workers.run(tasks.take_memory, 1024) == 1024
+
+
+async def test_errors_come_back_as_they_were_raised_and_say_where() -> None:
+    async with pool() as workers:
+        with pytest.raises(LookupError, match="page 3") as caught:
+            await workers.run(tasks.fail, "page 3")
+        assert "tasks.py" in "".join(traceback.format_exception(caught.value))
+        process = await workers.run(tasks.process_id)
+        for function, words in [
+            (tasks.fail_oddly, "TwoArguments: page 3: no ink"),
+            (tasks.stop_iterating, "StopIteration"),
+        ]:
+            with pytest.raises(WorkerError, match=words):
+                await workers.run(function)
+        with pytest.raises(WorkerError, match="SystemExit: 3"):
+            await workers.run(tasks.leave, 3)
+        assert await workers.run(tasks.process_id) == process, "none of it cost a process"
+
+
+async def test_what_cannot_be_sent_fails_the_task() -> None:
+    async with pool() as workers:
+        with pytest.raises(RuntimeError, match="result cannot be sent"):
+            await workers.run(tasks.unpicklable)
+        with pytest.raises(Exception, match="pickle"):
+            await workers.run(tasks.double, lambda: 4)
+        assert await workers.run(tasks.double, 4) == 8
+
+
+async def test_processes_that_are_killed_at_random_cost_no_task_for_good() -> None:
+    async with pool(workers=2) as workers:
+
+        async def insist(number: int) -> int:
+            while True:
+                try:
+                    return await workers.run(tasks.sometimes_die, number, 0.1)
+                except WorkerCrashed:
+                    continue
+
+        async def kill_some() -> None:
+            for _ in range(30):
+                await asyncio.sleep(0.02)
+                for process in random.sample(workers.processes(), 1):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
+
+        killing = asyncio.create_task(kill_some())
+        assert await asyncio.gather(*map(insist, range(200))) == list(range(200))
+        await killing
+
+
+async def test_callers_take_turns() -> None:
+    order: list[str] = []
+    async with pool() as workers:
+
+        async def run(stage: str) -> None:
+            await workers.run(tasks.double, 1, caller=Caller(stage))
+            order.append(stage)
+
+        await workers.run(tasks.double, 1)
+        await asyncio.gather(*(run("many") for _ in range(10)), run("few"))
+    assert order.index("few") <= 2
+
+
+async def test_closing_leaves_no_process_and_no_task_waiting() -> None:
+    workers = WorkerPool(2, seconds=60)
+    workers.start()
+    begun = [asyncio.create_task(workers.run(tasks.hang)) for _ in range(4)]
+    while len(processes := workers.processes()) < 2:
+        await asyncio.sleep(0.01)
+    await workers.close()
+    ended = await asyncio.gather(*begun, return_exceptions=True)
+    assert all(isinstance(end, WorkerCrashed | asyncio.CancelledError) for end in ended)
+    assert not any(map(_runs, processes))
+    with pytest.raises(RuntimeError, match="closed"):
+        await workers.run(tasks.double, 1)
+
+
+async def test_workers_die_with_the_daemon_even_in_the_middle_of_a_task(tmp_path: Path) -> None:
+    daemon = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.workers.orphaning",
+        str(tmp_path),
+        cwd=Path(__file__).parents[2],
+    )
+    files = [tmp_path / "0", tmp_path / "1"]
+    async with asyncio.timeout(60):
+        while not all(file.exists() and file.read_text() for file in files):
+            await asyncio.sleep(0.02)
+        workers = [int(file.read_text()) for file in files]
+        daemon.send_signal(signal.SIGKILL)
+        await daemon.wait()
+        while any(_runs(worker) for worker in workers):
+            await asyncio.sleep(0.02)
+
+
+def _runs(process: int) -> bool:
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    # Nobody may be there to take note of the end of an orphan.
+    return stat.rpartition(")")[2].split()[0] != "Z"
