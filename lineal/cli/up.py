@@ -52,7 +52,7 @@ async def _up(settings: Settings, as_json: bool, begun: float) -> None:
     from lineal_producers.http.serving import bind_loopback
 
     # A terminal shows what became of documents; the steps on the way would bury that.
-    people = sys.stderr.isatty() and not as_json
+    people = sys.stdout.isatty() and sys.stderr.isatty() and not as_json
     calm = people and "log_level" not in settings.model_fields_set
     configure_logging("warning" if calm else settings.log_level, settings.log_format)
     stages = list(installed_stages().values())

@@ -1,0 +1,105 @@
+"""Taking bytes in: into the object store, and onto the bus as ``document.arrived``.
+
+The bytes are durable before the event is, and the event before :func:`announce` returns: an arrival
+that was acknowledged is never lost, and one that was not may be announced again under the same id.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO, NamedTuple
+
+from lineal.bus.claim_check import check_in
+from lineal.runtime import Runtime
+from lineal.stages.tracing import first_traceparent
+from lineal.store.objects import reference
+from lineal_schemas.documents import DocumentArrived
+from lineal_schemas.envelope import first_event
+from lineal_schemas.ids import arrival_id
+from lineal_schemas.objects import ObjectRef
+
+UNKNOWN_MEDIA_TYPE = "application/octet-stream"
+"""What a file is, is found out from its bytes, by a stage; never from its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What is known of a file besides its bytes.
+
+    Attributes:
+        name: as its owner knows it; see :func:`readable_name`. Never used as a path.
+        source: URI of where it came from.
+        occurrence: tells two arrivals of the same bytes from the same source apart; a producer
+            that tries again passes the same one.
+    """
+
+    name: str
+    source: str
+    occurrence: str
+    tenant: str = "default"
+    owner: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class Arrival(NamedTuple):
+    """An arrival that is on the bus."""
+
+    document_id: str
+    event_id: str
+    name: str
+
+
+def readable_name(name: str) -> str:
+    """A file name as valid Unicode: bytes that are not UTF-8 become escapes like ``\\xff``."""
+    try:
+        raw = os.fsencode(name)
+    except UnicodeEncodeError:
+        raw = name.encode("utf-8", "backslashreplace")
+    return raw.decode("utf-8", "backslashreplace")
+
+
+async def store(runtime: Runtime, stream: BinaryIO) -> ObjectRef:
+    """Copy a stream into the object store, whatever its size; durable on return.
+
+    Raises:
+        OSError: the stream cannot be read, or there is no room; nothing is kept.
+    """
+    stored = await runtime.objects.put_file(stream)
+    return reference(stored.sha256, stored.bytes, UNKNOWN_MEDIA_TYPE)
+
+
+async def announce(
+    runtime: Runtime,
+    origin: Origin,
+    *,
+    content: ObjectRef | None = None,
+    problem: str | None = None,
+) -> Arrival:
+    """Publish that a file arrived: with its stored ``content``, or with the ``problem`` that kept
+    it from being read, in words without personal data.
+
+    Raises:
+        sqlite3.Error: the event could not be written (a full disk); announce it again.
+    """
+    if (content is None) == (problem is None):
+        raise ValueError("an arrival has either content or a problem")
+    payload = DocumentArrived(
+        name=origin.name,
+        source=origin.source,
+        tenant=origin.tenant,
+        owner=origin.owner,
+        labels=dict(origin.labels),
+        content=content,
+        problem=problem,
+    )
+    identifier = arrival_id(origin.source, content.sha256 if content else "", origin.occurrence)
+    event = first_event(
+        payload,
+        id=identifier,
+        source=origin.source,
+        traceparent=first_traceparent(payload.story(), identifier),
+    )
+    await runtime.bus.publish([(payload.type, await check_in(event, runtime.objects))])
+    return Arrival(payload.document_id, identifier, origin.name)

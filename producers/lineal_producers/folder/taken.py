@@ -1,0 +1,95 @@
+"""What a folder watch has taken already, kept in the database: a restart reads nothing again."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple
+
+from lineal.store.database import Database
+
+
+class Fingerprint(NamedTuple):
+    """Tells one state of a file from another without reading it."""
+
+    inode: int
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Fingerprint:
+        return cls(status.st_ino, status.st_size, status.st_mtime_ns)
+
+    @classmethod
+    def of_refused(cls, status: os.stat_result) -> Fingerprint:
+        """That of a file which could not be read. It holds the time of the last change of any
+        kind (negative, to be told from a modification), so that a file whose permissions are put
+        right is tried again."""
+        return cls(status.st_ino, status.st_size, -status.st_ctime_ns)
+
+
+class TakenFiles:
+    """The table ``watched_files``: the fingerprint of each path when it was last taken.
+
+    Looks into it with a connection of its own, so it may be asked outside of the event loop.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reader = database.reading_connection()
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def is_taken(self, path: Path, status: os.stat_result) -> bool:
+        """Whether this state of the file has been taken (or refused) under this path."""
+        row = self._reader.execute(
+            "SELECT inode, size, modified_ns FROM watched_files WHERE path = ?",
+            (os.fsencode(path),),
+        ).fetchone()
+        return row is not None and row in (Fingerprint.of(status), Fingerprint.of_refused(status))
+
+    def is_renamed(self, status: os.stat_result) -> bool:
+        """Whether the same file in the same state was taken under another path."""
+        row = self._reader.execute(
+            "SELECT 1 FROM watched_files WHERE inode = ? AND size = ? AND modified_ns = ?",
+            Fingerprint.of(status),
+        ).fetchone()
+        return row is not None
+
+    def holds_inode(self, inode: int) -> bool:
+        """Whether a file with this inode was taken, in whatever state."""
+        row = self._reader.execute(
+            "SELECT 1 FROM watched_files WHERE inode = ?", (inode,)
+        ).fetchone()
+        return row is not None
+
+    def missing(self, root: Path) -> list[Path]:
+        """Taken files below ``root`` that are not there any more."""
+        prefix = os.fsencode(root).rstrip(b"/")
+        rows = self._reader.execute(
+            "SELECT path FROM watched_files WHERE path > ? AND path < ?",
+            (prefix + b"/", prefix + b"0"),  # "0" comes right after "/"
+        )
+        return [Path(os.fsdecode(path)) for (path,) in rows if not os.path.lexists(path)]
+
+    async def remember(self, path: Path, fingerprint: Fingerprint) -> None:
+        """Note a file as taken."""
+        row = (os.fsencode(path), *fingerprint)
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO watched_files VALUES (?, ?, ?, ?)", row)
+
+        await self._database.write(write)
+
+    async def forget(self, paths: list[Path]) -> None:
+        """Forget files, so that they are taken when they come back."""
+        rows = [(os.fsencode(path),) for path in paths]
+        if not rows:
+            return
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany("DELETE FROM watched_files WHERE path = ?", rows)
+
+        await self._database.write(write)

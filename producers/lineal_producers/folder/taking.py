@@ -1,0 +1,197 @@
+"""Taking one file after the other: looked at once more, stored, announced, noted as taken."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import structlog
+
+from lineal.runtime import Runtime
+from lineal.stages.retry import out_of_room
+from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
+from lineal_producers.folder.candidates import Candidate, Candidates
+from lineal_producers.folder.taken import Fingerprint, TakenFiles
+from lineal_producers.folder.writers import Writers, writers_of
+from lineal_producers.regular_files import Gone, Unreadable, open_regular
+
+log = structlog.get_logger(__name__)
+
+_MOST_PAUSE_SECONDS = 15.0
+_ATTEMPTS = 5
+_GONE_SECONDS = 1.0
+"""Longer than a notification may take."""
+
+
+class _Opened(NamedTuple):
+    status: os.stat_result
+    file: BinaryIO
+    writers: Writers
+
+
+class _Refused(NamedTuple):
+    status: os.stat_result
+    problem: str
+
+
+class Taker:
+    """Takes the candidates of a folder, a few at a time.
+
+    Args:
+        root: no file outside of it is read; a path without links.
+        settle_seconds: how long a file must have been unchanged.
+        on_arrival: called with each arrival.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        root: Path,
+        candidates: Candidates,
+        taken: TakenFiles,
+        *,
+        settle_seconds: float,
+        on_arrival: Callable[[Arrival], None] | None,
+    ) -> None:
+        self._runtime = runtime
+        self._root = root
+        self._candidates = candidates
+        self._taken = taken
+        self._settle = settle_seconds
+        self._on_arrival = on_arrival
+        self.problem: str | None = None
+        """What keeps files from being taken at present."""
+
+    async def run(self) -> None:
+        """Take one candidate after the other, until cancelled; may be run several times at once."""
+        while True:
+            candidate = await self._candidates.next()
+            try:
+                again = await self._take(candidate)
+            except Exception as error:
+                again = await self._failed(candidate, error)
+            if again is None:
+                self._candidates.finish(candidate)
+            else:
+                self._candidates.put_off(candidate, again)
+
+    async def refuse_vanished(self, path: Path, now_ns: int) -> None:
+        """Announce a file that came and went before anybody could look at it."""
+        await self._announce(path, Fingerprint(0, 0, now_ns), str(Gone()))
+
+    async def _take(self, candidate: Candidate) -> float | None:
+        """Take a file that seems to be finished; returns in how many seconds to look again."""
+        path = candidate.path
+        try:
+            opened = await asyncio.to_thread(self._open, path)
+        except Gone:
+            return await self._missing(candidate)
+        if self._taken.is_taken(path, opened.status):
+            # It was being taken while it was seen once more.
+            if isinstance(opened, _Opened):
+                opened.file.close()
+            return None
+        candidate.gone = False
+        seen = Fingerprint.of(opened.status)
+        if isinstance(opened, _Refused):
+            if seen != candidate.fingerprint:
+                return self._changed(candidate, seen)
+            refused = Fingerprint.of_refused(opened.status)
+            await self._announce(path, refused, opened.problem)
+            await self._taken.remember(path, refused)
+            return None
+        with opened.file as file:
+            if seen != candidate.fingerprint:
+                return self._changed(candidate, seen)
+            if opened.writers == "some" or (
+                opened.writers == "unknown" and not candidate.unchanged
+            ):
+                candidate.unchanged = True
+                return self._settle
+            before = Fingerprint.of(os.fstat(file.fileno()))
+            content = await store(self._runtime, file)
+            if Fingerprint.of(os.fstat(file.fileno())) != before:
+                return self._changed(candidate, seen)
+        # The event before the note: a crash in between announces the same arrival once more, under
+        # the same id; the other way round it would be lost.
+        arrival = await announce(self._runtime, self._origin(path, seen), content=content)
+        await self._taken.remember(path, seen)
+        self._arrived(arrival)
+        return None
+
+    def _changed(self, candidate: Candidate, seen: Fingerprint) -> float:
+        candidate.fingerprint, candidate.unchanged = seen, False
+        return self._settle
+
+    def _open(self, path: Path) -> _Opened | _Refused:
+        try:
+            status = path.lstat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise Gone from error
+        try:
+            file = open_regular(path, within=self._root)
+        except Gone:
+            raise
+        except Unreadable as error:
+            return _Refused(status, str(error))
+        return _Opened(status, file, writers_of(file.fileno()))
+
+    async def _missing(self, candidate: Candidate) -> float | None:
+        if not candidate.gone:
+            # Perhaps it has only been renamed: its new name will be seen by then.
+            candidate.gone = True
+            return _GONE_SECONDS
+        inode = candidate.fingerprint.inode
+        renamed = self._candidates.holds_inode(inode, but=candidate.path)
+        if not renamed and not self._taken.holds_inode(inode):
+            await self._announce(candidate.path, candidate.fingerprint, str(Gone()))
+        return None
+
+    async def _failed(self, candidate: Candidate, error: Exception) -> float | None:
+        """The file stays where it is and is tried again: for ever where the machine has no room,
+        a few times where it may be the file that cannot be read."""
+        candidate.failures += 1
+        self.problem = f"files cannot be taken from the inbox: {error}"
+        log.warning("folder.cannot_take", error=repr(error), failures=candidate.failures)
+        hopeless = isinstance(error, OSError) and not out_of_room(error)
+        if hopeless and candidate.failures >= _ATTEMPTS:
+            try:
+                status = candidate.path.lstat()
+                refused = Fingerprint.of_refused(status)
+                await self._announce(
+                    candidate.path, refused, f"the file cannot be read: {_reason(error)}"
+                )
+                await self._taken.remember(candidate.path, refused)
+            except (OSError, sqlite3.Error) as next_error:
+                log.warning("folder.cannot_refuse", error=repr(next_error))
+            else:
+                return None
+        return float(min(2.0 ** min(candidate.failures - 1, 8), _MOST_PAUSE_SECONDS))
+
+    async def _announce(self, path: Path, fingerprint: Fingerprint, problem: str) -> None:
+        origin = self._origin(path, fingerprint)
+        self._arrived(await announce(self._runtime, origin, problem=problem))
+
+    def _origin(self, path: Path, fingerprint: Fingerprint) -> Origin:
+        source = path.as_uri()
+        return Origin(
+            name=readable_name(path.name),
+            source=source,
+            occurrence=f"{source}\n{fingerprint.modified_ns}\n{fingerprint.inode}",
+            tenant=self._runtime.settings.tenant,
+        )
+
+    def _arrived(self, arrival: Arrival) -> None:
+        self.problem = None
+        log.info("folder.taken", document=arrival.document_id, arrival=arrival.event_id)
+        if self._on_arrival is not None:
+            self._on_arrival(arrival)
+
+
+def _reason(error: Exception) -> str:
+    said = error.strerror if isinstance(error, OSError) else None
+    return (said or "input/output error").lower()

@@ -1,0 +1,237 @@
+"""The watch itself: notifications for speed, a scan every few seconds for certainty."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from lineal.runtime import Runtime
+from lineal_producers.arrival import Arrival
+from lineal_producers.folder.candidates import Candidate, Candidates
+from lineal_producers.folder.names import is_ignored
+from lineal_producers.folder.taken import Fingerprint, TakenFiles
+from lineal_producers.folder.taking import Taker
+from lineal_producers.folder.walk import walk
+
+if TYPE_CHECKING:
+    from watchfiles import Change
+
+log = structlog.get_logger(__name__)
+
+_TAKERS = 4
+_AT_ONCE = 500
+_MOST_CANDIDATES = 10_000
+_EMPTY_SECONDS = 2.0
+"""An empty file is more often one that somebody is about to fill."""
+_SCAN_SHARE = 20
+"""A scan that takes long is made less often: at most one twentieth of the time."""
+_PAUSE_SECONDS = 0.2
+
+Seen = tuple[Path, os.stat_result]
+
+
+class InboxIsData(ValueError):
+    """The folder to watch is the one lineal keeps its own files in."""
+
+
+class FolderWatch:
+    """Takes every file below a folder once it has stopped growing.
+
+    A file has stopped growing when its size and modification time have been the same for
+    ``settle_seconds`` and, where the system can tell, no process has it open for writing. Files
+    stay where they are; a changed one is a new arrival, a moved or renamed one is not. The data
+    folder, should it lie in there, is left alone.
+
+    Args:
+        inbox: made if missing.
+        on_arrival: called with each arrival.
+
+    Raises:
+        InboxIsData: see there.
+        OSError: the inbox cannot be made.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        inbox: Path,
+        *,
+        settle_seconds: float = 0.5,
+        scan_seconds: float = 5.0,
+        on_arrival: Callable[[Arrival], None] | None = None,
+    ) -> None:
+        inbox.mkdir(parents=True, exist_ok=True)
+        self._root = inbox.resolve()
+        own = runtime.settings.data.resolve()
+        if own == self._root:
+            raise InboxIsData("the inbox is the data folder: name another one with --inbox")
+        # What is kept there must not be taken for a new file.
+        self._own = own if own.is_relative_to(self._root) else None
+        self._settle = settle_seconds
+        self._scan_seconds = scan_seconds
+        self._candidates = Candidates(_MOST_CANDIDATES)
+        # One for each of those that look into it at the same time.
+        self._in_scan = TakenFiles(runtime.database)
+        self._in_listening = TakenFiles(runtime.database)
+        self._in_taking = TakenFiles(runtime.database)
+        self._taker = Taker(
+            runtime,
+            self._root,
+            self._candidates,
+            self._in_taking,
+            settle_seconds=settle_seconds,
+            on_arrival=on_arrival,
+        )
+        self._root_moved = asyncio.Event()
+        self._scan_wanted = asyncio.Event()
+        self._scanned = False
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps files from being taken at present."""
+        return self._taker.problem
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen())
+                group.create_task(self._scan_for_ever())
+                for _ in range(_TAKERS):
+                    group.create_task(self._taker.run())
+        finally:
+            self._in_scan.close()
+            self._in_listening.close()
+            self._in_taking.close()
+
+    async def _scan_for_ever(self) -> None:
+        while True:
+            begun = time.monotonic()
+            try:
+                await self._scan()
+            except (OSError, sqlite3.Error) as error:
+                log.warning("folder.scan_failed", error=str(error))
+            pause = max(self._scan_seconds, (time.monotonic() - begun) * _SCAN_SHARE)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._scan_wanted.wait()
+            self._scan_wanted.clear()
+
+    async def _scan(self) -> None:
+        if not self._root.is_dir():
+            self._root.mkdir(parents=True, exist_ok=True)
+            self._root_moved.set()
+        found = walk(self._root, leave_out=self._own)
+        while batch := await asyncio.to_thread(_first, found, _AT_ONCE):
+            await self._consider(batch, self._in_scan)
+            await self._candidates.room()
+        if not self._scanned:
+            # Only after a whole scan: until then what is missing may have been renamed.
+            missing = await asyncio.to_thread(self._in_scan.missing, self._root)
+            await self._in_scan.forget(missing)
+            self._scanned = True
+
+    async def _listen(self) -> None:
+        # Imported here because the other users of this package need none of it.
+        from watchfiles import awatch
+
+        while True:
+            self._root_moved.clear()
+            try:
+                async for changes in awatch(
+                    self._root,
+                    watch_filter=None,
+                    debounce=200,
+                    step=50,
+                    stop_event=self._root_moved,
+                    ignore_permission_denied=True,
+                ):
+                    await self._hear(changes)
+            except (OSError, RuntimeError, ExceptionGroup, sqlite3.Error) as error:
+                # Out of watches, or a name that is not UTF-8: that ends the notifications, and
+                # those of the same moment are lost. A scan makes up for it.
+                log.warning("folder.notifications_interrupted", error=repr(error))
+                self._scan_wanted.set()
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _hear(self, changes: set[tuple[Change, str]]) -> None:
+        from watchfiles import Change
+
+        heard = {Path(name) for change, name in changes if change != Change.deleted}
+        added = {Path(name) for change, name in changes if change == Change.added}
+        found = await asyncio.to_thread(lambda: list(self._look_at(heard)))
+        if not self._candidates.full:  # else they are left to the next scan
+            await self._consider(found, self._in_listening)
+        if not added.intersection(path for path, _ in found):
+            for path in await asyncio.to_thread(lambda: list(self._vanished(added))):
+                await self._taker.refuse_vanished(path, time.time_ns())
+
+    def _look_at(self, paths: Collection[Path]) -> Iterator[Seen]:
+        folders = set()
+        # Notifications also come for what is behind linked folders: not ours.
+        ours = {folder for folder in {path.parent for path in paths} if folder.resolve() == folder}
+        for path in paths:
+            if path.parent not in ours or self._ignores(path):
+                continue
+            try:
+                status = path.lstat()
+            except OSError:
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                folders.add(path)
+            else:
+                yield path, status
+        for folder in folders:
+            yield from walk(folder, leave_out=self._own)
+
+    def _vanished(self, added: Iterable[Path]) -> Iterator[Path]:
+        """Files that came and went before anybody could look at them. (One that vanished while
+        others came may have been renamed to one of them, so then nobody asks.)"""
+        for path in added:
+            ours = path.parent.resolve() == path.parent
+            if ours and not self._ignores(path) and not os.path.lexists(path):
+                yield path
+
+    def _ignores(self, path: Path) -> bool:
+        parts = path.relative_to(self._root).parts
+        own = self._own is not None and path.is_relative_to(self._own)
+        return own or any(is_ignored(part) for part in parts)
+
+    async def _consider(self, found: Collection[Seen], taken: TakenFiles) -> None:
+        sorted_out = await asyncio.to_thread(_sort_out, found, taken)
+        for path, status in sorted_out.renamed:
+            await taken.remember(path, Fingerprint.of(status))
+        loop_now, now = asyncio.get_running_loop().time(), time.time()
+        for path, status in sorted_out.new:
+            settle = self._settle if status.st_size else max(self._settle, _EMPTY_SECONDS)
+            wait = min(max(0.0, status.st_mtime + settle - now), settle)
+            self._candidates.add(Candidate(path, Fingerprint.of(status), loop_now + wait))
+
+
+class _SortedOut(NamedTuple):
+    new: list[Seen]
+    renamed: list[Seen]
+
+
+def _first(found: Iterator[Seen], limit: int) -> list[Seen]:
+    return list(itertools.islice(found, limit))
+
+
+def _sort_out(found: Collection[Seen], taken: TakenFiles) -> _SortedOut:
+    sorted_out = _SortedOut([], [])
+    for path, status in found:
+        if taken.is_taken(path, status):
+            continue
+        renamed = taken.is_renamed(status)
+        (sorted_out.renamed if renamed else sorted_out.new).append((path, status))
+    return sorted_out

@@ -1,0 +1,1 @@
+"""Uploads and answers over HTTP, on loopback."""

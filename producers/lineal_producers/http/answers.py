@@ -1,0 +1,157 @@
+"""What can be asked over HTTP: documents, their forms, and searches."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from typing import Any, cast, get_args
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from lineal.documents import (
+    FORMS,
+    DocumentInfo,
+    Form,
+    UnknownDocument,
+    find_document,
+    find_form,
+    list_documents,
+)
+from lineal.lineage.metadata import Status
+from lineal.runtime import Runtime
+from lineal.store.objects import ObjectMissing, reference
+from lineal.store.search import MARK_BEGIN, MARK_END, search
+
+_MOST_HITS = 1000
+_SAFE = {
+    # Whatever a document holds, no browser is to run it in our name.
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "sandbox; default-src 'none'",
+}
+_NAMES = {"text": "txt", "json": "json", "csv": "csv", "pdf": "pdf"}
+_UNMARKED = str.maketrans("", "", MARK_BEGIN + MARK_END)
+
+
+def answer_routes(runtime: Runtime) -> list[Route]:
+    """``GET /documents``, ``/documents/ID``, ``/documents/ID/FORM`` and ``/search?q=``."""
+
+    async def documents(request: Request) -> Response:
+        query = request.query_params
+        status = query.get("status")
+        if status is not None and status not in get_args(Status):
+            raise HTTPException(400, f"status is one of {', '.join(get_args(Status))}")
+        found = list_documents(
+            runtime.database.reader,
+            status=status,
+            owner=query.get("owner"),
+            labels=_pairs(query.getlist("label")),
+            limit=_number(query.get("limit")),
+        )
+        return JSONResponse([_listed(info) for info in found])
+
+    async def document(request: Request) -> Response:
+        return JSONResponse(_listed(_found(request)))
+
+    async def form(request: Request) -> Response:
+        wanted = request.path_params["form"]
+        if wanted not in FORMS:
+            raise HTTPException(404, f"a document's forms are {', '.join(FORMS)}")
+        info = _found(request)
+        artifact = find_form(runtime.database.reader, info.document_id, cast(Form, wanted))
+        if artifact is None:
+            raise HTTPException(404, _no_form(info, wanted))
+        ref = reference(artifact.sha256, artifact.bytes, artifact.media_type)
+        try:
+            if wanted == "json":
+                packed = await runtime.objects.get(ref)
+                return Response(
+                    await asyncio.to_thread(_unpacked, packed),
+                    media_type="application/json",
+                    headers=_SAFE,
+                )
+            path = await runtime.objects.path(ref)
+        except ObjectMissing as error:
+            raise HTTPException(410, "the bytes of this document have been erased") from error
+        name = info.name if wanted == "original" else f"{info.name}.{_NAMES[wanted]}"
+        media_type = artifact.media_type
+        if wanted == "original" and info.media_type is not None:
+            media_type = info.media_type
+        return FileResponse(
+            path,
+            media_type=media_type,
+            filename=name,
+            headers=_SAFE,
+            content_disposition_type="attachment",
+        )
+
+    async def search_pages(request: Request) -> Response:
+        query = request.query_params
+        if "q" not in query:
+            raise HTTPException(400, "say what to search: /search?q=WORDS")
+        hits = search(
+            runtime.database.reader,
+            query["q"],
+            limit=min(_number(query.get("limit")) or 20, _MOST_HITS),
+            filters=_pairs(query.getlist("filter")),
+        )
+        return JSONResponse(
+            [hit._asdict() | {"snippet": hit.snippet.translate(_UNMARKED)} for hit in hits]
+        )
+
+    def _found(request: Request) -> DocumentInfo:
+        try:
+            return find_document(runtime.database.reader, request.path_params["id"])
+        except UnknownDocument as error:
+            raise HTTPException(404, f"{error} (GET /documents)") from error
+
+    return [
+        Route("/documents", documents),
+        Route("/documents/{id}", document),
+        Route("/documents/{id}/{form}", form),
+        Route("/search", search_pages),
+    ]
+
+
+def _listed(info: DocumentInfo) -> dict[str, Any]:
+    """As ``lineal documents --json`` lists it."""
+    return {
+        "document_id": info.document_id,
+        "name": info.name,
+        "status": info.status,
+        "reason": info.reason,
+        "owner": info.owner,
+        "labels": dict(info.labels),
+        "pages": info.pages,
+        "arrivals": info.arrivals,
+    }
+
+
+def _no_form(info: DocumentInfo, form: str) -> str:
+    if info.status in ("registered", "processing"):
+        return f"the document is still {info.status}: its {form} may come, ask again later"
+    return f"the document has no {form} (it is {info.status})"
+
+
+def _unpacked(data: bytes) -> bytes:
+    return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    pairs = {}
+    for item in given:
+        key, equals, value = item.partition("=")
+        if not key or not equals:
+            raise HTTPException(400, f"{item!r} is not KEY=VALUE")
+        pairs[key] = value
+    return pairs
+
+
+def _number(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise HTTPException(400, f"limit {text!r} is not a number")
+    return int(text)

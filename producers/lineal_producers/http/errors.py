@@ -1,0 +1,41 @@
+"""Errors as JSON that says what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from lineal.stages.retry import out_of_room
+
+log = structlog.get_logger(__name__)
+
+_ADVICE = {
+    404: "there is nothing at this address: see /documents and /search?q=",
+    405: "this address does not take that method",
+}
+
+
+async def told(request: Request, error: Exception) -> Response:
+    """An expected error: its own words, or ours where it has none."""
+    assert isinstance(error, HTTPException)
+    detail = error.detail
+    if error.status_code in _ADVICE and detail in ("Not Found", "Method Not Allowed"):
+        detail = _ADVICE[error.status_code]
+    return JSONResponse({"error": detail}, status_code=error.status_code, headers=error.headers)
+
+
+async def not_written(request: Request, error: Exception) -> Response:
+    """The machine could not keep or read what was asked."""
+    log.warning("http.failed", error=repr(error))
+    if isinstance(error, OSError | sqlite3.Error) and out_of_room(error):
+        return JSONResponse(
+            {"error": "there is no room on the disk, or the database is busy: try again later"},
+            status_code=507,
+        )
+    return JSONResponse(
+        {"error": "the service could not do this; its log says why"}, status_code=500
+    )

@@ -1,0 +1,156 @@
+"""``POST /documents``: files, as a form (multipart) or as the body itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
+from urllib.parse import quote
+from uuid import uuid4
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Message, Receive
+
+from lineal.documents import UnknownDocument, find_document
+from lineal.runtime import Runtime
+from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
+
+_MOST_FILES = 1000
+_IN_MEMORY_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    files: list[UploadFile]
+    owner: str | None
+    labels: dict[str, str]
+
+
+def upload_route(runtime: Runtime) -> Route:
+    """Takes files in; answers 202 with ``[{document_id, name, status}]``, in the order sent.
+
+    Owner and labels come as form fields or in the query (``owner=``, ``label=KEY=VALUE``). A
+    client that repeats a request with the same ``Idempotency-Key`` header makes no second arrival.
+    """
+
+    async def upload(request: Request) -> Response:
+        most = runtime.settings.upload_mb * 1024 * 1024
+        announced = request.headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > most:
+            raise _too_large(most)
+        limited = Request(request.scope, _limited(request.receive, most))
+        key = request.headers.get("idempotency-key") or uuid4().hex
+        try:
+            async with _received(limited) as received:
+                arrivals = [
+                    await _take_in(runtime, file, received, f"{key}\n{number}")
+                    for number, file in enumerate(received.files)
+                ]
+        except ClientDisconnect:
+            return Response(status_code=400)
+        listed = [
+            {
+                "document_id": arrival.document_id,
+                "name": arrival.name,
+                "status": _status(runtime, arrival),
+            }
+            for arrival in arrivals
+        ]
+        return JSONResponse(listed, status_code=202)
+
+    return Route("/documents", upload, methods=["POST"])
+
+
+@asynccontextmanager
+async def _received(request: Request) -> AsyncIterator[_Upload]:
+    """The whole request, its files on the disk when they are large."""
+    query = request.query_params
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "multipart/form-data":
+        name = query.get("name")
+        if not name:
+            raise HTTPException(400, "say what the file is called: POST /documents?name=FILE")
+        with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
+            file = UploadFile(cast(BinaryIO, spool), filename=name)
+            async for chunk in request.stream():
+                await file.write(chunk)
+            await file.seek(0)
+            yield _Upload([file], query.get("owner"), _labels(query.getlist("label")))
+        return
+    try:
+        form = await request.form(max_files=_MOST_FILES)
+    except HTTPException as error:
+        if error.status_code != 400:
+            raise
+        raise HTTPException(400, f"the form cannot be read: {error.detail}") from error
+    try:
+        files = [item for _, item in form.multi_items() if isinstance(item, UploadFile)]
+        if not files:
+            raise HTTPException(400, "the form holds no file: curl -F file=@FILE ...")
+        fields = [*query.multi_items(), *form.multi_items()]
+        owners = [value for name, value in fields if name == "owner" and isinstance(value, str)]
+        labels = [value for name, value in fields if name == "label" and isinstance(value, str)]
+        yield _Upload(files, owners[-1] if owners else None, _labels(labels))
+    finally:
+        await form.close()
+
+
+async def _take_in(
+    runtime: Runtime, file: UploadFile, received: _Upload, occurrence: str
+) -> Arrival:
+    name = readable_name(file.filename or "upload")
+    origin = Origin(
+        name=name,
+        source=f"http:upload/{quote(name, safe='')}",
+        occurrence=occurrence,
+        tenant=runtime.settings.tenant,
+        owner=received.owner or None,
+        labels=received.labels,
+    )
+    return await announce(runtime, origin, content=await store(runtime, file.file))
+
+
+def _labels(given: Iterable[str]) -> dict[str, str]:
+    labels = {}
+    for item in given:
+        key, equals, value = item.partition("=")
+        if not key or not equals:
+            raise HTTPException(400, f"label {item!r} is not KEY=VALUE")
+        labels[key] = value
+    return labels
+
+
+def _status(runtime: Runtime, arrival: Arrival) -> str:
+    try:
+        return find_document(runtime.database.reader, arrival.document_id).status
+    except UnknownDocument:
+        return "registered"
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    seen = 0
+
+    async def limited() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > most:
+            raise _too_large(most)
+        return message
+
+    return limited
+
+
+def _too_large(most: int) -> HTTPException:
+    return HTTPException(
+        413,
+        f"the upload is larger than {most // (1024 * 1024)} MB: use the inbox folder, "
+        "or raise upload_mb in lineal.toml",
+        headers={"connection": "close"},
+    )
