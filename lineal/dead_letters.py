@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from lineal.bus.protocol import Delivery, Position, Settlement, UnknownTopic
 from lineal.lineage.record import Kind, Record
+from lineal.observability.tracing import trace_id
 from lineal.runtime import Runtime
 from lineal.stages.dead_letter import redrive_topic
-from lineal.stages.tracing import trace_id
 from lineal_schemas.envelope import RawEvent, decode, from_json, now_us
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.payload import UnknownPayload

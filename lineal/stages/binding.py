@@ -15,12 +15,12 @@ from pydantic import BaseModel, ValidationError
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in, check_out
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.lineage.record import Artifact, Build, Record, digest
+from lineal.observability.tracing import child_traceparent, trace_id
 from lineal.stages.declaration import Outputs, Stage
 from lineal.stages.gathering import forget_whole, keep_part, other_parts, parts_in
 from lineal.stages.retry import PermanentFailure
 from lineal.stages.services import Services
 from lineal.stages.step import Step
-from lineal.stages.tracing import child_traceparent, trace_id
 from lineal.store.memo import Memo, MemoOutput, pack, recall
 from lineal.store.objects import SMALL_BYTES
 from lineal.workers.turns import Caller

@@ -6,9 +6,9 @@ import traceback
 
 from lineal.bus.protocol import Delivery, Settlement
 from lineal.lineage.record import Artifact, Record, digest
+from lineal.observability.tracing import child_traceparent
 from lineal.stages.declaration import Reject
 from lineal.stages.retry import PermanentFailure
-from lineal.stages.tracing import child_traceparent
 from lineal.store.objects import ObjectCorrupt, ObjectMissing
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal_schemas.envelope import RawEvent, caused_event, now_us

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from lineal.bus.claim_check import check_in
+from lineal.observability.tracing import first_traceparent
 from lineal.runtime import Runtime
-from lineal.stages.tracing import first_traceparent
 from lineal.store.objects import reference
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.envelope import first_event

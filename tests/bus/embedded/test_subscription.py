@@ -113,7 +113,7 @@ async def test_a_partition_won_again_while_a_settlement_was_under_way_is_kept(
 async def test_a_look_that_fails_is_not_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with runtimes(tmp_path, 2) as (one, two):
+    async with runtimes(tmp_path) as (one,):
         await publish(one, Task(key="a", number=0))
         failing = await one.bus.subscribe("g", [Task.type])
         looked = 0

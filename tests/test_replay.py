@@ -1,0 +1,199 @@
+"""Replaying what a change made stale: exactly that, and each subject's newest only."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from lineal.bus.protocol import Selection, UnknownTopic
+from lineal.dead_letters import LetterFilter, redrive, waiting_letters
+from lineal.replay import plan_replay, run_replay
+from lineal.runtime import NoWorkers, Runtime, open_runtime
+from lineal.settings import Settings
+from lineal.stages import Stage, gather, stage
+from lineal_schemas.envelope import Event
+from tests.conformance.harness import (
+    events_on,
+    payload_of,
+    publish,
+    running,
+    until_events,
+    until_settled,
+)
+from tests.conformance.workload import Done, Joined, Piece, Task
+
+
+@pytest.fixture
+async def runtime(tmp_path: Path) -> AsyncIterator[Runtime]:
+    settings = Settings(data=tmp_path, durability="normal", partitions=3)
+    async with open_runtime(settings) as opened:
+        yield opened
+
+
+class Config(BaseModel):
+    depth: int = 1
+
+
+def recording(version: str, handled: list[tuple[str, int]], broken: bool = False) -> Stage:
+    @stage("copy", version=version, consumes=Task, produces=Done, config=Config)
+    async def copy(event: Event[Task], ctx: Any) -> Done:
+        handled.append((event.data.key, event.data.number))
+        if broken:
+            raise ValueError("broken")
+        return Done(key=event.data.key, number=event.data.number, text=version)
+
+    return copy
+
+
+async def live(runtime: Runtime, declared: Stage) -> None:
+    async with running(runtime, declared):
+        await until_settled(runtime, declared.name)
+
+
+async def stale(runtime: Runtime, declared: Stage) -> int:
+    plan = await plan_replay(runtime, declared, Selection(), stale=True)
+    await run_replay(runtime, plan, NoWorkers(), lambda settlements: None)
+    return plan.events
+
+
+async def test_exactly_what_an_older_version_made(runtime: Runtime) -> None:
+    handled: list[tuple[str, int]] = []
+    await publish(runtime, *(Task(key=f"k{n}", number=n) for n in range(6)))
+    await live(runtime, recording("1", handled))
+    await publish(runtime, *(Task(key=f"k{n}", number=n) for n in range(6, 9)))
+    await live(runtime, recording("2", handled))
+    handled.clear()
+    assert await stale(runtime, recording("2", handled)) == 6
+    assert sorted(handled) == [(f"k{n}", n) for n in range(6)]
+    handled.clear()
+    assert await stale(runtime, recording("2", handled)) == 0, "nothing is stale any more"
+    assert handled == []
+    assert await stale(runtime, recording("1", handled)) == 9, "going back makes all of it stale"
+
+
+async def test_a_changed_configuration_makes_stale_and_changing_it_back_is_remembered(
+    runtime: Runtime,
+) -> None:
+    handled: list[tuple[str, int]] = []
+    await publish(runtime, *(Task(key=f"k{n}", number=n) for n in range(3)))
+    await live(runtime, recording("1", handled))
+    runtime.settings.stages["copy"] = {"depth": 5}
+    assert await stale(runtime, recording("1", handled)) == 3
+    runtime.settings.stages["copy"] = {}
+    assert await stale(runtime, recording("1", handled)) == 3
+    assert len(handled) == 6, "the way back was known already"
+    assert await stale(runtime, recording("1", handled)) == 0
+
+
+async def test_of_one_subject_only_the_newest_event(runtime: Runtime) -> None:
+    handled: list[tuple[str, int]] = []
+    await publish(runtime, *(Task(key="ab"[n % 2], number=n) for n in range(7)))
+    await live(runtime, recording("1", handled))
+    handled.clear()
+    assert await stale(runtime, recording("2", handled)) == 2
+    assert sorted(handled) == [("a", 6), ("b", 5)]
+
+
+async def test_a_selection_narrows_what_is_stale(runtime: Runtime) -> None:
+    handled: list[tuple[str, int]] = []
+    await publish(runtime, *(Task(key="ab"[n % 2], number=n) for n in range(4)))
+    await live(runtime, recording("1", handled))
+    plan = await plan_replay(runtime, recording("2", handled), Selection(key="a"), stale=True)
+    assert plan.events == 1
+
+
+async def test_what_failed_is_stale_for_another_version(runtime: Runtime) -> None:
+    handled: list[tuple[str, int]] = []
+    await publish(runtime, Task(key="a", number=0))
+    await live(runtime, recording("1", handled, broken=True))
+    assert await stale(runtime, recording("1", handled)) == 0, "to be redriven, not replayed"
+    assert await stale(runtime, recording("2", handled)) == 1
+    assert [payload_of(event).text for event in await events_on(runtime, Done.type)] == ["2"]
+
+
+async def test_an_event_that_fails_again_in_a_replay_is_to_be_decided_on_again(
+    runtime: Runtime,
+) -> None:
+    await publish(runtime, Task(key="a", number=0))
+    await live(runtime, recording("1", [], broken=True))
+    (letter,) = await waiting_letters(runtime, LetterFilter())
+    await redrive(runtime, [letter])
+    await live(runtime, recording("1", []))
+    assert await waiting_letters(runtime, LetterFilter()) == []
+    runtime.settings.retry.attempts = 1
+    await stale(runtime, recording("2", [], broken=True))
+    (again,) = await waiting_letters(runtime, LetterFilter())
+    assert again.event == letter.event
+
+
+async def test_parts_of_a_whole_are_replayed_together(runtime: Runtime) -> None:
+    made: list[tuple[str, ...]] = []
+
+    def joining(version: str) -> Stage:
+        @gather("unite", version=version, consumes=Piece, produces=Joined)
+        async def unite(events: Sequence[Event[Piece]], ctx: Any) -> Joined:
+            made.append(tuple(f"{event.data.whole}/{event.data.index}" for event in events))
+            return Joined(key=events[0].data.key, whole=events[0].data.whole, indexes=())
+
+        return unite
+
+    for whole, key in [("w1", "a"), ("w2", "b")]:
+        await publish(runtime, *(Piece(whole=whole, index=n, count=3, key=key) for n in range(3)))
+    await live(runtime, joining("1"))
+    made.clear()
+    assert await stale(runtime, joining("2")) == 6
+    assert sorted(made) == [("w1/0", "w1/1", "w1/2"), ("w2/0", "w2/1", "w2/2")]
+    assert await stale(runtime, joining("2")) == 0
+
+
+async def test_a_stage_that_feeds_itself_does_not_do_so_in_a_replay(runtime: Runtime) -> None:
+    handled: list[int] = []
+
+    def chain(version: str) -> Stage:
+        @stage("chain", version=version, consumes=Task, produces=(Task, Done), memo=False)
+        async def run(event: Event[Task], ctx: Any) -> list[Task | Done]:
+            number = event.data.number
+            handled.append(number)
+            done = Done(key="a", number=number)
+            following = Task(key=f"k{number + 1}", number=number + 1)
+            return [done, following] if number < 3 else [done]
+
+        return run
+
+    await publish(runtime, Task(key="k0", number=0))
+    async with running(runtime, chain("1")):
+        await until_events(runtime, Done.type, 4)
+        await until_settled(runtime, "chain")
+    assert handled == [0, 1, 2, 3]
+    handled.clear()
+    assert await stale(runtime, chain("2")) == 4
+    assert sorted(handled) == [0, 1, 2, 3]
+    assert len(await events_on(runtime, Task.type)) == 4
+    assert len(await events_on(runtime, Done.type)) == 8
+
+
+async def test_a_dry_run_does_nothing(runtime: Runtime) -> None:
+    handled: list[tuple[str, int]] = []
+    await publish(runtime, Task(key="a", number=0))
+    plan = await plan_replay(runtime, recording("1", handled), Selection())
+    assert (plan.events, handled) == (1, [])
+    assert await events_on(runtime, Done.type) == []
+
+
+async def test_a_topic_nobody_made_cannot_be_replayed(runtime: Runtime) -> None:
+    with pytest.raises(UnknownTopic):
+        await plan_replay(runtime, recording("1", []), Selection())
+    assert (await plan_replay(runtime, recording("1", []), Selection(), stale=True)).events == 0
+
+
+async def test_what_comes_during_a_replay_is_left_to_the_live_group(runtime: Runtime) -> None:
+    handled: list[tuple[str, int]] = []
+    await publish(runtime, *(Task(key=f"k{n}", number=n) for n in range(3)))
+    plan = await plan_replay(runtime, recording("1", handled), Selection())
+    await publish(runtime, Task(key="late", number=9))
+    await run_replay(runtime, plan, NoWorkers(), lambda settlements: None)
+    assert sorted(handled) == [("k0", 0), ("k1", 1), ("k2", 2)]
