@@ -20,15 +20,9 @@ _RETENTION_SECONDS = 60.0
 
 
 class Daemon:
-    """Runs stages until it is stopped.
+    """Runs stages until it is stopped."""
 
-    Args:
-        preload: modules the worker processes import at their start.
-    """
-
-    def __init__(
-        self, runtime: Runtime, stages: Sequence[Stage], *, preload: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, runtime: Runtime, stages: Sequence[Stage]) -> None:
         settings = runtime.settings
         self._runtime = runtime
         self._stages = stages
@@ -36,7 +30,7 @@ class Daemon:
             settings.workers,
             memory_bytes=settings.worker_memory_mb * 1024 * 1024,
             seconds=settings.worker_seconds,
-            preload=preload,
+            warm_up=tuple(stage.warm_up for stage in stages if stage.warm_up),
         )
         self._runners: dict[str, StageRunner] = {}
         self._tasks: list[asyncio.Task[None]] = []

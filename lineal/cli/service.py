@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from lineal.cli.warm_up import modules_to_preload
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
@@ -116,7 +115,7 @@ async def serve(
     """
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(open_runtime(settings))
-        daemon = Daemon(runtime, stages, preload=modules_to_preload(stages))
+        daemon = Daemon(runtime, stages)
         service = Service(runtime, daemon)
         stack.push_async_callback(daemon.stop)
         await daemon.start()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import typer
 
 from lineal.cli.outcomes import DONE
-from lineal.cli.warm_up import modules_to_preload
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
@@ -101,7 +100,7 @@ async def wait_until_done(
                         typer.echo(
                             "Nothing else is at work here: doing it in this process.", err=True
                         )
-                    daemon = Daemon(runtime, idle, preload=modules_to_preload(idle))
+                    daemon = Daemon(runtime, idle)
                     stack.push_async_callback(daemon.stop)
                     await daemon.start()
                     daemons.update({stage.name: daemon for stage in idle})

@@ -51,6 +51,9 @@ class Stage:
     """Whether work already done on the same inputs is skipped and its outputs emitted again.
     False for projections, which must be able to be rebuilt by replay."""
     config: type[BaseModel] = NoConfig
+    warm_up: str | None = None
+    """``module:function`` that every worker process calls at its start, so that the first events
+    do not wait for models to be loaded."""
     lanes: int | None = None
     """How many keys are handled at the same time; None takes the runtime's setting."""
     code_digest: str = ""
@@ -66,6 +69,7 @@ def stage(
     config: type[C] | None = None,
     memo: bool = True,
     lanes: int | None = None,
+    warm_up: str | None = None,
 ) -> Callable[[Callable[[Event[P], Context[C]], Awaitable[Outputs]]], Stage]:
     """Declare a function of one event as a stage.
 
@@ -77,7 +81,9 @@ def stage(
     """
 
     def declare(function: Callable[[Event[P], Context[C]], Awaitable[Outputs]]) -> Stage:
-        return _declare(function, name, version, consumes, produces, config, memo, lanes, False)
+        return _declare(
+            function, name, version, consumes, produces, config, memo, lanes, warm_up, False
+        )
 
     return declare
 
@@ -91,6 +97,7 @@ def gather(
     config: type[C] | None = None,
     memo: bool = True,
     lanes: int | None = None,
+    warm_up: str | None = None,
 ) -> Callable[[Callable[[Sequence[Event[Q]], Context[C]], Awaitable[Outputs]]], Stage]:
     """Declare a function of all the parts of a whole as a stage.
 
@@ -101,7 +108,9 @@ def gather(
     def declare(function: Callable[[Sequence[Event[Q]], Context[C]], Awaitable[Outputs]]) -> Stage:
         if not issubclass(consumes, Part):
             raise TypeError(f"stage {name!r}: a gather stage must consume a Part")
-        return _declare(function, name, version, consumes, produces, config, memo, lanes, True)
+        return _declare(
+            function, name, version, consumes, produces, config, memo, lanes, warm_up, True
+        )
 
     return declare
 
@@ -115,6 +124,7 @@ def _declare(
     config: type[BaseModel] | None,
     memo: bool,
     lanes: int | None,
+    warm_up: str | None,
     gathers: bool,
 ) -> Stage:
     if not inspect.iscoroutinefunction(function):
@@ -135,5 +145,6 @@ def _declare(
         memo=memo,
         config=config or NoConfig,
         lanes=lanes,
+        warm_up=warm_up,
         code_digest=source_digest(function),
     )

@@ -50,8 +50,8 @@ class WorkerPool:
         workers: how many processes.
         memory_bytes: address space each may use; None for no limit.
         seconds: limit of a task that states none.
-        preload: modules every worker imports at its start, so that first tasks do not wait;
-            ``module:function`` is also called.
+        warm_up: ``module:function`` names every worker calls at its start, so that first tasks do
+            not wait for what these load.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class WorkerPool:
         *,
         memory_bytes: int | None = None,
         seconds: float = 300.0,
-        preload: tuple[str, ...] = (),
+        warm_up: tuple[str, ...] = (),
     ) -> None:
         self._memory_bytes = memory_bytes
         self._seconds = seconds
-        self._preload = preload
+        self._warm_up = warm_up
         self._waiting: Turns[_Task] = Turns()
         self._ready = threading.Condition()
         self._closing = False
@@ -135,8 +135,8 @@ class WorkerPool:
         return self._memory_bytes
 
     @property
-    def preload(self) -> tuple[str, ...]:
-        return self._preload
+    def warm_up(self) -> tuple[str, ...]:
+        return self._warm_up
 
     @property
     def closing(self) -> bool:
@@ -216,7 +216,7 @@ class _Worker:
             process.kill()
         # A task's time begins when its process is ready: starting one takes seconds.
         try:
-            ours.send(WorkerStart(sys.path, self._pool.memory_bytes, self._pool.preload))
+            ours.send(WorkerStart(sys.path, self._pool.memory_bytes, self._pool.warm_up))
             ready = ours.poll(_START_SECONDS) and ours.recv()
         except (EOFError, ConnectionError):
             ready = False

@@ -49,14 +49,12 @@ def _sendable(error: BaseException) -> Exception:
     return failure
 
 
-def _preload(item: str) -> None:
-    """Import ``module``, and call ``module:function``. This only saves time: what goes wrong here
-    goes wrong again, and is told, in the task that needs it."""
-    module, _, function = item.partition(":")
+def _warm_up(name: str) -> None:
+    """Call ``module:function``. This only saves time: what goes wrong here goes wrong again, and is
+    told, in the task that needs it."""
+    module, _, function = name.partition(":")
     with contextlib.suppress(Exception):
-        loaded = importlib.import_module(module)
-        if function:
-            getattr(loaded, function)()
+        getattr(importlib.import_module(module), function)()
 
 
 def _serve(connection: Connection) -> None:
@@ -69,8 +67,8 @@ def _serve(connection: Connection) -> None:
     if start.memory_bytes is not None:
         resource.setrlimit(resource.RLIMIT_AS, (start.memory_bytes, start.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for item in start.preload:
-        _preload(item)
+    for name in start.warm_up:
+        _warm_up(name)
     # What the engines keep for good is not looked through again at every collection.
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)

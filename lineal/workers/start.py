@@ -9,4 +9,5 @@ class WorkerStart(NamedTuple):
     path: list[str]
     """The daemon's ``sys.path``: functions are looked up by the name of their module."""
     memory_bytes: int | None
-    preload: tuple[str, ...]
+    warm_up: tuple[str, ...]
+    """``module:function`` names to call before the first task."""

@@ -69,3 +69,16 @@ def sometimes_die(number: int, chance: float) -> int:
     if random.random() < chance:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def warm_up() -> None:
+    """What a stage names to have called in every worker before its first task."""
+    global _warm
+    _warm = True
+
+
+def is_warm() -> bool:
+    return _warm
+
+
+_warm = False

@@ -21,8 +21,10 @@ from tests.workers import tasks
 
 
 @contextlib.asynccontextmanager
-async def pool(workers: int = 1, memory_bytes: int | None = None) -> AsyncIterator[WorkerPool]:
-    made = WorkerPool(workers, memory_bytes=memory_bytes, seconds=60)
+async def pool(
+    workers: int = 1, memory_bytes: int | None = None, warm_up: tuple[str, ...] = ()
+) -> AsyncIterator[WorkerPool]:
+    made = WorkerPool(workers, memory_bytes=memory_bytes, seconds=60, warm_up=warm_up)
     made.start()
     try:
         yield made
@@ -117,6 +119,11 @@ async def test_callers_take_turns() -> None:
         await workers.run(tasks.double, 1)
         await asyncio.gather(*(run("many") for _ in range(10)), run("few"))
     assert order.index("few") <= 2
+
+
+async def test_workers_are_warm_before_their_first_task() -> None:
+    async with pool(warm_up=("tests.workers.tasks:warm_up", "no.such:thing")) as workers:
+        assert await workers.run(tasks.is_warm)
 
 
 async def test_closing_leaves_no_process_and_no_task_waiting() -> None:

@@ -15,6 +15,7 @@ from lineal_schemas.envelope import Event
     consumes=DocumentRegistered,
     produces=DocumentClassified,
     config=Limits,
+    warm_up="lineal_consumers.classify.warm_up:load",
 )
 async def classify(event: Event[DocumentRegistered], ctx: Context[Limits]) -> DocumentClassified:
     registered = event.data

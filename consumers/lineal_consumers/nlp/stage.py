@@ -16,6 +16,7 @@ _SECONDS_A_PAGE = 0.1
     consumes=DocumentTextExtracted,
     produces=DocumentAnalyzed,
     config=NlpConfig,
+    warm_up="lineal_consumers.nlp.warm_up:load",
 )
 async def nlp(event: Event[DocumentTextExtracted], ctx: Context[NlpConfig]) -> DocumentAnalyzed:
     # The engines are imported where they are first needed, so that listing stages costs nothing.

@@ -72,6 +72,7 @@ async def scatter(
     consumes=DocumentPartRequested,
     produces=(DocumentPartExtracted, DocumentPartRequested),
     config=OcrConfig,
+    warm_up="lineal_consumers.ocr.warm_up:load_recognition",
 )
 async def recognize(
     event: Event[DocumentPartRequested], ctx: Context[OcrConfig]
@@ -108,6 +109,7 @@ async def recognize(
     consumes=DocumentPartExtracted,
     produces=(DocumentTextExtracted, DocumentReviewRequested),
     config=GatherConfig,
+    warm_up="lineal_consumers.ocr.warm_up:load_writing",
 )
 async def assemble(
     events: Sequence[Event[DocumentPartExtracted]], ctx: Context[GatherConfig]

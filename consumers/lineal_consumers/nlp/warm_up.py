@@ -1,0 +1,13 @@
+"""What a worker process does at its start, so that the first document need not wait for it."""
+
+from __future__ import annotations
+
+_TEXT = "Invoice of Mary Smith, 12 Main Street, Springfield, IL 62701. Due on 3 May 2026: $12.50."
+
+
+def load() -> None:
+    """Load the models of all engines, by a text that is nobody's."""
+    from lineal_consumers.nlp.analysis import analyze_text
+    from lineal_consumers.nlp.config import NlpConfig
+
+    analyze_text(_TEXT, NlpConfig())

@@ -1,0 +1,25 @@
+"""What a worker process does at its start, so that the first document need not wait for it."""
+
+from __future__ import annotations
+
+
+def load_recognition() -> None:
+    """Load Tesseract with its language data, by a page that is nobody's."""
+    import cv2
+    import numpy as np
+    import PIL.Image  # noqa: F401 - what tasks import
+
+    from lineal_consumers.ocr import reading  # noqa: F401
+    from lineal_consumers.ocr.settings import OcrConfig
+    from lineal_consumers.ocr.tesseract import recognize
+
+    page = np.full((200, 800), 255, np.uint8)
+    cv2.putText(page, "warm up", (40, 120), cv2.FONT_HERSHEY_SIMPLEX, 3, 0, 6)
+    recognize(page, 300, OcrConfig().language, 30)
+
+
+def load_writing() -> None:
+    """Load what makes searchable PDFs."""
+    import pikepdf  # noqa: F401 - what tasks import
+
+    from lineal_consumers.ocr import assembling  # noqa: F401
