@@ -1,0 +1,252 @@
+"""What fails goes aside whole, comes back when asked, and takes nothing else along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lineal.bus.protocol import Delivery, Settlement
+from lineal.dead_letters import LetterFilter, drop, redrive, waiting_letters
+from lineal.lineage.ledger import records_of_root
+from lineal.lineage.record import Record, parse_record
+from lineal.runtime import Runtime
+from lineal.stages import Reject, Stage, stage
+from lineal.stages.binding import BoundStage
+from lineal_schemas.envelope import Event, RawEvent, first_event
+from tests.conformance.harness import (
+    BusUnderTest,
+    events_on,
+    lag,
+    payload_of,
+    publish,
+    running,
+    until_events,
+    until_settled,
+)
+from tests.conformance.workload import Done, Task
+
+ANY = LetterFilter()
+
+
+def fragile(broken: set[int], error: Exception | None = None) -> Stage:
+    """A stage that cannot handle some tasks."""
+
+    @stage("fragile", version="1", consumes=Task, produces=Done)
+    async def handle(event: Event[Task], ctx: Any) -> Done:
+        if event.data.number in broken:
+            raise error or ValueError(f"cannot do {event.data.number}")
+        return Done(key=event.data.key, number=event.data.number)
+
+    return handle
+
+
+def records(runtime: Runtime, root: str) -> list[Record]:
+    found = records_of_root(runtime.database.reader, root)
+    return [parse_record(record) for record in found]
+
+
+async def numbers_done(runtime: Runtime) -> list[int]:
+    return [payload_of(event).number for event in await events_on(runtime, Done.type)]
+
+
+async def test_poison_goes_aside_and_everything_else_goes_on(bus: BusUnderTest) -> None:
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key="ab"[n % 2], number=n) for n in range(12)))
+        async with running(runtime, fragile({4, 5})):
+            await until_settled(runtime, "fragile")
+        done = await numbers_done(runtime)
+        assert sorted(done) == [n for n in range(12) if n not in (4, 5)]
+        assert [n for n in done if n % 2 == 0] == [0, 2, 6, 8, 10], "the key goes on, in order"
+        letters = await waiting_letters(runtime, ANY)
+    assert sorted(payload_of(letter.event).number for letter in letters) == [4, 5]
+
+
+async def test_a_dead_letter_has_the_whole_event_and_why(bus: BusUnderTest) -> None:
+    async with bus.open() as runtime:
+        (event,) = await publish(
+            runtime,
+            Task(key="a", number=1),
+            traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        )
+        async with running(runtime, fragile({1})):
+            await until_settled(runtime, "fragile")
+        (letter,) = await waiting_letters(runtime, ANY)
+        (standing,) = [d async for d in runtime.bus.read(Task.type)]
+        (record,) = records(runtime, "task:a")
+    assert letter.event == event
+    content = letter.content
+    assert (content.topic, content.partition, content.offset) == standing.position
+    assert (content.group, content.key, content.story_of) == ("fragile", "a", "task:a")
+    assert (content.error_class, content.message) == ("ValueError", "cannot do 1")
+    assert content.attempts == 3
+    assert content.traceback is not None and "raise error or ValueError" in content.traceback
+    assert (record.outcome, record.error, record.events_in) == ("failed", "ValueError", [event.id])
+    assert record.events_out == [letter.id]
+
+
+async def test_events_nobody_can_read_are_dead_letters_byte_for_byte(bus: BusUnderTest) -> None:
+    (good,) = [first_event(Task(key="a", number=1), id="good", source="test:x")]
+    malformed = [
+        good._replace(id="not json", data=b"{"),
+        good._replace(id="not utf-8", data=b"\xff\xfe"),
+        good._replace(id="wrong fields", data=b'{"key": 1}'),
+        good._replace(id="other type", type=Done.type, dataschema=None),
+        good._replace(id="unknown type", type="nobody.knows", dataschema=None),
+        good._replace(
+            id="future version", dataschema=good.dataschema and good.dataschema[:-1] + "9"
+        ),
+        good._replace(id="not json type", datacontenttype="image/png", data=b"\x00\x01"),
+        good._replace(
+            id="reference to nothing",
+            datacontenttype="application/vnd.lineal.reference+json",
+            data=b"{}",
+        ),
+    ]
+    async with bus.open() as runtime:
+        await runtime.bus.publish([(Task.type, event) for event in [*malformed, good]])
+        async with running(runtime, fragile(set())):
+            await until_settled(runtime, "fragile")
+        letters = await waiting_letters(runtime, ANY)
+        assert await numbers_done(runtime) == [1]
+    assert {letter.event.id: letter.event.data for letter in letters} == {
+        event.id: event.data for event in malformed
+    }
+    assert {letter.content.attempts for letter in letters} == {1}, "trying again is of no use"
+
+
+async def test_an_error_with_text_that_no_json_takes_is_a_dead_letter_too(
+    bus: BusUnderTest,
+) -> None:
+    name = b"caf\xe9.pdf".decode("utf-8", "surrogateescape")
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key="a", number=n) for n in range(3)))
+        async with running(runtime, fragile({0}, Reject(f"cannot open {name}"))):
+            await until_settled(runtime, "fragile")
+        (letter,) = await waiting_letters(runtime, ANY)
+        assert await numbers_done(runtime) == [1, 2]
+    assert letter.content.message == "cannot open caf\\udce9.pdf"
+
+
+async def test_redriven_events_are_handled_again_by_their_group_only(bus: BusUnderTest) -> None:
+    broken = {1, 2}
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key="a", number=n) for n in range(4)))
+        async with running(runtime, fragile(broken)):
+            await until_settled(runtime, "fragile")
+            letters = await waiting_letters(runtime, LetterFilter(error_class="ValueError"))
+            broken.remove(1)
+            await redrive(runtime, letters)
+            await until_settled(runtime, "fragile")
+            assert await numbers_done(runtime) == [0, 3, 1]
+            (again,) = await waiting_letters(runtime, ANY)
+            assert payload_of(again.event).number == 2
+            assert again.id not in {letter.id for letter in letters}, "a second dead letter"
+            broken.clear()
+            await redrive(runtime, [again])
+            await until_settled(runtime, "fragile")
+        assert await numbers_done(runtime) == [0, 3, 1, 2]
+        assert await waiting_letters(runtime, ANY) == []
+        acts = [
+            record.events_in for record in records(runtime, "task:a") if record.kind == "redrive"
+        ]
+        assert sorted(acts) == sorted([[letters[0].id], [letters[1].id], [again.id]])
+        assert len(await events_on(runtime, Task.type)) == 4, "other groups see nothing of it"
+
+
+async def test_dropped_dead_letters_are_gone_and_it_is_on_record(bus: BusUnderTest) -> None:
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key="ab"[n], number=n) for n in range(2)))
+        async with running(runtime, fragile({0, 1})):
+            await until_settled(runtime, "fragile")
+        dropped = await waiting_letters(runtime, LetterFilter(group="fragile", key="a"))
+        await drop(runtime, dropped)
+        (left,) = await waiting_letters(runtime, ANY)
+        assert left.content.key == "b"
+        (record,) = [r for r in records(runtime, "task:a") if r.kind == "drop"]
+        assert record.events_in == [dropped[0].id]
+        assert record.actor.startswith("user:")
+
+
+class Spoiled(BoundStage):
+    """A stage one of whose settlements cannot be written."""
+
+    spoiled_number = 5
+
+    async def handle(self, delivery: Delivery, attempt: int) -> Settlement:
+        settlement = await super().handle(delivery, attempt)
+        if payload_of(delivery.event).number == self.spoiled_number:
+
+            def explode(connection: object) -> None:
+                raise ArithmeticError("this cannot be written")
+
+            settlement.writes = [*settlement.writes, explode]
+        return settlement
+
+
+async def test_what_cannot_be_written_leaves_nothing_of_itself_and_others_settle(
+    bus: BusUnderTest,
+) -> None:
+    bus.require("transactional_settle", "transactional_store")
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key=f"k{n}", number=n) for n in range(20)))
+        bound = runtime.bind(fragile(set()))
+        bound.__class__ = Spoiled
+        async with running(runtime, bound):
+            await until_settled(runtime, "fragile")
+        assert sorted(await numbers_done(runtime)) == [n for n in range(20) if n != 5]
+        (letter,) = await waiting_letters(runtime, ANY)
+        assert letter.content.error_class == "ArithmeticError"
+        assert [record.outcome for record in records(runtime, "task:k5")] == ["failed"]
+        assert [record.outcome for record in records(runtime, "task:k6")] == ["done"]
+        assert await lag(runtime, "fragile") == 0
+
+
+async def test_a_settlement_that_fails_changes_nothing_and_can_be_tried_again(
+    bus: BusUnderTest,
+) -> None:
+    bus.require("transactional_settle")
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key="a", number=n) for n in range(3)))
+        subscription = await runtime.bus.subscribe("g", [Task.type])
+        deliveries = await subscription.fetch(100, 5.0)
+
+        def output(delivery: Delivery) -> list[tuple[str, RawEvent]]:
+            done = Done(key="a", number=payload_of(delivery.event).number)
+            return [(Done.type, first_event(done, id=delivery.event.id, source="test:x"))]
+
+        failing = True
+
+        def write(connection: object) -> None:
+            if failing:
+                raise ArithmeticError
+
+        batch = [Settlement(d, output(d), writes=[write]) for d in deliveries]
+        with pytest.raises(ArithmeticError):
+            await subscription.settle(batch)
+        assert await numbers_done(runtime) == []
+        assert await lag(runtime, "g") == 3
+        failing = False
+        assert await subscription.settle(batch) == []
+        assert await numbers_done(runtime) == [0, 1, 2]
+        assert await lag(runtime, "g") == 0
+
+
+async def test_a_stage_that_lets_a_cancellation_out_does_not_block_its_lane(
+    bus: BusUnderTest,
+) -> None:
+    import asyncio
+
+    @stage("leaky", version="1", consumes=Task, produces=Done)
+    async def leaky(event: Event[Task], ctx: Any) -> Done:
+        if event.data.number == 0:
+            raise asyncio.CancelledError
+        return Done(key=event.data.key, number=event.data.number)
+
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key="a", number=n) for n in range(3)))
+        async with running(runtime, leaky):
+            await until_events(runtime, Done.type, 2)
+        assert await numbers_done(runtime) == [1, 2]
+        (letter,) = await waiting_letters(runtime, ANY)
+    assert letter.content.error_class == "StageCancelled"

@@ -1,0 +1,148 @@
+"""Handling events again, without disturbing what is live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lineal.bus.protocol import Selection
+from lineal.lineage.ledger import records_of_root
+from lineal.lineage.record import parse_record
+from lineal.replay import plan_replay, run_replay
+from lineal.runtime import NoWorkers, Runtime
+from lineal.stages import Stage, stage
+from lineal_schemas.envelope import Event, now_us
+from tests.conformance.harness import (
+    BusUnderTest,
+    events_on,
+    lag,
+    payload_of,
+    publish,
+    running,
+    until_events,
+    until_settled,
+)
+from tests.conformance.workload import Done, Task
+
+
+def counting(handled: list[int], version: str = "1", memo: bool = True) -> Stage:
+    """A stage that counts how often it is called."""
+
+    @stage("count", version=version, consumes=Task, produces=Done, memo=memo)
+    async def count(event: Event[Task], ctx: Any) -> Done:
+        handled.append(event.data.number)
+        return Done(key=event.data.key, number=event.data.number)
+
+    return count
+
+
+async def replay(runtime: Runtime, stage: Stage, selection: Selection, **options: bool) -> int:
+    plan = await plan_replay(runtime, stage, selection, **options)
+    settled = 0
+
+    def progress(settlements: Any) -> None:
+        nonlocal settled
+        settled += len(settlements)
+
+    await run_replay(runtime, plan, NoWorkers(), progress)
+    assert settled == plan.events
+    return settled
+
+
+async def test_a_replay_takes_exactly_what_is_selected(bus: BusUnderTest) -> None:
+    handled: list[int] = []
+    begin = now_us() - 1_000_000
+    async with bus.open() as runtime:
+        for number in range(10):
+            await publish(runtime, Task(key="ab"[number % 2], number=number), time=begin + number)
+        counted = counting(handled, memo=False)
+        for selection, expected in [
+            (Selection(), list(range(10))),
+            (Selection(from_time=begin + 7), [7, 8, 9]),
+            (Selection(to_time=begin + 3), [0, 1, 2]),
+            (Selection(key="b"), [1, 3, 5, 7, 9]),
+            (Selection(key="a", from_offset=2, to_offset=4), [4, 6]),
+            (Selection(key="nobody"), []),
+        ]:
+            handled.clear()
+            assert await replay(runtime, counted, selection) == len(expected)
+            assert sorted(handled) == expected
+
+
+async def test_a_replay_keeps_the_order_of_each_key(bus: BusUnderTest) -> None:
+    handled: list[int] = []
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key="abc"[n % 3], number=n) for n in range(60)))
+        await replay(runtime, counting(handled, memo=False), Selection())
+    for key in range(3):
+        numbers = [number for number in handled if number % 3 == key]
+        assert numbers == sorted(numbers) and len(numbers) == 20
+
+
+async def test_a_replay_does_not_move_the_live_group(bus: BusUnderTest) -> None:
+    handled: list[int] = []
+    async with bus.open() as runtime:
+        counted = counting(handled, memo=False)
+        await publish(runtime, *(Task(key="a", number=n) for n in range(5)))
+        async with running(runtime, counted):
+            await until_settled(runtime, "count")
+        await publish(runtime, *(Task(key="a", number=n) for n in range(5, 8)))
+        assert await lag(runtime, "count") == 3
+        assert await replay(runtime, counted, Selection()) == 8
+        assert await lag(runtime, "count") == 3
+        handled.clear()
+        async with running(runtime, counted):
+            await until_settled(runtime, "count")
+        assert handled == [5, 6, 7]
+
+
+async def test_a_replay_beside_the_live_group(bus: BusUnderTest) -> None:
+    handled: list[int] = []
+    async with bus.open() as runtime:
+        counted = counting(handled, memo=False)
+        await publish(runtime, *(Task(key="abc"[n % 3], number=n) for n in range(30)))
+        async with running(runtime, counted):
+            await until_settled(runtime, "count")
+            await replay(runtime, counted, Selection())
+            await publish(runtime, Task(key="a", number=30))
+            await until_events(runtime, Done.type, 61)
+        assert len(handled) == 61
+
+
+async def test_work_that_is_remembered_is_not_done_again(bus: BusUnderTest) -> None:
+    handled: list[int] = []
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key="a", number=n) for n in range(5)))
+        async with running(runtime, counting(handled)):
+            await until_settled(runtime, "count")
+        first = await events_on(runtime, Done.type)
+        await replay(runtime, counting(handled), Selection())
+        again = (await events_on(runtime, Done.type))[len(first) :]
+        records = [parse_record(r) for r in records_of_root(runtime.database.reader, "task:a")]
+    assert handled == [0, 1, 2, 3, 4]
+    assert [event.id for event in again] == [event.id for event in first]
+    assert [event.data for event in again] == [event.data for event in first]
+    assert [r.outcome for r in records] == ["done"] * 5 + ["memoised"] * 5
+
+
+async def test_a_newer_version_does_the_work_anew_under_new_ids(bus: BusUnderTest) -> None:
+    handled: list[int] = []
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key="a", number=n) for n in range(3)))
+        async with running(runtime, counting(handled)):
+            await until_settled(runtime, "count")
+        await replay(runtime, counting(handled, version="2"), Selection())
+        done = await events_on(runtime, Done.type)
+    assert handled == [0, 1, 2, 0, 1, 2]
+    assert len({event.id for event in done}) == 6
+    assert [payload_of(event).number for event in done] == handled
+
+
+async def test_a_replay_is_on_record(bus: BusUnderTest) -> None:
+    async with bus.open() as runtime:
+        await publish(runtime, Task(key="a", number=0))
+        await replay(runtime, counting([]), Selection())
+        records = records_of_root(runtime.database.reader, "stage:count")
+    (record,) = [parse_record(record) for record in records]
+    assert record.kind == "replay"
+    assert record.actor.startswith("user:")
+    assert record.facts == {"events": 1, "stage": "count", "version": "1"}

@@ -1,0 +1,112 @@
+"""The stages of the scenarios that need processes of their own, and the traces they leave."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from lineal.stages import Context, Reject, gather, stage
+from lineal_schemas.envelope import Event
+from lineal_schemas.parts import Part
+from lineal_schemas.payload import Payload
+
+Action = Literal["pass", "wait", "stall", "crash-once", "reject"]
+
+
+class Task(Payload, type="conformance.task", version=1):
+    """Something to do."""
+
+    key: str
+    number: int
+    action: Action = "pass"
+    scratch: str = ""
+
+    def partition_key(self) -> str:
+        return self.key
+
+    def story(self) -> str:
+        return f"task:{self.key}"
+
+
+class Done(Payload, type="conformance.done", version=1):
+    """It was done."""
+
+    key: str
+    number: int
+    text: str = ""
+
+    def partition_key(self) -> str:
+        return self.key
+
+
+class Piece(Part, type="conformance.piece", version=1):
+    """A part of a whole."""
+
+    key: str
+
+    def partition_key(self) -> str:
+        return self.key
+
+
+class Joined(Payload, type="conformance.joined", version=1):
+    """All parts of a whole."""
+
+    key: str
+    whole: str
+    indexes: tuple[int, ...]
+
+
+class Trace:
+    """Lines that stages append, in this process or another, for the scenario to read."""
+
+    def __init__(self, scratch: str | Path) -> None:
+        self._file = Path(scratch) / "trace"
+
+    def leave(self, what: str, task: Task) -> None:
+        line = f"{what} {task.key} {task.number} {os.getpid()}\n".encode()
+        descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(descriptor, line)  # one write: lines of several processes do not mix
+        os.close(descriptor)
+
+    def read(self, what: str) -> list[tuple[str, int, int]]:
+        """Key, number and process of every line of a kind."""
+        if not self._file.exists():
+            return []
+        lines = [line.split(" ") for line in self._file.read_text().splitlines()]
+        return [(key, int(number), int(pid)) for kind, key, number, pid in lines if kind == what]
+
+
+@stage("work", version="1", consumes=Task, produces=Done)
+async def work(event: Event[Task], ctx: Context[Any]) -> Done:
+    task = event.data
+    trace = Trace(task.scratch)
+    trace.leave("begin", task)
+    if task.action == "wait":
+        while not (Path(task.scratch) / "go").exists():
+            await asyncio.sleep(0.02)
+    elif task.action == "stall":
+        await asyncio.sleep(0.005)
+    elif task.action == "crash-once":
+        crashed = Path(task.scratch) / f"crashed-{task.key}-{task.number}"
+        if not crashed.exists():
+            crashed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    elif task.action == "reject":
+        raise Reject("told to")
+    trace.leave("end", task)
+    return Done(key=task.key, number=task.number)
+
+
+@gather("join", version="1", consumes=Piece, produces=Joined)
+async def join(events: Sequence[Event[Piece]], ctx: Context[Any]) -> Joined:
+    first = events[0].data
+    return Joined(
+        key=first.key, whole=first.whole, indexes=tuple(event.data.index for event in events)
+    )
+
+
+STAGES = {"work": work, "join": join}

@@ -1,0 +1,134 @@
+"""A stage's version or configuration changes between two starts of ``lineal up``: replaying what
+is stale redoes exactly that, beside what is live."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.conftest import NewSystem
+from tests.faults.files import PROSE, text_pdf
+from tests.faults.system import System
+
+OLD = [f"old-{number}.txt" for number in range(5)] + ["old.pdf"]
+NEW = ["new-0.txt", "new-1.txt"]
+
+
+@pytest.fixture
+def system(new_system: NewSystem, tmp_path: Path) -> System:
+    """A running system with some documents, in which stages may be given other versions."""
+    site = tmp_path / "site"
+    site.mkdir()
+    source = Path(__file__).with_name("other_versions.py").read_bytes()
+    (site / "sitecustomize.py").write_bytes(source)
+    system = new_system(variables={"PYTHONPATH": str(site), "LINEAL_WORKERS": "1"})
+    system.start()
+    drop(system, OLD)
+    return system
+
+
+def drop(system: System, names: list[str]) -> None:
+    for name in names:
+        text = f"Orchard report on {name.partition('.')[0]}. {PROSE * 3}"
+        content = text_pdf([text] * 2) if name.endswith(".pdf") else text.encode()
+        (system.inbox / name).write_bytes(content)
+    system.until_final(names)
+    system.until_settled()
+    assert {system.document(name).status for name in names} == {"indexed"}
+
+
+def restart_with(system: System, **variables: Any) -> None:
+    """Start again with other variables: values are written as JSON."""
+    assert system.stop() == 0
+    system.variables.update({name: json.dumps(value) for name, value in variables.items()})
+    system.start()
+
+
+def replay(system: System, stage: str, *more: str) -> dict[str, int]:
+    answer = system.lineal("replay", "--stage", stage, "--stale", "--json", *more)
+    assert answer.code == 0, answer.err
+    (summary,) = answer.json["stages"]
+    return {name: count for name, count in summary.items() if name != "stage" and count}
+
+
+def outcomes_since(system: System, seen: int) -> dict[str, dict[str, int]]:
+    """By stage: how its records ended, of those after the first so many."""
+    counts: dict[str, Counter[str]] = {}
+    for record in system.records()[seen:]:
+        if record.build is not None:
+            counts.setdefault(record.build.stage, Counter())[record.outcome] += 1
+    return {stage: dict(count) for stage, count in counts.items()}
+
+
+def found(system: System) -> set[str]:
+    status, answer = system.get("/search?q=orchard&limit=100")
+    assert status == 200
+    return {hit["name"] for hit in answer}
+
+
+def test_exactly_the_documents_of_the_older_version_are_redone(system: System) -> None:
+    restart_with(system, OTHER_VERSIONS={"nlp": "2"})
+    drop(system, NEW)
+    seen = len(system.records())
+    stale = {system.document(name).document_id for name in OLD}
+
+    assert replay(system, "nlp", "--dry-run") == {"events": len(OLD)}
+    assert len(system.records()) == seen
+
+    assert replay(system, "nlp") == {"events": len(OLD), "done": len(OLD)}
+    system.until_settled()
+    redone = [
+        (record.root.removeprefix("document:"), record.build.version)
+        for record in system.records()[seen:]
+        if record.build is not None and record.build.stage == "nlp"
+    ]
+    assert sorted(redone) == sorted((document_id, "2") for document_id in stale)
+    assert replay(system, "nlp") == {}
+
+
+def test_search_answers_while_a_replay_goes_on(system: System) -> None:
+    restart_with(system, OTHER_VERSIONS={"nlp": "2"})
+    command = [sys.executable, "-m", "lineal.cli.main", "replay", "--stage", "nlp", "--stale"]
+    with subprocess.Popen(command, cwd=system.folder, env=system.environment()) as replaying:
+        while replaying.poll() is None:
+            assert found(system) == set(OLD)
+    assert replaying.returncode == 0
+    drop(system, NEW)
+    assert found(system) == {*OLD, *NEW}
+    with system.connection() as connection:
+        entries = connection.execute("SELECT document_id, page FROM search_entries").fetchall()
+    assert len(entries) == len(set(entries)) == len(OLD) + len(NEW) + 1
+    assert {document.status for document in system.documents()} == {"indexed"}
+
+
+def test_a_changed_configuration_makes_stale_and_changing_it_back_is_free(system: System) -> None:
+    restart_with(system, LINEAL_STAGES={"nlp": {"key_phrase_count": 3}})
+    assert replay(system, "nlp") == {"events": len(OLD), "done": len(OLD)}
+    assert replay(system, "nlp", "--dry-run") == {}
+
+    restart_with(system, LINEAL_STAGES={})
+    assert replay(system, "nlp") == {"events": len(OLD), "memoised": len(OLD)}
+
+
+def test_work_after_an_output_that_did_not_change_is_not_done_again(system: System) -> None:
+    restart_with(system, OTHER_VERSIONS={"classify": "2"})
+    seen = len(system.records())
+    assert replay(system, "classify") == {"events": len(OLD), "done": len(OLD)}
+    system.until_settled()
+
+    count = len(OLD)
+    assert outcomes_since(system, seen) == {
+        "classify": {"done": count},
+        "ocr.scatter": {"memoised": count},
+        "ocr": {"memoised": count},
+        "ocr.gather": {"memoised": count},
+        "nlp": {"memoised": count},
+        "index": {"done": count},
+    }
+    assert found(system) == set(OLD)
