@@ -16,8 +16,9 @@ from lineal.bus.embedded.event_rows import (
     partition_ids,
     read_events,
 )
+from lineal.bus.embedded.leases import join_group
 from lineal.bus.embedded.overview import topic_infos
-from lineal.bus.embedded.subscription import EmbeddedSubscription, join_group
+from lineal.bus.embedded.subscription import EmbeddedSubscription
 from lineal.bus.protocol import (
     Capabilities,
     Delivery,

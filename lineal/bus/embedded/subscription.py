@@ -1,8 +1,8 @@
-"""A worker of a group on the embedded bus: which partitions it owns, and how far they are done.
+"""A worker of a group on the embedded bus: which partitions it holds, and how far they are done.
 
-Partitions are owned by lease. Every change of owner raises the partition's epoch, and settling
-checks the epoch in its own transaction, so a worker that was thought dead settles nothing. Workers
-of a group need no leader: each computes the same fair share from the same rows.
+Settling checks in its own transaction that the partition is still held in the same epoch, so a
+worker that was thought dead settles nothing. Workers of a group need no leader: each computes the
+same fair share from the same rows.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from lineal.bus.embedded.event_rows import read_events
-from lineal.bus.protocol import Delivery, Position, Settlement, Start
+from lineal.bus.embedded.leases import Claimed, Leases, fair_shares
+from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.bus.watermark import Watermark
-from lineal.store.wakeup import process_alive
 from lineal_schemas.envelope import now_us
 
 if TYPE_CHECKING:
@@ -39,29 +39,6 @@ class _Owned(NamedTuple):
     watermark: Watermark
 
 
-class _Row(NamedTuple):
-    partition_id: int
-    position: int
-    epoch: int
-    owner: str | None
-    lease_until: int
-
-
-def join_group(
-    connection: sqlite3.Connection, group: str, partitions: Sequence[int], start: Start
-) -> int:
-    """Make sure that a group has a position in each partition; returns the group's id."""
-    connection.execute("INSERT OR IGNORE INTO groups (name) VALUES (?)", (group,))
-    (group_id,) = connection.execute("SELECT id FROM groups WHERE name = ?", (group,)).fetchone()
-    column = "first_offset" if start == "beginning" else "next_offset"
-    connection.executemany(
-        "INSERT OR IGNORE INTO group_partitions (group_id, partition_id, position) "
-        f"SELECT ?, id, {column} FROM partitions WHERE id = ?",
-        [(group_id, identifier) for identifier in partitions],
-    )
-    return int(group_id)
-
-
 class EmbeddedSubscription:
     """See :class:`lineal.bus.protocol.Subscription`."""
 
@@ -70,14 +47,15 @@ class EmbeddedSubscription:
     ) -> None:
         self._bus = bus
         self._database = bus.database
-        self._group_id = group_id
         self._group = group
         self._partitions = partitions
         self._ids = {place: identifier for identifier, place in partitions.items()}
         self._by_topic: dict[str, list[int]] = {}
         for identifier, (topic, _) in partitions.items():
             self._by_topic.setdefault(topic, []).append(identifier)
-        self._member = f"{self._database.wakeups.member}.{next(_member_numbers)}"
+        wakeups = self._database.wakeups
+        self._member = f"{wakeups.member}.{next(_member_numbers)}"
+        self._leases = Leases(group_id, self._member, wakeups.directory, bus.lease_seconds)
         self._owned: dict[int, _Owned] = {}
         self._revoking: dict[int, float] = {}
         """Partitions to be given up once nothing of them is in flight, and until when at most."""
@@ -85,8 +63,8 @@ class EmbeddedSubscription:
         self._callback: Callable[[Collection[tuple[str, int]]], None] | None = None
         topics = {topic for topic, _ in partitions.values()}
         self._group_topic = f"group/{group}"
-        self._wake = self._database.wakeups.waiter(topics)
-        self._members_changed = self._database.wakeups.waiter([self._group_topic])
+        self._wake = wakeups.waiter(topics)
+        self._members_changed = wakeups.waiter([self._group_topic])
         self._housekeeping: asyncio.Task[None] | None = None
         self._turn = 0
         self._held_back = False
@@ -175,15 +153,13 @@ class EmbeddedSubscription:
             valid: list[Settlement] = []
             for identifier, items in held.items():
                 mark, beyond = marks[identifier]
-                changed = connection.execute(
-                    "UPDATE group_partitions SET position = ? "
-                    "WHERE group_id = ? AND partition_id = ? AND epoch = ? AND owner = ?",
-                    (mark, self._group_id, identifier, epochs[identifier], self._member),
-                ).rowcount
-                if not changed:
+                if not self._leases.advance(connection, identifier, epochs[identifier], mark):
                     foreign.add(identifier)
                     continue
-                self._remember_beyond(connection, identifier, mark, beyond, items)
+                settled = (s.delivery.position.offset for s in items)
+                self._leases.remember_completed(
+                    connection, identifier, mark, [o for o in settled if o in beyond]
+                )
                 valid.extend(items)
             self._bus.apply(connection, valid)
             return foreign
@@ -205,28 +181,6 @@ class EmbeddedSubscription:
             if self._revoking and any(self._drained(identifier) for identifier in self._revoking):
                 self._members_changed.set()
         return lost
-
-    def _remember_beyond(
-        self,
-        connection: sqlite3.Connection,
-        identifier: int,
-        mark: int,
-        beyond: set[int],
-        items: Sequence[Settlement],
-    ) -> None:
-        connection.execute(
-            "DELETE FROM group_completed WHERE group_id = ? AND partition_id = ? AND offset < ?",
-            (self._group_id, identifier, mark),
-        )
-        if beyond:
-            connection.executemany(
-                "INSERT OR IGNORE INTO group_completed VALUES (?, ?, ?)",
-                [
-                    (self._group_id, identifier, s.delivery.position.offset)
-                    for s in items
-                    if s.delivery.position.offset in beyond
-                ],
-            )
 
     def release(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -253,11 +207,8 @@ class EmbeddedSubscription:
         self._owned.clear()
 
         def leave(connection: sqlite3.Connection) -> None:
-            self._give_up(connection, owned)
-            connection.execute(
-                "DELETE FROM group_members WHERE group_id = ? AND member = ?",
-                (self._group_id, self._member),
-            )
+            self._leases.give_up(connection, owned)
+            self._leases.forget_members(connection, [self._member])
 
         await self._database.write(leave, wake=[self._group_topic])
         self._database.wakeups.forget(self._wake)
@@ -283,57 +234,48 @@ class EmbeddedSubscription:
     async def _look_after_partitions(self) -> None:
         """Notice what was lost, give up what is too much, claim what is free, renew the rest."""
         now = now_us()
-        rows = self._read_rows()
+        rows = self._leases.rows(self._database.reader, self._partitions)
         for identifier, owned in list(self._owned.items()):
             row = rows.get(identifier)
             if row is None or row.owner != self._member or row.epoch != owned.epoch:
                 self._drop(identifier)
-        members, gone = self._read_members(now)
-        shares = self._fair_shares(members)
+        members, gone = self._leases.members(self._database.reader, now)
+        shares = fair_shares(self._by_topic, members, self._member)
         self._begin_revoking(shares)
         leaving = {
             identifier: self._owned[identifier].epoch
             for identifier in self._revoking
             if self._drained(identifier)
         }
-        claims = []
+        claimable = []
         for topic, identifiers in self._by_topic.items():
             free = [
-                row.partition_id
+                row
                 for row in map(rows.get, identifiers)
                 if row is not None
                 and row.partition_id not in self._owned
                 and (row.owner is None or row.lease_until < now or row.owner not in members)
             ]
-            claims += free[: max(0, shares[topic] - len(self._keeping(topic)))]
+            claimable += free[: max(0, shares[topic] - len(self._keeping(topic)))]
         # Done work that was skipped, because an earlier worker had done it, moves the position too.
         advanced = [
-            (owned.watermark.committable, identifier, owned.epoch)
+            (identifier, owned.epoch, owned.watermark.committable)
             for identifier, owned in self._owned.items()
             if not owned.watermark.in_flight
             and owned.watermark.committable > rows[identifier].position
         ]
         renewing = self._renewed + self._bus.lease_seconds * 1e6 / 3 < now
-        if not (leaving or claims or gone or renewing or advanced):
+        if not (leaving or claimable or gone or renewing or advanced):
             return
 
-        def change(connection: sqlite3.Connection) -> list[tuple[int, int, int, list[int]]]:
-            connection.executemany(
-                "UPDATE group_partitions SET position = max(position, ?) "
-                "WHERE partition_id = ? AND epoch = ? AND group_id = ? AND owner = ?",
-                [(*row, self._group_id, self._member) for row in advanced],
-            )
-            self._give_up(connection, leaving)
-            connection.executemany(
-                "DELETE FROM group_members WHERE group_id = ? AND member = ?",
-                [(self._group_id, member) for member in gone],
-            )
-            self._renew(connection, now)
-            return [
-                claimed
-                for identifier in claims
-                if (claimed := self._claim(connection, identifier, rows[identifier], now))
-            ]
+        def change(connection: sqlite3.Connection) -> list[Claimed]:
+            for identifier, epoch, mark in advanced:
+                self._leases.advance(connection, identifier, epoch, mark)
+            self._leases.give_up(connection, leaving)
+            self._leases.forget_members(connection, gone)
+            self._leases.renew(connection, now)
+            claims = [self._leases.claim(connection, row, now) for row in claimable]
+            return [claimed for claimed in claims if claimed is not None]
 
         wake = [self._group_topic] if leaving or self._renewed == 0.0 else []
         claimed = await self._database.write(change, wake=wake)
@@ -342,49 +284,12 @@ class EmbeddedSubscription:
             owned_now = self._owned.get(identifier)
             if owned_now is not None and owned_now.epoch == epoch:
                 self._drop(identifier)
-        for identifier, epoch, position, completed in claimed:
-            self._owned[identifier] = _Owned(epoch, Watermark(position, completed))
+        for taken in claimed:
+            watermark = Watermark(taken.position, taken.completed)
+            self._owned[taken.partition_id] = _Owned(taken.epoch, watermark)
         if claimed:
             log.debug("group.claimed", group=self._group, partitions=len(claimed))
             self._wake.set()
-
-    def _read_rows(self) -> dict[int, _Row]:
-        rows = self._database.reader.execute(
-            "SELECT partition_id, position, epoch, owner, lease_until FROM group_partitions "
-            "WHERE group_id = ?",
-            (self._group_id,),
-        )
-        return {row[0]: _Row._make(row) for row in rows if row[0] in self._partitions}
-
-    def _read_members(self, now: int) -> tuple[set[str], set[str]]:
-        """The members that are alive, this one included, and those that are gone."""
-        alive, gone = {self._member}, set()
-        oldest = now - int(self._bus.lease_seconds * 1_000_000)
-        rows = self._database.reader.execute(
-            "SELECT member, seen FROM group_members WHERE group_id = ?", (self._group_id,)
-        )
-        for member, seen in rows:
-            if member == self._member:
-                continue
-            process = member.rpartition(".")[0]
-            if seen >= oldest and process_alive(self._database.wakeups.directory, process):
-                alive.add(member)
-            else:
-                gone.add(member)
-        return alive, gone
-
-    def _fair_shares(self, members: set[str]) -> dict[str, int]:
-        """How many partitions of each topic are this worker's part.
-
-        By topic, since topics are not equally busy: a worker that had all of a quiet one and none
-        of a busy one would have nothing to do.
-        """
-        place = sorted(members).index(self._member)
-        shares = {}
-        for index, (topic, partitions) in enumerate(sorted(self._by_topic.items())):
-            each, extra = divmod(len(partitions), len(members))
-            shares[topic] = each + ((place + index) % len(members) < extra)
-        return shares
 
     def _keeping(self, topic: str) -> list[int]:
         return [
@@ -419,47 +324,3 @@ class EmbeddedSubscription:
         if self._revoking.pop(identifier, None) is None:
             log.info("group.lost_partition", group=self._group, partition=identifier)
             self._tell_revoked(identifier)
-
-    def _give_up(self, connection: sqlite3.Connection, owned: dict[int, int]) -> None:
-        connection.executemany(
-            "UPDATE group_partitions SET owner = NULL, epoch = epoch + 1 "
-            "WHERE group_id = ? AND partition_id = ? AND owner = ? AND epoch = ?",
-            [
-                (self._group_id, identifier, self._member, epoch)
-                for identifier, epoch in owned.items()
-            ],
-        )
-
-    def _renew(self, connection: sqlite3.Connection, now: int) -> None:
-        connection.execute(
-            "INSERT INTO group_members VALUES (?, ?, ?) "
-            "ON CONFLICT (group_id, member) DO UPDATE SET seen = excluded.seen",
-            (self._group_id, self._member, now),
-        )
-        connection.execute(
-            "UPDATE group_partitions SET lease_until = ? WHERE group_id = ? AND owner = ?",
-            (now + int(self._bus.lease_seconds * 1_000_000), self._group_id, self._member),
-        )
-
-    def _claim(
-        self, connection: sqlite3.Connection, identifier: int, seen: _Row, now: int
-    ) -> tuple[int, int, int, list[int]] | None:
-        """Take a partition, unless another worker was faster: then its epoch has moved on."""
-        row = connection.execute(
-            "UPDATE group_partitions SET owner = ?, epoch = epoch + 1, lease_until = ? "
-            "WHERE group_id = ? AND partition_id = ? AND epoch = ? RETURNING epoch, position",
-            (
-                self._member,
-                now + int(self._bus.lease_seconds * 1_000_000),
-                self._group_id,
-                identifier,
-                seen.epoch,
-            ),
-        ).fetchone()
-        if row is None:
-            return None
-        completed = connection.execute(
-            "SELECT offset FROM group_completed WHERE group_id = ? AND partition_id = ?",
-            (self._group_id, identifier),
-        )
-        return identifier, row[0], row[1], [offset for (offset,) in completed]
