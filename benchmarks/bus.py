@@ -14,8 +14,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import uvloop
-
 from benchmarks.measurement import Benchmark, Result, against_peer, alone
 from benchmarks.passthrough import (
     Ping,
@@ -25,6 +23,7 @@ from benchmarks.passthrough import (
     publish_all,
     run_until_settled,
 )
+from lineal.cli.lifetime import run_in_loop
 from lineal.stages.runner import StageRunner
 from lineal.store.tables import create_tables
 
@@ -35,7 +34,7 @@ _BACKLOG = 100_000
 
 def measure_passthrough() -> Sequence[Result]:
     """Events a second through the stage, against inserting the rows it wrote, nothing else."""
-    pairs = [uvloop.run(_passthrough_and_peer()) for _ in range(_RUNS)]
+    pairs = [run_in_loop(_passthrough_and_peer()) for _ in range(_RUNS)]
     return [
         against_peer(
             "bus.embedded_passthrough",
@@ -62,16 +61,13 @@ _TABLES = {
     "events": "SELECT * FROM events WHERE type = 'benchmark.pong'",
     "ledger": "SELECT seq, NULL, digest, record FROM ledger",
     "ledger_links": "SELECT * FROM ledger_links ORDER BY seq",
-    "memo": "SELECT memo.* FROM memo",
+    "memo": "SELECT * FROM memo ORDER BY id",
 }
 _PER_EVENT = {"events": 1, "ledger": 1, "ledger_links": 3, "memo": 1}
 
 
 def _rows_written(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
     rows = {table: connection.execute(query).fetchall() for table, query in _TABLES.items()}
-    # Memo rows come out of their table in the order of their key; bare inserts get them at random,
-    # as the pipeline does.
-    rows["memo"].sort(key=lambda row: hash(row[0]))
     assert all(len(rows[table]) == _EVENTS * each for table, each in _PER_EVENT.items())
     return rows
 
@@ -106,7 +102,7 @@ def measure_latency() -> Sequence[Result]:
             "bus.embedded_latency_p50",
             "ms",
             "< 5",
-            [uvloop.run(_latency()) for _ in range(3)],
+            [run_in_loop(_latency()) for _ in range(3)],
         )
     ]
 
@@ -186,4 +182,4 @@ BENCHMARKS = (
 )
 
 if __name__ == "__main__":
-    print(uvloop.run(_backlog(int(sys.argv[1]))))
+    print(run_in_loop(_backlog(int(sys.argv[1]))))

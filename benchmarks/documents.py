@@ -14,10 +14,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import uvloop
-
 from benchmarks.measurement import Benchmark, Result, against_peer, alone
 from benchmarks.pages import scan_pdf, text_pdf
+from lineal.cli.lifetime import run_in_loop
 from lineal.daemon import Daemon
 from lineal.documents import list_documents
 from lineal.runtime import Runtime, open_runtime
@@ -128,7 +127,7 @@ def measure_scans() -> Sequence[Result]:
     pages = _SCANS * _SCAN_PAGES
     stages = list(installed_stages().values())
     pairs = [
-        (uvloop.run(_pages_per_second(files, pages, stages)), _bare(files, pages))
+        (run_in_loop(_pages_per_second(files, pages, stages)), _bare(files, pages))
         for _ in range(_RUNS)
     ]
     peer = "bare tesserocr in two processes, same pages"
@@ -149,7 +148,7 @@ def measure_ocrmypdf() -> Sequence[Result]:
     pages = _SCANS * _SCAN_PAGES
     stages = list(installed_stages().values())
     pairs = [
-        (uvloop.run(_pages_per_second(files, pages, stages)), _ocrmypdf(program, pages))
+        (run_in_loop(_pages_per_second(files, pages, stages)), _ocrmypdf(program, pages))
         for _ in range(_RUNS)
     ]
     peer = "ocrmypdf -j2, the same pages as one file"
@@ -182,13 +181,13 @@ def measure_text() -> Sequence[Result]:
             "documents.text_pages",
             "pages/s",
             ">= 60",
-            [uvloop.run(_pages_per_second(files, pages, every)) for _ in range(_RUNS)],
+            [run_in_loop(_pages_per_second(files, pages, every)) for _ in range(_RUNS)],
         ),
         alone(
             "documents.text_pages_without_nlp",
             "pages/s",
             ">= 200",
-            [uvloop.run(_pages_per_second(files, pages, without)) for _ in range(_RUNS)],
+            [run_in_loop(_pages_per_second(files, pages, without)) for _ in range(_RUNS)],
         ),
     ]
 

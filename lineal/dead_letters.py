@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lineal.bus.protocol import Delivery, Position, Settlement, UnknownTopic
+from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.record import Kind, Record
 from lineal.observability.tracing import trace_id
 from lineal.runtime import Runtime
@@ -112,8 +110,8 @@ async def _decide(runtime: Runtime, letters: Sequence[Letter], kind: Kind) -> No
             started=now_us(),
             duration=0,
             outcome="done",
-            actor=f"user:{getpass.getuser()}",
-            worker=f"{socket.gethostname()}/{os.getpid()}",
+            actor=acting_user(),
+            worker=this_worker(),
             events_in=[letter.id],
             events_out=[item.id for _, item in outputs],
             trace=trace_id(event.traceparent),

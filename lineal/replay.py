@@ -7,14 +7,12 @@ without moving anybody's position, so what is live is undisturbed.
 from __future__ import annotations
 
 import asyncio
-import getpass
-import os
-import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from lineal.bus.protocol import Delivery, Selection, Settlement, UnknownTopic
+from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.ledger import stale_input_events
 from lineal.lineage.record import Record
 from lineal.runtime import Runtime
@@ -130,8 +128,8 @@ async def run_replay(
         started=started,
         duration=now_us() - started,
         outcome="done",
-        actor=f"user:{getpass.getuser()}",
-        worker=f"{socket.gethostname()}/{os.getpid()}",
+        actor=acting_user(),
+        worker=this_worker(),
         facts={"events": settled, "stage": plan.stage.name, "version": plan.stage.version},
     )
     await runtime.bus.record([record])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,6 +11,7 @@ from pydantic import ValidationError
 
 from lineal.bus.embedded.bus import EmbeddedBus
 from lineal.bus.protocol import TopicSettings
+from lineal.lineage.actor import this_worker
 from lineal.settings import Settings
 from lineal.stages.binding import BoundStage
 from lineal.stages.declaration import Stage
@@ -64,7 +63,7 @@ class Runtime:
             reader=self.database.reader,
             objects=self.objects,
             workers=workers or NoWorkers(),
-            worker_name=f"{socket.gethostname()}/{os.getpid()}",
+            worker_name=this_worker(),
         )
         try:
             config = stage.config.model_validate(self.settings.stages.get(stage.name, {}))

@@ -152,6 +152,7 @@ def _event(topic: str, item: bytes, number: int, started: int) -> RawEvent:
     """The event an item is, or is the data of."""
     from pydantic_core import from_json as parse_json
 
+    from lineal.observability.tracing import first_traceparent
     from lineal_schemas.envelope import (
         JSON_MEDIA_TYPE,
         MalformedEvent,
@@ -188,7 +189,8 @@ def _event(topic: str, item: bytes, number: int, started: int) -> RawEvent:
         correlationid=identifier,
         data=item,
     )
-    return event if model is None else _keyed(event)
+    keyed = event if model is None else _keyed(event)
+    return keyed._replace(traceparent=first_traceparent(keyed.correlationid, identifier))
 
 
 def _keyed(event: RawEvent) -> RawEvent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Callable, Coroutine
@@ -10,11 +11,18 @@ from typing import Any, TypeVar
 
 R = TypeVar("R")
 
+_GC_THRESHOLD = 50_000
+"""Allocations between collections. Events are many small objects that live for a moment: the default
+of 700 costs a fifth of the time of a busy stage, and finds nothing."""
+
 
 def run_in_loop(main: Coroutine[Any, Any, R]) -> R:
-    """Run a coroutine on uvloop."""
+    """Run a coroutine on uvloop, in a process that is a daemon from here on."""
     import uvloop
 
+    # What is loaded stays: it need not be looked through at every collection.
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
     return uvloop.run(main)
 
 

@@ -56,7 +56,7 @@ async def _run(settings: Settings, stages: list[Stage], port: int | None, as_jso
     from lineal.cli.service import serve
     from lineal.observability.logging import configure_logging
 
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, daemon=True)
     log = structlog.get_logger(__name__)
     listening = None
     if port is not None:

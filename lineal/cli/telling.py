@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import sys
@@ -17,12 +18,16 @@ from lineal.cli.outcomes import finished_documents
 from lineal.cli.printing import STATUS_STYLES, console, count_of, lasting, plain
 from lineal.cli.service import Service
 from lineal.documents import DocumentInfo
+from lineal.observability.background_output import BackgroundOutput
 from lineal.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
 _MOST_LINES = 12
 """Of documents that are done at the same moment; the others are counted."""
+_MOST_WAITING_BYTES = 64 * 1024
+"""Of JSON lines that nobody has read yet: the next ones are looked up when these are gone."""
+_LOOK_SECONDS = 0.25
 _MARKS = {"indexed": "✓", "rejected": "✗", "failed": "!"}
 
 
@@ -71,12 +76,17 @@ def _outcome(document: DocumentInfo) -> dict[str, Any]:
 
 
 class _JsonTeller:
+    def __init__(self) -> None:
+        self._output = BackgroundOutput(sys.stdout.fileno())
+
     def ready(self, service: Service, seconds: float) -> None:
         self._print({"ready": True, **_facts(service, seconds)})
 
     async def follow(self, runtime: Runtime) -> None:
         async for documents in finished_documents(runtime):
             for document in documents:
+                while self._output.waiting > _MOST_WAITING_BYTES:  # noqa: ASYNC110 - a thread's
+                    await asyncio.sleep(_LOOK_SECONDS)
                 self._print(_outcome(document))
 
     def stopping(self) -> None:
@@ -84,10 +94,10 @@ class _JsonTeller:
 
     def stopped(self) -> None:
         self._print({"stopped": True})
+        self._output.close()
 
     def _print(self, value: Any) -> None:
-        sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
-        sys.stdout.buffer.flush()
+        self._output.write(orjson.dumps(value).decode() + "\n")
 
 
 class _LogTeller:

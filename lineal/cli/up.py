@@ -54,7 +54,8 @@ async def _up(settings: Settings, as_json: bool, begun: float) -> None:
     # A terminal shows what became of documents; the steps on the way would bury that.
     people = sys.stdout.isatty() and sys.stderr.isatty() and not as_json
     calm = people and "log_level" not in settings.model_fields_set
-    configure_logging("warning" if calm else settings.log_level, settings.log_format)
+    level = "warning" if calm else settings.log_level
+    configure_logging(level, settings.log_format, daemon=True)
     stages = list(installed_stages().values())
     if not stages:
         raise CommandFailed("no stages are installed: install lineal again (`make install`)")

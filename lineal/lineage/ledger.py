@@ -57,7 +57,7 @@ def _build_id(connection: sqlite3.Connection, build: Build) -> int:
         build.version,
         build.code,
         build.config,
-        orjson.dumps([list(model) for model in build.models]).decode(),
+        _models_text(build),
     )
     find = "SELECT id FROM builds WHERE (stage, version, code, config, models) = (?, ?, ?, ?, ?)"
     row = connection.execute(find, key).fetchone()
@@ -68,6 +68,11 @@ def _build_id(connection: sqlite3.Connection, build: Build) -> int:
         row = connection.execute(find, key).fetchone()
     identifier: int = row[0]
     return identifier
+
+
+def _models_text(build: Build) -> str:
+    """The models of a build as the table of builds keeps them."""
+    return orjson.dumps([list(model) for model in build.models]).decode()
 
 
 def records_of_root(connection: sqlite3.Connection, root: str) -> list[bytes]:
@@ -117,14 +122,14 @@ def stale_input_events(connection: sqlite3.Connection, current: Build) -> frozen
     """
     newest: dict[str, bool] = {}
     rows = connection.execute(
-        "SELECT builds.version, builds.code, builds.config, record "
+        "SELECT builds.version, builds.code, builds.config, builds.models, record "
         "FROM builds JOIN ledger ON ledger.build = builds.id "
         "WHERE builds.stage = ? ORDER BY seq",
         (current.stage,),
     )
-    wanted = (current.version, current.code, current.config)
-    for version, code, config, record in rows:
-        is_current = (version, code, config) == wanted
+    wanted = (current.version, current.code, current.config, _models_text(current))
+    for *build, record in rows:
+        is_current = tuple(build) == wanted
         for event_id in orjson.loads(record)["events"]["in"]:
             newest[event_id] = is_current
     return frozenset(event_id for event_id, is_current in newest.items() if not is_current)

@@ -3,23 +3,28 @@ standard output holds answers only."""
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
-from typing import Literal
+from typing import Literal, TextIO, cast
 
 import structlog
 from structlog.typing import Processor
 
+from lineal.observability.background_output import BackgroundOutput
 from lineal.observability.current_event import add_current_event
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
 
 
-def configure_logging(level: Level = "info", format: Format = "auto") -> None:
+def configure_logging(
+    level: Level = "info", format: Format = "auto", *, daemon: bool = False
+) -> None:
     """Set up structlog, and send the standard library's logs (of libraries) through it.
 
     What is bound in context variables (the stage, event and story at hand) is part of every line.
+    A ``daemon`` does not wait for whoever reads its log: what they leave unread is dropped.
     """
     for_people = format == "console" or (format == "auto" and sys.stderr.isatty())
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -45,10 +50,16 @@ def configure_logging(level: Level = "info", format: Format = "auto") -> None:
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_background() if daemon else structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[_ToStructlog()], force=True)
+
+
+def _background() -> structlog.WriteLoggerFactory:
+    output = BackgroundOutput(sys.stderr.fileno())
+    atexit.register(output.close)
+    return structlog.WriteLoggerFactory(cast("TextIO", output))
 
 
 class _ToStructlog(logging.Handler):

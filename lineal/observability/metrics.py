@@ -3,6 +3,8 @@ counting."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from lineal.bus.protocol import Settlement
@@ -11,7 +13,7 @@ _EVENTS = Counter("lineal_events", "Events handled", ["stage", "outcome"])
 _RETRIES = Counter("lineal_retries", "Attempts after the first", ["stage"])
 _SECONDS = Histogram(
     "lineal_event_seconds",
-    "Time from beginning an event to its result, retries included",
+    "Time of the last attempt at an event, waiting for a worker included",
     ["stage"],
     buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300),
 )
@@ -30,14 +32,20 @@ class StageMetrics:
         self._seconds = _SECONDS.labels(stage)
         self._in_flight = _IN_FLIGHT.labels(stage)
 
-    def handled(self, settlement: Settlement, seconds: float) -> None:
-        """An event has its result."""
-        outcome = settlement.record.outcome if settlement.record is not None else "gathered"
-        counter = self._events.get(outcome)
-        if counter is None:
-            counter = self._events[outcome] = _EVENTS.labels(self._stage, outcome)
-        counter.inc()
-        self._seconds.observe(seconds)
+    def settled(self, settlements: Sequence[Settlement]) -> None:
+        """Events have their results. Counted by batch: counting takes a lock."""
+        outcomes: dict[str, int] = {}
+        for settlement in settlements:
+            record = settlement.record
+            outcome = "gathered" if record is None else record.outcome
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
+            if record is not None:
+                self._seconds.observe(record.duration / 1_000_000)
+        for outcome, count in outcomes.items():
+            counter = self._events.get(outcome)
+            if counter is None:
+                counter = self._events[outcome] = _EVENTS.labels(self._stage, outcome)
+            counter.inc(count)
 
     def retried(self) -> None:
         self._retries.inc()

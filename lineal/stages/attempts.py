@@ -39,11 +39,9 @@ class Attempts:
         """The settlement of an event: its outputs, or its dead letter. Only cancelling raises."""
         begun = time.monotonic()
         try:
-            settlement = await self._attempt(delivery, 1)
+            return await self._attempt(delivery, 1)
         except Exception as error:
-            settlement = await self._try_again(delivery, error, begun)
-        self._metrics.handled(settlement, time.monotonic() - begun)
-        return settlement
+            return await self._try_again(delivery, error, begun)
 
     async def _try_again(self, delivery: Delivery, error: Exception, begun: float) -> Settlement:
         pauses = self._policy.pauses()

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in, check_out
 from lineal.bus.protocol import Delivery, Position, Settlement
-from lineal.lineage.record import Artifact, Build, Record, digest
+from lineal.lineage.record import Artifact, Build, Kind, Record, digest
 from lineal.observability.tracing import child_traceparent, trace_id
 from lineal.stages.declaration import Outputs, Stage
 from lineal.stages.gathering import forget_whole, keep_part, other_parts, parts_in
@@ -51,14 +51,28 @@ class BoundStage:
 
     def __init__(self, stage: Stage, config: BaseModel, services: Services) -> None:
         self.stage = stage
-        self.build = Build(stage.name, stage.version, stage.code_digest, config_digest(config))
+        models = tuple(stage.models(config)) if stage.models is not None else ()
+        self.build = Build(
+            stage.name, stage.version, stage.code_digest, config_digest(config), models
+        )
         self._config = config
         self._services = services
         self._source = f"lineal:stage/{stage.name}"
         self._actor = f"stage:{stage.name}"
+        self._kind: Kind = "step"
+        if stage.gathers:
+            self._kind = "join"
+        elif any(issubclass(payload, Part) for payload in stage.produces):
+            self._kind = "step" if issubclass(stage.consumes, Part) else "split"
         self._types = frozenset(payload.type for payload in stage.produces)
         self._step_prefix = "\n".join(
-            (stage.name, stage.version, self.build.code, self.build.config)
+            (
+                stage.name,
+                stage.version,
+                self.build.code,
+                self.build.config,
+                *(model.sha256 for model in models),
+            )
         ).encode()
         self._ahead: dict[Position, tuple[_Intake, list[MemoOutput] | None]] = {}
 
@@ -238,7 +252,7 @@ class BoundStage:
             for output in outputs
         ]
         return Record(
-            kind="step" if gathered is None else "join",
+            kind=self._kind,
             root=raw.correlationid,
             build=self.build,
             started=started,

@@ -8,22 +8,19 @@ from lineal.bus.protocol import Delivery, Settlement
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.observability.tracing import child_traceparent
 from lineal.stages.declaration import Reject
-from lineal.stages.retry import PermanentFailure
 from lineal.store.objects import ObjectCorrupt, ObjectMissing
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal_schemas.envelope import RawEvent, caused_event, now_us
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.ids import output_id
 
-_SPEAKABLE = (Reject, PermanentFailure, WorkerCrashed, WorkerTimeout, WorkerOutOfMemory)
-"""Errors whose text is ours and holds no personal data; of others the ledger keeps the class, and
-the dead letter the text."""
 _TRACEBACK_CHARACTERS = 8_000
 _MESSAGE_CHARACTERS = 2_000
-_TELLING = (
+_WITHOUT_PERSONAL_DATA = (
     Reject, WorkerCrashed, WorkerTimeout, WorkerOutOfMemory, ObjectMissing, ObjectCorrupt,
 )  # fmt: skip
-"""Errors whose texts are known to hold no personal data, so that the ledger can keep them."""
+"""Errors whose text the ledger keeps. Of others it keeps the class only; the dead letter, which can
+be erased, has the text."""
 
 
 def dead_letter_topic(group: str) -> str:
@@ -43,7 +40,7 @@ def dead_letter_settlement(
     letter = _dead_letter(group, delivery, error, attempts)
     record.outcome = "rejected" if isinstance(error, Reject) else "failed"
     record.error = _class_name(error)
-    if isinstance(error, _TELLING):
+    if isinstance(error, _WITHOUT_PERSONAL_DATA):
         record.reason = _message(error)
     record.attempt = attempts
     record.outputs = [

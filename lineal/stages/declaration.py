@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from lineal.lineage.record import Model
 from lineal.stages.context import Context
 from lineal.stages.source_digest import source_digest
 from lineal_schemas.envelope import Event
@@ -51,6 +52,9 @@ class Stage:
     """Whether work already done on the same inputs is skipped and its outputs emitted again.
     False for projections, which must be able to be rebuilt by replay."""
     config: type[BaseModel] = NoConfig
+    models: Callable[[Any], Sequence[Model]] | None = None
+    """Names the models used under a configuration. Asked when the stage is bound; their digests are
+    part of every step's identity and lineage, so another model makes earlier outputs stale."""
     warm_up: str | None = None
     """``module:function`` that every worker process calls at its start, so that the first events
     do not wait for models to be loaded."""
@@ -67,6 +71,7 @@ def stage(
     consumes: type[P],
     produces: type[Payload] | tuple[type[Payload], ...] = (),
     config: type[C] | None = None,
+    models: Callable[[C], Sequence[Model]] | None = None,
     memo: bool = True,
     lanes: int | None = None,
     warm_up: str | None = None,
@@ -82,7 +87,7 @@ def stage(
 
     def declare(function: Callable[[Event[P], Context[C]], Awaitable[Outputs]]) -> Stage:
         return _declare(
-            function, name, version, consumes, produces, config, memo, lanes, warm_up, False
+            function, name, version, consumes, produces, config, models, memo, lanes, warm_up, False
         )
 
     return declare
@@ -95,6 +100,7 @@ def gather(
     consumes: type[Q],
     produces: type[Payload] | tuple[type[Payload], ...] = (),
     config: type[C] | None = None,
+    models: Callable[[C], Sequence[Model]] | None = None,
     memo: bool = True,
     lanes: int | None = None,
     warm_up: str | None = None,
@@ -109,7 +115,7 @@ def gather(
         if not issubclass(consumes, Part):
             raise TypeError(f"stage {name!r}: a gather stage must consume a Part")
         return _declare(
-            function, name, version, consumes, produces, config, memo, lanes, warm_up, True
+            function, name, version, consumes, produces, config, models, memo, lanes, warm_up, True
         )
 
     return declare
@@ -122,6 +128,7 @@ def _declare(
     consumes: type[Payload],
     produces: type[Payload] | tuple[type[Payload], ...],
     config: type[BaseModel] | None,
+    models: Callable[[Any], Sequence[Model]] | None,
     memo: bool,
     lanes: int | None,
     warm_up: str | None,
@@ -144,6 +151,7 @@ def _declare(
         gathers=gathers,
         memo=memo,
         config=config or NoConfig,
+        models=models,
         lanes=lanes,
         warm_up=warm_up,
         code_digest=source_digest(function),

@@ -158,8 +158,10 @@ class StageRunner:
     def _finished(self, settlements: Sequence[Settlement], took_effect: bool) -> None:
         for settlement in settlements:
             self._lanes.finish(settlement.delivery.event.partitionkey)
-        if took_effect and self._on_settled is not None:
-            self._on_settled(settlements)
+        if took_effect:
+            self._metrics.settled(settlements)
+            if self._on_settled is not None:
+                self._on_settled(settlements)
         self._metrics.in_flight(self._lanes.size)
         self._room.set()
         self._begin()

@@ -58,7 +58,7 @@ def keep_memos(connection: sqlite3.Connection, memos: Sequence[Memo]) -> None:
     deterministic, or something it reads is not recorded."""
     if not memos:
         return
-    if insert_rows(connection, "INSERT OR IGNORE INTO memo", memos) == len(memos):
+    if insert_rows(connection, "INSERT OR IGNORE INTO memo (step, outputs)", memos) == len(memos):
         return
     for memo in memos:
         (outputs,) = connection.execute(

@@ -102,10 +102,14 @@ CREATE TABLE ledger_links (
 """
 
 STAGES = """
+-- Rows are appended and found through an index of small entries: kept in the order of the steps,
+-- which is random, each would change a page of its own.
 CREATE TABLE memo (
-    step BLOB PRIMARY KEY,
+    id INTEGER PRIMARY KEY,
+    step BLOB NOT NULL,
     outputs BLOB NOT NULL
-) WITHOUT ROWID;
+);
+CREATE UNIQUE INDEX memo_by_step ON memo (step);
 CREATE TABLE gathering (
     stage TEXT NOT NULL,
     whole TEXT NOT NULL,

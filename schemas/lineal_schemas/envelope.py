@@ -11,6 +11,7 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic_core import from_json as parse_json
@@ -194,11 +195,13 @@ def parse_time(text: str) -> int:
     return (stamp - _EPOCH) // timedelta(microseconds=1)
 
 
+@lru_cache(maxsize=1024)
 def schema_uri(type: str, version: int) -> str:
     """The ``dataschema`` of a payload type and version."""
     return f"{_SCHEMA_PREFIX}{type}:{version}"
 
 
+@lru_cache(maxsize=1024)
 def schema_version(dataschema: str | None) -> int:
     """The payload version a ``dataschema`` names; an event without one is version 1.
 
