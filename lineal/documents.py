@@ -1,25 +1,13 @@
-"""Questions about documents: listed, found by (the beginning of) an id, and their outputs."""
+"""Questions about documents: listed, or found by (the beginning of) an id or by name."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import orjson
-
-from lineal.lineage.ledger import records_of_root
-from lineal.lineage.metadata import DOCUMENT
-from lineal.lineage.record import Artifact, parse_record
-
-Form = Literal["original", "text", "json", "csv", "pdf"]
-FORMS: tuple[Form, ...] = ("original", "text", "json", "csv", "pdf")
-
-_FORM_OF_ROLE = {
-    "text": "text", "result": "json", "csv": "csv", "pdf": "pdf", "analysis": "analysis",
-}  # fmt: skip
-"""What the outputs with these roles in lineage records are to a person."""
 
 
 class UnknownDocument(LookupError):
@@ -46,6 +34,19 @@ class DocumentInfo:
     """Microseconds since the Unix epoch, as ``updated``."""
     updated: int
     facts: Mapping[str, Any]
+
+    def listed(self) -> dict[str, Any]:
+        """As it is listed in JSON, by the command line and over HTTP."""
+        return {
+            "document_id": self.document_id,
+            "name": self.name,
+            "status": self.status,
+            "reason": self.reason,
+            "owner": self.owner,
+            "labels": dict(self.labels),
+            "pages": self.pages,
+            "arrivals": self.arrivals,
+        }
 
 
 _SELECT = """
@@ -113,44 +114,6 @@ def find_document(connection: sqlite3.Connection, wanted: str) -> DocumentInfo:
     if len(rows) > 1:
         raise UnknownDocument(f"more than one document is meant by {wanted!r}: give more of the id")
     return _info(rows[0])
-
-
-def find_form(connection: sqlite3.Connection, document_id: str, form: Form) -> Artifact | None:
-    """The newest output of a document in one of the four forms (or the searchable PDF)."""
-    return find_forms(connection, document_id).get(form)
-
-
-def find_forms(connection: sqlite3.Connection, document_id: str) -> dict[str, Artifact]:
-    """The newest output of a document in each form there is, and its ``analysis``.
-
-    Found in the ledger by their roles, so each is there as soon as the step that made it is
-    settled. A PDF whose text layer was good is its own searchable PDF.
-    """
-    found: dict[str, Artifact] = {}
-    original = _registered_content(connection, document_id)
-    for canonical in records_of_root(connection, DOCUMENT + document_id):
-        record = parse_record(canonical)
-        for item in record.inputs:
-            if item.role == "content":
-                original = item  # a later step knows its media type from the bytes themselves
-        for item in record.outputs:
-            form = _FORM_OF_ROLE.get(item.role)
-            if form is not None:
-                found[form] = item
-    if original is not None:
-        found["original"] = original
-        if "text" in found and original.media_type == "application/pdf":
-            found.setdefault("pdf", original)
-    return found
-
-
-def _registered_content(connection: sqlite3.Connection, document_id: str) -> Artifact | None:
-    row = connection.execute(
-        "SELECT sha256, media_type, bytes FROM registry WHERE document_id = ?", (document_id,)
-    ).fetchone()
-    if row is None or row[0] is None:
-        return None
-    return Artifact(row[0], row[1], row[2], "content")
 
 
 def _info(row: tuple[Any, ...]) -> DocumentInfo:

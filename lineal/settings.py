@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     """What can be set. Defaults work on a laptop."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LINEAL_", env_nested_delimiter="__", toml_file="lineal.toml", extra="ignore"
+        env_prefix="LINEAL_", env_nested_delimiter="__", toml_file="lineal.toml", extra="forbid"
     )
 
     data: Path = Path("data")

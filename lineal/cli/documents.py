@@ -41,7 +41,7 @@ def documents(
             limit=limit,
         )
     if as_json:
-        print_json([_fields(document) for document in found])
+        print_json([document.listed() for document in found])
     else:
         print_table(
             _COLUMNS,
@@ -50,19 +50,6 @@ def documents(
             styles=STATUS_STYLES,
             empty="No document." if not (status or owner or labels) else "No such document.",
         )
-
-
-def _fields(document: DocumentInfo) -> dict[str, object]:
-    return {
-        "document_id": document.document_id,
-        "name": document.name,
-        "status": document.status,
-        "reason": document.reason,
-        "owner": document.owner,
-        "labels": dict(document.labels),
-        "pages": document.pages,
-        "arrivals": document.arrivals,
-    }
 
 
 def _cells(document: DocumentInfo) -> tuple[str, ...]:

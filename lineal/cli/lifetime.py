@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 R = TypeVar("R")
 
 _GC_THRESHOLD = 50_000
-"""Allocations between collections. Events are many small objects that live for a moment: the default
-of 700 costs a fifth of the time of a busy stage, and finds nothing."""
+"""Allocations between collections. Events are many small objects that live for a moment: Python's
+own 700 costs a fifth of the time of a busy stage, and finds nothing."""
 
 
 def run_in_loop(main: Coroutine[Any, Any, R]) -> R:

@@ -74,7 +74,12 @@ def load_settings(data: Path | None = None, **given: Any) -> Settings:
         return Settings(**chosen)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            f"{'.'.join(map(str, problem['loc']))}: "
+            + (
+                "there is no such setting"
+                if problem["type"] == "extra_forbidden"
+                else problem["msg"]
+            )
             for problem in error.errors(include_url=False, include_input=False)
         )
         raise CommandFailed(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 from uuid import uuid4
 
-import orjson
 import typer
 
 from lineal.cli.options import CommandFailed, DataOption, JsonOption
@@ -28,7 +26,8 @@ from lineal.cli.printing import (
     when,
 )
 from lineal.cli.reading import reading
-from lineal.documents import FORMS, DocumentInfo, Form, find_document, find_forms
+from lineal.documents import DocumentInfo, find_document
+from lineal.forms import ANALYSIS, FORMS, Form, find_forms, json_form
 from lineal.lineage.graph import StoryStep, story_of
 from lineal.lineage.ledger import records_of_root
 from lineal.lineage.metadata import DOCUMENT
@@ -96,14 +95,12 @@ def _pieces(
 
     if form != "json":
         return object_chunks(connection, folder, forms[form].sha256)
-    whole = {
-        name: orjson.loads(
-            gzip.decompress(b"".join(object_chunks(connection, folder, forms[name].sha256)))
-        )
-        for name in ("json", "analysis")
-        if name in forms
-    }
-    return iter([orjson.dumps({**whole["json"], **whole.get("analysis", {})}) + b"\n"])
+    result, analysis = (
+        b"".join(object_chunks(connection, folder, forms[name].sha256)) if name in forms else None
+        for name in (form, ANALYSIS)
+    )
+    assert result is not None
+    return iter([json_form(result, analysis), b"\n"])
 
 
 def _write_file(output: Path, pieces: Iterator[bytes]) -> None:

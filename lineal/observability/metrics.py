@@ -37,14 +37,14 @@ class StageMetrics:
         outcomes: dict[str, int] = {}
         for settlement in settlements:
             record = settlement.record
-            outcome = "gathered" if record is None else record.outcome
+            outcome: str = "gathered" if record is None else record.outcome
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
             if record is not None:
                 self._seconds.observe(record.duration / 1_000_000)
-        for outcome, count in outcomes.items():
-            counter = self._events.get(outcome)
+        for name, count in outcomes.items():
+            counter = self._events.get(name)
             if counter is None:
-                counter = self._events[outcome] = _EVENTS.labels(self._stage, outcome)
+                counter = self._events[name] = _EVENTS.labels(self._stage, name)
             counter.inc(count)
 
     def retried(self) -> None:

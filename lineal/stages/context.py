@@ -52,7 +52,8 @@ class SearchIndex(Protocol):
 
 
 class Registry(Protocol):
-    """What the register stage asks and tells the registry; written in the step's transaction."""
+    """What is registered already, as a stage may ask. It is written by no stage: it is derived from
+    lineage records, in the transaction of the step they belong to."""
 
     async def known(self, document_id: str) -> bool:
         """Whether the bytes are registered already."""

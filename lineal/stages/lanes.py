@@ -37,9 +37,14 @@ class Lanes:
         queue.append(delivery)
         self.size += 1
 
+    @property
+    def may_begin(self) -> bool:
+        """Whether :meth:`begin` has something to give."""
+        return bool(self._ready) and len(self._begun) < self._most
+
     def begin(self) -> Delivery | None:
         """The next delivery that may begin; None if none may."""
-        if not self._ready or len(self._begun) >= self._most:
+        if not self.may_begin:
             return None
         key = next(iter(self._ready))
         del self._ready[key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 import structlog
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 _FETCH_SECONDS = 1.0
 _GOOD_PART = 4
 _LINGER_SECONDS = 0.05
+_EVENTS_A_TURN = 512
+"""How many events a task handles before it lets others have the loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,9 @@ class StageRunner:
         )
         self._on_settled = on_settled
         self._lanes = Lanes(bound.stage.lanes or self._settings.lanes)
-        self._tasks: dict[asyncio.Task[None], Delivery] = {}
+        self._hands: dict[asyncio.Task[None], Delivery | None] = {}
+        """The tasks that handle events, each with the one it has at hand."""
+        self._calling = False
         self._room = asyncio.Event()
         self._stopping = asyncio.Event()
         subscription.on_revoked(self._revoked)
@@ -138,18 +143,46 @@ class StageRunner:
             await self._room.wait()
 
     def _begin(self) -> None:
-        create_task = asyncio.get_running_loop().create_task
-        while not self._stopping.is_set() and (delivery := self._lanes.begin()) is not None:
-            task = create_task(self._handle(delivery))
-            self._tasks[task] = delivery
-            task.add_done_callback(self._ended)
+        """See to it that what may begin is begun.
 
-    async def _handle(self, delivery: Delivery) -> None:
-        current_event.set((self._stage, delivery.event))
-        self._settler.add(await self._attempts.settle_or_bury(delivery))
+        By a task that goes on from event to event for as long as none has to wait for something,
+        and by a further task as soon as one does: a task for each event would cost more than many a
+        stage.
+        """
+        if not self._calling and self._lanes.may_begin and not self._stopping.is_set():
+            self._calling = True
+            asyncio.get_running_loop().call_soon(self._call_hand)
+
+    def _call_hand(self) -> None:
+        self._calling = False
+        if self._stopping.is_set() or not self._lanes.may_begin:
+            return
+        task = asyncio.get_running_loop().create_task(self._handle_events())
+        self._hands[task] = None
+        task.add_done_callback(self._ended)
+        # Called again when that one has had its first turn: it may have come to wait.
+        self._begin()
+
+    async def _handle_events(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        variables = len(copy_context())
+        handled = 0
+        while not self._stopping.is_set() and (delivery := self._lanes.begin()) is not None:
+            self._hands[task] = delivery
+            current_event.set((self._stage, delivery.event))
+            settlement = await self._attempts.settle_or_bury(delivery)
+            self._settler.add(settlement)
+            self._hands[task] = None
+            if len(copy_context()) > variables + 1:
+                # What a stage bound for its log lines is not the next event's.
+                structlog.contextvars.clear_contextvars()
+            handled += 1
+            if handled % _EVENTS_A_TURN == 0:
+                await asyncio.sleep(0)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(task, None)
+        self._hands.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             # A fault of the runtime, not of the stage. The event stays in flight: its lane is held
             # and it is handled again after a restart.
@@ -174,13 +207,17 @@ class StageRunner:
 
     async def _drain(self) -> None:
         self._subscription.release(list(self._lanes.take_waiting()))
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=self._settings.drain_seconds)
-        unfinished = dict(self._tasks)
+        if self._hands:
+            await asyncio.wait(set(self._hands), timeout=self._settings.drain_seconds)
+        unfinished = dict(self._hands)
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
         # One that finished all the same has its settlement on the way.
         self._subscription.release(
-            [delivery for task, delivery in unfinished.items() if task.cancelled()]
+            [
+                delivery
+                for task, delivery in unfinished.items()
+                if delivery is not None and task.cancelled()
+            ]
         )

@@ -34,7 +34,7 @@ class Memo(NamedTuple):
 
 def pack(outputs: Sequence[MemoOutput]) -> bytes:
     """Outputs as the memo table keeps them."""
-    return orjson.dumps([(type, version, data.decode()) for type, version, data in outputs])
+    return orjson.dumps([(type, version, orjson.Fragment(data)) for type, version, data in outputs])
 
 
 def recall(connection: sqlite3.Connection, steps: Sequence[bytes]) -> dict[bytes, list[MemoOutput]]:
@@ -47,7 +47,7 @@ def recall(connection: sqlite3.Connection, steps: Sequence[bytes]) -> dict[bytes
         )
         for step, outputs in rows:
             found[step] = [
-                MemoOutput(type, version, data.encode())
+                MemoOutput(type, version, orjson.dumps(data))
                 for type, version, data in orjson.loads(outputs)
             ]
     return found

@@ -12,11 +12,9 @@ _NAMESPACE = bytes.fromhex("6b0e6d0a5c1f5e0b9d0c7c8b8f3a2e11")
 
 
 def _uuid5(name: str) -> str:
-    digest = bytearray(sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = (digest[6] & 0x0F) | 0x50
-    digest[8] = (digest[8] & 0x3F) | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(text[16], 16) & 0x3]
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
 
 def output_id(input_id: str, stage: str, stage_version: str, output_type: str, ordinal: int) -> str:

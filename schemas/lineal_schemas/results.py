@@ -113,6 +113,21 @@ class Page(BaseModel):
     doubts: tuple[str, ...] = ()
     """Why a person should look at this page; empty for a trusted one."""
 
+    def moved(self, offset: int) -> Page:
+        """The page with its text begun ``offset`` code points later; without validation, which
+        would cost more than all else."""
+        if offset == 0:
+            return self
+        return self.model_copy(
+            update={
+                "begin": self.begin + offset,
+                "end": self.end + offset,
+                "words": tuple(
+                    Word(word[0] + offset, word[1] + offset, *word[2:]) for word in self.words
+                ),
+            }
+        )
+
 
 class Engine(BaseModel):
     """What read the pages, precisely enough to do it again."""
@@ -143,26 +158,11 @@ class TextResult(_Result):
         engines: list[Engine] = []
         offset = 0
         for part in parts:
-            pages.extend(_shifted(page, offset) for page in part.pages)
+            pages.extend(page.moved(offset) for page in part.pages)
             engines.extend(engine for engine in part.engines if engine not in engines)
             texts.append(part.text)
             offset += len(part.text) + len(PAGE_SEPARATOR)
         return cls(engines=tuple(engines), text=PAGE_SEPARATOR.join(texts), pages=tuple(pages))
-
-
-def _shifted(page: Page, offset: int) -> Page:
-    if offset == 0:
-        return page
-    return page.model_copy(
-        update={
-            "begin": page.begin + offset,
-            "end": page.end + offset,
-            "words": tuple(
-                word._replace(begin=word.begin + offset, end=word.end + offset)
-                for word in page.words
-            ),
-        }
-    )
 
 
 class Span(NamedTuple):
