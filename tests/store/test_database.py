@@ -24,7 +24,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 def keep(connection: sqlite3.Connection, step: str, outputs: bytes = b"") -> None:
-    connection.execute("INSERT INTO memo VALUES (?, ?)", (step.encode(), outputs))
+    connection.execute("INSERT INTO memo (step, outputs) VALUES (?, ?)", (step.encode(), outputs))
 
 
 def kept(database: Database) -> set[str]:

@@ -13,7 +13,7 @@ from lineal.store.database import Database
 
 
 def keep(step: str, connection: sqlite3.Connection) -> None:
-    connection.execute("INSERT INTO memo VALUES (?, ?)", (step.encode(), b""))
+    connection.execute("INSERT INTO memo (step, outputs) VALUES (?, ?)", (step.encode(), b""))
 
 
 async def main() -> None:
