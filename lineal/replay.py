@@ -44,12 +44,14 @@ async def plan_replay(
     one would undo the newer; and of a whole that was scattered all parts, since gathering needs
     them.
     """
-    if selection.to_time is None:
-        # What is published from now on is the live group's; a replay that chased it never ended.
-        selection = replace(selection, to_time=now_us())
     if stale:
+        # No bound in time: these are known by their ids, and a clock that was set back must not
+        # hide those from before.
         wanted = stale_input_events(runtime.database.reader, runtime.bind(stage).build)
         selection = replace(selection, event_ids=await _stale_ids(runtime, stage, wanted))
+    elif selection.to_time is None:
+        # What is published from now on is the live group's; a replay that chased it never ended.
+        selection = replace(selection, to_time=now_us())
     count = 0
     try:
         async for _ in runtime.bus.read(stage.consumes.type, selection):

@@ -207,7 +207,7 @@ class Bus(Protocol):
         ...
 
     async def record(self, records: Sequence[Record]) -> None:
-        """Append records of acts that have no event: a replay, a rebuild."""
+        """Append records of acts that have no event: a replay."""
         ...
 
     def read(

@@ -13,10 +13,12 @@ import typer
 from lineal.cli.options import CommandFailed, DataOption, JsonOption, load_settings
 from lineal.cli.printing import (
     count_of,
+    on_terminal,
     plain,
     plain_lines,
     print_json,
     print_table,
+    recently,
     short_id,
     when,
 )
@@ -64,20 +66,25 @@ def list_letters(
         return
     print_table(
         ("id", "time", "group", "key", "error", "attempts", "message"),
-        [
-            (
-                short_id(letter.id),
-                when(letter.time),
-                letter.content.group,
-                letter.content.key,
-                letter.content.error_class,
-                str(letter.content.attempts),
-                letter.content.message,
-            )
-            for letter in letters
-        ],
+        [_cells(letter) for letter in letters],
         right=frozenset({"attempts"}),
         empty="No dead letter waits for a decision.",
+    )
+
+
+def _cells(letter: Letter) -> tuple[str, ...]:
+    content = letter.content
+    error, attempts, message = content.error_class, str(content.attempts), content.message
+    if on_terminal():  # fewer columns: what is said needs the room
+        error, attempts, message = "", "", f"{error}: {message}"
+    return (
+        short_id(letter.id),
+        recently(letter.time),
+        content.group,
+        short_id(content.key),
+        error,
+        attempts,
+        message,
     )
 
 

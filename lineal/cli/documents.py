@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from lineal.cli.options import DataOption, JsonOption, pairs
-from lineal.cli.printing import STATUS_STYLES, print_json, print_table, short_id, when
+from lineal.cli.printing import (
+    STATUS_STYLES,
+    count_of,
+    on_terminal,
+    print_json,
+    print_table,
+    recently,
+    short_id,
+)
 from lineal.cli.reading import reading
 from lineal.documents import DocumentInfo, list_documents
 from lineal.lineage.metadata import Status
@@ -54,6 +62,10 @@ def documents(
 
 def _cells(document: DocumentInfo) -> tuple[str, ...]:
     reason = f" ({document.reason})" if document.reason else ""
+    arrivals = str(document.arrivals)
+    if on_terminal():  # a column less, for what is nearly always 1
+        reason += f" ({count_of(document.arrivals, 'arrival')})" if document.arrivals > 1 else ""
+        arrivals = ""
     return (
         short_id(document.document_id),
         document.name + reason,
@@ -61,6 +73,6 @@ def _cells(document: DocumentInfo) -> tuple[str, ...]:
         "" if document.pages is None else str(document.pages),
         ", ".join(document.owners),
         " ".join(f"{key}={value}" for key, value in document.labels.items()),
-        str(document.arrivals),
-        when(document.registered),
+        arrivals,
+        recently(document.registered),
     )

@@ -74,12 +74,7 @@ def load_settings(data: Path | None = None, **given: Any) -> Settings:
         return Settings(**chosen)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: "
-            + (
-                "there is no such setting"
-                if problem["type"] == "extra_forbidden"
-                else problem["msg"]
-            )
+            f"{'.'.join(map(str, problem['loc']))}: {_said(problem['type'], problem['msg'])}"
             for problem in error.errors(include_url=False, include_input=False)
         )
         raise CommandFailed(
@@ -89,6 +84,10 @@ def load_settings(data: Path | None = None, **given: Any) -> Settings:
         raise CommandFailed(
             f"the settings cannot be read: {error}. Correct lineal.toml or the LINEAL_* variable."
         ) from error
+
+
+def _said(kind: str, message: str) -> str:
+    return "there is no such setting" if kind == "extra_forbidden" else message
 
 
 def pairs(given: list[str] | None, option: str) -> dict[str, str]:

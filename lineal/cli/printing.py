@@ -21,6 +21,11 @@ STATUS_STYLES = {
     "failed": "bold red", "done": "green", "memoised": "cyan", "duplicate": "dim",
 }  # fmt: skip
 
+_SHORT = 20
+_ROOM = 16
+_GAP = 2
+"""Columns with no longer cells are not broken over lines if that leaves the others so much."""
+
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
 _CONTROLS_BUT_LAYOUT = {code: mark for code, mark in _CONTROLS.items() if chr(code) not in "\t\n\f"}
 
@@ -74,6 +79,9 @@ def print_table(
 ) -> None:
     """A table; in a pipe, a line of names and a line a row, separated by tabs.
 
+    On a terminal columns without content are left out, and long texts give way to short ones
+    where it is narrow: an id that is broken over two lines cannot be copied.
+
     Args:
         right: columns aligned to the right.
         styles: by cell text, how it is coloured.
@@ -87,24 +95,43 @@ def print_table(
         typer.echo(empty, err=True)
         return
     from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
+    kept = [place for place in range(len(columns)) if any(row[place] for row in rows)]
+    widths = {
+        place: max(len(columns[place]), *(cell_len(row[place]) for row in rows)) for place in kept
+    }
+    short = {place for place in kept if widths[place] <= _SHORT}
+    out = console()
+    needed = sum(widths[place] + _GAP if place in short else _ROOM + _GAP for place in kept)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for place in kept:
         table.add_column(
-            column.replace("_", " "),
-            justify="right" if column in right else "left",
+            columns[place].replace("_", " "),
+            justify="right" if columns[place] in right else "left",
             overflow="fold",
+            no_wrap=place in short and needed <= out.width,
         )
     for row in rows:
-        table.add_row(*(Text(plain(cell), (styles or {}).get(cell, "")) for cell in row))
-    console().print(table)
+        cells = [row[place] for place in kept]
+        table.add_row(*(Text(plain(cell), (styles or {}).get(cell, "")) for cell in cells))
+    out.print(table)
 
 
 def when(us: int) -> str:
     """A time for people: local, to the second."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(us // 1_000_000))
+
+
+def recently(us: int) -> str:
+    """As short as a terminal's table wants it: the time if it was today, else the day; all of it
+    in a pipe."""
+    if not on_terminal():
+        return when(us)
+    day, _, time_of_day = when(us).partition(" ")
+    return time_of_day if day == time.strftime("%Y-%m-%d") else day
 
 
 def clock(us: int) -> str:

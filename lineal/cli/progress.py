@@ -9,8 +9,7 @@ from typing import Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from lineal.cli.printing import console, plain
-from lineal.cli.waiting import Standing
-from lineal.runtime import Runtime
+from lineal.cli.standing import Standing
 from lineal.stages.declaration import Stage
 
 _MOST_BARS = 10
@@ -61,7 +60,7 @@ class DocumentBars:
     ) -> None:
         self._progress.stop()
 
-    def show(self, runtime: Runtime, standings: Mapping[str, Standing]) -> None:
+    def show(self, standings: Mapping[str, Standing]) -> None:
         """Bring the bars up to date."""
         done = sum(item.done for item in standings.values())
         if self._all is None:

@@ -11,7 +11,7 @@ import typer
 from lineal.cli.options import FAILED, DataOption, JsonOption, load_settings, pairs
 
 if TYPE_CHECKING:
-    from lineal.cli.waiting import Standing
+    from lineal.cli.standing import Standing
     from lineal.runtime import Runtime
     from lineal.settings import Settings
     from lineal_producers.arrival import Arrival
@@ -57,7 +57,7 @@ def put(
     labels = pairs(label, "--label")
     settings = load_settings(data)
     from lineal.cli.lifetime import run_in_loop
-    from lineal.cli.printing import STATUS_STYLES, print_json, print_table
+    from lineal.cli.printing import STATUS_STYLES, print_json, print_table, short_id
 
     found = list(_files(paths, settings.data.resolve()))
     standings = run_in_loop(_put(settings, found, owner, labels, wait, as_json))
@@ -73,7 +73,10 @@ def put(
     else:
         print_table(
             ("document_id", "name", "status", "reason"),
-            [(item.document_id, item.name, item.status, item.reason or "") for item in standings],
+            [
+                (short_id(item.document_id), item.name, item.status, item.reason or "")
+                for item in standings
+            ],
             styles=STATUS_STYLES,
         )
     if wait and any(item.status != "indexed" for item in standings):
@@ -103,7 +106,8 @@ async def _put(
     import asyncio
     from uuid import uuid4
 
-    from lineal.cli.waiting import someone_works, standing, wait_until_done
+    from lineal.cli.standing import standing
+    from lineal.cli.waiting import someone_works, wait_until_done
     from lineal.observability.logging import configure_logging
     from lineal.runtime import open_runtime
 

@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
+from lineal.cli.options import FAILED, JsonOption
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="Publish the JSON Schemas and keep them compatible.",
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
 @app.command()
@@ -24,7 +24,7 @@ def export(
         Path | None,
         typer.Option(help="Folder to write to; in a checkout, schemas/json unless given."),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the JSON Schemas of the envelope, all events and the result documents."""
     from lineal_schemas.export import committed_folder, in_checkout, write_folder
@@ -38,7 +38,7 @@ def export(
         written = write_folder(folder, current)
     except OSError as error:
         typer.echo(f"Cannot write to {folder}: {error.strerror}. Choose another --out.", err=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(FAILED) from error
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), "written": [path.name for path in written]}))
     else:
@@ -48,7 +48,7 @@ def export(
 
 
 @app.command()
-def check(as_json: AsJson = False) -> None:
+def check(as_json: JsonOption = False) -> None:
     """Fail if a model no longer fits its published schema, or the schemas are not up to date."""
     from lineal_schemas.export import committed_folder, read_folder
     from lineal_schemas.export import export as schemas
@@ -67,7 +67,7 @@ def check(as_json: AsJson = False) -> None:
         if not problems:
             typer.echo(f"{len(current)} schemas are compatible and up to date")
     if problems:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 if __name__ == "__main__":

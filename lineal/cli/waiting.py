@@ -6,11 +6,11 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import typer
 
-from lineal.cli.outcomes import DONE
+from lineal.cli.standing import Standing, standing
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
@@ -23,36 +23,6 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.1
 _COVER_SECONDS = 2.0
-
-
-class Standing(NamedTuple):
-    """Where a document stands that was put."""
-
-    document_id: str
-    name: str
-    status: str
-    reason: str | None
-    stage: str
-    done: bool
-    """Whether this arrival has been handled, and the document is indexed, rejected or failed."""
-
-
-def standing(runtime: Runtime, arrival: Arrival) -> Standing:
-    """Where the document of an arrival stands now."""
-    reader = runtime.database.reader
-    row = reader.execute(
-        "SELECT status, reason, stage FROM operations WHERE document_id = ?",
-        (arrival.document_id,),
-    ).fetchone()
-    if row is None:
-        return Standing(arrival.document_id, arrival.name, "registered", None, "register", False)
-    status, reason, stage = row
-    handled = reader.execute(
-        "SELECT 1 FROM arrivals WHERE document_id = ? AND event_id = ?",
-        (arrival.document_id, arrival.event_id),
-    ).fetchone()
-    done = status in DONE and (handled is not None or status == "failed")
-    return Standing(arrival.document_id, arrival.name, status, reason, stage, done)
 
 
 def workers_elsewhere(runtime: Runtime) -> set[str]:
@@ -110,7 +80,7 @@ async def wait_until_done(
                 if now.done:
                     del pending[event_id]
             if bars is not None:
-                bars.show(runtime, standings)
+                bars.show(standings)
             if pending:
                 await asyncio.sleep(_LOOK_SECONDS)
     return [standings[arrival.event_id] for arrival in arrivals]

@@ -100,7 +100,11 @@ def _operation(connection: sqlite3.Connection, document_id: str, record: Record)
             status,
             stage,
             record.reason or record.error,
-            orjson.dumps({k: v for k, v in record.facts.items() if k != "status"}).decode(),
+            # Sorted, as they are in the canonical record from which a rebuild takes them.
+            orjson.dumps(
+                {k: v for k, v in record.facts.items() if k != "status"},
+                option=orjson.OPT_SORT_KEYS,
+            ).decode(),
             record.started,
             finished,
         ),

@@ -57,7 +57,7 @@ class BackgroundOutput:
     def _write_on(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting)
+                self._changed.wait_for(lambda: self._waiting or self._dropped)
                 data = b"".join(self._waiting)
                 self._waiting.clear()
                 dropped, self._dropped = self._dropped, 0

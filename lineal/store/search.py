@@ -108,11 +108,11 @@ def _filter_clauses(filters: Mapping[str, str]) -> tuple[str, list[str]]:
 
 
 def match_expression(text: str) -> str | None:
-    """What a person typed as an FTS5 expression; None if it holds no word.
+    """What a person typed as an FTS5 expression; None if it can find nothing.
 
     Words must all occur; ``"..."`` is a phrase, ``word*`` a prefix, AND, OR, NOT and parentheses
-    combine. Anything that does not make sense as an operator is searched as a word, so that no
-    input is an error.
+    combine, also as AND NOT. NOT with nothing before it leaves nothing; any other operator that
+    makes no sense where it stands is passed over, so that no input is an error.
     """
     parts: list[str] = []
     depth = 0
@@ -134,6 +134,10 @@ def match_expression(text: str) -> str | None:
         elif word in _OPERATORS:
             if parts and parts[-1] not in ("(", *_OPERATORS):
                 parts.append(word)
+            elif word == "NOT":
+                if not parts or parts[-1] != "AND":
+                    return None  # out of no pages: searching for the word would be the opposite
+                parts[-1] = "NOT"  # FTS5 does not know AND NOT
         else:
             term = _term(phrase if phrase is not None else word, bool(star))
             if term is not None:

@@ -149,6 +149,7 @@ def test_emit_wraps_json_and_says_where_it_went(lineal: Lineal, tmp_path: Path) 
     assert {tuple(item) for item in placed.json} == {("id", "topic", "partition", "offset")}
     for event in events:
         assert (event["type"], event["source"]) == ("readings", "lineal:emit")
+        assert str(event["traceparent"]).startswith("00-")
 
 
 def test_emit_publishes_cloudevents_as_they_are(

@@ -16,7 +16,7 @@ import pytest
 import typer
 
 from lineal.cli.main import COMMANDS, load_command
-from lineal.cli.options import data_folder, errors_reported
+from lineal.cli.options import CommandFailed, data_folder, errors_reported, load_settings
 from tests.cli.conftest import FILES, Lineal
 
 READING = [
@@ -125,6 +125,17 @@ def test_a_wrong_setting_is_named(
     assert (answer.code, answer.out) == (1, b"")
     assert names in answer.err
     assert answer.err.count("\n") == 1
+
+
+def test_a_misspelt_setting_is_named_and_not_ignored(
+    working: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(working)
+    (working / "lineal.toml").write_text("worker = 4\n[retry]\nattempt = 1\n")
+    with pytest.raises(CommandFailed) as caught:
+        load_settings()
+    assert "worker: there is no such setting" in str(caught.value)
+    assert "retry.attempt: there is no such setting" in str(caught.value)
 
 
 def test_the_data_folder_is_found_like_all_settings(

@@ -1,4 +1,4 @@
-"""A real ``lineal up`` in folders of its own, as a user would run it, and looks at what it keeps."""
+"""A real ``lineal up`` in folders of its own, as a user runs it, and looks at what it keeps."""
 
 from __future__ import annotations
 
@@ -68,28 +68,31 @@ class System:
     def log(self) -> Path:
         return self.folder / "log.jsonl"
 
+    @property
+    def _said(self) -> Path:
+        return self.folder / "said.jsonl"
+
     def start(self, *, wait: bool = True) -> None:
         """Start ``lineal up`` on a free port; with ``wait``, until it says that it is ready."""
         command = [sys.executable, "-m", "lineal.cli.main"]
         if not self.privileged:
             command.insert(1, str(_LAUNCHER))
-        with self.log.open("ab") as log:
+        # Into files: nobody reads along, and a full pipe would hold everything up.
+        with self.log.open("ab") as log, self._said.open("wb") as said:
             self.process = subprocess.Popen(
                 [*command, "up", "--port", "0", "--json"],
                 cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=log,
+                stdout=said, stderr=log,
             )  # fmt: skip
         if wait:
-            self._await_ready()
+            self.await_ready()
 
-    def _await_ready(self) -> None:
-        assert self.process is not None and self.process.stdout is not None
-        for line in self.process.stdout:
-            said = json.loads(line)
-            if said.get("ready"):
-                self.url = said["url"]
-                return
-        raise AssertionError(f"lineal up ended before it was ready:\n{self._end_of_log()}")
+    def await_ready(self) -> None:
+        """Wait until ``lineal up`` says that it is ready, and where."""
+        self.until(lambda: b"\n" in self._said.read_bytes() or not self.running, "a first line")
+        first = self._said.read_bytes().partition(b"\n")[0]
+        assert first, f"lineal up ended before it was ready:\n{self._end_of_log()}"
+        self.url = json.loads(first)["url"]
 
     @property
     def running(self) -> bool:
@@ -109,7 +112,7 @@ class System:
         """Have it end without a chance to do anything about it."""
         if self.process is not None:
             self.process.kill()
-            self._reap()
+            self.process.wait()
 
     def stop(self) -> int:
         """Have it drain and end; its exit code."""
@@ -117,19 +120,10 @@ class System:
         process = self.process
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(60)
+            return process.wait(60)
         except subprocess.TimeoutExpired as error:
-            process.kill()
+            self.kill()
             raise AssertionError(f"lineal up did not end:\n{self._end_of_log()}") from error
-        finally:
-            self._reap()
-        return process.returncode
-
-    def _reap(self) -> None:
-        if self.process is not None:
-            self.process.wait()
-            if self.process.stdout is not None:
-                self.process.stdout.close()
 
     def lineal(self, *arguments: str | Path, stdin: bytes = b"") -> Answer:
         """Run another command on the same data folder."""

@@ -321,7 +321,7 @@ def test_an_engine_that_fails_costs_its_document_only(system: System, name: str)
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_event_is_a_dead_letter_that_says_why(system: System, name: str) -> None:
-    topic, content, words = MALFORMED[name]
+    topic, _, words = MALFORMED[name]
     letters = [
         letter
         for letter in system.lineal("dead", "list", "--error", "PermanentFailure", "--json").json

@@ -33,7 +33,7 @@ def _file(number: int) -> tuple[str, bytes]:
 
 @pytest.fixture(scope="module")
 def survived(new_system: NewSystem) -> System:
-    """A system whose processes were killed while documents arrived, and that was then let finish."""
+    """A system whose processes were killed while documents came, and that then could finish."""
     system = new_system()
     chance = random.Random(20261121)
     system.start()

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,17 @@ NEW = ["new-0.txt", "new-1.txt"]
 
 
 @pytest.fixture
-def system(new_system: NewSystem, tmp_path: Path) -> System:
+def system(new_system: NewSystem, tmp_path: Path) -> Iterator[System]:
     """A running system with some documents, in which stages may be given other versions."""
     site = tmp_path / "site"
     site.mkdir()
-    source = Path(__file__).with_name("other_versions.py").read_bytes()
+    source = Path(__file__).with_name("changed_world.py").read_bytes()
     (site / "sitecustomize.py").write_bytes(source)
     system = new_system(variables={"PYTHONPATH": str(site), "LINEAL_WORKERS": "1"})
     system.start()
     drop(system, OLD)
-    return system
+    yield system
+    system.kill()
 
 
 def drop(system: System, names: list[str]) -> None:
@@ -132,3 +134,13 @@ def test_work_after_an_output_that_did_not_change_is_not_done_again(system: Syst
         "index": {"done": count},
     }
     assert found(system) == set(OLD)
+
+
+def test_a_clock_that_was_set_back_hides_nothing(system: System) -> None:
+    restart_with(system, OTHER_VERSIONS={"nlp": "2"}, CLOCK_BACK=3600)
+    drop(system, NEW)
+
+    assert replay(system, "nlp") == {"events": len(OLD), "done": len(OLD)}
+    system.until_settled()
+    assert found(system) == {*OLD, *NEW}
+    assert {document.status for document in system.documents()} == {"indexed"}

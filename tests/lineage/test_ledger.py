@@ -109,6 +109,13 @@ def test_version_code_and_configuration_each_make_stale(
     assert stale_input_events(connection, Build("ocr", "1", "a", "b")) == frozenset()
 
 
+def test_another_model_makes_stale(connection: sqlite3.Connection) -> None:
+    old, new = (Build("ocr", "1", "a", "b", (Model("eng", "1", d * 32),)) for d in ("e0", "e1"))
+    Ledger().append(connection, [record(build=old, events_in=["x"])])
+    assert stale_input_events(connection, new) == {"x"}
+    assert stale_input_events(connection, old) == frozenset()
+
+
 def test_an_append_that_is_undone_is_forgotten_whole(connection: sqlite3.Connection) -> None:
     """Also which builds there are: else later records would be said to be of another build."""
     ledger = Ledger()

@@ -171,7 +171,7 @@ def test_rebuilding_makes_the_same_tables(steps: list[tuple[str, str, int]]) -> 
             facts: dict[str, int | str] = {"status": "duplicate"}
             story.arrive(document, "b.pdf", outcome="duplicate", facts=facts)
         elif act == "step":
-            story.record("nlp", document, facts={"pages": number})
+            story.record("nlp", document, facts={"pages": number, f"b{number}": 1, "a": 1})
         elif act == "index":
             story.record("index", document, facts={"status": "indexed"})
         elif act == "reject":

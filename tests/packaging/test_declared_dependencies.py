@@ -36,12 +36,23 @@ def undeclared(folder: str, allowed: set[str]) -> set[str]:
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 names = [node.module]
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+                names = _beginning(node.args[0])
             for package in {name.partition(".")[0] for name in names}:
                 providers = {canonicalize_name(name) for name in PROVIDERS.get(package, ())}
                 known = package in sys.stdlib_module_names or package in OURS
+                known = known or any((ROOT / folder).rglob(f"{package}.py"))
                 if not known and not providers & allowed:
                     found.add(f"{file.relative_to(ROOT)}: {package}")
     return found
+
+
+def _beginning(name: ast.expr) -> list[str]:
+    """What a module's name begins with where it is put together at run time, if that is fixed."""
+    first = name.values[0] if isinstance(name, ast.JoinedStr) else name
+    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+        return [first.value]
+    return []
 
 
 @pytest.mark.parametrize("folder", RUNTIME)

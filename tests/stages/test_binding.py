@@ -11,11 +11,12 @@ import pytest
 from pydantic import BaseModel
 
 from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.lineage.record import Model
 from lineal.runtime import Runtime, WrongConfiguration, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Reject, Stage, stage
 from lineal.stages.attempts import Attempts
-from lineal.stages.binding import StepFailed
+from lineal.stages.binding import BoundStage, StepFailed
 from lineal.stages.context import SearchPage
 from lineal.stages.retry import PermanentFailure, RetryPolicy
 from lineal.store.objects import SMALL_BYTES, ObjectMissing
@@ -23,7 +24,7 @@ from lineal.store.search import search
 from lineal_schemas.envelope import Event, RawEvent, first_event
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
-from tests.conformance.workload import Done, Joined, Task
+from tests.conformance.workload import Done, Joined, Piece, Task
 
 
 @pytest.fixture
@@ -132,6 +133,31 @@ async def test_what_is_read_and_made_is_on_record(runtime: Runtime) -> None:
             uri="x:y", sha256=sha256(data).hexdigest(), bytes=len(data), media_type="a/b"
         )
         assert await runtime.objects.get(reference) == data
+
+
+async def test_scattering_a_whole_is_on_record_as_a_split(runtime: Runtime) -> None:
+    async def scatter(event: Event[Task], ctx: Any) -> list[Piece]:
+        return [Piece(whole=event.id, index=index, count=2, key="a") for index in range(2)]
+
+    settlement = await runtime.bind(making(scatter, produces=Piece)).handle(task(), 1)
+    assert settlement.record is not None
+    assert settlement.record.kind == "split"
+    assert settlement.record.events_out == [event.id for event in outputs(settlement)]
+
+
+async def test_the_models_a_stage_names_are_on_record_and_part_of_its_identity(
+    runtime: Runtime,
+) -> None:
+    def with_model(sha256: str) -> BoundStage:
+        return runtime.bind(making(done, models=lambda config: [Model("eng", "1", sha256)]))
+
+    first, again, other = [
+        await with_model(digest * 32).handle(task(), 1) for digest in ("0a", "0a", "0b")
+    ]
+    assert first.record and again.record and other.record
+    assert first.record.build is not None
+    assert first.record.build.models == (Model("eng", "1", "0a" * 32),)
+    assert first.record.step == again.record.step != other.record.step
 
 
 async def put(runtime: Runtime, data: bytes, media_type: str) -> ObjectRef:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -10,7 +11,6 @@ from zlib import crc32
 
 from lineal.bus.embedded.event_rows import (
     append_events,
-    delete_events,
     first_offset_since,
     partition_ends,
     partition_ids,
@@ -18,6 +18,7 @@ from lineal.bus.embedded.event_rows import (
 )
 from lineal.bus.embedded.leases import join_group
 from lineal.bus.embedded.overview import topic_infos
+from lineal.bus.embedded.retention import remove_expired
 from lineal.bus.embedded.subscription import EmbeddedSubscription
 from lineal.bus.protocol import (
     Capabilities,
@@ -37,6 +38,8 @@ from lineal.store.memo import keep_memos
 from lineal_schemas.envelope import RawEvent, now_us
 
 _READ_AT_ONCE = 200
+_LOOK_SECONDS = 1.0
+"""How long a follower waits for a wake-up before it looks for itself."""
 
 
 def partition_of(key: str, partitions: int) -> int:
@@ -130,14 +133,12 @@ class EmbeddedBus:
         return subscription
 
     async def settle_unowned(self, settlements: Sequence[Settlement]) -> None:
-        """Make settlements durable without moving any group's position: what a replay does."""
-        topics = await self._make_topics(t for s in settlements for t, _ in s.outputs)
+        topics = await self.make_output_topics(settlements)
         await self.database.write(
             lambda connection: self.apply(connection, settlements), wake=topics
         )
 
     async def record(self, records: Sequence[Record]) -> None:
-        """Append records of acts that have no event: a replay, a rebuild."""
         await self.database.write(lambda connection: self._ledger.append(connection, records))
 
     async def read(
@@ -170,7 +171,9 @@ class EmbeddedBus:
                         await asyncio.sleep(0)
                 if not follow:
                     return
-                await _set_within(wake, 1.0)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_SECONDS):
+                        await wake.wait()
         finally:
             self.database.wakeups.forget(wake)
 
@@ -221,7 +224,7 @@ class EmbeddedBus:
 
     async def remove_expired(self) -> int:
         """Remove events past their topic's retention that every group has handled."""
-        return await self.database.write(_remove_expired)
+        return await self.database.write(remove_expired)
 
     async def close(self) -> None:
         for subscription in list(self._subscriptions):
@@ -262,7 +265,7 @@ class EmbeddedBus:
         counts: dict[int, int] = {}
         for topic, event in events:
             partitions = self._topics[topic]
-            number = crc32(event.partitionkey.encode()) % len(partitions)
+            number = partition_of(event.partitionkey, len(partitions))
             identifier = partitions[number]
             index = counts.get(identifier, 0)
             counts[identifier] = index + 1
@@ -291,32 +294,3 @@ class EmbeddedBus:
 
 def _published(delivery: Delivery) -> int:
     return delivery.event.time
-
-
-def _remove_expired(connection: sqlite3.Connection) -> int:
-    removed = 0
-    rows = connection.execute(
-        "SELECT partitions.id, first_offset, next_offset, retention_seconds, "
-        "(SELECT min(position) FROM group_partitions WHERE partition_id = partitions.id) "
-        "FROM partitions JOIN topics ON topics.id = topic WHERE retention_seconds IS NOT NULL"
-    ).fetchall()
-    for identifier, first, end, retention, slowest in rows:
-        oldest = now_us() - retention * 1_000_000
-        limit = first_offset_since(connection, identifier, oldest, first, end)
-        keep_from = limit if slowest is None else min(limit, slowest)
-        if keep_from <= first:
-            continue
-        removed += delete_events(connection, identifier, first, keep_from)
-        connection.execute(
-            "UPDATE partitions SET first_offset = ? WHERE id = ?", (keep_from, identifier)
-        )
-    return removed
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True

@@ -95,11 +95,14 @@ class FolderWatch:
         self._root_moved = asyncio.Event()
         self._scan_wanted = asyncio.Event()
         self._scanned = False
+        self._scan_problem: str | None = None
+        self._watched: tuple[int, int] | None = None
+        """Device and inode of the folder that notifications come from."""
 
     @property
     def problem(self) -> str | None:
         """What keeps files from being taken at present."""
-        return self._taker.problem
+        return self._scan_problem or self._taker.problem
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -119,7 +122,9 @@ class FolderWatch:
             begun = time.monotonic()
             try:
                 await self._scan()
+                self._scan_problem = None
             except (OSError, sqlite3.Error) as error:
+                self._scan_problem = f"the inbox cannot be read: {error}"
                 log.warning("folder.scan_failed", error=str(error))
             pause = max(self._scan_seconds, (time.monotonic() - begun) * _SCAN_SHARE)
             with contextlib.suppress(TimeoutError):
@@ -131,6 +136,9 @@ class FolderWatch:
         if not self._root.is_dir():
             self._root.mkdir(parents=True, exist_ok=True)
             self._root_moved.set()
+        if self._watched not in (None, _identity(self._root)):
+            self._root_moved.set()  # and another folder put in its place
+        os.scandir(self._root).close()  # raises if it cannot be read; a walk leaves that out
         found = walk(self._root, leave_out=self._own)
         while batch := await asyncio.to_thread(_first, found, _AT_ONCE):
             await self._consider(batch, self._in_scan)
@@ -148,6 +156,7 @@ class FolderWatch:
         while True:
             self._root_moved.clear()
             try:
+                self._watched = _identity(self._root)
                 async for changes in awatch(
                     self._root,
                     watch_filter=None,
@@ -167,9 +176,18 @@ class FolderWatch:
     async def _hear(self, changes: set[tuple[Change, str]]) -> None:
         from watchfiles import Change
 
-        heard = {Path(name) for change, name in changes if change != Change.deleted}
-        added = {Path(name) for change, name in changes if change == Change.added}
-        found = await asyncio.to_thread(lambda: list(self._look_at(heard)))
+        if (Change.deleted, str(self._root)) in changes:
+            # A new one in its place can have the same inode: no scan would see the difference.
+            self._root_moved.set()
+            self._scan_wanted.set()
+        heard = [Path(name) for change, name in changes if change != Change.deleted]
+        real = await asyncio.to_thread(_real_paths, heard)
+        added = {
+            real[path]
+            for change, name in changes
+            if change == Change.added and (path := Path(name)) in real
+        }
+        found = await asyncio.to_thread(lambda: list(self._look_at(set(real.values()))))
         if not self._candidates.full:  # else they are left to the next scan
             await self._consider(found, self._in_listening)
         if not added.intersection(path for path, _ in found):
@@ -178,10 +196,8 @@ class FolderWatch:
 
     def _look_at(self, paths: Collection[Path]) -> Iterator[Seen]:
         folders = set()
-        # Notifications also come for what is behind linked folders: not ours.
-        ours = {folder for folder in {path.parent for path in paths} if folder.resolve() == folder}
         for path in paths:
-            if path.parent not in ours or self._ignores(path):
+            if self._ignores(path):
                 continue
             try:
                 status = path.lstat()
@@ -198,11 +214,13 @@ class FolderWatch:
         """Files that came and went before anybody could look at them. (One that vanished while
         others came may have been renamed to one of them, so then nobody asks.)"""
         for path in added:
-            ours = path.parent.resolve() == path.parent
-            if ours and not self._ignores(path) and not os.path.lexists(path):
+            if not self._ignores(path) and not os.path.lexists(path):
                 yield path
 
     def _ignores(self, path: Path) -> bool:
+        # Notifications also come for what is behind linked folders: not ours.
+        if not path.is_relative_to(self._root):
+            return True
         parts = path.relative_to(self._root).parts
         own = self._own is not None and path.is_relative_to(self._own)
         return own or any(is_ignored(part) for part in parts)
@@ -216,6 +234,23 @@ class FolderWatch:
             settle = self._settle if status.st_size else max(self._settle, _EMPTY_SECONDS)
             wait = min(max(0.0, status.st_mtime + settle - now), settle)
             self._candidates.add(Candidate(path, Fingerprint.of(status), loop_now + wait))
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _real_paths(paths: Iterable[Path]) -> dict[Path, Path]:
+    """The same paths with no links in their folders. The system knows a folder by one path only:
+    one that is also linked to from below the root may be heard of by that other path."""
+    folders: dict[Path, Path] = {}
+    real = {}
+    for path in paths:
+        if path.parent not in folders:
+            folders[path.parent] = path.parent.resolve()
+        real[path] = folders[path.parent] / path.name
+    return real
 
 
 class _SortedOut(NamedTuple):

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-from typing import Any, cast, get_args
+from typing import get_args
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from lineal.documents import (
-    FORMS,
-    DocumentInfo,
-    Form,
-    UnknownDocument,
-    find_document,
-    find_form,
-    list_documents,
-)
+from lineal.documents import DocumentInfo, UnknownDocument, find_document, list_documents
+from lineal.forms import ANALYSIS, FORMS, find_forms, json_form
 from lineal.lineage.metadata import Status
+from lineal.lineage.record import Artifact
 from lineal.runtime import Runtime
 from lineal.store.objects import ObjectMissing, reference
 from lineal.store.search import MARK_BEGIN, MARK_END, search
+from lineal_producers.http.parameters import number, pairs
+from lineal_schemas.objects import ObjectRef
 
 _MOST_HITS = 1000
 _SAFE = {
@@ -47,32 +42,32 @@ def answer_routes(runtime: Runtime) -> list[Route]:
             runtime.database.reader,
             status=status,
             owner=query.get("owner"),
-            labels=_pairs(query.getlist("label")),
-            limit=_number(query.get("limit")),
+            labels=pairs(query.getlist("label")),
+            limit=number(query.get("limit")),
         )
-        return JSONResponse([_listed(info) for info in found])
+        return JSONResponse([info.listed() for info in found])
 
     async def document(request: Request) -> Response:
-        return JSONResponse(_listed(_found(request)))
+        return JSONResponse(_found(request).listed())
 
     async def form(request: Request) -> Response:
         wanted = request.path_params["form"]
         if wanted not in FORMS:
             raise HTTPException(404, f"a document's forms are {', '.join(FORMS)}")
         info = _found(request)
-        artifact = find_form(runtime.database.reader, info.document_id, cast(Form, wanted))
+        forms = find_forms(runtime.database.reader, info.document_id)
+        artifact = forms.get(wanted)
         if artifact is None:
             raise HTTPException(404, _no_form(info, wanted))
-        ref = reference(artifact.sha256, artifact.bytes, artifact.media_type)
         try:
             if wanted == "json":
-                packed = await runtime.objects.get(ref)
-                return Response(
-                    await asyncio.to_thread(_unpacked, packed),
-                    media_type="application/json",
-                    headers=_SAFE,
+                found = forms.get(ANALYSIS)
+                analysis = None if found is None else await runtime.objects.get(_reference(found))
+                whole = await asyncio.to_thread(
+                    json_form, await runtime.objects.get(_reference(artifact)), analysis
                 )
-            path = await runtime.objects.path(ref)
+                return Response(whole, media_type="application/json", headers=_SAFE)
+            path = await runtime.objects.path(_reference(artifact))
         except ObjectMissing as error:
             raise HTTPException(410, "the bytes of this document have been erased") from error
         name = info.name if wanted == "original" else f"{info.name}.{_NAMES[wanted]}"
@@ -94,8 +89,8 @@ def answer_routes(runtime: Runtime) -> list[Route]:
         hits = search(
             runtime.database.reader,
             query["q"],
-            limit=min(_number(query.get("limit")) or 20, _MOST_HITS),
-            filters=_pairs(query.getlist("filter")),
+            limit=min(number(query.get("limit")) or 20, _MOST_HITS),
+            filters=pairs(query.getlist("filter")),
         )
         return JSONResponse(
             [hit._asdict() | {"snippet": hit.snippet.translate(_UNMARKED)} for hit in hits]
@@ -115,43 +110,11 @@ def answer_routes(runtime: Runtime) -> list[Route]:
     ]
 
 
-def _listed(info: DocumentInfo) -> dict[str, Any]:
-    """As ``lineal documents --json`` lists it."""
-    return {
-        "document_id": info.document_id,
-        "name": info.name,
-        "status": info.status,
-        "reason": info.reason,
-        "owner": info.owner,
-        "labels": dict(info.labels),
-        "pages": info.pages,
-        "arrivals": info.arrivals,
-    }
+def _reference(artifact: Artifact) -> ObjectRef:
+    return reference(artifact.sha256, artifact.bytes, artifact.media_type)
 
 
 def _no_form(info: DocumentInfo, form: str) -> str:
     if info.status in ("registered", "processing"):
         return f"the document is still {info.status}: its {form} may come, ask again later"
     return f"the document has no {form} (it is {info.status})"
-
-
-def _unpacked(data: bytes) -> bytes:
-    return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
-
-
-def _pairs(given: list[str]) -> dict[str, str]:
-    pairs = {}
-    for item in given:
-        key, equals, value = item.partition("=")
-        if not key or not equals:
-            raise HTTPException(400, f"{item!r} is not KEY=VALUE")
-        pairs[key] = value
-    return pairs
-
-
-def _number(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise HTTPException(400, f"limit {text!r} is not a number")
-    return int(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
@@ -20,6 +20,7 @@ from starlette.types import Message, Receive
 from lineal.documents import UnknownDocument, find_document
 from lineal.runtime import Runtime
 from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
+from lineal_producers.http.parameters import pairs
 
 _MOST_FILES = 1000
 _IN_MEMORY_BYTES = 1024 * 1024
@@ -81,7 +82,7 @@ async def _received(request: Request) -> AsyncIterator[_Upload]:
             async for chunk in request.stream():
                 await file.write(chunk)
             await file.seek(0)
-            yield _Upload([file], query.get("owner"), _labels(query.getlist("label")))
+            yield _Upload([file], query.get("owner"), pairs(query.getlist("label")))
         return
     try:
         form = await request.form(max_files=_MOST_FILES)
@@ -96,7 +97,7 @@ async def _received(request: Request) -> AsyncIterator[_Upload]:
         fields = [*query.multi_items(), *form.multi_items()]
         owners = [value for name, value in fields if name == "owner" and isinstance(value, str)]
         labels = [value for name, value in fields if name == "label" and isinstance(value, str)]
-        yield _Upload(files, owners[-1] if owners else None, _labels(labels))
+        yield _Upload(files, owners[-1] if owners else None, pairs(labels))
     finally:
         await form.close()
 
@@ -114,16 +115,6 @@ async def _take_in(
         labels=received.labels,
     )
     return await announce(runtime, origin, content=await store(runtime, file.file))
-
-
-def _labels(given: Iterable[str]) -> dict[str, str]:
-    labels = {}
-    for item in given:
-        key, equals, value = item.partition("=")
-        if not key or not equals:
-            raise HTTPException(400, f"label {item!r} is not KEY=VALUE")
-        labels[key] = value
-    return labels
 
 
 def _status(runtime: Runtime, arrival: Arrival) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.inspection import ClassifiedFile, inspect_file
-from lineal_consumers.classify.limits import Limits
 
 PROSE = (
     "The committee met on Tuesday to discuss the annual report and agreed that the figures for "
@@ -26,7 +26,7 @@ def inspect(tmp_path: Path) -> Inspect:
     def look(data: bytes, name: str = "file", **limits: int) -> ClassifiedFile:
         path = tmp_path / "object"
         path.write_bytes(data)
-        return inspect_file(path, name, Limits.model_validate(limits))
+        return inspect_file(path, name, ClassifyConfig.model_validate(limits))
 
     return look
 

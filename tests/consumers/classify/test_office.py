@@ -25,7 +25,7 @@ def docx_bytes() -> bytes:
 
 def _workbook(*titles: str) -> bytes:
     workbook = openpyxl.Workbook()
-    workbook.remove(workbook.active)
+    workbook.remove(workbook.worksheets[0])
     for title in titles:
         workbook.create_sheet(title).append(["a", 1])
     out = io.BytesIO()

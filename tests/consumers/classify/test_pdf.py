@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lineal.stages import Reject
+from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.inspection import inspect_file
-from lineal_consumers.classify.limits import Limits
 from lineal_schemas.documents import PageRange
 
 SCANS = Path(__file__).parents[3].parent / "shared" / "data" / "scans"
@@ -195,7 +195,7 @@ def test_damage_anywhere_is_survived_or_rejected(tmp_path, pdf_of_pages, show_te
     path = tmp_path / "damaged"
     path.write_bytes(data[:start] + junk + (b"" if cut else data[start + len(junk) :]))
     try:
-        found = inspect_file(path, "damaged.pdf", Limits())
+        found = inspect_file(path, "damaged.pdf", ClassifyConfig())
     except Reject as why:
         assert str(why)
     else:
@@ -216,10 +216,10 @@ def test_real_scans_are_recognised_and_real_text_is_not():
         "no_contents.pdf": ["text-layer"],
     }
     for name, plan in expected.items():
-        found = inspect_file(SCANS / name, name, Limits())
+        found = inspect_file(SCANS / name, name, ClassifyConfig())
         assert [part.method for part in found.plan] == plan, name
     with pytest.raises(Reject):
-        inspect_file(SCANS / "invalid.pdf", "invalid.pdf", Limits())
+        inspect_file(SCANS / "invalid.pdf", "invalid.pdf", ClassifyConfig())
 
 
 def _encrypted(data: bytes, user: str) -> bytes:

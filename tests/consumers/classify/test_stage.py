@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lineal.stages import Reject
-from lineal_consumers.classify.limits import Limits
+from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.stage import classify
 from lineal_schemas.documents import DocumentRegistered
 from lineal_schemas.payload import payload_bytes
@@ -22,7 +22,7 @@ async def _classified(ctx: MemoryContext, data: bytes, name: str):
 
 
 async def test_the_event_names_kind_pages_and_detected_type(tmp_path, pdf_of_pages, show_text):
-    ctx = MemoryContext(tmp_path, Limits())
+    ctx = MemoryContext(tmp_path, ClassifyConfig())
     content, (made,) = await _classified(ctx, pdf_of_pages([show_text()]), "letter.txt")
     assert (made.document_id, made.name, made.kind, made.pages) == ("d1", "letter.txt", "pdf", 1)
     assert made.content == content.model_copy(update={"media_type": "application/pdf"})
@@ -31,7 +31,7 @@ async def test_the_event_names_kind_pages_and_detected_type(tmp_path, pdf_of_pag
 
 async def test_the_same_document_is_classified_the_same(tmp_path, pdf_of_pages, show_text, scan):
     data = pdf_of_pages([show_text(), scan, b""])
-    ctx = MemoryContext(tmp_path, Limits())
+    ctx = MemoryContext(tmp_path, ClassifyConfig())
     _, (first,) = await _classified(ctx, data, "a.pdf")
     _, (second,) = await _classified(ctx, data, "a.pdf")
     assert payload_bytes(first) == payload_bytes(second)
@@ -39,11 +39,11 @@ async def test_the_same_document_is_classified_the_same(tmp_path, pdf_of_pages, 
 
 async def test_what_cannot_be_read_is_rejected_and_not_retried(tmp_path):
     with pytest.raises(Reject, match="empty"):
-        await _classified(MemoryContext(tmp_path, Limits()), b"", "letter.pdf")
+        await _classified(MemoryContext(tmp_path, ClassifyConfig()), b"", "letter.pdf")
 
 
 async def test_the_limits_can_be_set(tmp_path):
-    ctx = MemoryContext(tmp_path, Limits(text_bytes=10))
+    ctx = MemoryContext(tmp_path, ClassifyConfig(text_bytes=10))
     with pytest.raises(Reject, match="too large"):
         await _classified(ctx, b"more than ten bytes", "letter.txt")
 

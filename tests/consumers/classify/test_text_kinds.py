@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lineal.stages import Reject
+from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.inspection import inspect_file
-from lineal_consumers.classify.limits import Limits
 
 HTML = b"<!DOCTYPE html>\n<html><head><title>t</title></head><body><p>hello</p></body></html>"
 MAIL = (
@@ -129,7 +129,7 @@ def test_any_bytes_under_any_name_are_a_kind_or_rejected(tmp_path, data, name):
     path = tmp_path / "any"
     path.write_bytes(data)
     try:
-        found = inspect_file(path, name, Limits())
+        found = inspect_file(path, name, ClassifyConfig())
     except Reject as why:
         assert str(why)
     else:
@@ -143,4 +143,4 @@ def test_any_bytes_under_any_name_are_a_kind_or_rejected(tmp_path, data, name):
 def test_any_printable_text_is_taken_as_text(tmp_path, text):
     path = tmp_path / "text"
     path.write_text(f"The text: {text}", encoding="utf-8")
-    assert inspect_file(path, "a.txt", Limits()).kind == "text"
+    assert inspect_file(path, "a.txt", ClassifyConfig()).kind == "text"

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from lineal_consumers.ocr.assembling import Assembled, assemble_parts
+from lineal_consumers.ocr.config import OcrConfig
 from lineal_consumers.ocr.reading import read_part
-from lineal_consumers.ocr.settings import OcrConfig
 from lineal_schemas.documents import DocumentKind, PageMethod, PageRange
 from lineal_schemas.results import Page, TextResult
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pypdfium2 as pdfium
 import pytest
 
-from lineal_consumers.ocr.settings import OcrConfig
+from lineal_consumers.ocr.config import OcrConfig
 from tests.consumers.ocr.conftest import ReadFile
 
 DATA = Path(__file__).parents[4] / "shared" / "data"

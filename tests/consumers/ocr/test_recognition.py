@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageFilter
 from reportlab.pdfgen import canvas
 
-from lineal_consumers.ocr.settings import OcrConfig
+from lineal_consumers.ocr.config import OcrConfig
 from tests.consumers.ocr.conftest import PROSE, DrawPage, Read, ReadFile
 
 SaveFile = Callable[..., Path]

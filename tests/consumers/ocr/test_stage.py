@@ -15,7 +15,7 @@ import pytest
 from reportlab.pdfgen import canvas
 
 from lineal.stages import Reject
-from lineal_consumers.ocr.settings import GatherConfig, OcrConfig, ScatterConfig
+from lineal_consumers.ocr.config import GatherConfig, OcrConfig, ScatterConfig
 from lineal_consumers.ocr.stage import assemble, recognize, scatter
 from lineal_schemas.documents import (
     DocumentClassified,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import Any
 
 import httpx
 import pytest
 
 from lineal.daemon import Daemon
+from lineal.lineage.record import Artifact, Record
 from lineal.observability.health import Health, health_routes
 from lineal.runtime import Runtime
 from lineal_consumers.register.stage import register
@@ -162,11 +165,7 @@ async def test_documents_are_listed_and_given_out(
     body = b"<script>alert(1)</script>"
     await client.post("/documents?name=a.html&owner=ann&label=k%3Dv", content=body)
     async with registering(runtime):
-
-        async def listed() -> bool:
-            return bool((await client.get("/documents")).json())
-
-        await until(listed)
+        await until(lambda: listed(client))
     (document,) = (await client.get("/documents")).json()
     assert document | {"document_id": ""} == {
         "document_id": "", "name": "a.html", "status": "registered", "reason": None,
@@ -186,6 +185,30 @@ async def test_documents_are_listed_and_given_out(
     assert (later.status_code, "registered" in later.json()["error"]) == (404, True)
     unknown = await client.get(f"{address}/docx")
     assert "original, text, json, csv, pdf" in unknown.json()["error"]
+
+
+async def test_the_json_form_holds_text_and_analysis(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    (document,) = (await client.post("/documents?name=a.txt", content=b"text")).json()
+    parts = {"result": b'{"text":"text"}', "analysis": b'{"language":"en"}'}
+    made = []
+    for role, part in parts.items():
+        packed = gzip.compress(part)
+        await runtime.objects.put_large(packed)
+        made.append(Artifact(sha256(packed).hexdigest(), "application/gzip", len(packed), role))
+    async with registering(runtime):
+        await until(lambda: listed(client))
+    root = f"document:{document['document_id']}"
+    for item in made:
+        record = Record("step", root, None, 1, 1, "done", "stage:x", "host/1", outputs=[item])
+        await runtime.bus.record([record])
+    answer = await client.get(f"/documents/{document['document_id']}/json")
+    assert answer.json() == {"text": "text", "language": "en"}
+
+
+async def listed(client: httpx.AsyncClient) -> bool:
+    return bool((await client.get("/documents")).json())
 
 
 @pytest.mark.parametrize(

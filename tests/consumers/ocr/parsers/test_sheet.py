@@ -28,9 +28,9 @@ def _saved(workbook: openpyxl.Workbook) -> bytes:
 
 def test_every_sheet_is_a_page_with_a_table(parse):
     workbook = openpyxl.Workbook()
-    workbook.active.title = "Sales"
-    workbook.active.append(["Item", "Price"])
-    workbook.active.append(["Tea", 3.5])
+    workbook.worksheets[0].title = "Sales"
+    workbook.worksheets[0].append(["Item", "Price"])
+    workbook.worksheets[0].append(["Tea", 3.5])
     workbook.create_sheet("Costs").append(["Rent", 1000])
     result = parse(_saved(workbook), "sheet", pages=2)
     assert result.text == "Sales\nItem\tPrice\nTea\t3.5\fCosts\nRent\t1000"
@@ -43,7 +43,7 @@ def test_every_sheet_is_a_page_with_a_table(parse):
 
 def test_values_are_written_as_people_write_them(parse):
     workbook = openpyxl.Workbook()
-    workbook.active.append(
+    workbook.worksheets[0].append(
         [
             datetime.datetime(2024, 5, 1),
             datetime.datetime(2024, 5, 1, 9, 30),
@@ -60,8 +60,8 @@ def test_values_are_written_as_people_write_them(parse):
 
 def test_a_cell_at_the_end_of_the_sheet_costs_nothing(parse):
     workbook = openpyxl.Workbook()
-    workbook.active["A1"] = "first"
-    workbook.active["B1048576"] = "last"
+    workbook.worksheets[0]["A1"] = "first"
+    workbook.worksheets[0]["B1048576"] = "last"
     table = parse(_saved(workbook), "sheet").pages[0].tables[0]
     assert table.rows == (("first", ""), ("", ""), ("", "last"))
 
@@ -75,8 +75,8 @@ def test_a_sheet_that_would_fill_the_memory_is_rejected(parse, monkeypatch):
     monkeypatch.setattr(grid, "MOST_CELLS", 1000)
     workbook = openpyxl.Workbook()
     for row in range(1, 12):
-        workbook.active.cell(row, 1, "x")
-    workbook.active.cell(12, 500, "wide")
+        workbook.worksheets[0].cell(row, 1, "x")
+    workbook.worksheets[0].cell(12, 500, "wide")
     with pytest.raises(Reject, match="too large"):
         parse(_saved(workbook), "sheet")
 
