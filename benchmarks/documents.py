@@ -21,8 +21,7 @@ from lineal.daemon import Daemon
 from lineal.documents import list_documents
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
-from lineal.stages import Context, Stage, stage
-from lineal.stages.declaration import NoConfig
+from lineal.stages import Context, NoConfig, Stage, stage
 from lineal.stages.discovery import installed_stages
 from lineal.store.objects import reference
 from lineal_schemas.documents import DocumentAnalyzed, DocumentArrived, DocumentTextExtracted

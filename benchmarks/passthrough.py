@@ -10,8 +10,7 @@ from pathlib import Path
 from lineal.bus.protocol import Settlement
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
-from lineal.stages import Context, stage
-from lineal.stages.declaration import NoConfig
+from lineal.stages import Context, NoConfig, stage
 from lineal.stages.runner import StageRunner
 from lineal_schemas.envelope import Event, RawEvent, first_event
 from lineal_schemas.payload import Payload

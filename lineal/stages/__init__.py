@@ -1,6 +1,7 @@
-"""What a stage author needs: ``stage``, ``gather``, ``Context`` and ``Reject``."""
+"""What a stage author needs."""
 
 from lineal.stages.context import Context
-from lineal.stages.declaration import Reject, Stage, gather, stage
+from lineal.stages.declaration import NoConfig, Reject, Stage, gather, stage
+from lineal.store.search import SearchPage
 
-__all__ = ["Context", "Reject", "Stage", "gather", "stage"]
+__all__ = ["Context", "NoConfig", "Reject", "SearchPage", "Stage", "gather", "stage"]

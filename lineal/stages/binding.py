@@ -21,22 +21,20 @@ from lineal.stages.gathering import forget_whole, keep_part, other_parts, parts_
 from lineal.stages.retry import PermanentFailure
 from lineal.stages.services import Services
 from lineal.stages.step import Step
+from lineal.stages.understanding import understand
 from lineal.store.memo import Memo, MemoOutput, pack, recall
 from lineal.store.objects import SMALL_BYTES
 from lineal.workers.turns import Caller
 from lineal_schemas.envelope import (
-    JSON_MEDIA_TYPE,
     Event,
-    MalformedEvent,
     RawEvent,
     caused_event,
-    decode,
     now_us,
     schema_version,
 )
 from lineal_schemas.ids import gathered_id, output_id
 from lineal_schemas.parts import Part
-from lineal_schemas.payload import Payload, UnknownPayload, parse_payload
+from lineal_schemas.payload import Payload, parse_payload
 
 _MOST_AHEAD = 10_000
 
@@ -292,26 +290,6 @@ class StepFailed(Exception):
         super().__init__()
         self.record = record
         self.step = step
-
-
-def understand(raw: RawEvent) -> Event[Payload]:
-    """Decode an event.
-
-    Raises:
-        PermanentFailure: it cannot be understood; nobody's fault here, and no use to try again.
-    """
-    if raw.datacontenttype != JSON_MEDIA_TYPE:
-        raise PermanentFailure(f"the data is {raw.datacontenttype}, not {JSON_MEDIA_TYPE}")
-    try:
-        return decode(raw)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'data'}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False)
-        )
-        raise PermanentFailure(f"the data does not fit {raw.type}: {problems}") from error
-    except (MalformedEvent, UnknownPayload, ValueError) as error:
-        raise PermanentFailure(str(error)) from error
 
 
 def _memo_output(event: RawEvent) -> MemoOutput:

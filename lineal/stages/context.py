@@ -4,10 +4,10 @@ by-product of working."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
+from lineal.store.search import SearchPage
 from lineal_schemas.objects import ObjectRef
 
 C = TypeVar("C", covariant=True)
@@ -33,14 +33,6 @@ class Objects(Protocol):
     async def put(self, data: bytes, media_type: str, role: str) -> ObjectRef:
         """Store bytes; they are durable, at the latest, when the step's outputs are."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class SearchPage:
-    """One page of a document as the search index holds it."""
-
-    number: int
-    text: str
 
 
 class SearchIndex(Protocol):

@@ -14,6 +14,7 @@ from lineal_schemas.envelope import RawEvent, caused_event, now_us
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.ids import output_id
 
+_DEAD = "dead."
 _TRACEBACK_CHARACTERS = 8_000
 _MESSAGE_CHARACTERS = 2_000
 _WITHOUT_PERSONAL_DATA = (
@@ -25,7 +26,12 @@ be erased, has the text."""
 
 def dead_letter_topic(group: str) -> str:
     """Where a group's dead letters go."""
-    return f"dead.{group}"
+    return f"{_DEAD}{group}"
+
+
+def is_dead_letter_topic(topic: str) -> bool:
+    """Whether a topic is where some group's dead letters go."""
+    return topic.startswith(_DEAD)
 
 
 def redrive_topic(group: str) -> str:

@@ -11,14 +11,18 @@ from lineal.bus.protocol import Delivery
 class Lanes:
     """Which deliveries may begin now.
 
-    Invariant: of each key at most one delivery is begun and not finished; at most ``most`` keys
-    are begun; within a key, deliveries begin in the order in which they were added.
+    Invariant: of each key at most one delivery is begun and not finished; at most ``most`` are
+    begun and not yet handled; within a key, deliveries begin in the order in which they were added.
+
+    What is handled and waits to be settled keeps its key, but not its place among the ``most``: the
+    next are handled while these are written.
     """
 
-    __slots__ = ("_begun", "_most", "_ready", "_waiting", "size")
+    __slots__ = ("_at_work", "_begun", "_most", "_ready", "_waiting", "size")
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._at_work = 0
         self._begun: set[str] = set()
         self._waiting: dict[str, deque[Delivery]] = {}
         self._ready: dict[str, None] = {}
@@ -40,7 +44,7 @@ class Lanes:
     @property
     def may_begin(self) -> bool:
         """Whether :meth:`begin` has something to give."""
-        return bool(self._ready) and len(self._begun) < self._most
+        return bool(self._ready) and self._at_work < self._most
 
     def begin(self) -> Delivery | None:
         """The next delivery that may begin; None if none may."""
@@ -53,7 +57,12 @@ class Lanes:
         if not queue:
             del self._waiting[key]
         self._begun.add(key)
+        self._at_work += 1
         return delivery
+
+    def handled(self) -> None:
+        """A begun delivery has its result, which is yet to be settled."""
+        self._at_work -= 1
 
     def finish(self, key: str) -> None:
         """The begun delivery of a key is settled or given up."""

@@ -172,6 +172,7 @@ class StageRunner:
             self._hands[task] = delivery
             current_event.set((self._stage, delivery.event))
             settlement = await self._attempts.settle_or_bury(delivery)
+            self._lanes.handled()
             self._settler.add(settlement)
             self._hands[task] = None
             if len(copy_context()) > variables + 1:

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineal.bus.protocol import Write
 from lineal.lineage.record import Artifact
-from lineal.stages.context import SearchPage
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
-from lineal.store.search import replace_document
+from lineal.store.search import SearchPage, replace_document
 from lineal.workers.turns import Caller
 from lineal_schemas.objects import ObjectRef
 

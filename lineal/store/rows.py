@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-_CHUNKS = (128, 32, 8, 1)
+_CHUNKS = (512, 128, 32, 8, 1)
 """Rows a statement takes; few sizes, so that the prepared statements stay in the cache."""
 
 

@@ -17,10 +17,9 @@ from lineal.settings import Settings
 from lineal.stages import Reject, Stage, stage
 from lineal.stages.attempts import Attempts
 from lineal.stages.binding import BoundStage, StepFailed
-from lineal.stages.context import SearchPage
 from lineal.stages.retry import PermanentFailure, RetryPolicy
 from lineal.store.objects import SMALL_BYTES, ObjectMissing
-from lineal.store.search import search
+from lineal.store.search import SearchPage, search
 from lineal_schemas.envelope import Event, RawEvent, first_event
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from lineal.stages import gather, stage
-from lineal.stages.declaration import NoConfig
+from lineal.stages import NoConfig, gather, stage
 from lineal_schemas.envelope import Event
 from tests.conformance.workload import Done, Joined, Piece, Task
 

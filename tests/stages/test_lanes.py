@@ -29,7 +29,8 @@ class Machine(RuleBasedStateMachine):
         self.most = most
         self.lanes = Lanes(most)
         self.waiting: dict[str, deque[int]] = {key: deque() for key in "abcde"}
-        self.begun: dict[str, int] = {}
+        self.begun: set[str] = set()
+        self.handled: set[str] = set()
         self.next = 0
 
     @rule(key=KEYS)
@@ -43,19 +44,26 @@ class Machine(RuleBasedStateMachine):
         begun = self.lanes.begin()
         may = [key for key, queue in self.waiting.items() if queue and key not in self.begun]
         if begun is None:
-            assert not may or len(self.begun) == self.most
+            assert not may or len(self.begun - self.handled) == self.most
             return
         key = begun.event.partitionkey
-        assert key in may and len(self.begun) < self.most
+        assert key in may and len(self.begun - self.handled) < self.most
         assert begun.position.offset == self.waiting[key].popleft(), "out of order"
-        self.begun[key] = begun.position.offset
+        self.begun.add(key)
+
+    @rule(data=st.data())
+    def handle(self, data: st.DataObject) -> None:
+        if self.begun - self.handled:
+            self.handled.add(data.draw(st.sampled_from(sorted(self.begun - self.handled))))
+            self.lanes.handled()
 
     @rule(data=st.data())
     def finish(self, data: st.DataObject) -> None:
-        if self.begun:
-            key = data.draw(st.sampled_from(sorted(self.begun)))
+        if self.handled:
+            key = data.draw(st.sampled_from(sorted(self.handled)))
             self.lanes.finish(key)
-            del self.begun[key]
+            self.begun.remove(key)
+            self.handled.remove(key)
 
     @rule(partition=st.integers(0, 1))
     def take_one_partition(self, partition: int) -> None:
@@ -80,12 +88,14 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Nothing is left behind."""
-        for key in list(self.begun):
+        for key in self.begun:
+            if key not in self.handled:
+                self.lanes.handled()
             self.lanes.finish(key)
-            del self.begun[key]
         while (begun := self.lanes.begin()) is not None:
             key = begun.event.partitionkey
             assert begun.position.offset == self.waiting[key].popleft()
+            self.lanes.handled()
             self.lanes.finish(key)
         assert self.lanes.size == 0
 
@@ -100,5 +110,6 @@ def test_keys_take_turns() -> None:
     order = []
     while (begun := lanes.begin()) is not None:
         order.append(begun.event.partitionkey)
+        lanes.handled()
         lanes.finish(begun.event.partitionkey)
     assert order == list("ababab")

@@ -1,0 +1,29 @@
+"""Reading an event as a typed one, and saying in words why that cannot be done."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from lineal.stages.retry import PermanentFailure
+from lineal_schemas.envelope import JSON_MEDIA_TYPE, Event, MalformedEvent, RawEvent, decode
+from lineal_schemas.payload import Payload, UnknownPayload
+
+
+def understand(raw: RawEvent) -> Event[Payload]:
+    """Decode an event.
+
+    Raises:
+        PermanentFailure: it cannot be understood; nobody's fault here, and no use to try again.
+    """
+    if raw.datacontenttype != JSON_MEDIA_TYPE:
+        raise PermanentFailure(f"the data is {raw.datacontenttype}, not {JSON_MEDIA_TYPE}")
+    try:
+        return decode(raw)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc'])) or 'data'}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise PermanentFailure(f"the data does not fit {raw.type}: {problems}") from error
+    except (MalformedEvent, UnknownPayload, ValueError) as error:
+        raise PermanentFailure(str(error)) from error
