@@ -10,7 +10,7 @@ from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.record import Kind, Record
 from lineal.observability.tracing import trace_id
 from lineal.runtime import Runtime
-from lineal.stages.dead_letter import redrive_topic
+from lineal.stages.dead_letter import dead_letter_topic, is_dead_letter_topic, redrive_topic
 from lineal_schemas.envelope import RawEvent, decode, from_json, now_us
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.payload import UnknownPayload
@@ -53,11 +53,10 @@ class LetterFilter:
 async def waiting_letters(runtime: Runtime, chosen: LetterFilter) -> list[Letter]:
     """The dead letters nobody has decided on, oldest first."""
     if chosen.group is not None:
-        topics = [f"dead.{chosen.group}"]
+        topics = [dead_letter_topic(chosen.group)]
     else:
-        topics = [
-            info.topic for info in await runtime.bus.topics() if info.topic.startswith("dead.")
-        ]
+        infos = await runtime.bus.topics()
+        topics = [info.topic for info in infos if is_dead_letter_topic(info.topic)]
     decided: dict[str, int] = dict(
         runtime.database.reader.execute("SELECT event_id, decided FROM dead_letter_outcomes")
     )

@@ -16,11 +16,11 @@ from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.ledger import stale_input_events
 from lineal.lineage.record import Record
 from lineal.runtime import Runtime
-from lineal.stages.binding import understand
 from lineal.stages.declaration import Stage
 from lineal.stages.retry import PermanentFailure
 from lineal.stages.runner import StageRunner
 from lineal.stages.services import Workers
+from lineal.stages.understanding import understand
 from lineal_schemas.envelope import now_us
 from lineal_schemas.parts import Part
 
@@ -39,10 +39,10 @@ async def plan_replay(
 ) -> ReplayPlan:
     """Find out which events a replay of a stage takes, and how many they are.
 
-    With ``stale``: those whose newest outcome came from another version, code or configuration of
-    the stage; of events that stand for one subject only the newest, since replaying an outdated
-    one would undo the newer; and of a whole that was scattered all parts, since gathering needs
-    them.
+    With ``stale``: those whose newest outcome came from another version, code, configuration or
+    model of the stage; of events that stand for one subject only the newest, since replaying an
+    outdated one would undo the newer; and of a whole that was scattered all parts, since gathering
+    needs them.
     """
     if stale:
         # No bound in time: these are known by their ids, and a clock that was set back must not

@@ -34,6 +34,10 @@ _LIBRARIES = {
     "PDF writing": "import pikepdf; pikepdf.new(); print('qpdf', pikepdf.__libqpdf_version__)",
     "images": "import cv2, numpy, PIL; print('OpenCV', cv2.__version__, 'NumPy', "
     "numpy.__version__, 'Pillow', PIL.__version__)",
+    "language": "from importlib.metadata import version; "
+    "from lineal_consumers.nlp.warm_up import load; load(); "
+    "print('py3langid', version('py3langid'), 'phonenumbers', version('phonenumbers'), "
+    "'dateparser', version('dateparser'))",
     "file types": "from lineal_consumers.classify.signature import media_type; "
     "print('libmagic:', media_type(b'GIF89a' + bytes(20)))",
 }

@@ -195,8 +195,8 @@ def _event(topic: str, item: bytes, number: int, started: int) -> RawEvent:
 
 def _keyed(event: RawEvent) -> RawEvent:
     """The event with the key and the story that its type's model gives to such data."""
-    from lineal.stages.binding import understand
     from lineal.stages.retry import PermanentFailure
+    from lineal.stages.understanding import understand
 
     try:
         payload = understand(event).data
@@ -212,8 +212,8 @@ def _keyed(event: RawEvent) -> RawEvent:
 
 def _problem(topic: str, event: RawEvent) -> str | None:
     """Why no stage will understand an event; None if one may, or if nobody knows its type."""
-    from lineal.stages.binding import understand
     from lineal.stages.retry import PermanentFailure
+    from lineal.stages.understanding import understand
 
     if event.type != topic and topic in _models():
         return f"a {event.type} does not belong on this topic"

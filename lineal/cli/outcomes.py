@@ -13,7 +13,7 @@ from lineal.runtime import Runtime
 
 DONE = frozenset({"indexed", "rejected", "failed"})
 _AT_ONCE = 500
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 0.25
 
 
 async def finished_documents(runtime: Runtime) -> AsyncIterator[list[DocumentInfo]]:
@@ -29,7 +29,7 @@ async def finished_documents(runtime: Runtime) -> AsyncIterator[list[DocumentInf
             "SELECT seq, record FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?", (last, _AT_ONCE)
         ).fetchall()
         if not rows:
-            await asyncio.sleep(_LOOK_SECONDS / 4)
+            await asyncio.sleep(_LOOK_SECONDS)
             continue
         last = rows[-1][0]
         roots = {root: None for _, record in rows if (root := _root_if_done(record))}

@@ -47,7 +47,8 @@ def replay(
     stale: Annotated[
         bool,
         typer.Option(
-            "--stale", help="Only what another version, code, configuration or model of the stage made."
+            "--stale",
+            help="Only what another version, code, configuration or model of the stage made.",
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the events.")] = False,

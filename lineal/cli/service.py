@@ -88,7 +88,7 @@ class Service:
 
     async def start_http(self, listening: socket.socket, *, uploads: bool) -> None:
         """Answer on a listening socket: health and metrics, with ``uploads`` everything else."""
-        from lineal.observability.health import Health, health_routes
+        from lineal.health import Health, health_routes
         from lineal_producers.http.application import application, bare_application
         from lineal_producers.http.serving import LoopbackServer
 

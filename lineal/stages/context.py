@@ -71,7 +71,8 @@ class Context(Protocol, Generic[C]):
 
     def note(self, **facts: int | str) -> None:
         """Put facts into the lineage record, from which the metadata tables are made: ``pages``,
-        ``kind``, ``language``. No personal data; ``status`` sets the document's status."""
+        ``kind``, ``language``. No personal data. ``status`` sets the document's status, but
+        ``duplicate`` says that the event brought nothing new and leaves the status as it is."""
         ...
 
     async def run(self, function: Callable[..., R], *args: Any, seconds: float | None = None) -> R:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from lineal.stages.context import SearchPage
+from dataclasses import dataclass
+from typing import NamedTuple
 
 MARK_BEGIN, MARK_END = "\x02", "\x03"
 """Around the hits in a snippet; control characters, so that no text can be taken for them."""
 
 _TOKEN = re.compile(r'"([^"]*)"(\*?)|(\()|(\))|([^\s()"]+)')
 _OPERATORS = {"AND", "OR", "NOT"}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """One page of a document as the index holds it."""
+
+    number: int
+    """From 1, within the document."""
+    text: str
 
 
 class Hit(NamedTuple):

@@ -6,8 +6,7 @@ anybody's stage would have.
 
 from __future__ import annotations
 
-from lineal.stages import Context, Reject, stage
-from lineal.stages.declaration import NoConfig
+from lineal.stages import Context, NoConfig, Reject, stage
 from lineal_schemas.documents import DocumentAnalyzed, DocumentRegistered
 from lineal_schemas.envelope import Event
 from lineal_schemas.results import (

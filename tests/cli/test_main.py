@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import re
 import signal
 import sqlite3
 import subprocess
@@ -194,13 +195,15 @@ def test_a_reader_that_leaves_early_is_no_error(filled: Path, environment: dict[
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def on_a_terminal(environment: dict[str, str], *arguments: str | Path) -> tuple[int, str]:
+def on_a_terminal(
+    environment: dict[str, str], *arguments: str | Path, columns: int = 120
+) -> tuple[int, str]:
     """Run a command whose output is a terminal."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "lineal.cli.main", *map(str, arguments)],
         stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL,
-        env={**environment, "TERM": "xterm-256color", "COLUMNS": "120"},
+        env={**environment, "TERM": "xterm-256color", "COLUMNS": str(columns)},
     ) as running:  # fmt: skip
         os.close(theirs)
         shown = b""
@@ -224,6 +227,20 @@ def test_on_a_terminal_hits_stand_out_and_tables_are_drawn(
     code, shown = on_a_terminal(environment, "lineage", "note.txt", "--data", filled)
     assert code == 0
     assert "└── " in shown
+
+
+def test_on_a_narrow_terminal_what_is_copied_stays_in_one_piece(
+    filled: Path, environment: dict[str, str], lineal: Lineal
+) -> None:
+    listed = lineal("documents", "--data", filled, "--json").json
+    code, shown = on_a_terminal(environment, "documents", "--data", filled, columns=80)
+    assert code == 0
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    for document in listed:
+        assert any(
+            document["document_id"][:13] in line and document["status"] in line for line in lines
+        )
 
 
 def test_on_a_terminal_bytes_that_are_no_text_are_refused(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lineal.stages import Stage
-from lineal.stages.context import SearchPage
+from lineal.store.search import SearchPage
 from lineal_schemas.envelope import Event, decode, first_event
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineal.stages import Reject
-from lineal_consumers.classify.limits import Limits
+from lineal_consumers.classify.config import ClassifyConfig
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,11 +28,11 @@ _BLOCKS = ((273, 279), (324, 325))
 """TIFF tags of the offsets and the byte counts of an image's strips, and of its tiles."""
 
 
-def inspect_image(path: Path, limits: Limits) -> tuple[str, int]:
+def inspect_image(path: Path, config: ClassifyConfig) -> tuple[str, int]:
     """The media type and the number of pages of a PNG, JPEG or TIFF.
 
     Raises:
-        Reject: it is damaged, cut off, or larger than the limits.
+        Reject: it is damaged, cut off, or larger than the configuration allows.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -42,10 +42,10 @@ def inspect_image(path: Path, limits: Limits) -> tuple[str, int]:
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS) as image:
             media_type = _MEDIA_TYPES[image.format or ""]
-            _check_size(image, limits)
+            _check_size(image, config)
             pages = 1
             if media_type == "image/tiff":
-                pages = _inspect_tiff(image, path.stat().st_size, limits)
+                pages = _inspect_tiff(image, path.stat().st_size, config)
             elif media_type == "image/png":
                 image.verify()
     except UnidentifiedImageError as error:
@@ -65,30 +65,30 @@ def inspect_image(path: Path, limits: Limits) -> tuple[str, int]:
     return media_type, pages
 
 
-def _check_size(image: Image, limits: Limits) -> None:
+def _check_size(image: Image, config: ClassifyConfig) -> None:
     width, height = image.size
     if width < 1 or height < 1:
         raise Reject("the image has no pixels")
-    if width * height > limits.image_pixels:
+    if width * height > config.image_pixels:
         raise Reject(
             f"the image is too large: {width} x {height} pixels, "
-            f"at most {limits.image_pixels:,} are read"
+            f"at most {config.image_pixels:,} are read"
         )
 
 
-def _inspect_tiff(image: Image, file_bytes: int, limits: Limits) -> int:
+def _inspect_tiff(image: Image, file_bytes: int, config: ClassifyConfig) -> int:
     """The number of frames; every frame's data must lie within the file."""
     pages = 0
     while True:
-        _check_size(image, limits)
+        _check_size(image, config)
         tags = getattr(image, "tag_v2", {})
         for offsets, counts in _BLOCKS:
             for offset, count in zip(tags.get(offsets, ()), tags.get(counts, ()), strict=False):
                 if offset + count > file_bytes:
                     raise Reject("the image is cut off")
         pages += 1
-        if pages > limits.image_pages:
-            raise Reject(f"the image has more than {limits.image_pages:,} pages")
+        if pages > config.image_pages:
+            raise Reject(f"the image has more than {config.image_pages:,} pages")
         try:
             image.seek(pages)
         except EOFError:

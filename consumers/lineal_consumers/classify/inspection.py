@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lineal.stages import Reject
-from lineal_consumers.classify.limits import Limits
+from lineal_consumers.classify.config import ClassifyConfig
 from lineal_schemas.documents import DocumentKind, PageRange
 
 HEAD_BYTES = 256 * 1024
@@ -27,7 +27,7 @@ class ClassifiedFile(NamedTuple):
     plan: tuple[PageRange, ...]
 
 
-def inspect_file(path: Path, name: str, limits: Limits) -> ClassifiedFile:
+def inspect_file(path: Path, name: str, config: ClassifyConfig) -> ClassifiedFile:
     """Tell what a file is from its bytes, and decide page by page how its text is had.
 
     ``name`` is the name under which it arrived; it decides only among kinds of text.
@@ -44,8 +44,8 @@ def inspect_file(path: Path, name: str, limits: Limits) -> ClassifiedFile:
     media_type = signature.media_type(head)
     inspect_binary = _BINARY.get(media_type)
     if inspect_binary is not None:
-        return inspect_binary(path, limits)
-    kind, media_type = text_kinds.recognise(path, head, media_type, name, limits)
+        return inspect_binary(path, config)
+    kind, media_type = text_kinds.recognise(path, head, media_type, name, config)
     return _parsed(kind, media_type, 1)
 
 
@@ -54,29 +54,29 @@ def _parsed(kind: DocumentKind, media_type: str, pages: int) -> ClassifiedFile:
     return ClassifiedFile(kind, media_type, pages, plan)
 
 
-def _pdf(path: Path, limits: Limits) -> ClassifiedFile:
+def _pdf(path: Path, config: ClassifyConfig) -> ClassifiedFile:
     from lineal_consumers.classify import pdf, plan
 
-    methods = pdf.page_methods(path, limits)
-    ranges = plan.page_ranges(methods, limits.chunk_pages)
+    methods = pdf.page_methods(path, config)
+    ranges = plan.page_ranges(methods, config.chunk_pages)
     return ClassifiedFile("pdf", "application/pdf", len(methods), ranges)
 
 
-def _image(path: Path, limits: Limits) -> ClassifiedFile:
+def _image(path: Path, config: ClassifyConfig) -> ClassifiedFile:
     from lineal_consumers.classify import images, plan
 
-    media_type, pages = images.inspect_image(path, limits)
-    ranges = plan.page_ranges(["ocr"] * pages, limits.chunk_pages)
+    media_type, pages = images.inspect_image(path, config)
+    ranges = plan.page_ranges(["ocr"] * pages, config.chunk_pages)
     return ClassifiedFile("image", media_type, pages, ranges)
 
 
-def _office(path: Path, limits: Limits) -> ClassifiedFile:
+def _office(path: Path, config: ClassifyConfig) -> ClassifiedFile:
     from lineal_consumers.classify import office
 
-    return _parsed(*office.inspect_office(path, limits))
+    return _parsed(*office.inspect_office(path, config))
 
 
-_BINARY: dict[str, Callable[[Path, Limits], ClassifiedFile]] = {
+_BINARY: dict[str, Callable[[Path, ClassifyConfig], ClassifiedFile]] = {
     "application/pdf": _pdf,
     "image/png": _image,
     "image/jpeg": _image,

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 from lineal.stages import Reject
-from lineal_consumers.classify.limits import MEBIBYTE, Limits
+from lineal_consumers.classify.config import MEBIBYTE, ClassifyConfig
 from lineal_schemas.documents import DocumentKind
 
 _OPEN_DOCUMENT: dict[str, DocumentKind] = {
@@ -24,7 +24,7 @@ _RATIO_FROM = 16 * MEBIBYTE
 _ENCRYPTED = 0x1
 
 
-def inspect_office(path: Path, limits: Limits) -> tuple[DocumentKind, str, int]:
+def inspect_office(path: Path, config: ClassifyConfig) -> tuple[DocumentKind, str, int]:
     """Kind, media type and pages (the sheets of a spreadsheet) of an Office document.
 
     Every file in the archive is unpacked once, without keeping it: the directory of an archive
@@ -35,9 +35,9 @@ def inspect_office(path: Path, limits: Limits) -> tuple[DocumentKind, str, int]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            _check_directory(archive, limits)
+            _check_directory(archive, config)
             kind, media_type = _recognise(archive)
-            _check_contents(archive, limits)
+            _check_contents(archive, config)
             pages = _sheets(archive, media_type) if kind == "sheet" else 1
     except (
         zipfile.BadZipFile,
@@ -60,23 +60,23 @@ def inspect_office(path: Path, limits: Limits) -> tuple[DocumentKind, str, int]:
     return kind, media_type, pages
 
 
-def _check_directory(archive: zipfile.ZipFile, limits: Limits) -> None:
+def _check_directory(archive: zipfile.ZipFile, config: ClassifyConfig) -> None:
     entries = archive.infolist()
-    if len(entries) > limits.archive_entries:
-        raise Reject(f"the archive is too large: more than {limits.archive_entries:,} entries")
+    if len(entries) > config.archive_entries:
+        raise Reject(f"the archive is too large: more than {config.archive_entries:,} entries")
     if any(entry.flag_bits & _ENCRYPTED for entry in entries):
         raise Reject("the document is encrypted")
     unpacked = sum(entry.file_size for entry in entries)
-    if unpacked > limits.archive_bytes:
+    if unpacked > config.archive_bytes:
         raise Reject(
             f"the archive unpacks to {unpacked // MEBIBYTE:,} MiB, "
-            f"at most {limits.archive_bytes // MEBIBYTE:,} are read"
+            f"at most {config.archive_bytes // MEBIBYTE:,} are read"
         )
     for entry in entries:
-        _check_entry(entry, entry.file_size, limits)
+        _check_entry(entry, entry.file_size, config)
 
 
-def _check_contents(archive: zipfile.ZipFile, limits: Limits) -> None:
+def _check_contents(archive: zipfile.ZipFile, config: ClassifyConfig) -> None:
     total = 0
     for entry in archive.infolist():
         size = 0
@@ -84,22 +84,22 @@ def _check_contents(archive: zipfile.ZipFile, limits: Limits) -> None:
             tail = b""
             while block := file.read(_STEP):
                 size += len(block)
-                _check_entry(entry, size, limits)
+                _check_entry(entry, size, config)
                 if _is_markup(entry) and b"<!ENTITY" in tail + block:
                     raise Reject("the document declares XML entities, which Office files never do")
                 tail = block[-8:]
         total += size
-        if total > limits.archive_bytes:
+        if total > config.archive_bytes:
             raise Reject("the archive unpacks to more than its directory says")
 
 
-def _check_entry(entry: zipfile.ZipInfo, size: int, limits: Limits) -> None:
-    if _is_markup(entry) and size > limits.markup_bytes:
+def _check_entry(entry: zipfile.ZipInfo, size: int, config: ClassifyConfig) -> None:
+    if _is_markup(entry) and size > config.markup_bytes:
         raise Reject(
-            f"the document is too large: {limits.markup_bytes // MEBIBYTE:,} MiB of markup "
+            f"the document is too large: {config.markup_bytes // MEBIBYTE:,} MiB of markup "
             "in one file are the most that is read"
         )
-    if size > _RATIO_FROM and size > limits.compression_ratio * max(entry.compress_size, 1):
+    if size > _RATIO_FROM and size > config.compression_ratio * max(entry.compress_size, 1):
         raise Reject("the archive is a bomb: it unpacks to far more than documents do")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineal.stages import Reject
-from lineal_consumers.classify.limits import Limits
+from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.page_content import PageContent, look_at
 from lineal_consumers.classify.text_layer import Layer, judge
 from lineal_schemas.documents import PageMethod
@@ -35,7 +35,7 @@ OUTLINE_SEGMENTS = 200
 """Path segments on a page without text from which they may be letters drawn as curves."""
 
 
-def page_methods(path: Path, limits: Limits) -> list[PageMethod]:
+def page_methods(path: Path, config: ClassifyConfig) -> list[PageMethod]:
     """For each page, ``text-layer`` or ``ocr``.
 
     Raises:
@@ -55,8 +55,8 @@ def page_methods(path: Path, limits: Limits) -> list[PageMethod]:
         pages = len(document)
         if pages == 0:
             raise Reject("the PDF has no pages")
-        if pages > limits.pdf_pages:
-            raise Reject(f"the PDF has {pages:,} pages, at most {limits.pdf_pages:,} are read")
+        if pages > config.pdf_pages:
+            raise Reject(f"the PDF has {pages:,} pages, at most {config.pdf_pages:,} are read")
         _check_page_tree(path)
         methods = [_page_method(document, index) for index in range(pages)]
     finally:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lineal.stages import Context, stage
+from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.inspection import inspect_file
-from lineal_consumers.classify.limits import Limits
 from lineal_schemas.documents import DocumentClassified, DocumentRegistered
 from lineal_schemas.envelope import Event
 
@@ -14,10 +14,12 @@ from lineal_schemas.envelope import Event
     version="1",
     consumes=DocumentRegistered,
     produces=DocumentClassified,
-    config=Limits,
+    config=ClassifyConfig,
     warm_up="lineal_consumers.classify.warm_up:load",
 )
-async def classify(event: Event[DocumentRegistered], ctx: Context[Limits]) -> DocumentClassified:
+async def classify(
+    event: Event[DocumentRegistered], ctx: Context[ClassifyConfig]
+) -> DocumentClassified:
     registered = event.data
     path = await ctx.objects.path(registered.content)
     found = await ctx.run(

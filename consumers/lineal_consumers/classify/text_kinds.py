@@ -8,7 +8,7 @@ import re
 from pathlib import Path, PurePath
 
 from lineal.stages import Reject
-from lineal_consumers.classify.limits import MEBIBYTE, Limits
+from lineal_consumers.classify.config import MEBIBYTE, ClassifyConfig
 from lineal_schemas.documents import DocumentKind
 
 _MEDIA_TYPES: dict[DocumentKind, str] = {
@@ -49,7 +49,7 @@ _DELIMITERS = ",;\t|"
 
 
 def recognise(
-    path: Path, head: bytes, media_type: str, name: str, limits: Limits
+    path: Path, head: bytes, media_type: str, name: str, config: ClassifyConfig
 ) -> tuple[DocumentKind, str]:
     """Kind and media type of a text file; ``media_type`` is what libmagic thinks of it.
 
@@ -59,7 +59,7 @@ def recognise(
     if media_type in _NOT_READ or not _is_text(head):
         raise Reject(_refusal(media_type, head))
     kind = _kind(_decode_head(head), PurePath(name).suffix.lower())
-    most = limits.email_bytes if kind == "email" else limits.text_bytes
+    most = config.email_bytes if kind == "email" else config.text_bytes
     size = path.stat().st_size
     if size > most:
         raise Reject(

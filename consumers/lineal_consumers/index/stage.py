@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from lineal.stages import Context, stage
-from lineal.stages.context import SearchPage
-from lineal.stages.declaration import NoConfig
+from lineal.stages import Context, NoConfig, SearchPage, stage
 from lineal_schemas.documents import DocumentAnalyzed, DocumentIndexed
 from lineal_schemas.envelope import Event
 from lineal_schemas.results import PAGE_SEPARATOR

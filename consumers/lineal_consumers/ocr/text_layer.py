@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lineal_consumers.ocr.layout import Line, PlacedWord
 from lineal_consumers.ocr.page_geometry import Affine, seen_from_user_space
 from lineal_consumers.ocr.reading_order import in_reading_order
+from lineal_consumers.ocr.writing_direction import as_if_across, as_seen, writing_direction
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +55,14 @@ def text_layer_lines(page: pdfium.PdfPage) -> list[Line]:
         lines = _placed(page, text_page.raw, text, count)
     finally:
         text_page.close()
-    return in_reading_order(_with_paragraphs(lines))
+    direction = writing_direction(lines)
+    if direction == "across":
+        return in_reading_order(_with_paragraphs(lines))
+    # pdfium hands lines out from the top down as seen, here in no order of reading: only when they
+    # are in order do gaps between them tell of paragraphs.
+    upright = [Line(words, False) for words in as_if_across(lines, direction)]
+    ordered = [line.words for line in in_reading_order(upright)]
+    return as_seen(_with_paragraphs(ordered), direction)
 
 
 def _characters(handle: Any, count: int) -> str:

@@ -10,7 +10,7 @@ def load_recognition() -> None:
     import PIL.Image  # noqa: F401 - what tasks import
 
     from lineal_consumers.ocr import reading  # noqa: F401
-    from lineal_consumers.ocr.settings import OcrConfig
+    from lineal_consumers.ocr.config import OcrConfig
     from lineal_consumers.ocr.tesseract import recognize
 
     page = np.full((200, 800), 255, np.uint8)

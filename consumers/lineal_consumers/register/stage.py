@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from lineal.stages import Context, Reject, stage
-from lineal.stages.declaration import NoConfig
+from lineal.stages import Context, NoConfig, Reject, stage
 from lineal_schemas.documents import DocumentArrived, DocumentRegistered
 from lineal_schemas.envelope import Event
 from lineal_schemas.payload import payload_bytes

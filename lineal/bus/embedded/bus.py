@@ -1,4 +1,4 @@
-"""The bus itself: topics, publishing, reading without a group, seeking, lag and retention."""
+"""The bus itself: publishing, subscribing, reading without a group, seeking, lag."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import contextlib
 import heapq
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
-from zlib import crc32
 
 from lineal.bus.embedded.event_rows import (
-    append_events,
     first_offset_since,
     partition_ends,
     partition_ids,
@@ -20,6 +18,7 @@ from lineal.bus.embedded.leases import join_group
 from lineal.bus.embedded.overview import topic_infos
 from lineal.bus.embedded.retention import remove_expired
 from lineal.bus.embedded.subscription import EmbeddedSubscription
+from lineal.bus.embedded.topics import Topics
 from lineal.bus.protocol import (
     Capabilities,
     Delivery,
@@ -34,17 +33,11 @@ from lineal.bus.protocol import (
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.record import Record
 from lineal.store.database import Database
-from lineal.store.memo import keep_memos
-from lineal_schemas.envelope import RawEvent, now_us
+from lineal_schemas.envelope import RawEvent
 
 _READ_AT_ONCE = 200
 _LOOK_SECONDS = 1.0
 """How long a follower waits for a wake-up before it looks for itself."""
-
-
-def partition_of(key: str, partitions: int) -> int:
-    """The partition of a key: the same for every process and every run."""
-    return crc32(key.encode()) % partitions
 
 
 class EmbeddedBus:
@@ -74,68 +67,48 @@ class EmbeddedBus:
     ) -> None:
         self.database = database
         self.lease_seconds = lease_seconds
-        self._defaults = topic_settings or TopicSettings()
+        self._topics = Topics(database, topic_settings or TopicSettings())
         self._ledger = Ledger()
-        self._topics: dict[str, list[int]] = {}
-        """Partition ids by topic, in the order of their numbers. They never change."""
         self._subscriptions: set[EmbeddedSubscription] = set()
 
     async def create_topic(self, topic: str, settings: TopicSettings | None = None) -> None:
-        chosen = settings or self._defaults
-        if topic in self._topics and settings is None:
-            return
-
-        def create(connection: sqlite3.Connection) -> list[int]:
-            connection.execute(
-                "INSERT INTO topics (name, partitions, retention_seconds, created) "
-                "VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-                "retention_seconds = excluded.retention_seconds WHERE ?",
-                (
-                    topic,
-                    chosen.partitions,
-                    chosen.retention_seconds,
-                    now_us(),
-                    settings is not None,
-                ),
-            )
-            identifier, partitions = connection.execute(
-                "SELECT id, partitions FROM topics WHERE name = ?", (topic,)
-            ).fetchone()
-            connection.executemany(
-                "INSERT OR IGNORE INTO partitions (topic, number) VALUES (?, ?)",
-                [(identifier, number) for number in range(partitions)],
-            )
-            return partition_ids(connection, topic)
-
-        self._topics[topic] = await self.database.write(create)
+        await self._topics.create(topic, settings)
 
     async def publish(self, events: Sequence[tuple[str, RawEvent]]) -> list[Position]:
-        topics = await self._make_topics(topic for topic, _ in events)
+        topics = await self._topics.ensure(topic for topic, _ in events)
         return await self.database.write(
-            lambda connection: self._append(connection, events), wake=topics
+            lambda connection: self._topics.append(connection, events), wake=topics
         )
 
     async def subscribe(
         self, group: str, topics: Sequence[str], *, start: Start = "beginning"
     ) -> EmbeddedSubscription:
-        await self._make_topics(topics)
+        await self._topics.ensure(topics)
         partitions = {
             identifier: (topic, number)
             for topic in topics
-            for number, identifier in enumerate(self._topics[topic])
+            for number, identifier in enumerate(self._topics.partitions(topic))
         }
         group_id = await self.database.write(
             lambda connection: join_group(connection, group, list(partitions), start)
         )
-        subscription = EmbeddedSubscription(self, group_id, group, partitions)
+        subscription = EmbeddedSubscription(
+            self.database,
+            self._topics,
+            group_id,
+            group,
+            partitions,
+            lease_seconds=self.lease_seconds,
+            on_closed=self._subscriptions.discard,
+        )
         self._subscriptions.add(subscription)
         await subscription.open()
         return subscription
 
     async def settle_unowned(self, settlements: Sequence[Settlement]) -> None:
-        topics = await self.make_output_topics(settlements)
+        topics = await self._topics.ensure_outputs(settlements)
         await self.database.write(
-            lambda connection: self.apply(connection, settlements), wake=topics
+            lambda connection: self._topics.apply(connection, settlements), wake=topics
         )
 
     async def record(self, records: Sequence[Record]) -> None:
@@ -144,7 +117,7 @@ class EmbeddedBus:
     async def read(
         self, topic: str, selection: Selection | None = None, *, follow: bool = False
     ) -> AsyncIterator[Delivery]:
-        partitions = self._topics.get(topic) or partition_ids(self.database.reader, topic)
+        partitions = self._topics.partitions(topic)
         if not partitions:
             raise UnknownTopic(f"there is no topic {topic!r}: `lineal topics` lists them")
         chosen = selection or Selection()
@@ -229,56 +202,6 @@ class EmbeddedBus:
     async def close(self) -> None:
         for subscription in list(self._subscriptions):
             await subscription.close()
-
-    def left(self, subscription: EmbeddedSubscription) -> None:
-        """A subscription was closed."""
-        self._subscriptions.discard(subscription)
-
-    def apply(self, connection: sqlite3.Connection, settlements: Sequence[Settlement]) -> None:
-        """Everything of settlements but the positions, in the caller's transaction."""
-        outputs = [output for settlement in settlements for output in settlement.outputs]
-        if outputs:
-            self._append(connection, outputs)
-        for settlement in settlements:
-            for write in settlement.writes:
-                write(connection)
-        keep_memos(connection, [s.memo for s in settlements if s.memo is not None])
-        records = [s.record for s in settlements if s.record is not None]
-        if records:
-            self._ledger.append(connection, records)
-
-    async def make_output_topics(self, settlements: Sequence[Settlement]) -> set[str]:
-        """Make sure that the topics of all outputs exist; returns their names."""
-        return await self._make_topics(t for s in settlements for t, _ in s.outputs)
-
-    async def _make_topics(self, names: Iterator[str] | Sequence[str]) -> set[str]:
-        topics = set(names)
-        for topic in topics:
-            if topic not in self._topics:
-                await self.create_topic(topic)
-        return topics
-
-    def _append(
-        self, connection: sqlite3.Connection, events: Sequence[tuple[str, RawEvent]]
-    ) -> list[Position]:
-        placed = []
-        counts: dict[int, int] = {}
-        for topic, event in events:
-            partitions = self._topics[topic]
-            number = partition_of(event.partitionkey, len(partitions))
-            identifier = partitions[number]
-            index = counts.get(identifier, 0)
-            counts[identifier] = index + 1
-            placed.append((topic, number, identifier, index, event))
-        firsts = append_events(
-            connection,
-            counts,
-            [(identifier, index, event) for _, _, identifier, index, event in placed],
-        )
-        return [
-            Position(topic, number, firsts[identifier] + index)
-            for topic, number, identifier, index, _ in placed
-        ]
 
     def _stream(
         self, topic: str, number: int, identifier: int, first: int, to_offset: int | None

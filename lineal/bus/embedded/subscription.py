@@ -11,18 +11,17 @@ import asyncio
 import itertools
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import structlog
 
 from lineal.bus.embedded.event_rows import read_events
 from lineal.bus.embedded.leases import Claimed, Leases, fair_shares
+from lineal.bus.embedded.topics import Topics
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.bus.watermark import Watermark
+from lineal.store.database import Database
 from lineal_schemas.envelope import now_us
-
-if TYPE_CHECKING:
-    from lineal.bus.embedded.bus import EmbeddedBus
 
 log = structlog.get_logger(__name__)
 
@@ -43,10 +42,20 @@ class EmbeddedSubscription:
     """See :class:`lineal.bus.protocol.Subscription`."""
 
     def __init__(
-        self, bus: EmbeddedBus, group_id: int, group: str, partitions: dict[int, tuple[str, int]]
+        self,
+        database: Database,
+        topics: Topics,
+        group_id: int,
+        group: str,
+        partitions: dict[int, tuple[str, int]],
+        *,
+        lease_seconds: float,
+        on_closed: Callable[[EmbeddedSubscription], None],
     ) -> None:
-        self._bus = bus
-        self._database = bus.database
+        self._database = database
+        self._topics = topics
+        self._lease_seconds = lease_seconds
+        self._on_closed = on_closed
         self._group = group
         self._partitions = partitions
         self._ids = {place: identifier for identifier, place in partitions.items()}
@@ -55,15 +64,14 @@ class EmbeddedSubscription:
             self._by_topic.setdefault(topic, []).append(identifier)
         wakeups = self._database.wakeups
         self._member = f"{wakeups.member}.{next(_member_numbers)}"
-        self._leases = Leases(group_id, self._member, wakeups.directory, bus.lease_seconds)
+        self._leases = Leases(group_id, self._member, wakeups.directory, lease_seconds)
         self._owned: dict[int, _Owned] = {}
         self._revoking: dict[int, float] = {}
         """Partitions to be given up once nothing of them is in flight, and until when at most."""
         self._renewed = 0.0
         self._callback: Callable[[Collection[tuple[str, int]]], None] | None = None
-        topics = {topic for topic, _ in partitions.values()}
         self._group_topic = f"group/{group}"
-        self._wake = wakeups.waiter(topics)
+        self._wake = wakeups.waiter(self._by_topic)
         self._members_changed = wakeups.waiter([self._group_topic])
         self._housekeeping: asyncio.Task[None] | None = None
         self._turn = 0
@@ -130,7 +138,7 @@ class EmbeddedSubscription:
                 return deliveries
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
-        topics = await self._bus.make_output_topics(settlements)
+        topics = await self._topics.ensure_outputs(settlements)
         held: dict[int, list[Settlement]] = {}
         lost: list[Settlement] = []
         for settlement in settlements:
@@ -161,7 +169,7 @@ class EmbeddedSubscription:
                     connection, identifier, mark, [o for o in settled if o in beyond]
                 )
                 valid.extend(items)
-            self._bus.apply(connection, valid)
+            self._topics.apply(connection, valid)
             return foreign
 
         if held:
@@ -213,10 +221,10 @@ class EmbeddedSubscription:
         await self._database.write(leave, wake=[self._group_topic])
         self._database.wakeups.forget(self._wake)
         self._database.wakeups.forget(self._members_changed)
-        self._bus.left(self)
+        self._on_closed(self)
 
     async def _keep_house(self) -> None:
-        pause = min(_LOOK_SECONDS, self._bus.lease_seconds / _LOOKS_PER_LEASE)
+        pause = min(_LOOK_SECONDS, self._lease_seconds / _LOOKS_PER_LEASE)
         while True:
             try:
                 async with asyncio.timeout(pause):
@@ -264,7 +272,7 @@ class EmbeddedSubscription:
             if not owned.watermark.in_flight
             and owned.watermark.committable > rows[identifier].position
         ]
-        renewing = self._renewed + self._bus.lease_seconds * 1e6 / 3 < now
+        renewing = self._renewed + self._lease_seconds * 1e6 / 3 < now
         if not (leaving or claimable or gone or renewing or advanced):
             return
 

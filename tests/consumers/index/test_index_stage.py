@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lineal.stages.context import SearchPage
+from lineal.store.search import SearchPage
 from lineal_consumers.index.stage import index
 from lineal_schemas.documents import DocumentAnalyzed, DocumentIndexed
 from tests.consumers.context import MemoryContext, event_of, handled

@@ -101,6 +101,23 @@ def test_lines_drawn_from_the_bottom_up_are_read_from_the_top_down(
     assert read.text.split()[1::2] == ["0", "1", "2", "3"]
 
 
+@pytest.mark.parametrize("turn", [90, 270])
+def test_lines_that_run_down_or_up_the_page_are_read_in_their_order(
+    turn: int, text_pdf: Callable[..., Path], read_file: ReadFile
+) -> None:
+    def draw(page: canvas.Canvas) -> None:
+        for number, line in enumerate(("The first line", "then the second", "", "apart the last")):
+            page.drawString(40, 250 - 16 * number, line)
+
+    def turn_page(page: pikepdf.Page) -> None:
+        page.Rotate = turn
+
+    read = read_file(text_pdf(draw, turn_page), "pdf", "text-layer")
+    assert read.text == "The first line\nthen the second\n\napart the last"
+    first, last = read.page.words[0], read.page.words[-1]
+    assert (first.left > last.left) == (turn == 90)
+
+
 def test_a_word_divided_at_the_end_of_a_line_is_two_words_in_two_places(
     text_pdf: Callable[..., Path], read_file: ReadFile
 ) -> None:

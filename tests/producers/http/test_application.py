@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from lineal.daemon import Daemon
+from lineal.health import Health, health_routes
 from lineal.lineage.record import Artifact, Record
-from lineal.observability.health import Health, health_routes
 from lineal.runtime import Runtime
 from lineal_consumers.register.stage import register
 from lineal_producers.http.application import application

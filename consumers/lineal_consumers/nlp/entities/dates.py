@@ -126,7 +126,9 @@ def _written_dates(language: str) -> tuple[re.Pattern[str], dict[str, int]]:
     for code in dict.fromkeys((language, "en") if language != "und" else _WITHOUT_LANGUAGE):
         try:
             info = import_module(f"dateparser.data.date_translation_data.{code}").info
-        except ImportError:
+        except ModuleNotFoundError as error:
+            if error.name == "dateparser":
+                raise  # else written dates would silently not be found
             continue
         for number, name in enumerate(_MONTHS, 1):
             for form in info[name]:

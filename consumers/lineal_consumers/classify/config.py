@@ -1,14 +1,15 @@
-"""How large a file may be, in every direction in which files have been made to explode."""
+"""What can be set about classifying: how large a file may be, in every direction in which files
+have been made to explode."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 
 MEBIBYTE = 1024 * 1024
 
 
-class Limits(BaseModel):
-    """The configuration of the classify stage."""
+class ClassifyConfig(BaseModel):
+    """Settings of ``classify``. What is larger than a limit is rejected, with the limit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,6 +31,6 @@ class Limits(BaseModel):
     """All files inside an Office document together, unpacked."""
     markup_bytes: PositiveInt = 128 * MEBIBYTE
     """One XML file inside an Office document, unpacked."""
-    compression_ratio: PositiveFloat = Field(default=200.0)
+    compression_ratio: PositiveFloat = 200.0
     """Unpacked over packed size, looked at from 16 MiB unpacked upwards: real markup stays
     under about 50, bombs are near deflate's best of 1032."""

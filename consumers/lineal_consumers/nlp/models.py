@@ -1,0 +1,37 @@
+"""The trained models of the engines a configuration asks for, by digest."""
+
+from __future__ import annotations
+
+from hashlib import file_digest
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from lineal.lineage.record import Model
+from lineal_consumers.nlp.config import NlpConfig
+
+_LANGUAGE = (("py3langid", "data/model.npz.xz"),)
+_PEOPLE = (("probablepeople", "generic_learned_settings.crfsuite"),)
+_ADDRESSES = (("usaddress", "usaddr.crfsuite"),)
+
+
+def language_models(config: NlpConfig) -> list[Model]:
+    """The model files inside the installed packages; found and read, not loaded."""
+    wanted = [
+        *(_LANGUAGE if config.language == "py3langid" else ()),
+        *(_PEOPLE if "people" in config.personal_data else ()),
+        *(_ADDRESSES if "addresses" in config.personal_data else ()),
+    ]
+    return [model for package, name in wanted if (model := _model(package, name)) is not None]
+
+
+def _model(package: str, name: str) -> Model | None:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    file = Path(spec.origin).parent / name
+    if not file.is_file():
+        return None
+    with file.open("rb") as data:
+        digest = file_digest(data, "sha256").hexdigest()
+    return Model(f"{package}/{file.name.partition('.')[0]}", version(package), digest)
