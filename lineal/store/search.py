@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 MARK_BEGIN, MARK_END = "\x02", "\x03"
 """Around the hits in a snippet; control characters, so that no text can be taken for them."""
+
+_LONGEST_ENTRY = 10_000
+"""In characters. FTS5 takes time by the square of a word's occurrences in an entry to choose a
+snippet: a log of 18 MB as one entry kept a search busy for ten minutes."""
 
 _TOKEN = re.compile(r'"([^"]*)"(\*?)|(\()|(\))|([^\s()"]+)')
 _OPERATORS = {"AND", "OR", "NOT"}
@@ -49,17 +53,31 @@ def replace_document(
     connection.execute("DELETE FROM search_entries WHERE document_id = ?", (document_id,))
     connection.execute("DELETE FROM search_facets WHERE document_id = ?", (document_id,))
     for page in pages:
-        (entry,) = connection.execute(
-            "INSERT INTO search_entries (document_id, page) VALUES (?, ?) RETURNING id",
-            (document_id, page.number),
-        ).fetchone()
-        connection.execute(
-            "INSERT INTO search_text (rowid, text) VALUES (?, ?)", (entry, page.text)
-        )
+        for stretch in _stretches(page.text):
+            (entry,) = connection.execute(
+                "INSERT INTO search_entries (document_id, page) VALUES (?, ?) RETURNING id",
+                (document_id, page.number),
+            ).fetchone()
+            connection.execute(
+                "INSERT INTO search_text (rowid, text) VALUES (?, ?)", (entry, stretch)
+            )
     connection.executemany(
         "INSERT INTO search_facets VALUES (?, ?, ?)",
         [(document_id, key, value) for key, value in facets.items()],
     )
+
+
+def _stretches(text: str) -> Iterator[str]:
+    """A text in entries of a bounded length, cut between words where there are any."""
+    begin = 0
+    while len(text) - begin > _LONGEST_ENTRY:
+        limit = begin + _LONGEST_ENTRY
+        end = max(text.rfind("\n", begin, limit), text.rfind(" ", limit - 1_000, limit)) + 1
+        if end <= begin:
+            end = limit
+        yield text[begin:end]
+        begin = end
+    yield text[begin:]
 
 
 def search(
