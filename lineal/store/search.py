@@ -96,14 +96,43 @@ def search(
         return []
     clauses, values = _filter_clauses(filters or {})
     rows = connection.execute(
-        "SELECT entry.document_id, coalesce(registry.name, ''), entry.page, "
-        "-bm25(search_text), snippet(search_text, 0, ?, ?, ' … ', 24) "
+        "SELECT entry.id, entry.document_id, entry.page, -bm25(search_text) "
         "FROM search_text JOIN search_entries AS entry ON entry.id = search_text.rowid "
-        "LEFT JOIN registry ON registry.document_id = entry.document_id "
-        f"WHERE search_text MATCH ? {clauses} ORDER BY bm25(search_text), entry.id LIMIT ?",
-        (MARK_BEGIN, MARK_END, query, *values, limit),
+        f"WHERE search_text MATCH ? {clauses} ORDER BY bm25(search_text), entry.id",
+        (query, *values),
     )
-    return [Hit._make(row) for row in rows]
+    best: dict[tuple[str, int], tuple[int, float]] = {}
+    for entry, document_id, page, score in rows:
+        if len(best) == limit:
+            break
+        best.setdefault((document_id, page), (entry, score))  # a long page has many entries
+    return [
+        Hit(
+            document_id,
+            _name(connection, document_id),
+            page,
+            score,
+            _snippet(connection, query, entry),
+        )
+        for (document_id, page), (entry, score) in best.items()
+    ]
+
+
+def _name(connection: sqlite3.Connection, document_id: str) -> str:
+    row = connection.execute(
+        "SELECT name FROM registry WHERE document_id = ?", (document_id,)
+    ).fetchone()
+    return row[0] if row is not None else ""
+
+
+def _snippet(connection: sqlite3.Connection, query: str, entry: int) -> str:
+    """Asked for the entries that are shown only: a snippet costs more than finding its entry."""
+    row = connection.execute(
+        "SELECT snippet(search_text, 0, ?, ?, ' … ', 24) FROM search_text "
+        "WHERE search_text MATCH ? AND rowid = ?",
+        (MARK_BEGIN, MARK_END, query, entry),
+    ).fetchone()
+    return str(row[0])
 
 
 def _filter_clauses(filters: Mapping[str, str]) -> tuple[str, list[str]]:

@@ -17,7 +17,7 @@ async def test_a_page_without_end_is_searched_in_stretches(tmp_path: Path) -> No
     pages = [SearchPage(1, LOG), SearchPage(2, "x" * 25_000 + " lastword")]
     await database.write(lambda connection: replace_document(connection, "d", pages, {}))
     # As one entry this took time by the square of 60,000 occurrences: minutes.
-    assert len(search(database.reader, "the", limit=5)) == 5
+    assert [hit.page for hit in search(database.reader, "the", limit=5)] == [1], "one hit a page"
     for number in (0, 299, 15_000, 29_999):
         [hit] = search(database.reader, f"entry{number}")
         assert hit.page == 1
