@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.measurement import Benchmark, Result, alone
+from lineal.cli.lifetime import collect_garbage_rarely
 from lineal.lineage.ledger import Ledger, records_of_root
 from lineal.lineage.record import Artifact, Build, Record
 from lineal.store.tables import create_tables
@@ -72,6 +73,7 @@ def _new_database(folder: Path) -> Iterator[sqlite3.Connection]:
 
 def measure_append() -> Sequence[Result]:
     """Microseconds to make a record, and to make it and insert it at full durability."""
+    collect_garbage_rarely()
     made, inserted = [], []
     artifacts = [_artifacts(number, 0) for number in range(_APPENDED)]
     for _ in range(_RUNS):

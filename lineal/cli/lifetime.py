@@ -20,10 +20,15 @@ def run_in_loop(main: Coroutine[Any, Any, R]) -> R:
     """Run a coroutine on uvloop, in a process that is a daemon from here on."""
     import uvloop
 
+    collect_garbage_rarely()
+    return uvloop.run(main)
+
+
+def collect_garbage_rarely() -> None:
+    """Set the garbage collector for a daemon."""
     # What is loaded stays: it need not be looked through at every collection.
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
-    return uvloop.run(main)
 
 
 class StopSignal:

@@ -13,6 +13,7 @@ from lineal.lineage.record import Build, Record, parse_record
 from lineal.store.rows import insert_rows
 
 ROOT, INPUT, OUTPUT = 0, 1, 2
+_SIGN = 1 << 63
 
 
 def _root_key(root: str) -> int:
@@ -20,7 +21,8 @@ def _root_key(root: str) -> int:
 
 
 def _digest_key(sha256_hex: str) -> int:
-    return int.from_bytes(bytes.fromhex(sha256_hex[:16]), "big", signed=True)
+    key = int(sha256_hex[:16], 16)
+    return key if key < _SIGN else key - 2 * _SIGN
 
 
 class Ledger:
