@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.measurement import Benchmark, Result, against_peer, alone
-from benchmarks.pages import scan_pdf, text_pdf
+from benchmarks.pages import joined, scan_pdf, text_pdf
 from lineal.cli.lifetime import run_in_loop
 from lineal.daemon import Daemon
 from lineal.documents import list_documents
@@ -147,18 +147,18 @@ def measure_ocrmypdf() -> Sequence[Result]:
     pages = _SCANS * _SCAN_PAGES
     stages = list(installed_stages().values())
     pairs = [
-        (run_in_loop(_pages_per_second(files, pages, stages)), _ocrmypdf(program, pages))
+        (run_in_loop(_pages_per_second(files, pages, stages)), _ocrmypdf(program, files, pages))
         for _ in range(_RUNS)
     ]
     peer = "ocrmypdf -j2, the same pages as one file"
     return [against_peer("documents.ocrmypdf", "pages/s", "ratio >= 1.8", peer, pairs)]
 
 
-def _ocrmypdf(program: str, pages: int) -> float:
+def _ocrmypdf(program: str, files: Sequence[bytes], pages: int) -> float:
     with tempfile.TemporaryDirectory(prefix="lineal-benchmark-") as folder:
         source = Path(folder) / "scans.pdf"
         # One file, as it parallelises within a file only.
-        source.write_bytes(scan_pdf(0, pages))
+        source.write_bytes(joined(files))
         begun = time.perf_counter()
         subprocess.run(
             [program, "-j2", "--output-type", "pdf", "-q", str(source), f"{folder}/out.pdf"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -79,4 +80,17 @@ def scan_pdf(seed: int, pages: int) -> bytes:
         made.Contents = pikepdf.Stream(scanned, b"%f 0 0 %f 0 0 cm /Scan Do" % (width, height))
     out = io.BytesIO()
     scanned.save(out)
+    return out.getvalue()
+
+
+def joined(files: Sequence[bytes]) -> bytes:
+    """The pages of several PDFs as one."""
+    import pikepdf
+
+    whole = pikepdf.new()
+    for data in files:
+        with pikepdf.open(io.BytesIO(data)) as part:
+            whole.pages.extend(part.pages)
+    out = io.BytesIO()
+    whole.save(out)
     return out.getvalue()
