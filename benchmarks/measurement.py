@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import statistics
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+LINEAL = Path(sys.executable).parent / "lineal"
+"""The command, for what is measured as a user runs it."""
 
 
 @dataclass(frozen=True, slots=True)

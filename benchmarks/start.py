@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.measurement import Benchmark, Result, alone
+from benchmarks.measurement import LINEAL, Benchmark, Result, alone
 from benchmarks.pages import scan_pdf
 
 _RUNS = 5
-LINEAL = Path(sys.executable).parent / "lineal"
 
 
 def measure_start() -> Sequence[Result]:
