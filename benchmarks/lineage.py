@@ -15,6 +15,7 @@ from benchmarks.measurement import LINEAL, Benchmark, Result, alone
 from lineal.cli.lifetime import collect_garbage_rarely
 from lineal.lineage.ledger import Ledger, records_of_root
 from lineal.lineage.record import Artifact, Build, Record
+from lineal.store.sqlite import SqliteConnection
 from lineal.store.tables import create_tables
 
 _BUILD = Build("ocr", "1", "c" * 64, "d" * 64)
@@ -57,9 +58,9 @@ def _record(number: int, inputs: list[Artifact], outputs: list[Artifact]) -> Rec
 
 
 @contextlib.contextmanager
-def _new_database(folder: Path) -> Iterator[sqlite3.Connection]:
+def _new_database(folder: Path) -> Iterator[SqliteConnection]:
     with contextlib.closing(
-        sqlite3.connect(folder / "lineal.db", isolation_level=None)
+        sqlite3.connect(folder / "lineal.db", isolation_level=None, factory=SqliteConnection)
     ) as database:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")

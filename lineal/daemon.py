@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
 
 import structlog
@@ -16,7 +15,7 @@ from lineal.workers.pool import WorkerPool
 
 log = structlog.get_logger(__name__)
 
-_RETENTION_SECONDS = 60.0
+_MAINTENANCE_SECONDS = 60.0
 
 
 class Daemon:
@@ -56,12 +55,13 @@ class Daemon:
             runner = StageRunner(item, subscription, self._runtime.settings.runner())
             self._runners[item.stage.name] = runner
             self._tasks.append(asyncio.create_task(runner.run(), name=f"stage {item.stage.name}"))
-        self._tasks.append(asyncio.create_task(self._keep_topics(), name="retention"))
+        self._tasks.append(asyncio.create_task(self._keep_topics(), name="maintenance"))
 
     @property
     def problems(self) -> list[str]:
         """What keeps the daemon from doing its work; empty when all is well."""
-        return [f"{task.get_name()} has ended" for task in self._tasks if task.done()]
+        ended = [f"{task.get_name()} has ended" for task in self._tasks if task.done()]
+        return ended + self._runtime.bus.problems
 
     async def wait(self) -> None:
         """Until a part of the daemon ends by itself, which none should."""
@@ -71,8 +71,8 @@ class Daemon:
         """Drain: finish what has begun within the budget, hand back the rest."""
         for runner in self._runners.values():
             runner.stop()
-        *runners, retention = self._tasks
-        retention.cancel()
+        *runners, maintenance = self._tasks
+        maintenance.cancel()
         results = await asyncio.gather(*runners, return_exceptions=True)
         for result in results:
             if isinstance(result, Exception):
@@ -81,14 +81,12 @@ class Daemon:
 
     async def _keep_topics(self) -> None:
         while True:
-            await asyncio.sleep(_RETENTION_SECONDS)
+            await asyncio.sleep(_MAINTENANCE_SECONDS)
             try:
-                removed = await self._runtime.bus.remove_expired()
-            except sqlite3.Error as error:
-                log.warning("retention.failed", error=str(error))
-                continue
-            if removed:
-                log.info("retention.removed", events=removed)
+                await self._runtime.bus.maintain()
+            except Exception as error:
+                # A full disk, a broker that is away: the next round tries again.
+                log.warning("bus.cannot_maintain", error=repr(error))
 
 
 def stage_topics(stage: Stage) -> list[str]:

@@ -57,8 +57,9 @@ async def waiting_letters(runtime: Runtime, chosen: LetterFilter) -> list[Letter
     else:
         infos = await runtime.bus.topics()
         topics = [info.topic for info in infos if is_dead_letter_topic(info.topic)]
-    decided: dict[str, int] = dict(
-        runtime.database.reader.execute("SELECT event_id, decided FROM dead_letter_outcomes")
+    await runtime.bus.recorded()
+    decided: dict[str, int] = await runtime.store.read(
+        lambda c: dict(c.execute("SELECT event_id, decided FROM dead_letter_outcomes").fetchall())
     )
     # By id: an event that fails again in a replay is the same letter, to be decided on anew.
     letters: dict[str, Letter] = {}

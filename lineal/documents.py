@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+
+from lineal.store.connection import Connection
 
 
 class UnknownDocument(LookupError):
@@ -52,18 +53,16 @@ class DocumentInfo:
 _SELECT = """
 SELECT registry.document_id, registry.name, coalesce(operations.status, 'registered'),
     coalesce(operations.stage, 'register'), operations.reason,
-    (SELECT json_group_array(owner) FROM
-        (SELECT owner FROM ownership WHERE document_id = registry.document_id ORDER BY since)),
-    (SELECT json_group_object(key, value) FROM labels WHERE document_id = registry.document_id),
     (SELECT count(*) FROM arrivals WHERE document_id = registry.document_id),
     registry.media_type, registry.bytes, registry.registered,
     coalesce(operations.updated, registry.registered), coalesce(operations.facts, '{}')
 FROM registry LEFT JOIN operations ON operations.document_id = registry.document_id
 """
+_ASKED_AT_ONCE = 500
 
 
 def list_documents(
-    connection: sqlite3.Connection,
+    connection: Connection,
     *,
     status: str | None = None,
     owner: str | None = None,
@@ -71,7 +70,7 @@ def list_documents(
     limit: int | None = None,
 ) -> list[DocumentInfo]:
     """Documents, newest first."""
-    clauses, values = ["1"], list[Any]()
+    clauses, values = ["1 = 1"], list[Any]()
     if status is not None:
         clauses.append("coalesce(operations.status, 'registered') = ?")
         values.append(status)
@@ -87,15 +86,15 @@ def list_documents(
             "WHERE l.document_id = registry.document_id AND l.key = ? AND l.value = ?)"
         )
         values += [key, value]
-    rows = connection.execute(
-        f"{_SELECT} WHERE {' AND '.join(clauses)} "
-        "ORDER BY registry.registered DESC, registry.document_id LIMIT ?",
-        (*values, -1 if limit is None else limit),
-    )
-    return [_info(row) for row in rows]
+    order = "ORDER BY registry.registered DESC, registry.document_id"
+    if limit is not None:
+        order += " LIMIT ?"
+        values.append(limit)
+    rows = connection.execute(f"{_SELECT} WHERE {' AND '.join(clauses)} {order}", values)
+    return _infos(connection, rows.fetchall())
 
 
-def find_document(connection: sqlite3.Connection, wanted: str) -> DocumentInfo:
+def find_document(connection: Connection, wanted: str) -> DocumentInfo:
     """The document with this id, or with the only id that begins like this, or with this name.
 
     Raises:
@@ -113,12 +112,28 @@ def find_document(connection: sqlite3.Connection, wanted: str) -> DocumentInfo:
         raise UnknownDocument(f"no document {wanted!r}: `lineal documents` lists them")
     if len(rows) > 1:
         raise UnknownDocument(f"more than one document is meant by {wanted!r}: give more of the id")
-    return _info(rows[0])
+    return _infos(connection, rows)[0]
 
 
-def _info(row: tuple[Any, ...]) -> DocumentInfo:
-    owners = tuple(orjson.loads(row[5]))
-    facts = orjson.loads(row[12])
+def _infos(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[DocumentInfo]:
+    owners: dict[str, list[str]] = {}
+    labels: dict[str, dict[str, str]] = {}
+    for begin in range(0, len(rows), _ASKED_AT_ONCE):
+        asked = [row[0] for row in rows[begin : begin + _ASKED_AT_ONCE]]
+        these = f"WHERE document_id IN ({', '.join('?' * len(asked))})"
+        for document_id, owner in connection.execute(
+            f"SELECT document_id, owner FROM ownership {these} ORDER BY since, owner", asked
+        ):
+            owners.setdefault(document_id, []).append(owner)
+        for document_id, key, value in connection.execute(
+            f"SELECT document_id, key, value FROM labels {these} ORDER BY key", asked
+        ):
+            labels.setdefault(document_id, {})[key] = value
+    return [_info(row, owners.get(row[0], []), labels.get(row[0], {})) for row in rows]
+
+
+def _info(row: Sequence[Any], owners: Sequence[str], labels: Mapping[str, str]) -> DocumentInfo:
+    facts = orjson.loads(row[10])
     return DocumentInfo(
         document_id=row[0],
         name=row[1],
@@ -126,13 +141,13 @@ def _info(row: tuple[Any, ...]) -> DocumentInfo:
         stage=row[3],
         reason=row[4],
         owner=owners[0] if owners else None,
-        owners=owners,
-        labels=orjson.loads(row[6]),
+        owners=tuple(owners),
+        labels=labels,
         pages=facts.get("pages"),
-        arrivals=row[7],
-        media_type=facts.get("media_type", row[8]),
-        bytes=row[9],
-        registered=row[10],
-        updated=row[11],
+        arrivals=row[5],
+        media_type=facts.get("media_type", row[6]),
+        bytes=row[7],
+        registered=row[8],
+        updated=row[9],
         facts=facts,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import sqlite3
 from typing import Literal
 
 import orjson
@@ -11,6 +10,7 @@ import orjson
 from lineal.lineage.ledger import records_of_root
 from lineal.lineage.metadata import DOCUMENT
 from lineal.lineage.record import Artifact, parse_record
+from lineal.store.connection import Connection
 
 Form = Literal["original", "text", "json", "csv", "pdf"]
 FORMS: tuple[Form, ...] = ("original", "text", "json", "csv", "pdf")
@@ -23,7 +23,7 @@ _FORM_OF_ROLE = {
 """What the outputs with these roles in lineage records are to a person."""
 
 
-def find_forms(connection: sqlite3.Connection, document_id: str) -> dict[str, Artifact]:
+def find_forms(connection: Connection, document_id: str) -> dict[str, Artifact]:
     """The newest output of a document in each form there is, and its :data:`ANALYSIS`.
 
     Found in the ledger by their roles, so each is there as soon as the step that made it is
@@ -55,7 +55,7 @@ def json_form(result: bytes, analysis: bytes | None) -> bytes:
     return orjson.dumps(whole)
 
 
-def _registered_content(connection: sqlite3.Connection, document_id: str) -> Artifact | None:
+def _registered_content(connection: Connection, document_id: str) -> Artifact | None:
     row = connection.execute(
         "SELECT sha256, media_type, bytes FROM registry WHERE document_id = ?", (document_id,)
     ).fetchone()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sqlite3
 from collections.abc import Callable, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
@@ -13,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lineal.runtime import Runtime
+from lineal.store.connection import Connection
 
 _WRITE_SECONDS = 5.0
 _LEAST_FREE_BYTES = 64 * 1024 * 1024
@@ -47,10 +47,10 @@ class Health:
                 )
         try:
             async with asyncio.timeout(_WRITE_SECONDS):
-                await self._runtime.database.write(_touch)
+                await self._runtime.store.write(_touch)
         except TimeoutError:
             reasons.append(f"the database could not be written within {_WRITE_SECONDS:g} seconds")
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:
             reasons.append(f"the database cannot be written: {error}")
         return reasons
 
@@ -78,6 +78,6 @@ def health_routes(runtime: Runtime, health: Health) -> list[Route]:
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 
-def _touch(connection: sqlite3.Connection) -> None:
+def _touch(connection: Connection) -> None:
     """A change that changes nothing but has to be written."""
-    connection.execute("UPDATE topics SET created = created WHERE id = 1")
+    connection.execute("UPDATE builds SET stage = stage WHERE id = 1")

@@ -47,7 +47,9 @@ async def plan_replay(
     if stale:
         # No bound in time: these are known by their ids, and a clock that was set back must not
         # hide those from before.
-        wanted = stale_input_events(runtime.database.reader, runtime.bind(stage).build)
+        build = runtime.bind(stage).build
+        await runtime.bus.recorded()
+        wanted = await runtime.store.read(lambda c: stale_input_events(c, build))
         selection = replace(selection, event_ids=await _stale_ids(runtime, stage, wanted))
     elif selection.to_time is None:
         # What is published from now on is the live group's; a replay that chased it never ended.

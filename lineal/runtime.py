@@ -9,22 +9,19 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from lineal.bus.embedded.bus import EmbeddedBus
-from lineal.bus.protocol import TopicSettings
+from lineal.backends import open_blobs, open_bus, open_store
+from lineal.bus.protocol import Bus
 from lineal.lineage.actor import this_worker
 from lineal.settings import Settings
 from lineal.stages.binding import BoundStage
 from lineal.stages.declaration import Stage
 from lineal.stages.services import Services, Workers
-from lineal.store.database import Database
-from lineal.store.objects import EmbeddedObjects
+from lineal.store.connection import Store
+from lineal.store.database import Database, file_blobs
+from lineal.store.objects import ObjectStore
 from lineal.workers.turns import ANYBODY, Caller
 
 R = TypeVar("R")
-
-
-class UnsupportedBus(ValueError):
-    """The bus URL names no bus this lineal has."""
 
 
 class WrongConfiguration(ValueError):
@@ -50,8 +47,10 @@ class Runtime:
 
     settings: Settings
     database: Database
-    bus: EmbeddedBus
-    objects: EmbeddedObjects
+    """What this machine keeps for itself; the store as well, unless the settings name another."""
+    store: Store
+    bus: Bus
+    objects: ObjectStore
 
     def bind(self, stage: Stage, workers: Workers | None = None) -> BoundStage:
         """A stage with its configuration from the settings.
@@ -60,7 +59,7 @@ class Runtime:
             WrongConfiguration: what the settings say under ``stages.<name>`` does not fit.
         """
         services = Services(
-            reader=self.database.reader,
+            store=self.store,
             objects=self.objects,
             workers=workers or NoWorkers(),
             worker_name=this_worker(),
@@ -74,27 +73,21 @@ class Runtime:
 
 @contextlib.asynccontextmanager
 async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
-    """Open the data folder, made if missing, for as long as the context lasts.
+    """Connect to the store and the bus, and open the data folder, made if missing.
 
     Raises:
-        UnsupportedBus: ``settings.bus`` names another bus than the embedded one.
+        UnsupportedSetting: the settings name a bus or a store that this lineal does not have, or
+            that do not go together.
+        BusUnavailable, StoreUnavailable: they cannot be reached.
         IncompatibleDatabase, OSError, sqlite3.Error: the data folder cannot be used.
     """
-    if settings.bus != "sqlite:":
-        raise UnsupportedBus(f"bus {settings.bus!r}: this lineal has only 'sqlite:'")
-    database = Database(settings.data, durability=settings.durability)
-    database.open()
-    bus = EmbeddedBus(
-        database,
-        lease_seconds=settings.lease_seconds,
-        topic_settings=TopicSettings(
-            partitions=settings.partitions, retention_seconds=settings.retention_seconds
-        ),
-    )
-    objects = EmbeddedObjects(database)
-    try:
-        objects.remove_unfinished()
-        yield Runtime(settings, database, bus, objects)
-    finally:
-        await bus.close()
-        await database.close()
+    async with contextlib.AsyncExitStack() as stack:
+        database = Database(settings.data, durability=settings.durability)
+        database.open()
+        stack.push_async_callback(database.close)
+        blobs = file_blobs(database)
+        blobs.remove_unfinished()
+        store = await open_store(settings, database, stack)
+        objects = ObjectStore(store, await open_blobs(settings, blobs, stack))
+        bus = await open_bus(settings, database, store, objects, stack)
+        yield Runtime(settings, database, store, bus, objects)

@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     """The same bytes are the same document within a tenant."""
     bus: str = "sqlite:"
     """URL of the bus; ``sqlite:`` is the embedded one, in the data folder."""
+    store: str = "sqlite:"
+    """URL of ledger, metadata, memo and search; ``sqlite:`` is the data folder's own database."""
+    objects: str = "file:"
+    """Where objects above 64 KiB are; ``file:`` is the data folder."""
     durability: Literal["full", "normal"] = "full"
     """``full``: every commit is synced to the disk; ``normal``: a power cut may lose the last."""
     workers: Annotated[int, Field(ge=1)] = os.cpu_count() or 2

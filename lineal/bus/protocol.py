@@ -7,11 +7,11 @@ the work on its topics; each group sees every event.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from lineal.store.connection import Connection
 from lineal_schemas.envelope import RawEvent
 
 if TYPE_CHECKING:
@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 
 Start = Literal["beginning", "now"]
 
-Write = Callable[[sqlite3.Connection], None]
+Write = Callable[[Connection], None]
 """A change to the store that belongs to a step. Must be idempotent: where the bus and the store
 cannot share a transaction it is applied before the step is settled, and perhaps again."""
+
+
+class BusUnavailable(Exception):
+    """The bus cannot be reached now: what was asked may be asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,8 @@ class Capabilities:
     transactional_settle: bool
     """Outputs and positions are one transaction: no output is ever seen twice."""
     transactional_store: bool
-    """Ledger, memo and metadata are in that same transaction."""
+    """Ledger, memo and metadata are in that same transaction; else the store follows, see
+    :meth:`Bus.recorded`."""
     order_per_key: bool
     seek: bool
     shared_by_processes: bool
@@ -67,6 +72,9 @@ class Settlement:
     record: Record | None = None
     memo: Memo | None = None
     writes: Sequence[Write] = ()
+    cleanups: Sequence[Write] = ()
+    """Writes that would lose something if the step were not settled after all: where the bus and
+    the store cannot share a transaction they are applied after it, or never."""
 
 
 class PartitionLag(NamedTuple):
@@ -140,7 +148,9 @@ class Subscription(Protocol):
         that worker handles them again, so their results are to be dropped.
 
         Raises:
-            Exception: nothing was applied; the same settlements may be tried again.
+            BusUnavailable, StoreUnavailable: none of the settlements is to blame; nothing was
+                published. They may be tried again.
+            Exception: nothing was published; one of the settlements cannot be applied.
         """
         ...
 
@@ -200,6 +210,23 @@ class Bus(Protocol):
         self, group: str, topics: Sequence[str], *, start: Start = "beginning"
     ) -> Subscription:
         """Join a group. ``start`` holds for topics the group has no position in yet."""
+        ...
+
+    async def groups_at_work(self) -> set[str]:
+        """The groups that living workers of other processes are members of."""
+        ...
+
+    async def recorded(self) -> None:
+        """Wait until the store shows every record that was settled before this call."""
+        ...
+
+    async def maintain(self) -> None:
+        """Housekeeping that a daemon does now and then: retention, where no broker does it."""
+        ...
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps the bus from working in this process; empty when all is well."""
         ...
 
     async def settle_unowned(self, settlements: Sequence[Settlement]) -> None:

@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import nullcontext, suppress
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -24,11 +23,9 @@ if TYPE_CHECKING:
     from lineal.bus.protocol import Position
     from lineal.settings import Settings
     from lineal_schemas.envelope import RawEvent
-    from lineal_schemas.payload import Payload
 
 SOURCE = "lineal:emit"
 _CHUNK = 1 << 16
-_MOST_AT_ONCE = 500
 _OCTETS = "application/octet-stream"
 
 
@@ -86,7 +83,7 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 async def _emit(
     settings: Settings, topic: str, items: Iterator[list[bytes]], check: bool
 ) -> list[tuple[Position, RawEvent]]:
-    from lineal.bus.claim_check import check_in
+    from lineal.admission import misfit, publish
     from lineal.runtime import open_runtime
     from lineal_schemas.envelope import now_us
 
@@ -103,17 +100,13 @@ async def _emit(
                 number += 1
                 event = _event(topic, item, number, started)
                 events.append(event)
-                if (problem := _problem(topic, event)) is not None:
+                if (problem := misfit(topic, event)) is not None:
                     problems.append(f"item {number}: {problem}")
             if check and problems:
                 raise CommandFailed(f"nothing was published: {'; '.join(problems[:5])}")
-            for first in range(0, len(events), _MOST_AT_ONCE):
-                some = [
-                    await check_in(event, runtime.objects)
-                    for event in events[first : first + _MOST_AT_ONCE]
-                ]
-                positions = await runtime.bus.publish([(topic, event) for event in some])
-                placed.extend(zip(positions, some, strict=True))
+            going = [(topic, event) for event in events]
+            positions = await publish(runtime.bus, runtime.objects, going)
+            placed.extend(zip(positions, events, strict=True))
             _warn(problems)
     return placed
 
@@ -152,7 +145,9 @@ def _event(topic: str, item: bytes, number: int, started: int) -> RawEvent:
     """The event an item is, or is the data of."""
     from pydantic_core import from_json as parse_json
 
+    from lineal.admission import completed, known_types
     from lineal.observability.tracing import first_traceparent
+    from lineal.stages.retry import PermanentFailure
     from lineal_schemas.envelope import (
         JSON_MEDIA_TYPE,
         MalformedEvent,
@@ -174,7 +169,7 @@ def _event(topic: str, item: bytes, number: int, started: int) -> RawEvent:
         except MalformedEvent:
             pass  # as data it will be found not to fit, and said so
     identifier = arrival_id(SOURCE, sha256(item).hexdigest(), f"{topic}\n{number}\n{started}")
-    model = _models().get(topic)
+    model = known_types().get(topic)
     event = RawEvent(
         id=identifier,
         source=SOURCE,
@@ -189,50 +184,6 @@ def _event(topic: str, item: bytes, number: int, started: int) -> RawEvent:
         correlationid=identifier,
         data=item,
     )
-    keyed = event if model is None else _keyed(event)
-    return keyed._replace(traceparent=first_traceparent(keyed.correlationid, identifier))
-
-
-def _keyed(event: RawEvent) -> RawEvent:
-    """The event with the key and the story that its type's model gives to such data."""
-    from lineal.stages.retry import PermanentFailure
-    from lineal.stages.understanding import understand
-
-    try:
-        payload = understand(event).data
-    except PermanentFailure:
-        return event
-    story = payload.story()
-    return event._replace(
-        subject=story,
-        partitionkey=payload.partition_key() or event.partitionkey,
-        correlationid=story or event.correlationid,
-    )
-
-
-def _problem(topic: str, event: RawEvent) -> str | None:
-    """Why no stage will understand an event; None if one may, or if nobody knows its type."""
-    from lineal.stages.retry import PermanentFailure
-    from lineal.stages.understanding import understand
-
-    if event.type != topic and topic in _models():
-        return f"a {event.type} does not belong on this topic"
-    if event.type not in _models():
-        return None
-    try:
-        understand(event)
-    except PermanentFailure as error:
-        return str(error)
-    return None
-
-
-@cache
-def _models() -> dict[str, type[Payload]]:
-    """All event types that are known here, those of installed stages included."""
-    import lineal_schemas.documents  # noqa: F401  importing it makes its types known
-    from lineal.stages.discovery import BrokenStage, installed_stages
-    from lineal_schemas.payload import payload_types
-
-    with suppress(BrokenStage):
-        installed_stages()
-    return payload_types()
+    with suppress(PermanentFailure):
+        return completed(event)
+    return event._replace(traceparent=first_traceparent(identifier, identifier))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import typer
 
-_TOPIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+from lineal.bus.topic_names import TOPIC_RULE, is_topic_name
 
 
 def topic_name(text: str) -> str:
@@ -15,6 +13,6 @@ def topic_name(text: str) -> str:
     Raises:
         typer.BadParameter: it could not be carried by every bus.
     """
-    if not _TOPIC.fullmatch(text):
-        raise typer.BadParameter("a topic's name is letters, digits and . _ / - (at most 200)")
+    if not is_topic_name(text):
+        raise typer.BadParameter(TOPIC_RULE)
     return text

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import orjson
 
 from lineal.documents import DocumentInfo, UnknownDocument, find_document
 from lineal.lineage.metadata import DOCUMENT
 from lineal.runtime import Runtime
+from lineal.store.connection import Connection
 
 DONE = frozenset({"indexed", "rejected", "failed"})
 _AT_ONCE = 500
@@ -22,12 +24,12 @@ async def finished_documents(runtime: Runtime) -> AsyncIterator[list[DocumentInf
     Records are numbered in the order in which they are committed, by whatever process: none is
     missed, and none seen twice.
     """
-    reader = runtime.database.reader
-    (last,) = reader.execute("SELECT coalesce(max(seq), 0) FROM ledger").fetchone()
+    store = runtime.store
+    (last,) = await store.read(
+        lambda c: c.execute("SELECT coalesce(max(seq), 0) FROM ledger").fetchone()
+    )
     while True:
-        rows = reader.execute(
-            "SELECT seq, record FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?", (last, _AT_ONCE)
-        ).fetchall()
+        rows = await store.read(partial(_records_after, last))
         if not rows:
             await asyncio.sleep(_LOOK_SECONDS)
             continue
@@ -36,13 +38,20 @@ async def finished_documents(runtime: Runtime) -> AsyncIterator[list[DocumentInf
         found = []
         for root in roots:
             try:
-                found.append(find_document(reader, root.removeprefix(DOCUMENT)))
+                document_id = root.removeprefix(DOCUMENT)
+                found.append(await store.read(partial(find_document, wanted=document_id)))
             except UnknownDocument:
                 continue  # a malformed event about a document nobody registered
         if found:
             yield found
         else:
             await asyncio.sleep(0)
+
+
+def _records_after(last: int, connection: Connection) -> list[tuple[int, bytes]]:
+    return connection.execute(
+        "SELECT seq, record FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?", (last, _AT_ONCE)
+    ).fetchall()
 
 
 def _root_if_done(canonical: bytes) -> str | None:

@@ -124,13 +124,13 @@ async def _put(
         arrivals = await asyncio.gather(*(take(n, item) for n, item in enumerate(found)))
         if wait:
             return await wait_until_done(runtime, arrivals, quiet=as_json)
-        if arrivals and not as_json and not someone_works(runtime):
+        if arrivals and not as_json and not await someone_works(runtime):
             typer.echo(
                 f"Nothing is running on {settings.data}: they wait there until `lineal up` is "
                 "started (or put them with --wait).",
                 err=True,
             )
-        return [standing(runtime, arrival) for arrival in arrivals]
+        return [await standing(runtime, arrival) for arrival in arrivals]
 
 
 async def _take_in(

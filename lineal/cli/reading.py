@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lineal.cli.options import CommandFailed, data_folder
+from lineal.store.blobs import FileBlobs
+from lineal.store.sqlite import SqliteConnection
 from lineal.store.tables import tables_exist
 
 _BUSY_SECONDS = 10.0
@@ -32,8 +34,13 @@ def _no_data(folder: Path) -> CommandFailed:
     )
 
 
+def folder_blobs(folder: Path) -> FileBlobs:
+    """The large objects of a data folder, to be read only."""
+    return FileBlobs(folder, folder / "run", "reader")
+
+
 @contextlib.contextmanager
-def reading(given: Path | None) -> Iterator[tuple[sqlite3.Connection, Path]]:
+def reading(given: Path | None) -> Iterator[tuple[SqliteConnection, Path]]:
     """A connection that cannot write, and the data folder.
 
     Raises:
@@ -43,7 +50,9 @@ def reading(given: Path | None) -> Iterator[tuple[sqlite3.Connection, Path]]:
     folder = existing_data(given)
     uri = f"{(folder / 'lineal.db').resolve().as_uri()}?mode=ro"
     with contextlib.closing(
-        sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+        sqlite3.connect(
+            uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, factory=SqliteConnection
+        )
     ) as connection:
         if not tables_exist(connection):
             raise _no_data(folder)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from lineal.cli.options import DataOption, JsonOption
+from lineal.cli.options import DataOption, JsonOption, load_settings
 from lineal.cli.printing import count_of, print_json
 from lineal.cli.reading import existing_data
+
+if TYPE_CHECKING:
+    from lineal.store.connection import Connection
 
 
 def rebuild(data: DataOption = None, as_json: JsonOption = False) -> None:
@@ -26,10 +29,10 @@ def rebuild(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 async def _rebuild(folder: Path) -> tuple[int, dict[str, int]]:
     from lineal.lineage.rebuild import rebuild as rebuild_tables
-    from lineal.store.database import Database
+    from lineal.runtime import open_runtime
     from lineal.store.tables import DERIVED
 
-    def work(connection: sqlite3.Connection) -> tuple[int, dict[str, int]]:
+    def work(connection: Connection) -> tuple[int, dict[str, int]]:
         records = rebuild_tables(connection)
         rows = {
             table: int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
@@ -37,9 +40,5 @@ async def _rebuild(folder: Path) -> tuple[int, dict[str, int]]:
         }
         return records, rows
 
-    database = Database(folder)
-    database.open()
-    try:
-        return await database.write(work)
-    finally:
-        await database.close()
+    async with open_runtime(load_settings(folder)) as runtime:
+        return await runtime.store.write(work)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,13 +24,15 @@ from lineal.cli.printing import (
     size,
     when,
 )
-from lineal.cli.reading import reading
+from lineal.cli.reading import folder_blobs, reading
 from lineal.documents import DocumentInfo, find_document
 from lineal.forms import ANALYSIS, FORMS, Form, find_forms, json_form
 from lineal.lineage.graph import StoryStep, story_of
 from lineal.lineage.ledger import records_of_root
 from lineal.lineage.metadata import DOCUMENT
 from lineal.lineage.record import Artifact
+from lineal.store.blobs import FileBlobs
+from lineal.store.connection import Connection
 
 _TEXTUAL = frozenset({"text", "csv", "json"})
 
@@ -64,7 +65,7 @@ def show(
             raise typer.BadParameter("with --as, give -o FILE as well", param_hint="--json")
         if form not in forms:
             raise CommandFailed(_missing(found, form, forms))
-        pieces = _pieces(connection, folder, forms, form)
+        pieces = _pieces(connection, folder_blobs(folder), forms, form)
         if output is not None:
             _write_file(output, pieces)
             written = {"document_id": found.document_id, "form": form, "file": str(output)}
@@ -89,14 +90,14 @@ def _missing(document: DocumentInfo, form: str, forms: dict[str, Artifact]) -> s
 
 
 def _pieces(
-    connection: sqlite3.Connection, folder: Path, forms: dict[str, Artifact], form: str
+    connection: Connection, blobs: FileBlobs, forms: dict[str, Artifact], form: str
 ) -> Iterator[bytes]:
     from lineal.store.objects import object_chunks
 
     if form != "json":
-        return object_chunks(connection, folder, forms[form].sha256)
+        return object_chunks(connection, blobs, forms[form].sha256)
     result, analysis = (
-        b"".join(object_chunks(connection, folder, forms[name].sha256)) if name in forms else None
+        b"".join(object_chunks(connection, blobs, forms[name].sha256)) if name in forms else None
         for name in (form, ANALYSIS)
     )
     assert result is not None

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from lineal.cli.outcomes import DONE
 from lineal.runtime import Runtime
+from lineal.store.connection import Connection
 from lineal_producers.arrival import Arrival
 
 
@@ -21,17 +22,20 @@ class Standing(NamedTuple):
     """Whether this arrival has been handled, and the document is indexed, rejected or failed."""
 
 
-def standing(runtime: Runtime, arrival: Arrival) -> Standing:
+async def standing(runtime: Runtime, arrival: Arrival) -> Standing:
     """Where the document of an arrival stands now."""
-    reader = runtime.database.reader
-    row = reader.execute(
+    return await runtime.store.read(lambda connection: _standing(connection, arrival))
+
+
+def _standing(connection: Connection, arrival: Arrival) -> Standing:
+    row = connection.execute(
         "SELECT status, reason, stage FROM operations WHERE document_id = ?",
         (arrival.document_id,),
     ).fetchone()
     if row is None:
         return Standing(arrival.document_id, arrival.name, "registered", None, "register", False)
     status, reason, stage = row
-    handled = reader.execute(
+    handled = connection.execute(
         "SELECT 1 FROM arrivals WHERE document_id = ? AND event_id = ?",
         (arrival.document_id, arrival.event_id),
     ).fetchone()

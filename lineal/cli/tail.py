@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineal.cli.moments import FORMS, Moment, parse_moment
-from lineal.cli.options import DataOption, JsonOption
+from lineal.cli.options import DataOption, JsonOption, load_settings
 from lineal.cli.printing import clock, console, on_terminal, plain, write_bytes
 from lineal.cli.reading import existing_data
 
 if TYPE_CHECKING:
     from lineal.bus.protocol import Delivery, Position
-    from lineal.store.objects import EmbeddedObjects
+    from lineal.store.objects import ObjectStore
     from lineal_schemas.envelope import RawEvent
 
 _MOST_SHOWN = 400
@@ -60,28 +60,21 @@ async def _tail(
     follow: bool,
     as_json: bool,
 ) -> None:
-    from lineal.bus.embedded.bus import EmbeddedBus
     from lineal.bus.protocol import Selection
-    from lineal.store.database import Database
-    from lineal.store.objects import EmbeddedObjects
+    from lineal.runtime import open_runtime
 
     selection = Selection(
         from_time=moment.time, from_offset=moment.offset, from_now=moment.now, key=key
     )
-    database = Database(folder)
-    database.open()
-    try:
-        deliveries = EmbeddedBus(database).read(topic, selection, follow=follow)
-        objects = EmbeddedObjects(database)
-        printing = asyncio.create_task(_print_events(deliveries, objects, limit, as_json))
+    async with open_runtime(load_settings(folder)) as runtime:
+        deliveries = runtime.bus.read(topic, selection, follow=follow)
+        printing = asyncio.create_task(_print_events(deliveries, runtime.objects, limit, as_json))
         await _unless_reader_goes(printing)
-    finally:
-        await database.close()
 
 
 async def _print_events(
     deliveries: AsyncIterator[Delivery],
-    objects: EmbeddedObjects,
+    objects: ObjectStore,
     limit: int | None,
     as_json: bool,
 ) -> None:

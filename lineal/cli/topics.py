@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from lineal.cli.names import topic_name
 from lineal.cli.options import DataOption, JsonOption, load_settings
 from lineal.cli.printing import print_json, print_table
 from lineal.cli.reading import reading
+
+if TYPE_CHECKING:
+    from lineal.settings import Settings
 
 app = typer.Typer(
     invoke_without_command=True, add_completion=False, help="List topics with their groups and lag."
@@ -25,10 +28,7 @@ def topics(context: typer.Context, data: DataOption = None, as_json: JsonOption 
     if context.invoked_subcommand is not None:
         context.obj = data
         return
-    from lineal.bus.embedded.overview import topic_infos
-
-    with reading(data) as (connection, _):
-        infos = topic_infos(connection)
+    infos = _overview(data)
     if as_json:
         print_json([_fields(info) for info in infos])
         return
@@ -41,6 +41,22 @@ def topics(context: typer.Context, data: DataOption = None, as_json: JsonOption 
     columns = ("topic", "events", "per_minute", "partitions", "group", "lag")
     right = frozenset({"events", "per_minute", "partitions", "lag"})
     print_table(columns, rows, right=right, empty="No topic yet.")
+
+
+def _overview(data: Path | None) -> list[TopicInfo]:
+    if (settings := load_settings(data)).bus != "sqlite:":
+        return asyncio.run(_asked_topics(settings))
+    from lineal.bus.embedded.overview import topic_infos
+
+    with reading(data) as (connection, _):
+        return topic_infos(connection)
+
+
+async def _asked_topics(settings: Settings) -> list[TopicInfo]:
+    from lineal.runtime import open_runtime
+
+    async with open_runtime(settings) as runtime:
+        return await runtime.bus.topics()
 
 
 def _cells(info: TopicInfo) -> tuple[str, str, str, str]:

@@ -15,7 +15,6 @@ from lineal.daemon import Daemon
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
 from lineal.stages.discovery import installed_stages
-from lineal.store.wakeup import process_alive
 from lineal_producers.arrival import Arrival
 
 if TYPE_CHECKING:
@@ -25,23 +24,9 @@ _LOOK_SECONDS = 0.1
 _COVER_SECONDS = 2.0
 
 
-def workers_elsewhere(runtime: Runtime) -> set[str]:
-    """The stages that living processes other than this one work on."""
-    wakeups = runtime.database.wakeups
-    rows = runtime.database.reader.execute(
-        "SELECT groups.name, member FROM group_members JOIN groups ON groups.id = group_id"
-    )
-    working = set()
-    for group, member in rows:
-        process = member.rpartition(".")[0]
-        if process != wakeups.member and process_alive(wakeups.directory, process):
-            working.add(group)
-    return working
-
-
-def someone_works(runtime: Runtime) -> bool:
-    """Whether any process runs stages on the data folder."""
-    return bool(workers_elsewhere(runtime))
+async def someone_works(runtime: Runtime) -> bool:
+    """Whether any other process runs stages on this bus."""
+    return bool(await runtime.bus.groups_at_work())
 
 
 async def wait_until_done(
@@ -52,7 +37,7 @@ async def wait_until_done(
     Stages that no other process works on, now or later, are run here.
     """
     stages = installed_stages()
-    standings = {arrival.event_id: standing(runtime, arrival) for arrival in arrivals}
+    standings = {arrival.event_id: await standing(runtime, arrival) for arrival in arrivals}
     pending = {arrival.event_id: arrival for arrival in arrivals}
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
@@ -61,7 +46,7 @@ async def wait_until_done(
         look_for_workers = 0.0
         while pending:
             if loop.time() >= look_for_workers:
-                working = workers_elsewhere(runtime)
+                working = await runtime.bus.groups_at_work()
                 idle = [
                     s for s in stages.values() if s.name not in working and s.name not in daemons
                 ]
@@ -76,7 +61,7 @@ async def wait_until_done(
                     daemons.update({stage.name: daemon for stage in idle})
                 look_for_workers = loop.time() + _COVER_SECONDS
             for event_id, arrival in list(pending.items()):
-                now = standings[event_id] = standing(runtime, arrival)
+                now = standings[event_id] = await standing(runtime, arrival)
                 if now.done:
                     del pending[event_id]
             if bars is not None:

@@ -1,8 +1,7 @@
-"""The ledger in the embedded database: append in a step's transaction, answer from indexes."""
+"""The ledger in the store: append in a step's transaction, answer from indexes."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b, sha256
 
@@ -10,6 +9,7 @@ import orjson
 
 from lineal.lineage.metadata import project
 from lineal.lineage.record import Build, Record, parse_record
+from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
 
 ROOT, INPUT, OUTPUT = 0, 1, 2
@@ -28,8 +28,9 @@ def _digest_key(sha256_hex: str) -> int:
 class Ledger:
     """Appends records."""
 
-    def append(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
+    def append(self, connection: Connection, records: Sequence[Record]) -> None:
         """Append records and bring the metadata tables up to date, in the caller's transaction."""
+        connection.dialect.lock_ledger(connection)
         row = connection.execute("SELECT coalesce(max(seq), 0) FROM ledger").fetchone()
         seq: int = row[0]
         # Not kept for the next call: a transaction that is undone takes the rows along.
@@ -48,12 +49,12 @@ class Ledger:
             links.extend((_digest_key(item.sha256), INPUT, seq) for item in record.inputs)
             links.extend((_digest_key(item.sha256), OUTPUT, seq) for item in record.outputs)
         insert_rows(connection, "INSERT INTO ledger", rows)
-        insert_rows(connection, "INSERT OR IGNORE INTO ledger_links", links)
+        insert_rows(connection, "INSERT INTO ledger_links", links, "ON CONFLICT DO NOTHING")
         for record in records:
             project(connection, record)
 
 
-def _build_id(connection: sqlite3.Connection, build: Build) -> int:
+def _build_id(connection: Connection, build: Build) -> int:
     key = (
         build.stage,
         build.version,
@@ -77,7 +78,7 @@ def _models_text(build: Build) -> str:
     return orjson.dumps([list(model) for model in build.models]).decode()
 
 
-def records_of_root(connection: sqlite3.Connection, root: str) -> list[bytes]:
+def records_of_root(connection: Connection, root: str) -> list[bytes]:
     """The canonical records of one document or device, in the order in which they were made."""
     rows = connection.execute(
         "SELECT record FROM ledger_links JOIN ledger USING (seq) "
@@ -89,9 +90,7 @@ def records_of_root(connection: sqlite3.Connection, root: str) -> list[bytes]:
     return [record for (record,) in rows if needle in record]
 
 
-def records_of_artifact(
-    connection: sqlite3.Connection, sha256_hex: str, *, made: bool
-) -> list[Record]:
+def records_of_artifact(connection: Connection, sha256_hex: str, *, made: bool) -> list[Record]:
     """The records that made (or, with ``made=False``, read) the bytes with this digest."""
     rows = connection.execute(
         "SELECT record FROM ledger_links JOIN ledger USING (seq) "
@@ -106,7 +105,7 @@ def records_of_artifact(
     ]
 
 
-def records_of_model(connection: sqlite3.Connection, model_sha256: str) -> Iterator[Record]:
+def records_of_model(connection: Connection, model_sha256: str) -> Iterator[Record]:
     """Everything that was made with a model."""
     rows = connection.execute(
         "SELECT record FROM builds JOIN ledger ON ledger.build = builds.id "
@@ -117,7 +116,7 @@ def records_of_model(connection: sqlite3.Connection, model_sha256: str) -> Itera
         yield parse_record(record)
 
 
-def stale_input_events(connection: sqlite3.Connection, current: Build) -> frozenset[str]:
+def stale_input_events(connection: Connection, current: Build) -> frozenset[str]:
     """Ids of the input events whose newest outcome in a stage came from an older build of it.
 
     Outcomes of duplicates count like others: what matters is which build looked at the event last.
@@ -137,7 +136,7 @@ def stale_input_events(connection: sqlite3.Connection, current: Build) -> frozen
     return frozenset(event_id for event_id, is_current in newest.items() if not is_current)
 
 
-def all_records(connection: sqlite3.Connection) -> Iterable[Record]:
+def all_records(connection: Connection) -> Iterable[Record]:
     """The whole ledger, in order."""
     for (record,) in connection.execute("SELECT record FROM ledger ORDER BY seq"):
         yield parse_record(record)

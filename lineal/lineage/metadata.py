@@ -6,12 +6,12 @@ rebuild``: what the tables say can never differ from what the ledger says.
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Literal
 
 import orjson
 
 from lineal.lineage.record import Record
+from lineal.store.connection import Connection
 
 DOCUMENT = "document:"
 
@@ -22,7 +22,7 @@ ARRIVAL_ROLE = "arrival"
 record has only its digest, so erasing the object erases the person and keeps the record."""
 
 
-def project(connection: sqlite3.Connection, record: Record) -> None:
+def project(connection: Connection, record: Record) -> None:
     """Bring the metadata tables up to date with one record."""
     if record.kind in ("redrive", "drop"):
         _dead_letters_decided(connection, record)
@@ -35,9 +35,7 @@ def project(connection: sqlite3.Connection, record: Record) -> None:
     _operation(connection, document_id, record)
 
 
-def _arrived(
-    connection: sqlite3.Connection, document_id: str, record: Record, arrival_sha256: str
-) -> None:
+def _arrived(connection: Connection, document_id: str, record: Record, arrival_sha256: str) -> None:
     row = connection.execute(
         "SELECT data FROM objects WHERE sha256 = ?", (bytes.fromhex(arrival_sha256),)
     ).fetchone()
@@ -45,7 +43,7 @@ def _arrived(
     content = arrival.get("content") or {}
     name = arrival.get("name", "(erased)")
     connection.execute(
-        "INSERT OR IGNORE INTO registry VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO registry VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
             document_id,
             arrival.get("tenant", "default"),
@@ -57,12 +55,12 @@ def _arrived(
         ),
     )
     connection.execute(
-        "INSERT OR IGNORE INTO arrivals VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO arrivals VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (document_id, record.events_in[0], name, arrival.get("source", "(erased)"), record.started),
     )
     if arrival.get("owner"):
         connection.execute(
-            "INSERT OR IGNORE INTO ownership VALUES (?, ?, ?)",
+            "INSERT INTO ownership VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             (document_id, arrival["owner"], record.started),
         )
     connection.executemany(
@@ -72,7 +70,7 @@ def _arrived(
     )
 
 
-def _operation(connection: sqlite3.Connection, document_id: str, record: Record) -> None:
+def _operation(connection: Connection, document_id: str, record: Record) -> None:
     if record.kind in ("replay", "drop"):
         return
     if record.outcome == "duplicate":
@@ -83,18 +81,20 @@ def _operation(connection: sqlite3.Connection, document_id: str, record: Record)
         # Parts of one document are handled side by side, and an indexed document may be gone over
         # again by a replay: going on does not undo what another part or an earlier run reached.
         keep = (
-            "CASE WHEN status IN ('indexed', 'rejected', 'failed') THEN {0} ELSE excluded.{0} END"
+            "CASE WHEN operations.status IN ('indexed', 'rejected', 'failed') "
+            "THEN operations.{0} ELSE excluded.{0} END"
         )
         status_rule, reason_rule = keep.format("status"), keep.format("reason")
     else:
         status_rule, reason_rule = "excluded.status", "excluded.reason"
     finished = record.started + record.duration
+    merged = connection.dialect.merged_json("operations.facts", "excluded.facts")
     connection.execute(
         "INSERT INTO operations (document_id, status, stage, reason, facts, started, updated) "
         "VALUES (?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (document_id) DO UPDATE SET "
         f"status = {status_rule}, reason = {reason_rule}, stage = excluded.stage, "
-        "facts = json_patch(facts, excluded.facts), updated = excluded.updated",
+        f"facts = {merged}, updated = excluded.updated",
         (
             document_id,
             status,
@@ -117,8 +117,9 @@ def _status(record: Record) -> str:
     return str(record.facts.get("status", "processing"))
 
 
-def _dead_letters_decided(connection: sqlite3.Connection, record: Record) -> None:
+def _dead_letters_decided(connection: Connection, record: Record) -> None:
     connection.executemany(
-        "INSERT OR REPLACE INTO dead_letter_outcomes VALUES (?, ?, ?)",
+        "INSERT INTO dead_letter_outcomes VALUES (?, ?, ?) ON CONFLICT (event_id) "
+        "DO UPDATE SET outcome = excluded.outcome, decided = excluded.decided",
         [(event_id, record.kind, record.started) for event_id in record.events_in],
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from lineal.lineage.ledger import all_records
 from lineal.lineage.metadata import project
-from lineal.store.tables import recreate_derived
+from lineal.store.connection import Connection
+from lineal.store.tables import DERIVED
 
 
-def rebuild(connection: sqlite3.Connection) -> int:
+def rebuild(connection: Connection) -> int:
     """Drop the derived tables and fill them from all records; returns how many there were."""
-    recreate_derived(connection)
+    for table in DERIVED:
+        connection.dialect.recreate(connection, table)
     count = 0
     for record in all_records(connection):
         project(connection, record)

@@ -17,7 +17,7 @@ from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.lineage.record import Artifact, Build, Kind, Record, digest
 from lineal.observability.tracing import child_traceparent, trace_id
 from lineal.stages.declaration import Outputs, Stage
-from lineal.stages.gathering import forget_whole, keep_part, other_parts, parts_in
+from lineal.stages.gathering import forget_whole, keep_part, other_parts_if_all
 from lineal.stages.retry import PermanentFailure
 from lineal.stages.services import Services
 from lineal.stages.step import Step
@@ -74,7 +74,7 @@ class BoundStage:
         ).encode()
         self._ahead: dict[Position, tuple[_Intake, list[MemoOutput] | None]] = {}
 
-    def look_ahead(self, deliveries: Sequence[Delivery]) -> None:
+    async def look_ahead(self, deliveries: Sequence[Delivery]) -> None:
         """Ask the memo about many events at once: a query for each costs more than the step."""
         if not self.stage.memo or self.stage.gathers:
             return
@@ -85,7 +85,8 @@ class BoundStage:
             for delivery in deliveries
             if delivery.event.datacontenttype != REFERENCE_MEDIA_TYPE
         ]
-        found = recall(self._services.reader, [intake.step_id for _, intake in intakes])
+        steps = [intake.step_id for _, intake in intakes]
+        found = await self._services.store.read(lambda connection: recall(connection, steps))
         for position, intake in intakes:
             self._ahead[position] = intake, found.get(intake.step_id)
 
@@ -106,7 +107,7 @@ class BoundStage:
         if self.stage.gathers:
             return await self._gather(delivery, raw, attempt)
         intake = self._take_in(raw)
-        return await self._perform(delivery, intake, self._recall(intake), attempt)
+        return await self._perform(delivery, intake, await self._recall(intake), attempt)
 
     def _take_in(self, raw: RawEvent) -> _Intake:
         data = sha256(raw.data)
@@ -117,10 +118,12 @@ class BoundStage:
             raw.id,
         )
 
-    def _recall(self, intake: _Intake) -> list[MemoOutput] | None:
+    async def _recall(self, intake: _Intake) -> list[MemoOutput] | None:
         if not self.stage.memo:
             return None
-        return recall(self._services.reader, [intake.step_id]).get(intake.step_id)
+        step = intake.step_id
+        found = await self._services.store.read(lambda connection: recall(connection, [step]))
+        return found.get(step)
 
     async def _gather(self, delivery: Delivery, raw: RawEvent, attempt: int) -> Settlement:
         part = self._understand(raw).data
@@ -128,10 +131,10 @@ class BoundStage:
         if part.index >= part.count:
             raise PermanentFailure(f"part {part.index} of {part.count} cannot be")
         name = self.stage.name
-        reader = self._services.reader
-        if parts_in(reader, name, part) + 1 < part.count:
+        others = await self._services.store.read(lambda c: other_parts_if_all(c, name, part))
+        if others is None:
             return Settlement(delivery, writes=[keep_part(name, part, raw)])
-        parts = sorted([*other_parts(reader, name, part), (part.index, raw)])
+        parts = sorted([*others, (part.index, raw)])
         intakes = [self._take_in(item) for _, item in parts]
         whole = _Intake(
             raw,
@@ -140,8 +143,8 @@ class BoundStage:
             gathered_id([item.id for _, item in parts]),
             [item for _, item in parts],
         )
-        settlement = await self._perform(delivery, whole, self._recall(whole), attempt)
-        settlement.writes = [*settlement.writes, forget_whole(name, part)]
+        settlement = await self._perform(delivery, whole, await self._recall(whole), attempt)
+        settlement.cleanups = [forget_whole(name, part)]
         return settlement
 
     async def _perform(
@@ -155,7 +158,7 @@ class BoundStage:
         clock = time.perf_counter_ns()
         stage = self.stage
         raw = intake.raw
-        step = Step(Caller(stage.name, raw.correlationid), self._config, self._services)
+        step = self._step(raw)
         try:
             if remembered is not None:
                 result: Outputs = [parse_payload(*output) for output in remembered]
@@ -184,6 +187,10 @@ class BoundStage:
             [*step.object_writes, *step.writes],
         )
 
+    def _step(self, raw: RawEvent) -> Step:
+        caller = Caller(self.stage.name, raw.correlationid)
+        return Step(caller, raw.id, self._config, self._services)
+
     def _understand(self, raw: RawEvent) -> Event[Payload]:
         event = understand(raw)
         if not isinstance(event.data, self.stage.consumes):
@@ -194,7 +201,7 @@ class BoundStage:
 
     def unhandled_record(self, raw: RawEvent, attempt: int) -> Record:
         """The record of an event that did not even get to the stage."""
-        step = Step(Caller(self.stage.name, raw.correlationid), self._config, self._services)
+        step = self._step(raw)
         clock = time.perf_counter_ns()
         return self._record(self._take_in(raw), step, [], now_us(), clock, attempt)
 

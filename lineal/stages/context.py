@@ -43,15 +43,6 @@ class SearchIndex(Protocol):
         ...
 
 
-class Registry(Protocol):
-    """What is registered already, as a stage may ask. It is written by no stage: it is derived from
-    lineage records, in the transaction of the step they belong to."""
-
-    async def known(self, document_id: str) -> bool:
-        """Whether the bytes are registered already."""
-        ...
-
-
 class Context(Protocol, Generic[C]):
     """Given to a stage with each event."""
 
@@ -66,8 +57,10 @@ class Context(Protocol, Generic[C]):
     @property
     def search(self) -> SearchIndex: ...
 
-    @property
-    def registry(self) -> Registry: ...
+    async def claim(self, name: str) -> bool:
+        """Whether this event is the one that holds ``name`` in this stage: the first to claim it,
+        the same event again included. The claim is kept when the step is settled."""
+        ...
 
     def note(self, **facts: int | str) -> None:
         """Put facts into the lineage record, from which the metadata tables are made: ``pages``,

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from lineal.bus.protocol import Write
+from lineal.store.connection import Connection
 from lineal_schemas.envelope import RawEvent, from_json
 from lineal_schemas.parts import Part
 
 
-def parts_in(connection: sqlite3.Connection, stage: str, part: Part) -> int:
-    """How many other parts of the whole are in."""
-    row = connection.execute(
-        "SELECT count(*) FROM gathering WHERE stage = ? AND whole = ? AND part != ?",
-        (stage, part.whole, part.index),
+def other_parts_if_all(
+    connection: Connection, stage: str, part: Part
+) -> list[tuple[int, RawEvent]] | None:
+    """The other parts of the whole, with their index, if all of them are in."""
+    others = (stage, part.whole, part.index)
+    (count,) = connection.execute(
+        "SELECT count(*) FROM gathering WHERE stage = ? AND whole = ? AND part != ?", others
     ).fetchone()
-    return int(row[0])
-
-
-def other_parts(
-    connection: sqlite3.Connection, stage: str, part: Part
-) -> list[tuple[int, RawEvent]]:
-    """The other parts of the whole that are in, with their index."""
+    if count + 1 < part.count:
+        return None
     rows = connection.execute(
-        "SELECT part, event FROM gathering WHERE stage = ? AND whole = ? AND part != ?",
-        (stage, part.whole, part.index),
+        "SELECT part, event FROM gathering WHERE stage = ? AND whole = ? AND part != ?", others
     )
     return [(index, from_json(event)) for index, event in rows]
 
@@ -33,8 +28,12 @@ def keep_part(stage: str, part: Part, event: RawEvent) -> Write:
     """Remember a part; the same part again takes its place."""
     row = (stage, part.whole, part.index, event.to_json(exact=True))
 
-    def write(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT OR REPLACE INTO gathering VALUES (?, ?, ?, ?)", row)
+    def write(connection: Connection) -> None:
+        connection.execute(
+            "INSERT INTO gathering (stage, whole, part, event) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (stage, whole, part) DO UPDATE SET event = excluded.event",
+            row,
+        )
 
     return write
 
@@ -42,7 +41,7 @@ def keep_part(stage: str, part: Part, event: RawEvent) -> Write:
 def forget_whole(stage: str, part: Part) -> Write:
     """Forget all parts of a whole that was made."""
 
-    def write(connection: sqlite3.Connection) -> None:
+    def write(connection: Connection) -> None:
         connection.execute(
             "DELETE FROM gathering WHERE stage = ? AND whole = ?", (stage, part.whole)
         )

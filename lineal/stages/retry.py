@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from tenacity import wait_exponential_jitter
 from tenacity.wait import wait_base
 
+from lineal.bus.protocol import BusUnavailable
 from lineal.stages.declaration import Reject
+from lineal.store.connection import StoreUnavailable
 from lineal.workers.errors import WorkerOutOfMemory, WorkerTimeout
 
 _OUT_OF_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
@@ -56,7 +58,7 @@ class RetryPolicy:
         """Whether attempt number ``attempt`` (from 1), failed with this error, was the last."""
         if isinstance(error, Reject | PermanentFailure):
             return True
-        if out_of_room(error):
+        if unavailable(error):
             return False
         most = self.attempts
         if isinstance(error, WorkerTimeout | WorkerOutOfMemory):
@@ -64,9 +66,11 @@ class RetryPolicy:
         return attempt >= most or elapsed_seconds >= self.total_seconds
 
 
-def out_of_room(error: BaseException) -> bool:
-    """Whether the machine, not the event, is to blame: a full disk, a busy database, no more file
-    descriptors. Waiting for a person to make room loses nothing; giving events up would."""
+def unavailable(error: BaseException) -> bool:
+    """Whether the machine, not the event, is to blame: a full disk, a busy database, a broker that
+    is away, no more file descriptors. Waiting loses nothing; giving events up would."""
+    if isinstance(error, BusUnavailable | StoreUnavailable):
+        return True
     if isinstance(error, OSError):
         return error.errno in _OUT_OF_ROOM
     # The low byte is the primary code; a mistake in a statement is an OperationalError as well.

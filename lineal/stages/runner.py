@@ -121,11 +121,18 @@ class StageRunner:
                 await asyncio.sleep(_FETCH_SECONDS)
                 continue
             batch = fetching.result()
-            self._bound.look_ahead(batch)
+            await self._look_ahead(batch)
             for delivery in batch:
                 self._lanes.add(delivery)
             self._begin()
         stopped.cancel()
+
+    async def _look_ahead(self, batch: Sequence[Delivery]) -> None:
+        try:
+            await self._bound.look_ahead(batch)
+        except Exception as error:
+            # Each event asks again for itself, and is tried again until the store answers.
+            log.warning("runner.cannot_look_ahead", stage=self._stage, error=repr(error))
 
     async def _wait_for_room(self, prefetch: int) -> int:
         """Wait for a good part of the room, so that batches stay batches under load; but after a

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from lineal.store.connection import Store
 from lineal.store.objects import ObjectStore
 from lineal.workers.turns import ANYBODY, Caller
 
@@ -29,7 +29,7 @@ class Workers(Protocol):
 class Services:
     """The stores and workers behind every step's context."""
 
-    reader: sqlite3.Connection
+    store: Store
     objects: ObjectStore
     workers: Workers
     worker_name: str

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from lineal.bus.protocol import Settlement, Subscription
-from lineal.stages.retry import out_of_room
+from lineal.stages.retry import unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -66,8 +66,8 @@ class Settler:
             try:
                 lost = await self._subscription.settle(batch)
             except Exception as error:
-                if out_of_room(error):
-                    log.error("settle.waiting_for_room", error=str(error), pause_seconds=pause)
+                if unavailable(error):
+                    log.error("settle.waiting", error=str(error), pause_seconds=pause)
                     if self._finish.is_set():
                         return
                     await self._pause(pause)

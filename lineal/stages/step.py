@@ -6,7 +6,6 @@ settlement: outputs, lineage record and writes, made durable together.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineal.bus.protocol import Write
 from lineal.lineage.record import Artifact
+from lineal.stages.claims import claim, holder_of
+from lineal.store.connection import Connection
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
 from lineal.store.search import SearchPage, replace_document
 from lineal.workers.turns import Caller
@@ -30,13 +31,14 @@ class Step:
     """See :class:`lineal.stages.context.Context`."""
 
     __slots__ = (
-        "_caller", "_services", "_small", "config", "facts", "inputs", "object_writes", "outputs",
-        "writes",
+        "_caller", "_event_id", "_services", "_small", "config", "facts", "inputs", "object_writes",
+        "outputs", "writes",
     )  # fmt: skip
 
-    def __init__(self, caller: Caller, config: Any, services: Services) -> None:
+    def __init__(self, caller: Caller, event_id: str, config: Any, services: Services) -> None:
         self.config = config
         self._caller = caller
+        self._event_id = event_id
         self._services = services
         self.inputs: list[Artifact] = []
         self.outputs: list[Artifact] = []
@@ -53,9 +55,12 @@ class Step:
     def search(self) -> StepSearch:
         return StepSearch(self)
 
-    @property
-    def registry(self) -> StepRegistry:
-        return StepRegistry(self._services.reader)
+    async def claim(self, name: str) -> bool:
+        stage, event_id = self._caller.stage, self._event_id
+        holder = await self._services.store.read(lambda c: holder_of(c, stage, name))
+        if holder is None:
+            self.writes.append(claim(stage, name, event_id))
+        return holder in (None, event_id)
 
     def note(self, **facts: int | str) -> None:
         for name, value in facts.items():
@@ -131,22 +136,7 @@ class StepSearch:
         self._step.writes.append(partial(_replace_document, document_id, pages, facets))
 
 
-class StepRegistry:
-    """See :class:`lineal.stages.context.Registry`."""
-
-    __slots__ = ("_reader",)
-
-    def __init__(self, reader: sqlite3.Connection) -> None:
-        self._reader = reader
-
-    async def known(self, document_id: str) -> bool:
-        row = self._reader.execute(
-            "SELECT 1 FROM registry WHERE document_id = ?", (document_id,)
-        ).fetchone()
-        return row is not None
-
-
-def _put_small(store: ObjectStore, data: bytes, connection: sqlite3.Connection) -> None:
+def _put_small(store: ObjectStore, data: bytes, connection: Connection) -> None:
     store.put_small(connection, data)
 
 
@@ -154,6 +144,6 @@ def _replace_document(
     document_id: str,
     pages: list[SearchPage],
     facets: dict[str, str],
-    connection: sqlite3.Connection,
+    connection: Connection,
 ) -> None:
     replace_document(connection, document_id, pages, facets)

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from lineal.store.blobs import FileBlobs
+from lineal.store.sqlite import SqliteConnection
 from lineal.store.tables import create_tables
 from lineal.store.wakeup import Wakeups
 
@@ -33,7 +35,7 @@ class DatabaseClosed(RuntimeError):
 
 @dataclass(slots=True)
 class _Job:
-    work: Callable[[sqlite3.Connection], Any]
+    work: Callable[[SqliteConnection], Any]
     future: asyncio.Future[Any]
     wake: Collection[str]
     result: Any = None
@@ -57,7 +59,7 @@ class Database:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.reader: sqlite3.Connection
+        self.reader: SqliteConnection
 
     def open(self) -> None:
         """Create what is missing and start writing; to be called in the running loop."""
@@ -82,14 +84,18 @@ class Database:
         self.reader.close()
         self.wakeups.close()
 
-    def reading_connection(self) -> sqlite3.Connection:
+    def reading_connection(self) -> SqliteConnection:
         """Another connection that cannot write, for reads too long for the event loop."""
         connection = self._connect()
         connection.execute("PRAGMA query_only = ON")
         return connection
 
+    async def read(self, work: Callable[[SqliteConnection], T]) -> T:
+        """Run ``work`` on the connection for reading: short questions only, the loop waits."""
+        return work(self.reader)
+
     async def write(
-        self, work: Callable[[sqlite3.Connection], T], *, wake: Collection[str] = ()
+        self, work: Callable[[SqliteConnection], T], *, wake: Collection[str] = ()
     ) -> T:
         """Run ``work`` inside a transaction and return its result once it is durable.
 
@@ -106,10 +112,10 @@ class Database:
         self._jobs.put(_Job(work, future, wake))
         return await future
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> SqliteConnection:
         connection = sqlite3.connect(
             self.path, timeout=60, isolation_level=None, check_same_thread=False,
-            cached_statements=256,
+            cached_statements=256, factory=SqliteConnection,
         )  # fmt: skip
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {self._durability}")
@@ -125,7 +131,7 @@ class Database:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _write_jobs(self, connection: sqlite3.Connection) -> None:
+    def _write_jobs(self, connection: SqliteConnection) -> None:
         stopping = False
         while not stopping:
             jobs: list[_Job] = []
@@ -145,7 +151,7 @@ class Database:
                 self._commit(connection, jobs)
         connection.close()
 
-    def _commit(self, connection: sqlite3.Connection, jobs: list[_Job]) -> None:
+    def _commit(self, connection: SqliteConnection, jobs: list[_Job]) -> None:
         try:
             with self._turn():
                 connection.execute("BEGIN IMMEDIATE")
@@ -178,7 +184,13 @@ class Database:
         self.wakeups.wake_local(topics)
 
 
-def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
+def file_blobs(database: Database) -> FileBlobs:
+    """The large objects in the data directory of a database."""
+    wakeups = database.wakeups
+    return FileBlobs(database.directory, wakeups.directory, wakeups.member)
+
+
+def _run_in_savepoint(connection: SqliteConnection, job: _Job) -> None:
     connection.execute("SAVEPOINT job")
     try:
         job.result = job.work(connection)

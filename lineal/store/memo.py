@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
 import structlog
 
+from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ def pack(outputs: Sequence[MemoOutput]) -> bytes:
     return orjson.dumps([(type, version, orjson.Fragment(data)) for type, version, data in outputs])
 
 
-def recall(connection: sqlite3.Connection, steps: Sequence[bytes]) -> dict[bytes, list[MemoOutput]]:
+def recall(connection: Connection, steps: Sequence[bytes]) -> dict[bytes, list[MemoOutput]]:
     """The outputs of those of the steps that were done before."""
     found: dict[bytes, list[MemoOutput]] = {}
     for begin in range(0, len(steps), _ASKED_AT_ONCE):
@@ -53,12 +53,15 @@ def recall(connection: sqlite3.Connection, steps: Sequence[bytes]) -> dict[bytes
     return found
 
 
-def keep_memos(connection: sqlite3.Connection, memos: Sequence[Memo]) -> None:
+def keep_memos(connection: Connection, memos: Sequence[Memo]) -> None:
     """Remember steps. One that is known with other outputs raises an alarm: its stage is not
     deterministic, or something it reads is not recorded."""
     if not memos:
         return
-    if insert_rows(connection, "INSERT OR IGNORE INTO memo (step, outputs)", memos) == len(memos):
+    inserted = insert_rows(
+        connection, "INSERT INTO memo (step, outputs)", memos, "ON CONFLICT (step) DO NOTHING"
+    )
+    if inserted == len(memos):
         return
     for memo in memos:
         (outputs,) = connection.execute(

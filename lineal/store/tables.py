@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 BUS = """
 CREATE TABLE topics (
@@ -110,6 +110,13 @@ CREATE TABLE memo (
     outputs BLOB NOT NULL
 );
 CREATE UNIQUE INDEX memo_by_step ON memo (step);
+-- Which event was the first to claim a name in a stage: what is registered once.
+CREATE TABLE claims (
+    stage TEXT NOT NULL,
+    name TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    PRIMARY KEY (stage, name)
+) WITHOUT ROWID;
 CREATE TABLE gathering (
     stage TEXT NOT NULL,
     whole TEXT NOT NULL,
@@ -244,12 +251,3 @@ def create_tables(connection: sqlite3.Connection) -> None:
     connection.executescript(
         f"BEGIN; {''.join(parts)} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
     )
-
-
-def recreate_derived(connection: sqlite3.Connection) -> None:
-    """Empty the derived tables, whatever is left of them."""
-    for name, definition in DERIVED.items():
-        connection.execute(f"DROP TABLE IF EXISTS {name}")
-        for statement in definition.split(";"):
-            if statement.strip():
-                connection.execute(statement)

@@ -23,6 +23,8 @@ from typing import Any, Protocol
 import pytest
 
 from lineal.bus.protocol import Capabilities, Delivery
+from lineal.lineage.ledger import records_of_root
+from lineal.lineage.record import Record, parse_record
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.binding import BoundStage
@@ -177,6 +179,13 @@ async def until_events(runtime: Runtime, topic: str, count: int) -> list[RawEven
         while len(found := await events_on(runtime, topic)) < count:
             await asyncio.sleep(0.02)
     return found
+
+
+async def records(runtime: Runtime, root: str) -> list[Record]:
+    """The lineage of a root, with all that was settled before."""
+    await runtime.bus.recorded()
+    found = await runtime.store.read(lambda connection: records_of_root(connection, root))
+    return [parse_record(record) for record in found]
 
 
 async def until_settled(runtime: Runtime, group: str) -> None:

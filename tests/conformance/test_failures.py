@@ -8,8 +8,6 @@ import pytest
 
 from lineal.bus.protocol import Delivery, Settlement
 from lineal.dead_letters import LetterFilter, drop, redrive, waiting_letters
-from lineal.lineage.ledger import records_of_root
-from lineal.lineage.record import Record, parse_record
 from lineal.runtime import Runtime
 from lineal.stages import Reject, Stage, stage
 from lineal.stages.binding import BoundStage
@@ -20,6 +18,7 @@ from tests.conformance.harness import (
     lag,
     payload_of,
     publish,
+    records,
     running,
     until_events,
     until_settled,
@@ -39,11 +38,6 @@ def fragile(broken: set[int], error: Exception | None = None) -> Stage:
         return Done(key=event.data.key, number=event.data.number)
 
     return handle
-
-
-def records(runtime: Runtime, root: str) -> list[Record]:
-    found = records_of_root(runtime.database.reader, root)
-    return [parse_record(record) for record in found]
 
 
 async def numbers_done(runtime: Runtime) -> list[int]:
@@ -73,7 +67,7 @@ async def test_a_dead_letter_has_the_whole_event_and_why(bus: BusUnderTest) -> N
             await until_settled(runtime, "fragile")
         (letter,) = await waiting_letters(runtime, ANY)
         (standing,) = [d async for d in runtime.bus.read(Task.type)]
-        (record,) = records(runtime, "task:a")
+        (record,) = await records(runtime, "task:a")
     assert letter.event == event
     content = letter.content
     assert (content.topic, content.partition, content.offset) == standing.position
@@ -148,7 +142,9 @@ async def test_redriven_events_are_handled_again_by_their_group_only(bus: BusUnd
         assert await numbers_done(runtime) == [0, 3, 1, 2]
         assert await waiting_letters(runtime, ANY) == []
         acts = [
-            record.events_in for record in records(runtime, "task:a") if record.kind == "redrive"
+            record.events_in
+            for record in await records(runtime, "task:a")
+            if record.kind == "redrive"
         ]
         assert sorted(acts) == sorted([[letters[0].id], [letters[1].id], [again.id]])
         assert len(await events_on(runtime, Task.type)) == 4, "other groups see nothing of it"
@@ -163,7 +159,7 @@ async def test_dropped_dead_letters_are_gone_and_it_is_on_record(bus: BusUnderTe
         await drop(runtime, dropped)
         (left,) = await waiting_letters(runtime, ANY)
         assert left.content.key == "b"
-        (record,) = [r for r in records(runtime, "task:a") if r.kind == "drop"]
+        (record,) = [r for r in await records(runtime, "task:a") if r.kind == "drop"]
         assert record.events_in == [dropped[0].id]
         assert record.actor.startswith("user:")
 
@@ -197,8 +193,8 @@ async def test_what_cannot_be_written_leaves_nothing_of_itself_and_others_settle
         assert sorted(await numbers_done(runtime)) == [n for n in range(20) if n != 5]
         (letter,) = await waiting_letters(runtime, ANY)
         assert letter.content.error_class == "ArithmeticError"
-        assert [record.outcome for record in records(runtime, "task:k5")] == ["failed"]
-        assert [record.outcome for record in records(runtime, "task:k6")] == ["done"]
+        assert [record.outcome for record in await records(runtime, "task:k5")] == ["failed"]
+        assert [record.outcome for record in await records(runtime, "task:k6")] == ["done"]
         assert await lag(runtime, "fragile") == 0
 
 

@@ -192,12 +192,12 @@ async def test_expired_events_go_once_every_group_has_handled_them(bus: BusUnder
         task = Task(key="a", number=0, scratch=str(bus.scratch))
         await publish(runtime, task, time=old)
         await runtime.bus.subscribe("work", [Task.type])
-        await runtime.bus.remove_expired()
+        await runtime.bus.maintain()
         assert len(await events_on(runtime, Task.type)) == 1, "not handled yet"
         async with running(runtime, work):
             await until_settled(runtime, "work")
         await publish(runtime, task.model_copy(update={"number": 1}))
-        await runtime.bus.remove_expired()
+        await runtime.bus.maintain()
         assert [payload_of(e).number for e in await events_on(runtime, Task.type)] == [1]
         async with running(runtime, work):
             await until_settled(runtime, "work")

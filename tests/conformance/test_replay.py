@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from lineal.bus.protocol import Selection
-from lineal.lineage.ledger import records_of_root
-from lineal.lineage.record import parse_record
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, stage
@@ -17,6 +15,7 @@ from tests.conformance.harness import (
     lag,
     payload_of,
     publish,
+    records,
     running,
     until_events,
     until_settled,
@@ -117,11 +116,11 @@ async def test_work_that_is_remembered_is_not_done_again(bus: BusUnderTest) -> N
         first = await events_on(runtime, Done.type)
         await replay(runtime, counting(handled), Selection())
         again = (await events_on(runtime, Done.type))[len(first) :]
-        records = [parse_record(r) for r in records_of_root(runtime.database.reader, "task:a")]
+        found = await records(runtime, "task:a")
     assert handled == [0, 1, 2, 3, 4]
     assert [event.id for event in again] == [event.id for event in first]
     assert [event.data for event in again] == [event.data for event in first]
-    assert [r.outcome for r in records] == ["done"] * 5 + ["memoised"] * 5
+    assert [record.outcome for record in found] == ["done"] * 5 + ["memoised"] * 5
 
 
 async def test_a_newer_version_does_the_work_anew_under_new_ids(bus: BusUnderTest) -> None:
@@ -141,8 +140,8 @@ async def test_a_replay_is_on_record(bus: BusUnderTest) -> None:
     async with bus.open() as runtime:
         await publish(runtime, Task(key="a", number=0))
         await replay(runtime, counting([]), Selection())
-        records = records_of_root(runtime.database.reader, "stage:count")
-    (record,) = [parse_record(record) for record in records]
+        found = await records(runtime, "stage:count")
+    (record,) = found
     assert record.kind == "replay"
     assert record.actor.startswith("user:")
     assert record.facts == {"events": 1, "stage": "count", "version": "1"}

@@ -58,14 +58,6 @@ class MemorySearch:
         self.documents[document_id] = (pages, facets)
 
 
-@dataclass
-class MemoryRegistry:
-    documents: set[str] = field(default_factory=set)
-
-    async def known(self, document_id: str) -> bool:
-        return document_id in self.documents
-
-
 class MemoryContext:
     """Runs everything in this process, without limits."""
 
@@ -73,8 +65,12 @@ class MemoryContext:
         self.config = config
         self.objects = MemoryObjects(folder)
         self.search = MemorySearch()
-        self.registry = MemoryRegistry()
+        self.claimed: set[str] = set()
+        """Names that other events hold."""
         self.facts: dict[str, int | str] = {}
+
+    async def claim(self, name: str) -> bool:
+        return name not in self.claimed
 
     def note(self, **facts: int | str) -> None:
         self.facts.update(facts)

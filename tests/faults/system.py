@@ -21,6 +21,7 @@ import psutil
 
 from lineal.documents import DocumentInfo, list_documents
 from lineal.lineage.record import Record, parse_record
+from lineal.store.sqlite import SqliteConnection
 
 PATIENCE_SECONDS = 90.0
 """How long a condition is waited for before the test has failed."""
@@ -149,9 +150,9 @@ class System:
         return {**kept, **given, **self.variables}
 
     @contextlib.contextmanager
-    def connection(self) -> Iterator[sqlite3.Connection]:
+    def connection(self) -> Iterator[SqliteConnection]:
         """Look into the database, beside whatever uses it."""
-        connection = sqlite3.connect(self.data / "lineal.db", timeout=60)
+        connection = sqlite3.connect(self.data / "lineal.db", timeout=60, factory=SqliteConnection)
         connection.execute("PRAGMA query_only = ON")
         try:
             yield connection

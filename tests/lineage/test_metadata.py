@@ -15,6 +15,7 @@ from lineal.documents import find_document
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.rebuild import rebuild
 from lineal.lineage.record import Artifact, Build, Record
+from lineal.store.sqlite import SqliteConnection
 from lineal.store.tables import DERIVED, create_tables
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.objects import ObjectRef
@@ -24,7 +25,7 @@ from lineal_schemas.payload import payload_bytes
 class Story:
     """Writes the records of a document as stages would."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: SqliteConnection) -> None:
         self.connection = connection
         self.time = 1000
 
@@ -73,13 +74,13 @@ class Story:
 
 @pytest.fixture
 def story() -> Iterator[Story]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=SqliteConnection)
     create_tables(connection)
     yield Story(connection)
     connection.close()
 
 
-def tables(connection: sqlite3.Connection) -> dict[str, list[Any]]:
+def tables(connection: SqliteConnection) -> dict[str, list[Any]]:
     return {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in DERIVED}
 
 
@@ -161,7 +162,7 @@ steps = st.lists(
 
 @given(steps=steps)
 def test_rebuilding_makes_the_same_tables(steps: list[tuple[str, str, int]]) -> None:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=SqliteConnection)
     create_tables(connection)
     story = Story(connection)
     for act, document, number in steps:

@@ -274,7 +274,7 @@ async def test_many_are_asked_of_the_memo_at_once_with_the_same_answer(runtime: 
     bound = runtime.bind(making(done))
     await runtime.bus.settle_unowned([await bound.handle(task(n), 1) for n in (1, 2)])
     deliveries = [task(n)._replace(position=Position("t", 0, n)) for n in (1, 2, 3)]
-    bound.look_ahead(deliveries)
+    await bound.look_ahead(deliveries)
     records = [(await bound.handle(delivery, 1)).record for delivery in deliveries]
     assert [r.outcome for r in records if r] == ["memoised", "memoised", "done"]
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from lineal.stages.declaration import Reject
-from lineal.stages.retry import PermanentFailure, RetryPolicy, out_of_room
+from lineal.stages.retry import PermanentFailure, RetryPolicy, unavailable
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 
 POLICY = RetryPolicy(attempts=5, costly_attempts=2, total_seconds=60)
@@ -57,13 +57,13 @@ def mistaken_statement() -> sqlite3.OperationalError:
 
 def test_events_are_not_given_up_for_want_of_room() -> None:
     for error in (OSError(errno.ENOSPC, "full"), OSError(errno.EMFILE, "many"), full_disk()):
-        assert out_of_room(error)
+        assert unavailable(error)
         assert not POLICY.gives_up(error, 1000, 1e6)
 
 
 def test_mistakes_are_not_taken_for_want_of_room() -> None:
     for error in (OSError(errno.ENOENT, "gone"), mistaken_statement(), MemoryError()):
-        assert not out_of_room(error)
+        assert not unavailable(error)
         assert attempts_made(error) == 5
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lineal.store.database import Database
+from lineal.store.database import Database, file_blobs
 from lineal.store.objects import (
     SMALL_BYTES,
-    EmbeddedObjects,
     ObjectCorrupt,
     ObjectMissing,
+    ObjectStore,
     object_chunks,
     reference,
 )
@@ -31,8 +31,8 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def objects(database: Database) -> EmbeddedObjects:
-    return EmbeddedObjects(database)
+def objects(database: Database) -> ObjectStore:
+    return ObjectStore(database, file_blobs(database))
 
 
 def ref(data: bytes) -> ObjectRef:
@@ -45,7 +45,7 @@ def files(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize("size", [0, 1, SMALL_BYTES, SMALL_BYTES + 1, 3_000_000])
 async def test_bytes_come_back_from_wherever_they_are(
-    database: Database, objects: EmbeddedObjects, size: int
+    database: Database, objects: ObjectStore, size: int
 ) -> None:
     data = bytes(n % 251 for n in range(size))
     if size <= SMALL_BYTES:
@@ -54,11 +54,11 @@ async def test_bytes_come_back_from_wherever_they_are(
         await objects.put_large(data)
     assert await objects.get(ref(data)) == data
     assert (await objects.path(ref(data))).read_bytes() == data
-    chunks = object_chunks(database.reader, database.directory, ref(data).sha256)
+    chunks = object_chunks(database.reader, file_blobs(database), ref(data).sha256)
     assert b"".join(chunks) == data
 
 
-async def test_a_stream_is_stored_under_the_digest_of_its_bytes(objects: EmbeddedObjects) -> None:
+async def test_a_stream_is_stored_under_the_digest_of_its_bytes(objects: ObjectStore) -> None:
     data = b"0123456789" * 300_000
     stored = await objects.put_file(io.BytesIO(data))
     assert stored == (sha256(data).hexdigest(), len(data))
@@ -66,7 +66,7 @@ async def test_a_stream_is_stored_under_the_digest_of_its_bytes(objects: Embedde
 
 
 async def test_the_same_bytes_are_kept_once_however_often_they_come(
-    database: Database, objects: EmbeddedObjects
+    database: Database, objects: ObjectStore
 ) -> None:
     data = b"x" * 200_000
     await asyncio.gather(
@@ -78,19 +78,19 @@ async def test_the_same_bytes_are_kept_once_however_often_they_come(
 
 
 async def test_what_is_not_there_is_said_to_be_missing(
-    database: Database, objects: EmbeddedObjects
+    database: Database, objects: ObjectStore
 ) -> None:
     with pytest.raises(ObjectMissing):
         await objects.get(ref(b"nobody put this"))
     with pytest.raises(ObjectMissing):
         await objects.path(ref(b"nobody put this"))
     with pytest.raises(ObjectMissing):
-        next(object_chunks(database.reader, database.directory, "ab" * 32))
+        next(object_chunks(database.reader, file_blobs(database), "ab" * 32))
 
 
 @pytest.mark.parametrize("size", [100, SMALL_BYTES + 100])
 async def test_bytes_that_were_changed_are_found_out(
-    database: Database, objects: EmbeddedObjects, size: int
+    database: Database, objects: ObjectStore, size: int
 ) -> None:
     data = b"x" * size
     if size <= SMALL_BYTES:
@@ -104,11 +104,11 @@ async def test_bytes_that_were_changed_are_found_out(
     with pytest.raises(ObjectCorrupt):
         await objects.get(ref(data))
     with pytest.raises(ObjectCorrupt):
-        list(object_chunks(database.reader, database.directory, ref(data).sha256))
+        list(object_chunks(database.reader, file_blobs(database), ref(data).sha256))
 
 
 async def test_objects_cannot_be_written_to_by_mistake(
-    database: Database, objects: EmbeddedObjects
+    database: Database, objects: ObjectStore
 ) -> None:
     await objects.put_large(b"x" * 100_000)
     (file,) = files(database.directory)
@@ -116,7 +116,7 @@ async def test_objects_cannot_be_written_to_by_mistake(
 
 
 async def test_a_stream_that_breaks_off_leaves_nothing(
-    database: Database, objects: EmbeddedObjects
+    database: Database, objects: ObjectStore
 ) -> None:
     class Broken(io.RawIOBase):
         def read(self, size: int = -1) -> bytes:

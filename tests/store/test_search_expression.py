@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lineal.store.search import match_expression
+from lineal.store.fts5 import match_expression
 
 PAGES = {
     1: "the red fox jumps over a lazy dog",

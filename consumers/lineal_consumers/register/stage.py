@@ -8,7 +8,7 @@ from lineal_schemas.envelope import Event
 from lineal_schemas.payload import payload_bytes
 
 
-# Whether bytes are known depends on the registry, not on the event alone: nothing to memoise.
+# Whether bytes are new depends on what came before, not on the event alone: nothing to memoise.
 @stage("register", version="1", consumes=DocumentArrived, produces=DocumentRegistered, memo=False)
 async def register(
     event: Event[DocumentArrived], ctx: Context[NoConfig]
@@ -21,7 +21,7 @@ async def register(
         raise Reject(arrival.problem)
     if arrival.content is None:
         raise Reject("the arrival carries no content and no reason why")
-    if await ctx.registry.known(arrival.document_id):
+    if not await ctx.claim(arrival.document_id):
         ctx.note(status="duplicate")
         return None
     ctx.note(status="registered")

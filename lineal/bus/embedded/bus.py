@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
-import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
+
+import structlog
 
 from lineal.bus.embedded.event_rows import (
     first_offset_since,
@@ -33,7 +34,11 @@ from lineal.bus.protocol import (
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.record import Record
 from lineal.store.database import Database
+from lineal.store.sqlite import SqliteConnection
+from lineal.store.wakeup import process_alive
 from lineal_schemas.envelope import RawEvent
+
+log = structlog.get_logger(__name__)
 
 _READ_AT_ONCE = 200
 _LOOK_SECONDS = 1.0
@@ -155,7 +160,7 @@ class EmbeddedBus:
         if not partitions:
             raise UnknownTopic(f"there is no topic {topic!r}: `lineal topics` lists them")
 
-        def move(connection: sqlite3.Connection) -> None:
+        def move(connection: SqliteConnection) -> None:
             group_id = join_group(connection, group, partitions, "beginning")
             for identifier in partitions:
                 first, end = connection.execute(
@@ -185,7 +190,7 @@ class EmbeddedBus:
     async def forget_group(self, group: str) -> None:
         """Remove a group and its positions."""
 
-        def remove(connection: sqlite3.Connection) -> None:
+        def remove(connection: SqliteConnection) -> None:
             for table in ("group_partitions", "group_completed", "group_members"):
                 connection.execute(
                     f"DELETE FROM {table} WHERE group_id = (SELECT id FROM groups WHERE name = ?)",
@@ -195,9 +200,30 @@ class EmbeddedBus:
 
         await self.database.write(remove)
 
-    async def remove_expired(self) -> int:
+    async def groups_at_work(self) -> set[str]:
+        wakeups = self.database.wakeups
+        rows = self.database.reader.execute(
+            "SELECT groups.name, member FROM group_members JOIN groups ON groups.id = group_id"
+        )
+        working = set()
+        for group, member in rows:
+            process = member.rpartition(".")[0]
+            if process != wakeups.member and process_alive(wakeups.directory, process):
+                working.add(group)
+        return working
+
+    async def recorded(self) -> None:
+        """The ledger is in the transaction of the settlement."""
+
+    @property
+    def problems(self) -> list[str]:
+        return []
+
+    async def maintain(self) -> None:
         """Remove events past their topic's retention that every group has handled."""
-        return await self.database.write(remove_expired)
+        removed = await self.database.write(remove_expired)
+        if removed:
+            log.info("retention.removed", events=removed)
 
     async def close(self) -> None:
         for subscription in list(self._subscriptions):

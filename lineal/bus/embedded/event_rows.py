@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 
 from lineal.store.rows import insert_rows
+from lineal.store.sqlite import SqliteConnection
 from lineal_schemas.envelope import RawEvent
 
 _OFFSET_BITS = 40
@@ -13,7 +13,7 @@ _COLUMNS = ", ".join(RawEvent._fields)
 
 
 def append_events(
-    connection: sqlite3.Connection,
+    connection: SqliteConnection,
     counts: Mapping[int, int],
     events: Sequence[tuple[int, int, RawEvent]],
 ) -> dict[int, int]:
@@ -41,7 +41,7 @@ def append_events(
 
 
 def read_events(
-    connection: sqlite3.Connection,
+    connection: SqliteConnection,
     partition_id: int,
     first: int,
     limit: int,
@@ -58,7 +58,7 @@ def read_events(
     return [(row[0] - base, RawEvent._make(row[1:])) for row in rows]
 
 
-def partition_ids(connection: sqlite3.Connection, topic: str) -> list[int]:
+def partition_ids(connection: SqliteConnection, topic: str) -> list[int]:
     """A topic's partition ids in the order of their numbers; empty if there is no such topic."""
     rows = connection.execute(
         "SELECT partitions.id FROM partitions JOIN topics ON topics.id = topic "
@@ -68,7 +68,7 @@ def partition_ids(connection: sqlite3.Connection, topic: str) -> list[int]:
     return [identifier for (identifier,) in rows]
 
 
-def partition_ends(connection: sqlite3.Connection, topic: str) -> list[tuple[int, int]]:
+def partition_ends(connection: SqliteConnection, topic: str) -> list[tuple[int, int]]:
     """A topic's partition ids, each with the offset its next event will get."""
     return connection.execute(
         "SELECT partitions.id, next_offset FROM partitions JOIN topics ON topics.id = topic "
@@ -78,7 +78,7 @@ def partition_ends(connection: sqlite3.Connection, topic: str) -> list[tuple[int
 
 
 def first_offset_since(
-    connection: sqlite3.Connection, partition_id: int, time: int, first: int, end: int
+    connection: SqliteConnection, partition_id: int, time: int, first: int, end: int
 ) -> int:
     """The offset of a partition's first event not before a time, of those from ``first`` up to
     ``end``; ``end`` if there is none."""
@@ -100,7 +100,7 @@ def first_offset_since(
     return low
 
 
-def delete_events(connection: sqlite3.Connection, partition_id: int, first: int, end: int) -> int:
+def delete_events(connection: SqliteConnection, partition_id: int, first: int, end: int) -> int:
     """Delete the events from ``first`` up to, not including, ``end``; returns how many."""
     base = partition_id << _OFFSET_BITS
     return connection.execute(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 
 from lineal.bus.embedded.event_rows import first_offset_since
 from lineal.bus.protocol import GroupInfo, PartitionLag, TopicInfo
+from lineal.store.sqlite import SqliteConnection
 from lineal_schemas.envelope import now_us
 
 _MINUTE_US = 60_000_000
 
 
-def topic_infos(connection: sqlite3.Connection) -> list[TopicInfo]:
+def topic_infos(connection: SqliteConnection) -> list[TopicInfo]:
     """All topics with their groups and lag, by name."""
     since = now_us() - _MINUTE_US
     infos = []
@@ -40,7 +40,7 @@ def topic_infos(connection: sqlite3.Connection) -> list[TopicInfo]:
     return infos
 
 
-def _groups_of(connection: sqlite3.Connection, topic: str, topic_id: int) -> Iterator[GroupInfo]:
+def _groups_of(connection: SqliteConnection, topic: str, topic_id: int) -> Iterator[GroupInfo]:
     rows = connection.execute(
         "SELECT groups.name, number, position, next_offset, owner FROM group_partitions "
         "JOIN groups ON groups.id = group_id JOIN partitions ON partitions.id = partition_id "

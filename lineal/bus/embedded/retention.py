@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from lineal.bus.embedded.event_rows import delete_events, first_offset_since
+from lineal.store.sqlite import SqliteConnection
 from lineal_schemas.envelope import now_us
 
 
-def remove_expired(connection: sqlite3.Connection) -> int:
+def remove_expired(connection: SqliteConnection) -> int:
     """Remove events past their topic's retention; returns how many."""
     removed = 0
     rows = connection.execute(

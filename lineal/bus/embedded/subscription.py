@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from lineal.bus.embedded.topics import Topics
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.bus.watermark import Watermark
 from lineal.store.database import Database
+from lineal.store.sqlite import SqliteConnection
 from lineal_schemas.envelope import now_us
 
 log = structlog.get_logger(__name__)
@@ -156,7 +156,7 @@ class EmbeddedSubscription:
             for identifier, items in held.items()
         }
 
-        def apply(connection: sqlite3.Connection) -> set[int]:
+        def apply(connection: SqliteConnection) -> set[int]:
             foreign = set()
             valid: list[Settlement] = []
             for identifier, items in held.items():
@@ -214,7 +214,7 @@ class EmbeddedSubscription:
         owned = {identifier: item.epoch for identifier, item in self._owned.items()}
         self._owned.clear()
 
-        def leave(connection: sqlite3.Connection) -> None:
+        def leave(connection: SqliteConnection) -> None:
             self._leases.give_up(connection, owned)
             self._leases.forget_members(connection, [self._member])
 
@@ -276,7 +276,7 @@ class EmbeddedSubscription:
         if not (leaving or claimable or gone or renewing or advanced):
             return
 
-        def change(connection: sqlite3.Connection) -> list[Claimed]:
+        def change(connection: SqliteConnection) -> list[Claimed]:
             for identifier, epoch, mark in advanced:
                 self._leases.advance(connection, identifier, epoch, mark)
             self._leases.give_up(connection, leaving)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from zlib import crc32
 
@@ -11,6 +10,7 @@ from lineal.bus.protocol import Position, Settlement, TopicSettings
 from lineal.lineage.ledger import Ledger
 from lineal.store.database import Database
 from lineal.store.memo import keep_memos
+from lineal.store.sqlite import SqliteConnection
 from lineal_schemas.envelope import RawEvent, now_us
 
 
@@ -43,7 +43,7 @@ class Topics:
         if topic in self._partitions and settings is None:
             return
 
-        def create(connection: sqlite3.Connection) -> list[int]:
+        def create(connection: SqliteConnection) -> list[int]:
             connection.execute(
                 "INSERT INTO topics (name, partitions, retention_seconds, created) "
                 "VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
@@ -80,7 +80,7 @@ class Topics:
         return await self.ensure(t for s in settlements for t, _ in s.outputs)
 
     def append(
-        self, connection: sqlite3.Connection, events: Sequence[tuple[str, RawEvent]]
+        self, connection: SqliteConnection, events: Sequence[tuple[str, RawEvent]]
     ) -> list[Position]:
         """Append events to topics that exist, in the caller's transaction."""
         placed = []
@@ -102,13 +102,13 @@ class Topics:
             for topic, number, identifier, index, _ in placed
         ]
 
-    def apply(self, connection: sqlite3.Connection, settlements: Sequence[Settlement]) -> None:
+    def apply(self, connection: SqliteConnection, settlements: Sequence[Settlement]) -> None:
         """Everything of settlements but the positions, in the caller's transaction."""
         outputs = [output for settlement in settlements for output in settlement.outputs]
         if outputs:
             self.append(connection, outputs)
         for settlement in settlements:
-            for write in settlement.writes:
+            for write in (*settlement.writes, *settlement.cleanups):
                 write(connection)
         keep_memos(connection, [s.memo for s in settlements if s.memo is not None])
         records = [s.record for s in settlements if s.record is not None]

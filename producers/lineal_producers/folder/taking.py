@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 import structlog
 
 from lineal.runtime import Runtime
-from lineal.stages.retry import out_of_room
+from lineal.stages.retry import unavailable
 from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
 from lineal_producers.folder.candidates import Candidate, Candidates
 from lineal_producers.folder.taken import Fingerprint, TakenFiles
@@ -157,7 +157,7 @@ class Taker:
         candidate.failures += 1
         self.problem = f"files cannot be taken from the inbox: {error}"
         log.warning("folder.cannot_take", error=repr(error), failures=candidate.failures)
-        hopeless = isinstance(error, OSError) and not out_of_room(error)
+        hopeless = isinstance(error, OSError) and not unavailable(error)
         if hopeless and candidate.failures >= _ATTEMPTS:
             try:
                 status = candidate.path.lstat()

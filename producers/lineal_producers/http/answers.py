@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import get_args
 
 from starlette.exceptions import HTTPException
@@ -38,24 +39,22 @@ def answer_routes(runtime: Runtime) -> list[Route]:
         status = query.get("status")
         if status is not None and status not in get_args(Status):
             raise HTTPException(400, f"status is one of {', '.join(get_args(Status))}")
-        found = list_documents(
-            runtime.database.reader,
-            status=status,
-            owner=query.get("owner"),
-            labels=pairs(query.getlist("label")),
-            limit=number(query.get("limit")),
+        owner, limit = query.get("owner"), number(query.get("limit"))
+        labels = pairs(query.getlist("label"))
+        found = await runtime.store.read(
+            lambda c: list_documents(c, status=status, owner=owner, labels=labels, limit=limit)
         )
         return JSONResponse([info.listed() for info in found])
 
     async def document(request: Request) -> Response:
-        return JSONResponse(_found(request).listed())
+        return JSONResponse((await _found(request)).listed())
 
     async def form(request: Request) -> Response:
         wanted = request.path_params["form"]
         if wanted not in FORMS:
             raise HTTPException(404, f"a document's forms are {', '.join(FORMS)}")
-        info = _found(request)
-        forms = find_forms(runtime.database.reader, info.document_id)
+        info = await _found(request)
+        forms = await runtime.store.read(partial(find_forms, document_id=info.document_id))
         artifact = forms.get(wanted)
         if artifact is None:
             raise HTTPException(404, _no_form(info, wanted))
@@ -86,19 +85,19 @@ def answer_routes(runtime: Runtime) -> list[Route]:
         query = request.query_params
         if "q" not in query:
             raise HTTPException(400, "say what to search: /search?q=WORDS")
-        hits = search(
-            runtime.database.reader,
-            query["q"],
-            limit=min(number(query.get("limit")) or 20, _MOST_HITS),
-            filters=pairs(query.getlist("filter")),
+        limit = min(number(query.get("limit")) or 20, _MOST_HITS)
+        filters = pairs(query.getlist("filter"))
+        hits = await runtime.store.read(
+            partial(search, text=query["q"], limit=limit, filters=filters)
         )
         return JSONResponse(
             [hit._asdict() | {"snippet": hit.snippet.translate(_UNMARKED)} for hit in hits]
         )
 
-    def _found(request: Request) -> DocumentInfo:
+    async def _found(request: Request) -> DocumentInfo:
+        wanted = request.path_params["id"]
         try:
-            return find_document(runtime.database.reader, request.path_params["id"])
+            return await runtime.store.read(partial(find_document, wanted=wanted))
         except UnknownDocument as error:
             raise HTTPException(404, f"{error} (GET /documents)") from error
 

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from lineal.stages.retry import out_of_room
+from lineal.stages.retry import unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ async def told(request: Request, error: Exception) -> Response:
 async def not_written(request: Request, error: Exception) -> Response:
     """The machine could not keep or read what was asked."""
     log.warning("http.failed", error=repr(error))
-    if isinstance(error, OSError | sqlite3.Error) and out_of_room(error):
+    if isinstance(error, OSError | sqlite3.Error) and unavailable(error):
         return JSONResponse(
             {"error": "there is no room on the disk, or the database is busy: try again later"},
             status_code=507,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 from urllib.parse import quote
@@ -15,15 +16,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Message, Receive
 
 from lineal.documents import UnknownDocument, find_document
 from lineal.runtime import Runtime
 from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
+from lineal_producers.http.body_limit import limited
 from lineal_producers.http.parameters import pairs
 
 _MOST_FILES = 1000
 _IN_MEMORY_BYTES = 1024 * 1024
+_TOO_LARGE = "use the inbox folder, or raise upload_mb in lineal.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,10 @@ def upload_route(runtime: Runtime) -> Route:
     """
 
     async def upload(request: Request) -> Response:
-        most = runtime.settings.upload_mb * 1024 * 1024
-        announced = request.headers.get("content-length", "")
-        if announced.isdigit() and int(announced) > most:
-            raise _too_large(most)
-        limited = Request(request.scope, _limited(request.receive, most))
+        bounded = limited(request, runtime.settings.upload_mb * 1024 * 1024, _TOO_LARGE)
         key = request.headers.get("idempotency-key") or uuid4().hex
         try:
-            async with _received(limited) as received:
+            async with _received(bounded) as received:
                 arrivals = [
                     await _take_in(runtime, file, received, f"{key}\n{number}")
                     for number, file in enumerate(received.files)
@@ -59,7 +57,7 @@ def upload_route(runtime: Runtime) -> Route:
             {
                 "document_id": arrival.document_id,
                 "name": arrival.name,
-                "status": _status(runtime, arrival),
+                "status": await _status(runtime, arrival),
             }
             for arrival in arrivals
         ]
@@ -117,31 +115,9 @@ async def _take_in(
     return await announce(runtime, origin, content=await store(runtime, file.file))
 
 
-def _status(runtime: Runtime, arrival: Arrival) -> str:
+async def _status(runtime: Runtime, arrival: Arrival) -> str:
     try:
-        return find_document(runtime.database.reader, arrival.document_id).status
+        found = await runtime.store.read(partial(find_document, wanted=arrival.document_id))
+        return found.status
     except UnknownDocument:
         return "registered"
-
-
-def _limited(receive: Receive, most: int) -> Receive:
-    seen = 0
-
-    async def limited() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > most:
-            raise _too_large(most)
-        return message
-
-    return limited
-
-
-def _too_large(most: int) -> HTTPException:
-    return HTTPException(
-        413,
-        f"the upload is larger than {most // (1024 * 1024)} MB: use the inbox folder, "
-        "or raise upload_mb in lineal.toml",
-        headers={"connection": "close"},
-    )

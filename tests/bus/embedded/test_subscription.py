@@ -46,6 +46,12 @@ def settlements(deliveries: Sequence[Delivery], text: str) -> list[Settlement]:
     return made
 
 
+async def subscribe(runtime: Runtime, group: str, topics: Sequence[str]) -> EmbeddedSubscription:
+    subscription = await runtime.bus.subscribe(group, topics)
+    assert isinstance(subscription, EmbeddedSubscription)
+    return subscription
+
+
 async def freeze(subscription: EmbeddedSubscription) -> None:
     """As if the process had been stopped: it notices nothing and renews nothing."""
     assert subscription._housekeeping is not None
@@ -64,10 +70,10 @@ async def fetch(subscription: EmbeddedSubscription, count: int) -> list[Delivery
 async def test_a_worker_that_lost_its_partition_unawares_settles_nothing(tmp_path: Path) -> None:
     async with runtimes(tmp_path, 2) as (one, two):
         await publish(one, *(Task(key="a", number=n) for n in range(4)))
-        frozen = await one.bus.subscribe("g", [Task.type])
+        frozen = await subscribe(one, "g", [Task.type])
         begun = await fetch(frozen, 4)
         await freeze(frozen)
-        other = await two.bus.subscribe("g", [Task.type])
+        other = await subscribe(two, "g", [Task.type])
         taken_over = await fetch(other, 4)
         assert await other.settle(settlements(taken_over[:2], "other")) == []
         late = settlements(begun, "frozen")
@@ -83,7 +89,7 @@ async def test_a_partition_won_again_while_a_settlement_was_under_way_is_kept(
 ) -> None:
     async with runtimes(tmp_path, 2) as (one, two):
         await publish(one, *(Task(key="a", number=n) for n in range(3)))
-        subscription = await one.bus.subscribe("g", [Task.type])
+        subscription = await subscribe(one, "g", [Task.type])
         begun = await fetch(subscription, 3)
         await one.bus.create_topic(Done.type)
         gate = asyncio.Event()
@@ -115,7 +121,7 @@ async def test_a_look_that_fails_is_not_the_last(
 ) -> None:
     async with runtimes(tmp_path) as (one,):
         await publish(one, Task(key="a", number=0))
-        failing = await one.bus.subscribe("g", [Task.type])
+        failing = await subscribe(one, "g", [Task.type])
         looked = 0
         look = failing._look_after_partitions
 

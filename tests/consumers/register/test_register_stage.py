@@ -32,7 +32,7 @@ async def test_new_bytes_become_a_document(ctx: MemoryContext) -> None:
 async def test_known_bytes_are_not_registered_again_under_any_name(ctx: MemoryContext) -> None:
     first = DocumentArrived(name="a.pdf", source="file:///inbox/a.pdf", content=CONTENT)
     again = DocumentArrived(name="b.pdf", source="http:upload/b.pdf", content=CONTENT)
-    ctx.registry.documents.add(first.document_id)
+    ctx.claimed.add(first.document_id)
     assert await handled(register, event_of(again), ctx) == []
     assert ctx.facts["status"] == "duplicate"
 
@@ -40,7 +40,7 @@ async def test_known_bytes_are_not_registered_again_under_any_name(ctx: MemoryCo
 async def test_the_same_bytes_of_another_tenant_are_another_document(ctx: MemoryContext) -> None:
     ours = DocumentArrived(name="a.pdf", source="file:///inbox/a.pdf", content=CONTENT)
     theirs = ours.model_copy(update={"tenant": "other"})
-    ctx.registry.documents.add(ours.document_id)
+    ctx.claimed.add(ours.document_id)
     [made] = await handled(register, event_of(theirs), ctx)
     assert made.document_id != ours.document_id
 

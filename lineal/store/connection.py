@@ -1,0 +1,101 @@
+"""What a store is to those who write SQL: a dialect-neutral connection, read and written in turns.
+
+The SQL of ledger, metadata, memo and documents is the same for SQLite and Postgres (``?`` marks a
+parameter, upserts say ``ON CONFLICT``). What cannot be the same is a :class:`Dialect`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from lineal.store.pages import Hit, SearchPage
+
+T = TypeVar("T")
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be reached now, or is out of room: what was asked may be asked again."""
+
+
+class Cursor(Protocol):
+    """The rows of a statement."""
+
+    @property
+    def rowcount(self) -> int: ...
+
+    def fetchone(self) -> Any: ...
+
+    def fetchall(self) -> list[Any]: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Dialect(Protocol):
+    """What SQLite and Postgres do not say alike."""
+
+    name: str
+
+    def merged_json(self, old: str, new: str) -> str:
+        """An expression: the JSON object ``old`` with the fields of ``new`` put over it."""
+        ...
+
+    def lock_ledger(self, connection: Connection) -> None:
+        """Let no other transaction append until this one ends: records are numbered in the order
+        in which they are committed."""
+        ...
+
+    def recreate(self, connection: Connection, table: str) -> None:
+        """Empty one of the derived tables, whatever is left of it."""
+        ...
+
+    def index_pages(
+        self, connection: Connection, document_id: str, pages: Sequence[SearchPage]
+    ) -> None:
+        """Make these the only full-text entries of a document."""
+        ...
+
+    def search_pages(
+        self, connection: Connection, text: str, limit: int, filters: Mapping[str, str]
+    ) -> list[Hit]:
+        """The best pages for a query, best first; see :func:`lineal.store.search.search`."""
+        ...
+
+
+class Connection(Protocol):
+    """A connection inside a transaction (when writing), or one that only reads."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Cursor: ...
+
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]], /) -> Cursor: ...
+
+
+class Store(Protocol):
+    """Ledger, metadata, memo, search and small objects."""
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` on a connection that cannot write.
+
+        Raises:
+            StoreUnavailable: the store cannot be reached.
+            Exception: whatever ``work`` raised.
+        """
+        ...
+
+    async def write(self, work: Callable[[Connection], T], *, wake: Collection[str] = ()) -> T:
+        """Run ``work`` inside a transaction and return its result once it is durable.
+
+        ``wake`` names topics of the embedded bus whose waiters are to look again.
+
+        Raises:
+            StoreUnavailable: the store cannot be reached; nothing was written.
+            Exception: whatever ``work`` raised; nothing of it was written.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish the writes handed in so far, then close."""
+        ...

@@ -1,0 +1,45 @@
+"""SQLite's ways of saying what every store must say."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from lineal.store import fts5
+from lineal.store.connection import Connection
+from lineal.store.pages import Hit, SearchPage
+from lineal.store.tables import DERIVED
+
+
+class Sqlite:
+    """See :class:`lineal.store.connection.Dialect`."""
+
+    name = "sqlite"
+
+    def merged_json(self, old: str, new: str) -> str:
+        return f"json_patch({old}, {new})"
+
+    def lock_ledger(self, connection: Connection) -> None:
+        """There is one writer at a time anyway."""
+
+    def recreate(self, connection: Connection, table: str) -> None:
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+        for statement in DERIVED[table].split(";"):
+            if statement.strip():
+                connection.execute(statement)
+
+    def index_pages(
+        self, connection: Connection, document_id: str, pages: Sequence[SearchPage]
+    ) -> None:
+        fts5.index_pages(connection, document_id, pages)
+
+    def search_pages(
+        self, connection: Connection, text: str, limit: int, filters: Mapping[str, str]
+    ) -> list[Hit]:
+        return fts5.search_pages(connection, text, limit, filters)
+
+
+class SqliteConnection(sqlite3.Connection):
+    """A connection that knows its dialect; made by ``sqlite3.connect(factory=...)``."""
+
+    dialect = Sqlite()
