@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import subprocess
 import tempfile
 import time
@@ -15,7 +14,7 @@ from benchmarks.measurement import LINEAL, Benchmark, Result, alone
 from lineal.cli.lifetime import collect_garbage_rarely
 from lineal.lineage.ledger import Ledger, records_of_root
 from lineal.lineage.record import Artifact, Build, Record
-from lineal.store.sqlite import SqliteConnection
+from lineal.store.sqlite import SqliteConnection, connect
 from lineal.store.tables import create_tables
 
 _BUILD = Build("ocr", "1", "c" * 64, "d" * 64)
@@ -59,12 +58,7 @@ def _record(number: int, inputs: list[Artifact], outputs: list[Artifact]) -> Rec
 
 @contextlib.contextmanager
 def _new_database(folder: Path) -> Iterator[SqliteConnection]:
-    with contextlib.closing(
-        sqlite3.connect(folder / "lineal.db", isolation_level=None, factory=SqliteConnection)
-    ) as database:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        database.execute("PRAGMA cache_size = -32768")
+    with contextlib.closing(connect(folder / "lineal.db", "full")) as database:
         create_tables(database)
         yield database
 

@@ -35,26 +35,33 @@ class Ledger:
         seq: int = row[0]
         # Not kept for the next call: a transaction that is undone takes the rows along.
         builds: dict[Build, int] = {}
+        build: Build | None = None
+        identifier: int | None = None
         rows = []
         links: list[tuple[int, int, int]] = []
         for record in records:
             seq += 1
             canonical = record.canonical()
-            build = record.build
-            if build is not None and build not in builds:
-                builds[build] = _build_id(connection, build)
-            identifier = None if build is None else builds[build]
+            # Most records of a batch come from one stage, with one and the same build.
+            if record.build is not build:
+                build = record.build
+                identifier = None if build is None else _build_id(connection, build, builds)
             rows.append((seq, identifier, sha256(canonical).digest(), canonical))
             links.append((_root_key(record.root), ROOT, seq))
-            links.extend((_digest_key(item.sha256), INPUT, seq) for item in record.inputs)
-            links.extend((_digest_key(item.sha256), OUTPUT, seq) for item in record.outputs)
+            for item in record.inputs:
+                links.append((_digest_key(item.sha256), INPUT, seq))
+            for item in record.outputs:
+                links.append((_digest_key(item.sha256), OUTPUT, seq))
         insert_rows(connection, "INSERT INTO ledger", rows)
+        # In the order of the tree: keys that fall on one page change it once.
+        links.sort()
         insert_rows(connection, "INSERT INTO ledger_links", links, "ON CONFLICT DO NOTHING")
-        for record in records:
-            project(connection, record)
+        project(connection, records)
 
 
-def _build_id(connection: Connection, build: Build) -> int:
+def _build_id(connection: Connection, build: Build, known: dict[Build, int]) -> int:
+    if build in known:
+        return known[build]
     key = (
         build.stage,
         build.version,
@@ -69,8 +76,8 @@ def _build_id(connection: Connection, build: Build) -> int:
             "INSERT INTO builds (stage, version, code, config, models) VALUES (?, ?, ?, ?, ?)", key
         )
         row = connection.execute(find, key).fetchone()
-    identifier: int = row[0]
-    return identifier
+    known[build] = row[0]
+    return known[build]
 
 
 def _models_text(build: Build) -> str:

@@ -6,33 +6,42 @@ rebuild``: what the tables say can never differ from what the ledger says.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 import orjson
 
 from lineal.lineage.record import Record
 from lineal.store.connection import Connection
+from lineal.store.rows import insert_rows
 
 DOCUMENT = "document:"
 
 Status = Literal["registered", "processing", "indexed", "rejected", "failed"]
+
+_FINAL = ("indexed", "rejected", "failed")
 
 ARRIVAL_ROLE = "arrival"
 """Role of the object that holds what a person wrote about an arrival (name, owner, labels). The
 record has only its digest, so erasing the object erases the person and keeps the record."""
 
 
-def project(connection: Connection, record: Record) -> None:
-    """Bring the metadata tables up to date with one record."""
-    if record.kind in ("redrive", "drop"):
-        _dead_letters_decided(connection, record)
-    if not record.root.startswith(DOCUMENT):
-        return
-    document_id = record.root.removeprefix(DOCUMENT)
-    for item in record.outputs:
-        if item.role == ARRIVAL_ROLE:
-            _arrived(connection, document_id, record, item.sha256)
-    _operation(connection, document_id, record)
+def project(connection: Connection, records: Iterable[Record]) -> None:
+    """Bring the metadata tables up to date with records, in their order."""
+    operations = _Operations(connection)
+    for record in records:
+        if record.kind in ("redrive", "drop"):
+            _dead_letters_decided(connection, record)
+        if not record.root.startswith(DOCUMENT):
+            continue
+        document_id = record.root.removeprefix(DOCUMENT)
+        for item in record.outputs:
+            if item.role == ARRIVAL_ROLE:
+                _arrived(connection, document_id, record, item.sha256)
+        if record.kind not in ("replay", "drop") and record.outcome != "duplicate":
+            operations.add(document_id, record)
+    operations.write()
 
 
 def _arrived(connection: Connection, document_id: str, record: Record, arrival_sha256: str) -> None:
@@ -70,45 +79,85 @@ def _arrived(connection: Connection, document_id: str, record: Record, arrival_s
     )
 
 
-def _operation(connection: Connection, document_id: str, record: Record) -> None:
-    if record.kind in ("replay", "drop"):
-        return
-    if record.outcome == "duplicate":
-        return
-    stage = record.build.stage if record.build else record.kind
-    status = _status(record)
-    if status == "processing" and record.kind != "redrive":
-        # Parts of one document are handled side by side, and an indexed document may be gone over
-        # again by a replay: going on does not undo what another part or an earlier run reached.
-        keep = (
-            "CASE WHEN operations.status IN ('indexed', 'rejected', 'failed') "
-            "THEN operations.{0} ELSE excluded.{0} END"
-        )
-        status_rule, reason_rule = keep.format("status"), keep.format("reason")
-    else:
-        status_rule, reason_rule = "excluded.status", "excluded.reason"
-    finished = record.started + record.duration
-    merged = connection.dialect.merged_json("operations.facts", "excluded.facts")
-    connection.execute(
-        "INSERT INTO operations (document_id, status, stage, reason, facts, started, updated) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (document_id) DO UPDATE SET "
-        f"status = {status_rule}, reason = {reason_rule}, stage = excluded.stage, "
-        f"facts = {merged}, updated = excluded.updated",
-        (
-            document_id,
-            status,
-            stage,
+@dataclass(slots=True)
+class _Operation:
+    """What records of one document amount to."""
+
+    status: str
+    stage: str
+    reason: str | None
+    facts: dict[str, int | str]
+    started: int
+    updated: int
+
+    def go_on(self, later: _Operation) -> None:
+        """Parts of one document are handled side by side, and an indexed document may be gone over
+        again by a replay: going on does not undo what another part or an earlier run reached."""
+        if later.status != "processing" or self.status not in _FINAL:
+            self.status, self.reason = later.status, later.reason
+        self.stage, self.updated = later.stage, later.updated
+        self.facts |= later.facts
+
+
+class _Operations:
+    """The rows of ``operations``, one for each document of a batch and a statement for many."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._pending: dict[str, _Operation] = {}
+
+    def add(self, document_id: str, record: Record) -> None:
+        """Take note of a record; those of a document come in their order."""
+        # Sorted, as they are in the canonical record from which a rebuild takes them.
+        facts = {name: fact for name, fact in sorted(record.facts.items()) if name != "status"}
+        operation = _Operation(
+            _status(record),
+            record.build.stage if record.build else record.kind,
             record.reason or record.error,
-            # Sorted, as they are in the canonical record from which a rebuild takes them.
-            orjson.dumps(
-                {k: v for k, v in record.facts.items() if k != "status"},
-                option=orjson.OPT_SORT_KEYS,
-            ).decode(),
+            facts,
             record.started,
-            finished,
-        ),
-    )
+            record.started + record.duration,
+        )
+        if record.kind == "redrive":
+            # The one act that takes a document back from where it ended.
+            self.write()
+            self._pending[document_id] = operation
+            self.write(restart=True)
+        elif (earlier := self._pending.get(document_id)) is not None:
+            earlier.go_on(operation)
+        else:
+            self._pending[document_id] = operation
+
+    def write(self, *, restart: bool = False) -> None:
+        """Write what is pending."""
+        rows = [
+            (
+                document_id,
+                operation.status,
+                operation.stage,
+                operation.reason,
+                orjson.dumps(operation.facts).decode() if operation.facts else "{}",
+                operation.started,
+                operation.updated,
+            )
+            for document_id, operation in self._pending.items()
+        ]
+        self._pending.clear()
+        merged = self._connection.dialect.merged_json("operations.facts", "excluded.facts")
+        keep = "FALSE"
+        if not restart:
+            keep = f"excluded.status = 'processing' AND operations.status IN {_FINAL}"
+        insert_rows(
+            self._connection,
+            "INSERT INTO operations (document_id, status, stage, reason, facts, started, updated)",
+            rows,
+            "ON CONFLICT (document_id) DO UPDATE SET "
+            f"status = CASE WHEN {keep} THEN operations.status ELSE excluded.status END, "
+            f"reason = CASE WHEN {keep} THEN operations.reason ELSE excluded.reason END, "
+            "stage = excluded.stage, updated = excluded.updated, "
+            "facts = CASE WHEN excluded.facts = '{}' THEN operations.facts "
+            f"ELSE {merged} END",
+        )
 
 
 def _status(record: Record) -> str:

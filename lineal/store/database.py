@@ -16,15 +16,14 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from lineal.store.blobs import FileBlobs
-from lineal.store.sqlite import SqliteConnection
+from lineal.store.sqlite import Durability, SqliteConnection, connect
 from lineal.store.tables import create_tables
 from lineal.store.wakeup import Wakeups
 
 T = TypeVar("T")
-Durability = Literal["full", "normal"]
 
 _MOST_JOBS_PER_COMMIT = 256
 
@@ -113,17 +112,7 @@ class Database:
         return await future
 
     def _connect(self) -> SqliteConnection:
-        connection = sqlite3.connect(
-            self.path, timeout=60, isolation_level=None, check_same_thread=False,
-            cached_statements=256, factory=SqliteConnection,
-        )  # fmt: skip
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {self._durability}")
-        connection.execute("PRAGMA cache_size = -32768")
-        # Pages that many commits change are copied to the database once for all of them.
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
-        connection.execute("PRAGMA journal_size_limit = 67108864")
-        return connection
+        return connect(self.path, self._durability)
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
 
 from lineal.store import fts5
 from lineal.store.connection import Connection
 from lineal.store.pages import Hit, SearchPage
 from lineal.store.tables import DERIVED
+
+Durability = Literal["full", "normal"]
 
 
 class Sqlite:
@@ -43,3 +47,18 @@ class SqliteConnection(sqlite3.Connection):
     """A connection that knows its dialect; made by ``sqlite3.connect(factory=...)``."""
 
     dialect = Sqlite()
+
+
+def connect(path: Path, durability: Durability) -> SqliteConnection:
+    """A connection to a database file, which is made if missing."""
+    connection = sqlite3.connect(
+        path, timeout=60, isolation_level=None, check_same_thread=False,
+        cached_statements=256, factory=SqliteConnection,
+    )  # fmt: skip
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {durability}")
+    connection.execute("PRAGMA cache_size = -32768")
+    # Pages that many commits change are copied to the database once for all of them.
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+    return connection

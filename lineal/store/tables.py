@@ -197,7 +197,7 @@ CREATE TABLE operations (
     started INTEGER NOT NULL,
     updated INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX operations_by_status ON operations (status, updated);
+CREATE INDEX operations_by_status ON operations (status);
 """,
     "dead_letter_outcomes": """
 CREATE TABLE dead_letter_outcomes (
