@@ -27,6 +27,9 @@ COMMANDS = {
     "up": Entry("lineal.cli.up:up", _SYSTEM, "Start everything: inbox, HTTP and all stages."),
     "run": Entry("lineal.cli.run:run", _SYSTEM, "Run chosen stages as a daemon."),
     "doctor": Entry("lineal.cli.doctor:doctor", _SYSTEM, "Check that this machine can do it all."),
+    "migrate": Entry(
+        "lineal.cli.migrate:migrate", _SYSTEM, "Copy everything to another bus, store or bucket."
+    ),
     "put": Entry("lineal.cli.put:put", _DOCUMENTS, "Put files on the bus."),
     "search": Entry("lineal.cli.search:search", _DOCUMENTS, "Find pages by their text."),
     "documents": Entry(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 from uuid import uuid4
@@ -56,6 +56,10 @@ class Blobs(Protocol):
         """
         ...
 
+    def digests(self) -> AsyncIterator[str]:
+        """Of everything that is stored, in no order."""
+        ...
+
 
 class FileBlobs:
     """Files below the data directory.
@@ -92,6 +96,16 @@ class FileBlobs:
         if not file.exists():
             raise BlobMissing(sha256)
         return file
+
+    async def digests(self) -> AsyncIterator[str]:
+        for folder in await asyncio.to_thread(self._folders):
+            for file in await asyncio.to_thread(list, folder.iterdir()):
+                yield folder.name + file.name
+
+    def _folders(self) -> list[Path]:
+        if not self._directory.is_dir():
+            return []
+        return [folder for folder in self._directory.iterdir() if folder.name != _INCOMING]
 
     def chunks(self, sha256: str) -> Iterator[bytes]:
         """The bytes piece by piece.

@@ -7,7 +7,7 @@ a sync of its own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -120,6 +120,10 @@ class ObjectStore:
             raise ObjectMissing(ref.sha256)
         await self._blobs.put(small)
         return await self._blobs.path(ref.sha256)
+
+    def large_digests(self) -> AsyncIterator[str]:
+        """Of everything that is too large for the database, in no order."""
+        return self._blobs.digests()
 
     async def _small(self, sha256: str) -> bytes | None:
         return await self._store.read(lambda connection: small_object(connection, sha256))

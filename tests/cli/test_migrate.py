@@ -1,0 +1,105 @@
+"""Moving house loses nothing, copies nothing twice, and disturbs no daemon."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lineal.lineage.rebuild import rebuild
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
+from tests.cli.conftest import FILES, arrive
+from tests.cli.processes import lineal
+
+
+@pytest.fixture
+def old(filled: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(filled, tmp_path / "old"))
+
+
+async def everything(folder: Path) -> dict[str, object]:
+    """All that a person or a worker can ask of a data folder."""
+    async with open_runtime(Settings(data=folder, durability="normal")) as runtime:
+        tables = {
+            table: sorted(
+                await runtime.store.read(
+                    lambda c, table=table: c.execute(f"SELECT * FROM {table}").fetchall()  # type: ignore[misc]
+                )
+            )
+            for table in ("ledger", "registry", "arrivals", "ownership", "labels", "operations")
+        }
+        infos = await runtime.bus.topics()
+        topics = {
+            info.topic: [(d.event.id, d.event.data) async for d in runtime.bus.read(info.topic)]
+            for info in infos
+        }
+        return {
+            **tables,
+            "topics": {topic: sorted(events) for topic, events in topics.items()},
+            "lag": {(g.group, g.topic): g.lag for info in infos for g in info.groups},
+            "objects": sorted([d async for d in runtime.objects.large_digests()]),
+        }
+
+
+async def test_everything_is_there_afterwards_and_nothing_twice(old: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    first = lineal(old.parent, "migrate", "--to-data", str(new), "--json", "--data", str(old))
+    assert first.returncode == 0, first.stderr
+    copied = json.loads(first.stdout)
+    assert copied["events"] > len(FILES)
+    assert copied["lineage records"] > len(FILES)
+    assert await everything(new) == await everything(old)
+    found = lineal(new.parent, "search", "turbine", "--json", "--data", str(new))
+    assert (
+        found.stdout == lineal(old.parent, "search", "turbine", "--json", "--data", str(old)).stdout
+    )
+    again = lineal(old.parent, "migrate", "--to-data", str(new), "--json", "--data", str(old))
+    assert json.loads(again.stdout) == {}
+    assert await everything(new) == await everything(old)
+
+
+async def test_what_was_copied_can_be_rebuilt(old: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    lineal(old.parent, "migrate", "--to-data", str(new), "--data", str(old))
+    before = await everything(new)
+    async with open_runtime(Settings(data=new, durability="normal")) as runtime:
+        await runtime.store.write(rebuild)
+    assert await everything(new) == before
+
+
+async def test_events_that_wait_are_finished_first(old: Path, tmp_path: Path) -> None:
+    async with open_runtime(Settings(data=old, durability="normal")) as runtime:
+        await arrive(runtime, "late.txt", b"late")
+    refused = lineal(old.parent, "migrate", "--to-data", str(tmp_path / "new"), "--data", str(old))
+    assert refused.returncode == 1
+    assert "register (1)" in refused.stderr
+    assert "migrate then" in refused.stderr
+
+
+async def test_another_ledger_is_not_mixed_with(old: Path, filled: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    async with open_runtime(Settings(data=other, durability="normal")) as runtime:
+        await runtime.bus.publish([])
+    lineal(old.parent, "migrate", "--to-data", str(other), "--data", str(old))
+    async with open_runtime(Settings(data=other, durability="normal")) as runtime:
+        await runtime.store.write(
+            lambda c: c.execute("DELETE FROM ledger WHERE seq = (SELECT max(seq) FROM ledger)")
+        )
+        await runtime.store.write(
+            lambda c: c.execute(
+                "UPDATE ledger SET digest = ? WHERE seq = (SELECT max(seq) FROM ledger)",
+                (b"x" * 32,),
+            )
+        )
+    refused = lineal(old.parent, "migrate", "--to-data", str(other), "--data", str(old))
+    assert refused.returncode == 1
+    assert "other records" in refused.stderr
+
+
+def test_a_target_must_be_named(old: Path) -> None:
+    refused = lineal(old.parent, "migrate", "--data", str(old))
+    assert refused.returncode == 2
+    assert "--bus" in refused.stderr
