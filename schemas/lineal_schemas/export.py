@@ -7,11 +7,9 @@ with a default may be left out, unknown fields are allowed.
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import itertools
 import json
-import pkgutil
 import re
 import textwrap
 from collections.abc import Mapping
@@ -20,9 +18,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-import lineal_schemas
+from lineal_schemas.catalogue import our_payloads as our_payloads
 from lineal_schemas.envelope import JSON_MEDIA_TYPE, SPEC_VERSION, schema_uri
-from lineal_schemas.payload import Payload, payload_types
+from lineal_schemas.payload import Payload
 from lineal_schemas.results import Analysis, TextResult
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -35,17 +33,6 @@ Name = tuple[str, int]
 
 ENVELOPE: Name = ("envelope", 1)
 RESULTS: dict[Name, type[BaseModel]] = {("text_result", 1): TextResult, ("analysis", 1): Analysis}
-
-
-def our_payloads() -> dict[str, type[Payload]]:
-    """The newest payload models that this distribution defines, by event type."""
-    for module in pkgutil.iter_modules(lineal_schemas.__path__):
-        importlib.import_module(f"lineal_schemas.{module.name}")
-    return {
-        type: model
-        for type, model in payload_types().items()
-        if model.__module__.startswith("lineal_schemas.")
-    }
 
 
 def export(payloads: Mapping[str, type[Payload]] | None = None) -> dict[Name, Schema]:

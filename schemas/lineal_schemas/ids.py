@@ -44,3 +44,33 @@ def arrival_id(source: str, content_sha256: str, occurrence: str) -> str:
 def gathered_id(part_ids: list[str]) -> str:
     """The id that stands for the parts a gather was made from, where one event's id would stand."""
     return _uuid5("gathered\n" + "\n".join(part_ids))
+
+
+def telemetry_id(device: str, boot_id: str, first_seq: int, last_seq: int) -> str:
+    """The id of a message of a device's readings stream: a batch, or a gap in its place."""
+    return _uuid5(f"telemetry\n{device}\n{boot_id}\n{first_seq}\n{last_seq}")
+
+
+def device_event_id(device: str, boot_id: str, event_seq: int) -> str:
+    """The id of the ``event_seq``-th event (not reading) a device made since its agent started."""
+    return _uuid5(f"device-event\n{device}\n{boot_id}\n{event_seq}")
+
+
+def device_session_id(device: str, boot_id: str, session: int, kind: str) -> str:
+    """The id of the birth or death of a device's ``session``-th connection of one boot."""
+    return _uuid5(f"device-session\n{device}\n{boot_id}\n{session}\n{kind}")
+
+
+def anomaly_id(device: str, model_sha256: str, boot_id: str, first_seq: int) -> str:
+    """The id of an anomaly: whoever finds it with the same model, device or bus, names it alike."""
+    return _uuid5(f"anomaly\n{device}\n{model_sha256}\n{boot_id}\n{first_seq}")
+
+
+def rollout_id(model_sha256: str, occurrence: str) -> str:
+    """The id of a rollout of one model; ``occurrence`` tells two rollouts of it apart."""
+    return _uuid5(f"rollout\n{model_sha256}\n{occurrence}")
+
+
+def job_id(rollout: str, device: str) -> str:
+    """The id of one device's job in a rollout."""
+    return _uuid5(f"job\n{rollout}\n{device}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -30,6 +30,9 @@ class Word(NamedTuple):
     """Index of the word's line within its page."""
 
 
+R = TypeVar("R", bound="_Result")
+
+
 class _Result(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -38,7 +41,7 @@ class _Result(BaseModel):
         return gzip.compress(self.model_dump_json().encode(), compresslevel=6, mtime=0)
 
     @classmethod
-    def from_gzip(cls, data: bytes) -> Self:
+    def from_gzip(cls: type[R], data: bytes) -> R:
         """Read what :meth:`to_gzip` wrote."""
         return cls.model_validate_json(gzip.decompress(data))
 

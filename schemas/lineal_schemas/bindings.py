@@ -1,0 +1,222 @@
+"""An event as a message of Kafka, MQTT 5 or SNS/SQS: the CloudEvents protocol bindings 1.0.2.
+
+Pure functions: they know the formats and no client library. HTTP has a module of its own,
+:mod:`lineal_schemas.http_binding`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from lineal_schemas.envelope import (
+    JSON_MEDIA_TYPE,
+    SPEC_VERSION,
+    MalformedEvent,
+    RawEvent,
+    format_time,
+    from_json,
+    now_us,
+    parse_time,
+)
+
+CLOUDEVENTS_JSON = "application/cloudevents+json"
+"""Media type of an event in the JSON format (structured mode)."""
+
+_STRUCTURED = "application/cloudevents"
+_MOST_MQTT_BYTES = 65_535
+_NOT_IN_MQTT = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_SPEC_VERSION_HEADER = ("ce_specversion", SPEC_VERSION.encode())
+
+KafkaHeader = tuple[str, bytes]
+
+
+class KafkaMessage(NamedTuple):
+    """A record's key, value and headers."""
+
+    key: bytes
+    value: bytes
+    headers: list[KafkaHeader]
+
+
+def to_kafka(event: RawEvent) -> KafkaMessage:
+    """Binary mode: attributes in ``ce_`` headers, the data as the value, the partition key as the
+    key too, so that Kafka's own partitioner keeps events of one key in order.
+
+    An event without data has an empty value, not a null one: compaction would take that for a
+    deletion of the key.
+    """
+    key = event.partitionkey.encode()
+    headers = [
+        _SPEC_VERSION_HEADER,
+        ("ce_id", event.id.encode()),
+        ("ce_source", event.source.encode()),
+        ("ce_type", event.type.encode()),
+        ("ce_time", format_time(event.time).encode()),
+        ("content-type", event.datacontenttype.encode()),
+        ("ce_partitionkey", key),
+        ("ce_correlationid", event.correlationid.encode()),
+    ]
+    if event.subject is not None:
+        headers.append(("ce_subject", event.subject.encode()))
+    if event.dataschema is not None:
+        headers.append(("ce_dataschema", event.dataschema.encode()))
+    if event.causationid is not None:
+        headers.append(("ce_causationid", event.causationid.encode()))
+    if event.traceparent is not None:
+        headers.append(("ce_traceparent", event.traceparent.encode()))
+    return KafkaMessage(key, event.data, headers)
+
+
+def from_kafka(
+    key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]
+) -> RawEvent:
+    """Read a record in binary or structured mode, other headers being ignored.
+
+    The record's key stands in for a ``partitionkey`` the event does not state.
+
+    Raises:
+        MalformedEvent: it is no CloudEvent 1.0.
+    """
+    attributes: dict[str, str] = {}
+    content_type = None
+    try:
+        for name, content in headers:
+            if content is None:
+                continue
+            if name[:3] == "ce_":
+                attributes[name[3:]] = content.decode()
+            elif name == "content-type":
+                content_type = content.decode()
+        partition_key = None if key is None else key.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedEvent(f"the key or a header is not UTF-8: {error}") from error
+    return _event(attributes, content_type, value or b"", partition_key)
+
+
+class MqttMessage(NamedTuple):
+    """What of an MQTT 5 PUBLISH an event fills in."""
+
+    payload: bytes
+    content_type: str
+    """The ``Content Type`` property."""
+    user_properties: list[tuple[str, str]]
+
+
+def to_mqtt5(event: RawEvent) -> MqttMessage:
+    """Binary mode: attributes as user properties under their own names, the data as the payload.
+
+    Structured mode where an attribute holds what an MQTT string must or should not (section 1.5.4
+    of MQTT 5: control and non-characters, more than 65,535 bytes): a broker may close the
+    connection over it.
+    """
+    attributes = [
+        ("specversion", SPEC_VERSION),
+        ("id", event.id),
+        ("source", event.source),
+        ("type", event.type),
+        ("subject", event.subject),
+        ("time", format_time(event.time)),
+        ("dataschema", event.dataschema),
+        ("partitionkey", event.partitionkey),
+        ("traceparent", event.traceparent),
+        ("causationid", event.causationid),
+        ("correlationid", event.correlationid),
+    ]
+    properties = [(name, value) for name, value in attributes if value is not None]
+    texts = (event.datacontenttype, *(value for _, value in properties))
+    if any(_NOT_IN_MQTT.search(text) or len(text.encode()) > _MOST_MQTT_BYTES for text in texts):
+        return MqttMessage(event.to_json(exact=True), CLOUDEVENTS_JSON, [])
+    return MqttMessage(event.data, event.datacontenttype, properties)
+
+
+def from_mqtt5(
+    payload: bytes, content_type: str | None, user_properties: Iterable[tuple[str, str]]
+) -> RawEvent:
+    """Read a PUBLISH in binary or structured mode; properties that are no attributes are ignored.
+
+    Raises:
+        MalformedEvent: it is no CloudEvent 1.0.
+    """
+    return _event(dict(user_properties), content_type, payload, None)
+
+
+def _event(
+    attributes: dict[str, str], content_type: str | None, data: bytes, key: str | None
+) -> RawEvent:
+    if content_type is not None and is_structured(content_type):
+        event = from_json(data)
+        # from_json gives an event without a key its id for one
+        return event._replace(partitionkey=key) if key and event.partitionkey == event.id else event
+    get = attributes.get
+    if get("specversion") != SPEC_VERSION:
+        raise MalformedEvent(f"specversion must be {SPEC_VERSION!r}")
+    id, source, type, time = get("id"), get("source"), get("type"), get("time")
+    if not (id and source and type):
+        raise MalformedEvent("there must be an id, a source and a type, none of them empty")
+    # from_attributes() does the same for values of any type, in twice the time
+    return RawEvent(
+        id,
+        source,
+        type,
+        get("subject") or None,
+        now_us() if time is None else parse_time(time),
+        content_type or JSON_MEDIA_TYPE,
+        get("dataschema") or None,
+        get("partitionkey") or key or id,
+        get("traceparent") or None,
+        get("causationid") or None,
+        get("correlationid") or id,
+        data,
+    )
+
+
+def is_structured(content_type: str) -> bool:
+    """Whether a media type says that the whole message is an event (or a batch of them)."""
+    return content_type[: len(_STRUCTURED)].lower() == _STRUCTURED
+
+
+class SnsMessage(NamedTuple):
+    """A body, and attributes for filter policies, as SNS ``Publish`` and SQS ``SendMessage`` take
+    them (``MessageAttributes``)."""
+
+    body: str
+    attributes: dict[str, dict[str, str]]
+
+
+def to_sns(event: RawEvent) -> SnsMessage:
+    """Structured mode in the body, with ``type`` and ``subject`` as message attributes.
+
+    Data whose bytes JSON would not keep is put in as base64. Characters that SNS and SQS refuse
+    (those XML 1.0 has no room for) are escaped in the body; an attribute that has one is left out.
+    """
+    body = _NOT_IN_XML.sub(
+        lambda found: f"\\u{ord(found[0]):04x}", event.to_json(exact=True).decode()
+    )
+    texts = {"type": event.type, "subject": event.subject}
+    return SnsMessage(
+        body,
+        {
+            name: {"DataType": "String", "StringValue": text}
+            for name, text in texts.items()
+            if text and not _NOT_IN_XML.search(text)
+        },
+    )
+
+
+def from_sns(body: str | bytes) -> RawEvent:
+    """Read the body of an SQS message, raw delivery being switched on.
+
+    Raises:
+        MalformedEvent: it is no CloudEvent in JSON, or still in an SNS notification.
+    """
+    try:
+        return from_json(body)
+    except MalformedEvent as error:
+        if '"TopicArn"' in (body if isinstance(body, str) else body.decode(errors="replace")):
+            raise MalformedEvent(
+                "an SNS notification and not an event: switch on RawMessageDelivery"
+            ) from error
+        raise

@@ -1,0 +1,214 @@
+"""The life of a model: what it was trained on, how it was judged, when it went into use.
+
+A model's versions are whole numbers from 1, counted per name. A dataset is a manifest of digests,
+kept in the object store: whoever has the batches can build the same arrays from it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lineal_schemas.objects import ObjectRef, Sha256
+from lineal_schemas.payload import Labels, Payload
+
+ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+ModelVersion = Annotated[int, Field(ge=1)]
+Metrics = dict[str, float]
+"""Named figures, such as ``f1`` and ``false_alarm_rate`` (fractions from 0 to 1)."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+
+class ModelRef(_Frozen):
+    """One model, exactly."""
+
+    name: ModelName
+    version: ModelVersion
+    sha256: Sha256
+    """Of the model's file."""
+
+
+class InputSchema(_Frozen):
+    """The window of readings a model takes: ``length`` rows × the features, in this order."""
+
+    features: Annotated[tuple[str, ...], Field(min_length=1)]
+    length: Annotated[int, Field(ge=1)]
+    """Readings in a window."""
+    step: Annotated[int, Field(ge=1)]
+    """Readings from the begin of one window to that of the next."""
+    period_us: Annotated[int, Field(ge=1)] | None = None
+    """Microseconds between two readings where they are taken at a fixed rate."""
+
+
+class DatasetItem(_Frozen):
+    """One batch of readings or one labelled document in a dataset."""
+
+    digest: Sha256
+    """Of the event's payload (a batch), or of the document's bytes."""
+    source: str
+    """``DEVICE/BOOT/FIRST-LAST`` of a batch, the id of a document."""
+    rows: Annotated[int, Field(ge=1)] = 1
+    time_us: Annotated[int, Field(ge=0)]
+    """Wall clock of its first reading: datasets are split by time."""
+    label: str | None = None
+    ref: ObjectRef | None = None
+    """Where its bytes are kept, if outside the bus."""
+
+
+class QuarantinedItem(DatasetItem):
+    """What was left out of training, and why (an anomaly was open)."""
+
+    reason: str
+
+
+class DatasetManifest(_Frozen):
+    """What a model is trained and judged on, without the data; stored as JSON."""
+
+    model: ModelName
+    kind: Literal["readings", "documents"]
+    train: tuple[DatasetItem, ...]
+    calibration: tuple[DatasetItem, ...] = ()
+    """Normal data held out from training, on which thresholds are set."""
+    test: tuple[DatasetItem, ...]
+    """Frozen: champion and challengers are judged on the same."""
+    quarantined: tuple[QuarantinedItem, ...] = ()
+
+
+class ModelEvent(Payload):
+    """What all events of one model's life have in common."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    name: ModelName
+
+    def partition_key(self) -> str:
+        return self.name
+
+    def story(self) -> str:
+        return f"model:{self.name}"
+
+
+class ModelTrainingRequested(ModelEvent, type="model.training_requested", version=1):
+    """An iteration of the flywheel is asked for."""
+
+    cause: Literal["drift", "schedule", "hand"]
+    cause_event: str | None = None
+    """Id of the drift event."""
+    by: str | None = None
+    """The person who asked."""
+    requested_us: Annotated[int, Field(ge=0)]
+
+
+class ModelDataset(ModelEvent, type="model.dataset", version=1):
+    """The data of an iteration is fixed."""
+
+    iteration: Annotated[int, Field(ge=1)]
+    dataset: Sha256
+    """Digest of the manifest: the dataset's name."""
+    manifest: ObjectRef
+    """JSON of a :class:`DatasetManifest`."""
+    previous: Sha256 | None = None
+    """The dataset of the iteration before."""
+    case: Literal["nothing_new", "only_test", "only_train", "both"]
+    """What is new since then: nothing is done, all are judged anew, trained anew on the old test
+    data, or both."""
+    train_items: Annotated[int, Field(ge=0)]
+    test_items: Annotated[int, Field(ge=0)]
+    quarantined_items: Annotated[int, Field(ge=0)] = 0
+
+
+class Provenance(_Frozen):
+    """Everything that has to be the same for the same weights to come out, bit for bit."""
+
+    seeds: dict[str, int]
+    threads: Annotated[int, Field(ge=1)]
+    """Of the linear algebra library: with another number the weights differ."""
+    lockfile_sha256: Sha256 | None = None
+    """Of the locked requirements installed; None outside a checkout."""
+    code_sha256: Sha256
+    """Of the training code."""
+    python: str
+    platform: str
+    """Machine and system, as ``x86_64-linux``."""
+    libraries: Labels = {}
+    """Versions of the libraries that computed."""
+
+
+class ModelTrained(ModelEvent, type="model.trained", version=1):
+    """A challenger is there."""
+
+    model: ModelRef
+    iteration: Annotated[int, Field(ge=1)]
+    algorithm: str
+    """``pca``, ``autoencoder``, ``tfidf-logistic``, ..."""
+    artifact: ObjectRef
+    """ONNX with normalisation and score inside, or the file of a text classifier."""
+    dataset: Sha256
+    manifest: ObjectRef
+    input_schema: InputSchema | None = None
+    threshold: float | None = None
+    """Score above which a window is anomalous."""
+    false_alarm_rate: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of normal windows above the threshold it was calibrated to."""
+    parameters: dict[str, str | int | float | bool] = {}
+    metrics: Metrics = {}
+    """On the training data."""
+    provenance: Provenance
+    seconds: Annotated[float, Field(ge=0)] | None = None
+
+
+class Gate(_Frozen):
+    """A condition for promotion and how it came out."""
+
+    name: str
+    value: float
+    limit: float
+    rule: Literal["at_least", "at_most"]
+    passed: bool
+
+
+class ModelEvaluated(ModelEvent, type="model.evaluated", version=1):
+    """Champion and challenger have been judged on the same frozen data."""
+
+    model: ModelRef
+    champion: ModelRef | None = None
+    """The model in use; None for the first."""
+    iteration: Annotated[int, Field(ge=1)]
+    dataset: Sha256
+    metrics: Metrics
+    champion_metrics: Metrics = {}
+    gates: tuple[Gate, ...] = ()
+    passed: bool
+    """All gates passed: it may be promoted."""
+
+
+class ModelPromoted(ModelEvent, type="model.promoted", version=1):
+    """A model goes into use: an act of its own, by the gates or by a person."""
+
+    model: ModelRef
+    previous: ModelRef | None = None
+    how: Literal["gates", "hand"]
+    by: str
+    """The person, or the stage."""
+    evaluation: str | None = None
+    """Id of the evaluation it rests on."""
+    counter: Annotated[int, Field(ge=1)]
+    """Goes up with every change of the model in use: a device takes no package with a lower one."""
+    artifact: ObjectRef
+    reason: str | None = None
+
+
+class ModelRolledBack(ModelEvent, type="model.rolled_back", version=1):
+    """The model before is in use again."""
+
+    model: ModelRef
+    """Now in use."""
+    withdrawn: ModelRef
+    by: str
+    reason: str
+    counter: Annotated[int, Field(ge=1)]
+    artifact: ObjectRef
