@@ -49,22 +49,6 @@ def join_group(
     return int(group_id)
 
 
-def fair_shares(
-    topics: Mapping[str, Collection[int]], members: Collection[str], member: str
-) -> dict[str, int]:
-    """How many partitions of each topic are a member's part; every member computes the same.
-
-    By topic, since topics are not equally busy: a worker that had all of a quiet one and none of a
-    busy one would have nothing to do.
-    """
-    place = sorted(members).index(member)
-    shares = {}
-    for index, (topic, partitions) in enumerate(sorted(topics.items())):
-        each, extra = divmod(len(partitions), len(members))
-        shares[topic] = each + ((place + index) % len(members) < extra)
-    return shares
-
-
 class Leases:
     """One member's view of its group's rows, and what it may change in them.
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Collection, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
 
 from lineal.bus.embedded.event_rows import read_events
-from lineal.bus.embedded.leases import Claimed, Leases, fair_shares
+from lineal.bus.embedded.leases import Claimed, Leases
+from lineal.bus.embedded.shares import Shares
 from lineal.bus.embedded.topics import Topics
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.bus.watermark import Watermark
@@ -59,9 +61,7 @@ class EmbeddedSubscription:
         self._group = group
         self._partitions = partitions
         self._ids = {place: identifier for identifier, place in partitions.items()}
-        self._by_topic: dict[str, list[int]] = {}
-        for identifier, (topic, _) in partitions.items():
-            self._by_topic.setdefault(topic, []).append(identifier)
+        self._shares = Shares(partitions)
         wakeups = self._database.wakeups
         self._member = f"{wakeups.member}.{next(_member_numbers)}"
         self._leases = Leases(group_id, self._member, wakeups.directory, lease_seconds)
@@ -71,7 +71,7 @@ class EmbeddedSubscription:
         self._renewed = 0.0
         self._callback: Callable[[Collection[tuple[str, int]]], None] | None = None
         self._group_topic = f"group/{group}"
-        self._wake = wakeups.waiter(self._by_topic)
+        self._wake = wakeups.waiter({topic for topic, _ in partitions.values()})
         self._members_changed = wakeups.waiter([self._group_topic])
         self._housekeeping: asyncio.Task[None] | None = None
         self._turn = 0
@@ -186,7 +186,7 @@ class EmbeddedSubscription:
                     owned.watermark.settle(s.delivery.position.offset for s in items)
             if self._held_back:
                 self._wake.set()
-            if self._revoking and any(self._drained(identifier) for identifier in self._revoking):
+            if self._drained_shares():
                 self._members_changed.set()
         return lost
 
@@ -248,23 +248,30 @@ class EmbeddedSubscription:
             if row is None or row.owner != self._member or row.epoch != owned.epoch:
                 self._drop(identifier)
         members, gone = self._leases.members(self._database.reader, now)
-        shares = fair_shares(self._by_topic, members, self._member)
-        self._begin_revoking(shares)
+        most = self._shares.of(self._member, members)
+        self._begin_revoking(most)
         leaving = {
             identifier: self._owned[identifier].epoch
-            for identifier in self._revoking
-            if self._drained(identifier)
+            for share in self._drained_shares()
+            for identifier in share & self._owned.keys()
         }
+
+        def is_free(identifier: int) -> bool:
+            row = rows.get(identifier)
+            return row is not None and (
+                row.owner is None or row.lease_until < now or row.owner not in members
+            )
+
         claimable = []
-        for topic, identifiers in self._by_topic.items():
-            free = [
-                row
-                for row in map(rows.get, identifiers)
-                if row is not None
-                and row.partition_id not in self._owned
-                and (row.owner is None or row.lease_until < now or row.owner not in members)
+        for kind, shares in self._shares.by_kind.items():
+            kept = self._keeping(kind)
+            free = [share for share in shares if all(map(is_free, share - self._owned.keys()))]
+            # What is left of a share that is held in part belongs to it, then as many as are due.
+            wanted = [share for share in free if share in kept]
+            wanted += [s for s in free if s.isdisjoint(self._owned)][
+                : max(0, most[kind] - len(kept))
             ]
-            claimable += free[: max(0, shares[topic] - len(self._keeping(topic)))]
+            claimable += [rows[i] for share in wanted for i in sorted(share - self._owned.keys())]
         # Done work that was skipped, because an earlier worker had done it, moves the position too.
         advanced = [
             (identifier, owned.epoch, owned.watermark.committable)
@@ -299,27 +306,37 @@ class EmbeddedSubscription:
             log.debug("group.claimed", group=self._group, partitions=len(claimed))
             self._wake.set()
 
-    def _keeping(self, topic: str) -> list[int]:
+    def _keeping(self, kind: str) -> list[frozenset[int]]:
         return [
-            identifier
-            for identifier in self._by_topic[topic]
-            if identifier in self._owned and identifier not in self._revoking
+            share
+            for share in self._shares.by_kind[kind]
+            if share & self._owned.keys() and not share & self._revoking.keys()
         ]
 
-    def _begin_revoking(self, shares: dict[str, int]) -> None:
-        for topic, share in shares.items():
-            for identifier in self._keeping(topic)[share:]:
-                self._revoking[identifier] = (
-                    asyncio.get_running_loop().time() + _REVOKE_BUDGET_SECONDS
-                )
-                self._tell_revoked(identifier)
+    def _begin_revoking(self, most: Mapping[str, int]) -> None:
+        deadline = asyncio.get_running_loop().time() + _REVOKE_BUDGET_SECONDS
+        for kind, count in most.items():
+            for share in self._keeping(kind)[count:]:
+                for identifier in share & self._owned.keys():
+                    self._revoking[identifier] = deadline
+                    self._tell_revoked(identifier)
+
+    def _drained_shares(self) -> list[frozenset[int]]:
+        """Those to be given up that have nothing in flight any more."""
+        if not self._revoking:
+            return []
+        return [
+            share
+            for share in self._shares.all
+            if share & self._revoking.keys() and all(map(self._drained, share))
+        ]
 
     def _drained(self, identifier: int) -> bool:
         owned = self._owned.get(identifier)
         return (
             owned is None
             or owned.watermark.in_flight == 0
-            or self._revoking[identifier] < asyncio.get_running_loop().time()
+            or self._revoking.get(identifier, math.inf) < asyncio.get_running_loop().time()
         )
 
     def _tell_revoked(self, identifier: int) -> None:

@@ -185,3 +185,36 @@ def _trace(scratch: Path) -> list[str]:
         if (file.exists())
         else []
     )
+
+
+async def test_partitions_of_one_number_stay_with_one_worker(tmp_path: Path) -> None:
+    """So that a redriven event and a live one of the same key are never with two workers."""
+    topics = [Task.type, "redrive.g"]
+    async with runtimes(tmp_path, 3) as (one, two, three):
+
+        async def owners() -> list[set[str | None]]:
+            found: dict[int, set[str | None]] = {}
+            for info in await one.bus.topics():
+                for partition in info.groups[0].partitions:
+                    found.setdefault(partition.partition, set()).add(partition.owner)
+            return list(found.values())
+
+        async def shared_by(count: int) -> None:
+            async with asyncio.timeout(30):
+                while True:
+                    found = await owners()
+                    assert all(len(those - {None}) <= 1 for those in found)
+                    names = [next(iter(those)) for those in found]
+                    if None not in names and len(set(names)) == count:
+                        return
+                    await asyncio.sleep(0.02)
+
+        await subscribe(one, "g", topics)
+        await shared_by(1)
+        second = await subscribe(two, "g", topics)
+        await shared_by(2)
+        await one.bus.seek("g", Task.type, offset=0, time=None)
+        await shared_by(2)
+        await second.close()
+        await subscribe(three, "g", topics)
+        await shared_by(2)
