@@ -3,20 +3,31 @@
 #   PYTHON=/path/to/python   the Python (3.11 or newer) that .venv is made with
 #   PYTEST_ARGS="-k words"   passed on to pytest
 #   ONLY=name                the one benchmark to run
+#   SYSTEM_PACKAGES=no       never touch the system's packages (tests that need them are skipped)
+#   BROKERS=3                make kafka starts a quorum of three
 #   UPGRADE=1                make lock takes the newest versions instead of keeping what it can
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test lint types contracts schemas bench format lock clean
+.PHONY: help install install-dev run test lint types contracts schemas bench format lock clean \
+	services kafka postgres aws moto mosquitto compose-env
 
 BIN := .venv/bin
 PYTHON_SOURCES := lineal schemas/lineal_schemas producers/lineal_producers \
-	consumers/lineal_consumers benchmarks tests
-INSTALLER := infra/local/install.sh requirements/build.txt pyproject.toml schemas/pyproject.toml
+	consumers/lineal_consumers edge_firmware/lineal_edge infra/local/lineal_local benchmarks \
+	tests
+INSTALLER := infra/local/install.sh requirements/build.txt pyproject.toml schemas/pyproject.toml \
+	edge_firmware/pyproject.toml
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-	--no-emit-package lineal --no-emit-package lineal-schemas $(if $(UPGRADE),--upgrade)
+	--no-emit-package lineal --no-emit-package lineal-schemas --no-emit-package lineal-edge \
+	$(if $(UPGRADE),--upgrade)
 
-export PYTHON
+EMULATORS := infra/local/requirements
+COMPILE_EMULATOR := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	$(if $(UPGRADE),--upgrade)
+
+export PYTHON SYSTEM_PACKAGES
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -36,7 +47,7 @@ install-dev: .venv/.installed-dev ## the same with what the tests need
 run: install ## start everything and watch ./inbox
 	$(BIN)/lineal up
 
-test: schemas lint types contracts ## schema check, lint, types, contracts and all tests
+test: schemas lint types contracts services ## schema check, lint, types, contracts and all tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 schemas: install-dev ## compare the event models with the committed JSON Schemas
@@ -55,6 +66,24 @@ contracts: install-dev ## import-linter: arrows point down only
 bench: install-dev ## measure against peers (ONLY=name for one)
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
+services: install-dev ## fetch the real servers that tests use: Kafka, Postgres, AWS, MQTT
+	infra/local/system_packages.sh
+	$(BIN)/python -m lineal_local prepare
+
+kafka: services ## run Apache Kafka on port 9092 until Ctrl-C (BROKERS=3: on free ports)
+	@$(BIN)/python -m lineal_local kafka --brokers $(or $(BROKERS),1)
+
+postgres aws moto mosquitto: services
+	@$(BIN)/python -m lineal_local $@
+
+postgres: ## run Postgres on port 5432 until Ctrl-C
+aws: ## run ministack (SNS, SQS, S3, CloudFormation) on port 4566 until Ctrl-C
+moto: ## run moto server, the second opinion, on port 5000 until Ctrl-C
+mosquitto: ## run mosquitto on ports 1883 and (client certificates) 8883 until Ctrl-C
+
+compose-env: ## write .env with new secrets for docker-compose.yml
+	infra/docker/make-env.sh
+
 format: install-dev ## put imports and layout in order
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
@@ -64,9 +93,13 @@ format: install-dev ## put imports and layout in order
 
 lock: .venv/bin/uv ## recompile requirements/*.txt from the pyproject files
 	$(COMPILE) pyproject.toml schemas/pyproject.toml --output-file requirements/runtime.txt
-	$(COMPILE) pyproject.toml schemas/pyproject.toml --group dev \
+	$(COMPILE) pyproject.toml schemas/pyproject.toml edge_firmware/pyproject.toml --group dev \
 		--constraint requirements/runtime.txt --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml schemas/pyproject.toml --extra kafka --extra aws --extra postgres \
+		--extra mqtt --output-file requirements/server.txt
 	$(COMPILE) --group build --output-file requirements/build.txt
+	$(COMPILE_EMULATOR) $(EMULATORS)/ministack.in --output-file $(EMULATORS)/ministack.txt
+	$(COMPILE_EMULATOR) $(EMULATORS)/moto.in --output-file $(EMULATORS)/moto.txt
 
 clean: ## remove .venv and all caches (never ./data or ./inbox)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -21,6 +21,7 @@ MODULES = [
     "lineal_consumers/nlp/stage.py",
     "lineal_producers/folder.py",
     "lineal_producers/upload.py",
+    "lineal_edge/agent.py",
 ]
 
 
@@ -60,6 +61,7 @@ def verdict(folder: Path, importer: str, imports: str) -> subprocess.CompletedPr
         ("lineal_consumers/ocr/stage.py", "lineal_consumers.ocr.engine"),
         ("lineal_producers/folder.py", "lineal.bus.api"),
         ("lineal/bus/api.py", "lineal_schemas.envelope"),
+        ("lineal_edge/agent.py", "lineal_schemas.envelope"),
     ],
 )
 def test_arrows_that_point_down_are_allowed(tmp_path: Path, importer: str, imports: str) -> None:
@@ -79,6 +81,9 @@ def test_arrows_that_point_down_are_allowed(tmp_path: Path, importer: str, impor
         ("lineal_consumers/ocr/engine.py", "lineal_consumers.nlp.stage"),
         ("lineal_consumers/nlp/stage.py", "lineal_producers.folder"),
         ("lineal_producers/folder.py", "lineal_consumers.ocr.stage"),
+        ("lineal_edge/agent.py", "lineal.bus.api"),
+        ("lineal_edge/agent.py", "lineal_producers.folder"),
+        ("lineal_schemas/envelope.py", "lineal_edge.agent"),
     ],
 )
 def test_any_other_arrow_breaks_a_contract(tmp_path: Path, importer: str, imports: str) -> None:
