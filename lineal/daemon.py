@@ -11,6 +11,7 @@ from lineal.runtime import Runtime
 from lineal.stages.dead_letter import dead_letter_topic, redrive_topic
 from lineal.stages.declaration import Stage
 from lineal.stages.runner import StageRunner
+from lineal.stages.timers import TimerClock
 from lineal.workers.pool import WorkerPool
 
 log = structlog.get_logger(__name__)
@@ -55,6 +56,9 @@ class Daemon:
             runner = StageRunner(item, subscription, self._runtime.settings.runner())
             self._runners[item.stage.name] = runner
             self._tasks.append(asyncio.create_task(runner.run(), name=f"stage {item.stage.name}"))
+        names = [stage.name for stage in self._stages]
+        clock = TimerClock(self._runtime.store, self._runtime.bus, names)
+        self._tasks.append(asyncio.create_task(clock.run(), name="timers"))
         self._tasks.append(asyncio.create_task(self._keep_topics(), name="maintenance"))
 
     @property
@@ -71,7 +75,8 @@ class Daemon:
         """Drain: finish what has begun within the budget, hand back the rest."""
         for runner in self._runners.values():
             runner.stop()
-        *runners, maintenance = self._tasks
+        *runners, timers, maintenance = self._tasks
+        timers.cancel()
         maintenance.cancel()
         results = await asyncio.gather(*runners, return_exceptions=True)
         for result in results:
@@ -90,5 +95,5 @@ class Daemon:
 
 
 def stage_topics(stage: Stage) -> list[str]:
-    """The topics a stage's group reads: its input, and what is redriven to it."""
-    return [stage.consumes.type, redrive_topic(stage.name)]
+    """The topics a stage's group reads: its inputs, and what is redriven to it."""
+    return [*(payload.type for payload in stage.inputs), redrive_topic(stage.name)]

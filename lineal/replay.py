@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from lineal.bus.protocol import Delivery, Selection, Settlement, UnknownTopic
+from lineal.bus.protocol import Bus, Delivery, Selection, Settlement, UnknownTopic
 from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.ledger import stale_input_events
 from lineal.lineage.record import Record
@@ -56,7 +56,7 @@ async def plan_replay(
         selection = replace(selection, to_time=now_us())
     count = 0
     try:
-        async for _ in runtime.bus.read(stage.consumes.type, selection):
+        async for _ in _events_of(runtime.bus, stage, selection):
             count += 1
     except UnknownTopic:
         if not stale:
@@ -73,7 +73,7 @@ async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) ->
     stale_wholes: set[str] = set()
     newest_whole: dict[str, str] = {}
     try:
-        async for delivery in runtime.bus.read(stage.consumes.type):
+        async for delivery in _events_of(runtime.bus, stage):
             event = delivery.event
             if not scattered:
                 newest[event.partitionkey] = event.id
@@ -95,6 +95,40 @@ async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) ->
     return frozenset(event_id for whole in current for event_id in wholes[whole])
 
 
+async def _events_of(
+    bus: Bus, stage: Stage, selection: Selection | None = None
+) -> AsyncIterator[Delivery]:
+    """The events a stage takes; of several topics the older first.
+
+    Raises:
+        UnknownTopic: there is none of the topics.
+    """
+    topics = [bus.read(payload.type, selection) for payload in stage.inputs]
+    heads: list[tuple[AsyncIterator[Delivery], Delivery]] = []
+    missing: UnknownTopic | None = None
+    known = 0
+    for topic in topics:
+        try:
+            head = await anext(topic, None)
+        except UnknownTopic as error:
+            missing = error
+            continue
+        known += 1
+        if head is not None:
+            heads.append((topic, head))
+    if missing is not None and not known:
+        raise missing
+    while heads:
+        index = min(range(len(heads)), key=lambda place: heads[place][1].event.time)
+        topic, head = heads[index]
+        yield head
+        following = await anext(topic, None)
+        if following is None:
+            del heads[index]
+        else:
+            heads[index] = (topic, following)
+
+
 async def run_replay(
     runtime: Runtime,
     plan: ReplayPlan,
@@ -114,9 +148,8 @@ async def run_replay(
         settled += len(settlements)
         progress(settlements)
 
-    runner = StageRunner(
-        runtime.bind(plan.stage, workers), subscription, runtime.settings.runner(), on_settled=count
-    )
+    bound = runtime.bind(plan.stage, workers, replaying=True)
+    runner = StageRunner(bound, subscription, runtime.settings.runner(), on_settled=count)
     started = now_us()
     if plan.events:
         running = asyncio.create_task(runner.run())
@@ -144,8 +177,8 @@ class ReplaySubscription:
 
     def __init__(self, runtime: Runtime, plan: ReplayPlan) -> None:
         self._bus = runtime.bus
-        self._topic = plan.stage.consumes.type
-        self._events: AsyncIterator[Delivery] = runtime.bus.read(self._topic, plan.selection)
+        self._topics = {payload.type for payload in plan.stage.inputs}
+        self._events = _events_of(runtime.bus, plan.stage, plan.selection)
         self._released: deque[Delivery] = deque()
         self._outstanding = 0
         self._exhausted = False
@@ -172,7 +205,7 @@ class ReplaySubscription:
         # replay takes these events from the topic, where they are already.
         for settlement in settlements:
             settlement.outputs = [
-                (topic, event) for topic, event in settlement.outputs if topic != self._topic
+                (topic, event) for topic, event in settlement.outputs if topic not in self._topics
             ]
         await self._bus.settle_unowned(settlements)
         self._outstanding -= len(settlements)

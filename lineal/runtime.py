@@ -16,6 +16,7 @@ from lineal.settings import Settings
 from lineal.stages.binding import BoundStage
 from lineal.stages.declaration import Stage
 from lineal.stages.services import Services, Workers
+from lineal.stages.state import ReplayedState, StoredState
 from lineal.store.connection import Store
 from lineal.store.database import Database, file_blobs
 from lineal.store.objects import ObjectStore
@@ -52,8 +53,12 @@ class Runtime:
     bus: Bus
     objects: ObjectStore
 
-    def bind(self, stage: Stage, workers: Workers | None = None) -> BoundStage:
+    def bind(
+        self, stage: Stage, workers: Workers | None = None, *, replaying: bool = False
+    ) -> BoundStage:
         """A stage with its configuration from the settings.
+
+        A replay begins without the stage's state, leaves the live one alone, and sets no timers.
 
         Raises:
             WrongConfiguration: what the settings say under ``stages.<name>`` does not fit.
@@ -63,6 +68,8 @@ class Runtime:
             objects=self.objects,
             workers=workers or NoWorkers(),
             worker_name=this_worker(),
+            state=ReplayedState() if replaying else StoredState(self.store),
+            timers=not replaying,
         )
         try:
             config = stage.config.model_validate(self.settings.stages.get(stage.name, {}))

@@ -25,7 +25,7 @@ def steps_of(stages: Mapping[str, Stage]) -> dict[str, int]:
             before = [
                 steps[other.name]
                 for other in stages.values()
-                if stage.consumes in other.produces and other is not stage
+                if not set(other.produces).isdisjoint(stage.inputs) and other is not stage
             ]
             steps[stage.name] = min(max(before, default=0) + 1, len(stages))
     return steps

@@ -88,12 +88,17 @@ def _stages(topic: str | None, name: str | None) -> list[Stage]:
 
     if name is not None:
         found = find_stages([name])
-        if topic is not None and found[0].consumes.type != topic:
+        read = [payload.type for payload in found[0].inputs]
+        if topic is not None and topic not in read:
             raise CommandFailed(
-                f"stage {name} does not read {topic} but {found[0].consumes.type}: leave one out"
+                f"stage {name} does not read {topic} but {' and '.join(read)}: leave one out"
             )
         return found
-    found = [item for item in installed_stages().values() if item.consumes.type == topic]
+    found = [
+        item
+        for item in installed_stages().values()
+        if any(payload.type == topic for payload in item.inputs)
+    ]
     if not found:
         raise CommandFailed(
             f"no installed stage reads topic {topic}: `lineal stages` lists what they read"

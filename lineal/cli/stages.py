@@ -18,6 +18,7 @@ def stages(as_json: JsonOption = False) -> None:
                     "name": stage.name,
                     "version": stage.version,
                     "consumes": stage.consumes.type,
+                    "consumes_too": [payload.type for payload in stage.consumes_too],
                     "produces": [payload.type for payload in stage.produces],
                     "gathers": stage.gathers,
                     "code": stage.code_digest,
@@ -32,7 +33,7 @@ def stages(as_json: JsonOption = False) -> None:
             (
                 stage.name,
                 stage.version,
-                stage.consumes.type,
+                ", ".join(payload.type for payload in stage.inputs),
                 ", ".join(payload.type for payload in stage.produces),
                 stage.code_digest[:12],
             )

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pydantic import BaseModel, ValidationError
 
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in, check_out
-from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.bus.protocol import Delivery, Position, Settlement, Write
 from lineal.lineage.record import Artifact, Build, Kind, Record, digest
 from lineal.observability.tracing import child_traceparent, trace_id
 from lineal.stages.declaration import Outputs, Stage
@@ -21,6 +21,7 @@ from lineal.stages.gathering import forget_whole, keep_part, other_parts_if_all
 from lineal.stages.retry import PermanentFailure
 from lineal.stages.services import Services
 from lineal.stages.step import Step
+from lineal.stages.timers import cancel_timer, set_timer
 from lineal.stages.understanding import understand
 from lineal.store.memo import Memo, MemoOutput, pack, recall
 from lineal.store.objects import SMALL_BYTES
@@ -63,6 +64,7 @@ class BoundStage:
         elif any(issubclass(payload, Part) for payload in stage.produces):
             self._kind = "step" if issubclass(stage.consumes, Part) else "split"
         self._types = frozenset(payload.type for payload in stage.produces)
+        self._inputs = {payload.type for payload in stage.inputs}
         self._step_prefix = "\n".join(
             (
                 stage.name,
@@ -144,7 +146,7 @@ class BoundStage:
             [item for _, item in parts],
         )
         settlement = await self._perform(delivery, whole, await self._recall(whole), attempt)
-        settlement.cleanups = [forget_whole(name, part)]
+        settlement.cleanups = [*settlement.cleanups, forget_whole(name, part)]
         return settlement
 
     async def _perform(
@@ -168,6 +170,7 @@ class BoundStage:
                 parts = [self._understand(item) for item in intake.gathered]
                 result = await stage.handle(parts, step)
             outputs = self._events(result, raw, intake.input_id, started)
+            writes = [*step.object_writes, *step.writes, *self._timer_writes(step, raw, started)]
         except Exception as error:
             record = self._record(intake, step, [], started, clock, attempt)
             raise StepFailed(record, step) from error
@@ -179,24 +182,48 @@ class BoundStage:
             record.outcome = "duplicate"
         elif stage.memo:
             memo = Memo(intake.step_id, pack([_memo_output(output) for output in outputs]))
-        return Settlement(
-            delivery,
-            await self._addressed(outputs),
-            record,
-            memo,
-            [*step.object_writes, *step.writes],
-        )
+        settlement = Settlement(delivery, await self._addressed(outputs), record, memo, writes)
+        if step.kept_state is not None:
+            writes.extend(step.kept_state.writes())
+            settlement.cleanups = step.kept_state.cleanups()
+        return settlement
+
+    def _timer_writes(self, step: Step, cause: RawEvent, now: int) -> list[Write]:
+        if step.kept_timers is None or not self._services.timers:
+            return []
+        stage = self.stage
+        writes = []
+        for name, alarm in step.kept_timers.changes.items():
+            if alarm is None:
+                writes.append(cancel_timer(stage.name, name))
+                continue
+            kind = alarm.payload.type
+            if kind not in self._inputs:
+                raise PermanentFailure(
+                    f"stage {stage.name!r} set a timer with a {kind}, which it does not consume"
+                )
+            identifier = output_id(cause.id, stage.name, stage.version, f"timer {name} {kind}", 0)
+            event = caused_event(
+                alarm.payload,
+                cause,
+                id=identifier,
+                source=self._source,
+                traceparent=child_traceparent(cause.traceparent, cause.correlationid, identifier),
+                time=now,
+            )
+            writes.append(set_timer(stage.name, name, alarm.due_us, event))
+        return writes
 
     def _step(self, raw: RawEvent) -> Step:
         caller = Caller(self.stage.name, raw.correlationid)
-        return Step(caller, raw.id, self._config, self._services)
+        memo = self.stage.memo
+        return Step(caller, raw.id, self._config, self._services, memo=memo)
 
     def _understand(self, raw: RawEvent) -> Event[Payload]:
         event = understand(raw)
-        if not isinstance(event.data, self.stage.consumes):
-            raise PermanentFailure(
-                f"stage {self.stage.name!r} takes {self.stage.consumes.type}, not {raw.type}"
-            )
+        if not isinstance(event.data, self.stage.inputs):
+            taken = ", ".join(payload.type for payload in self.stage.inputs)
+            raise PermanentFailure(f"stage {self.stage.name!r} takes {taken}, not {raw.type}")
         return event
 
     def unhandled_record(self, raw: RawEvent, attempt: int) -> Record:
@@ -257,7 +284,7 @@ class BoundStage:
             for output in outputs
         ]
         return Record(
-            kind=self._kind,
+            kind=step.kind or self._kind,
             root=raw.correlationid,
             build=self.build,
             started=started,

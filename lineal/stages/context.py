@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
+from lineal.lineage.record import Kind
 from lineal.store.search import SearchPage
 from lineal_schemas.objects import ObjectRef
+from lineal_schemas.payload import Payload
 
 C = TypeVar("C", covariant=True)
 A = ParamSpec("A")
@@ -34,12 +36,51 @@ class Objects(Protocol):
         """Store bytes; they are durable, at the latest, when the step's outputs are."""
         ...
 
+    def mention(self, ref: ObjectRef, role: str) -> None:
+        """Note an object as an input of the step without reading it: what the step is about."""
+        ...
+
 
 class SearchIndex(Protocol):
     """The search index as a stage sees it: written in the step's own transaction."""
 
     def replace(self, document_id: str, pages: list[SearchPage], facets: dict[str, str]) -> None:
         """Make these the only entries of the document."""
+        ...
+
+
+class State(Protocol):
+    """What a stage keeps from event to event, written in the step's own transaction.
+
+    An event that is handled again sees what was there before it. Needs a stage that is declared
+    with ``memo=False``: one whose result follows from its input alone keeps no state. A replay
+    begins with none, and its changes go when it ends.
+    """
+
+    async def get(self, key: str) -> bytes | None:
+        """The value of a key; None where there is none."""
+        ...
+
+    async def put(self, key: str, value: bytes | None) -> None:
+        """Change a key; None removes it."""
+        ...
+
+    async def items(self, prefix: str) -> list[tuple[str, bytes]]:
+        """All keys that begin so, with their values, in the order of the keys."""
+        ...
+
+
+class Timers(Protocol):
+    """Events a stage sends itself later; set and cancelled when the step is settled."""
+
+    def set(self, name: str, due_us: int, payload: Payload) -> None:
+        """Publish ``payload``, of a type the stage consumes, at a time in microseconds since the
+        Unix epoch; at once if that is past. A timer of the same name is set anew. In a replay
+        nothing is set."""
+        ...
+
+    def cancel(self, name: str) -> None:
+        """Forget a timer, if there is one; its event may be on its way already."""
         ...
 
 
@@ -56,6 +97,16 @@ class Context(Protocol, Generic[C]):
 
     @property
     def search(self) -> SearchIndex: ...
+
+    @property
+    def state(self) -> State: ...
+
+    @property
+    def timers(self) -> Timers: ...
+
+    def record_as(self, kind: Kind) -> None:
+        """Have the lineage record say what this step was: ``promote``, ``activate``, ..."""
+        ...
 
     async def claim(self, name: str) -> bool:
         """Whether this event is the one that holds ``name`` in this stage: the first to claim it,

@@ -44,6 +44,7 @@ class Stage:
     name: str
     version: str
     consumes: type[Payload]
+    """The type it takes; the first of :attr:`inputs`."""
     produces: tuple[type[Payload], ...]
     handle: Callable[[Any, Context[Any]], Awaitable[Outputs]] = field(repr=False)
     gathers: bool = False
@@ -60,15 +61,23 @@ class Stage:
     do not wait for models to be loaded."""
     lanes: int | None = None
     """How many keys are handled at the same time; None takes the runtime's setting."""
+    consumes_too: tuple[type[Payload], ...] = ()
+    """Further types it takes. Events of one key are handled one after another whatever their type,
+    but no order between types is kept."""
     code_digest: str = ""
     """SHA-256 over the sources of the package (or single module) the function stands in."""
+
+    @property
+    def inputs(self) -> tuple[type[Payload], ...]:
+        """All types it takes."""
+        return (self.consumes, *self.consumes_too)
 
 
 def stage(
     name: str,
     *,
     version: str,
-    consumes: type[P],
+    consumes: type[P] | tuple[type[P], ...],
     produces: type[Payload] | tuple[type[Payload], ...] = (),
     config: type[C] | None = None,
     models: Callable[[C], Sequence[Model]] | None = None,
@@ -77,6 +86,8 @@ def stage(
     warm_up: str | None = None,
 ) -> Callable[[Callable[[Event[P], Context[C]], Awaitable[Outputs]]], Stage]:
     """Declare a function of one event as a stage.
+
+    ``consumes`` is the type of event it takes, or several; the function then tells them apart.
 
     It returns zero or more payloads, raises :class:`Reject` for what can never succeed; any other
     exception is taken as transient and retried.
@@ -125,7 +136,7 @@ def _declare(
     function: Callable[[Any, Any], Awaitable[Outputs]],
     name: str,
     version: str,
-    consumes: type[Payload],
+    consumes: type[Payload] | tuple[type[Payload], ...],
     produces: type[Payload] | tuple[type[Payload], ...],
     config: type[BaseModel] | None,
     models: Callable[[Any], Sequence[Model]] | None,
@@ -139,13 +150,17 @@ def _declare(
     if not name or not all(part.isidentifier() for part in name.replace("-", "_").split(".")):
         raise TypeError(f"stage name {name!r} must be words joined by dots")
     made = produces if isinstance(produces, tuple) else (produces,)
-    for payload in (consumes, *made):
+    taken = consumes if isinstance(consumes, tuple) else (consumes,)
+    if not taken:
+        raise TypeError(f"stage {name!r} takes no type of event")
+    for payload in (*taken, *made):
         if getattr(payload, "type", None) is None:
             raise TypeError(f"stage {name!r}: {payload.__name__} has no event type")
     return Stage(
         name=name,
         version=version,
-        consumes=consumes,
+        consumes=taken[0],
+        consumes_too=taken[1:],
         produces=made,
         handle=function,
         gathers=gathers,

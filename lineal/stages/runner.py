@@ -68,6 +68,7 @@ class StageRunner:
         self._settler = Settler(
             subscription,
             lambda settlement, error: self._attempts.bury(settlement.delivery, error, 1),
+            self._attempts.settle_or_bury,
             self._finished,
         )
         self._on_settled = on_settled

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from lineal.stages.state import StateKeeper
 from lineal.store.connection import Store
 from lineal.store.objects import ObjectStore
 from lineal.workers.turns import ANYBODY, Caller
@@ -34,3 +35,6 @@ class Services:
     workers: Workers
     worker_name: str
     """Host and process, for lineage records."""
+    state: StateKeeper
+    timers: bool = True
+    """Whether timers are kept; a replay keeps none."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from lineal.bus.protocol import Settlement, Subscription
+from lineal.bus.protocol import Delivery, Settlement, Subscription
 from lineal.stages.retry import unavailable
+from lineal.stages.state import StateConflict
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +21,7 @@ class Settler:
 
     Args:
         bury: turns a settlement that cannot be written into one with a dead letter.
+        again: handles a delivery anew whose state another event has changed meanwhile.
         finished: called with settlements that are done with, and whether they took effect.
     """
 
@@ -27,10 +29,12 @@ class Settler:
         self,
         subscription: Subscription,
         bury: Callable[[Settlement, Exception], Settlement],
+        again: Callable[[Delivery], Awaitable[Settlement]],
         finished: Callable[[Sequence[Settlement], bool], None],
     ) -> None:
         self._subscription = subscription
         self._bury = bury
+        self._again = again
         self._finished = finished
         self._collected: list[Settlement] = []
         self._some = asyncio.Event()
@@ -87,6 +91,10 @@ class Settler:
         if len(batch) > 1:
             for settlement in batch:
                 await self._write([settlement])
+            return
+        if isinstance(error, StateConflict):
+            if not self._finish.is_set():
+                await self._write([await self._again(batch[0].delivery)])
             return
         log.error("settle.failed", exc_info=error)
         buried = self._bury(batch[0], error)

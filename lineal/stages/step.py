@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineal.bus.protocol import Write
-from lineal.lineage.record import Artifact
+from lineal.lineage.record import Artifact, Kind
 from lineal.stages.claims import claim, holder_of
+from lineal.stages.state import StepState
+from lineal.stages.timers import StepTimers
 from lineal.store.connection import Connection
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
 from lineal.store.search import SearchPage, replace_document
@@ -31,15 +33,21 @@ class Step:
     """See :class:`lineal.stages.context.Context`."""
 
     __slots__ = (
-        "_caller", "_event_id", "_services", "_small", "config", "facts", "inputs", "object_writes",
-        "outputs", "writes",
+        "_caller", "_event_id", "_memo", "_services", "_small", "config", "facts", "inputs",
+        "kept_state", "kept_timers", "kind", "object_writes", "outputs", "writes",
     )  # fmt: skip
 
-    def __init__(self, caller: Caller, event_id: str, config: Any, services: Services) -> None:
+    def __init__(
+        self, caller: Caller, event_id: str, config: Any, services: Services, *, memo: bool
+    ) -> None:
         self.config = config
         self._caller = caller
         self._event_id = event_id
         self._services = services
+        self._memo = memo
+        self.kind: Kind | None = None
+        self.kept_state: StepState | None = None
+        self.kept_timers: StepTimers | None = None
         self.inputs: list[Artifact] = []
         self.outputs: list[Artifact] = []
         self.object_writes: list[Write] = []
@@ -54,6 +62,25 @@ class Step:
     @property
     def search(self) -> StepSearch:
         return StepSearch(self)
+
+    @property
+    def state(self) -> StepState:
+        if self._memo:
+            raise TypeError(f"stage {self._caller.stage!r} keeps state: declare it with memo=False")
+        if self.kept_state is None:
+            self.kept_state = StepState(self._services.state, self._caller.stage, self._event_id)
+        return self.kept_state
+
+    @property
+    def timers(self) -> StepTimers:
+        if self._memo:
+            raise TypeError(f"stage {self._caller.stage!r} sets timers: declare it with memo=False")
+        if self.kept_timers is None:
+            self.kept_timers = StepTimers()
+        return self.kept_timers
+
+    def record_as(self, kind: Kind) -> None:
+        self.kind = kind
 
     async def claim(self, name: str) -> bool:
         stage, event_id = self._caller.stage, self._event_id
@@ -117,6 +144,9 @@ class StepObjects:
         if artifact not in self._step.outputs:
             self._step.outputs.append(artifact)
         return reference(digest, len(data), media_type)
+
+    def mention(self, ref: ObjectRef, role: str) -> None:
+        self._note_input(ref, role)
 
     def _note_input(self, ref: ObjectRef, role: str) -> None:
         artifact = Artifact(ref.sha256, ref.media_type, ref.bytes, role)

@@ -13,6 +13,9 @@ from lineal.store.pages import Hit, SearchPage
 
 T = TypeVar("T")
 
+POSTGRES = ("postgresql://", "postgres://")
+"""How the URL of a store in Postgres begins."""
+
 
 class StoreUnavailable(Exception):
     """The store cannot be reached now, or is out of room: what was asked may be asked again."""
@@ -72,12 +75,16 @@ class Connection(Protocol):
 
     def executemany(self, sql: str, rows: Sequence[Sequence[Any]], /) -> Cursor: ...
 
+    def stream(self, sql: str, parameters: Sequence[Any] = ..., /) -> Iterator[Any]:
+        """Rows one by one, however many there are; nothing else may be asked until the last."""
+        ...
+
 
 class Store(Protocol):
     """Ledger, metadata, memo, search and small objects."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run ``work`` on a connection that cannot write.
+        """Run ``work`` on a connection that cannot write, and is ``work``'s until it returns.
 
         Raises:
             StoreUnavailable: the store cannot be reached.
@@ -91,7 +98,8 @@ class Store(Protocol):
         ``wake`` names topics of the embedded bus whose waiters are to look again.
 
         Raises:
-            StoreUnavailable: the store cannot be reached; nothing was written.
+            StoreUnavailable: the store cannot be reached. Nothing was written, unless it went away
+                in the very moment of the commit: what is written again must be idempotent.
             Exception: whatever ``work`` raised; nothing of it was written.
         """
         ...

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from lineal.store.blobs import BlobMissing, Blobs, FileBlobs, StoredFile
+from lineal.store.blobs import BlobMissing, Blobs, StoredFile
 from lineal.store.connection import Connection, Store
 from lineal_schemas.objects import ObjectRef
 
@@ -49,8 +49,20 @@ def small_object(connection: Connection, sha256: str) -> bytes | None:
     return None if row is None else row[0]
 
 
-def object_chunks(connection: Connection, blobs: FileBlobs, sha256: str) -> Iterator[bytes]:
-    """The bytes of an object piece by piece, read beside whatever else uses the folder.
+class Chunked(Protocol):
+    """Large objects to be read only."""
+
+    def chunks(self, sha256: str) -> Iterator[bytes]:
+        """The bytes piece by piece.
+
+        Raises:
+            BlobMissing: before the first piece.
+        """
+        ...
+
+
+def object_chunks(connection: Connection, blobs: Chunked, sha256: str) -> Iterator[bytes]:
+    """The bytes of an object piece by piece, read beside whatever else uses the store.
 
     Raises:
         ObjectMissing: before the first piece.

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 MARK_BEGIN, MARK_END = "\x02", "\x03"
 """Around the hits in a snippet; control characters, so that no text can be taken for them."""
+
+_LONGEST_ENTRY = 10_000
+"""In characters. FTS5 takes time by the square of a word's occurrences in an entry to choose a
+snippet: a log of 18 MB as one entry kept a search busy for ten minutes. Postgres counts no further
+than 16,383 positions in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +33,16 @@ class Hit(NamedTuple):
     score: float
     """Higher is better; comparable within one answer only."""
     snippet: str
+
+
+def stretches(text: str) -> Iterator[str]:
+    """A page's text in entries of a bounded length, cut between words where there are any."""
+    begin = 0
+    while len(text) - begin > _LONGEST_ENTRY:
+        limit = begin + _LONGEST_ENTRY
+        end = max(text.rfind("\n", begin, limit), text.rfind(" ", limit - 1_000, limit)) + 1
+        if end <= begin:
+            end = limit
+        yield text[begin:end]
+        begin = end
+    yield text[begin:]

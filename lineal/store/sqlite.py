@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lineal.store import fts5
 from lineal.store.connection import Connection
@@ -47,6 +47,10 @@ class SqliteConnection(sqlite3.Connection):
     """A connection that knows its dialect; made by ``sqlite3.connect(factory=...)``."""
 
     dialect = Sqlite()
+
+    def stream(self, sql: str, parameters: Sequence[Any] = (), /) -> sqlite3.Cursor:
+        """Rows one by one: SQLite finds each when it is asked for."""
+        return self.execute(sql, parameters)
 
 
 def connect(path: Path, durability: Durability) -> SqliteConnection:

@@ -1,14 +1,15 @@
-"""The tables of the embedded database.
+"""The tables of the embedded database, and those that every store has.
 
-Those under *derived* hold nothing of their own: ``lineal rebuild`` makes them again from the
-ledger and the objects.
+They are written as SQLite understands them; :mod:`lineal.store.postgres.tables` translates. Those
+under *derived* hold nothing of their own: ``lineal rebuild`` makes them again from the ledger and
+the objects.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 BUS = """
 CREATE TABLE topics (
@@ -99,6 +100,11 @@ CREATE TABLE ledger_links (
     seq INTEGER NOT NULL,
     PRIMARY KEY (key, link, seq)
 ) WITHOUT ROWID;
+-- How far what a broker brings is written, by source.
+CREATE TABLE ledger_positions (
+    source TEXT PRIMARY KEY,
+    position INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 
 STAGES = """
@@ -124,6 +130,49 @@ CREATE TABLE gathering (
     event BLOB NOT NULL,
     PRIMARY KEY (stage, whole, part)
 ) WITHOUT ROWID;
+-- What a stage keeps under a name, with the event that changed it last: that event, handled again,
+-- is given what was before it.
+CREATE TABLE state (
+    stage TEXT NOT NULL,
+    name TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    before BLOB,
+    after BLOB,
+    PRIMARY KEY (stage, name)
+);
+-- Events that a stage sends itself when their time has come.
+CREATE TABLE timers (
+    stage TEXT NOT NULL,
+    name TEXT NOT NULL,
+    due INTEGER NOT NULL,
+    event BLOB NOT NULL,
+    PRIMARY KEY (stage, name)
+);
+CREATE INDEX timers_by_due ON timers (due);
+-- What a group has handled, on a bus that may deliver twice: the second time has no effect.
+CREATE TABLE handled (
+    group_name TEXT NOT NULL,
+    publication TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (group_name, publication)
+) WITHOUT ROWID;
+CREATE INDEX handled_by_time ON handled (at);
+-- Dead letters, on a bus that keeps no past.
+CREATE TABLE dead_letters (
+    topic TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    key_number INTEGER NOT NULL,
+    published INTEGER NOT NULL,
+    event BLOB NOT NULL,
+    PRIMARY KEY (topic, event_id)
+) WITHOUT ROWID;
+-- Who works for a group, on a bus that does not tell.
+CREATE TABLE members (
+    group_name TEXT NOT NULL,
+    member TEXT NOT NULL,
+    seen INTEGER NOT NULL,
+    PRIMARY KEY (group_name, member)
+) WITHOUT ROWID;
 """
 
 OBJECTS = """
@@ -146,6 +195,9 @@ CREATE TABLE search_facets (
     value TEXT NOT NULL,
     PRIMARY KEY (document_id, key)
 ) WITHOUT ROWID;
+"""
+
+SEARCH_TEXT = """
 CREATE VIRTUAL TABLE search_text USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2');
 """
 
@@ -219,6 +271,9 @@ CREATE TABLE watched_files (
 CREATE INDEX watched_files_by_inode ON watched_files (inode);
 """
 
+SHARED = (LEDGER, STAGES, OBJECTS, SEARCH, *DERIVED.values())
+"""What every store has, whatever it is made with: Postgres's tables are translated from these."""
+
 
 class IncompatibleDatabase(RuntimeError):
     """The data directory was written by another version of lineal."""
@@ -247,7 +302,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
     """
     if tables_exist(connection):
         return
-    parts = (BUS, LEDGER, STAGES, OBJECTS, SEARCH, *DERIVED.values(), PRODUCERS)
+    parts = (BUS, *SHARED, SEARCH_TEXT, PRODUCERS)
     connection.executescript(
         f"BEGIN; {''.join(parts)} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
     )

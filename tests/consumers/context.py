@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lineal.lineage.record import Kind
 from lineal.stages import Stage
 from lineal.store.search import SearchPage
 from lineal_schemas.envelope import Event, decode, first_event
@@ -50,6 +51,42 @@ class MemoryObjects:
         return self.add(data, media_type)
 
 
+    def mention(self, ref: ObjectRef, role: str) -> None:
+        self.roles.append(("mention", role))
+
+
+@dataclass
+class MemoryState:
+    """State in a dictionary; what an event puts stays."""
+
+    kept: dict[str, bytes] = field(default_factory=dict)
+
+    async def get(self, key: str) -> bytes | None:
+        return self.kept.get(key)
+
+    async def put(self, key: str, value: bytes | None) -> None:
+        if value is None:
+            self.kept.pop(key, None)
+        else:
+            self.kept[key] = value
+
+    async def items(self, prefix: str) -> list[tuple[str, bytes]]:
+        return sorted((key, value) for key, value in self.kept.items() if key.startswith(prefix))
+
+
+@dataclass
+class MemoryTimers:
+    """Timers that are set, by name: when they are due and what they send."""
+
+    alarms: dict[str, tuple[int, Payload]] = field(default_factory=dict)
+
+    def set(self, name: str, due_us: int, payload: Payload) -> None:
+        self.alarms[name] = (due_us, payload)
+
+    def cancel(self, name: str) -> None:
+        self.alarms.pop(name, None)
+
+
 @dataclass
 class MemorySearch:
     documents: dict[str, tuple[list[SearchPage], dict[str, str]]] = field(default_factory=dict)
@@ -68,6 +105,12 @@ class MemoryContext:
         self.claimed: set[str] = set()
         """Names that other events hold."""
         self.facts: dict[str, int | str] = {}
+        self.state = MemoryState()
+        self.timers = MemoryTimers()
+        self.kind: Kind = "step"
+
+    def record_as(self, kind: Kind) -> None:
+        self.kind = kind
 
     async def claim(self, name: str) -> bool:
         return name not in self.claimed

@@ -1,0 +1,165 @@
+"""Writing in batches: one thread a process makes one transaction of what many callers hand in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class StoreClosed(RuntimeError):
+    """Work was handed in after the store was closed."""
+
+
+class WritingConnection(Protocol):
+    """What is asked of a connection to undo one caller's work and keep the others'."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+
+    def execute(self, sql: str, /) -> object: ...
+
+
+C = TypeVar("C", bound=WritingConnection)
+
+
+@dataclass(slots=True)
+class Job(Generic[C]):
+    """A caller's work, and what became of it."""
+
+    work: Callable[[C], Any]
+    future: asyncio.Future[Any]
+    wake: Collection[str]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class BatchWriter(ABC, Generic[C]):
+    """Takes work from the event loop to the thread that writes.
+
+    Args:
+        name: of the thread.
+        most_jobs: callers whose work may share a transaction.
+    """
+
+    def __init__(self, name: str, *, most_jobs: int) -> None:
+        self._name = name
+        self._most_jobs = most_jobs
+        self._jobs: queue.SimpleQueue[Job[C] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def write(self, work: Callable[[C], T], *, wake: Collection[str] = ()) -> T:
+        """Run ``work`` inside a transaction and return its result once it is durable.
+
+        Several callers' work may share a transaction; what raises is undone alone. ``wake`` names
+        the topics whose waiters, in all processes, are to look again.
+
+        Raises:
+            StoreUnavailable, sqlite3.Error: the transaction failed (a full disk, for one).
+            Exception: whatever ``work`` raised.
+        """
+        if self._thread is None or self._loop is None:
+            raise StoreClosed("the store is closed")
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._jobs.put(Job(work, future, wake))
+        return await future
+
+    def _start(self) -> None:
+        """Start writing; to be called in the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._thread.start()
+
+    async def _finish(self) -> bool:
+        """Write what was handed in so far, and nothing after; False if that was done before."""
+        if self._thread is None:
+            return False
+        thread, self._thread = self._thread, None  # nothing may be handed in behind the end
+        self._jobs.put(None)
+        await asyncio.to_thread(thread.join)
+        return True
+
+    @abstractmethod
+    def _transact(self, jobs: Sequence[Job[C]]) -> None:
+        """Make a transaction of this work: each ends with its result or its error. Never raises:
+        without its thread nothing is ever written."""
+
+    def _transacted(self, jobs: Sequence[Job[C]]) -> None:
+        """Called in the thread when the callers have been told."""
+
+    def _delivered(self, jobs: Sequence[Job[C]]) -> None:
+        """Called in the loop when the callers have been told."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Called in the thread when nothing will be written any more."""
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            jobs: list[Job[C]] = []
+            job = self._jobs.get()
+            while True:
+                if job is None:
+                    stopping = True
+                    break
+                jobs.append(job)
+                if len(jobs) == self._most_jobs:
+                    break
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+            if jobs:
+                self._transact(jobs)
+                assert self._loop is not None
+                with contextlib.suppress(RuntimeError):  # no loop: the process is being stopped
+                    self._loop.call_soon_threadsafe(self._deliver, jobs)
+                self._transacted(jobs)
+        self._end()
+
+    def _deliver(self, jobs: Sequence[Job[C]]) -> None:
+        for job in jobs:
+            if job.future.cancelled():
+                continue
+            if job.error is None:
+                job.future.set_result(job.result)
+            else:
+                job.future.set_exception(job.error)
+        self._delivered(jobs)
+
+
+def run_jobs(connection: C, jobs: Sequence[Job[C]]) -> None:
+    """Run all work in the connection's transaction; what raises is undone alone.
+
+    Raises:
+        Exception: the transaction is lost with all that was in it, or the only job raised this.
+    """
+    if len(jobs) == 1:  # undone with its transaction
+        jobs[0].result = jobs[0].work(connection)
+        return
+    for job in jobs:
+        connection.execute("SAVEPOINT job")
+        try:
+            job.result = job.work(connection)
+            connection.execute("RELEASE job")
+        except Exception as error:
+            if not connection.in_transaction:  # a full disk: SQLite rolls everything back itself
+                raise
+            connection.execute("ROLLBACK TO job")
+            connection.execute("RELEASE job")
+            job.error = error
+
+
+def fail_all(jobs: Sequence[Job[C]], error: BaseException) -> None:
+    """Nothing of this work was written."""
+    for job in jobs:
+        job.error = error

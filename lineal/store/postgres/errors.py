@@ -1,0 +1,68 @@
+"""What Postgres complains of: is it for now, or until somebody changes something?"""
+
+from __future__ import annotations
+
+import psycopg
+
+from lineal.store.connection import StoreUnavailable
+
+_FOR_NOW = (
+    "08",  # connection exception
+    "25006",  # read only: a standby, until it is promoted
+    "25P03",  # idle in a transaction for too long
+    "40",  # rolled back: deadlock, serialization failure
+    "42501",  # a privilege was taken away: no event is to blame
+    "53",  # insufficient resources: disk full, out of memory, too many connections
+    "55P03",  # the lock was not to be had in time
+    "57",  # operator intervention: shutting down, starting up, statement timeout
+    "58",  # system error: I/O
+)
+"""SQLSTATE, or how it begins. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+
+
+class StoreRefused(RuntimeError):
+    """The server does not let us in, or do what we have to; the text says what to change."""
+
+
+def translated(error: psycopg.Error, *, broken: bool) -> Exception:
+    """The error as the rest of lineal knows it; itself where a statement is at fault.
+
+    Args:
+        broken: whether the connection is of no more use.
+    """
+    state = error.sqlstate or ""
+    if broken or state.startswith(_FOR_NOW):
+        return StoreUnavailable(f"the store cannot be used now: {_said(error)}")
+    return error
+
+
+def not_connected(error: psycopg.Error, place: str) -> Exception:
+    """Why there is no connection: :class:`StoreUnavailable`, or :class:`StoreRefused`.
+
+    libpq has no codes for these, only the server's words.
+    """
+    said = _said(error)
+    for words, remedy in _REMEDIES.items():
+        if words in said:
+            return StoreRefused(f"{place}: {said}. {remedy}")
+    return StoreUnavailable(f"{place} cannot be reached: {said}")
+
+
+_REMEDIES = {
+    "password authentication failed": "Correct user and password in LINEAL_STORE.",
+    "no password supplied": "Put the password into LINEAL_STORE, PGPASSWORD or ~/.pgpass.",
+    "role": "Make it with CREATE ROLE ... LOGIN, or correct the user in LINEAL_STORE.",
+    "database": "Make it with CREATE DATABASE, or correct the name in LINEAL_STORE.",
+    "pg_hba.conf": "Let this machine in there, or ask for TLS with sslmode in LINEAL_STORE.",
+    "certificate": "Give the authority's certificate as sslrootcert in LINEAL_STORE.",
+    "does not support SSL": "Switch TLS on in the server, or leave sslmode out of LINEAL_STORE.",
+    "could not translate host name": "Correct the host in LINEAL_STORE.",
+    "invalid": "Correct LINEAL_STORE.",
+}
+
+
+def _said(error: psycopg.Error) -> str:
+    """The first line, without what libpq puts before it."""
+    text = error.diag.message_primary or str(error)
+    line = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
+    return line.strip().rpartition("FATAL:  ")[2].rstrip(".")

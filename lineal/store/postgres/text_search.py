@@ -1,0 +1,89 @@
+"""Full-text search on ``tsvector``: entries of a bounded length, ranked by ``ts_rank``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lineal.store.connection import Connection
+from lineal.store.filters import document_name, filter_clauses
+from lineal.store.pages import Hit, SearchPage, stretches
+from lineal.store.postgres.snippets import snippet
+from lineal.store.postgres.words import lexemes
+from lineal.store.query import Part, Term, parse_query
+
+_SIGNS = {"AND": "&", "OR": "|", "NOT": "& !", "(": "(", ")": ")"}
+_BY_LENGTH = 1
+"""Normalization of ts_rank: divided by 1 + the logarithm of the length."""
+
+
+def index_pages(connection: Connection, document_id: str, pages: Sequence[SearchPage]) -> None:
+    """Make these the only full-text entries of a document."""
+    connection.execute("DELETE FROM search_entries WHERE document_id = ?", (document_id,))
+    connection.executemany(
+        "WITH entry AS (INSERT INTO search_entries (document_id, page) VALUES (?, ?) RETURNING id) "
+        "INSERT INTO search_text (entry, text, words) "
+        "SELECT id, CAST(? AS text), CAST(? AS tsvector) FROM entry",
+        [
+            (document_id, page.number, stretch, vector(stretch))
+            for page in pages
+            for stretch in stretches(page.text)
+        ],
+    )
+
+
+def vector(text: str) -> str:
+    """A text as Postgres reads a tsvector. It keeps the first 255 places of a word."""
+    places: dict[str, list[str]] = {}
+    for place, lexeme in enumerate(lexemes(text), 1):
+        places.setdefault(lexeme, []).append(str(place))
+    return " ".join(f"'{lexeme}':{','.join(found[:255])}" for lexeme, found in places.items())
+
+
+def search_pages(
+    connection: Connection, text: str, limit: int, filters: Mapping[str, str]
+) -> list[Hit]:
+    """The best pages for a query, best first."""
+    parts = parse_query(text)
+    if not parts:
+        return []
+    clauses, values = filter_clauses(filters)
+    rows = connection.execute(
+        "SELECT id, document_id, page, score FROM ("
+        "SELECT DISTINCT ON (entry.document_id, entry.page) "
+        "entry.id, entry.document_id, entry.page, "
+        f"CAST(ts_rank(search_text.words, query, {_BY_LENGTH}) AS double precision) AS score "
+        "FROM search_text JOIN search_entries AS entry ON entry.id = search_text.entry, "
+        "CAST(? AS tsquery) AS query "
+        f"WHERE search_text.words @@ query {clauses} "
+        "ORDER BY entry.document_id, entry.page, score DESC, entry.id"  # a page may have several
+        ") AS best ORDER BY score DESC, id LIMIT ?",
+        (match_expression(parts), *values, limit),
+    ).fetchall()
+    terms = [part for part in parts if isinstance(part, Term)]
+    return [
+        Hit(
+            document_id,
+            document_name(connection, document_id),
+            page,
+            score,
+            snippet(_text(connection, entry), terms),
+        )
+        for entry, document_id, page, score in rows
+    ]
+
+
+def match_expression(parts: Sequence[Part]) -> str:
+    """A query as Postgres reads a tsquery."""
+    return " ".join(_phrase(part) if isinstance(part, Term) else _SIGNS[part] for part in parts)
+
+
+def _phrase(term: Term) -> str:
+    quoted = [f"'{lexeme}'" for lexeme in lexemes(term.text)]
+    if term.prefix:
+        quoted[-1] += ":*"
+    return f"({' <-> '.join(quoted)})"
+
+
+def _text(connection: Connection, entry: int) -> str:
+    row = connection.execute("SELECT text FROM search_text WHERE entry = ?", (entry,)).fetchone()
+    return "" if row is None else str(row[0])

@@ -1,0 +1,90 @@
+"""What a person types into a search, understood the same way by every store."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple, TypeAlias
+
+
+class Term(NamedTuple):
+    """A word, or several that stand one after the other."""
+
+    text: str
+    prefix: bool
+    """Whether the last word is only the beginning of one."""
+
+
+Sign: TypeAlias = Literal["(", ")", "AND", "OR", "NOT"]
+Part: TypeAlias = Term | Sign
+
+_TOKEN = re.compile(r'"([^"]*)"(\*?)|(\()|(\))|([^\s()"]+)')
+_OPERATORS: tuple[Sign, ...] = ("AND", "OR", "NOT")
+_DEEPEST = 30
+"""Parentheses in parentheses; further ones are passed over. The parsers behind have their limits
+too, and no input is to be an error."""
+
+
+def parse_query(text: str) -> list[Part]:
+    """The parts of a valid expression, in order; none if it can find nothing.
+
+    Words must all occur; ``"..."`` is a phrase, ``word*`` a prefix, AND, OR, NOT and parentheses
+    combine, also as AND NOT. NOT takes away from what stands before it and binds tightest, OR
+    loosest. NOT with nothing before it leaves nothing; any other operator that makes no sense where
+    it stands is passed over, so that no input is an error.
+    """
+    parts: list[Part] = []
+    depth = too_deep = 0
+    for match in _TOKEN.finditer(text):
+        phrase, star, opening, closing, word = match.groups()
+        if opening:
+            if depth == _DEEPEST:
+                too_deep += 1
+                continue
+            _join(parts)
+            parts.append("(")
+            depth += 1
+        elif closing:
+            if too_deep:
+                too_deep -= 1
+            elif depth and parts[-1] == "(":
+                parts.pop()
+                depth -= 1
+                _drop_operator(parts)
+            elif depth:
+                _drop_operator(parts)
+                parts.append(")")
+                depth -= 1
+        elif word in _OPERATORS:
+            if parts and parts[-1] != "(" and parts[-1] not in _OPERATORS:
+                parts.append(word)
+            elif word == "NOT":
+                if not parts or parts[-1] != "AND":
+                    return []  # out of no pages: searching for the word would be the opposite
+                parts[-1] = "NOT"
+        else:
+            term = _term(phrase if phrase is not None else word, bool(star))
+            if term is not None:
+                _join(parts)
+                parts.append(term)
+    while parts and (parts[-1] == "(" or parts[-1] in _OPERATORS):
+        depth -= parts.pop() == "("
+    closings: list[Part] = [")"] * depth
+    return parts + closings
+
+
+def _join(parts: list[Part]) -> None:
+    if parts and parts[-1] != "(" and parts[-1] not in _OPERATORS:
+        parts.append("AND")
+
+
+def _drop_operator(parts: list[Part]) -> None:
+    if parts and parts[-1] in _OPERATORS:
+        parts.pop()
+
+
+def _term(text: str, prefix: bool) -> Term | None:
+    if not prefix and text.endswith("*"):
+        text, prefix = text.rstrip("*"), True
+    if not any(character.isalnum() for character in text):
+        return None
+    return Term(text, prefix)

@@ -1,0 +1,266 @@
+"""State and timers of a stage: what a stage author may rely on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lineal.bus.protocol import Delivery, Position, Selection, Write
+from lineal.lineage.ledger import records_of_root
+from lineal.lineage.record import parse_record
+from lineal.replay import plan_replay, run_replay
+from lineal.runtime import NoWorkers, Runtime, open_runtime
+from lineal.settings import Settings
+from lineal.stages import Context, stage
+from lineal.stages.binding import StepFailed
+from lineal.stages.timers import TimerClock
+from lineal_schemas.envelope import Event, RawEvent, first_event
+from lineal_schemas.payload import Payload
+from tests.conformance.harness import events_on, running, until_events, until_settled
+
+
+class Bid(Payload, type="test.bid", version=1):
+    lot: str
+    amount: int
+
+    def partition_key(self) -> str:
+        return self.lot
+
+    def story(self) -> str:
+        return f"lot:{self.lot}"
+
+
+class Hammer(Payload, type="test.hammer", version=1):
+    lot: str
+    at: int
+
+    def partition_key(self) -> str:
+        return self.lot
+
+    def story(self) -> str:
+        return f"lot:{self.lot}"
+
+
+class Sold(Payload, type="test.sold", version=1):
+    lot: str
+    total: int
+
+    def partition_key(self) -> str:
+        return self.lot
+
+
+@stage("auction", version="1", consumes=(Bid, Hammer), produces=Sold, memo=False)
+async def auction(event: Event[Any], ctx: Context[Any]) -> Sold | None:
+    data = event.data
+    total = int(await ctx.state.get(data.lot) or b"0")
+    if isinstance(data, Hammer):
+        await ctx.state.put(data.lot, None)
+        ctx.record_as("review")
+        return Sold(lot=data.lot, total=total)
+    await ctx.state.put(data.lot, b"%d" % (total + data.amount))
+    if data.amount < 0:
+        raise ValueError("a bid below nothing")
+    return None
+
+
+@stage("everybody", version="1", consumes=Bid, memo=False)
+async def everybody(event: Event[Bid], ctx: Context[Any]) -> None:
+    """One key for the events of all partition keys: they collide."""
+    total = int(await ctx.state.get("all") or b"0")
+    await asyncio.sleep(0)
+    await ctx.state.put("all", b"%d" % (total + event.data.amount))
+
+
+@stage("patient", version="1", consumes=(Bid, Hammer), produces=Sold, memo=False)
+async def patient(event: Event[Any], ctx: Context[Any]) -> Sold | None:
+    data = event.data
+    if isinstance(data, Bid):
+        if data.amount:
+            ctx.timers.set(data.lot, data.amount, Hammer(lot=data.lot, at=data.amount))
+        else:
+            ctx.timers.cancel(data.lot)
+        return None
+    return Sold(lot=data.lot, total=data.at)
+
+
+@stage("forgetful", version="1", consumes=Bid)
+async def forgetful(event: Event[Bid], ctx: Context[Any]) -> None:
+    await ctx.state.put("key", b"")
+
+
+@pytest.fixture
+async def runtime(tmp_path: Path) -> AsyncIterator[Runtime]:
+    async with open_runtime(Settings(data=tmp_path / "data")) as opened:
+        yield opened
+
+
+_numbers = iter(range(1_000_000))
+
+
+def made(payload: Payload) -> RawEvent:
+    return first_event(payload, id=f"event-{next(_numbers)}", source="test")
+
+
+async def publish(runtime: Runtime, *payloads: Payload) -> list[RawEvent]:
+    events = [made(payload) for payload in payloads]
+    await runtime.bus.publish([(event.type, event) for event in events])
+    return events
+
+
+async def apply(runtime: Runtime, writes: Sequence[Write]) -> None:
+    await runtime.store.write(lambda connection: [write(connection) for write in writes])
+
+
+async def sold(runtime: Runtime) -> dict[str, int]:
+    found = [Sold.model_validate_json(event.data) for event in await events_on(runtime, Sold.type)]
+    return {item.lot: item.total for item in found}
+
+
+async def prepared(runtime: Runtime) -> None:
+    for payload in (Bid, Hammer, Sold):
+        await runtime.bus.create_topic(payload.type)
+
+
+async def test_state_is_kept_over_a_restart_and_can_be_removed(runtime: Runtime):
+    await prepared(runtime)
+    await publish(runtime, *(Bid(lot="a", amount=n) for n in (1, 2)), Bid(lot="b", amount=5))
+    async with running(runtime, auction):
+        await until_settled(runtime, "auction")
+    await publish(runtime, Bid(lot="a", amount=4))
+    async with running(runtime, auction):
+        await until_settled(runtime, "auction")
+        await publish(runtime, Hammer(lot="a", at=0), Hammer(lot="b", at=0))
+        await until_events(runtime, Sold.type, 2)
+    assert await sold(runtime) == {"a": 7, "b": 5}
+    left = await runtime.store.read(lambda c: c.execute("SELECT count(*) FROM state").fetchone()[0])
+    assert left == 0
+
+
+async def test_an_event_that_fails_changes_no_state(runtime: Runtime):
+    await prepared(runtime)
+    await publish(runtime, Bid(lot="a", amount=3), Bid(lot="a", amount=-1))
+    async with running(runtime, auction):
+        await until_settled(runtime, "auction")
+        await publish(runtime, Hammer(lot="a", at=0))
+        await until_events(runtime, Sold.type, 1)
+    assert await sold(runtime) == {"a": 3}
+
+
+async def test_an_event_handled_again_after_its_writes_were_applied_does_not_count_twice(
+    runtime: Runtime,
+):
+    """What a crash between the store's commit and the bus' does where they are not one."""
+    bound = runtime.bind(auction)
+    first, second = made(Bid(lot="a", amount=1)), made(Bid(lot="a", amount=2))
+    for event in (first, second, second, second):
+        settlement = await bound.handle(Delivery(Position(Bid.type, 0, 0), event), 1)
+        for _ in range(2):  # and the very same writes may be applied again, too
+            await apply(runtime, settlement.writes)
+    hammer = Delivery(Position(Hammer.type, 0, 0), made(Hammer(lot="a", at=0)))
+    for _ in range(2):
+        settlement = await bound.handle(hammer, 1)
+        await apply(runtime, settlement.writes)
+        (_, output), *_ = settlement.outputs
+        assert Sold.model_validate_json(output.data).total == 3
+
+
+async def test_events_that_change_one_key_at_the_same_time_are_all_counted(runtime: Runtime):
+    await prepared(runtime)
+    await publish(runtime, *(Bid(lot=f"lot-{n}", amount=n) for n in range(40)))
+    async with running(runtime, everybody):
+        await until_settled(runtime, "everybody")
+    value = await runtime.store.read(
+        lambda c: c.execute("SELECT after FROM state WHERE stage = 'everybody'").fetchone()[0]
+    )
+    assert int(value) == sum(range(40))
+    assert not [topic for topic in await runtime.bus.topics() if topic.topic.startswith("dead.")]
+
+
+async def test_a_key_removed_and_made_again_meanwhile_is_noticed(runtime: Runtime):
+    bound = runtime.bind(auction)
+
+    async def begun(payload: Payload) -> Any:
+        return await bound.handle(Delivery(Position(payload.type, 0, 0), made(payload)), 1)
+
+    async def settled(settlement: Any) -> None:
+        await apply(runtime, [*settlement.writes, *settlement.cleanups])
+
+    await settled(await begun(Bid(lot="a", amount=1)))
+    late = await begun(Bid(lot="a", amount=2))
+    await settled(await begun(Hammer(lot="a", at=0)))
+    with pytest.raises(Exception, match="a"):
+        await settled(late)
+    await settled(await begun(Bid(lot="a", amount=5)))
+    with pytest.raises(Exception, match="a"):
+        await settled(late)
+
+
+async def test_a_stage_with_a_memo_may_keep_no_state(runtime: Runtime):
+    bound = runtime.bind(forgetful)
+    with pytest.raises(StepFailed) as failure:
+        await bound.handle(Delivery(Position(Bid.type, 0, 0), made(Bid(lot="a", amount=1))), 1)
+    assert "memo=False" in str(failure.value.__cause__)
+
+
+async def test_a_replay_begins_with_no_state_and_leaves_the_live_one_alone(runtime: Runtime):
+    await prepared(runtime)
+    await publish(runtime, Bid(lot="a", amount=2), Bid(lot="a", amount=3))
+    async with running(runtime, auction):
+        await until_settled(runtime, "auction")
+        await publish(runtime, Hammer(lot="a", at=0))
+        await until_settled(runtime, "auction")
+        await publish(runtime, Bid(lot="a", amount=70))
+        await until_settled(runtime, "auction")
+    plan = await plan_replay(runtime, auction, Selection())
+    assert plan.events == 4
+    await run_replay(runtime, plan, NoWorkers(), lambda settlements: None)
+    await publish(runtime, Hammer(lot="a", at=1))
+    async with running(runtime, auction):
+        await until_settled(runtime, "auction")
+    totals = [Sold.model_validate_json(e.data).total for e in await events_on(runtime, Sold.type)]
+    assert totals == [5, 5, 70]
+
+
+async def test_the_record_says_what_kind_of_act_it_was(runtime: Runtime):
+    await prepared(runtime)
+    await publish(runtime, Bid(lot="a", amount=2), Hammer(lot="a", at=0))
+    async with running(runtime, auction):
+        await until_settled(runtime, "auction")
+    found = await runtime.store.read(lambda c: records_of_root(c, "lot:a"))
+    assert sorted(parse_record(record).kind for record in found) == ["review", "step"]
+
+
+async def test_timers_come_when_they_are_due_also_after_a_restart(runtime: Runtime):
+    await prepared(runtime)
+    now = 1_000
+    clock = TimerClock(runtime.store, runtime.bus, ["patient"], lambda: now)
+    await publish(
+        runtime, Bid(lot="early", amount=500), Bid(lot="late", amount=5_000),
+        Bid(lot="moved", amount=700), Bid(lot="dropped", amount=800),
+    )  # fmt: skip
+    async with running(runtime, patient):
+        await until_settled(runtime, "patient")
+        await publish(runtime, Bid(lot="moved", amount=6_000), Bid(lot="dropped", amount=0))
+        await until_settled(runtime, "patient")
+    await clock.look()
+    async with running(runtime, patient):
+        await until_settled(runtime, "patient")
+        assert await sold(runtime) == {"early": 500}
+        await clock.look()
+        now = 5_500
+        await clock.look()
+        await until_settled(runtime, "patient")
+    assert await sold(runtime) == {"early": 500, "late": 5_000}
+
+
+async def test_timers_of_other_stages_are_left_to_those_who_run_them(runtime: Runtime):
+    await prepared(runtime)
+    await publish(runtime, Bid(lot="a", amount=1))
+    async with running(runtime, patient):
+        await until_settled(runtime, "patient")
+    await TimerClock(runtime.store, runtime.bus, ["auction"]).look()
+    assert await events_on(runtime, Hammer.type) == []
