@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -33,6 +33,70 @@ class RetrySettings(BaseModel):
     total_seconds: Annotated[float, Field(gt=0)] = RetryPolicy().total_seconds
 
 
+class KafkaSettings(BaseModel):
+    """The bus on Kafka: ``LINEAL_BUS=kafka://HOST:PORT[,HOST:PORT...]``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prefix: str | None = None
+    """Before the names of topics, groups and transactions: several buses may share a cluster."""
+    slot: str | None = None
+    """What this machine's workers are known by to the cluster; none: its host name and data folder.
+    A restarted worker takes its predecessor's place by it."""
+    session_seconds: Annotated[float, Field(ge=1)] = 10.0
+    """How long a worker that gives no sign keeps its partitions."""
+    transaction_seconds: Annotated[float, Field(ge=1)] = 10.0
+    """How long the transaction of a dead worker may hold back those who read what it wrote to."""
+    replication: Annotated[int, Field(ge=1)] | None = None
+    """Copies of new topics; none: as the brokers say."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    ca_file: str | None = None
+    """Certificate authorities to trust; none: the system's."""
+    certificate_file: str | None = None
+    key_file: str | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = (
+        "SCRAM-SHA-512"
+    )
+    username: str | None = None
+    password: Annotated[str | None, Field(repr=False)] = None
+    token_file: str | None = None
+    """File with the OAUTHBEARER token, read anew for every connection."""
+    token_command: str | None = None
+    """Command that prints the OAUTHBEARER token."""
+
+
+class MqttSettings(BaseModel):
+    """The broker of the devices, and how the bridge takes part in it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str | None = None
+    """``mqtts://HOST[:PORT]`` (TLS) or ``mqtt://HOST[:PORT]``; none: no bridge."""
+    ca: Path | None = None
+    """Authority that signed the broker's certificate (PEM); none: those of the machine."""
+    certificate: Path | None = None
+    key: Path | None = None
+    """The bridge's own, for brokers that ask for client certificates (PEM)."""
+    username: str | None = None
+    password: SecretStr | None = None
+    client_id: str = "lineal-bridge"
+    """Bridges of one id stand by for each other."""
+    protocol: Literal[5, 4] = 5
+    """5, or 4 for a broker that knows MQTT 3.1.1 only."""
+    keepalive: Annotated[int, Field(ge=5)] = 30
+    """Seconds."""
+    session_seconds: Annotated[int, Field(ge=0)] = 86_400
+    """How long the broker keeps messages for a bridge that is away."""
+    receive_maximum: Annotated[int, Field(ge=1, le=65_535)] = 2_000
+    """Messages the broker may send before it waits for an acknowledgement."""
+    buffer_bytes: Annotated[int, Field(ge=1)] = 64 << 20
+    """Bytes of messages that may wait in memory."""
+    message_bytes: Annotated[int, Field(ge=1)] = 8 << 20
+    """Largest message; larger ones are refused."""
+    hole_sightings: Annotated[int, Field(ge=1)] = 3
+    """How often a device has to begin behind a hole before the hole is believed."""
+
+
 class Settings(BaseSettings):
     """What can be set. Defaults work on a laptop."""
 
@@ -46,6 +110,11 @@ class Settings(BaseSettings):
     """Folder that ``lineal up`` watches."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8480
     """HTTP port on loopback."""
+    listen: str = "127.0.0.1"
+    """Address that HTTP listens on. Any but a loopback one lets other machines in: then uploads,
+    events and answers need ``http_token``; health and metrics do not."""
+    http_token: SecretStr | None = None
+    """Bearer token that other machines have to show."""
     upload_mb: Annotated[int, Field(ge=1)] = 1024
     """Largest HTTP upload."""
     tenant: str = "default"
@@ -74,9 +143,11 @@ class Settings(BaseSettings):
     prefetch: Annotated[int, Field(ge=1)] = RunnerSettings().prefetch
     drain_seconds: Annotated[float, Field(ge=0)] = RunnerSettings().drain_seconds
     retry: RetrySettings = RetrySettings()
+    kafka: KafkaSettings = KafkaSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     """``auto``: for people on a terminal, JSON otherwise."""
+    mqtt: MqttSettings = MqttSettings()
     stages: dict[str, dict[str, Any]] = {}
     """Configuration by stage: ``[stages.nlp]``."""
 

@@ -26,6 +26,9 @@ class Entry(NamedTuple):
 COMMANDS = {
     "up": Entry("lineal.cli.up:up", _SYSTEM, "Start everything: inbox, HTTP and all stages."),
     "run": Entry("lineal.cli.run:run", _SYSTEM, "Run chosen stages as a daemon."),
+    "produce": Entry(
+        "lineal.cli.produce:produce", _SYSTEM, "Run chosen producers as a daemon: http, folder."
+    ),
     "doctor": Entry("lineal.cli.doctor:doctor", _SYSTEM, "Check that this machine can do it all."),
     "migrate": Entry(
         "lineal.cli.migrate:migrate", _SYSTEM, "Copy everything to another bus, store or bucket."

@@ -44,18 +44,29 @@ def data_folder(given: Path | None) -> Path:
     Raises:
         CommandFailed: ``lineal.toml`` cannot be read.
     """
-    if given is not None:
-        return given
-    for name, value in os.environ.items():
-        if name.upper() == "LINEAL_DATA":
-            return Path(value)
+    return given if given is not None else Path(plain_setting("data", "data"))
+
+
+def plain_setting(name: str, default: str) -> str:
+    """A setting that is a string, found as :class:`lineal.settings.Settings` finds it but without
+    the cost of importing it.
+
+    Raises:
+        CommandFailed: ``lineal.toml`` cannot be read.
+    """
+    for variable, value in os.environ.items():
+        if variable.upper() == f"LINEAL_{name.upper()}":
+            return value
     try:
         with Path("lineal.toml").open("rb") as file:
-            return Path(tomllib.load(file).get("data", "data"))
+            found = tomllib.load(file).get(name, default)
     except FileNotFoundError:
-        return Path("data")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
+        return default
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CommandFailed(f"lineal.toml cannot be read: {error}. Correct it.") from error
+    if not isinstance(found, str):
+        raise CommandFailed(f"lineal.toml: {name} is not a string. Correct it.")
+    return found
 
 
 def load_settings(data: Path | None = None, **given: Any) -> Settings:

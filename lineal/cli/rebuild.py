@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,10 @@ def rebuild(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 
 async def _rebuild(folder: Path) -> tuple[int, dict[str, int]]:
+    from lineal.backends import open_shared_store
     from lineal.lineage.rebuild import rebuild as rebuild_tables
-    from lineal.runtime import open_runtime
+    from lineal.store.connection import Store
+    from lineal.store.database import Database
     from lineal.store.tables import DERIVED
 
     def work(connection: Connection) -> tuple[int, dict[str, int]]:
@@ -40,5 +43,13 @@ async def _rebuild(folder: Path) -> tuple[int, dict[str, int]]:
         }
         return records, rows
 
-    async with open_runtime(load_settings(folder)) as runtime:
-        return await runtime.store.write(work)
+    settings = load_settings(folder)
+    async with AsyncExitStack() as stack:
+        store: Store
+        if settings.store == "sqlite:":
+            store = database = Database(folder, durability=settings.durability)
+            database.open()
+            stack.push_async_callback(database.close)
+        else:
+            store = await open_shared_store(settings, stack)
+        return await store.write(work)

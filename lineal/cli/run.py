@@ -21,7 +21,7 @@ def run(
     port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65535, help="Serve health and metrics on this loopback port; off unless set."
+            min=0, max=65535, help="Serve health and metrics on this port; off unless set."
         ),
     ] = None,
     workers: Annotated[
@@ -60,9 +60,9 @@ async def _run(settings: Settings, stages: list[Stage], port: int | None, as_jso
     log = structlog.get_logger(__name__)
     listening = None
     if port is not None:
-        from lineal_producers.http.serving import bind_loopback
+        from lineal_producers.http.serving import bind
 
-        listening = bind_loopback(port)
+        listening = bind(settings.listen, port)
     signal = StopSignal(lambda: log.info("run.stopping"))
     signal.install()
     async with serve(settings, stages, listening=listening) as service:

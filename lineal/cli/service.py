@@ -93,7 +93,11 @@ class Service:
         from lineal_producers.http.serving import LoopbackServer
 
         routes = health_routes(self.runtime, Health(self.runtime, lambda: self.problems))
-        app = application(self.runtime, routes) if uploads else bare_application(routes)
+        app = (
+            application(self.runtime, routes)
+            if uploads
+            else bare_application(routes, listen=self.runtime.settings.listen)
+        )
         self.server = LoopbackServer(app, listening)
         await self.server.start()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
@@ -24,15 +24,17 @@ from lineal.cli.printing import (
     size,
     when,
 )
-from lineal.cli.reading import folder_blobs, reading
+from lineal.cli.reading import reading, reading_blobs
 from lineal.documents import DocumentInfo, find_document
 from lineal.forms import ANALYSIS, FORMS, Form, find_forms, json_form
 from lineal.lineage.graph import StoryStep, story_of
 from lineal.lineage.ledger import records_of_root
 from lineal.lineage.metadata import DOCUMENT
 from lineal.lineage.record import Artifact
-from lineal.store.blobs import FileBlobs
 from lineal.store.connection import Connection
+
+if TYPE_CHECKING:
+    from lineal.store.objects import Chunked
 
 _TEXTUAL = frozenset({"text", "csv", "json"})
 
@@ -65,14 +67,15 @@ def show(
             raise typer.BadParameter("with --as, give -o FILE as well", param_hint="--json")
         if form not in forms:
             raise CommandFailed(_missing(found, form, forms))
-        pieces = _pieces(connection, folder_blobs(folder), forms, form)
-        if output is not None:
-            _write_file(output, pieces)
-            written = {"document_id": found.document_id, "form": form, "file": str(output)}
-            if as_json:
-                print_json({**written, "bytes": output.stat().st_size})
-        else:
-            _write_stdout(form, forms, pieces)
+        with reading_blobs(folder) as blobs:
+            pieces = _pieces(connection, blobs, forms, form)
+            if output is not None:
+                _write_file(output, pieces)
+                written = {"document_id": found.document_id, "form": form, "file": str(output)}
+                if as_json:
+                    print_json({**written, "bytes": output.stat().st_size})
+            else:
+                _write_stdout(form, forms, pieces)
 
 
 def _missing(document: DocumentInfo, form: str, forms: dict[str, Artifact]) -> str:
@@ -90,7 +93,7 @@ def _missing(document: DocumentInfo, form: str, forms: dict[str, Artifact]) -> s
 
 
 def _pieces(
-    connection: Connection, blobs: FileBlobs, forms: dict[str, Artifact], form: str
+    connection: Connection, blobs: Chunked, forms: dict[str, Artifact], form: str
 ) -> Iterator[bytes]:
     from lineal.store.objects import object_chunks
 

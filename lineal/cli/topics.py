@@ -12,7 +12,7 @@ from lineal.bus.protocol import TopicInfo
 from lineal.cli.names import topic_name
 from lineal.cli.options import DataOption, JsonOption, load_settings
 from lineal.cli.printing import print_json, print_table
-from lineal.cli.reading import reading
+from lineal.cli.reading import reading_folder
 
 if TYPE_CHECKING:
     from lineal.settings import Settings
@@ -48,7 +48,7 @@ def _overview(data: Path | None) -> list[TopicInfo]:
         return asyncio.run(_asked_topics(settings))
     from lineal.bus.embedded.overview import topic_infos
 
-    with reading(data) as (connection, _):
+    with reading_folder(settings.data) as connection:
         return topic_infos(connection)
 
 
@@ -102,12 +102,15 @@ def create(
         int | None,
         typer.Option(min=1, metavar="SECONDS", help="Remove handled events older than this."),
     ] = None,
+    compacted: Annotated[
+        bool, typer.Option(help="Keep only the newest event of each key, where the bus can.")
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make sure that a topic exists."""
     folder = data if data is not None else context.obj
-    info, existed = asyncio.run(_create(name, partitions, retention, folder))
+    info, existed = asyncio.run(_create(name, partitions, retention, compacted, folder))
     if partitions is not None and info.partitions != partitions:
         typer.echo(
             f"{name} keeps its {info.partitions} partitions: with another number, keys would lose "
@@ -121,7 +124,7 @@ def create(
 
 
 async def _create(
-    name: str, partitions: int | None, retention: int | None, data: Path | None
+    name: str, partitions: int | None, retention: int | None, compacted: bool, data: Path | None
 ) -> tuple[TopicInfo, bool]:
     from lineal.bus.protocol import TopicSettings
     from lineal.runtime import open_runtime
@@ -132,8 +135,9 @@ async def _create(
         chosen = TopicSettings(
             partitions=partitions or settings.partitions,
             retention_seconds=retention or settings.retention_seconds,
+            compacted=compacted,
         )
-        if name not in before or retention is not None:
+        if name not in before or retention is not None or compacted:
             await runtime.bus.create_topic(name, chosen)
         after = {info.topic: info for info in await runtime.bus.topics()}
         return after[name], name in before

@@ -49,7 +49,7 @@ async def _up(settings: Settings, as_json: bool, begun: float) -> None:
     from lineal.cli.telling import Teller, teller
     from lineal.observability.logging import configure_logging
     from lineal.stages.discovery import installed_stages
-    from lineal_producers.http.serving import bind_loopback
+    from lineal_producers.http.serving import bind
 
     # A terminal shows what became of documents; the steps on the way would bury that.
     people = sys.stdout.isatty() and sys.stderr.isatty() and not as_json
@@ -59,7 +59,7 @@ async def _up(settings: Settings, as_json: bool, begun: float) -> None:
     stages = list(installed_stages().values())
     if not stages:
         raise CommandFailed("no stages are installed: install lineal again (`make install`)")
-    listening = bind_loopback(settings.port)
+    listening = bind(settings.listen, settings.port)
     telling: Teller = teller(as_json)
     signal = StopSignal(telling.stopping)
     signal.install()

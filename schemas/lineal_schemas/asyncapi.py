@@ -11,13 +11,14 @@ from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Any
 
+from lineal_schemas import export as schema_files
 from lineal_schemas.envelope import JSON_MEDIA_TYPE, SPEC_VERSION, schema_uri
 from lineal_schemas.export import (
     ENVELOPE,
     RESULTS,
     Name,
     Schema,
-    committed_folder,
+    envelope_schema,
     export,
     read_folder,
     render,
@@ -37,23 +38,27 @@ _EXTENSIONS = ("subject", "partitionkey", "traceparent", "causationid", "correla
 
 def committed_file() -> Path:
     """Where the published document is: ``schemas/asyncapi.json`` in a checkout."""
-    return committed_folder().with_name(FILE)
+    return schema_files.committed_folder().with_name(FILE)
+
+
+def published(current: Mapping[Name, Schema]) -> dict[Name, Schema]:
+    """The current schemas and those of older versions, whose events are still there."""
+    old = {
+        name: json.loads(content)
+        for name, content in read_folder(schema_files.committed_folder()).items()
+        if name not in current and name[0] in {type for type, _ in current}
+    }
+    return {**old, **current}
 
 
 def document(schemas: Mapping[Name, Schema] | None = None) -> dict[str, Any]:
     """The document as JSON values; equal schemas give equal documents.
 
     Args:
-        schemas: of events, by type and version; None takes all of ours, older versions included.
+        schemas: of events, by type and version; None takes all that are published.
     """
     if schemas is None:
-        current = export()
-        old = {
-            name: json.loads(content)
-            for name, content in read_folder(committed_folder()).items()
-            if name not in current
-        }
-        schemas = {**old, **current}
+        schemas = published(export())
     events = {
         name: schema
         for name, schema in sorted(schemas.items())
@@ -103,11 +108,20 @@ def message_name(name: Name) -> str:
     return f"{name[0]}.v{name[1]}"
 
 
-def stale(committed: bytes | None) -> str | None:
+def stale(committed: bytes | None, schemas: Mapping[Name, Schema] | None = None) -> str | None:
     """Why the committed document has to be written anew; None if it is up to date."""
     if committed is None:
         return f"{FILE} is not there yet"
-    return None if committed == render(document()) else f"{FILE} is not what the schemas say"
+    return None if committed == render(document(schemas)) else f"{FILE} is not what the schemas say"
+
+
+def write(file: Path, schemas: Mapping[Name, Schema] | None = None) -> bool:
+    """Write the document if it is not up to date; whether it was not."""
+    content = render(document(schemas))
+    if file.is_file() and file.read_bytes() == content:
+        return False
+    file.write_bytes(content)
+    return True
 
 
 def _channel(type: str, schema: Schema) -> dict[str, Any]:
@@ -164,7 +178,7 @@ def _message(name: Name, schema: Schema) -> dict[str, Any]:
 
 def _cloudevent() -> dict[str, Any]:
     """What all messages have in common: CloudEvents in the binary mode of each protocol."""
-    envelope = export({})[ENVELOPE]["properties"]
+    envelope = envelope_schema()["properties"]
     return {
         "headers": _attributes(envelope, "ce_", "content-type"),
         "correlationId": {

@@ -48,7 +48,7 @@ class GoldenWindow(_Frozen):
     """A window of readings and the score the model has to give for it."""
 
     values: tuple[tuple[Value, ...], ...]
-    """``length`` rows × features, as in the input schema."""
+    """``length`` rows × channels, prepared as the model's graph takes them."""
     score: float
 
 
@@ -166,6 +166,8 @@ class DeploymentRequested(DeploymentEvent, type="deployment.requested", version=
 
     model: ModelRef
     artifact: ObjectRef
+    counter: Annotated[int, Field(ge=1)] = 1
+    """Of the promotion; see :class:`PackageManifest`."""
     plan: RolloutPlan
     by: str
     requested_us: Micros
@@ -280,6 +282,18 @@ class DeploymentJobReplied(DeploymentEvent, type="deployment.job_replied", versi
 
     device: DeviceId
     reply: JobReply
+
+
+class DeploymentStepDue(DeploymentEvent, type="deployment.step_due", version=1):
+    """The deploy stage's own alarm clock: time to look at a job's deadline, or to give more devices
+    of a ring their jobs."""
+
+    what: Literal["job", "ring"]
+    device: DeviceId | None = None
+    """Whose job."""
+    job_version: Annotated[int, Field(ge=0)] = 0
+    """Of the job's state the deadline was for."""
+    ring: Annotated[int, Field(ge=0)] = 0
 
 
 class DeploymentJobTimedOut(DeploymentEvent, type="deployment.job_timed_out", version=1):

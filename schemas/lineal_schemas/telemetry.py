@@ -130,8 +130,8 @@ class TelemetryGap(_Stretch, type="telemetry.gap", version=1):
     kind: Literal["gap"] = "gap"
     reason: Literal["queue_full", "disk_full", "damaged", "unexplained"]
     """``queue_full``: the device could not write fast enough; ``disk_full``: its outbox reached its
-    cap; ``damaged``: rows of the outbox cannot be read; ``unexplained``: the bridge saw a number
-    missing that the device never accounted for."""
+    cap; ``damaged``: rows of the outbox cannot be read; ``unexplained``: a number is
+    missing, and the device has nothing in its place."""
     found_by: Literal["device", "bridge"] = "device"
     wall_us: Micros
     """Wall clock when the loss was noticed."""
@@ -163,6 +163,9 @@ class TelemetryAck(TelemetryEvent, type="telemetry.ack", version=1):
     boot_id: BootId
     upto_seq: Annotated[int, Field(ge=0)] = 0
     upto_event: Annotated[int, Field(ge=0)] = 0
+    resend: bool = False
+    """What came next was not the next number: everything behind these is to be sent again. The
+    device fills a hole it has nothing for with a gap."""
 
 
 class DeviceEvent(TelemetryEvent, type="device.event", version=1):

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lineal.cli.schema import app
+from lineal_schemas import asyncapi
 from lineal_schemas import export as exporting
 from lineal_schemas import payload as registry
 from lineal_schemas.documents import DocumentEvent
@@ -129,9 +130,11 @@ def run(*words: str) -> Result:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of committed schemas that a test may spoil."""
-    write_folder(tmp_path, exporting.export())
-    monkeypatch.setattr(exporting, "committed_folder", lambda: tmp_path)
-    return tmp_path
+    folder = tmp_path / "json"
+    write_folder(folder, exporting.export())
+    monkeypatch.setattr(exporting, "committed_folder", lambda: folder)
+    asyncapi.write(asyncapi.committed_file())
+    return folder
 
 
 def test_the_checkout_passes() -> None:
@@ -167,6 +170,19 @@ def test_check_names_the_remedy_for_a_stale_export(folder: Path) -> None:
     }
     assert run("check").exit_code == 0
     assert json.loads(run("check", "--json").stdout) == {"ok": True, "problems": []}
+
+
+def test_export_keeps_the_asyncapi_document_up_to_date(folder: Path) -> None:
+    document = folder.with_name("asyncapi.json")
+    right = document.read_bytes()
+    for wrong in (None, right.replace(b"document.indexed", b"document.found")):
+        document.unlink()
+        if wrong is not None:
+            document.write_bytes(wrong)
+        assert run("check").exit_code == 1
+        assert json.loads(run("export", "--json").stdout)["written"] == ["asyncapi.json"]
+        assert document.read_bytes() == right
+    assert run("check").exit_code == 0
 
 
 def test_export_writes_where_it_is_told(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from lineal.stages.retry import unavailable
+from lineal.store.connection import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,10 @@ async def told(request: Request, error: Exception) -> Response:
 async def not_written(request: Request, error: Exception) -> Response:
     """The machine could not keep or read what was asked."""
     log.warning("http.failed", error=repr(error))
+    if isinstance(error, StoreUnavailable):
+        return JSONResponse(
+            {"error": "the store cannot be reached: try again later"}, status_code=503
+        )
     if isinstance(error, OSError | sqlite3.Error) and unavailable(error):
         return JSONResponse(
             {"error": "there is no room on the disk, or the database is busy: try again later"},

@@ -1,17 +1,21 @@
-"""Keeping web pages in a browser on the same machine from using the service.
+"""Keeping those out who are not meant to use the service.
 
 Loopback keeps other machines out, not web sites: a page may post to any address, and one whose
-name is made to resolve to 127.0.0.1 (DNS rebinding) may even read the answers.
+name is made to resolve to 127.0.0.1 (DNS rebinding) may even read the answers. Where the service
+listens beyond loopback, a bearer token (RFC 6750) keeps out both.
 """
 
 from __future__ import annotations
 
+import secrets
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+_OPEN = {"/healthz", "/readyz", "/metrics"}
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -27,6 +31,35 @@ class LoopbackOnly:
             await JSONResponse({"error": problem}, status_code=403)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+class TokenOnly:
+    """Answers requests that show the token, and questions about health without it: probes have
+    none."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._token = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in _OPEN:
+            shown = Headers(scope=scope).get("authorization", "").encode("latin-1")
+            if not secrets.compare_digest(shown, self._token):
+                await JSONResponse(
+                    {"error": "show the token: Authorization: Bearer TOKEN (LINEAL_HTTP_TOKEN)"},
+                    status_code=401,
+                    headers={"www-authenticate": "Bearer"},
+                )(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches an address; a name counts as one that others reach."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _problem(headers: Headers) -> str | None:

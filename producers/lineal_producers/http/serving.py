@@ -1,4 +1,4 @@
-"""Serving an application on loopback, in the running event loop."""
+"""Serving an application, on loopback unless told otherwise, in the running event loop."""
 
 from __future__ import annotations
 
@@ -20,16 +20,22 @@ class PortTaken(OSError):
 
 
 def bind_loopback(port: int) -> socket.socket:
-    """A socket on 127.0.0.1; port 0 takes any free one.
+    """A socket on 127.0.0.1; see :func:`bind`."""
+    return bind("127.0.0.1", port)
+
+
+def bind(address: str, port: int) -> socket.socket:
+    """A socket on an IPv4 or IPv6 address; port 0 takes any free one.
 
     Raises:
         PortTaken: the port is in use; says what to do.
-        OSError: the port may not be used.
+        OSError: the port may not be used, or the address is none of this machine's.
     """
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", port))
+        listening.bind((address, port))
         listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()

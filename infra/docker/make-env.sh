@@ -1,0 +1,25 @@
+#!/bin/sh
+# Writes .env with a new secret for each password that docker-compose.yml asks for. Never touches a
+# .env that is there: the databases know its passwords.
+set -eu
+cd "$(dirname "$0")/../.."
+
+if [ -e .env ]; then
+    echo ".env is there already; remove it (and the volumes) to begin anew" >&2
+    exit 1
+fi
+
+secret() {
+    od -An -v -tx1 -N24 /dev/urandom | tr -d ' \n'
+}
+
+umask 077
+{
+    echo "# Secrets of docker-compose.yml, made by infra/docker/make-env.sh. Keep them to yourself."
+    echo "LINEAL_HTTP_TOKEN=$(secret)"
+    echo "POSTGRES_PASSWORD=$(secret)"
+    echo "MQTT_BRIDGE_PASSWORD=$(secret)"
+    echo "S3_ACCESS_KEY=$(secret)"
+    echo "S3_SECRET_KEY=$(secret)"
+} >.env
+echo "wrote .env; start with: docker compose up --build" >&2

@@ -1,0 +1,138 @@
+"""``POST /events``: CloudEvents in binary, structured or batched content mode."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lineal.admission import completed, known_types, publish, reserved
+from lineal.bus.topic_names import TOPIC_RULE, is_topic_name
+from lineal.runtime import Runtime
+from lineal.stages.retry import PermanentFailure
+from lineal_producers.http.body_limit import limited
+from lineal_schemas.envelope import MalformedEvent, RawEvent
+from lineal_schemas.http_binding import UnsupportedFormat, from_http
+
+_MOST_BYTES = 16 * 1024 * 1024
+"""Of a body: it is held in memory, and files have a door of their own."""
+_MOST_EVENTS = 10_000
+_MOST_TOLD = 10
+_INLINE_BYTES = 64 * 1024
+"""Bodies up to this are read in the event loop; handing them to a thread would cost more."""
+_TOO_LARGE = "send fewer events at once, and files to POST /documents"
+
+
+class _Refused(ValueError):
+    """Events that are well-formed and cannot be taken; one line for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+
+
+def event_route(runtime: Runtime) -> Route:
+    """Takes events in; answers 202 with ``[{id, topic, partition, offset}]``, in the order sent,
+    when they are durable.
+
+    An event goes on the topic that is named after its type. Of a batch all are taken or, when one
+    is refused, none. Sending an event again, with the same id, is harmless.
+    """
+
+    async def events(request: Request) -> Response:
+        most = min(runtime.settings.upload_mb * 1024 * 1024, _MOST_BYTES)
+        try:
+            body = await limited(request, most, _TOO_LARGE).body()
+        except ClientDisconnect:
+            return Response(status_code=400)
+        headers = request.headers.raw
+        try:
+            if len(body) <= _INLINE_BYTES:
+                taken = _read(headers, body)
+            else:
+                taken = await asyncio.to_thread(_read, headers, body)
+        except UnsupportedFormat as error:
+            raise HTTPException(415, str(error)) from error
+        except MalformedEvent as error:
+            raise HTTPException(400, str(error)) from error
+        except _Refused as error:
+            return _refusal(error.problems)
+        if problems := await _without_topic(runtime, taken):
+            return _refusal(problems)
+        going = [(event.type, event) for event in taken]
+        placed = await publish(runtime.bus, runtime.objects, going)
+        answer = [
+            {
+                "id": event.id,
+                "topic": position.topic,
+                "partition": position.partition,
+                "offset": position.offset,
+            }
+            for position, event in zip(placed, taken, strict=True)
+        ]
+        return JSONResponse(answer, status_code=202)
+
+    return Route("/events", events, methods=["POST"])
+
+
+def _read(headers: list[tuple[bytes, bytes]], body: bytes) -> list[RawEvent]:
+    """The events of a request, completed.
+
+    Raises:
+        MalformedEvent: there is no reading them.
+        _Refused: they can be read and may not be taken.
+    """
+    events = from_http(headers, body)
+    if len(events) > _MOST_EVENTS:
+        raise HTTPException(413, f"send at most {_MOST_EVENTS} events at once")
+    taken, problems = [], []
+    for number, event in enumerate(events, 1):
+        try:
+            if problem := reserved(event):
+                raise PermanentFailure(problem)
+            if not is_topic_name(event.type):
+                raise PermanentFailure(
+                    f"no topic can be named after the type {event.type!r}: {TOPIC_RULE}"
+                )
+            taken.append(completed(event))
+        except PermanentFailure as error:
+            problems.append(_numbered(number, events, str(error)))
+    if problems:
+        raise _Refused(problems)
+    return taken
+
+
+async def _without_topic(runtime: Runtime, events: list[RawEvent]) -> list[str]:
+    """Complaints about events whose type nobody here knows and that have no topic either: a
+    misspelt type is to be told and not to become a topic."""
+    unknown = {event.type for event in events} - known_types().keys()
+    if not unknown:
+        return []
+    unknown -= {topic.topic for topic in await runtime.bus.topics()}
+    return [
+        _numbered(
+            number,
+            events,
+            f"no event type {event.type} is known here: correct it, or make a topic for your own "
+            f"type with `lineal topics create {event.type}`",
+        )
+        for number, event in enumerate(events, 1)
+        if event.type in unknown
+    ]
+
+
+def _numbered(number: int, events: list[RawEvent], problem: str) -> str:
+    if len(events) == 1:
+        return problem
+    return f"event {number} of {len(events)} ({events[number - 1].id}): {problem}"
+
+
+def _refusal(problems: list[str]) -> Response:
+    told = problems[:_MOST_TOLD]
+    more = f"; and {len(problems) - len(told)} more" if len(problems) > len(told) else ""
+    return JSONResponse(
+        {"error": f"nothing was published: {'; '.join(told)}{more}", "problems": told},
+        status_code=422,
+    )

@@ -1,0 +1,71 @@
+"""Model files for devices: ``GET /packages/SHA256``, whole or in ranges.
+
+Only files that a rollout has sent out are given; nothing else of the object store can be had here.
+A file is what its digest says and never changes, so it may be cached for ever; that it may be used
+is what the signed manifest says, which comes another way.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from lineal.lineage.ledger import records_of_artifact
+from lineal.lineage.record import Artifact
+from lineal.runtime import Runtime
+from lineal.store.connection import Connection
+from lineal.store.objects import ObjectMissing, reference
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_ROLE = "model"
+
+
+def package_route(runtime: Runtime) -> Route:
+    """``GET`` and ``HEAD /packages/SHA256``."""
+    released: dict[str, Artifact] = {}
+
+    async def package(request: Request) -> Response:
+        wanted = request.path_params["sha256"]
+        if not _DIGEST.fullmatch(wanted):
+            raise HTTPException(404, "packages are named by the SHA-256 of their model")
+        artifact = released.get(wanted)
+        if artifact is None:
+            await runtime.bus.recorded()
+            artifact = await runtime.store.read(lambda c: released_model(c, wanted))
+            if artifact is None:
+                raise HTTPException(404, "no rollout has sent out a model of this digest")
+            released[wanted] = artifact
+        try:
+            path = await runtime.objects.path(
+                reference(artifact.sha256, artifact.bytes, artifact.media_type)
+            )
+        except ObjectMissing as error:
+            raise HTTPException(410, "this model has been erased") from error
+        headers = {
+            "etag": f'"{wanted}"',
+            "cache-control": "public, max-age=31536000, immutable",
+            "x-content-type-options": "nosniff",
+        }
+        return FileResponse(path, media_type="application/octet-stream", headers=headers)
+
+    return Route("/packages/{sha256}", package)
+
+
+def package_application(runtime: Runtime) -> Starlette:
+    """Only packages: what may listen where devices can reach it, unlike the rest of the API."""
+    return Starlette(routes=[package_route(runtime)])
+
+
+def released_model(connection: Connection, sha256: str) -> Artifact | None:
+    """The model of this digest, if the ledger says that a rollout took it."""
+    for record in records_of_artifact(connection, sha256, made=False):
+        if record.kind == "deploy" and record.outcome == "done":
+            for artifact in record.inputs:
+                if artifact.sha256 == sha256 and artifact.role == _ROLE:
+                    return artifact
+    return None

@@ -1,0 +1,141 @@
+"""Commands that read the store work as well where it is in Postgres, without a data folder."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from lineal.cli.reading import reading_folder
+from lineal.store.connection import Connection
+from lineal.store.rows import insert_rows
+from lineal.store.search import SearchPage, replace_document
+from lineal.store.tables import DERIVED
+from tests.cli.conftest import FILES, Lineal, id_of
+
+_TABLES = ("builds", "ledger", "ledger_links", "objects", *DERIVED)
+
+
+@pytest.fixture
+def url(filled: Path, store_url: str) -> str:
+    """A store in Postgres with all that the data folder's database holds."""
+    asyncio.run(_copy(filled, store_url))
+    return store_url
+
+
+async def _copy(folder: Path, url: str) -> None:
+    from lineal.store.postgres.store import PostgresStore
+
+    store = PostgresStore(url)
+    await store.open()
+    with reading_folder(folder) as source:
+        for table in _TABLES:
+            rows = source.execute(f"SELECT * FROM {table}").fetchall()
+            await store.write(partial(insert_rows, head=f"INSERT INTO {table}", rows=rows))
+        facets: dict[str, dict[str, str]] = {}
+        for document_id, key, value in source.execute("SELECT * FROM search_facets"):
+            facets.setdefault(document_id, {})[key] = value
+        for document_id, found in facets.items():
+            texts = source.execute(
+                "SELECT page, text FROM search_entries JOIN search_text "
+                "ON search_text.rowid = id WHERE document_id = ?",
+                (document_id,),
+            )
+            pages = [SearchPage(number, text) for number, text in texts]
+            await store.write(
+                partial(replace_document, document_id=document_id, pages=pages, facets=found)
+            )
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("documents",),
+        ("documents", "--owner", "ada", "--limit", "2"),
+        ("show", "letter.txt"),
+        ("lineage", "letter.txt"),
+        ("lineage", "note.txt", "--mermaid"),
+        ("documents", "--status", "rejected"),
+    ],
+    ids=" ".join,
+)
+def test_the_answers_are_those_of_the_embedded_database(
+    lineal: Lineal, data: Path, url: str, command: tuple[str, ...]
+) -> None:
+    options = () if "--mermaid" in command else ("--json",)
+    embedded = lineal(*command, *options, "--data", data)
+    shared = lineal(*command, *options, LINEAL_STORE=url)
+    assert embedded.out and (shared.code, shared.out) == (embedded.code, embedded.out)
+
+
+def test_a_search_finds_the_same_pages(lineal: Lineal, data: Path, url: str) -> None:
+    def hits(answer: Any) -> list[tuple[str, int, str]]:
+        return [(hit["name"], hit["page"], hit["snippet"]) for hit in answer.json]
+
+    for text in ("turbine", "gearbox*", "note OR gearboxes"):
+        embedded = hits(lineal("search", text, "--json", "--data", data))
+        assert sorted(hits(lineal("search", text, "--json", LINEAL_STORE=url))) == sorted(embedded)
+        assert embedded
+
+
+def test_a_document_is_given_out(lineal: Lineal, data: Path, url: str, working: Path) -> None:
+    """Small objects come from the store, large ones from where the settings say."""
+    shown = lineal("show", "letter.txt", "--as", "text", LINEAL_STORE=url)
+    assert (shown.code, shown.out) == (0, lineal("show", "letter.txt", "--as", "text", "--data",
+                                                 data).out)  # fmt: skip
+    lineal("show", "letter.txt", "--as", "original", "-o", "copy", "--data", data, LINEAL_STORE=url)
+    assert (working / "copy").read_bytes() == FILES["letter.txt"]
+
+
+def test_tables_are_made_again(lineal: Lineal, url: str, working: Path) -> None:
+    before = lineal("documents", "--json", LINEAL_STORE=url).json
+    _change(url, "DROP TABLE registry")
+    _change(url, "DELETE FROM operations")
+    rebuilt = lineal("rebuild", "--json", LINEAL_STORE=url)
+    assert rebuilt.code == 0 and rebuilt.json["rows"]["registry"] == len(before)
+    assert lineal("documents", "--json", LINEAL_STORE=url).json == before
+    assert not (working / "data").exists()
+
+
+def test_the_doctor_looks_at_the_store(lineal: Lineal, url: str) -> None:
+    def store(answer: Any) -> dict[str, str]:
+        [check] = [check for check in answer.json if check["name"] == "store"]
+        return dict(check)
+
+    assert store(lineal("doctor", "--json", LINEAL_STORE=url))["state"] == "fine"
+    wrong = store(lineal("doctor", "--json", LINEAL_STORE=url.replace("lineal:", "nobody:")))
+    assert wrong["state"] == "broken"
+    assert "LINEAL_STORE" in wrong["found"] + wrong["remedy"]
+
+
+def test_what_is_wrong_is_one_line(lineal: Lineal, store_url: str) -> None:
+    for value, says in [
+        (store_url, "no data in the Postgres database"),
+        (store_url.replace("lineal:", "nobody:"), "LINEAL_STORE"),
+        ("postgresql://user:secret@127.0.0.1:1/x", "cannot be reached"),
+        ("mysql://user:secret@host/x", "neither"),
+    ]:
+        answer = lineal("documents", LINEAL_STORE=value)
+        assert answer.code == 1 and says in answer.err and len(answer.err.splitlines()) == 1
+        assert "secret" not in answer.err
+
+
+def test_the_setting_may_come_from_the_file(lineal: Lineal, url: str, working: Path) -> None:
+    (working / "lineal.toml").write_text(f"store = {orjson.dumps(url).decode()}\n")
+    names = {document["name"] for document in lineal("documents", "--json").json}
+    assert "letter.txt" in names
+    assert lineal("show", id_of("letter.txt"), "--json").json["name"] == "letter.txt"
+
+
+def _change(url: str, statement: str) -> None:
+    from lineal.store.postgres.connection import connect
+
+    with contextlib.closing(connect(url, write=True)) as connection:
+        changing: Connection = connection
+        changing.execute(statement)

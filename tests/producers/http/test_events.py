@@ -1,0 +1,225 @@
+"""CloudEvents over HTTP: what others send arrives on the bus, or they are told why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from cloudevents.core.bindings import http
+from cloudevents.core.v1.event import CloudEvent
+
+from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_out
+from lineal.bus.protocol import UnknownTopic
+from lineal.daemon import Daemon
+from lineal.runtime import Runtime
+from lineal_consumers.register.stage import register
+from lineal_producers.http.application import application
+from lineal_producers.http.serving import LoopbackServer, bind_loopback
+from lineal_schemas.documents import DocumentArrived
+from lineal_schemas.envelope import RawEvent
+from lineal_schemas.objects import ObjectRef
+from tests.producers.arrivals import until
+
+INDEXED = {"document_id": "d1", "pages": 2}
+STRUCTURED = {"content-type": "application/cloudevents+json"}
+BATCH = {"content-type": "application/cloudevents-batch+json"}
+
+
+def event(**fields: Any) -> dict[str, Any]:
+    minimal = {"specversion": "1.0", "id": "1", "source": "/s", "type": "document.indexed"}
+    return {**minimal, "data": INDEXED, **fields}
+
+
+@pytest.fixture
+async def client(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the real server: percent-encoding is a matter of the wire."""
+    server = LoopbackServer(application(runtime), bind_loopback(0))
+    await server.start()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as opened:
+        yield opened
+    await server.stop()
+
+
+async def published(runtime: Runtime, topic: str) -> list[RawEvent]:
+    try:
+        return [delivery.event async for delivery in runtime.bus.read(topic)]
+    except UnknownTopic:
+        return []
+
+
+@pytest.mark.parametrize("write", [http.to_binary_event, http.to_structured_event])
+async def test_an_event_of_the_official_sdk_is_taken(
+    client: httpx.AsyncClient, runtime: Runtime, write: Any
+) -> None:
+    attributes = {
+        "id": "scan 1 €", "source": "https://example.org/scanner", "type": "document.indexed",
+        "time": datetime(2026, 11, 21, 9, tzinfo=UTC), "subject": 'Ann\'s "läb" 100%',
+        "datacontenttype": "application/json", "partitionkey": "own key",
+        "dataschema": "urn:lineal:schema:document.indexed:1",
+    }  # fmt: skip
+    message = write(CloudEvent(attributes, INDEXED))
+    answer = await client.post("/events", headers=message.headers, content=message.body)
+    assert answer.status_code == 202, answer.text
+    (taken,) = await published(runtime, "document.indexed")
+    assert (taken.id, taken.source) == ("scan 1 €", "https://example.org/scanner")
+    assert (taken.subject, taken.partitionkey) == ('Ann\'s "läb" 100%', "own key")
+    assert taken.time == int(datetime(2026, 11, 21, 9, tzinfo=UTC).timestamp()) * 1_000_000
+    assert json.loads(taken.data) == INDEXED
+    (told,) = answer.json()
+    assert (told["id"], told["topic"]) == ("scan 1 €", "document.indexed")
+    assert isinstance(told["partition"], int)
+    assert isinstance(told["offset"], int)
+
+
+async def test_a_stage_handles_what_was_posted(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    answer = await client.post("/documents?name=a.txt", content=b"text")
+    (first,) = await published(runtime, "document.arrived")
+    arrived = DocumentArrived.model_validate_json(first.data)
+    assert isinstance(arrived.content, ObjectRef)
+    again = arrived.model_copy(update={"name": "b.txt", "source": "x:b"})
+    sent = event(type="document.arrived", id="b", data=again.model_dump(mode="json"))
+    answer = await client.post("/events", headers=STRUCTURED, json=sent)
+    assert answer.status_code == 202, answer.text
+    daemon = Daemon(runtime, [register])
+    await daemon.start()
+
+    async def both_arrived() -> bool:
+        (document,) = (await client.get("/documents")).json() or [{"arrivals": 0}]
+        return bool(document["arrivals"] == 2)
+
+    await until(both_arrived)
+    await daemon.stop()
+
+
+async def test_key_story_and_trace_are_filled_in_where_they_are_left_out(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    headers = {
+        "ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "document.indexed",
+        "content-type": "application/json; charset=utf-8",
+    }  # fmt: skip
+    answer = await client.post("/events", headers=headers, content=json.dumps(INDEXED))
+    assert answer.status_code == 202, answer.text
+    (taken,) = await published(runtime, "document.indexed")
+    assert taken.partitionkey == "d1"
+    assert taken.subject == taken.correlationid == "document:d1"
+    assert taken.traceparent is not None
+    assert taken.datacontenttype == "application/json"
+
+
+async def test_a_batch_is_taken_in_order(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    sent = [event(id=str(number), partitionkey="k") for number in range(700)]
+    answer = await client.post("/events", headers=BATCH, json=sent)
+    assert answer.status_code == 202, answer.text
+    ids = [str(number) for number in range(700)]
+    assert [told["id"] for told in answer.json()] == ids
+    assert [taken.id for taken in await published(runtime, "document.indexed")] == ids
+    nothing = await client.post("/events", headers=BATCH, json=[])
+    assert (nothing.status_code, nothing.json()) == (202, [])
+
+
+async def test_of_a_batch_with_a_wrong_event_none_is_taken(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    wrong = event(id="second", data={"document_id": "d1"})
+    answer = await client.post("/events", headers=BATCH, json=[event(), wrong, event(id="3")])
+    assert answer.status_code == 422
+    assert "nothing was published: event 2 of 3 (second): " in answer.json()["error"]
+    assert "pages" in answer.json()["error"]
+    assert await published(runtime, "document.indexed") == []
+
+
+async def test_large_data_goes_to_the_object_store(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await runtime.bus.create_topic("essays")
+    text = "wind " * 40_000
+    answer = await client.post("/events", headers=STRUCTURED, json=event(type="essays", data=text))
+    assert answer.status_code == 202, answer.text
+    (taken,) = await published(runtime, "essays")
+    assert taken.datacontenttype == REFERENCE_MEDIA_TYPE
+    assert json.loads((await check_out(taken, runtime.objects)).data) == text
+
+
+async def test_a_type_of_ones_own_needs_its_topic(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    own = event(
+        type="com.example.weighed", dataschema="https://example.com/weighed", data={"kg": 1}
+    )
+    refused = await client.post("/events", headers=STRUCTURED, json=own)
+    assert refused.status_code == 422
+    assert "lineal topics create com.example.weighed" in refused.json()["error"]
+    assert await published(runtime, "com.example.weighed") == []
+    await runtime.bus.create_topic("com.example.weighed")
+    assert (await client.post("/events", headers=STRUCTURED, json=own)).status_code == 202
+    (taken,) = await published(runtime, "com.example.weighed")
+    assert (json.loads(taken.data), taken.partitionkey) == ({"kg": 1}, "1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"data": {"document_id": 5}}, "document_id"),
+        ({"data": None}, "does not fit document.indexed"),
+        ({"dataschema": "urn:lineal:schema:document.indexed:99"}, "newer than"),
+        ({"dataschema": "urn:lineal:schema:document.arrived:1"}, "not one of type"),
+        ({"dataschema": "https://example.org/x"}, "dataschema"),
+        ({"datacontenttype": "text/plain", "data": "x"}, "text/plain"),
+        ({"type": "a b"}, "letters, digits"),
+        ({"type": "lineal.dead_letter"}, "made by lineal itself"),
+        ({"type": "dead.nlp"}, "made by lineal itself"),
+        ({"type": "x", "datacontenttype": f"{REFERENCE_MEDIA_TYPE}; a=b"}, "send the data"),
+        ({"type": "x", "datacontenttype": REFERENCE_MEDIA_TYPE.upper()}, "send the data"),
+    ],
+)
+async def test_events_that_may_not_be_taken(
+    client: httpx.AsyncClient, runtime: Runtime, fields: dict[str, Any], word: str
+) -> None:
+    answer = await client.post("/events", headers=STRUCTURED, json=event(**fields))
+    assert (answer.status_code, word in answer.json()["error"]) == (422, True), answer.text
+    assert answer.json()["problems"]
+    assert await published(runtime, "document.indexed") == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status", "word"),
+    [
+        ({}, b"{}", 400, "ce-* headers"),
+        (STRUCTURED, b"no json", 400, "not JSON"),
+        (STRUCTURED, b'{"specversion":"1.0","source":"s","type":"t"}', 400, "'id'"),
+        (STRUCTURED | {"content-encoding": "gzip"}, b"{}", 415, "content-encoding"),
+        ({"content-type": "application/cloudevents+xml"}, b"<a/>", 415, "cloudevents-batch+json"),
+        (STRUCTURED, b" " * 2_000_000, 413, "POST /documents"),
+        (BATCH, b"[" + b",".join([json.dumps(event()).encode()] * 10_001) + b"]", 413, ""),
+        (STRUCTURED | {"origin": "https://evil.example"}, b"{}", 403, "refused"),
+    ],
+)
+async def test_requests_that_are_wrong(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    headers: dict[str, str],
+    body: bytes,
+    status: int,
+    word: str,
+) -> None:
+    answer = await client.post("/events", headers=headers, content=body)
+    assert (answer.status_code, word in answer.json()["error"]) == (status, True), answer.text
+    assert await published(runtime, "document.indexed") == []
+
+
+async def test_a_header_that_is_there_twice_is_refused(client: httpx.AsyncClient) -> None:
+    headers = [
+        ("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-id", "2"), ("ce-source", "s"),
+        ("ce-type", "document.indexed"),
+    ]  # fmt: skip
+    answer = await client.post("/events", headers=headers, json=INDEXED)
+    assert (answer.status_code, "ce-id" in answer.json()["error"]) == (400, True)
+
+
+async def test_only_posts_are_taken(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/events")).status_code == 405
