@@ -43,7 +43,9 @@ def migrate(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy topics, ledger and objects to another bus, store or object store.
+    """Copy everything to another bus, store or bucket.
+
+    Topics with the positions of their groups, ledger, memo, search index and objects.
 
     The source is named by the settings as they are, and is only read. Stop daemons and producers
     before; afterwards put the new URLs into lineal.toml. Interrupted, it goes on where it was.

@@ -60,7 +60,9 @@ async def _asked_topics(settings: Settings) -> list[TopicInfo]:
 
 
 def _cells(info: TopicInfo) -> tuple[str, str, str, str]:
-    return (info.topic, str(info.events), str(info.published_last_minute), str(info.partitions))
+    numbers = (info.events, info.published_last_minute, info.partitions or None)
+    events, per_minute, partitions = ("" if n is None else str(n) for n in numbers)
+    return (info.topic, events, per_minute, partitions)
 
 
 def _fields(info: TopicInfo) -> dict[str, object]:
@@ -90,10 +92,20 @@ def _fields(info: TopicInfo) -> dict[str, object]:
     }
 
 
+def _given_name(text: str | None) -> str | None:
+    return None if text is None else topic_name(text)
+
+
 @app.command()
 def create(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(callback=topic_name)],
+    name: Annotated[str | None, typer.Argument(callback=_given_name)] = None,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Everything the installed stages need: their topics, queues and groups."
+        ),
+    ] = False,
     partitions: Annotated[
         int | None,
         typer.Option(min=1, max=1024, help="How many workers can share it; fixed once it is made."),
@@ -108,10 +120,15 @@ def create(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make sure that a topic exists."""
+    """Make sure that a topic exists, or everything that the installed stages need."""
     folder = data if data is not None else context.obj
+    if (name is None) != every:
+        raise typer.BadParameter("give the name of a topic, or --all", param_hint="NAME")
+    if name is None:
+        _create_all(partitions, retention, folder, as_json)
+        return
     info, existed = asyncio.run(_create(name, partitions, retention, compacted, folder))
-    if partitions is not None and info.partitions != partitions:
+    if partitions is not None and info.partitions not in (0, partitions):
         typer.echo(
             f"{name} keeps its {info.partitions} partitions: with another number, keys would lose "
             "their order. Make a topic of another name.",
@@ -120,7 +137,53 @@ def create(
     if as_json:
         print_json({**_fields(info), "created": not existed})
     else:
-        typer.echo(f"{name} {'exists' if existed else 'created'}: {info.partitions} partitions")
+        partitioned = f": {info.partitions} partitions" if info.partitions else ""
+        typer.echo(f"{name} {'exists' if existed else 'created'}{partitioned}")
+
+
+def _create_all(
+    partitions: int | None, retention: int | None, data: Path | None, as_json: bool
+) -> None:
+    groups = asyncio.run(_provision(partitions, retention, data))
+    if as_json:
+        print_json([{"group": group, "topics": topics} for group, topics in groups.items()])
+        return
+    rows = [
+        (group if not number else "", topic)
+        for group, topics in groups.items()
+        for number, topic in enumerate(topics)
+    ]
+    print_table(("group", "topic"), rows, empty="No stage is installed.")
+
+
+async def _provision(
+    partitions: int | None, retention: int | None, data: Path | None
+) -> dict[str, list[str]]:
+    from lineal.bus.protocol import Provisions, TopicSettings
+    from lineal.daemon import stage_topics
+    from lineal.runtime import open_runtime
+    from lineal.stages.dead_letter import dead_letter_topic
+    from lineal.stages.discovery import installed_stages
+
+    settings = load_settings(data)
+    chosen = TopicSettings(
+        partitions=partitions or settings.partitions,
+        retention_seconds=retention or settings.retention_seconds,
+    )
+    groups: dict[str, list[str]] = {}
+    async with open_runtime(settings) as runtime:
+        made = set[str]()
+        for stage in installed_stages().values():
+            reads = stage_topics(stage)
+            writes = [payload.type for payload in stage.produces]
+            groups[stage.name] = reads
+            for topic in (*reads, *writes, dead_letter_topic(stage.name)):
+                if topic not in made:
+                    await runtime.bus.create_topic(topic, chosen)
+                    made.add(topic)
+            if isinstance(runtime.bus, Provisions):
+                await runtime.bus.provision(stage.name, reads)
+    return groups
 
 
 async def _create(
