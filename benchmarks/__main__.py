@@ -13,11 +13,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bus, documents, lineage, start
+from benchmarks import ag_news, bus, documents, edge_score, lineage, skab, start
 from benchmarks.measurement import Result
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
-BENCHMARKS = (*bus.BENCHMARKS, *lineage.BENCHMARKS, *documents.BENCHMARKS, *start.BENCHMARKS)
+BENCHMARKS = (
+    *bus.BENCHMARKS,
+    *lineage.BENCHMARKS,
+    *documents.BENCHMARKS,
+    *start.BENCHMARKS,
+    *edge_score.BENCHMARKS,
+    *skab.BENCHMARKS,
+    *ag_news.BENCHMARKS,
+)
 
 
 def main() -> int:

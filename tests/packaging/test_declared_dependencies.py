@@ -14,7 +14,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 OURS = {"lineal", "lineal_schemas", "lineal_edge", "lineal_producers", "lineal_consumers", "tests"}
-OF_TESTS = {"lineal_local"}  # the local servers: never imported by what runs
+OF_TESTS = {"lineal_local", "benchmarks"}  # never imported by what runs
+# an extra that is not installed is taken to be named as what it is imported by
 PROVIDERS = {**packages_distributions(), "pydantic_core": ["pydantic"]}  # one library in two
 RUNTIME = ["lineal", "producers/lineal_producers", "consumers/lineal_consumers"]
 
@@ -43,7 +44,7 @@ def undeclared(folder: str, allowed: set[str], ours: set[str] = OURS) -> set[str
             elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
                 names = _beginning(node.args[0])
             for package in {name.partition(".")[0] for name in names}:
-                providers = {canonicalize_name(name) for name in PROVIDERS.get(package, ())}
+                providers = {canonicalize_name(name) for name in PROVIDERS.get(package, [package])}
                 known = package in sys.stdlib_module_names or package in ours
                 known = known or any((ROOT / folder).rglob(f"{package}.py"))
                 if not known and not providers & allowed:

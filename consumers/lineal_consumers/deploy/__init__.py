@@ -1,0 +1,1 @@
+"""Bringing models to devices: signed packages, and rollouts in rings."""

@@ -1,0 +1,76 @@
+"""The key that signs packages: a file that only its owner reads."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+
+class UnusableKey(Exception):
+    """The key file cannot be used, and why."""
+
+
+class PublicKey(NamedTuple):
+    """What devices are told of a key."""
+
+    key_id: str
+    key: str
+    """Base64 of its 32 bytes."""
+
+
+def make_key(file: Path) -> PublicKey:
+    """Make a new private key, readable by its owner only.
+
+    Raises:
+        FileExistsError: there is one already; a key is never overwritten.
+        OSError: it cannot be written.
+    """
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.generate()
+    text = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
+    return public_key(key)
+
+
+def read_key(file: Path) -> Ed25519PrivateKey:
+    """The private key in a file.
+
+    Raises:
+        UnusableKey: it is missing, others can read it, or it is no Ed25519 key.
+    """
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    try:
+        if file.stat().st_mode & 0o077:
+            raise UnusableKey(f"others can read the key {file.name}: chmod 600 it")
+        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+    except OSError as error:
+        raise UnusableKey(f"the key {file.name} cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError) as error:
+        raise UnusableKey(f"{file.name} is not an unencrypted private key in PEM") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise UnusableKey(f"the key {file.name} is not an Ed25519 key")
+    return key
+
+
+def public_key(key: Ed25519PrivateKey) -> PublicKey:
+    """The public half; its id is derived from it, so that two keys never share one."""
+    raw = key.public_key().public_bytes_raw()
+    return PublicKey(hashlib.sha256(raw).hexdigest()[:16], base64.b64encode(raw).decode())

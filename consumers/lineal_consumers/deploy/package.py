@@ -1,0 +1,133 @@
+"""Making the signed package of a model. Runs in a worker process: it loads the model."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from lineal_consumers.deploy.keys import UnusableKey, public_key, read_key
+from lineal_schemas.deployments import (
+    SIGNING_PREFIX,
+    GoldenWindow,
+    PackageManifest,
+    SignedPackage,
+)
+from lineal_schemas.models import InputSchema, ModelRef
+
+if TYPE_CHECKING:
+    import numpy as np
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from lineal_edge.scoring.model import ScoringModel
+
+GOLDEN = "lineal.golden"
+"""Metadata of a model file: ``{"windows": [...], "scores": [...]}``, prepared windows of its
+trainer's choice."""
+
+_DIGITS = 6
+
+
+class Order(NamedTuple):
+    """What a package is made from, besides the model's file."""
+
+    model: ModelRef
+    counter: int
+    created_us: int
+    expires_us: int
+    tolerance: float
+    golden_windows: int
+    key_file: str | None
+
+
+class NoPackage(Exception):
+    """No package can be made, and why."""
+
+
+def build_package(file: Path, order: Order) -> str:
+    """A package as JSON of a :class:`SignedPackage`.
+
+    Raises:
+        NoPackage: the file is not a scoring model, or there is no key to sign with.
+    """
+    from lineal_edge.scoring.model import ModelError, ScoringModel
+
+    if order.key_file is None:
+        raise NoPackage("no key is configured: `lineal deploy key` makes one")
+    try:
+        key = read_key(Path(order.key_file))
+        data = file.read_bytes()
+        model = ScoringModel(data)
+        golden = golden_windows(model, data, order.golden_windows)
+    except (UnusableKey, ModelError, ValueError) as error:
+        raise NoPackage(str(error)) from error
+    if model.sha256 != order.model.sha256:
+        raise NoPackage("the artifact is not the model that is to be rolled out")
+    preparation = model.preparation
+    manifest = PackageManifest(
+        model=order.model,
+        bytes=len(data),
+        input_schema=InputSchema(
+            features=preparation.features, length=preparation.length, step=preparation.step
+        ),
+        threshold=model.threshold,
+        golden=golden,
+        tolerance=order.tolerance,
+        counter=order.counter,
+        created_us=order.created_us,
+        expires_us=order.expires_us,
+    )
+    return sign(manifest, key).model_dump_json()
+
+
+def sign(manifest: PackageManifest, key: Ed25519PrivateKey) -> SignedPackage:
+    """Sign a manifest."""
+    text = manifest.model_dump_json()
+    signature = key.sign(SIGNING_PREFIX + text.encode())
+    return SignedPackage(
+        manifest=text,
+        key_id=public_key(key).key_id,
+        signature=base64.b64encode(signature).decode(),
+    )
+
+
+def golden_windows(model: ScoringModel, data: bytes, count: int) -> tuple[GoldenWindow, ...]:
+    """Windows with the scores the model gives them here.
+
+    Its trainer's if the file carries some, else drawn about the level it takes for normal, near it
+    and far from it: what is checked on the device is that the same numbers come out.
+
+    Raises:
+        ModelError: it cannot score them.
+        ValueError: the windows in the file do not fit it.
+    """
+    import numpy as np
+
+    golden = []
+    for window in _windows(model, data, count):
+        values = np.round(window, _DIGITS)
+        score = model.score(np.ascontiguousarray(values[np.newaxis]))
+        rows = tuple(tuple(row) for row in values.tolist())
+        golden.append(GoldenWindow(values=rows, score=score.value))
+    return tuple(golden)
+
+
+def _windows(model: ScoringModel, data: bytes, count: int) -> list[np.ndarray]:
+    import numpy as np
+    import onnxruntime
+
+    preparation = model.preparation
+    shape = (preparation.length, len(preparation.channels))
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    kept = session.get_modelmeta().custom_metadata_map.get(GOLDEN)
+    if kept is not None:
+        windows = [np.asarray(window, dtype=float) for window in json.loads(kept)["windows"]]
+        if any(window.shape != shape or not np.isfinite(window).all() for window in windows):
+            raise ValueError("the golden windows in the model's file do not fit it")
+        return windows[:count]
+    level = np.array(preparation.neutral or (0.0,) * shape[1])
+    if preparation.baseline is not None:
+        level = np.zeros(shape[1])
+    draw = np.random.default_rng(int(model.sha256[:8], 16))
+    return [level + draw.normal(size=shape) * 0.1 * 10**number for number in range(count)]

@@ -1,0 +1,75 @@
+"""From a promotion to the request for a rollout."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from math import ceil
+
+from lineal.stages import Context
+from lineal_consumers.deploy.config import AutomaticRollout, RequestConfig
+from lineal_schemas.deployments import DeploymentRequested, Ring, RolloutPlan
+from lineal_schemas.ids import rollout_id
+from lineal_schemas.models import ModelPromoted, ModelRolledBack
+from lineal_schemas.telemetry import DeviceBirth
+
+_DEVICE = "device/"
+
+
+async def remember_device(birth: DeviceBirth, ctx: Context[RequestConfig]) -> None:
+    """A device that was ever there belongs to the fleet."""
+    key = f"{_DEVICE}{birth.device}"
+    if await ctx.state.get(key) is None:
+        await ctx.state.put(key, b"1")
+
+
+async def request_for(
+    change: ModelPromoted | ModelRolledBack, event_id: str, time: int, ctx: Context[RequestConfig]
+) -> DeploymentRequested | None:
+    """The rollout that follows a model's going into use; None where none is to follow."""
+    settings = ctx.config.models.get(change.name)
+    if settings is None:
+        ctx.note(rollout="by_hand")
+        return None
+    known = [key.removeprefix(_DEVICE) for key, _ in await ctx.state.items(_DEVICE)]
+    devices = [
+        device
+        for device in known
+        if any(fnmatchcase(device, pattern) for pattern in settings.devices)
+    ]
+    if not devices:
+        ctx.note(rollout="no_devices")
+        return None
+    ctx.record_as("deploy")
+    ctx.objects.mention(change.artifact, "model")
+    return DeploymentRequested(
+        rollout_id=rollout_id(change.model.sha256, event_id),
+        model=change.model,
+        artifact=change.artifact,
+        counter=change.counter,
+        plan=RolloutPlan(
+            rings=rings(devices, settings),
+            timeouts=settings.timeouts,
+            shadow_readings=settings.shadow_readings,
+            soak_readings=settings.soak_readings,
+        ),
+        by=change.by,
+        requested_us=time,
+    )
+
+
+def rings(devices: list[str], settings: AutomaticRollout) -> tuple[Ring, ...]:
+    """Devices in rings: each takes its share of all, together with the rings before it."""
+    made: list[Ring] = []
+    begin = 0
+    for ring in settings.rings:
+        end = min(len(devices), ceil(ring.share * len(devices)))
+        if end > begin:
+            made.append(
+                Ring(
+                    name=ring.name,
+                    devices=tuple(devices[begin:end]),
+                    error_threshold=ring.error_threshold,
+                )
+            )
+            begin = end
+    return tuple(made)

@@ -1,0 +1,182 @@
+"""What is kept of a rollout between events, and what follows from it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from lineal_schemas.deployments import (
+    FINAL_STATES,
+    JobState,
+    RingResult,
+    RolloutPlan,
+    StepTimeouts,
+)
+from lineal_schemas.models import ModelRef
+from lineal_schemas.objects import ObjectRef
+
+DEVICE_STATES: frozenset[JobState] = frozenset(
+    (
+        *("IN_PROGRESS", "DOWNLOADED", "VERIFIED", "SHADOW"),
+        *("ACTIVE_UNCONFIRMED", "SUCCEEDED", "FAILED", "ROLLED_BACK"),
+    )
+)
+"""What a device may report; the other states are the server's to set."""
+
+BEFORE_ACTIVATION: frozenset[JobState] = frozenset(
+    ("QUEUED", "IN_PROGRESS", "DOWNLOADED", "VERIFIED", "SHADOW")
+)
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    def to_bytes(self) -> bytes:
+        return self.model_dump_json().encode()
+
+
+class JobRecord(_Kept):
+    """One device's job."""
+
+    job_id: str
+    device: str
+    ring: int
+    state: JobState = "QUEUED"
+    version: int = 1
+    deadline_us: int
+    extended: bool = False
+    """The deadline was put off once, because nobody looked when it passed."""
+    reason: str | None = None
+    updated_us: int
+
+    @property
+    def final(self) -> bool:
+        return self.state in FINAL_STATES
+
+
+class RingRecord(_Kept):
+    """How far a ring has come."""
+
+    name: str
+    devices: int
+    error_threshold: float
+    issued: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    rolled_back: int = 0
+    cancelled: int = 0
+
+    def counted(self, state: JobState, by: int = 1) -> RingRecord:
+        """With one more job that ended so."""
+        field = {
+            "SUCCEEDED": "succeeded",
+            "ROLLED_BACK": "rolled_back",
+            "CANCELLED": "cancelled",
+        }.get(state, "failed")
+        return self.model_copy(update={field: getattr(self, field) + by})
+
+    @property
+    def result(self) -> RingResult:
+        return RingResult(
+            succeeded=self.succeeded,
+            failed=self.failed,
+            rolled_back=self.rolled_back,
+            cancelled=self.cancelled,
+        )
+
+    @property
+    def over_threshold(self) -> bool:
+        """More of its devices failed than may."""
+        return self.failed + self.rolled_back > self.error_threshold * self.devices
+
+    @property
+    def all_ended(self) -> bool:
+        ended = self.succeeded + self.failed + self.rolled_back + self.cancelled
+        return ended >= self.devices
+
+
+class RolloutRecord(_Kept):
+    """A rollout."""
+
+    rollout_id: str
+    status: Literal["running", "paused", "aborted", "completed"]
+    model: ModelRef
+    counter: int
+    artifact: ObjectRef
+    started: ObjectRef
+    """JSON of the :class:`~lineal_schemas.deployments.DeploymentStarted`: plan and package."""
+    timeouts: StepTimeouts
+    rings: tuple[RingRecord, ...]
+    ring: int = 0
+    by: str
+    reason: str | None = None
+    started_us: int
+    updated_us: int
+
+    @property
+    def over(self) -> bool:
+        return self.status in ("aborted", "completed")
+
+    def with_ring(self, ring: RingRecord, index: int) -> RolloutRecord:
+        rings = (*self.rings[:index], ring, *self.rings[index + 1 :])
+        return self.model_copy(update={"rings": rings})
+
+    @property
+    def result(self) -> RingResult:
+        """Of all rings together."""
+        return RingResult(
+            succeeded=sum(ring.succeeded for ring in self.rings),
+            failed=sum(ring.failed for ring in self.rings),
+            rolled_back=sum(ring.rolled_back for ring in self.rings),
+            cancelled=sum(ring.cancelled for ring in self.rings),
+        )
+
+
+class ModelRecord(_Kept):
+    """The rollouts of one model's name, the newest last."""
+
+    counter: int
+    rollouts: tuple[str, ...]
+
+
+def rollout_key(rollout_id: str) -> str:
+    return f"rollout/{rollout_id}"
+
+
+def job_prefix(rollout_id: str) -> str:
+    return f"job/{rollout_id}/"
+
+
+def job_key(rollout_id: str, device: str) -> str:
+    return f"{job_prefix(rollout_id)}{device}"
+
+
+def model_key(name: str) -> str:
+    return f"model/{name}"
+
+
+def seconds_for(state: JobState, timeouts: StepTimeouts) -> float:
+    """How long a device may take until its next report."""
+    return {
+        "QUEUED": timeouts.answer,
+        "IN_PROGRESS": timeouts.download,
+        "DOWNLOADED": timeouts.verify,
+        "VERIFIED": timeouts.verify,
+        "SHADOW": timeouts.shadow,
+    }.get(state, timeouts.soak)
+
+
+def rings_of(plan: RolloutPlan) -> tuple[RingRecord, ...]:
+    """The rings of a plan before anything has happened.
+
+    Raises:
+        ValueError: a device is in it twice.
+    """
+    devices = [device for ring in plan.rings for device in ring.devices]
+    if len(set(devices)) != len(devices):
+        raise ValueError("a device is in two rings, or twice in one")
+    return tuple(
+        RingRecord(name=ring.name, devices=len(ring.devices), error_threshold=ring.error_threshold)
+        for ring in plan.rings
+    )

@@ -1,0 +1,1 @@
+"""Whether readings still come from where the training data came from."""

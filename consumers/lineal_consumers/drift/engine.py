@@ -1,0 +1,126 @@
+"""Compare what a model sees now with what it was trained on, feature by feature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lineal_consumers.drift.correction import benjamini_hochberg, bonferroni, holm
+from lineal_consumers.drift.two_samples import kolmogorov_smirnov, population_stability_index
+
+Array = npt.NDArray[np.float64]
+Correction = Literal["holm", "bonferroni", "benjamini_hochberg", "none"]
+_CORRECTIONS: dict[str, Callable[[Sequence[float]], list[float]]] = {
+    "holm": holm,
+    "bonferroni": bonferroni,
+    "benjamini_hochberg": benjamini_hochberg,
+    "none": list,
+}
+
+
+@dataclass(frozen=True)
+class FeatureComparison:
+    """One feature, then and now."""
+
+    feature: str
+    statistic: float
+    p_value: float
+    """Corrected."""
+    drifted: bool
+    stability_index: float
+    reference_mean: float
+    mean: float
+
+
+@dataclass(frozen=True)
+class DriftReport:
+    """All features."""
+
+    features: tuple[FeatureComparison, ...]
+    samples: int
+    """Readings that were compared."""
+
+    @property
+    def drifted(self) -> bool:
+        """Whether any feature has."""
+        return any(feature.drifted for feature in self.features)
+
+
+def compare(
+    reference: Array,
+    current: Array,
+    features: Sequence[str],
+    significance: float = 0.01,
+    correction: Correction = "holm",
+    least_shift: float = 0.0,
+) -> DriftReport:
+    """Test every feature for a change of its distribution.
+
+    Values that are missing (NaN or infinite) are left out. A feature without values on one side is
+    compared as wholly changed if the other side has some: a sensor that fell silent, or appeared.
+
+    Args:
+        reference: readings × features, from training.
+        current: readings × features, now.
+        features: their names.
+        significance: drift is a corrected p-value below it.
+        correction: for the number of features.
+        least_shift: the statistic (0 to 1) below which a change, however significant with very many
+            readings, is too small to matter.
+
+    Raises:
+        ValueError: the shapes do not fit the names, or there are no readings.
+    """
+    if reference.shape[1:] != (len(features),) or current.shape[1:] != (len(features),):
+        raise ValueError(
+            f"{len(features)} features, but readings of shape {reference.shape} and {current.shape}"
+        )
+    if not len(reference) or not len(current):
+        raise ValueError("readings are needed on both sides")
+    found = [_compared(*_present(reference, current, i)) for i in range(len(features))]
+    corrected = _CORRECTIONS[correction]([p for _, p, _, _, _ in found])
+    return DriftReport(
+        features=tuple(
+            FeatureComparison(
+                feature=name,
+                statistic=statistic,
+                p_value=p,
+                drifted=p < significance and statistic >= least_shift,
+                stability_index=index,
+                reference_mean=then,
+                mean=now,
+            )
+            for name, p, (statistic, _, index, then, now) in zip(
+                features, corrected, found, strict=True
+            )
+        ),
+        samples=len(current),
+    )
+
+
+def _present(reference: Array, current: Array, index: int) -> tuple[Array, Array]:
+    then, now = reference[:, index], current[:, index]
+    return then[np.isfinite(then)], now[np.isfinite(now)]
+
+
+def _compared(then: Array, now: Array) -> tuple[float, float, float, float, float]:
+    if not len(then) or not len(now):
+        changed = len(then) != len(now)
+        mean_then = float(then.mean()) if len(then) else 0.0
+        mean_now = float(now.mean()) if len(now) else 0.0
+        return float(changed), 0.0 if changed else 1.0, 0.0, mean_then, mean_now
+    statistic, p_value = kolmogorov_smirnov(then, now)
+    index = population_stability_index(then, now)
+    return statistic, p_value, index, float(then.mean()), float(now.mean())
+
+
+def thinned(readings: Array, most: int) -> Array:
+    """At most so many readings, evenly spaced: bounded, and closer to independent."""
+    if len(readings) <= most:
+        return readings
+    picked: Array = readings[np.linspace(0, len(readings) - 1, most).astype(int)]
+    return picked

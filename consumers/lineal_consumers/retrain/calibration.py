@@ -1,0 +1,57 @@
+"""Thresholds from the scores of held-out normal windows, for a stated false-alarm rate."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+
+def empirical_threshold(scores: Array, rate: float) -> float:
+    """The score that a further normal window exceeds with probability at most ``rate``.
+
+    The k-th smallest of n scores, k = ceil((n + 1)(1 - rate)): exact for exchangeable scores of any
+    distribution (the bound of split conformal prediction).
+
+    Raises:
+        ValueError: n is too small for such a rate (n + 1 < 1 / rate), or a score is no number.
+    """
+    _check(scores, rate)
+    rank = math.ceil((len(scores) + 1) * (1 - rate) - 1e-9)
+    if rank > len(scores):
+        raise ValueError(
+            f"{len(scores)} scores cannot tell a rate of {rate:g}: at least "
+            f"{math.ceil(1 / rate) - 1} are needed"
+        )
+    return float(np.sort(scores)[rank - 1])
+
+
+def chi2_threshold(scores: Array, rate: float) -> float:
+    """The same where there are too few scores, from a scaled chi-squared tail.
+
+    The squared score is a weighted sum of squares, for which g·chi²(h) with the same mean and
+    variance is the usual control limit (Box 1954; Nomikos and MacGregor 1995): g = var / (2 mean),
+    h = 2 mean² / var.
+
+    Raises:
+        ValueError: there are fewer than two scores, or one is no number.
+    """
+    from scipy.stats import chi2
+
+    _check(scores, rate)
+    squares = scores**2
+    mean, variance = float(squares.mean()), float(squares.var())
+    if variance <= 0:
+        return float(scores.max()) * (1 + 1e-6)
+    quantile = float(chi2.isf(rate, 2 * mean**2 / variance))
+    return math.sqrt(variance / (2 * mean) * quantile)
+
+
+def _check(scores: Array, rate: float) -> None:
+    if not 0 < rate < 1:
+        raise ValueError(f"a rate of {rate} is not between 0 and 1")
+    if len(scores) < 2 or not np.isfinite(scores).all():
+        raise ValueError("at least two scores, all of them numbers, are needed")

@@ -1,0 +1,67 @@
+"""PCA with Hotelling's T² and Q (squared prediction error), joined in one index.
+
+T² measures the departure within the kept components, Q the rest. They are joined as
+phi = T² + Q / theta (Yue and Qin, "Reconstruction-based fault identification using a combined
+index", 2001), theta the mean variance of a left-out component, which is the Mahalanobis distance
+under probabilistic PCA. The square root of phi over its number of dimensions is the score: about 1
+for a normal window. Contributions are the complete decomposition of phi (Alcala and Qin 2009): they
+sum to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lineal_consumers.retrain.front import Front, fit_front
+from lineal_consumers.retrain.settings import TrainingSettings
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pca:
+    """A fitted model."""
+
+    front: Front
+    root: Array
+    """Symmetric; phi of scaled values z is the squared length of z @ root."""
+    components: int
+    """Kept."""
+
+    def judge(self, windows: Array) -> tuple[Array, Array]:
+        """Scores (count) and contributions (count × channels), which sum to the score's square.
+
+        The reference for the graph.
+        """
+        values = self.front.apply(windows)
+        squares = (values.reshape(len(values), -1) @ self.root) ** 2
+        scores = np.sqrt(squares.mean(axis=1))
+        return scores, squares.reshape(values.shape).sum(axis=1) / squares.shape[1]
+
+
+def fit_pca(windows: Array, settings: TrainingSettings) -> Pca:
+    """Learn from normal windows (count × length × channels).
+
+    Raises:
+        ValueError: there are fewer than two windows.
+    """
+    front = fit_front(windows, settings)
+    values = front.apply(windows).reshape(len(windows), -1)
+    size = values.shape[1]
+    covariance = values.T @ values / len(values)
+    covariance = (1 - settings.shrinkage) * covariance + settings.shrinkage * np.eye(size)
+    variances, vectors = np.linalg.eigh(covariance)
+    order = np.argsort(variances)[::-1]
+    # a floor for what never moved in training, where without shrinkage any movement is infinite
+    variances = np.maximum(variances[order], 1e-6)
+    vectors = vectors[:, order]
+    shares = np.cumsum(variances) / variances.sum()
+    kept = min(int(np.searchsorted(shares, settings.explained) + 1), size)
+    inside, outside = vectors[:, :kept], vectors[:, kept:]
+    root = inside / np.sqrt(variances[:kept]) @ inside.T
+    if kept < size:
+        root = root + outside @ outside.T / np.sqrt(variances[kept:].mean())
+    return Pca(front=front, root=root, components=kept)

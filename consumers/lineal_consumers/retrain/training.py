@@ -1,0 +1,128 @@
+"""From runs of normal readings to a scoring model that can be made again, bit for bit."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+
+import numpy as np
+import numpy.typing as npt
+
+from lineal_consumers.retrain.autoencoder import Autoencoder, fit_autoencoder
+from lineal_consumers.retrain.calibration import chi2_threshold, empirical_threshold
+from lineal_consumers.retrain.graph import to_onnx
+from lineal_consumers.retrain.pca import Pca, fit_pca
+from lineal_consumers.retrain.settings import TrainingSettings
+from lineal_consumers.retrain.windowing import preparation_of, windows_of
+from lineal_edge.scoring.model import ScoringModel
+
+Array = npt.NDArray[np.float64]
+_LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "scipy", "threadpoolctl")
+_GOLDEN = 8
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A scoring model and what its package and its record need."""
+
+    data: bytes
+    """ONNX with metadata; its SHA-256 is the model's digest."""
+    threshold: float
+    settings: TrainingSettings
+    train_windows: int
+    calibration_windows: int
+    calibration_alarm_share: float
+    """Of the calibration windows, how many are above the threshold (0 to 1)."""
+    golden_windows: Array
+    """8 × length × channels, from the calibration data."""
+    golden_scores: tuple[float, ...]
+    parity: float
+    """Largest relative difference between graph and trainer on the golden windows."""
+    libraries: dict[str, str]
+    python: str
+    platform: str
+
+    @property
+    def sha256(self) -> str:
+        return sha256(self.data).hexdigest()
+
+
+class ParityError(Exception):
+    """The exported graph does not say what the trainer says."""
+
+
+def train(
+    settings: TrainingSettings, runs: Sequence[Array], calibration: Sequence[Array]
+) -> TrainedModel:
+    """Train on some runs and set the threshold on others.
+
+    The linear algebra library is held to ``settings.threads`` threads meanwhile: with another
+    number the last bits differ. The same settings, data, libraries and kind of processor give the
+    same bytes.
+
+    Args:
+        runs: normal readings, each readings × features and consecutive; NaN where missing.
+        calibration: normal readings that were held out, later than the runs.
+
+    Raises:
+        ValueError: too few windows to learn from, or to calibrate on for the stated rate.
+        ParityError: graph and trainer differ by more than 1e-5.
+    """
+    preparation = preparation_of(settings, runs)
+    windows, _ = windows_of(preparation, runs, settings.settle)
+    held_out, _ = windows_of(preparation, calibration, settings.settle)
+    return train_on_windows(settings, runs, windows, held_out)
+
+
+def train_on_windows(
+    settings: TrainingSettings, runs: Sequence[Array], windows: Array, held_out: Array
+) -> TrainedModel:
+    """The same from windows that are cut already (count × length × channels).
+
+    Args:
+        runs: what the windows were cut from; the preparation is learnt from them.
+        windows: to learn from.
+        held_out: to set the threshold on.
+
+    Raises:
+        ValueError, ParityError: see :func:`train`.
+    """
+    from threadpoolctl import threadpool_limits
+
+    preparation = preparation_of(settings, runs)
+    with threadpool_limits(limits=settings.threads):
+        model: Pca | Autoencoder
+        if settings.algorithm == "pca":
+            model = fit_pca(windows, settings)
+        else:
+            model = fit_autoencoder(windows, settings)
+        scores, _ = model.judge(held_out)
+        find = empirical_threshold if settings.tail == "empirical" else chi2_threshold
+        threshold = settings.margin * find(scores, settings.false_alarm_rate)
+        data = to_onnx(model, preparation, threshold, settings.alarm)
+        picked = np.linspace(0, len(held_out) - 1, _GOLDEN).astype(int)
+        golden = held_out[picked]
+        expected, _ = model.judge(golden)
+    scoring = ScoringModel(data)
+    found = [scoring.score(golden[number : number + 1]).value for number in range(_GOLDEN)]
+    parity = float(np.max(np.abs(np.array(found) - expected) / np.maximum(expected, 1.0)))
+    if not parity <= 1e-5:
+        raise ParityError(f"graph and trainer differ by {parity:.2g}")
+    return TrainedModel(
+        data=data,
+        threshold=threshold,
+        settings=settings,
+        train_windows=len(windows),
+        calibration_windows=len(held_out),
+        calibration_alarm_share=float((scores > threshold).mean()),
+        golden_windows=golden,
+        golden_scores=tuple(found),
+        parity=parity,
+        libraries={name: version(name) for name in _LIBRARIES},
+        python=platform.python_version(),
+        platform=f"{platform.machine()}-{sys.platform}",
+    )

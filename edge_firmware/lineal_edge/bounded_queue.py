@@ -1,0 +1,84 @@
+"""The queue between the sampler, which must not wait, and those who take readings from it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import NamedTuple
+
+from lineal_edge.reading import Reading
+
+
+class Lost(NamedTuple):
+    """Consecutive readings that found the queue full."""
+
+    first_seq: int
+    last_seq: int
+    wall_us: int
+    """Of the last of them."""
+
+
+class BoundedQueue:
+    """Readings in order, with what was lost in its place: no number is ever missing.
+
+    One thread offers, one drains. The lock is held for a few list operations only, never while
+    anybody reads a disk or waits.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._items: deque[Reading | Lost] = deque()
+        self._lost: Lost | None = None
+        self._changed = threading.Condition()
+        self._closed = False
+        self._hurried = False
+        self.lost = 0
+        """Readings that found no room, since the start."""
+
+    def offer(self, reading: Reading) -> None:
+        """Put a reading in, or count it as lost; returns at once."""
+        with self._changed:
+            if len(self._items) >= self._capacity:
+                first = self._lost.first_seq if self._lost else reading.seq
+                self._lost = Lost(first, reading.seq, reading.wall_us)
+                self.lost += 1
+                return
+            if self._lost is not None:
+                self._items.append(self._lost)
+                self._lost = None
+            self._items.append(reading)
+            self._changed.notify()
+
+    def take(self, most: int, seconds: float) -> list[Reading | Lost]:
+        """Up to ``most`` items, waiting up to ``seconds`` for that many; fewer when time is up or
+        the queue is closed or hurried, none when there are none."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self._items) >= most or self._closed or self._hurried, seconds
+            )
+            self._hurried = False
+            taken = [self._items.popleft() for _ in range(min(most, len(self._items)))]
+            if not self._items and self._lost is not None:
+                taken.append(self._lost)
+                self._lost = None
+            return taken
+
+    def hurry(self) -> None:
+        """Let who takes have what there is, now."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Wake who takes; what is in the queue can still be taken."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing will come any more (there may be items left)."""
+        return self._closed
+
+    def __len__(self) -> int:
+        return len(self._items)

@@ -1,0 +1,35 @@
+"""What was sent and is not acknowledged by the bus yet."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+
+class _Sent(NamedTuple):
+    boot_id: str
+    last: int
+
+
+class InFlight:
+    """The messages of one stream between being sent and the bus's acknowledgement, in order."""
+
+    def __init__(self) -> None:
+        self._sent: deque[_Sent] = deque()
+
+    def add(self, boot_id: str, last: int) -> None:
+        """A message that ends with this number of this boot was sent."""
+        self._sent.append(_Sent(boot_id, last))
+
+    def acknowledge(self, boot_id: str, upto: int) -> bool:
+        """Take out what a cumulative acknowledgement covers; whether that was anything."""
+        left = deque(sent for sent in self._sent if sent.boot_id != boot_id or sent.last > upto)
+        progress = len(left) < len(self._sent)
+        self._sent = left
+        return progress
+
+    def clear(self) -> None:
+        self._sent.clear()
+
+    def __len__(self) -> int:
+        return len(self._sent)

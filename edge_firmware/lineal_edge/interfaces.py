@@ -1,0 +1,84 @@
+"""What the agent asks of the parts that score readings and take new models.
+
+The parts run in threads of their own. Nothing they do can hold up the sampler: a scorer that is
+too slow is skipped readings, and told so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from lineal_edge.clock import Clock
+from lineal_edge.reading import Reading
+from lineal_edge.settings import ClientTls
+from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated
+from lineal_schemas.deployments import JobNotice, JobReply
+from lineal_schemas.models import ModelRef
+from lineal_schemas.payload import Payload
+
+AnomalyPayload = AnomalyOpened | AnomalyUpdated | AnomalyClosed
+
+EventSink = Callable[[Payload], None]
+"""Keeps an event for the bus: it is on the disk and numbered when the call returns. Any thread."""
+
+
+class Scorer(Protocol):
+    """Judges readings one by one. Called from one thread, but for ``models`` and the counter."""
+
+    def observe(self, reading: Reading) -> Sequence[AnomalyPayload]:
+        """Take the next reading and say what it opens, changes or closes."""
+
+    def skipped(self, first_seq: int, last_seq: int) -> Sequence[AnomalyPayload]:
+        """Readings that will not come: the windows they were part of are void."""
+
+    def models(self) -> tuple[ModelRef, ...]:
+        """What scores now."""
+
+    @property
+    def scored_windows(self) -> int:
+        """Windows scored since the start."""
+
+
+class Updater(Protocol):
+    """Takes jobs. Does its work in a thread of its own and returns at once from every call."""
+
+    def start(self) -> None:
+        """Come back from whatever the last run was interrupted in; before the first reading."""
+
+    def stop(self) -> None:
+        """End within a few seconds."""
+
+    def notified(self, notice: JobNotice) -> None:
+        """The server's word on the device's next job; repeated after every reconnect."""
+
+    def replied(self, reply: JobReply) -> None:
+        """The server's answer to a report."""
+
+
+class ScorerContext(NamedTuple):
+    """What a scorer is made from."""
+
+    device: str
+    boot_id: str
+    features: tuple[str, ...]
+    """Names of a reading's values, in their order."""
+    models: Path
+    """The folder of model packages."""
+    clock: Clock
+
+
+class UpdaterContext(NamedTuple):
+    """What an updater is made from."""
+
+    device: str
+    models: Path
+    trusted_keys: dict[str, bytes]
+    """Raw Ed25519 public keys (32 bytes) by key id: who may sign a package."""
+    report: EventSink
+    """Takes the :class:`lineal_schemas.deployments.DeploymentJobUpdated` reports."""
+    scorer: Scorer
+    clock: Clock
+    tls: ClientTls | None
+    """The device's certificate, for servers that ask for one before a download."""

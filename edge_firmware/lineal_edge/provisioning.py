@@ -1,0 +1,175 @@
+"""A device's identity: a key that never leaves it, a request for a certificate, and settings.
+
+The certificate's common name is the device's id; brokers take it as the MQTT user name, so a device
+can publish only as itself.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from lineal_schemas.mqtt_topics import device_topic
+
+
+class ProvisioningError(ValueError):
+    """The device cannot be provisioned like this, and why."""
+
+
+class Identity(NamedTuple):
+    """The files of a device's identity."""
+
+    key: Path
+    request: Path
+    """The certificate signing request, for whoever runs the certificate authority."""
+    certificate: Path
+    ca: Path
+
+
+def identity_files(folder: Path) -> Identity:
+    """Where the files of an identity are, whether they are there or not."""
+    return Identity(
+        folder / "device.key", folder / "device.csr", folder / "device.crt", folder / "ca.crt"
+    )
+
+
+def make_identity(folder: Path, device: str, *, replace: bool = False) -> Identity:
+    """Make a P-256 key (readable by its owner only) and a signing request for it. A key that is
+    there is kept, and asked for again, unless ``replace`` is set.
+
+    Raises:
+        InvalidDevice: the name cannot be a device's.
+        ProvisioningError: there is a key that cannot be read.
+        OSError: the folder cannot be written.
+    """
+    device_topic(device, "status")
+    files = identity_files(folder)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if files.key.exists() and not replace:
+        key = _read_key(files.key)
+    else:
+        key = ec.generate_private_key(ec.SECP256R1())
+        pem = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        _write(files.key, pem, mode=0o600)
+        files.certificate.unlink(missing_ok=True)  # it belonged to the key before
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device)])
+    request = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(name)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    _write(files.request, request.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    return files
+
+
+def install_certificate(folder: Path, device: str, certificate: bytes, ca: bytes) -> Identity:
+    """Take the signed certificate and the authority's (both PEM) if they fit key and device.
+
+    Raises:
+        ProvisioningError: the certificate is for another key or device, or was not signed by this
+            authority, or one of the two is not a certificate.
+        OSError: a file cannot be read or written.
+    """
+    files = identity_files(folder)
+    try:
+        issued = x509.load_pem_x509_certificate(certificate)
+        authority = x509.load_pem_x509_certificate(ca)
+    except ValueError as error:
+        raise ProvisioningError(f"not a certificate: {error}") from error
+    names = issued.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    if [name.value for name in names] != [device]:
+        raise ProvisioningError(f"the certificate is not for {device}")
+    if _public_bytes(issued) != _public_bytes(_read_key(files.key)):
+        raise ProvisioningError("the certificate is for another key than this device's")
+    try:
+        issued.verify_directly_issued_by(authority)
+    except Exception as error:  # the library raises ValueError, TypeError or InvalidSignature
+        raise ProvisioningError("the certificate was not signed by this authority") from error
+    _write(files.certificate, certificate, mode=0o644)
+    _write(files.ca, ca, mode=0o644)
+    return files
+
+
+def settings_text(device: str, data: Path, broker: str, port: int, source: str) -> str:
+    """The settings file of a provisioned device (TOML). ``source`` is a serial port, or
+    ``simulator``."""
+    files = identity_files(data / "identity")
+    from_where = (
+        ['kind = "simulator"']
+        if source == "simulator"
+        else ['kind = "serial"', _set("port", source)]
+    )
+    return "\n".join(
+        [
+            _set("device", device),
+            _set("data", str(data)),
+            "",
+            "[source]",
+            *from_where,
+            "",
+            "[broker]",
+            _set("host", broker),
+            f"port = {port}",
+            "",
+            "[broker.tls]",
+            _set("ca", str(files.ca)),
+            _set("certificate", str(files.certificate)),
+            _set("key", str(files.key)),
+            "",
+            "[update.trusted_keys]",
+            "# who may sign model packages: name = base64 of the Ed25519 public key",
+            "",
+        ]
+    )
+
+
+def _set(name: str, value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name} = "{escaped}"'
+
+
+def _read_key(file: Path) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(file.read_bytes(), None)
+    except FileNotFoundError as error:
+        raise ProvisioningError(f"there is no key yet: {file}") from error
+    except (ValueError, TypeError) as error:
+        raise ProvisioningError(f"{file} is not a key: {error}") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ProvisioningError(f"{file} is not an elliptic-curve key")
+    return key
+
+
+def _public_bytes(holder: x509.Certificate | ec.EllipticCurvePrivateKey) -> bytes:
+    return holder.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _write(file: Path, content: bytes, *, mode: int) -> None:
+    """Whole or not at all, also when the power goes, and never readable by others in between."""
+    draft = file.with_name(f".{file.name}.new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

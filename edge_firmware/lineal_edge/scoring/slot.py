@@ -1,0 +1,50 @@
+"""Where the running model stands, and how another takes its place without a sample being missed."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from lineal_edge.scoring.model import ScoringModel
+
+
+class ModelSlot:
+    """One model in use and, for a while, another that gets ready beside it.
+
+    The scorer reads ``current`` between two samples. Loading and warming up happen in a thread of
+    the slot's own; only the reference is exchanged, which needs no lock.
+    """
+
+    def __init__(self, model: ScoringModel) -> None:
+        self._current = model
+        self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-loader")
+
+    @property
+    def current(self) -> ScoringModel:
+        return self._current
+
+    def load(self, data: bytes) -> Future[ScoringModel]:
+        """Load a model and warm it up beside the running one, which goes on scoring.
+
+        The future raises :class:`~lineal_edge.scoring.model.ModelError` if it is not fit for use.
+        """
+        return self._loader.submit(loaded, data)
+
+    def swap(self, model: ScoringModel) -> ScoringModel:
+        """Put a model in use from the next sample on and return the one before."""
+        previous, self._current = self._current, model
+        return previous
+
+    def close(self) -> None:
+        """Wait for a load under way and end the thread."""
+        self._loader.shutdown()
+
+
+def loaded(data: bytes) -> ScoringModel:
+    """A model, loaded and warmed up.
+
+    Raises:
+        ModelError: it is not fit for use.
+    """
+    model = ScoringModel(data)
+    model.warm_up()
+    return model

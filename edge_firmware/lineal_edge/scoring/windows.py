@@ -1,0 +1,331 @@
+"""Sliding windows over one device's readings, made reading by reading in bounded memory."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lineal_edge.scoring.preparation import Array, Preparation
+
+_LARGEST = 1e15
+"""A finite value beyond it is a fault of the sensor too; its square still fits a float32."""
+_MOST_FILLED = 0.5
+
+
+@dataclass(frozen=True)
+class Window:
+    """``length`` readings as the model takes them."""
+
+    first_seq: int
+    last_seq: int
+    values: Array
+    """1 × length × channels: departures from the baseline, or the channels as they are."""
+    missing: tuple[str, ...]
+    """Features of which more than half the readings were filled in."""
+    constant: tuple[str, ...]
+    """Features that delivered the same value throughout, which a stuck sensor does."""
+    usable: bool
+    """Whether at most half of all its values were filled in; otherwise a score means nothing."""
+
+
+class WindowStream:
+    """The windows of one device.
+
+    A value that is missing, NaN, infinite or beyond 1e15 is replaced by the sensor's last value for
+    up to ``patience`` readings, after that (or if there never was one) by the level that speaks
+    neither for nor against an anomaly: the baseline, or the training mean. Windows never span a
+    gap. Memory is bounded by window and step, whatever is pushed.
+    """
+
+    def __init__(self, preparation: Preparation) -> None:
+        self.preparation = preparation
+        features, channels = len(preparation.features), len(preparation.channels)
+        self._features_of = np.array(preparation.channel_features)
+        capacity = preparation.length + 4 * preparation.step
+        self._rows = np.empty((capacity, channels))
+        self._filled = np.empty((capacity, features), dtype=bool)
+        self._end = 0
+        self._since_filled = 0
+        """Readings since the last block in which something was filled in."""
+        self._pending: list[Array] = []
+        self._pending_rows = 0
+        self._next_seq: int | None = None
+        self._block_end = 0
+        self._last = np.full(features, np.nan)
+        self._age = np.zeros(features, dtype=np.int64)
+        self._level = np.array(preparation.neutral or (0.0,) * channels)
+        self._blocks = 0
+        self._unlearned: tuple[Array, npt.NDArray[np.bool_] | None] | None = None
+        baseline = preparation.baseline
+        if baseline is not None:
+            self._weight = 1.0 - (1.0 - 2.0 / (baseline.span + 1)) ** preparation.step
+            self._follow = np.array(baseline.follow)
+            if baseline.start is not None:
+                self._level = np.array(baseline.start)
+                self._blocks = 2**31  # as if it had been learnt long ago
+
+    @property
+    def level(self) -> Array:
+        """The baseline (or the training mean) per channel; do not change it."""
+        return self._level
+
+    @property
+    def next_seq(self) -> int | None:
+        """The reading that comes next; None before the first."""
+        return self._next_seq
+
+    def push(self, values: npt.ArrayLike, first_seq: int) -> bool:
+        """Take in consecutive readings, rows × features; None and NaN stand for missing values.
+
+        What was there before is left out. Returns whether readings are missing between those
+        before and these; windows begin anew then.
+
+        Raises:
+            ValueError: the rows do not have this preparation's features.
+        """
+        rows = np.asarray(values, dtype=np.float64)
+        if rows.ndim != 2 or rows.shape[1] != len(self.preparation.features):
+            raise ValueError(
+                f"readings of shape {rows.shape}; expected rows × "
+                f"{len(self.preparation.features)} features"
+            )
+        gap = False
+        if self._next_seq is not None and first_seq < self._next_seq:
+            rows = rows[self._next_seq - first_seq :]
+            first_seq = self._next_seq
+        elif self._next_seq is not None and first_seq > self._next_seq:
+            gap = True
+        if not len(rows):
+            return False
+        if gap or self._next_seq is None:
+            self.restart(first_seq)
+        self._pending.append(rows.copy())
+        self._pending_rows += len(rows)
+        self._next_seq = first_seq + len(rows)
+        return gap
+
+    def restart(self, next_seq: int) -> None:
+        """Begin windows anew at a reading, after a gap. The baseline stays."""
+        self._end = 0
+        self._pending.clear()
+        self._pending_rows = 0
+        self._age[:] = self.preparation.patience
+        self._next_seq = self._block_end = next_seq
+
+    def take(self, *, held: bool) -> Window | None:
+        """The next window, or None until more readings are pushed.
+
+        Args:
+            held: whether the window before belongs to an anomaly, so that the baseline must not
+                learn from its readings.
+        """
+        step = self.preparation.step
+        while self._pending_rows >= step:
+            self._learn(held)
+            self._advance(self._next_block(step))
+            if self._end >= self.preparation.length:
+                return self._window()
+        return None
+
+    @property
+    def held_back(self) -> int:
+        """Readings pushed that wait for their step to be complete."""
+        return self._pending_rows
+
+    def _next_block(self, step: int) -> Array:
+        block = self._pending[0]
+        if len(block) == step:
+            self._pending.pop(0)
+        elif len(block) > step:
+            self._pending[0] = block[step:]
+            block = block[:step]
+        else:
+            joined = np.concatenate(self._pending)
+            block = joined[:step]
+            self._pending = [joined[step:]] if len(joined) > step else []
+        self._pending_rows -= step
+        self._block_end += step
+        return block
+
+    def _learn(self, held: bool) -> None:
+        """Let the baseline follow the block before."""
+        if self._unlearned is None:
+            return
+        rows, filled = self._unlearned
+        self._unlearned = None
+        weight: float | Array = max(self._weight, 1.0 / (self._blocks + 1))
+        if held:
+            weight = weight * self._follow
+        if filled is None:
+            mean = rows.sum(axis=0) / len(rows)
+        else:
+            counts = (~filled).sum(axis=0)
+            if not counts.any():
+                return
+            sums = np.where(filled, 0.0, rows).sum(axis=0)
+            mean = np.where(counts > 0, sums / np.maximum(counts, 1), self._level)
+        self._level = self._level + weight * (mean - self._level)
+        self._blocks += 1
+
+    def _advance(self, block: Array) -> None:
+        """Clean a block and put it behind the rows."""
+        step = len(block)
+        faulty = ~(np.abs(block) <= _LARGEST)
+        filled: npt.NDArray[np.bool_] | None = None
+        if faulty.any():
+            self._since_filled = 0
+            values, unknown = self._fill(block, faulty)
+            filled = faulty[:, self._features_of]
+            rows = self.preparation.to_channels(values)
+            rows = np.where(unknown[:, self._features_of], self._level, rows)
+        else:
+            self._last = block[-1].copy()
+            self._age[:] = 0
+            self._since_filled += step
+            rows = self.preparation.to_channels(block)
+        if self._end + step > len(self._rows):
+            kept = max(self.preparation.length - step, 0)
+            self._rows[:kept] = self._rows[self._end - kept : self._end].copy()
+            self._filled[:kept] = self._filled[self._end - kept : self._end].copy()
+            self._end = kept
+        self._rows[self._end : self._end + step] = rows
+        self._filled[self._end : self._end + step] = faulty
+        self._end += step
+        if self.preparation.baseline is not None:
+            self._unlearned = (rows, filled)
+            if self._blocks == 0:
+                self._learn(held=False)
+
+    def _fill(
+        self, block: Array, faulty: npt.NDArray[np.bool_]
+    ) -> tuple[Array, npt.NDArray[np.bool_]]:
+        """The block with last values in place of missing ones, and where these are too old."""
+        values = np.empty_like(block)
+        unknown = np.empty_like(faulty)
+        for row in range(len(block)):
+            self._age = np.where(faulty[row], self._age + 1, 0)
+            self._last = np.where(faulty[row], self._last, block[row])
+            unknown[row] = (self._age > self.preparation.patience) | np.isnan(self._last)
+            values[row] = np.where(unknown[row], 0.0, self._last)
+        return values, unknown
+
+    def _window(self) -> Window:
+        length, features = self.preparation.length, self.preparation.features
+        rows = self._rows[self._end - length : self._end]
+        missing: tuple[str, ...] = ()
+        usable = True
+        if self._since_filled < length:
+            shares = self._filled[self._end - length : self._end].mean(axis=0)
+            missing = tuple(compress(features, shares > _MOST_FILLED))
+            usable = bool(shares.mean() <= _MOST_FILLED)
+        constant: tuple[str, ...] = ()
+        # looked at in full only where first and last are alike, for speed
+        still = rows[0] == rows[-1]
+        if length > 1 and still.any() and (still := (rows == rows[0]).all(axis=0)).any():
+            stuck = {features[self._features_of[index]] for index in np.flatnonzero(still)}
+            constant = tuple(name for name in features if name in stuck and name not in missing)
+        moving = self.preparation.baseline is not None
+        return Window(
+            first_seq=self._block_end - length,
+            last_seq=self._block_end - 1,
+            values=(rows - self._level if moving else rows.copy())[np.newaxis],
+            missing=missing,
+            constant=constant,
+            usable=usable,
+        )
+
+    def continued(self, preparation: Preparation) -> WindowStream:
+        """The stream of another model, from the next reading on.
+
+        What is known of the device goes on where both models have the same channels: its newest
+        readings, so that the next window is there when it would have been, and its baseline. A
+        model with longer windows waits for the readings that are still lacking.
+        """
+        other = WindowStream(preparation)
+        if self._next_seq is None:
+            return other
+        other.restart(self._block_end)
+        other._next_seq = self._next_seq
+        if preparation.features != self.preparation.features:
+            other.restart(self._next_seq)
+            return other
+        other._pending, other._pending_rows = [*self._pending], self._pending_rows
+        other._last, other._age = self._last.copy(), self._age.copy()
+        if preparation.channels != self.preparation.channels:
+            return other
+        kept = min(self._end, len(other._rows) - preparation.step)
+        other._rows[:kept] = self._rows[self._end - kept : self._end]
+        other._filled[:kept] = self._filled[self._end - kept : self._end]
+        other._end, other._since_filled = kept, self._since_filled
+        new, old = preparation.baseline, self.preparation.baseline
+        if new is not None and new.start is None and old is not None:
+            other._level, other._blocks = self._level.copy(), self._blocks
+            other._unlearned = self._unlearned
+        elif new is not None and new.start is None and kept:
+            other._level, other._blocks = other._rows[:kept].mean(axis=0), 1
+        return other
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain values from which :meth:`restore` goes on."""
+        unlearned = self._unlearned
+        return {
+            "preparation": self.preparation.to_json(),
+            "next_seq": self._next_seq,
+            "block_end": self._block_end,
+            "blocks": self._blocks,
+            "since_filled": self._since_filled,
+            "pending": _packed(np.concatenate(self._pending)) if self._pending else None,
+            "rows": _packed(self._rows[: self._end]),
+            "filled": _packed(self._filled[: self._end]),
+            "last": _packed(self._last),
+            "age": _packed(self._age),
+            "level": _packed(self._level),
+            "unlearned": None if unlearned is None else _packed(unlearned[0]),
+            "unlearned_filled": (
+                None if unlearned is None or unlearned[1] is None else _packed(unlearned[1])
+            ),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a snapshot of a stream with the same preparation.
+
+        Raises:
+            ValueError: it is damaged, or another preparation's.
+            KeyError: something is missing in it.
+        """
+        if state["preparation"] != self.preparation.to_json():
+            raise ValueError("the snapshot is another preparation's")
+        features, channels = len(self.preparation.features), len(self.preparation.channels)
+        rows = _unpacked(state["rows"], np.float64, (-1, channels))
+        self._end = min(len(rows), len(self._rows))
+        self._rows[: self._end] = rows
+        self._filled[: self._end] = _unpacked(state["filled"], np.bool_, (-1, features))
+        pending = state["pending"]
+        self._pending = [] if pending is None else [_unpacked(pending, np.float64, (-1, features))]
+        self._pending_rows = sum(map(len, self._pending))
+        self._next_seq, self._block_end = state["next_seq"], int(state["block_end"])
+        self._blocks = int(state["blocks"])
+        self._since_filled = int(state["since_filled"])
+        self._last = _unpacked(state["last"], np.float64, (features,))
+        self._age = _unpacked(state["age"], np.int64, (features,))
+        self._level = _unpacked(state["level"], np.float64, (channels,))
+        self._unlearned = None
+        if state["unlearned"] is not None:
+            filled = state["unlearned_filled"]
+            self._unlearned = (
+                _unpacked(state["unlearned"], np.float64, (-1, channels)),
+                None if filled is None else _unpacked(filled, np.bool_, (-1, channels)),
+            )
+
+
+def _packed(array: npt.NDArray[Any]) -> str:
+    return b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+def _unpacked(text: str, dtype: type[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    return np.frombuffer(b64decode(text), dtype=dtype).reshape(shape).copy()

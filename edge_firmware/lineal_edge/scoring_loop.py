@@ -1,0 +1,73 @@
+"""The thread in which readings are scored."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Sequence
+
+from lineal_edge.bounded_queue import BoundedQueue, Lost
+from lineal_edge.interfaces import AnomalyPayload, EventSink, Scorer
+from lineal_edge.reading import Reading
+
+log = logging.getLogger(__name__)
+
+
+class ScoringLoop:
+    """Hands every reading to the scorer and its anomalies to the outbox.
+
+    A scorer that raises has not ended scoring: the reading counts as skipped, so that its windows
+    begin anew, and the next one is tried.
+    """
+
+    def __init__(self, queue: BoundedQueue, scorer: Scorer, sink: EventSink) -> None:
+        self.skipped = 0
+        """Readings that were not scored, since the start."""
+        self.failures = 0
+        """Times the scorer raised."""
+        self._queue = queue
+        self._scorer = scorer
+        self._sink = sink
+        self._thread = threading.Thread(target=self._run, name="scorer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        self._queue.close()
+        self._thread.join(seconds)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            closed = self._queue.closed
+            items = self._queue.take(1, 1.0)
+            for item in items:
+                self._put(self._judge(item))
+            if not items and closed:
+                return
+
+    def _judge(self, item: Reading | Lost) -> Sequence[AnomalyPayload]:
+        try:
+            if isinstance(item, Lost):
+                self.skipped += item.last_seq - item.first_seq + 1
+                return self._scorer.skipped(item.first_seq, item.last_seq)
+            return self._scorer.observe(item)
+        except Exception:
+            self.failures += 1
+            if self.failures & (self.failures - 1) == 0:  # each doubling: a broken model fails ever
+                log.exception("the scorer has failed, for the %d. time", self.failures)
+            if isinstance(item, Reading):
+                return self._judge(Lost(item.seq, item.seq, item.wall_us))
+            return ()
+
+    def _put(self, anomalies: Sequence[AnomalyPayload]) -> None:
+        for anomaly in anomalies:
+            try:
+                self._sink(anomaly)
+            except sqlite3.OperationalError:
+                log.exception("an anomaly could not be kept: %s", anomaly)

@@ -1,0 +1,178 @@
+"""The agent's settings, read from one TOML file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from lineal_schemas.telemetry import TURBINE_FEATURES, DeviceId
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DEFAULT_FILE = Path("/etc/lineal-edge/agent.toml")
+
+
+class BadSettings(ValueError):
+    """The settings file cannot be used, and why."""
+
+
+class _Section(BaseModel):
+    # a misspelt setting must not silently leave the default
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SerialSource(_Section):
+    kind: Literal["serial"] = "serial"
+    port: str = "/dev/ttyUSB0"
+    baud: Annotated[int, Field(gt=0)] = 115200
+    features: tuple[str, ...] = TURBINE_FEATURES
+
+
+class ReplaySource(_Section):
+    kind: Literal["replay"]
+    file: Path
+    rate: Annotated[float, Field(gt=0)] | None = 1.0
+    """Readings a second."""
+    features: tuple[str, ...] | None = None
+    repeat: bool = True
+
+
+class SimulatorSource(_Section):
+    kind: Literal["simulator"]
+    rate: Annotated[float, Field(gt=0)] = 20.0
+    seed: int | None = None
+    """None takes one from the device's name."""
+    faults: tuple[str, ...] = ()
+    features: tuple[str, ...] = TURBINE_FEATURES
+
+
+class ClientTls(_Section):
+    """Certificates for mutual TLS, PEM files."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+class Broker(_Section):
+    host: str = "localhost"
+    port: Annotated[int, Field(gt=0, lt=65536)] = 8883
+    tls: ClientTls | None = None
+    protocol: Literal[5, 4] = 5
+    """5, or 4 for brokers that know MQTT 3.1.1 only (their last wills come without delay)."""
+    keepalive: Annotated[int, Field(ge=5)] = 30
+    """Seconds."""
+    will_delay: Annotated[int, Field(ge=0)] = 30
+    """Seconds a lost device may take to come back before the broker declares it dead."""
+
+
+class Publishing(_Section):
+    batch_rows: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Readings in a message while the bus keeps up."""
+    backlog_rows: Annotated[int, Field(ge=1, le=1000)] = 100
+    """At most, while it has to catch up."""
+    wait: Annotated[float, Field(ge=0)] = 1.0
+    """Seconds the first reading of a message waits for others."""
+    in_flight: Annotated[int, Field(ge=1, le=100)] = 50
+    """Messages sent that the bus has not confirmed; paho goes through all of them for every
+    confirmation, so more than a hundred is slower again."""
+    message_bytes: Annotated[int, Field(ge=10_000)] = 100_000
+    """Largest message; brokers in the cloud take no more than 128 KiB."""
+    resend_after: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds without a confirmation after which everything unconfirmed is sent again; doubles
+    each time, up to ten minutes."""
+    backoff_first: Annotated[float, Field(gt=0)] = 1.0
+    backoff_most: Annotated[float, Field(gt=0)] = 120.0
+    """Seconds: bounds of the wait before the first and any new connection."""
+
+
+class OutboxSettings(_Section):
+    cap_bytes: Annotated[int, Field(ge=1 << 20)] = 512 << 20
+    """Of disk; when it is reached the oldest readings go first."""
+    commit_rows: Annotated[int, Field(ge=1)] = 100
+    commit_seconds: Annotated[float, Field(gt=0)] = 0.25
+    """A commit, after so many readings or so long: what a power cut can take."""
+    queue: Annotated[int, Field(ge=1)] = 20_000
+    """Readings held in memory while the disk is busy."""
+
+
+class ScoringSettings(_Section):
+    enabled: bool = True
+    queue: Annotated[int, Field(ge=1)] = 2_000
+    """Readings that may wait to be scored before some are skipped."""
+
+
+class UpdateSettings(_Section):
+    enabled: bool = True
+    trusted_keys: dict[str, str] = {}
+    """Ed25519 public keys, base64 of their 32 bytes, by key id: who may sign model packages."""
+
+    @field_validator("trusted_keys")
+    @classmethod
+    def _are_keys(cls, keys: dict[str, str]) -> dict[str, str]:
+        for name, key in keys.items():
+            if len(base64.b64decode(key, validate=True)) != 32:
+                raise ValueError(f"{name}: an Ed25519 public key has 32 bytes")
+        return keys
+
+    def raw_keys(self) -> dict[str, bytes]:
+        return {name: base64.b64decode(key) for name, key in self.trusted_keys.items()}
+
+
+class Settings(_Section):
+    device: DeviceId
+    data: Path = Path("/var/lib/lineal-edge")
+    """Folder of everything that must outlive a restart."""
+    source: Annotated[
+        SerialSource | ReplaySource | SimulatorSource, Field(discriminator="kind")
+    ] = SerialSource()
+    broker: Broker = Broker()
+    publishing: Publishing = Publishing()
+    outbox: OutboxSettings = OutboxSettings()
+    scoring: ScoringSettings = ScoringSettings()
+    update: UpdateSettings = UpdateSettings()
+    health_seconds: Annotated[float, Field(gt=0)] = 60.0
+
+    @property
+    def outbox_file(self) -> Path:
+        return self.data / "outbox.db"
+
+    @property
+    def models(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def identity(self) -> Path:
+        return self.data / "identity"
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the settings. They hold no secrets, only the names of files that do."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def read_settings(file: Path) -> Settings:
+    """Read a settings file.
+
+    Raises:
+        BadSettings: it cannot be read, is not TOML, or a setting is unknown or out of range.
+    """
+    try:
+        return Settings.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise BadSettings(f"{file}: {error.strerror}") from error
+    except ValidationError as error:
+        said = "; ".join(
+            f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}"
+            for one in error.errors(include_url=False)
+        )
+        raise BadSettings(f"{file}: {said}") from error
+    except ValueError as error:
+        raise BadSettings(f"{file} is not TOML: {error}") from error

@@ -1,0 +1,40 @@
+"""The simulated turbine as a source."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+from lineal_edge.sources.pace import Pace
+from lineal_edge.sources.source import SourceCounts
+from lineal_edge.sources.turbine import Fault, Turbine
+from lineal_edge.sources.turbine_line import derivation
+from lineal_schemas.telemetry import TURBINE_FEATURES
+
+
+class Simulator:
+    """Yields readings of a :class:`Turbine` at its rate; never ends by itself."""
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        rate: float = 20.0,
+        faults: Sequence[Fault] = (),
+        features: Sequence[str] = TURBINE_FEATURES,
+        hurry: bool = False,
+    ) -> None:
+        """``rate`` in readings a second; with ``hurry`` they come as fast as they are taken."""
+        self.features = tuple(features)
+        self.counts = SourceCounts()
+        self.turbine = Turbine(seed, rate=rate, faults=faults)
+        self._derive = derivation(features)
+        self._closed = threading.Event()
+        self._pace = Pace(None if hurry else rate, self._closed)
+
+    def readings(self) -> Iterator[tuple[float, ...]]:
+        while self._pace.wait():
+            yield self._derive(self.turbine.fields())
+
+    def close(self) -> None:
+        self._closed.set()

@@ -1,0 +1,7 @@
+"""New models for the device: verified, tried beside the running one, swapped in, and back again.
+
+``verification`` says whether a package may be used, ``download`` fetches it, ``trial`` runs it
+where it can do no harm, ``live_scorer`` scores beside and swaps, ``health`` judges, ``packages``
+keeps the files and ``journal`` what has been done, ``machine`` decides the next step, ``updater``
+gives it a thread.
+"""

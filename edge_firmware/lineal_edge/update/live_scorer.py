@@ -1,0 +1,241 @@
+"""The device's scorer: one model in use, perhaps another beside it, swapped between readings.
+
+The scorer's thread reads each reference once per reading. Loading, warming up and judging happen in
+the updater's thread; nothing here waits for a lock longer than a few assignments.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lineal_edge.clock import Clock
+from lineal_edge.interfaces import AnomalyPayload, ScorerContext
+from lineal_edge.reading import Reading
+from lineal_edge.scoring.alarm import Closed, Opened, Transition, Updated
+from lineal_edge.scoring.model import ModelError, ScoringModel
+from lineal_edge.scoring.scorer import DeviceScorer
+from lineal_edge.scoring.slot import ModelSlot, loaded
+from lineal_edge.update.disk import Disk
+from lineal_edge.update.health import Tally
+from lineal_edge.update.journal import JournalFile
+from lineal_edge.update.packages import Packages
+from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated, Contribution
+from lineal_schemas.ids import anomaly_id
+from lineal_schemas.models import ModelRef
+
+log = logging.getLogger(__name__)
+
+
+class Candidate(NamedTuple):
+    """A model that is loaded and warm."""
+
+    ref: ModelRef
+    model: ScoringModel
+    columns: tuple[int, ...]
+    """Where its features stand in a reading."""
+
+
+class _Active(NamedTuple):
+    candidate: Candidate
+    tally: Tally
+
+
+class _Beside(NamedTuple):
+    candidate: Candidate
+    scorer: DeviceScorer
+    tally: Tally
+
+
+class LiveScorer:
+    """See :class:`lineal_edge.interfaces.Scorer`."""
+
+    def __init__(self, device: str, boot_id: str, features: Sequence[str], clock: Clock) -> None:
+        self.features = tuple(features)
+        self._device = device
+        self._boot_id = boot_id
+        self._clock = clock
+        self._active: _Active | None = None
+        self._beside: _Beside | None = None
+        self._slot: ModelSlot | None = None
+        self._scorer: DeviceScorer | None = None
+        self._at_work: _Active | None = None
+        """What the scorer's thread scored the last reading with."""
+        self._windows_before = 0
+
+    # The updater's side.
+
+    def prepare(self, data: bytes, ref: ModelRef) -> Candidate:
+        """Load a model and warm it up, beside whatever runs.
+
+        Raises:
+            ModelError: it is corrupt or cannot score.
+            ValueError: it asks for a feature the device does not measure.
+        """
+        model = loaded(data)
+        columns = tuple(self.features.index(name) for name in model.preparation.features)
+        return Candidate(ref, model, columns)
+
+    def put_beside(self, candidate: Candidate | None) -> Tally:
+        """Have a model score the readings from the next one on, to no effect but its tally's."""
+        tally = Tally()
+        self._beside = (
+            None if candidate is None else _Beside(candidate, DeviceScorer(candidate.model), tally)
+        )
+        return tally
+
+    def swap(self, candidate: Candidate | None) -> Tally:
+        """Have a model score for good from the next reading on; None: no model does."""
+        tally = Tally()
+        self._active = None if candidate is None else _Active(candidate, tally)
+        return tally
+
+    @property
+    def active(self) -> Candidate | None:
+        active = self._active
+        return None if active is None else active.candidate
+
+    # The agent's side.
+
+    def observe(self, reading: Reading) -> Sequence[AnomalyPayload]:
+        beside, active = self._beside, self._active
+        events = [] if active is self._at_work else self._take_over(active)
+        try:
+            if active is not None:
+                events += self._score(active, reading)
+        finally:
+            if beside is not None:
+                self._score_beside(beside, reading)
+        return events
+
+    def skipped(self, first_seq: int, last_seq: int) -> Sequence[AnomalyPayload]:
+        beside = self._beside
+        if beside is not None:
+            beside.scorer.skip_to(last_seq + 1)
+        active, scorer = self._at_work, self._scorer
+        if active is None or scorer is None:
+            return []
+        model = active.candidate.ref
+        return [self._event(item, model, active) for item in scorer.skip_to(last_seq + 1)]
+
+    def models(self) -> tuple[ModelRef, ...]:
+        active = self._active
+        return () if active is None else (active.candidate.ref,)
+
+    @property
+    def scored_windows(self) -> int:
+        scorer = self._scorer
+        return self._windows_before + (0 if scorer is None else scorer.scored_windows)
+
+    def _take_over(self, active: _Active | None) -> list[AnomalyPayload]:
+        """Hand on to another model; what the old one had open is closed in its name."""
+        before, scorer = self._at_work, self._scorer
+        self._at_work = active
+        if active is None:
+            events = [] if scorer is None else scorer.interrupt("model_changed")
+            if scorer is not None:
+                self._windows_before += scorer.scored_windows
+            self._scorer = self._slot = None
+        elif (
+            before is None
+            or scorer is None
+            or self._slot is None
+            or before.candidate.columns != active.candidate.columns
+        ):
+            events = [] if scorer is None else scorer.interrupt("model_changed")
+            if scorer is not None:
+                self._windows_before += scorer.scored_windows
+            self._slot = ModelSlot(active.candidate.model)
+            self._scorer = DeviceScorer(self._slot)
+        else:
+            events = scorer.interrupt("model_changed")
+            self._slot.swap(active.candidate.model)
+        if before is None:
+            return []
+        return [self._event(item, before.candidate.ref, before) for item in events]
+
+    def _score(self, active: _Active, reading: Reading) -> list[AnomalyPayload]:
+        scorer, tally = self._scorer, active.tally
+        assert scorer is not None
+        values = [[reading.values[column] for column in active.candidate.columns]]
+        tally.busy_since_us = self._clock.monotonic_us()
+        try:
+            windows, transitions = scorer.push(values, reading.seq)
+        except ModelError:
+            tally.failed()
+            raise
+        finally:
+            tally.busy_since_us = None
+        threshold = active.candidate.model.threshold
+        tally.scored([item.score.value for item in windows if item.score is not None], threshold)
+        return [
+            self._event(item, active.candidate.ref, active, reading.wall_us) for item in transitions
+        ]
+
+    def _score_beside(self, beside: _Beside, reading: Reading) -> None:
+        tally = beside.tally
+        tally.busy_since_us = self._clock.monotonic_us()
+        try:
+            values = [[reading.values[column] for column in beside.candidate.columns]]
+            windows, _ = beside.scorer.push(values, reading.seq)
+        except Exception as error:
+            # Whatever it does, the model in use goes on.
+            tally.failed()
+            log.warning("the model beside cannot score: %s", error)
+            return
+        finally:
+            tally.busy_since_us = None
+        threshold = beside.candidate.model.threshold
+        tally.scored([item.score.value for item in windows if item.score is not None], threshold)
+
+    def _event(
+        self, item: Transition, model: ModelRef, active: _Active, wall_us: int | None = None
+    ) -> AnomalyPayload:
+        wall = max(0, self._clock.wall_us() if wall_us is None else wall_us)
+        identity = anomaly_id(self._device, model.sha256, self._boot_id, item.first_seq)
+        threshold = active.candidate.model.threshold
+        if isinstance(item, Closed):
+            return AnomalyClosed(
+                device=self._device, anomaly_id=identity, detector="device", model=model,
+                threshold=threshold, boot_id=self._boot_id, first_seq=item.first_seq,
+                last_seq=item.last_seq, wall_us=wall, windows=item.windows,
+                peak_score=item.peak_score, reason=item.reason,
+            )  # fmt: skip
+        contributions = tuple(
+            Contribution(feature=name, share=min(1.0, share)) for name, share in item.shares
+        )
+        if isinstance(item, Opened):
+            return AnomalyOpened(
+                device=self._device, anomaly_id=identity, detector="device", model=model,
+                threshold=threshold, boot_id=self._boot_id, first_seq=item.first_seq,
+                last_seq=item.last_seq, wall_us=wall, windows=item.windows,
+                score=item.score, contributions=contributions,
+            )  # fmt: skip
+        assert isinstance(item, Updated)
+        return AnomalyUpdated(
+            device=self._device, anomaly_id=identity, detector="device", model=model,
+            threshold=threshold, boot_id=self._boot_id, first_seq=item.first_seq,
+            last_seq=item.last_seq, wall_us=wall, windows=item.windows,
+            score=item.score, peak_score=item.peak_score, contributions=contributions,
+        )  # fmt: skip
+
+
+def build_scorer(context: ScorerContext) -> LiveScorer:
+    """The scorer of an agent, with the model in use.
+
+    One that is still on trial is not loaded here: the updater does, once it has noted the start.
+    """
+    scorer = LiveScorer(context.device, context.boot_id, context.features, context.clock)
+    disk = Disk()
+    packages = Packages(context.models, disk)
+    progress = JournalFile(context.models, disk).read().progress
+    if progress is not None and progress.activating and not progress.final:
+        return scorer
+    installed = None if packages.current is None else packages.read(packages.current)
+    if installed is not None:
+        try:
+            scorer.swap(scorer.prepare(installed.data, installed.model))
+        except (ModelError, ValueError) as error:
+            log.error("the model in use cannot be loaded: %s", error)
+    return scorer

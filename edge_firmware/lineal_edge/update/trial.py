@@ -1,0 +1,136 @@
+"""A model's first run: in a process of its own, so that one that crashes or hangs harms nothing.
+
+``python -m lineal_edge.update.trial MODEL`` reads golden windows from standard input and writes
+their scores to standard output, both as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lineal_edge.update.verification import Refused
+from lineal_schemas.deployments import PackageManifest
+
+MEMORY_BYTES = 2 << 30
+"""Address space of the process; the libraries alone map several hundred megabytes."""
+
+
+_PROGRAM = (sys.executable, "-m", "lineal_edge.update.trial")
+
+
+def try_model(
+    file: Path, manifest: PackageManifest, seconds: float, program: Sequence[str] = _PROGRAM
+) -> None:
+    """Score the golden windows of a model in another process and compare.
+
+    Raises:
+        Refused: ``corrupt_model``, ``model_crashed``, ``model_hangs``, ``golden_mismatch``,
+            ``schema_mismatch``.
+    """
+    windows = [golden.values for golden in manifest.golden]
+    try:
+        done = subprocess.run(
+            [*program, str(file)],
+            input=json.dumps(windows).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
+            start_new_session=True,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Refused("model_hangs", f"no scores within {seconds:g} seconds") from error
+    if done.returncode != 0:
+        raise Refused("model_crashed", f"the process ended with {done.returncode}")
+    try:
+        said = json.loads(done.stdout)
+    except ValueError as error:
+        raise Refused("model_crashed", "the process said nothing of use") from error
+    if "error" in said:
+        raise Refused("corrupt_model", str(said["error"])[:500])
+    check_described(manifest, said)
+    compare(manifest, said["scores"])
+
+
+def check_described(manifest: PackageManifest, said: dict[str, Any]) -> None:
+    """The file and the manifest must speak of one model.
+
+    Raises:
+        Refused: ``schema_mismatch``
+    """
+    schema = manifest.input_schema
+    expected = {
+        "features": list(schema.features), "length": schema.length, "step": schema.step,
+        "threshold": manifest.threshold,
+    }  # fmt: skip
+    found = {name: said.get(name) for name in expected}
+    if found != expected:
+        raise Refused("schema_mismatch", f"the manifest says {expected}, the model {found}")
+
+
+def compare(manifest: PackageManifest, scores: list[float | None]) -> None:
+    """Hold scores against the golden ones.
+
+    Raises:
+        Refused: ``golden_mismatch``
+    """
+    if len(scores) != len(manifest.golden):
+        raise Refused("golden_mismatch", f"{len(scores)} scores, not {len(manifest.golden)}")
+    for number, (golden, score) in enumerate(zip(manifest.golden, scores, strict=True)):
+        limit = manifest.tolerance * max(1.0, abs(golden.score))
+        if score is None or not abs(score - golden.score) <= limit:
+            raise Refused(
+                "golden_mismatch", f"golden window {number} scores {score}, not {golden.score}"
+            )
+
+
+def _run(file: Path) -> dict[str, Any]:
+    import numpy as np
+
+    from lineal_edge.scoring.model import ModelError, ScoringModel
+
+    windows = json.load(sys.stdin)
+    try:
+        model = ScoringModel(file.read_bytes())
+    except ModelError as error:
+        return {"error": str(error)}
+    scores: list[float | None] = []
+    begun = time.monotonic()
+    for window in windows:
+        values = np.array(window, dtype=np.float64)[np.newaxis]
+        try:
+            score = model.score(values).value
+        except ModelError:
+            score = math.nan
+        scores.append(score if math.isfinite(score) else None)
+    return {
+        "features": list(model.preparation.features),
+        "length": model.preparation.length,
+        "step": model.preparation.step,
+        "threshold": model.threshold,
+        "scores": scores,
+        "seconds": time.monotonic() - begun,
+    }
+
+
+def main() -> None:
+    """What the process does."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(10)  # readings are scored meanwhile
+    said = json.dumps(_run(Path(sys.argv[1])))
+    sys.stdout.write(said)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

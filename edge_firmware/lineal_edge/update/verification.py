@@ -1,0 +1,83 @@
+"""Whether a package may be used here: who signed it, for what, and whether its time has passed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from pydantic import ValidationError
+
+from lineal_schemas.deployments import SIGNING_PREFIX, PackageManifest, SignedPackage
+from lineal_schemas.models import ModelRef
+
+MOST_MODEL_BYTES = 512 << 20
+
+
+class Refused(Exception):
+    """A package is not used, or a job not done.
+
+    Attributes:
+        reason: a word for programs, as ``bad_signature``; reported to the server.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+def opened(package: SignedPackage, trusted_keys: Mapping[str, bytes]) -> PackageManifest:
+    """The manifest of a package that one of the trusted keys signed. Keys are rotated by trusting
+    the next one beside the old for a while; no package can add one.
+
+    Raises:
+        Refused: ``unknown_key``, ``bad_signature``, or ``bad_manifest``.
+    """
+    key = trusted_keys.get(package.key_id)
+    if key is None:
+        raise Refused("unknown_key", f"nobody here trusts the key {package.key_id!r}")
+    signed = package.manifest.encode()
+    try:
+        signature = base64.b64decode(package.signature, validate=True)
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, SIGNING_PREFIX + signed)
+    except (InvalidSignature, binascii.Error, ValueError) as error:
+        raise Refused("bad_signature", "the signature is not of this manifest") from error
+    try:
+        return PackageManifest.model_validate_json(signed)
+    except ValidationError as error:
+        raise Refused("bad_manifest", f"the manifest is malformed: {error}") from error
+
+
+def check_fit(
+    manifest: PackageManifest,
+    *,
+    features: Sequence[str],
+    active: ModelRef | None,
+    counter: int,
+    now_us: int,
+) -> None:
+    """Whether a manifest is for this device, now.
+
+    Args:
+        features: of the device's readings.
+        active: what scores now; a package of another name is another model's.
+        counter: the highest that was ever confirmed here.
+        now_us: wall clock, or the newest time known from a signed package if that is later.
+
+    Raises:
+        Refused: ``wrong_model``, ``schema_mismatch``, ``replayed``, ``expired``, ``too_large``.
+    """
+    if active is not None and manifest.model.name != active.name:
+        raise Refused("wrong_model", f"this is a {manifest.model.name}, not a {active.name}")
+    missing = [name for name in manifest.input_schema.features if name not in features]
+    if missing:
+        raise Refused("schema_mismatch", f"the device does not measure {', '.join(missing)}")
+    same = active is not None and active.sha256 == manifest.model.sha256
+    if manifest.counter < counter or (manifest.counter == counter and not same):
+        raise Refused("replayed", f"counter {manifest.counter}, but {counter} was confirmed before")
+    if manifest.expires_us <= now_us:
+        raise Refused("expired", "the package's time has passed")
+    if manifest.bytes > MOST_MODEL_BYTES:
+        raise Refused("too_large", f"{manifest.bytes} bytes")

@@ -1,0 +1,43 @@
+"""Telling systemd that the agent is up and alive (the sd_notify protocol, over its socket)."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+
+
+class Watchdog:
+    """Speaks to the service manager where there is one; does nothing elsewhere."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        environment = os.environ if environment is None else environment
+        address = environment.get("NOTIFY_SOCKET", "")
+        # a leading @ stands for the zero byte of Linux's abstract sockets
+        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        period = environment.get("WATCHDOG_USEC", "")
+        self.seconds: float | None = int(period) / 2e6 if period.isdecimal() else None
+        """How often to say that all is well: half the time after which systemd restarts us."""
+
+    def ready(self) -> None:
+        self._say("READY=1")
+
+    def alive(self) -> None:
+        self._say("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        self._say("STOPPING=1")
+
+    def status(self, text: str) -> None:
+        """One line for ``systemctl status``."""
+        self._say(f"STATUS={text}")
+
+    def _say(self, text: str) -> None:
+        if not self._address:
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            try:
+                channel.connect(self._address)
+                channel.sendall(text.encode())
+            except OSError:
+                pass  # the manager is restarting itself; the next word reaches it
