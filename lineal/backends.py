@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 from lineal.bus.embedded.bus import EmbeddedBus
 from lineal.bus.protocol import Bus, TopicSettings
 from lineal.settings import Settings
-from lineal.store.blobs import Blobs
-from lineal.store.connection import Store
+from lineal.store.blobs import Blobs, FileBlobs
+from lineal.store.connection import POSTGRES, Store
 from lineal.store.database import Database
 from lineal.store.objects import ObjectStore
 
@@ -22,21 +22,51 @@ async def open_store(settings: Settings, database: Database, stack: AsyncExitSta
 
     Raises:
         UnsupportedSetting: ``settings.store`` names no store there is.
-        StoreUnavailable: it cannot be reached.
+        StoreUnavailable: it cannot be reached now.
+        StoreRefused, IncompatibleDatabase: it cannot be used as it is.
     """
     if settings.store == "sqlite:":
         return database
-    raise UnsupportedSetting(f"store {settings.store!r}: there are 'sqlite:' and 'postgresql://'")
+    return await open_shared_store(settings, stack)
 
 
-async def open_blobs(settings: Settings, files: Blobs, stack: AsyncExitStack) -> Blobs:
+async def open_shared_store(settings: Settings, stack: AsyncExitStack) -> Store:
+    """A store that is not in a data folder, closed when the stack is.
+
+    Raises:
+        As :func:`open_store`.
+    """
+    if not settings.store.startswith(POSTGRES):
+        kind = settings.store.partition(":")[0]  # the rest may hold a password
+        raise UnsupportedSetting(f"store '{kind}:': there are 'sqlite:' and 'postgresql://'")
+    from lineal.store.postgres.store import PostgresStore
+
+    store = PostgresStore(settings.store)
+    await store.open()
+    stack.push_async_callback(store.close)
+    return store
+
+
+async def open_blobs(settings: Settings, files: FileBlobs, stack: AsyncExitStack) -> Blobs:
     """Where large objects are: in the data folder, or in a bucket.
 
     Raises:
-        UnsupportedSetting: ``settings.objects`` names no place there is.
+        UnsupportedSetting, MalformedBucket: ``settings.objects`` names no place there is.
+        StoreUnavailable: it cannot be reached.
     """
     if settings.objects == "file:":
         return files
+    if settings.objects.startswith("s3:"):
+        try:
+            from lineal.store.s3 import open_s3_blobs, parse_bucket
+        except ImportError as error:
+            raise UnsupportedSetting(
+                f"objects in S3 need `pip install 'lineal[aws]'` ({error})"
+            ) from error
+        cache = files.beside("cache")
+        cache.remove_unfinished()
+        bucket = parse_bucket(settings.objects)
+        return await stack.enter_async_context(open_s3_blobs(bucket, cache))
     raise UnsupportedSetting(f"objects {settings.objects!r}: there are 'file:' and 's3://BUCKET'")
 
 
@@ -67,6 +97,33 @@ async def open_bus(
         )
         stack.push_async_callback(bus.close)
         return bus
+    if settings.bus.startswith("aws:"):
+        try:
+            from lineal.bus.aws.address import parse_address
+            from lineal.bus.aws.bus import open_aws_bus
+        except ImportError as error:
+            raise UnsupportedSetting(
+                f"the bus on AWS needs `pip install 'lineal[aws]'` ({error})"
+            ) from error
+        return await stack.enter_async_context(
+            open_aws_bus(
+                parse_address(settings.bus), store, objects, lease_seconds=settings.lease_seconds
+            )
+        )
+    if settings.bus.startswith("kafka://"):
+        try:
+            from lineal.bus.kafka.bus import KafkaBus
+        except ImportError as error:
+            raise UnsupportedSetting(
+                f"the bus on Kafka needs `pip install 'lineal[kafka]'` ({error})"
+            ) from error
+        brokers = [item for item in settings.bus[len("kafka://") :].strip("/").split(",") if item]
+        if not brokers:
+            raise UnsupportedSetting("bus 'kafka://': it names no broker; say kafka://HOST:PORT")
+        kafka = KafkaBus(brokers, settings.kafka, store, settings.data, topic_settings)
+        await kafka.open()
+        stack.push_async_callback(kafka.close)
+        return kafka
     raise UnsupportedSetting(
         f"bus {settings.bus!r}: there are 'sqlite:', 'kafka://HOST:PORT' and 'aws://REGION'"
     )

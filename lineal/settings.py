@@ -93,8 +93,9 @@ class MqttSettings(BaseModel):
     """Bytes of messages that may wait in memory."""
     message_bytes: Annotated[int, Field(ge=1)] = 8 << 20
     """Largest message; larger ones are refused."""
-    hole_sightings: Annotated[int, Field(ge=1)] = 3
-    """How often a device has to begin behind a hole before the hole is believed."""
+    hole_sightings: Annotated[int, Field(ge=1)] = 10
+    """How often a device that was asked to close a hole has to begin behind it again before the hole
+    is believed."""
 
 
 class Settings(BaseSettings):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 from lineal.store.connection import Connection
 from lineal_schemas.envelope import RawEvent
@@ -42,6 +42,11 @@ class Capabilities:
     seek: bool
     shared_by_processes: bool
     survives_restart: bool
+    keeps_unhandled: bool = False
+    """Expired events stay until every group has handled them, and go when the bus is maintained."""
+    partitions: bool = True
+    """A group's work is dealt out by partition: each has one owner at a time, and keeps what is
+    done beyond an event that is not. Else it is dealt out by key."""
 
 
 class Position(NamedTuple):
@@ -103,9 +108,11 @@ class GroupInfo(NamedTuple):
 class TopicInfo(NamedTuple):
     topic: str
     partitions: int
+    """0 on a bus that has none."""
     events: int
     """Events that are still there to be read."""
-    published_last_minute: int
+    published_last_minute: int | None
+    """None on a bus that does not tell."""
     retention_seconds: int | None
     groups: tuple[GroupInfo, ...]
 
@@ -117,15 +124,22 @@ class TopicSettings:
     Attributes:
         partitions: how many workers can share the topic at most; keys are spread over them.
         retention_seconds: events older than this are removed once every group has handled
-            them; None keeps them for ever.
+            them; None keeps them for ever. A broker that removes events by itself does so
+            whether they are handled or not.
+        compacted: of the events of a key only the newest is kept, where the bus can.
     """
 
     partitions: int = 8
     retention_seconds: int | None = None
+    compacted: bool = False
 
 
 class UnknownTopic(LookupError):
     """The topic does not exist (yet)."""
+
+
+class NotOffered(Exception):
+    """This bus cannot do what was asked; the text says what can be done instead."""
 
 
 class Subscription(Protocol):
@@ -193,6 +207,16 @@ class Selection:
         )
 
 
+@runtime_checkable
+class Provisions(Protocol):
+    """A bus that keeps what is published only for the groups it knows."""
+
+    async def provision(self, group: str, topics: Sequence[str]) -> None:
+        """Make everything a group needs, whether or not it works yet: what is published from then
+        on waits for it."""
+        ...
+
+
 class Bus(Protocol):
     """A transport for events."""
 
@@ -244,6 +268,7 @@ class Bus(Protocol):
 
         Raises:
             UnknownTopic: there is no such topic.
+            NotOffered: the bus does not keep what is past.
         """
         ...
 
@@ -253,6 +278,7 @@ class Bus(Protocol):
 
         Raises:
             UnknownTopic: there is no such topic.
+            NotOffered: the bus has no positions to move.
         """
         ...
 

@@ -56,6 +56,10 @@ class Watermark:
         self._in_flight.add(offset)
         return True
 
+    def pass_by(self, offset: int) -> None:
+        """There is nothing to deliver below ``offset``: only holes, which a reader has passed."""
+        self._next = max(self._next, offset)
+
     def after(self, offsets: Iterable[int]) -> tuple[int, set[int]]:
         """What ``committable`` would be, and which settled offsets it would not cover, if these
         offsets in flight were settled; for a transaction that may yet fail."""

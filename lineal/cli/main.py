@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from lineal.cli.options import errors_reported
 
 _SYSTEM, _DOCUMENTS, _EVENTS, _STAGES = "System", "Documents", "Events", "Stages"
+_DEVICES = "Devices"
 
 
 class Entry(NamedTuple):
@@ -51,6 +52,9 @@ COMMANDS = {
     "emit": Entry("lineal.cli.emit:emit", _EVENTS, "Publish events from a file or standard input."),
     "dead": Entry(
         "lineal.cli.dead:app", _EVENTS, "List, show, redrive and drop what could not be handled."
+    ),
+    "deploy": Entry(
+        "lineal.cli.deploy:app", _DEVICES, "Bring models to devices, in rings; look on, or stop it."
     ),
     "stages": Entry("lineal.cli.stages:stages", _STAGES, "List the installed stages."),
     "replay": Entry(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b, sha256
 
 import orjson
@@ -13,6 +13,7 @@ from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
 
 ROOT, INPUT, OUTPUT = 0, 1, 2
+_READ_AT_ONCE = 1_000
 _SIGN = 1 << 63
 
 
@@ -114,7 +115,7 @@ def records_of_artifact(connection: Connection, sha256_hex: str, *, made: bool) 
 
 def records_of_model(connection: Connection, model_sha256: str) -> Iterator[Record]:
     """Everything that was made with a model."""
-    rows = connection.execute(
+    rows = connection.stream(
         "SELECT record FROM builds JOIN ledger ON ledger.build = builds.id "
         "WHERE builds.models LIKE ? ORDER BY seq",
         (f"%{model_sha256}%",),
@@ -129,7 +130,7 @@ def stale_input_events(connection: Connection, current: Build) -> frozenset[str]
     Outcomes of duplicates count like others: what matters is which build looked at the event last.
     """
     newest: dict[str, bool] = {}
-    rows = connection.execute(
+    rows = connection.stream(
         "SELECT builds.version, builds.code, builds.config, builds.models, record "
         "FROM builds JOIN ledger ON ledger.build = builds.id "
         "WHERE builds.stage = ? ORDER BY seq",
@@ -143,7 +144,12 @@ def stale_input_events(connection: Connection, current: Build) -> frozenset[str]
     return frozenset(event_id for event_id, is_current in newest.items() if not is_current)
 
 
-def all_records(connection: Connection) -> Iterable[Record]:
-    """The whole ledger, in order."""
-    for (record,) in connection.execute("SELECT record FROM ledger ORDER BY seq"):
-        yield parse_record(record)
+def all_records(connection: Connection) -> Iterator[Record]:
+    """The whole ledger, in order; the connection may be used meanwhile."""
+    last = 0
+    while rows := connection.execute(
+        "SELECT seq, record FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?", (last, _READ_AT_ONCE)
+    ).fetchall():
+        for _, record in rows:
+            yield parse_record(record)
+        last = rows[-1][0]

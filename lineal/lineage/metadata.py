@@ -6,9 +6,9 @@ rebuild``: what the tables say can never differ from what the ledger says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import orjson
 
@@ -79,6 +79,9 @@ def _arrived(connection: Connection, document_id: str, record: Record, arrival_s
     )
 
 
+_Row: TypeAlias = tuple[str, str, str, str | None, str, int, int]
+
+
 @dataclass(slots=True)
 class _Operation:
     """What records of one document amount to."""
@@ -89,12 +92,16 @@ class _Operation:
     facts: dict[str, int | str]
     started: int
     updated: int
+    decides: bool
+    """Whether this is where the document stands, wherever it stood. Parts of one document are
+    handled side by side, and an indexed document may be gone over again by a replay: just going on
+    does not undo what another part or an earlier run reached."""
 
     def go_on(self, later: _Operation) -> None:
-        """Parts of one document are handled side by side, and an indexed document may be gone over
-        again by a replay: going on does not undo what another part or an earlier run reached."""
-        if later.status != "processing" or self.status not in _FINAL:
+        """Add what came after."""
+        if later.decides or self.status not in _FINAL:
             self.status, self.reason = later.status, later.reason
+        self.decides |= later.decides
         self.stage, self.updated = later.stage, later.updated
         self.facts |= later.facts
 
@@ -110,28 +117,27 @@ class _Operations:
         """Take note of a record; those of a document come in their order."""
         # Sorted, as they are in the canonical record from which a rebuild takes them.
         facts = {name: fact for name, fact in sorted(record.facts.items()) if name != "status"}
+        status = _status(record)
         operation = _Operation(
-            _status(record),
+            status,
             record.build.stage if record.build else record.kind,
             record.reason or record.error,
             facts,
             record.started,
             record.started + record.duration,
+            status != "processing" or record.kind == "redrive",
         )
-        if record.kind == "redrive":
-            # The one act that takes a document back from where it ended.
-            self.write()
-            self._pending[document_id] = operation
-            self.write(restart=True)
-        elif (earlier := self._pending.get(document_id)) is not None:
+        if (earlier := self._pending.get(document_id)) is not None:
             earlier.go_on(operation)
         else:
             self._pending[document_id] = operation
 
-    def write(self, *, restart: bool = False) -> None:
+    def write(self) -> None:
         """Write what is pending."""
-        rows = [
-            (
+        deciding: list[_Row] = []
+        going_on: list[_Row] = []
+        for document_id, operation in self._pending.items():
+            row = (
                 document_id,
                 operation.status,
                 operation.stage,
@@ -140,13 +146,12 @@ class _Operations:
                 operation.started,
                 operation.updated,
             )
-            for document_id, operation in self._pending.items()
-        ]
-        self._pending.clear()
+            (deciding if operation.decides else going_on).append(row)
+        self._write(deciding, "FALSE")
+        self._write(going_on, f"operations.status IN {_FINAL}")
+
+    def _write(self, rows: Sequence[_Row], keep: str) -> None:
         merged = self._connection.dialect.merged_json("operations.facts", "excluded.facts")
-        keep = "FALSE"
-        if not restart:
-            keep = f"excluded.status = 'processing' AND operations.status IN {_FINAL}"
         insert_rows(
             self._connection,
             "INSERT INTO operations (document_id, status, stage, reason, facts, started, updated)",

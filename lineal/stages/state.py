@@ -60,6 +60,16 @@ class StateKeeper(Protocol):
         ...
 
 
+def state_rows(connection: Connection, stage: str, prefix: str) -> list[tuple[str, StateRow]]:
+    """All keys of a stage that begin so, in their order, as they are now."""
+    found = connection.execute(
+        "SELECT name, event_id, before, after FROM state "
+        "WHERE stage = ? AND name >= ? AND substr(name, 1, ?) = ? ORDER BY name",
+        (stage, prefix, len(prefix), prefix),
+    )
+    return [(name, _row(*row)) for name, *row in found]
+
+
 class StoredState:
     """State in the store."""
 
@@ -77,15 +87,7 @@ class StoredState:
         return await self._store.read(find)
 
     async def rows(self, stage: str, prefix: str) -> list[tuple[str, StateRow]]:
-        def find(connection: Connection) -> list[tuple[str, StateRow]]:
-            found = connection.execute(
-                "SELECT name, event_id, before, after FROM state "
-                "WHERE stage = ? AND name >= ? AND substr(name, 1, ?) = ? ORDER BY name",
-                (stage, prefix, len(prefix), prefix),
-            )
-            return [(name, _row(*row)) for name, *row in found]
-
-        return await self._store.read(find)
+        return await self._store.read(lambda connection: state_rows(connection, stage, prefix))
 
     def put(
         self, stage: str, key: str, event_id: str, seen: StateRow | None, value: bytes | None

@@ -75,6 +75,15 @@ class FileBlobs:
         self._run_directory = run_directory
         self._member = member
 
+    @property
+    def directory(self) -> Path:
+        """The folder of the files."""
+        return self._directory
+
+    def beside(self, name: str) -> FileBlobs:
+        """Files of the same process in another folder of the data directory."""
+        return FileBlobs(self._directory.parent / name, self._run_directory, self._member)
+
     def remove_unfinished(self) -> None:
         """Remove what processes that were killed had not finished writing."""
         for file in (self._directory / _INCOMING).glob("*"):

@@ -104,14 +104,9 @@ def test_tables_are_made_again(lineal: Lineal, url: str, working: Path) -> None:
 
 
 def test_the_doctor_looks_at_the_store(lineal: Lineal, url: str) -> None:
-    def store(answer: Any) -> dict[str, str]:
-        [check] = [check for check in answer.json if check["name"] == "store"]
-        return dict(check)
-
-    assert store(lineal("doctor", "--json", LINEAL_STORE=url))["state"] == "fine"
-    wrong = store(lineal("doctor", "--json", LINEAL_STORE=url.replace("lineal:", "nobody:")))
-    assert wrong["state"] == "broken"
-    assert "LINEAL_STORE" in wrong["found"] + wrong["remedy"]
+    answer = lineal("doctor", "--json", LINEAL_STORE=url)
+    [store] = [check for check in answer.json if check["name"] == "store"]
+    assert store["state"] == "fine" and "Postgres" in store["found"]
 
 
 def test_what_is_wrong_is_one_line(lineal: Lineal, store_url: str) -> None:

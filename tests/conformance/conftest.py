@@ -9,10 +9,12 @@ import pytest
 
 from lineal.bus.embedded.bus import EmbeddedBus
 from lineal.settings import Settings
+from tests.conformance.aws import aws
 from tests.conformance.harness import BusUnderTest, EmbeddedBusUnderTest
+from tests.conformance.kafka import kafka
 
 
-def embedded(folder: Path) -> Iterator[BusUnderTest]:
+def embedded(folder: Path, request: pytest.FixtureRequest) -> Iterator[BusUnderTest]:
     scratch = folder / "scratch"
     scratch.mkdir()
     settings = Settings(data=folder / "data", durability="normal", partitions=4, lease_seconds=3.0)
@@ -22,9 +24,13 @@ def embedded(folder: Path) -> Iterator[BusUnderTest]:
         worker.discard()
 
 
-BUSES: dict[str, Callable[[Path], Iterator[BusUnderTest]]] = {"embedded": embedded}
+BUSES: dict[str, Callable[[Path, pytest.FixtureRequest], Iterator[BusUnderTest]]] = {
+    "embedded": embedded,
+    "aws": aws,
+    "kafka": kafka,
+}
 
 
 @pytest.fixture(params=BUSES)
 def bus(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BusUnderTest]:
-    yield from BUSES[request.param](tmp_path)
+    yield from BUSES[request.param](tmp_path, request)

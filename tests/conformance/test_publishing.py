@@ -119,7 +119,7 @@ async def test_every_group_sees_every_event(bus: BusUnderTest) -> None:
     async with bus.open() as runtime:
         await publish(runtime, *(Task(key=f"{n % 7}", number=n) for n in range(50)))
         for group in ("one", "two"):
-            deliveries = await fetch_all(runtime, group, Task.type, 50)
+            deliveries = await fetch_all(runtime, group, Task.type, 50, settle=True)
             assert sorted(payload_of(d.event).number for d in deliveries) == list(range(50))
 
 
@@ -168,7 +168,11 @@ async def test_reading_takes_what_is_selected(bus: BusUnderTest) -> None:
         assert await numbers(Selection(key="a")) == [0, 2, 4, 6, 8]
         assert await numbers(Selection(from_time=begin + 7)) == [7, 8, 9]
         assert await numbers(Selection(to_time=begin + 2)) == [0, 1]
-        assert await numbers(Selection(key="b", from_offset=1, to_offset=3)) == [3, 5]
+        if bus.capabilities.seek:
+            found = [d async for d in runtime.bus.read(Task.type)]
+            offsets = {payload_of(d.event).number: d.position.offset for d in found}
+            part = Selection(key="b", from_offset=offsets[3], to_offset=offsets[7])
+            assert await numbers(part) == [3, 5]
         wanted = (await events_on(runtime, Task.type))[3].id
         assert len(await numbers(Selection(event_ids=frozenset({wanted})))) == 1
 
@@ -186,6 +190,7 @@ async def test_following_a_topic_sees_what_comes_after(bus: BusUnderTest) -> Non
 
 
 async def test_expired_events_go_once_every_group_has_handled_them(bus: BusUnderTest) -> None:
+    bus.require("keeps_unhandled")
     old = now_us() - 3600 * 1_000_000
     async with bus.open() as runtime:
         await runtime.bus.create_topic(Task.type, TopicSettings(partitions=2, retention_seconds=60))

@@ -54,12 +54,16 @@ async def test_a_replay_takes_exactly_what_is_selected(bus: BusUnderTest) -> Non
         for number in range(10):
             await publish(runtime, Task(key="ab"[number % 2], number=number), time=begin + number)
         counted = counting(handled, memo=False)
+        found = [d async for d in runtime.bus.read(Task.type)]
+        offsets = {payload_of(d.event).number: d.position.offset for d in found}
+        part = Selection(key="a", from_offset=offsets[4], to_offset=offsets[8])
+        by_offset = [(part, [4, 6])]
         for selection, expected in [
             (Selection(), list(range(10))),
             (Selection(from_time=begin + 7), [7, 8, 9]),
             (Selection(to_time=begin + 3), [0, 1, 2]),
             (Selection(key="b"), [1, 3, 5, 7, 9]),
-            (Selection(key="a", from_offset=2, to_offset=4), [4, 6]),
+            *(by_offset if bus.capabilities.seek else []),
             (Selection(key="nobody"), []),
         ]:
             handled.clear()

@@ -9,6 +9,7 @@ import sys
 
 import structlog
 
+from lineal.daemon import stage_topics
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.stages.runner import RunnerSettings, StageRunner
@@ -22,8 +23,7 @@ async def main() -> None:
     order = json.loads(sys.argv[1])
     stage = STAGES[order["stage"]]
     async with open_runtime(Settings(**order["settings"])) as runtime:
-        topics = [stage.consumes.type, f"redrive.{stage.name}"]
-        subscription = await runtime.bus.subscribe(stage.name, topics)
+        subscription = await runtime.bus.subscribe(stage.name, stage_topics(stage))
         runner = StageRunner(runtime.bind(stage), subscription, RunnerSettings(**order["options"]))
 
         def stop() -> None:

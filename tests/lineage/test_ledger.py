@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,19 +15,10 @@ from lineal.lineage.ledger import (
     stale_input_events,
 )
 from lineal.lineage.record import Artifact, Build, Model, Record, parse_record
-from lineal.store.sqlite import SqliteConnection
-from lineal.store.tables import create_tables
+from lineal.store.connection import Connection
 
 OLD = Build("ocr", "1", "a" * 64, "b" * 64)
 NEW = Build("ocr", "2", "a" * 64, "b" * 64)
-
-
-@pytest.fixture
-def connection() -> Iterator[SqliteConnection]:
-    opened = sqlite3.connect(":memory:", isolation_level=None, factory=SqliteConnection)
-    create_tables(opened)
-    yield opened
-    opened.close()
 
 
 def record(root: str = "document:a", build: Build | None = OLD, **fields: Any) -> Record:
@@ -50,7 +39,7 @@ def artifact(name: str) -> Artifact:
     return Artifact(name * 32, "text/plain", 1, "text")
 
 
-def test_the_story_of_a_document_in_its_order(connection: SqliteConnection) -> None:
+def test_the_story_of_a_document_in_its_order(connection: Connection) -> None:
     ledger = Ledger()
     ledger.append(connection, [record("document:a", started=1), record("document:b", started=2)])
     ledger.append(connection, [record("document:a", started=3)])
@@ -59,7 +48,7 @@ def test_the_story_of_a_document_in_its_order(connection: SqliteConnection) -> N
     assert records_of_root(connection, "document:c") == []
 
 
-def test_bytes_are_followed_forwards_and_backwards(connection: SqliteConnection) -> None:
+def test_bytes_are_followed_forwards_and_backwards(connection: Connection) -> None:
     made = record(outputs=[artifact("11"), artifact("22")], started=1)
     read = record(inputs=[artifact("11")], outputs=[artifact("33")], started=2)
     Ledger().append(connection, [made, read])
@@ -70,7 +59,7 @@ def test_bytes_are_followed_forwards_and_backwards(connection: SqliteConnection)
     assert records_of_artifact(connection, "11" * 8 + "00" * 24, made=True) == []
 
 
-def test_everything_made_with_a_model(connection: SqliteConnection) -> None:
+def test_everything_made_with_a_model(connection: Connection) -> None:
     model = Model("eng", "1", "e0" * 32)
     other = Model("deu", "1", "d0" * 32)
     with_it = record(build=Build("ocr", "1", "a" * 64, "b" * 64, (other, model)), started=1)
@@ -79,7 +68,7 @@ def test_everything_made_with_a_model(connection: SqliteConnection) -> None:
     assert list(records_of_model(connection, model.sha256)) == [with_it]
 
 
-def test_stale_is_what_another_build_looked_at_last(connection: SqliteConnection) -> None:
+def test_stale_is_what_another_build_looked_at_last(connection: Connection) -> None:
     Ledger().append(
         connection,
         [
@@ -103,21 +92,21 @@ def test_stale_is_what_another_build_looked_at_last(connection: SqliteConnection
 
 @pytest.mark.parametrize("changed", [("2", "a", "b"), ("1", "c", "b"), ("1", "a", "c")])
 def test_version_code_and_configuration_each_make_stale(
-    connection: SqliteConnection, changed: tuple[str, str, str]
+    connection: Connection, changed: tuple[str, str, str]
 ) -> None:
     Ledger().append(connection, [record(build=Build("ocr", "1", "a", "b"), events_in=["x"])])
     assert stale_input_events(connection, Build("ocr", *changed)) == {"x"}
     assert stale_input_events(connection, Build("ocr", "1", "a", "b")) == frozenset()
 
 
-def test_another_model_makes_stale(connection: SqliteConnection) -> None:
+def test_another_model_makes_stale(connection: Connection) -> None:
     old, new = (Build("ocr", "1", "a", "b", (Model("eng", "1", d * 32),)) for d in ("e0", "e1"))
     Ledger().append(connection, [record(build=old, events_in=["x"])])
     assert stale_input_events(connection, new) == {"x"}
     assert stale_input_events(connection, old) == frozenset()
 
 
-def test_an_append_that_is_undone_is_forgotten_whole(connection: SqliteConnection) -> None:
+def test_an_append_that_is_undone_is_forgotten_whole(connection: Connection) -> None:
     """Also which builds there are: else later records would be said to be of another build."""
     ledger = Ledger()
     connection.execute("BEGIN")
@@ -130,6 +119,6 @@ def test_an_append_that_is_undone_is_forgotten_whole(connection: SqliteConnectio
     assert [r.events_in for r in all_records(connection)] == [["of the new"], ["of the old"]]
 
 
-def test_records_of_many_at_once_keep_their_order(connection: SqliteConnection) -> None:
+def test_records_of_many_at_once_keep_their_order(connection: Connection) -> None:
     Ledger().append(connection, [record(started=n) for n in range(500)])
     assert [r.started for r in all_records(connection)] == list(range(500))

@@ -1,7 +1,7 @@
 """The archive of SNS FIFO topics, which no emulator has, put before one: a proxy.
 
-Every call goes on to the emulator and its answer comes back unchanged, but for what AWS documents of
-message archiving and replay: ``ArchivePolicy`` on a topic keeps what is published to it,
+Every call goes on to the emulator and its answer comes back unchanged, but for what AWS documents
+of message archiving and replay: ``ArchivePolicy`` on a topic keeps what is published to it,
 ``ReplayPolicy`` on a new subscription has that sent to the queue first, ``ReplayStatus`` and
 ``BeginningArchiveTime`` tell of it. Faults can be put in its way: see :attr:`ArchiveProxy.faults`.
 
@@ -21,8 +21,8 @@ from urllib.parse import parse_qs, urlencode
 from xml.etree import ElementTree
 
 import aiohttp
-from aiohttp import web
 from aiobotocore.session import get_session
+from aiohttp import web
 
 from lineal_local.aws import Emulator
 
@@ -212,7 +212,7 @@ class ArchiveProxy:
         async with topic.lock:
             answer = await self._forward(request, body)
             if answer.status == 200:
-                root = ElementTree.fromstring(bytes(answer.body or b""))  # type: ignore[arg-type]  # noqa: S314
+                root = ElementTree.fromstring(bytes(answer.body or b""))  # type: ignore[arg-type]
                 taken = {
                     member.findtext("{*}Id")
                     for member in root.iterfind(".//{*}Successful/{*}member")

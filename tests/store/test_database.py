@@ -1,4 +1,5 @@
-"""Every write is whole or not at all, alone or beside others, in this process or another."""
+"""The embedded database: a full disk, and processes that write beside each other and wake each
+other. What every store has to do is in test_store.py."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lineal.store.database import Database, DatabaseClosed
+from lineal.store.database import Database
 from lineal.store.tables import IncompatibleDatabase
 
 
@@ -31,47 +32,6 @@ def kept(database: Database) -> set[str]:
     return {step.decode() for (step,) in database.reader.execute("SELECT step FROM memo")}
 
 
-async def test_what_fails_is_undone_alone(database: Database) -> None:
-    def spoiled(connection: sqlite3.Connection, step: str) -> None:
-        keep(connection, step)
-        raise ArithmeticError(step)
-
-    results = await asyncio.gather(
-        *(
-            database.write(lambda c, n=n: (spoiled if n % 3 == 0 else keep)(c, f"{n}"))  # type: ignore[misc]
-            for n in range(60)
-        ),
-        return_exceptions=True,
-    )
-    assert kept(database) == {f"{n}" for n in range(60) if n % 3}
-    assert [isinstance(r, ArithmeticError) for r in results] == [n % 3 == 0 for n in range(60)]
-
-
-async def test_a_mistake_in_a_statement_is_undone_alone(database: Database) -> None:
-    def mistaken(connection: sqlite3.Connection) -> None:
-        keep(connection, "half")
-        connection.execute("INSERT INTO nowhere VALUES (1)")
-
-    good, bad, more = await asyncio.gather(
-        database.write(lambda c: keep(c, "good")),
-        database.write(mistaken),
-        database.write(lambda c: keep(c, "more")),
-        return_exceptions=True,
-    )
-    assert good is None and more is None and isinstance(bad, sqlite3.OperationalError)
-    assert kept(database) == {"good", "more"}
-
-
-async def test_results_come_back_and_readers_see_what_is_written(database: Database) -> None:
-    def count(connection: sqlite3.Connection) -> int:
-        keep(connection, "a")
-        (found,) = connection.execute("SELECT count(*) FROM memo").fetchone()
-        return int(found)
-
-    assert await database.write(count) == 1
-    assert kept(database) == {"a"}
-
-
 async def test_a_full_disk_is_reported_and_got_over(database: Database) -> None:
     """The database may not grow; nothing is half written, and later there is room again."""
 
@@ -88,35 +48,6 @@ async def test_a_full_disk_is_reported_and_got_over(database: Database) -> None:
     await database.write(lambda c: limit(c, 1_000_000))
     await database.write(lambda c: keep(c, "after", bytes(100_000)))
     assert kept(database) == {"after"}
-
-
-async def test_what_is_handed_in_before_closing_is_written_and_nothing_after(
-    tmp_path: Path,
-) -> None:
-    database = Database(tmp_path, durability="normal")
-    database.open()
-    writing = [
-        asyncio.create_task(database.write(lambda c, n=n: keep(c, f"{n}")))  # type: ignore[misc]
-        for n in range(300)
-    ]
-    await asyncio.sleep(0)
-    closing = asyncio.create_task(database.close())
-    await asyncio.sleep(0)
-    with pytest.raises(DatabaseClosed):
-        await database.write(lambda c: keep(c, "late"))
-    await asyncio.gather(closing, *writing)
-    again = Database(tmp_path, durability="normal")
-    again.open()
-    assert kept(again) == {f"{n}" for n in range(300)}
-    await again.close()
-
-
-async def test_a_caller_that_gives_up_waiting_harms_nobody(database: Database) -> None:
-    task = asyncio.create_task(database.write(lambda c: keep(c, "a")))
-    await asyncio.sleep(0)
-    task.cancel()
-    await database.write(lambda c: keep(c, "b"))
-    assert "b" in kept(database)
 
 
 async def test_processes_write_beside_each_other(database: Database) -> None:
@@ -159,11 +90,6 @@ async def test_another_schema_version_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(IncompatibleDatabase, match="4000"):
         Database(tmp_path).open()
-
-
-async def test_readers_cannot_write(database: Database) -> None:
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        database.reader.execute("DELETE FROM memo")
 
 
 def spawn(database: Database, count: int, topic: str = "") -> subprocess.Popen[bytes]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from lineal.store.database import Database, file_blobs
+from lineal.store.blobs import FileBlobs
+from lineal.store.connection import Store
 from lineal.store.objects import (
     SMALL_BYTES,
     ObjectCorrupt,
@@ -23,16 +23,17 @@ from lineal_schemas.objects import ObjectRef
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(tmp_path, durability="normal")
-    opened.open()
-    yield opened
-    await opened.close()
+def blobs(tmp_path: Path) -> FileBlobs:
+    return FileBlobs(tmp_path, tmp_path / "run", "test")
 
 
 @pytest.fixture
-def objects(database: Database) -> ObjectStore:
-    return ObjectStore(database, file_blobs(database))
+def objects(store: Store, blobs: FileBlobs) -> ObjectStore:
+    return ObjectStore(store, blobs)
+
+
+async def whole(store: Store, blobs: FileBlobs, sha256_hex: str) -> bytes:
+    return await store.read(lambda c: b"".join(object_chunks(c, blobs, sha256_hex)))
 
 
 def ref(data: bytes) -> ObjectRef:
@@ -45,17 +46,16 @@ def files(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize("size", [0, 1, SMALL_BYTES, SMALL_BYTES + 1, 3_000_000])
 async def test_bytes_come_back_from_wherever_they_are(
-    database: Database, objects: ObjectStore, size: int
+    store: Store, blobs: FileBlobs, objects: ObjectStore, tmp_path: Path, size: int
 ) -> None:
     data = bytes(n % 251 for n in range(size))
     if size <= SMALL_BYTES:
-        await database.write(lambda connection: objects.put_small(connection, data))
+        await store.write(lambda connection: objects.put_small(connection, data))
     else:
         await objects.put_large(data)
     assert await objects.get(ref(data)) == data
     assert (await objects.path(ref(data))).read_bytes() == data
-    chunks = object_chunks(database.reader, file_blobs(database), ref(data).sha256)
-    assert b"".join(chunks) == data
+    assert await whole(store, blobs, ref(data).sha256) == data
 
 
 async def test_a_stream_is_stored_under_the_digest_of_its_bytes(objects: ObjectStore) -> None:
@@ -66,57 +66,57 @@ async def test_a_stream_is_stored_under_the_digest_of_its_bytes(objects: ObjectS
 
 
 async def test_the_same_bytes_are_kept_once_however_often_they_come(
-    database: Database, objects: ObjectStore
+    store: Store, blobs: FileBlobs, objects: ObjectStore, tmp_path: Path
 ) -> None:
     data = b"x" * 200_000
     await asyncio.gather(
         *(objects.put_large(data) for _ in range(20)),
         *(objects.put_file(io.BytesIO(data)) for _ in range(20)),
     )
-    assert [file.read_bytes() for file in files(database.directory)] == [data]
+    assert [file.read_bytes() for file in files(tmp_path)] == [data]
     assert await objects.get(ref(data)) == data
 
 
 async def test_what_is_not_there_is_said_to_be_missing(
-    database: Database, objects: ObjectStore
+    store: Store, blobs: FileBlobs, objects: ObjectStore, tmp_path: Path
 ) -> None:
     with pytest.raises(ObjectMissing):
         await objects.get(ref(b"nobody put this"))
     with pytest.raises(ObjectMissing):
         await objects.path(ref(b"nobody put this"))
     with pytest.raises(ObjectMissing):
-        next(object_chunks(database.reader, file_blobs(database), "ab" * 32))
+        await whole(store, blobs, "ab" * 32)
 
 
 @pytest.mark.parametrize("size", [100, SMALL_BYTES + 100])
 async def test_bytes_that_were_changed_are_found_out(
-    database: Database, objects: ObjectStore, size: int
+    store: Store, blobs: FileBlobs, objects: ObjectStore, tmp_path: Path, size: int
 ) -> None:
     data = b"x" * size
     if size <= SMALL_BYTES:
-        await database.write(lambda connection: objects.put_small(connection, data))
-        await database.write(lambda c: c.execute("UPDATE objects SET data = x'00'"))
+        await store.write(lambda connection: objects.put_small(connection, data))
+        await store.write(lambda c: c.execute("UPDATE objects SET data = ?", (b"0",)))
     else:
         await objects.put_large(data)
-        (file,) = files(database.directory)
+        (file,) = files(tmp_path)
         file.chmod(0o644)
         file.write_bytes(data[:-1])
     with pytest.raises(ObjectCorrupt):
         await objects.get(ref(data))
     with pytest.raises(ObjectCorrupt):
-        list(object_chunks(database.reader, file_blobs(database), ref(data).sha256))
+        await whole(store, blobs, ref(data).sha256)
 
 
 async def test_objects_cannot_be_written_to_by_mistake(
-    database: Database, objects: ObjectStore
+    store: Store, blobs: FileBlobs, objects: ObjectStore, tmp_path: Path
 ) -> None:
     await objects.put_large(b"x" * 100_000)
-    (file,) = files(database.directory)
+    (file,) = files(tmp_path)
     assert file.stat().st_mode & 0o222 == 0
 
 
 async def test_a_stream_that_breaks_off_leaves_nothing(
-    database: Database, objects: ObjectStore
+    objects: ObjectStore, tmp_path: Path
 ) -> None:
     class Broken(io.RawIOBase):
         def read(self, size: int = -1) -> bytes:
@@ -129,4 +129,4 @@ async def test_a_stream_that_breaks_off_leaves_nothing(
 
     with pytest.raises(OSError, match="pulled out"):
         await objects.put_file(Broken())  # type: ignore[arg-type]
-    assert files(database.directory) == []
+    assert files(tmp_path) == []

@@ -61,6 +61,7 @@ class EmbeddedBus:
         seek=True,
         shared_by_processes=True,
         survives_restart=True,
+        keeps_unhandled=True,
     )
 
     def __init__(

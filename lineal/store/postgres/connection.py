@@ -37,7 +37,7 @@ _DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
-_READING = "-c default_transaction_read_only=on -c statement_timeout=60s"
+_READING = "-c default_transaction_read_only=on -c statement_timeout=300s"
 _WRITING = (
     "-c statement_timeout=300s -c lock_timeout=30s "
     # A process that was stopped in its transaction would keep all others from writing.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 
 from lineal.store.connection import StoreUnavailable
@@ -36,6 +38,18 @@ def translated(error: psycopg.Error, *, broken: bool) -> Exception:
     return error
 
 
+def refused(error: StoreUnavailable, place: str) -> StoreRefused | None:
+    """What has to be granted, where that is why a store cannot be opened."""
+    reason = error.__cause__
+    if not isinstance(reason, psycopg.errors.InsufficientPrivilege):
+        return None
+    return StoreRefused(
+        f"{place}: {_said(reason)}. Let the role make the tables (GRANT CREATE ON SCHEMA ...) or "
+        "use those that another made (GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "
+        "SCHEMA ...)"
+    )
+
+
 def not_connected(error: psycopg.Error, place: str) -> Exception:
     """Why there is no connection: :class:`StoreUnavailable`, or :class:`StoreRefused`.
 
@@ -43,7 +57,7 @@ def not_connected(error: psycopg.Error, place: str) -> Exception:
     """
     said = _said(error)
     for words, remedy in _REMEDIES.items():
-        if words in said:
+        if re.search(words, said):
             return StoreRefused(f"{place}: {said}. {remedy}")
     return StoreUnavailable(f"{place} cannot be reached: {said}")
 
@@ -51,12 +65,13 @@ def not_connected(error: psycopg.Error, place: str) -> Exception:
 _REMEDIES = {
     "password authentication failed": "Correct user and password in LINEAL_STORE.",
     "no password supplied": "Put the password into LINEAL_STORE, PGPASSWORD or ~/.pgpass.",
-    "role": "Make it with CREATE ROLE ... LOGIN, or correct the user in LINEAL_STORE.",
-    "database": "Make it with CREATE DATABASE, or correct the name in LINEAL_STORE.",
+    'role "[^"]*" does not exist': "Make it (CREATE ROLE ... LOGIN), or correct LINEAL_STORE.",
+    'database "[^"]*" does not exist': "Make it (CREATE DATABASE), or correct LINEAL_STORE.",
     "pg_hba.conf": "Let this machine in there, or ask for TLS with sslmode in LINEAL_STORE.",
     "certificate": "Give the authority's certificate as sslrootcert in LINEAL_STORE.",
     "does not support SSL": "Switch TLS on in the server, or leave sslmode out of LINEAL_STORE.",
     "could not translate host name": "Correct the host in LINEAL_STORE.",
+    "permission denied for database": "GRANT CONNECT ON DATABASE ... to the role.",
     "invalid": "Correct LINEAL_STORE.",
 }
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
+from lineal.store.connection import StoreUnavailable
 from lineal.store.postgres.connection import PostgresConnection, connect, place
-from lineal.store.postgres.errors import StoreRefused
+from lineal.store.postgres.errors import StoreRefused, refused
 from lineal.store.postgres.tables import names, tables_exist
 
 _OLDEST_VERSION = 130000
@@ -20,20 +21,27 @@ def examine(url: str) -> str:
         StoreRefused, IncompatibleDatabase: it cannot be used as it is.
     """
     with contextlib.closing(connect(url)) as connection:
-        version = check_server(connection, url)
-        if tables_exist(connection):
-            _check_privileges(connection, url)
-            (size,) = connection.execute("SELECT pg_database_size(current_database())").fetchone()
-            return f"Postgres {version}, {place(url)}, {size / 1e6:.1f} MB"
-        (may_create,) = connection.execute(
-            "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), FALSE)"
-        ).fetchone()
-        if not may_create:
-            raise StoreRefused(
-                f"{place(url)} has no tables yet, and the role may not make any: "
-                "GRANT CREATE ON SCHEMA ... to it, or make them once as another role"
-            )
-        return f"Postgres {version}, {place(url)}, no tables yet: made at the first start"
+        try:
+            return _examined(connection, url)
+        except StoreUnavailable as error:
+            raise refused(error, place(url)) or error from error
+
+
+def _examined(connection: PostgresConnection, url: str) -> str:
+    version = check_server(connection, url)
+    if tables_exist(connection):
+        _check_privileges(connection, url)
+        (size,) = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+        return f"Postgres {version}, {place(url)}, {size / 1e6:.1f} MB"
+    (may_create,) = connection.execute(
+        "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), FALSE)"
+    ).fetchone()
+    if not may_create:
+        raise StoreRefused(
+            f"{place(url)} has no tables yet, and the role may not make any: "
+            "GRANT CREATE ON SCHEMA ... to it, or make them once as another role"
+        )
+    return f"Postgres {version}, {place(url)}, no tables yet: made at the first start"
 
 
 def _check_privileges(connection: PostgresConnection, url: str) -> None:

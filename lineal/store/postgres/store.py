@@ -14,12 +14,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import psycopg
-
 from lineal.store.batches import BatchWriter, Job, StoreClosed, fail_all, run_jobs
 from lineal.store.connection import StoreUnavailable
 from lineal.store.postgres.connection import PostgresConnection, connect, place
-from lineal.store.postgres.errors import StoreRefused
+from lineal.store.postgres.errors import StoreRefused, refused
 from lineal.store.postgres.examination import check_server
 from lineal.store.postgres.tables import create_tables, tables_exist
 
@@ -166,13 +164,7 @@ def _prepared(url: str) -> PostgresConnection:
             connection.commit()
     except StoreUnavailable as error:
         connection.close()
-        if isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):
-            raise StoreRefused(
-                f"{place(url)}: {error.__cause__.diag.message_primary}. Let the role make tables "
-                "once (GRANT CREATE ON SCHEMA ...), or read and write those that are there "
-                "(docs/operating.md)"
-            ) from error
-        raise
+        raise refused(error, place(url)) or error from error
     except BaseException:
         connection.close()
         raise

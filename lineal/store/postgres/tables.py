@@ -86,5 +86,9 @@ def create_derived(connection: Connection, table: str) -> None:
 
 
 def _there(connection: Connection, table: str) -> bool:
-    row = connection.execute("SELECT to_regclass(?) IS NOT NULL", (table,)).fetchone()
+    # Not to_regclass: in a transaction that waited for its turn it still says what was before.
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = ? AND pg_table_is_visible(oid))",
+        (table,),
+    ).fetchone()
     return bool(row[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lineal.store.connection import Connection
-from lineal.store.filters import document_name, filter_clauses
+from lineal.store.filters import filter_clauses
 from lineal.store.pages import Hit, SearchPage, stretches
 from lineal.store.postgres.snippets import snippet
 from lineal.store.postgres.words import lexemes
@@ -48,27 +48,24 @@ def search_pages(
         return []
     clauses, values = filter_clauses(filters)
     rows = connection.execute(
-        "SELECT id, document_id, page, score FROM ("
-        "SELECT DISTINCT ON (entry.document_id, entry.page) "
+        "SELECT best.document_id, coalesce(registry.name, ''), best.page, best.score, whole.text "
+        "FROM (SELECT * FROM ("
+        "SELECT DISTINCT ON (entry.document_id, entry.page) "  # a long page has many entries
         "entry.id, entry.document_id, entry.page, "
-        f"CAST(ts_rank(search_text.words, query, {_BY_LENGTH}) AS double precision) AS score "
-        "FROM search_text JOIN search_entries AS entry ON entry.id = search_text.entry, "
-        "CAST(? AS tsquery) AS query "
-        f"WHERE search_text.words @@ query {clauses} "
-        "ORDER BY entry.document_id, entry.page, score DESC, entry.id"  # a page may have several
-        ") AS best ORDER BY score DESC, id LIMIT ?",
+        f"CAST(ts_rank(found.words, query, {_BY_LENGTH}) AS double precision) AS score "
+        "FROM search_text AS found JOIN search_entries AS entry ON entry.id = found.entry, "
+        f"CAST(? AS tsquery) AS query WHERE found.words @@ query {clauses} "
+        "ORDER BY entry.document_id, entry.page, score DESC, entry.id"
+        ") AS pages ORDER BY score DESC, id LIMIT ?) AS best "
+        "JOIN search_text AS whole ON whole.entry = best.id "
+        "LEFT JOIN registry ON registry.document_id = best.document_id "
+        "ORDER BY best.score DESC, best.id",
         (match_expression(parts), *values, limit),
-    ).fetchall()
+    )
     terms = [part for part in parts if isinstance(part, Term)]
     return [
-        Hit(
-            document_id,
-            document_name(connection, document_id),
-            page,
-            score,
-            snippet(_text(connection, entry), terms),
-        )
-        for entry, document_id, page, score in rows
+        Hit(document_id, name, page, score, snippet(whole, terms))
+        for document_id, name, page, score, whole in rows
     ]
 
 
@@ -82,8 +79,3 @@ def _phrase(term: Term) -> str:
     if term.prefix:
         quoted[-1] += ":*"
     return f"({' <-> '.join(quoted)})"
-
-
-def _text(connection: Connection, entry: int) -> str:
-    row = connection.execute("SELECT text FROM search_text WHERE entry = ?", (entry,)).fetchone()
-    return "" if row is None else str(row[0])

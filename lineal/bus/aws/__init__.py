@@ -1,0 +1,1 @@
+"""Topics as SNS FIFO topics, groups as SQS FIFO queues."""

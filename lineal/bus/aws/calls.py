@@ -1,0 +1,143 @@
+"""Clients of SNS, SQS and STS, and what their errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lineal.bus.aws.address import Address
+from lineal.bus.protocol import BusUnavailable
+
+_CONNECTIONS = 64
+_READ_SECONDS = 40
+"""Longer than the longest long poll."""
+_ATTEMPTS = 6
+_MISSING = frozenset(
+    {
+        "NotFound",
+        "NotFoundException",
+        "QueueDoesNotExist",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "ResourceNotFound",
+        "ResourceNotFoundException",
+    }
+)
+_WRONG = frozenset(
+    {
+        "InvalidParameter",
+        "InvalidParameterException",
+        "InvalidParameterValue",
+        "InvalidParameterValueException",
+        "ParameterValueInvalid",
+        "ValidationError",
+        "ValidationException",
+        "InvalidMessageContents",
+        "MessageTooLong",
+    }
+)
+
+
+class Missing(LookupError):
+    """There is no such topic, queue or subscription."""
+
+
+class Refused(ValueError):
+    """AWS will never take what it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aws:
+    """Open clients.
+
+    Attributes:
+        account: the account's number, part of every ARN.
+        partition: of AWS: ``aws``, ``aws-cn``, ``aws-us-gov``.
+    """
+
+    sns: Any
+    sqs: Any
+    region: str
+    account: str
+    partition: str
+
+    def topic_arn(self, resource: str) -> str:
+        return f"arn:{self.partition}:sns:{self.region}:{self.account}:{resource}"
+
+    def queue_arn(self, resource: str) -> str:
+        return f"arn:{self.partition}:sqs:{self.region}:{self.account}:{resource}"
+
+
+def client_config() -> AioConfig:
+    """How calls are repeated: with growing pauses, and slower altogether once AWS throttles."""
+    return AioConfig(
+        retries={"mode": "adaptive", "max_attempts": _ATTEMPTS},
+        max_pool_connections=_CONNECTIONS,
+        read_timeout=_READ_SECONDS,
+        connect_timeout=5,
+    )
+
+
+@contextlib.asynccontextmanager
+async def connect(address: Address) -> AsyncIterator[Aws]:
+    """Open the clients. Credentials come from where every AWS tool takes them.
+
+    Raises:
+        BusUnavailable: AWS cannot be reached, or does not know us.
+    """
+    session = get_session()
+    settings = {
+        "region_name": address.region,
+        "endpoint_url": address.endpoint,
+        "config": client_config(),
+    }
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            sns = await stack.enter_async_context(session.create_client("sns", **settings))
+            sqs = await stack.enter_async_context(session.create_client("sqs", **settings))
+            sts = await stack.enter_async_context(session.create_client("sts", **settings))
+        except BotoCoreError as error:
+            raise BusUnavailable(f"AWS: {error}") from error
+        except ValueError as error:  # an endpoint that is no URL
+            raise BusUnavailable(f"AWS: {error}") from error
+        identity = await ask(sts.get_caller_identity)
+        partition = identity["Arn"].split(":")[1]
+        yield Aws(sns, sqs, address.region, identity["Account"], partition)
+
+
+async def ask(call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
+    """Make a call.
+
+    Raises:
+        Missing: what it is about does not exist.
+        Refused: it is about something that AWS will never take.
+        BusUnavailable: anything else: AWS away, throttling for too long, no permission. None of
+            that is the fault of an event.
+    """
+    try:
+        return await call(**arguments)
+    except ClientError as error:
+        _translate(error)
+    except (BotoCoreError, TimeoutError, OSError) as error:
+        raise BusUnavailable(f"AWS: {error}") from error
+
+
+def _translate(error: ClientError) -> NoReturn:
+    told = error.response.get("Error", {})
+    code = str(told.get("Code", ""))
+    text = f"{error.operation_name}: {code}: {told.get('Message', '')}"
+    if code in _MISSING:
+        raise Missing(text) from error
+    if code in _WRONG:
+        raise Refused(text) from error
+    raise BusUnavailable(f"AWS: {text}") from error
+
+
+def is_sender_fault(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry that a batch call failed for will never succeed."""
+    return bool(entry.get("SenderFault")) and str(entry.get("Code", "")) in _WRONG

@@ -1,0 +1,170 @@
+"""An event as a message: structured CloudEvents JSON in the body, and what it needs beside.
+
+Attributes: ``type`` and ``subject`` for the filter policies of other subscribers; ``topic``,
+because a queue holds what several topics sent it; ``offset``, microseconds since the Unix epoch at
+publication, which with the key makes the event's position the same for every group and reader;
+``publication``, of events that are published again on purpose, so that the inbox of a group that
+handled them before lets them pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from lineal.bus.aws.names import identifier
+from lineal.bus.protocol import Position
+from lineal_schemas.envelope import MalformedEvent, RawEvent, from_json, now_us
+
+BATCH_ENTRIES = 10
+BATCH_BYTES = 256_000
+"""SNS takes 262,144 bytes a call, the names of attributes included."""
+ATTRIBUTES = ("topic", "offset", "publication", "type", "subject")
+_NOT_IN_MESSAGES = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Everything but what the SQS API reference lists as allowed."""
+_MOST_SUBJECT = 1024
+_LARGEST_OFFSET = (1 << 63) - 1
+
+
+class Message(NamedTuple):
+    """What is published."""
+
+    group: str
+    deduplication: str
+    body: str
+    attributes: Mapping[str, str]
+
+    @property
+    def size(self) -> int:
+        """Bytes as SNS counts them, rounded up."""
+        attributes = sum(len(k) + len(v.encode()) + 8 for k, v in self.attributes.items())
+        return len(self.body.encode()) + attributes + 64
+
+    def entry(self, number: int) -> dict[str, Any]:
+        """As a part of ``PublishBatch``."""
+        return {
+            "Id": str(number),
+            "Message": self.body,
+            "MessageGroupId": self.group,
+            "MessageDeduplicationId": self.deduplication,
+            "MessageAttributes": {
+                name: {"DataType": "Number" if name == "offset" else "String", "StringValue": value}
+                for name, value in self.attributes.items()
+            },
+        }
+
+
+class Received(NamedTuple):
+    """A message of a queue, read."""
+
+    message_id: str
+    receipt: str
+    group: str
+    position: Position
+    event: RawEvent
+    nonce: str | None
+    """Which publication of the event it is; None for the first."""
+
+    @property
+    def publication(self) -> str:
+        """What the inbox of a group knows it by."""
+        return publication_of(self.event.id, self.nonce)
+
+
+def publication_of(event_id: str, nonce: str | None) -> str:
+    """The id of one publication of an event."""
+    return event_id if nonce is None else f"{event_id}#{nonce}"
+
+
+def partition_of(key: str) -> int:
+    """The number that stands for a key in positions: message groups have none of their own."""
+    return crc32(key.encode("utf-8", "surrogatepass"))
+
+
+class Offsets:
+    """Publication times that never repeat within a process."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def next(self) -> int:
+        self._last = max(self._last + 1, now_us())
+        return self._last
+
+
+def message_of(topic: str, event: RawEvent, offset: int, nonce: str | None) -> Message:
+    """The message that carries an event."""
+    body = _carried(event.to_json(exact=True).decode("utf-8"))
+    attributes = {"topic": topic, "offset": str(offset), "type": event.type}
+    if event.subject and len(event.subject) <= _MOST_SUBJECT:
+        attributes["subject"] = event.subject
+    if nonce is not None:
+        attributes["publication"] = nonce
+    return Message(
+        identifier(event.partitionkey),
+        identifier(publication_of(event.id, nonce)),
+        body,
+        {
+            name: value
+            for name, value in attributes.items()
+            if value and not _NOT_IN_MESSAGES.search(value)
+        },
+    )
+
+
+def _carried(body: str) -> str:
+    """JSON with characters that SQS refuses written as escapes: they occur only in strings."""
+    return _NOT_IN_MESSAGES.sub(lambda found: f"\\u{ord(found[0]):04x}", body)
+
+
+def received(message: Mapping[str, Any], topics: tuple[str, ...]) -> Received:
+    """Read a message of a queue that is subscribed to these topics.
+
+    One that is no event (somebody else can publish to a topic) becomes an event that no stage
+    understands, with the body as its data: it goes aside as a dead letter like others.
+    """
+    attributes = {
+        name: value.get("StringValue", "")
+        for name, value in message.get("MessageAttributes", {}).items()
+    }
+    system = message.get("Attributes", {})
+    group = system.get("MessageGroupId", "")
+    try:
+        event = from_json(message["Body"])
+    except MalformedEvent:
+        event = _foreign(message, attributes, group)
+    topic = attributes.get("topic") or (event.type if event.type in topics else topics[0])
+    return Received(
+        message["MessageId"],
+        message["ReceiptHandle"],
+        group or event.partitionkey,
+        Position(topic, partition_of(event.partitionkey), _offset(attributes, system)),
+        event,
+        attributes.get("publication") or None,
+    )
+
+
+def _foreign(message: Mapping[str, Any], attributes: Mapping[str, str], group: str) -> RawEvent:
+    return RawEvent(
+        id=message["MessageId"],
+        source="aws:sqs",
+        type=attributes.get("type") or "unknown",
+        subject=attributes.get("subject"),
+        time=int(message.get("Attributes", {}).get("SentTimestamp", 0)) * 1000,
+        datacontenttype="application/octet-stream",
+        dataschema=None,
+        partitionkey=group or message["MessageId"],
+        traceparent=None,
+        causationid=None,
+        correlationid=message["MessageId"],
+        data=message["Body"].encode(),
+    )
+
+
+def _offset(attributes: Mapping[str, str], system: Mapping[str, str]) -> int:
+    stated = attributes.get("offset", "")
+    if stated.isascii() and stated.isdigit() and int(stated) <= _LARGEST_OFFSET:
+        return int(stated)
+    return int(system.get("SentTimestamp", 0)) * 1000

@@ -1,0 +1,147 @@
+"""Publishing in batches of ten without ever changing the order within a key.
+
+A batch fails entry by entry. Were two events of one key in it, the first could fail and the second
+be published; so a batch has at most one event of each key, and the next of a key goes out only when
+the one before it is in the topic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+import structlog
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from lineal.bus.aws.calls import Aws, Refused, ask, is_sender_fault
+from lineal.bus.aws.messages import BATCH_BYTES, BATCH_ENTRIES, Message
+from lineal.bus.protocol import BusUnavailable
+
+log = structlog.get_logger(__name__)
+
+_AT_ONCE = 8
+"""Calls under way for one topic."""
+_TRIES = 8
+_FIRST_SECONDS = 0.1
+_MOST_SECONDS = 5.0
+
+
+class _SomeNotTaken(BusUnavailable):
+    """Entries of a batch failed that may succeed later."""
+
+
+class _Line:
+    """The messages of one topic that are still to be published.
+
+    Invariant: a group is in ``_ready`` if it has a message waiting and none under way.
+    """
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._waiting: dict[str, deque[Message]] = {}
+        for message in messages:
+            self._waiting.setdefault(message.group, deque()).append(message)
+        self._ready = deque(self._waiting)
+
+    @property
+    def groups(self) -> int:
+        return len(self._waiting)
+
+    def take(self) -> list[Message]:
+        """The next batch; empty when all others wait for what is under way."""
+        batch: list[Message] = []
+        size = 0
+        while self._ready and len(batch) < BATCH_ENTRIES:
+            message = self._waiting[self._ready[0]][0]
+            size += message.size
+            if batch and size > BATCH_BYTES:
+                break
+            self._ready.popleft()
+            batch.append(message)
+        return batch
+
+    def published(self, message: Message) -> None:
+        waiting = self._waiting[message.group]
+        waiting.popleft()
+        if waiting:
+            self._ready.append(message.group)
+
+
+class Publisher:
+    """Publishes messages to SNS topics."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    async def publish(self, messages: Sequence[tuple[str, Message]]) -> None:
+        """Publish messages, given with the ARNs of their topics; returns when all are durable.
+
+        Raises:
+            Missing: a topic is gone.
+            Refused: a message can never be published.
+            BusUnavailable: some may have been published; trying all again does not double them
+                within five minutes.
+        """
+        topics: dict[str, list[Message]] = {}
+        for arn, message in messages:
+            topics.setdefault(arn, []).append(message)
+        results = await asyncio.gather(
+            *(self._publish_topic(arn, items) for arn, items in topics.items()),
+            return_exceptions=True,
+        )
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _publish_topic(self, arn: str, messages: Sequence[Message]) -> None:
+        line = _Line(messages)
+        hands = min(_AT_ONCE, -(-line.groups // BATCH_ENTRIES))
+        results = await asyncio.gather(
+            *(self._publish_line(arn, line) for _ in range(hands)), return_exceptions=True
+        )
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _publish_line(self, arn: str, line: _Line) -> None:
+        while batch := line.take():
+            await self._publish_batch(arn, line, batch)
+
+    async def _publish_batch(self, arn: str, line: _Line, batch: list[Message]) -> None:
+        left = batch
+        async for attempt in AsyncRetrying(
+            stop=stop_after_attempt(_TRIES),
+            wait=wait_random_exponential(multiplier=_FIRST_SECONDS, max=_MOST_SECONDS),
+            retry=retry_if_exception_type(_SomeNotTaken),
+            reraise=True,
+        ):
+            with attempt:
+                left = await self._try_to_publish(arn, line, left)
+                if left:
+                    raise _SomeNotTaken(f"SNS does not take {len(left)} events for {arn} now")
+
+    async def _try_to_publish(
+        self, arn: str, line: _Line, batch: Sequence[Message]
+    ) -> list[Message]:
+        """Returns those that were not taken for the time being."""
+        answer = await ask(
+            self._aws.sns.publish_batch,
+            TopicArn=arn,
+            PublishBatchRequestEntries=[m.entry(number) for number, m in enumerate(batch)],
+        )
+        failed = {int(entry["Id"]): entry for entry in answer.get("Failed", [])}
+        for number, message in enumerate(batch):
+            if number not in failed:
+                line.published(message)
+        for entry in failed.values():
+            if is_sender_fault(entry):
+                raise Refused(f"SNS will not take an event: {entry.get('Message')}")
+        if failed:
+            reasons = sorted({str(entry.get("Code")) for entry in failed.values()})
+            log.warning("aws.publish_again", topic=arn, events=len(failed), reasons=reasons)
+        return [message for number, message in enumerate(batch) if number in failed]

@@ -1,0 +1,150 @@
+"""Messages packed into batches, and batches handed to the brokers that lead their partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from aiokafka import TopicPartition
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+
+from lineal.bus.kafka import errors
+from lineal.bus.kafka.connection import Connection, all_of
+from lineal.bus.kafka.errors import TryAgain
+from lineal.bus.kafka.requests import PRODUCE
+
+_MAGIC = 2
+_BATCH_BYTES = 512 * 1024
+_ACKS_ALL = -1
+_MOST_SEQUENCE = 1 << 31
+
+Header = tuple[str, bytes]
+
+
+class Place(NamedTuple):
+    """Where a message stands in what is being sent."""
+
+    partition: TopicPartition
+    batch: int
+    number: int
+
+
+class Producer(NamedTuple):
+    """What brokers know a producer by. Its epoch grows with every successor."""
+
+    id: int
+    epoch: int
+
+
+class Batches:
+    """Messages for any number of partitions; those of one keep their order.
+
+    Args:
+        codec: Kafka's number of a compression (0: none, 3: lz4).
+    """
+
+    def __init__(self, *, transactional: bool, codec: int = 0) -> None:
+        self._transactional = transactional
+        self._codec = codec
+        self._counts: dict[TopicPartition, list[int]] = {}
+        self._builders: dict[TopicPartition, list[Any]] = {}
+
+    @property
+    def partitions(self) -> Sequence[TopicPartition]:
+        return list(self._builders)
+
+    def add(
+        self,
+        partition: TopicPartition,
+        key: bytes | None,
+        value: bytes,
+        headers: list[Header],
+        time_ms: int,
+    ) -> Place:
+        """Append a message to a partition."""
+        counts = self._counts.get(partition)
+        if counts is None:
+            counts = self._counts[partition] = [0]
+            self._builders[partition] = [self._builder()]
+        builders = self._builders[partition]
+        index = counts[-1]
+        added = builders[-1].append(index, timestamp=time_ms, key=key, value=value, headers=headers)
+        if added is None:
+            builders.append(self._builder())
+            counts.append(0)
+            index = 0
+            builders[-1].append(0, timestamp=time_ms, key=key, value=value, headers=headers)
+        counts[-1] += 1
+        return Place(partition, len(counts) - 1, index)
+
+    def _builder(self) -> Any:
+        return DefaultRecordBatchBuilder(
+            _MAGIC, self._codec, is_transactional=self._transactional, producer_id=-1,
+            producer_epoch=-1, base_sequence=0, batch_size=_BATCH_BYTES,
+        )  # fmt: skip
+
+    def sealed(
+        self, producer: Producer, sequences: dict[TopicPartition, int]
+    ) -> list[dict[TopicPartition, bytes]]:
+        """The batches as bytes, in rounds: a request takes one batch of a partition.
+
+        Args:
+            sequences: how many messages each partition has had of this producer; counted on.
+        """
+        rounds: list[dict[TopicPartition, bytes]] = []
+        for partition, builders in self._builders.items():
+            for number, (builder, count) in enumerate(
+                zip(builders, self._counts[partition], strict=True)
+            ):
+                sequence = sequences.get(partition, 0)
+                builder.set_producer_state(producer.id, producer.epoch, sequence)
+                sequences[partition] = (sequence + count) % _MOST_SEQUENCE
+                if number == len(rounds):
+                    rounds.append({})
+                rounds[number][partition] = builder.build()
+        return rounds
+
+
+async def send_round(
+    connection: Connection,
+    batches: dict[TopicPartition, bytes],
+    transactional_id: str | None,
+    *,
+    seconds: float,
+    lane: str,
+) -> dict[TopicPartition, int]:
+    """Have one batch per partition stored by all replicas in sync; returns their first offsets.
+
+    Sent again until it is certain: the brokers know the producer's sequence numbers, so nothing is
+    stored twice.
+
+    Raises:
+        TryAgain: some may be stored, some not.
+        CannotStore, BusUnavailable
+    """
+    offsets: dict[TopicPartition, int] = {}
+
+    async def send(node: int, partitions: list[TopicPartition]) -> None:
+        topics: dict[str, list[tuple[int, bytes]]] = {}
+        for place in partitions:
+            topics.setdefault(place.topic, []).append((place.partition, batches[place]))
+        request = PRODUCE(transactional_id, _ACKS_ALL, round(seconds * 1000), list(topics.items()))
+        answer = await connection.send(node, request, lane)
+        for topic, results in answer[0]:
+            for partition, code, base_offset, *_, message in results:
+                if code == errors.DUPLICATE_SEQUENCE_NUMBER:
+                    code = errors.NONE
+                errors.check(code, f"storing messages of {topic} ({message or 'no more is said'})")
+                offsets[TopicPartition(topic, partition)] = base_offset
+
+    async def attempt() -> None:
+        by_node: dict[int, list[TopicPartition]] = {}
+        for place in batches:
+            if place not in offsets:
+                by_node.setdefault(connection.leader(place), []).append(place)
+        await all_of(send(node, partitions) for node, partitions in by_node.items())
+
+    await connection.persist(attempt, seconds)
+    if len(offsets) != len(batches):
+        raise TryAgain("Kafka has not answered for all partitions")
+    return offsets

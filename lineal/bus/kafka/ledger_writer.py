@@ -1,0 +1,185 @@
+"""Writing what the lineage topic brings into the store, each record once.
+
+The store keeps how far it has come, and moves that mark in the transaction that appends the
+records: a writer that was stopped and wakes up, or reads something twice, finds the mark elsewhere
+and writes nothing. So any number of writers is harmless; one of a group is enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from lineal.bus.kafka.connection import LATEST, Cluster, Connection
+from lineal.bus.kafka.lineage import read_message
+from lineal.bus.kafka.membership import Member
+from lineal.bus.protocol import BusUnavailable
+from lineal.lineage.ledger import Ledger
+from lineal.lineage.record import parse_record
+from lineal.store.connection import Store, StoreUnavailable
+from lineal.store.memo import keep_memos
+from lineal.store.positions import Overtaken, advance, position_of
+
+log = structlog.get_logger(__name__)
+
+_MESSAGES_AT_ONCE = 16
+_LOOK_SECONDS = 0.1
+_PAUSE_SECONDS = 1.0
+_HELP_AFTER_SECONDS = 0.2
+
+
+class LedgerWriter:
+    """The way from the lineage topic into a store.
+
+    Args:
+        place: the topic's one partition.
+        source: what the store knows the topic by.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        connection: Connection,
+        store: Store,
+        place: TopicPartition,
+        source: str,
+    ) -> None:
+        self._cluster = cluster
+        self._connection = connection
+        self._store = store
+        self._place = place
+        self._source = source
+        self._ledger = Ledger()
+        self._member: Member | None = None
+        self._following: asyncio.Task[None] | None = None
+
+    async def join(self, group: str, instance: str, session_seconds: float) -> None:
+        """Be one of those of whom one writes."""
+        self._member = Member(
+            self._connection, group, [self._place.topic], instance, self,
+            session_seconds=session_seconds, patience_seconds=session_seconds,
+        )  # fmt: skip
+        await self._member.open()
+
+    @property
+    def problem(self) -> str | None:
+        return None if self._member is None else self._member.problem
+
+    async def close(self) -> None:
+        await self._stop()
+        if self._member is not None:
+            await self._member.close()
+
+    def given(self, partitions: Collection[TopicPartition]) -> None:
+        self._following = asyncio.create_task(self._follow(), name="ledger writer")
+
+    def asked_back(self, partitions: Collection[TopicPartition]) -> None:
+        self.lost(partitions)
+        if self._member is not None:
+            self._member.let_go(partitions)
+
+    def kept(self, partitions: Collection[TopicPartition]) -> None:
+        """It was let go of at once."""
+
+    def lost(self, partitions: Collection[TopicPartition]) -> None:
+        if self._following is not None:
+            self._following.cancel()
+
+    async def until_written(self, seconds: float) -> None:
+        """Wait until the store has what was committed to the topic before this call; help if
+        nobody else seems to do it.
+
+        Raises:
+            BusUnavailable: it took too long.
+        """
+        ends = await self._connection.offsets([self._place], LATEST)
+        end = ends[self._place]
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        last, moved = -1, loop.time()
+        while (position := await self._position()) < end:
+            if position != last:
+                last, moved = position, loop.time()
+            if loop.time() > deadline:
+                raise BusUnavailable(
+                    f"the ledger has {end - position} messages of {self._place.topic} to write yet"
+                )
+            if loop.time() - moved > _HELP_AFTER_SECONDS:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        await self._copy(end)
+                except TimeoutError:
+                    continue
+            await asyncio.sleep(0.01)
+
+    async def _position(self) -> int:
+        return await self._store.read(lambda connection: position_of(connection, self._source))
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self._copy(None)
+            except (KafkaError, BusUnavailable, StoreUnavailable, OSError) as error:
+                log.warning("ledger.cannot_write", error=str(error))
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except Exception:
+                log.exception("ledger.writer_failed")
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _copy(self, end: int | None) -> None:
+        """From the store's mark on to ``end``, or for ever."""
+        consumer = AIOKafkaConsumer(
+            group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
+            isolation_level="read_committed", fetch_max_wait_ms=200,
+            **self._cluster.client_arguments(),
+        )  # fmt: skip
+        await consumer.start()
+        try:
+            consumer.assign([self._place])
+            mark = await self._position()
+            consumer.seek(self._place, mark)
+            while end is None or mark < end:
+                found = await consumer.getmany(
+                    timeout_ms=round(_LOOK_SECONDS * 1000), max_records=_MESSAGES_AT_ONCE
+                )
+                reached = await consumer.position(self._place)
+                if reached <= mark:
+                    continue
+                try:
+                    await self._write(mark, reached, found.get(self._place, ()))
+                    mark = reached
+                except Overtaken as error:
+                    mark = error.position
+                    consumer.seek(self._place, mark)
+        finally:
+            await consumer.stop()
+
+    async def _write(self, mark: int, reached: int, messages: Sequence[Any]) -> None:
+        canonical, memos = [], []
+        for message in messages:
+            try:
+                found, remembered = read_message(message.value or b"")
+            except ValueError as error:
+                log.error("ledger.unreadable_message", offset=message.offset, error=str(error))
+                continue
+            canonical += found
+            memos += remembered
+        records = [parse_record(item) for item in canonical]
+
+        def write(connection: Any) -> None:
+            advance(connection, self._source, mark, reached)
+            if records:
+                self._ledger.append(connection, records)
+            keep_memos(connection, memos)
+
+        await self._store.write(write)
+
+    async def _stop(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)

@@ -1,0 +1,72 @@
+"""Events as messages, and messages as events, also where they are none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from lineal.bus.kafka.batches import Batches, Place
+from lineal.bus.kafka.topics import Topics
+from lineal_schemas.bindings import from_kafka, to_kafka
+from lineal_schemas.envelope import MalformedEvent, RawEvent
+
+UNREADABLE = "unreadable"
+"""Type of what stands on a topic and is no CloudEvent."""
+
+_AHEAD_MS = 300_000
+
+
+def add_events(
+    batches: Batches, topics: Topics, events: Iterable[tuple[str, RawEvent]]
+) -> list[Place]:
+    """Append events to topics that exist. A message's time is the event's, so that it can be sought
+    by it; a time in the future, which brokers refuse, becomes the present."""
+    now_ms = time.time_ns() // 1_000_000
+    latest = now_ms + _AHEAD_MS
+    place_of = topics.place_of
+    add = batches.add
+    places = []
+    for topic, event in events:
+        time_ms = event.time // 1000
+        key, value, headers = to_kafka(event)
+        places.append(
+            add(
+                place_of(topic, event.partitionkey),
+                key,
+                value,
+                headers,
+                time_ms if 0 <= time_ms < latest else now_ms,
+            )
+        )
+    return places
+
+
+def read_event(
+    topic: str,
+    partition: int,
+    offset: int,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Iterable[tuple[str, bytes | None]],
+    time_ms: int,
+) -> RawEvent:
+    """The event of a message. What is no CloudEvent becomes one of type :data:`UNREADABLE` with
+    the bytes as they are: no stage takes it, so it goes aside as a dead letter."""
+    try:
+        return from_kafka(key, value, headers)
+    except MalformedEvent as error:
+        identifier = f"{topic}/{partition}/{offset}"
+        return RawEvent(
+            id=identifier,
+            source=f"kafka:{topic}",
+            type=UNREADABLE,
+            subject=str(error)[:200],
+            time=time_ms * 1000,
+            datacontenttype="application/octet-stream",
+            dataschema=None,
+            partitionkey=identifier if key is None else key.decode(errors="backslashreplace"),
+            traceparent=None,
+            causationid=None,
+            correlationid=identifier,
+            data=value or b"",
+        )

@@ -1,0 +1,77 @@
+"""Reading and replaying where topics have an archive, and what is said where they have none."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from lineal.bus.aws.bus import AwsBus
+from lineal.bus.aws.names import reading_resource
+from lineal.bus.protocol import NotOffered, Selection, UnknownTopic
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
+from tests.conformance.harness import payload_of, publish
+from tests.conformance.workload import Task
+
+
+async def queues(bus: AwsBus) -> list[str]:
+    return [url.rpartition("/")[2] for url in await bus.provisioning.queue_urls()]
+
+
+async def test_the_past_of_a_topic_without_archive_is_not_offered(settings: Settings) -> None:
+    async with open_runtime(settings) as runtime:
+        await publish(runtime, Task(key="a", number=1))
+        with pytest.raises(NotOffered, match="archive_days"):
+            await anext(aiter(runtime.bus.read(Task.type)))
+        with pytest.raises(NotOffered, match="replay"):
+            await runtime.bus.seek("g", Task.type, offset=0, time=None)
+        with pytest.raises(UnknownTopic):
+            await anext(aiter(runtime.bus.read("no.such")))
+
+
+async def test_a_topic_without_archive_can_be_followed(settings: Settings) -> None:
+    async with open_runtime(settings) as runtime:
+        assert isinstance(runtime.bus, AwsBus)
+        await publish(runtime, Task(key="a", number=1))
+        following = aiter(runtime.bus.read(Task.type, follow=True))
+        next_one = asyncio.ensure_future(anext(following))
+        while not await queues(runtime.bus):
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)
+        await publish(runtime, Task(key="a", number=2))
+        assert payload_of((await next_one).event).number == 2
+        await following.aclose()  # type: ignore[attr-defined]
+        assert await queues(runtime.bus) == [], "the reader's queue goes with the reader"
+
+
+async def test_the_archive_is_read_in_order_and_ends(proxied: Settings) -> None:
+    async with open_runtime(proxied) as runtime:
+        await publish(runtime, *(Task(key="ab"[n % 2], number=n) for n in range(25)))
+        found = [payload_of(d.event) async for d in runtime.bus.read(Task.type)]
+        again = [d.position async for d in runtime.bus.read(Task.type, Selection(key="a"))]
+        offset = sorted(position.offset for position in again)[5]
+        rest = [
+            payload_of(d.event).number
+            async for d in runtime.bus.read(Task.type, Selection(key="a", from_offset=offset))
+        ]
+    for key in "ab":
+        numbers = [task.number for task in found if task.key == key]
+        assert numbers == sorted(numbers)
+    assert len(found) == 25
+    assert rest == [10, 12, 14, 16, 18, 20, 22, 24]
+
+
+async def test_queues_of_readers_that_died_are_swept(settings: Settings) -> None:
+    async with open_runtime(settings) as runtime:
+        bus = runtime.bus
+        assert isinstance(bus, AwsBus)
+        prefix = bus._address.prefix
+        long_ago = int(time.time()) - 30 * 86_400
+        for begun in (long_ago, int(time.time())):
+            name = reading_resource(prefix, begun, "left")
+            await bus.aws.sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})
+        await bus.maintain()
+        (left,) = await queues(bus)
+        assert str(long_ago) not in left

@@ -1,0 +1,45 @@
+"""A process that appends: ``python -m tests.store.postgres.appending URL NAME COUNT``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from functools import partial
+
+from lineal.lineage.ledger import Ledger
+from lineal.lineage.record import Build, Record
+from lineal.store.postgres.store import PostgresStore
+
+
+def record(name: str, number: int) -> Record:
+    return Record(
+        kind="step",
+        root=f"document:{number % 7}",
+        build=Build("stage", "1", "c" * 64, "f" * 64),
+        started=number,
+        duration=1,
+        outcome="done",
+        actor="stage:stage",
+        worker=name,
+        events_in=[f"{name} {number}"],
+    )
+
+
+async def main() -> None:
+    url, name, count = sys.argv[1:]
+    store = PostgresStore(url)
+    await store.open()
+    ledger = Ledger()
+    numbers = list(range(int(count)))
+    for begin in range(0, len(numbers), 40):  # forty callers at a time, some of them in one batch
+        await asyncio.gather(
+            *(
+                store.write(partial(ledger.append, records=[record(name, number)]))
+                for number in numbers[begin : begin + 40]
+            )
+        )
+    await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

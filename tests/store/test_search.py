@@ -1,0 +1,99 @@
+"""What a search finds and shows: the same in every store."""
+
+from __future__ import annotations
+
+import pytest
+
+from lineal.store.connection import Connection
+from lineal.store.search import MARK_BEGIN, MARK_END, SearchPage, replace_document, search
+
+MARKS = str.maketrans({MARK_BEGIN: "[", MARK_END: "]"})
+
+
+def index(connection: Connection, document_id: str, *texts: str, **facets: str) -> None:
+    pages = [SearchPage(number, text) for number, text in enumerate(texts, 1)]
+    replace_document(connection, document_id, pages, facets)
+
+
+def found(connection: Connection, text: str, **filters: str) -> list[tuple[str, int]]:
+    return sorted((hit.document_id, hit.page) for hit in search(connection, text, filters=filters))
+
+
+def snippet(connection: Connection, text: str) -> str:
+    [hit] = search(connection, text)
+    return hit.snippet.translate(MARKS)
+
+
+def test_case_and_diacritics_do_not_matter(connection: Connection) -> None:
+    index(connection, "d", "Café Ångström naïve ЖУРНАЛ 2nd", "cafe\u0301")
+    for text in ("cafe", "CAFÉ", "cafe\u0301"):
+        assert found(connection, text) == [("d", 1), ("d", 2)], text
+    for text in ("angstrom", "Naive", "журнал", "2nd", "ang*"):
+        assert found(connection, text) == [("d", 1)], text
+    assert found(connection, "2") == []
+
+
+def test_a_document_is_replaced_whole(connection: Connection) -> None:
+    index(connection, "d", "first", "second", language="en", kind="letter")
+    index(connection, "e", "first")
+    index(connection, "d", "third", language="de")
+    assert found(connection, "first") == [("e", 1)]
+    assert found(connection, "second") == []
+    assert found(connection, "third", language="de") == [("d", 1)]
+    assert found(connection, "third", language="en") == []
+    assert found(connection, "third", kind="letter") == []
+
+
+def test_filters_must_all_hold(connection: Connection) -> None:
+    for document_id in ("d", "e"):
+        index(connection, document_id, "turbine", language="en")
+    connection.execute("INSERT INTO ownership VALUES (?, ?, ?)", ("d", "ann", 1))
+    connection.execute("INSERT INTO labels VALUES (?, ?, ?)", ("d", "year", "2024"))
+    connection.execute(
+        "INSERT INTO arrivals VALUES (?, ?, ?, ?, ?)", ("e", "event", "e.pdf", "file:", 1)
+    )
+    connection.execute(
+        "INSERT INTO registry (document_id, tenant, name, registered) VALUES (?, ?, ?, ?)",
+        ("d", "default", "d.pdf", 1),
+    )
+    assert found(connection, "turbine", language="en") == [("d", 1), ("e", 1)]
+    assert found(connection, "turbine", owner="ann", year="2024") == [("d", 1)]
+    assert found(connection, "turbine", owner="ann", year="2025") == []
+    assert found(connection, "turbine", name="e.pdf") == [("e", 1)]
+    [hit] = search(connection, "turbine", filters={"owner": "ann"})
+    assert hit.name == "d.pdf"
+
+
+def test_the_best_come_first_and_no_more_than_asked_for(connection: Connection) -> None:
+    index(connection, "long", "gearbox " + "other words " * 300)
+    index(connection, "often", "gearbox gearbox gearbox")
+    for number in range(5):
+        index(connection, f"none{number}", "nothing of it")
+    hits = search(connection, "gearbox")
+    assert [hit.document_id for hit in hits] == ["often", "long"]
+    assert hits[0].score > hits[1].score
+    assert [hit.document_id for hit in search(connection, "gearbox", limit=1)] == ["often"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("réd", "The [Red] fox jumps, over a lazy dog."),
+        ('"red fox"', "The [Red fox] jumps, over a lazy dog."),
+        ("jump*", "The Red fox [jumps], over a lazy dog."),
+        ("dog AND (fox OR cat)", "The Red [fox] jumps, over a lazy [dog]."),
+        ("fox NOT cat", "The Red [fox] jumps, over a lazy dog."),
+    ],
+)
+def test_what_was_found_is_marked(connection: Connection, text: str, expected: str) -> None:
+    index(connection, "d", "The Red fox jumps, over a lazy dog.")
+    assert snippet(connection, text) == expected
+
+
+def test_of_a_long_text_the_place_is_shown_that_answers_best(connection: Connection) -> None:
+    filler = " ".join(f"w{number}" for number in range(200))
+    index(connection, "d", f"gearbox {filler} oil in the gearbox {filler}")
+    shown = snippet(connection, "gearbox oil")
+    assert "[oil] in the [gearbox]" in shown
+    assert shown.startswith(" … ") and shown.endswith(" … ")
+    assert len(shown.split()) < 40

@@ -1,0 +1,66 @@
+"""What steps leave behind for later ones (memos, claims, parts): the same in every store."""
+
+from __future__ import annotations
+
+import pytest
+from structlog.testing import capture_logs
+
+from lineal.stages.claims import claim, holder_of
+from lineal.stages.gathering import forget_whole, keep_part, other_parts_if_all
+from lineal.store.connection import Connection
+from lineal.store.memo import Memo, MemoOutput, keep_memos, pack, recall
+from lineal_schemas.envelope import RawEvent
+from lineal_schemas.parts import Part
+
+
+def step(number: int) -> bytes:
+    return number.to_bytes(32, "big")
+
+
+def event(name: str) -> RawEvent:
+    return RawEvent(
+        name, "test", "x.y", None, 1, "text/plain", None, "k", None, None, "c", name.encode()
+    )
+
+
+@pytest.mark.parametrize("count", [1, 700])
+def test_memos_are_recalled_as_they_were_kept(connection: Connection, count: int) -> None:
+    outputs = [MemoOutput("x.y", 2, b'{"a":1}'), MemoOutput("x.z", 1, b"{}")]
+    keep_memos(connection, [Memo(step(number), pack(outputs)) for number in range(count)])
+    keep_memos(connection, [Memo(step(count), pack([]))])
+    found = recall(connection, [step(number) for number in range(count + 2)])
+    assert found == {**{step(number): outputs for number in range(count)}, step(count): []}
+
+
+def test_a_step_that_makes_something_else_raises_an_alarm(connection: Connection) -> None:
+    first, other = (pack([MemoOutput("x.y", 1, data)]) for data in (b"1", b"2"))
+    keep_memos(connection, [Memo(step(1), first)])
+    with capture_logs() as quiet:
+        keep_memos(connection, [Memo(step(1), first), Memo(step(2), first)])
+    with capture_logs() as alarmed:
+        keep_memos(connection, [Memo(step(1), other), Memo(step(3), other)])
+    assert quiet == []
+    assert [entry["step"] for entry in alarmed] == [step(1).hex()]
+    assert recall(connection, [step(1)])[step(1)] == [MemoOutput("x.y", 1, b"1")]
+
+
+def test_whoever_claims_first_keeps_it(connection: Connection) -> None:
+    assert holder_of(connection, "register", "d") is None
+    for stage, name, holder in (("register", "d", "1"), ("register", "d", "2"), ("x", "d", "3")):
+        claim(stage, name, holder)(connection)
+    assert holder_of(connection, "register", "d") == "1"
+    assert holder_of(connection, "x", "d") == "3"
+
+
+def test_a_whole_is_gathered_when_its_last_part_is_in(connection: Connection) -> None:
+    parts = [Part(whole="w", index=number, count=3) for number in range(3)]
+    keep_part("gather", parts[0], event("old"))(connection)
+    keep_part("gather", parts[0], event("zero"))(connection)  # again, and in its place
+    keep_part("other", parts[1], event("of another stage"))(connection)
+    assert other_parts_if_all(connection, "gather", parts[1]) is None
+    keep_part("gather", parts[2], event("two"))(connection)
+    found = other_parts_if_all(connection, "gather", parts[1])
+    assert found is not None
+    assert {index: part.data for index, part in found} == {0: b"zero", 2: b"two"}
+    forget_whole("gather", parts[1])(connection)
+    assert other_parts_if_all(connection, "gather", parts[1]) is None
