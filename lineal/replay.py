@@ -47,8 +47,8 @@ async def plan_replay(
     if stale:
         # No bound in time: these are known by their ids, and a clock that was set back must not
         # hide those from before.
-        build = runtime.bind(stage).build
         await runtime.bus.recorded()
+        build = await runtime.bind(stage).present_build()
         wanted = await runtime.store.read(lambda c: stale_input_events(c, build))
         selection = replace(selection, event_ids=await _stale_ids(runtime, stage, wanted))
     elif selection.to_time is None:

@@ -17,6 +17,7 @@ from lineal.stages.binding import BoundStage
 from lineal.stages.declaration import Stage
 from lineal.stages.services import Services, Workers
 from lineal.stages.state import ReplayedState, StoredState
+from lineal.stages.trained_models import TrainedModels
 from lineal.store.connection import Store
 from lineal.store.database import Database, file_blobs
 from lineal.store.objects import ObjectStore
@@ -69,6 +70,7 @@ class Runtime:
             workers=workers or NoWorkers(),
             worker_name=this_worker(),
             state=ReplayedState() if replaying else StoredState(self.store),
+            trained=TrainedModels(self.store),
             timers=not replaying,
         )
         try:

@@ -30,6 +30,9 @@ COMMANDS = {
     "produce": Entry(
         "lineal.cli.produce:produce", _SYSTEM, "Run chosen producers as a daemon: http, folder."
     ),
+    "bridge": Entry(
+        "lineal.cli.bridge:bridge", _SYSTEM, "Bring what devices publish over MQTT onto the bus."
+    ),
     "doctor": Entry("lineal.cli.doctor:doctor", _SYSTEM, "Check that this machine can do it all."),
     "migrate": Entry(
         "lineal.cli.migrate:migrate", _SYSTEM, "Copy everything to another bus, store or bucket."

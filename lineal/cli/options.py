@@ -97,6 +97,14 @@ def load_settings(data: Path | None = None, **given: Any) -> Settings:
         ) from error
 
 
+def with_broker(settings: Settings, url: str | None) -> Settings:
+    """The settings with another MQTT broker, if one is given."""
+    if url is None:
+        return settings
+    mqtt = settings.mqtt.model_copy(update={"url": url})
+    return settings.model_copy(update={"mqtt": mqtt})
+
+
 def _said(kind: str, message: str) -> str:
     return "there is no such setting" if kind == "extra_forbidden" else message
 

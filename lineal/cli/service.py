@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from lineal_producers.folder.watch import FolderWatch
     from lineal_producers.http.serving import LoopbackServer
+    from lineal_producers.mqtt.bridge import Bridge
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,8 @@ class Service:
         self.watching_elsewhere = False
         """Another process watches the inbox; this one takes over when that ends."""
         self._watching: asyncio.Task[None] | None = None
+        self.bridge: Bridge | None = None
+        self._bridging: asyncio.Task[None] | None = None
 
     @property
     def problems(self) -> list[str]:
@@ -46,19 +49,23 @@ class Service:
             problems.append("the folder watch has ended")
         if self.watch is not None and self.watch.problem is not None:
             problems.append(self.watch.problem)
+        if self._bridging is not None and self._bridging.done():
+            problems.append("the MQTT bridge has ended")
+        if self.bridge is not None and self.bridge.problem is not None:
+            problems.append(self.bridge.problem)
         return problems
 
     async def ended(self) -> None:
         """Wait until a part ends by itself, which none should."""
         parts = [asyncio.create_task(self.daemon.wait())]
-        if self._watching is not None:
-            parts.append(self._watching)
+        producers = [task for task in (self._watching, self._bridging) if task is not None]
         try:
-            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([*parts, *producers], return_when=asyncio.FIRST_COMPLETED)
         finally:
             parts[0].cancel()
-        if self._watching is not None and self._watching.done():
-            self._watching.result()
+        for task in producers:
+            if task.done():
+                task.result()
 
     async def start_watch(self, inbox: Path) -> None:
         """Watch the inbox, or stand by while another process does."""
@@ -86,6 +93,22 @@ class Service:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
 
+    def start_bridge(self) -> None:
+        """Bring what devices publish from the MQTT broker of the settings onto the bus.
+
+        Raises:
+            WrongAddress: the settings name no broker.
+        """
+        from lineal_producers.mqtt.bridge import Bridge
+
+        self.bridge = Bridge(self.runtime)
+        self._bridging = asyncio.create_task(self.bridge.run(), name="MQTT bridge")
+
+    async def stop_bridge(self) -> None:
+        if self._bridging is not None:
+            self._bridging.cancel()
+            await asyncio.gather(self._bridging, return_exceptions=True)
+
     async def start_http(self, listening: socket.socket, *, uploads: bool) -> None:
         """Answer on a listening socket: health and metrics, with ``uploads`` everything else."""
         from lineal.health import Health, health_routes
@@ -110,11 +133,13 @@ async def serve(
     inbox: Path | None = None,
     listening: socket.socket | None = None,
     uploads: bool = False,
+    bridge: bool = False,
 ) -> AsyncIterator[Service]:
     """Start everything; on leaving, stop taking in, finish what has begun, then close.
 
     Raises:
         WrongConfiguration: the settings of a stage do not fit it.
+        WrongAddress: a bridge is wanted, and the settings name no MQTT broker.
         IncompatibleDatabase, OSError, sqlite3.Error: the data folder or inbox cannot be used.
     """
     async with AsyncExitStack() as stack:
@@ -126,6 +151,9 @@ async def serve(
         if inbox is not None:
             await service.start_watch(inbox)
             stack.push_async_callback(service.stop_watch)
+        if bridge:
+            service.start_bridge()
+            stack.push_async_callback(service.stop_bridge)
         if listening is not None:
             await service.start_http(listening, uploads=uploads)
             assert service.server is not None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineal.cli.options import CommandFailed, DataOption, JsonOption, load_settings
+from lineal.cli.options import CommandFailed, DataOption, JsonOption, load_settings, with_broker
 
 if TYPE_CHECKING:
     from lineal.settings import Settings
@@ -28,6 +28,12 @@ def up(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes; as many as processors.")
     ] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Bring what devices publish at this MQTT broker onto the bus."
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -37,7 +43,7 @@ def up(
     With --json, prints one JSON line when it is ready and one for each document that is done.
     """
     begun = time.monotonic()
-    settings = load_settings(data, inbox=inbox, port=port, workers=workers)
+    settings = with_broker(load_settings(data, inbox=inbox, port=port, workers=workers), mqtt)
     from lineal.cli.lifetime import run_in_loop
 
     run_in_loop(_up(settings, as_json, begun))
@@ -64,7 +70,12 @@ async def _up(settings: Settings, as_json: bool, begun: float) -> None:
     signal = StopSignal(telling.stopping)
     signal.install()
     async with serve(
-        settings, stages, inbox=settings.inbox, listening=listening, uploads=True
+        settings,
+        stages,
+        inbox=settings.inbox,
+        listening=listening,
+        uploads=True,
+        bridge=settings.mqtt.url is not None,
     ) as service:
         following = asyncio.create_task(telling.follow(service.runtime))
         telling.ready(service, time.monotonic() - begun)

@@ -6,14 +6,16 @@ This is the hot path. What does not change from event to event is computed once,
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in, check_out
 from lineal.bus.protocol import Delivery, Position, Settlement, Write
+from lineal.lineage.promotions import ModelInUse
 from lineal.lineage.record import Artifact, Build, Kind, Record, digest
 from lineal.observability.tracing import child_traceparent, trace_id
 from lineal.stages.declaration import Outputs, Stage
@@ -50,10 +52,10 @@ class BoundStage:
 
     def __init__(self, stage: Stage, config: BaseModel, services: Services) -> None:
         self.stage = stage
-        models = tuple(stage.models(config)) if stage.models is not None else ()
-        self.build = Build(
-            stage.name, stage.version, stage.code_digest, config_digest(config), models
-        )
+        self._models = tuple(stage.models(config)) if stage.models is not None else ()
+        self._trained = tuple(stage.trained(config)) if stage.trained is not None else ()
+        self._config_digest = config_digest(config)
+        self._identity = self._identified({})
         self._config = config
         self._services = services
         self._source = f"lineal:stage/{stage.name}"
@@ -65,16 +67,33 @@ class BoundStage:
             self._kind = "step" if issubclass(stage.consumes, Part) else "split"
         self._types = frozenset(payload.type for payload in stage.produces)
         self._inputs = {payload.type for payload in stage.inputs}
-        self._step_prefix = "\n".join(
-            (
-                stage.name,
-                stage.version,
-                self.build.code,
-                self.build.config,
-                *(model.sha256 for model in models),
-            )
-        ).encode()
         self._ahead: dict[Position, tuple[_Intake, list[MemoOutput] | None]] = {}
+
+    @property
+    def build(self) -> Build:
+        """What does the steps, as of the last one."""
+        return self._identity.build
+
+    async def present_build(self) -> Build:
+        """What would do a step that began now."""
+        return (await self._present()).build
+
+    def _identified(self, trained: Mapping[str, ModelInUse | None]) -> _Identity:
+        stage = self.stage
+        models = self._models + tuple(item.model for item in trained.values() if item is not None)
+        build = Build(stage.name, stage.version, stage.code_digest, self._config_digest, models)
+        prefix = (stage.name, stage.version, build.code, build.config)
+        digests = (model.sha256 for model in models)
+        return _Identity(build, "\n".join((*prefix, *digests)).encode(), trained)
+
+    async def _present(self) -> _Identity:
+        """With the trained models that are in use now."""
+        if self._trained:
+            in_use = self._services.trained.in_use
+            trained = {name: await in_use(name) for name in self._trained}
+            if trained != self._identity.trained:
+                self._identity = self._identified(trained)
+        return self._identity
 
     async def look_ahead(self, deliveries: Sequence[Delivery]) -> None:
         """Ask the memo about many events at once: a query for each costs more than the step."""
@@ -82,8 +101,9 @@ class BoundStage:
             return
         if len(self._ahead) > _MOST_AHEAD:
             self._ahead.clear()  # of events that were handed back; what is still to come asks anew
+        identity = await self._present()
         intakes = [
-            (delivery.position, self._take_in(delivery.event))
+            (delivery.position, self._take_in(delivery.event, identity))
             for delivery in deliveries
             if delivery.event.datacontenttype != REFERENCE_MEDIA_TYPE
         ]
@@ -108,16 +128,17 @@ class BoundStage:
             raise PermanentFailure("the reference to the data is malformed") from error
         if self.stage.gathers:
             return await self._gather(delivery, raw, attempt)
-        intake = self._take_in(raw)
+        intake = self._take_in(raw, await self._present())
         return await self._perform(delivery, intake, await self._recall(intake), attempt)
 
-    def _take_in(self, raw: RawEvent) -> _Intake:
+    def _take_in(self, raw: RawEvent, identity: _Identity) -> _Intake:
         data = sha256(raw.data)
         return _Intake(
             raw,
             [Artifact(data.hexdigest(), raw.datacontenttype, len(raw.data), "event")],
-            sha256(self._step_prefix + data.digest()).digest(),
+            sha256(identity.prefix + data.digest()).digest(),
             raw.id,
+            identity,
         )
 
     async def _recall(self, intake: _Intake) -> list[MemoOutput] | None:
@@ -137,12 +158,14 @@ class BoundStage:
         if others is None:
             return Settlement(delivery, writes=[keep_part(name, part, raw)])
         parts = sorted([*others, (part.index, raw)])
-        intakes = [self._take_in(item) for _, item in parts]
+        identity = await self._present()
+        intakes = [self._take_in(item, identity) for _, item in parts]
         whole = _Intake(
             raw,
             [artifact for intake in intakes for artifact in intake.inputs],
             sha256(b"".join(intake.step_id for intake in intakes)).digest(),
             gathered_id([item.id for _, item in parts]),
+            identity,
             [item for _, item in parts],
         )
         settlement = await self._perform(delivery, whole, await self._recall(whole), attempt)
@@ -160,7 +183,7 @@ class BoundStage:
         clock = time.perf_counter_ns()
         stage = self.stage
         raw = intake.raw
-        step = self._step(raw)
+        step = self._step(raw, intake.identity)
         try:
             if remembered is not None:
                 result: Outputs = [parse_payload(*output) for output in remembered]
@@ -214,10 +237,10 @@ class BoundStage:
             writes.append(set_timer(stage.name, name, alarm.due_us, event))
         return writes
 
-    def _step(self, raw: RawEvent) -> Step:
+    def _step(self, raw: RawEvent, identity: _Identity) -> Step:
         caller = Caller(self.stage.name, raw.correlationid)
-        memo = self.stage.memo
-        return Step(caller, raw.id, self._config, self._services, memo=memo)
+        memo, trained = self.stage.memo, identity.trained
+        return Step(caller, raw.id, self._config, self._services, memo=memo, trained=trained)
 
     def _understand(self, raw: RawEvent) -> Event[Payload]:
         event = understand(raw)
@@ -228,9 +251,10 @@ class BoundStage:
 
     def unhandled_record(self, raw: RawEvent, attempt: int) -> Record:
         """The record of an event that did not even get to the stage."""
-        step = self._step(raw)
+        identity = self._identity
+        step = self._step(raw, identity)
         clock = time.perf_counter_ns()
-        return self._record(self._take_in(raw), step, [], now_us(), clock, attempt)
+        return self._record(self._take_in(raw, identity), step, [], now_us(), clock, attempt)
 
     def _events(self, result: Outputs, cause: RawEvent, input_id: str, now: int) -> list[RawEvent]:
         if result is None:
@@ -283,10 +307,13 @@ class BoundStage:
             Artifact(digest(output.data), output.datacontenttype, len(output.data), "event")
             for output in outputs
         ]
+        build = intake.identity.build
+        if step.models:
+            build = replace(build, models=(*build.models, *step.models))
         return Record(
             kind=step.kind or self._kind,
             root=raw.correlationid,
-            build=self.build,
+            build=build,
             started=started,
             duration=(time.perf_counter_ns() - clock) // 1000,
             outcome="done",
@@ -303,6 +330,15 @@ class BoundStage:
         )
 
 
+class _Identity(NamedTuple):
+    """What does a step, and under which trained models."""
+
+    build: Build
+    prefix: bytes
+    """What the ids of its steps begin with."""
+    trained: Mapping[str, ModelInUse | None]
+
+
 @dataclass(slots=True)
 class _Intake:
     """What a step begins with."""
@@ -313,6 +349,7 @@ class _Intake:
     step_id: bytes
     input_id: str
     """What the ids of the outputs are derived from."""
+    identity: _Identity
     gathered: Sequence[RawEvent] | None = None
     """All parts of a whole, in the order of their index."""
 

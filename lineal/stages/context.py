@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
+from lineal.lineage.promotions import ModelInUse
 from lineal.lineage.record import Kind
 from lineal.store.search import SearchPage
 from lineal_schemas.objects import ObjectRef
@@ -103,6 +104,14 @@ class Context(Protocol, Generic[C]):
 
     @property
     def timers(self) -> Timers: ...
+
+    async def model(self, name: str) -> ModelInUse | None:
+        """The trained model in use under a name, noted as used; None where none was promoted yet.
+
+        A stage with a memo names it in its declaration (``trained=``), so that another model is
+        another step.
+        """
+        ...
 
     def record_as(self, kind: Kind) -> None:
         """Have the lineage record say what this step was: ``promote``, ``activate``, ..."""

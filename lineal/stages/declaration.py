@@ -56,6 +56,10 @@ class Stage:
     models: Callable[[Any], Sequence[Model]] | None = None
     """Names the models used under a configuration. Asked when the stage is bound; their digests are
     part of every step's identity and lineage, so another model makes earlier outputs stale."""
+    trained: Callable[[Any], Sequence[str]] | None = None
+    """Names, under a configuration, the trained models the stage uses: those in use at the time.
+    Like :attr:`models` they are part of every step's identity, so a promotion makes earlier outputs
+    stale."""
     warm_up: str | None = None
     """``module:function`` that every worker process calls at its start, so that the first events
     do not wait for models to be loaded."""
@@ -81,6 +85,7 @@ def stage(
     produces: type[Payload] | tuple[type[Payload], ...] = (),
     config: type[C] | None = None,
     models: Callable[[C], Sequence[Model]] | None = None,
+    trained: Callable[[C], Sequence[str]] | None = None,
     memo: bool = True,
     lanes: int | None = None,
     warm_up: str | None = None,
@@ -98,7 +103,18 @@ def stage(
 
     def declare(function: Callable[[Event[P], Context[C]], Awaitable[Outputs]]) -> Stage:
         return _declare(
-            function, name, version, consumes, produces, config, models, memo, lanes, warm_up, False
+            function,
+            name,
+            version,
+            consumes,
+            produces,
+            config,
+            models,
+            trained,
+            memo,
+            lanes,
+            warm_up,
+            False,
         )
 
     return declare
@@ -112,6 +128,7 @@ def gather(
     produces: type[Payload] | tuple[type[Payload], ...] = (),
     config: type[C] | None = None,
     models: Callable[[C], Sequence[Model]] | None = None,
+    trained: Callable[[C], Sequence[str]] | None = None,
     memo: bool = True,
     lanes: int | None = None,
     warm_up: str | None = None,
@@ -126,7 +143,18 @@ def gather(
         if not issubclass(consumes, Part):
             raise TypeError(f"stage {name!r}: a gather stage must consume a Part")
         return _declare(
-            function, name, version, consumes, produces, config, models, memo, lanes, warm_up, True
+            function,
+            name,
+            version,
+            consumes,
+            produces,
+            config,
+            models,
+            trained,
+            memo,
+            lanes,
+            warm_up,
+            True,
         )
 
     return declare
@@ -140,6 +168,7 @@ def _declare(
     produces: type[Payload] | tuple[type[Payload], ...],
     config: type[BaseModel] | None,
     models: Callable[[Any], Sequence[Model]] | None,
+    trained: Callable[[Any], Sequence[str]] | None,
     memo: bool,
     lanes: int | None,
     warm_up: str | None,
@@ -167,6 +196,7 @@ def _declare(
         memo=memo,
         config=config or NoConfig,
         models=models,
+        trained=trained,
         lanes=lanes,
         warm_up=warm_up,
         code_digest=source_digest(function),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from lineal.stages.state import StateKeeper
+from lineal.stages.trained_models import TrainedModels
 from lineal.store.connection import Store
 from lineal.store.objects import ObjectStore
 from lineal.workers.turns import ANYBODY, Caller
@@ -36,5 +37,6 @@ class Services:
     worker_name: str
     """Host and process, for lineage records."""
     state: StateKeeper
+    trained: TrainedModels
     timers: bool = True
     """Whether timers are kept; a replay keeps none."""

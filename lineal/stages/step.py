@@ -6,14 +6,15 @@ settlement: outputs, lineage record and writes, made durable together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineal.bus.protocol import Write
-from lineal.lineage.record import Artifact, Kind
+from lineal.lineage.promotions import ModelInUse
+from lineal.lineage.record import Artifact, Kind, Model
 from lineal.stages.claims import claim, holder_of
 from lineal.stages.state import StepState
 from lineal.stages.timers import StepTimers
@@ -34,17 +35,29 @@ class Step:
 
     __slots__ = (
         "_caller", "_event_id", "_memo", "_services", "_small", "config", "facts", "inputs",
-        "kept_state", "kept_timers", "kind", "object_writes", "outputs", "writes",
+        "kept_state", "kept_timers", "kind", "models", "object_writes", "outputs", "trained",
+        "writes",
     )  # fmt: skip
 
     def __init__(
-        self, caller: Caller, event_id: str, config: Any, services: Services, *, memo: bool
+        self,
+        caller: Caller,
+        event_id: str,
+        config: Any,
+        services: Services,
+        *,
+        memo: bool,
+        trained: Mapping[str, ModelInUse | None] | None = None,
     ) -> None:
         self.config = config
         self._caller = caller
         self._event_id = event_id
         self._services = services
         self._memo = memo
+        self.trained = trained or {}
+        """The models in use that the stage declares, as they were when the step began."""
+        self.models: list[Model] = []
+        """Other trained models the step asked for."""
         self.kind: Kind | None = None
         self.kept_state: StepState | None = None
         self.kept_timers: StepTimers | None = None
@@ -78,6 +91,18 @@ class Step:
         if self.kept_timers is None:
             self.kept_timers = StepTimers()
         return self.kept_timers
+
+    async def model(self, name: str) -> ModelInUse | None:
+        if name in self.trained:
+            return self.trained[name]
+        if self._memo:
+            raise TypeError(
+                f"stage {self._caller.stage!r} uses the model {name!r}: declare it (trained=)"
+            )
+        found = await self._services.trained.in_use(name)
+        if found is not None and found.model not in self.models:
+            self.models.append(found.model)
+        return found
 
     def record_as(self, kind: Kind) -> None:
         self.kind = kind

@@ -90,7 +90,7 @@ async def s3_client(region: str | None, endpoint: str | None) -> AsyncIterator[A
         StoreUnavailable: the region or the endpoint is wrong.
     """
     config = AioConfig(
-        retries={"mode": "adaptive", "max_attempts": 6},
+        retries={"mode": "standard", "max_attempts": 6},
         max_pool_connections=32,
         read_timeout=60,
         connect_timeout=5,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 BUS = """
 CREATE TABLE topics (
@@ -250,6 +250,20 @@ CREATE TABLE operations (
     updated INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX operations_by_status ON operations (status);
+""",
+    "promotions": """
+CREATE TABLE promotions (
+    name TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    media_type TEXT NOT NULL,
+    act TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (name, counter)
+) WITHOUT ROWID;
 """,
     "dead_letter_outcomes": """
 CREATE TABLE dead_letter_outcomes (

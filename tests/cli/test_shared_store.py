@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -134,3 +136,16 @@ def _change(url: str, statement: str) -> None:
     with contextlib.closing(connect(url, write=True)) as connection:
         changing: Connection = connection
         changing.execute(statement)
+
+
+def test_without_its_library_it_is_said_what_to_install(
+    working: Path, environment: dict[str, str]
+) -> None:
+    program = "import sys; sys.modules['psycopg'] = None; from lineal.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "documents"],
+        env={**environment, "LINEAL_STORE": "postgresql://localhost/lineal"},
+        cwd=working, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "lineal[postgres]" in done.stderr and len(done.stderr.splitlines()) == 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lineal.lineage.promotions import ModelInUse
 from lineal.lineage.record import Kind
 from lineal.stages import Stage
 from lineal.store.search import SearchPage
@@ -108,6 +109,11 @@ class MemoryContext:
         self.state = MemoryState()
         self.timers = MemoryTimers()
         self.kind: Kind = "step"
+        self.models: dict[str, ModelInUse] = {}
+        """Trained models in use, by name."""
+
+    async def model(self, name: str) -> ModelInUse | None:
+        return self.models.get(name)
 
     def record_as(self, kind: Kind) -> None:
         self.kind = kind

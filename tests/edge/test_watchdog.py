@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import configparser
+import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +49,7 @@ def agent(folder: Path, watchdog: Watchdog, source: Counting) -> Agent:
 def test_systemd_hears_of_the_start_of_life_and_of_the_end(
     tmp_path: Path, manager: socket.socket
 ) -> None:
-    assert agent(tmp_path, watchdog(manager), Counting(rate=50)).run(seconds=0.5) == 0
+    assert agent(tmp_path, watchdog(manager), Counting(rate=50)).run(seconds=1.5) == 0
     manager.settimeout(0.1)
     said = []
     try:
@@ -93,3 +95,14 @@ def test_the_unit_restarts_whatever_happens_and_waits_for_no_network() -> None:
     assert service["NoNewPrivileges"] == service["PrivateTmp"] == "yes"
     assert service["ProtectSystem"] == "strict"
     assert service["User"] != "root"
+
+
+def test_systemd_understands_every_line_of_the_unit() -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", UNIT], capture_output=True, text=True, check=False
+    )
+    said = [line for line in done.stderr.splitlines() if UNIT.name in line]
+    # the agent is not installed where a device has it
+    assert [line for line in said if "is not executable" not in line] == []

@@ -144,6 +144,16 @@ def test_dropping_a_dead_letter_and_replaying_change_no_status(story: Story) -> 
     assert story.status() == "indexed"
 
 
+def test_facts_may_hold_any_text(story: Story) -> None:
+    story.arrive()
+    story.record("classify", facts={"class": "a\x00b", "other": '\\u0000 "\U0001f600'})
+    story.record("nlp", facts={"language": "e\u0301n"})
+    facts = find_document(story.connection, "d").facts
+    assert facts["class"] in ("a\x00b", "a\ufffdb"), "as it is, or as Postgres has it"
+    assert facts["other"].endswith(' "\U0001f600')
+    assert facts["language"] == "e\u0301n"
+
+
 def test_an_erased_person_stays_erased(story: Story) -> None:
     story.arrive(name="ann.pdf", owner="ann")
     story.connection.execute("DELETE FROM objects")

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ["runtime", "dev", "build"]
-OURS = {"lineal", "lineal-schemas"}
+OURS = {"lineal", "lineal-schemas", "lineal-edge"}
 
 
 def lock_text(name: str) -> str:
@@ -78,8 +78,12 @@ def test_tests_run_on_the_versions_that_users_get() -> None:
     assert {name: dev.get(name) for name in locked("runtime")} == locked("runtime")
 
 
-def test_all_four_places_agree_on_python_311() -> None:
-    main, schemas = project("."), project("schemas")
-    assert main["project"]["requires-python"] == schemas["project"]["requires-python"] == ">=3.11"
+def test_all_places_agree_on_their_python() -> None:
+    """3.11, but what is installed on devices goes back to 3.10."""
+    main = project(".")
+    assert main["project"]["requires-python"] == ">=3.11"
     assert main["tool"]["mypy"]["python_version"] == "3.11"
     assert main["tool"]["ruff"]["target-version"] == "py311"
+    for folder in ("schemas", "edge_firmware"):
+        assert project(folder)["project"]["requires-python"] == ">=3.10"
+        assert project(folder)["tool"]["ruff"]["target-version"] == "py310"

@@ -74,9 +74,13 @@ class Aws:
 
 
 def client_config() -> AioConfig:
-    """How calls are repeated: with growing pauses, and slower altogether once AWS throttles."""
+    """How calls are repeated: each by itself, with growing pauses.
+
+    Not botocore's adaptive mode: one rate for all calls of a client would hold up deletions and
+    extensions because of throttled receives, until the messages at work are lost.
+    """
     return AioConfig(
-        retries={"mode": "adaptive", "max_attempts": _ATTEMPTS},
+        retries={"mode": "standard", "max_attempts": _ATTEMPTS},
         max_pool_connections=_CONNECTIONS,
         read_timeout=_READ_SECONDS,
         connect_timeout=5,

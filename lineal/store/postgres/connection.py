@@ -51,7 +51,7 @@ class Postgres:
     name = "postgres"
 
     def merged_json(self, old: str, new: str) -> str:
-        return f"CAST(CAST({old} AS jsonb) || CAST({new} AS jsonb) AS text)"
+        return f"CAST({_as_jsonb(old)} || {_as_jsonb(new)} AS text)"
 
     def lock_ledger(self, connection: Connection) -> None:
         """Every writing transaction of the store has the lock from its beginning: taken later, two
@@ -72,6 +72,10 @@ class Postgres:
         self, connection: Connection, text: str, limit: int, filters: Mapping[str, str]
     ) -> list[Hit]:
         return text_search.search_pages(connection, text, limit, filters)
+
+
+def _as_jsonb(text: str) -> str:
+    return rf"CAST(replace({text}, '\u0000', '\ufffd') AS jsonb)"  # jsonb has no NUL either
 
 
 class _TextDumper(StrDumperUnknown):

@@ -17,6 +17,7 @@ from lineal.store.connection import StoreUnavailable
 from lineal_producers.http.answers import answer_routes
 from lineal_producers.http.errors import not_written, told
 from lineal_producers.http.events import event_route
+from lineal_producers.http.packages import package_route
 from lineal_producers.http.protection import LoopbackOnly, TokenOnly, is_loopback
 from lineal_producers.http.uploads import upload_route
 
@@ -41,6 +42,7 @@ def application(runtime: Runtime, more_routes: Sequence[BaseRoute] = ()) -> Star
         Route("/", _directory),
         upload_route(runtime),
         event_route(runtime),
+        package_route(runtime),
         *answer_routes(runtime),
         *more_routes,
     ]

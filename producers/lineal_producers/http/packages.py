@@ -64,7 +64,7 @@ def package_application(runtime: Runtime) -> Starlette:
 def released_model(connection: Connection, sha256: str) -> Artifact | None:
     """The model of this digest, if the ledger says that a rollout took it."""
     for record in records_of_artifact(connection, sha256, made=False):
-        if record.kind == "deploy" and record.outcome == "done":
+        if record.kind == "deploy" and "refused" not in record.facts:
             for artifact in record.inputs:
                 if artifact.sha256 == sha256 and artifact.role == _ROLE:
                     return artifact

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _OPEN = {"/healthz", "/readyz", "/metrics"}
+_OPEN_BELOW = "/packages/"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -34,15 +35,15 @@ class LoopbackOnly:
 
 
 class TokenOnly:
-    """Answers requests that show the token, and questions about health without it: probes have
-    none."""
+    """Answers requests that show the token; without it, questions about health, since probes have
+    none, and for released models, which devices ask for by digest and check by signature."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
         self._token = f"Bearer {token}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in _OPEN:
+        if scope["type"] == "http" and not _open(scope["path"]):
             shown = Headers(scope=scope).get("authorization", "").encode("latin-1")
             if not secrets.compare_digest(shown, self._token):
                 await JSONResponse(
@@ -52,6 +53,10 @@ class TokenOnly:
                 )(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _open(path: str) -> bool:
+    return path in _OPEN or path.startswith(_OPEN_BELOW)
 
 
 def is_loopback(address: str) -> bool:

@@ -57,7 +57,7 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize(("kept_names", "kept_bytes"), [(0, 0), (0.5, 0.5), (1, 0), (1, 1)])
+@pytest.mark.parametrize(("kept_names", "kept_bytes"), [(0, 0), (1, 0.5)])
 @pytest.mark.parametrize("data", ENDS, ids=[data[:8].decode() for data in ENDS])
 def test_a_cut_at_any_change_ends_as_without(data: bytes, kept_names: float, kept_bytes: float):
     job = job_of(signed(manifest_of(data, 2)), "second")
@@ -257,7 +257,7 @@ def progress_model(progress) -> str:
 
 TestUpdates = Updates.TestCase
 TestUpdates.settings = settings(
-    max_examples=150,
+    max_examples=100,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

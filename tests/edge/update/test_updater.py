@@ -109,7 +109,7 @@ def test_a_model_that_hangs_is_found_out_while_the_other_scores_on(tmp_path: Pat
     with_first_model(tmp_path)
     data = graph("hangs")
     with serving(Behaviour(data)) as url, RealDevice(tmp_path) as device:
-        timeouts = StepTimeouts(download=30, verify=4, shadow=30, soak=30)
+        timeouts = StepTimeouts(download=30, verify=3, shadow=30, soak=30)
         hanging = job(data, url, 2, timeouts=timeouts)
         before = device.scorer.scored_windows
         device.give(hanging)
@@ -181,7 +181,7 @@ def test_another_job_takes_the_place_of_one_that_soaks(tmp_path: Path):
 
 
 def test_killed_at_any_moment_it_ends_as_without(tmp_path: Path):
-    """kill -9 of a real process, again and again: in the download, the trial, the swap, the soak."""
+    """kill -9 of a real process, again and again: in download, trial, swap and soak."""
     draw = random.Random(20261121)
     data = graph(factor=2.0, padding=3_000_000)
     reports, file = tmp_path / "reports", tmp_path / "job.json"
@@ -197,7 +197,7 @@ def test_killed_at_any_moment_it_ends_as_without(tmp_path: Path):
                 stdout=subprocess.PIPE, cwd=ROOT,
             )  # fmt: skip
             # The program takes about half a second to begin; the job some two.
-            wait = draw.uniform(0.4, 2.2) if kills < 8 else 60
+            wait = draw.uniform(0.4, 2.2) if kills < 6 else 60
             try:
                 out, _ = process.communicate(timeout=wait)
                 break

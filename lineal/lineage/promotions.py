@@ -1,0 +1,104 @@
+"""Which model is in use under a name, and which were: derived from the records of promotions.
+
+A change of the model in use is a record of kind ``promote`` or ``rollback`` that read the model's
+file (role ``model``) and says in its facts which version of which name it is. Changes of one name
+are counted; the one with the highest counter holds.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lineal.lineage.record import Artifact, Model, Record
+from lineal.store.connection import Connection
+
+MODEL_ROLE = "model"
+"""Role of a model's file among the inputs and outputs of a record."""
+
+
+class ModelInUse(NamedTuple):
+    """A model that is, or was, in use under a name."""
+
+    name: str
+    counter: int
+    """The how-manieth change of the model in use it was."""
+    version: int
+    sha256: str
+    bytes: int
+    media_type: str
+    act: str
+    """``promote`` or ``rollback``."""
+    actor: str
+    """The person or the stage."""
+    since: int
+    """Microseconds since the Unix epoch."""
+
+    @property
+    def model(self) -> Model:
+        """As it stands in records."""
+        return Model(self.name, str(self.version), self.sha256)
+
+
+def promotion_facts(name: str, version: int, counter: int, how: str) -> dict[str, int | str]:
+    """The facts of a record that changes the model in use."""
+    return {"model": name, "model_version": version, "counter": counter, "how": how}
+
+
+def project_promotion(connection: Connection, record: Record) -> None:
+    """Bring the table up to date with a record of kind ``promote`` or ``rollback``."""
+    facts = record.facts
+    file = next((item for item in record.inputs if item.role == MODEL_ROLE), None)
+    if record.outcome != "done" or file is None or "counter" not in facts:
+        return
+    connection.execute(
+        "INSERT INTO promotions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (
+            facts["model"], facts["counter"], facts["model_version"], *_file(file),
+            record.kind, record.actor, record.started,
+        ),
+    )  # fmt: skip
+
+
+def _file(item: Artifact) -> tuple[str, int, str]:
+    return item.sha256, item.bytes, item.media_type
+
+
+_COLUMNS = "name, counter, version, sha256, bytes, media_type, act, actor, since"
+
+
+def model_in_use(connection: Connection, name: str) -> ModelInUse | None:
+    """The model in use under a name; None where none was ever promoted."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM promotions WHERE name = ? ORDER BY counter DESC LIMIT 1", (name,)
+    ).fetchone()
+    return None if row is None else ModelInUse(*row)
+
+
+def promotions_of(connection: Connection, name: str | None = None) -> list[ModelInUse]:
+    """All changes of the model in use, the newest last; of one name, or of all in their order."""
+    where, values = ("", ()) if name is None else ("WHERE name = ?", (name,))
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM promotions {where} ORDER BY name, counter", values
+    )
+    return [ModelInUse(*row) for row in rows]
+
+
+def model_before(history: list[ModelInUse]) -> ModelInUse | None:
+    """The model that was in use before the one that is, however often was gone back since.
+
+    Args:
+        history: the changes of one name, the newest last.
+    """
+    if not history:
+        return None
+    now = history[-1]
+    # Where it was promoted, not where it was gone back to: behind that stands what was withdrawn.
+    place = max(
+        (
+            index
+            for index, item in enumerate(history)
+            if item.act == "promote" and item.sha256 == now.sha256
+        ),
+        default=0,
+    )
+    return next((item for item in reversed(history[:place]) if item.sha256 != now.sha256), None)

@@ -1,0 +1,235 @@
+"""The bridge itself: what devices publish goes onto the bus, then they are told that it is there.
+
+    broker -> take (bounded) -> judge -> one commit on the bus -> PUBACK, acknowledgement -> device
+
+While one batch is committed the next one gathers; nothing is confirmed to the broker or a device
+before the bus has it. So whoever is killed when, the broker brings again what it still has, and the
+device what nobody acknowledged; the positions tell what is known already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import sqlite3
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from lineal.bus.protocol import BusUnavailable
+from lineal.runtime import Runtime
+from lineal.stages.dead_letter import dead_letter_topic
+from lineal.stages.retry import unavailable
+from lineal.store.connection import StoreUnavailable
+from lineal_producers.mqtt.acknowledgements import Acknowledgements
+from lineal_producers.mqtt.address import WrongAddress, parse_address
+from lineal_producers.mqtt.connection import BrokerConnection, BrokerUnavailable, Received
+from lineal_producers.mqtt.intake import Intake, Prepared
+from lineal_producers.mqtt.jobs import JobRelay
+from lineal_producers.mqtt.lease import Lease, LeaseLost
+from lineal_producers.mqtt.metrics import count
+from lineal_producers.mqtt.positions import Positions
+from lineal_producers.mqtt.records import GROUP, Recorder, bridge_build
+from lineal_producers.mqtt.refusals import Unpublishable
+from lineal_schemas.telemetry import (
+    DeviceBirth,
+    DeviceDeath,
+    DeviceHealth,
+    TelemetryAck,
+    TelemetryGap,
+    TelemetryReadings,
+)
+
+log = structlog.get_logger(__name__)
+
+_AT_ONCE = 500
+_GATHER_SECONDS = 0.005
+_FIRST_PAUSE, _MOST_PAUSE = 0.2, 30.0
+_TOPICS = (TelemetryReadings, TelemetryGap, DeviceBirth, DeviceDeath, DeviceHealth)
+
+
+class Bridge:
+    """One broker's bridge. Stands by while another process does the work.
+
+    Raises:
+        WrongAddress: the settings name no broker.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._settings = settings = runtime.settings.mqtt
+        if settings.url is None:
+            raise WrongAddress("no MQTT broker is named: --mqtt URL, or LINEAL_MQTT__URL")
+        self._address = parse_address(settings.url)
+        self._lease = Lease(runtime, settings.client_id)
+        self._recorder = Recorder(bridge_build(settings))
+        self._positions = Positions(runtime, sightings=settings.hole_sightings)
+        self._intake = Intake(
+            self._positions,
+            runtime.objects,
+            self._recorder,
+            message_bytes=settings.message_bytes,
+        )
+        self.problem: str | None = None
+        """What keeps it from working at present."""
+        self.standing_by = False
+        """Another process does the work."""
+        self.connected = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until cancelled; the broker and the bus may come and go."""
+        pause = _FIRST_PAUSE
+        while True:
+            begun = asyncio.get_running_loop().time()
+            try:
+                await self._serve()
+            except LeaseLost as error:
+                log.warning("bridge.lease_lost", error=str(error))
+            except BrokerUnavailable as error:
+                self._complain(f"the MQTT broker is away: {error}")
+            except (BusUnavailable, StoreUnavailable, sqlite3.Error, OSError) as error:
+                self._complain(f"the bus cannot be written: {error}")
+            except Exception as error:
+                # a fault of ours: begin anew rather than leave all devices alone
+                log.exception("bridge.failed")
+                self._complain(f"the bridge has failed: {error!r}")
+            finally:
+                self.connected.clear()
+            if asyncio.get_running_loop().time() - begun > _MOST_PAUSE:
+                pause = _FIRST_PAUSE
+            # with jitter: bridges and devices that lost one broker must not come back as one
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+            pause = min(_MOST_PAUSE, pause * 2)
+
+    def _complain(self, problem: str) -> None:
+        if problem != self.problem:
+            log.warning("bridge.interrupted", problem=problem)
+        self.problem = problem
+
+    async def _serve(self) -> None:
+        """Take the lease, connect, and work until something ends."""
+        self.standing_by = not await self._lease.acquire()
+        if self.standing_by:
+            log.info("bridge.standing_by", broker=str(self._address))
+            self.problem = None
+            await self._lease.wait()
+            self.standing_by = False
+        try:
+            self._positions.forget()
+            await self._positions.catch_up()
+            for payload in _TOPICS:
+                await self._runtime.bus.create_topic(payload.type)
+            await self._runtime.bus.create_topic(dead_letter_topic(GROUP))
+            connection = BrokerConnection(self._settings)
+            await connection.open()
+            try:
+                self.problem = None
+                self.connected.set()
+                await self._work(connection)
+            finally:
+                connection.disconnect()
+        finally:
+            with contextlib.suppress(StoreUnavailable, sqlite3.Error):
+                await self._lease.release()
+
+    async def _work(self, connection: BrokerConnection) -> None:
+        acknowledgements = Acknowledgements(connection)
+        relay = JobRelay(self._runtime, connection, Recorder(bridge_build(self._settings)))
+        await _until_one_ends(
+            self._pump(connection, acknowledgements),
+            self._lease.keep(),
+            acknowledgements.run(),
+            relay.run(),
+        )
+
+    async def _pump(self, connection: BrokerConnection, acknowledgements: Acknowledgements) -> None:
+        while True:
+            await connection.arrived.wait()
+            if connection.lost.done():
+                raise BrokerUnavailable(connection.lost.result())
+            messages = connection.take(_AT_ONCE)
+            if len(messages) < _AT_ONCE:
+                # a commit costs as much as many messages: have a few more come along
+                await asyncio.sleep(_GATHER_SECONDS)
+                messages += connection.take(_AT_ONCE - len(messages))
+            if not messages:
+                continue
+            taken = await self._take_in(messages)
+            connection.confirm(messages)
+            for prepared in taken:
+                count(prepared.counts)
+                await self._positions.load({device for device, _ in prepared.heard})
+                for (device, boot_id), holes in prepared.heard.items():
+                    boot = self._positions.of(device).boot(boot_id)
+                    acknowledgements.tell(
+                        TelemetryAck(
+                            device=device,
+                            boot_id=boot_id,
+                            upto_seq=boot.readings.upto,
+                            upto_event=boot.events.upto,
+                            resend=holes != 0,
+                        )
+                    )
+            acknowledgements.send()
+
+    async def _take_in(self, messages: list[Received]) -> list[Prepared]:
+        """Judge messages and make durable what they amount to."""
+        try:
+            return [await self._settle(await self._prepare(messages))]
+        except LeaseLost:
+            raise
+        except Exception as error:
+            if len(messages) > 1:
+                log.warning("bridge.one_by_one", messages=len(messages), error=repr(error))
+                self._positions.forget()
+                return [part for one in messages for part in await self._take_in([one])]
+            log.error("bridge.unpublishable", topic=messages[0].topic, exc_info=error)
+        self._positions.forget()
+        refused = Unpublishable("the bus does not take what is in it")
+        return [await self._settle(self._intake.refuse(messages[0], refused))]
+
+    async def _prepare(self, messages: list[Received]) -> Prepared:
+        prepared: Prepared = await self._patiently(lambda: self._intake.prepare(messages))
+        return prepared
+
+    async def _settle(self, prepared: Prepared) -> Prepared:
+        settlements = prepared.settlements
+        if settlements:
+            settlements[0].writes = [self._lease.fence()]
+            if prepared.devices:
+                settlements[-1].cleanups = [self._positions.write(prepared.devices)]
+            # the very same list again and again: a bus that is in doubt about a commit knows it
+            await self._patiently(lambda: self._runtime.bus.settle_unowned(settlements))
+        return prepared
+
+    async def _patiently(self, act: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Try until it works: nothing that was received is given up because a disk is full."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                done = await act()
+            except Exception as error:
+                if not unavailable(error):
+                    raise
+                self._complain(f"the bus cannot be written: {error}")
+            else:
+                self.problem = None
+                return done
+            await asyncio.sleep(pause)
+            pause = min(_MOST_PAUSE, pause * 2)
+
+
+async def _until_one_ends(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run all; when one ends, by itself or by an error, end the others and raise its error."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result

@@ -1,0 +1,346 @@
+"""One connection to the broker, driven from the event loop: made, used, thrown away.
+
+paho reads and writes when the loop says that the socket is ready: half as fast again as its own
+thread, and messages need no hand-over. Two bounds keep the memory flat whatever comes: the broker
+sends no more than Receive Maximum messages that are not acknowledged (MQTT 5, 3.3.4), and the
+socket is not read while more than so many bytes wait (QoS 0, and brokers that speak MQTT 3.1.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from typing import Any, NamedTuple
+
+import structlog
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5, MQTTv311
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from lineal.settings import MqttSettings
+from lineal_producers.mqtt.address import parse_address
+from lineal_schemas.mqtt_topics import UP, of_all_devices
+
+log = structlog.get_logger(__name__)
+
+_CONNECT_SECONDS = 10.0
+_PACKETS_A_TURN = 64
+_DEFAULT_WINDOW = 20
+"""For brokers that do not say how much they take (mosquitto's own limit)."""
+_MOST_WINDOW = 1000
+_RESERVED = 4
+_LARGEST_PACKET = 16 << 20
+
+
+class BrokerUnavailable(Exception):
+    """The broker cannot be reached, refuses us, or the connection has ended."""
+
+
+class Received(NamedTuple):
+    """A message of a device."""
+
+    topic: str
+    payload: bytes
+    mid: int
+    qos: int
+
+
+class BrokerConnection:
+    """Use :func:`connect`."""
+
+    def __init__(self, settings: MqttSettings) -> None:
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._answered: asyncio.Future[None] = self._loop.create_future()
+        self.lost: asyncio.Future[str] = self._loop.create_future()
+        """Set to the reason when the connection has ended."""
+        self.arrived = asyncio.Event()
+        """Set while messages wait."""
+        self.room = asyncio.Event()
+        """Set when the broker has confirmed a message: another one may be sent."""
+        self._inbox: deque[Received] = deque()
+        self._bytes = 0
+        self._reading = False
+        self._progress = 0
+        self._unconfirmed: dict[int, asyncio.Future[None] | None] = {}
+        self.window = _DEFAULT_WINDOW
+        """Messages the broker takes before it wants to confirm one."""
+        self._client = self._make_client()
+        self._socket: Any = None
+
+    def _make_client(self) -> Client:
+        settings = self._settings
+        newest = settings.protocol == 5
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            settings.client_id,
+            clean_session=None if newest else False,
+            protocol=MQTTv5 if newest else MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.connect_timeout = _CONNECT_SECONDS
+        # paho goes through all messages in flight at every confirmation, unless it has no limit;
+        # the limit is ours then
+        client.max_inflight_messages_set(0)
+        if settings.username is not None:
+            password = settings.password
+            client.username_pw_set(
+                settings.username, None if password is None else password.get_secret_value()
+            )
+        if parse_address(settings.url or "").tls:
+            client.tls_set(
+                None if settings.ca is None else str(settings.ca),
+                None if settings.certificate is None else str(settings.certificate),
+                None if settings.key is None else str(settings.key),
+            )
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_message = self._message
+        client.on_publish = self._published
+        return client
+
+    async def open(self) -> None:
+        """Connect and subscribe.
+
+        Raises:
+            BrokerUnavailable: there is no way to the broker, or it refuses us.
+        """
+        address = parse_address(self._settings.url or "")
+        try:
+            # resolving the name and the TLS handshake wait for the network
+            await asyncio.to_thread(self._connect, address.host, address.port)
+            self._attach()
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await asyncio.wait((self._answered, self.lost), return_when=asyncio.FIRST_COMPLETED)
+            if not self._answered.done():
+                raise BrokerUnavailable(f"{address}: {self.lost.result()}")
+            self._answered.result()
+        except (OSError, TimeoutError, ValueError) as error:
+            self.close()
+            raise BrokerUnavailable(f"{address}: {error or 'it does not answer'}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self, host: str, port: int) -> None:
+        settings = self._settings
+        if settings.protocol != 5:
+            self._client.connect(host, port, settings.keepalive)
+            return
+        session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        session.SessionExpiryInterval = settings.session_seconds
+        session.ReceiveMaximum = settings.receive_maximum
+        session.MaximumPacketSize = _LARGEST_PACKET
+        self._client.connect(host, port, settings.keepalive, clean_start=False, properties=session)
+
+    def _attach(self) -> None:
+        self._socket = self._client.socket()
+        if self._socket is None:
+            raise BrokerUnavailable("the connection has ended at once")
+        self._client.on_socket_register_write = self._want_write
+        self._client.on_socket_unregister_write = self._want_no_write
+        self._client.on_socket_close = self._socket_closed
+        self._read_on()
+        if self._client.want_write():
+            self._loop.add_writer(self._socket, self._client.loop_write)
+        self._schedule_misc()
+
+    def take(self, limit: int) -> list[Received]:
+        """The next messages, at most ``limit``, in the order in which they came."""
+        batch: list[Received] = []
+        while self._inbox and len(batch) < limit:
+            message = self._inbox.popleft()
+            self._bytes -= len(message.payload)
+            batch.append(message)
+        if not self._inbox:
+            self.arrived.clear()
+        if not self._reading and self._bytes < self._settings.buffer_bytes:
+            self._read_on()
+        return batch
+
+    def confirm(self, messages: list[Received]) -> None:
+        """Tell the broker that these, the oldest that are not confirmed, are taken care of."""
+        for message in messages:
+            if message.qos:
+                self._client.ack(message.mid, message.qos)
+
+    @property
+    def alive(self) -> bool:
+        return not self.lost.done() and self._socket is not None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the broker takes another message now. A little of the window is left to
+        :meth:`deliver`, whose messages would otherwise wait behind all acknowledgements."""
+        return self.alive and len(self._unconfirmed) < max(1, self.window - _RESERVED)
+
+    def send(self, topic: str, body: bytes) -> None:
+        """Hand a message to the broker (QoS 1), not to be waited for. Needs :attr:`has_room`."""
+        self._publish(topic, body, retain=False, answer=None)
+
+    async def deliver(self, topic: str, body: bytes, *, retain: bool = False) -> None:
+        """Hand a message to the broker (QoS 1) and wait until it is confirmed.
+
+        Raises:
+            BrokerUnavailable: the connection has ended first.
+            PermissionError: the broker does not let us publish it.
+        """
+        while len(self._unconfirmed) >= self.window or not self.alive:
+            self._check_alive()
+            self.room.clear()
+            await self.room.wait()
+        answer: asyncio.Future[None] = self._loop.create_future()
+        self._publish(topic, body, retain=retain, answer=answer)
+        await answer
+
+    def _publish(
+        self, topic: str, body: bytes, *, retain: bool, answer: asyncio.Future[None] | None
+    ) -> None:
+        self._check_alive()
+        info = self._client.publish(topic, body, 1, retain)
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise BrokerUnavailable("the connection has ended")
+        self._unconfirmed[info.mid] = answer
+
+    def _check_alive(self) -> None:
+        if not self.alive:
+            raise BrokerUnavailable("the connection has ended")
+
+    def disconnect(self) -> None:
+        """Say goodbye; the session stays with the broker."""
+        if self.alive:
+            self._client.disconnect()
+            self._client.loop_write()
+        self.close()
+
+    def close(self) -> None:
+        """End the connection, without a word if none was said."""
+        self._end("closed")
+        if self._socket is not None:
+            self._socket_closed(self._client, None, self._socket)
+        if (socket := self._client.socket()) is not None:
+            socket.close()
+
+    def _end(self, reason: str) -> None:
+        if not self.lost.done():
+            self.lost.set_result(reason)
+        for answer in self._unconfirmed.values():
+            if answer is not None and not answer.done():
+                answer.set_exception(BrokerUnavailable(reason))
+        self._unconfirmed.clear()
+        self.room.set()
+        self.arrived.set()
+
+    # from the loop
+
+    def _readable(self) -> None:
+        client = self._client
+        for _ in range(_PACKETS_A_TURN):
+            before = self._progress
+            if client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or not self.alive:
+                return
+            if self._bytes >= self._settings.buffer_bytes:
+                self._loop.remove_reader(self._socket)
+                self._reading = False
+                return
+            if self._progress == before:
+                break
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            # decrypted already: the socket itself may never become readable again
+            self._loop.call_soon(self._read_pending)
+
+    def _read_pending(self) -> None:
+        if self.alive and self._reading:
+            self._readable()
+
+    def _read_on(self) -> None:
+        if self._socket is not None:
+            self._reading = True
+            self._loop.add_reader(self._socket, self._readable)
+            self._loop.call_soon(self._read_pending)
+
+    def _schedule_misc(self) -> None:
+        if self.alive:
+            self._client.loop_misc()
+            self._loop.call_later(1.0, self._schedule_misc)
+
+    # from paho, in the loop
+
+    def _want_write(self, _client: Client, _userdata: Any, socket: Any) -> None:
+        self._loop.add_writer(socket, self._client.loop_write)
+
+    def _want_no_write(self, _client: Client, _userdata: Any, socket: Any) -> None:
+        self._loop.remove_writer(socket)
+
+    def _socket_closed(self, _client: Client, _userdata: Any, socket: Any) -> None:
+        if self._socket is not None:
+            self._loop.remove_reader(socket)
+            self._loop.remove_writer(socket)
+        self._socket = None
+        self._reading = False
+
+    def _connected(
+        self,
+        client: Client,
+        _userdata: Any,
+        flags: ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if self._answered.done():
+            return
+        if reason.is_failure:
+            self._answered.set_exception(BrokerUnavailable(f"the broker refuses us: {reason}"))
+            return
+        most = getattr(properties, "ReceiveMaximum", None)
+        if most is not None:
+            self.window = min(most, _MOST_WINDOW)
+        elif self._settings.protocol == 5:
+            self.window = _MOST_WINDOW  # 65,535 where it says nothing (MQTT 5, 3.2.2.3.3)
+        client.subscribe([(of_all_devices(name), 1) for name in UP])
+        log.info("bridge.connected", session=flags.session_present, window=self.window)
+        self._answered.set_result(None)
+
+    def _disconnected(
+        self,
+        _client: Client,
+        _userdata: Any,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._end(str(reason))
+
+    def _message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        self._progress += 1
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""
+        payload = bytes(message.payload)
+        if not message.qos and len(self._inbox) >= self._settings.receive_maximum:
+            return  # QoS 0: counters that come again, and nothing holds them back
+        self._inbox.append(Received(topic, payload, message.mid, message.qos))
+        self._bytes += len(payload)
+        self.arrived.set()
+
+    def _published(
+        self,
+        _client: Client,
+        _userdata: Any,
+        mid: int,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._progress += 1
+        answer = self._unconfirmed.pop(mid, None)
+        if answer is not None and not answer.done():
+            if reason.is_failure:
+                answer.set_exception(PermissionError(f"the broker refuses the message: {reason}"))
+            else:
+                answer.set_result(None)
+        self.room.set()

@@ -1,0 +1,269 @@
+"""From a batch of messages to what has to be made durable, and what to tell the devices then."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import sha256
+
+from lineal.bus.claim_check import check_in
+from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.lineage.record import Kind
+from lineal.observability.tracing import first_traceparent
+from lineal.store.objects import SMALL_BYTES, ObjectStore
+from lineal_producers.mqtt.connection import Received
+from lineal_producers.mqtt.cutting import cut
+from lineal_producers.mqtt.positions import Positions
+from lineal_producers.mqtt.reading import Said, WrappedEvent, read_message
+from lineal_producers.mqtt.records import Recorder
+from lineal_producers.mqtt.refusals import Malformed, Refusals, Refused
+from lineal_schemas.envelope import JSON_MEDIA_TYPE, RawEvent, now_us, schema_uri
+from lineal_schemas.ids import device_session_id
+from lineal_schemas.mqtt_topics import DeviceTopic, parse
+from lineal_schemas.payload import Payload, payload_bytes
+from lineal_schemas.telemetry import (
+    DeviceBirth,
+    DeviceDeath,
+    TelemetryGap,
+    TelemetryReadings,
+)
+
+parse_topic = lru_cache(maxsize=65_536)(parse)
+
+_READINGS, _EVENTS = 1, 2
+
+NOBODY = "unknown"
+"""The device of a message whose topic names none."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """What a batch of messages amounts to."""
+
+    settlements: list[Settlement] = field(default_factory=list)
+    devices: set[str] = field(default_factory=set)
+    """Whose positions have moved."""
+    heard: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Device and boot of everything numbered: they are told how far the bus has come. Not 0: there
+    is a hole in one of their streams, to be sent again."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """Messages by what became of them; ``rows``: readings taken."""
+
+    def hear(self, device: str, boot_id: str, stream: int, kind: str) -> bool:
+        """Note what became of a message of a stream; whether it is to be taken."""
+        self.counts[kind] += 1
+        holes = self.heard.get((device, boot_id), 0)
+        if kind == "early":
+            holes |= stream
+        elif kind != "duplicate":
+            holes &= ~stream
+            self.devices.add(device)
+        self.heard[device, boot_id] = holes
+        return kind not in ("early", "duplicate")
+
+
+class Intake:
+    """Looks at messages in the order in which they came."""
+
+    def __init__(
+        self,
+        positions: Positions,
+        objects: ObjectStore,
+        recorder: Recorder,
+        *,
+        message_bytes: int,
+    ) -> None:
+        self._positions = positions
+        self._objects = objects
+        self._recorder = recorder
+        self._refusals = Refusals(recorder)
+        self._message_bytes = message_bytes
+
+    async def prepare(self, messages: Sequence[Received]) -> Prepared:
+        """Judge messages and move the positions, in memory, by what is taken.
+
+        Raises:
+            StoreUnavailable, sqlite3.Error, OSError: a position cannot be read, or there is no room
+                for large data. All positions in memory are forgotten: try again from the beginning.
+        """
+        try:
+            return await self._prepare(messages)
+        except BaseException:
+            self._positions.forget()
+            raise
+
+    async def _prepare(self, messages: Sequence[Received]) -> Prepared:
+        topics = [parse_topic(message.topic) for message in messages]
+        await self._positions.load({topic.device for topic in topics if topic is not None})
+        prepared = Prepared()
+        for message, topic in zip(messages, topics, strict=True):
+            self._recorder.begin()
+            try:
+                if topic is None:
+                    raise Malformed("the topic is none of a device's")
+                if not message.payload and topic.name == "status":
+                    continue  # the retained state was cleared
+                said = read_message(topic.name, topic.device, message.payload, self._message_bytes)
+            except Refused as error:
+                self._refuse(message, topic, error, prepared)
+            else:
+                self._take(said, message.payload, prepared)
+        for settlement in prepared.settlements:
+            settlement.outputs = [
+                output if len(output[1].data) <= SMALL_BYTES
+                else (output[0], await check_in(output[1], self._objects))
+                for output in settlement.outputs
+            ]  # fmt: skip
+        return prepared
+
+    def refuse(self, message: Received, error: Refused) -> Prepared:
+        """What keeps a message that could be read and cannot be published."""
+        prepared = Prepared()
+        self._recorder.begin()
+        self._refuse(message, parse_topic(message.topic), error, prepared)
+        return prepared
+
+    def _refuse(
+        self, message: Received, topic: DeviceTopic | None, error: Refused, prepared: Prepared
+    ) -> None:
+        prepared.counts["refused"] += 1
+        device = topic.device if topic is not None else NOBODY
+        settlement = self._refusals.settlement(message.topic, message.payload, device, error)
+        if settlement is not None:
+            prepared.settlements.append(settlement)
+
+    def _take(self, said: Said, data: bytes, prepared: Prepared) -> None:
+        if isinstance(said, TelemetryReadings | TelemetryGap):
+            self._take_stretch(said, data, prepared)
+        elif isinstance(said, WrappedEvent):
+            self._take_event(said, data, prepared)
+        elif isinstance(said, DeviceBirth | DeviceDeath):
+            self._take_state(said, data, prepared)
+        else:
+            prepared.counts["health"] += 1
+            event = _event(said, said.event_id, data)
+            prepared.settlements.append(Settlement(_from(event), [(said.type, event)]))
+
+    def _take_stretch(
+        self, said: TelemetryReadings | TelemetryGap, data: bytes, prepared: Prepared
+    ) -> None:
+        device, boot_id = said.device, said.boot_id
+        position = self._positions.of(device).boot(boot_id).readings
+        verdict = position.take(said.first_seq, said.last_seq)
+        if not prepared.hear(device, boot_id, _READINGS, verdict.kind):
+            return
+        original: tuple[bytes, ...] = ()
+        if verdict.kind == "hole":
+            missing = TelemetryGap(
+                device=device,
+                boot_id=boot_id,
+                first_seq=verdict.expected,
+                last_seq=said.first_seq - 1,
+                reason="unexplained",
+                found_by="bridge",
+                wall_us=now_us(),
+            )
+            self._put_stretch(missing, payload_bytes(missing), (), prepared)
+        elif verdict.kind == "overlap":
+            original = (data,)
+            said = cut(said, verdict.expected)
+            data = payload_bytes(said)
+        self._put_stretch(said, data, original, prepared)
+
+    def _put_stretch(
+        self,
+        said: TelemetryReadings | TelemetryGap,
+        data: bytes,
+        original: Sequence[bytes],
+        prepared: Prepared,
+    ) -> None:
+        event = _event(said, said.event_id, data)
+        facts: dict[str, int | str] = {
+            "boot": said.boot_id,
+            "first_seq": said.first_seq,
+            "last_seq": said.last_seq,
+        }
+        kind: Kind = "step"
+        if isinstance(said, TelemetryGap):
+            kind = "gap"
+            facts |= {"reason": said.reason, "found_by": said.found_by}
+            prepared.counts["lost"] += said.count
+        else:
+            prepared.counts["rows"] += said.count
+        record = self._recorder.record(
+            event.correlationid, kind=kind, inputs=original, outputs=[event], facts=facts
+        )
+        prepared.settlements.append(Settlement(_from(event), [(said.type, event)], record))
+
+    def _take_event(self, said: WrappedEvent, data: bytes, prepared: Prepared) -> None:
+        wrapper, payload = said
+        device = wrapper.device
+        position = self._positions.of(device).boot(wrapper.boot_id).events
+        verdict = position.take(wrapper.event_seq, wrapper.event_seq)
+        if not prepared.hear(device, wrapper.boot_id, _EVENTS, verdict.kind):
+            return
+        event = _event(payload, wrapper.event_id, payload_bytes(payload))
+        facts: dict[str, int | str] = {"boot": wrapper.boot_id, "event": wrapper.event_seq}
+        if verdict.kind == "hole":
+            # the device's disk was full, or its outbox damaged: events have no gap of their own
+            story = f"device:{device}"
+            missing: dict[str, int | str] = {
+                "boot": wrapper.boot_id,
+                "first_event": verdict.expected,
+                "last_event": wrapper.event_seq - 1,
+                "reason": "unexplained",
+            }
+            record = self._recorder.record(story, kind="gap", facts=missing)
+            prepared.settlements.append(Settlement(_from(event), record=record))
+        record = self._recorder.record(
+            f"device:{device}", inputs=[data], outputs=[event], facts=facts
+        )
+        prepared.settlements.append(Settlement(_from(event), [(payload.type, event)], record))
+
+    def _take_state(self, said: DeviceBirth | DeviceDeath, data: bytes, prepared: Prepared) -> None:
+        position = self._positions.of(said.device)
+        content = sha256(data).hexdigest()
+        if position.status == content:
+            prepared.counts["duplicate"] += 1
+            return
+        prepared.counts["status"] += 1
+        prepared.devices.add(said.device)
+        identifier = said.event_id
+        if position.session == identifier and isinstance(said, DeviceBirth):
+            # the same session, but other models run now
+            kind = f"birth {said.monotonic_us}"
+            identifier = device_session_id(said.device, said.boot_id, said.session, kind)
+        else:
+            position.session = identifier
+        position.status = content
+        event = _event(said, identifier, data)
+        facts: dict[str, int | str] = {"boot": said.boot_id, "session": said.session}
+        record = self._recorder.record(event.correlationid, outputs=[event], facts=facts)
+        prepared.settlements.append(Settlement(_from(event), [(said.type, event)], record))
+
+
+def _event(payload: Payload, identifier: str, data: bytes) -> RawEvent:
+    """The event of a payload whose bytes are there already."""
+    story = payload.story() or identifier
+    device: str = getattr(payload, "device", NOBODY)
+    return RawEvent(
+        identifier,
+        f"device:{device}",
+        payload.type,
+        story,
+        now_us(),
+        JSON_MEDIA_TYPE,
+        schema_uri(payload.type, payload.version),
+        payload.partition_key() or identifier,
+        first_traceparent(story, identifier),
+        None,
+        story,
+        data,
+    )
+
+
+def _from(event: RawEvent) -> Delivery:
+    """In place of a delivery, where no group was given one."""
+    return Delivery(Position(event.source, 0, 0), event)

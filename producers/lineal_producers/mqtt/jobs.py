@@ -1,0 +1,112 @@
+"""From the bus to the devices: jobs, and the answers to their reports.
+
+An event is settled when the broker has confirmed its message. A job's notice is retained, so a
+device that is away finds it when it comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import orjson
+import structlog
+
+from lineal.bus.protocol import Delivery, Settlement, Subscription
+from lineal.runtime import Runtime
+from lineal.stages.dead_letter import dead_letter_settlement
+from lineal.stages.retry import PermanentFailure
+from lineal.stages.understanding import understand
+from lineal_producers.mqtt.connection import BrokerConnection
+from lineal_producers.mqtt.records import GROUP, Recorder
+from lineal_producers.mqtt.rows import get_row, put_rows
+from lineal_schemas.deployments import (
+    FINAL_STATES,
+    DeploymentJobIssued,
+    DeploymentJobReplied,
+    JobNotice,
+)
+from lineal_schemas.mqtt_topics import InvalidDevice, jobs_notify, jobs_update_reply
+
+log = structlog.get_logger(__name__)
+
+_AT_ONCE = 100
+_WAIT_SECONDS = 1.0
+
+TOPICS = (DeploymentJobIssued.type, DeploymentJobReplied.type)
+
+
+class _Told(NamedTuple):
+    """What stands on a device's notify topic."""
+
+    job: str
+    version: int
+
+
+class JobRelay:
+    """Reads the bus for the devices behind one connection."""
+
+    def __init__(self, runtime: Runtime, connection: BrokerConnection, recorder: Recorder) -> None:
+        self._runtime = runtime
+        self._connection = connection
+        self._recorder = recorder
+
+    async def run(self) -> None:
+        """Relay until cancelled.
+
+        Raises:
+            BrokerUnavailable: the connection has ended; what was not confirmed comes again.
+            BusUnavailable, StoreUnavailable, sqlite3.Error: the bus or the store is away.
+        """
+        subscription = await self._runtime.bus.subscribe(GROUP, TOPICS)
+        try:
+            while True:
+                deliveries = await subscription.fetch(_AT_ONCE, _WAIT_SECONDS)
+                if deliveries:
+                    await self._relay(subscription, deliveries)
+        finally:
+            await subscription.close()
+
+    async def _relay(self, subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
+        left = list(deliveries)
+        try:
+            # one after the other: a job and what replaces it must not overtake each other
+            for delivery in deliveries:
+                settlement = await self._handle(delivery)
+                await subscription.settle([settlement])
+                left.remove(delivery)
+        except BaseException:
+            subscription.release(left)
+            raise
+
+    async def _handle(self, delivery: Delivery) -> Settlement:
+        self._recorder.begin()
+        try:
+            said = understand(delivery.event).data
+            if isinstance(said, DeploymentJobIssued):
+                return await self._notify(delivery, said)
+            if not isinstance(said, DeploymentJobReplied):
+                raise PermanentFailure(f"the bridge does not relay {said.type}")
+            body = said.reply.model_dump_json().encode()
+            await self._connection.deliver(jobs_update_reply(said.device), body)
+        except (PermanentFailure, InvalidDevice, PermissionError) as error:
+            log.error("bridge.cannot_relay", event=delivery.event.id, error=str(error))
+            record = self._recorder.record(delivery.event.correlationid)
+            return dead_letter_settlement(GROUP, delivery, record, error, 1)
+        return Settlement(delivery)
+
+    async def _notify(self, delivery: Delivery, said: DeploymentJobIssued) -> Settlement:
+        row = f"notify/{said.device}"
+        kept = await self._runtime.store.read(lambda c: get_row(c, row))
+        told = None if kept is None else _Told(*orjson.loads(kept))
+        job = said.job
+        ended = job.state in FINAL_STATES
+        if told is not None and told.job == job.job_id and told.version > job.version:
+            return Settlement(delivery)  # brought twice, and out of date
+        if ended and told is not None and told.job != job.job_id:
+            return Settlement(delivery)  # another job stands there: an old one's end leaves it
+        notice = JobNotice(job=None if ended else job)
+        body = notice.model_dump_json().encode()
+        await self._connection.deliver(jobs_notify(said.device), body, retain=True)
+        now = orjson.dumps(_Told(job.job_id, job.version))
+        return Settlement(delivery, cleanups=[lambda connection: put_rows(connection, {row: now})])

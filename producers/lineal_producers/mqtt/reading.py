@@ -1,0 +1,103 @@
+"""Messages of devices as what they say: parsed, and refused if they are not the device's to say."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+
+from lineal_producers.mqtt.refusals import ForeignDevice, Malformed, NotAllowed, TooLarge
+from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated
+from lineal_schemas.deployments import DeploymentJobUpdated
+from lineal_schemas.payload import Payload, UnknownPayload, parse_payload
+from lineal_schemas.telemetry import (
+    DeviceBirth,
+    DeviceDeath,
+    DeviceEvent,
+    DeviceHealth,
+    TelemetryGap,
+    TelemetryReadings,
+    parse_device_state,
+    parse_stream_message,
+)
+
+_ANOMALIES = (AnomalyOpened, AnomalyUpdated, AnomalyClosed)
+_MAY_SEND: dict[str, frozenset[str]] = {
+    "events": frozenset(payload.type for payload in _ANOMALIES),
+    "jobs/update": frozenset((DeploymentJobUpdated.type,)),
+}
+"""Event types by topic. A device must not be able to promote a model."""
+
+
+class WrappedEvent(NamedTuple):
+    """An event that is not a reading, taken out of its wrapper."""
+
+    wrapper: DeviceEvent
+    payload: Payload
+
+
+Said = TelemetryReadings | TelemetryGap | DeviceBirth | DeviceDeath | DeviceHealth | WrappedEvent
+
+
+def read_message(name: str, device: str, payload: bytes, most_bytes: int) -> Said:
+    """Read a message on the topic ``name`` of a device.
+
+    Raises:
+        Refused: it cannot be taken, and why.
+    """
+    if len(payload) > most_bytes:
+        raise TooLarge(f"{len(payload)} bytes, where {most_bytes} are taken")
+    try:
+        said = _parse(name, payload)
+    except ValidationError as error:
+        raise Malformed(_problems(error)) from error
+    speaker = said.wrapper.device if isinstance(said, WrappedEvent) else said.device
+    if speaker != device:
+        raise ForeignDevice("a device speaks for another one")
+    if isinstance(said, WrappedEvent) and getattr(said.payload, "device", None) != device:
+        raise ForeignDevice("a device sends an event of another one")
+    return said
+
+
+def _parse(name: str, payload: bytes) -> Said:
+    if name == "readings":
+        return parse_stream_message(payload)
+    if name == "status":
+        return parse_device_state(payload)
+    if name == "health":
+        return DeviceHealth.model_validate_json(payload)
+    allowed = _MAY_SEND.get(name)
+    if allowed is None:
+        raise NotAllowed("nothing is taken on this topic")
+    wrapper = DeviceEvent.model_validate_json(payload)
+    if wrapper.event_type not in allowed:
+        raise NotAllowed("a device does not send events of this type here")
+    try:
+        inner = parse_payload(wrapper.event_type, wrapper.event_version, to_json(wrapper.data))
+    except UnknownPayload as error:
+        raise Malformed(f"version {wrapper.event_version} is not known") from error
+    if isinstance(inner, _ANOMALIES) and inner.detector != "device":
+        raise NotAllowed("a device speaks for the bus")
+    return WrappedEvent(wrapper, inner)
+
+
+def _problems(error: ValidationError) -> str:
+    """What is wrong, without what was sent: names of fields are left out where they are data."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{_place(one['loc'])}: {one['type']}" for one in found[:5])
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    known = _FIELDS
+    return ".".join(str(part) for part in loc if isinstance(part, int) or part in known) or "data"
+
+
+def _fields(*models: type[BaseModel]) -> frozenset[str]:
+    return frozenset(name for model in models for name in model.model_fields)
+
+
+_FIELDS = _fields(
+    TelemetryReadings, TelemetryGap, DeviceBirth, DeviceDeath, DeviceHealth, DeviceEvent,
+    DeploymentJobUpdated, *_ANOMALIES,
+)  # fmt: skip

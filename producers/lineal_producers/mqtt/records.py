@@ -1,0 +1,90 @@
+"""Lineage of what the bridge takes in: one record a message, none a reading."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from lineal.lineage.actor import this_worker
+from lineal.lineage.record import Artifact, Build, Kind, Outcome, Record, digest
+from lineal.observability.tracing import trace_id
+from lineal.settings import MqttSettings
+from lineal.stages.source_digest import source_digest
+from lineal_schemas.envelope import RawEvent, now_us
+
+GROUP = "bridge"
+"""The bridge's name: of its group on the bus, of its dead letters, in lineage records."""
+_VERSION = "1"
+
+
+def bridge_build(settings: MqttSettings) -> Build:
+    """What takes messages in: its code, and the settings that decide what becomes of them."""
+    from lineal_producers.mqtt.intake import Intake
+
+    decides = f"{settings.hole_sightings} {settings.message_bytes}"
+    return Build(GROUP, _VERSION, source_digest(Intake.prepare), digest(decides.encode()))
+
+
+class Recorder:
+    """Makes records for one bridge."""
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        self._worker = this_worker()
+        self._actor = f"bridge:{GROUP}"
+        self.begin()
+
+    def begin(self) -> None:
+        """The next message is looked at."""
+        self._started = now_us()
+        self._clock = time.perf_counter_ns()
+
+    def record(
+        self,
+        root: str,
+        *,
+        kind: Kind = "step",
+        inputs: Sequence[bytes] = (),
+        outputs: Sequence[RawEvent] = (),
+        output_digest: str | None = None,
+        facts: dict[str, int | str] | None = None,
+        outcome: Outcome = "done",
+        error: str | None = None,
+        reason: str | None = None,
+    ) -> Record:
+        """A record of what was made from one message.
+
+        Args:
+            inputs: messages that did not go onto the bus as they came.
+            output_digest: of the only output, where it is known.
+        """
+        trace = outputs[0].traceparent if outputs else None
+        role = "event" if outcome == "done" else "dead-letter"
+        return Record(
+            kind=kind,
+            root=root,
+            build=self._build,
+            started=self._started,
+            duration=(time.perf_counter_ns() - self._clock) // 1000,
+            outcome=outcome,
+            actor=self._actor,
+            worker=self._worker,
+            inputs=[
+                Artifact(digest(data), "application/octet-stream", len(data), "message")
+                for data in inputs
+            ],
+            outputs=[
+                Artifact(
+                    output_digest or digest(event.data),
+                    event.datacontenttype,
+                    len(event.data),
+                    role,
+                )
+                for event in outputs
+            ],
+            events_out=[event.id for event in outputs],
+            error=error,
+            reason=reason,
+            facts=facts or {},
+            trace=trace_id(trace),
+        )

@@ -1,0 +1,133 @@
+"""Messages that cannot be taken: each a dead letter with its bytes, within bounds.
+
+A device that sends rubbish sends it again and again (nothing acknowledges it). The same bytes are
+kept once, and of each device only so many in a minute; the others are counted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from hashlib import sha256
+
+from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.lineage.record import digest
+from lineal.observability.tracing import first_traceparent
+from lineal.stages.dead_letter import dead_letter_topic
+from lineal_producers.mqtt.records import GROUP, Recorder
+from lineal_schemas.envelope import RawEvent, first_event, now_us
+from lineal_schemas.failures import DeadLetter
+from lineal_schemas.ids import output_id
+
+MESSAGE_TYPE = "mqtt.message"
+"""``type`` of the event in which a dead letter holds a message; ``source`` is ``mqtt:TOPIC``."""
+MESSAGE_SOURCE = "mqtt:"
+_REMEMBERED = 4_096
+_A_MINUTE = 20
+
+
+class Refused(Exception):
+    """A message that cannot be taken; the text holds nothing of what was sent."""
+
+
+class Malformed(Refused):
+    """It is not what its topic is for."""
+
+
+class TooLarge(Refused):
+    """It is larger than is taken."""
+
+
+class ForeignDevice(Refused):
+    """A device speaks for another one."""
+
+
+class Unpublishable(Refused):
+    """It could be read, but the bus does not take what is in it."""
+
+
+class NotAllowed(Refused):
+    """A device sends an event that is not a device's to send."""
+
+
+def dead_letter(topic: str, payload: bytes, device: str, error: Refused) -> RawEvent:
+    """The event that keeps a message."""
+    sha256_hex = sha256(payload).hexdigest()
+    story = f"device:{device}"
+    original = RawEvent(
+        id=output_id(f"{topic}\n{sha256_hex}", GROUP, "1", MESSAGE_TYPE, 0),
+        source=f"{MESSAGE_SOURCE}{topic}",
+        type=MESSAGE_TYPE,
+        subject=story,
+        time=now_us(),
+        datacontenttype="application/octet-stream",
+        dataschema=None,
+        partitionkey=device,
+        traceparent=None,
+        causationid=None,
+        correlationid=story,
+        data=payload,
+    )
+    letter = DeadLetter(
+        group=GROUP,
+        topic=original.source,
+        partition=0,
+        offset=0,
+        event=original.to_json(exact=True).decode(),
+        key=device,
+        story_of=story,
+        error_class=type(error).__name__,
+        message=str(error),
+        attempts=1,
+    )
+    identifier = output_id(original.id, GROUP, "1", DeadLetter.type, 0)
+    return first_event(
+        letter,
+        id=identifier,
+        source=f"lineal:group/{GROUP}",
+        traceparent=first_traceparent(story, identifier),
+    )
+
+
+class Refusals:
+    """Decides which refused messages are kept, and makes their dead letters."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._recent: OrderedDict[str, None] = OrderedDict()
+        self._minute = 0
+        self._kept: dict[str, int] = {}
+
+    def settlement(
+        self, topic: str, payload: bytes, device: str, error: Refused
+    ) -> Settlement | None:
+        """What keeps a message; None if it is only counted."""
+        if not self._is_worth_keeping(device, digest(topic.encode() + b"\n" + payload)):
+            return None
+        letter = dead_letter(topic, payload, device, error)
+        record = self._recorder.record(
+            letter.correlationid,
+            inputs=[payload],
+            outputs=[letter],
+            outcome="rejected",
+            error=type(error).__name__,
+            reason=str(error),
+        )
+        position = Position(f"{MESSAGE_SOURCE}{topic}", 0, 0)
+        return Settlement(Delivery(position, letter), [(dead_letter_topic(GROUP), letter)], record)
+
+    def _is_worth_keeping(self, device: str, key: str) -> bool:
+        if key in self._recent:
+            self._recent.move_to_end(key)
+            return False
+        minute = int(time.monotonic() // 60)
+        if minute != self._minute:
+            self._minute, self._kept = minute, {}
+        count = self._kept.get(device, 0)
+        if count >= _A_MINUTE:
+            return False
+        self._kept[device] = count + 1
+        self._recent[key] = None
+        if len(self._recent) > _REMEMBERED:
+            self._recent.popitem(last=False)
+        return True
