@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Mapping
@@ -36,8 +37,9 @@ class Watchdog:
         if not self._address:
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-            try:
+            channel.setblocking(False)
+            # it restarts itself, or does not listen: nothing here waits for it, and the next word
+            # reaches it
+            with contextlib.suppress(OSError):
                 channel.connect(self._address)
-                channel.sendall(text.encode())
-            except OSError:
-                pass  # the manager is restarting itself; the next word reaches it
+                channel.send(text.encode())

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import orjson
 
-from lineal.lineage.promotions import project_promotion
+from lineal.lineage.promotions import project_promotion, project_training
 from lineal.lineage.record import Record
 from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
@@ -36,6 +36,8 @@ def project(connection: Connection, records: Iterable[Record]) -> None:
             _dead_letters_decided(connection, record)
         elif record.kind in ("promote", "rollback"):
             project_promotion(connection, record)
+        elif record.kind == "train":
+            project_training(connection, record)
         if not record.root.startswith(DOCUMENT):
             continue
         document_id = record.root.removeprefix(DOCUMENT)

@@ -1,4 +1,7 @@
-"""Which model is in use under a name, and which were: derived from the records of promotions.
+"""Which models there are, and which is in use under a name: derived from their records.
+
+A record of kind ``train`` made, beside the model's file, an object that tells of the training (role
+``training``, a ``model.trained`` as JSON).
 
 A change of the model in use is a record of kind ``promote`` or ``rollback`` that read the model's
 file (role ``model``) and says in its facts which version of which name it is. Changes of one name
@@ -9,8 +12,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import orjson
+
 from lineal.lineage.record import Artifact, Model, Record
 from lineal.store.connection import Connection
+from lineal.store.objects import small_object
 
 MODEL_ROLE = "model"
 """Role of a model's file among the inputs and outputs of a record."""
@@ -37,6 +43,47 @@ class ModelInUse(NamedTuple):
     def model(self) -> Model:
         """As it stands in records."""
         return Model(self.name, str(self.version), self.sha256)
+
+
+TRAINING_ROLE = "training"
+"""Role of the object that tells of a training."""
+
+
+class KnownModel(NamedTuple):
+    """A model that was trained, whether or not it was ever in use."""
+
+    name: str
+    version: int
+    sha256: str
+    training: str
+    """Digest of the object that tells of its training."""
+    trained: int
+    """Microseconds since the Unix epoch."""
+
+
+def project_training(connection: Connection, record: Record) -> None:
+    """Bring the table up to date with a record of kind ``train``."""
+    for item in record.outputs:
+        if item.role != TRAINING_ROLE:
+            continue
+        data = small_object(connection, item.sha256)
+        model = {} if data is None else orjson.loads(data).get("model", {})
+        if {"name", "version", "sha256"} <= model.keys():
+            connection.execute(
+                "INSERT INTO trained_models VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (model["name"], model["version"], model["sha256"], item.sha256, record.started),
+            )
+
+
+def trained_models(connection: Connection, name: str | None = None) -> list[KnownModel]:
+    """All models that were trained, the newest version last; of one name, or all."""
+    where, values = ("", ()) if name is None else ("WHERE name = ?", (name,))
+    rows = connection.execute(
+        "SELECT name, version, sha256, training, trained FROM trained_models "
+        f"{where} ORDER BY name, version",
+        values,
+    )
+    return [KnownModel(*row) for row in rows]
 
 
 def promotion_facts(name: str, version: int, counter: int, how: str) -> dict[str, int | str]:

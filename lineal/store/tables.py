@@ -251,6 +251,16 @@ CREATE TABLE operations (
 ) WITHOUT ROWID;
 CREATE INDEX operations_by_status ON operations (status);
 """,
+    "trained_models": """
+CREATE TABLE trained_models (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    training TEXT NOT NULL,
+    trained INTEGER NOT NULL,
+    PRIMARY KEY (name, version)
+) WITHOUT ROWID;
+""",
     "promotions": """
 CREATE TABLE promotions (
     name TEXT NOT NULL,

@@ -165,6 +165,17 @@ class DocumentAnalyzed(DocumentEvent, type="document.analyzed", version=1):
     """Of the original bytes, as detected."""
 
 
+class DocumentLabelled(DocumentEvent, type="document.labelled", version=1):
+    """A person has said what kind of document it is: an example to learn from."""
+
+    label: Annotated[str, Field(min_length=1, max_length=100)]
+    """The class. Labelling a document again replaces its label."""
+    text: ObjectRef
+    """What is learnt from: its text as it was extracted."""
+    by: str
+    labelled_us: Annotated[int, Field(ge=0)]
+
+
 class DocumentIndexed(DocumentEvent, type="document.indexed", version=1):
     """The document can be found by searching."""
 

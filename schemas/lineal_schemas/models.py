@@ -107,8 +107,13 @@ class ModelDataset(ModelEvent, type="model.dataset", version=1):
     """The data of an iteration is fixed."""
 
     iteration: Annotated[int, Field(ge=1)]
+    first_version: ModelVersion = 1
+    """What the first challenger trained on it is called."""
+    cause: str | None = None
+    """Id of the event that asked for the iteration."""
     dataset: Sha256
     """Digest of the manifest: the dataset's name."""
+    kind: Literal["readings", "documents"] = "readings"
     manifest: ObjectRef
     """JSON of a :class:`DatasetManifest`."""
     previous: Sha256 | None = None
@@ -159,6 +164,11 @@ class ModelTrained(ModelEvent, type="model.trained", version=1):
     """On the training data."""
     provenance: Provenance
     seconds: Annotated[float, Field(ge=0)] | None = None
+    challengers: Annotated[int, Field(ge=1)] = 1
+    """How many are trained in this iteration; they are judged together."""
+    reference: ObjectRef | None = None
+    """A sample of the readings it was trained on, to tell drift from: JSON with ``features`` and
+    ``rows``."""
 
 
 class Gate(_Frozen):

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from lineal_schemas.ids import device_event_id, device_session_id, telemetry_id
 from lineal_schemas.models import ModelRef
-from lineal_schemas.objects import Sha256
+from lineal_schemas.objects import ObjectRef, Sha256
 from lineal_schemas.payload import Payload, payload_bytes
 
 DeviceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -135,6 +135,35 @@ class TelemetryGap(_Stretch, type="telemetry.gap", version=1):
     found_by: Literal["device", "bridge"] = "device"
     wall_us: Micros
     """Wall clock when the loss was noticed."""
+
+
+class CollectedBatch(BaseModel):
+    """One batch in a collected block."""
+
+    model_config = ConfigDict(frozen=True)
+
+    digest: Sha256
+    """Of the batch's payload, as :attr:`TelemetryReadings.digest`."""
+    first_seq: Seq
+    last_seq: Seq
+    wall_us: Micros
+
+
+class TelemetryCollected(TelemetryEvent, type="telemetry.collected", version=1):
+    """Batches of one device and boot have been put together in one object, to learn from."""
+
+    boot_id: BootId
+    number: Annotated[int, Field(ge=1)]
+    """The how-manieth block of the device."""
+    features: tuple[str, ...]
+    batches: Annotated[tuple[CollectedBatch, ...], Field(min_length=1)]
+    content: ObjectRef
+    """Gzipped, one batch a line: the payloads of the ``telemetry.readings``, byte for byte."""
+
+    @property
+    def rows(self) -> int:
+        """How many readings it holds."""
+        return sum(batch.last_seq - batch.first_seq + 1 for batch in self.batches)
 
 
 StreamMessage = Annotated[

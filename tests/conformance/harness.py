@@ -14,7 +14,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -100,10 +100,16 @@ reading takes long."""
 class WorkerProcess:
     """A real process that runs a stage, to be stopped in all the ways there are."""
 
-    def __init__(self, settings: Settings, stage: str, options: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stage: str,
+        options: dict[str, Any],
+        program: Sequence[str] = ("tests.conformance.worker",),
+    ) -> None:
         order = {"settings": settings.model_dump(mode="json"), "stage": stage, "options": options}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.conformance.worker", json.dumps(order)],
+            [sys.executable, "-m", *program, json.dumps(order)],
             cwd=Path(__file__).parents[2],
             stdout=subprocess.PIPE,
         )

@@ -101,6 +101,22 @@ async def work(event: Event[Task], ctx: Context[Any]) -> Done:
     return Done(key=task.key, number=task.number)
 
 
+@stage("count", version="1", consumes=Task, produces=Done, memo=False)
+async def count(event: Event[Task], ctx: Context[Any]) -> Done:
+    """How many tasks of the key there were so far: an answer that needs a memory."""
+    task = event.data
+    seen = int(await ctx.state.get(task.key) or b"0") + 1
+    await ctx.state.put(task.key, b"%d" % seen)
+    if task.action == "crash-once":
+        crashed = Path(task.scratch) / f"crashed-{task.key}-{task.number}"
+        if not crashed.exists():
+            crashed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    elif task.action == "stall":
+        await asyncio.sleep(0.005)
+    return Done(key=task.key, number=task.number, text=str(seen))
+
+
 @gather("join", version="1", consumes=Piece, produces=Joined)
 async def join(events: Sequence[Event[Piece]], ctx: Context[Any]) -> Joined:
     first = events[0].data
@@ -109,4 +125,4 @@ async def join(events: Sequence[Event[Piece]], ctx: Context[Any]) -> Joined:
     )
 
 
-STAGES = {"work": work, "join": join}
+STAGES = {"work": work, "join": join, "count": count}

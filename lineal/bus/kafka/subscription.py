@@ -35,6 +35,7 @@ _IDLE_LOOK_SECONDS = 0.1
 """How often an idle reader takes note of holes it has passed, so that its group shows no lag."""
 _PAUSE_SECONDS = 0.2
 _SECONDS = 15.0
+_NO_TRANSACTION = "-"
 _generations = itertools.count(1)
 
 
@@ -433,9 +434,11 @@ class KafkaSubscription:
                 held = [s for s in rest if self._holding_of(s.delivery)]
                 if not held:
                     return rest
+                # At one and the same moment: what is lost from here on the group will refuse.
                 membership = self._member.membership
+                marks = self._marks(held)
                 try:
-                    await self._settling.commit(held, membership, partial(self._marks, held))
+                    await self._settling.commit(held, membership, partial(_described, marks))
                 except NotAMember:
                     # Dealt out anew: what of it is still ours is committed as the member we are
                     # then.
@@ -459,31 +462,28 @@ class KafkaSubscription:
             self._doubted = []
 
     def _marks(
-        self, settlements: Sequence[Settlement], name: str
-    ) -> dict[TopicPartition, tuple[int, str]]:
-        """What is to be committed once these are settled."""
-        offsets: dict[TopicPartition, list[int]] = {}
+        self, settlements: Sequence[Settlement]
+    ) -> dict[TopicPartition, tuple[int, set[int]]]:
+        """How far everything is done, and what beyond, once these are settled."""
+        return {
+            holding.place: holding.watermark.after(offsets)
+            for holding, offsets in self._by_holding(settlements)
+        }
+
+    def _by_holding(
+        self, settlements: Sequence[Settlement]
+    ) -> Collection[tuple[_Holding, list[int]]]:
+        found: dict[TopicPartition, tuple[_Holding, list[int]]] = {}
         for settlement in settlements:
             holding = self._holding_of(settlement.delivery)
             if holding is not None:
-                position = settlement.delivery.position
-                offsets.setdefault(holding.place, []).append(position.offset)
-        marks = {}
-        for place, settled in offsets.items():
-            mark, beyond = self._held[place].watermark.after(settled)
-            marks[place] = mark, encode(mark, beyond, name)
-        return marks
+                _, offsets = found.setdefault(holding.place, (holding, []))
+                offsets.append(settlement.delivery.position.offset)
+        return found.values()
 
     def _apply(self, settlements: Sequence[Settlement]) -> None:
-        offsets: dict[TopicPartition, list[int]] = {}
-        for settlement in settlements:
-            holding = self._holding_of(settlement.delivery)
-            if holding is not None:
-                position = settlement.delivery.position
-                offsets.setdefault(holding.place, []).append(position.offset)
-        for place, settled in offsets.items():
-            holding = self._held[place]
-            holding.watermark.settle(settled)
+        for holding, offsets in self._by_holding(settlements):
+            holding.watermark.settle(offsets)
             holding.committed = max(holding.committed, holding.watermark.committable)
         self._changed.set()
 
@@ -550,14 +550,24 @@ class KafkaSubscription:
             }
             if not passed:
                 return
-            marks = {place: item.watermark.after(()) for place, item in passed.items()}
+            marks = {place: holding.watermark.after(()) for place, holding in passed.items()}
             membership = self._member.membership
             with contextlib.suppress(NotAMember):
                 await commit_offsets(
-                    self._connection, self._group,
-                    {p: (mark, encode(mark, more, "-")) for p, (mark, more) in marks.items()},
-                    generation=membership.generation, member=membership.member,
-                    instance=membership.instance, seconds=_SECONDS,
-                )  # fmt: skip
+                    self._connection,
+                    self._group,
+                    _described(marks, _NO_TRANSACTION),
+                    generation=membership.generation,
+                    member=membership.member,
+                    instance=membership.instance,
+                    seconds=_SECONDS,
+                )
                 for place, holding in passed.items():
                     holding.committed = max(holding.committed, marks[place][0])
+
+
+def _described(
+    marks: Mapping[TopicPartition, tuple[int, set[int]]], transaction: str
+) -> dict[TopicPartition, tuple[int, str]]:
+    """Marks as offsets with their metadata."""
+    return {place: (mark, encode(mark, more, transaction)) for place, (mark, more) in marks.items()}

@@ -106,7 +106,7 @@ class Transactions:
             InDoubt: ask :meth:`took_effect` before anything else.
             BusUnavailable: nothing happened.
         """
-        assert self._doubt is None
+        assert self._doubt is None, "ask took_effect() first"
         if self._producer is None:
             await self.open()
         producer = self._producer
@@ -114,6 +114,7 @@ class Transactions:
         self._count += 1
         name = f"{self._run}.{self._count:x}"
         marks = offsets(name)
+        assert marks, "what has no offset could not be refused"
         try:
             await all_of(
                 (self._add_partitions(producer, batches), self._add_group(producer, membership))

@@ -63,7 +63,7 @@ class Bridge:
         if settings.url is None:
             raise WrongAddress("no MQTT broker is named: --mqtt URL, or LINEAL_MQTT__URL")
         self._address = parse_address(settings.url)
-        self._lease = Lease(runtime, settings.client_id)
+        self._lease = Lease(runtime, settings.client_id, seconds=runtime.settings.lease_seconds)
         self._recorder = Recorder(bridge_build(settings))
         self._positions = Positions(runtime, sightings=settings.hole_sightings)
         self._intake = Intake(
@@ -126,6 +126,7 @@ class Bridge:
             await connection.open()
             try:
                 self.problem = None
+                self._intake.missed_something = not connection.resumed
                 self.connected.set()
                 await self._work(connection)
             finally:

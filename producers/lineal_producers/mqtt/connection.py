@@ -46,6 +46,8 @@ class Received(NamedTuple):
     payload: bytes
     mid: int
     qos: int
+    retained: bool = False
+    """It was said before we subscribed."""
 
 
 class BrokerConnection:
@@ -68,6 +70,8 @@ class BrokerConnection:
         self._unconfirmed: dict[int, asyncio.Future[None] | None] = {}
         self.window = _DEFAULT_WINDOW
         """Messages the broker takes before it wants to confirm one."""
+        self.resumed = False
+        """Whether the broker still had our session, and with it what came while we were away."""
         self._client = self._make_client()
         self._socket: Any = None
 
@@ -301,6 +305,7 @@ class BrokerConnection:
             self.window = min(most, _MOST_WINDOW)
         elif self._settings.protocol == 5:
             self.window = _MOST_WINDOW  # 65,535 where it says nothing (MQTT 5, 3.2.2.3.3)
+        self.resumed = flags.session_present
         client.subscribe([(of_all_devices(name), 1) for name in UP])
         log.info("bridge.connected", session=flags.session_present, window=self.window)
         self._answered.set_result(None)
@@ -324,7 +329,7 @@ class BrokerConnection:
         payload = bytes(message.payload)
         if not message.qos and len(self._inbox) >= self._settings.receive_maximum:
             return  # QoS 0: counters that come again, and nothing holds them back
-        self._inbox.append(Received(topic, payload, message.mid, message.qos))
+        self._inbox.append(Received(topic, payload, message.mid, message.qos, message.retain))
         self._bytes += len(payload)
         self.arrived.set()
 

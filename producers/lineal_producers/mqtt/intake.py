@@ -32,7 +32,7 @@ from lineal_schemas.telemetry import (
 
 parse_topic = lru_cache(maxsize=65_536)(parse)
 
-_READINGS, _EVENTS = 1, 2
+_READINGS, _EVENTS, _EVERYTHING = 1, 2, 4
 
 NOBODY = "unknown"
 """The device of a message whose topic names none."""
@@ -46,8 +46,8 @@ class Prepared:
     devices: set[str] = field(default_factory=set)
     """Whose positions have moved."""
     heard: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Device and boot of everything numbered: they are told how far the bus has come. Not 0: there
-    is a hole in one of their streams, to be sent again."""
+    """Device and boot of everything numbered: they are told how far the bus has come. Not 0:
+    something is missing, to be sent again."""
     counts: Counter[str] = field(default_factory=Counter)
     """Messages by what became of them; ``rows``: readings taken."""
 
@@ -80,6 +80,9 @@ class Intake:
         self._recorder = recorder
         self._refusals = Refusals(recorder)
         self._message_bytes = message_bytes
+        self.missed_something = False
+        """Set when the broker had lost our session: of devices that are connected (the retained
+        births tell) messages may be lost, and they would only find out after a while."""
 
     async def prepare(self, messages: Sequence[Received]) -> Prepared:
         """Judge messages and move the positions, in memory, by what is taken.
@@ -110,6 +113,8 @@ class Intake:
                 self._refuse(message, topic, error, prepared)
             else:
                 self._take(said, message.payload, prepared)
+                if self.missed_something and message.retained and isinstance(said, DeviceBirth):
+                    prepared.heard[said.device, said.boot_id] = _EVERYTHING
         for settlement in prepared.settlements:
             settlement.outputs = [
                 output if len(output[1].data) <= SMALL_BYTES

@@ -20,7 +20,6 @@ from lineal.store.wakeup import process_alive
 from lineal_producers.mqtt.rows import get_row, put_rows
 from lineal_schemas.envelope import now_us
 
-_SECONDS = 15.0
 _LOOK_SECONDS = 1.0
 
 
@@ -31,7 +30,7 @@ class LeaseLost(Exception):
 class Lease:
     """The right to work for a broker under a client id."""
 
-    def __init__(self, runtime: Runtime, client_id: str, *, seconds: float = _SECONDS) -> None:
+    def __init__(self, runtime: Runtime, client_id: str, *, seconds: float) -> None:
         self._store = runtime.store
         wakeups = runtime.database.wakeups
         self._holder = wakeups.member

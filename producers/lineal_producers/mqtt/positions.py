@@ -23,16 +23,15 @@ from pydantic import ValidationError
 from lineal.bus.claim_check import check_out
 from lineal.bus.protocol import NotOffered, Selection, UnknownTopic, Write
 from lineal.runtime import Runtime
-from lineal.store.connection import Connection
 from lineal.store.objects import ObjectCorrupt, ObjectMissing
 from lineal_producers.mqtt.rows import get_row, get_rows, put_rows
 from lineal_producers.mqtt.sequence import SIGHTINGS, Sequence
+from lineal_producers.mqtt.standing import DEVICE
 from lineal_schemas.envelope import now_us
 from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings, parse_stream_message
 
 log = structlog.get_logger(__name__)
 
-_DEVICE = "device/"
 _WATERMARK = "watermark"
 _MARGIN_US = 60_000_000
 _MOST_BOOTS = 16
@@ -81,26 +80,17 @@ class DevicePosition:
         for boot_id, (seq, event) in fields["boots"].items():
             self.boots[boot_id] = self._make(seq, event)
 
-    def row(self) -> bytes:
-        """As it is kept."""
+    def row(self, at: int) -> bytes:
+        """As it is kept, at a time in microseconds since the Unix epoch."""
         boots = {name: [b.readings.upto, b.events.upto] for name, b in self.boots.items()}
-        return orjson.dumps({"boots": boots, "status": self.status, "session": self.session})
+        return orjson.dumps(
+            {"boots": boots, "status": self.status, "session": self.session, "at": at}
+        )
 
     def _make(self, seq: int, event: int) -> Boot:
         return Boot(
             Sequence(seq, sightings=self.sightings), Sequence(event, sightings=self.sightings)
         )
-
-
-def device_rows(connection: Connection, devices: Collection[str]) -> dict[str, DevicePosition]:
-    """What is kept of these devices, those unknown left out."""
-    found = {}
-    names = [f"{_DEVICE}{device}" for device in devices]
-    for name, value in get_rows(connection, names).items():
-        position = DevicePosition()
-        position.read(value)
-        found[name.removeprefix(_DEVICE)] = position
-    return found
 
 
 class Positions:
@@ -115,7 +105,7 @@ class Positions:
         """Have the positions of these devices at hand."""
         wanted = [device for device in devices if device not in self._known]
         if wanted:
-            names = [f"{_DEVICE}{device}" for device in wanted]
+            names = [f"{DEVICE}{device}" for device in wanted]
             rows = await self._runtime.store.read(lambda c: get_rows(c, names))
             for device, name in zip(wanted, names, strict=True):
                 position = self._known[device] = DevicePosition(self._sightings)
@@ -131,8 +121,9 @@ class Positions:
 
     def write(self, devices: Iterable[str]) -> Write:
         """What makes the positions of these devices, as they are now, durable."""
-        rows = {f"{_DEVICE}{device}": self._known[device].row() for device in devices}
-        rows[_WATERMARK] = b"%d" % now_us()
+        now = now_us()
+        rows = {f"{DEVICE}{device}": self._known[device].row(now) for device in devices}
+        rows[_WATERMARK] = b"%d" % now
         return lambda connection: put_rows(connection, rows)
 
     def forget(self) -> None:

@@ -227,7 +227,7 @@ def test_a_model_that_takes_too_long_in_use_is_taken_back(tmp_path: Path):
     with serving(Behaviour(data)) as url, RealDevice(tmp_path) as device:
         machine = device.updater.machine
         machine._stalled = stalled.set
-        machine._limits = Limits(stall_seconds=0.2)
+        machine._models._limits = Limits(stall_seconds=0.2)
         second = job(data, url, 2, factor=2.0, soak_readings=10**9)
         device.give(second)
         while machine.progress is None or machine.progress.state != "ACTIVE_UNCONFIRMED":

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paho.mqtt.client import Client, MQTTMessage, MQTTv5
+from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 
 from lineal_local.certificates import Certificate
@@ -38,16 +38,13 @@ class DeviceDouble:
         if identity is not None:
             self._client.tls_set(str(ca), str(identity.certificate), str(identity.key))
         self._client.on_message = self._message
-        connected = threading.Event()
         subscribed = threading.Event()
-        self._client.on_connect = lambda *_: connected.set()
+        # anew after every connection: a session without expiry ends with it
+        down = [(mqtt_topics.device_topic(name, one), 1) for one in mqtt_topics.DOWN]
+        self._client.on_connect = lambda client, *_: client.subscribe(down)
         self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.connect(host, port)
         self._client.loop_start()
-        assert connected.wait(20)
-        self._client.subscribe(
-            [(mqtt_topics.device_topic(name, down), 1) for down in mqtt_topics.DOWN]
-        )
         assert subscribed.wait(20)
 
     def say(self, body: Payload | bytes, name: str = "readings", *, retain: bool = False) -> None:
@@ -56,8 +53,14 @@ class DeviceDouble:
 
     def say_on(self, topic: str, body: Payload | bytes, *, retain: bool = False) -> None:
         """On any topic."""
+        self.send_on(topic, body, retain=retain).wait_for_publish(20)
+
+    def send_on(
+        self, topic: str, body: Payload | bytes, *, retain: bool = False
+    ) -> MQTTMessageInfo:
+        """On any topic, without waiting for the broker."""
         data = body if isinstance(body, bytes) else payload_bytes(body)
-        self._client.publish(topic, data, 1, retain).wait_for_publish(20)
+        return self._client.publish(topic, data, 1, retain)
 
     def say_all(self, bodies: Sequence[Payload], name: str = "readings") -> None:
         """One after the other, without waiting for the broker in between."""

@@ -79,8 +79,12 @@ class BridgeProcess:
         """The data of all events of a topic."""
         return [data for (data,) in self._rows("events.data", topic)]
 
+    def count(self, topic: str) -> int:
+        """How many events are on a topic."""
+        return len(self._rows("1", topic))
+
     def ids(self, topic: str) -> list[str]:
-        return [identifier for (identifier,) in self._rows("events.id", topic)]
+        return [str(identifier) for (identifier,) in self._rows("events.id", topic)]
 
     def records(self) -> list[Record]:
         return [parse_record(row) for (row,) in self._ask("SELECT record FROM ledger ORDER BY seq")]
@@ -133,4 +137,5 @@ def secure(broker: Mosquitto) -> dict[str, str]:
         "LINEAL_MQTT__CA": str(broker.ca_file),
         "LINEAL_MQTT__CERTIFICATE": str(identity.certificate),
         "LINEAL_MQTT__KEY": str(identity.key),
+        "LINEAL_LEASE_SECONDS": "3",
     }

@@ -1,0 +1,134 @@
+"""The bus on AWS: a pass-through stage on the emulator, against a bare aiobotocore loop.
+
+The emulator is one Python process, so what is measured is how few and how full the calls are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from lineal_local.aws import Ministack
+
+from benchmarks.measurement import Benchmark, Result, against_peer
+from benchmarks.passthrough import Ping, Pong, pings, publish_all, run_until_settled
+from lineal.bus.aws.bus import AwsBus
+from lineal.cli.lifetime import run_in_loop
+from lineal.runtime import Runtime, open_runtime
+from lineal.settings import Settings
+
+_EVENTS = 3_000
+_RUNS = 5
+_AT_ONCE = 16
+"""Loops of the peer: as many as the bus receives at once."""
+
+
+def measure_sqs() -> Sequence[Result]:
+    """Events a second through the stage, everything included."""
+    pairs = []
+    for _ in range(_RUNS):
+        # A new emulator for each: it gets slower with all it has ever been sent.
+        with Ministack() as emulator:
+            ours = run_in_loop(_ours(emulator))
+        with Ministack() as emulator:
+            pairs.append((ours, run_in_loop(_bare(emulator))))
+    return [
+        against_peer(
+            "bus.sqs",
+            "events/s",
+            "ratio >= 0.8",
+            f"aiobotocore: {_AT_ONCE} loops of receive, publish and delete, ten at a time",
+            pairs,
+        )
+    ]
+
+
+@asynccontextmanager
+async def _filled(emulator: Ministack) -> AsyncIterator[Runtime]:
+    """A runtime on topics of its own, with events waiting for the group."""
+    with tempfile.TemporaryDirectory(prefix="lineal-benchmark-") as folder:
+        query = {"endpoint": emulator.endpoint_url, "prefix": f"b{uuid.uuid4().hex[:8]}-"}
+        settings = Settings(
+            data=Path(folder), bus=f"aws://{emulator.region}?{urlencode(query)}", prefetch=1024
+        )
+        import os
+
+        os.environ.update(emulator.environment)
+        async with open_runtime(settings) as runtime:
+            assert isinstance(runtime.bus, AwsBus)
+            await runtime.bus.provision("benchmark", [Ping.type])
+            await runtime.bus.create_topic(Pong.type)
+            await publish_all(runtime, pings(_EVENTS, keys=_EVENTS))
+            yield runtime
+
+
+async def _ours(emulator: Ministack) -> float:
+    async with _filled(emulator) as runtime:
+        begun = time.perf_counter()
+        await run_until_settled(runtime, _EVENTS)
+        return _EVENTS / (time.perf_counter() - begun)
+
+
+async def _bare(emulator: Ministack) -> float:
+    async with _filled(emulator) as runtime:
+        assert isinstance(runtime.bus, AwsBus)
+        aws, provisioning = runtime.bus.aws, runtime.bus.provisioning
+        (group,) = await provisioning.groups()
+        target = provisioning.topic_arn(Pong.type)
+        left = _EVENTS
+
+        async def loop() -> None:
+            nonlocal left
+            while left > 0:
+                left -= await _pass_on(aws, group.url, target)
+
+        begun = time.perf_counter()
+        await asyncio.gather(*(loop() for _ in range(_AT_ONCE)))
+        return _EVENTS / (time.perf_counter() - begun)
+
+
+async def _pass_on(aws: Any, queue: str, target: str) -> int:
+    answer = await aws.sqs.receive_message(
+        QueueUrl=queue,
+        MaxNumberOfMessages=10,
+        WaitTimeSeconds=0,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["MessageGroupId"],
+    )
+    messages = answer.get("Messages", [])
+    if not messages:
+        return 0
+    await aws.sns.publish_batch(
+        TopicArn=target,
+        PublishBatchRequestEntries=[
+            {
+                "Id": str(number),
+                "Message": message["Body"],
+                "MessageGroupId": message["Attributes"]["MessageGroupId"],
+                "MessageDeduplicationId": message["MessageId"],
+                "MessageAttributes": {
+                    name: {"DataType": value["DataType"], "StringValue": value["StringValue"]}
+                    for name, value in message["MessageAttributes"].items()
+                },
+            }
+            for number, message in enumerate(messages)
+        ],
+    )
+    await aws.sqs.delete_message_batch(
+        QueueUrl=queue,
+        Entries=[
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+            for number, message in enumerate(messages)
+        ],
+    )
+    return len(messages)
+
+
+BENCHMARKS = (Benchmark(("bus.sqs",), measure_sqs),)

@@ -1,0 +1,1 @@
+"""Anomalies found on the bus, by the code that finds them on the device."""

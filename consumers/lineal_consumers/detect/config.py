@@ -1,0 +1,35 @@
+"""Which model looks at which device, and how its state is kept."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lineal_schemas.models import ModelName
+
+
+class DetectConfig(BaseModel):
+    """Settings of the ``detect`` stage: ``[stages.detect]``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: dict[str, ModelName] = {"*": "turbine"}
+    """By device names (``*`` and ``?`` allowed) the model that scores; the first that fits. Devices
+    that none fits pass unscored."""
+    snapshot_batches: Annotated[int, Field(ge=2, le=64)] = 16
+    """A device's whole state is written every so many batches, what came since as it came."""
+
+
+def model_names(config: DetectConfig) -> list[str]:
+    """All models the stage may use, each once."""
+    return sorted(set(config.models.values()))
+
+
+def model_for(config: DetectConfig, device: str) -> str | None:
+    """The name of the model that scores a device."""
+    for pattern, name in config.models.items():
+        if fnmatchcase(device, pattern):
+            return name
+    return None

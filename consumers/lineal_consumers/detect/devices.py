@@ -1,0 +1,129 @@
+"""Scorers of devices, kept in memory between batches and found again in the journal."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from lineal.lineage.promotions import ModelInUse
+from lineal.stages import Context
+from lineal_consumers.detect.config import DetectConfig
+from lineal_consumers.detect.journal import Journal, Mark, Row
+from lineal_consumers.detect.loading import model_of
+from lineal_edge.scoring.model import ScoringModel
+from lineal_edge.scoring.scorer import DeviceScorer
+from lineal_edge.scoring.slot import ModelSlot
+
+_MOST = 8192
+_PAST_BOOTS = 4
+_kept: OrderedDict[str, Device] = OrderedDict()
+"""Each is used only if the journal says that nobody else has gone on from it."""
+
+
+@dataclass
+class Device:
+    """A device as far as it has been scored."""
+
+    in_use: ModelInUse
+    slot: ModelSlot
+    scorer: DeviceScorer
+    boot_id: str
+    next_seq: int
+    past_boots: tuple[str, ...] = ()
+    """Boots before this one, the newest first: what comes late of them is not scored."""
+    mark: Mark | None = None
+    """None: the state has never been written."""
+    needs_snapshot: bool = True
+    """What changed cannot be told by readings alone."""
+
+    @classmethod
+    def new(cls, in_use: ModelInUse, model: ScoringModel, boot_id: str) -> Device:
+        slot = ModelSlot(model)
+        return cls(in_use, slot, DeviceScorer(slot), boot_id, 1)
+
+    def begin_boot(self, boot_id: str) -> None:
+        """Readings are counted anew, and nothing is known of what lies between."""
+        self.past_boots = (self.boot_id, *self.past_boots)[:_PAST_BOOTS]
+        self.boot_id, self.next_seq = boot_id, 1
+        self.slot = ModelSlot(self.slot.current)
+        self.scorer = DeviceScorer(self.slot)
+        self.needs_snapshot = True
+
+    def change_model(self, in_use: ModelInUse, model: ScoringModel) -> None:
+        """Have another model score from the next reading on."""
+        self.in_use = in_use
+        self.slot.swap(model)
+        self.needs_snapshot = True
+
+    async def write(self, journal: Journal, row: Row) -> None:
+        """Write what a message has changed: ``row``, or the whole if that is due."""
+        mark = self.mark
+        if self.needs_snapshot or mark is None or journal.due(mark):
+            facts = {
+                "boot": self.boot_id,
+                "next_seq": self.next_seq,
+                "past": self.past_boots,
+                "model": list(self.in_use),
+            }
+            row = Row(row.number, row.event_id, "snapshot", facts, self.scorer.snapshot())
+            self.mark = await journal.write(row, row.number)
+        else:
+            self.mark = await journal.write(row, mark.snapshot)
+        self.needs_snapshot = False
+
+    @property
+    def next_number(self) -> int:
+        return 1 if self.mark is None else self.mark.number + 1
+
+
+async def device_of(name: str, journal: Journal, ctx: Context[DetectConfig]) -> Device | None:
+    """A device as the message before left it; None for one that is new.
+
+    It is taken out of memory: :func:`keep` it when all went well.
+    """
+    device = _kept.pop(name, None)
+    if device is not None and device.mark is not None and await journal.is_at(device.mark):
+        return device
+    return await _restored(journal, ctx)
+
+
+def keep(name: str, device: Device) -> None:
+    """Have a device ready for its next message."""
+    _kept[name] = device
+    while len(_kept) > _MOST:
+        _kept.popitem(last=False)
+
+
+async def _restored(journal: Journal, ctx: Context[DetectConfig]) -> Device | None:
+    rows = await journal.rows()
+    if not rows:
+        return None
+    snapshot, *later = rows
+    in_use = ModelInUse(*snapshot.facts["model"])
+    slot = ModelSlot(await model_of(in_use, ctx))
+    try:
+        scorer = DeviceScorer.restored(slot, snapshot.content)
+    except ValueError:
+        return None
+    device = Device(
+        in_use=in_use,
+        slot=slot,
+        scorer=scorer,
+        boot_id=snapshot.facts["boot"],
+        next_seq=snapshot.facts["next_seq"],
+        past_boots=tuple(snapshot.facts["past"]),
+        mark=await journal.mark_of(rows),
+        needs_snapshot=False,
+    )
+    columns = len(slot.current.preparation.features)
+    for row in later:
+        if row.kind == "gap":
+            scorer.skip_to(row.facts["next"])
+            device.next_seq = row.facts["next"]
+        else:
+            values = np.frombuffer(row.content, dtype=np.float64).reshape(-1, columns)
+            scorer.push(values, row.facts["first"])
+            device.next_seq = row.facts["first"] + len(values)
+    return device

@@ -1,0 +1,104 @@
+"""A device's state on disk: a snapshot now and then, and what came since, each in a row of its own.
+
+A snapshot is some ten kilobytes, a batch of readings one: writing the whole state with every batch
+would cost more than scoring. Feeding the same readings again yields the same state, so a worker
+that takes a device over restores the snapshot and feeds what came after it.
+
+Rows are numbered by the messages that changed the state. Row ``n`` stands in slot ``n mod slots``,
+where a message that wrote a snapshot leaves a row without content; a row that is older than the
+snapshot means nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import orjson
+
+from lineal.stages import Context
+from lineal_consumers.detect.config import DetectConfig
+
+
+class Row(NamedTuple):
+    """One row: a head of small facts, and bytes."""
+
+    number: int
+    event_id: str
+    """The event that wrote it."""
+    kind: Literal["snapshot", "snapshot_written", "readings", "gap"]
+    facts: dict[str, Any]
+    content: bytes = b""
+
+    def packed(self) -> bytes:
+        head = [self.number, self.event_id, self.kind, self.facts]
+        return orjson.dumps(head) + b"\n" + self.content
+
+
+def unpacked(value: bytes) -> Row:
+    """Read what :meth:`Row.packed` wrote."""
+    head, _, content = value.partition(b"\n")
+    number, event_id, kind, facts = orjson.loads(head)
+    return Row(number, event_id, kind, facts, content)
+
+
+class Mark(NamedTuple):
+    """Where the state of a device stood when it was last written."""
+
+    number: int
+    snapshot: int
+    """Number of the last snapshot."""
+    value: bytes
+    """What stands in its slot: if it is still there, nobody else has gone on from it."""
+
+
+class Journal:
+    """The rows of one device."""
+
+    def __init__(self, ctx: Context[DetectConfig], device: str) -> None:
+        self._state = ctx.state
+        self._slots = ctx.config.snapshot_batches
+        self._prefix = f"device/{device}/"
+
+    async def is_at(self, mark: Mark) -> bool:
+        """Whether the state is still where the caller left it."""
+        if await self._state.get(self._slot(mark.number)) != mark.value:
+            return False
+        following = await self._state.get(self._slot(mark.number + 1))
+        return following is None or unpacked(following).number <= mark.number
+
+    def due(self, mark: Mark) -> bool:
+        """Whether the next row must be a snapshot, since the slots are full."""
+        return mark.number + 1 - mark.snapshot >= self._slots
+
+    async def rows(self) -> list[Row]:
+        """The last snapshot and what came after it, in order; empty for a new device."""
+        rows = [unpacked(value) for _, value in await self._state.items(self._prefix)]
+        snapshot = max((row for row in rows if row.kind == "snapshot"), default=None)
+        if snapshot is None:
+            return []
+        later = {row.number: row for row in rows if row.number > snapshot.number}
+        found = [snapshot]
+        while (row := later.get(found[-1].number + 1)) is not None:
+            found.append(row)
+        return found
+
+    async def write(self, row: Row, snapshot: int) -> Mark:
+        """Write the next row; ``snapshot`` is the number of the last snapshot.
+
+        Returns where the state stands then.
+        """
+        if row.kind == "snapshot":
+            await self._state.put(f"{self._prefix}snapshot", row.packed())
+            row, snapshot = Row(row.number, row.event_id, "snapshot_written", {}), row.number
+        value = row.packed()
+        await self._state.put(self._slot(row.number), value)
+        return Mark(row.number, snapshot, value)
+
+    async def mark_of(self, rows: list[Row]) -> Mark:
+        """Where the state stands after the rows that were found."""
+        number = rows[-1].number
+        value = await self._state.get(self._slot(number))
+        return Mark(number, rows[0].number, value or b"")
+
+    def _slot(self, number: int) -> str:
+        return f"{self._prefix}{number % self._slots:02}"

@@ -1,0 +1,124 @@
+"""One message of a device taken in: its rows scored, its state moved on, its anomalies told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from lineal.lineage.promotions import ModelInUse
+from lineal.stages import Context, Reject
+from lineal_consumers.detect.config import DetectConfig
+from lineal_consumers.detect.devices import Device, device_of, keep
+from lineal_consumers.detect.journal import Journal, Row
+from lineal_consumers.detect.loading import model_of
+from lineal_consumers.detect.telling import told
+from lineal_edge.scoring.alarm import Transition
+from lineal_edge.scoring.model import ModelError
+from lineal_schemas.anomalies import AnomalyEvent
+from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings
+
+Message = TelemetryReadings | TelemetryGap
+
+
+async def take_in(
+    message: Message, event_id: str, in_use: ModelInUse, ctx: Context[DetectConfig]
+) -> list[AnomalyEvent]:
+    """Score a message with the model in use.
+
+    Raises:
+        Reject: the model cannot score these readings.
+    """
+    journal = Journal(ctx, message.device)
+    device = await device_of(message.device, journal, ctx)
+    if device is None:
+        device = Device.new(in_use, await model_of(in_use, ctx), message.boot_id)
+    elif message.boot_id in device.past_boots:
+        ctx.note(late=message.count)
+        keep(message.device, device)
+        return []
+    events: list[AnomalyEvent] = []
+    if device.boot_id != message.boot_id:
+        events += _told(message, device, device.scorer.interrupt("restart"))
+        device.begin_boot(message.boot_id)
+    if device.in_use.sha256 != in_use.sha256:
+        model = await model_of(in_use, ctx)
+        events += _told(message, device, device.scorer.interrupt("model_changed"))
+        device.change_model(in_use, model)
+    if isinstance(message, TelemetryGap):
+        row = _skip(message, event_id, device, events)
+    else:
+        row = _score(message, event_id, device, events, ctx)
+    if row is not None:
+        await device.write(journal, row)
+    elif device.needs_snapshot:
+        await device.write(journal, Row(device.next_number, event_id, "snapshot", {}))
+    keep(message.device, device)
+    return events
+
+
+def _skip(
+    gap: TelemetryGap, event_id: str, device: Device, events: list[AnomalyEvent]
+) -> Row | None:
+    """Begin windows anew behind a gap.
+
+    Readings and gaps come over two topics, between which no order is kept. A gap that is ahead of
+    the readings says nothing yet: those before it are still to come, and those behind it will show
+    it.
+    """
+    if not gap.first_seq <= device.next_seq <= gap.last_seq:
+        return None
+    device.next_seq = gap.last_seq + 1
+    events += _told(gap, device, device.scorer.skip_to(device.next_seq))
+    return Row(device.next_number, event_id, "gap", {"next": device.next_seq})
+
+
+def _score(
+    readings: TelemetryReadings,
+    event_id: str,
+    device: Device,
+    events: list[AnomalyEvent],
+    ctx: Context[DetectConfig],
+) -> Row | None:
+    if readings.last_seq < device.next_seq:
+        ctx.note(seen_before=readings.count)
+        return None
+    values = _columns(readings, device.slot.current.preparation.features)
+    if values is None:
+        ctx.note(unscored=readings.count)
+        return None
+    first = max(readings.first_seq, device.next_seq)
+    values = values[first - readings.first_seq :]
+    try:
+        windows, transitions = device.scorer.push(values, first)
+    except ModelError as error:
+        raise Reject("the model in use cannot score these readings") from error
+    device.next_seq = readings.last_seq + 1
+    events += _told(readings, device, transitions)
+    ctx.note(windows=len(windows))
+    return Row(device.next_number, event_id, "readings", {"first": first}, values.tobytes())
+
+
+def _columns(
+    readings: TelemetryReadings, features: Sequence[str]
+) -> npt.NDArray[np.float64] | None:
+    """Rows × the model's features, NaN for what is missing; None if the device has none of them."""
+    values = np.array(readings.values, dtype=np.float64)
+    if readings.features == features:
+        return values
+    places = {name: place for place, name in enumerate(readings.features)}
+    if not places.keys() & set(features):
+        return None
+    columns = np.full((len(values), len(features)), np.nan)
+    for column, name in enumerate(features):
+        if name in places:
+            columns[:, column] = values[:, places[name]]
+    return columns
+
+
+def _told(
+    message: Message, device: Device, transitions: Sequence[Transition]
+) -> list[AnomalyEvent]:
+    threshold = device.scorer.model.threshold
+    return [told(item, message, device.boot_id, device.in_use, threshold) for item in transitions]

@@ -1,0 +1,3 @@
+"""The register of devices: what each last said of itself."""
+
+from __future__ import annotations

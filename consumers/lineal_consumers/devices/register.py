@@ -1,0 +1,103 @@
+"""What is known of a device, as the stage keeps it and the command line reads it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from lineal.store.connection import Connection
+from lineal_schemas.models import ModelRef
+from lineal_schemas.telemetry import DeviceBirth, DeviceDeath, DeviceHealth, TelemetryGap
+
+STAGE = "devices"
+
+Reason = Literal["stopped", "lost"]
+
+
+class Ending(BaseModel):
+    """The last death that was heard of, whether or not its birth has been."""
+
+    model_config = ConfigDict(frozen=True)
+
+    boot_id: str
+    session: int
+    reason: Reason
+    time: int
+
+
+class Device(BaseModel):
+    """One device. Times are microseconds since the Unix epoch by the server's clock."""
+
+    model_config = ConfigDict(frozen=True)
+
+    device: str
+    birth: DeviceBirth | None = None
+    born: int = 0
+    """When the birth came."""
+    ending: Ending | None = None
+    health: DeviceHealth | None = None
+    last_seen: int = 0
+    """When it last said something that is not a reading."""
+    gaps: int = 0
+    lost: int = 0
+    """Readings these gaps stand for."""
+    lost_by_reason: dict[str, int] = {}
+
+    @property
+    def state(self) -> Literal["online", "stopped", "lost", "unknown"]:
+        """Whether it is connected, and if not, how that came."""
+        birth, ending = self.birth, self.ending
+        if birth is None:
+            return "unknown" if ending is None else ending.reason
+        # types of events are handled in any order: a death may come before its own birth
+        if ending is not None and ending.boot_id == birth.boot_id:
+            return ending.reason if ending.session >= birth.session else "online"
+        return "online"
+
+    @property
+    def models(self) -> tuple[ModelRef, ...]:
+        """What scores on it, by what it said last."""
+        birth, health = self.birth, self.health
+        if health is not None and (birth is None or self._is_newer(health, birth)):
+            return health.models
+        return () if birth is None else birth.models
+
+    def _is_newer(self, health: DeviceHealth, birth: DeviceBirth) -> bool:
+        return health.boot_id == birth.boot_id and health.monotonic_us > birth.monotonic_us
+
+    def after(
+        self, said: DeviceBirth | DeviceDeath | DeviceHealth | TelemetryGap, time: int
+    ) -> Device:
+        """The same device after it has said this, at a time."""
+        changes: dict[str, object] = {"last_seen": max(self.last_seen, time)}
+        if isinstance(said, DeviceBirth):
+            same_boot = self.birth is not None and self.birth.boot_id == said.boot_id
+            if not (same_boot and self.birth is not None and said.session < self.birth.session):
+                changes |= {"birth": said, "born": time}
+        elif isinstance(said, DeviceDeath):
+            if self.ending is None or time >= self.ending.time:
+                changes["ending"] = Ending(
+                    boot_id=said.boot_id, session=said.session, reason=said.reason, time=time
+                )
+        elif isinstance(said, DeviceHealth):
+            changes["health"] = said
+        else:
+            by_reason = dict(self.lost_by_reason)
+            by_reason[said.reason] = by_reason.get(said.reason, 0) + said.count
+            changes |= {
+                "gaps": self.gaps + 1,
+                "lost": self.lost + said.count,
+                "lost_by_reason": by_reason,
+            }
+        return self.model_copy(update=changes)
+
+
+def registered(connection: Connection, name: str | None = None) -> list[Device]:
+    """The devices that are known, or the one of a name, in the order of their names."""
+    sql = "SELECT after FROM state WHERE stage = ? AND after IS NOT NULL"
+    parameters: tuple[str, ...] = (STAGE,)
+    if name is not None:
+        sql, parameters = f"{sql} AND name = ?", (STAGE, name)
+    rows = connection.execute(f"{sql} ORDER BY name", parameters).fetchall()
+    return [Device.model_validate_json(bytes(row[0])) for row in rows]

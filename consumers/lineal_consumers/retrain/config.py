@@ -1,0 +1,104 @@
+"""Which models are trained, from what, and when one may go into use."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lineal_schemas.models import ModelName
+from lineal_schemas.telemetry import TURBINE_FEATURES
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Algorithm = Literal["pca", "autoencoder"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CollectConfig(_Settings):
+    """Settings of the ``retrain.collect`` stage: ``[stages."retrain.collect"]``."""
+
+    devices: tuple[str, ...] = ("*",)
+    """Devices whose readings are kept to learn from: names with ``*`` and ``?``. A large fleet need
+    not be kept whole."""
+    block_batches: Annotated[int, Field(ge=1, le=256)] = 32
+    """Batches in an object."""
+
+
+class ReadingsModel(_Settings):
+    """A scoring model of sensors; spans and lengths are in readings."""
+
+    kind: Literal["readings"] = "readings"
+    devices: tuple[str, ...] = ("*",)
+    """Devices it learns from, with ``*`` and ``?``."""
+    features: tuple[str, ...] = TURBINE_FEATURES
+    angles: tuple[str, ...] = ("roll", "pitch", "yaw")
+    length: Annotated[int, Field(ge=2)] = 100
+    step: Annotated[int, Field(ge=1)] = 10
+    spread: bool = True
+    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("pca", "autoencoder")
+    """One challenger each."""
+    false_alarm_rate: Share = 1e-3
+    """Of normal windows, what the threshold is calibrated to."""
+    open_after: Annotated[int, Field(ge=1)] = 2
+    close_after: Annotated[int, Field(ge=1)] = 5
+    epochs: Annotated[int, Field(ge=1)] = 60
+    seed: int = 0
+    threads: Annotated[int, Field(ge=1)] = 1
+    test_share: Share = 0.2
+    """Of new readings, the latest: champion and challengers are judged on them."""
+    calibration_share: Share = 0.25
+    """Of new readings, those before; thresholds are set on them."""
+    window_blocks: Annotated[int, Field(ge=1)] = 2000
+    """The newest collected blocks a dataset is made from, of all devices together."""
+    least_new_readings: Annotated[int, Field(ge=1)] = 20_000
+    """Fewer new ones are nothing new."""
+    guard_readings: Annotated[int, Field(ge=0)] = 100
+    """Quarantined on both sides of an anomaly."""
+    lasting_readings: Annotated[int, Field(ge=1)] = 6000
+    """When a drift asks for the training, an anomaly that has lasted longer is taken for the new
+    normal, not for a fault: with it, nothing could be learnt from a changed world."""
+    most_false_alarms: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Gate: of the normal test readings, the share in an anomaly."""
+    least_sensitivity: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """Gate: of the disturbances put into test readings, the share that is found."""
+    tolerance: Annotated[float, Field(ge=0)] = 0.02
+    """By how much a challenger may be worse than the champion in one of the two."""
+    promotion: Literal["gates", "hand"] = "gates"
+    """``hand``: what passes waits for ``lineal model promote``."""
+
+
+class DocumentsModel(_Settings):
+    """A text classifier, learnt from labelled documents."""
+
+    kind: Literal["documents"] = "documents"
+    learner: Literal["best", "complement_naive_bayes", "logistic"] = "best"
+    longest_term: Annotated[int, Field(ge=1, le=3)] = 1
+    seed: int = 0
+    threads: Annotated[int, Field(ge=1)] = 1
+    test_share: Share = 0.2
+    least_new_documents: Annotated[int, Field(ge=1)] = 10
+    least_accuracy: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """Gate."""
+    tolerance: Annotated[float, Field(ge=0)] = 0.0
+    """By how much a challenger may be less accurate than the champion."""
+    promotion: Literal["gates", "hand"] = "gates"
+
+
+TrainedKind = Annotated[ReadingsModel | DocumentsModel, Field(discriminator="kind")]
+
+
+class RetrainConfig(_Settings):
+    """Settings of the ``retrain`` stages: ``[stages.retrain]`` and the like."""
+
+    models: dict[ModelName, TrainedKind] = {
+        "turbine": ReadingsModel(),
+        "documents": DocumentsModel(),
+    }
+    wait_seconds: Annotated[float, Field(gt=0)] = 60
+    """When a drift is found and there is too little to learn from yet, it is tried again then."""
+    most_waits: Annotated[int, Field(ge=0)] = 60
+    seconds: Annotated[float, Field(gt=0)] = 3600
+    """Limit of one training or evaluation."""

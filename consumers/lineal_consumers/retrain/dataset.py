@@ -1,0 +1,209 @@
+"""From collected batches (or labelled documents) to the manifest of an iteration's dataset.
+
+An item that was given to training, calibration or test stays there as long as it is in the window:
+what a model is judged on was never learnt from. New items are split by time, the latest for the
+test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from lineal_consumers.retrain.config import DocumentsModel, ReadingsModel
+from lineal_schemas.models import DatasetItem, DatasetManifest, QuarantinedItem
+from lineal_schemas.objects import ObjectRef
+
+Role = Literal["train", "calibration", "test"]
+
+
+class Anomaly(NamedTuple):
+    """A stretch of a device's readings that is not normal."""
+
+    anomaly_id: str
+    boot_id: str
+    first_seq: int
+    last_seq: int
+    is_open: bool
+
+
+class Dataset(NamedTuple):
+    """A manifest, and what in it is new."""
+
+    manifest: DatasetManifest
+    new_rows: int
+    """Readings, or documents, that were in no dataset before, quarantined ones included."""
+    new_train: int
+    """Items to learn from (or to set the threshold on) that were in no dataset before."""
+    new_test: int
+
+
+def readings_dataset(
+    name: str,
+    settings: ReadingsModel,
+    blocks: Sequence[Mapping[str, Any]],
+    anomalies: Mapping[str, Sequence[Anomaly]],
+    previous: DatasetManifest | None,
+    *,
+    drifted: bool,
+) -> Dataset:
+    """The dataset of a scoring model.
+
+    Args:
+        blocks: ``telemetry.collected`` payloads as JSON values.
+        anomalies: by device.
+        previous: of the iteration before.
+        drifted: a drift asked for it; see ``lasting_readings``.
+    """
+    newest = sorted(blocks, key=_block_time)[-settings.window_blocks :]
+    items: list[tuple[DatasetItem, str | None]] = []
+    for block in newest:
+        device, boot = block["device"], block["boot_id"]
+        ref = ObjectRef(**block["content"])
+        stretches = [
+            stretch
+            for item in anomalies.get(device, ())
+            if item.boot_id == boot
+            if (stretch := _quarantined(item, settings, drifted=drifted)) is not None
+        ]
+        for batch in block["batches"]:
+            first, last = batch["first_seq"], batch["last_seq"]
+            item = DatasetItem(
+                digest=batch["digest"],
+                source=f"{device}/{boot}/{first}-{last}",
+                rows=last - first + 1,
+                time_us=batch["wall_us"],
+                ref=ref,
+            )
+            reason = next(
+                (f"anomaly {known}" for known, a, b in stretches if first <= b and last >= a), None
+            )
+            items.append((item, reason))
+    shares = settings.calibration_share, settings.test_share
+    return _dataset(name, "readings", items, shares, previous)
+
+
+def documents_dataset(
+    name: str,
+    settings: DocumentsModel,
+    labels: Sequence[Mapping[str, Any]],
+    previous: DatasetManifest | None,
+) -> Dataset:
+    """The dataset of a text classifier.
+
+    Args:
+        labels: ``document.labelled`` payloads as JSON values, one for each document.
+    """
+    items: list[tuple[DatasetItem, str | None]] = []
+    for label in labels:
+        ref = ObjectRef(**label["text"])
+        item = DatasetItem(
+            digest=ref.sha256,
+            source=label["document_id"],
+            time_us=label["labelled_us"],
+            label=label["label"],
+            ref=ref,
+        )
+        items.append((item, None))
+    return _dataset(name, "documents", items, (0.0, settings.test_share), previous)
+
+
+def _block_time(block: Mapping[str, Any]) -> tuple[int, str, int]:
+    return block["batches"][0]["wall_us"], block["device"], block["number"]
+
+
+def _quarantined(
+    anomaly: Anomaly, settings: ReadingsModel, *, drifted: bool
+) -> tuple[str, int, int] | None:
+    lasted = anomaly.last_seq - anomaly.first_seq + 1
+    if drifted and lasted > settings.lasting_readings:
+        return None
+    guard = settings.guard_readings
+    end = anomaly.last_seq + guard
+    if anomaly.is_open:
+        end = 2**62
+    return anomaly.anomaly_id, anomaly.first_seq - guard, end
+
+
+def _dataset(
+    name: str,
+    kind: Literal["readings", "documents"],
+    items: Iterable[tuple[DatasetItem, str | None]],
+    shares: tuple[float, float],
+    previous: DatasetManifest | None,
+) -> Dataset:
+    known = _roles(previous)
+    seen = _keys(previous)
+    ordered = sorted(items, key=lambda pair: (pair[0].time_us, pair[0].source))
+    fresh = [item for item, reason in ordered if reason is None and _key(item) not in known]
+    unseen = [item for item, _ in ordered if _key(item) not in seen]
+    known = known | _split(fresh, *shares)
+    sides: dict[Role, list[DatasetItem]] = {"train": [], "calibration": [], "test": []}
+    quarantined = []
+    for item, reason in ordered:
+        if reason is not None:
+            quarantined.append(QuarantinedItem(**item.model_dump(), reason=reason))
+        else:
+            sides[known[_key(item)]].append(item)
+    manifest = DatasetManifest(
+        model=name,
+        kind=kind,
+        train=tuple(sides["train"]),
+        calibration=tuple(sides["calibration"]),
+        test=tuple(sides["test"]),
+        quarantined=tuple(quarantined),
+    )
+    new = {_key(item) for item in fresh}
+    return Dataset(
+        manifest,
+        new_rows=sum(item.rows for item in unseen),
+        new_train=sum(
+            _key(item) in new for side in ("train", "calibration") for item in sides[side]
+        ),
+        new_test=sum(_key(item) in new for item in sides["test"]),
+    )
+
+
+def _split(
+    items: Sequence[DatasetItem], calibration_share: float, test_share: float
+) -> dict[str, Role]:
+    """New items by time: the earliest to learn from, the latest for the test.
+
+    Split where the share of rows is reached; one item alone is learnt from.
+    """
+    total = sum(item.rows for item in items)
+    roles: dict[str, Role] = {}
+    before = 0
+    for item in items:
+        share = before / total
+        if share < 1 - calibration_share - test_share:
+            roles[_key(item)] = "train"
+        else:
+            roles[_key(item)] = "calibration" if share < 1 - test_share else "test"
+        before += item.rows
+    return roles
+
+
+def _key(item: DatasetItem) -> str:
+    # The label is part of it: a document that is labelled anew is a new example.
+    return f"{item.digest} {item.source} {item.label or ''}"
+
+
+def _roles(manifest: DatasetManifest | None) -> dict[str, Role]:
+    if manifest is None:
+        return {}
+    return {
+        _key(item): role
+        for role, side in (
+            ("train", manifest.train),
+            ("calibration", manifest.calibration),
+            ("test", manifest.test),
+        )
+        for item in side
+    }  # type: ignore[return-value]
+
+
+def _keys(manifest: DatasetManifest | None) -> set[str]:
+    if manifest is None:
+        return set()
+    return {*_roles(manifest), *(_key(item) for item in manifest.quarantined)}

@@ -1,0 +1,207 @@
+"""What worker processes do for the retrain stages: plain functions of files and settings."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lineal.stages import Reject
+from lineal_consumers.retrain.config import Algorithm, DocumentsModel, ReadingsModel
+from lineal_schemas.models import DatasetManifest
+
+_REFERENCE_ROWS = 500
+_TEXT_LIBRARIES = ("numpy", "scikit-learn", "scipy", "threadpoolctl")
+
+
+class Trained(NamedTuple):
+    """A challenger and what its record needs."""
+
+    data: bytes
+    algorithm: str
+    metrics: dict[str, float]
+    """On the training data."""
+    parameters: dict[str, str | int | float | bool]
+    libraries: dict[str, str]
+    python: str
+    platform: str
+    threshold: float | None = None
+    reference: bytes | None = None
+    """JSON of a sample of the training readings."""
+
+
+def train_readings(
+    manifest: bytes, blocks: Mapping[str, Path], settings: ReadingsModel, algorithm: Algorithm
+) -> Trained:
+    """Train one scoring model on a manifest's data.
+
+    Raises:
+        Reject: there is too little data to learn from or to calibrate on.
+        DatasetDamaged: the blocks do not hold what the manifest says.
+    """
+    import numpy as np
+    import orjson
+
+    from lineal_consumers.retrain.runs import runs_of
+    from lineal_consumers.retrain.settings import TrainingSettings
+    from lineal_consumers.retrain.training import ParityError, train
+    from lineal_edge.scoring.alarm import AlarmRules
+
+    dataset = DatasetManifest.model_validate_json(manifest)
+    runs = _long_enough(runs_of(dataset.train, blocks, settings.features), settings)
+    held_out = _long_enough(runs_of(dataset.calibration, blocks, settings.features), settings)
+    if not runs or not held_out:
+        raise Reject("there are no runs of readings long enough to learn from")
+    chosen = TrainingSettings(
+        features=settings.features,
+        algorithm=algorithm,
+        angles=settings.angles,
+        length=settings.length,
+        step=settings.step,
+        spread=settings.spread,
+        false_alarm_rate=settings.false_alarm_rate,
+        epochs=settings.epochs,
+        alarm=AlarmRules(open_after=settings.open_after, close_after=settings.close_after),
+        seed=settings.seed,
+        threads=settings.threads,
+    )
+    windows = sum((len(run) - settings.length) // settings.step + 1 for run in held_out)
+    if windows < 2 / settings.false_alarm_rate:
+        chosen = replace(chosen, tail="chi2")
+    try:
+        trained = train(chosen, runs, held_out)
+    except (ValueError, ParityError) as error:
+        raise Reject(f"no model can be learnt from these readings: {error}") from error
+    together = np.concatenate(runs)
+    picked = np.linspace(0, len(together) - 1, min(len(together), _REFERENCE_ROWS)).astype(int)
+    rows = [[None if np.isnan(x) else x for x in row] for row in together[picked].tolist()]
+    return Trained(
+        data=trained.data,
+        algorithm=algorithm,
+        metrics={
+            "train_windows": float(trained.train_windows),
+            "calibration_windows": float(trained.calibration_windows),
+            "calibration_alarm_share": trained.calibration_alarm_share,
+            "parity": trained.parity,
+        },
+        parameters={"tail": chosen.tail, "length": chosen.length, "step": chosen.step},
+        libraries=trained.libraries,
+        python=trained.python,
+        platform=trained.platform,
+        threshold=trained.threshold,
+        reference=orjson.dumps({"features": settings.features, "rows": rows}),
+    )
+
+
+def _long_enough(runs: list[Any], settings: ReadingsModel) -> list[Any]:
+    return [run for run in runs if len(run) >= settings.length + 3 * settings.step]
+
+
+def evaluate_readings(
+    model: Path, manifest: bytes, blocks: Mapping[str, Path], settings: ReadingsModel
+) -> dict[str, float]:
+    """Judge a scoring model on a manifest's test data.
+
+    Returns:
+        ``false_alarm_rate``: of the test readings, all normal as far as is known, the share within
+        an anomaly; ``sensitivity``: of the disturbances put into them, the share that was found.
+
+    Raises:
+        Reject: there is nothing to judge on, or the file is no model.
+    """
+    from lineal_consumers.retrain.evaluation import alarms, compared, total
+    from lineal_consumers.retrain.probes import disturbed
+    from lineal_consumers.retrain.runs import runs_of
+    from lineal_edge.scoring.model import ModelError, ScoringModel
+
+    import numpy as np
+
+    dataset = DatasetManifest.model_validate_json(manifest)
+    try:
+        scoring = ScoringModel(model.read_bytes())
+    except ModelError as error:
+        raise Reject(str(error)) from error
+    features = scoring.preparation.features
+    runs = _long_enough(runs_of(dataset.test, blocks, features), settings)
+    if not runs:
+        raise Reject("there are no test readings to judge on")
+    quality = total(compared(alarms(scoring, run), np.zeros(len(run), bool)) for run in runs)
+    probes = found = 0
+    for run, begin in disturbed(runs, features, settings.length):
+        probes += 1
+        found += bool(alarms(scoring, run)[begin:].any())
+    return {
+        "false_alarm_rate": quality.false_alarm_rate,
+        "sensitivity": found / probes if probes else 0.0,
+        "probes": float(probes),
+        "readings": float(sum(map(len, runs))),
+    }
+
+
+def train_documents(
+    manifest: bytes, texts: Mapping[str, Path], settings: DocumentsModel
+) -> Trained:
+    """Train a text classifier on a manifest's documents.
+
+    Raises:
+        Reject: there are too few documents, or all of one class.
+    """
+    from lineal_consumers.retrain.text_classifier import TextSettings, train_text_classifier
+
+    dataset = DatasetManifest.model_validate_json(manifest)
+    try:
+        trained = train_text_classifier(
+            [texts[item.digest].read_text() for item in dataset.train],
+            [item.label or "" for item in dataset.train],
+            TextSettings(
+                learner=settings.learner,
+                longest_term=settings.longest_term,
+                seed=settings.seed,
+                threads=settings.threads,
+            ),
+        )
+    except ValueError as error:
+        raise Reject(f"no classifier can be learnt from these documents: {error}") from error
+    return Trained(
+        data=trained.data,
+        algorithm=f"tfidf-{trained.learner}",
+        metrics={
+            "cross_validated_accuracy": trained.cross_validated_accuracy,
+            "classes": float(len(trained.classes)),
+            "terms": float(trained.terms),
+        },
+        parameters={"learner": trained.learner, "longest_term": settings.longest_term},
+        libraries={name: version(name) for name in _TEXT_LIBRARIES},
+        python=platform.python_version(),
+        platform=f"{platform.machine()}-{sys.platform}",
+    )
+
+
+def evaluate_documents(
+    model: Path, manifest: bytes, texts: Mapping[str, Path]
+) -> dict[str, float]:
+    """The share of a manifest's test documents that a classifier classes as they are labelled.
+
+    Raises:
+        Reject: there are no test documents, or the file is no model.
+    """
+    from lineal_consumers.retrain.linear_text import LinearText
+
+    dataset = DatasetManifest.model_validate_json(manifest)
+    if not dataset.test:
+        raise Reject("there are no test documents to judge on")
+    classifier = LinearText(model.read_bytes())
+    right = sum(
+        classifier.classify(texts[item.digest].read_text()) == item.label for item in dataset.test
+    )
+    return {"accuracy": right / len(dataset.test), "documents": float(len(dataset.test))}
+
+
+def elapsed(begun: float) -> float:
+    """Seconds since a reading of the monotonic clock."""
+    return time.monotonic() - begun

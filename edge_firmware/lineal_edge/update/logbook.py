@@ -1,0 +1,156 @@
+"""The job at hand: each state is noted on the disk first, then reported."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+
+from lineal_edge.clock import Clock
+from lineal_edge.interfaces import EventSink
+from lineal_edge.update.disk import Disk
+from lineal_edge.update.journal import Journal, JournalFile, Progress
+from lineal_edge.update.packages import Packages
+from lineal_edge.update.verification import Refused
+from lineal_schemas.deployments import DeploymentJobUpdated, JobState, PackageManifest
+from lineal_schemas.models import ModelRef
+
+log = logging.getLogger(__name__)
+
+_MOST_TEXT = 500
+
+
+class Logbook:
+    """Keeps the journal, and tells the server what is in it.
+
+    Args:
+        packages: says what is in use when a report is made.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        folder: Path,
+        disk: Disk,
+        packages: Packages,
+        report: EventSink,
+        clock: Clock,
+    ) -> None:
+        self._device = device
+        self._file = JournalFile(folder, disk)
+        self._packages = packages
+        self._report = report
+        self._clock = clock
+        self._step_begun_us = clock.monotonic_us()
+        self.journal = Journal()
+
+    @property
+    def progress(self) -> Progress | None:
+        """The job at hand, or the last one."""
+        return self.journal.progress
+
+    @property
+    def at_hand(self) -> Progress:
+        """The job at hand, where there is known to be one."""
+        assert self.journal.progress is not None
+        return self.journal.progress
+
+    def open(self) -> Progress | None:
+        """Read the journal."""
+        self.journal = self._file.read()
+        return self.journal.progress
+
+    def remember_counter(self, counter: int) -> None:
+        """Where the journal was lost: what is in use was confirmed once."""
+        if self.journal.counter == 0:
+            self.journal = self.journal.model_copy(update={"counter": counter})
+
+    def begin_step(self) -> None:
+        """The time of a step runs from now."""
+        self._step_begun_us = self._clock.monotonic_us()
+
+    def change(self, progress: Progress, **remembered: int) -> Progress:
+        """Note something about the job without changing its state.
+
+        Raises:
+            OSError: the journal is as it was.
+        """
+        journal = self.journal.model_copy(update={"progress": progress, **remembered})
+        self._file.write(journal)
+        self.journal = journal
+        return progress
+
+    def enter(self, progress: Progress, state: JobState, **remembered: int) -> None:
+        """Note a job's next state, and report it; the server set ``QUEUED`` itself.
+
+        Raises:
+            OSError: the journal is as it was.
+        """
+        known = self.journal.progress
+        if known is not None and known.job.job_id == progress.job.job_id:
+            progress = progress.model_copy(update={"version": known.version})
+        quiet = state == "QUEUED"
+        self.change(progress.model_copy(update={"state": state, "reported": quiet}), **remembered)
+        self.begin_step()
+        self.tell()
+
+    def tell(self) -> None:
+        """Report the job's state, unless that was done. A report that cannot be kept is tried again
+        and changes nothing else."""
+        progress = self.journal.progress
+        if progress is None or progress.reported:
+            return
+        current = self._packages.current
+        installed = None if current is None else self._packages.read(current)
+        update = DeploymentJobUpdated(
+            rollout_id=progress.job.rollout_id,
+            job_id=progress.job.job_id,
+            device=self._device,
+            state=progress.state,
+            expected_version=progress.version,
+            model=_model(progress),
+            active=None if installed is None else installed.model,
+            reason=progress.reason,
+            details={} if progress.text is None else {"text": progress.text[:_MOST_TEXT]},
+            wall_us=max(0, self._clock.wall_us()),
+        )
+        try:
+            self._report(update)
+            self.change(
+                progress.model_copy(update={"reported": True, "version": progress.version + 1})
+            )
+        except Exception as error:
+            log.warning("a job's state cannot be reported now: %r", error)
+
+    def overdue(self) -> bool:
+        """Whether the step at hand has used up its time. It runs anew after a start."""
+        progress = self.at_hand
+        timeouts = progress.job.timeouts
+        seconds = {
+            "IN_PROGRESS": timeouts.download,
+            "DOWNLOADED": timeouts.verify,
+            "SHADOW": timeouts.shadow,
+            "ACTIVE_UNCONFIRMED": timeouts.soak,
+        }.get(progress.state, timeouts.verify)
+        return self._clock.monotonic_us() - self._step_begun_us > seconds * 1e6
+
+
+def manifest_of(progress: Progress) -> PackageManifest:
+    """The manifest of a job's package; who signed it is another question.
+
+    Raises:
+        Refused: ``bad_manifest``
+    """
+    try:
+        return PackageManifest.model_validate_json(progress.job.package.manifest)
+    except ValueError as error:
+        raise Refused("bad_manifest", "the manifest is malformed") from error
+
+
+def _model(progress: Progress) -> ModelRef:
+    """What the job is about, as far as can be said."""
+    try:
+        return manifest_of(progress).model
+    except Refused:
+        text = progress.job.package.manifest.encode()
+        return ModelRef(name="unknown", version=1, sha256=hashlib.sha256(text).hexdigest())

@@ -1,0 +1,160 @@
+"""Which models the scorer has: one in use, and during a trial another beside it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Protocol
+
+from lineal_edge.clock import Clock
+from lineal_edge.scoring.model import ModelError
+from lineal_edge.update.health import Counts, Limits, Tally, check_health
+from lineal_edge.update.packages import Packages
+from lineal_edge.update.verification import Refused
+from lineal_schemas.models import ModelRef
+
+log = logging.getLogger(__name__)
+
+STALLS = "model_stalls"
+
+
+class SwappableScorer(Protocol):
+    """What an update asks of the scorer; see :class:`lineal_edge.update.live_scorer.LiveScorer`."""
+
+    @property
+    def features(self) -> tuple[str, ...]: ...
+
+    @property
+    def active(self) -> Any: ...
+
+    def prepare(self, data: bytes, ref: ModelRef) -> Any: ...
+
+    def put_beside(self, candidate: Any) -> Tally: ...
+
+    def swap(self, candidate: Any) -> Tally: ...
+
+
+class ModelsInUse:
+    """Puts models of the package folder into the scorer, and watches how they do."""
+
+    def __init__(
+        self, scorer: SwappableScorer, packages: Packages, clock: Clock, limits: Limits
+    ) -> None:
+        self._scorer = scorer
+        self._packages = packages
+        self._clock = clock
+        self._limits = limits
+        self._running: Any = None
+        self._tally = Tally()
+        self._before: Any = None
+        """During a soak, what was in use before; it scores on beside the new one."""
+        self._before_tally = Tally()
+        self._beside: Any = None
+        """During a shadow run, what is tried."""
+        self._beside_tally = Tally()
+        self._compared_from: Counts | None = None
+        """What the one in use had counted when the shadow run began."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of a reading's values."""
+        return self._scorer.features
+
+    @property
+    def running(self) -> str | None:
+        """Digest of the model in use."""
+        return None if self._running is None else str(self._running.ref.sha256)
+
+    @property
+    def in_shadow(self) -> bool:
+        """Whether one is being tried beside it."""
+        return self._beside is not None
+
+    def put_in_use(self, sha256: str | None) -> bool:
+        """Have a package's model score from the next reading on, or none; whether that worked."""
+        if sha256 is None:
+            self._running = None
+            self._tally = self._scorer.swap(None)
+            return True
+        candidate = self._scorer.active
+        if candidate is None or candidate.ref.sha256 != sha256:
+            candidate = self._candidate(sha256)
+        if candidate is None:
+            return False
+        self._tally = self._scorer.swap(candidate)
+        self._running = candidate
+        return True
+
+    def put_in_shadow(self, sha256: str) -> None:
+        """Have a package's model score beside the one in use.
+
+        Raises:
+            Refused: ``corrupt_model``
+        """
+        candidate = self._candidate(sha256)
+        if candidate is None:
+            raise Refused("corrupt_model", "it cannot be loaded")
+        self._beside = candidate
+        self._beside_tally = self._scorer.put_beside(candidate)
+        self._compared_from = None if self._running is None else self._tally.read()
+
+    def take_over(self) -> None:
+        """The one in the shadow is in use from the next reading on. The one before scores on, so
+        that there is something to compare with."""
+        if self._beside is None:
+            return
+        self._before, self._running, self._beside = self._running, self._beside, None
+        self._tally = self._scorer.swap(self._running)
+        self._before_tally = self._scorer.put_beside(self._before)
+
+    def go_back(self, sha256: str | None) -> None:
+        """The one before is in use again, or none if it cannot be."""
+        self._scorer.put_beside(None)
+        before, self._before, self._beside = self._before, None, None
+        if before is not None:
+            self._running = before
+            self._tally = self._scorer.swap(before)
+        elif not self.put_in_use(sha256):
+            self.put_in_use(None)
+
+    def end_trial(self) -> None:
+        """Only the one in use is left."""
+        self._scorer.put_beside(None)
+        self._before = self._beside = None
+
+    def check_shadow(self) -> int:
+        """How many readings the one in the shadow has scored.
+
+        Raises:
+            Refused: it does not do well; see :func:`lineal_edge.update.health.check_health`.
+        """
+        begin = self._compared_from
+        old = None if begin is None else self._tally.read().since(begin)
+        return self._check(self._beside_tally, old)
+
+    def check_soak(self) -> int:
+        """The same for the one in use, since it is.
+
+        Raises:
+            Refused: as above.
+        """
+        return self._check(self._tally, None if self._before is None else self._before_tally.read())
+
+    def _check(self, tally: Tally, old: Counts | None) -> int:
+        since = tally.busy_since_us
+        if since is not None:
+            busy = (self._clock.monotonic_us() - since) / 1e6
+            if busy > self._limits.stall_seconds:
+                raise Refused(STALLS, f"a window has taken {busy:.0f} seconds and is not done")
+        counts = tally.read()
+        check_health(counts, old, self._limits)
+        return counts.readings
+
+    def _candidate(self, sha256: str) -> Any:
+        installed = self._packages.read(sha256)
+        if installed is None:
+            return None
+        try:
+            return self._scorer.prepare(installed.data, installed.model)
+        except (ModelError, ValueError) as error:
+            log.error("model %s cannot be loaded: %s", sha256[:12], error)
+            return None

@@ -1,0 +1,165 @@
+"""Workers and brokers that die, hang, come and go; on real brokers, with real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+import pytest
+
+from lineal.bus.kafka.connection import Connection
+from lineal.bus.kafka.errors import TryAgain
+from lineal.runtime import Runtime
+from tests.bus.kafka.whole import assert_whole, count_done, tasks
+from tests.conformance.harness import (
+    WorkerProcess,
+    publish,
+    running,
+    until,
+    until_settled,
+)
+from tests.conformance.kafka import KafkaBusUnderTest
+from tests.conformance.workload import Trace, work
+
+
+def spawn_hurt(bus: KafkaBusUnderTest, when: str, number: signal.Signals) -> WorkerProcess:
+    worker = WorkerProcess(
+        bus.settings, "work", {"prefetch": 24}, ("tests.bus.kafka.hurt_worker", when, number.name)
+    )
+    bus.workers.append(worker)
+    return worker
+
+
+async def until_count(runtime: Runtime, count: int) -> None:
+    while await count_done(runtime) < count:
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_worker_killed_in_the_middle_of_a_transaction(
+    bus: KafkaBusUnderTest, when: str
+) -> None:
+    async with bus.open() as runtime:
+        await publish(runtime, *tasks(bus, 240))
+        assert await spawn_hurt(bus, when, signal.SIGKILL).ended() == -signal.SIGKILL
+        bus.spawn_worker("work")
+        await assert_whole(runtime, 240)
+
+
+async def test_a_worker_stopped_in_the_middle_of_a_transaction_wakes_up_as_a_zombie(
+    bus: KafkaBusUnderTest,
+) -> None:
+    async with bus.open() as runtime:
+        await publish(runtime, *tasks(bus, 240))
+        zombie = spawn_hurt(bus, "before", signal.SIGSTOP)
+        await until_stopped(zombie)
+        second = bus.spawn_worker("work")
+        await until(lambda: second.pid in {pid for _, _, pid in Trace(bus.scratch).read("end")})
+        await until_settled(runtime, "work")
+        zombie.send(signal.SIGCONT)
+        await publish(runtime, *tasks(bus, 240, first=240))
+        await assert_whole(runtime, 480)
+        # It is a member again, and does its part of what comes next.
+        count = 480
+        while not [
+            n for _, n, pid in Trace(bus.scratch).read("end") if pid == zombie.pid and n >= 480
+        ]:
+            await publish(runtime, *tasks(bus, 48, first=count))
+            count += 48
+            await until_count(runtime, count)
+        await assert_whole(runtime, count)
+
+
+async def until_stopped(worker: WorkerProcess) -> None:
+    from pathlib import Path
+
+    stat = Path(f"/proc/{worker.pid}/stat")
+    await until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+
+
+async def test_the_broker_is_killed_and_restarted_under_load(bus: KafkaBusUnderTest) -> None:
+    assert bus.broker is not None
+    async with bus.open() as runtime:
+        await publish(runtime, *tasks(bus, 600, "stall"))
+        bus.spawn_worker("work", prefetch=50, lanes=4)
+        for stop_at in (60, 240):
+            await until_count(runtime, stop_at)
+            await asyncio.to_thread(bus.broker.kill)
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(bus.broker.restart)
+        await assert_whole(runtime, 600)
+
+
+async def test_of_three_brokers_one_is_lost_then_another(cluster_bus: KafkaBusUnderTest) -> None:
+    bus = cluster_bus
+    broker = bus.broker
+    assert broker is not None
+    async with bus.open() as runtime:
+        await publish(runtime, *tasks(bus, 400, "stall"))
+        bus.spawn_worker("work", prefetch=40, lanes=2)
+        await until_count(runtime, 40)
+        await asyncio.to_thread(broker.kill, 0)
+        await until_count(runtime, 150)
+        await asyncio.to_thread(broker.restart, 0)
+        await publish(runtime, *tasks(bus, 200, first=400))
+        await asyncio.to_thread(broker.kill, 1)
+        await assert_whole(runtime, 600)
+
+
+async def test_a_storm_of_workers_that_come_and_go(bus: KafkaBusUnderTest) -> None:
+    async with bus.open() as runtime:
+        await publish(runtime, *tasks(bus, 1200, "stall"))
+        bus.spawn_worker("work", prefetch=40, lanes=2)
+        for turn in range(6):
+            guest = bus.spawn_worker("work", prefetch=40, lanes=2)
+            await guest.ready()
+            await asyncio.sleep(0.3)
+            guest.send(signal.SIGKILL if turn % 3 == 2 else signal.SIGTERM)
+        await assert_whole(runtime, 1200)
+
+
+async def test_a_handler_slower_than_the_session_is_not_expelled(bus: KafkaBusUnderTest) -> None:
+    async with bus.open() as runtime:
+        trace = Trace(bus.scratch)
+        await publish(runtime, *tasks(bus, 12, "wait"))
+        first = bus.spawn_worker("work")
+        await until(lambda: len(trace.read("begin")) == 12)
+        # Meanwhile it holds the partitions all the same, however often the others look.
+        await asyncio.sleep(2 * bus.settings.kafka.session_seconds)
+        (bus.scratch / "go").touch()
+        await assert_whole(runtime, 12)
+    assert {pid for _, _, pid in trace.read("begin")} == {first.pid}
+    assert len(trace.read("begin")) == 12
+
+
+@pytest.mark.parametrize("answers_lost", [1, 1000], ids=["once", "until it gives up"])
+@pytest.mark.parametrize("sent", [True, False], ids=["committed", "never arrived"])
+async def test_an_end_of_a_transaction_without_an_answer_is_found_out_about(
+    bus: KafkaBusUnderTest, monkeypatch: pytest.MonkeyPatch, answers_lost: int, sent: bool
+) -> None:
+    """The connection is cut where it hurts most; what Kafka made of it is Kafka's."""
+    bus.settings.kafka.transaction_seconds = 2.0
+    left = 0
+    send = Connection.send
+
+    async def cut(self: Connection, node: int, call: Any, lane: Any = "any") -> Any:
+        nonlocal left
+        if repr(call) == "EndTxn" and left > 0 and "/" in str(lane):
+            left -= 1
+            if sent:
+                await send(self, node, call, lane)
+            raise TryAgain("the connection is cut")
+        if repr(call) == "InitProducerId":
+            left = 0
+        return await send(self, node, call, lane)
+
+    monkeypatch.setattr(Connection, "send", cut)
+    async with bus.open() as runtime:
+        async with running(runtime, work):
+            await publish(runtime, *tasks(bus, 24))
+            await until_count(runtime, 24)
+            left = answers_lost
+            await publish(runtime, *tasks(bus, 24, first=24))
+            await assert_whole(runtime, 48)
+        assert left == 0, "it did happen"

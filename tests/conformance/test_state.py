@@ -1,0 +1,73 @@
+"""What a stage keeps from event to event counts each event once, whoever is killed when."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from lineal.runtime import Runtime
+from tests.conformance.harness import (
+    BusUnderTest,
+    events_on,
+    payload_of,
+    publish,
+    running,
+    until_events,
+    until_settled,
+)
+from tests.conformance.workload import Done, Task, count
+
+KEYS = [f"key{n}" for n in range(8)]
+EACH = 25
+
+
+def tasks(bus: BusUnderTest) -> list[Task]:
+    return [
+        Task(key=KEYS[n % len(KEYS)], number=n, action="stall", scratch=str(bus.scratch))
+        for n in range(EACH * len(KEYS))
+    ]
+
+
+async def assert_each_counted_once(runtime: Runtime, total: int) -> None:
+    await until_events(runtime, Done.type, total)
+    await until_settled(runtime, "count")
+    answers: dict[int, set[str]] = {}
+    for event in await events_on(runtime, Done.type):
+        done = payload_of(event)
+        answers.setdefault(done.number, set()).add(done.text)
+    assert answers == {n: {str(n // len(KEYS) + 1)} for n in range(total)}
+
+
+async def test_state_is_there_for_the_next_event_and_after_a_restart(bus: BusUnderTest) -> None:
+    work = tasks(bus)
+    half = len(work) // 2
+    async with bus.open() as runtime:
+        await publish(runtime, *work[:half])
+        async with running(runtime, count):
+            await until_events(runtime, Done.type, half)
+            await until_settled(runtime, "count")
+    async with bus.open() as runtime:
+        await publish(runtime, *work[half:])
+        async with running(runtime, count):
+            await assert_each_counted_once(runtime, len(work))
+
+
+async def test_an_event_counts_once_though_its_worker_was_killed(bus: BusUnderTest) -> None:
+    work = tasks(bus)
+    for number in (30, 90):
+        work[number] = work[number].model_copy(update={"action": "crash-once"})
+    draw = random.Random(5)
+    async with bus.open() as runtime:
+        await publish(runtime, *work)
+        worker = bus.spawn_worker("count", prefetch=30, lanes=8)
+        kills = 0
+        while len(await events_on(runtime, Done.type)) < len(work):
+            if not worker.running:
+                worker = bus.spawn_worker("count", prefetch=30, lanes=8)
+            elif kills < 2:
+                await worker.ready()
+                await asyncio.sleep(draw.uniform(0, 0.15))
+                worker.discard()  # kill -9; now and then between the commits of store and bus
+                kills += 1
+            await asyncio.sleep(0.05)
+        await assert_each_counted_once(runtime, len(work))
