@@ -64,10 +64,11 @@ def state_rows(connection: Connection, stage: str, prefix: str) -> list[tuple[st
     """All keys of a stage that begin so, in their order, as they are now."""
     found = connection.execute(
         "SELECT name, event_id, before, after FROM state "
-        "WHERE stage = ? AND name >= ? AND substr(name, 1, ?) = ? ORDER BY name",
-        (stage, prefix, len(prefix), prefix),
+        "WHERE stage = ? AND substr(name, 1, length(?)) = ?",
+        (stage, prefix, prefix),
     )
-    return [(name, _row(*row)) for name, *row in found]
+    # Sorted here: what comes first is another matter in every database.
+    return sorted((name, _row(*row)) for name, *row in found)
 
 
 class StoredState:

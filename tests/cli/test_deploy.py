@@ -200,7 +200,7 @@ class TestUnderWay:
             "rest=turbine-02,turbine-03", "--json",
         )  # fmt: skip
         handle(folder, key)
-        return done.json["rollout"]
+        return str(done.json["rollout"])
 
     def test_it_is_listed(self, lineal: Lineal, rollout: str):
         (listed,) = lineal("deploy", "status", "--json").json

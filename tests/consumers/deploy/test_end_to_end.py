@@ -9,6 +9,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -103,7 +104,7 @@ async def runtime(tmp_path: Path) -> AsyncIterator[Runtime]:
     key = tmp_path / "deploy.pem"
     self_url = f"http://127.0.0.1:{_free_port()}/packages"
     make_key(key)
-    stages = {
+    stages: dict[str, dict[str, Any]] = {
         "deploy": {"key_file": str(key), "url": self_url},
         "deploy.request": {
             "models": {"turbine": {"shadow_readings": 20, "soak_readings": 60}},

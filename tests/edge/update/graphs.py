@@ -31,7 +31,7 @@ def graph(
         "contributions", TensorProto.FLOAT, ["n", channels]
     )
     value = {"good": factor, "hangs": factor, "nan": np.nan, "alarms": factor * 1e6 + 1e6}[kind]
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "factor": np.array(value, dtype=np.float64),
         "rows": np.array([1], dtype=np.int64),
         "columns": np.array([1, 2], dtype=np.int64),
@@ -64,7 +64,7 @@ def graph(
         ALARM: json.dumps(asdict(AlarmRules())),
     }
     helper.set_model_props(model, metadata)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 def _endless(given: str, result: str, constants: dict[str, np.ndarray]) -> list[onnx.NodeProto]:

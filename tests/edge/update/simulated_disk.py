@@ -36,7 +36,7 @@ class _Folder:
 
 
 _Node = _File | _Link | _Folder
-_Change = Callable[[dict[str, _Node]], None]
+_Change = Callable[[dict[str, _Node]], object]
 
 
 class SimulatedDisk(Disk):

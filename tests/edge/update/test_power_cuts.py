@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from lineal_edge.update.journal import Progress
+from lineal_edge.update.logbook import manifest_of as manifest_of_job
 from lineal_schemas.deployments import FINAL_STATES, JobReply
 from tests.edge.update.simulated_device import (
     DAY_US,
@@ -89,7 +91,7 @@ def test_a_model_that_kills_the_agent_is_gone_after_a_few_starts():
     while device.state != "ACTIVE_UNCONFIRMED":
         device.step()
     starts = 0
-    while device.scorer.active.ref.sha256 == digest(NEW):
+    while device.current == digest(NEW):
         device.step()
         device.disk.fuse = 1
         with pytest.raises(PowerCut):
@@ -249,10 +251,8 @@ class Updates(RuleBasedStateMachine):
         assert device.disk.names(FOLDER / "downloads") == []
 
 
-def progress_model(progress) -> str:
-    import json
-
-    return json.loads(progress.job.package.manifest)["model"]["sha256"]
+def progress_model(progress: Progress) -> str:
+    return manifest_of_job(progress).model.sha256
 
 
 TestUpdates = Updates.TestCase

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from lineal_edge.interfaces import AnomalyPayload
 from lineal_edge.update.health import Limits
 from lineal_schemas.deployments import JobDocument, StepTimeouts
 from lineal_schemas.models import ModelRef
@@ -99,7 +100,7 @@ def test_a_bad_model_never_scores(tmp_path: Path, reason: str):
         device.give(bad.model_copy(update={"url": url}))
         assert device.ended(bad) == "FAILED"
         assert device.reports[-1].reason == reason
-        assert device.scorer.active.ref.sha256 == digest(FIRST)
+        assert [model.sha256 for model in device.scorer.models()] == [digest(FIRST)]
         assert device.anomalies == []
     assert current(tmp_path) == digest(FIRST)
     assert [item.name for item in (tmp_path / "packages").iterdir()] == [digest(FIRST)]
@@ -233,14 +234,16 @@ def test_a_model_that_takes_too_long_in_use_is_taken_back(tmp_path: Path):
         while machine.progress is None or machine.progress.state != "ACTIVE_UNCONFIRMED":
             time.sleep(0.01)
         held, going = threading.Event(), threading.Event()
-        score = device.scorer.active.model.score
+        active = device.scorer.active
+        assert active is not None
+        score = active.model.score
 
         def slow(values):
             held.set()
             going.wait(10)
             return score(values)
 
-        device.scorer.active.model.score = slow
+        active.model.score = slow  # type: ignore[method-assign]
         assert held.wait(5)
         assert device.ended(second) == "ROLLED_BACK"
         assert stalled.wait(5)
@@ -269,7 +272,8 @@ def test_a_hundred_swaps_miss_no_window_and_no_anomaly_is_left_open():
 
     swapper = threading.Thread(target=swapping)
     swapper.start()
-    events, readings = [], 0
+    events: list[AnomalyPayload] = []
+    readings = 0
     while not stop.is_set() or readings < 2000:
         readings += 1
         size = 1000.0 if readings % 400 > 300 else 1.0  # an anomaly now and then
