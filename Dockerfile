@@ -1,8 +1,8 @@
-# lineal with everything for a cluster: Kafka, SNS/SQS/S3, Postgres, MQTT.
+# lineal with everything for a cluster: Kafka, SNS/SQS/S3, Postgres, MQTT, models.
 #
 #   docker build -t lineal .
 #
-# Builds wheels of our two distributions, installs them with what is locked by hash, and keeps
+# Builds wheels of our three distributions, installs them with what is locked by hash, and keeps
 # only the finished environment. Runs as a user without rights; what it writes is below /data.
 
 ARG PYTHON=3.12
@@ -11,17 +11,18 @@ FROM python:${PYTHON}-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 # first what changes rarely: the layer is kept while the lock files stay as they are
-COPY requirements/build.txt requirements/server.txt requirements/
+COPY requirements/build.txt requirements/runtime.txt requirements/
 RUN python -m venv /opt/lineal \
     && python -m venv /opt/build \
     && /opt/build/bin/pip install --require-hashes -r requirements/build.txt \
-    && /opt/lineal/bin/pip install --require-hashes --only-binary :all: -r requirements/server.txt
+    && /opt/lineal/bin/pip install --require-hashes --only-binary :all: -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
+COPY edge_firmware edge_firmware
 COPY lineal lineal
 COPY producers producers
 COPY consumers consumers
-RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels ./schemas . \
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels ./schemas ./edge_firmware . \
     && /opt/lineal/bin/pip install --no-deps --no-index /wheels/*.whl \
     && /opt/lineal/bin/pip uninstall --yes pip
 

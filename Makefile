@@ -27,6 +27,9 @@ COMPILE_EMULATOR := $(BIN)/uv pip compile --quiet --universal --python-version 3
 	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	$(if $(UPGRADE),--upgrade)
 
+# Every bus, store and stage works from one installation; what is not used is not imported.
+EXTRAS := $(foreach extra,kafka aws postgres mqtt models,--extra $(extra))
+
 export PYTHON SYSTEM_PACKAGES
 
 help: ## this list
@@ -92,11 +95,10 @@ format: install-dev ## put imports and layout in order
 	infra/local/install.sh tools
 
 lock: .venv/bin/uv ## recompile requirements/*.txt from the pyproject files
-	$(COMPILE) pyproject.toml schemas/pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml schemas/pyproject.toml edge_firmware/pyproject.toml $(EXTRAS) \
+		--output-file requirements/runtime.txt
 	$(COMPILE) pyproject.toml schemas/pyproject.toml edge_firmware/pyproject.toml --group dev \
 		--constraint requirements/runtime.txt --output-file requirements/dev.txt
-	$(COMPILE) pyproject.toml schemas/pyproject.toml --extra kafka --extra aws --extra postgres \
-		--extra mqtt --output-file requirements/server.txt
 	$(COMPILE) --group build --output-file requirements/build.txt
 	$(COMPILE_EMULATOR) $(EMULATORS)/ministack.in --output-file $(EMULATORS)/ministack.txt
 	$(COMPILE_EMULATOR) $(EMULATORS)/moto.in --output-file $(EMULATORS)/moto.txt

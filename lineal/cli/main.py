@@ -50,6 +50,11 @@ COMMANDS = {
         _DOCUMENTS,
         "Show every step that led to a document's outputs.",
     ),
+    "device": Entry(
+        "lineal.cli.device:app",
+        _DEVICES,
+        "List and show devices, and give new ones their certificates.",
+    ),
     "topics": Entry("lineal.cli.topics:app", _EVENTS, "List topics with their groups and lag."),
     "tail": Entry("lineal.cli.tail:tail", _EVENTS, "Follow the events of a topic."),
     "emit": Entry("lineal.cli.emit:emit", _EVENTS, "Publish events from a file or standard input."),

@@ -194,6 +194,8 @@ class ModelEvaluated(ModelEvent, type="model.evaluated", version=1):
     gates: tuple[Gate, ...] = ()
     passed: bool
     """All gates passed: it may be promoted."""
+    artifact: ObjectRef | None = None
+    """The file of the model that was judged."""
 
 
 class ModelPromoted(ModelEvent, type="model.promoted", version=1):

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-EXTRAS = ("kafka", "aws", "postgres", "mqtt")
+EXTRAS = ("kafka", "aws", "postgres", "mqtt", "models")
 
 
 def copied() -> list[str]:
@@ -35,7 +35,7 @@ def test_what_is_copied_is_there_and_reaches_the_build() -> None:
         assert (ROOT / source).exists(), source
 
 
-def test_both_wheels_are_built_from_what_is_copied_alone(tmp_path: Path) -> None:
+def test_all_wheels_are_built_from_what_is_copied_alone(tmp_path: Path) -> None:
     source = tmp_path / "src"
     for name in copied():
         target = source / name
@@ -48,7 +48,7 @@ def test_both_wheels_are_built_from_what_is_copied_alone(tmp_path: Path) -> None
             shutil.copy(ROOT / name, target)
     built = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
-         "--wheel-dir", tmp_path / "wheels", "./schemas", "."],
+         "--wheel-dir", tmp_path / "wheels", "./schemas", "./edge_firmware", "."],
         cwd=source, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert built.returncode == 0, built.stderr
@@ -66,7 +66,7 @@ def test_both_wheels_are_built_from_what_is_copied_alone(tmp_path: Path) -> None
 
 def test_all_that_lineal_needs_there_is_locked_by_hash() -> None:
     locked: dict[str, str] = {}
-    for entry in re.split(r"\n(?=\S)", (ROOT / "requirements/server.txt").read_text()):
+    for entry in re.split(r"\n(?=\S)", (ROOT / "requirements/runtime.txt").read_text()):
         requirement = Requirement(entry.split("\\")[0].split("--hash")[0].strip())
         assert "--hash=sha256:" in entry, requirement.name
         locked[canonicalize_name(requirement.name)] = str(requirement.specifier).lstrip("=")
@@ -77,7 +77,7 @@ def test_all_that_lineal_needs_there_is_locked_by_hash() -> None:
     for text in wanted:
         requirement = Requirement(text)
         name = canonicalize_name(requirement.name)
-        if name != "lineal-schemas":
+        if name not in ("lineal-schemas", "lineal-edge"):
             assert name in locked, f"{name}: run `make lock`"
             assert requirement.specifier.contains(locked[name], prereleases=True), text
 

@@ -30,9 +30,13 @@ def make_key(file: Path) -> PublicKey:
     Raises:
         FileExistsError: there is one already; a key is never overwritten.
         OSError: it cannot be written.
+        UnusableKey: cryptography is not installed.
     """
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    try:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    except ImportError as error:
+        raise UnusableKey("keys are made with `lineal[models]` installed") from error
 
     key = Ed25519PrivateKey.generate()
     text = key.private_bytes(

@@ -51,8 +51,10 @@ def build_package(file: Path, order: Order) -> str:
     Raises:
         NoPackage: the file is not a scoring model, or there is no key to sign with.
     """
-    from lineal_edge.scoring.model import ModelError, ScoringModel
-
+    try:
+        from lineal_edge.scoring.model import ModelError, ScoringModel
+    except ImportError as error:
+        raise NoPackage(f"packages are made with `lineal[models]` installed: {error}") from error
     if order.key_file is None:
         raise NoPackage("no key is configured: `lineal deploy key` makes one")
     try:

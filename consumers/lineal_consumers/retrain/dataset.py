@@ -192,15 +192,9 @@ def _key(item: DatasetItem) -> str:
 def _roles(manifest: DatasetManifest | None) -> dict[str, Role]:
     if manifest is None:
         return {}
-    return {
-        _key(item): role
-        for role, side in (
-            ("train", manifest.train),
-            ("calibration", manifest.calibration),
-            ("test", manifest.test),
-        )
-        for item in side
-    }  # type: ignore[return-value]
+    roles: dict[str, Role] = {_key(item): "train" for item in manifest.train}
+    roles |= {_key(item): "calibration" for item in manifest.calibration}
+    return roles | {_key(item): "test" for item in manifest.test}
 
 
 def _keys(manifest: DatasetManifest | None) -> set[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
@@ -114,12 +113,12 @@ def evaluate_readings(
     Raises:
         Reject: there is nothing to judge on, or the file is no model.
     """
+    import numpy as np
+
     from lineal_consumers.retrain.evaluation import alarms, compared, total
     from lineal_consumers.retrain.probes import disturbed
     from lineal_consumers.retrain.runs import runs_of
     from lineal_edge.scoring.model import ModelError, ScoringModel
-
-    import numpy as np
 
     dataset = DatasetManifest.model_validate_json(manifest)
     try:
@@ -182,26 +181,22 @@ def train_documents(
     )
 
 
-def evaluate_documents(
-    model: Path, manifest: bytes, texts: Mapping[str, Path]
-) -> dict[str, float]:
+def evaluate_documents(model: Path, manifest: bytes, texts: Mapping[str, Path]) -> dict[str, float]:
     """The share of a manifest's test documents that a classifier classes as they are labelled.
 
     Raises:
         Reject: there are no test documents, or the file is no model.
     """
-    from lineal_consumers.retrain.linear_text import LinearText
+    from lineal_consumers.retrain.text_classifier import classes_of
 
     dataset = DatasetManifest.model_validate_json(manifest)
     if not dataset.test:
         raise Reject("there are no test documents to judge on")
-    classifier = LinearText(model.read_bytes())
-    right = sum(
-        classifier.classify(texts[item.digest].read_text()) == item.label for item in dataset.test
-    )
+    try:
+        said = classes_of(
+            model.read_bytes(), [texts[item.digest].read_text() for item in dataset.test]
+        )
+    except ValueError as error:
+        raise Reject(str(error)) from error
+    right = sum(one == item.label for one, item in zip(said, dataset.test, strict=True))
     return {"accuracy": right / len(dataset.test), "documents": float(len(dataset.test))}
-
-
-def elapsed(begun: float) -> float:
-    """Seconds since a reading of the monotonic clock."""
-    return time.monotonic() - begun

@@ -214,3 +214,36 @@ def _archive(arrays: dict[str, npt.NDArray[np.generic]]) -> bytes:
             np.lib.format.write_array(content, array, allow_pickle=False)
             archive.writestr(entry, content.getvalue())
     return buffer.getvalue()
+
+
+def classes_of(data: bytes, texts: Sequence[str]) -> list[str | None]:
+    """What a classifier says of texts; None for one without a word it knows.
+
+    All at once, to judge a model; the nlp stage has a reader of its own, which needs NumPy alone.
+
+    Raises:
+        ValueError: it is no text classifier.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            header = json.loads(arrays["header"].tobytes())
+            terms = arrays["terms"].tobytes().decode().split("\n")
+            idf, weights, bias = (np.asarray(arrays[name]) for name in ("idf", "weights", "bias"))
+    except Exception as error:  # zip, NumPy, JSON and missing names all fail their own way
+        raise ValueError(f"not a text classifier: {error!r}") from error
+    vectorizer = TfidfVectorizer(
+        preprocessor=normalized,
+        token_pattern=header["token"],
+        ngram_range=(1, header["longest_term"]),
+        vocabulary=terms,
+        sublinear_tf=True,
+        dtype=np.float64,
+    )
+    vectorizer.idf_ = idf.astype(np.float64)
+    matrix = vectorizer.transform(texts)
+    best = (matrix @ weights.astype(np.float64) + bias).argmax(axis=1)
+    known = np.diff(matrix.indptr) > 0
+    classes = header["classes"]
+    return [classes[place] if found else None for place, found in zip(best, known, strict=True)]

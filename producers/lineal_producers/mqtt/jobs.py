@@ -15,9 +15,9 @@ import structlog
 from lineal.bus.protocol import Delivery, Settlement, Subscription
 from lineal.runtime import Runtime
 from lineal.stages.dead_letter import dead_letter_settlement
-from lineal.stages.retry import PermanentFailure
+from lineal.stages.retry import PermanentFailure, unavailable
 from lineal.stages.understanding import understand
-from lineal_producers.mqtt.connection import BrokerConnection
+from lineal_producers.mqtt.connection import BrokerConnection, BrokerUnavailable
 from lineal_producers.mqtt.records import GROUP, Recorder
 from lineal_producers.mqtt.rows import get_row, put_rows
 from lineal_schemas.deployments import (
@@ -26,7 +26,7 @@ from lineal_schemas.deployments import (
     DeploymentJobReplied,
     JobNotice,
 )
-from lineal_schemas.mqtt_topics import InvalidDevice, jobs_notify, jobs_update_reply
+from lineal_schemas.mqtt_topics import jobs_notify, jobs_update_reply
 
 log = structlog.get_logger(__name__)
 
@@ -89,8 +89,10 @@ class JobRelay:
                 raise PermanentFailure(f"the bridge does not relay {said.type}")
             body = said.reply.model_dump_json().encode()
             await self._connection.deliver(jobs_update_reply(said.device), body)
-        except (PermanentFailure, InvalidDevice, PermissionError) as error:
-            log.error("bridge.cannot_relay", event=delivery.event.id, error=str(error))
+        except Exception as error:
+            if isinstance(error, BrokerUnavailable) or unavailable(error):
+                raise
+            log.error("bridge.cannot_relay", event_id=delivery.event.id, error=str(error))
             record = self._recorder.record(delivery.event.correlationid)
             return dead_letter_settlement(GROUP, delivery, record, error, 1)
         return Settlement(delivery)
@@ -108,5 +110,5 @@ class JobRelay:
         notice = JobNotice(job=None if ended else job)
         body = notice.model_dump_json().encode()
         await self._connection.deliver(jobs_notify(said.device), body, retain=True)
-        now = orjson.dumps(_Told(job.job_id, job.version))
+        now = orjson.dumps([job.job_id, job.version])
         return Settlement(delivery, cleanups=[lambda connection: put_rows(connection, {row: now})])

@@ -53,7 +53,7 @@ def test_a_corrupt_graph_is_refused(tmp_path: Path):
 
 
 def test_a_model_that_hangs_is_killed(tmp_path: Path):
-    assert refusal(graph("hangs"), tmp_path, seconds=6) == "model_hangs"
+    assert refusal(graph("hangs"), tmp_path, seconds=3) == "model_hangs"
 
 
 def test_a_model_that_takes_the_process_down_is_refused(tmp_path: Path):

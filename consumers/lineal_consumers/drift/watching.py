@@ -1,0 +1,176 @@
+"""One collected block looked at: the device's sample goes on, and is compared when it is due."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from lineal.lineage.promotions import ModelInUse
+from lineal.stages import Context
+from lineal_consumers.drift.config import DriftConfig
+from lineal_consumers.drift.engine import DriftReport, FeatureComparison, compare
+from lineal_schemas.drift import DriftDetected, FeatureDrift
+from lineal_schemas.models import ModelRef, ModelTrained
+from lineal_schemas.objects import ObjectRef
+from lineal_schemas.telemetry import TelemetryCollected
+
+Array = npt.NDArray[np.float64]
+_MOST_REFERENCES = 64
+
+
+@dataclass
+class _Sample:
+    """A device's newest readings, some time apart."""
+
+    model: str
+    """Digest of the model they are compared for."""
+    features: list[str]
+    times: list[int] = field(default_factory=list)
+    """Wall clock of each, microseconds."""
+    rows: list[list[float | None]] = field(default_factory=list)
+
+    def packed(self) -> bytes:
+        return orjson.dumps([self.model, self.features, self.times, self.rows])
+
+
+async def remember_reference(trained: ModelTrained, ctx: Context[DriftConfig]) -> None:
+    """Take note of where the training sample of a model is."""
+    if trained.reference is None:
+        return
+    value = {"dataset": trained.dataset, "reference": trained.reference.model_dump()}
+    prefix = f"reference/{trained.name}/"
+    key = f"{prefix}{trained.model.version:08}-{trained.model.sha256}"
+    await ctx.state.put(key, orjson.dumps(value))
+    kept = await ctx.state.items(prefix)
+    for old, _ in kept[:-_MOST_REFERENCES]:
+        await ctx.state.put(old, None)
+
+
+async def watch(block: TelemetryCollected, ctx: Context[DriftConfig]) -> DriftDetected | None:
+    """Take in a block; the drift, if one is found that was not told yet."""
+    name = _model_for(ctx.config, block.device)
+    in_use = None if name is None else await ctx.model(name)
+    if in_use is None:
+        return None
+    key = f"reference/{in_use.name}/{in_use.version:08}-{in_use.sha256}"
+    kept = await ctx.state.get(key)
+    if kept is None:
+        return None
+    known = orjson.loads(kept)
+    reference = await ctx.objects.get(ObjectRef(**known["reference"]), role="reference")
+    features, then = _reference(reference)
+    sample = await _extended(block, in_use, features, ctx)
+    found = None
+    told = f"told/{in_use.name}"
+    if len(sample.rows) >= ctx.config.least_sample and not await _cooling(told, sample, ctx):
+        report = _compared(then, _array(sample.rows), features, ctx.config)
+        if report.drifted:
+            found = _drift(report, sample, block.device, in_use, known["dataset"], ctx.config)
+            await ctx.state.put(told, orjson.dumps(sample.times[-1]))
+            sample.times, sample.rows = [], []  # what was told of is not told of again
+    await ctx.state.put(f"sample/{block.device}", sample.packed())
+    return found
+
+
+async def _cooling(key: str, sample: _Sample, ctx: Context[DriftConfig]) -> bool:
+    kept = await ctx.state.get(key)
+    pause = int(ctx.config.cool_down_seconds * 1e6)
+    return kept is not None and sample.times[-1] < orjson.loads(kept) + pause
+
+
+async def _extended(
+    block: TelemetryCollected, in_use: ModelInUse, features: list[str], ctx: Context[DriftConfig]
+) -> _Sample:
+    """The device's sample with what the block brings; begun anew for another model."""
+    kept = await ctx.state.get(f"sample/{block.device}")
+    sample = _Sample(*orjson.loads(kept)) if kept else _Sample(in_use.sha256, features)
+    if sample.model != in_use.sha256 or sample.features != features:
+        sample = _Sample(in_use.sha256, features)
+    spacing = int(ctx.config.spacing_seconds * 1e6)
+    due = sample.times[-1] + spacing if sample.times else 0
+    if due > block.batches[-1].wall_us + spacing:
+        due = 0  # the clock was set back
+    data = await ctx.objects.get(block.content, role="readings")
+    for line in gzip.decompress(data).splitlines():
+        batch = orjson.loads(line)
+        begin, offsets = batch["wall_us"], batch["offsets_us"]
+        if begin + offsets[-1] < due:
+            continue
+        places = [
+            batch["features"].index(name) if name in batch["features"] else None
+            for name in features
+        ]
+        for offset, row in zip(offsets, batch["values"], strict=True):
+            if begin + offset >= due:
+                due = begin + offset + spacing
+                sample.times.append(begin + offset)
+                sample.rows.append([None if p is None else row[p] for p in places])
+    most = ctx.config.sample
+    sample.times, sample.rows = sample.times[-most:], sample.rows[-most:]
+    return sample
+
+
+def _compared(then: Array, now: Array, features: list[str], config: DriftConfig) -> DriftReport:
+    return compare(
+        then,
+        now,
+        features,
+        significance=config.significance,
+        correction=config.correction,
+        least_shift=config.least_shift,
+    )
+
+
+def _drift(
+    report: DriftReport,
+    sample: _Sample,
+    device: str,
+    in_use: ModelInUse,
+    dataset: str,
+    config: DriftConfig,
+) -> DriftDetected:
+    return DriftDetected(
+        name=in_use.name,
+        model=ModelRef(name=in_use.name, version=in_use.version, sha256=in_use.sha256),
+        device=device,
+        test="ks",
+        correction=config.correction,
+        significance=config.significance,
+        reference=dataset,
+        samples=report.samples,
+        from_us=sample.times[0],
+        to_us=sample.times[-1],
+        features=tuple(_feature(item) for item in report.features),
+    )
+
+
+def _feature(item: FeatureComparison) -> FeatureDrift:
+    return FeatureDrift(
+        feature=item.feature,
+        statistic=item.statistic,
+        p_value=min(1.0, max(0.0, item.p_value)),
+        drifted=item.drifted,
+        reference_mean=item.reference_mean,
+        mean=item.mean,
+    )
+
+
+def _reference(data: bytes) -> tuple[list[str], Array]:
+    found: dict[str, Any] = orjson.loads(data)
+    return list(found["features"]), _array(found["rows"])
+
+
+def _array(rows: list[list[float | None]]) -> Array:
+    return np.array(rows, dtype=np.float64)
+
+
+def _model_for(config: DriftConfig, device: str) -> str | None:
+    return next(
+        (name for pattern, name in config.models.items() if fnmatchcase(device, pattern)), None
+    )

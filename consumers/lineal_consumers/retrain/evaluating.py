@@ -1,0 +1,114 @@
+"""Champion and challengers judged on the same frozen data."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from lineal.lineage.promotions import ModelInUse
+from lineal.stages import Context
+from lineal.store.objects import reference
+from lineal_consumers.retrain.config import DocumentsModel, RetrainConfig
+from lineal_consumers.retrain.flywheel import gates_of
+from lineal_consumers.retrain.jobs import evaluate_documents, evaluate_readings
+from lineal_consumers.retrain.training_step import JSON, Settings, files_of, settings_for
+from lineal_schemas.models import (
+    DatasetManifest,
+    Metrics,
+    ModelDataset,
+    ModelEvaluated,
+    ModelRef,
+    ModelTrained,
+)
+from lineal_schemas.objects import ObjectRef, Sha256
+from lineal_schemas.payload import payload_bytes
+
+
+async def newly_trained(
+    trained: ModelTrained | None, ctx: Context[RetrainConfig], dataset: ModelDataset | None = None
+) -> list[ModelTrained]:
+    """The challengers to be judged now: those of an iteration when the last is in, or those of the
+    iteration before when there is only new test data. Else none."""
+    if trained is not None:
+        key = f"challengers/{trained.name}"
+        kept = await _challengers(key, ctx)
+        kept = [item for item in kept if item.iteration == trained.iteration]
+        kept = [item for item in kept if item.model.version != trained.model.version]
+        kept = sorted([*kept, trained], key=lambda item: item.model.version)
+        joined = b"\n".join(payload_bytes(item) for item in kept)
+        await ctx.state.put(key, joined)
+        return kept if len(kept) >= trained.challengers else []
+    assert dataset is not None
+    if dataset.case != "only_test":
+        return []
+    return await _challengers(f"challengers/{dataset.name}", ctx)
+
+
+async def _challengers(key: str, ctx: Context[RetrainConfig]) -> list[ModelTrained]:
+    kept = await ctx.state.get(key)
+    return [ModelTrained.model_validate_json(line) for line in (kept or b"").splitlines()]
+
+
+async def judged(
+    trained: Sequence[ModelTrained],
+    name: str,
+    dataset: Sha256,
+    manifest: ObjectRef,
+    ctx: Context[RetrainConfig],
+) -> list[ModelEvaluated]:
+    """Judge challengers and the model in use; of several challengers at most the best passes."""
+    settings = settings_for(name, ctx.config)
+    text = await ctx.objects.get(manifest, role="dataset")
+    files = await files_of(DatasetManifest.model_validate_json(text).test, ctx)
+    in_use = await ctx.model(name)
+    # The champion may be one of them, when it is judged anew on new test data.
+    metrics = await asyncio.gather(
+        *(_metrics(item.artifact, text, files, settings, ctx) for item in trained)
+    )
+    champion = None
+    if in_use is not None:
+        champion = await _metrics(_file(in_use), text, files, settings, ctx)
+    ctx.note(model=name, iteration=trained[-1].iteration)
+    events = []
+    for place, item in enumerate(trained):
+        others = [m for other, m in enumerate(metrics) if other != place]
+        is_champion = in_use is not None and item.model.sha256 == in_use.sha256
+        gates = gates_of(settings, metrics[place], champion, others)
+        event = ModelEvaluated(
+            name=name,
+            model=item.model,
+            champion=None if in_use is None else _ref(in_use),
+            iteration=item.iteration,
+            dataset=dataset,
+            metrics=metrics[place],
+            champion_metrics=champion or {},
+            gates=gates,
+            passed=not is_champion and all(gate.passed for gate in gates),
+            artifact=item.artifact,
+        )
+        await ctx.objects.put(payload_bytes(event), JSON, role="evaluation")
+        events.append(event)
+    return events
+
+
+async def _metrics(
+    artifact: ObjectRef,
+    manifest: bytes,
+    files: dict[str, Path],
+    settings: Settings,
+    ctx: Context[RetrainConfig],
+) -> Metrics:
+    model = await ctx.objects.path(artifact, role="model")
+    seconds = ctx.config.seconds
+    if isinstance(settings, DocumentsModel):
+        return await ctx.run(evaluate_documents, model, manifest, files, seconds=seconds)
+    return await ctx.run(evaluate_readings, model, manifest, files, settings, seconds=seconds)
+
+
+def _file(in_use: ModelInUse) -> ObjectRef:
+    return reference(in_use.sha256, in_use.bytes, in_use.media_type)
+
+
+def _ref(in_use: ModelInUse) -> ModelRef:
+    return ModelRef(name=in_use.name, version=in_use.version, sha256=in_use.sha256)

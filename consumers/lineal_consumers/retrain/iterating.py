@@ -1,0 +1,184 @@
+"""What is remembered to learn from, and the dataset of an iteration made from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from lineal.stages import Context, Reject
+from lineal_consumers.retrain.config import DocumentsModel, RetrainConfig
+from lineal_consumers.retrain.dataset import (
+    Anomaly,
+    Dataset,
+    documents_dataset,
+    readings_dataset,
+)
+from lineal_consumers.retrain.flywheel import case_of
+from lineal_schemas.anomalies import AnomalyClosed, AnomalyEvent
+from lineal_schemas.documents import DocumentLabelled
+from lineal_schemas.drift import DriftDetected
+from lineal_schemas.models import DatasetManifest, ModelDataset, ModelTrainingRequested
+from lineal_schemas.objects import ObjectRef
+from lineal_schemas.payload import payload_bytes
+from lineal_schemas.telemetry import TelemetryCollected
+
+_BLOCKS = "block/"
+_ANOMALIES = "anomaly/"
+_LABELS = "label/"
+_MOST_ANOMALIES = 256
+_JSON = "application/json"
+
+
+async def remember(
+    data: TelemetryCollected | DocumentLabelled | AnomalyEvent, ctx: Context[RetrainConfig]
+) -> None:
+    """Take note of something to learn from, or not to learn from; bounded per device."""
+    if isinstance(data, TelemetryCollected):
+        slot = data.number % _most_blocks(ctx.config)
+        await ctx.state.put(f"{_BLOCKS}{data.device}/{slot:06}", payload_bytes(data))
+    elif isinstance(data, DocumentLabelled):
+        await ctx.state.put(f"{_LABELS}{data.document_id}", payload_bytes(data))
+    else:
+        await _remember_anomaly(data, ctx)
+
+
+def _most_blocks(config: RetrainConfig) -> int:
+    windows = [m.window_blocks for m in config.models.values() if not isinstance(m, DocumentsModel)]
+    return max(windows, default=1)
+
+
+async def _remember_anomaly(data: AnomalyEvent, ctx: Context[RetrainConfig]) -> None:
+    prefix = f"{_ANOMALIES}{data.device}/"
+    key = f"{prefix}{data.anomaly_id}"
+    kept = await ctx.state.get(key)
+    known = None if kept is None else Anomaly(*orjson.loads(kept)[:5])
+    # Opened, updated and closed come over three topics, between which no order is kept.
+    last = data.last_seq if known is None else max(known.last_seq, data.last_seq)
+    is_open = not isinstance(data, AnomalyClosed) and (known is None or known.is_open)
+    found = Anomaly(data.anomaly_id, data.boot_id, data.first_seq, last, is_open)
+    await ctx.state.put(key, orjson.dumps([*found, data.wall_us]))
+    if known is None:
+        await _forget_oldest(prefix, ctx)
+
+
+async def _forget_oldest(prefix: str, ctx: Context[RetrainConfig]) -> None:
+    kept = await ctx.state.items(prefix)
+    if len(kept) > _MOST_ANOMALIES:
+        key, _ = min(kept, key=lambda pair: orjson.loads(pair[1])[5])
+        await ctx.state.put(key, None)
+
+
+async def iterate(
+    cause: DriftDetected | ModelTrainingRequested,
+    event_id: str,
+    time: int,
+    ctx: Context[RetrainConfig],
+) -> ModelDataset | None:
+    """Fix the dataset of the next iteration; None where there was never anything to learn from.
+
+    Raises:
+        Reject: no model of this name is configured.
+    """
+    settings = ctx.config.models.get(cause.name)
+    if settings is None:
+        raise Reject("no model of this name is configured: [stages.retrain.models]")
+    key = f"iteration/{cause.name}"
+    kept = await ctx.state.get(key)
+    before: dict[str, Any] = orjson.loads(kept) if kept else {"iteration": 0, "versions": 0}
+    previous = None
+    if "manifest" in before:
+        data = await ctx.objects.get(ObjectRef(**before["manifest"]), role="previous_dataset")
+        previous = DatasetManifest.model_validate_json(data)
+    drifted = isinstance(cause, DriftDetected) or cause.cause == "drift"
+    if isinstance(settings, DocumentsModel):
+        labels = [orjson.loads(value) for _, value in await ctx.state.items(_LABELS)]
+        dataset = documents_dataset(cause.name, settings, labels, previous)
+        least = settings.least_new_documents
+    else:
+        blocks = [orjson.loads(value) for _, value in await ctx.state.items(_BLOCKS)]
+        blocks = [block for block in blocks if _of_devices(block["device"], settings.devices)]
+        anomalies: dict[str, list[Anomaly]] = {}
+        for name, value in await ctx.state.items(_ANOMALIES):
+            device = name.removeprefix(_ANOMALIES).partition("/")[0]
+            anomalies.setdefault(device, []).append(Anomaly(*orjson.loads(value)[:5]))
+        dataset = readings_dataset(
+            cause.name, settings, blocks, anomalies, previous, drifted=drifted
+        )
+        least = settings.least_new_readings
+    enough = dataset.new_rows >= least
+    case = case_of(
+        new_train=enough and dataset.new_train > 0, new_test=enough and dataset.new_test > 0
+    )
+    ctx.note(model=cause.name, case=case, new=dataset.new_rows)
+    await _wait(cause, event_id, time, ctx, wait=drifted and case == "nothing_new")
+    if case == "nothing_new":
+        if previous is None:
+            return None
+        manifest, digest = ObjectRef(**before["manifest"]), before["manifest"]["sha256"]
+    else:
+        # Only what is new to a side enters it: the other is the old one.
+        manifest, digest = await _stored(dataset, ctx)
+    trained = _challengers(settings) if case in ("only_train", "both") else 0
+    after = {
+        "iteration": before["iteration"] + 1,
+        "versions": before["versions"] + trained,
+        "manifest": manifest.model_dump(),
+    }
+    await ctx.state.put(key, orjson.dumps(after))
+    return ModelDataset(
+        name=cause.name,
+        iteration=after["iteration"],
+        first_version=before["versions"] + 1,
+        cause=event_id,
+        dataset=digest,
+        kind="documents" if isinstance(settings, DocumentsModel) else "readings",
+        manifest=manifest,
+        previous=before.get("manifest", {}).get("sha256"),
+        case=case,
+        train_items=len(dataset.manifest.train) + len(dataset.manifest.calibration),
+        test_items=len(dataset.manifest.test),
+        quarantined_items=len(dataset.manifest.quarantined),
+    )
+
+
+def _challengers(settings: Any) -> int:
+    return 1 if isinstance(settings, DocumentsModel) else len(settings.algorithms)
+
+
+def _of_devices(device: str, patterns: tuple[str, ...]) -> bool:
+    from fnmatch import fnmatchcase
+
+    return any(fnmatchcase(device, pattern) for pattern in patterns)
+
+
+async def _stored(dataset: Dataset, ctx: Context[RetrainConfig]) -> tuple[ObjectRef, str]:
+    data = dataset.manifest.model_dump_json().encode()
+    ref = await ctx.objects.put(data, _JSON, role="dataset")
+    return ref, ref.sha256
+
+
+async def _wait(
+    cause: DriftDetected | ModelTrainingRequested,
+    event_id: str,
+    time: int,
+    ctx: Context[RetrainConfig],
+    *,
+    wait: bool,
+) -> None:
+    """Try again later where a drift was found before there is enough to learn from it."""
+    key, timer = f"waits/{cause.name}", f"again/{cause.name}"
+    waits = 0
+    if isinstance(cause, ModelTrainingRequested):
+        waits = int(await ctx.state.get(key) or b"0")
+    if not wait or waits >= ctx.config.most_waits:
+        await ctx.state.put(key, None)
+        ctx.timers.cancel(timer)
+        return
+    await ctx.state.put(key, str(waits + 1).encode())
+    origin = cause.cause_event if isinstance(cause, ModelTrainingRequested) else event_id
+    due = time + int(ctx.config.wait_seconds * 1e6)
+    again = ModelTrainingRequested(
+        name=cause.name, cause="drift", cause_event=origin, requested_us=due
+    )
+    ctx.timers.set(timer, due, again)

@@ -1,0 +1,57 @@
+"""What mosquitto is told: its listener with client certificates, and who may say and hear what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lineal_schemas.mqtt_topics import DOWN, ROOT, UP
+
+BRIDGE = "bridge"
+"""The user who may do everything: the common name of the bridge's certificate."""
+
+_ACCESS = """\
+# Who may say and hear what. %u is the user: the common name of the client's certificate, which is
+# the device's id. So a device publishes as itself, and hears what is meant for it, and no more.
+"""
+
+_LISTENER = """\
+# mosquitto 2, for devices with client certificates.
+per_listener_settings true
+persistence true
+persistence_location {persistence}
+autosave_interval 30
+log_dest stderr
+
+# The default of 1,000 drops a burst without a word: what is lost here the devices send again, which
+# costs more than the memory. Bytes bound it instead.
+max_queued_messages 0
+max_queued_bytes 268435456
+# Messages on their way to one client: the bridge says how many it takes (Receive Maximum).
+max_inflight_messages 0
+message_size_limit 8388608
+# A bridge or device that does not come back for two weeks begins anew.
+persistent_client_expiration 14d
+
+listener {port}
+cafile {folder}/ca.crt
+certfile {folder}/broker.crt
+keyfile {folder}/broker.key
+require_certificate true
+use_identity_as_username true
+tls_version tlsv1.2
+allow_anonymous false
+acl_file {folder}/access.acl
+"""
+
+
+def access_list() -> str:
+    """mosquitto's ACL file."""
+    lines = [f"pattern write {ROOT}/%u/{name}" for name in UP]
+    lines += [f"pattern read {ROOT}/%u/{name}" for name in DOWN]
+    lines += ["", f"user {BRIDGE}", f"topic readwrite {ROOT}/#"]
+    return _ACCESS + "\n".join(lines) + "\n"
+
+
+def listener(folder: Path, persistence: Path, port: int) -> str:
+    """mosquitto's settings, for certificates and an ACL file in ``folder``."""
+    return _LISTENER.format(folder=folder, persistence=f"{persistence}/", port=port)

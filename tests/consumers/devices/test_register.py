@@ -1,0 +1,163 @@
+"""The register says of each device what it last said itself, whatever order it is heard in."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from lineal.bus.protocol import Settlement
+from lineal.lineage.ledger import all_records
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
+from lineal.stages.runner import StageRunner
+from lineal_consumers.devices.register import Device, registered
+from lineal_consumers.devices.stage import devices
+from lineal_schemas.envelope import first_event
+from lineal_schemas.models import ModelRef
+from lineal_schemas.telemetry import (
+    DeviceBirth,
+    DeviceDeath,
+    DeviceHealth,
+    TelemetryEvent,
+    TelemetryGap,
+)
+from tests.consumers.context import MemoryContext, event_of, handled
+
+FIRST, SECOND = "1" * 32, "2" * 32
+
+
+def birth(session: int = 1, boot: str = FIRST, version: int = 3) -> DeviceBirth:
+    return DeviceBirth(
+        device="pump-1",
+        boot_id=boot,
+        session=session,
+        monotonic_us=session,
+        wall_us=1,
+        agent_version="1.2",
+        agent_digest="a" * 64,
+        config_digest="c" * 64,
+        models=(ModelRef(name="turbine", version=version, sha256="d" * 64),),
+    )
+
+
+def death(session: int = 1, boot: str = FIRST, reason: str = "lost") -> DeviceDeath:
+    return DeviceDeath.model_validate(
+        {"device": "pump-1", "boot_id": boot, "session": session, "reason": reason}
+    )
+
+
+def health(monotonic_us: int = 9, version: int = 4) -> DeviceHealth:
+    return DeviceHealth(
+        device="pump-1", boot_id=FIRST, monotonic_us=monotonic_us, wall_us=1, sampled=5,
+        bad_lines=0, reconnects=0, dropped=0, waiting_rows=0, outbox_bytes=0,
+        models=(ModelRef(name="turbine", version=version, sha256="e" * 64),),
+    )  # fmt: skip
+
+
+def gap(first: int, last: int, reason: str = "disk_full") -> TelemetryGap:
+    return TelemetryGap.model_validate(
+        {
+            "device": "pump-1", "boot_id": FIRST, "first_seq": first, "last_seq": last,
+            "reason": reason, "wall_us": 1,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def ctx(tmp_path: Path) -> MemoryContext:
+    return MemoryContext(tmp_path)
+
+
+async def told(ctx: MemoryContext, *said: TelemetryEvent) -> Device:
+    for one in said:
+        await handled(devices, event_of(one), ctx)
+    return Device.model_validate_json(ctx.state.kept["pump-1"])
+
+
+async def test_a_device_that_was_born_is_online(ctx: MemoryContext) -> None:
+    device = await told(ctx, birth())
+    assert device.state == "online"
+    assert [model.version for model in device.models] == [3]
+
+
+@pytest.mark.parametrize("reason", ["lost", "stopped"])
+async def test_a_device_that_died_says_how(ctx: MemoryContext, reason: str) -> None:
+    assert (await told(ctx, birth(), death(reason=reason))).state == reason
+
+
+async def test_a_death_may_be_heard_before_its_birth(ctx: MemoryContext) -> None:
+    assert (await told(ctx, death(2), birth(2))).state == "lost"
+
+
+async def test_a_late_will_of_an_earlier_connection_does_not_count(ctx: MemoryContext) -> None:
+    assert (await told(ctx, birth(1), birth(2), death(1))).state == "online"
+
+
+async def test_a_will_of_an_earlier_boot_does_not_count(ctx: MemoryContext) -> None:
+    device = await told(ctx, birth(1), birth(1, SECOND), death(1))
+    assert device.state == "online"
+    assert device.birth is not None
+    assert device.birth.boot_id == SECOND
+
+
+async def test_an_earlier_birth_that_comes_again_changes_nothing(ctx: MemoryContext) -> None:
+    device = await told(ctx, birth(2), birth(1))
+    assert device.birth is not None
+    assert device.birth.session == 2
+
+
+async def test_the_model_is_the_one_it_spoke_of_last(ctx: MemoryContext) -> None:
+    device = await told(ctx, birth(), health(9, version=4))
+    assert [model.version for model in device.models] == [4]
+
+
+async def test_gaps_are_counted_by_their_reason(ctx: MemoryContext) -> None:
+    device = await told(ctx, gap(1, 10), gap(21, 25), gap(31, 31, "unexplained"))
+    assert (device.gaps, device.lost) == (3, 16)
+    assert device.lost_by_reason == {"disk_full": 15, "unexplained": 1}
+
+
+async def test_any_order_of_two_connections_ends_alike(tmp_path: Path) -> None:
+    """Births come in order, deaths come in order; between them there is none."""
+    births, deaths = [birth(1), birth(2)], [death(1), death(2)]
+    for places in itertools.combinations(range(4), 2):
+        ctx = MemoryContext(tmp_path)
+        left_births, left_deaths = iter(births), iter(deaths)
+        said = [next(left_births) if n in places else next(left_deaths) for n in range(4)]
+        assert (await told(ctx, *said)).state == "lost", said
+
+
+async def test_the_stage_on_a_bus_keeps_what_the_command_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said: list[TelemetryEvent] = [
+        birth(), *(gap(n, n) for n in range(1, 31)), health(), death(),
+    ]  # fmt: skip
+    settings = Settings(data=tmp_path / "data", durability="normal", workers=1)
+    async with open_runtime(settings) as runtime:
+        subscription = await runtime.bus.subscribe("devices", [p.type for p in devices.inputs])
+        events = [
+            (one.type, first_event(one, id=f"{number}", source="test"))
+            for number, one in enumerate(said)
+        ]
+        await runtime.bus.publish(events)
+        done: list[Settlement] = []
+
+        def settled(settlements: object) -> None:
+            assert isinstance(settlements, list)
+            done.extend(settlements)
+            if len(done) == len(said):
+                runner.stop()
+
+        bound = runtime.bind(devices)
+        runner = StageRunner(bound, subscription, settings.runner(), on_settled=settled)
+        await runner.run()
+        [device] = await runtime.store.read(registered)
+        records = await runtime.store.read(lambda c: list(all_records(c)))
+    assert device.state == "lost"
+    assert device.lost == 30
+    assert device.health == health()
+    assert {record.root for record in records} == {"device:pump-1"}

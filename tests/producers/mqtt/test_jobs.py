@@ -1,0 +1,147 @@
+"""Jobs and answers go from the bus to the devices, in order, once they are confirmed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from lineal.runtime import Runtime, open_runtime
+from lineal.settings import MqttSettings, Settings
+from lineal_local.mosquitto import Mosquitto
+from lineal_producers.mqtt.bridge import Bridge
+from lineal_schemas.deployments import (
+    DeploymentJobIssued,
+    DeploymentJobReplied,
+    JobDocument,
+    JobNotice,
+    JobReply,
+    SignedPackage,
+)
+from lineal_schemas.envelope import RawEvent, first_event
+from tests.producers.mqtt.device_double import DeviceDouble
+
+
+@pytest.fixture
+async def runtime(
+    tmp_path: Path, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Runtime]:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(
+        data=tmp_path / "data",
+        durability="normal",
+        workers=1,
+        mqtt=MqttSettings(url=f"mqtt://127.0.0.1:{broker.port}"),
+    )
+    async with open_runtime(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def bridge(runtime: Runtime) -> AsyncIterator[Bridge]:
+    made = Bridge(runtime)
+    task = asyncio.create_task(made.run())
+    await asyncio.wait_for(made.connected.wait(), 20)
+    yield made
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def issued(
+    job_id: str, version: int = 1, state: Literal["QUEUED", "CANCELLED"] = "QUEUED"
+) -> DeploymentJobIssued:
+    return DeploymentJobIssued(
+        rollout_id="r",
+        device="pump-1",
+        job=JobDocument(
+            job_id=job_id,
+            rollout_id="r",
+            device="pump-1",
+            version=version,
+            state=state,
+            package=SignedPackage(manifest="{}", key_id="k", signature="s"),
+            url="http://localhost/model",
+            issued_us=1,
+        ),
+    )
+
+
+async def publish(runtime: Runtime, *said: DeploymentJobIssued | DeploymentJobReplied) -> None:
+    events: list[tuple[str, RawEvent]] = [
+        (one.type, first_event(one, id=f"{one.type}{number}{id(one)}", source="test"))
+        for number, one in enumerate(said)
+    ]
+    await runtime.bus.publish(events)
+
+
+async def heard(device: DeviceDouble) -> tuple[str, bytes]:
+    message = await asyncio.to_thread(device.heard.get, True, 20)
+    return message.topic, bytes(message.payload)
+
+
+async def test_a_job_waits_for_a_device_that_is_away(
+    runtime: Runtime, bridge: Bridge, broker: Mosquitto
+) -> None:
+    await publish(runtime, issued("a"))
+    async with asyncio.timeout(20):
+        while [g.lag for t in await runtime.bus.topics() for g in t.groups if g.lag]:
+            await asyncio.sleep(0.02)
+    device = await asyncio.to_thread(DeviceDouble, broker.port)
+    topic, body = await heard(device)
+    device.close()
+    assert topic == "lineal/v1/pump-1/jobs/notify"
+    assert JobNotice.model_validate_json(body).job == issued("a").job
+
+
+async def test_a_job_that_ended_clears_the_notice_unless_another_stands_there(
+    runtime: Runtime, bridge: Bridge, broker: Mosquitto
+) -> None:
+    device = await asyncio.to_thread(DeviceDouble, broker.port)
+    await publish(
+        runtime,
+        issued("a"),
+        issued("a", 2, "CANCELLED"),
+        issued("b"),
+        issued("a", 3, "CANCELLED"),
+        issued("b", 2),
+        issued("b", 1),
+        issued("b", 3, "CANCELLED"),
+    )
+    notices = [JobNotice.model_validate_json((await heard(device))[1]).job for _ in range(5)]
+    device.close()
+    told = [(job.job_id, job.version) if job else None for job in notices]
+    assert told == [("a", 1), None, ("b", 1), ("b", 2), None]
+
+
+async def test_an_answer_reaches_its_device_only(
+    runtime: Runtime, bridge: Bridge, broker: Mosquitto
+) -> None:
+    device = await asyncio.to_thread(DeviceDouble, broker.port)
+    other = await asyncio.to_thread(DeviceDouble, broker.port, "pump-2")
+    reply = JobReply(job_id="a", accepted=True, version=2, state="IN_PROGRESS")
+    await publish(runtime, DeploymentJobReplied(rollout_id="r", device="pump-1", reply=reply))
+    topic, body = await heard(device)
+    assert topic == "lineal/v1/pump-1/jobs/update/reply"
+    assert JobReply.model_validate_json(body) == reply
+    assert other.heard.empty()
+    device.close()
+    other.close()
+
+
+async def test_what_cannot_be_relayed_is_a_dead_letter_and_holds_up_nothing(
+    runtime: Runtime, bridge: Bridge, broker: Mosquitto
+) -> None:
+    device = await asyncio.to_thread(DeviceDouble, broker.port)
+    broken = first_event(issued("a"), id="broken", source="test")._replace(data=b"{}")
+    await runtime.bus.publish([(broken.type, broken)])
+    await publish(runtime, issued("b"))
+    _, body = await heard(device)
+    device.close()
+    job = JobNotice.model_validate_json(body).job
+    assert job is not None
+    assert job.job_id == "b"
+    letters = [delivery.event async for delivery in runtime.bus.read("dead.bridge")]
+    assert [letter.causationid for letter in letters] == ["broken"]
