@@ -1,0 +1,288 @@
+"""Anomalies found on the bus are those the device finds, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lineal.lineage.ledger import records_of_artifact, records_of_root
+from lineal.lineage.record import Record, digest, parse_record
+from lineal.runtime import Runtime, open_runtime
+from lineal.settings import Settings
+from lineal_consumers.detect import devices
+from lineal_consumers.detect.stage import detect
+from lineal_edge.scoring.alarm import Closed, Opened, Transition
+from lineal_edge.scoring.model import ScoringModel
+from lineal_edge.scoring.scorer import DeviceScorer
+from lineal_schemas.anomalies import AnomalyEvent, AnomalyOpened
+from lineal_schemas.envelope import decode
+from lineal_schemas.ids import anomaly_id
+from lineal_schemas.telemetry import TelemetryEvent
+from tests.conformance.harness import events_on, running, until_settled
+from tests.consumers.sensors import BOOT, batches, gap, put_in_use, send
+from tests.edge.scoring.readings import normal, trained
+
+ROOT = Path(__file__).parents[3]
+TOPICS = ("anomaly.opened", "anomaly.updated", "anomaly.closed")
+OTHER_BOOT = "cd" * 16
+
+
+@pytest.fixture(autouse=True)
+def other_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left in memory from the test before."""
+    devices._kept.clear()
+
+
+@pytest.fixture
+async def runtime(tmp_path: Path) -> AsyncIterator[Runtime]:
+    settings = Settings(data=tmp_path / "data", durability="normal", partitions=2)
+    async with open_runtime(settings) as opened:
+        yield opened
+
+
+@cache
+def faulty(rows: int = 1200, seed: int = 7) -> np.ndarray:
+    """Normal readings with two faults in them."""
+    values = normal(rows, seed)
+    values[400:520, 1] *= 0.6
+    values[800:860, 0] += 1.0
+    return values
+
+
+async def anomalies(runtime: Runtime, *messages: TelemetryEvent) -> list[AnomalyEvent]:
+    """What the stage says of some messages, in the order in which it says it."""
+    await send(runtime, *messages)
+    async with running(runtime, detect):
+        await until_settled(runtime, "detect")
+    return await told(runtime)
+
+
+async def told(runtime: Runtime) -> list[AnomalyEvent]:
+    found: list[Any] = []
+    for topic in TOPICS:
+        found += [decode(event).data for event in await events_on(runtime, topic)]
+    return sorted(found, key=lambda item: (item.boot_id != BOOT, item.last_seq, item.type))
+
+
+def device_says(values: np.ndarray, data: bytes | None = None) -> list[Transition]:
+    """What the device itself says, which scores reading by reading."""
+    scorer = DeviceScorer(ScoringModel(data or trained().data))
+    said: list[Transition] = []
+    for row, reading in enumerate(values):
+        said += scorer.push(reading[np.newaxis], row + 1)[1]
+    return said
+
+
+def same(events: Sequence[AnomalyEvent], said: Sequence[Transition]) -> bool:
+    """Bit for bit, scores and shares too."""
+
+    def plain(item: Any) -> tuple[Any, ...]:
+        shares = getattr(item, "shares", None) or tuple(
+            (part.feature, part.share) for part in getattr(item, "contributions", ())
+        )
+        score = getattr(item, "score", None)
+        peak = getattr(item, "peak_score", None)
+        return item.first_seq, item.last_seq, item.windows, score, peak, shares
+
+    return [plain(event) for event in events] == [plain(item) for item in said]
+
+
+async def test_the_bus_says_what_the_device_says(runtime: Runtime) -> None:
+    await put_in_use(runtime, trained().data)
+    events = await anomalies(runtime, *batches(faulty()))
+    said = device_says(faulty())
+    assert [type(item) for item in said if isinstance(item, Opened | Closed)] == [
+        Opened, Closed, Opened, Closed,
+    ]  # fmt: skip
+    assert same(events, said)
+    opened = next(event for event in events if isinstance(event, AnomalyOpened))
+    assert opened.anomaly_id == anomaly_id("t1", trained().sha256, BOOT, opened.first_seq)
+    assert opened.contributions[0].feature in ("voltage", "rps")
+    assert opened.detector == "bus"
+
+
+@pytest.mark.parametrize("size", [1, 7, 200])
+async def test_the_size_of_batches_does_not_matter(runtime: Runtime, size: int) -> None:
+    await put_in_use(runtime, trained().data)
+    values = faulty()[:600]
+    assert same(await anomalies(runtime, *batches(values, size=size)), device_says(values))
+
+
+async def test_another_worker_goes_on_where_one_has_stopped(runtime: Runtime) -> None:
+    await put_in_use(runtime, trained().data)
+    messages = list(batches(faulty()))
+    for begin in range(0, len(messages), 7):
+        devices._kept.clear()
+        events = await anomalies(runtime, *messages[begin : begin + 7])
+    assert same(events, device_says(faulty()))
+
+
+async def test_what_a_worker_remembers_counts_only_if_nobody_went_on_since(
+    runtime: Runtime,
+) -> None:
+    await put_in_use(runtime, trained().data)
+    messages = list(batches(faulty()))
+    await anomalies(runtime, *messages[:20])
+    remembered = dict(devices._kept)
+    for begin, end in ((20, 22), (22, 40), (40, 57)):
+        devices._kept.clear()  # another worker has the device for a while
+        await anomalies(runtime, *messages[begin:end])
+    devices._kept.clear()
+    devices._kept.update(remembered)
+    events = await anomalies(runtime, *messages[57:])
+    assert same(events, device_says(faulty()))
+
+
+WORKER = """
+import asyncio, sys
+from lineal.daemon import Daemon
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
+from lineal_consumers.detect.stage import detect
+
+async def main():
+    settings = Settings(data=sys.argv[1], durability="normal", partitions=2, workers=1, prefetch=4)
+    async with open_runtime(settings) as runtime:
+        daemon = Daemon(runtime, [detect])
+        await daemon.start()
+        print("ready", flush=True)
+        await daemon.wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_kill_in_the_middle_doubles_and_loses_nothing(runtime: Runtime) -> None:
+    await put_in_use(runtime, trained().data)
+    messages = list(batches(faulty()))
+    await send(runtime, *messages[:1])
+    kills = 0
+    for begin in range(1, len(messages), 12):
+        await send(runtime, *messages[begin : begin + 12])
+        process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(runtime.settings.data)],
+            cwd=ROOT, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        kills += 1
+    async with running(runtime, detect):
+        await until_settled(runtime, "detect")
+    assert kills >= 5
+    assert same(await told(runtime), device_says(faulty()))
+
+
+async def test_a_gap_closes_an_anomaly_and_windows_begin_anew(runtime: Runtime) -> None:
+    await put_in_use(runtime, trained().data)
+    values = faulty()
+    before, after = list(batches(values[:460])), list(batches(values[500:], first_seq=501))
+    events = await anomalies(runtime, *before, gap(461, 500), *after)
+    scorer = DeviceScorer(ScoringModel(trained().data))
+    said = scorer.push(values[:460], 1)[1] + scorer.skip_to(501)
+    said += scorer.push(values[500:], 501)[1]
+    assert same(events, said)
+    assert [item.reason for item in said if isinstance(item, Closed)][0] == "gap"
+
+
+async def test_a_gap_that_overtakes_the_readings_before_it_loses_none(runtime: Runtime) -> None:
+    await put_in_use(runtime, trained().data)
+    values = faulty()
+    await anomalies(runtime, *batches(values[:200]))
+    await anomalies(runtime, gap(461, 500))
+    await anomalies(runtime, *batches(values[200:460], first_seq=201))
+    events = await anomalies(runtime, *batches(values[500:], first_seq=501))
+    scorer = DeviceScorer(ScoringModel(trained().data))
+    said = scorer.push(values[:460], 1)[1] + scorer.push(values[500:], 501)[1]
+    assert same(events, said)
+
+
+async def test_a_restarted_device_begins_anew(runtime: Runtime) -> None:
+    await put_in_use(runtime, trained().data)
+    values = faulty()
+    late = list(batches(values[460:480], first_seq=461))
+    events = await anomalies(
+        runtime, *batches(values[:460]), *batches(values, boot_id=OTHER_BOOT), *late
+    )
+    scorer = DeviceScorer(ScoringModel(trained().data))
+    said = scorer.push(values[:460], 1)[1] + scorer.interrupt("restart") + device_says(values)
+    assert same(events, said)
+
+
+async def test_a_promoted_model_takes_over_between_two_batches(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put_in_use(runtime, trained().data)
+    values, other = faulty(), trained("autoencoder").data
+    await anomalies(runtime, *batches(values[:460]))
+    await put_in_use(runtime, other, counter=2)
+    devices._kept.clear()
+    events = await anomalies(runtime, *batches(values[460:], first_seq=461))
+    closed = [event for event in events if event.type == "anomaly.closed"]
+    assert closed[0].reason == "model_changed"  # type: ignore[attr-defined]
+    assert closed[0].model.sha256 == trained().sha256
+    assert events[-1].model.sha256 == digest(other)
+
+
+async def test_missing_infinite_and_constant_sensors_are_judged_as_on_the_device(
+    runtime: Runtime,
+) -> None:
+    await put_in_use(runtime, trained().data)
+    values = faulty().copy()
+    values[100:110, 0] = np.nan
+    values[200:380, 2] = np.inf
+    values[600:700, 1] = values[600, 1]
+    values[1000:1100] = np.nan
+    assert same(await anomalies(runtime, *batches(values)), device_says(values))
+
+
+async def test_a_device_with_other_columns_is_scored_by_name(runtime: Runtime) -> None:
+    await put_in_use(runtime, trained().data)
+    values = faulty()
+    other = np.hstack([np.zeros((len(values), 1)), values[:, ::-1]])
+    names = ("gas", "yaw", "temperature", "voltage", "rps")
+    assert same(await anomalies(runtime, *batches(other, features=names)), device_says(values))
+
+
+async def test_without_a_model_readings_pass_unscored_and_are_counted(runtime: Runtime) -> None:
+    events = await anomalies(runtime, *batches(faulty()[:100]))
+    assert events == []
+    found = await records(runtime, "device:t1")
+    assert [record.facts["unscored"] for record in found] == [20] * 5
+
+
+async def test_from_an_anomaly_one_walks_to_the_model_and_the_readings(runtime: Runtime) -> None:
+    await put_in_use(runtime, trained().data)
+    messages = list(batches(faulty()))
+    await anomalies(runtime, *messages)
+    (first, *_) = await events_on(runtime, "anomaly.opened")
+    made = await runtime.store.read(lambda c: records_of_artifact(c, digest(first.data), made=True))
+    assert len(made) == 1
+    assert made[0].build is not None
+    assert [model.sha256 for model in made[0].build.models] == [trained().sha256]
+    assert made[0].inputs[0].sha256 in {message.digest for message in messages}
+    assert made[0].root == "device:t1"
+
+
+async def test_a_batch_leaves_a_small_record(runtime: Runtime) -> None:
+    await put_in_use(runtime, trained().data)
+    await anomalies(runtime, *batches(faulty()[:400]))
+    found = await records(runtime, "device:t1")
+    assert len(found) == 20
+    assert max(len(record.canonical()) for record in found) < 1100
+
+
+async def records(runtime: Runtime, root: str) -> list[Record]:
+    found = await runtime.store.read(lambda c: records_of_root(c, root))
+    return [parse_record(record) for record in found]
