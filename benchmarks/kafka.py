@@ -6,20 +6,17 @@ off a backlog. Brokers and clients share the machine's cores.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import statistics
-import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from benchmarks.measurement import Benchmark, Result, against_peer
 from benchmarks.passthrough import Ping, pings, publish_all, run_until_settled
 from lineal.cli.lifetime import run_in_loop
 from lineal.runtime import Runtime, open_runtime

@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from lineal_local.aws import Ministack
-
 from benchmarks.measurement import Benchmark, Result, against_peer
 from benchmarks.passthrough import Ping, Pong, passthrough, pings, publish_all
 from lineal.bus.aws.bus import AwsBus
@@ -26,6 +24,7 @@ from lineal.cli.lifetime import run_in_loop
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.runner import StageRunner
+from lineal_local.aws import Ministack
 
 _EVENTS = 3_000
 _RUNS = 5

@@ -64,6 +64,7 @@ class Runtime:
         Raises:
             WrongConfiguration: what the settings say under ``stages.<name>`` does not fit.
         """
+        section = stage.section or stage.name
         services = Services(
             store=self.store,
             objects=self.objects,
@@ -74,9 +75,9 @@ class Runtime:
             timers=not replaying,
         )
         try:
-            config = stage.config.model_validate(self.settings.stages.get(stage.name, {}))
+            config = stage.config.model_validate(self.settings.stages.get(section, {}))
         except ValidationError as error:
-            raise WrongConfiguration(f"settings [stages.{stage.name}]: {error}") from error
+            raise WrongConfiguration(f"settings [stages.{section}]: {error}") from error
         return BoundStage(stage, config, services)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
@@ -36,7 +39,10 @@ _SHA256_CHARACTERS = 64
 def lineage(
     document: Annotated[
         str | None,
-        typer.Argument(metavar="DOC", help="Id, unique beginning of an id, or name."),
+        typer.Argument(
+            metavar="DOC",
+            help="Id, unique beginning of an id, or name; or device:NAME, model:NAME, anomaly:ID.",
+        ),
     ] = None,
     object: Annotated[
         str | None,
@@ -50,7 +56,12 @@ def lineage(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show every step that led to a document's outputs."""
+    """Show every step that led to a document's outputs.
+
+    Of a device every batch and what was found in it, of a model its trainings, evaluations and
+    promotions. Of an anomaly where it came from: the readings, the model, and what that was learnt
+    from, by which code, and who put it into use.
+    """
     if (document is None) == (object is None):
         raise typer.BadParameter("give a document or --object SHA256", param_hint="DOC")
     if as_mermaid and (as_json or object is not None):
@@ -63,6 +74,13 @@ def lineage(
             _print_object(wanted, made, read, as_json)
             return
         assert document is not None
+        kind, _, name = document.partition(":")
+        if kind in ("device", "model") and name:
+            _print_root(document, records_of_root(connection, document), as_mermaid, as_json)
+            return
+        if kind == "anomaly" and name:
+            _print_origin(data, name, as_json)
+            return
         found = find_document(connection, document)
         records = records_of_root(connection, DOCUMENT + found.document_id)
     if as_json:
@@ -71,6 +89,30 @@ def lineage(
         typer.echo(mermaid(story_of(records)), nl=False)
     else:
         _print_story(found, story_of(records))
+
+
+def _print_root(root: str, records: list[bytes], as_mermaid: bool, as_json: bool) -> None:
+    if not records:
+        raise CommandFailed(f"no record is about {root}")
+    if as_json:
+        write_bytes(b"[" + b",\n ".join(records) + b"]\n")
+    elif as_mermaid:
+        typer.echo(mermaid(story_of(records)), nl=False)
+    else:
+        typer.echo(plain(root))
+        for step in story_of(records).steps:
+            _echo_step(replace(step, follows=[]), 1)
+
+
+def _print_origin(data: Path | None, wanted: str, as_json: bool) -> None:
+    from lineal.cli.origin import origin_lines, origin_of
+
+    origin = asyncio.run(origin_of(data, wanted))
+    if as_json:
+        print_json(origin)
+        return
+    for line in origin_lines(origin):
+        typer.echo(line)
 
 
 def _digest(text: str) -> str:

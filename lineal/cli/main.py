@@ -38,6 +38,7 @@ COMMANDS = {
         "lineal.cli.migrate:migrate", _SYSTEM, "Copy everything to another bus, store or bucket."
     ),
     "put": Entry("lineal.cli.put:put", _DOCUMENTS, "Put files on the bus."),
+    "sync": Entry("lineal.cli.sync:sync", _DOCUMENTS, "Put the documents of a bucket on the bus."),
     "search": Entry("lineal.cli.search:search", _DOCUMENTS, "Find pages by their text."),
     "documents": Entry(
         "lineal.cli.documents:documents", _DOCUMENTS, "List documents and where they stand."
@@ -55,11 +56,22 @@ COMMANDS = {
         _DEVICES,
         "List and show devices, and give new ones their certificates.",
     ),
+    "label": Entry(
+        "lineal.cli.label:label", _DOCUMENTS, "Say what kind a document is, to learn from."
+    ),
     "topics": Entry("lineal.cli.topics:app", _EVENTS, "List topics with their groups and lag."),
     "tail": Entry("lineal.cli.tail:tail", _EVENTS, "Follow the events of a topic."),
     "emit": Entry("lineal.cli.emit:emit", _EVENTS, "Publish events from a file or standard input."),
     "dead": Entry(
         "lineal.cli.dead:app", _EVENTS, "List, show, redrive and drop what could not be handled."
+    ),
+    "model": Entry(
+        "lineal.cli.model:app",
+        _DEVICES,
+        "Trained models: list, show, train, evaluate, promote, and go back.",
+    ),
+    "simulate": Entry(
+        "lineal.cli.simulate:simulate", _DEVICES, "Simulate turbines that send readings."
     ),
     "deploy": Entry(
         "lineal.cli.deploy:app", _DEVICES, "Bring models to devices, in rings; look on, or stop it."

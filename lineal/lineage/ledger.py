@@ -29,8 +29,16 @@ def _digest_key(sha256_hex: str) -> int:
 class Ledger:
     """Appends records."""
 
-    def append(self, connection: Connection, records: Sequence[Record]) -> None:
-        """Append records and bring the metadata tables up to date, in the caller's transaction."""
+    def append(
+        self,
+        connection: Connection,
+        records: Sequence[Record],
+        canonical_bytes: Sequence[bytes] | None = None,
+    ) -> None:
+        """Append records and bring the metadata tables up to date, in the caller's transaction.
+
+        ``canonical_bytes`` are theirs, where they are known already.
+        """
         connection.dialect.lock_ledger(connection)
         row = connection.execute("SELECT coalesce(max(seq), 0) FROM ledger").fetchone()
         seq: int = row[0]
@@ -40,9 +48,10 @@ class Ledger:
         identifier: int | None = None
         rows = []
         links: list[tuple[int, int, int]] = []
-        for record in records:
+        if canonical_bytes is None:
+            canonical_bytes = [record.canonical() for record in records]
+        for record, canonical in zip(records, canonical_bytes, strict=True):
             seq += 1
-            canonical = record.canonical()
             # Most records of a batch come from one stage, with one and the same build.
             if record.build is not build:
                 build = record.build

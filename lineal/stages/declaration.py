@@ -60,6 +60,8 @@ class Stage:
     """Names, under a configuration, the trained models the stage uses: those in use at the time.
     Like :attr:`models` they are part of every step's identity, so a promotion makes earlier outputs
     stale."""
+    section: str | None = None
+    """Under which name its settings stand, for stages that share them; None: its own."""
     warm_up: str | None = None
     """``module:function`` that every worker process calls at its start, so that the first events
     do not wait for models to be loaded."""
@@ -89,6 +91,7 @@ def stage(
     memo: bool = True,
     lanes: int | None = None,
     warm_up: str | None = None,
+    section: str | None = None,
 ) -> Callable[[Callable[[Event[P], Context[C]], Awaitable[Outputs]]], Stage]:
     """Declare a function of one event as a stage.
 
@@ -114,6 +117,7 @@ def stage(
             memo,
             lanes,
             warm_up,
+            section,
             False,
         )
 
@@ -132,6 +136,7 @@ def gather(
     memo: bool = True,
     lanes: int | None = None,
     warm_up: str | None = None,
+    section: str | None = None,
 ) -> Callable[[Callable[[Sequence[Event[Q]], Context[C]], Awaitable[Outputs]]], Stage]:
     """Declare a function of all the parts of a whole as a stage.
 
@@ -154,6 +159,7 @@ def gather(
             memo,
             lanes,
             warm_up,
+            section,
             True,
         )
 
@@ -172,6 +178,7 @@ def _declare(
     memo: bool,
     lanes: int | None,
     warm_up: str | None,
+    section: str | None,
     gathers: bool,
 ) -> Stage:
     if not inspect.iscoroutinefunction(function):
@@ -199,5 +206,6 @@ def _declare(
         trained=trained,
         lanes=lanes,
         warm_up=warm_up,
+        section=section,
         code_digest=source_digest(function),
     )

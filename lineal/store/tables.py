@@ -173,6 +173,14 @@ CREATE TABLE members (
     seen INTEGER NOT NULL,
     PRIMARY KEY (group_name, member)
 ) WITHOUT ROWID;
+-- What was taken from buckets already: the ETag of each key.
+CREATE TABLE taken_objects (
+    bucket TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    taken INTEGER NOT NULL,
+    PRIMARY KEY (bucket, name)
+) WITHOUT ROWID;
 """
 
 OBJECTS = """

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
 
 from lineal.runtime import Runtime
+from lineal.stages import Context, stage
+from lineal.stages.state import state_rows
+from lineal_schemas.envelope import Event
 from tests.conformance.harness import (
     BusUnderTest,
     events_on,
@@ -50,6 +54,28 @@ async def test_state_is_there_for_the_next_event_and_after_a_restart(bus: BusUnd
         await publish(runtime, *work[half:])
         async with running(runtime, count):
             await assert_each_counted_once(runtime, len(work))
+
+
+@stage("together", version="1", consumes=Task, memo=False)
+async def together(event: Event[Task], ctx: Context[Any]) -> None:
+    """One key of state for the tasks of all partition keys: they get in each other's way."""
+    seen = int(await ctx.state.get("all") or b"0")
+    await asyncio.sleep(0.001)
+    await ctx.state.put("all", b"%d" % (seen + 1))
+
+
+async def test_events_that_change_one_key_at_the_same_time_are_all_counted(
+    bus: BusUnderTest,
+) -> None:
+    work = tasks(bus)[:48]
+    async with bus.open() as runtime:
+        await publish(runtime, *work)
+        async with running(runtime, together):
+            await until_settled(runtime, "together")
+        await runtime.bus.recorded()
+        ((_, row),) = await runtime.store.read(lambda c: state_rows(c, "together", ""))
+        assert row.after == b"48"
+        assert await events_on(runtime, "dead.together") == []
 
 
 async def test_an_event_counts_once_though_its_worker_was_killed(bus: BusUnderTest) -> None:

@@ -51,7 +51,6 @@ class MemoryObjects:
         self.roles.append(("put", role))
         return self.add(data, media_type)
 
-
     def mention(self, ref: ObjectRef, role: str) -> None:
         self.roles.append(("mention", role))
 

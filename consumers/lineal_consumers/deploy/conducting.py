@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from lineal.stages import Context
-from lineal_consumers.deploy.config import DeployConfig
+from lineal_consumers.deploy.desk import Desk
 from lineal_consumers.deploy.package import NoPackage, Order, build_package
 from lineal_consumers.deploy.rollout import (
     BEFORE_ACTIVATION,
@@ -11,7 +10,6 @@ from lineal_consumers.deploy.rollout import (
     JobRecord,
     ModelRecord,
     RolloutRecord,
-    job_key,
     job_prefix,
     model_key,
     rings_of,
@@ -22,8 +20,6 @@ from lineal_schemas.deployments import (
     DeploymentAborted,
     DeploymentCompleted,
     DeploymentControl,
-    DeploymentJobIssued,
-    DeploymentJobReplied,
     DeploymentJobTimedOut,
     DeploymentJobUpdated,
     DeploymentPaused,
@@ -33,13 +29,10 @@ from lineal_schemas.deployments import (
     DeploymentRingStarted,
     DeploymentStarted,
     DeploymentStepDue,
-    JobDocument,
-    JobReply,
-    JobState,
+    RolloutPlan,
     SignedPackage,
 )
 from lineal_schemas.ids import job_id
-from lineal_schemas.payload import Payload, payload_bytes
 
 _STAGE = "stage:deploy"
 _MOST_KEPT = 5
@@ -49,18 +42,8 @@ _PACKAGE_SECONDS = 120.0
 _DAY_US = 86_400_000_000
 
 
-class Conductor:
-    """Conducts one event's step of one rollout.
-
-    Args:
-        now: wall clock in microseconds since the Unix epoch.
-    """
-
-    def __init__(self, ctx: Context[DeployConfig], now: int) -> None:
-        self._ctx = ctx
-        self._now = now
-        self.events: list[Payload] = []
-        """What follows, in order."""
+class Conductor(Desk):
+    """Conducts one event's step of one rollout."""
 
     # What events ask for.
 
@@ -84,29 +67,33 @@ class Conductor:
             self._refuse(request, str(error))
             return
         await self._supersede(request, before)
-        started = DeploymentStarted(
-            rollout_id=request.rollout_id,
-            model=request.model,
-            package=package,
-            artifact=request.artifact,
-            plan=request.plan,
-            by=request.by,
+        self.events.append(
+            DeploymentStarted(
+                rollout_id=request.rollout_id,
+                model=request.model,
+                package=package,
+                artifact=request.artifact,
+                plan=request.plan,
+                by=request.by,
+            )
         )
-        self.events.append(started)
         rollout = RolloutRecord(
             rollout_id=request.rollout_id,
             status="running",
             model=request.model,
             counter=request.counter,
             artifact=request.artifact,
-            started=await ctx.objects.put(payload_bytes(started), "application/json", "rollout"),
+            plan=await self._put(request.plan, "plan"),
+            package=await self._put(package, "package"),
             timeouts=request.plan.timeouts,
+            shadow_readings=request.plan.shadow_readings,
+            soak_readings=request.plan.soak_readings,
             rings=rings,
             by=request.by,
             started_us=self._now,
             updated_us=self._now,
         )
-        await self._begin_ring(rollout, 0, started)
+        await self._begin_ring(rollout, 0, request.plan)
 
     async def controlled(self, control: DeploymentControl) -> None:
         """Pause, resume or abort; what changes nothing is passed over."""
@@ -165,8 +152,10 @@ class Conductor:
         if rollout is None:
             self._ctx.note(status="duplicate")
         elif due.what == "ring":
-            if rollout.status == "running" and due.ring == rollout.ring:
-                await self._issue(rollout, await self._started(rollout))
+            if rollout.status == "aborted":
+                await self._keep(await self._cancel(rollout))
+            elif rollout.status == "running" and due.ring == rollout.ring:
+                await self._issue(rollout, await self._plan(rollout))
         elif due.device is not None:
             await self._look_at_deadline(rollout, due.device)
 
@@ -235,33 +224,32 @@ class Conductor:
         if rollout.status == "paused":
             await self._keep(rollout)
         else:
-            await self._begin_ring(rollout, rollout.ring, await self._started(rollout))
+            await self._begin_ring(rollout, rollout.ring, await self._plan(rollout))
 
     async def _go_on(self, rollout: RolloutRecord) -> None:
         """After a pause: with the devices of the ring that have not had their jobs."""
         ring = rollout.rings[rollout.ring]
-        started = await self._started(rollout)
+        plan = await self._plan(rollout)
         if ring.issued == 0:
-            await self._begin_ring(rollout, rollout.ring, started)
+            await self._begin_ring(rollout, rollout.ring, plan)
         else:
-            await self._issue(rollout, started)
+            await self._issue(rollout, plan)
 
-    async def _begin_ring(
-        self, rollout: RolloutRecord, index: int, started: DeploymentStarted
-    ) -> None:
-        ring = started.plan.rings[index]
+    async def _begin_ring(self, rollout: RolloutRecord, index: int, plan: RolloutPlan) -> None:
+        ring = plan.rings[index]
         self.events.append(
             DeploymentRingStarted(
                 rollout_id=rollout.rollout_id, ring=ring.name, index=index, devices=ring.devices
             )
         )
-        await self._issue(rollout, started)
+        await self._issue(rollout, plan)
 
-    async def _issue(self, rollout: RolloutRecord, started: DeploymentStarted) -> None:
+    async def _issue(self, rollout: RolloutRecord, plan: RolloutPlan) -> None:
         """Give the next devices of the ring their jobs, and the rest theirs a little later."""
         index = rollout.ring
-        ring, plan = rollout.rings[index], started.plan
+        ring = rollout.rings[index]
         end = ring.issued + self._ctx.config.jobs_at_once
+        package = await self._package_of(rollout)
         for device in plan.rings[index].devices[ring.issued : end]:
             job = JobRecord(
                 job_id=job_id(rollout.rollout_id, device),
@@ -271,29 +259,20 @@ class Conductor:
                 updated_us=self._now,
             )
             await self._keep_job(job, rollout)
-            self.events.append(self._issued(job, rollout, started))
+            self.events.append(self._issued(job, rollout, package))
         issued = min(end, ring.devices)
         rollout = rollout.with_ring(ring.model_copy(update={"issued": issued}), index)
         if issued < ring.devices:
-            due = DeploymentStepDue(rollout_id=rollout.rollout_id, what="ring", ring=index)
-            self._ctx.timers.set(f"ring/{rollout.rollout_id}", self._now, due)
+            self._go_on_later(rollout)
         await self._keep(rollout)
 
     async def _abort(self, rollout: RolloutRecord, by: str, reason: str) -> None:
         """End a rollout: jobs whose model is not active yet are cancelled; what is active stays to
         end as it may, and is still counted."""
-        started: DeploymentStarted | None = None
-        for _, value in await self._ctx.state.items(job_prefix(rollout.rollout_id)):
-            job = JobRecord.model_validate_json(value)
-            if job.state not in BEFORE_ACTIVATION:
-                continue
-            started = started or await self._started(rollout)
-            job = self._moved(job, rollout, "CANCELLED", reason)
-            await self._keep_job(job, rollout)
-            self.events.append(self._issued(job, rollout, started))
-            ring = rollout.rings[job.ring].counted("CANCELLED")
-            rollout = rollout.with_ring(ring, job.ring)
         self._ctx.timers.cancel(f"ring/{rollout.rollout_id}")
+        rollout = await self._cancel(
+            rollout.model_copy(update={"status": "aborted", "reason": reason})
+        )
         ring = rollout.rings[rollout.ring]
         self.events.append(
             DeploymentAborted(
@@ -304,7 +283,31 @@ class Conductor:
                 result=ring.result,
             )
         )
-        await self._keep(rollout.model_copy(update={"status": "aborted", "reason": reason}))
+        await self._keep(rollout)
+
+    async def _cancel(self, rollout: RolloutRecord) -> RolloutRecord:
+        """Cancel jobs of an aborted rollout, so many now and the rest a little later."""
+        jobs = [
+            JobRecord.model_validate_json(value)
+            for _, value in await self._ctx.state.items(job_prefix(rollout.rollout_id))
+        ]
+        open_jobs = [job for job in jobs if job.state in BEFORE_ACTIVATION]
+        if not open_jobs:
+            return rollout
+        package = await self._package_of(rollout)
+        for job in open_jobs[: self._ctx.config.jobs_at_once]:
+            job = self._moved(job, rollout, "CANCELLED", rollout.reason)
+            await self._keep_job(job, rollout)
+            self.events.append(self._issued(job, rollout, package))
+            ring = rollout.rings[job.ring].counted("CANCELLED")
+            rollout = rollout.with_ring(ring, job.ring)
+        if len(open_jobs) > self._ctx.config.jobs_at_once:
+            self._go_on_later(rollout)
+        return rollout
+
+    def _go_on_later(self, rollout: RolloutRecord) -> None:
+        due = DeploymentStepDue(rollout_id=rollout.rollout_id, what="ring", ring=rollout.ring)
+        self._ctx.timers.set(f"ring/{rollout.rollout_id}", self._now, due)
 
     async def _supersede(self, request: DeploymentRequested, before: ModelRecord | None) -> None:
         """End the rollout of an earlier version, so that it never holds up a later one, and forget
@@ -355,95 +358,3 @@ class Conductor:
         file = await self._ctx.objects.path(request.artifact, "model")
         made = await self._ctx.run(build_package, file, order, seconds=_PACKAGE_SECONDS)
         return SignedPackage.model_validate_json(made)
-
-    # Jobs.
-
-    def _moved(
-        self, job: JobRecord, rollout: RolloutRecord, state: JobState, reason: str | None
-    ) -> JobRecord:
-        return job.model_copy(
-            update={
-                "state": state,
-                "version": job.version + 1,
-                "reason": reason,
-                "deadline_us": self._deadline(state, rollout),
-                "extended": False,
-                "updated_us": self._now,
-            }
-        )
-
-    def _deadline(self, state: JobState, rollout: RolloutRecord) -> int:
-        seconds = seconds_for(state, rollout.timeouts) + self._ctx.config.grace_seconds
-        return self._now + round(seconds * 1e6)
-
-    def _issued(
-        self, job: JobRecord, rollout: RolloutRecord, started: DeploymentStarted
-    ) -> DeploymentJobIssued:
-        document = JobDocument(
-            job_id=job.job_id,
-            rollout_id=rollout.rollout_id,
-            device=job.device,
-            version=job.version,
-            state=job.state,
-            package=started.package,
-            url=f"{self._ctx.config.url.rstrip('/')}/{rollout.model.sha256}",
-            timeouts=rollout.timeouts,
-            shadow_readings=started.plan.shadow_readings,
-            soak_readings=started.plan.soak_readings,
-            issued_us=self._now,
-        )
-        return DeploymentJobIssued(rollout_id=rollout.rollout_id, device=job.device, job=document)
-
-    async def _clear_notice(self, job: JobRecord, rollout: RolloutRecord) -> None:
-        """A job in a final state, so that the device is not told of it for ever."""
-        self.events.append(self._issued(job, rollout, await self._started(rollout)))
-
-    def _reply(
-        self, update: DeploymentJobUpdated, job: JobRecord | None, reason: str | None = None
-    ) -> None:
-        if reason is not None:
-            self._ctx.note(not_accepted=reason)
-        self.events.append(
-            DeploymentJobReplied(
-                rollout_id=update.rollout_id,
-                device=update.device,
-                reply=JobReply(
-                    job_id=update.job_id,
-                    accepted=reason is None,
-                    version=0 if job is None else job.version,
-                    state="CANCELLED" if job is None else job.state,
-                    reason=reason,
-                ),
-            )
-        )
-
-    async def _keep_job(self, job: JobRecord, rollout: RolloutRecord) -> None:
-        await self._ctx.state.put(job_key(rollout.rollout_id, job.device), job.to_bytes())
-        if job.final:
-            self._ctx.timers.cancel(f"job/{job.job_id}")
-        else:
-            self._set_deadline(job, rollout)
-
-    def _set_deadline(self, job: JobRecord, rollout: RolloutRecord) -> None:
-        due = DeploymentStepDue(
-            rollout_id=rollout.rollout_id, what="job", device=job.device, job_version=job.version
-        )
-        self._ctx.timers.set(f"job/{job.job_id}", job.deadline_us, due)
-
-    # What is kept.
-
-    async def _rollout(self, rollout_id: str) -> RolloutRecord | None:
-        value = await self._ctx.state.get(rollout_key(rollout_id))
-        return None if value is None else RolloutRecord.model_validate_json(value)
-
-    async def _job(self, rollout_id: str, device: str) -> JobRecord | None:
-        value = await self._ctx.state.get(job_key(rollout_id, device))
-        return None if value is None else JobRecord.model_validate_json(value)
-
-    async def _started(self, rollout: RolloutRecord) -> DeploymentStarted:
-        data = await self._ctx.objects.get(rollout.started, "rollout")
-        return DeploymentStarted.model_validate_json(data)
-
-    async def _keep(self, rollout: RolloutRecord) -> None:
-        kept = rollout.model_copy(update={"updated_us": self._now})
-        await self._ctx.state.put(rollout_key(rollout.rollout_id), kept.to_bytes())

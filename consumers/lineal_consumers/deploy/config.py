@@ -30,9 +30,9 @@ class DeployConfig(BaseModel):
     golden_windows: Annotated[int, Field(ge=1, le=16)] = 2
     grace_seconds: Annotated[float, Field(ge=0)] = 30
     """What a report may take to arrive, on top of a step's own time."""
-    jobs_at_once: Annotated[int, Field(ge=1)] = 200
+    jobs_at_once: Annotated[int, Field(ge=1)] = 25
     """Devices of a ring that are given their jobs in one step, about one step a second: what the
-    download server has to bear."""
+    download server has to bear, and six reports of each device that are taken one by one."""
 
 
 class RingShare(BaseModel):

@@ -104,9 +104,13 @@ class RolloutRecord(_Kept):
     model: ModelRef
     counter: int
     artifact: ObjectRef
-    started: ObjectRef
-    """JSON of the :class:`~lineal_schemas.deployments.DeploymentStarted`: plan and package."""
+    plan: ObjectRef
+    """JSON of the :class:`~lineal_schemas.deployments.RolloutPlan`: it may name many devices."""
+    package: ObjectRef
+    """JSON of the :class:`~lineal_schemas.deployments.SignedPackage`."""
     timeouts: StepTimeouts
+    shadow_readings: int
+    soak_readings: int
     rings: tuple[RingRecord, ...]
     ring: int = 0
     by: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 from lineal.stages import Reject
@@ -38,17 +39,22 @@ class AnalyzedObject(NamedTuple):
     personal_data: bool
 
 
-def analyze_object(text: bytes, config: NlpConfig) -> AnalyzedObject:
+def analyze_object(
+    text: bytes, config: NlpConfig, classifier: Path | None = None
+) -> AnalyzedObject:
     """Analyse a text object (UTF-8, pages separated by form feeds).
 
+    Args:
+        classifier: file of the trained model that says the document's class; None: the rules do.
+
     Raises:
-        Reject: the bytes are not UTF-8.
+        Reject: the bytes are not UTF-8, or the file is no text classifier.
     """
     try:
         decoded = text.decode()
     except UnicodeDecodeError as error:
         raise Reject(f"the text object is not UTF-8 (byte {error.start})") from error
-    analysis = analyze_text(decoded, config)
+    analysis = analyze_text(decoded, config, classifier)
     return AnalyzedObject(
         data=analysis.to_gzip(),
         language=analysis.language,
@@ -58,12 +64,14 @@ def analyze_object(text: bytes, config: NlpConfig) -> AnalyzedObject:
     )
 
 
-def analyze_text(text: str, config: NlpConfig) -> Analysis:
-    """Everything found in a text; the same text and config always give the same analysis.
+def analyze_text(text: str, config: NlpConfig, classifier: Path | None = None) -> Analysis:
+    """Everything found in a text; the same text, config and classifier always give the same
+    analysis.
 
     Offsets are code points of ``text``.
     """
     engines = _engines(config)
+    document_class = engines.document_class if classifier is None else _trained(classifier)
     pages = _plain(text).split(PAGE_SEPARATOR)
     language, language_confidence = (
         engines.language.detect(text) if engines.language else ("und", 0.0)
@@ -83,8 +91,8 @@ def analyze_text(text: str, config: NlpConfig) -> Analysis:
         language=language,
         language_confidence=language_confidence,
         document_class=(
-            engines.document_class.classify(pages, entities)
-            if engines.document_class
+            document_class.classify(pages, entities)
+            if document_class
             else DocumentClass(name="other", confidence=0.0)
         ),
         key_phrases=engines.key_phrases.extract(pages, language) if engines.key_phrases else (),
@@ -114,6 +122,17 @@ def _stretches(pages: list[str]) -> Iterator[tuple[int, str]]:
         if begin < len(page):
             yield offset + begin, page[begin:]
         offset += len(page) + len(PAGE_SEPARATOR)
+
+
+@lru_cache(maxsize=2)
+def _trained(file: Path) -> DocumentClassifier:
+    """A model's file is named by its digest: the same path is the same model."""
+    from lineal_consumers.nlp.trained_class import ModelFileError, TrainedClassifier
+
+    try:
+        return TrainedClassifier(file.read_bytes())
+    except ModelFileError as error:
+        raise Reject(f"the model in use is no text classifier: {error}") from error
 
 
 class _Engines(NamedTuple):

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lineal_schemas.models import ModelName
+
 EntityEngine = Literal["internet", "dates", "money", "organizations"]
 PersonalEngine = Literal["emails", "numbers", "phones", "people", "addresses"]
 
@@ -27,6 +29,9 @@ class NlpConfig(BaseModel):
         "addresses",
     )
     document_class: Literal["rules", "none"] = "rules"
+    """What decides the class as long as no model learnt from labelled documents is in use."""
+    class_model: ModelName | None = "documents"
+    """Name of the trained classifier that decides once one is in use; None: never."""
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"
     """ISO 3166 country of English documents: it decides 03/04/2026, national phone numbers, $."""
     names_in_prose: bool = True

@@ -25,6 +25,11 @@ def language_models(config: NlpConfig) -> list[Model]:
     return [model for package, name in wanted if (model := _model(package, name)) is not None]
 
 
+def trained_models(config: NlpConfig) -> list[str]:
+    """Names of the models that were trained here, of which the ones in use are taken."""
+    return [] if config.class_model is None else [config.class_model]
+
+
 def _model(package: str, name: str) -> Model | None:
     spec = find_spec(package)
     if spec is None or spec.origin is None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from lineal.stages import Context, stage
+from lineal.store.objects import reference
 from lineal_consumers.nlp.config import NlpConfig
-from lineal_consumers.nlp.models import language_models
+from lineal_consumers.nlp.models import language_models, trained_models
 from lineal_schemas.documents import DocumentAnalyzed, DocumentTextExtracted
 from lineal_schemas.envelope import Event
 
@@ -20,6 +21,7 @@ _CHARACTERS_A_PAGE = 3_000
     produces=DocumentAnalyzed,
     config=NlpConfig,
     models=language_models,
+    trained=trained_models,
     warm_up="lineal_consumers.nlp.warm_up:load",
 )
 async def nlp(event: Event[DocumentTextExtracted], ctx: Context[NlpConfig]) -> DocumentAnalyzed:
@@ -29,8 +31,18 @@ async def nlp(event: Event[DocumentTextExtracted], ctx: Context[NlpConfig]) -> D
     document = event.data
     text = await ctx.objects.get(document.text, role="text")
     pages = max(document.pages, len(text) // _CHARACTERS_A_PAGE)
+    name = ctx.config.class_model
+    in_use = None if name is None else await ctx.model(name)
+    classifier = None
+    if in_use is not None:
+        ref = reference(in_use.sha256, in_use.bytes, in_use.media_type)
+        classifier = await ctx.objects.path(ref, role="model")
     analyzed = await ctx.run(
-        analyze_object, text, ctx.config, seconds=ctx.config.seconds + pages * _SECONDS_A_PAGE
+        analyze_object,
+        text,
+        ctx.config,
+        classifier,
+        seconds=ctx.config.seconds + pages * _SECONDS_A_PAGE,
     )
     analysis = await ctx.objects.put(analyzed.data, "application/gzip", role="analysis")
     ctx.note(language=analyzed.language, document_class=analyzed.document_class)

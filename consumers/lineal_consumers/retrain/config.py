@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from lineal_schemas.models import ModelName
 from lineal_schemas.telemetry import TURBINE_FEATURES
@@ -87,11 +87,19 @@ class DocumentsModel(_Settings):
     promotion: Literal["gates", "hand"] = "gates"
 
 
-TrainedKind = Annotated[ReadingsModel | DocumentsModel, Field(discriminator="kind")]
+def _kind(value: Any) -> str:
+    kind = value.get("kind", "readings") if isinstance(value, dict) else value.kind
+    return str(kind)
+
+
+TrainedKind = Annotated[
+    Annotated[ReadingsModel, Tag("readings")] | Annotated[DocumentsModel, Tag("documents")],
+    Discriminator(_kind),
+]
 
 
 class RetrainConfig(_Settings):
-    """Settings of the ``retrain`` stages: ``[stages.retrain]`` and the like."""
+    """Settings of all ``retrain`` stages but the one that collects: ``[stages.retrain]``."""
 
     models: dict[ModelName, TrainedKind] = {
         "turbine": ReadingsModel(),

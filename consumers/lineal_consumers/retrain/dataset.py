@@ -15,6 +15,7 @@ from lineal_schemas.models import DatasetItem, DatasetManifest, QuarantinedItem
 from lineal_schemas.objects import ObjectRef
 
 Role = Literal["train", "calibration", "test"]
+_WITHOUT_END = 2**62
 
 
 class Anomaly(NamedTuple):
@@ -57,15 +58,13 @@ def readings_dataset(
     """
     newest = sorted(blocks, key=_block_time)[-settings.window_blocks :]
     items: list[tuple[DatasetItem, str | None]] = []
+    stretches: dict[tuple[str, str], list[tuple[str, int, int]]] = {}
     for block in newest:
         device, boot = block["device"], block["boot_id"]
         ref = ObjectRef(**block["content"])
-        stretches = [
-            stretch
-            for item in anomalies.get(device, ())
-            if item.boot_id == boot
-            if (stretch := _quarantined(item, settings, drifted=drifted)) is not None
-        ]
+        if (device, boot) not in stretches:
+            of_boot = [item for item in anomalies.get(device, ()) if item.boot_id == boot]
+            stretches[device, boot] = _quarantined(of_boot, settings, drifted=drifted)
         for batch in block["batches"]:
             first, last = batch["first_seq"], batch["last_seq"]
             item = DatasetItem(
@@ -76,7 +75,12 @@ def readings_dataset(
                 ref=ref,
             )
             reason = next(
-                (f"anomaly {known}" for known, a, b in stretches if first <= b and last >= a), None
+                (
+                    f"anomaly {known}"
+                    for known, a, b in stretches[device, boot]
+                    if first <= b and last >= a
+                ),
+                None,
             )
             items.append((item, reason))
     shares = settings.calibration_share, settings.test_share
@@ -113,16 +117,31 @@ def _block_time(block: Mapping[str, Any]) -> tuple[int, str, int]:
 
 
 def _quarantined(
-    anomaly: Anomaly, settings: ReadingsModel, *, drifted: bool
-) -> tuple[str, int, int] | None:
-    lasted = anomaly.last_seq - anomaly.first_seq + 1
-    if drifted and lasted > settings.lasting_readings:
-        return None
+    anomalies: Sequence[Anomaly], settings: ReadingsModel, *, drifted: bool
+) -> list[tuple[str, int, int]]:
+    """What the anomalies of one boot take from training: the id, and first and last reading.
+
+    Those that follow one another closely are one: in a changed world an anomaly comes and goes.
+    """
+    merged: list[Anomaly] = []
+    close = settings.lasting_readings // 10
+    for item in sorted(anomalies, key=lambda item: item.first_seq):
+        if merged and item.first_seq - merged[-1].last_seq <= close:
+            before = merged[-1]
+            last = max(before.last_seq, item.last_seq)
+            merged[-1] = before._replace(last_seq=last, is_open=before.is_open or item.is_open)
+        else:
+            merged.append(item)
     guard = settings.guard_readings
-    end = anomaly.last_seq + guard
-    if anomaly.is_open:
-        end = 2**62
-    return anomaly.anomaly_id, anomaly.first_seq - guard, end
+    return [
+        (
+            item.anomaly_id,
+            item.first_seq - guard,
+            _WITHOUT_END if item.is_open else item.last_seq + guard,
+        )
+        for item in merged
+        if not (drifted and item.last_seq - item.first_seq >= settings.lasting_readings)
+    ]
 
 
 def _dataset(

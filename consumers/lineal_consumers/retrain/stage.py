@@ -62,6 +62,7 @@ async def retrain(event: Event[Payload], ctx: Context[RetrainConfig]) -> ModelDa
     consumes=ModelDataset,
     produces=ModelTrained,
     config=RetrainConfig,
+    section="retrain",
 )
 async def train(event: Event[ModelDataset], ctx: Context[RetrainConfig]) -> list[ModelTrained]:
     """Train the challengers of an iteration. The same dataset yields the same models: one that did
@@ -76,6 +77,7 @@ async def train(event: Event[ModelDataset], ctx: Context[RetrainConfig]) -> list
     consumes=(ModelTrained, ModelDataset),
     produces=ModelEvaluated,
     config=RetrainConfig,
+    section="retrain",
     memo=False,
 )
 async def evaluate(event: Event[ModelEvent], ctx: Context[RetrainConfig]) -> list[ModelEvaluated]:
@@ -101,6 +103,7 @@ async def evaluate(event: Event[ModelEvent], ctx: Context[RetrainConfig]) -> lis
     consumes=(ModelEvaluated, ModelPromoted, ModelRolledBack),
     produces=ModelPromoted,
     config=RetrainConfig,
+    section="retrain",
     memo=False,
 )
 async def promote(event: Event[ModelEvent], ctx: Context[RetrainConfig]) -> ModelPromoted | None:

@@ -14,10 +14,12 @@ from lineal.bus.aws import inbox
 from lineal.bus.aws.address import Address
 from lineal.bus.aws.calls import Aws, Missing, connect
 from lineal.bus.aws.messages import Message, Offsets, message_of, partition_of
-from lineal.bus.aws.provisioning import Provisioning, archive_days
+from lineal.bus.aws.names import dead_letter_queue_resource
+from lineal.bus.aws.provisioning import Provisioning
 from lineal.bus.aws.publishing import Publisher
 from lineal.bus.aws.reading import read_dead_letters, read_topic, sweep_readings
 from lineal.bus.aws.subscription import AwsSubscription
+from lineal.bus.aws.worker_killers import forget_killers, killer_settlement, next_killers
 from lineal.bus.claim_check import check_in
 from lineal.bus.protocol import (
     Capabilities,
@@ -285,13 +287,35 @@ class AwsBus:
     async def _retention(self, topic: str) -> int | None:
         if self._address.archive_days is None or is_dead_letter_topic(topic):
             return None
-        days = archive_days(await self.provisioning.topic_attributes(topic))
+        days = await self.provisioning.archive_days(topic)
         return None if days is None else days * _DAY_SECONDS
 
     async def maintain(self) -> None:
-        """Forget what the inbox need not know any more; sweep the queues of readers that died."""
+        """Forget what the inbox need not know any more, sweep the queues of readers that died, and
+        make dead letters of what killed the workers of this process's groups."""
+        self.provisioning.look_again()
         await self.store.write(inbox.prune)
         await sweep_readings(self.aws, self.provisioning, self._address.prefix)
+        for subscription in list(self._subscriptions):
+            while await self._put_killers_aside(subscription.group, subscription.topics):
+                pass
+
+    async def _put_killers_aside(self, group: str, topics: tuple[str, ...]) -> int:
+        resource = dead_letter_queue_resource(self._address.prefix, group)
+        url, messages = await next_killers(self.aws, resource, topics)
+        if not messages:
+            return 0
+        settlements = {m.publication: killer_settlement(group, m) for m in messages}
+        placed = await self.publish_outputs([(s, None) for s in settlements.values()])
+
+        def apply(connection: Connection) -> None:
+            entered = inbox.enter(connection, group, list(settlements))
+            inbox.apply(connection, self.ledger, [settlements[p] for p in sorted(entered)])
+            inbox.keep_dead_letters(connection, placed)
+
+        await self.store.write(apply)
+        await forget_killers(self.aws, url, messages)
+        return len(messages)
 
     async def close(self) -> None:
         for subscription in list(self._subscriptions):

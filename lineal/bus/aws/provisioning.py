@@ -64,6 +64,7 @@ class Provisioning:
         self._visibility_seconds = visibility_seconds
         self._known: set[str] = set()
         self._groups: dict[str, GroupQueue] = {}
+        self._days: dict[str, int | None] = {}
 
     def topic_arn(self, topic: str) -> str:
         """The ARN of a topic, whether or not it exists.
@@ -105,6 +106,7 @@ class Provisioning:
                     AttributeValue=json.dumps(wanted),
                 )
         self._known.add(topic)
+        self._days.pop(topic, None)
 
     def forget(self, topics: Iterable[str]) -> None:
         """Topics that were there are gone: look again next time."""
@@ -289,6 +291,19 @@ class Provisioning:
             self._groups[url] = GroupQueue(group, url, topics_of_tags(tags))
         return self._groups[url]
 
+    def look_again(self) -> None:
+        """Ask topics and queues anew how they are kept and what they get, when next it matters."""
+        self._groups.clear()
+        self._days.clear()
+
+    async def archive_days(self, topic: str) -> int | None:
+        """For how many days a topic keeps its past; None: it does not."""
+        if topic not in self._days:
+            policy = _read(await self.topic_attributes(topic), "ArchivePolicy")
+            days = policy.get("MessageRetentionPeriod")
+            self._days[topic] = None if days is None else int(days)
+        return self._days[topic]
+
     async def backlog(self, url: str) -> int | None:
         """About how many messages a queue has, those being handled included; None: it is gone."""
         names = [
@@ -311,12 +326,6 @@ def archive_beginning(attributes: Mapping[str, str]) -> str | None:
     if not _read(attributes, "ArchivePolicy"):
         return None
     return attributes.get("BeginningArchiveTime") or "1970-01-01T00:00:00Z"
-
-
-def archive_days(attributes: Mapping[str, str]) -> int | None:
-    """How long a topic keeps its past; None: it does not."""
-    days = _read(attributes, "ArchivePolicy").get("MessageRetentionPeriod")
-    return None if days is None else int(days)
 
 
 def _read(attributes: Mapping[str, str], name: str) -> dict[str, Any]:

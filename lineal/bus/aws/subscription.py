@@ -59,6 +59,7 @@ class AwsSubscription:
     ) -> None:
         self._bus = bus
         self.group = group
+        self.topics = topics
         self._on_closed = on_closed
         self._custody = Custody(
             bus.aws,

@@ -15,7 +15,7 @@ from lineal.bus.kafka.connection import EARLIEST, LATEST, Cluster, Connection
 from lineal.bus.kafka.groups import group_members, send_to
 from lineal.bus.kafka.ledger_writer import LedgerWriter
 from lineal.bus.kafka.membership import Member
-from lineal.bus.kafka.names import LEDGER_GROUP, LINEAGE, Names
+from lineal.bus.kafka.names import LEDGER_GROUP, LINEAGE, WITHOUT_GROUP, Names
 from lineal.bus.kafka.overview import lineal_groups, topic_infos
 from lineal.bus.kafka.publishing import Publisher
 from lineal.bus.kafka.reading import read_topic
@@ -133,7 +133,7 @@ class KafkaBus:
         name = self._names.on_kafka(group)
         number = self._slot.take(group)
         instance = f"{self._slot.name}.{number}"
-        transactions = self._transactions(f"{name}/{instance}")
+        settling = self._settling(f"{name}/{instance}")
 
         async def closed(subscription: KafkaSubscription) -> None:
             self._subscriptions.discard(subscription)
@@ -141,7 +141,7 @@ class KafkaBus:
 
         subscription = KafkaSubscription(
             self._connection,
-            Settling(self._topics, self._store, transactions, self._lineage),
+            settling,
             name,
             {self._names.on_kafka(topic): topic for topic in topics},
             first,
@@ -158,7 +158,7 @@ class KafkaBus:
             patience_seconds=_REVOKE_BUDGET_SECONDS,
         )
         try:
-            await transactions.open()
+            await settling.open()
             self._subscriptions.add(subscription)
             await subscription.open(member)
         except BaseException:
@@ -246,8 +246,13 @@ class KafkaBus:
             raise UnknownTopic(f"there is no topic {topic!r}: `lineal topics` lists them")
         return places
 
-    def _transactions(self, name: str) -> Transactions:
-        return Transactions(self._connection, name, self._settings.transaction_seconds)
+    def _settling(self, name: str) -> Settling:
+        seconds = self._settings.transaction_seconds
+        pair = (
+            Transactions(self._connection, f"{name}/a", seconds),
+            Transactions(self._connection, f"{name}/b", seconds),
+        )
+        return Settling(self._topics, self._store, pair, self._lineage)
 
     async def _ledger_writer(self) -> LedgerWriter:
         async with self._starting:
@@ -272,12 +277,6 @@ class KafkaBus:
         await self._ledger_writer()
         async with self._starting:
             if self._unowned is None:
-                self._unowned = UnownedSettling(
-                    self._topics,
-                    self._store,
-                    self._lineage,
-                    self._names,
-                    self._slot.name,
-                    self._transactions,
-                )
+                group = self._names.on_kafka(WITHOUT_GROUP + self._slot.name)
+                self._unowned = UnownedSettling(group, self._settling(group), self._lineage)
             return self._unowned

@@ -21,6 +21,7 @@ Kind = Literal["group", "transaction"]
 _KINDS = {"group": 0, "transaction": 1}
 _FIRST_PAUSE_SECONDS = 0.002
 _MOST_PAUSE_SECONDS = 0.25
+_SHORT_PAUSES = 20
 
 EARLIEST, LATEST = -2, -1
 """In place of a time in :meth:`Connection.offsets`: of the first event, of the next."""
@@ -189,6 +190,7 @@ class Connection:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         pause = first_pause
+        tried = 0
         while True:
             try:
                 return await attempt()
@@ -196,9 +198,11 @@ class Connection:
                 if loop.time() + pause > deadline:
                     raise
             await asyncio.sleep(pause)
-            if pause > 4 * first_pause:
+            # Most often it is a matter of milliseconds: the end of the last transaction is noted.
+            tried += 1
+            if tried > _SHORT_PAUSES:
+                pause = min(pause * 2, _MOST_PAUSE_SECONDS)
                 await self._client.force_metadata_update()
-            pause = min(pause * 2, _MOST_PAUSE_SECONDS)
 
     async def offsets(
         self,

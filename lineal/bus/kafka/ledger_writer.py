@@ -169,12 +169,12 @@ class LedgerWriter:
                 continue
             canonical += found
             memos += remembered
-        records = [parse_record(item) for item in canonical]
 
         def write(connection: Any) -> None:
             advance(connection, self._source, mark, reached)
-            if records:
-                self._ledger.append(connection, records)
+            if canonical:
+                records = [parse_record(item) for item in canonical]
+                self._ledger.append(connection, records, canonical)
             keep_memos(connection, memos)
 
         await self._store.write(write)

@@ -93,7 +93,7 @@ class Member:
         self._session_ms = round(session_seconds * 1000)
         self._pause = min(_MOST_HEARTBEAT_SECONDS, session_seconds / _HEARTBEATS_A_SESSION)
         self._patience_seconds = patience_seconds
-        self._lane = f"member {group}"
+        self._lane = f"member {group} {instance}"
         self._member = ""
         self._generation = -1
         self._held: set[TopicPartition] = set()

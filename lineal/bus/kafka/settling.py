@@ -24,19 +24,35 @@ Marks = Callable[[str], Mapping[TopicPartition, tuple[int, str]]]
 
 
 class Settling:
-    """What belongs to settlements, written to Kafka by one producer.
+    """What belongs to settlements, written to Kafka in one transaction after the other.
+
+    Two producers take turns: while the brokers still note the end of one's transaction on every
+    partition, it cannot begin the next.
 
     Args:
         lineage: the partition that records go to.
     """
 
     def __init__(
-        self, topics: Topics, store: Store, transactions: Transactions, lineage: TopicPartition
+        self,
+        topics: Topics,
+        store: Store,
+        transactions: tuple[Transactions, Transactions],
+        lineage: TopicPartition,
     ) -> None:
         self._topics = topics
         self._store = store
-        self._transactions = transactions
+        self._next, self._last = transactions
         self._lineage = lineage
+
+    async def open(self) -> None:
+        """End what a predecessor left open.
+
+        Raises:
+            BusUnavailable
+        """
+        await self._next.open()
+        await self._last.open()
 
     async def write_before(self, settlements: Sequence[Settlement]) -> None:
         """The store's part that may be written though the step may not be settled after all.
@@ -70,7 +86,7 @@ class Settling:
             if settlement.outputs:
                 add_events(batches, self._topics, settlement.outputs)
         self._add_lineage(batches, lineage_messages(settlements))
-        await self._transactions.commit(batches, membership, marks)
+        await self._commit(batches, membership, marks)
 
     async def commit_records(
         self, records: Sequence[Record], membership: Membership, marks: Marks
@@ -82,11 +98,15 @@ class Settling:
         """
         batches = Batches(transactional=True)
         self._add_lineage(batches, record_messages(records))
-        await self._transactions.commit(batches, membership, marks)
+        await self._commit(batches, membership, marks)
 
     async def took_effect(self) -> bool:
         """See :meth:`Transactions.took_effect`."""
-        return await self._transactions.took_effect()
+        return await self._last.took_effect()
+
+    async def _commit(self, batches: Batches, membership: Membership, marks: Marks) -> None:
+        self._next, self._last = self._last, self._next
+        await self._last.commit(batches, membership, marks)
 
     def _add_lineage(self, batches: Batches, messages: Sequence[bytes]) -> None:
         now_ms = time.time_ns() // 1_000_000

@@ -9,32 +9,20 @@ from aiokafka import TopicPartition
 
 from lineal.bus.kafka.completed import encode
 from lineal.bus.kafka.errors import InDoubt
-from lineal.bus.kafka.names import WITHOUT_GROUP, Names
 from lineal.bus.kafka.settling import Settling
-from lineal.bus.kafka.topics import Topics
-from lineal.bus.kafka.transactions import Membership, Transactions
+from lineal.bus.kafka.transactions import Membership
 from lineal.bus.protocol import Settlement
 from lineal.lineage.record import Record
-from lineal.store.connection import Store
 
 
 class UnownedSettling:
     """One transaction after the other. A group of its own, without members, keeps the name of the
     last: what was in doubt can be looked up there."""
 
-    def __init__(
-        self,
-        topics: Topics,
-        store: Store,
-        lineage: TopicPartition,
-        names: Names,
-        slot: str,
-        transactions: Callable[[str], Transactions],
-    ) -> None:
+    def __init__(self, group: str, settling: Settling, lineage: TopicPartition) -> None:
         self._lineage = lineage
-        group = names.on_kafka(WITHOUT_GROUP + slot)
         self._membership = Membership(group)
-        self._settling = Settling(topics, store, transactions(group), lineage)
+        self._settling = settling
         self._lock = asyncio.Lock()
         self._doubted: object = None
         self.used = False

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from lineal.bus.aws.bus import AwsBus
+from lineal.bus.aws.resources import MOST_RECEIVES
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE
 from lineal.bus.protocol import Settlement
 from lineal.dead_letters import LetterFilter, waiting_letters
@@ -296,3 +297,25 @@ async def test_a_dead_letter_larger_than_a_message_is_kept_whole(settings: Setti
             await until_settled(runtime, "refuse")
         (letter,) = await waiting_letters(runtime, LetterFilter())
     assert letter.event == event
+
+
+async def test_what_kills_its_workers_again_and_again_becomes_a_dead_letter(
+    settings: Settings,
+) -> None:
+    seen: list[tuple[str, int]] = []
+    async with open_runtime(settings) as runtime:
+        queue = await join(runtime)
+        (event, _) = await publish(runtime, *(Task(key="a", number=n) for n in range(2)))
+        for _ in range(MOST_RECEIVES):  # as workers do that die at once
+            answer = await aws_bus(runtime).aws.sqs.receive_message(
+                QueueUrl=queue, VisibilityTimeout=0
+            )
+            assert len(answer["Messages"]) == 1
+        async with running(runtime, noting(seen)):
+            await until_settled(runtime, "note")
+            await runtime.bus.maintain()
+        (letter,) = await waiting_letters(runtime, LetterFilter())
+        outcomes = [record.outcome for record in await records(runtime, "task:a")]
+    assert seen == [("a", 1)]
+    assert (letter.event, letter.content.error_class) == (event, "WorkerCrashed")
+    assert sorted(outcomes) == ["done", "failed"]

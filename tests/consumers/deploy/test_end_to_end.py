@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import io
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import uvicorn
 
+from lineal.daemon import Daemon
 from lineal.lineage.ledger import records_of_artifact
 from lineal.lineage.record import Record
 from lineal.runtime import Runtime, open_runtime
@@ -22,7 +24,7 @@ from lineal.settings import Settings
 from lineal.stages.timers import TimerClock
 from lineal.store.objects import reference
 from lineal.workers.pool import WorkerPool
-from lineal_consumers.deploy.keys import make_key
+from lineal_consumers.deploy.keys import make_key, public_key, read_key
 from lineal_consumers.deploy.stage import deploy, request
 from lineal_edge.clock import SystemClock
 from lineal_edge.interfaces import ScorerContext, UpdaterContext
@@ -35,7 +37,11 @@ from lineal_schemas.deployments import (
     DeploymentJobIssued,
     DeploymentJobReplied,
     DeploymentJobUpdated,
+    DeploymentRequested,
     JobNotice,
+    Ring,
+    RolloutPlan,
+    StepTimeouts,
 )
 from lineal_schemas.envelope import decode, first_event
 from lineal_schemas.models import ModelPromoted, ModelRef
@@ -139,8 +145,6 @@ async def serving(runtime: Runtime) -> AsyncIterator[None]:
 
 
 async def promote(runtime: Runtime, model: bytes, version: int) -> ModelRef:
-    import io
-
     stored = await runtime.objects.put_file(io.BytesIO(model))
     ref = reference(stored.sha256, stored.bytes, "application/onnx")
     change = ModelPromoted(
@@ -175,8 +179,6 @@ async def test_a_promoted_model_reaches_the_device_and_its_lineage_says_so(
     runtime: Runtime, tmp_path: Path
 ):
     key = tmp_path / "deploy.pem"
-    from lineal_consumers.deploy.keys import public_key, read_key
-
     public = public_key(read_key(key))
     workers = WorkerPool(1, memory_bytes=4 << 30, seconds=60)
     workers.start()
@@ -212,3 +214,37 @@ async def test_a_promoted_model_reaches_the_device_and_its_lineage_says_so(
     kinds = [record.kind for record in await records_about(runtime, refs[1].sha256)]
     assert kinds.count("deploy") == 2, "the request, and the rollout with its package"
     assert kinds.count("activate") == 1
+
+
+async def test_a_daemon_notices_a_silent_device_though_nothing_ever_comes(tmp_path: Path):
+    """Also one that was not running when the deadline passed."""
+    key = tmp_path / "deploy.pem"
+    make_key(key)
+    settings = Settings(
+        data=tmp_path / "data", durability="normal", workers=1,
+        stages={"deploy": {"key_file": str(key), "grace_seconds": 0.5}},
+    )  # fmt: skip
+    async with open_runtime(settings) as runtime:
+        stored = await runtime.objects.put_file(io.BytesIO(graph()))
+        asked = DeploymentRequested(
+            rollout_id="r1",
+            model=ModelRef(name="turbine", version=1, sha256=stored.sha256),
+            artifact=reference(stored.sha256, stored.bytes, "application/onnx"),
+            plan=RolloutPlan(
+                rings=(Ring(name="all", devices=("nobody",)),), timeouts=StepTimeouts(answer=0.5)
+            ),
+            by="ann",
+            requested_us=1,
+        )
+        await runtime.bus.publish([(asked.type, first_event(asked, id="r1", source="test"))])
+        daemon = Daemon(runtime, [deploy])
+        await daemon.start()
+        await until_events(runtime, DeploymentJobIssued.type, 1)
+        await daemon.stop()
+        assert await events_on(runtime, "deployment.job_timed_out") == []
+        daemon = Daemon(runtime, [deploy])
+        await daemon.start()
+        await until_events(runtime, "deployment.aborted", 1)
+        await daemon.stop()
+        (late,) = await events_on(runtime, "deployment.job_timed_out")
+        assert decode(late).data.model_dump()["step"] == "QUEUED"

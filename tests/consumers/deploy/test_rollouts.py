@@ -189,6 +189,23 @@ async def test_large_rings_are_given_their_jobs_in_portions(
     assert centre.rollout().status == "completed"
 
 
+async def test_the_jobs_of_a_large_ring_are_cancelled_in_portions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    centre = Centre(tmp_path, monkeypatch, jobs_at_once=3)
+    devices = [f"d{number}" for number in range(8)]
+    await centre.start(ring("all", *devices))
+    await centre.wait(1)
+    made = await centre.send(control("abort"))
+    assert types(made) == ["aborted"]
+    assert len(of(made, DeploymentJobIssued)) == 3
+    later = await centre.wait(1)
+    assert types(later) == []
+    assert {centre.notice(device).state for device in devices} == {"CANCELLED"}
+    assert centre.rollout().result.cancelled == 8
+    assert centre.ctx.timers.alarms == {}
+
+
 class TestReports:
     async def test_one_made_from_another_state_is_not_accepted(self, centre: Centre):
         await centre.start(ring("all", "a"))

@@ -168,7 +168,7 @@ async def test_a_kill_in_the_middle_doubles_and_loses_nothing(runtime: Runtime) 
     kills = 0
     for begin in range(1, len(messages), 12):
         await send(runtime, *messages[begin : begin + 12])
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: ASYNC220
             [sys.executable, "-c", WORKER, str(runtime.settings.data)],
             cwd=ROOT, stdout=subprocess.PIPE,
         )  # fmt: skip
@@ -193,7 +193,7 @@ async def test_a_gap_closes_an_anomaly_and_windows_begin_anew(runtime: Runtime) 
     said = scorer.push(values[:460], 1)[1] + scorer.skip_to(501)
     said += scorer.push(values[500:], 501)[1]
     assert same(events, said)
-    assert [item.reason for item in said if isinstance(item, Closed)][0] == "gap"
+    assert next(item.reason for item in said if isinstance(item, Closed)) == "gap"
 
 
 async def test_a_gap_that_overtakes_the_readings_before_it_loses_none(runtime: Runtime) -> None:

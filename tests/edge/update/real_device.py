@@ -56,11 +56,12 @@ class RealDevice:
         self.updater.notified(JobNotice(job=job))
 
     def ended(self, job: JobDocument, seconds: float = 60) -> str:
-        """How the job ended."""
+        """How the job ended, once that was reported."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             progress = self.updater.machine.progress
-            if progress is not None and progress.job.job_id == job.job_id and progress.final:
+            known = progress is not None and progress.job.job_id == job.job_id
+            if progress is not None and known and progress.final and progress.reported:
                 return progress.state
             time.sleep(0.01)
         raise AssertionError(f"still {self.updater.machine.progress}")

@@ -195,15 +195,15 @@ def test_killed_at_any_moment_it_ends_as_without(folder: Path, tmp_path: Path):
     reports, file = tmp_path / "reports", tmp_path / "job.json"
     kills = 0
     with serving(Behaviour(data)) as url:
-        second = job(data, url, 2, factor=2.0, soak_readings=120)
+        second = job(data, url, 2, factor=2.0, shadow_readings=300, soak_readings=1500)
         file.write_text(second.model_dump_json())
         for _ in range(60):
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.edge.update.real_device", folder, file, reports],
                 stdout=subprocess.PIPE, cwd=ROOT,
             )  # fmt: skip
-            # The program takes about half a second to begin; the job some two.
-            wait = draw.uniform(0.4, 2.2) if kills < 5 else 60
+            # The program takes about half a second to begin; the job some three.
+            wait = draw.uniform(0.4, 2.0) if kills < 5 else 60
             try:
                 out, _ = process.communicate(timeout=wait)
                 break

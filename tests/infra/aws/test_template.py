@@ -151,8 +151,10 @@ async def test_lineal_topics_create_makes_the_same_as_the_template(
 ) -> None:
     prefix = f"c{uuid.uuid4().hex[:8]}-"
     monkeypatch.setenv("LINEAL_BUS", settings_for(aws, prefix, tmp_path).bus)
-    command: list[str | Path] = [Path(sys.executable).with_name("lineal"), "topics", "create", "--all"]
+    lineal = Path(sys.executable).with_name("lineal")
     for _ in range(2):  # the second time there is nothing left to make
-        made = await asyncio.create_subprocess_exec(*command, "--data", tmp_path)
+        made = await asyncio.create_subprocess_exec(
+            lineal, "topics", "create", "--all", "--data", tmp_path
+        )
         assert await made.wait() == 0
         assert await counts(aws, prefix) == await counts(aws, deployed["prefix"])

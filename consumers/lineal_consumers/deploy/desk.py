@@ -1,0 +1,140 @@
+"""What a rollout's step reads and keeps: rollouts, jobs, their deadlines, and words to devices."""
+
+from __future__ import annotations
+
+from lineal.stages import Context
+from lineal_consumers.deploy.config import DeployConfig
+from lineal_consumers.deploy.rollout import (
+    JobRecord,
+    RolloutRecord,
+    job_key,
+    rollout_key,
+    seconds_for,
+)
+from lineal_schemas.deployments import (
+    DeploymentJobIssued,
+    DeploymentJobReplied,
+    DeploymentJobUpdated,
+    DeploymentStepDue,
+    JobDocument,
+    JobReply,
+    JobState,
+    RolloutPlan,
+    SignedPackage,
+)
+from lineal_schemas.objects import ObjectRef
+from lineal_schemas.payload import Payload
+
+
+class Desk:
+    """One event's view of the rollouts.
+
+    Args:
+        now: wall clock in microseconds since the Unix epoch.
+    """
+
+    def __init__(self, ctx: Context[DeployConfig], now: int) -> None:
+        self._ctx = ctx
+        self._now = now
+        self.events: list[Payload] = []
+        """What follows, in order."""
+
+    # Jobs.
+
+    def _moved(
+        self, job: JobRecord, rollout: RolloutRecord, state: JobState, reason: str | None
+    ) -> JobRecord:
+        return job.model_copy(
+            update={
+                "state": state,
+                "version": job.version + 1,
+                "reason": reason,
+                "deadline_us": self._deadline(state, rollout),
+                "extended": False,
+                "updated_us": self._now,
+            }
+        )
+
+    def _deadline(self, state: JobState, rollout: RolloutRecord) -> int:
+        seconds = seconds_for(state, rollout.timeouts) + self._ctx.config.grace_seconds
+        return self._now + round(seconds * 1e6)
+
+    def _issued(
+        self, job: JobRecord, rollout: RolloutRecord, package: SignedPackage
+    ) -> DeploymentJobIssued:
+        document = JobDocument(
+            job_id=job.job_id,
+            rollout_id=rollout.rollout_id,
+            device=job.device,
+            version=job.version,
+            state=job.state,
+            package=package,
+            url=f"{self._ctx.config.url.rstrip('/')}/{rollout.model.sha256}",
+            timeouts=rollout.timeouts,
+            shadow_readings=rollout.shadow_readings,
+            soak_readings=rollout.soak_readings,
+            issued_us=self._now,
+        )
+        return DeploymentJobIssued(rollout_id=rollout.rollout_id, device=job.device, job=document)
+
+    async def _clear_notice(self, job: JobRecord, rollout: RolloutRecord) -> None:
+        """A job in a final state, so that the device is not told of it for ever."""
+        self.events.append(self._issued(job, rollout, await self._package_of(rollout)))
+
+    def _reply(
+        self, update: DeploymentJobUpdated, job: JobRecord | None, reason: str | None = None
+    ) -> None:
+        if reason is not None:
+            self._ctx.note(not_accepted=reason)
+        self.events.append(
+            DeploymentJobReplied(
+                rollout_id=update.rollout_id,
+                device=update.device,
+                reply=JobReply(
+                    job_id=update.job_id,
+                    accepted=reason is None,
+                    version=0 if job is None else job.version,
+                    state="CANCELLED" if job is None else job.state,
+                    reason=reason,
+                ),
+            )
+        )
+
+    async def _keep_job(self, job: JobRecord, rollout: RolloutRecord) -> None:
+        await self._ctx.state.put(job_key(rollout.rollout_id, job.device), job.to_bytes())
+        if job.final:
+            self._ctx.timers.cancel(f"job/{job.job_id}")
+        else:
+            self._set_deadline(job, rollout)
+
+    def _set_deadline(self, job: JobRecord, rollout: RolloutRecord) -> None:
+        due = DeploymentStepDue(
+            rollout_id=rollout.rollout_id, what="job", device=job.device, job_version=job.version
+        )
+        self._ctx.timers.set(f"job/{job.job_id}", job.deadline_us, due)
+
+    # What is kept.
+
+    async def _rollout(self, rollout_id: str) -> RolloutRecord | None:
+        value = await self._ctx.state.get(rollout_key(rollout_id))
+        return None if value is None else RolloutRecord.model_validate_json(value)
+
+    async def _job(self, rollout_id: str, device: str) -> JobRecord | None:
+        value = await self._ctx.state.get(job_key(rollout_id, device))
+        return None if value is None else JobRecord.model_validate_json(value)
+
+    async def _plan(self, rollout: RolloutRecord) -> RolloutPlan:
+        data = await self._ctx.objects.get(rollout.plan, "plan")
+        return RolloutPlan.model_validate_json(data)
+
+    async def _package_of(self, rollout: RolloutRecord) -> SignedPackage:
+        data = await self._ctx.objects.get(rollout.package, "package")
+        return SignedPackage.model_validate_json(data)
+
+    async def _put(self, item: RolloutPlan | SignedPackage, role: str) -> ObjectRef:
+        data = item.model_dump_json().encode()
+        return await self._ctx.objects.put(data, "application/json", role)
+
+    async def _keep(self, rollout: RolloutRecord) -> None:
+        kept = rollout.model_copy(update={"updated_us": self._now})
+        await self._ctx.state.put(rollout_key(rollout.rollout_id), kept.to_bytes())

@@ -1,0 +1,72 @@
+"""Waiting for what an iteration of the flywheel comes to."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from lineal.cli.options import CommandFailed
+from lineal_schemas.models import ModelDataset, ModelEvaluated, ModelTrained
+
+if TYPE_CHECKING:
+    from lineal.runtime import Runtime
+
+_LOOK_SECONDS = 0.5
+
+
+async def outcome_of(runtime: Runtime, name: str, cause: str, seconds: float) -> dict[str, Any]:
+    """The dataset of the iteration that an event asked for, and the evaluations.
+
+    Raises:
+        CommandFailed: it takes longer.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                dataset = next(
+                    (d for d in await _of(runtime, ModelDataset, name) if d.cause == cause), None
+                )
+                if dataset is not None:
+                    evaluated = await _evaluated(runtime, dataset)
+                    if evaluated is not None:
+                        return {
+                            "dataset": dataset.model_dump(mode="json"),
+                            "evaluated": [item.model_dump(mode="json") for item in evaluated],
+                        }
+                await asyncio.sleep(_LOOK_SECONDS)
+    except TimeoutError:
+        raise CommandFailed(
+            f"no outcome within {seconds:g} s: is a daemon running the retrain stages "
+            "(`lineal up`), and is there enough to learn from? `lineal dead list` shows what failed"
+        ) from None
+
+
+async def _evaluated(runtime: Runtime, dataset: ModelDataset) -> list[ModelEvaluated] | None:
+    """The evaluations that follow from a dataset; None while they are not there."""
+    if dataset.case == "nothing_new":
+        return []
+    found = [
+        item
+        for item in await _of(runtime, ModelEvaluated, dataset.name)
+        if item.dataset == dataset.dataset
+    ]
+    if dataset.case == "only_test":
+        return found or None
+    trained = [
+        item
+        for item in await _of(runtime, ModelTrained, dataset.name)
+        if item.iteration == dataset.iteration
+    ]
+    wanted = trained[0].challengers if trained else 1
+    return found if len(found) >= wanted else None
+
+
+async def _of(runtime: Runtime, kind: Any, name: str) -> list[Any]:
+    from lineal.bus.protocol import Selection, UnknownTopic
+    from lineal_schemas.envelope import decode
+
+    try:
+        found = runtime.bus.read(kind.type, Selection(key=name))
+        return [decode(delivery.event).data async for delivery in found]
+    except UnknownTopic:
+        return []

@@ -1,0 +1,60 @@
+"""From an anomaly back to its causes: readings, model, training data, code, and who promoted it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lineal.lineage.ledger import records_of_artifact
+from lineal.lineage.record import Artifact, Record
+from lineal.store.connection import Connection
+
+DATASET_ROLE = "dataset"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an anomaly came from, each link by a digest in a record."""
+
+    found: Record
+    """The step that scored the batch."""
+    trainings: tuple[Record, ...]
+    """What made the model: more than one where the same was trained again."""
+    datasets: tuple[Artifact, ...]
+    """Manifests of the readings it was learnt from."""
+    judgements: tuple[Record, ...]
+    promotions: tuple[Record, ...]
+    """Promotions and goings back of the model."""
+    rollouts: tuple[Record, ...]
+    """Steps of rollouts that brought it to devices."""
+
+
+def origin_of(connection: Connection, event_sha256: str, model_sha256: str) -> Origin | None:
+    """Where the anomaly came from that an event tells of; None if no record made the event.
+
+    Args:
+        event_sha256: digest of the data of the event.
+        model_sha256: of the model that judged.
+    """
+    found = records_of_artifact(connection, event_sha256, made=True)
+    if not found:
+        return None
+    trainings = [
+        record
+        for record in records_of_artifact(connection, model_sha256, made=True)
+        if record.kind == "train"
+    ]
+    read = records_of_artifact(connection, model_sha256, made=False)
+    datasets = {
+        item.sha256: item
+        for record in trainings
+        for item in record.inputs
+        if item.role == DATASET_ROLE
+    }
+    return Origin(
+        found=found[0],
+        trainings=tuple(trainings),
+        datasets=tuple(datasets.values()),
+        judgements=tuple(record for record in read if record.kind == "evaluate"),
+        promotions=tuple(record for record in read if record.kind in ("promote", "rollback")),
+        rollouts=tuple(record for record in read if record.kind in ("deploy", "activate")),
+    )

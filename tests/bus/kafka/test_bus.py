@@ -1,0 +1,131 @@
+"""What is Kafka's own: other clients' messages, topics as asked for, several workers a process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from lineal.bus.protocol import TopicSettings
+from lineal.dead_letters import LetterFilter, waiting_letters
+from tests.conformance.harness import (
+    events_on,
+    fetch_all,
+    payload_of,
+    publish,
+    running,
+    until_events,
+    until_settled,
+)
+from tests.conformance.kafka import KafkaBusUnderTest
+from tests.conformance.workload import Done, Task, work
+
+
+def on_kafka(bus: KafkaBusUnderTest, topic: str) -> str:
+    return f"{bus.settings.kafka.prefix}{topic}"
+
+
+async def test_events_are_binary_cloudevents_that_any_client_reads(bus: KafkaBusUnderTest) -> None:
+    async with bus.open() as runtime:
+        (event,) = await publish(runtime, Task(key="key", number=1))
+    topic, broker = on_kafka(bus, Task.type), bus.settings.bus.removeprefix("kafka://")
+    async with AIOKafkaConsumer(
+        topic, bootstrap_servers=broker, auto_offset_reset="earliest"
+    ) as consumer:
+        message = await consumer.getone()
+    headers = {name: value.decode() for name, value in message.headers}
+    assert (message.key, json.loads(message.value)["number"]) == (b"key", 1)
+    assert headers["ce_id"] == event.id
+    assert headers["ce_type"] == Task.type
+    assert headers["ce_specversion"] == "1.0"
+    assert headers["content-type"] == "application/json"
+
+
+async def test_events_of_other_clients_are_taken_in_order_with_ours(bus: KafkaBusUnderTest) -> None:
+    async with bus.open() as runtime:
+        scratch = str(bus.scratch)
+        await publish(runtime, Task(key="a", number=0, scratch=scratch))
+        broker = bus.settings.bus.removeprefix("kafka://")
+        async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+            for number in (1, 2):
+                attributes = {
+                    "specversion": "1.0", "id": f"foreign-{number}", "source": "elsewhere",
+                    "type": Task.type, "dataschema": "urn:lineal:schema:conformance.task:1",
+                }  # fmt: skip
+                await producer.send_and_wait(
+                    on_kafka(bus, Task.type),
+                    Task(key="a", number=number, scratch=scratch).model_dump_json().encode(),
+                    key=b"a",
+                    headers=[(f"ce_{name}", text.encode()) for name, text in attributes.items()],
+                )
+        async with running(runtime, work):
+            await until_settled(runtime, "work")
+        done = [payload_of(event).number for event in await events_on(runtime, Done.type)]
+    assert done == [0, 1, 2], "the same key, the same partition"
+
+
+async def test_what_is_no_cloudevent_goes_aside_byte_for_byte(bus: KafkaBusUnderTest) -> None:
+    async with bus.open() as runtime:
+        await runtime.bus.create_topic(Task.type)
+        broker = bus.settings.bus.removeprefix("kafka://")
+        async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+            topic = on_kafka(bus, Task.type)
+            await producer.send_and_wait(topic, b"\xff\x00 no event", key=b"\xfe")
+        await publish(runtime, Task(key="a", number=1, scratch=str(bus.scratch)))
+        async with running(runtime, work):
+            await until_settled(runtime, "work")
+        (letter,) = await waiting_letters(runtime, LetterFilter())
+        assert len(await events_on(runtime, Done.type)) == 1
+    assert letter.event.data == b"\xff\x00 no event"
+
+
+async def test_a_topic_is_made_as_asked_and_its_partitions_stay(bus: KafkaBusUnderTest) -> None:
+    async def info(runtime: Any) -> Any:
+        return {item.topic: item for item in await runtime.bus.topics()}["state/of-things"]
+
+    async with bus.open() as runtime:
+        settings = TopicSettings(partitions=3, retention_seconds=3600, compacted=True)
+        await runtime.bus.create_topic("state/of-things", settings)
+        made = await info(runtime)
+        assert (made.partitions, made.retention_seconds) == (3, 3600)
+        await runtime.bus.create_topic("state/of-things", TopicSettings(partitions=5))
+        made = await info(runtime)
+        assert (made.partitions, made.retention_seconds) == (3, None)
+
+
+async def test_two_workers_of_a_group_in_one_process_share_it(bus: KafkaBusUnderTest) -> None:
+    async with bus.open() as runtime:
+        await runtime.bus.create_topic(Task.type)
+        first = await runtime.bus.subscribe("g", [Task.type])
+        second = await runtime.bus.subscribe("g", [Task.type])
+
+        async def owners() -> Counter[str | None]:
+            (info,) = [item for item in await runtime.bus.topics() if item.topic == Task.type]
+            return Counter(partition.owner for partition in info.groups[0].partitions)
+
+        while sorted((await owners()).values()) != [2, 2]:
+            await asyncio.sleep(0.05)
+        await publish(runtime, *(Task(key=f"{n}", number=n) for n in range(40)))
+        found: Counter[int] = Counter()
+        while len(found) < 40:
+            for worker in (first, second):
+                found.update(payload_of(d.event).number for d in await worker.fetch(100, 0.2))
+        assert set(found.values()) == {1}
+        await first.close()
+        await second.close()
+        assert len(await fetch_all(runtime, "g", Task.type, 40)) == 40, "nothing was settled"
+
+
+async def test_a_closed_runtime_leaves_nothing_unwritten(bus: KafkaBusUnderTest) -> None:
+    async with bus.open() as runtime, running(runtime, work):
+        scratch = str(bus.scratch)
+        await publish(runtime, *(Task(key="a", number=n, scratch=scratch) for n in range(9)))
+        await until_events(runtime, Done.type, 9)
+        await runtime.bus.recorded()
+        (count,) = await runtime.store.read(
+            lambda c: c.execute("SELECT count(*) FROM ledger").fetchone()
+        )
+        assert count == 9

@@ -1,0 +1,41 @@
+"""Records and memos arrive as they were sent, however many there are."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lineal.bus.kafka.lineage import MOST_BYTES, lineage_messages, read_message
+from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.lineage.record import Record
+from lineal.store.memo import Memo
+from lineal_schemas.envelope import RawEvent
+
+
+def settlement(number: int, size: int) -> Settlement:
+    event = RawEvent("i", "s", "t", None, 0, "a/b", None, "k", None, None, "c", b"")
+    record = Record(
+        kind="step", root=f"task:{number}", build=None, started=number, duration=1, outcome="done",
+        actor="a", worker="w", facts={"text": "x" * size},
+    )  # fmt: skip
+    memo = Memo(bytes(32), b"[]" + bytes(size)) if number % 2 else None
+    return Settlement(Delivery(Position("t", 0, number), event), record=record, memo=memo)
+
+
+@given(st.lists(st.integers(0, 400_000), max_size=8))
+def test_everything_arrives_in_order_in_messages_a_broker_takes(sizes: list[int]) -> None:
+    settlements = [settlement(number, size) for number, size in enumerate(sizes)]
+    messages = lineage_messages(settlements)
+    assert all(len(message) <= MOST_BYTES for message in messages)
+    found = [read_message(message) for message in messages]
+    records = [record for some, _ in found for record in some]
+    assert records == [s.record.canonical() for s in settlements if s.record is not None]
+    assert [m for _, some in found for m in some] == [s.memo for s in settlements if s.memo]
+
+
+@given(st.integers(1, 30))
+def test_a_message_that_is_cut_off_is_no_message(cut: int) -> None:
+    (message,) = lineage_messages([settlement(1, 10)])
+    with pytest.raises(ValueError):
+        read_message(message[:-cut])

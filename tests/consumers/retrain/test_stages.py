@@ -1,0 +1,323 @@
+"""The flywheel's stages one after another, on readings of made-up sensors."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lineal.lineage.promotions import ModelInUse
+from lineal.stages import Reject
+from lineal_consumers.retrain.collecting import collect
+from lineal_consumers.retrain.config import CollectConfig, RetrainConfig
+from lineal_consumers.retrain.stage import evaluate, promote, retrain, train
+from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened
+from lineal_schemas.documents import DocumentLabelled
+from lineal_schemas.drift import DriftDetected
+from lineal_schemas.models import (
+    DatasetManifest,
+    ModelEvaluated,
+    ModelPromoted,
+    ModelRef,
+    ModelTrained,
+    ModelTrainingRequested,
+)
+from lineal_schemas.payload import Payload, payload_bytes
+from lineal_schemas.telemetry import TelemetryCollected
+from tests.consumers.context import MemoryContext, event_of, handled
+from tests.consumers.sensors import BEGIN_US, BOOT, batches
+from tests.edge.scoring.readings import FEATURES, normal
+
+TURBINE: dict[str, Any] = {
+    "features": FEATURES, "angles": ("yaw",), "length": 40, "step": 5, "false_alarm_rate": 0.01,
+    "epochs": 5, "least_new_readings": 500, "algorithms": ("pca",), "least_sensitivity": 0.3,
+    "most_false_alarms": 0.3, "tolerance": 1.0,
+}  # fmt: skip
+SHA = "ab" * 32
+
+
+class Flywheel:
+    """All stages with their contexts in memory; what one emits is given to the next by hand."""
+
+    def __init__(self, folder: Path, **changes: Any) -> None:
+        models = {"turbine": {**TURBINE, **changes}, "documents": {"kind": "documents"}}
+        config = RetrainConfig.model_validate({"models": models})
+        self.collecting = MemoryContext(folder, CollectConfig(block_batches=8))
+        self.ctx = MemoryContext(folder, config)
+        self.ctx.objects = self.collecting.objects
+        self.sent = 0
+        self.values = normal(12_000, 1)
+        self.collected = 0
+
+    async def collect(self, readings: int, device: str = "t1") -> None:
+        """Have so many further readings arrive."""
+        first = self.collected + 1
+        rows = self.values[self.collected : self.collected + readings]
+        self.collected += readings
+        for batch in batches(rows, device=device, first_seq=first):
+            for block in await self._handle(collect, batch, self.collecting):
+                await self._handle(retrain, block, self.ctx)
+
+    async def iterate(self, cause: Payload | None = None) -> list[Payload]:
+        request = ModelTrainingRequested(name="turbine", cause="hand", requested_us=1)
+        return await self._handle(retrain, cause or request, self.ctx)
+
+    async def spin(self, cause: Payload | None = None) -> dict[str, list[Any]]:
+        """One iteration to its end."""
+        made: dict[str, list[Any]] = {"dataset": await self.iterate(cause)}
+        made["trained"] = [m for d in made["dataset"] for m in await self.run(train, d)]
+        made["evaluated"] = [
+            m for d in (*made["dataset"], *made["trained"]) for m in await self.run(evaluate, d)
+        ]
+        made["promoted"] = [m for d in made["evaluated"] for m in await self.run(promote, d)]
+        for promoted in made["promoted"]:
+            self.put_in_use(promoted)
+            await self.run(promote, promoted)
+        return made
+
+    async def run(self, stage: Any, payload: Payload) -> list[Any]:
+        return await self._handle(stage, payload, self.ctx)
+
+    def put_in_use(self, promoted: ModelPromoted) -> None:
+        artifact = promoted.artifact
+        self.ctx.models[promoted.name] = ModelInUse(
+            promoted.name, promoted.counter, promoted.model.version, artifact.sha256,
+            artifact.bytes, artifact.media_type, "promote", "test", 1,
+        )  # fmt: skip
+
+    async def _handle(self, stage: Any, payload: Payload, ctx: MemoryContext) -> list[Any]:
+        self.sent += 1
+        ctx.facts, ctx.kind = {}, "step"
+        return await handled(stage, event_of(payload, f"event-{self.sent}"), ctx)
+
+
+@pytest.fixture
+def flywheel(tmp_path: Path) -> Flywheel:
+    return Flywheel(tmp_path)
+
+
+async def test_blocks_hold_the_batches_byte_for_byte(flywheel: Flywheel) -> None:
+    sent = list(batches(flywheel.values[:320]))
+    made: list[TelemetryCollected] = []
+    for batch in sent:
+        made += await flywheel._handle(collect, batch, flywheel.collecting)
+    assert [block.number for block in made] == [1, 2]
+    lines = [
+        line
+        for block in made
+        for line in gzip.decompress(flywheel.ctx.objects.stored[block.content.sha256]).splitlines()
+    ]
+    assert lines == [payload_bytes(batch) for batch in sent]
+    assert [item.digest for block in made for item in block.batches] == [b.digest for b in sent]
+
+
+async def test_a_restarted_device_begins_a_new_block(flywheel: Flywheel) -> None:
+    made: list[TelemetryCollected] = []
+    for batch in [
+        *batches(flywheel.values[:60]),
+        *batches(flywheel.values[:160], boot_id="c" * 32),
+    ]:
+        made += await flywheel._handle(collect, batch, flywheel.collecting)
+    assert [(block.boot_id, len(block.batches)) for block in made] == [(BOOT, 3), ("c" * 32, 8)]
+
+
+async def test_an_iteration_trains_judges_and_promotes(flywheel: Flywheel) -> None:
+    await flywheel.collect(4000)
+    made = await flywheel.spin()
+    (dataset,), (trained,) = made["dataset"], made["trained"]
+    (evaluated,), (promoted,) = made["evaluated"], made["promoted"]
+    assert (dataset.case, dataset.iteration, dataset.first_version) == ("both", 1, 1)
+    assert trained.model == ModelRef(name="turbine", version=1, sha256=trained.artifact.sha256)
+    assert trained.provenance.threads == 1
+    assert trained.provenance.lockfile_sha256 is not None
+    assert trained.provenance.libraries["numpy"]
+    assert evaluated.champion is None
+    assert promoted.counter == 1
+    assert promoted.how == "gates"
+    assert flywheel.ctx.kind == "step"  # the last event was the promotion itself, come back
+    again = await flywheel.spin()
+    assert again["dataset"][0].case == "nothing_new"
+    assert not (again["trained"] or again["evaluated"] or again["promoted"])
+
+
+async def test_the_second_iteration_is_judged_against_the_champion(flywheel: Flywheel) -> None:
+    await flywheel.collect(4000)
+    await flywheel.spin()
+    await flywheel.collect(3000)
+    made = await flywheel.spin()
+    (evaluated,) = made["evaluated"]
+    assert made["dataset"][0].case == "both"
+    assert made["trained"][0].model.version == 2
+    assert evaluated.champion.version == 1
+    assert set(evaluated.champion_metrics) == set(evaluated.metrics)
+    assert made["promoted"][0].previous.version == 1
+    assert made["promoted"][0].counter == 2
+
+
+async def test_the_same_dataset_makes_the_same_bytes_again(flywheel: Flywheel) -> None:
+    await flywheel.collect(4000)
+    (dataset,) = await flywheel.iterate()
+    first = await flywheel.run(train, dataset)
+    assert await flywheel.run(train, dataset) == first
+
+
+async def test_too_little_is_nothing_new(flywheel: Flywheel) -> None:
+    await flywheel.collect(320)
+    assert await flywheel.iterate() == []
+    await flywheel.collect(3680)
+    assert (await flywheel.iterate())[0].case == "both"
+    await flywheel.collect(320)
+    assert (await flywheel.iterate())[0].case == "nothing_new"
+
+
+def anomaly(first: int, last: int, **changes: Any) -> AnomalyOpened:
+    fields: dict[str, Any] = {
+        "device": "t1", "anomaly_id": f"a{first}", "detector": "bus", "threshold": 1.0,
+        "model": ModelRef(name="turbine", version=1, sha256=SHA), "boot_id": BOOT,
+        "first_seq": first, "last_seq": last, "wall_us": BEGIN_US, "score": 2.0,
+        "contributions": (),
+    }  # fmt: skip
+    return AnomalyOpened(**{**fields, **changes})
+
+
+def closed(opened: AnomalyOpened, last: int) -> AnomalyClosed:
+    fields = opened.model_dump(exclude={"score", "contributions", "last_seq"})
+    return AnomalyClosed(**fields, last_seq=last, peak_score=3.0, reason="normal")
+
+
+async def test_new_readings_that_are_anomalous_where_they_would_be_learnt_from_are_only_test(
+    flywheel: Flywheel,
+) -> None:
+    await flywheel.collect(4000)
+    first = await flywheel.spin()
+    await flywheel.collect(2000)
+    # of the new readings all but the newest are anomalous, so these are earliest and latest at once
+    opened = anomaly(4001, 5000)
+    await flywheel.run(retrain, opened)
+    await flywheel.run(retrain, closed(opened, 5850))
+    made = await flywheel.spin()
+    dataset = made["dataset"][0]
+    manifest = DatasetManifest.model_validate_json(
+        flywheel.ctx.objects.stored[dataset.manifest.sha256]
+    )
+    assert dataset.quarantined_items == len(manifest.quarantined) == 93
+    assert first["dataset"][0].case == "both"
+
+
+@pytest.mark.parametrize("case", ["only_test", "only_train"])
+async def test_one_sided_news_is_judged_anew_or_trained_anew(flywheel: Flywheel, case: str) -> None:
+    await flywheel.collect(4000)
+    made = await flywheel.spin()
+    news = made["dataset"][0].model_copy(update={"case": case, "iteration": 2, "first_version": 2})
+    trained = await flywheel.run(train, news)
+    judged = [m for e in (news, *trained) for m in await flywheel.run(evaluate, e)]
+    if case == "only_test":
+        assert trained == []
+        assert [item.model.version for item in judged] == [1]
+        assert judged[0].champion.version == 1
+        assert not judged[0].passed  # it is in use already
+    else:
+        assert [item.model.version for item in trained] == [2]
+        assert [item.model.version for item in judged] == [2]
+
+
+async def test_of_two_challengers_at_most_the_better_one_passes(tmp_path: Path) -> None:
+    flywheel = Flywheel(tmp_path, algorithms=("pca", "autoencoder"))
+    await flywheel.collect(4000)
+    made = await flywheel.spin()
+    assert [item.algorithm for item in made["trained"]] == ["pca", "autoencoder"]
+    assert [item.model.version for item in made["trained"]] == [1, 2]
+    assert len(made["evaluated"]) == 2
+    assert len(made["promoted"]) <= 1
+    assert sum(item.passed for item in made["evaluated"]) == len(made["promoted"])
+
+
+async def test_by_hand_nothing_is_promoted(tmp_path: Path) -> None:
+    flywheel = Flywheel(tmp_path, promotion="hand")
+    await flywheel.collect(4000)
+    made = await flywheel.spin()
+    assert made["evaluated"][0].passed
+    assert made["promoted"] == []
+
+
+async def test_a_failed_gate_keeps_it_out_of_use(tmp_path: Path) -> None:
+    flywheel = Flywheel(tmp_path, least_sensitivity=1.0, most_false_alarms=0.0)
+    await flywheel.collect(4000)
+    made = await flywheel.spin()
+    assert not made["evaluated"][0].passed
+    assert made["promoted"] == []
+    assert flywheel.ctx.facts["promoted"] == "no"
+
+
+async def test_an_evaluation_against_a_model_that_is_out_of_use_promotes_nothing(
+    flywheel: Flywheel,
+) -> None:
+    await flywheel.collect(4000)
+    made = await flywheel.spin()
+    outdated: ModelEvaluated = made["evaluated"][0]  # judged when there was no champion
+    assert await flywheel.run(promote, outdated) == []
+    assert flywheel.ctx.facts["promoted"] == "outdated"
+
+
+def drift() -> DriftDetected:
+    return DriftDetected(
+        name="turbine", model=ModelRef(name="turbine", version=1, sha256=SHA), device="t1",
+        test="ks", significance=0.01, reference=SHA, samples=100, from_us=1, to_us=2, features=(),
+    )  # fmt: skip
+
+
+async def test_a_drift_with_too_little_to_learn_from_is_tried_again_later(
+    flywheel: Flywheel,
+) -> None:
+    await flywheel.iterate(drift())
+    due, again = flywheel.ctx.timers.alarms["again/turbine"]
+    assert isinstance(again, ModelTrainingRequested)
+    assert again.cause == "drift"
+    await flywheel.collect(4000)
+    made = await flywheel.spin(again)
+    assert made["dataset"][0].case == "both"
+    assert flywheel.ctx.timers.alarms == {}
+
+
+async def test_a_model_nobody_configured_is_refused(flywheel: Flywheel) -> None:
+    request = ModelTrainingRequested(name="other", cause="hand", requested_us=1)
+    with pytest.raises(Reject):
+        await flywheel.iterate(request)
+
+
+async def test_sensors_that_are_missing_or_constant_can_be_learnt_from(
+    flywheel: Flywheel,
+) -> None:
+    flywheel.values[:, 2] = 20.0
+    flywheel.values[100:300, 0] = np.nan
+    await flywheel.collect(4000)
+    assert isinstance((await flywheel.spin())["trained"][0], ModelTrained)
+
+
+TEXTS = {
+    "invoice": "invoice number {n} amount due net total payment terms thirty days bank account",
+    "letter": "dear madam thank you for your kind letter of {n} may yours sincerely best wishes",
+    "report": "annual report {n} of turbine inspection findings measured vibration conclusions",
+}
+
+
+async def test_labelled_documents_make_a_classifier(flywheel: Flywheel) -> None:
+    for number in range(30):
+        label = sorted(TEXTS)[number % 3]
+        text = flywheel.ctx.objects.add(TEXTS[label].format(n=number).encode(), "text/plain")
+        await flywheel.run(
+            retrain,
+            DocumentLabelled(
+                document_id=f"d{number}", label=label, text=text, by="ann", labelled_us=number
+            ),
+        )
+    request = ModelTrainingRequested(name="documents", cause="hand", requested_us=1)
+    made = await flywheel.spin(request)
+    (dataset,), (evaluated,) = made["dataset"], made["evaluated"]
+    assert (dataset.kind, dataset.train_items, dataset.test_items) == ("documents", 24, 6)
+    assert evaluated.metrics["accuracy"] == 1.0
+    assert made["promoted"][0].name == "documents"
+    assert made["trained"][0].algorithm.startswith("tfidf-")

@@ -1,0 +1,185 @@
+"""Buckets as a source: everything once, again only what changed, and as S3 tells of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiobotocore.session import get_session
+
+from lineal.runtime import Runtime
+from lineal.store.connection import StoreUnavailable
+from lineal_local.aws import Emulator
+from lineal_producers.s3.notifications import Notifications, created_objects
+from lineal_producers.s3.objects import Patterns, S3Object
+from lineal_producers.s3.sync import SyncResult, sync
+from tests.producers.arrivals import arrived, content, names, until_named
+
+
+@pytest.fixture
+async def s3(aws: Emulator) -> AsyncIterator[Any]:
+    async with get_session().create_client("s3", **aws.client_settings) as client:
+        yield client
+
+
+@pytest.fixture
+async def sqs(aws: Emulator) -> AsyncIterator[Any]:
+    async with get_session().create_client("sqs", **aws.client_settings) as client:
+        yield client
+
+
+@pytest.fixture
+async def bucket(aws: Emulator, s3: Any) -> str:
+    name = f"source-{uuid.uuid4().hex[:12]}"
+    where = {"LocationConstraint": aws.region}
+    await s3.create_bucket(Bucket=name, CreateBucketConfiguration=where)
+    return name
+
+
+async def put(s3: Any, bucket: str, **files: bytes) -> None:
+    for name, data in files.items():
+        await s3.put_object(Bucket=bucket, Key=name.replace("__", "/"), Body=data)
+
+
+async def test_a_bucket_is_taken_once_and_then_what_changed(
+    s3: Any, bucket: str, runtime: Runtime
+) -> None:
+    await put(s3, bucket, a=b"1", in__b=b"2", in__c=b"3")
+    await s3.put_object(Bucket=bucket, Key="in/", Body=b"")
+    assert await sync(s3, runtime, bucket) == SyncResult(taken=3, left_out=1)
+    assert await sync(s3, runtime, bucket) == SyncResult(unchanged=3, left_out=1)
+    await put(s3, bucket, in__b=b"two", d=b"4")
+    assert await sync(s3, runtime, bucket) == SyncResult(taken=2, unchanged=2, left_out=1)
+    found = await arrived(runtime)
+    assert sorted([(a.name, await content(runtime, a)) for a in found]) == [
+        ("a", b"1"), ("b", b"2"), ("b", b"two"), ("c", b"3"), ("d", b"4"),
+    ]  # fmt: skip
+    assert {a.data.source for a in found} == {
+        f"s3://{bucket}/{key}" for key in ("a", "in/b", "in/c", "d")
+    }
+
+
+async def test_a_full_sync_takes_all_under_the_same_ids(
+    s3: Any, bucket: str, runtime: Runtime
+) -> None:
+    await put(s3, bucket, a=b"1", b=b"2")
+    await sync(s3, runtime, bucket)
+    assert await sync(s3, runtime, bucket, full=True) == SyncResult(taken=2)
+    found = await arrived(runtime)
+    assert len(found) == 4
+    assert len({item.event_id for item in found}) == 2
+
+
+async def test_more_objects_than_a_listing_has(s3: Any, bucket: str, runtime: Runtime) -> None:
+    for begin in range(0, 1010, 10):
+        await asyncio.gather(
+            *(put(s3, bucket, **{f"k{n}": b"same"}) for n in range(begin, begin + 10))
+        )
+    result = await sync(s3, runtime, bucket, patterns=Patterns(include=("k100?", "k1")))
+    assert result == SyncResult(taken=11, left_out=999)
+
+
+async def test_only_what_the_patterns_want_below_the_prefix(
+    s3: Any, bucket: str, runtime: Runtime
+) -> None:
+    keys = ("in/a.pdf", "in/deep/b.pdf", "in/c.txt", "in/draft/d.pdf", "out/e.pdf")
+    for key in keys:
+        await s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    wanted = Patterns(include=("*.pdf",), exclude=("draft/*",))
+    result = await sync(s3, runtime, bucket, "in/", wanted)
+    assert result == SyncResult(taken=2, left_out=2)
+    assert sorted(await names(runtime)) == ["a.pdf", "b.pdf"]
+
+
+async def test_a_bucket_that_is_not_there_is_said(s3: Any, runtime: Runtime) -> None:
+    with pytest.raises(StoreUnavailable, match="not-there"):
+        await sync(s3, runtime, "not-there")
+
+
+def notification(bucket: str, key: str) -> dict[str, Any]:
+    item = {"key": key, "size": 1, "eTag": "e"}
+    return {
+        "Records": [
+            {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": bucket}, "object": item}},
+            {"eventName": "ObjectRemoved:Delete", "s3": {"bucket": {"name": bucket}}},
+        ]
+    }
+
+
+def test_every_way_a_notification_may_come() -> None:
+    plain = notification("b", "a+name%C3%A9.pdf")
+    bridged = {
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": "b"}, "object": {"key": "a nameé.pdf", "etag": "e"}},
+    }
+    wanted = [S3Object("b", "a nameé.pdf", "e")]
+    assert list(created_objects(json.dumps(plain))) == wanted
+    wrapped = {"Type": "Notification", "Message": json.dumps(plain)}
+    assert list(created_objects(json.dumps(wrapped))) == wanted
+    assert list(created_objects(json.dumps(bridged))) == wanted
+    assert list(created_objects('{"Event": "s3:TestEvent"}')) == []
+    assert list(created_objects("not json")) == []
+
+
+async def test_new_objects_are_taken_as_s3_tells_of_them(
+    aws: Emulator, s3: Any, sqs: Any, bucket: str, runtime: Runtime
+) -> None:
+    queue = (await sqs.create_queue(QueueName=f"{bucket}-told"))["QueueUrl"]
+    told = await sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    await s3.put_bucket_notification_configuration(
+        Bucket=bucket,
+        NotificationConfiguration={
+            "QueueConfigurations": [
+                {"QueueArn": told["Attributes"]["QueueArn"], "Events": ["s3:ObjectCreated:*"]}
+            ]
+        },
+    )
+    gone = json.dumps(notification(bucket, "never-there"))
+    await sqs.send_message(QueueUrl=queue, MessageBody=gone)
+    await sqs.send_message(QueueUrl=queue, MessageBody="nonsense")
+    watch = Notifications(s3, sqs, queue, runtime, Patterns(exclude=("*.tmp",)), wait_seconds=1)
+    watching = asyncio.create_task(watch.run())
+    try:
+        await put(s3, bucket, **{"one letter.txt": b"1", "in__two.txt": b"2", "three.tmp": b"3"})
+        await until_named(runtime, "one letter.txt", "two.txt")
+        async with asyncio.timeout(30):
+            while await left(sqs, queue):
+                await asyncio.sleep(0.05)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    assert watch.problem is None
+    # What was taken on being told is not taken again by a sync.
+    assert (await sync(s3, runtime, bucket)).taken == 1
+
+
+async def left(sqs: Any, queue: str) -> int:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = await sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)
+    return sum(int(value) for value in answer["Attributes"].values())
+
+
+async def test_the_command(
+    aws: Emulator, s3: Any, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    await put(s3, bucket, **{"in__a.pdf": b"1", "in__b.txt": b"2"})
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("lineal"), "sync", f"s3://{bucket}/in", "--json",
+        "--include", "*.pdf", "--endpoint", aws.endpoint_url, "--data", tmp_path / "d",
+    ]  # fmt: skip
+    for options, expected in (([], (1, 0)), ([], (0, 1)), (["--full"], (1, 0))):
+        ran = await asyncio.create_subprocess_exec(
+            *command, *options, stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await ran.communicate()
+        assert ran.returncode == 0
+        result = json.loads(said)
+        assert (result["taken"], result["unchanged"], result["left_out"]) == (*expected, 1)
