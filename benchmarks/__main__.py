@@ -13,12 +13,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ag_news, bus, documents, edge_score, lineage, skab, sqs, start
+from benchmarks import ag_news, bus, documents, edge_score, kafka, lineage, skab, sqs, start
 from benchmarks.measurement import Result
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 BENCHMARKS = (
     *bus.BENCHMARKS,
+    *kafka.BENCHMARKS,
     *sqs.BENCHMARKS,
     *lineage.BENCHMARKS,
     *documents.BENCHMARKS,

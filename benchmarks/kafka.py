@@ -6,22 +6,30 @@ off a backlog. Brokers and clients share the machine's cores.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import statistics
+import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from benchmarks.passthrough import Ping, pings, publish_all, run_until_settled
+from benchmarks.measurement import Benchmark, Result, against_peer, alone
+from benchmarks.passthrough import Ping, Pong, pings, publish_all, run_until_settled
+from lineal.bus.protocol import Selection
 from lineal.cli.lifetime import run_in_loop
-from lineal.runtime import Runtime, open_runtime
+from lineal.replay import plan_replay, run_replay
+from lineal.runtime import NoWorkers, Runtime, open_runtime
 from lineal.settings import KafkaSettings, Settings
+from lineal.stages import Context, NoConfig, stage
+from lineal.stages.runner import StageRunner
 from lineal_local.kafka import Kafka
+from lineal_schemas.envelope import Event, now_us
 
 _EVENTS = 40_000
 _RUNS = 5
@@ -29,7 +37,7 @@ _PARTITIONS = 4
 
 
 @contextlib.contextmanager
-def broker() -> Any:
+def broker() -> Iterator[Kafka]:
     """A broker as large as the notes' figures are for."""
     with Kafka(heap="1g") as kafka:
         yield kafka
@@ -103,14 +111,269 @@ async def raw_aiokafka(bootstrap: str, topic: str, size: int) -> float:
     return rate
 
 
-async def _vs_raw(bootstrap: str) -> tuple[float, float]:
-    rate, size, topic = await ours(bootstrap)
-    return rate, await raw_aiokafka(bootstrap, topic, round(size))
+async def faststream(bootstrap: str, topic: str, count: int) -> float:
+    """Events a second of FastStream, acknowledging after the work, message by message."""
+    from faststream import AckPolicy
+    from faststream.kafka import KafkaBroker, KafkaMessage
+
+    app = KafkaBroker(bootstrap, enable_idempotence=True, logger=None)
+    finished = asyncio.Event()
+    handled = 0
+    begun = 0.0
+
+    @app.subscriber(
+        topic, group_id=uuid.uuid4().hex, auto_offset_reset="earliest",
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+    )  # fmt: skip
+    async def pass_on(body: Ping, message: KafkaMessage) -> None:
+        nonlocal handled, begun
+        begun = begun or time.perf_counter()
+        await app.publish(body, f"{topic}.out", key=message.raw_message.key)
+        handled += 1
+        if handled == count:
+            finished.set()
+
+    await app.start()
+    await finished.wait()
+    rate = count / (time.perf_counter() - begun)
+    await app.stop()
+    return rate
 
 
-if __name__ == "__main__":
+async def faststream_batch(bootstrap: str, topic: str) -> float:
+    """Events a second of FastStream in batches of 500: no lineage, at least once."""
+    from faststream import AckPolicy
+    from faststream.kafka import KafkaBroker
+
+    app = KafkaBroker(
+        bootstrap, enable_idempotence=True, max_batch_size=1 << 20, max_request_size=1 << 22,
+        logger=None,
+    )  # fmt: skip
+    finished = asyncio.Event()
+    handled = 0
+    begun = 0.0
+
+    @app.subscriber(
+        topic, group_id=uuid.uuid4().hex, auto_offset_reset="earliest", batch=True,
+        max_records=500, ack_policy=AckPolicy.NACK_ON_ERROR,
+    )  # fmt: skip
+    async def pass_on(bodies: list[Ping]) -> None:
+        nonlocal handled, begun
+        begun = begun or time.perf_counter()
+        await app.publish_batch(*bodies, topic=f"{topic}.out")
+        handled += len(bodies)
+        if handled >= _EVENTS:
+            finished.set()
+
+    await app.start()
+    await finished.wait()
+    rate = _EVENTS / (time.perf_counter() - begun)
+    await app.stop()
+    return rate
+
+
+def confluent(bootstrap: str, topic: str, size: int) -> float:
+    """Events a second of a loop with the C client, in transactions of the same size."""
+    from confluent_kafka import Consumer, Producer, TopicPartition
+
+    name = uuid.uuid4().hex
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap, "group.id": name, "auto.offset.reset": "earliest",
+            "enable.auto.commit": False, "isolation.level": "read_committed",
+        }
+    )  # fmt: skip
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "transactional.id": name, "batch.size": 512 * 1024}
+    )
+    producer.init_transactions()
+    consumer.subscribe([topic])
+    done, begun = 0, 0.0
+    while done < _EVENTS:
+        messages = consumer.consume(size, timeout=1.0)
+        if not messages:
+            continue
+        begun = begun or time.perf_counter()
+        producer.begin_transaction()
+        offsets = {}
+        for message in messages:
+            producer.produce(
+                f"{topic}.out", message.value(), message.key(), headers=message.headers()
+            )
+            offsets[message.partition()] = message.offset() + 1
+        producer.send_offsets_to_transaction(
+            [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()],
+            consumer.consumer_group_metadata(),
+        )
+        producer.commit_transaction()
+        done += len(messages)
+    rate = _EVENTS / (time.perf_counter() - begun)
+    consumer.close()
+    return rate
+
+
+def measure_throughput() -> Sequence[Result]:
+    """A pass-through stage, typed, exactly once, lineage written, one process; and its peers."""
+    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in _PEERS}
     with broker() as kafka:
-        for _ in range(3):
-            rate, size, topic = run_in_loop(ours(kafka.bootstrap))
-            raw = run_in_loop(raw_aiokafka(kafka.bootstrap, topic, round(size)))
-            print(f"ours {rate:.0f} at {size:.0f} a transaction, raw {raw:.0f}: {rate/raw:.2f}", flush=True)
+        for _ in range(_RUNS):
+            rate, mean, topic = run_in_loop(ours(kafka.bootstrap))
+            size = round(mean)
+            peers = {
+                "bus.kafka_vs_raw": run_in_loop(raw_aiokafka(kafka.bootstrap, topic, size)),
+                "bus.kafka_vs_faststream": run_in_loop(faststream(kafka.bootstrap, topic, _FEW)),
+                "bus.kafka_vs_faststream_batch": run_in_loop(
+                    faststream_batch(kafka.bootstrap, topic)
+                ),
+                "bus.kafka_vs_confluent": confluent(kafka.bootstrap, topic, size),
+            }
+            for name, theirs in peers.items():
+                pairs[name].append((rate, theirs))
+    return [
+        against_peer(name, "events/s", goal, peer, pairs[name])
+        for name, (goal, peer) in _PEERS.items()
+    ]
+
+
+_FEW = 3_000
+_PEERS = {
+    "bus.kafka_vs_raw": ("ratio >= 0.5", "a bare aiokafka loop, transactions of the same size"),
+    "bus.kafka_vs_faststream": ("ratio >= 12", "FastStream, acknowledging after the work"),
+    "bus.kafka_vs_faststream_batch": ("ratio >= 0.6", "FastStream in batches of 500"),
+    "bus.kafka_vs_confluent": ("for the record", "a bare loop with the C client"),
+}
+
+
+def measure_two_processes() -> Sequence[Result]:
+    """Two processes against one, with a handler that costs 200 microseconds of CPU."""
+    pairs = []
+    with broker() as kafka:
+        for _ in range(_FEW_RUNS):
+            two, one = (run_in_loop(_with_processes(kafka.bootstrap, n)) for n in (2, 1))
+            pairs.append((two, one))
+    return [
+        against_peer("bus.kafka_two_processes", "events/s", "ratio >= 1.8", "one process", pairs)
+    ]
+
+
+_FEW_RUNS = 3
+_COSTLY_EVENTS = 20_000
+
+
+async def _with_processes(bootstrap: str, count: int) -> float:
+    async with new_runtime(bootstrap) as runtime:
+        await publish_all(runtime, pings(_COSTLY_EVENTS))
+        await runtime.bus.create_topic(Pong.type)
+        order = runtime.settings.model_dump_json()
+        workers = [
+            await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "benchmarks.kafka_worker", order
+            )
+            for _ in range(count)
+        ]
+        try:
+            # All of them are at work between these marks.
+            first = await _until_events(runtime, _COSTLY_EVENTS // 3)
+            last = await _until_events(runtime, _COSTLY_EVENTS * 9 // 10)
+        finally:
+            for worker in workers:
+                worker.terminate()
+            for worker in workers:
+                await worker.wait()
+        return (last[1] - first[1]) / (last[0] - first[0])
+
+
+async def _until_events(runtime: Runtime, count: int) -> tuple[float, int]:
+    while True:
+        infos = {info.topic: info for info in await runtime.bus.topics()}
+        if infos[Pong.type].events >= count:
+            return time.perf_counter(), infos[Pong.type].events
+        await asyncio.sleep(0.1)
+
+
+def measure_latency() -> Sequence[Result]:
+    """Publish to handled, at 1,000 events a second, transactions and all."""
+    with broker() as kafka:
+        runs = [run_in_loop(_latencies(kafka.bootstrap)) for _ in range(_FEW_RUNS)]
+    return [
+        alone("bus.kafka_latency_p50", "ms", "< 20", [statistics.median(run) for run in runs]),
+        alone(
+            "bus.kafka_latency_p99",
+            "ms",
+            "< 100",
+            [sorted(run)[len(run) * 99 // 100] for run in runs],
+        ),
+    ]
+
+
+async def _latencies(bootstrap: str) -> list[float]:
+    seconds, portion = 10, 10
+    waited: list[float] = []
+
+    @stage("benchmark", version="1", consumes=Ping, produces=Pong, memo=False)
+    async def note(event: Event[Ping], ctx: Context[NoConfig]) -> Pong:
+        waited.append((now_us() - event.time) / 1000)
+        return Pong(key=event.data.key, text=event.data.text)
+
+    async with new_runtime(bootstrap) as runtime:
+        subscription = await runtime.bus.subscribe("benchmark", [Ping.type])
+        await runtime.bus.create_topic(Pong.type)
+        runner = StageRunner(runtime.bind(note), subscription, runtime.settings.runner())
+        running = asyncio.create_task(runner.run())
+        events = pings(seconds * 1000)
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        publishing = []
+        for number in range(0, len(events), portion):
+            await asyncio.sleep(begun + number / 1000 - loop.time())
+            batch = [(t, e._replace(time=now_us())) for t, e in events[number : number + portion]]
+            publishing.append(asyncio.create_task(runtime.bus.publish(batch)))
+        await asyncio.gather(*publishing)
+        while len(waited) < len(events):
+            await asyncio.sleep(0.05)
+        runner.stop()
+        await running
+    # The first second is that of connecting.
+    return waited[1000:]
+
+
+def measure_replay() -> Sequence[Result]:
+    """Handling a topic again, against handling it the first time."""
+    with broker() as kafka:
+        plain = [run_in_loop(_replayed(kafka.bootstrap, 0.0)) for _ in range(_FEW_RUNS)]
+        slow = [run_in_loop(_replayed(kafka.bootstrap, 0.02)) for _ in range(_FEW_RUNS)]
+    return [
+        against_peer("bus.replay", "events/s", "ratio >= 3", "the first time", plain),
+        against_peer(
+            "bus.replay_memoised", "events/s", "ratio >= 30", "the first time, 20 ms each", slow
+        ),
+    ]
+
+
+async def _replayed(bootstrap: str, handler_seconds: float) -> tuple[float, float]:
+    count = 4_000 if handler_seconds else 20_000
+
+    @stage("benchmark", version="1", consumes=Ping, produces=Pong, lanes=8)
+    async def handle(event: Event[Ping], ctx: Context[NoConfig]) -> Pong:
+        if handler_seconds:
+            await asyncio.sleep(handler_seconds)
+        return Pong(key=event.data.key, text=event.data.text)
+
+    async with new_runtime(bootstrap) as runtime:
+        await publish_all(runtime, pings(count))
+        begun = time.perf_counter()
+        await run_until_settled(runtime, count, handle)
+        live = count / (time.perf_counter() - begun)
+        await runtime.bus.recorded()
+        plan = await plan_replay(runtime, handle, Selection())
+        begun = time.perf_counter()
+        await run_replay(runtime, plan, NoWorkers(), lambda _: None)
+        return count / (time.perf_counter() - begun), live
+
+
+BENCHMARKS = (
+    Benchmark(tuple(_PEERS), measure_throughput),
+    Benchmark(("bus.kafka_two_processes",), measure_two_processes),
+    Benchmark(("bus.kafka_latency_p50", "bus.kafka_latency_p99"), measure_latency),
+    Benchmark(("bus.replay", "bus.replay_memoised"), measure_replay),
+)

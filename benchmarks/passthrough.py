@@ -10,7 +10,7 @@ from pathlib import Path
 from lineal.bus.protocol import Settlement
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
-from lineal.stages import Context, NoConfig, stage
+from lineal.stages import Context, NoConfig, Stage, stage
 from lineal.stages.runner import StageRunner
 from lineal_schemas.envelope import Event, RawEvent, first_event
 from lineal_schemas.payload import Payload
@@ -66,8 +66,10 @@ async def publish_all(runtime: Runtime, events: Sequence[tuple[str, RawEvent]]) 
         await runtime.bus.publish(events[begin : begin + 500])
 
 
-async def run_until_settled(runtime: Runtime, count: int) -> list[int]:
-    """Run the stage until it has settled ``count`` events; returns how many each commit held."""
+async def run_until_settled(
+    runtime: Runtime, count: int, handled: Stage = passthrough
+) -> list[int]:
+    """Run a stage until it has settled ``count`` events; returns how many each commit held."""
     subscription = await runtime.bus.subscribe("benchmark", [Ping.type])
     commits: list[int] = []
 
@@ -77,7 +79,7 @@ async def run_until_settled(runtime: Runtime, count: int) -> list[int]:
             runner.stop()
 
     runner = StageRunner(
-        runtime.bind(passthrough), subscription, runtime.settings.runner(), on_settled=settled
+        runtime.bind(handled), subscription, runtime.settings.runner(), on_settled=settled
     )
     await runner.run()
     return commits

@@ -10,7 +10,6 @@ from lineal.stages import Context, Reject
 from lineal_consumers.retrain.config import DocumentsModel, RetrainConfig
 from lineal_consumers.retrain.dataset import (
     Anomaly,
-    Dataset,
     documents_dataset,
     readings_dataset,
 )
@@ -112,13 +111,14 @@ async def iterate(
     )
     ctx.note(model=cause.name, case=case, new=dataset.new_rows)
     await _wait(cause, event_id, time, ctx, wait=drifted and case == "nothing_new")
+    held = dataset.manifest
     if case == "nothing_new":
         if previous is None:
             return None
-        manifest, digest = ObjectRef(**before["manifest"]), before["manifest"]["sha256"]
+        held, manifest = previous, ObjectRef(**before["manifest"])
     else:
-        # Only what is new to a side enters it: the other is the old one.
-        manifest, digest = await _stored(dataset, ctx)
+        data = held.model_dump_json().encode()
+        manifest = await ctx.objects.put(data, _JSON, role="dataset")
     trained = _challengers(settings) if case in ("only_train", "both") else 0
     after = {
         "iteration": before["iteration"] + 1,
@@ -131,14 +131,14 @@ async def iterate(
         iteration=after["iteration"],
         first_version=before["versions"] + 1,
         cause=event_id,
-        dataset=digest,
+        dataset=manifest.sha256,
         kind="documents" if isinstance(settings, DocumentsModel) else "readings",
         manifest=manifest,
         previous=before.get("manifest", {}).get("sha256"),
         case=case,
-        train_items=len(dataset.manifest.train) + len(dataset.manifest.calibration),
-        test_items=len(dataset.manifest.test),
-        quarantined_items=len(dataset.manifest.quarantined),
+        train_items=len(held.train) + len(held.calibration),
+        test_items=len(held.test),
+        quarantined_items=len(held.quarantined),
     )
 
 
@@ -150,12 +150,6 @@ def _of_devices(device: str, patterns: tuple[str, ...]) -> bool:
     from fnmatch import fnmatchcase
 
     return any(fnmatchcase(device, pattern) for pattern in patterns)
-
-
-async def _stored(dataset: Dataset, ctx: Context[RetrainConfig]) -> tuple[ObjectRef, str]:
-    data = dataset.manifest.model_dump_json().encode()
-    ref = await ctx.objects.put(data, _JSON, role="dataset")
-    return ref, ref.sha256
 
 
 async def _wait(

@@ -173,7 +173,7 @@ class Bridge:
                             resend=holes != 0,
                         )
                     )
-            acknowledgements.send()
+            acknowledgements.soon()
 
     async def _take_in(self, messages: list[Received]) -> list[Prepared]:
         """Judge messages and make durable what they amount to."""

@@ -14,7 +14,7 @@ from collections import deque
 from typing import Any, NamedTuple
 
 import structlog
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5, MQTTv311
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -22,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from lineal.settings import MqttSettings
 from lineal_producers.mqtt.address import parse_address
+from lineal_producers.mqtt.client import ReadingClient
 from lineal_schemas.mqtt_topics import UP, of_all_devices
 
 log = structlog.get_logger(__name__)
@@ -75,16 +76,18 @@ class BrokerConnection:
         self._client = self._make_client()
         self._socket: Any = None
 
-    def _make_client(self) -> Client:
+    def _make_client(self) -> ReadingClient:
         settings = self._settings
         newest = settings.protocol == 5
-        client = Client(
+        client = ReadingClient(
             CallbackAPIVersion.VERSION2,
             settings.client_id,
             clean_session=None if newest else False,
             protocol=MQTTv5 if newest else MQTTv311,
             reconnect_on_failure=False,
             manual_ack=True,
+            received=self._message,
+            confirmed=self._published,
         )
         client.connect_timeout = _CONNECT_SECONDS
         # paho goes through all messages in flight at every confirmation, unless it has no limit;
@@ -103,8 +106,6 @@ class BrokerConnection:
             )
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
-        client.on_message = self._message
-        client.on_publish = self._published
         return client
 
     async def open(self) -> None:
@@ -253,8 +254,9 @@ class BrokerConnection:
                 return
             if self._progress == before:
                 break
-        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-            # decrypted already: the socket itself may never become readable again
+        encrypted = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()
+        if client.has_read_ahead or encrypted:
+            # read already: the socket itself may never become readable again
             self._loop.call_soon(self._read_pending)
 
     def _read_pending(self) -> None:
@@ -320,32 +322,20 @@ class BrokerConnection:
     ) -> None:
         self._end(str(reason))
 
-    def _message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+    def _message(self, topic: str, payload: bytes, mid: int, qos: int, retained: bool) -> None:
         self._progress += 1
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = ""
-        payload = bytes(message.payload)
-        if not message.qos and len(self._inbox) >= self._settings.receive_maximum:
-            return  # QoS 0: counters that come again, and nothing holds them back
-        self._inbox.append(Received(topic, payload, message.mid, message.qos, message.retain))
+        if not qos and len(self._inbox) >= self._settings.receive_maximum:
+            return  # counters that come again, and nothing holds them back
+        self._inbox.append(Received(topic, payload, mid, qos, retained))
         self._bytes += len(payload)
         self.arrived.set()
 
-    def _published(
-        self,
-        _client: Client,
-        _userdata: Any,
-        mid: int,
-        reason: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
+    def _published(self, mid: int, refused: int | None) -> None:
         self._progress += 1
         answer = self._unconfirmed.pop(mid, None)
         if answer is not None and not answer.done():
-            if reason.is_failure:
-                answer.set_exception(PermissionError(f"the broker refuses the message: {reason}"))
+            if refused is not None:
+                answer.set_exception(PermissionError(f"the broker refuses it: {refused:#x}"))
             else:
                 answer.set_result(None)
         self.room.set()

@@ -1,0 +1,38 @@
+"""A process with a stage that costs 200 microseconds of CPU an event, until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+
+from benchmarks.passthrough import Ping, Pong
+from lineal.cli.lifetime import run_in_loop
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
+from lineal.stages import Context, NoConfig, stage
+from lineal.stages.runner import StageRunner
+from lineal_schemas.envelope import Event
+
+_CPU_NANOSECONDS = 200_000
+
+
+@stage("benchmark", version="1", consumes=Ping, produces=Pong)
+async def costly(event: Event[Ping], ctx: Context[NoConfig]) -> Pong:
+    until = time.thread_time_ns() + _CPU_NANOSECONDS
+    while time.thread_time_ns() < until:
+        pass
+    return Pong(key=event.data.key, text=event.data.text)
+
+
+async def main() -> None:
+    async with open_runtime(Settings.model_validate_json(sys.argv[1])) as runtime:
+        subscription = await runtime.bus.subscribe("benchmark", [Ping.type])
+        runner = StageRunner(runtime.bind(costly), subscription, runtime.settings.runner())
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runner.stop)
+        await runner.run()
+
+
+if __name__ == "__main__":
+    run_in_loop(main())
