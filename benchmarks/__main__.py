@@ -13,7 +13,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ag_news, bus, documents, edge_score, kafka, lineage, skab, sqs, start
+from benchmarks import (
+    ag_news,
+    bus,
+    documents,
+    edge_score,
+    kafka,
+    lineage,
+    skab,
+    sqs,
+    start,
+    telemetry,
+)
 from benchmarks.measurement import Result
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -25,6 +36,7 @@ BENCHMARKS = (
     *documents.BENCHMARKS,
     *start.BENCHMARKS,
     *edge_score.BENCHMARKS,
+    *telemetry.BENCHMARKS,
     *skab.BENCHMARKS,
     *ag_news.BENCHMARKS,
 )

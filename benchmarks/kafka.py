@@ -128,7 +128,8 @@ async def faststream(bootstrap: str, topic: str, count: int) -> float:
     async def pass_on(body: Ping, message: KafkaMessage) -> None:
         nonlocal handled, begun
         begun = begun or time.perf_counter()
-        await app.publish(body, f"{topic}.out", key=message.raw_message.key)
+        raw: Any = message.raw_message
+        await app.publish(body, f"{topic}.out", key=raw.key)
         handled += 1
         if handled == count:
             finished.set()
@@ -195,12 +196,12 @@ def confluent(bootstrap: str, topic: str, size: int) -> float:
             continue
         begun = begun or time.perf_counter()
         producer.begin_transaction()
-        offsets = {}
+        offsets: dict[int, int] = {}
         for message in messages:
             producer.produce(
                 f"{topic}.out", message.value(), message.key(), headers=message.headers()
             )
-            offsets[message.partition()] = message.offset() + 1
+            offsets[message.partition() or 0] = (message.offset() or 0) + 1
         producer.send_offsets_to_transaction(
             [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()],
             consumer.consumer_group_metadata(),
@@ -309,10 +310,14 @@ def measure_latency() -> Sequence[Result]:
 async def _latencies(bootstrap: str) -> list[float]:
     seconds, portion = 10, 10
     waited: list[float] = []
+    all_handled = asyncio.Event()
+    count = seconds * 1000
 
     @stage("benchmark", version="1", consumes=Ping, produces=Pong, memo=False)
     async def note(event: Event[Ping], ctx: Context[NoConfig]) -> Pong:
         waited.append((now_us() - event.time) / 1000)
+        if len(waited) == count:
+            all_handled.set()
         return Pong(key=event.data.key, text=event.data.text)
 
     async with new_runtime(bootstrap) as runtime:
@@ -320,7 +325,7 @@ async def _latencies(bootstrap: str) -> list[float]:
         await runtime.bus.create_topic(Pong.type)
         runner = StageRunner(runtime.bind(note), subscription, runtime.settings.runner())
         running = asyncio.create_task(runner.run())
-        events = pings(seconds * 1000)
+        events = pings(count)
         loop = asyncio.get_running_loop()
         begun = loop.time()
         publishing = []
@@ -329,8 +334,7 @@ async def _latencies(bootstrap: str) -> list[float]:
             batch = [(t, e._replace(time=now_us())) for t, e in events[number : number + portion]]
             publishing.append(asyncio.create_task(runtime.bus.publish(batch)))
         await asyncio.gather(*publishing)
-        while len(waited) < len(events):
-            await asyncio.sleep(0.05)
+        await all_handled.wait()
         runner.stop()
         await running
     # The first second is that of connecting.

@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from lineal.stages.runner import StageRunner
 from lineal_local.aws import Ministack
 
 _EVENTS = 3_000
-_RUNS = 5
+_RUNS = 6
 _AT_ONCE = 16
 """Loops of the peer: as many as the bus receives at once."""
 
@@ -35,12 +35,14 @@ _AT_ONCE = 16
 def measure_sqs() -> Sequence[Result]:
     """Events a second through the stage, everything included."""
     pairs = []
-    for _ in range(_RUNS):
-        # A new emulator for each: it gets slower with all it has ever been sent.
-        with Ministack() as emulator:
-            ours = run_in_loop(_ours(emulator))
-        with Ministack() as emulator:
-            pairs.append((ours, run_in_loop(_bare(emulator))))
+    for number in range(_RUNS):
+        # In turns: whoever came first would always find the machine as the other had left it.
+        if number % 2:
+            theirs = _measured(_bare)
+            pairs.append((_measured(_ours), theirs))
+        else:
+            ours = _measured(_ours)
+            pairs.append((ours, _measured(_bare)))
     return [
         against_peer(
             "bus.sqs",
@@ -50,6 +52,12 @@ def measure_sqs() -> Sequence[Result]:
             pairs,
         )
     ]
+
+
+def _measured(run: Callable[[Ministack], Coroutine[Any, Any, float]]) -> float:
+    """On a new emulator: it gets slower with all it has ever been sent."""
+    with Ministack() as emulator:
+        return run_in_loop(run(emulator))
 
 
 @asynccontextmanager

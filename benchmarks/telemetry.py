@@ -95,7 +95,7 @@ def _publishing(broker: Mosquitto, packets: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _lineal(folder: Path, broker: Mosquitto, *stages: str) -> Iterator[Path]:
-    """The bridge, and stages beside it, as daemons of their own; yields the database."""
+    """The bridge, and daemons beside it that each run a stage; yields the database."""
     environment = {
         **os.environ,
         "LINEAL_DATA": str(folder / "data"),
@@ -104,8 +104,7 @@ def _lineal(folder: Path, broker: Mosquitto, *stages: str) -> Iterator[Path]:
         "LINEAL_WORKERS": "1",
     }
     commands = [[str(LINEAL), "bridge", "--json"]]
-    if stages:
-        commands.append([str(LINEAL), "run", *stages, "--json"])
+    commands += [[str(LINEAL), "run", stage, "--json"] for stage in stages]
     daemons = []
     try:
         for command in commands:
@@ -219,7 +218,7 @@ def _scored() -> float:
         folder = Path(name)
         _promoted(folder / "data")
         files = _write_messages(folder)
-        with _lineal(folder, broker, "detect") as database:
+        with _lineal(folder, broker, "detect", "detect") as database:
             connection = sqlite3.connect(database, timeout=60)
             begun = time.perf_counter()
             with _publishing(broker, files):
@@ -236,7 +235,7 @@ def _latencies() -> list[float]:
     with tempfile.TemporaryDirectory() as name, Mosquitto(settings=_QUEUES) as broker:
         folder = Path(name)
         _promoted(folder / "data")
-        with _lineal(folder, broker, "detect"):
+        with _lineal(folder, broker, "detect", "detect"):
             return asyncio.run(_simulated(folder / "data", broker.port))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from lineal.cli.options import CommandFailed
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
@@ -98,9 +99,12 @@ class Service:
 
         Raises:
             WrongAddress: the settings name no broker.
+            CommandFailed: the libraries for it are not installed.
         """
-        from lineal_producers.mqtt.bridge import Bridge
-
+        try:
+            from lineal_producers.mqtt.bridge import Bridge
+        except ImportError as error:
+            raise CommandFailed(f"MQTT needs `pip install 'lineal[mqtt]'` ({error})") from error
         self.bridge = Bridge(self.runtime)
         self._bridging = asyncio.create_task(self.bridge.run(), name="MQTT bridge")
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,11 @@ _MOST_LINES = 12
 _MOST_WAITING_BYTES = 64 * 1024
 """Of JSON lines that nobody has read yet: the next ones are looked up when these are gone."""
 _LOOK_SECONDS = 0.25
+_SAID_STYLES = {
+    "anomaly.opened": "bold red", "drift.detected": "bold yellow", "model.promoted": "bold green",
+    "deployment.completed": "bold green", "deployment.aborted": "bold red",
+    "telemetry.readings": "dim",
+}  # fmt: skip
 _MARKS = {"indexed": "✓", "rejected": "✗", "failed": "!"}
 
 
@@ -38,6 +44,11 @@ class Teller(Protocol):
 
     async def follow(self, runtime: Runtime) -> None:
         """Tell of each document that is done, until cancelled."""
+        ...
+
+    def say(self, kind: str, line: str, facts: dict[str, Any]) -> None:
+        """Tell of something that is no document: the type of its event, a line for people, and
+        facts for machines."""
         ...
 
     def stopping(self) -> None: ...
@@ -89,6 +100,10 @@ class _JsonTeller:
                     await asyncio.sleep(_LOOK_SECONDS)
                 self._print(_outcome(document))
 
+    def say(self, kind: str, line: str, facts: dict[str, Any]) -> None:
+        if self._output.waiting <= _MOST_WAITING_BYTES:
+            self._print({"type": kind, "text": line, **facts})
+
     def stopping(self) -> None:
         self._print({"stopping": True})
 
@@ -110,6 +125,9 @@ class _LogTeller:
                 outcome = _outcome(document)
                 del outcome["name"]  # logs travel further than the data folder: no names in them
                 log.info("document.done", **outcome)
+
+    def say(self, kind: str, line: str, facts: dict[str, Any]) -> None:
+        log.info(kind, text=line, **facts)
 
     def stopping(self) -> None:
         log.info("up.stopping")
@@ -170,6 +188,13 @@ class _PersonTeller:
             line.append(f"  {plain(document.reason or '')}")
         line.append(f"  {document.document_id[:8]}", "dim")
         self._console.print(line, soft_wrap=True)
+
+    def say(self, kind: str, line: str, facts: dict[str, Any]) -> None:
+        from rich.text import Text
+
+        text = Text(f" {time.strftime('%H:%M:%S')} ", "dim")
+        text.append(plain(line), _SAID_STYLES.get(kind, ""))
+        self._console.print(text, soft_wrap=True)
 
     def stopping(self) -> None:
         self._console.print("\nFinishing what has begun; Ctrl-C again to stop at once.")

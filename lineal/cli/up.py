@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ import typer
 from lineal.cli.options import CommandFailed, DataOption, JsonOption, load_settings, with_broker
 
 if TYPE_CHECKING:
+    from lineal.cli.simulated_fleet import Fleet
     from lineal.settings import Settings
 
 
@@ -34,6 +36,15 @@ def up(
             metavar="URL", help="Bring what devices publish at this MQTT broker onto the bus."
         ),
     ] = None,
+    simulate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=200,
+            help="Simulate N turbines, with a fault, a drift, and what follows from them.",
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,10 +57,10 @@ def up(
     settings = with_broker(load_settings(data, inbox=inbox, port=port, workers=workers), mqtt)
     from lineal.cli.lifetime import run_in_loop
 
-    run_in_loop(_up(settings, as_json, begun))
+    run_in_loop(_up(settings, simulate, as_json, begun))
 
 
-async def _up(settings: Settings, as_json: bool, begun: float) -> None:
+async def _up(settings: Settings, simulate: int | None, as_json: bool, begun: float) -> None:
     from lineal.cli.lifetime import StopSignal
     from lineal.cli.service import serve
     from lineal.cli.telling import Teller, teller
@@ -69,16 +80,27 @@ async def _up(settings: Settings, as_json: bool, begun: float) -> None:
     telling: Teller = teller(as_json)
     signal = StopSignal(telling.stopping)
     signal.install()
-    async with serve(
-        settings,
-        stages,
-        inbox=settings.inbox,
-        listening=listening,
-        uploads=True,
-        bridge=settings.mqtt.url is not None,
-    ) as service:
+    async with AsyncExitStack() as stack:
+        fleet: Fleet | None = None
+        if simulate is not None:
+            from lineal.cli.simulated_fleet import Fleet
+
+            fleet = Fleet(simulate, settings, listening.getsockname()[1])
+            settings = await fleet.prepare(stack)
+        service = await stack.enter_async_context(
+            serve(
+                settings,
+                stages,
+                inbox=settings.inbox,
+                listening=listening,
+                uploads=True,
+                bridge=settings.mqtt.url is not None,
+            )
+        )
         following = asyncio.create_task(telling.follow(service.runtime))
         telling.ready(service, time.monotonic() - begun)
+        if fleet is not None:
+            await fleet.begin(service.runtime, telling.say, stack)
         stopped = asyncio.create_task(signal.wait())
         ended = asyncio.create_task(service.ended())
         await asyncio.wait((stopped, ended), return_when=asyncio.FIRST_COMPLETED)

@@ -17,6 +17,8 @@ class DriftConfig(BaseModel):
     models: dict[str, ModelName] = {"*": "turbine"}
     """By device names (``*`` and ``?`` allowed) the model whose training readings they are compared
     with; the first that fits."""
+    left_out: tuple[str, ...] = ("yaw",)
+    """Features that are not tested. The yaw goes wherever the wind comes from."""
     spacing_seconds: Annotated[float, Field(gt=0)] = 20.0
     """Time between two readings of a sample: about as long as what is measured remembers, since
     the test takes readings for independent."""

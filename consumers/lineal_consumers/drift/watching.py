@@ -117,10 +117,11 @@ async def _extended(
 
 
 def _compared(then: Array, now: Array, features: list[str], config: DriftConfig) -> DriftReport:
+    tested = [place for place, name in enumerate(features) if name not in config.left_out]
     return compare(
-        then,
-        now,
-        features,
+        then[:, tested],
+        now[:, tested],
+        [features[place] for place in tested],
         significance=config.significance,
         correction=config.correction,
         least_shift=config.least_shift,

@@ -46,7 +46,7 @@ def readings_dataset(
     anomalies: Mapping[str, Sequence[Anomaly]],
     previous: DatasetManifest | None,
     *,
-    drifted: bool,
+    drifted_us: int | None = None,
 ) -> Dataset:
     """The dataset of a scoring model.
 
@@ -54,7 +54,9 @@ def readings_dataset(
         blocks: ``telemetry.collected`` payloads as JSON values.
         anomalies: by device.
         previous: of the iteration before.
-        drifted: a drift asked for it; see ``lasting_readings``.
+        drifted_us: where a drift asked for it, since when (see ``lasting_readings``): what came
+            before and what came since are split each for itself, so that the changed world is
+            learnt from as well as judged on, and only what came since counts as new.
     """
     newest = sorted(blocks, key=_block_time)[-settings.window_blocks :]
     items: list[tuple[DatasetItem, str | None]] = []
@@ -64,7 +66,9 @@ def readings_dataset(
         ref = ObjectRef(**block["content"])
         if (device, boot) not in stretches:
             of_boot = [item for item in anomalies.get(device, ()) if item.boot_id == boot]
-            stretches[device, boot] = _quarantined(of_boot, settings, drifted=drifted)
+            stretches[device, boot] = _quarantined(
+                of_boot, settings, drifted=drifted_us is not None
+            )
         for batch in block["batches"]:
             first, last = batch["first_seq"], batch["last_seq"]
             item = DatasetItem(
@@ -84,7 +88,7 @@ def readings_dataset(
             )
             items.append((item, reason))
     shares = settings.calibration_share, settings.test_share
-    return _dataset(name, "readings", items, shares, previous)
+    return _dataset(name, "readings", items, shares, previous, drifted_us or 0)
 
 
 def documents_dataset(
@@ -109,7 +113,7 @@ def documents_dataset(
             ref=ref,
         )
         items.append((item, None))
-    return _dataset(name, "documents", items, (0.0, settings.test_share), previous)
+    return _dataset(name, "documents", items, (0.0, settings.test_share), previous, 0)
 
 
 def _block_time(block: Mapping[str, Any]) -> tuple[int, str, int]:
@@ -150,13 +154,18 @@ def _dataset(
     items: Iterable[tuple[DatasetItem, str | None]],
     shares: tuple[float, float],
     previous: DatasetManifest | None,
+    changed_us: int,
 ) -> Dataset:
     known = _roles(previous)
     seen = _keys(previous)
     ordered = sorted(items, key=lambda pair: (pair[0].time_us, pair[0].source))
     fresh = [item for item, reason in ordered if reason is None and _key(item) not in known]
     unseen = [item for item, _ in ordered if _key(item) not in seen]
-    known = known | _split(fresh, *shares)
+    for side in (
+        [item for item in fresh if item.time_us < changed_us],
+        [item for item in fresh if item.time_us >= changed_us],
+    ):
+        known = known | _split(side, *shares)
     sides: dict[Role, list[DatasetItem]] = {"train": [], "calibration": [], "test": []}
     quarantined = []
     for item, reason in ordered:
@@ -175,7 +184,7 @@ def _dataset(
     new = {_key(item) for item in fresh}
     return Dataset(
         manifest,
-        new_rows=sum(item.rows for item in unseen),
+        new_rows=sum(item.rows for item in unseen if item.time_us >= changed_us),
         new_train=sum(
             _key(item) in new for side in ("train", "calibration") for item in sides[side]
         ),

@@ -89,7 +89,7 @@ async def iterate(
     if "manifest" in before:
         data = await ctx.objects.get(ObjectRef(**before["manifest"]), role="previous_dataset")
         previous = DatasetManifest.model_validate_json(data)
-    drifted = isinstance(cause, DriftDetected) or cause.cause == "drift"
+    drifted_us = await _drifted_since(cause, ctx)
     if isinstance(settings, DocumentsModel):
         labels = [orjson.loads(value) for _, value in await ctx.state.items(_LABELS)]
         dataset = documents_dataset(cause.name, settings, labels, previous)
@@ -102,7 +102,7 @@ async def iterate(
             device = name.removeprefix(_ANOMALIES).partition("/")[0]
             anomalies.setdefault(device, []).append(Anomaly(*orjson.loads(value)[:5]))
         dataset = readings_dataset(
-            cause.name, settings, blocks, anomalies, previous, drifted=drifted
+            cause.name, settings, blocks, anomalies, previous, drifted_us=drifted_us
         )
         least = settings.least_new_readings
     enough = dataset.new_rows >= least
@@ -110,7 +110,7 @@ async def iterate(
         new_train=enough and dataset.new_train > 0, new_test=enough and dataset.new_test > 0
     )
     ctx.note(model=cause.name, case=case, new=dataset.new_rows)
-    await _wait(cause, event_id, time, ctx, wait=drifted and case == "nothing_new")
+    await _wait(cause, event_id, time, ctx, drifted_us, wait=case == "nothing_new")
     held = dataset.manifest
     if case == "nothing_new":
         if previous is None:
@@ -152,11 +152,24 @@ def _of_devices(device: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(device, pattern) for pattern in patterns)
 
 
+async def _drifted_since(
+    cause: DriftDetected | ModelTrainingRequested, ctx: Context[RetrainConfig]
+) -> int | None:
+    """Since when the readings have drifted, if that is why the iteration is asked for."""
+    if isinstance(cause, DriftDetected):
+        return cause.from_us
+    if cause.cause != "drift":
+        return None
+    kept = await ctx.state.get(f"waits/{cause.name}")
+    return 0 if kept is None else int(orjson.loads(kept)[1])
+
+
 async def _wait(
     cause: DriftDetected | ModelTrainingRequested,
     event_id: str,
     time: int,
     ctx: Context[RetrainConfig],
+    drifted_us: int | None,
     *,
     wait: bool,
 ) -> None:
@@ -164,12 +177,13 @@ async def _wait(
     key, timer = f"waits/{cause.name}", f"again/{cause.name}"
     waits = 0
     if isinstance(cause, ModelTrainingRequested):
-        waits = int(await ctx.state.get(key) or b"0")
-    if not wait or waits >= ctx.config.most_waits:
+        kept = await ctx.state.get(key)
+        waits = 0 if kept is None else int(orjson.loads(kept)[0])
+    if not wait or drifted_us is None or waits >= ctx.config.most_waits:
         await ctx.state.put(key, None)
         ctx.timers.cancel(timer)
         return
-    await ctx.state.put(key, str(waits + 1).encode())
+    await ctx.state.put(key, orjson.dumps([waits + 1, drifted_us]))
     origin = cause.cause_event if isinstance(cause, ModelTrainingRequested) else event_id
     due = time + int(ctx.config.wait_seconds * 1e6)
     again = ModelTrainingRequested(

@@ -7,11 +7,14 @@ import json
 from collections import Counter
 from typing import Any
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
-from lineal.bus.protocol import TopicSettings
+from lineal.bus.protocol import BusUnavailable, TopicSettings
 from lineal.dead_letters import LetterFilter, waiting_letters
 from tests.conformance.harness import (
+    PATIENCE_SECONDS,
     events_on,
     fetch_all,
     payload_of,
@@ -129,3 +132,32 @@ async def test_a_closed_runtime_leaves_nothing_unwritten(bus: KafkaBusUnderTest)
             lambda c: c.execute("SELECT count(*) FROM ledger").fetchone()
         )
         assert count == 9
+
+
+async def test_what_was_read_before_reading_failed_is_read_again(
+    bus: KafkaBusUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    getmany = AIOKafkaConsumer.getmany
+    answers = 0
+
+    async def fail_once(self: Any, *places: Any, **options: Any) -> Any:
+        nonlocal answers
+        found = await getmany(self, *places, **options)
+        answers += bool(found)
+        if answers == 2 and found:
+            raise KafkaError("while the next partition was read")
+        return found
+
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key=f"{n}", number=n) for n in range(40)))
+        worker = await runtime.bus.subscribe("g", [Task.type])
+        monkeypatch.setattr(AIOKafkaConsumer, "getmany", fail_once)
+        found: Counter[int] = Counter()
+        failures = 0
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(found) < 40 or not failures:
+                try:
+                    found.update(payload_of(d.event).number for d in await worker.fetch(100, 0.2))
+                except BusUnavailable:
+                    failures += 1
+        assert (set(found.values()), failures) == ({1}, 1)

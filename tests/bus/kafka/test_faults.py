@@ -83,7 +83,7 @@ async def test_the_broker_is_killed_and_restarted_under_load(bus: KafkaBusUnderT
     async with bus.open() as runtime:
         await publish(runtime, *tasks(bus, 600, "stall"))
         bus.spawn_worker("work", prefetch=50, lanes=4)
-        for stop_at in (60, 240):
+        for stop_at in (60, 200):
             await until_count(runtime, stop_at)
             await asyncio.to_thread(bus.broker.kill)
             await asyncio.sleep(0.5)

@@ -62,11 +62,11 @@ def dataset(
     found: Sequence[dict[str, Any]],
     previous: DatasetManifest | None = None,
     anomalies: Sequence[Anomaly] = (),
-    drifted: bool = False,
+    drifted_us: int | None = None,
     settings: ReadingsModel = SETTINGS,
 ) -> Dataset:
     by_device = {"t1": list(anomalies)}
-    return readings_dataset("m", settings, found, by_device, previous, drifted=drifted)
+    return readings_dataset("m", settings, found, by_device, previous, drifted_us=drifted_us)
 
 
 def sides(manifest: DatasetManifest) -> dict[str, set[str]]:
@@ -119,17 +119,27 @@ def test_an_anomaly_of_another_boot_or_device_leaves_out_nothing() -> None:
     other = [Anomaly("a1", "cd" * 16, 1, 200, True)]
     assert not dataset(blocks(1, 2, 3), anomalies=other).manifest.quarantined
     assert not readings_dataset(
-        "m", SETTINGS, blocks(1), {"t2": [Anomaly("a", BOOT, 1, 9, True)]}, None, drifted=False
+        "m", SETTINGS, blocks(1), {"t2": [Anomaly("a", BOOT, 1, 9, True)]}, None
     ).manifest.quarantined
+
+
+def test_what_came_before_a_drift_and_since_is_split_each_for_itself() -> None:
+    since = 5 * 80 * 50_000
+    found = dataset(blocks(*range(1, 11)), drifted_us=since)
+    for side in (found.manifest.train, found.manifest.calibration, found.manifest.test):
+        before = sum(item.time_us < since for item in side)
+        assert 0 < before < len(side)
+    assert found.new_rows == 5 * 80
 
 
 @pytest.mark.parametrize("drifted", [True, False])
 def test_only_a_drift_makes_what_has_lasted_long_the_new_normal(drifted: bool) -> None:
     # it comes and goes, as an anomaly does in a changed world
     flickering = [Anomaly(f"a{n}", BOOT, n * 60 + 1, n * 60 + 40, False) for n in range(10)]
+    since = 1 if drifted else None
     short = Anomaly("short", BOOT, 1000, 1030, False)
     found = blocks(*range(1, 15))
-    manifest = dataset(found, anomalies=[*flickering, short], drifted=drifted).manifest
+    manifest = dataset(found, anomalies=[*flickering, short], drifted_us=since).manifest
     reasons = {item.reason for item in manifest.quarantined}
     assert reasons == ({"anomaly short"} if drifted else {"anomaly a0", "anomaly short"})
 

@@ -61,7 +61,7 @@ class Flywheel:
             for block in await self._handle(collect, batch, self.collecting):
                 await self._handle(retrain, block, self.ctx)
 
-    async def iterate(self, cause: Payload | None = None) -> list[Payload]:
+    async def iterate(self, cause: Payload | None = None) -> list[Any]:
         request = ModelTrainingRequested(name="turbine", cause="hand", requested_us=1)
         return await self._handle(retrain, cause or request, self.ctx)
 

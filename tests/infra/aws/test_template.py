@@ -62,10 +62,18 @@ async def deployed(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
         monkeypatch.setenv(name, value)
     prefix = f"s{uuid.uuid4().hex[:8]}-"
     stack = f"stack-{prefix}x"
-    async with get_session().create_client("cloudformation", **aws.client_settings) as client:
+    session = get_session()
+    async with (
+        session.create_client("cloudformation", **aws.client_settings) as client,
+        session.create_client("s3", **aws.client_settings) as s3,
+    ):
+        # From a bucket: what is sent with the call may have 51,200 bytes.
+        where = {"LocationConstraint": aws.region}
+        await s3.create_bucket(Bucket=stack, CreateBucketConfiguration=where)
+        await s3.put_object(Bucket=stack, Key="lineal.json", Body=FILE.read_bytes())
         await client.create_stack(
             StackName=stack,
-            TemplateBody=FILE.read_text(),
+            TemplateURL=f"{aws.endpoint_url}/{stack}/lineal.json",
             Parameters=[{"ParameterKey": "Prefix", "ParameterValue": prefix}],
             Capabilities=["CAPABILITY_IAM"],
         )

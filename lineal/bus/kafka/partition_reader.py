@@ -1,0 +1,228 @@
+"""Reading the partitions that a worker holds: fairly, in order, and again where it has to be.
+
+Invariant: what a holding's watermark has not passed is in flight, or will be read (again).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from lineal.bus.kafka.connection import EARLIEST, Connection, unavailable
+from lineal.bus.kafka.holding import Holding
+from lineal.bus.kafka.messages import read_event
+from lineal.bus.protocol import Delivery, Position
+
+log = structlog.get_logger(__name__)
+
+_LEAST_BATCH = 8
+"""A partition that has much in flight is read again when at least 1/8 of the room is its own."""
+_IDLE_LOOK_SECONDS = 0.1
+"""How often an idle reader takes note of holes it has passed, so that its group shows no lag."""
+
+
+class PartitionReader:
+    """Reads what is in ``held``, which its owner changes, telling :meth:`assign`."""
+
+    def __init__(self, connection: Connection, group: str) -> None:
+        self.held: dict[TopicPartition, Holding] = {}
+        self._connection = connection
+        self._group = group
+        self._consumer = AIOKafkaConsumer(
+            group_id=None, enable_auto_commit=False, auto_offset_reset="none",
+            isolation_level="read_committed", fetch_max_wait_ms=250,
+            fetch_max_bytes=16 * 1024 * 1024, check_crcs=False,
+            **connection.cluster.client_arguments(),
+        )  # fmt: skip
+        self._changed = asyncio.Event()
+        """Something may be read now that was not to be before."""
+        self._turn = 0
+        self._stash: Mapping[TopicPartition, Sequence[Any]] = {}
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            BusUnavailable
+        """
+        try:
+            await self._consumer.start()
+        except (KafkaError, OSError) as error:
+            raise unavailable(error) from error
+
+    async def close(self) -> None:
+        await self._consumer.stop()
+
+    def look_again(self) -> None:
+        """Something may be read now that was not to be before."""
+        self._changed.set()
+
+    def assign(self) -> None:
+        """Read what is held."""
+        self._consumer.assign(list(self.held))
+        for holding in self.held.values():
+            self.rewind(holding)
+        self._changed.set()
+
+    def rewind(self, holding: Holding) -> None:
+        """Go on reading where the holding's watermark says."""
+        self._consumer.seek(holding.place, holding.watermark.next_offset)
+        holding.rewinds += 1
+        self._changed.set()
+
+    async def fetch(self, limit: int, seconds: float) -> list[Delivery]:
+        """See :meth:`lineal.bus.protocol.Subscription.fetch`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while True:
+            self._changed.clear()
+            stashed, self._stash = self._stash, {}
+            batch = self._deliver(stashed)
+            try:
+                await self._pass_holes()
+                await self._read(batch, limit)
+            except BaseException:
+                self._take_back(batch)
+                raise
+            left = deadline - loop.time()
+            if batch or left <= 0:
+                return batch
+            self._stash = await self._until_records(limit, min(left, _IDLE_LOOK_SECONDS))
+
+    def _take_back(self, batch: Sequence[Delivery]) -> None:
+        """Nobody was given these."""
+        holdings = {holding.generation: holding for holding in self.held.values()}
+        for delivery in batch:
+            if (holding := holdings.get(delivery.generation)) is not None:
+                holding.watermark.release(delivery.position.offset)
+                self.rewind(holding)
+
+    def _readable(self, limit: int) -> list[tuple[Holding, int]]:
+        """What may be read, and how much of each at most."""
+        ours = [holding for holding in self.held.values() if holding.gives_up_at is None]
+        if len(ours) < 2:
+            return [(holding, limit) for holding in ours]
+        # Every call begins with the next partition, so that a full one cannot starve the others.
+        self._turn = (self._turn + 1) % len(ours)
+        readable = []
+        for holding in ours[self._turn :] + ours[: self._turn]:
+            # No partition may hold more than there is room left for the others: one whose keys are
+            # slow would else fill all there is, and hold up every other one.
+            fair = (limit - holding.watermark.in_flight + 1) // 2
+            if fair >= max(1, limit // _LEAST_BATCH):
+                readable.append((holding, fair))
+        return readable
+
+    async def _read(self, batch: list[Delivery], limit: int) -> None:
+        readable = self._readable(limit - len(batch))
+        for left, (holding, most) in zip(range(len(readable), 0, -1), readable, strict=True):
+            room = limit - len(batch)
+            if room <= 0:
+                break
+            share = min(most, max(1, room // left))
+            # Records that are all done already say nothing about what stands behind them.
+            while self.held.get(holding.place) is holding:
+                found = await self._records((holding.place,), 0.0, share)
+                batch += (new := self._deliver(found))
+                if new or not found:
+                    break
+
+    async def _until_records(
+        self, limit: int, seconds: float
+    ) -> Mapping[TopicPartition, Sequence[Any]]:
+        """The first record that comes, unless something else changes."""
+        places = tuple(holding.place for holding, _ in self._readable(limit))
+        changed = asyncio.create_task(self._changed.wait())
+        if not places:
+            await asyncio.wait((changed,), timeout=seconds)
+            changed.cancel()
+            return {}
+        rewinds = {place: self.held[place].rewinds for place in places}
+        reading = asyncio.create_task(self._records(places, seconds, 1))
+        try:
+            await asyncio.wait((reading, changed), return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                reading.cancel()
+                await asyncio.wait((reading,))
+        except asyncio.CancelledError:
+            if reading.done() and not reading.cancelled() and reading.exception() is None:
+                self._stash = self._valid(reading.result(), rewinds)
+            raise
+        finally:
+            reading.cancel()
+            changed.cancel()
+        if reading.cancelled():
+            return {}
+        return self._valid(reading.result(), rewinds)
+
+    def _valid(
+        self, found: Mapping[TopicPartition, Sequence[Any]], rewinds: Mapping[TopicPartition, int]
+    ) -> Mapping[TopicPartition, Sequence[Any]]:
+        """Without what was read before its partition's reading went back (or was lost)."""
+        valid = {}
+        for place, records in found.items():
+            holding = self.held.get(place)
+            if holding is not None and holding.rewinds == rewinds[place]:
+                valid[place] = records
+        return valid
+
+    async def _records(
+        self, places: tuple[TopicPartition, ...], seconds: float, most: int
+    ) -> Mapping[TopicPartition, Sequence[Any]]:
+        try:
+            found: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
+                *places, timeout_ms=round(seconds * 1000), max_records=most
+            )
+            return found
+        except OffsetOutOfRangeError as error:
+            (out,) = error.args
+            await self._go_where_there_is_something(out)
+            return {}
+        except KafkaError as error:
+            raise unavailable(error) from error
+
+    async def _go_where_there_is_something(self, places: Collection[TopicPartition]) -> None:
+        """What we were to read is expired."""
+        earliest = await self._connection.offsets(places, EARLIEST)
+        for place in places:
+            holding = self.held.get(place)
+            if holding is not None:
+                log.warning(
+                    "group.events_have_expired", group=self._group, topic=holding.topic,
+                    partition=place.partition, position=holding.watermark.next_offset,
+                    first=earliest[place],
+                )  # fmt: skip
+                holding.watermark.pass_by(earliest[place])
+                self.rewind(holding)
+
+    def _deliver(self, found: Mapping[TopicPartition, Sequence[Any]]) -> list[Delivery]:
+        batch: list[Delivery] = []
+        for place, records in found.items():
+            holding = self.held.get(place)
+            if holding is None:
+                continue
+            topic, partition, generation = holding.topic, place.partition, holding.generation
+            watermark = holding.watermark
+            for record in records:
+                offset = record.offset
+                if offset >= watermark.next_offset and watermark.deliver(offset):
+                    event = read_event(
+                        topic, partition, offset, record.key, record.value, record.headers,
+                        record.timestamp,
+                    )  # fmt: skip
+                    batch.append(Delivery(Position(topic, partition, offset), event, generation))
+        return batch
+
+    async def _pass_holes(self) -> None:
+        """Take note of how far reading has come where no events stand: markers of transactions,
+        aborted events, compacted ones."""
+        for place, holding in self.held.items():
+            # Does not wait: a held partition has a position.
+            position = await self._consumer.position(place)
+            if position > holding.watermark.next_offset:
+                holding.watermark.pass_by(position)

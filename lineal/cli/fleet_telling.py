@@ -1,0 +1,155 @@
+"""What ``lineal up`` says of sensors while it runs: a line for everything that matters."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lineal.runtime import Runtime
+    from lineal_schemas.payload import Payload
+
+Say = Callable[[str, str, dict[str, Any]], None]
+"""Takes a type of event, a line for people, and facts for machines."""
+
+_READINGS_SECONDS = 10.0
+_QUIET_SECONDS = 5.0
+"""Between two lines about anomalies of one device: those in between are counted."""
+
+
+class FleetTeller:
+    """Follows the topics of sensors, models and rollouts."""
+
+    def __init__(self, runtime: Runtime, say: Say) -> None:
+        self._runtime = runtime
+        self._say = say
+        self._batches = 0
+        self._last_told: dict[str, float] = {}
+        self._untold: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened
+        from lineal_schemas.deployments import (
+            DeploymentAborted,
+            DeploymentCompleted,
+            DeploymentRingCompleted,
+            DeploymentStarted,
+        )
+        from lineal_schemas.drift import DriftDetected
+        from lineal_schemas.models import (
+            ModelDataset,
+            ModelEvaluated,
+            ModelPromoted,
+            ModelRolledBack,
+            ModelTrained,
+        )
+        from lineal_schemas.telemetry import DeviceBirth, TelemetryReadings
+
+        kinds: tuple[type[Payload], ...] = (
+            DeviceBirth, AnomalyOpened, AnomalyClosed, DriftDetected, ModelDataset, ModelTrained,
+            ModelEvaluated, ModelPromoted, ModelRolledBack, DeploymentStarted,
+            DeploymentRingCompleted, DeploymentCompleted, DeploymentAborted,
+        )  # fmt: skip
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._count(TelemetryReadings.type))
+            tasks.create_task(self._tell_readings())
+            for kind in kinds:
+                tasks.create_task(self._follow(kind.type))
+
+    async def _count(self, topic: str) -> None:
+        from lineal.bus.protocol import Selection
+
+        await self._runtime.bus.create_topic(topic)
+        events = self._runtime.bus.read(topic, Selection(from_now=True), follow=True)
+        async for _ in events:
+            self._batches += 1
+
+    async def _tell_readings(self) -> None:
+        while True:
+            before = self._batches
+            await asyncio.sleep(_READINGS_SECONDS)
+            batches = (self._batches - before) / _READINGS_SECONDS
+            if batches:
+                self._say(
+                    "telemetry.readings",
+                    f"{batches:.0f} batches of readings a second",
+                    {"batches_a_second": round(batches, 1)},
+                )
+
+    async def _follow(self, topic: str) -> None:
+        from lineal.bus.protocol import Selection
+        from lineal_schemas.envelope import decode
+
+        await self._runtime.bus.create_topic(topic)
+        events = self._runtime.bus.read(topic, Selection(from_now=True), follow=True)
+        async for delivery in events:
+            data: Any = decode(delivery.event).data
+            if topic.startswith("anomaly.") and self._too_soon(topic, data.device):
+                continue
+            line = _line(topic, data, self._untold.pop(f"{topic} {getattr(data, 'device', '')}", 0))
+            self._say(topic, line, {"id": delivery.event.id, "subject": delivery.event.subject})
+
+    def _too_soon(self, topic: str, device: str) -> bool:
+        now = time.monotonic()
+        key = f"{topic} {device}"
+        if now - self._last_told.get(key, -_QUIET_SECONDS) < _QUIET_SECONDS:
+            self._untold[key] = self._untold.get(key, 0) + 1
+            return True
+        self._last_told[key] = now
+        return False
+
+
+def _line(topic: str, data: Any, untold: int) -> str:
+    more = f"  (and {untold} more since)" if untold else ""
+    match topic:
+        case "device.birth":
+            return f"{data.device} is connected"
+        case "anomaly.opened":
+            what = ", ".join(f"{c.feature} {c.share:.0%}" for c in data.contributions[:2])
+            by = "itself" if data.detector == "device" else "the bus"
+            return (
+                f"{data.device}: anomaly found by {by}, {data.score:.3g} over "
+                f"{data.threshold:.3g} ({what})  {data.anomaly_id[:8]}{more}"
+            )
+        case "anomaly.closed":
+            return f"{data.device}: anomaly over ({data.reason})  {data.anomaly_id[:8]}{more}"
+        case "drift.detected":
+            what = ", ".join(
+                f"{f.feature} {f.reference_mean:.3g} → {f.mean:.3g}"
+                for f in data.features
+                if f.drifted
+            )
+            return f"{data.device}: readings have drifted ({what})"
+        case "model.dataset":
+            case = data.case.replace("_", " ")
+            return (
+                f"{data.name}: iteration {data.iteration}, new: {case}; {data.train_items} batches "
+                f"to learn from, {data.test_items} to judge on, {data.quarantined_items} "
+                "quarantined"
+            )
+        case "model.trained":
+            return f"{data.name} {data.model.version} is trained ({data.algorithm})"
+        case "model.evaluated":
+            figures = " ".join(
+                f"{name}={value:.3g}"
+                for name, value in data.metrics.items()
+                if name not in ("probes", "readings", "documents")
+            )
+            outcome = "passed" if data.passed else "failed"
+            failed = ", ".join(gate.name for gate in data.gates if not gate.passed)
+            return f"{data.name} {data.model.version} {outcome}: {figures}  {failed}".rstrip()
+        case "model.promoted":
+            return f"{data.name} {data.model.version} is in use, by {data.how}"
+        case "model.rolled_back":
+            return f"{data.name} {data.model.version} is in use again"
+        case "deployment.started":
+            return f"rollout {data.rollout_id[:8]} has started"
+        case "deployment.ring_completed":
+            return f"rollout {data.rollout_id[:8]}: ring {data.ring} is done"
+        case "deployment.completed":
+            return f"rollout {data.rollout_id[:8]} is complete"
+        case _:
+            return f"rollout {data.rollout_id[:8]} was aborted"
