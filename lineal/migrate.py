@@ -11,7 +11,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from lineal.bus.protocol import TopicInfo, TopicSettings
+from lineal.bus.protocol import Provisions, TopicInfo, TopicSettings
 from lineal.forms import find_forms
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.record import parse_record
@@ -59,6 +59,9 @@ async def migrate(source: Runtime, target: Runtime, progress: Progress) -> None:
         await _copy_search(source, target, partial(progress, "documents in the search index"))
     for info in infos:
         await _copy_topic(source, target, info, partial(progress, "events"))
+    if isinstance(target.bus, Provisions):
+        for group, topics in _topics_by_group(infos).items():
+            await target.bus.provision(group, topics)
 
 
 async def _at_rest(source: Runtime, infos: Iterable[TopicInfo]) -> None:
@@ -74,6 +77,14 @@ async def _at_rest(source: Runtime, infos: Iterable[TopicInfo]) -> None:
             f"events still wait for {groups}: stop all producers, let `lineal run` or `lineal up` "
             "finish them, stop it, and migrate then"
         )
+
+
+def _topics_by_group(infos: Iterable[TopicInfo]) -> dict[str, list[str]]:
+    read: dict[str, list[str]] = {}
+    for info in infos:
+        for group in info.groups:
+            read.setdefault(group.group, []).append(info.topic)
+    return read
 
 
 async def _copy_blobs(source: Runtime, target: Runtime, progress: Progress) -> None:

@@ -95,12 +95,13 @@ class PartitionReader:
             self._stash = await self._until_records(limit, min(left, _IDLE_LOOK_SECONDS))
 
     def _take_back(self, batch: Sequence[Delivery]) -> None:
-        """Nobody was given these."""
+        """Nobody was given these, nor what the consumer had at hand when it failed."""
         holdings = {holding.generation: holding for holding in self.held.values()}
         for delivery in batch:
             if (holding := holdings.get(delivery.generation)) is not None:
                 holding.watermark.release(delivery.position.offset)
-                self.rewind(holding)
+        for holding in holdings.values():
+            self.rewind(holding)
 
     def _readable(self, limit: int) -> list[tuple[Holding, int]]:
         """What may be read, and how much of each at most."""
