@@ -94,8 +94,8 @@ class MqttSettings(BaseModel):
     message_bytes: Annotated[int, Field(ge=1)] = 8 << 20
     """Largest message; larger ones are refused."""
     hole_sightings: Annotated[int, Field(ge=1)] = 10
-    """How often a device that was asked to close a hole has to begin behind it again before the hole
-    is believed."""
+    """How often a device that was asked to close a hole has to begin behind it again before it is
+    believed."""
 
 
 class Settings(BaseSettings):
@@ -118,6 +118,9 @@ class Settings(BaseSettings):
     """Bearer token that other machines have to show."""
     upload_mb: Annotated[int, Field(ge=1)] = 1024
     """Largest HTTP upload."""
+    sensors: bool | None = None
+    """Whether ``lineal up`` also runs the stages of sensors and models; none: where there is an MQTT
+    broker, or readings, labels or models were there before."""
     tenant: str = "default"
     """The same bytes are the same document within a tenant."""
     bus: str = "sqlite:"

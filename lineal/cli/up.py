@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from lineal.settings import Settings
 
 
+_SENSOR_TOPICS = ("telemetry.readings", "document.labelled", "model.training_requested")
+
+
 def up(
     inbox: Annotated[
         Path | None,
@@ -73,7 +76,8 @@ async def _up(settings: Settings, simulate: int | None, as_json: bool, begun: fl
     calm = people and "log_level" not in settings.model_fields_set
     level = "warning" if calm else settings.log_level
     configure_logging(level, settings.log_format, daemon=True)
-    stages = list(installed_stages().values())
+    sensors = simulate is not None or await _has_sensors(settings)
+    stages = list(installed_stages(sensors=sensors).values())
     if not stages:
         raise CommandFailed("no stages are installed: install lineal again (`make install`)")
     listening = bind(settings.listen, settings.port)
@@ -116,3 +120,21 @@ async def _up(settings: Settings, simulate: int | None, as_json: bool, begun: fl
     if broken:
         raise CommandFailed(f"{problems}: see the log above, and start it again")
     telling.stopped()
+
+
+async def _has_sensors(settings: Settings) -> bool:
+    """Whether the stages of sensors and models have something to do."""
+    if settings.sensors is not None:
+        return settings.sensors
+    if settings.mqtt.url is not None or settings.bus != "sqlite:":
+        return True
+    from lineal.cli.reading import reading_folder
+
+    if not (settings.data / "lineal.db").is_file():
+        return False
+    with reading_folder(settings.data) as connection:
+        marks = ", ".join("?" * len(_SENSOR_TOPICS))
+        found = connection.execute(
+            f"SELECT 1 FROM topics WHERE name IN ({marks}) LIMIT 1", _SENSOR_TOPICS
+        )
+        return found.fetchone() is not None

@@ -8,6 +8,8 @@ from importlib.metadata import entry_points
 from lineal.stages.declaration import Stage
 
 ENTRY_POINTS = "lineal.stages"
+SENSOR_ENTRY_POINTS = "lineal.sensor_stages"
+"""Stages of sensors and models: a machine that has neither need not even import them."""
 
 
 class UnknownStage(LookupError):
@@ -18,14 +20,15 @@ class BrokenStage(ImportError):
     """A stage's entry point cannot be loaded."""
 
 
-def installed_stages() -> dict[str, Stage]:
-    """All installed stages by name.
+def installed_stages(*, sensors: bool = True) -> dict[str, Stage]:
+    """All installed stages by name; without ``sensors`` only those that every machine runs.
 
     Raises:
         BrokenStage: an entry point does not load, or two stages have the same name.
     """
     stages: dict[str, Stage] = {}
-    for entry in entry_points(group=ENTRY_POINTS):
+    groups = (ENTRY_POINTS, SENSOR_ENTRY_POINTS) if sensors else (ENTRY_POINTS,)
+    for entry in (entry for group in groups for entry in entry_points(group=group)):
         try:
             stage = entry.load()
         except Exception as error:

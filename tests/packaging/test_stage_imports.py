@@ -13,12 +13,13 @@ import pytest
 from lineal.stages import Stage
 
 ROOT = Path(__file__).parents[2]
-STAGES: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
-    "entry-points"
-]["lineal.stages"]
+ENTRY_POINTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+STAGES: dict[str, str] = {
+    **ENTRY_POINTS["lineal.stages"], **ENTRY_POINTS["lineal.sensor_stages"],
+}  # fmt: skip
 MODULES = sorted({target.partition(":")[0] for target in STAGES.values()})
 HEAVY = {
-    "numpy", "cv2", "PIL", "lxml", "pypdfium2", "pikepdf", "pdfplumber", "tesserocr", "spacy",
+    "numpy", "onnxruntime", "sklearn", "scipy", "river", "cv2", "PIL", "lxml", "pypdfium2", "pikepdf", "pdfplumber", "tesserocr", "spacy",
     "presidio_analyzer", "yake", "openpyxl", "docx", "bs4", "dateparser", "magic", "fontTools",
 }  # fmt: skip
 

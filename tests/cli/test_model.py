@@ -1,0 +1,222 @@
+"""``lineal model``, ``label``, ``simulate`` and the lineage of devices and models."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lineal.lineage.record import Artifact, Record, digest
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
+from lineal.store.objects import reference
+from lineal_schemas.documents import DocumentLabelled
+from lineal_schemas.envelope import decode, now_us
+from lineal_schemas.models import (
+    Gate,
+    ModelEvaluated,
+    ModelRef,
+    ModelTrained,
+    ModelTrainingRequested,
+    Provenance,
+)
+from lineal_schemas.payload import payload_bytes
+from lineal_schemas.telemetry import TelemetryReadings
+from tests.cli.conftest import Lineal, id_of
+from tests.conformance.harness import events_on
+
+MODELS = [f"model {version}".encode() for version in (1, 2, 3)]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder in which three versions of a model were trained, two of them judged."""
+    folder = tmp_path / "data"
+    asyncio.run(_train(folder))
+    return folder
+
+
+async def _train(folder: Path) -> None:
+    async with open_runtime(Settings(data=folder, durability="normal")) as runtime:
+        for version, content in enumerate(MODELS, 1):
+            sha256 = digest(content)
+            ref = reference(sha256, len(content), "application/x-onnx")
+            model = ModelRef(name="turbine", version=version, sha256=sha256)
+            trained = ModelTrained(
+                name="turbine", model=model, iteration=version, algorithm="pca", artifact=ref,
+                dataset="d" * 64, manifest=reference("d" * 64, 1, "application/json"),
+                threshold=1.5, false_alarm_rate=0.001,
+                provenance=Provenance(
+                    seeds={"seed": 7}, threads=1, code_sha256="c" * 64, python="3.11.9",
+                    platform="x86_64-linux", libraries={"numpy": "2.1"},
+                ),
+            )  # fmt: skip
+            told = payload_bytes(trained)
+            await runtime.store.write(
+                lambda c, a=content, b=told: [  # type: ignore[misc]
+                    runtime.objects.put_small(c, a), runtime.objects.put_small(c, b),
+                ]
+            )  # fmt: skip
+            file = Artifact(sha256, ref.media_type, ref.bytes, "model")
+            training = Artifact(digest(told), "application/json", len(told), "training")
+            await runtime.bus.record([_record("train", [], [file, training])])
+            if version < 3:
+                evaluated = ModelEvaluated(
+                    name="turbine", model=model, iteration=version, dataset="d" * 64,
+                    metrics={"sensitivity": 0.9}, passed=version == 2,
+                    gates=(
+                        Gate(name="sensitivity", value=0.9, limit=0.6, rule="at_least", passed=True),
+                    ),
+                )  # fmt: skip
+                told = payload_bytes(evaluated)
+                await runtime.store.write(
+                    lambda c, b=told: runtime.objects.put_small(c, b)  # type: ignore[misc]
+                )
+                judged = Artifact(digest(told), "application/json", len(told), "evaluation")
+                await runtime.bus.record([_record("evaluate", [file], [judged])])
+
+
+def _record(kind: Any, inputs: list[Artifact], outputs: list[Artifact]) -> Record:
+    return Record(
+        kind=kind, root="model:turbine", build=None, started=now_us(), duration=1, outcome="done",
+        actor="stage:retrain", worker="w", inputs=inputs, outputs=outputs,
+    )  # fmt: skip
+
+
+def stands(lineal: Lineal, data: Path) -> dict[int, str]:
+    found = lineal("model", "list", "--data", data, "--json").json
+    return {item["version"]: item["status"] for item in found}
+
+
+async def _events(data: Path, topic: str) -> list[Any]:
+    async with open_runtime(Settings(data=data)) as runtime:
+        return [decode(event).data for event in await events_on(runtime, topic)]
+
+
+def test_list_and_show_say_what_there_is_and_what_made_it(lineal: Lineal, data: Path) -> None:
+    assert stands(lineal, data) == {1: "failed", 2: "passed", 3: "trained"}
+    shown = lineal("model", "show", "turbine", "2", "--data", data)
+    assert shown.code == 0
+    for expected in ("turbine 2", "passed", digest(MODELS[1]), "seed 7", "numpy 2.1", "c" * 12):
+        assert expected in shown.text
+    fields = lineal("model", "show", "turbine", "2", "--data", data, "--json").json
+    assert fields["training"]["provenance"]["threads"] == 1
+    assert fields["changes"] == []
+    judged = lineal("model", "evaluate", "turbine", "2", "--data", data)
+    assert "sensitivity" in judged.text
+    assert lineal("model", "evaluate", "turbine", "3", "--data", data).code == 1
+
+
+def test_a_promotion_by_hand_is_an_event_and_a_record_with_a_name(
+    lineal: Lineal, data: Path
+) -> None:
+    answer = lineal("model", "promote", "turbine", "1", "--reason", "urgent", "--data", data)
+    assert answer.code == 0, answer.err
+    (event,) = asyncio.run(_events(data, "model.promoted"))
+    assert (event.how, event.reason, event.counter) == ("hand", "urgent", 1)
+    assert event.by.startswith("user:")
+    shown = lineal("model", "show", "turbine", "--data", data)
+    assert f"promoted by {event.by}" in shown.text
+    again = lineal("model", "promote", "turbine", "1", "--data", data)
+    assert again.code == 1
+    assert "in use already" in again.err
+
+
+def test_one_command_goes_back_and_then_further_back(lineal: Lineal, data: Path) -> None:
+    for version in (1, 2, 3):
+        assert lineal("model", "promote", "turbine", str(version), "--data", data).code == 0
+    assert stands(lineal, data) == {1: "retired", 2: "previous", 3: "in use"}
+    answer = lineal("model", "rollback", "turbine", "--data", data)
+    assert "turbine 2 is in use again, 3 is withdrawn" in answer.text
+    assert stands(lineal, data) == {1: "previous", 2: "in use", 3: "retired"}
+    assert lineal("model", "rollback", "turbine", "--data", data).code == 0
+    assert stands(lineal, data) == {1: "in use", 2: "retired", 3: "retired"}
+    last = lineal("model", "rollback", "turbine", "--data", data)
+    assert last.code == 1
+    assert "nothing to go back to" in last.err
+    counters = [event.counter for event in asyncio.run(_events(data, "model.rolled_back"))]
+    assert sorted(counters) == [4, 5]
+
+
+def test_the_tables_of_models_can_be_made_again_from_the_ledger(lineal: Lineal, data: Path) -> None:
+    for version in (1, 2):
+        lineal("model", "promote", "turbine", str(version), "--data", data)
+    lineal("model", "rollback", "turbine", "--data", data)
+    before = lineal("model", "list", "--data", data, "--json").json
+    assert lineal("rebuild", "--data", data).code == 0
+    assert lineal("model", "list", "--data", data, "--json").json == before
+
+
+def test_train_asks_for_an_iteration_in_your_name(lineal: Lineal, data: Path) -> None:
+    assert lineal("model", "train", "turbine", "--data", data).code == 0
+    (request,) = asyncio.run(_events(data, "model.training_requested"))
+    assert isinstance(request, ModelTrainingRequested)
+    assert request.cause == "hand"
+    assert request.by is not None
+    waited = lineal("model", "train", "turbine", "--wait", "0.1", "--data", data)
+    assert waited.code == 1
+    assert "lineal up" in waited.err
+
+
+@pytest.mark.parametrize("command", [("show", "wind"), ("promote", "turbine", "9")])
+def test_a_model_that_is_not_there_is_an_error(
+    lineal: Lineal, data: Path, command: tuple[str, ...]
+) -> None:
+    answer = lineal("model", *command, "--data", data)
+    assert answer.code == 1
+    assert "lineal model list" in answer.err
+
+
+def test_the_lineage_of_a_model_tells_of_trainings_and_promotions(
+    lineal: Lineal, data: Path
+) -> None:
+    lineal("model", "promote", "turbine", "2", "--data", data)
+    answer = lineal("lineage", "model:turbine", "--data", data)
+    assert answer.code == 0
+    assert answer.text.count("train by stage:retrain") == 3
+    assert "promote by user:" in answer.text
+    assert lineal("lineage", "model:none", "--data", data).code == 1
+
+
+def test_label_says_what_a_document_is(lineal: Lineal, filled: Path) -> None:
+    refused = lineal("label", "letter.txt", "letter", "--data", filled)
+    # its text was made by stages this folder has not run
+    assert refused.code in (0, 1)
+    assert lineal("label", "--data", filled).code == 2
+    assert lineal("label", "nobody.txt", "letter", "--data", filled).code == 1
+
+
+def test_simulated_turbines_put_readings_on_the_bus(lineal: Lineal, tmp_path: Path) -> None:
+    folder = tmp_path / "sim"
+    answer = lineal(
+        "simulate", "--devices", "2", "--rate", "200", "--seconds", "0.35",
+        "--fault", "generator:start=0", "--data", folder, "--json",
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    found: list[TelemetryReadings] = asyncio.run(_events(folder, "telemetry.readings"))
+    assert sum(batch.count for batch in found) == answer.json["readings"]
+    assert {batch.device for batch in found} == {"turbine-1", "turbine-2"}
+    by_device = [
+        [batch for batch in found if batch.device == name] for name in ("turbine-1", "turbine-2")
+    ]
+    for batches in by_device:
+        ends = [batch.last_seq for batch in batches]
+        assert [batch.first_seq for batch in batches] == [1, *(end + 1 for end in ends[:-1])]
+    column = found[0].features.index("voltage")
+    first, second = (
+        sum(row[column] or 0.0 for batch in batches for row in batch.values)
+        for batches in by_device
+    )
+    assert first < 0.7 * second
+
+
+def test_a_fault_that_is_not_known_is_refused(lineal: Lineal, tmp_path: Path) -> None:
+    answer = lineal("simulate", "--fault", "gremlins", "--data", tmp_path)
+    assert answer.code == 2
+    assert "gremlins" in answer.err
+
+
+assert DocumentLabelled
+assert id_of
