@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lineal.cli.options import CommandFailed, DataOption, JsonOption, load_settings, with_broker
+from lineal.cli.daemon_command import run_daemon
+from lineal.cli.options import DataOption, JsonOption, load_settings, with_broker
 
 if TYPE_CHECKING:
+    from lineal.cli.service import Service
     from lineal.settings import Settings
 
 
@@ -47,39 +48,9 @@ def bridge(
 
 
 async def _bridge(settings: Settings, port: int | None, as_json: bool) -> None:
-    import structlog
-
-    from lineal.cli.lifetime import StopSignal
-    from lineal.cli.printing import write_bytes
-    from lineal.cli.service import serve
-    from lineal.observability.logging import configure_logging
-
-    configure_logging(settings.log_level, settings.log_format, daemon=True)
-    log = structlog.get_logger(__name__)
-    listening = None
-    if port is not None:
-        from lineal_producers.http.serving import bind
-
-        listening = bind(settings.listen, port)
-    signal = StopSignal(lambda: log.info("bridge.stopping"))
-    signal.install()
-    async with serve(settings, [], listening=listening, bridge=True) as service:
+    async def ready(service: Service) -> dict[str, Any]:
         assert service.bridge is not None
-        stopped = asyncio.create_task(signal.wait())
-        ended = asyncio.create_task(service.ended())
-        connected = asyncio.create_task(service.bridge.connected.wait())
-        await asyncio.wait((stopped, ended, connected), return_when=asyncio.FIRST_COMPLETED)
-        if connected.done():
-            log.info("bridge.ready", broker=settings.mqtt.url)
-            if as_json:
-                import orjson
+        await service.bridge.connected.wait()
+        return {"broker": settings.mqtt.url}
 
-                line = {"ready": True, "broker": settings.mqtt.url}
-                write_bytes(orjson.dumps(line) + b"\n")
-        await asyncio.wait((stopped, ended), return_when=asyncio.FIRST_COMPLETED)
-        broken, problems = not stopped.done(), "; ".join(service.problems)
-        for task in (stopped, ended, connected):
-            task.cancel()
-    if broken:
-        raise CommandFailed(f"{problems}: see the log above, and start it again")
-    log.info("bridge.stopped")
+    await run_daemon("bridge", settings, [], ready, port=port, as_json=as_json, bridge=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lineal.cli.options import CommandFailed, DataOption, JsonOption, load_settings
+from lineal.cli.daemon_command import run_daemon, url_of
+from lineal.cli.options import DataOption, JsonOption, load_settings
 
 if TYPE_CHECKING:
+    from lineal.cli.service import Service
     from lineal.settings import Settings
 
 
@@ -49,40 +50,17 @@ def produce(
 
 
 async def _produce(settings: Settings, producers: set[Producer], as_json: bool) -> None:
-    import structlog
+    async def ready(service: Service) -> dict[str, Any]:
+        names = sorted(producer.value for producer in producers)
+        return {"producers": names, "url": url_of(service, settings)}
 
-    from lineal.cli.lifetime import StopSignal
-    from lineal.cli.printing import write_bytes
-    from lineal.cli.service import serve
-    from lineal.observability.logging import configure_logging
-    from lineal_producers.http.serving import bind
-
-    configure_logging(settings.log_level, settings.log_format, daemon=True)
-    log = structlog.get_logger(__name__)
-    listening = bind(settings.listen, settings.port)
-    signal = StopSignal(lambda: log.info("produce.stopping"))
-    signal.install()
-    async with serve(
+    await run_daemon(
+        "produce",
         settings,
         [],
+        ready,
+        port=settings.port,
+        as_json=as_json,
         inbox=settings.inbox if Producer.folder in producers else None,
-        listening=listening,
         uploads=Producer.http in producers,
-    ) as service:
-        assert service.server is not None
-        names = sorted(producer.value for producer in producers)
-        url = f"http://{settings.listen}:{service.server.port}"
-        log.info("produce.ready", producers=names, url=url)
-        if as_json:
-            import orjson
-
-            write_bytes(orjson.dumps({"ready": True, "producers": names, "url": url}) + b"\n")
-        stopped = asyncio.create_task(signal.wait())
-        ended = asyncio.create_task(service.ended())
-        await asyncio.wait((stopped, ended), return_when=asyncio.FIRST_COMPLETED)
-        broken, problems = not stopped.done(), "; ".join(service.problems)
-        stopped.cancel()
-        ended.cancel()
-    if broken:
-        raise CommandFailed(f"{problems}: see the log above, and start it again")
-    log.info("produce.stopped")
+    )

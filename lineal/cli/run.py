@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lineal.cli.options import CommandFailed, DataOption, JsonOption, load_settings
+from lineal.cli.daemon_command import run_daemon, url_of
+from lineal.cli.options import DataOption, JsonOption, load_settings
 
 if TYPE_CHECKING:
+    from lineal.cli.service import Service
     from lineal.settings import Settings
     from lineal.stages.declaration import Stage
 
@@ -49,36 +50,7 @@ def run(
 
 
 async def _run(settings: Settings, stages: list[Stage], port: int | None, as_json: bool) -> None:
-    import structlog
+    async def ready(service: Service) -> dict[str, Any]:
+        return {"stages": [stage.name for stage in stages], "url": url_of(service, settings)}
 
-    from lineal.cli.lifetime import StopSignal
-    from lineal.cli.printing import write_bytes
-    from lineal.cli.service import serve
-    from lineal.observability.logging import configure_logging
-
-    configure_logging(settings.log_level, settings.log_format, daemon=True)
-    log = structlog.get_logger(__name__)
-    listening = None
-    if port is not None:
-        from lineal_producers.http.serving import bind
-
-        listening = bind(settings.listen, port)
-    signal = StopSignal(lambda: log.info("run.stopping"))
-    signal.install()
-    async with serve(settings, stages, listening=listening) as service:
-        names = [stage.name for stage in stages]
-        url = None if service.server is None else f"http://127.0.0.1:{service.server.port}"
-        log.info("run.ready", stages=names, url=url)
-        if as_json:
-            import orjson
-
-            write_bytes(orjson.dumps({"ready": True, "stages": names, "url": url}) + b"\n")
-        stopped = asyncio.create_task(signal.wait())
-        ended = asyncio.create_task(service.ended())
-        await asyncio.wait((stopped, ended), return_when=asyncio.FIRST_COMPLETED)
-        broken, problems = not stopped.done(), "; ".join(service.problems)
-        stopped.cancel()
-        ended.cancel()
-    if broken:
-        raise CommandFailed(f"{problems}: see the log above, and start it again")
-    log.info("run.stopped")
+    await run_daemon("run", settings, stages, ready, port=port, as_json=as_json)

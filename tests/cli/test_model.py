@@ -12,7 +12,6 @@ from lineal.lineage.record import Artifact, Record, digest
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.store.objects import reference
-from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.envelope import decode, now_us
 from lineal_schemas.models import (
     Gate,
@@ -67,7 +66,9 @@ async def _train(folder: Path) -> None:
                     name="turbine", model=model, iteration=version, dataset="d" * 64,
                     metrics={"sensitivity": 0.9}, passed=version == 2,
                     gates=(
-                        Gate(name="sensitivity", value=0.9, limit=0.6, rule="at_least", passed=True),
+                        Gate(
+                            name="sensitivity", value=0.9, limit=0.6, rule="at_least", passed=True
+                        ),
                     ),
                 )  # fmt: skip
                 told = payload_bytes(evaluated)
@@ -180,10 +181,33 @@ def test_the_lineage_of_a_model_tells_of_trainings_and_promotions(
     assert lineal("lineage", "model:none", "--data", data).code == 1
 
 
-def test_label_says_what_a_document_is(lineal: Lineal, filled: Path) -> None:
-    refused = lineal("label", "letter.txt", "letter", "--data", filled)
-    # its text was made by stages this folder has not run
-    assert refused.code in (0, 1)
+async def _extract(folder: Path, document_id: str, text: bytes) -> None:
+    """The text of a document, as the ocr stage leaves it."""
+    async with open_runtime(Settings(data=folder)) as runtime:
+        await runtime.store.write(lambda c: runtime.objects.put_small(c, text))
+        made = Artifact(digest(text), "text/plain", len(text), "text")
+        record = _record("step", [], [made])
+        record.root = f"document:{document_id}"
+        await runtime.bus.record([record])
+
+
+def test_a_label_names_the_text_it_is_learnt_from(lineal: Lineal, filled: Path) -> None:
+    letter = id_of("letter.txt")
+    asyncio.run(_extract(filled, letter, b"Dear wind farm owner"))
+    answer = lineal("label", "letter.txt", "letter", "--data", filled)
+    assert answer.code == 0, answer.err
+    (event,) = asyncio.run(_events(filled, "document.labelled"))
+    assert (event.document_id, event.label) == (letter, "letter")
+    assert event.text.sha256 == digest(b"Dear wind farm owner")
+    # all documents that were put with such a label, as far as they have a text
+    assert lineal("label", "--from-label", "year", "--data", filled).code == 0
+    labels = [event.label for event in asyncio.run(_events(filled, "document.labelled"))]
+    assert labels == ["letter", "l"]
+
+
+def test_a_document_without_a_text_cannot_be_labelled(lineal: Lineal, filled: Path) -> None:
+    answer = lineal("label", "refused.txt", "letter", "--data", filled)
+    assert answer.code == 1
     assert lineal("label", "--data", filled).code == 2
     assert lineal("label", "nobody.txt", "letter", "--data", filled).code == 1
 
@@ -216,7 +240,3 @@ def test_a_fault_that_is_not_known_is_refused(lineal: Lineal, tmp_path: Path) ->
     answer = lineal("simulate", "--fault", "gremlins", "--data", tmp_path)
     assert answer.code == 2
     assert "gremlins" in answer.err
-
-
-assert DocumentLabelled
-assert id_of

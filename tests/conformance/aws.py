@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from lineal.bus.aws.bus import AwsBus
 from lineal.bus.aws.names import topic_resource
-from lineal.bus.protocol import Capabilities
-from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal_schemas.envelope import RawEvent, from_json
-from tests.conformance.harness import OBSERVERS, WorkerProcess
+from tests.conformance.harness import OBSERVERS, EmbeddedBusUnderTest
 from tests.services.aws_archive import ArchiveProxy
 
 
 @dataclass
-class AwsBusUnderTest:
-    """Topics and queues under a prefix of their own."""
+class AwsBusUnderTest(EmbeddedBusUnderTest):
+    """As the embedded one, with topics and queues under a prefix of their own.
 
-    settings: Settings
-    scratch: Path
-    capabilities: Capabilities
-    workers: list[WorkerProcess] = field(default_factory=list)
-
-    def open(self) -> contextlib.AbstractAsyncContextManager[Runtime]:
-        return open_runtime(self.settings)
-
-    async def restart(self) -> None:
-        """The service is not ours to restart, and the emulator would forget everything."""
-
-    def spawn_worker(self, stage: str, **options: Any) -> WorkerProcess:
-        worker = WorkerProcess(self.settings, stage, options)
-        self.workers.append(worker)
-        return worker
-
-    def require(self, *capabilities: str) -> None:
-        for capability in capabilities:
-            if not getattr(self.capabilities, capability):
-                pytest.skip(f"the bus does not promise {capability}")
+    The service is not ours to restart, and the emulator would forget everything."""
 
 
 def aws(folder: Path, request: pytest.FixtureRequest) -> Iterator[AwsBusUnderTest]:

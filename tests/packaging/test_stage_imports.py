@@ -19,7 +19,8 @@ STAGES: dict[str, str] = {
 }  # fmt: skip
 MODULES = sorted({target.partition(":")[0] for target in STAGES.values()})
 HEAVY = {
-    "numpy", "onnxruntime", "sklearn", "scipy", "river", "cv2", "PIL", "lxml", "pypdfium2", "pikepdf", "pdfplumber", "tesserocr", "spacy",
+    "onnxruntime", "sklearn", "scipy", "river",
+    "numpy", "cv2", "PIL", "lxml", "pypdfium2", "pikepdf", "pdfplumber", "tesserocr", "spacy",
     "presidio_analyzer", "yake", "openpyxl", "docx", "bs4", "dateparser", "magic", "fontTools",
 }  # fmt: skip
 
