@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lineal.lineage.record import Artifact, Record, digest
-from lineal.runtime import open_runtime
+from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.store.objects import reference
 from lineal_schemas.envelope import decode, now_us
@@ -53,11 +53,8 @@ async def _train(folder: Path) -> None:
                 ),
             )  # fmt: skip
             told = payload_bytes(trained)
-            await runtime.store.write(
-                lambda c, a=content, b=told: [  # type: ignore[misc]
-                    runtime.objects.put_small(c, a), runtime.objects.put_small(c, b),
-                ]
-            )  # fmt: skip
+            await _put(runtime, content)
+            await _put(runtime, told)
             file = Artifact(sha256, ref.media_type, ref.bytes, "model")
             training = Artifact(digest(told), "application/json", len(told), "training")
             await runtime.bus.record([_record("train", [], [file, training])])
@@ -72,11 +69,13 @@ async def _train(folder: Path) -> None:
                     ),
                 )  # fmt: skip
                 told = payload_bytes(evaluated)
-                await runtime.store.write(
-                    lambda c, b=told: runtime.objects.put_small(c, b)  # type: ignore[misc]
-                )
+                await _put(runtime, told)
                 judged = Artifact(digest(told), "application/json", len(told), "evaluation")
                 await runtime.bus.record([_record("evaluate", [file], [judged])])
+
+
+async def _put(runtime: Runtime, data: bytes) -> None:
+    await runtime.store.write(lambda connection: runtime.objects.put_small(connection, data))
 
 
 def _record(kind: Any, inputs: list[Artifact], outputs: list[Artifact]) -> Record:
@@ -202,7 +201,7 @@ def test_a_label_names_the_text_it_is_learnt_from(lineal: Lineal, filled: Path) 
     # all documents that were put with such a label, as far as they have a text
     assert lineal("label", "--from-label", "year", "--data", filled).code == 0
     labels = [event.label for event in asyncio.run(_events(filled, "document.labelled"))]
-    assert labels == ["letter", "l"]
+    assert sorted(labels) == ["l", "letter", "n"]
 
 
 def test_a_document_without_a_text_cannot_be_labelled(lineal: Lineal, filled: Path) -> None:

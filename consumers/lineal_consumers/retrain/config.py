@@ -105,6 +105,8 @@ class RetrainConfig(_Settings):
         "turbine": ReadingsModel(),
         "documents": DocumentsModel(),
     }
+    blocks_per_device: Annotated[int, Field(ge=1)] = 400
+    """The newest collected blocks of a device that are remembered."""
     wait_seconds: Annotated[float, Field(gt=0)] = 60
     """When a drift is found and there is too little to learn from yet, it is tried again then."""
     most_waits: Annotated[int, Field(ge=0)] = 60

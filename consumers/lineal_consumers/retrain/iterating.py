@@ -34,17 +34,12 @@ async def remember(
 ) -> None:
     """Take note of something to learn from, or not to learn from; bounded per device."""
     if isinstance(data, TelemetryCollected):
-        slot = data.number % _most_blocks(ctx.config)
+        slot = data.number % ctx.config.blocks_per_device
         await ctx.state.put(f"{_BLOCKS}{data.device}/{slot:06}", payload_bytes(data))
     elif isinstance(data, DocumentLabelled):
         await ctx.state.put(f"{_LABELS}{data.document_id}", payload_bytes(data))
     else:
         await _remember_anomaly(data, ctx)
-
-
-def _most_blocks(config: RetrainConfig) -> int:
-    windows = [m.window_blocks for m in config.models.values() if not isinstance(m, DocumentsModel)]
-    return max(windows, default=1)
 
 
 async def _remember_anomaly(data: AnomalyEvent, ctx: Context[RetrainConfig]) -> None:

@@ -15,6 +15,9 @@ from lineal_consumers.retrain.config import Algorithm, DocumentsModel, ReadingsM
 from lineal_schemas.models import DatasetManifest
 
 _REFERENCE_ROWS = 500
+_GOLDEN = "lineal.golden"
+"""Metadata of a model's file, from which the package of a rollout takes its golden windows."""
+_GOLDEN_WINDOWS = 3
 _TEXT_LIBRARIES = ("numpy", "scikit-learn", "scipy", "threadpoolctl")
 
 
@@ -76,11 +79,12 @@ def train_readings(
         trained = train(chosen, runs, held_out)
     except (ValueError, ParityError) as error:
         raise Reject(f"no model can be learnt from these readings: {error}") from error
+    data = _with_golden_windows(trained.data, trained.golden_windows)
     together = np.concatenate(runs)
     picked = np.linspace(0, len(together) - 1, min(len(together), _REFERENCE_ROWS)).astype(int)
     rows = [[None if np.isnan(x) else x for x in row] for row in together[picked].tolist()]
     return Trained(
-        data=trained.data,
+        data=data,
         algorithm=algorithm,
         metrics={
             "train_windows": float(trained.train_windows),
@@ -95,6 +99,26 @@ def train_readings(
         threshold=trained.threshold,
         reference=orjson.dumps({"features": settings.features, "rows": rows}),
     )
+
+
+def _with_golden_windows(data: bytes, windows: Any) -> bytes:
+    """A scoring model's file that carries a few real windows, with the scores it gives them: what a
+    device scores before it puts the model into use."""
+    import numpy as np
+    import onnx
+    import orjson
+
+    from lineal_edge.scoring.model import ScoringModel
+
+    scoring = ScoringModel(data)
+    picked = np.round(windows[:: max(1, len(windows) // _GOLDEN_WINDOWS)][:_GOLDEN_WINDOWS], 6)
+    scores = [scoring.score(np.ascontiguousarray(window[np.newaxis])).value for window in picked]
+    model = onnx.load_model_from_string(data)
+    entry = model.metadata_props.add()
+    entry.key = _GOLDEN
+    entry.value = orjson.dumps({"windows": picked.tolist(), "scores": scores}).decode()
+    made: bytes = model.SerializeToString(deterministic=True)
+    return made
 
 
 def _long_enough(runs: list[Any], settings: ReadingsModel) -> list[Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from lineal.lineage.promotions import ModelInUse
@@ -14,6 +16,7 @@ from lineal.stages import Reject
 from lineal_consumers.retrain.collecting import collect
 from lineal_consumers.retrain.config import CollectConfig, RetrainConfig
 from lineal_consumers.retrain.stage import evaluate, promote, retrain, train
+from lineal_edge.scoring.model import ScoringModel
 from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened
 from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.drift import DriftDetected
@@ -317,3 +320,15 @@ async def test_labelled_documents_make_a_classifier(flywheel: Flywheel) -> None:
     assert evaluated.metrics["accuracy"] == 1.0
     assert made["promoted"][0].name == "documents"
     assert made["trained"][0].algorithm.startswith("tfidf-")
+
+
+async def test_a_model_carries_real_windows_and_the_scores_it_gives_them(
+    flywheel: Flywheel,
+) -> None:
+    await flywheel.collect(4000)
+    (trained,) = (await flywheel.spin())["trained"]
+    data = flywheel.ctx.objects.stored[trained.artifact.sha256]
+    properties = {item.key: item.value for item in onnx.load_from_string(data).metadata_props}
+    golden = json.loads(properties["lineal.golden"])
+    ScoringModel(data).verify(np.array(golden["windows"]), golden["scores"], tolerance=1e-9)
+    assert len(golden["windows"]) == 3
