@@ -36,7 +36,7 @@ async def wait_until_done(
 
     Stages that no other process works on, now or later, are run here.
     """
-    stages = installed_stages()
+    stages = installed_stages(sensors=False)
     standings = {arrival.event_id: await standing(runtime, arrival) for arrival in arrivals}
     pending = {arrival.event_id: arrival for arrival in arrivals}
     loop = asyncio.get_running_loop()

@@ -75,7 +75,8 @@ def test_a_batch_is_its_events_in_order(events: list[Any]) -> None:
 @given(TEXT)
 def test_header_values_are_percent_decoded_once(text: str) -> None:
     for encoded in (quote(text, safe=""), quote(text, safe="").lower(), quote(text, safe=" \"'")):
-        if '"' not in encoded and encoded.lower() != text.lower():
+        bare = '"' in encoded or encoded != encoded.strip()  # HTTP takes outer blanks away
+        if not bare and encoded.lower() != text.lower():
             assert decode_value(encoded.encode(), "id").lower() == text.lower()
     assert decode_value(quote(quote(text, safe=""), safe="").encode(), "id") == quote(text, safe="")
 
