@@ -2,6 +2,7 @@
 #
 #   PYTHON=/path/to/python   the Python (3.11 or newer) that .venv is made with
 #   PYTEST_ARGS="-k words"   passed on to pytest
+#   TEST_PROCESSES=2         how many tests run side by side; 0 for one after the other
 #   ONLY=name                the one benchmark to run
 #   SYSTEM_PACKAGES=no       never touch the system's packages (tests that need them are skipped)
 #   BROKERS=3                make kafka starts a quorum of three
@@ -30,6 +31,9 @@ COMPILE_EMULATOR := $(BIN)/uv pip compile --quiet --universal --python-version 3
 # Every bus, store and stage works from one installation; what is not used is not imported.
 EXTRAS := $(foreach extra,kafka aws postgres mqtt models,--extra $(extra))
 
+# Most tests wait for servers and processes they have started.
+TEST_PROCESSES ?= 2
+
 export PYTHON SYSTEM_PACKAGES
 
 help: ## this list
@@ -51,7 +55,7 @@ run: install ## start everything and watch ./inbox
 	$(BIN)/lineal up
 
 test: schemas lint types contracts services ## schema check, lint, types, contracts and all tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 schemas: install-dev ## compare the event models with the committed JSON Schemas
 	$(BIN)/python -m lineal.cli.schema check

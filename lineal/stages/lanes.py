@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
 
 from lineal.bus.protocol import Delivery
@@ -25,7 +25,7 @@ class Lanes:
         self._at_work = 0
         self._begun: set[str] = set()
         self._waiting: dict[str, deque[Delivery]] = {}
-        self._ready: dict[str, None] = {}
+        self._ready: OrderedDict[str, None] = OrderedDict()
         """Keys with a delivery waiting and none begun, in the order in which they became so."""
         self.size = 0
         """Deliveries begun or waiting."""
@@ -50,8 +50,7 @@ class Lanes:
         """The next delivery that may begin; None if none may."""
         if not self.may_begin:
             return None
-        key = next(iter(self._ready))
-        del self._ready[key]
+        key, _ = self._ready.popitem(last=False)
         queue = self._waiting[key]
         delivery = queue.popleft()
         if not queue:
