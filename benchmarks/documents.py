@@ -124,7 +124,7 @@ def measure_scans() -> Sequence[Result]:
     """Scans, with a searchable PDF, key-values, tables, language and index for each."""
     files = [scan_pdf(number, _SCAN_PAGES) for number in range(_SCANS)]
     pages = _SCANS * _SCAN_PAGES
-    stages = list(installed_stages().values())
+    stages = list(installed_stages(sensors=False).values())
     pairs = [
         (run_in_loop(_pages_per_second(files, pages, stages)), _bare(files, pages))
         for _ in range(_RUNS)
@@ -145,7 +145,7 @@ def measure_ocrmypdf() -> Sequence[Result]:
         return []
     files = [scan_pdf(number, _SCAN_PAGES) for number in range(_SCANS)]
     pages = _SCANS * _SCAN_PAGES
-    stages = list(installed_stages().values())
+    stages = list(installed_stages(sensors=False).values())
     pairs = [
         (run_in_loop(_pages_per_second(files, pages, stages)), _ocrmypdf(program, files, pages))
         for _ in range(_RUNS)
@@ -172,7 +172,7 @@ def measure_text() -> Sequence[Result]:
     """Text-layer PDFs, with nlp and without."""
     files = [text_pdf(number, _TEXT_PAGES) for number in range(_TEXTS)]
     pages = _TEXTS * _TEXT_PAGES
-    stages = installed_stages()
+    stages = installed_stages(sensors=False)
     without = [*(s for name, s in stages.items() if name != "nlp"), no_nlp]
     every = list(stages.values())
     return [

@@ -75,6 +75,7 @@ class Fleet:
         event = first_event(request, id="request", source="test:cli")
         await self.runtime.bus.publish([(event.type, event)])
         await self.settled()
+        await asyncio.sleep(1.2)  # a promotion is noticed within a second
 
 
 @pytest.fixture
