@@ -101,7 +101,7 @@ format: install-dev ## put imports and layout in order
 lock: .venv/bin/uv ## recompile requirements/*.txt from the pyproject files
 	$(COMPILE) pyproject.toml schemas/pyproject.toml edge_firmware/pyproject.toml $(EXTRAS) \
 		--output-file requirements/runtime.txt
-	$(COMPILE) pyproject.toml schemas/pyproject.toml edge_firmware/pyproject.toml $(EXTRAS) --group dev \
+	$(COMPILE) pyproject.toml schemas/pyproject.toml edge_firmware/pyproject.toml $(EXTRAS) --group dev --group benchmarks \
 		--constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(COMPILE) --group build --output-file requirements/build.txt
 	$(COMPILE_EMULATOR) $(EMULATORS)/ministack.in --output-file $(EMULATORS)/ministack.txt
