@@ -68,13 +68,12 @@ class Batches:
             self._builders[partition] = [self._builder()]
         builders = self._builders[partition]
         index = counts[-1]
-        added = builders[-1].append(index, timestamp=time_ms, key=key, value=value, headers=headers)
-        if added is None:
+        if builders[-1].append(index, time_ms, key, value, headers) is None:
             builders.append(self._builder())
             counts.append(0)
             index = 0
-            builders[-1].append(0, timestamp=time_ms, key=key, value=value, headers=headers)
-        counts[-1] += 1
+            builders[-1].append(0, time_ms, key, value, headers)
+        counts[-1] = index + 1
         return Place(partition, len(counts) - 1, index)
 
     def _builder(self) -> Any:

@@ -19,7 +19,7 @@ MOST_BYTES = 900_000
 """Of a message; one larger record is a message of its own. Brokers take 1 MiB by default."""
 
 _RECORD, _MEMO = b"r", b"m"
-_LENGTH = struct.Struct(">I")
+_HEAD = struct.Struct(">cI")
 
 
 def lineage_messages(settlements: Sequence[Settlement]) -> list[bytes]:
@@ -42,17 +42,17 @@ def read_message(message: bytes) -> tuple[list[bytes], list[Memo]]:
         ValueError: it is none.
     """
     records, memos = [], []
-    view = memoryview(message)
-    begin = 0
-    while begin < len(view):
-        kind, content_at = bytes(view[begin : begin + 1]), begin + 1 + _LENGTH.size
-        if content_at > len(view):
+    begin, ends = 0, len(message)
+    unpack = _HEAD.unpack_from
+    while begin < ends:
+        content_at = begin + _HEAD.size
+        if content_at > ends:
             raise ValueError("a frame of lineage is cut off")
-        (length,) = _LENGTH.unpack_from(view, begin + 1)
+        kind, length = unpack(message, begin)
         begin = content_at + length
-        if begin > len(view):
+        if begin > ends:
             raise ValueError("a frame of lineage is cut off")
-        content = bytes(view[content_at:begin])
+        content = message[content_at:begin]
         if kind == _RECORD:
             records.append(content)
         elif kind == _MEMO:
@@ -79,9 +79,10 @@ def _messages(records: Iterable[Record], memos: Iterable[Memo]) -> list[bytes]:
 
 
 def _frames(records: Iterable[Record], memos: Iterable[Memo]) -> Iterator[bytes]:
-    pack = _LENGTH.pack
+    pack = _HEAD.pack
     for record in records:
         canonical = record.canonical()
-        yield _RECORD + pack(len(canonical)) + canonical
+        yield pack(_RECORD, len(canonical)) + canonical
     for step, outputs in memos:
-        yield _MEMO + pack(1 + len(step) + len(outputs)) + bytes((len(step),)) + step + outputs
+        head = pack(_MEMO, 1 + len(step) + len(outputs))
+        yield b"".join((head, bytes((len(step),)), step, outputs))

@@ -53,7 +53,6 @@ class KafkaSubscription:
         self._connection = connection
         self._settling = settling
         self._group = group
-        self._kafka_names = {lineal: kafka for kafka, lineal in topics.items()}
         self._topics = topics
         self._first = first
         self._budget_seconds = budget_seconds
@@ -196,14 +195,14 @@ class KafkaSubscription:
             self._effective = []
             if not rest:
                 return []
-            await self._settling.write_before([s for s in rest if self._holding_of(s.delivery)])
+            await self._settling.write_before(self._held_of([s for s in rest if s.writes])[0])
             while True:
-                held = [s for s in rest if self._holding_of(s.delivery)]
+                held, offsets = self._held_of(rest)
                 if not held:
                     return rest
                 # At one and the same moment: what is lost from here on the group will refuse.
                 membership = self._member.membership
-                marks = self._marks(held)
+                marks = {h.place: h.watermark.after(found) for h, found in offsets.items()}
                 try:
                     await self._settling.commit(held, membership, partial(_described, marks))
                 except NotAMember:
@@ -215,66 +214,61 @@ class KafkaSubscription:
                     self._doubted = held
                     raise
                 break
-            self._apply(held)
+            self._apply(offsets)
         await self._settling.write_after(held)
+        if len(held) == len(rest):
+            return []
         kept = {id(settlement) for settlement in held}
         return [s for s in rest if id(s) not in kept]
 
     async def _clear_doubt(self) -> None:
         if self._doubted:
             if await self._settling.took_effect():
-                self._apply(self._doubted)
+                _, offsets = self._held_of(self._doubted)
+                self._apply(offsets)
                 self._effective = self._doubted
                 await self._settling.write_after(self._doubted)
             self._doubted = []
 
-    def _marks(
+    def _held_of(
         self, settlements: Sequence[Settlement]
-    ) -> dict[TopicPartition, tuple[int, set[int]]]:
-        """How far everything is done, and what beyond, once these are settled."""
-        return {
-            holding.place: holding.watermark.after(offsets)
-            for holding, offsets in self._by_holding(settlements)
-        }
-
-    def _by_holding(
-        self, settlements: Sequence[Settlement]
-    ) -> Collection[tuple[Holding, list[int]]]:
-        found: dict[TopicPartition, tuple[Holding, list[int]]] = {}
+    ) -> tuple[list[Settlement], dict[Holding, list[int]]]:
+        """Those whose deliveries are in flight, and their offsets by holding."""
+        holdings = {holding.generation: holding for holding in self._held.values()}
+        held: list[Settlement] = []
+        offsets: dict[Holding, list[int]] = {}
         for settlement in settlements:
-            holding = self._holding_of(settlement.delivery)
-            if holding is not None:
-                _, offsets = found.setdefault(holding.place, (holding, []))
-                offsets.append(settlement.delivery.position.offset)
-        return found.values()
+            delivery = settlement.delivery
+            holding = holdings.get(delivery.generation)
+            if holding is not None and holding.watermark.holds(offset := delivery.position.offset):
+                held.append(settlement)
+                if holding in offsets:
+                    offsets[holding].append(offset)
+                else:
+                    offsets[holding] = [offset]
+        return held, offsets
 
-    def _apply(self, settlements: Sequence[Settlement]) -> None:
-        for holding, offsets in self._by_holding(settlements):
-            holding.watermark.settle(offsets)
-            holding.committed = max(holding.committed, holding.watermark.committable)
+    def _apply(self, offsets: Mapping[Holding, Sequence[int]]) -> None:
+        for holding, found in offsets.items():
+            # It may have been lost, or some of it released, since the offsets were collected.
+            if self._held.get(holding.place) is holding:
+                watermark = holding.watermark
+                watermark.settle([offset for offset in found if watermark.holds(offset)])
+                holding.committed = max(holding.committed, watermark.committable)
         self._reader.look_again()
 
     def release(self, deliveries: Sequence[Delivery]) -> None:
+        holdings = {holding.generation: holding for holding in self._held.values()}
         rewound = {}
         for delivery in deliveries:
-            holding = self._holding_of(delivery)
-            if holding is not None:
-                holding.watermark.release(delivery.position.offset)
+            holding = holdings.get(delivery.generation)
+            offset = delivery.position.offset
+            # Else it does not count any more.
+            if holding is not None and holding.watermark.holds(offset):
+                holding.watermark.release(offset)
                 rewound[holding.place] = holding
         for holding in rewound.values():
             self._reader.rewind(holding)
-
-    def _holding_of(self, delivery: Delivery) -> Holding | None:
-        """The holding in which a delivery is in flight; None if it does not count any more."""
-        topic, partition, offset = delivery.position
-        holding = self._held.get(TopicPartition(self._kafka_names[topic], partition))
-        if (
-            holding is None
-            or holding.generation != delivery.generation
-            or not holding.watermark.holds(offset)
-        ):
-            return None
-        return holding
 
     # What goes on beside.
 
