@@ -190,17 +190,17 @@ async def _extract(folder: Path, document_id: str, text: bytes) -> None:
         await runtime.bus.record([record])
 
 
-def test_a_label_names_the_text_it_is_learnt_from(lineal: Lineal, filled: Path) -> None:
+def test_a_label_names_the_text_it_is_learnt_from(lineal: Lineal, data: Path) -> None:
     letter = id_of("letter.txt")
-    asyncio.run(_extract(filled, letter, b"Dear wind farm owner"))
-    answer = lineal("label", "letter.txt", "letter", "--data", filled)
+    asyncio.run(_extract(data, letter, b"Dear wind farm owner"))
+    answer = lineal("label", "letter.txt", "letter", "--data", data)
     assert answer.code == 0, answer.err
-    (event,) = asyncio.run(_events(filled, "document.labelled"))
+    (event,) = asyncio.run(_events(data, "document.labelled"))
     assert (event.document_id, event.label) == (letter, "letter")
     assert event.text.sha256 == digest(b"Dear wind farm owner")
     # all documents that were put with such a label, as far as they have a text
-    assert lineal("label", "--from-label", "year", "--data", filled).code == 0
-    labels = [event.label for event in asyncio.run(_events(filled, "document.labelled"))]
+    assert lineal("label", "--from-label", "year", "--data", data).code == 0
+    labels = [event.label for event in asyncio.run(_events(data, "document.labelled"))]
     assert sorted(labels) == ["l", "letter", "n"]
 
 
