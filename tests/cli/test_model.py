@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -190,17 +191,23 @@ async def _extract(folder: Path, document_id: str, text: bytes) -> None:
         await runtime.bus.record([record])
 
 
-def test_a_label_names_the_text_it_is_learnt_from(lineal: Lineal, data: Path) -> None:
+@pytest.fixture
+def copied(filled: Path, tmp_path: Path) -> Path:
+    """Documents that may be labelled; others look at the same ones."""
+    return Path(shutil.copytree(filled, tmp_path / "copied"))
+
+
+def test_a_label_names_the_text_it_is_learnt_from(lineal: Lineal, copied: Path) -> None:
     letter = id_of("letter.txt")
-    asyncio.run(_extract(data, letter, b"Dear wind farm owner"))
-    answer = lineal("label", "letter.txt", "letter", "--data", data)
+    asyncio.run(_extract(copied, letter, b"Dear wind farm owner"))
+    answer = lineal("label", "letter.txt", "letter", "--data", copied)
     assert answer.code == 0, answer.err
-    (event,) = asyncio.run(_events(data, "document.labelled"))
+    (event,) = asyncio.run(_events(copied, "document.labelled"))
     assert (event.document_id, event.label) == (letter, "letter")
     assert event.text.sha256 == digest(b"Dear wind farm owner")
     # all documents that were put with such a label, as far as they have a text
-    assert lineal("label", "--from-label", "year", "--data", data).code == 0
-    labels = [event.label for event in asyncio.run(_events(data, "document.labelled"))]
+    assert lineal("label", "--from-label", "year", "--data", copied).code == 0
+    labels = [event.label for event in asyncio.run(_events(copied, "document.labelled"))]
     assert sorted(labels) == ["l", "letter", "n"]
 
 
