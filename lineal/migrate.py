@@ -18,10 +18,10 @@ from lineal.lineage.record import parse_record
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal.store.objects import reference
+from lineal.store.page_split import pages_to_index
 from lineal.store.rows import insert_rows
-from lineal.store.search import SearchPage, replace_document
+from lineal.store.search import replace_document
 from lineal_schemas.envelope import RawEvent, now_us
-from lineal_schemas.results import PAGE_SEPARATOR
 
 _AT_ONCE = 500
 
@@ -184,12 +184,7 @@ async def _copy_search(source: Runtime, target: Runtime, progress: Callable[[int
         if text is None:
             continue
         ref = reference(text.sha256, text.bytes, text.media_type)
-        content = (await target.objects.get(ref)).decode()
-        pages = [
-            SearchPage(number, page)
-            for number, page in enumerate(content.split(PAGE_SEPARATOR), 1)
-            if page.strip()
-        ]
+        pages = pages_to_index((await target.objects.get(ref)).decode())
         write = partial(replace_document, document_id=document_id, pages=pages, facets=facets)
         await target.store.write(write)
         progress(1)

@@ -2,6 +2,9 @@
 
 from lineal.stages.context import Context
 from lineal.stages.declaration import NoConfig, Reject, Stage, gather, stage
-from lineal.store.search import SearchPage
+from lineal.store.page_split import pages_to_index
+from lineal.store.pages import SearchPage
 
-__all__ = ["Context", "NoConfig", "Reject", "SearchPage", "Stage", "gather", "stage"]
+__all__ = [
+    "Context", "NoConfig", "Reject", "SearchPage", "Stage", "gather", "pages_to_index", "stage",
+]  # fmt: skip

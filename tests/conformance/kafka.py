@@ -40,8 +40,8 @@ def kafka_settings(folder: Path, bootstrap: str, partitions: int = 4) -> Setting
     )
 
 
-def kafka(folder: Path, request: pytest.FixtureRequest) -> Iterator[BusUnderTest]:
-    broker: Kafka = request.getfixturevalue("kafka")
+def kafka_bus(folder: Path, broker: Kafka) -> Iterator[KafkaBusUnderTest]:
+    """A bus of its own on a broker, without workers afterwards."""
     scratch = folder / "scratch"
     scratch.mkdir()
     settings = kafka_settings(folder, broker.bootstrap)
@@ -51,3 +51,7 @@ def kafka(folder: Path, request: pytest.FixtureRequest) -> Iterator[BusUnderTest
     finally:
         for worker in bus.workers:
             worker.discard()
+
+
+def kafka(folder: Path, request: pytest.FixtureRequest) -> Iterator[BusUnderTest]:
+    yield from kafka_bus(folder, request.getfixturevalue("kafka"))

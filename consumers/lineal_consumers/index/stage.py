@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from lineal.stages import Context, NoConfig, SearchPage, stage
+from lineal.stages import Context, NoConfig, pages_to_index, stage
 from lineal_schemas.documents import DocumentAnalyzed, DocumentIndexed
 from lineal_schemas.envelope import Event
-from lineal_schemas.results import PAGE_SEPARATOR
 
 
 # The index is a projection: replaying the topic must write it again, so nothing is memoised.
@@ -15,11 +14,7 @@ async def index(event: Event[DocumentAnalyzed], ctx: Context[NoConfig]) -> Docum
     # The text object has all that is indexed. The result object has every word's box as well:
     # reading it would keep the event loop busy for seconds on a document of 2,000 pages.
     text = (await ctx.objects.get(document.text, role="text")).decode()
-    pages = [
-        SearchPage(number, page)
-        for number, page in enumerate(text.split(PAGE_SEPARATOR), 1)
-        if page.strip()
-    ]
+    pages = pages_to_index(text)
     facets = {"class": document.document_class, "language": document.language}
     if document.media_type is not None:
         facets["media_type"] = document.media_type

@@ -188,19 +188,6 @@ class EmbeddedBus:
     async def topics(self) -> list[TopicInfo]:
         return topic_infos(self.database.reader)
 
-    async def forget_group(self, group: str) -> None:
-        """Remove a group and its positions."""
-
-        def remove(connection: SqliteConnection) -> None:
-            for table in ("group_partitions", "group_completed", "group_members"):
-                connection.execute(
-                    f"DELETE FROM {table} WHERE group_id = (SELECT id FROM groups WHERE name = ?)",
-                    (group,),
-                )
-            connection.execute("DELETE FROM groups WHERE name = ?", (group,))
-
-        await self.database.write(remove)
-
     async def groups_at_work(self) -> set[str]:
         wakeups = self.database.wakeups
         rows = self.database.reader.execute(
