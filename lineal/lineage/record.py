@@ -7,7 +7,9 @@ so that a document can be erased without breaking its record.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
@@ -82,47 +84,58 @@ class Record:
     def canonical(self) -> bytes:
         """The record's bytes: what is kept, digested, and later signed."""
         build = self.build
-        fields: dict[str, Any] = {
-            "kind": self.kind,
-            "root": self.root,
-            "started": self.started,
-            "duration": self.duration,
-            "outcome": self.outcome,
-            "actor": self.actor,
-            "worker": self.worker,
-            "attempt": self.attempt,
-            "inputs": [_artifact(item) for item in self.inputs],
-            "outputs": [_artifact(item) for item in self.outputs],
-            "events": {"in": self.events_in, "out": self.events_out},
-        }
+        # Named in their order, so that nothing has to be sorted: this is done for every step.
+        fields: dict[str, Any] = {"actor": self.actor, "attempt": self.attempt}
         if build is not None:
-            fields["stage"] = build.stage
-            fields["version"] = build.version
             fields["code"] = build.code
             fields["config"] = build.config
-            fields["models"] = [
-                {"name": m.name, "version": m.version, "sha256": m.sha256} for m in build.models
-            ]
-        if self.step is not None:
-            fields["step"] = self.step
+        fields["duration"] = self.duration
         if self.error is not None:
             fields["error"] = self.error
+        fields["events"] = {"in": self.events_in, "out": self.events_out}
+        if self.facts:
+            fields["facts"] = dict(sorted(self.facts.items()))
+        fields["inputs"] = _artifacts(self.inputs)
+        fields["kind"] = self.kind
+        if build is not None:
+            fields["models"] = [
+                {"name": m.name, "sha256": m.sha256, "version": m.version} for m in build.models
+            ]
+        fields["outcome"] = self.outcome
+        fields["outputs"] = _artifacts(self.outputs)
         if self.reason is not None:
             fields["reason"] = self.reason
-        if self.facts:
-            fields["facts"] = self.facts
+        fields["root"] = self.root
+        if build is not None:
+            fields["stage"] = build.stage
+        fields["started"] = self.started
+        if self.step is not None:
+            fields["step"] = self.step
         if self.trace is not None:
             fields["trace"] = self.trace
-        return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+        if build is not None:
+            fields["version"] = build.version
+        fields["worker"] = self.worker
+        return orjson.dumps(fields)
 
 
-def _artifact(item: Artifact) -> dict[str, Any]:
-    return {
-        "sha256": item.sha256,
-        "media_type": item.media_type,
-        "bytes": item.bytes,
-        "role": item.role,
-    }
+def _artifacts(items: Sequence[Artifact]) -> list[dict[str, Any]]:
+    return [
+        {"bytes": size, "media_type": media_type, "role": role, "sha256": known_by}
+        for known_by, media_type, size, role in items
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _build(stage: str, version: str, code: str, config: str, *models: Model) -> Build:
+    """Few builds do many steps: reading one again costs as much as the rest of a record."""
+    return Build(stage, version, code, config, models)
+
+
+def _read_artifacts(items: list[dict[str, Any]]) -> list[Artifact]:
+    return [
+        Artifact(item["sha256"], item["media_type"], item["bytes"], item["role"]) for item in items
+    ]
 
 
 def parse_record(canonical: bytes) -> Record:
@@ -130,12 +143,12 @@ def parse_record(canonical: bytes) -> Record:
     fields = orjson.loads(canonical)
     build = None
     if "stage" in fields:
-        build = Build(
+        build = _build(
             fields["stage"],
             fields["version"],
             fields["code"],
             fields["config"],
-            tuple(Model(**model) for model in fields["models"]),
+            *(Model(**model) for model in fields["models"]),
         )
     return Record(
         kind=fields["kind"],
@@ -147,8 +160,8 @@ def parse_record(canonical: bytes) -> Record:
         actor=fields["actor"],
         worker=fields["worker"],
         step=fields.get("step"),
-        inputs=[Artifact(**item) for item in fields["inputs"]],
-        outputs=[Artifact(**item) for item in fields["outputs"]],
+        inputs=_read_artifacts(fields["inputs"]),
+        outputs=_read_artifacts(fields["outputs"]),
         events_in=fields["events"]["in"],
         events_out=fields["events"]["out"],
         attempt=fields["attempt"],
