@@ -47,7 +47,7 @@ spec:
         runAsGroup: 10001
         fsGroup: 10001
         seccompProfile: {{type: RuntimeDefault}}
-      containers:
+{before}      containers:
         - name: lineal
           image: lineal
           args: [run, {stage}, --port, "8480"]
@@ -56,7 +56,9 @@ spec:
             - secretRef: {{name: lineal}}
           env:
             - {{name: LINEAL_BUS, value: "kafka://$(KAFKA_BOOTSTRAP)"}}
-          ports:
+            - name: LINEAL_KAFKA__SLOT
+              valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}
+{environment}          ports:
             - {{name: http, containerPort: 8480}}
           startupProbe:
             httpGet: {{path: /healthz, port: http}}
@@ -81,10 +83,10 @@ spec:
           volumeMounts:
             - {{name: data, mountPath: /data}}
             - {{name: tmp, mountPath: /tmp}}
-      volumes:
+{mounts}      volumes:
         - {{name: data, emptyDir: {{sizeLimit: 4Gi}}}}
         - {{name: tmp, emptyDir: {{sizeLimit: 4Gi}}}}
----
+{volumes}---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
@@ -113,6 +115,37 @@ spec:
   triggers:
 """
 
+_SIGNS = "deploy"
+"""The stage that has the key that signs packages; no other may."""
+
+_KEY = {
+    "environment": """            - name: LINEAL_STAGES__DEPLOY__KEY_FILE
+              value: /run/keys/deploy.pem
+""",
+    # The stage refuses a key that others can read, and a secret's files are root's and readable by
+    # the pod's group.
+    "before": """      initContainers:
+        - name: deploy-key
+          image: lineal
+          command: [install, -m, "0600", /run/secrets/deploy.pem, /run/keys/deploy.pem]
+          resources:
+            requests: {cpu: 10m, memory: 16Mi}
+            limits: {memory: 64Mi}
+          securityContext:
+            allowPrivilegeEscalation: false
+            readOnlyRootFilesystem: true
+            capabilities: {drop: [ALL]}
+          volumeMounts:
+            - {name: deploy-key, mountPath: /run/secrets, readOnly: true}
+            - {name: keys, mountPath: /run/keys}
+""",
+    "mounts": """            - {name: keys, mountPath: /run/keys, readOnly: true}
+""",
+    "volumes": """        - {name: deploy-key, secret: {secretName: lineal-deploy-key}}
+        - {name: keys, emptyDir: {medium: Memory, sizeLimit: 1Mi}}
+""",
+}
+
 _TRIGGER = """    - type: kafka
       metadata:
         bootstrapServersFromEnv: KAFKA_BOOTSTRAP
@@ -136,6 +169,7 @@ def _of(stage: Stage) -> str:
         cpu='"1"' if heavy else "100m",
         memory="1Gi" if heavy else "384Mi",
         most_memory="6Gi" if heavy else "2Gi",
+        **(_KEY if stage.name == _SIGNS else dict.fromkeys(_KEY, "")),
     )
     return made + "".join(
         _TRIGGER.format(stage=stage.name, topic=topic, lag=20 if heavy else 500)

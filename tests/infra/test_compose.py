@@ -15,6 +15,7 @@ import pytest
 
 from lineal.cli.produce import Producer
 from lineal.stages.discovery import installed_stages
+from lineal_consumers.deploy.keys import read_key
 from tests.services.missing import skipped_when_unavailable
 from tests.toolchains import go_source
 
@@ -49,6 +50,14 @@ def model(loader: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     return loaded
 
 
+def workers(model: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        name: service
+        for name, service in model["services"].items()
+        if service.get("image", "").startswith("lineal:") and service.get("restart") != "no"
+    }
+
+
 def test_there_is_one_service_for_each_stage_and_producer(model: dict[str, Any]) -> None:
     commands = [service.get("command") or [] for service in model["services"].values()]
     run = [command[1] for command in commands if command[:1] == ["run"]]
@@ -66,12 +75,56 @@ def test_every_service_that_stays_says_whether_it_is_healthy(model: dict[str, An
 
 
 def test_our_services_run_without_rights(model: dict[str, Any]) -> None:
-    ours = [s for s in model["services"].values() if s.get("image", "").startswith("lineal:")]
-    assert len(ours) == len(installed_stages()) + len(Producer)
-    for service in ours:
+    ours = workers(model)
+    assert len(ours) == len(installed_stages()) + len(Producer) + 1
+    for service in ours.values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["environment"]["LINEAL_BUS"].startswith("kafka://kafka:")
+
+
+def test_the_bridge_is_between_the_broker_and_the_bus(model: dict[str, Any]) -> None:
+    bridge = model["services"]["bridge"]
+    assert bridge["command"][0] == "bridge"
+    given = {key: bridge["environment"][key] for key in bridge["environment"] if "MQTT" in key}
+    assert given == {
+        "LINEAL_MQTT__URL": "mqtt://mosquitto:1883",
+        "LINEAL_MQTT__USERNAME": "bridge",
+        "LINEAL_MQTT__PASSWORD": "x" * 48,
+    }
+    assert bridge["depends_on"].keys() == {"kafka", "postgres", "mosquitto"}
+
+
+def test_only_deploy_has_the_key_that_signs(model: dict[str, Any]) -> None:
+    services = model["services"]
+    file = services["deploy"]["environment"]["LINEAL_STAGES__DEPLOY__KEY_FILE"]
+    having = {
+        name
+        for name, service in services.items()
+        if service.get("secrets")
+        or any(volume["source"] == "deploy-key" for volume in service["volumes"])
+    }
+    assert having == {"deploy", "deploy-key"}
+    assert services["deploy-key"]["command"][-1] == file
+    (secret,) = services["deploy-key"]["secrets"]
+    assert services["deploy-key"]["command"][0] == f"/run/secrets/{secret['source']}"
+    assert services["deploy"]["depends_on"]["deploy-key"]["condition"] == (
+        "service_completed_successfully"
+    )
+
+
+def test_a_new_container_takes_the_slot_of_the_old(model: dict[str, Any]) -> None:
+    folders = []
+    for name, service in workers(model).items():
+        assert service["environment"]["LINEAL_KAFKA__SLOT"] == name
+        (source,) = (
+            volume["source"]
+            for volume in service["volumes"]
+            if volume["target"] == f"{service['environment']['LINEAL_DATA']}/slots"
+        )
+        assert "uid=10001" in model["volumes"][source]["driver_opts"]["o"]
+        folders.append(source)
+    assert len(set(folders)) == len(folders)  # whoever shares one would have another's number
 
 
 def test_only_loopback_is_opened_unless_asked(model: dict[str, Any]) -> None:
@@ -116,6 +169,7 @@ def test_the_secrets_are_new_each_time_and_never_replaced(loader: Path, tmp_path
         assert values.keys() == SECRETS
         assert all(re.fullmatch("[0-9a-f]{48}", value) for value in values.values())
         made.append(values)
+        read_key(tmp_path / name / "data" / "keys" / "deploy.pem")
         before = file.read_bytes()
         assert subprocess.run([script], check=False, capture_output=True).returncode == 1
         assert file.read_bytes() == before

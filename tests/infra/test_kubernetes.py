@@ -124,6 +124,38 @@ def test_pods_have_no_rights_and_say_how_they_are(built: str) -> None:
         assert any(wanted.items() <= labels for wanted in guarded), item["metadata"]["name"]
 
 
+def test_the_bridge_knows_its_broker(built: str) -> None:
+    (bridge,) = (i for i in objects(built, "Deployment") if i["metadata"]["name"] == "bridge")
+    (container,) = bridge["spec"]["template"]["spec"]["containers"]
+    assert container["args"][0] == "bridge"
+    given = {item["name"]: item.get("value") for item in container["env"]}
+    assert given["LINEAL_MQTT__URL"] == "$(MQTT_URL)"
+    (config,) = objects(built, "ConfigMap")
+    assert config["data"]["MQTT_URL"].startswith("mqtts://")
+    assert {"secretRef": {"name": "lineal-mqtt"}} in container["envFrom"]
+
+
+def test_only_deploy_has_the_key_that_signs(built: str) -> None:
+    having = []
+    for item in objects(built, "Deployment"):
+        pod = item["spec"]["template"]["spec"]
+        if any("secret" in volume for volume in pod["volumes"]):
+            having.append(item["metadata"]["name"])
+            (container,) = pod["containers"]
+            given = {setting["name"]: setting.get("value") for setting in container["env"]}
+            (copy,) = pod["initContainers"]
+            assert copy["command"][-1] == given["LINEAL_STAGES__DEPLOY__KEY_FILE"]
+            assert "deploy-key" not in {mount["name"] for mount in container["volumeMounts"]}
+    assert having == ["stage-deploy"]
+
+
+def test_a_restarted_container_has_its_slot_again(built: str) -> None:
+    for item in objects(built, "Deployment"):
+        (container,) = item["spec"]["template"]["spec"]["containers"]
+        (slot,) = (i for i in container["env"] if i["name"] == "LINEAL_KAFKA__SLOT")
+        assert slot["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.name"
+
+
 def test_no_secret_is_in_the_manifests(built: str) -> None:
     assert objects(built, "Secret") == []
     for item in objects(built, "ConfigMap"):
