@@ -15,6 +15,12 @@ from lineal_schemas.envelope import RawEvent, decode, from_json, now_us
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.payload import UnknownPayload
 
+_OUTSIDE = "mqtt:"
+
+
+class NobodyToRedriveTo(Exception):
+    """Letters hold messages that never were on the bus: there is no group to read them again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -30,6 +36,12 @@ class Letter:
     def event(self) -> RawEvent:
         """The original event."""
         return from_json(self.content.event)
+
+    @property
+    def came_from_outside(self) -> bool:
+        """Whether the MQTT bridge refused it at the door: it names the broker's topic in the place
+        of one of the bus."""
+        return self.content.topic.startswith(_OUTSIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +101,13 @@ def _content(event: RawEvent) -> DeadLetter | None:
 
 
 async def redrive(runtime: Runtime, letters: Sequence[Letter]) -> None:
-    """Send the original events to their groups again, and only to these."""
+    """Send the original events to their groups again, and only to these.
+
+    Raises:
+        NobodyToRedriveTo: for some there is no group; none was sent.
+    """
+    if any(letter.came_from_outside for letter in letters):
+        raise NobodyToRedriveTo
     await _decide(runtime, letters, "redrive")
 
 

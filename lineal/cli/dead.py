@@ -123,9 +123,18 @@ def redrive(
     as_json: JsonOption = False,
 ) -> None:
     """Send events to their stage again, and only to it."""
+    from lineal.dead_letters import NobodyToRedriveTo
     from lineal.dead_letters import redrive as send_again
 
-    _decide(send_again, "redriven", ids, group, key, error, every, data, as_json)
+    try:
+        _decide(send_again, "redriven", ids, group, key, error, every, data, as_json)
+    except NobodyToRedriveTo as refused:
+        raise CommandFailed(
+            "nothing was redriven: some of these were refused before they came onto the bus (their "
+            "group is bridge), and no stage could read them again. Mend the cause and have the "
+            "device send them again, or `lineal dead drop --group bridge`; redrive others by "
+            "--group STAGE"
+        ) from refused
 
 
 @app.command()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lineal.bus.protocol import UnknownTopic
+from lineal.dead_letters import LetterFilter, NobodyToRedriveTo, drop, redrive, waiting_letters
 from lineal.lineage.ledger import all_records
 from lineal.lineage.record import Record
 from lineal.runtime import Runtime, open_runtime
@@ -192,6 +193,21 @@ async def test_a_device_that_claims_to_be_another_is_refused(taking: Taking) -> 
     [letter] = await taking.letters()
     assert letter.error_class == "ForeignDevice"
     assert letter.story_of == "device:pump-1"
+
+
+async def test_a_refused_message_waits_on_when_somebody_tries_to_redrive_it(
+    taking: Taking,
+) -> None:
+    """No group would read it: it would be gone, and be taken for decided on."""
+    await taking.take(received(readings(1, 20, device="pump-2"), device="pump-1"))
+    waiting = await waiting_letters(taking.runtime, LetterFilter())
+    assert len(waiting) == 1
+    with pytest.raises(NobodyToRedriveTo):
+        await redrive(taking.runtime, waiting)
+    assert await taking.on("redrive.bridge") == []
+    assert await waiting_letters(taking.runtime, LetterFilter()) == waiting
+    await drop(taking.runtime, waiting)
+    assert await waiting_letters(taking.runtime, LetterFilter()) == []
 
 
 async def test_an_anomaly_about_another_device_is_refused(taking: Taking) -> None:
