@@ -15,7 +15,9 @@ from lineal_schemas.envelope import RawEvent, decode, from_json, now_us
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.payload import UnknownPayload
 
-_OUTSIDE = "mqtt:"
+BRIDGED = "mqtt:"
+"""What a dead letter of the MQTT bridge has before the broker's topic, in the place of one of the
+bus."""
 
 
 class NobodyToRedriveTo(Exception):
@@ -39,9 +41,8 @@ class Letter:
 
     @property
     def came_from_outside(self) -> bool:
-        """Whether the MQTT bridge refused it at the door: it names the broker's topic in the place
-        of one of the bus."""
-        return self.content.topic.startswith(_OUTSIDE)
+        """Whether the MQTT bridge refused it at the door."""
+        return self.content.topic.startswith(BRIDGED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def _artifacts(items: Sequence[Artifact]) -> list[dict[str, Any]]:
 
 @lru_cache(maxsize=1024)
 def _build(stage: str, version: str, code: str, config: str, *models: Model) -> Build:
-    """Few builds do many steps: reading one again costs as much as the rest of a record."""
+    """Few builds do many steps: one is not made anew for every record that is read."""
     return Build(stage, version, code, config, models)
 
 

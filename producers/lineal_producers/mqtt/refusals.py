@@ -11,6 +11,7 @@ from collections import OrderedDict
 from hashlib import sha256
 
 from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.dead_letters import BRIDGED
 from lineal.lineage.record import digest
 from lineal.observability.tracing import first_traceparent
 from lineal.stages.dead_letter import dead_letter_topic
@@ -21,7 +22,6 @@ from lineal_schemas.ids import output_id
 
 MESSAGE_TYPE = "mqtt.message"
 """``type`` of the event in which a dead letter holds a message; ``source`` is ``mqtt:TOPIC``."""
-MESSAGE_SOURCE = "mqtt:"
 _REMEMBERED = 4_096
 _A_MINUTE = 20
 
@@ -56,7 +56,7 @@ def dead_letter(topic: str, payload: bytes, device: str, error: Refused) -> RawE
     story = f"device:{device}"
     original = RawEvent(
         id=output_id(f"{topic}\n{sha256_hex}", GROUP, "1", MESSAGE_TYPE, 0),
-        source=f"{MESSAGE_SOURCE}{topic}",
+        source=f"{BRIDGED}{topic}",
         type=MESSAGE_TYPE,
         subject=story,
         time=now_us(),
@@ -113,7 +113,7 @@ class Refusals:
             error=type(error).__name__,
             reason=str(error),
         )
-        position = Position(f"{MESSAGE_SOURCE}{topic}", 0, 0)
+        position = Position(f"{BRIDGED}{topic}", 0, 0)
         return Settlement(Delivery(position, letter), [(dead_letter_topic(GROUP), letter)], record)
 
     def _is_worth_keeping(self, device: str, key: str) -> bool:
