@@ -250,12 +250,17 @@ async def test_throttling_loses_nothing(proxied: Settings, aws_archive: ArchiveP
                 await until_settled(runtime, "note")
         finally:
             aws_archive.faults.remove(throttle)
-        assert sorted(await outputs(runtime, 40)) == list(range(40))
+        made = await outputs(runtime, 40)
+        assert sorted(made) == list(range(40))
         assert len(await records(runtime, "task:a")) == 10
     assert set(throttled) >= {"PublishBatch", "ReceiveMessage"}
-    for key in "abcd":
-        numbers = [number for name, number in seen if name == key]
-        assert numbers == sorted(numbers)
+    for place, key in enumerate("abcd"):
+        # A message that could not be kept hidden for all the refusals is handled anew: what was
+        # not settled may be seen twice, but nothing before what precedes it, and it counts once.
+        first_seen = dict.fromkeys(number for name, number in seen if name == key)
+        of_key = list(range(place, 40, 4))
+        assert list(first_seen) == of_key
+        assert [number for number in made if number % 4 == place] == of_key
 
 
 _WORK = {
