@@ -124,6 +124,8 @@ def _line(topic: str, data: Any, untold: int) -> str:
             )
             return f"{data.device}: readings have drifted ({what})"
         case "model.dataset":
+            if data.judge is not None:
+                return f"{data.name} {data.judge.model.version} is judged anew"
             case = data.case.replace("_", " ")
             return (
                 f"{data.name}: iteration {data.iteration}, new: {case}; {data.train_items} batches "
@@ -138,7 +140,8 @@ def _line(topic: str, data: Any, untold: int) -> str:
                 for name, value in data.metrics.items()
                 if name not in ("probes", "readings", "documents")
             )
-            outcome = "passed" if data.passed else "failed"
+            is_champion = data.champion is not None and data.champion.sha256 == data.model.sha256
+            outcome = "is the champion" if is_champion else "passed" if data.passed else "failed"
             failed = ", ".join(gate.name for gate in data.gates if not gate.passed)
             return f"{data.name} {data.model.version} {outcome}: {figures}  {failed}".rstrip()
         case "model.promoted":

@@ -1,17 +1,45 @@
-"""Waiting for what an iteration of the flywheel comes to."""
+"""Asking for an iteration of the flywheel, or for one evaluation, and waiting for the outcome."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lineal.cli.options import CommandFailed
-from lineal_schemas.models import ModelDataset, ModelEvaluated, ModelTrained
+from lineal_schemas.models import (
+    JudgedModel,
+    ModelDataset,
+    ModelEvaluated,
+    ModelTrained,
+    ModelTrainingRequested,
+)
 
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
 
 _LOOK_SECONDS = 0.5
+_SOURCE = "lineal:cli/model"
+
+
+async def ask_for(runtime: Runtime, name: str, judge: JudgedModel | None = None) -> str:
+    """Ask for an iteration, or only for a model to be judged; the id of the event that asks."""
+    from lineal.lineage.actor import acting_user
+    from lineal.observability.tracing import first_traceparent
+    from lineal_schemas.envelope import first_event, now_us
+    from lineal_schemas.ids import arrival_id
+
+    now, by = now_us(), acting_user()
+    request = ModelTrainingRequested(name=name, cause="hand", by=by, requested_us=now, judge=judge)
+    act = "train" if judge is None else f"judge {judge.model.version}"
+    identifier = arrival_id(_SOURCE, "", f"{act} {name} {by} {now}")
+    event = first_event(
+        request,
+        id=identifier,
+        source=_SOURCE,
+        traceparent=first_traceparent(identifier, identifier),
+    )
+    await runtime.bus.publish([(event.type, event)])
+    return identifier
 
 
 async def outcome_of(runtime: Runtime, name: str, cause: str, seconds: float) -> dict[str, Any]:
@@ -41,6 +69,29 @@ async def outcome_of(runtime: Runtime, name: str, cause: str, seconds: float) ->
         ) from None
 
 
+async def evaluation_of(
+    runtime: Runtime, name: str, request_id: str, seconds: float
+) -> ModelEvaluated:
+    """The evaluation that an event asked for and nothing else.
+
+    Raises:
+        CommandFailed: it takes longer.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                for item in await _of(runtime, ModelEvaluated, name):
+                    if item.asked_by == request_id:
+                        return cast(ModelEvaluated, item)
+                await asyncio.sleep(_LOOK_SECONDS)
+    except TimeoutError:
+        raise CommandFailed(
+            f"no evaluation within {seconds:g} s: is a daemon running the retrain stages "
+            "(`lineal up`)? `lineal dead list` shows what failed. It stays asked for: "
+            "--recorded shows it once it is there"
+        ) from None
+
+
 async def _evaluated(runtime: Runtime, dataset: ModelDataset) -> list[ModelEvaluated] | None:
     """The evaluations that follow from a dataset; None while they are not there."""
     if dataset.case == "nothing_new":
@@ -48,7 +99,7 @@ async def _evaluated(runtime: Runtime, dataset: ModelDataset) -> list[ModelEvalu
     found = [
         item
         for item in await _of(runtime, ModelEvaluated, dataset.name)
-        if item.dataset == dataset.dataset
+        if item.dataset == dataset.dataset and item.asked_by is None
     ]
     if dataset.case == "only_test":
         return found or None

@@ -8,8 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lineal.cli.options import CommandFailed, DataOption, JsonOption, load_settings
-from lineal.cli.printing import plain, print_json, print_table, recently, short_id, size, when
+from lineal.cli.evaluating import evaluate, verdict
+from lineal.cli.options import (
+    CommandFailed,
+    DataOption,
+    JsonOption,
+    ModelArgument,
+    ModelVersionArgument,
+    load_settings,
+)
+from lineal.cli.printing import (
+    MODEL_STYLES,
+    figure,
+    plain,
+    print_json,
+    print_table,
+    recently,
+    short_id,
+    size,
+    when,
+)
 from lineal.cli.reading import existing_data, reading
 
 if TYPE_CHECKING:
@@ -21,19 +39,12 @@ app = typer.Typer(
     help="Trained models: list, show, train, evaluate, promote, and go back.",
 )
 
-NameArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name of a model.")]
-VersionArgument = Annotated[
-    int | None, typer.Argument(metavar="VERSION", help="The one in use, or the newest.")
-]
 WaitOption = Annotated[
     float | None,
     typer.Option(
         "--wait", metavar="SECONDS", help="Wait for the outcome so long; a daemon must be running."
     ),
 ]
-_STYLES = {
-    "in use": "green", "previous": "cyan", "passed": "yellow", "failed": "red", "retired": "dim",
-}  # fmt: skip
 
 
 @app.command("list")
@@ -65,15 +76,15 @@ def list_(
             for info in found
         ],
         right=frozenset({"version"}),
-        styles=_STYLES,
+        styles=MODEL_STYLES,
         empty="No model was trained yet: `lineal model train MODEL`.",
     )
 
 
 @app.command()
 def show(
-    name: NameArgument,
-    version: VersionArgument = None,
+    name: ModelArgument,
+    version: ModelVersionArgument = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -104,7 +115,7 @@ def show(
 
 @app.command()
 def train(
-    name: NameArgument,
+    name: ModelArgument,
     wait: WaitOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -113,42 +124,12 @@ def train(
     _request(name, wait, data, as_json)
 
 
-@app.command()
-def evaluate(
-    name: NameArgument,
-    version: VersionArgument = None,
-    data: DataOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show how a model was judged, gate by gate, next to the champion of the time."""
-    from lineal.models import find_model
-
-    with reading(data) as (connection, _):
-        info = find_model(connection, name, version)
-    found = info.evaluation
-    if as_json:
-        print_json(found)
-        return
-    if found is None:
-        raise CommandFailed(f"{name} {info.known.version} was not judged yet")
-    typer.echo(f"{name} {info.known.version}  {'passed' if found['passed'] else 'failed'}  "
-               f"dataset {found['dataset'][:12]}")  # fmt: skip
-    champion = found.get("champion_metrics") or {}
-    rows = [
-        (key, _number(value), _number(champion.get(key))) for key, value in found["metrics"].items()
-    ]
-    print_table(("figure", "challenger", "champion"), rows, right=frozenset({"challenger"}))
-    gates = [
-        (gate["name"], _number(gate["value"]), gate["rule"].replace("_", " "),
-         _number(gate["limit"]), "passed" if gate["passed"] else "failed")
-        for gate in found["gates"]
-    ]  # fmt: skip
-    print_table(("gate", "value", "rule", "limit", "outcome"), gates, styles=_STYLES)
+app.command()(evaluate)
 
 
 @app.command()
 def promote(
-    name: NameArgument,
+    name: ModelArgument,
     version: Annotated[int, typer.Argument(metavar="VERSION", help="The one to put into use.")],
     reason: Annotated[str | None, typer.Option("--reason", help="Why; it is kept.")] = None,
     data: DataOption = None,
@@ -178,7 +159,7 @@ async def _promote(folder: Path, name: str, version: int, reason: str | None) ->
 
 @app.command()
 def rollback(
-    name: NameArgument,
+    name: ModelArgument,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept.")] = "by hand",
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -218,33 +199,17 @@ def _request(name: str, wait: float | None, data: Path | None, as_json: bool) ->
                f"{dataset['quarantined_items']} quarantined")  # fmt: skip
     for item in asked["evaluated"]:
         typer.echo(f"version {item['model']['version']}: "
-                   f"{'passed' if item['passed'] else 'failed'}  "
-                   f"{_metrics_text(item['metrics'])}")  # fmt: skip
+                   f"{verdict(item)}  {_metrics_text(item['metrics'])}")  # fmt: skip
 
 
 async def _ask(folder: Path, name: str, wait: float | None) -> dict[str, Any]:
-    from lineal.lineage.actor import acting_user
-    from lineal.observability.tracing import first_traceparent
+    from lineal.cli.iteration import ask_for, outcome_of
     from lineal.runtime import open_runtime
-    from lineal_schemas.envelope import first_event, now_us
-    from lineal_schemas.ids import arrival_id
-    from lineal_schemas.models import ModelTrainingRequested
 
-    now, by = now_us(), acting_user()
-    request = ModelTrainingRequested(name=name, cause="hand", by=by, requested_us=now)
-    identifier = arrival_id("lineal:cli/model", "", f"train {name} {by} {now}")
-    event = first_event(
-        request,
-        id=identifier,
-        source="lineal:cli/model",
-        traceparent=first_traceparent(identifier, identifier),
-    )
     async with open_runtime(load_settings(folder)) as runtime:
-        await runtime.bus.publish([(event.type, event)])
+        identifier = await ask_for(runtime, name)
         if wait is None:
             return {"event": identifier}
-        from lineal.cli.iteration import outcome_of
-
         return {"event": identifier, **await outcome_of(runtime, name, identifier, wait)}
 
 
@@ -286,14 +251,11 @@ def _lines(info: ModelInfo) -> list[str]:
             f"{training.false_alarm_rate:g}"
         )
     if info.evaluation is not None:
-        outcome = "passed" if info.evaluation["passed"] else "failed"
-        lines.append(f"judged: {outcome}  {_metrics_text(info.evaluation['metrics'])}")
+        lines.append(
+            f"judged: {verdict(info.evaluation)}  {_metrics_text(info.evaluation['metrics'])}"
+        )
     return lines
 
 
 def _metrics_text(metrics: dict[str, float]) -> str:
-    return " ".join(f"{key}={_number(value)}" for key, value in metrics.items())
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    return " ".join(f"{key}={figure(value)}" for key, value in metrics.items())

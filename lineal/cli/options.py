@@ -30,6 +30,10 @@ DataOption = Annotated[
         show_default=False,
     ),
 ]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name of a model.")]
+ModelVersionArgument = Annotated[
+    int | None, typer.Argument(metavar="VERSION", help="The one in use, or the newest.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 

@@ -20,6 +20,9 @@ STATUS_STYLES = {
     "registered": "cyan", "processing": "yellow", "indexed": "green", "rejected": "magenta",
     "failed": "bold red", "done": "green", "memoised": "cyan", "duplicate": "dim",
 }  # fmt: skip
+MODEL_STYLES = {
+    "in use": "green", "previous": "cyan", "passed": "yellow", "failed": "red", "retired": "dim",
+}  # fmt: skip
 
 _SHORT = 20
 _ROOM = 16
@@ -158,6 +161,11 @@ def size(count: int | None) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
         value /= 1000
     raise AssertionError("unreachable")
+
+
+def figure(value: float | None) -> str:
+    """A measured figure: four digits say enough."""
+    return "" if value is None else f"{value:.4g}"
 
 
 def count_of(number: int, thing: str) -> str:

@@ -32,6 +32,16 @@ class ModelRef(_Frozen):
     """Of the model's file."""
 
 
+class JudgedModel(_Frozen):
+    """A model that is to be judged anew, outside of any iteration."""
+
+    model: ModelRef
+    artifact: ObjectRef
+    """Its file."""
+    iteration: Annotated[int, Field(ge=1)]
+    """The one it was trained in."""
+
+
 class InputSchema(_Frozen):
     """The window of readings a model takes: ``length`` rows × the features, in this order."""
 
@@ -93,7 +103,7 @@ class ModelEvent(Payload):
 
 
 class ModelTrainingRequested(ModelEvent, type="model.training_requested", version=1):
-    """An iteration of the flywheel is asked for."""
+    """An iteration of the flywheel is asked for, or only that a model be judged anew."""
 
     cause: Literal["drift", "schedule", "hand"]
     cause_event: str | None = None
@@ -101,6 +111,9 @@ class ModelTrainingRequested(ModelEvent, type="model.training_requested", versio
     by: str | None = None
     """The person who asked."""
     requested_us: Annotated[int, Field(ge=0)]
+    judge: JudgedModel | None = None
+    """Nothing is trained and no iteration counted: this model is judged, with the one in use, on
+    the test data there is."""
 
 
 class ModelDataset(ModelEvent, type="model.dataset", version=1):
@@ -124,6 +137,9 @@ class ModelDataset(ModelEvent, type="model.dataset", version=1):
     train_items: Annotated[int, Field(ge=0)]
     test_items: Annotated[int, Field(ge=0)]
     quarantined_items: Annotated[int, Field(ge=0)] = 0
+    judge: JudgedModel | None = None
+    """Nothing is new: only this model is judged anew, with the one in use. ``iteration`` is the one
+    the data was fixed in."""
 
 
 class Provenance(_Frozen):
@@ -196,6 +212,8 @@ class ModelEvaluated(ModelEvent, type="model.evaluated", version=1):
     """All gates passed: it may be promoted."""
     artifact: ObjectRef | None = None
     """The file of the model that was judged."""
+    asked_by: str | None = None
+    """Id of the event that asked for nothing but this evaluation: it promotes nothing."""
 
 
 class ModelPromoted(ModelEvent, type="model.promoted", version=1):

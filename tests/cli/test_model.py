@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from lineal.cli.iteration import evaluation_of, outcome_of
+from lineal.cli.options import CommandFailed
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
@@ -16,6 +18,7 @@ from lineal.store.objects import reference
 from lineal_schemas.envelope import decode, now_us
 from lineal_schemas.models import (
     Gate,
+    ModelDataset,
     ModelEvaluated,
     ModelRef,
     ModelTrained,
@@ -25,7 +28,7 @@ from lineal_schemas.models import (
 from lineal_schemas.payload import payload_bytes
 from lineal_schemas.telemetry import TelemetryReadings
 from tests.cli.conftest import Lineal, id_of
-from tests.conformance.harness import events_on
+from tests.conformance.harness import events_on, publish
 
 MODELS = [f"model {version}".encode() for version in (1, 2, 3)]
 
@@ -105,9 +108,11 @@ def test_list_and_show_say_what_there_is_and_what_made_it(lineal: Lineal, data: 
     fields = lineal("model", "show", "turbine", "2", "--data", data, "--json").json
     assert fields["training"]["provenance"]["threads"] == 1
     assert fields["changes"] == []
-    judged = lineal("model", "evaluate", "turbine", "2", "--data", data)
+    judged = lineal("model", "evaluate", "turbine", "2", "--recorded", "--data", data)
+    assert judged.code == 0
     assert "sensitivity" in judged.text
-    assert lineal("model", "evaluate", "turbine", "3", "--data", data).code == 1
+    assert lineal("model", "evaluate", "turbine", "3", "--recorded", "--data", data).code == 1
+    assert asyncio.run(_events(data, "model.training_requested")) == []  # it only looked
 
 
 def test_a_promotion_by_hand_is_an_event_and_a_record_with_a_name(
@@ -161,7 +166,52 @@ def test_train_asks_for_an_iteration_in_your_name(lineal: Lineal, data: Path) ->
     assert "lineal up" in waited.err
 
 
-@pytest.mark.parametrize("command", [("show", "wind"), ("promote", "turbine", "9")])
+def test_evaluate_asks_for_a_judgement_and_says_what_to_do_where_none_comes(
+    lineal: Lineal, data: Path
+) -> None:
+    waited = lineal("model", "evaluate", "turbine", "1", "--wait", "0.1", "--data", data)
+    assert waited.code == 1
+    for expected in ("lineal up", "lineal dead list", "--recorded"):
+        assert expected in waited.err
+    assert waited.out == b""
+    (request,) = asyncio.run(_events(data, "model.training_requested"))
+    assert request.judge.model == ModelRef(name="turbine", version=1, sha256=digest(MODELS[0]))
+    assert request.judge.artifact.sha256 == digest(MODELS[0])
+    assert request.by.startswith("user:")
+
+
+def test_an_evaluation_somebody_asked_for_is_not_the_outcome_of_an_iteration(
+    tmp_path: Path,
+) -> None:
+    model = ModelRef(name="turbine", version=1, sha256=digest(MODELS[0]))
+    dataset = ModelDataset(
+        name="turbine", iteration=2, cause="iteration", dataset="d" * 64, case="only_test",
+        manifest=reference("d" * 64, 1, "application/json"), train_items=1, test_items=1,
+    )  # fmt: skip
+    anew = ModelEvaluated(
+        name="turbine", model=model, iteration=1, dataset="d" * 64, metrics={}, passed=False
+    )
+    asked = anew.model_copy(update={"asked_by": "person"})
+
+    async def outcomes() -> tuple[Any, ModelEvaluated]:
+        async with open_runtime(Settings(data=tmp_path, durability="normal")) as runtime:
+            await publish(runtime, dataset, asked)
+            with pytest.raises(CommandFailed):
+                await outcome_of(runtime, "turbine", "iteration", 0.1)
+            await publish(runtime, anew)
+            return (
+                await outcome_of(runtime, "turbine", "iteration", 10),
+                await evaluation_of(runtime, "turbine", "person", 10),
+            )
+
+    of_iteration, of_person = asyncio.run(outcomes())
+    assert [item["asked_by"] for item in of_iteration["evaluated"]] == [None]
+    assert of_person == asked
+
+
+@pytest.mark.parametrize(
+    "command", [("show", "wind"), ("promote", "turbine", "9"), ("evaluate", "turbine", "9")]
+)
 def test_a_model_that_is_not_there_is_an_error(
     lineal: Lineal, data: Path, command: tuple[str, ...]
 ) -> None:

@@ -23,7 +23,7 @@ from lineal.stages.discovery import find_stages
 from lineal_edge.sources.simulator import Simulator
 from lineal_edge.sources.turbine import Fault
 from lineal_schemas.envelope import decode, first_event, now_us
-from lineal_schemas.models import ModelPromoted, ModelTrainingRequested
+from lineal_schemas.models import JudgedModel, ModelPromoted, ModelRef, ModelTrainingRequested
 from lineal_schemas.telemetry import TURBINE_FEATURES
 from tests.conformance.harness import events_on, lag
 from tests.consumers.sensors import batches, send
@@ -68,11 +68,12 @@ class Fleet:
     async def told(self, topic: str) -> list[Any]:
         return [decode(event).data for event in await events_on(self.runtime, topic)]
 
-    async def train(self) -> None:
+    async def ask(self, judge: JudgedModel | None = None) -> None:
+        """Ask for an iteration, or only for a model to be judged."""
         request = ModelTrainingRequested(
-            name="turbine", cause="hand", by="ann", requested_us=now_us()
+            name="turbine", cause="hand", by="ann", requested_us=now_us(), judge=judge
         )
-        event = first_event(request, id="request", source="test:cli")
+        event = first_event(request, id="judging" if judge else "request", source="test:cli")
         await self.runtime.bus.publish([(event.type, event)])
         await self.settled()
         await asyncio.sleep(1.2)  # a promotion is noticed within a second
@@ -107,7 +108,7 @@ async def test_a_fault_is_found_a_drift_is_learnt_and_all_of_it_can_be_told(
 ) -> None:
     await fleet.run(10_000)
     assert await fleet.told("anomaly.opened") == []  # nobody judges yet
-    await fleet.train()
+    await fleet.ask()
     (first,) = await fleet.told("model.promoted")
     assert first.how == "gates"
 
@@ -130,6 +131,7 @@ async def test_a_fault_is_found_a_drift_is_learnt_and_all_of_it_can_be_told(
 
     await _check_origin(fleet, tmp_path, faulty[0].anomaly_id, first)
     await _check_records(fleet, promoted)
+    await _check_judging(fleet, promoted[-1].model)
 
 
 async def _check_origin(
@@ -176,3 +178,25 @@ async def _check_records(fleet: Fleet, promoted: list[ModelPromoted]) -> None:
     assert in_use is not None
     assert newest.previous is not None
     assert (in_use.sha256, in_use.act) == (newest.previous.sha256, "rollback")
+
+
+async def _check_judging(fleet: Fleet, withdrawn: ModelRef) -> None:
+    """What was gone back from is judged beside what is in use again, and stays out of use."""
+    store = fleet.runtime.store
+    in_use = await store.read(lambda c: model_in_use(c, "turbine"))
+    await asyncio.sleep(1.2)  # the going back as well
+    promotions = await fleet.told("model.promoted")
+    trained = next(t for t in await fleet.told("model.trained") if t.model == withdrawn)
+    judge = JudgedModel(model=withdrawn, artifact=trained.artifact, iteration=trained.iteration)
+    await fleet.ask(judge)
+    evaluated = (await fleet.told("model.evaluated"))[-1]
+    assert evaluated.asked_by == "judging"
+    assert evaluated.model == withdrawn
+    assert in_use is not None
+    assert evaluated.champion.sha256 == in_use.sha256
+    assert evaluated.dataset == (await fleet.told("model.dataset"))[-2].dataset
+    info = await store.read(lambda c: find_model(c, "turbine", withdrawn.version))
+    assert info.evaluation is not None
+    assert info.evaluation["asked_by"] == "judging"
+    assert await fleet.told("model.promoted") == promotions
+    assert await store.read(lambda c: model_in_use(c, "turbine")) == in_use

@@ -15,6 +15,7 @@ from lineal_consumers.retrain.jobs import evaluate_documents, evaluate_readings
 from lineal_consumers.retrain.training_step import JSON, Settings, files_of, settings_for
 from lineal_schemas.models import (
     DatasetManifest,
+    JudgedModel,
     Metrics,
     ModelDataset,
     ModelEvaluated,
@@ -51,13 +52,18 @@ async def _challengers(key: str, ctx: Context[RetrainConfig]) -> list[ModelTrain
 
 
 async def judged(
-    trained: Sequence[ModelTrained],
+    trained: Sequence[ModelTrained | JudgedModel],
     name: str,
     dataset: Sha256,
     manifest: ObjectRef,
     ctx: Context[RetrainConfig],
+    asked_by: str | None = None,
 ) -> list[ModelEvaluated]:
-    """Judge challengers and the model in use; of several challengers at most the best passes."""
+    """Judge challengers and the model in use; of several challengers at most the best passes.
+
+    Args:
+        asked_by: id of the event that asked for nothing but this evaluation.
+    """
     settings = settings_for(name, ctx.config)
     text = await ctx.objects.get(manifest, role="dataset")
     files = await files_of(DatasetManifest.model_validate_json(text).test, ctx)
@@ -86,6 +92,7 @@ async def judged(
             gates=gates,
             passed=not is_champion and all(gate.passed for gate in gates),
             artifact=item.artifact,
+            asked_by=asked_by,
         )
         await ctx.objects.put(payload_bytes(event), JSON, role="evaluation")
         events.append(event)

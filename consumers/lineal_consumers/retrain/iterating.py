@@ -17,7 +17,12 @@ from lineal_consumers.retrain.flywheel import case_of
 from lineal_schemas.anomalies import AnomalyClosed, AnomalyEvent
 from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.drift import DriftDetected
-from lineal_schemas.models import DatasetManifest, ModelDataset, ModelTrainingRequested
+from lineal_schemas.models import (
+    DatasetManifest,
+    JudgedModel,
+    ModelDataset,
+    ModelTrainingRequested,
+)
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import payload_bytes
 from lineal_schemas.telemetry import TelemetryCollected
@@ -72,13 +77,16 @@ async def iterate(
     """Fix the dataset of the next iteration; None where there was never anything to learn from.
 
     Raises:
-        Reject: no model of this name is configured.
+        Reject: no model of this name is configured, or one is to be judged without there being any
+            data yet.
     """
     settings = ctx.config.models.get(cause.name)
     if settings is None:
         raise Reject("no model of this name is configured: [stages.retrain.models]")
     key = f"iteration/{cause.name}"
     kept = await ctx.state.get(key)
+    if isinstance(cause, ModelTrainingRequested) and cause.judge is not None:
+        return await _judging(cause.name, cause.judge, event_id, kept, ctx)
     before: dict[str, Any] = orjson.loads(kept) if kept else {"iteration": 0, "versions": 0}
     previous = None
     if "manifest" in before:
@@ -134,6 +142,35 @@ async def iterate(
         train_items=len(held.train) + len(held.calibration),
         test_items=len(held.test),
         quarantined_items=len(held.quarantined),
+    )
+
+
+async def _judging(
+    name: str, judge: JudgedModel, event_id: str, kept: bytes | None, ctx: Context[RetrainConfig]
+) -> ModelDataset:
+    """The dataset there is, for a model to be judged on; what is remembered stays as it is."""
+    if kept is None:
+        raise Reject(
+            f"there is no test data of {name} to judge on: `lineal model train {name}` makes the "
+            "first dataset"
+        )
+    standing = orjson.loads(kept)
+    manifest = ObjectRef(**standing["manifest"])
+    held = DatasetManifest.model_validate_json(await ctx.objects.get(manifest, role="dataset"))
+    ctx.note(model=name, judged=judge.model.version)
+    return ModelDataset(
+        name=name,
+        iteration=standing["iteration"],
+        first_version=standing["versions"] + 1,
+        cause=event_id,
+        dataset=manifest.sha256,
+        kind=held.kind,
+        manifest=manifest,
+        case="only_test",
+        train_items=len(held.train) + len(held.calibration),
+        test_items=len(held.test),
+        quarantined_items=len(held.quarantined),
+        judge=judge,
     )
 
 

@@ -24,6 +24,9 @@ async def promotion(
     evaluated: ModelEvaluated, event_id: str, ctx: Context[RetrainConfig]
 ) -> ModelPromoted | None:
     """The promotion that follows from an evaluation; None where none does."""
+    if evaluated.asked_by is not None:
+        ctx.note(model=evaluated.name, promoted="only judged")
+        return None
     settings = settings_for(evaluated.name, ctx.config)
     if not evaluated.passed or evaluated.artifact is None:
         failed = [gate.name for gate in evaluated.gates if not gate.passed]

@@ -47,7 +47,8 @@ from lineal_schemas.telemetry import TelemetryCollected
     memo=False,
 )
 async def retrain(event: Event[Payload], ctx: Context[RetrainConfig]) -> ModelDataset | None:
-    """Remember what there is to learn from; when a drift or a person asks, fix a dataset."""
+    """Remember what there is to learn from; when a drift or a person asks, fix a dataset, or name
+    the one there is for a model to be judged on."""
     data = event.data
     if isinstance(data, TelemetryCollected | DocumentLabelled | AnomalyEvent):
         await remember(data, ctx)
@@ -67,7 +68,8 @@ async def retrain(event: Event[Payload], ctx: Context[RetrainConfig]) -> ModelDa
 async def train(event: Event[ModelDataset], ctx: Context[RetrainConfig]) -> list[ModelTrained]:
     """Train the challengers of an iteration. The same dataset yields the same models: one that did
     not would raise the memo's alarm."""
-    ctx.record_as("train")
+    if event.data.case in ("only_train", "both"):
+        ctx.record_as("train")
     return await challengers(event.data, ctx)
 
 
@@ -82,8 +84,15 @@ async def train(event: Event[ModelDataset], ctx: Context[RetrainConfig]) -> list
 )
 async def evaluate(event: Event[ModelEvent], ctx: Context[RetrainConfig]) -> list[ModelEvaluated]:
     """Judge champion and challengers on the same frozen data: when the last challenger is trained,
-    or when there is only new test data."""
+    when there is only new test data, or when somebody asks for it."""
     data = event.data
+    if isinstance(data, ModelDataset) and data.judge is not None:
+        # The challengers of the last iteration are not touched: new test data is for them.
+        ctx.record_as("evaluate")
+        asked_by = data.cause or event.id
+        return await judged(
+            [data.judge], data.name, data.dataset, data.manifest, ctx, asked_by=asked_by
+        )
     if isinstance(data, ModelTrained):
         trained = await newly_trained(data, ctx)
         dataset, manifest = data.dataset, data.manifest

@@ -22,6 +22,7 @@ from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.drift import DriftDetected
 from lineal_schemas.models import (
     DatasetManifest,
+    JudgedModel,
     ModelEvaluated,
     ModelPromoted,
     ModelRef,
@@ -285,6 +286,55 @@ async def test_a_model_nobody_configured_is_refused(flywheel: Flywheel) -> None:
     request = ModelTrainingRequested(name="other", cause="hand", requested_us=1)
     with pytest.raises(Reject):
         await flywheel.iterate(request)
+
+
+def judging(trained: ModelTrained) -> ModelTrainingRequested:
+    judge = JudgedModel(model=trained.model, artifact=trained.artifact, iteration=trained.iteration)
+    return ModelTrainingRequested(name="turbine", cause="hand", requested_us=1, judge=judge)
+
+
+async def test_a_model_is_judged_on_request_and_not_promoted_though_it_passes(
+    flywheel: Flywheel,
+) -> None:
+    await flywheel.collect(4000)
+    (old,) = (await flywheel.spin())["trained"]
+    await flywheel.collect(3000)
+    newest = await flywheel.spin()
+    made = await flywheel.spin(judging(old))
+    (dataset,), (evaluated,) = made["dataset"], made["evaluated"]
+    assert made["trained"] == []
+    assert dataset.dataset == newest["dataset"][0].dataset  # the test data there is, not made anew
+    assert evaluated.dataset == dataset.dataset
+    assert (evaluated.model, evaluated.champion.version) == (old.model, 2)
+    assert evaluated.champion_metrics == newest["evaluated"][0].metrics
+    assert evaluated.asked_by == dataset.cause
+    assert evaluated.passed
+    assert made["promoted"] == []
+    assert flywheel.ctx.facts["promoted"] == "only judged"
+
+
+async def test_a_judging_leaves_the_flywheel_as_it_was(flywheel: Flywheel) -> None:
+    await flywheel.collect(4000)
+    (old,) = (await flywheel.spin())["trained"]
+    await flywheel.collect(3000)
+    (dataset,) = (await flywheel.spin())["dataset"]
+    await flywheel.iterate(drift())  # there is too little to learn from it yet
+    await flywheel.spin(judging(old))
+    assert "again/turbine" in flywheel.ctx.timers.alarms
+    news = dataset.model_copy(update={"case": "only_test", "iteration": 3})
+    judged = await flywheel.run(evaluate, news)
+    assert [(item.model.version, item.asked_by) for item in judged] == [(2, None)]
+    await flywheel.collect(3000)
+    (following,) = await flywheel.iterate()
+    assert (following.iteration, following.first_version) == (4, 3)  # the drift asked for the third
+
+
+async def test_nothing_is_judged_before_there_is_test_data(flywheel: Flywheel) -> None:
+    await flywheel.collect(4000)
+    (trained,) = (await flywheel.spin())["trained"]
+    flywheel.ctx.state.kept.clear()
+    with pytest.raises(Reject, match="lineal model train turbine"):
+        await flywheel.iterate(judging(trained))
 
 
 async def test_sensors_that_are_missing_or_constant_can_be_learnt_from(
