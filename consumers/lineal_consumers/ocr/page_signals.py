@@ -26,6 +26,13 @@ _CELL = 16
 """Side in pixels of the squares whose brightest part is taken as background: 5 mm of paper."""
 _STEEPEST = 12.0
 """Degrees of skew that are looked for."""
+_LETTER_PIXELS = 15
+"""Letters of this height are read as well as larger ones, and faster. Measured on a real scan, and
+on prose of 7 to 16 points, clean, noisy, blurred, faint and compressed: no more words are wrong
+than at 300 dpi, and a page in 10.5 points takes a fifth less time."""
+_SMALL_PRINT = 5
+"""Percentile of the heights of text that counts as that of its smallest letters."""
+_LEAST_DPI = 200
 _FEW = 30
 """Fewer pieces of ink say nothing about direction."""
 
@@ -174,6 +181,32 @@ def ink_coverage(signals: Signals, words: list[SeenWord]) -> float:
         right, bottom = int(word.right * scale) + 2, int(word.bottom * scale) + 2
         inside[max(0, top) : bottom, max(0, left) : right] = 1
     return float((signals.text_ink & inside).sum() / total)
+
+
+def reading_scale(signals: Signals, dpi: int) -> float:
+    """How much an image of ``dpi`` may be shrunk before it is recognised: 1 for not at all.
+
+    Recognition scales every line to one height anyway. More pixels cost time where lines are
+    searched for and cut out, and show it nothing.
+    """
+    import numpy as np
+
+    heights = signals.components[:, 3]
+    if len(heights) < _FEW:
+        return 1.0
+    letters = float(np.percentile(heights, _SMALL_PRINT)) / signals.scale
+    return min(1.0, max(_LETTER_PIXELS / letters, _LEAST_DPI / dpi))
+
+
+def shrunk(gray: Gray, scale: float) -> Gray:
+    """An image at a scale of :func:`reading_scale`."""
+    import cv2
+    import numpy as np
+
+    if scale == 1:
+        return gray
+    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
 
 
 def even_light(gray: Gray, signals: Signals, enlarge: int) -> Gray:

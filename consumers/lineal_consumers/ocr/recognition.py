@@ -155,25 +155,32 @@ def _improved(
 
 
 def _in_even_light(attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attempt:
-    import numpy as np
-
     enlarge = 2 if attempt.gray.size * 4 <= config.max_pixels else 1
     flat = page_signals.even_light(attempt.gray, attempt.signals, enlarge)
-    words = [
-        word._replace(
-            left=word.left / enlarge,
-            top=word.top / enlarge,
-            right=word.right / enlarge,
-            bottom=word.bottom / enlarge,
-        )
-        for word in _recognize(np.ascontiguousarray(flat), enlarge * dpi, config)
-    ]
+    words = _recognize(flat, enlarge, dpi, config)
     coverage = page_signals.ink_coverage(attempt.signals, words)
     return replace(attempt, words=words, coverage=coverage)
 
 
-def _recognize(gray: Gray, dpi: int, config: OcrConfig) -> list[SeenWord]:
-    return tesseract.recognize(gray, dpi, config.language, config.page_seconds / _MOST_READINGS)
+def _recognize(scaled: Gray, scale: float, dpi: int, config: OcrConfig) -> list[SeenWord]:
+    """The words of an image of ``dpi`` of which this is a scaled one; in pixels of the former."""
+    import numpy as np
+
+    seconds = config.page_seconds / _MOST_READINGS
+    words = tesseract.recognize(
+        np.ascontiguousarray(scaled), round(scale * dpi), config.language, seconds
+    )
+    if scale == 1:
+        return words
+    return [
+        word._replace(
+            left=word.left / scale,
+            top=word.top / scale,
+            right=word.right / scale,
+            bottom=word.bottom / scale,
+        )
+        for word in words
+    ]
 
 
 def _other_rotations(raster: Raster, tried: _Attempt, *, asked: int | None) -> list[int]:
@@ -201,7 +208,9 @@ def _attempt(raster: Raster, rotation: int, stored: Signals, config: OcrConfig) 
         signals = page_signals.page_signals(gray, raster.dpi)
     else:
         skew = 0.0
-    words = _recognize(gray, raster.dpi, config)
+    scale = page_signals.reading_scale(signals, raster.dpi)
+    small = page_signals.shrunk(gray, scale)
+    words = _recognize(small, scale, raster.dpi, config)
     coverage = page_signals.ink_coverage(signals, words)
     return _Attempt(rotation, skew, gray, signals, unskew, words, coverage)
 

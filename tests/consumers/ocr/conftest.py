@@ -58,14 +58,16 @@ class Read:
 
 @pytest.fixture
 def draw_page() -> DrawPage:
-    """Draws lines of text as a gray page at 150 dpi, 20 pixels high letters."""
+    """Draws lines of text as a gray page at 150 dpi."""
 
-    def draw(lines: Sequence[str] = PROSE, size: tuple[int, int] = (900, 700)) -> Image.Image:
+    def draw(
+        lines: Sequence[str] = PROSE, size: tuple[int, int] = (900, 700), font_size: int = 32
+    ) -> Image.Image:
         page = Image.new("L", size, 255)
         pen = ImageDraw.Draw(page)
-        font = ImageFont.load_default(size=32)
+        font = ImageFont.load_default(size=font_size)
         for number, line in enumerate(lines):
-            pen.text((80, 60 + number * 60), line, fill=0, font=font)
+            pen.text((80, 60 + number * 2 * (font_size - 2)), line, fill=0, font=font)
         page.info["dpi"] = (150, 150)
         return page
 

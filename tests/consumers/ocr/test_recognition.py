@@ -13,6 +13,7 @@ from PIL import Image, ImageFilter
 from reportlab.pdfgen import canvas
 
 from lineal_consumers.ocr.config import OcrConfig
+from lineal_consumers.ocr.page_signals import page_signals, reading_scale
 from tests.consumers.ocr.conftest import PROSE, DrawPage, Read, ReadFile
 
 SaveFile = Callable[..., Path]
@@ -36,6 +37,27 @@ def test_a_scan_is_read_with_boxes_where_the_words_stand(
     x, y = read.box_of("Several")
     assert x == pytest.approx((80 + 55) / 900, abs=0.02)
     assert y == pytest.approx((60 + 4 * 60 + 20) / 700, abs=0.02)
+
+
+@pytest.mark.parametrize("small_print", [False, True])
+def test_large_letters_are_shrunk_and_small_print_beside_them_is_not(
+    small_print: bool, draw_page: DrawPage, as_file: SaveFile, read_file: ReadFile
+) -> None:
+    page = draw_page(size=(2400, 1400), font_size=62)
+    if small_print:
+        notes = draw_page(size=(2400, 400), font_size=24)
+        page.paste(notes, (0, 1000))
+    signals = page_signals(np.asarray(page), 300)
+    scale = reading_scale(signals, 300)
+    assert scale == 1 if small_print else scale < 0.7
+    page.info["dpi"] = (300, 300)
+    read = read_file(as_file(page, "a.png"), "image")
+    assert re.sub(r"\s+", " ", read.text) == " ".join((*PROSE, *(PROSE if small_print else ())))
+    if not small_print:
+        ink = np.argwhere(np.asarray(page) < 128)
+        top, left = ink.min(axis=0)
+        first = read.page.words[0]
+        assert (first.left * 2400, first.top * 1400) == pytest.approx((left, top), abs=4)
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
