@@ -44,10 +44,11 @@ async def plan_replay(
     outdated one would undo the newer; and of a whole that was scattered all parts, since gathering
     needs them.
     """
+    # What is stale is read from the ledger, and what need not be done again from the memo.
+    await runtime.bus.recorded()
     if stale:
         # No bound in time: these are known by their ids, and a clock that was set back must not
         # hide those from before.
-        await runtime.bus.recorded()
         build = await runtime.bind(stage).present_build()
         wanted = await runtime.store.read(lambda c: stale_input_events(c, build))
         selection = replace(selection, event_ids=await _stale_ids(runtime, stage, wanted))

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 _FETCH_SECONDS = 1.0
 _GOOD_PART = 4
 _LINGER_SECONDS = 0.05
-_EVENTS_A_TURN = 512
+_EVENTS_A_TURN = 64
 """How many events a task handles before it lets others have the loop."""
 
 

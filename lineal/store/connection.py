@@ -6,7 +6,7 @@ parameter, upserts say ``ON CONFLICT``). What cannot be the same is a :class:`Di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from lineal.store.pages import Hit, SearchPage
@@ -83,6 +83,11 @@ class Connection(Protocol):
 class Store(Protocol):
     """Ledger, metadata, memo, search and small objects."""
 
+    @property
+    def opener(self) -> StoreOpener:
+        """How another process of this machine opens it."""
+        ...
+
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` on a connection that cannot write, and is ``work``'s until it returns.
 
@@ -107,3 +112,11 @@ class Store(Protocol):
     async def close(self) -> None:
         """Finish the writes handed in so far, then close."""
         ...
+
+
+StoreOpener = Callable[[], Awaitable[Store]]
+"""Opens a store in the running loop; can be pickled.
+
+Raises:
+    StoreUnavailable: it cannot be reached now.
+"""

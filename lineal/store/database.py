@@ -11,11 +11,13 @@ import contextlib
 import fcntl
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from lineal.store.batches import BatchWriter, Job, fail_all, run_jobs
 from lineal.store.blobs import FileBlobs
+from lineal.store.connection import StoreOpener
 from lineal.store.sqlite import Durability, SqliteConnection, connect
 from lineal.store.tables import create_tables
 from lineal.store.wakeup import Wakeups
@@ -58,6 +60,10 @@ class Database(BatchWriter[SqliteConnection]):
         if await self._finish():
             self.reader.close()
             self.wakeups.close()
+
+    @property
+    def opener(self) -> StoreOpener:
+        return partial(_opened, self.directory, self._durability)
 
     def reading_connection(self) -> SqliteConnection:
         """Another connection that cannot write, for reads too long for the event loop."""
@@ -102,6 +108,12 @@ class Database(BatchWriter[SqliteConnection]):
 
     def _end(self) -> None:
         self._writer.close()
+
+
+async def _opened(directory: Path, durability: Durability) -> Database:
+    database = Database(directory, durability=durability)
+    database.open()
+    return database
 
 
 def _topics_to_wake(jobs: Sequence[Job[SqliteConnection]]) -> Collection[str]:

@@ -53,19 +53,27 @@ def recall(connection: Connection, steps: Sequence[bytes]) -> dict[bytes, list[M
     return found
 
 
-def keep_memos(connection: Connection, memos: Sequence[Memo]) -> None:
-    """Remember steps. One that is known with other outputs raises an alarm: its stage is not
-    deterministic, or something it reads is not recorded."""
+def keep_memos(connection: Connection, memos: Sequence[Memo]) -> list[bytes]:
+    """Remember steps; returns those that are known with other outputs (:func:`tell_changed`)."""
     if not memos:
-        return
+        return []
     inserted = insert_rows(
         connection, "INSERT INTO memo (step, outputs)", memos, "ON CONFLICT (step) DO NOTHING"
     )
     if inserted == len(memos):
-        return
+        return []
+    changed = []
     for memo in memos:
         (outputs,) = connection.execute(
             "SELECT outputs FROM memo WHERE step = ?", (memo.step,)
         ).fetchone()
         if outputs != memo.outputs:
-            log.error("stage.not_deterministic", step=memo.step.hex())
+            changed.append(memo.step)
+    return changed
+
+
+def tell_changed(steps: Sequence[bytes]) -> None:
+    """Raise the alarm about steps that made something else this time: their stage is not
+    deterministic, or something it reads is not recorded."""
+    for step in steps:
+        log.error("stage.not_deterministic", step=step.hex())

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from lineal.stages.claims import claim, holder_of
 from lineal.stages.gathering import forget_whole, keep_part, other_parts_if_all
 from lineal.store.connection import Connection
-from lineal.store.memo import Memo, MemoOutput, keep_memos, pack, recall
+from lineal.store.memo import Memo, MemoOutput, keep_memos, pack, recall, tell_changed
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.parts import Part
 
@@ -36,9 +36,9 @@ def test_a_step_that_makes_something_else_raises_an_alarm(connection: Connection
     first, other = (pack([MemoOutput("x.y", 1, data)]) for data in (b"1", b"2"))
     keep_memos(connection, [Memo(step(1), first)])
     with capture_logs() as quiet:
-        keep_memos(connection, [Memo(step(1), first), Memo(step(2), first)])
+        tell_changed(keep_memos(connection, [Memo(step(1), first), Memo(step(2), first)]))
     with capture_logs() as alarmed:
-        keep_memos(connection, [Memo(step(1), other), Memo(step(3), other)])
+        tell_changed(keep_memos(connection, [Memo(step(1), other), Memo(step(3), other)]))
     assert quiet == []
     assert [entry["step"] for entry in alarmed] == [step(1).hex()]
     assert recall(connection, [step(1)])[step(1)] == [MemoOutput("x.y", 1, b"1")]

@@ -12,7 +12,7 @@ from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.lineage.ledger import Ledger
 from lineal.stages.dead_letter import is_dead_letter_topic
 from lineal.store.connection import Connection
-from lineal.store.memo import keep_memos
+from lineal.store.memo import keep_memos, tell_changed
 from lineal_schemas.envelope import RawEvent, from_json, now_us
 
 KEPT_US = 14 * 86_400 * 1_000_000
@@ -60,7 +60,7 @@ def apply(connection: Connection, ledger: Ledger, settlements: Sequence[Settleme
     for settlement in settlements:
         for write in (*settlement.writes, *settlement.cleanups):
             write(connection)
-    keep_memos(connection, [s.memo for s in settlements if s.memo is not None])
+    tell_changed(keep_memos(connection, [s.memo for s in settlements if s.memo is not None]))
     records = [s.record for s in settlements if s.record is not None]
     if records:
         ledger.append(connection, records)

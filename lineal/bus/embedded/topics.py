@@ -9,7 +9,7 @@ from lineal.bus.embedded.event_rows import append_events, partition_ids
 from lineal.bus.protocol import Position, Settlement, TopicSettings
 from lineal.lineage.ledger import Ledger
 from lineal.store.database import Database
-from lineal.store.memo import keep_memos
+from lineal.store.memo import keep_memos, tell_changed
 from lineal.store.sqlite import SqliteConnection
 from lineal_schemas.envelope import RawEvent, now_us
 
@@ -110,7 +110,7 @@ class Topics:
         for settlement in settlements:
             for write in (*settlement.writes, *settlement.cleanups):
                 write(connection)
-        keep_memos(connection, [s.memo for s in settlements if s.memo is not None])
+        tell_changed(keep_memos(connection, [s.memo for s in settlements if s.memo is not None]))
         records = [s.record for s in settlements if s.record is not None]
         if records:
             self._ledger.append(connection, records)

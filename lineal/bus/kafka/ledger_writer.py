@@ -8,22 +8,21 @@ and writes nothing. So any number of writers is harmless; one of a group is enou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from lineal.bus.kafka.appending import Appended, Stretch, append, append_beside
 from lineal.bus.kafka.connection import LATEST, Cluster, Connection
-from lineal.bus.kafka.lineage import read_message
 from lineal.bus.kafka.membership import Member
 from lineal.bus.protocol import BusUnavailable
-from lineal.lineage.ledger import Ledger
-from lineal.lineage.record import parse_record
 from lineal.store.connection import Store, StoreUnavailable
-from lineal.store.memo import keep_memos
-from lineal.store.positions import Overtaken, advance, position_of
+from lineal.store.memo import tell_changed
+from lineal.store.positions import position_of
+from lineal.workers.errors import WorkerCrashed, WorkerTimeout
+from lineal.workers.pool import WorkerPool
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +30,10 @@ _MESSAGES_AT_ONCE = 16
 _LOOK_SECONDS = 0.1
 _PAUSE_SECONDS = 1.0
 _HELP_AFTER_SECONDS = 0.2
+_PASSING = (
+    KafkaError, BusUnavailable, StoreUnavailable, WorkerCrashed, WorkerTimeout, OSError,
+)  # fmt: skip
+"""What is tried again, and nobody's fault here."""
 
 
 class LedgerWriter:
@@ -54,7 +57,6 @@ class LedgerWriter:
         self._store = store
         self._place = place
         self._source = source
-        self._ledger = Ledger()
         self._member: Member | None = None
         self._following: asyncio.Task[None] | None = None
 
@@ -112,7 +114,7 @@ class LedgerWriter:
             if loop.time() - moved > _HELP_AFTER_SECONDS:
                 try:
                     async with asyncio.timeout_at(deadline):
-                        await self._copy(end)
+                        await self._copy(end, self._here)
                 except TimeoutError:
                     continue
             await asyncio.sleep(0.01)
@@ -121,17 +123,31 @@ class LedgerWriter:
         return await self._store.read(lambda connection: position_of(connection, self._source))
 
     async def _follow(self) -> None:
-        while True:
-            try:
-                await self._copy(None)
-            except (KafkaError, BusUnavailable, StoreUnavailable, OSError) as error:
-                log.warning("ledger.cannot_write", error=str(error))
-                await asyncio.sleep(_PAUSE_SECONDS)
-            except Exception:
-                log.exception("ledger.writer_failed")
-                await asyncio.sleep(_PAUSE_SECONDS)
+        pool = WorkerPool(1)
+        pool.start()
+        opener = self._store.opener
 
-    async def _copy(self, end: int | None) -> None:
+        async def beside(stretch: Stretch) -> Appended:
+            return await pool.run(append_beside, opener, stretch)
+
+        try:
+            while True:
+                try:
+                    await self._copy(None, beside)
+                except _PASSING as error:
+                    log.warning("ledger.cannot_write", error=str(error))
+                except Exception:
+                    log.exception("ledger.writer_failed")
+                await asyncio.sleep(_PAUSE_SECONDS)
+        finally:
+            await pool.close()
+
+    async def _here(self, stretch: Stretch) -> Appended:
+        return await self._store.write(lambda connection: append(connection, stretch))
+
+    async def _copy(
+        self, end: int | None, append: Callable[[Stretch], Awaitable[Appended]]
+    ) -> None:
         """From the store's mark on to ``end``, or for ever."""
         consumer = AIOKafkaConsumer(
             group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
@@ -150,36 +166,23 @@ class LedgerWriter:
                 reached = await consumer.position(self._place)
                 if reached <= mark:
                     continue
-                try:
-                    await self._write(mark, reached, found.get(self._place, ()))
-                    mark = reached
-                except Overtaken as error:
-                    mark = error.position
+                messages = [(m.offset, m.value or b"") for m in found.get(self._place, ())]
+                appended = await append(Stretch(self._source, mark, reached, messages))
+                _tell(appended)
+                mark = appended.mark
+                if mark != reached:
+                    # Another one has written it, and perhaps more.
                     consumer.seek(self._place, mark)
         finally:
             await consumer.stop()
-
-    async def _write(self, mark: int, reached: int, messages: Sequence[Any]) -> None:
-        canonical, memos = [], []
-        for message in messages:
-            try:
-                found, remembered = read_message(message.value or b"")
-            except ValueError as error:
-                log.error("ledger.unreadable_message", offset=message.offset, error=str(error))
-                continue
-            canonical += found
-            memos += remembered
-
-        def write(connection: Any) -> None:
-            advance(connection, self._source, mark, reached)
-            if canonical:
-                records = [parse_record(item) for item in canonical]
-                self._ledger.append(connection, records, canonical)
-            keep_memos(connection, memos)
-
-        await self._store.write(write)
 
     async def _stop(self) -> None:
         if self._following is not None:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
+
+
+def _tell(appended: Appended) -> None:
+    for offset, problem in appended.unreadable:
+        log.error("ledger.unreadable_message", offset=offset, error=problem)
+    tell_changed(appended.changed)

@@ -12,10 +12,11 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from lineal.store.batches import BatchWriter, Job, StoreClosed, fail_all, run_jobs
-from lineal.store.connection import StoreUnavailable
+from lineal.store.connection import StoreOpener, StoreUnavailable
 from lineal.store.postgres.connection import PostgresConnection, connect, place
 from lineal.store.postgres.errors import StoreRefused, refused
 from lineal.store.postgres.examination import check_server
@@ -52,6 +53,10 @@ class PostgresStore(BatchWriter[PostgresConnection]):
         """
         self._writer = await asyncio.to_thread(_prepared, self._url)
         self._start()
+
+    @property
+    def opener(self) -> StoreOpener:
+        return partial(_opened, self._url)
 
     async def close(self) -> None:
         """Finish the writes handed in so far, then close."""
@@ -135,6 +140,12 @@ class PostgresStore(BatchWriter[PostgresConnection]):
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+async def _opened(url: str) -> PostgresStore:
+    store = PostgresStore(url)
+    await store.open()
+    return store
 
 
 class _Lost(Exception):

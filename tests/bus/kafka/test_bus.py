@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ from tests.conformance.harness import (
     payload_of,
     publish,
     running,
+    until,
     until_events,
     until_settled,
 )
@@ -132,6 +136,42 @@ async def test_a_closed_runtime_leaves_nothing_unwritten(bus: KafkaBusUnderTest)
             lambda c: c.execute("SELECT count(*) FROM ledger").fetchone()
         )
         assert count == 9
+
+
+def _writers() -> list[int]:
+    """The processes beside this one that write the ledger."""
+    lists = Path("/proc/self/task").glob("*/children")
+    found = [pid for children in lists for pid in children.read_text().split()]
+    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in found}
+    return [pid for pid, command in commands.items() if b"lineal.workers.process" in command]
+
+
+async def test_the_process_that_writes_the_ledger_is_replaced_when_it_dies(
+    bus: KafkaBusUnderTest,
+) -> None:
+    async def written() -> int:
+        count: int = await runtime.store.read(
+            lambda c: c.execute("SELECT count(*) FROM ledger").fetchone()[0]
+        )
+        return count
+
+    async with bus.open() as runtime, running(runtime, work):
+        scratch = str(bus.scratch)
+        for begin in range(0, 90, 10):
+            numbers = range(begin, begin + 10)
+            await publish(runtime, *(Task(key="a", number=n, scratch=scratch) for n in numbers))
+            if begin % 30 == 0:
+                await until(_writers)
+                for pid in _writers():
+                    os.kill(pid, signal.SIGKILL)
+        await until_events(runtime, Done.type, 90)
+        # Nobody asks for it here, which would have this process write what is missing.
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await written() < 90:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+        assert await written() == 90, "and none twice"
+    assert _writers() == []
 
 
 async def test_what_was_read_before_reading_failed_is_read_again(
