@@ -257,8 +257,8 @@ def measure_two_processes() -> Sequence[Result]:
     ]
 
 
-_FEW_RUNS = 3
-_COSTLY_EVENTS = 20_000
+_FEW_RUNS = 5
+_COSTLY_EVENTS = 40_000
 
 
 async def _with_processes(bootstrap: str, count: int) -> float:

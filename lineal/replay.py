@@ -119,7 +119,7 @@ async def _events_of(
             heads.append((topic, head))
     if missing is not None and not known:
         raise missing
-    while heads:
+    while len(heads) > 1:
         index = min(range(len(heads)), key=lambda place: heads[place][1].event.time)
         topic, head = heads[index]
         yield head
@@ -128,6 +128,10 @@ async def _events_of(
             del heads[index]
         else:
             heads[index] = (topic, following)
+    for topic, head in heads:
+        yield head
+        async for delivery in topic:
+            yield delivery
 
 
 async def run_replay(

@@ -27,9 +27,8 @@ _CELL = 16
 _STEEPEST = 12.0
 """Degrees of skew that are looked for."""
 _LETTER_PIXELS = 15
-"""Letters of this height are read as well as larger ones, and faster. Measured on a real scan, and
-on prose of 7 to 16 points, clean, noisy, blurred, faint and compressed: no more words are wrong
-than at 300 dpi, and a page in 10.5 points takes a fifth less time."""
+"""Letters of this height are read as well as larger ones, and faster: docs/performance.md has the
+measurements."""
 _SMALL_PRINT = 5
 """Percentile of the heights of text that counts as that of its smallest letters."""
 _LEAST_DPI = 200
