@@ -26,8 +26,11 @@ from lineal.workers.pool import WorkerPool
 
 log = structlog.get_logger(__name__)
 
-_MESSAGES_AT_ONCE = 16
+_MESSAGES_AT_ONCE = 32
+_FETCH_BYTES = 8 << 20
 _LOOK_SECONDS = 0.1
+_APART_SECONDS = 0.1
+"""Between the beginnings of two writes: under load, few large ones cost a fifth less than many."""
 _PAUSE_SECONDS = 1.0
 _HELP_AFTER_SECONDS = 0.2
 _PASSING = (
@@ -152,9 +155,10 @@ class LedgerWriter:
         consumer = AIOKafkaConsumer(
             group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
             isolation_level="read_committed", fetch_max_wait_ms=200,
-            **self._cluster.client_arguments(),
+            max_partition_fetch_bytes=_FETCH_BYTES, **self._cluster.client_arguments(),
         )  # fmt: skip
         await consumer.start()
+        loop = asyncio.get_running_loop()
         try:
             consumer.assign([self._place])
             mark = await self._position()
@@ -167,12 +171,15 @@ class LedgerWriter:
                 if reached <= mark:
                     continue
                 messages = [(m.offset, m.value or b"") for m in found.get(self._place, ())]
+                begun = loop.time()
                 appended = await append(Stretch(self._source, mark, reached, messages))
                 _tell(appended)
                 mark = appended.mark
                 if mark != reached:
                     # Another one has written it, and perhaps more.
                     consumer.seek(self._place, mark)
+                if len(messages) < _MESSAGES_AT_ONCE and mark != end:
+                    await asyncio.sleep(begun + _APART_SECONDS - loop.time())
         finally:
             await consumer.stop()
 
