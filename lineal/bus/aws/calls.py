@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -124,7 +125,27 @@ async def connect(address: Address) -> AsyncIterator[Aws]:
 
 def _encode_form(request: AWSRequest, **_: Any) -> None:
     """botocore encodes a form to sign it, and once more to send it: a quarter of a call's CPU."""
-    request.data = request.body
+    if isinstance(request.data, dict):
+        request.data = encoded_form(request.data)
+
+
+def encoded_form(fields: Mapping[str, Any]) -> bytes:
+    """What :func:`urllib.parse.urlencode` makes of it, byte by byte and in Python."""
+    return b"&".join(
+        b"=".join((_quoted(name), _quoted(str(value)))) for name, value in fields.items()
+    )
+
+
+def _quoted(text: str) -> bytes:
+    return _TO_QUOTE.sub(_quote, text.encode())
+
+
+def _quote(found: re.Match[bytes]) -> bytes:
+    return _QUOTED[found[0]]
+
+
+_TO_QUOTE = re.compile(rb"[^A-Za-z0-9_.~-]")
+_QUOTED = {bytes((byte,)): b"%%%02X" % byte for byte in range(256)} | {b" ": b"+"}
 
 
 async def ask(call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:

@@ -25,7 +25,7 @@ from lineal.bus.protocol import BusUnavailable
 
 log = structlog.get_logger(__name__)
 
-_AT_ONCE = 8
+_AT_ONCE = 32
 """Calls under way for one topic."""
 _TRIES = 8
 _FIRST_SECONDS = 0.1
