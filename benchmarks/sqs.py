@@ -27,7 +27,7 @@ from lineal.stages.runner import StageRunner
 from lineal_local.aws import Ministack
 
 _EVENTS = 3_000
-_RUNS = 6
+_RUNS = 10
 _AT_ONCE = 16
 """Loops of the peer: as many as the bus receives at once."""
 
