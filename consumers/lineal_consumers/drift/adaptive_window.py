@@ -1,34 +1,28 @@
-"""ADWIN: drift found reading by reading. Needs the extra ``adwin`` (river)."""
+"""ADWIN (Bifet and Gavaldà 2007): a window that is cut where its mean changes. Needs the extra
+``adwin`` (river)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
 
 
-class AdaptiveWindows:
-    """One adaptive window per feature (Bifet and Gavaldà 2007), in memory that grows with the
-    logarithm of its length.
+def mean_changes(then: Iterable[float], now: Iterable[float], delta: float) -> bool:
+    """Whether the window is cut while it takes in ``now`` after ``then``; all values finite.
+
+    Args:
+        delta: bound on the probability of a cut where nothing changes.
+
+    Raises:
+        ModuleNotFoundError: river is not installed.
     """
-
-    def __init__(self, features: Sequence[str], delta: float = 0.002) -> None:
-        """Begin.
-
-        Args:
-            features: their names.
-            delta: bound on the false-alarm probability of a cut, for all features together.
-
-        Raises:
-            ModuleNotFoundError: river is not installed.
-        """
-        from river.drift import ADWIN
-
-        self._detectors = {name: ADWIN(delta=delta / len(features)) for name in features}
-
-    def update(self, values: Sequence[float]) -> tuple[str, ...]:
-        """Take in one reading (finite values) and say which features have just drifted."""
-        drifted = []
-        for (name, detector), value in zip(self._detectors.items(), values, strict=True):
-            detector.update(value)
-            if detector.drift_detected:
-                drifted.append(name)
-        return tuple(drifted)
+    drift: Any = import_module("river.drift")  # it ships types for a part of itself only
+    window = drift.ADWIN(delta=delta)
+    for value in then:
+        window.update(value)
+    changes = False
+    for value in now:
+        window.update(value)
+        changes = changes or window.drift_detected
+    return changes

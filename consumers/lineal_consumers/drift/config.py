@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lineal_schemas.models import ModelName
 
@@ -26,13 +27,24 @@ class DriftConfig(BaseModel):
     """Readings of a device that are compared, the newest."""
     least_sample: Annotated[int, Field(ge=10)] = 120
     """Until there are so many new ones nothing is tested."""
+    test: Literal["ks", "adwin"] = "ks"
+    """Kolmogorov-Smirnov, which sees any change of the distribution but takes readings for
+    independent, or ADWIN, which sees changes of the mean (``pip install 'lineal[adwin]'``)."""
     significance: Annotated[float, Field(gt=0, lt=1)] = 0.001
     correction: Literal["holm", "bonferroni", "benjamini_hochberg", "none"] = "holm"
-    """For the number of features."""
+    """For the number of features. Always Bonferroni's with ADWIN."""
     least_shift: Annotated[float, Field(ge=0, le=1)] = 0.3
-    """Of the test's statistic: a change, however significant, that is smaller does not matter."""
+    """Of the test's statistic: a change, however significant, that is smaller does not matter. With
+    ADWIN the shift of the mean in standard deviations."""
     cool_down_seconds: Annotated[float, Field(ge=0)] = 3600.0
     """After a drift of a model none is told for so long, by the devices' clocks."""
+
+    @field_validator("test")
+    @classmethod
+    def _installed(cls, test: str) -> str:
+        if test == "adwin" and find_spec("river") is None:
+            raise ValueError("the test 'adwin' needs `pip install 'lineal[adwin]'`")
+        return test
 
 
 def model_names(config: DriftConfig) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from lineal_consumers.drift.adaptive_window import mean_changes
 from lineal_consumers.drift.correction import benjamini_hochberg, bonferroni, holm
 from lineal_consumers.drift.two_samples import kolmogorov_smirnov, population_stability_index
 
@@ -28,8 +29,8 @@ class FeatureComparison:
 
     feature: str
     statistic: float
-    p_value: float
-    """Corrected."""
+    p_value: float | None
+    """Corrected; None where the test yields none."""
     drifted: bool
     stability_index: float
     reference_mean: float
@@ -75,12 +76,7 @@ def compare(
     Raises:
         ValueError: the shapes do not fit the names, or there are no readings.
     """
-    if reference.shape[1:] != (len(features),) or current.shape[1:] != (len(features),):
-        raise ValueError(
-            f"{len(features)} features, but readings of shape {reference.shape} and {current.shape}"
-        )
-    if not len(reference) or not len(current):
-        raise ValueError("readings are needed on both sides")
+    _check(reference, current, features)
     found = [_compared(*_present(reference, current, i)) for i in range(len(features))]
     corrected = _CORRECTIONS[correction]([p for _, p, _, _, _ in found])
     return DriftReport(
@@ -100,6 +96,57 @@ def compare(
         ),
         samples=len(current),
     )
+
+
+def compare_adaptively(
+    reference: Array,
+    current: Array,
+    features: Sequence[str],
+    significance: float = 0.01,
+    least_shift: float = 0.0,
+) -> DriftReport:
+    """Look in every feature for a change of its mean by ADWIN, which takes the readings in as they
+    came, and so does not take them for independent of when they did.
+
+    The statistic is the shift of the mean in standard deviations of the reference; otherwise as
+    :func:`compare`. ``significance`` is shared out among the features (Bonferroni).
+
+    Raises:
+        ValueError: the shapes do not fit the names, or there are no readings.
+        ModuleNotFoundError: river is not installed.
+    """
+    _check(reference, current, features)
+    found = []
+    for place, name in enumerate(features):
+        then, now = _present(reference, current, place)
+        distance, _, index, mean_then, mean_now = _compared(then, now)
+        if len(then) and len(now):
+            spread = float(then.std()) or 1.0
+            statistic = abs(mean_now - mean_then) / spread
+            changes = mean_changes(then.tolist(), now.tolist(), significance / len(features))
+        else:
+            statistic, changes = distance, distance > 0
+        found.append(
+            FeatureComparison(
+                feature=name,
+                statistic=statistic,
+                p_value=None,
+                drifted=changes and statistic >= least_shift,
+                stability_index=index,
+                reference_mean=mean_then,
+                mean=mean_now,
+            )
+        )
+    return DriftReport(features=tuple(found), samples=len(current))
+
+
+def _check(reference: Array, current: Array, features: Sequence[str]) -> None:
+    if reference.shape[1:] != (len(features),) or current.shape[1:] != (len(features),):
+        raise ValueError(
+            f"{len(features)} features, but readings of shape {reference.shape} and {current.shape}"
+        )
+    if not len(reference) or not len(current):
+        raise ValueError("readings are needed on both sides")
 
 
 def _present(reference: Array, current: Array, index: int) -> tuple[Array, Array]:

@@ -14,7 +14,12 @@ import orjson
 from lineal.lineage.promotions import ModelInUse
 from lineal.stages import Context
 from lineal_consumers.drift.config import DriftConfig
-from lineal_consumers.drift.engine import DriftReport, FeatureComparison, compare
+from lineal_consumers.drift.engine import (
+    DriftReport,
+    FeatureComparison,
+    compare,
+    compare_adaptively,
+)
 from lineal_schemas.drift import DriftDetected, FeatureDrift
 from lineal_schemas.models import ModelRef, ModelTrained
 from lineal_schemas.objects import ObjectRef
@@ -118,10 +123,15 @@ async def _extended(
 
 def _compared(then: Array, now: Array, features: list[str], config: DriftConfig) -> DriftReport:
     tested = [place for place, name in enumerate(features) if name not in config.left_out]
+    names = [features[place] for place in tested]
+    if config.test == "adwin":
+        return compare_adaptively(
+            then[:, tested], now[:, tested], names, config.significance, config.least_shift
+        )
     return compare(
         then[:, tested],
         now[:, tested],
-        [features[place] for place in tested],
+        names,
         significance=config.significance,
         correction=config.correction,
         least_shift=config.least_shift,
@@ -140,8 +150,8 @@ def _drift(
         name=in_use.name,
         model=ModelRef(name=in_use.name, version=in_use.version, sha256=in_use.sha256),
         device=device,
-        test="ks",
-        correction=config.correction,
+        test=config.test,
+        correction="bonferroni" if config.test == "adwin" else config.correction,
         significance=config.significance,
         reference=dataset,
         samples=report.samples,
@@ -155,7 +165,7 @@ def _feature(item: FeatureComparison) -> FeatureDrift:
     return FeatureDrift(
         feature=item.feature,
         statistic=item.statistic,
-        p_value=min(1.0, max(0.0, item.p_value)),
+        p_value=None if item.p_value is None else min(1.0, max(0.0, item.p_value)),
         drifted=item.drifted,
         reference_mean=item.reference_mean,
         mean=item.mean,

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from scipy.stats import binom, false_discovery_control, ks_2samp
 
+from lineal_consumers.drift.config import DriftConfig
 from lineal_consumers.drift.correction import benjamini_hochberg, bonferroni, holm
-from lineal_consumers.drift.engine import compare, thinned
+from lineal_consumers.drift.engine import compare, compare_adaptively, thinned
 from lineal_consumers.drift.two_samples import kolmogorov_smirnov, population_stability_index
 
 FEATURES = ("a", "b", "c", "d", "e", "f")
@@ -125,13 +127,19 @@ def test_what_cannot_be_compared_is_refused(then, now) -> None:
         compare(then, now, ("a",))
 
 
-def test_adwin_finds_a_step() -> None:
-    pytest.importorskip("river", reason="the extra adwin (river) is not installed")
-    from lineal_consumers.drift.adaptive_window import AdaptiveWindows
-
+def test_adwin_finds_a_shift_of_the_mean_and_no_other() -> None:
     random = np.random.default_rng(6)
-    windows = AdaptiveWindows(("a", "b"))
-    before = [windows.update(row) for row in random.standard_normal((3000, 2))]
-    assert not any(before)
-    after = [windows.update(row) for row in random.normal([1.0, 0.0], 1.0, (1000, 2))]
-    assert {name for names in after for name in names} == {"a"}
+    then = random.standard_normal((2000, 3))
+    still = random.standard_normal((240, 3))
+    assert not compare_adaptively(then, still, ("a", "b", "c"), 0.001, 0.3).drifted
+    now = random.normal([1.0, 0.0, 0.0], [1.0, 1.0, 2.0], (240, 3))
+    now[:, 1] = np.nan
+    report = compare_adaptively(then, now, ("a", "b", "c"), 0.001, 0.3)
+    assert [f.feature for f in report.features if f.drifted] == ["a", "b"], "b fell silent"
+    assert all(feature.p_value is None for feature in report.features)
+
+
+def test_adwin_is_refused_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lineal_consumers.drift.config.find_spec", lambda name: None)
+    with pytest.raises(ValidationError, match=r"lineal\[adwin\]"):
+        DriftConfig(test="adwin")

@@ -95,6 +95,18 @@ async def test_a_drift_says_which_feature_moved_and_when(watch: Watch) -> None:
     assert 300 <= found.samples <= 400
 
 
+async def test_adwin_tells_a_shift_and_nothing_of_readings_as_in_training(tmp_path: Path) -> None:
+    watch = Watch(tmp_path, test="adwin", least_shift=0.3)
+    await watch.put_in_use()
+    assert await watch.see(readings(4000, seed=5)) == []
+    moved = readings(960, seed=3)
+    moved[:, 1] += 1.0
+    (found,) = await watch.see(moved, device="t2")
+    assert [item.feature for item in found.features if item.drifted] == ["b"]
+    assert (found.test, found.correction) == ("adwin", "bonferroni")
+    assert {item.p_value for item in found.features} == {None}
+
+
 async def test_a_drift_is_told_once_until_it_has_cooled_down(watch: Watch) -> None:
     moved = readings(1120, seed=3) + 1.0
     assert len(await watch.see(moved)) == 1
