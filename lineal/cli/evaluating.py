@@ -73,8 +73,9 @@ def evaluate(
 def verdict(evaluation: dict[str, Any]) -> str:
     """How an evaluation came out, in a word: a champion judged beside itself neither passed nor
     failed, for it is in use already."""
-    champion = evaluation.get("champion")
-    if champion is not None and champion["sha256"] == evaluation["model"]["sha256"]:
+    from lineal_schemas.models import ModelEvaluated
+
+    if ModelEvaluated.model_validate(evaluation).of_champion:
         return "champion"
     return "passed" if evaluation["passed"] else "failed"
 

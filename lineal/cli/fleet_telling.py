@@ -140,8 +140,8 @@ def _line(topic: str, data: Any, untold: int) -> str:
                 for name, value in data.metrics.items()
                 if name not in ("probes", "readings", "documents")
             )
-            is_champion = data.champion is not None and data.champion.sha256 == data.model.sha256
-            outcome = "is the champion" if is_champion else "passed" if data.passed else "failed"
+            passed = "passed" if data.passed else "failed"
+            outcome = "is the champion" if data.of_champion else passed
             failed = ", ".join(gate.name for gate in data.gates if not gate.passed)
             return f"{data.name} {data.model.version} {outcome}: {figures}  {failed}".rstrip()
         case "model.promoted":

@@ -215,6 +215,11 @@ class ModelEvaluated(ModelEvent, type="model.evaluated", version=1):
     asked_by: str | None = None
     """Id of the event that asked for nothing but this evaluation: it promotes nothing."""
 
+    @property
+    def of_champion(self) -> bool:
+        """Whether it is the model in use itself that was judged: it neither passed nor failed."""
+        return self.champion is not None and self.champion.sha256 == self.model.sha256
+
 
 class ModelPromoted(ModelEvent, type="model.promoted", version=1):
     """A model goes into use: an act of its own, by the gates or by a person."""

@@ -164,12 +164,8 @@ def _in_even_light(attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attempt:
 
 def _recognize(scaled: Gray, scale: float, dpi: int, config: OcrConfig) -> list[SeenWord]:
     """The words of an image of ``dpi`` of which this is a scaled one; in pixels of the former."""
-    import numpy as np
-
     seconds = config.page_seconds / _MOST_READINGS
-    words = tesseract.recognize(
-        np.ascontiguousarray(scaled), round(scale * dpi), config.language, seconds
-    )
+    words = tesseract.recognize(scaled, round(scale * dpi), config.language, seconds)
     if scale == 1:
         return words
     return [

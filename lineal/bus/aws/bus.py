@@ -34,6 +34,7 @@ from lineal.bus.protocol import (
     TopicInfo,
     TopicSettings,
 )
+from lineal.bus.store_part import apply_to_store
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.record import Record
 from lineal.stages.dead_letter import is_dead_letter_topic
@@ -226,7 +227,7 @@ class AwsBus:
         placed = await self.publish_outputs([(settlement, nonce) for settlement in settlements])
 
         def apply(connection: Connection) -> None:
-            inbox.apply(connection, self.ledger, settlements)
+            apply_to_store(connection, self.ledger, settlements)
             inbox.keep_dead_letters(connection, placed)
 
         await self.store.write(apply)
@@ -310,7 +311,7 @@ class AwsBus:
 
         def apply(connection: Connection) -> None:
             entered = inbox.enter(connection, group, list(settlements))
-            inbox.apply(connection, self.ledger, [settlements[p] for p in sorted(entered)])
+            apply_to_store(connection, self.ledger, [settlements[p] for p in sorted(entered)])
             inbox.keep_dead_letters(connection, placed)
 
         await self.store.write(apply)

@@ -130,7 +130,7 @@ def _encode_form(request: AWSRequest, **_: Any) -> None:
 
 
 def encoded_form(fields: Mapping[str, Any]) -> bytes:
-    """What :func:`urllib.parse.urlencode` makes of it, byte by byte and in Python."""
+    """The same as by :func:`urllib.parse.urlencode`, which looks at each byte in Python."""
     return b"&".join(
         b"=".join((_quoted(name), _quoted(str(value)))) for name, value in fields.items()
     )

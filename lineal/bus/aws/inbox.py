@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from lineal.bus.protocol import Delivery, Position, Settlement
-from lineal.lineage.ledger import Ledger
+from lineal.bus.protocol import Delivery, Position
 from lineal.stages.dead_letter import is_dead_letter_topic
 from lineal.store.connection import Connection
-from lineal.store.memo import keep_memos, tell_changed
 from lineal_schemas.envelope import RawEvent, from_json, now_us
 
 KEPT_US = 14 * 86_400 * 1_000_000
@@ -53,17 +51,6 @@ def enter(connection: Connection, group: str, publications: Collection[str]) -> 
         ).fetchall()
         entered.update(publication for (publication,) in rows)
     return entered
-
-
-def apply(connection: Connection, ledger: Ledger, settlements: Sequence[Settlement]) -> None:
-    """Everything settlements change in the store."""
-    for settlement in settlements:
-        for write in (*settlement.writes, *settlement.cleanups):
-            write(connection)
-    tell_changed(keep_memos(connection, [s.memo for s in settlements if s.memo is not None]))
-    records = [s.record for s in settlements if s.record is not None]
-    if records:
-        ledger.append(connection, records)
 
 
 def keep_dead_letters(connection: Connection, placed: Iterable[Placed]) -> None:

@@ -19,6 +19,7 @@ import structlog
 from lineal.bus.aws import inbox
 from lineal.bus.aws.custody import Custody, Held, new_attempt
 from lineal.bus.protocol import BusUnavailable, Delivery, Position, Settlement
+from lineal.bus.store_part import apply_to_store
 from lineal.store.connection import Connection
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ class AwsSubscription:
         def apply(connection: Connection) -> set[str]:
             entered = inbox.enter(connection, self.group, list(by_publication))
             valid = [s for publication, s in by_publication.items() if publication in entered]
-            inbox.apply(connection, ledger, valid)
+            apply_to_store(connection, ledger, valid)
             inbox.keep_dead_letters(connection, placed)
             return entered
 

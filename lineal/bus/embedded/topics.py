@@ -7,9 +7,9 @@ from zlib import crc32
 
 from lineal.bus.embedded.event_rows import append_events, partition_ids
 from lineal.bus.protocol import Position, Settlement, TopicSettings
+from lineal.bus.store_part import apply_to_store
 from lineal.lineage.ledger import Ledger
 from lineal.store.database import Database
-from lineal.store.memo import keep_memos, tell_changed
 from lineal.store.sqlite import SqliteConnection
 from lineal_schemas.envelope import RawEvent, now_us
 
@@ -107,10 +107,4 @@ class Topics:
         outputs = [output for settlement in settlements for output in settlement.outputs]
         if outputs:
             self.append(connection, outputs)
-        for settlement in settlements:
-            for write in (*settlement.writes, *settlement.cleanups):
-                write(connection)
-        tell_changed(keep_memos(connection, [s.memo for s in settlements if s.memo is not None]))
-        records = [s.record for s in settlements if s.record is not None]
-        if records:
-            self._ledger.append(connection, records)
+        apply_to_store(connection, self._ledger, settlements)

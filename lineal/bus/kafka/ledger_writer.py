@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 _MESSAGES_AT_ONCE = 32
 _FETCH_BYTES = 8 << 20
+"""More than comes in between two writes: one answer brings all of it."""
 _LOOK_SECONDS = 0.1
 _APART_SECONDS = 0.1
 """Between the beginnings of two writes: under load, few large ones cost a fifth less than many."""
@@ -148,9 +149,7 @@ class LedgerWriter:
     async def _here(self, stretch: Stretch) -> Appended:
         return await self._store.write(lambda connection: append(connection, stretch))
 
-    async def _copy(
-        self, end: int | None, append: Callable[[Stretch], Awaitable[Appended]]
-    ) -> None:
+    async def _copy(self, end: int | None, write: Callable[[Stretch], Awaitable[Appended]]) -> None:
         """From the store's mark on to ``end``, or for ever."""
         consumer = AIOKafkaConsumer(
             group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
@@ -172,7 +171,7 @@ class LedgerWriter:
                     continue
                 messages = [(m.offset, m.value or b"") for m in found.get(self._place, ())]
                 begun = loop.time()
-                appended = await append(Stretch(self._source, mark, reached, messages))
+                appended = await write(Stretch(self._source, mark, reached, messages))
                 _tell(appended)
                 mark = appended.mark
                 if mark != reached:

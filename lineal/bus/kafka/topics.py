@@ -78,10 +78,7 @@ class Topics:
 
     async def ensure_outputs(self, settlements: Sequence[Settlement]) -> None:
         """Make sure that the topics of all outputs exist."""
-        known = self._places
-        missing = [t for s in settlements for t, _ in s.outputs if t not in known]
-        if missing:
-            await self.ensure(set(missing))
+        await self.ensure(topic for s in settlements for topic, _ in s.outputs)
 
     async def create(
         self, topic: str, settings: TopicSettings | None, partitions: int | None = None
