@@ -70,9 +70,7 @@ class Lanes:
         if key in self._waiting:
             self._ready[key] = None
 
-    def take_waiting(
-        self, wanted: Callable[[Delivery], bool] = lambda _: True
-    ) -> Collection[Delivery]:
+    def take_waiting(self, wanted: Callable[[Delivery], bool]) -> Collection[Delivery]:
         """Remove and return deliveries that have not begun.
 
         With a key's delivery all later ones of the key go too: they must not overtake it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Collection, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -24,8 +25,9 @@ log = structlog.get_logger(__name__)
 _FETCH_SECONDS = 1.0
 _GOOD_PART = 4
 _LINGER_SECONDS = 0.05
-_EVENTS_A_TURN = 64
-"""How many events a task handles before it lets others have the loop."""
+_TURN_SECONDS = 0.002
+"""How long a task handles events before it lets others have the loop: what is being settled waits
+for answers meanwhile, a turn for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,10 @@ class StageRunner:
         self._hands: dict[asyncio.Task[None], Delivery | None] = {}
         """The tasks that handle events, each with the one it has at hand."""
         self._calling = False
+        self._coming: Sequence[Delivery] = ()
+        """Fetched, and not in a lane yet."""
+        self._pulling: asyncio.Task[None] | None = None
+        self._fetching = False
         self._room = asyncio.Event()
         self._stopping = asyncio.Event()
         subscription.on_revoked(self._revoked)
@@ -89,14 +95,22 @@ class StageRunner:
         """Begin to drain: no new events; what has begun finishes within the budget."""
         self._stopping.set()
         self._room.set()
+        if self._fetching and self._pulling is not None:
+            self._pulling.cancel()
 
     async def run(self) -> None:
         """Handle events until :meth:`stop`, then drain and leave the group."""
         settling = asyncio.create_task(self._settler.run())
         # Without it nothing is settled any more: better to end, and be seen to have ended.
         settling.add_done_callback(lambda _: self.stop())
+        self._pulling = asyncio.create_task(self._pull())
         try:
-            await self._pull()
+            await self._pulling
+        except asyncio.CancelledError:
+            # By stop(), the moment before it ended by itself; or we are cancelled ourselves.
+            task = asyncio.current_task()
+            if not self._stopping.is_set() or (task is not None and task.cancelling()):
+                raise
         finally:
             await self._drain()
             self._settler.finish()
@@ -107,26 +121,36 @@ class StageRunner:
 
     async def _pull(self) -> None:
         prefetch = self._settings.prefetch
-        stopped = asyncio.create_task(self._stopping.wait())
         while not self._stopping.is_set():
             room = await self._wait_for_room(prefetch)
             if self._stopping.is_set():
                 break
-            fetching = asyncio.create_task(self._subscription.fetch(room, _FETCH_SECONDS))
-            await asyncio.wait((fetching, stopped), return_when=asyncio.FIRST_COMPLETED)
-            if not fetching.done():
-                fetching.cancel()
-                break
-            if (error := fetching.exception()) is not None:
+            self._fetching = True
+            try:
+                # In this task, so that nothing runs between what the bus hands out and the next
+                # line: were its partition asked back then, what is known of it would be released,
+                # and what is not would overtake it.
+                self._coming = await self._subscription.fetch(room, _FETCH_SECONDS)
+            except asyncio.CancelledError:
+                if self._stopping.is_set():
+                    break
+                raise
+            except Exception as error:
+                self._fetching = False
                 log.error("runner.cannot_fetch", stage=self._stage, error=str(error))
-                await asyncio.sleep(_FETCH_SECONDS)
+                await self._wait_a_moment()
                 continue
-            batch = fetching.result()
-            await self._look_ahead(batch)
-            for delivery in batch:
+            self._fetching = False
+            await self._look_ahead(self._coming)
+            for delivery in self._coming:
                 self._lanes.add(delivery)
+            self._coming = ()
             self._begin()
-        stopped.cancel()
+
+    async def _wait_a_moment(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FETCH_SECONDS):
+                await self._stopping.wait()
 
     async def _look_ahead(self, batch: Sequence[Delivery]) -> None:
         try:
@@ -175,7 +199,8 @@ class StageRunner:
         task = asyncio.current_task()
         assert task is not None
         variables = len(copy_context())
-        handled = 0
+        clock = time.monotonic
+        turn_ends = clock() + _TURN_SECONDS
         while not self._stopping.is_set() and (delivery := self._lanes.begin()) is not None:
             self._hands[task] = delivery
             current_event.set((self._stage, delivery.event))
@@ -186,9 +211,9 @@ class StageRunner:
             if len(copy_context()) > variables + 1:
                 # What a stage bound for its log lines is not the next event's.
                 structlog.contextvars.clear_contextvars()
-            handled += 1
-            if handled % _EVENTS_A_TURN == 0:
+            if clock() > turn_ends:
                 await asyncio.sleep(0)
+                turn_ends = clock() + _TURN_SECONDS
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._hands.pop(task, None)
@@ -210,12 +235,28 @@ class StageRunner:
 
     def _revoked(self, partitions: Collection[tuple[str, int]]) -> None:
         """What has not begun goes back; what has begun is settled if that is still possible."""
-        taken = self._lanes.take_waiting(lambda delivery: delivery.position[:2] in partitions)
-        self._subscription.release(list(taken))
+        self._subscription.release(
+            self._take_waiting(lambda delivery: delivery.position[:2] in partitions)
+        )
         self._room.set()
 
+    def _take_waiting(self, wanted: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Remove and return deliveries that have not begun, with all that follow them in their
+        keys."""
+        taken = list(self._lanes.take_waiting(wanted))
+        keys = {delivery.event.partitionkey for delivery in taken}
+        coming = []
+        for delivery in self._coming:
+            if delivery.event.partitionkey in keys or wanted(delivery):
+                keys.add(delivery.event.partitionkey)
+                taken.append(delivery)
+            else:
+                coming.append(delivery)
+        self._coming = coming
+        return taken
+
     async def _drain(self) -> None:
-        self._subscription.release(list(self._lanes.take_waiting()))
+        self._subscription.release(self._take_waiting(lambda _: True))
         if self._hands:
             await asyncio.wait(set(self._hands), timeout=self._settings.drain_seconds)
         unfinished = dict(self._hands)

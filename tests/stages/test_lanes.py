@@ -76,7 +76,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def take_all(self) -> None:
-        taken = self.lanes.take_waiting()
+        taken = self.lanes.take_waiting(lambda _: True)
         left = {offset for queue in self.waiting.values() for offset in queue}
         assert {item.position.offset for item in taken} == left
         for queue in self.waiting.values():

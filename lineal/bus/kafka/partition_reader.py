@@ -81,6 +81,7 @@ class PartitionReader:
         deadline = loop.time() + seconds
         while True:
             self._changed.clear()
+            rewinds = {holding.generation: holding.rewinds for holding in self.held.values()}
             stashed, self._stash = self._stash, {}
             batch = self._deliver(stashed)
             try:
@@ -89,10 +90,26 @@ class PartitionReader:
             except BaseException:
                 self._take_back(batch)
                 raise
+            batch = self._still_wanted(batch, rewinds)
             left = deadline - loop.time()
             if batch or left <= 0:
                 return batch
             self._stash = await self._until_records(limit, min(left, _IDLE_LOOK_SECONDS))
+
+    def _still_wanted(self, batch: list[Delivery], rewinds: Mapping[int, int]) -> list[Delivery]:
+        """Without what is of partitions that were asked back, or whose reading went back, while
+        others were read: what stands before it may have been released, and must not be overtaken.
+        """
+        wanted = {
+            holding.generation
+            for holding in self.held.values()
+            if holding.gives_up_at is None and holding.rewinds == rewinds.get(holding.generation)
+        }
+        stale = [delivery for delivery in batch if delivery.generation not in wanted]
+        if not stale:
+            return batch
+        self._take_back(stale)
+        return [delivery for delivery in batch if delivery.generation in wanted]
 
     def _take_back(self, batch: Sequence[Delivery]) -> None:
         """Nobody was given these, nor what the consumer had at hand when it failed."""
