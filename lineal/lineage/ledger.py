@@ -7,8 +7,8 @@ from hashlib import blake2b, sha256
 
 import orjson
 
-from lineal.lineage.metadata import project
-from lineal.lineage.record import Build, Record, parse_record
+from lineal.lineage.metadata import is_projected, project
+from lineal.lineage.record import Build, Record, build_of, parse_record
 from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
 
@@ -27,46 +27,81 @@ def _digest_key(sha256_hex: str) -> int:
 
 
 class Ledger:
-    """Appends records."""
+    """Appends records and brings the metadata tables up to date, in the caller's transaction."""
 
-    def append(
-        self,
-        connection: Connection,
-        records: Sequence[Record],
-        canonical_bytes: Sequence[bytes] | None = None,
-    ) -> None:
-        """Append records and bring the metadata tables up to date, in the caller's transaction.
+    def append(self, connection: Connection, records: Sequence[Record]) -> None:
+        """Append records."""
+        rows = _Rows(connection)
+        for record in records:
+            inputs = [item.sha256 for item in record.inputs]
+            outputs = [item.sha256 for item in record.outputs]
+            rows.add(record.canonical(), record.build, record.root, inputs, outputs)
+        rows.insert()
+        project(connection, records)
 
-        ``canonical_bytes`` are theirs, where they are known already.
-        """
+    def append_canonical(self, connection: Connection, records: Sequence[bytes]) -> None:
+        """Append records of which there are the canonical bytes: of most, a few fields are all
+        that is needed."""
+        rows = _Rows(connection)
+        projected = []
+        for canonical in records:
+            fields = orjson.loads(canonical)
+            root = fields["root"]
+            inputs = [item["sha256"] for item in fields["inputs"]]
+            outputs = [item["sha256"] for item in fields["outputs"]]
+            rows.add(canonical, build_of(fields), root, inputs, outputs)
+            if is_projected(fields["kind"], root):
+                projected.append(parse_record(canonical))
+        rows.insert()
+        project(connection, projected)
+
+
+class _Rows:
+    """The rows of records to be appended."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         connection.dialect.lock_ledger(connection)
         row = connection.execute("SELECT coalesce(max(seq), 0) FROM ledger").fetchone()
-        seq: int = row[0]
+        self._seq: int = row[0]
         # Not kept for the next call: a transaction that is undone takes the rows along.
-        builds: dict[Build, int] = {}
-        build: Build | None = None
-        identifier: int | None = None
-        rows = []
-        links: list[tuple[int, int, int]] = []
-        if canonical_bytes is None:
-            canonical_bytes = [record.canonical() for record in records]
-        for record, canonical in zip(records, canonical_bytes, strict=True):
-            seq += 1
-            # Most records of a batch come from one stage, with one and the same build.
-            if record.build is not build:
-                build = record.build
-                identifier = None if build is None else _build_id(connection, build, builds)
-            rows.append((seq, identifier, sha256(canonical).digest(), canonical))
-            links.append((_root_key(record.root), ROOT, seq))
-            for item in record.inputs:
-                links.append((_digest_key(item.sha256), INPUT, seq))
-            for item in record.outputs:
-                links.append((_digest_key(item.sha256), OUTPUT, seq))
-        insert_rows(connection, "INSERT INTO ledger", rows)
+        self._builds: dict[Build, int] = {}
+        self._build: Build | None = None
+        self._build_number: int | None = None
+        self._records: list[tuple[int, int | None, bytes, bytes]] = []
+        self._links: list[tuple[int, int, int]] = []
+
+    def add(
+        self,
+        canonical: bytes,
+        build: Build | None,
+        root: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+    ) -> None:
+        """Add a record; inputs and outputs are digests."""
+        self._seq = seq = self._seq + 1
+        # Most records of a batch come from one stage, with one and the same build.
+        if build is not self._build:
+            self._build = build
+            self._build_number = (
+                None if build is None else _build_id(self._connection, build, self._builds)
+            )
+        self._records.append((seq, self._build_number, sha256(canonical).digest(), canonical))
+        link = self._links.append
+        link((_root_key(root), ROOT, seq))
+        for digest in inputs:
+            link((_digest_key(digest), INPUT, seq))
+        for digest in outputs:
+            link((_digest_key(digest), OUTPUT, seq))
+
+    def insert(self) -> None:
+        insert_rows(self._connection, "INSERT INTO ledger", self._records)
         # In the order of the tree: keys that fall on one page change it once.
-        links.sort()
-        insert_rows(connection, "INSERT INTO ledger_links", links, "ON CONFLICT DO NOTHING")
-        project(connection, records)
+        self._links.sort()
+        insert_rows(
+            self._connection, "INSERT INTO ledger_links", self._links, "ON CONFLICT DO NOTHING"
+        )
 
 
 def _build_id(connection: Connection, build: Build, known: dict[Build, int]) -> int:

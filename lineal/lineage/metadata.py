@@ -28,6 +28,14 @@ ARRIVAL_ROLE = "arrival"
 record has only its digest, so erasing the object erases the person and keeps the record."""
 
 
+_DECIDING = ("redrive", "drop", "promote", "rollback", "train")
+
+
+def is_projected(kind: str, root: str) -> bool:
+    """Whether a record changes a metadata table."""
+    return root.startswith(DOCUMENT) or kind in _DECIDING
+
+
 def project(connection: Connection, records: Iterable[Record]) -> None:
     """Bring the metadata tables up to date with records, in their order."""
     operations = _Operations(connection)

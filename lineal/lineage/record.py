@@ -132,6 +132,19 @@ def _build(stage: str, version: str, code: str, config: str, *models: Model) -> 
     return Build(stage, version, code, config, models)
 
 
+def build_of(fields: dict[str, Any]) -> Build | None:
+    """The build that a record's parsed canonical bytes name."""
+    if "stage" not in fields:
+        return None
+    return _build(
+        fields["stage"],
+        fields["version"],
+        fields["code"],
+        fields["config"],
+        *[Model(**model) for model in fields["models"]],
+    )
+
+
 def _read_artifacts(items: list[dict[str, Any]]) -> list[Artifact]:
     return [
         Artifact(item["sha256"], item["media_type"], item["bytes"], item["role"]) for item in items
@@ -141,19 +154,10 @@ def _read_artifacts(items: list[dict[str, Any]]) -> list[Artifact]:
 def parse_record(canonical: bytes) -> Record:
     """Read a record's canonical bytes."""
     fields = orjson.loads(canonical)
-    build = None
-    if "stage" in fields:
-        build = _build(
-            fields["stage"],
-            fields["version"],
-            fields["code"],
-            fields["config"],
-            *(Model(**model) for model in fields["models"]),
-        )
     return Record(
         kind=fields["kind"],
         root=fields["root"],
-        build=build,
+        build=build_of(fields),
         started=fields["started"],
         duration=fields["duration"],
         outcome=fields["outcome"],

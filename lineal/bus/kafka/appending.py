@@ -1,21 +1,43 @@
-"""Appending what stands on the lineage topic to the ledger: in this process or in another one.
+"""Appending what stands on the lineage topic to the ledger, each message once.
 
-A worker that handles events has its one interpreter busy; what the ledger costs, it would handle
-fewer. So whoever writes the ledger for a group does it by a process beside it.
+The store keeps how far it has come, and moves that mark in the transaction that appends the
+records: whoever was stopped and wakes up, or reads something twice, finds the mark elsewhere and
+writes nothing. So any number may write; one of a group is enough.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import NamedTuple
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from lineal.bus.kafka.connection import Cluster
 from lineal.bus.kafka.lineage import read_message
 from lineal.lineage.ledger import Ledger
-from lineal.lineage.record import parse_record
-from lineal.store.connection import Connection, Store, StoreOpener
+from lineal.store.connection import Connection, Store
 from lineal.store.memo import keep_memos
-from lineal.store.positions import Overtaken, advance
+from lineal.store.positions import Overtaken, advance, position_of
+
+_MESSAGES_AT_ONCE = 64
+_FETCH_BYTES = 16 << 20
+"""More than comes in between two writes: one answer brings all of it."""
+_LOOK_SECONDS = 0.1
+_LEAST_APART_SECONDS, _MOST_APART_SECONDS = 0.1, 0.4
+_TIMES_APART = 4
+"""Between the beginnings of two writes lies so many times what the last one took: under load, few
+large ones, which change each page of the indexes once, cost half of what many do."""
+
+
+class Source(NamedTuple):
+    """What is copied into a store."""
+
+    place: TopicPartition
+    """The lineage topic's one partition."""
+    name: str
+    """What the store knows it by."""
 
 
 class Stretch(NamedTuple):
@@ -40,7 +62,7 @@ class Appended(NamedTuple):
     """Steps whose outputs are not those that the memo knows."""
 
 
-def append(connection: Connection, stretch: Stretch) -> Appended:
+def append(stretch: Stretch, connection: Connection) -> Appended:
     """Write a stretch, and move the store's mark with it; nothing if the mark is elsewhere."""
     try:
         advance(connection, stretch.source, stretch.begin, stretch.end)
@@ -55,30 +77,52 @@ def append(connection: Connection, stretch: Stretch) -> Appended:
             continue
         canonical += found
         memos += remembered
-    if canonical:
-        Ledger().append(connection, [parse_record(item) for item in canonical], canonical)
+    Ledger().append_canonical(connection, canonical)
     return Appended(stretch.end, unreadable, keep_memos(connection, memos))
 
 
-class _Beside(NamedTuple):
-    """What a process that appends for another one keeps open."""
-
-    loop: asyncio.AbstractEventLoop
-    store: Store
-
-
-_beside: _Beside | None = None
-
-
-def append_beside(opener: StoreOpener, stretch: Stretch) -> Appended:
-    """:func:`append` in a worker process, which opens the store the first time.
+async def copy(
+    cluster: Cluster, store: Store, source: Source, end: int | None = None
+) -> AsyncGenerator[Appended, None]:
+    """Append what comes, from the store's mark on to ``end``, or for ever; says so after each
+    write.
 
     Raises:
-        StoreUnavailable: it cannot be reached; nothing was written.
+        KafkaError, OSError: the topic cannot be read.
+        StoreUnavailable: nothing was written.
     """
-    global _beside
-    if _beside is None:
-        loop = asyncio.new_event_loop()
-        _beside = _Beside(loop, loop.run_until_complete(opener()))
-    loop, store = _beside
-    return loop.run_until_complete(store.write(lambda connection: append(connection, stretch)))
+    consumer = AIOKafkaConsumer(
+        group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
+        isolation_level="read_committed", fetch_max_wait_ms=200, check_crcs=False,
+        max_partition_fetch_bytes=_FETCH_BYTES, **cluster.client_arguments(),
+    )  # fmt: skip
+    await consumer.start()
+    loop = asyncio.get_running_loop()
+    place, name = source
+    try:
+        consumer.assign([place])
+        mark = await store.read(lambda connection: position_of(connection, name))
+        consumer.seek(place, mark)
+        while end is None or mark < end:
+            found = await consumer.getmany(
+                timeout_ms=round(_LOOK_SECONDS * 1000), max_records=_MESSAGES_AT_ONCE
+            )
+            reached = await consumer.position(place)
+            if reached <= mark:
+                continue
+            stretch = Stretch(
+                name, mark, reached, [(m.offset, m.value or b"") for m in found.get(place, ())]
+            )
+            begun = loop.time()
+            appended = await store.write(partial(append, stretch))
+            mark = appended.mark
+            yield appended
+            if mark != reached:
+                # Another one has written it, and perhaps more.
+                consumer.seek(place, mark)
+            if len(stretch.messages) < _MESSAGES_AT_ONCE and mark != end:
+                took = loop.time() - begun
+                apart = max(_LEAST_APART_SECONDS, _TIMES_APART * took)
+                await asyncio.sleep(min(apart, _MOST_APART_SECONDS) - took)
+    finally:
+        await consumer.stop()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 from aiokafka import TopicPartition
 
+from lineal.bus.kafka.appending import Source
 from lineal.bus.kafka.connection import EARLIEST, LATEST, Cluster, Connection
 from lineal.bus.kafka.groups import group_members, send_to
 from lineal.bus.kafka.ledger_writer import LedgerWriter
@@ -85,12 +87,10 @@ class KafkaBus:
         self._store = store
         self._names = Names(settings.prefix or "")
         self._slot = Slot(folder, settings.slot)
-        self._cluster = Cluster(
-            tuple(bootstrap),
-            f"lineal-{self._slot.name}",
-            client_options(settings),
-            max(_LEAST_REQUEST_SECONDS, settings.session_seconds + _REQUEST_MARGIN_SECONDS),
+        self._cluster_opener = partial(
+            _cluster, tuple(bootstrap), f"lineal-{self._slot.name}", settings
         )
+        self._cluster = self._cluster_opener()
         self._connection = Connection(self._cluster)
         self._topics = Topics(self._connection, self._names, topic_settings, settings.replication)
         self._publisher = Publisher(self._connection, self._topics)
@@ -260,7 +260,10 @@ class KafkaBus:
                 await self._topics.create_internal(LINEAGE)
                 source = f"kafka:{await self._connection.cluster_id()}:{self._lineage.topic}"
                 self._writer = LedgerWriter(
-                    self._cluster, self._connection, self._store, self._lineage, source
+                    self._cluster_opener,
+                    self._connection,
+                    self._store,
+                    Source(self._lineage, source),
                 )
             return self._writer
 
@@ -280,3 +283,12 @@ class KafkaBus:
                 group = self._names.on_kafka(WITHOUT_GROUP + self._slot.name)
                 self._unowned = UnownedSettling(group, self._settling(group), self._lineage)
             return self._unowned
+
+
+def _cluster(bootstrap: tuple[str, ...], client_id: str, settings: KafkaSettings) -> Cluster:
+    return Cluster(
+        bootstrap,
+        client_id,
+        client_options(settings),
+        max(_LEAST_REQUEST_SECONDS, settings.session_seconds + _REQUEST_MARGIN_SECONDS),
+    )

@@ -1,21 +1,18 @@
-"""Writing what the lineage topic brings into the store, each record once.
-
-The store keeps how far it has come, and moves that mark in the transaction that appends the
-records: a writer that was stopped and wakes up, or reads something twice, finds the mark elsewhere
-and writes nothing. So any number of writers is harmless; one of a group is enough.
-"""
+"""Who of a group writes what the lineage topic brings into the store, and who waits for it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+import contextlib
+from collections.abc import Collection
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from lineal.bus.kafka.appending import Appended, Stretch, append, append_beside
-from lineal.bus.kafka.connection import LATEST, Cluster, Connection
+from lineal.bus.kafka.appending import Appended, Source, copy
+from lineal.bus.kafka.connection import LATEST, Connection
+from lineal.bus.kafka.ledger_process import ClusterOpener, copy_beside
 from lineal.bus.kafka.membership import Member
 from lineal.bus.protocol import BusUnavailable
 from lineal.store.connection import Store, StoreUnavailable
@@ -26,14 +23,11 @@ from lineal.workers.pool import WorkerPool
 
 log = structlog.get_logger(__name__)
 
-_MESSAGES_AT_ONCE = 32
-_FETCH_BYTES = 8 << 20
-"""More than comes in between two writes: one answer brings all of it."""
-_LOOK_SECONDS = 0.1
-_APART_SECONDS = 0.1
-"""Between the beginnings of two writes: under load, few large ones cost a fifth less than many."""
 _PAUSE_SECONDS = 1.0
-_HELP_AFTER_SECONDS = 0.2
+_MOST_SECONDS = 20 * 86400.0
+"""Then another process goes on; the system waits for no more than 24 days at a time."""
+_HELP_AFTER_SECONDS = 0.5
+"""More than lies between two writes under load."""
 _PASSING = (
     KafkaError, BusUnavailable, StoreUnavailable, WorkerCrashed, WorkerTimeout, OSError,
 )  # fmt: skip
@@ -44,22 +38,15 @@ class LedgerWriter:
     """The way from the lineage topic into a store.
 
     Args:
-        place: the topic's one partition.
-        source: what the store knows the topic by.
+        cluster: opens another connection to the same cluster.
     """
 
     def __init__(
-        self,
-        cluster: Cluster,
-        connection: Connection,
-        store: Store,
-        place: TopicPartition,
-        source: str,
+        self, cluster: ClusterOpener, connection: Connection, store: Store, source: Source
     ) -> None:
         self._cluster = cluster
         self._connection = connection
         self._store = store
-        self._place = place
         self._source = source
         self._member: Member | None = None
         self._following: asyncio.Task[None] | None = None
@@ -67,7 +54,7 @@ class LedgerWriter:
     async def join(self, group: str, instance: str, session_seconds: float) -> None:
         """Be one of those of whom one writes."""
         self._member = Member(
-            self._connection, group, [self._place.topic], instance, self,
+            self._connection, group, [self._source.place.topic], instance, self,
             session_seconds=session_seconds, patience_seconds=session_seconds,
         )  # fmt: skip
         await self._member.open()
@@ -103,8 +90,8 @@ class LedgerWriter:
         Raises:
             BusUnavailable: it took too long.
         """
-        ends = await self._connection.offsets([self._place], LATEST)
-        end = ends[self._place]
+        place = self._source.place
+        end = (await self._connection.offsets([place], LATEST))[place]
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         last, moved = -1, loop.time()
@@ -113,31 +100,28 @@ class LedgerWriter:
                 last, moved = position, loop.time()
             if loop.time() > deadline:
                 raise BusUnavailable(
-                    f"the ledger has {end - position} messages of {self._place.topic} to write yet"
+                    f"the ledger has {end - position} messages of {place.topic} to write yet"
                 )
             if loop.time() - moved > _HELP_AFTER_SECONDS:
                 try:
                     async with asyncio.timeout_at(deadline):
-                        await self._copy(end, self._here)
+                        await self._copy_here(end)
                 except TimeoutError:
                     continue
             await asyncio.sleep(0.01)
 
     async def _position(self) -> int:
-        return await self._store.read(lambda connection: position_of(connection, self._source))
+        return await self._store.read(lambda connection: position_of(connection, self._source.name))
 
     async def _follow(self) -> None:
         pool = WorkerPool(1)
         pool.start()
-        opener = self._store.opener
-
-        async def beside(stretch: Stretch) -> Appended:
-            return await pool.run(append_beside, opener, stretch)
-
+        arguments = self._cluster, self._store.opener, self._source
         try:
             while True:
                 try:
-                    await self._copy(None, beside)
+                    _tell(await pool.run(copy_beside, *arguments, seconds=_MOST_SECONDS))
+                    continue
                 except _PASSING as error:
                     log.warning("ledger.cannot_write", error=str(error))
                 except Exception:
@@ -146,41 +130,11 @@ class LedgerWriter:
         finally:
             await pool.close()
 
-    async def _here(self, stretch: Stretch) -> Appended:
-        return await self._store.write(lambda connection: append(connection, stretch))
-
-    async def _copy(self, end: int | None, write: Callable[[Stretch], Awaitable[Appended]]) -> None:
-        """From the store's mark on to ``end``, or for ever."""
-        consumer = AIOKafkaConsumer(
-            group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
-            isolation_level="read_committed", fetch_max_wait_ms=200,
-            max_partition_fetch_bytes=_FETCH_BYTES, **self._cluster.client_arguments(),
-        )  # fmt: skip
-        await consumer.start()
-        loop = asyncio.get_running_loop()
-        try:
-            consumer.assign([self._place])
-            mark = await self._position()
-            consumer.seek(self._place, mark)
-            while end is None or mark < end:
-                found = await consumer.getmany(
-                    timeout_ms=round(_LOOK_SECONDS * 1000), max_records=_MESSAGES_AT_ONCE
-                )
-                reached = await consumer.position(self._place)
-                if reached <= mark:
-                    continue
-                messages = [(m.offset, m.value or b"") for m in found.get(self._place, ())]
-                begun = loop.time()
-                appended = await write(Stretch(self._source, mark, reached, messages))
+    async def _copy_here(self, end: int) -> None:
+        copying = copy(self._cluster(), self._store, self._source, end)
+        async with contextlib.aclosing(copying):
+            async for appended in copying:
                 _tell(appended)
-                mark = appended.mark
-                if mark != reached:
-                    # Another one has written it, and perhaps more.
-                    consumer.seek(self._place, mark)
-                if len(messages) < _MESSAGES_AT_ONCE and mark != end:
-                    await asyncio.sleep(begun + _APART_SECONDS - loop.time())
-        finally:
-            await consumer.stop()
 
     async def _stop(self) -> None:
         if self._following is not None:
