@@ -53,12 +53,45 @@ class Api(NamedTuple):
         return Call(self, fields)
 
 
+class _Pieces:
+    """Bytes in pieces. aiokafka's connection puts a message together by ``+``, a copy each time, as
+    its types do at every level of a request, which may hold megabytes: here they are joined once,
+    by the last ``+``."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = pieces
+
+    def __len__(self) -> int:
+        return sum(map(len, self._pieces))
+
+    def __add__(self, other: _Pieces) -> _Pieces:
+        return _Pieces(*self._pieces, *other._pieces)
+
+    def __radd__(self, size: bytes) -> bytes:
+        return b"".join((size, *self._pieces))
+
+
+def _take_apart(kind: Any, value: Any, pieces: list[bytes]) -> None:
+    """Append the encoded pieces of a value, as the types' own ``encode`` would join them."""
+    if type(kind) is Schema:
+        for field, item in zip(kind.fields, value, strict=True):
+            _take_apart(field, item, pieces)
+    elif type(kind) is Array and value is not None:
+        pieces.append(Int32.encode(len(value)))
+        for item in value:
+            _take_apart(kind.array_of, item, pieces)
+    elif kind is Bytes and value is not None:
+        pieces += (Int32.encode(len(value)), value)
+    else:
+        pieces.append(kind.encode(value))
+
+
 class _Encoded(NamedTuple):
     data: bytes
     correlation_id: int = 0
 
-    def encode(self) -> bytes:
-        return self.data
+    def encode(self) -> _Pieces:
+        return _Pieces(self.data)
 
 
 class _Answer:
@@ -97,9 +130,10 @@ class Call:
             return _Encoded(_FLEXIBLE_HEADER.encode((*fields, {})))
         return _Encoded(_HEADER.encode(fields))
 
-    def encode(self) -> bytes:
-        encoded: bytes = self._api.request.encode(self._fields)
-        return encoded
+    def encode(self) -> _Pieces:
+        pieces: list[bytes] = []
+        _take_apart(self._api.request, self._fields, pieces)
+        return _Pieces(*pieces)
 
     def parse_response_header(self, data: BytesIO) -> _Encoded:
         header = _FLEXIBLE_RESPONSE_HEADER if self._api.flexible else _RESPONSE_HEADER
