@@ -39,9 +39,9 @@ class Attempts:
         """The settlement of an event: its outputs, or its dead letter. Only cancelling raises."""
         begun = time.monotonic()
         try:
-            return await self._attempt(delivery, 1)
-        except Exception as error:
-            return await self._try_again(delivery, error, begun)
+            return await self._bound.handle(delivery, 1)
+        except (Exception, asyncio.CancelledError) as error:
+            return await self._try_again(delivery, _as_failure(error), begun)
 
     async def _try_again(self, delivery: Delivery, error: Exception, begun: float) -> Settlement:
         pauses = self._policy.pauses()
@@ -58,20 +58,9 @@ class Attempts:
             await asyncio.sleep(pause)
             attempt += 1
             try:
-                return await self._attempt(delivery, attempt)
-            except Exception as next_error:
-                error = next_error
-
-    async def _attempt(self, delivery: Delivery, attempt: int) -> Settlement:
-        try:
-            return await self._bound.handle(delivery, attempt)
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            # Nobody cancelled this: something the stage waited for was. An error like others;
-            # taken for a shutdown it would leave the event, and its lane, waiting for ever.
-            raise StageCancelled("cancelled from within the stage") from error
+                return await self._bound.handle(delivery, attempt)
+            except (Exception, asyncio.CancelledError) as next_error:
+                error = _as_failure(next_error)
 
     def bury(self, delivery: Delivery, error: Exception, attempts: int) -> Settlement:
         """Settle an event by its dead letter."""
@@ -95,3 +84,21 @@ def _cause(error: Exception) -> Exception:
     if isinstance(error, StepFailed) and isinstance(error.__cause__, Exception):
         return error.__cause__
     return error
+
+
+def _as_failure(error: BaseException) -> Exception:
+    """What made an attempt fail.
+
+    Raises:
+        CancelledError: it did not fail: the task was cancelled.
+    """
+    if isinstance(error, Exception):
+        return error
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        raise error
+    # Nobody cancelled this: something the stage waited for was. An error like others; taken for a
+    # shutdown it would leave the event, and its lane, waiting for ever.
+    failure = StageCancelled("cancelled from within the stage")
+    failure.__cause__ = error
+    return failure

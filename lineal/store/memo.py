@@ -10,6 +10,7 @@ import structlog
 
 from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
+from lineal_schemas.payload import Payload, parse_payload, payload_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +24,10 @@ class MemoOutput(NamedTuple):
     type: str
     version: int
     data: bytes
+    key: str | None
+    """What the payload says its partition key is."""
+    story: str | None
+    """The document or device the payload says it belongs to."""
 
 
 class Memo(NamedTuple):
@@ -32,9 +37,40 @@ class Memo(NamedTuple):
     outputs: bytes
 
 
+def memo_output(payload: Payload) -> MemoOutput:
+    """What is emitted for a payload."""
+    return MemoOutput(
+        payload.type,
+        payload.version,
+        payload_bytes(payload),
+        payload.partition_key(),
+        payload.story(),
+    )
+
+
 def pack(outputs: Sequence[MemoOutput]) -> bytes:
-    """Outputs as the memo table keeps them."""
-    return orjson.dumps([(type, version, orjson.Fragment(data)) for type, version, data in outputs])
+    """Outputs as the memo table keeps them: what is said of each, as one line of JSON, and then
+    their data one after the other."""
+    head = orjson.dumps(
+        [(type, version, len(data), key, story) for type, version, data, key, story in outputs]
+    )
+    return b"\n".join((head, b"".join([output.data for output in outputs])))
+
+
+def unpack(packed: bytes) -> list[MemoOutput]:
+    """Outputs from what the memo table keeps."""
+    head, newline, rest = packed.partition(b"\n")
+    outputs = []
+    if not newline:  # as it was kept at first: JSON throughout, without what the payload says
+        return [
+            memo_output(parse_payload(type, version, orjson.dumps(fields)))
+            for type, version, fields in orjson.loads(head)
+        ]
+    begin = 0
+    for type, version, length, key, story in orjson.loads(head):
+        outputs.append(MemoOutput(type, version, rest[begin : begin + length], key, story))
+        begin += length
+    return outputs
 
 
 def recall(connection: Connection, steps: Sequence[bytes]) -> dict[bytes, list[MemoOutput]]:
@@ -46,10 +82,7 @@ def recall(connection: Connection, steps: Sequence[bytes]) -> dict[bytes, list[M
             f"SELECT step, outputs FROM memo WHERE step IN ({', '.join('?' * len(asked))})", asked
         )
         for step, outputs in rows:
-            found[step] = [
-                MemoOutput(type, version, orjson.dumps(data))
-                for type, version, data in orjson.loads(outputs)
-            ]
+            found[step] = unpack(outputs)
     return found
 
 
@@ -67,7 +100,7 @@ def keep_memos(connection: Connection, memos: Sequence[Memo]) -> list[bytes]:
         (outputs,) = connection.execute(
             "SELECT outputs FROM memo WHERE step = ?", (memo.step,)
         ).fetchone()
-        if outputs != memo.outputs:
+        if outputs != memo.outputs and unpack(outputs) != unpack(memo.outputs):
             changed.append(memo.step)
     return changed
 

@@ -280,19 +280,25 @@ def decode(raw: RawEvent) -> Event[Payload]:
         UnknownPayload, MalformedEvent, pydantic.ValidationError, ValueError: the event cannot be
             understood.
     """
-    if raw.dataschema is not None and not raw.dataschema.startswith(f"{_SCHEMA_PREFIX}{raw.type}:"):
-        raise MalformedEvent(f"dataschema {raw.dataschema!r} is not one of type {raw.type!r}")
+    version = _version_of(raw.type, raw.dataschema)
     return Event(
-        id=raw.id,
-        source=raw.source,
-        data=parse_payload(raw.type, schema_version(raw.dataschema), raw.data),
-        time=raw.time,
-        subject=raw.subject,
-        partitionkey=raw.partitionkey,
-        correlationid=raw.correlationid,
-        causationid=raw.causationid,
-        traceparent=raw.traceparent,
+        raw.id,
+        raw.source,
+        parse_payload(raw.type, version, raw.data),
+        raw.time,
+        raw.subject,
+        raw.partitionkey,
+        raw.correlationid,
+        raw.causationid,
+        raw.traceparent,
     )
+
+
+@lru_cache(maxsize=1024)
+def _version_of(type: str, dataschema: str | None) -> int:
+    if dataschema is not None and not dataschema.startswith(f"{_SCHEMA_PREFIX}{type}:"):
+        raise MalformedEvent(f"dataschema {dataschema!r} is not one of type {type!r}")
+    return schema_version(dataschema)
 
 
 def first_event(
@@ -330,17 +336,18 @@ def caused_event(
     time: int,
 ) -> RawEvent:
     """An event made from another one: it keeps the cause's story and names the cause."""
+    story = payload.story()
     return RawEvent(
         id,
         source,
         payload.type,
-        payload.story() or cause.subject,
+        story or cause.subject,
         time,
         JSON_MEDIA_TYPE,
         schema_uri(payload.type, payload.version),
         payload.partition_key() or cause.partitionkey,
         traceparent,
         cause.id,
-        payload.story() or cause.correlationid,
+        story or cause.correlationid,
         payload_bytes(payload),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ from lineal.stages.binding import BoundStage, StepFailed
 from lineal.stages.retry import PermanentFailure, RetryPolicy
 from lineal.store.objects import SMALL_BYTES, ObjectMissing
 from lineal.store.search import SearchPage, search
-from lineal_schemas.envelope import Event, RawEvent, first_event
+from lineal_schemas.envelope import Event, RawEvent, decode, first_event
 from lineal_schemas.objects import ObjectRef
-from lineal_schemas.payload import Payload
+from lineal_schemas.payload import Payload, upcaster
 from tests.conformance.workload import Done, Joined, Piece, Task
 
 
@@ -277,6 +278,55 @@ async def test_many_are_asked_of_the_memo_at_once_with_the_same_answer(runtime: 
     await bound.look_ahead(deliveries)
     records = [(await bound.handle(delivery, 1)).record for delivery in deliveries]
     assert [r.outcome for r in records if r] == ["memoised", "memoised", "done"]
+
+
+class Told(Payload, type="test.told", version=1):
+    about: str
+
+    def partition_key(self) -> str:
+        return f"key of {self.about}"
+
+    def story(self) -> str:
+        return f"story of {self.about}"
+
+
+async def test_what_is_remembered_is_emitted_as_it_was_the_first_time(runtime: Runtime) -> None:
+    async def act(event: Event[Task], ctx: Any) -> list[Payload]:
+        return [Told(about="x"), Done(key="b", number=2), Told(about="y")]
+
+    bound = runtime.bind(making(act, produces=(Told, Done)))
+    first = await bound.handle(task(), 1)
+    await runtime.bus.settle_unowned([first])
+    again = await bound.handle(task(), 1)
+    assert again.record is not None and again.record.outcome == "memoised"
+    assert [event._replace(time=0) for event in outputs(again)] == [
+        event._replace(time=0) for event in outputs(first)
+    ]
+
+
+async def test_what_is_remembered_in_an_older_version_is_emitted_in_the_newest(
+    runtime: Runtime,
+) -> None:
+    class Older(Payload, type="test.remembered", version=1):
+        name: str
+
+    async def make_older(event: Event[Task], ctx: Any) -> Older:
+        return Older(name="x")
+
+    stage = making(make_older, produces=Older)
+    await runtime.bus.settle_unowned([await runtime.bind(stage).handle(task(), 1)])
+
+    class Newer(Payload, type="test.remembered", version=2):
+        title: str
+
+    @upcaster("test.remembered", from_version=1)
+    def to_title(fields: dict[str, Any]) -> dict[str, Any]:
+        return {"title": fields["name"]}
+
+    newer = replace(stage, produces=(Newer,))
+    (event,) = outputs(await runtime.bind(newer).handle(task(), 1))
+    assert decode(event).data == Newer(title="x")
+    assert event.dataschema == "urn:lineal:schema:test.remembered:2"
 
 
 async def test_a_stage_without_memo_works_every_time(runtime: Runtime) -> None:

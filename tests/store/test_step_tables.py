@@ -8,9 +8,18 @@ from structlog.testing import capture_logs
 from lineal.stages.claims import claim, holder_of
 from lineal.stages.gathering import forget_whole, keep_part, other_parts_if_all
 from lineal.store.connection import Connection
-from lineal.store.memo import Memo, MemoOutput, keep_memos, pack, recall, tell_changed
+from lineal.store.memo import (
+    Memo,
+    MemoOutput,
+    keep_memos,
+    memo_output,
+    pack,
+    recall,
+    tell_changed,
+)
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.parts import Part
+from tests.conformance.workload import Task
 
 
 def step(number: int) -> bytes:
@@ -23,9 +32,16 @@ def event(name: str) -> RawEvent:
     )
 
 
+def made_of(data: bytes) -> MemoOutput:
+    return MemoOutput("x.y", 1, data, None, None)
+
+
 @pytest.mark.parametrize("count", [1, 700])
 def test_memos_are_recalled_as_they_were_kept(connection: Connection, count: int) -> None:
-    outputs = [MemoOutput("x.y", 2, b'{"a":1}'), MemoOutput("x.z", 1, b"{}")]
+    outputs = [
+        MemoOutput("x.y", 2, b'{"a":1}', "key", None),
+        MemoOutput("x.z", 1, b"{}\n\n{}", None, "document:\n"),
+    ]
     keep_memos(connection, [Memo(step(number), pack(outputs)) for number in range(count)])
     keep_memos(connection, [Memo(step(count), pack([]))])
     found = recall(connection, [step(number) for number in range(count + 2)])
@@ -33,7 +49,7 @@ def test_memos_are_recalled_as_they_were_kept(connection: Connection, count: int
 
 
 def test_a_step_that_makes_something_else_raises_an_alarm(connection: Connection) -> None:
-    first, other = (pack([MemoOutput("x.y", 1, data)]) for data in (b"1", b"2"))
+    first, other = (pack([made_of(data)]) for data in (b"1", b"2"))
     keep_memos(connection, [Memo(step(1), first)])
     with capture_logs() as quiet:
         tell_changed(keep_memos(connection, [Memo(step(1), first), Memo(step(2), first)]))
@@ -41,7 +57,15 @@ def test_a_step_that_makes_something_else_raises_an_alarm(connection: Connection
         tell_changed(keep_memos(connection, [Memo(step(1), other), Memo(step(3), other)]))
     assert quiet == []
     assert [entry["step"] for entry in alarmed] == [step(1).hex()]
-    assert recall(connection, [step(1)])[step(1)] == [MemoOutput("x.y", 1, b"1")]
+    assert recall(connection, [step(1)])[step(1)] == [made_of(b"1")]
+
+
+def test_memos_of_the_first_form_are_read_and_raise_no_alarm(connection: Connection) -> None:
+    output = memo_output(Task(key="a", number=1))
+    old = b'[["%b",%d,%b]]' % (output.type.encode(), output.version, output.data)
+    keep_memos(connection, [Memo(step(1), old)])
+    assert recall(connection, [step(1)])[step(1)] == [output]
+    assert keep_memos(connection, [Memo(step(1), pack([output]))]) == []
 
 
 def test_whoever_claims_first_keeps_it(connection: Connection) -> None:

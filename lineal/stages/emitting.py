@@ -1,0 +1,114 @@
+"""From what a stage returns to the events that are published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lineal.bus.protocol import Write
+from lineal.observability.tracing import child_traceparent
+from lineal.stages.declaration import Outputs, Stage
+from lineal.stages.retry import PermanentFailure
+from lineal.stages.timers import Alarm, cancel_timer, set_timer
+from lineal.store.memo import MemoOutput, memo_output
+from lineal_schemas.envelope import JSON_MEDIA_TYPE, RawEvent, caused_event, schema_uri
+from lineal_schemas.ids import output_id
+from lineal_schemas.payload import Payload, parse_payload
+
+
+class Emitter:
+    """Makes the events of one stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._source = f"lineal:stage/{stage.name}"
+        self._versions = {payload.type: payload.version for payload in stage.produces}
+        self._inputs = {payload.type for payload in stage.inputs}
+
+    def outputs(self, result: Outputs) -> list[MemoOutput]:
+        """What a stage returned.
+
+        Raises:
+            PermanentFailure: it is not what the stage declares to produce.
+        """
+        if result is None:
+            return []
+        outputs = [
+            memo_output(payload)
+            for payload in ((result,) if isinstance(result, Payload) else result)
+        ]
+        for output in outputs:
+            if output.type not in self._versions:
+                raise PermanentFailure(
+                    f"stage {self._stage.name!r} returned a {output.type}, which it does not "
+                    "declare to produce"
+                )
+        return outputs
+
+    def again(self, remembered: Sequence[MemoOutput]) -> Sequence[MemoOutput]:
+        """What a step made when it was done before, as the newest version of its types."""
+        versions = self._versions
+        if all(versions.get(output.type) == output.version for output in remembered):
+            return remembered
+        return self.outputs(
+            [parse_payload(output.type, output.version, output.data) for output in remembered]
+        )
+
+    def events(
+        self, outputs: Sequence[MemoOutput], cause: RawEvent, input_id: str, now: int
+    ) -> list[RawEvent]:
+        """The events of outputs: they keep the story of their cause, and name it."""
+        stage = self._stage
+        ordinals: dict[str, int] = {}
+        events = []
+        for kind, version, data, key, story in outputs:
+            ordinal = ordinals.get(kind, 0)
+            ordinals[kind] = ordinal + 1
+            identifier = output_id(input_id, stage.name, stage.version, kind, ordinal)
+            events.append(
+                RawEvent(
+                    identifier,
+                    self._source,
+                    kind,
+                    story or cause.subject,
+                    now,
+                    JSON_MEDIA_TYPE,
+                    schema_uri(kind, version),
+                    key or cause.partitionkey,
+                    child_traceparent(cause.traceparent, cause.correlationid, identifier),
+                    cause.id,
+                    story or cause.correlationid,
+                    data,
+                )
+            )
+        return events
+
+    def timer_writes(
+        self, changes: Mapping[str, Alarm | None], cause: RawEvent, now: int
+    ) -> list[Write]:
+        """What sets and cancels the timers of a step.
+
+        Raises:
+            PermanentFailure: one is not of a type the stage consumes.
+        """
+        stage = self._stage
+        writes = []
+        for name, alarm in changes.items():
+            if alarm is None:
+                writes.append(cancel_timer(stage.name, name))
+                continue
+            kind = alarm.payload.type
+            if kind not in self._inputs:
+                raise PermanentFailure(
+                    f"stage {stage.name!r} set a timer with a {kind}, which it does not consume"
+                )
+            identifier = output_id(cause.id, stage.name, stage.version, f"timer {name} {kind}", 0)
+            event = caused_event(
+                alarm.payload,
+                cause,
+                id=identifier,
+                source=self._source,
+                traceparent=child_traceparent(cause.traceparent, cause.correlationid, identifier),
+                time=now,
+            )
+            writes.append(set_timer(stage.name, name, alarm.due_us, event))
+        return writes
