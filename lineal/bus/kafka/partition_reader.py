@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -26,6 +26,14 @@ _IDLE_LOOK_SECONDS = 0.1
 """How often an idle reader takes note of holes it has passed, so that its group shows no lag."""
 
 
+class _Found(NamedTuple):
+    """Records that are yet to be handed out."""
+
+    records: Mapping[TopicPartition, Sequence[Any]]
+    rewinds: Mapping[TopicPartition, int]
+    """How often reading had gone back in their partitions when they were asked for."""
+
+
 class PartitionReader:
     """Reads what is in ``held``, which its owner changes, telling :meth:`assign`."""
 
@@ -42,7 +50,7 @@ class PartitionReader:
         self._changed = asyncio.Event()
         """Something may be read now that was not to be before."""
         self._turn = 0
-        self._stash: Mapping[TopicPartition, Sequence[Any]] = {}
+        self._stash = _Found({}, {})
 
     async def open(self) -> None:
         """Connect.
@@ -82,8 +90,8 @@ class PartitionReader:
         while True:
             self._changed.clear()
             rewinds = {holding.generation: holding.rewinds for holding in self.held.values()}
-            stashed, self._stash = self._stash, {}
-            batch = self._deliver(stashed)
+            stashed, self._stash = self._stash, _Found({}, {})
+            batch = self._deliver(self._valid(stashed))
             try:
                 await self._pass_holes()
                 await self._read(batch, limit)
@@ -150,16 +158,14 @@ class PartitionReader:
                 if new or not found:
                     break
 
-    async def _until_records(
-        self, limit: int, seconds: float
-    ) -> Mapping[TopicPartition, Sequence[Any]]:
+    async def _until_records(self, limit: int, seconds: float) -> _Found:
         """The first record that comes, unless something else changes."""
         places = tuple(holding.place for holding, _ in self._readable(limit))
         changed = asyncio.create_task(self._changed.wait())
         if not places:
             await asyncio.wait((changed,), timeout=seconds)
             changed.cancel()
-            return {}
+            return _Found({}, {})
         rewinds = {place: self.held[place].rewinds for place in places}
         reading = asyncio.create_task(self._records(places, seconds, 1))
         try:
@@ -169,23 +175,20 @@ class PartitionReader:
                 await asyncio.wait((reading,))
         except asyncio.CancelledError:
             if reading.done() and not reading.cancelled() and reading.exception() is None:
-                self._stash = self._valid(reading.result(), rewinds)
+                self._stash = _Found(reading.result(), rewinds)
             raise
         finally:
             reading.cancel()
             changed.cancel()
-        if reading.cancelled():
-            return {}
-        return self._valid(reading.result(), rewinds)
+        return _Found({} if reading.cancelled() else reading.result(), rewinds)
 
-    def _valid(
-        self, found: Mapping[TopicPartition, Sequence[Any]], rewinds: Mapping[TopicPartition, int]
-    ) -> Mapping[TopicPartition, Sequence[Any]]:
-        """Without what was read before its partition's reading went back (or was lost)."""
+    def _valid(self, found: _Found) -> Mapping[TopicPartition, Sequence[Any]]:
+        """Without what was read before its partition's reading went back (or was lost): to take it
+        for what comes next would pass over what is to be read again."""
         valid = {}
-        for place, records in found.items():
+        for place, records in found.records.items():
             holding = self.held.get(place)
-            if holding is not None and holding.rewinds == rewinds[place]:
+            if holding is not None and holding.rewinds == found.rewinds[place]:
                 valid[place] = records
         return valid
 
