@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from heapq import heapify, heappop, heapreplace
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -13,7 +14,7 @@ from lineal.bus.kafka.connection import EARLIEST, LATEST, Connection, unavailabl
 from lineal.bus.kafka.messages import read_event
 from lineal.bus.protocol import Delivery, Position, Selection
 
-_AT_ONCE = 200
+_AT_ONCE = 500
 _LOOK_MS = 100
 _TURN = 200
 
@@ -121,11 +122,29 @@ class _Reader:
                 elif loop.time() - moved > self._patience_seconds:
                     self._open.difference_update(hungry)
                 continue
-            ready = [heads for heads in self._heads.values() if heads]
-            if not ready:
+            if not any(self._heads.values()):
                 return
-            head = min(ready, key=lambda heads: heads[0].event.time).popleft()
-            yield head
+            for delivery in self._merged():
+                yield delivery
+
+    def _merged(self) -> Iterator[Delivery]:
+        """By the time of the events, until more is needed of a partition."""
+        heap = [
+            (heads[0].event.time, number, place)
+            for number, (place, heads) in enumerate(self._heads.items())
+            if heads
+        ]
+        heapify(heap)
+        while heap:
+            _, number, place = heap[0]
+            heads = self._heads[place]
+            yield heads.popleft()
+            if heads:
+                heapreplace(heap, (heads[0].event.time, number, place))
+            elif place in self._open:
+                return
+            else:
+                heappop(heap)
 
     async def coming(self, to_offset: int | None) -> AsyncIterator[Delivery]:
         """What comes after, as it comes."""
