@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import AsyncGenerator, Callable
 from typing import NamedTuple
@@ -43,6 +44,8 @@ def copy_beside(cluster: ClusterOpener, store: StoreOpener, source: Source) -> A
     """
     global _beside, _copying
     if _beside is None:
+        # What goes wrong is raised, and told by the worker in the form of its own log.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)
         with contextlib.suppress(OSError):
             os.nice(_NICE)
         loop = asyncio.new_event_loop()
