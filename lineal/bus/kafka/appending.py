@@ -28,7 +28,7 @@ _LOOK_SECONDS = 0.1
 _LEAST_APART_SECONDS, _MOST_APART_SECONDS = 0.1, 0.4
 _TIMES_APART = 4
 """Between the beginnings of two writes lies so many times what the last one took: under load, few
-large ones, which change each page of the indexes once, cost half of what many do."""
+large ones, which change each page of the indexes once, cost a fifth less than many."""
 
 
 class Source(NamedTuple):

@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from structlog.testing import capture_logs
 
-from lineal.bus.protocol import BusUnavailable, TopicSettings
+from lineal.bus.protocol import BusUnavailable, Delivery, Position, Settlement, TopicSettings
 from lineal.dead_letters import LetterFilter, waiting_letters
+from lineal.store.memo import Memo, MemoOutput, pack
+from lineal_schemas.envelope import first_event
 from tests.conformance.harness import (
     PATIENCE_SECONDS,
     events_on,
@@ -172,6 +175,29 @@ async def test_the_process_that_writes_the_ledger_is_replaced_when_it_dies(
         await asyncio.sleep(0.3)
         assert await written() == 90, "and none twice"
     assert _writers() == []
+
+
+async def test_the_process_that_writes_the_ledger_has_its_worker_raise_the_alarm(
+    bus: KafkaBusUnderTest,
+) -> None:
+    """Of steps that made something else this time; and goes on afterwards."""
+    delivery = Delivery(
+        Position(Task.type, 0, 0), first_event(Task(key="a", number=1), id="1", source="test:x")
+    )
+    async with bus.open() as runtime, running(runtime, work):
+        with capture_logs() as lines:
+
+            def alarmed() -> list[str]:
+                return [x["step"] for x in lines if x["event"] == "stage.not_deterministic"]
+
+            for number in (1, 2):
+                step = number.to_bytes(32, "big")
+                for data in (b"1", b"2"):
+                    memo = Memo(step, pack([MemoOutput("x.y", 1, data, None, None)]))
+                    await runtime.bus.settle_unowned([Settlement(delivery, memo=memo)])
+                # Nobody waits for the ledger here, which would have this process write it.
+                await until(lambda count=number: len(alarmed()) == count)  # type: ignore[misc]
+            assert alarmed() == [number.to_bytes(32, "big").hex() for number in (1, 2)]
 
 
 async def test_what_was_read_before_reading_failed_is_read_again(
