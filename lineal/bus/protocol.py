@@ -151,6 +151,10 @@ class Subscription(Protocol):
         ``limit`` is all the room the caller has left. A partition that has more in flight than
         that may be left out, so that slow keys in one do not fill the room and hold up others.
 
+        Await it in the task that knows what it returned before: a partition may be asked back in
+        the next moment, and what nobody knows of would not be released with the rest, and overtake
+        it.
+
         Returns an empty list when none came within ``seconds``.
         """
         ...
