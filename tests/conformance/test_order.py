@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lineal.bus.protocol import TopicSettings
+from lineal.bus.protocol import Delivery, TopicSettings
 from lineal.stages import Stage, stage
 from lineal_schemas.envelope import Event
 from tests.conformance.harness import (
@@ -103,6 +103,31 @@ async def test_slow_keys_do_not_hold_others(bus: BusUnderTest, slow_keys: int) -
             free.set()
             await until_settled(runtime, "do")
     assert len([key for key in finished if key in slow]) == 40 * slow_keys
+
+
+async def test_there_is_room_left_for_partitions_that_have_nothing_yet(bus: BusUnderTest) -> None:
+    bus.require("partitions")
+    room = 32
+    async with bus.open() as runtime:
+        await runtime.bus.create_topic(Task.type, TopicSettings(partitions=8))
+        keys = [f"{n}" for n in range(100)]
+        await runtime.bus.create_topic("probe", TopicSettings(partitions=8))
+        probes = [("probe", event) for event in await _probe(runtime, *keys)]
+        places = [place.partition for place in await runtime.bus.publish(probes)]
+        empty = places[0]
+        key_of = dict(zip(places, keys, strict=True))
+        full = [key for partition, key in key_of.items() if partition != empty]
+        await publish(runtime, *(Task(key=key, number=n) for key in full for n in range(40)))
+        subscription = await runtime.bus.subscribe("g", [Task.type])
+        held: list[Delivery] = []
+        # Whichever partition the reading begins with.
+        for _ in range(8):
+            while batch := await subscription.fetch(room - len(held), 0.3):
+                held += batch
+                assert len(held) < room, "one of them has taken the last of the room"
+            subscription.release(held)
+            held = []
+        await subscription.close()
 
 
 async def test_transient_errors_are_retried_in_their_lane_and_in_order(bus: BusUnderTest) -> None:

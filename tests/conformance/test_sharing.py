@@ -194,6 +194,8 @@ async def test_sigterm_under_full_load_loses_and_doubles_nothing(bus: BusUnderTe
         await publish(runtime, *tasks(bus, 600, "stall"))
         for stop_at in (30, 200, 400):
             worker = bus.spawn_worker("work", prefetch=100, lanes=16)
+            # The one before may have done as much already, and a signal would come too early.
+            await worker.ready()
             await until_events(runtime, Done.type, stop_at)
             worker.send(signal.SIGTERM)
             assert await worker.ended() == 0

@@ -111,13 +111,15 @@ class EmbeddedSubscription:
             room = limit - len(batch)
             share = max(1, room // left)
             if len(order) > 1:
-                # No partition may hold more than there is room left for the others: one whose
-                # keys are slow would else fill all there is, and hold up every other one.
-                fair = (limit - owned_one.watermark.in_flight + 1) // 2
-                if fair < max(1, limit // _LEAST_BATCH):
+                # No partition may hold more than there is room left for the others, those included
+                # that have nothing yet: one whose keys are slow would else fill all there is, and
+                # hold up every other one.
+                in_flight = owned_one.watermark.in_flight
+                share = min(share, (room - in_flight + 1) // 2)
+                fair = (limit - in_flight + 1) // 2
+                if share < 1 or fair < max(1, limit // _LEAST_BATCH):
                     self._held_back = True
                     continue
-                share = min(share, fair)
             batch.extend(self._read_partition(identifier, owned_one, share))
             if len(batch) >= limit:
                 break

@@ -128,29 +128,28 @@ class PartitionReader:
         for holding in holdings.values():
             self.rewind(holding)
 
-    def _readable(self, limit: int) -> list[tuple[Holding, int]]:
-        """What may be read, and how much of each at most."""
+    def _readable(self, limit: int) -> list[Holding]:
+        """What may be read."""
         ours = [holding for holding in self.held.values() if holding.gives_up_at is None]
         if len(ours) < 2:
-            return [(holding, limit) for holding in ours]
+            return ours
         # Every call begins with the next partition, so that a full one cannot starve the others.
         self._turn = (self._turn + 1) % len(ours)
-        readable = []
-        for holding in ours[self._turn :] + ours[: self._turn]:
-            # No partition may hold more than there is room left for the others: one whose keys are
-            # slow would else fill all there is, and hold up every other one.
-            fair = (limit - holding.watermark.in_flight + 1) // 2
-            if fair >= max(1, limit // _LEAST_BATCH):
-                readable.append((holding, fair))
-        return readable
+        least = max(1, limit // _LEAST_BATCH)
+        return [
+            holding
+            for holding in ours[self._turn :] + ours[: self._turn]
+            if _fair(holding, limit) >= least
+        ]
 
     async def _read(self, batch: list[Delivery], limit: int) -> None:
         readable = self._readable(limit - len(batch))
-        for left, (holding, most) in zip(range(len(readable), 0, -1), readable, strict=True):
+        alone = len(self.held) < 2
+        for left, holding in zip(range(len(readable), 0, -1), readable, strict=True):
             room = limit - len(batch)
-            if room <= 0:
-                break
-            share = min(most, max(1, room // left))
+            share = room if alone else min(_fair(holding, room), max(1, room // left))
+            if share <= 0:
+                continue
             # Records that are all done already say nothing about what stands behind them.
             while self.held.get(holding.place) is holding:
                 found = await self._records((holding.place,), 0.0, share)
@@ -160,7 +159,7 @@ class PartitionReader:
 
     async def _until_records(self, limit: int, seconds: float) -> _Found:
         """The first record that comes, unless something else changes."""
-        places = tuple(holding.place for holding, _ in self._readable(limit))
+        places = tuple(holding.place for holding in self._readable(limit))
         changed = asyncio.create_task(self._changed.wait())
         if not places:
             await asyncio.wait((changed,), timeout=seconds)
@@ -247,3 +246,10 @@ class PartitionReader:
             position = await self._consumer.position(place)
             if position > holding.watermark.next_offset:
                 holding.watermark.pass_by(position)
+
+
+def _fair(holding: Holding, room: int) -> int:
+    """How many events of a partition may be read: it may not hold more than there is room left for
+    the others, those included that have nothing yet. One whose keys are slow would else fill all
+    there is, and hold up every other one."""
+    return (room - holding.watermark.in_flight + 1) // 2
