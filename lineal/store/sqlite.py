@@ -40,7 +40,16 @@ class Sqlite:
     def search_pages(
         self, connection: Connection, text: str, limit: int, filters: Mapping[str, str]
     ) -> list[Hit]:
-        return fts5.search_pages(connection, text, limit, filters)
+        # One state of the database for all that is asked of it: another process may replace a page
+        # between finding it and showing where the words stand.
+        assert isinstance(connection, sqlite3.Connection)
+        if connection.in_transaction:
+            return fts5.search_pages(connection, text, limit, filters)
+        connection.execute("BEGIN")
+        try:
+            return fts5.search_pages(connection, text, limit, filters)
+        finally:
+            connection.execute("COMMIT")
 
 
 class SqliteConnection(sqlite3.Connection):
