@@ -6,7 +6,7 @@ rebuild``: what the tables say can never differ from what the ledger says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -28,24 +28,17 @@ ARRIVAL_ROLE = "arrival"
 record has only its digest, so erasing the object erases the person and keeps the record."""
 
 
-_DECIDING = ("redrive", "drop", "promote", "rollback", "train")
-
-
 def is_projected(kind: str, root: str) -> bool:
     """Whether a record changes a metadata table."""
-    return root.startswith(DOCUMENT) or kind in _DECIDING
+    return kind in _BY_KIND or root.startswith(DOCUMENT)
 
 
 def project(connection: Connection, records: Iterable[Record]) -> None:
     """Bring the metadata tables up to date with records, in their order."""
     operations = _Operations(connection)
     for record in records:
-        if record.kind in ("redrive", "drop"):
-            _dead_letters_decided(connection, record)
-        elif record.kind in ("promote", "rollback"):
-            project_promotion(connection, record)
-        elif record.kind == "train":
-            project_training(connection, record)
+        if (projected := _BY_KIND.get(record.kind)) is not None:
+            projected(connection, record)
         if not record.root.startswith(DOCUMENT):
             continue
         document_id = record.root.removeprefix(DOCUMENT)
@@ -190,3 +183,13 @@ def _dead_letters_decided(connection: Connection, record: Record) -> None:
         "DO UPDATE SET outcome = excluded.outcome, decided = excluded.decided",
         [(event_id, record.kind, record.started) for event_id in record.events_in],
     )
+
+
+_BY_KIND: dict[str, Callable[[Connection, Record], None]] = {
+    "redrive": _dead_letters_decided,
+    "drop": _dead_letters_decided,
+    "promote": project_promotion,
+    "rollback": project_promotion,
+    "train": project_training,
+}
+"""What records of some kinds change, whatever their root."""

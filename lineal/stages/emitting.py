@@ -10,7 +10,7 @@ from lineal.stages.declaration import Outputs, Stage
 from lineal.stages.retry import PermanentFailure
 from lineal.stages.timers import Alarm, cancel_timer, set_timer
 from lineal.store.memo import MemoOutput, memo_output
-from lineal_schemas.envelope import JSON_MEDIA_TYPE, RawEvent, caused_event, schema_uri
+from lineal_schemas.envelope import RawEvent, caused_by, caused_event
 from lineal_schemas.ids import output_id
 from lineal_schemas.payload import Payload, parse_payload
 
@@ -60,24 +60,21 @@ class Emitter:
         stage = self._stage
         ordinals: dict[str, int] = {}
         events = []
-        for kind, version, data, key, story in outputs:
+        for output in outputs:
+            kind = output.type
             ordinal = ordinals.get(kind, 0)
             ordinals[kind] = ordinal + 1
             identifier = output_id(input_id, stage.name, stage.version, kind, ordinal)
             events.append(
-                RawEvent(
-                    identifier,
-                    self._source,
-                    kind,
-                    story or cause.subject,
-                    now,
-                    JSON_MEDIA_TYPE,
-                    schema_uri(kind, version),
-                    key or cause.partitionkey,
-                    child_traceparent(cause.traceparent, cause.correlationid, identifier),
-                    cause.id,
-                    story or cause.correlationid,
-                    data,
+                caused_by(
+                    cause,
+                    *output,
+                    id=identifier,
+                    source=self._source,
+                    traceparent=child_traceparent(
+                        cause.traceparent, cause.correlationid, identifier
+                    ),
+                    time=now,
                 )
             )
         return events

@@ -336,18 +336,46 @@ def caused_event(
     time: int,
 ) -> RawEvent:
     """An event made from another one: it keeps the cause's story and names the cause."""
-    story = payload.story()
+    return caused_by(
+        cause,
+        payload.type,
+        payload.version,
+        payload_bytes(payload),
+        payload.partition_key(),
+        payload.story(),
+        id=id,
+        source=source,
+        traceparent=traceparent,
+        time=time,
+    )
+
+
+def caused_by(
+    cause: RawEvent,
+    type: str,
+    version: int,
+    data: bytes,
+    key: str | None,
+    story: str | None,
+    *,
+    id: str,
+    source: str,
+    traceparent: str | None,
+    time: int,
+) -> RawEvent:
+    """:func:`caused_event` where there is a payload's data, and what it says its partition key and
+    its story are, instead of the payload."""
     return RawEvent(
         id,
         source,
-        payload.type,
+        type,
         story or cause.subject,
         time,
         JSON_MEDIA_TYPE,
-        schema_uri(payload.type, payload.version),
-        payload.partition_key() or cause.partitionkey,
+        schema_uri(type, version),
+        key or cause.partitionkey,
         traceparent,
         cause.id,
         story or cause.correlationid,
-        payload_bytes(payload),
+        data,
     )

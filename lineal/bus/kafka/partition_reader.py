@@ -110,8 +110,8 @@ class PartitionReader:
         """
         wanted = {
             holding.generation
-            for holding in self.held.values()
-            if holding.gives_up_at is None and holding.rewinds == rewinds.get(holding.generation)
+            for holding in self._ours()
+            if holding.rewinds == rewinds.get(holding.generation)
         }
         stale = [delivery for delivery in batch if delivery.generation not in wanted]
         if not stale:
@@ -128,9 +128,13 @@ class PartitionReader:
         for holding in holdings.values():
             self.rewind(holding)
 
+    def _ours(self) -> list[Holding]:
+        """What is held and not asked back."""
+        return [holding for holding in self.held.values() if holding.gives_up_at is None]
+
     def _readable(self, limit: int) -> list[Holding]:
         """What may be read."""
-        ours = [holding for holding in self.held.values() if holding.gives_up_at is None]
+        ours = self._ours()
         if len(ours) < 2:
             return ours
         # Every call begins with the next partition, so that a full one cannot starve the others.
@@ -144,7 +148,7 @@ class PartitionReader:
 
     async def _read(self, batch: list[Delivery], limit: int) -> None:
         readable = self._readable(limit - len(batch))
-        alone = len(self.held) < 2
+        alone = len(self._ours()) < 2
         for left, holding in zip(range(len(readable), 0, -1), readable, strict=True):
             room = limit - len(batch)
             share = room if alone else min(_fair(holding, room), max(1, room // left))
