@@ -78,19 +78,19 @@ class RawEvent(NamedTuple):
         head = render_json({name: value for name, value in attributes.items() if value is not None})
         if not self.data:
             return head
-        if _says_json(self.datacontenttype) and _is_json(self.data):
-            message = b'%b,"data":%b}' % (head[:-1], self.data)
-            if not exact or from_json(message).data == self.data:
-                return message
+        if _says_json(self.datacontenttype) and _goes_as_json(self.data, exact=exact):
+            return b'%b,"data":%b}' % (head[:-1], self.data)
         return b'%b,"data_base64":"%b"}' % (head[:-1], base64.b64encode(self.data))
 
 
-def _is_json(data: bytes) -> bool:
+def _goes_as_json(data: bytes, *, exact: bool) -> bool:
+    """Whether data can be a value within JSON; with ``exact``, and be given back to the byte."""
     try:
-        parse_json(data, allow_inf_nan=False)
+        # As deep as it will stand in the message: parsers bound the depth.
+        values = parse_json(b"[%b]" % data, allow_inf_nan=False)
     except ValueError:
         return False
-    return True
+    return len(values) == 1 and (not exact or render_json(values[0]) == data)
 
 
 def from_json(message: bytes | str) -> RawEvent:

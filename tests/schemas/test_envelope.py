@@ -132,6 +132,27 @@ def test_data_of_any_json_media_type_rides_as_json() -> None:
     assert json.loads(event.to_json())["data"] == {"a": 1}
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"[" * 201 + b"]" * 201, id="as deep as parsers go, and deeper in a message"),
+        pytest.param(b"1,2", id="more than one value"),
+        pytest.param(b" ", id="no value"),
+        pytest.param(b"1],[2", id="brackets that close what is around them"),
+    ],
+)
+def test_data_that_cannot_be_a_value_of_the_message_comes_back_too(data: bytes) -> None:
+    event = from_json(message())._replace(data=data)
+    assert from_json(event.to_json()) == event
+    assert from_json(event.to_json(exact=True)) == event
+
+
+@pytest.mark.parametrize("data", [b'{"a": 1}', b"1.0e5", b'"\\u00e9"', b'{"a":1,"a":2}'])
+def test_exact_means_to_the_byte(data: bytes) -> None:
+    event = from_json(message())._replace(data=data)
+    assert from_json(event.to_json(exact=True)) == event
+
+
 def test_empty_attributes_count_as_absent() -> None:
     event = from_attributes({**MINIMAL, "subject": "", "dataschema": "", "causationid": ""}, b"")
     assert (event.subject, event.dataschema, event.causationid) == (None, None, None)

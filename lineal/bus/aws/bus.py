@@ -140,6 +140,7 @@ class AwsBus:
             return []
         topics = {topic for topic, _, _ in events}
         await self.provisioning.ensure_topics(topics)
+        arns = {topic: self.provisioning.topic_arn(topic) for topic in topics}
         placed = []
         messages: list[tuple[str, Message]] = []
         for topic, event, nonce in events:
@@ -148,7 +149,7 @@ class AwsBus:
             message = message_of(topic, event, offset, nonce)
             if message.size > _LARGEST_MESSAGE:
                 message = message_of(topic, await check_in(event, self._objects), offset, nonce)
-            messages.append((self.provisioning.topic_arn(topic), message))
+            messages.append((arns[topic], message))
         try:
             await self._publisher.publish(messages)
         except Missing:

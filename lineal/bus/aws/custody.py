@@ -24,7 +24,8 @@ from lineal.bus.protocol import BusUnavailable
 log = structlog.get_logger(__name__)
 
 _SYSTEM_ATTRIBUTES = ["MessageGroupId", "SentTimestamp", "ApproximateReceiveCount"]
-_CALLS_AT_ONCE = 8
+_CALLS_AT_ONCE = 32
+"""As many as publish: what is handled and not deleted yet makes a queue longer than it need be."""
 _TRIES = 4
 _PAUSE_SECONDS = 0.2
 _LINGER_SECONDS = 0.005
