@@ -20,7 +20,10 @@ def other_parts_if_all(
         return None
     rows = connection.execute(
         "SELECT part, event FROM gathering WHERE stage = ? AND whole = ? AND part != ?", others
-    )
+    ).fetchall()
+    if len(rows) < count:
+        # Another worker, which was thought gone, has made the whole and forgotten it meanwhile.
+        return None
     return [(index, from_json(event)) for index, event in rows]
 
 

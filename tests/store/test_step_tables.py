@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -88,3 +92,26 @@ def test_a_whole_is_gathered_when_its_last_part_is_in(connection: Connection) ->
     assert {index: part.data for index, part in found} == {0: b"zero", 2: b"two"}
     forget_whole("gather", parts[1])(connection)
     assert other_parts_if_all(connection, "gather", parts[1]) is None
+
+
+class _Forgetting:
+    """A connection beside which another worker forgets a whole as soon as its parts are counted."""
+
+    def __init__(self, connection: Connection, whole: Part) -> None:
+        self._connection = connection
+        self._whole = whole
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        rows = self._connection.execute(sql, parameters).fetchall()
+        forget_whole("gather", self._whole)(self._connection)
+        return SimpleNamespace(fetchall=lambda: rows, fetchone=lambda: rows[0])
+
+
+def test_a_whole_that_is_forgotten_while_it_is_looked_at_is_not_made_of_what_is_left(
+    connection: Connection,
+) -> None:
+    parts = [Part(whole="w", index=number, count=3) for number in range(3)]
+    for part in parts[1:]:
+        keep_part("gather", part, event("x"))(connection)
+    forgetting = cast("Connection", _Forgetting(connection, parts[0]))
+    assert other_parts_if_all(forgetting, "gather", parts[0]) is None
