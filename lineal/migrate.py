@@ -6,20 +6,22 @@ again, so a migration that was interrupted is simply run once more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from lineal.bus.protocol import Provisions, TopicInfo, TopicSettings
+from lineal.bus.protocol import NotOffered, Provisions, TopicInfo, TopicSettings
 from lineal.forms import find_forms
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.record import parse_record
 from lineal.runtime import Runtime
+from lineal.stages.dead_letter import is_dead_letter_topic
 from lineal.store.connection import Connection
+from lineal.store.copying import BROUGHT, CHANGING, LASTING, WATCHED, add_rows, equal_rows
 from lineal.store.objects import reference
 from lineal.store.page_split import pages_to_index
-from lineal.store.rows import insert_rows
 from lineal.store.search import replace_document
 from lineal_schemas.envelope import RawEvent, now_us
 
@@ -27,15 +29,6 @@ _AT_ONCE = 500
 
 Progress = Callable[[str, int], None]
 """Called with what is being copied and how many more of it have been."""
-
-_STEP_TABLES = {
-    "objects": ("sha256", "data"),
-    "memo": ("step", "outputs"),
-    "claims": ("stage", "name", "event_id"),
-    "gathering": ("stage", "whole", "part", "event"),
-}
-"""What is copied row by row, with the columns; the first ones identify a row."""
-_IDENTITY = {"objects": 1, "memo": 1, "claims": 2, "gathering": 3}
 
 
 class CannotMigrate(RuntimeError):
@@ -51,17 +44,17 @@ async def migrate(source: Runtime, target: Runtime, progress: Progress) -> None:
     """
     infos = await source.bus.topics()
     await _at_rest(source, infos)
+    # What was settled last may still be on its way into the ledger.
+    await source.bus.recorded()
+    old, new = source.settings, target.settings
+    other_folder = old.data != new.data
     await _copy_blobs(source, target, progress)
-    if target.store is not source.store:
-        for table, columns in _STEP_TABLES.items():
-            await _copy_rows(source, target, table, columns, partial(progress, table))
-        await _copy_ledger(source, target, partial(progress, "lineage records"))
-        await _copy_search(source, target, partial(progress, "documents in the search index"))
-    for info in infos:
-        await _copy_topic(source, target, info, partial(progress, "events"))
-    if isinstance(target.bus, Provisions):
-        for group, topics in _topics_by_group(infos).items():
-            await target.bus.provision(group, topics)
+    if old.store != new.store or (new.store == "sqlite:" and other_folder):
+        await _copy_store(source, target, progress)
+    if other_folder:
+        progress(WATCHED.label, await equal_rows(source.database, target.database, WATCHED))
+    if old.bus != new.bus or (new.bus == "sqlite:" and other_folder):
+        await _copy_topics(source, target, infos, partial(progress, "events"))
 
 
 async def _at_rest(source: Runtime, infos: Iterable[TopicInfo]) -> None:
@@ -97,51 +90,38 @@ async def _copy_blobs(source: Runtime, target: Runtime, progress: Progress) -> N
             progress("large objects", 1)
 
 
-async def _copy_rows(
-    source: Runtime,
-    target: Runtime,
-    table: str,
-    columns: tuple[str, ...],
-    progress: Callable[[int], None],
-) -> None:
-    """Copy a table in the order of what identifies its rows."""
-    identity = columns[: _IDENTITY[table]]
-    last: tuple[Any, ...] | None = None
-    while True:
-        rows = await source.store.read(partial(_rows_after, table, columns, identity, last))
-        if not rows:
-            return
-        last = tuple(rows[-1][: len(identity)])
-        head = f"INSERT INTO {table} ({', '.join(columns)})"
-        tail = "ON CONFLICT DO NOTHING"
-        progress(await target.store.write(partial(insert_rows, head=head, rows=rows, tail=tail)))
+async def _copy_store(source: Runtime, target: Runtime, progress: Progress) -> None:
+    last = await _copied_records(source, target)
+    for table in LASTING:
+        progress(table.label, await add_rows(source.store, target.store, table))
+    for table in CHANGING:
+        progress(table.label, await equal_rows(source.store, target.store, table))
+    await _copy_ledger(source, target, last, partial(progress, "lineage records"))
+    progress(BROUGHT.label, await equal_rows(source.store, target.store, BROUGHT))
+    await _copy_search(source, target, partial(progress, "documents in the search index"))
 
 
-def _rows_after(
-    table: str,
-    columns: tuple[str, ...],
-    identity: tuple[str, ...],
-    last: tuple[Any, ...] | None,
-    connection: Connection,
-) -> list[Any]:
-    order = ", ".join(identity)
-    marks = ", ".join("?" * len(identity))
-    after = "" if last is None else f"WHERE ({order}) > ({marks})"
-    return connection.execute(
-        f"SELECT {', '.join(columns)} FROM {table} {after} ORDER BY {order} LIMIT {_AT_ONCE}",
-        last or (),
-    ).fetchall()
+async def _copied_records(source: Runtime, target: Runtime) -> int:
+    """The number of the last record that the target has.
 
-
-async def _copy_ledger(source: Runtime, target: Runtime, progress: Callable[[int], None]) -> None:
-    """Append the source's records, with the same numbers and digests."""
+    Raises:
+        CannotMigrate: it holds others than the source; nothing of it may be changed.
+    """
     copied = await target.store.read(_last_record)
-    if copied is not None and copied != await source.store.read(partial(_record_at, copied[0])):
+    if copied is None:
+        return 0
+    if copied != await source.store.read(partial(_record_at, copied[0])):
         raise CannotMigrate(
             "the target's ledger holds other records: migrate into an empty store, "
             "or one that an earlier migration of this source was interrupted in"
         )
-    last = 0 if copied is None else copied[0]
+    return copied[0]
+
+
+async def _copy_ledger(
+    source: Runtime, target: Runtime, last: int, progress: Callable[[int], None]
+) -> None:
+    """Append the source's records, with the same numbers and digests."""
     ledger = Ledger()
     while rows := await source.store.read(partial(_records_after, last)):
         last = rows[-1][0]
@@ -199,14 +179,38 @@ def _facets(connection: Connection) -> dict[str, dict[str, str]]:
     return found
 
 
+async def _copy_topics(
+    source: Runtime, target: Runtime, infos: Sequence[TopicInfo], progress: Callable[[int], None]
+) -> None:
+    for info in infos:
+        await _copy_topic(source, target, info, progress)
+    if isinstance(target.bus, Provisions):
+        for group, topics in _topics_by_group(infos).items():
+            await target.bus.provision(group, topics)
+
+
 async def _copy_topic(
     source: Runtime, target: Runtime, info: TopicInfo, progress: Callable[[int], None]
 ) -> None:
-    settings = TopicSettings(partitions=info.partitions, retention_seconds=info.retention_seconds)
+    settings = None  # a bus without partitions says nothing about how another one is to keep it
+    if info.partitions:
+        settings = TopicSettings(
+            partitions=info.partitions, retention_seconds=info.retention_seconds
+        )
     await target.bus.create_topic(info.topic, settings)
-    if not target.bus.capabilities.seek:
-        return  # a bus that keeps no past takes up with what comes next
-    there = {delivery.event.id async for delivery in target.bus.read(info.topic)}
+    if target.bus.capabilities.seek or is_dead_letter_topic(info.topic):
+        # NotOffered: the source keeps no past of this topic; what there was is handled.
+        with contextlib.suppress(NotOffered):
+            await _copy_events(source, target, info.topic, progress)
+    if target.bus.capabilities.seek:
+        for group in info.groups:
+            await target.bus.seek(group.group, info.topic, offset=None, time=now_us())
+
+
+async def _copy_events(
+    source: Runtime, target: Runtime, topic: str, progress: Callable[[int], None]
+) -> None:
+    there = {delivery.event.id async for delivery in target.bus.read(topic)}
     missing: list[tuple[str, RawEvent]] = []
 
     async def publish() -> None:
@@ -215,11 +219,9 @@ async def _copy_topic(
             progress(len(missing))
             missing.clear()
 
-    async for delivery in source.bus.read(info.topic):
+    async for delivery in source.bus.read(topic):
         if delivery.event.id not in there:
-            missing.append((info.topic, delivery.event))
+            missing.append((topic, delivery.event))
         if len(missing) == _AT_ONCE:
             await publish()
     await publish()
-    for group in info.groups:
-        await target.bus.seek(group.group, info.topic, offset=None, time=now_us())

@@ -45,7 +45,8 @@ def migrate(
 ) -> None:
     """Copy everything to another bus, store or bucket.
 
-    Topics with the positions of their groups, ledger, memo, search index and objects.
+    Topics with their dead letters and the positions of their groups, ledger, memo, what stages
+    keep, search index and objects.
 
     The source is named by the settings as they are, and is only read. Stop daemons and producers
     before; afterwards put the new URLs into lineal.toml. Interrupted, it goes on where it was.

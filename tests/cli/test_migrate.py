@@ -11,6 +11,7 @@ import pytest
 from lineal.lineage.rebuild import rebuild
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
+from lineal.store.connection import Connection
 from tests.cli.conftest import FILES, arrive
 from tests.cli.processes import lineal
 
@@ -61,6 +62,42 @@ async def test_everything_is_there_afterwards_and_nothing_twice(old: Path, tmp_p
     assert await everything(new) == await everything(old)
 
 
+async def test_what_stages_keep_comes_along_as_it_is_now(old: Path, tmp_path: Path) -> None:
+    """A rollout that is under way: its state, and the step that is due later."""
+    new = tmp_path / "new"
+    tables = "state", "timers", "taken_objects", "watched_files"
+
+    async def change(*statements: str) -> None:
+        def execute(connection: Connection) -> None:
+            for statement in statements:
+                connection.execute(statement)
+
+        async with open_runtime(Settings(data=old, durability="normal")) as runtime:
+            await runtime.store.write(execute)
+
+    async def kept(folder: Path) -> list[list[object]]:
+        def rows(connection: Connection) -> list[list[object]]:
+            return [sorted(connection.execute(f"SELECT * FROM {table}")) for table in tables]
+
+        async with open_runtime(Settings(data=folder, durability="normal")) as runtime:
+            return await runtime.store.read(rows)
+
+    await change(
+        "INSERT INTO state VALUES ('deploy', 'rollout', 'e1', NULL, 'ring 1'), "
+        "('deploy', 'done', 'e2', 'ring 9', NULL)",
+        "INSERT INTO timers VALUES ('deploy', 'step', 4102444800000000, '{}')",
+        "INSERT INTO taken_objects VALUES ('bucket', 'a.pdf', 'etag', 1)",
+        "INSERT INTO watched_files VALUES ('inbox/a.pdf', 1, 2, 3)",
+    )
+    lineal(old.parent, "migrate", "--to-data", str(new), "--data", str(old))
+    assert await kept(new) == await kept(old)
+    assert all(await kept(new))
+    await change("UPDATE state SET after = 'ring 2'", "DELETE FROM timers")
+    again = lineal(old.parent, "migrate", "--to-data", str(new), "--json", "--data", str(old))
+    assert json.loads(again.stdout) == {"state of stages": 2, "timers": 1}
+    assert await kept(new) == await kept(old)
+
+
 async def test_what_was_copied_can_be_rebuilt(old: Path, tmp_path: Path) -> None:
     new = tmp_path / "new"
     lineal(old.parent, "migrate", "--to-data", str(new), "--data", str(old))
@@ -86,6 +123,9 @@ async def test_another_ledger_is_not_mixed_with(old: Path, filled: Path, tmp_pat
     lineal(old.parent, "migrate", "--to-data", str(other), "--data", str(old))
     async with open_runtime(Settings(data=other, durability="normal")) as runtime:
         await runtime.store.write(
+            lambda c: c.execute("INSERT INTO timers VALUES ('theirs', 'x', 1, '{}')")
+        )
+        await runtime.store.write(
             lambda c: c.execute("DELETE FROM ledger WHERE seq = (SELECT max(seq) FROM ledger)")
         )
         await runtime.store.write(
@@ -97,6 +137,11 @@ async def test_another_ledger_is_not_mixed_with(old: Path, filled: Path, tmp_pat
     refused = lineal(old.parent, "migrate", "--to-data", str(other), "--data", str(old))
     assert refused.returncode == 1
     assert "other records" in refused.stderr
+    async with open_runtime(Settings(data=other, durability="normal")) as runtime:
+        timers = await runtime.store.read(
+            lambda c: c.execute("SELECT stage FROM timers").fetchall()
+        )
+    assert timers == [("theirs",)]
 
 
 def test_a_target_must_be_named(old: Path) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from aiobotocore.session import get_session
 
 from lineal.daemon import Daemon
+from lineal.dead_letters import LetterFilter, waiting_letters
 from lineal.documents import list_documents
 from lineal.lineage.ledger import all_records
+from lineal.lineage.record import Record
 from lineal.migrate import migrate
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import KafkaSettings, Settings
@@ -91,3 +94,94 @@ async def test_documents_lineage_and_events_come_along_and_work_goes_on(
         after = await events(new, "document.registered")
     assert len(after) == len(registered) + 1, "what was handled before the move is not done again"
     assert set(registered) < set(after)
+
+
+@pytest.fixture
+async def on_kafka(tmp_path: Path, kafka: Kafka) -> Settings:
+    """Kafka, with all the rest in a folder."""
+    return Settings(
+        data=tmp_path / "on-kafka",
+        durability="normal",
+        workers=1,
+        bus=f"kafka://{kafka.bootstrap}",
+        kafka=KafkaSettings(prefix=f"t{uuid.uuid4().hex[:10]}."),
+    )
+
+
+async def records(runtime: Runtime) -> list[bytes]:
+    await runtime.bus.recorded()
+    return await runtime.store.read(lambda c: [r.canonical() for r in all_records(c)])
+
+
+async def handled(runtime: Runtime, *files: str) -> None:
+    """Have the arrival of files registered."""
+    for name in files:
+        await arrive(runtime, name, name.encode())
+    daemon = Daemon(runtime, [register])
+    await daemon.start()
+    while any(g.lag for t in await runtime.bus.topics() for g in t.groups):
+        await asyncio.sleep(0.05)
+    await daemon.stop()
+
+
+async def test_a_store_that_is_left_alone_on_kafka_has_its_records_once(
+    on_kafka: Settings, postgres_url: str
+) -> None:
+    """The topic of the ledger stays where it is: what was read of it is not read again."""
+    moved = on_kafka.model_copy(update={"store": postgres_url})
+    async with open_runtime(on_kafka) as old, open_runtime(moved) as new:
+        await handled(old, "a.txt", "b.txt")
+        await migrate(old, new, lambda what, count: None)
+        before = await records(old)
+    async with open_runtime(moved) as new:
+        await handled(new, "c.txt")
+        after = await records(new)
+    assert after[: len(before)] == before
+    assert len(after) == len(set(after)) == len(before) + 1
+
+
+async def test_what_was_settled_last_on_kafka_is_in_the_ledger_that_is_taken_along(
+    on_kafka: Settings, tmp_path: Path
+) -> None:
+    elsewhere = Settings(data=tmp_path / "new", durability="normal")
+    async with open_runtime(on_kafka) as old, open_runtime(elsewhere) as new:
+        await handled(old, "a.txt")
+        dropped = Record("drop", "document:a", None, 1, 0, "done", "ann", "test")
+        await old.bus.record([dropped])
+        await migrate(old, new, lambda what, count: None)
+        assert dropped.canonical() in await records(new)
+
+
+async def test_dead_letters_come_along_to_a_bus_that_keeps_no_past_and_back(
+    data: Path, tmp_path: Path, aws: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    prefix = f"t{uuid.uuid4().hex[:10]}-"
+    there = Settings(
+        data=tmp_path / "aws",
+        durability="normal",
+        bus=f"aws://{aws.region}?endpoint={aws.endpoint_url}&prefix={prefix}&wait_seconds=1",
+    )
+    back = Settings(data=tmp_path / "back", durability="normal")
+
+    async def letters(runtime: Runtime) -> set[str]:
+        return {letter.id for letter in await waiting_letters(runtime, LetterFilter())}
+
+    async with (
+        open_runtime(Settings(data=data, durability="normal")) as old,
+        open_runtime(there) as on_aws,
+        open_runtime(back) as again,
+    ):
+        waiting = await letters(old)
+        assert waiting
+        copied: Counter[str] = Counter()
+        await migrate(old, on_aws, lambda what, count: copied.update({what: count}))
+        assert await letters(on_aws) == waiting
+        assert copied["events"] >= len(waiting)
+        await migrate(on_aws, again, lambda what, count: None)
+        assert await letters(again) == waiting
+        assert await records(again) == await records(old)
+        again_copied: Counter[str] = Counter()
+        await migrate(old, on_aws, lambda what, count: again_copied.update({what: count}))
+        assert not any(again_copied.values())

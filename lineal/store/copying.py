@@ -1,0 +1,135 @@
+"""Copying tables from one store to another, of whichever kind.
+
+Every copy can be repeated: what the other store has already is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from lineal.store.connection import Connection, Store
+from lineal.store.rows import insert_rows
+
+_AT_ONCE = 500
+
+Key = tuple[Any, ...]
+
+
+class Table(NamedTuple):
+    """A table, and what it is called before people."""
+
+    name: str
+    label: str
+    key: tuple[str, ...]
+    """The columns that identify a row."""
+    rest: tuple[str, ...]
+
+
+LASTING = (
+    Table("objects", "objects", ("sha256",), ("data",)),
+    Table("memo", "memo", ("step",), ("outputs",)),
+    Table("claims", "claims", ("stage", "name"), ("event_id",)),
+    Table("handled", "handled events", ("group_name", "publication"), ("at",)),
+    Table(
+        "dead_letters",
+        "dead letters",
+        ("topic", "event_id"),
+        ("key_number", "published", "event"),
+    ),
+)
+"""Rows that stay as they were written."""
+
+CHANGING = (
+    Table("gathering", "parts of wholes", ("stage", "whole", "part"), ("event",)),
+    Table("state", "state of stages", ("stage", "name"), ("event_id", "before", "after")),
+    Table("timers", "timers", ("stage", "name"), ("due", "event")),
+    Table("taken_objects", "objects taken", ("bucket", "name"), ("version", "taken")),
+)
+"""Rows that come, change and go."""
+
+BROUGHT = Table("ledger_positions", "positions of the ledger", ("source",), ("position",))
+"""How far the ledger has come with what brokers bring; to be copied after the ledger."""
+
+WATCHED = Table("watched_files", "files taken", ("path",), ("inode", "size", "modified_ns"))
+"""Of the machine's own database."""
+
+
+async def add_rows(source: Store, target: Store, table: Table) -> int:
+    """Add the rows that are missing; returns how many they were."""
+    added = 0
+    last: Key | None = None
+    while rows := await source.read(partial(_rows_after, table, last)):
+        last = _key_of(table, rows[-1])
+        head = f"INSERT INTO {table.name} ({', '.join((*table.key, *table.rest))})"
+        write = partial(insert_rows, head=head, rows=rows, tail="ON CONFLICT DO NOTHING")
+        added += await target.write(write)
+    return added
+
+
+async def equal_rows(source: Store, target: Store, table: Table) -> int:
+    """Make a table the same; returns how many rows were added, changed or removed."""
+    count = 0
+    there: set[Key] = set()
+    last: Key | None = None
+    while rows := await source.read(partial(_rows_after, table, last)):
+        last = _key_of(table, rows[-1])
+        there.update(_key_of(table, row) for row in rows)
+        known = await target.read(partial(_rows_of, table, [_key_of(table, row) for row in rows]))
+        if other := [row for row in rows if row not in known]:
+            await target.write(partial(_put, table, other))
+            count += len(other)
+    gone = await target.read(partial(_keys_but, table, there))
+    if gone:
+        await target.write(partial(_remove, table, gone))
+    return count + len(gone)
+
+
+def _key_of(table: Table, row: Sequence[Any]) -> Key:
+    return tuple(row[: len(table.key)])
+
+
+def _marks(table: Table) -> str:
+    return f"({', '.join('?' * len(table.key))})"
+
+
+def _rows_after(table: Table, last: Key | None, connection: Connection) -> list[Key]:
+    key = ", ".join(table.key)
+    after = "" if last is None else f"WHERE ({key}) > {_marks(table)}"
+    found = connection.execute(
+        f"SELECT {key}, {', '.join(table.rest)} FROM {table.name} {after} "
+        f"ORDER BY {key} LIMIT {_AT_ONCE}",
+        last or (),
+    )
+    return [tuple(row) for row in found]
+
+
+def _rows_of(table: Table, keys: Sequence[Key], connection: Connection) -> set[Key]:
+    key = ", ".join(table.key)
+    found = connection.execute(
+        f"SELECT {key}, {', '.join(table.rest)} FROM {table.name} "
+        f"WHERE ({key}) IN (VALUES {', '.join([_marks(table)] * len(keys))})",
+        [value for one in keys for value in one],
+    )
+    return {tuple(row) for row in found}
+
+
+def _keys_but(table: Table, keys: set[Key], connection: Connection) -> list[Key]:
+    found = connection.execute(f"SELECT {', '.join(table.key)} FROM {table.name}")
+    return [key for row in found if (key := tuple(row)) not in keys]
+
+
+def _put(table: Table, rows: Sequence[Key], connection: Connection) -> None:
+    insert_rows(
+        connection,
+        f"INSERT INTO {table.name} ({', '.join((*table.key, *table.rest))})",
+        rows,
+        f"ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET "
+        + ", ".join(f"{column} = excluded.{column}" for column in table.rest),
+    )
+
+
+def _remove(table: Table, keys: Sequence[Key], connection: Connection) -> None:
+    same = " AND ".join(f"{column} = ?" for column in table.key)
+    connection.executemany(f"DELETE FROM {table.name} WHERE {same}", keys)
