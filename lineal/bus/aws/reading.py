@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from functools import partial
 from uuid import uuid4
 
+import structlog
+
 from lineal.bus.aws import inbox
 from lineal.bus.aws.calls import Aws, ask
 from lineal.bus.aws.messages import ATTRIBUTES, BATCH_ENTRIES, received
@@ -16,6 +18,8 @@ from lineal.bus.aws.provisioning import Provisioning, archive_beginning
 from lineal.bus.protocol import BusUnavailable, Delivery, NotOffered, Selection
 from lineal.store.connection import Connection, Store
 from lineal_schemas.envelope import now_us
+
+log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 1.0
 _BOUNDED_WAIT_SECONDS = 1
@@ -72,11 +76,14 @@ async def read_topic(
     """
     attributes = await provisioning.topic_attributes(topic)
     archived = archive_beginning(attributes) is not None
-    if not archived and not follow:
-        raise NotOffered(
+    if not archived and not selection.from_now:
+        reason = (
             f"topic {topic!r} does not keep what is past: name archive_days=N in LINEAL_BUS and "
             f"run `lineal topics create {topic}`; from then on it can be read and replayed"
         )
+        if not follow:
+            raise NotOffered(reason)
+        log.warning("aws.read_from_now_on", reason=reason)
     begun = now_us()
     resource = reading_resource(prefix, int(time.time()), uuid4().hex[:12])
     past = archived and not selection.from_now

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from lineal.bus.aws.bus import AwsBus
 from lineal.bus.aws.names import reading_resource
@@ -44,6 +46,23 @@ async def test_a_topic_without_archive_can_be_followed(settings: Settings) -> No
         assert payload_of((await next_one).event).number == 2
         await following.aclose()  # type: ignore[attr-defined]
         assert await queues(runtime.bus) == [], "the reader's queue goes with the reader"
+
+
+@pytest.mark.parametrize("from_now", [True, False])
+async def test_who_follows_a_topic_without_archive_is_told_what_is_missing(
+    settings: Settings, from_now: bool
+) -> None:
+    async with open_runtime(settings) as runtime:
+        await publish(runtime, Task(key="a", number=1))
+        chosen = Selection(from_now=from_now)
+        with capture_logs() as logs:
+            following = aiter(runtime.bus.read(Task.type, chosen, follow=True))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await anext(following)
+        told = [entry for entry in logs if entry["event"] == "aws.read_from_now_on"]
+        assert len(told) == (0 if from_now else 1)
+        assert all("archive_days" in entry["reason"] for entry in told)
 
 
 async def test_the_archive_is_read_in_order_and_ends(proxied: Settings) -> None:
