@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 from lineal.bus.embedded.bus import EmbeddedBus
@@ -15,6 +17,17 @@ from lineal.store.objects import ObjectStore
 
 class UnsupportedSetting(ValueError):
     """A URL in the settings names nothing that this lineal has."""
+
+
+@contextlib.contextmanager
+def needs(extra: str, what: str) -> Iterator[None]:
+    """Imports of an extra. One that is not installed is an :class:`UnsupportedSetting`."""
+    try:
+        yield
+    except ImportError as error:
+        raise UnsupportedSetting(
+            f"{what} needs `pip install 'lineal[{extra}]'` ({error})"
+        ) from error
 
 
 async def open_store(settings: Settings, database: Database, stack: AsyncExitStack) -> Store:
@@ -57,17 +70,13 @@ async def open_blobs(settings: Settings, files: FileBlobs, stack: AsyncExitStack
     if settings.objects == "file:":
         return files
     if settings.objects.startswith("s3:"):
-        try:
+        with needs("aws", "a bucket for objects"):
             from lineal.store.s3 import open_s3_blobs, parse_bucket
-        except ImportError as error:
-            raise UnsupportedSetting(
-                f"objects in S3 need `pip install 'lineal[aws]'` ({error})"
-            ) from error
         cache = files.beside("cache")
         cache.remove_unfinished()
         bucket = parse_bucket(settings.objects)
         return await stack.enter_async_context(open_s3_blobs(bucket, cache))
-    raise UnsupportedSetting(f"objects {settings.objects!r}: there are 'file:' and 's3://BUCKET'")
+    raise unsupported_objects(settings.objects)
 
 
 async def open_bus(
@@ -98,32 +107,45 @@ async def open_bus(
         stack.push_async_callback(bus.close)
         return bus
     if settings.bus.startswith("aws:"):
-        try:
+        with needs("aws", "the bus on AWS"):
             from lineal.bus.aws.address import parse_address
             from lineal.bus.aws.bus import open_aws_bus
-        except ImportError as error:
-            raise UnsupportedSetting(
-                f"the bus on AWS needs `pip install 'lineal[aws]'` ({error})"
-            ) from error
         return await stack.enter_async_context(
             open_aws_bus(
                 parse_address(settings.bus), store, objects, lease_seconds=settings.lease_seconds
             )
         )
     if settings.bus.startswith("kafka://"):
-        try:
+        with needs("kafka", "the bus on Kafka"):
             from lineal.bus.kafka.bus import KafkaBus
-        except ImportError as error:
-            raise UnsupportedSetting(
-                f"the bus on Kafka needs `pip install 'lineal[kafka]'` ({error})"
-            ) from error
-        brokers = [item for item in settings.bus[len("kafka://") :].strip("/").split(",") if item]
-        if not brokers:
-            raise UnsupportedSetting("bus 'kafka://': it names no broker; say kafka://HOST:PORT")
-        kafka = KafkaBus(brokers, settings.kafka, store, settings.data, topic_settings)
+        kafka = KafkaBus(
+            brokers_of(settings.bus), settings.kafka, store, settings.data, topic_settings
+        )
         await kafka.open()
         stack.push_async_callback(kafka.close)
         return kafka
-    raise UnsupportedSetting(
-        f"bus {settings.bus!r}: there are 'sqlite:', 'kafka://HOST:PORT' and 'aws://REGION'"
+    raise unsupported_bus(settings.bus)
+
+
+def brokers_of(url: str) -> list[str]:
+    """The brokers that ``kafka://HOST:PORT[,HOST:PORT...]`` names.
+
+    Raises:
+        UnsupportedSetting: none.
+    """
+    brokers = [item for item in url.removeprefix("kafka://").strip("/").split(",") if item]
+    if not brokers:
+        raise UnsupportedSetting("bus 'kafka://': it names no broker; say kafka://HOST:PORT")
+    return brokers
+
+
+def unsupported_bus(url: str) -> UnsupportedSetting:
+    """There is no such bus."""
+    return UnsupportedSetting(
+        f"bus {url!r}: there are 'sqlite:', 'kafka://HOST:PORT' and 'aws://REGION'"
     )
+
+
+def unsupported_objects(url: str) -> UnsupportedSetting:
+    """There is no such place for large objects."""
+    return UnsupportedSetting(f"objects {url!r}: there are 'file:' and 's3://BUCKET'")

@@ -7,7 +7,7 @@ again, so a migration that was interrupted is simply run once more.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -35,15 +35,20 @@ class CannotMigrate(RuntimeError):
     """Something has to be done first."""
 
 
-async def migrate(source: Runtime, target: Runtime, progress: Progress) -> None:
+async def migrate(
+    source: Runtime, target: Runtime, progress: Progress, leave: Collection[str] = ()
+) -> None:
     """Copy large objects, the store and the topics from one runtime to another.
+
+    Args:
+        leave: groups that may have events waiting, which they will not handle at the target.
 
     Raises:
         CannotMigrate: workers are still running, events wait to be handled, or the target holds
             another ledger.
     """
     infos = await source.bus.topics()
-    await _at_rest(source, infos)
+    await _at_rest(source, infos, leave)
     # What was settled last may still be on its way into the ledger.
     await source.bus.recorded()
     old, new = source.settings, target.settings
@@ -57,18 +62,24 @@ async def migrate(source: Runtime, target: Runtime, progress: Progress) -> None:
         await _copy_topics(source, target, infos, partial(progress, "events"))
 
 
-async def _at_rest(source: Runtime, infos: Iterable[TopicInfo]) -> None:
+async def _at_rest(source: Runtime, infos: Iterable[TopicInfo], leave: Collection[str]) -> None:
     working = await source.bus.groups_at_work()
     if working:
         raise CannotMigrate(
             f"daemons still work on {', '.join(sorted(working))}: stop them, and all producers"
         )
-    waiting = {group.group: group.lag for info in infos for group in info.groups if group.lag}
-    if waiting:
-        groups = ", ".join(f"{group} ({lag})" for group, lag in sorted(waiting.items()))
+    waiting = {group.group: 0 for info in infos for group in info.groups}
+    if unknown := set(leave) - waiting.keys():
+        raise CannotMigrate(f"there is no group {', '.join(sorted(unknown))} to leave")
+    for info in infos:
+        for group in info.groups:
+            waiting[group.group] += group.lag
+    if late := sorted(name for name, lag in waiting.items() if lag and name not in leave):
+        groups = ", ".join(f"{name} ({waiting[name]})" for name in late)
         raise CannotMigrate(
             f"events still wait for {groups}: stop all producers, let `lineal run` or `lineal up` "
-            "finish them, stop it, and migrate then"
+            "finish them, stop it, and migrate then. What nobody will ever handle is left behind "
+            f"with {' '.join(f'--leave {name}' for name in late)}"
         )
 
 

@@ -11,11 +11,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
 
+from lineal.cli.check import Check
+from lineal.cli.server_checks import check_servers
 from lineal.settings import Settings
-
-State = Literal["fine", "warning", "broken"]
 
 _LEAST_FREE_BYTES = 64 * 1024 * 1024
 _LITTLE_FREE_BYTES = 2 * 1024 * 1024 * 1024
@@ -43,15 +42,6 @@ _LIBRARIES = {
 }
 
 
-class Check(NamedTuple):
-    """One line of the report."""
-
-    name: str
-    state: State
-    found: str
-    remedy: str = ""
-
-
 def check_machine() -> list[Check]:
     """Python, SQLite, the native libraries and the stages."""
     return [_python(), _sqlite(), *_libraries(), _stages()]
@@ -64,7 +54,7 @@ def check_settings(settings: Settings) -> list[Check]:
         _folder("inbox", settings.inbox, "name another with --inbox"),
         _disk(settings.data),
         *_database(settings.data),
-        *_shared_store(settings.store),
+        *check_servers(settings),
         _port(settings.port),
     ]
 
@@ -172,29 +162,6 @@ def _database(folder: Path) -> Iterator[Check]:
     yield Check("database", "fine", f"{path.stat().st_size / 1e6:.1f} MB")
     yield _write_lock(folder)
     yield _workers(folder, [member.rpartition(".")[0] for (member,) in members])
-
-
-def _shared_store(url: str) -> Iterator[Check]:
-    if url == "sqlite:":
-        return
-    from lineal.store.connection import POSTGRES, StoreUnavailable
-    from lineal.store.tables import IncompatibleDatabase
-
-    if not url.startswith(POSTGRES):
-        yield Check("store", "broken", "no such kind", "correct `store`: a postgresql:// URL")
-        return
-    try:
-        from lineal.store.postgres.errors import StoreRefused
-        from lineal.store.postgres.examination import examine
-    except ImportError as error:
-        yield Check("store", "broken", str(error), "pip install 'lineal[postgres]'")
-        return
-    try:
-        yield Check("store", "fine", examine(url))
-    except StoreUnavailable as error:
-        yield Check("store", "broken", str(error), "start the server, or correct LINEAL_STORE")
-    except (StoreRefused, IncompatibleDatabase) as error:
-        yield Check("store", "broken", str(error), "see docs/operating.md")
 
 
 def _write_lock(folder: Path) -> Check:

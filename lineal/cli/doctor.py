@@ -24,7 +24,8 @@ def doctor(
     Looks at Python, the libraries, the stages, the settings, the data folder, the inbox and the
     port; fails if anything is broken.
     """
-    from lineal.cli.checks import Check, check_machine, check_settings
+    from lineal.cli.check import Check
+    from lineal.cli.checks import check_machine, check_settings
 
     checks = check_machine()
     try:

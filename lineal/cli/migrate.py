@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +41,14 @@ def migrate(
             show_default=False,
         ),
     ] = None,
+    leave: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GROUP",
+            help="What waits for this group may stay behind: nobody works for it any more.",
+            show_default=False,
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,7 +75,8 @@ def migrate(
     )
     if target == source:
         raise typer.BadParameter("say where to: --bus, --store, --objects or --to-data")
-    copied = asyncio.run(_migrate(source, target, quiet=as_json or not sys.stderr.isatty()))
+    quiet = as_json or not sys.stderr.isatty()
+    copied = asyncio.run(_migrate(source, target, leave or (), quiet=quiet))
     if as_json:
         print_json(dict(copied))
         return
@@ -85,7 +95,9 @@ def _say_what_to_set(source: Settings, target: Settings) -> None:
             typer.echo(f'  {name} = "{value}"')
 
 
-async def _migrate(source: Settings, target: Settings, *, quiet: bool) -> Counter[str]:
+async def _migrate(
+    source: Settings, target: Settings, leave: Collection[str], *, quiet: bool
+) -> Counter[str]:
     from lineal.migrate import CannotMigrate
     from lineal.migrate import migrate as copy
     from lineal.runtime import open_runtime
@@ -100,7 +112,7 @@ async def _migrate(source: Settings, target: Settings, *, quiet: bool) -> Counte
 
     async with open_runtime(source) as old, open_runtime(target) as new:
         try:
-            await copy(old, new, progress)
+            await copy(old, new, progress, leave)
         except CannotMigrate as error:
             raise CommandFailed(str(error)) from error
         finally:

@@ -108,6 +108,19 @@ async def s3_client(region: str | None, endpoint: str | None) -> AsyncIterator[A
 
 
 @contextlib.asynccontextmanager
+async def reach_bucket(bucket: Bucket) -> AsyncGenerator[Any]:
+    """A client that has seen a bucket.
+
+    Raises:
+        StoreUnavailable: the bucket cannot be reached, or is not there.
+    """
+    async with s3_client(bucket.region, bucket.endpoint) as client:
+        with _errors(""):
+            await client.head_bucket(Bucket=bucket.name)
+        yield client
+
+
+@contextlib.asynccontextmanager
 async def open_s3_blobs(bucket: Bucket, cache: FileBlobs) -> AsyncGenerator[S3Blobs]:
     """Connect to a bucket that exists.
 
@@ -117,9 +130,7 @@ async def open_s3_blobs(bucket: Bucket, cache: FileBlobs) -> AsyncGenerator[S3Bl
     Raises:
         StoreUnavailable: the bucket cannot be reached.
     """
-    async with s3_client(bucket.region, bucket.endpoint) as client:
-        with _errors(""):
-            await client.head_bucket(Bucket=bucket.name)
+    async with reach_bucket(bucket) as client:
         yield S3Blobs(client, bucket, cache)
 
 

@@ -6,7 +6,10 @@ import socket
 from pathlib import Path
 
 import orjson
+import pytest
 
+from lineal_local.aws import Emulator
+from lineal_local.kafka import Kafka
 from tests.cli.processes import lineal
 
 
@@ -36,6 +39,52 @@ def test_what_is_broken_is_named_with_a_remedy(tmp_path: Path) -> None:
     }
     assert set(broken) == {"database", "port"}
     assert all(broken.values())
+
+
+def servers(folder: Path, **settings: str) -> dict[str, dict[str, str]]:
+    """What is said of the servers that the settings name."""
+    lines = [f'{name} = "{value}"' for name, value in settings.items()]
+    (folder / "lineal.toml").write_text("\n".join(lines))
+    answer = lineal(folder, "doctor", "--json", "--port", "0")
+    checks = {check["name"]: check for check in orjson.loads(answer.stdout)}
+    return {name: checks[name] for name in ("bus", "large objects") if name in checks}
+
+
+def test_servers_that_are_there(
+    tmp_path: Path, kafka: Kafka, aws: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    found = servers(tmp_path, bus=f"kafka://{kafka.bootstrap}")
+    assert {name: check["state"] for name, check in found.items()} == {"bus": "fine"}
+    assert "1 broker," in found["bus"]["found"]
+    found = servers(tmp_path, bus=f"aws://{aws.region}", objects="s3://there-is-none/x")
+    assert found["bus"]["state"] == "fine"
+    assert aws.account in found["bus"]["found"]
+    assert found["large objects"]["state"] == "broken"
+    assert "make the bucket" in found["large objects"]["remedy"]
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"bus": "kafka://127.0.0.1:1"}, "no Kafka broker answers"),
+        ({"bus": "kafka://"}, "names no broker"),
+        ({"bus": "aws://eu-central-1?perfix=x"}, "no setting perfix"),
+        ({"bus": "rabbit://host"}, "there are 'sqlite:', 'kafka://HOST:PORT'"),
+        ({"objects": "ftp://host"}, "'s3://BUCKET'"),
+    ],
+)
+def test_servers_that_are_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], said: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    (check,) = servers(tmp_path, **settings).values()
+    assert check["state"] == "broken"
+    assert said in check["found"]
+    assert check["remedy"]
 
 
 def test_a_wrong_setting_is_a_finding(tmp_path: Path) -> None:

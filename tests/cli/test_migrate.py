@@ -116,6 +116,28 @@ async def test_events_that_wait_are_finished_first(old: Path, tmp_path: Path) ->
     assert "migrate then" in refused.stderr
 
 
+async def test_what_waits_for_a_group_that_is_no_more_can_be_left(
+    old: Path, tmp_path: Path
+) -> None:
+    new = tmp_path / "new"
+    to = "migrate", "--to-data", str(new), "--data", str(old)
+    async with open_runtime(Settings(data=old, durability="normal")) as runtime:
+        await arrive(runtime, "late.txt", b"late")
+        await arrive(runtime, "later.txt", b"later")
+    refused = lineal(old.parent, *to)
+    assert "--leave register" in refused.stderr
+    misspelt = lineal(old.parent, *to, "--leave", "registre")
+    assert misspelt.returncode == 1
+    assert "no group registre" in misspelt.stderr
+    done = lineal(old.parent, *to, "--leave", "register")
+    assert done.returncode == 0, done.stderr
+    there, here = await everything(new), await everything(old)
+    assert {name: value for name, value in there.items() if name != "lag"} == {
+        name: value for name, value in here.items() if name != "lag"
+    }
+    assert there["lag"] == dict.fromkeys(here["lag"], 0)  # type: ignore[call-overload]
+
+
 async def test_another_ledger_is_not_mixed_with(old: Path, filled: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     async with open_runtime(Settings(data=other, durability="normal")) as runtime:

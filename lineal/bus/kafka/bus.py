@@ -13,7 +13,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from lineal.bus.kafka.appending import Source
-from lineal.bus.kafka.connection import EARLIEST, LATEST, Cluster, Connection
+from lineal.bus.kafka.connection import EARLIEST, LATEST, Connection, cluster_at
 from lineal.bus.kafka.groups import group_members, send_to
 from lineal.bus.kafka.ledger_writer import LedgerWriter
 from lineal.bus.kafka.membership import Member
@@ -21,7 +21,6 @@ from lineal.bus.kafka.names import LEDGER_GROUP, LINEAGE, WITHOUT_GROUP, Names
 from lineal.bus.kafka.overview import lineal_groups, topic_infos
 from lineal.bus.kafka.publishing import Publisher
 from lineal.bus.kafka.reading import read_topic
-from lineal.bus.kafka.security import client_options
 from lineal.bus.kafka.settling import Settling
 from lineal.bus.kafka.slots import Slot
 from lineal.bus.kafka.subscription import KafkaSubscription
@@ -52,8 +51,6 @@ log = structlog.get_logger(__name__)
 _REVOKE_BUDGET_SECONDS = 20.0
 _LEDGER_SECONDS = 60.0
 _LEDGER_SECONDS_AT_CLOSE = 10.0
-_REQUEST_MARGIN_SECONDS = 5.0
-_LEAST_REQUEST_SECONDS = 15.0
 
 
 class KafkaBus:
@@ -88,7 +85,7 @@ class KafkaBus:
         self._names = Names(settings.prefix or "")
         self._slot = Slot(folder, settings.slot)
         self._cluster_opener = partial(
-            _cluster, tuple(bootstrap), f"lineal-{self._slot.name}", settings
+            cluster_at, tuple(bootstrap), f"lineal-{self._slot.name}", settings
         )
         self._cluster = self._cluster_opener()
         self._connection = Connection(self._cluster)
@@ -283,12 +280,3 @@ class KafkaBus:
                 group = self._names.on_kafka(WITHOUT_GROUP + self._slot.name)
                 self._unowned = UnownedSettling(group, self._settling(group), self._lineage)
             return self._unowned
-
-
-def _cluster(bootstrap: tuple[str, ...], client_id: str, settings: KafkaSettings) -> Cluster:
-    return Cluster(
-        bootstrap,
-        client_id,
-        client_options(settings),
-        max(_LEAST_REQUEST_SECONDS, settings.session_seconds + _REQUEST_MARGIN_SECONDS),
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from aiokafka import AIOKafkaClient, TopicPartition
 from aiokafka.errors import KafkaError
@@ -13,7 +13,11 @@ from aiokafka.errors import KafkaError
 from lineal.bus.kafka import errors
 from lineal.bus.kafka.errors import TryAgain
 from lineal.bus.kafka.requests import LIST_OFFSETS, METADATA, Call
+from lineal.bus.kafka.security import client_options
 from lineal.bus.protocol import BusUnavailable
+
+if TYPE_CHECKING:
+    from lineal.settings import KafkaSettings
 
 T = TypeVar("T")
 
@@ -22,6 +26,8 @@ _KINDS = {"group": 0, "transaction": 1}
 _FIRST_PAUSE_SECONDS = 0.002
 _MOST_PAUSE_SECONDS = 0.25
 _SHORT_PAUSES = 20
+_REQUEST_MARGIN_SECONDS = 5.0
+_LEAST_REQUEST_SECONDS = 15.0
 
 EARLIEST, LATEST = -2, -1
 """In place of a time in :meth:`Connection.offsets`: of the first event, of the next."""
@@ -51,6 +57,18 @@ class Cluster:
             "metadata_max_age_ms": 60_000,
             **self.options,
         }
+
+
+def cluster_at(bootstrap: tuple[str, ...], client_id: str, settings: KafkaSettings) -> Cluster:
+    """The cluster that settings name.
+
+    Raises:
+        BusUnavailable: certificates or credentials are missing; the text says which setting.
+    """
+    request_seconds = max(
+        _LEAST_REQUEST_SECONDS, settings.session_seconds + _REQUEST_MARGIN_SECONDS
+    )
+    return Cluster(bootstrap, client_id, client_options(settings), request_seconds)
 
 
 class Connection:

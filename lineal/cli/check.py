@@ -1,0 +1,16 @@
+"""A line of what ``lineal doctor`` reports."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+State = Literal["fine", "warning", "broken"]
+
+
+class Check(NamedTuple):
+    """One line of the report."""
+
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
