@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
+from aiohttp import ClientError as BrokenOff
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lineal.store.blobs import BlobMissing, FileBlobs, StoredFile
@@ -33,6 +34,9 @@ _IN_USE_SECONDS = 600.0
 _CHECKS_PER_CAP = 16
 _DIGEST = re.compile("[0-9a-f]{64}")
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
+AWAY = (BotoCoreError, BrokenOff, TimeoutError)
+"""What is raised when S3 does not answer, or not to the end: that a connection broke off in the
+middle of an object aiobotocore leaves to aiohttp to say."""
 
 
 class MalformedBucket(ValueError):
@@ -319,7 +323,7 @@ def _errors(sha256: str) -> Any:
         yield
     except ClientError as error:
         _translate(error, sha256)
-    except (BotoCoreError, TimeoutError) as error:
+    except AWAY as error:
         raise StoreUnavailable(f"S3: {error}") from error
 
 

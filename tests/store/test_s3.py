@@ -6,6 +6,7 @@ import io
 import os
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from lineal.store.database import Database, file_blobs
 from lineal.store.objects import ObjectCorrupt
 from lineal.store.s3 import Bucket, MalformedBucket, S3Blobs, open_s3_blobs, parse_bucket, trim
 from lineal_local.aws import Emulator
+from tests.services.cut_off import cut_off_after
 
 
 @pytest.fixture(params=["aws", "aws_moto"])
@@ -168,3 +170,21 @@ def test_the_cache_keeps_what_is_in_use(tmp_path: Path) -> None:
 def test_a_wrong_url_is_said(url: str) -> None:
     with pytest.raises(MalformedBucket):
         parse_bucket(url)
+
+
+async def test_an_object_that_breaks_off_is_no_fault_of_the_event(
+    blobs: S3Blobs, bucket: Bucket, emulator: Emulator, tmp_path: Path
+) -> None:
+    content = os.urandom(1 << 20)
+    digest = (await blobs.put_stream(io.BytesIO(content))).sha256
+    async with cut_off_after(emulator.endpoint_url, 300_000) as endpoint:
+        database, other = await elsewhere(replace(bucket, endpoint=endpoint), tmp_path / "other")
+        async with other as reader:
+            for ask in (reader.get, reader.path):
+                with pytest.raises(StoreUnavailable):
+                    await ask(digest)
+    database_, other = await elsewhere(bucket, tmp_path / "other")
+    async with other as reader:
+        assert (await reader.path(digest)).read_bytes() == content
+    await database.close()
+    await database_.close()

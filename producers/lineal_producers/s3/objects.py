@@ -13,10 +13,11 @@ from functools import cached_property
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 from urllib.parse import quote
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection, StoreUnavailable
+from lineal.store.s3 import AWAY
 from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
 from lineal_schemas.envelope import now_us
 
@@ -146,5 +147,5 @@ def errors(what: str) -> Iterator[None]:
         if str(told.get("Code")) in _MISSING:
             raise ObjectGone(f"{what} is not there") from error
         raise StoreUnavailable(f"{what}: {told.get('Code')}: {told.get('Message')}") from error
-    except (BotoCoreError, TimeoutError) as error:
+    except AWAY as error:
         raise StoreUnavailable(f"{what}: {error}") from error

@@ -20,6 +20,7 @@ from lineal_producers.s3.notifications import Notifications, created_objects
 from lineal_producers.s3.objects import Patterns, S3Object
 from lineal_producers.s3.sync import SyncResult, sync
 from tests.producers.arrivals import arrived, content, names, until_named
+from tests.services.cut_off import cut_off_after
 
 
 @pytest.fixture
@@ -125,6 +126,19 @@ def test_every_way_a_notification_may_come() -> None:
     assert list(created_objects(json.dumps(bridged))) == wanted
     assert list(created_objects('{"Event": "s3:TestEvent"}')) == []
     assert list(created_objects("not json")) == []
+
+
+async def test_an_object_that_breaks_off_is_taken_the_next_time(
+    aws: Emulator, s3: Any, bucket: str, runtime: Runtime
+) -> None:
+    await put(s3, bucket, a=b"x" * (1 << 20))
+    async with cut_off_after(aws.endpoint_url, 300_000) as endpoint:
+        settings = {**aws.client_settings, "endpoint_url": endpoint}
+        async with get_session().create_client("s3", **settings) as client:
+            with pytest.raises(StoreUnavailable, match="s3://"):
+                await sync(client, runtime, bucket)
+    assert await arrived(runtime) == []
+    assert await sync(s3, runtime, bucket) == SyncResult(taken=1)
 
 
 async def test_new_objects_are_taken_as_s3_tells_of_them(
