@@ -15,7 +15,7 @@ from lineal.observability.metrics import StageMetrics
 from lineal.stages.binding import BoundStage, StepFailed
 from lineal.stages.dead_letter import dead_letter_settlement
 from lineal.stages.declaration import Reject
-from lineal.stages.retry import RetryPolicy
+from lineal.stages.retry import RetryPolicy, unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -45,10 +45,15 @@ class Attempts:
 
     async def _try_again(self, delivery: Delivery, error: Exception, begun: float) -> Settlement:
         pauses = self._policy.pauses()
-        attempt = 1
+        attempt, failures = 1, 0
         while True:
             cause = _cause(error)
-            if self._policy.gives_up(cause, attempt, time.monotonic() - begun):
+            if unavailable(cause):
+                # Not the event's doing, and not counted: it begins anew when the outage is over.
+                failures, begun = 0, time.monotonic()
+            else:
+                failures += 1
+            if self._policy.gives_up(cause, failures, time.monotonic() - begun):
                 return self.bury(delivery, error, attempt)
             pause = pauses(cast("RetryCallState", SimpleNamespace(attempt_number=attempt)))
             self._metrics.retried()

@@ -55,7 +55,11 @@ class RetryPolicy:
         )
 
     def gives_up(self, error: Exception, attempt: int, elapsed_seconds: float) -> bool:
-        """Whether attempt number ``attempt`` (from 1), failed with this error, was the last."""
+        """Whether attempt number ``attempt`` (from 1), failed with this error, was the last.
+
+        What failed while something was away (:func:`unavailable`) is not to be counted, nor the
+        time that took.
+        """
         if isinstance(error, Reject | PermanentFailure):
             return True
         if unavailable(error):

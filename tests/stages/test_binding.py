@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.bus.protocol import BusUnavailable, Delivery, Position, Settlement
 from lineal.lineage.record import Model
 from lineal.runtime import Runtime, WrongConfiguration, open_runtime
 from lineal.settings import Settings
@@ -19,6 +19,7 @@ from lineal.stages import Reject, Stage, stage
 from lineal.stages.attempts import Attempts
 from lineal.stages.binding import BoundStage, StepFailed
 from lineal.stages.retry import PermanentFailure, RetryPolicy
+from lineal.store.connection import StoreUnavailable
 from lineal.store.objects import SMALL_BYTES, ObjectMissing
 from lineal.store.search import SearchPage, search
 from lineal_schemas.envelope import Event, RawEvent, decode, first_event
@@ -229,6 +230,20 @@ async def test_each_attempt_begins_with_nothing_on_record(runtime: Runtime) -> N
     settlement = await attempts(runtime, making(act)).settle_or_bury(task())
     assert settlement.record is not None
     assert (settlement.record.facts, settlement.record.attempt) == ({"attempt2": 2}, 2)
+
+
+@pytest.mark.parametrize("away", [StoreUnavailable("S3"), BusUnavailable("Kafka")])
+async def test_an_outage_uses_up_none_of_the_attempts(runtime: Runtime, away: Exception) -> None:
+    failing = iter([ConnectionError(), *[away] * 7, ConnectionError()])
+
+    async def act(event: Event[Task], ctx: Any) -> Done:
+        for error in failing:
+            raise error
+        return await done(event, ctx)
+
+    settlement = await attempts(runtime, making(act)).settle_or_bury(task())
+    assert settlement.record is not None
+    assert (settlement.record.outcome, settlement.record.attempt) == ("done", 10)
 
 
 @pytest.mark.parametrize("value", [1.5, None, b"x", ["a"]])
