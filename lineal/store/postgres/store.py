@@ -84,7 +84,7 @@ class PostgresStore(BatchWriter[PostgresConnection]):
             with contextlib.suppress(_Lost):
                 return self._read_on(connection, work)
         try:
-            return self._read_on(connect(self._url), work)
+            return self._read_on(_connected(self._url, write=False), work)
         except _Lost as lost:
             raise lost.reason from lost
 
@@ -132,7 +132,7 @@ class PostgresStore(BatchWriter[PostgresConnection]):
                     self._writer.rollback()
                     raise
         self._end()
-        self._writer = _connected(self._url)
+        self._writer = _connected(self._url, write=True)
         self._writer.begin()
         return self._writer
 
@@ -156,10 +156,11 @@ class _Lost(Exception):
         self.reason = reason
 
 
-def _connected(url: str) -> PostgresConnection:
-    """A connection to write with, at a time when somebody waits for it: also a refusal may pass."""
+def _connected(url: str, *, write: bool) -> PostgresConnection:
+    """A connection at a time when somebody waits for it: also a refusal may pass (a name that is
+    not resolved just now, a password that is being changed)."""
     try:
-        return connect(url, write=True)
+        return connect(url, write=write)
     except StoreRefused as error:
         raise StoreUnavailable(str(error)) from error
 

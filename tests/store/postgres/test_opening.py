@@ -169,3 +169,29 @@ async def test_a_privilege_that_is_taken_away_is_no_events_fault(
         connection.execute("GRANT INSERT ON ledger TO clerk")
         await store.write(partial(append, 2))
     await store.close()
+
+
+async def test_a_refusal_while_at_work_is_no_events_fault(postgres_url: str, clerk: str) -> None:
+    await (await opened(postgres_url)).close()
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk")
+        store = await opened(clerk)
+
+        async def ask() -> None:
+            await store.read(lambda c: c.execute("SELECT 1").fetchall())
+
+        async def change() -> None:
+            await store.write(lambda c: c.execute("DELETE FROM claims").rowcount)
+
+        await ask()
+        connection.execute("ALTER ROLE clerk PASSWORD 'another'")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk'"
+        )
+        for work in (ask, change):
+            with pytest.raises(StoreUnavailable, match="password"):
+                await work()
+        connection.execute("ALTER ROLE clerk PASSWORD 'secret'")
+        for work in (ask, change):
+            await work()
+    await store.close()
