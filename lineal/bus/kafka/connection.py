@@ -170,6 +170,17 @@ class Connection:
         answer = await self.persist(lambda: self.ask_any(METADATA([], False)), 15.0)
         return str(answer[2])
 
+    def on_refreshed(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have it called whenever it was found out anew which topics there are: when asked for, and
+        every minute. Returns what ends that."""
+        cluster = self._client.cluster
+
+        def listener(_: object) -> None:
+            callback()
+
+        cluster.add_listener(listener)
+        return lambda: cluster.remove_listener(listener)
+
     @property
     def nodes(self) -> list[int]:
         return [broker.nodeId for broker in self._client.cluster.brokers()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -103,6 +103,9 @@ class Member:
         self._incomplete_since: float | None = None
         self._joined = asyncio.Event()
         self._living: asyncio.Task[None] | None = None
+        self._counts: dict[str, int] = {}
+        """How many partitions topics had when they were dealt out."""
+        self._stop_looking: Callable[[], None] | None = None
         self._heard = asyncio.get_running_loop().time()
         self._trouble: str | None = None
         self._session_seconds = session_seconds
@@ -129,6 +132,7 @@ class Member:
             BusUnavailable: that took too long.
         """
         self._living = asyncio.create_task(self._live(), name=f"member of {self._group}")
+        self._stop_looking = self._connection.on_refreshed(self._look_for_more)
         joined = asyncio.create_task(self._joined.wait())
         await asyncio.wait((joined, self._living), timeout=60, return_when=asyncio.FIRST_COMPLETED)
         joined.cancel()
@@ -140,6 +144,9 @@ class Member:
 
     async def close(self) -> None:
         """Leave."""
+        if self._stop_looking is not None:
+            self._stop_looking()
+            self._stop_looking = None
         if self._living is not None:
             self._living.cancel()
             await asyncio.gather(self._living, return_exceptions=True)
@@ -218,8 +225,19 @@ class Member:
             raise Superseded
         self._connection.check_coordinator("group", self._group, code, doing)
 
+    def _counted(self, topics: Collection[str]) -> dict[str, int]:
+        return {topic: self._connection.partition_count(topic) for topic in topics}
+
+    def _look_for_more(self) -> None:
+        """Partitions that somebody added: whoever deals out has to do it anew, or nobody would work
+        on them."""
+        counts = self._counted(self._counts)
+        if any(counts[topic] > known for topic, known in self._counts.items()):
+            self.rejoin()
+
     async def _join(self) -> None:
         self._rejoin = False
+        self._counts = self._counted(self._topics)
         claimed = frozenset(self._held)
         claim = claim_bytes(Claim(self._topics, claimed))
         while True:
@@ -254,7 +272,7 @@ class Member:
         topics = {topic for claim in claims.values() for topic in claim.topics}
         if not all(map(self._connection.partition_count, topics)):
             await self._connection.refresh()
-        counts = {topic: self._connection.partition_count(topic) for topic in topics}
+        self._counts = counts = self._counted(topics)
         order = {member: instance or member for member, instance, _ in members}
         assignments = assign(claims, counts, order)
         return [(member, assignment_bytes(item)) for member, item in assignments.items()]

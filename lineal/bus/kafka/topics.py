@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import structlog
 from aiokafka import TopicPartition
 
 from lineal.bus.kafka import errors
@@ -17,6 +18,8 @@ from lineal.bus.kafka.requests import (
     INCREMENTAL_ALTER_CONFIGS,
 )
 from lineal.bus.protocol import BusUnavailable, Settlement, TopicSettings
+
+log = structlog.get_logger(__name__)
 
 _SECONDS = 30.0
 _TOPIC, _SET = 2, 0
@@ -41,6 +44,7 @@ class Topics:
         self._places: dict[str, list[TopicPartition]] = {}
         """Of topics that exist, by lineal's name, in the order of their numbers."""
         self._making = asyncio.Lock()
+        connection.on_refreshed(self._look_for_more)
 
     async def places(self, topic: str) -> list[TopicPartition]:
         """A topic's partitions in the order of their numbers; empty if it does not exist.
@@ -129,6 +133,17 @@ class Topics:
         if places:
             self._places[topic] = places
         return places
+
+    def _look_for_more(self) -> None:
+        """Partitions that somebody added: all processes have to agree on where a key belongs."""
+        for topic, places in list(self._places.items()):
+            count = self._connection.partition_count(self._names.on_kafka(topic))
+            if count > len(places):
+                log.warning(
+                    "topic.partitions_were_added", topic=topic, before=len(places), now=count,
+                    note="events of a key may stand in two partitions, and not be in order",
+                )  # fmt: skip
+                self._look(topic)
 
     async def _make(self, name: str, partitions: int, configs: dict[str, str]) -> None:
         async def attempt() -> None:

@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.errors import KafkaError
 from structlog.testing import capture_logs
 
 from lineal.bus.protocol import BusUnavailable, Delivery, Position, Settlement, TopicSettings
 from lineal.dead_letters import LetterFilter, waiting_letters
+from lineal.runtime import Runtime
 from lineal.store.memo import Memo, MemoOutput, pack
+from lineal_schemas.bindings import to_kafka
 from lineal_schemas.envelope import first_event
 from tests.conformance.harness import (
     PATIENCE_SECONDS,
@@ -104,6 +107,52 @@ async def test_a_topic_is_made_as_asked_and_its_partitions_stay(bus: KafkaBusUnd
         await runtime.bus.create_topic("state/of-things", TopicSettings(partitions=5))
         made = await info(runtime)
         assert (made.partitions, made.retention_seconds) == (3, None)
+
+
+async def until_dealt_out(runtime: Runtime, workers: int) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            infos = await runtime.bus.topics()
+            (group,) = next(info for info in infos if info.topic == Task.type).groups
+            owners = [partition.owner for partition in group.partitions]
+            if None not in owners and len(set(owners)) == workers:
+                return
+            await asyncio.sleep(0.1)
+
+
+async def test_partitions_that_somebody_adds_are_worked_on_too(bus: KafkaBusUnderTest) -> None:
+    """With any tool of Kafka's; nobody tells a group of it."""
+    broker, topic = bus.settings.bus.removeprefix("kafka://"), on_kafka(bus, Task.type)
+    async with bus.open() as runtime, bus.open() as other:
+        await runtime.bus.create_topic(Task.type, TopicSettings(partitions=2))
+        await publish(runtime, Task(key="a", number=0, scratch=str(bus.scratch)))
+        async with running(runtime, work), running(other, work):
+            await until_settled(runtime, "work")
+            await until_dealt_out(runtime, 2)
+            admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+            await admin.start()
+            await admin.create_partitions({topic: NewPartitions(total_count=6)})
+            await admin.close()
+            for each in (runtime, other):  # as happens every minute
+                await each.bus._connection.refresh()  # type: ignore[attr-defined]
+            producer = AIOKafkaProducer(bootstrap_servers=broker)
+            await producer.start()
+            for partition in range(6):
+                payload = Task(key="b", number=partition + 1, scratch=str(bus.scratch))
+                _, value, headers = to_kafka(first_event(payload, id=f"{partition}", source="t"))
+                await producer.send_and_wait(
+                    topic, value, key=b"b", headers=headers, partition=partition
+                )
+            await producer.stop()
+            await until_events(runtime, Done.type, 7)
+            # From now on ours go there as well: two processes must not part a key's events.
+            placed = await runtime.bus.publish(
+                [
+                    (Task.type, first_event(Task(key=f"{n}", number=9), id=f"n{n}", source="t"))
+                    for n in range(100)
+                ]
+            )
+            assert {position.partition for position in placed} == set(range(6))
 
 
 async def test_two_workers_of_a_group_in_one_process_share_it(bus: KafkaBusUnderTest) -> None:
