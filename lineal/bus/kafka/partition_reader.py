@@ -6,14 +6,14 @@ Invariant: what a holding's watermark has not passed is in flight, or will be re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from lineal.bus.kafka.connection import EARLIEST, Connection, unavailable
+from lineal.bus.kafka.connection import EARLIEST, LATEST, Connection, unavailable
 from lineal.bus.kafka.holding import Holding
 from lineal.bus.kafka.messages import read_event
 from lineal.bus.protocol import Delivery, Position
@@ -35,12 +35,20 @@ class _Found(NamedTuple):
 
 
 class PartitionReader:
-    """Reads what is in ``held``, which its owner changes, telling :meth:`assign`."""
+    """Reads what is in ``held``, which its owner changes, telling :meth:`assign`.
 
-    def __init__(self, connection: Connection, group: str) -> None:
+    Args:
+        gone: called with partitions that end before the place where they are to be read on: their
+            owner has to find out anew where to begin.
+    """
+
+    def __init__(
+        self, connection: Connection, group: str, gone: Callable[[Collection[TopicPartition]], None]
+    ) -> None:
         self.held: dict[TopicPartition, Holding] = {}
         self._connection = connection
         self._group = group
+        self._gone = gone
         self._consumer = AIOKafkaConsumer(
             group_id=None, enable_auto_commit=False, auto_offset_reset="none",
             isolation_level="read_committed", fetch_max_wait_ms=250,
@@ -211,11 +219,15 @@ class PartitionReader:
             raise unavailable(error) from error
 
     async def _go_where_there_is_something(self, places: Collection[TopicPartition]) -> None:
-        """What we were to read is expired."""
+        """What we were to read is expired; or the topic was cut off behind it, or made anew."""
         earliest = await self._connection.offsets(places, EARLIEST)
+        latest = await self._connection.offsets(places, LATEST)
+        gone = []
         for place in places:
             holding = self.held.get(place)
-            if holding is not None:
+            if holding is not None and holding.watermark.next_offset > latest[place]:
+                gone.append(place)
+            elif holding is not None:
                 log.warning(
                     "group.events_have_expired", group=self._group, topic=holding.topic,
                     partition=place.partition, position=holding.watermark.next_offset,
@@ -223,6 +235,8 @@ class PartitionReader:
                 )  # fmt: skip
                 holding.watermark.pass_by(earliest[place])
                 self.rewind(holding)
+        if gone:
+            self._gone(gone)
 
     def _deliver(self, found: Mapping[TopicPartition, Sequence[Any]]) -> list[Delivery]:
         batch: list[Delivery] = []

@@ -57,7 +57,7 @@ class KafkaSubscription:
         self._first = first
         self._budget_seconds = budget_seconds
         self._on_closed = on_closed
-        self._reader = PartitionReader(connection, group)
+        self._reader = PartitionReader(connection, group, self._begin_anew)
         self._held = self._reader.held
         self._member: Member | None = None
         self._taking: dict[TopicPartition, int] = {}
@@ -141,6 +141,17 @@ class KafkaSubscription:
             log.info("group.lost_partitions", group=self._group, partitions=len(gone))
             self._reader.assign()
             self._tell_revoked(gone)
+
+    def _begin_anew(self, partitions: Collection[TopicPartition]) -> None:
+        """What stood where we had come to is not there any more."""
+        log.warning(
+            "group.position_is_gone", group=self._group,
+            partitions=[f"{place.topic}/{place.partition}" for place in partitions],
+        )  # fmt: skip
+        asked_back = {p for p in partitions if p in self._held and self._held[p].gives_up_at}
+        self.lost(partitions)
+        self.given([place for place in partitions if place not in asked_back])
+        self._let_go(asked_back)
 
     def _tell_revoked(self, places: Collection[TopicPartition]) -> None:
         if places and self._callback is not None:

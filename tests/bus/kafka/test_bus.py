@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError
 from structlog.testing import capture_logs
 
@@ -153,6 +153,29 @@ async def test_partitions_that_somebody_adds_are_worked_on_too(bus: KafkaBusUnde
                 ]
             )
             assert {position.partition for position in placed} == set(range(6))
+
+
+async def test_a_topic_that_is_made_anew_is_read_from_its_beginning(bus: KafkaBusUnderTest) -> None:
+    """Its offsets begin again, and none is where the worker had come to."""
+    broker, topic = bus.settings.bus.removeprefix("kafka://"), on_kafka(bus, Task.type)
+    async with bus.open() as runtime:
+        await runtime.bus.create_topic(Task.type, TopicSettings(partitions=1))
+        for number in range(5):
+            await publish(runtime, Task(key="a", number=number, scratch=str(bus.scratch)))
+        async with running(runtime, work):
+            await until_settled(runtime, "work")
+            admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+            await admin.start()
+            await admin.delete_topics([topic])
+            while topic in await admin.list_topics():
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.5)
+            await admin.create_topics([NewTopic(topic, 1, 1)])
+            await admin.close()
+            for number in range(5, 8):
+                await publish(runtime, Task(key="a", number=number, scratch=str(bus.scratch)))
+            found = await until_events(runtime, Done.type, 8)
+    assert [payload_of(event).number for event in found] == list(range(8))
 
 
 async def test_two_workers_of_a_group_in_one_process_share_it(bus: KafkaBusUnderTest) -> None:
