@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from lineal.bus.aws.bus import AwsBus
@@ -49,8 +50,10 @@ async def test_a_topic_without_archive_can_be_followed(settings: Settings) -> No
 
 @pytest.mark.parametrize("from_now", [True, False])
 async def test_who_follows_a_topic_without_archive_is_told_what_is_missing(
-    settings: Settings, from_now: bool
+    settings: Settings, from_now: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A logger keeps what was set when it was used first, by whichever test that was.
+    monkeypatch.setattr("lineal.bus.aws.reading.log", structlog.get_logger())
     async with open_runtime(settings) as runtime:
         assert isinstance(runtime.bus, AwsBus)
         await publish(runtime, Task(key="a", number=1))
