@@ -201,7 +201,8 @@ def drop_bad_and_good(system: System) -> None:
     upload(system, "../../../escape.txt", prose("escape"))
     # The long document is under way when the one page comes.
     long_id = document_id("default", sha256((inbox / "long.pdf").read_bytes()).hexdigest())
-    system.until(lambda: "ocr" in stages_of(system, long_id), "the long document is being read")
+    scattered = "ocr.scatter"
+    system.until(lambda: scattered in stages_of(system, long_id), "the long document is being read")
     write(inbox, "one page.txt", prose("one page"))
 
 
