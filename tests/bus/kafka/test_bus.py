@@ -146,11 +146,9 @@ async def test_partitions_that_somebody_adds_are_worked_on_too(bus: KafkaBusUnde
             await producer.stop()
             await until_events(runtime, Done.type, 7)
             # From now on ours go there as well: two processes must not part a key's events.
+            later = [Task(key=f"{n}", number=9, scratch=str(bus.scratch)) for n in range(100)]
             placed = await runtime.bus.publish(
-                [
-                    (Task.type, first_event(Task(key=f"{n}", number=9), id=f"n{n}", source="t"))
-                    for n in range(100)
-                ]
+                [(Task.type, first_event(t, id=f"n{t.key}", source="t")) for t in later]
             )
             assert {position.partition for position in placed} == set(range(6))
 
