@@ -1,5 +1,5 @@
-"""Whether the bus and the place for large objects that the settings name will do; nothing is
-changed."""
+"""Whether the bus and the place for large objects that the settings name will do, where they are
+not in the data folder; nothing is changed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,6 @@ async def examine_bus(settings: Settings) -> str:
             from lineal.bus.aws.calls import connect
         async with connect(parse_address(settings.bus)) as aws:
             return f"account {aws.account} of AWS, region {aws.region}"
-    if settings.bus == "sqlite:":
-        return "embedded, in the data folder"
     raise unsupported_bus(settings.bus)
 
 
@@ -42,6 +40,4 @@ async def examine_objects(settings: Settings) -> str:
         bucket = parse_bucket(settings.objects)
         async with reach_bucket(bucket):
             return f"bucket {bucket.name}" + (f", below {bucket.prefix}" if bucket.prefix else "")
-    if settings.objects == "file:":
-        return "in the data folder"
     raise unsupported_objects(settings.objects)

@@ -57,7 +57,8 @@ async def migrate(
     if old.store != new.store or (new.store == "sqlite:" and other_folder):
         await _copy_store(source, target, progress)
     if other_folder:
-        progress(WATCHED.label, await equal_rows(source.database, target.database, WATCHED))
+        taken = partial(progress, WATCHED.label)
+        await equal_rows(source.database, target.database, WATCHED, taken)
     if old.bus != new.bus or (new.bus == "sqlite:" and other_folder):
         await _copy_topics(source, target, infos, partial(progress, "events"))
 
@@ -104,11 +105,11 @@ async def _copy_blobs(source: Runtime, target: Runtime, progress: Progress) -> N
 async def _copy_store(source: Runtime, target: Runtime, progress: Progress) -> None:
     last = await _copied_records(source, target)
     for table in LASTING:
-        progress(table.label, await add_rows(source.store, target.store, table))
+        await add_rows(source.store, target.store, table, partial(progress, table.label))
     for table in CHANGING:
-        progress(table.label, await equal_rows(source.store, target.store, table))
+        await equal_rows(source.store, target.store, table, partial(progress, table.label))
     await _copy_ledger(source, target, last, partial(progress, "lineage records"))
-    progress(BROUGHT.label, await equal_rows(source.store, target.store, BROUGHT))
+    await equal_rows(source.store, target.store, BROUGHT, partial(progress, BROUGHT.label))
     await _copy_search(source, target, partial(progress, "documents in the search index"))
 
 

@@ -26,7 +26,6 @@ def check_servers(settings: Settings) -> Iterator[Check]:
 
 
 def _reached(name: str, examination: Coroutine[None, None, str], remedy: str) -> Check:
-    from lineal.backends import UnsupportedSetting
     from lineal.bus.protocol import BusUnavailable
     from lineal.store.connection import StoreUnavailable
 
@@ -38,7 +37,7 @@ def _reached(name: str, examination: Coroutine[None, None, str], remedy: str) ->
         return Check(name, "fine", asyncio.run(examined()))
     except TimeoutError:
         return Check(name, "broken", f"no answer in {_SECONDS:g} s", remedy)
-    except (BusUnavailable, StoreUnavailable, UnsupportedSetting, ValueError) as error:
+    except (BusUnavailable, StoreUnavailable, ValueError) as error:
         return Check(name, "broken", str(error), remedy)
 
 

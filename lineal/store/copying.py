@@ -5,7 +5,7 @@ Every copy can be repeated: what the other store has already is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,6 +15,8 @@ from lineal.store.rows import insert_rows
 _AT_ONCE = 500
 
 Key = tuple[Any, ...]
+Progress = Callable[[int], None]
+"""Called with how many more rows are done, portion by portion."""
 
 
 class Table(NamedTuple):
@@ -56,21 +58,18 @@ WATCHED = Table("watched_files", "files taken", ("path",), ("inode", "size", "mo
 """Of the machine's own database."""
 
 
-async def add_rows(source: Store, target: Store, table: Table) -> int:
-    """Add the rows that are missing; returns how many they were."""
-    added = 0
+async def add_rows(source: Store, target: Store, table: Table, progress: Progress) -> None:
+    """Add the rows that are missing."""
     last: Key | None = None
     while rows := await source.read(partial(_rows_after, table, last)):
         last = _key_of(table, rows[-1])
         head = f"INSERT INTO {table.name} ({', '.join((*table.key, *table.rest))})"
         write = partial(insert_rows, head=head, rows=rows, tail="ON CONFLICT DO NOTHING")
-        added += await target.write(write)
-    return added
+        progress(await target.write(write))
 
 
-async def equal_rows(source: Store, target: Store, table: Table) -> int:
-    """Make a table the same; returns how many rows were added, changed or removed."""
-    count = 0
+async def equal_rows(source: Store, target: Store, table: Table, progress: Progress) -> None:
+    """Make a table the same; rows that are added, changed or removed are progress."""
     there: set[Key] = set()
     last: Key | None = None
     while rows := await source.read(partial(_rows_after, table, last)):
@@ -79,11 +78,11 @@ async def equal_rows(source: Store, target: Store, table: Table) -> int:
         known = await target.read(partial(_rows_of, table, [_key_of(table, row) for row in rows]))
         if other := [row for row in rows if row not in known]:
             await target.write(partial(_put, table, other))
-            count += len(other)
+            progress(len(other))
     gone = await target.read(partial(_keys_but, table, there))
     if gone:
         await target.write(partial(_remove, table, gone))
-    return count + len(gone)
+        progress(len(gone))
 
 
 def _key_of(table: Table, row: Sequence[Any]) -> Key:

@@ -107,6 +107,15 @@ def new_connection(request: pytest.FixtureRequest) -> Iterator[NewConnection]:
         yield NewConnection(emptied, examples=20)
 
 
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty store in a data folder of its own."""
+    database = Database(tmp_path / "data", durability="normal")
+    database.open()
+    yield database
+    await database.close()
+
+
 @pytest.fixture(params=KINDS)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store."""

@@ -48,14 +48,6 @@ async def bucket(emulator: Emulator, client: Any) -> Bucket:
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path / "data", durability="normal")
-    database.open()
-    yield database
-    await database.close()
-
-
-@pytest.fixture
 async def blobs(bucket: Bucket, database: Database) -> AsyncIterator[S3Blobs]:
     async with open_s3_blobs(bucket, file_blobs(database).beside("cache")) as blobs:
         yield blobs

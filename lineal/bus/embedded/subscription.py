@@ -19,6 +19,7 @@ from lineal.bus.embedded.event_rows import read_events
 from lineal.bus.embedded.leases import Claimed, Leases
 from lineal.bus.embedded.shares import Shares
 from lineal.bus.embedded.topics import Topics
+from lineal.bus.fair_share import fair_share, worth_reading
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.bus.watermark import Watermark
 from lineal.store.database import Database
@@ -29,8 +30,6 @@ log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 1.0
 _LOOKS_PER_LEASE = 4
-_LEAST_BATCH = 8
-"""A partition that has much in flight is read again when at least 1/8 of the room is its own."""
 _REVOKE_BUDGET_SECONDS = 20.0
 _member_numbers = itertools.count(1)
 
@@ -111,13 +110,9 @@ class EmbeddedSubscription:
             room = limit - len(batch)
             share = max(1, room // left)
             if len(order) > 1:
-                # No partition may hold more than there is room left for the others, those included
-                # that have nothing yet: one whose keys are slow would else fill all there is, and
-                # hold up every other one.
                 in_flight = owned_one.watermark.in_flight
-                share = min(share, (room - in_flight + 1) // 2)
-                fair = (limit - in_flight + 1) // 2
-                if share < 1 or fair < max(1, limit // _LEAST_BATCH):
+                share = min(share, fair_share(in_flight, room))
+                if share < 1 or not worth_reading(in_flight, limit):
                     self._held_back = True
                     continue
             batch.extend(self._read_partition(identifier, owned_one, share))

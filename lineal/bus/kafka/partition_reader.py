@@ -13,6 +13,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from lineal.bus.fair_share import fair_share, worth_reading
 from lineal.bus.kafka.connection import EARLIEST, LATEST, Connection, unavailable
 from lineal.bus.kafka.holding import Holding
 from lineal.bus.kafka.messages import read_event
@@ -20,8 +21,6 @@ from lineal.bus.protocol import Delivery, Position
 
 log = structlog.get_logger(__name__)
 
-_LEAST_BATCH = 8
-"""A partition that has much in flight is read again when at least 1/8 of the room is its own."""
 _IDLE_LOOK_SECONDS = 0.1
 """How often an idle reader takes note of holes it has passed, so that its group shows no lag."""
 
@@ -147,11 +146,10 @@ class PartitionReader:
             return ours
         # Every call begins with the next partition, so that a full one cannot starve the others.
         self._turn = (self._turn + 1) % len(ours)
-        least = max(1, limit // _LEAST_BATCH)
         return [
             holding
             for holding in ours[self._turn :] + ours[: self._turn]
-            if _fair(holding, limit) >= least
+            if worth_reading(holding.watermark.in_flight, limit)
         ]
 
     async def _read(self, batch: list[Delivery], limit: int) -> None:
@@ -159,7 +157,11 @@ class PartitionReader:
         alone = len(self._ours()) < 2
         for left, holding in zip(range(len(readable), 0, -1), readable, strict=True):
             room = limit - len(batch)
-            share = room if alone else min(_fair(holding, room), max(1, room // left))
+            share = (
+                room
+                if alone
+                else min(fair_share(holding.watermark.in_flight, room), max(1, room // left))
+            )
             if share <= 0:
                 continue
             # Records that are all done already say nothing about what stands behind them.
@@ -225,9 +227,12 @@ class PartitionReader:
         gone = []
         for place in places:
             holding = self.held.get(place)
-            if holding is not None and holding.watermark.next_offset > latest[place]:
-                gone.append(place)
-            elif holding is not None:
+            if holding is None:
+                continue
+            if holding.watermark.next_offset > latest[place]:
+                if holding.gives_up_at is None:  # else it is not read on anyway
+                    gone.append(place)
+            else:
                 log.warning(
                     "group.events_have_expired", group=self._group, topic=holding.topic,
                     partition=place.partition, position=holding.watermark.next_offset,
@@ -264,10 +269,3 @@ class PartitionReader:
             position = await self._consumer.position(place)
             if position > holding.watermark.next_offset:
                 holding.watermark.pass_by(position)
-
-
-def _fair(holding: Holding, room: int) -> int:
-    """How many events of a partition may be read: it may not hold more than there is room left for
-    the others, those included that have nothing yet. One whose keys are slow would else fill all
-    there is, and hold up every other one."""
-    return (room - holding.watermark.in_flight + 1) // 2

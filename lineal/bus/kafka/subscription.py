@@ -148,10 +148,8 @@ class KafkaSubscription:
             "group.position_is_gone", group=self._group,
             partitions=[f"{place.topic}/{place.partition}" for place in partitions],
         )  # fmt: skip
-        asked_back = {p for p in partitions if p in self._held and self._held[p].gives_up_at}
         self.lost(partitions)
-        self.given([place for place in partitions if place not in asked_back])
-        self._let_go(asked_back)
+        self.given(partitions)
 
     def _tell_revoked(self, places: Collection[TopicPartition]) -> None:
         if places and self._callback is not None:

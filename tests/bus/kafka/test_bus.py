@@ -109,15 +109,10 @@ async def test_a_topic_is_made_as_asked_and_its_partitions_stay(bus: KafkaBusUnd
         assert (made.partitions, made.retention_seconds) == (3, None)
 
 
-async def until_dealt_out(runtime: Runtime, workers: int) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            infos = await runtime.bus.topics()
-            (group,) = next(info for info in infos if info.topic == Task.type).groups
-            owners = [partition.owner for partition in group.partitions]
-            if None not in owners and len(set(owners)) == workers:
-                return
-            await asyncio.sleep(0.1)
+async def owners(runtime: Runtime) -> Counter[str | None]:
+    """How many partitions each worker of the topic's group has."""
+    (info,) = [item for item in await runtime.bus.topics() if item.topic == Task.type]
+    return Counter(partition.owner for partition in info.groups[0].partitions)
 
 
 async def test_partitions_that_somebody_adds_are_worked_on_too(bus: KafkaBusUnderTest) -> None:
@@ -128,7 +123,8 @@ async def test_partitions_that_somebody_adds_are_worked_on_too(bus: KafkaBusUnde
         await publish(runtime, Task(key="a", number=0, scratch=str(bus.scratch)))
         async with running(runtime, work), running(other, work):
             await until_settled(runtime, "work")
-            await until_dealt_out(runtime, 2)
+            while None in (found := await owners(runtime)) or len(found) != 2:
+                await asyncio.sleep(0.1)
             admin = AIOKafkaAdminClient(bootstrap_servers=broker)
             await admin.start()
             await admin.create_partitions({topic: NewPartitions(total_count=6)})
@@ -182,11 +178,7 @@ async def test_two_workers_of_a_group_in_one_process_share_it(bus: KafkaBusUnder
         first = await runtime.bus.subscribe("g", [Task.type])
         second = await runtime.bus.subscribe("g", [Task.type])
 
-        async def owners() -> Counter[str | None]:
-            (info,) = [item for item in await runtime.bus.topics() if item.topic == Task.type]
-            return Counter(partition.owner for partition in info.groups[0].partitions)
-
-        while sorted((await owners()).values()) != [2, 2]:
+        while sorted((await owners(runtime)).values()) != [2, 2]:
             await asyncio.sleep(0.05)
         await publish(runtime, *(Task(key=f"{n}", number=n) for n in range(40)))
         found: Counter[int] = Counter()

@@ -1,0 +1,17 @@
+"""How much a reader takes of each of the partitions that it holds."""
+
+from __future__ import annotations
+
+_LEAST_BATCH = 8
+
+
+def fair_share(in_flight: int, room: int) -> int:
+    """How many events of a partition may be read: it may not hold more than there is room left for
+    the others, those included that have nothing yet. One whose keys are slow would else fill all
+    there is, and hold up every other one."""
+    return (room - in_flight + 1) // 2
+
+
+def worth_reading(in_flight: int, room: int) -> bool:
+    """Whether a partition is read again: when at least 1/8 of the room is its own."""
+    return fair_share(in_flight, room) >= max(1, room // _LEAST_BATCH)
