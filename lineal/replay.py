@@ -7,14 +7,15 @@ without moving anybody's position, so what is live is undisturbed.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from lineal.bus.protocol import Bus, Delivery, Selection, Settlement, UnknownTopic
 from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.ledger import stale_input_events
 from lineal.lineage.record import Record
+from lineal.replay_subscription import ReplaySubscription
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
 from lineal.stages.retry import PermanentFailure
@@ -60,7 +61,7 @@ async def plan_replay(
         selection = replace(selection, to_time=now_us())
     count = 0
     try:
-        async for _ in _events_of(runtime.bus, stage, selection):
+        async for _ in events_of(runtime.bus, stage, selection):
             count += 1
     except UnknownTopic:
         if not stale:
@@ -77,7 +78,7 @@ async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) ->
     stale_wholes: set[str] = set()
     newest_whole: dict[str, str] = {}
     try:
-        async for delivery in _events_of(runtime.bus, stage):
+        async for delivery in events_of(runtime.bus, stage):
             event = delivery.event
             if not scattered:
                 newest[event.partitionkey] = event.id
@@ -99,7 +100,7 @@ async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) ->
     return frozenset(event_id for whole in current for event_id in wholes[whole])
 
 
-async def _events_of(
+async def events_of(
     bus: Bus, stage: Stage, selection: Selection | None = None
 ) -> AsyncIterator[Delivery]:
     """The events a stage takes; of several topics the older first.
@@ -141,25 +142,31 @@ async def run_replay(
     runtime: Runtime,
     plan: ReplayPlan,
     workers: Workers,
-    progress: Callable[[Sequence[Settlement]], None],
+    progress: Callable[[Mapping[str, int]], None],
 ) -> None:
-    """Handle the planned events; ``progress`` is called with what was settled.
+    """Handle the planned events; ``progress`` is called with how many came to which outcome.
 
     What the stage emits goes to the live topics, where the following stages take it up. A record
     of the replay itself is left in the ledger.
     """
-    subscription = ReplaySubscription(runtime, plan)
     settled = 0
 
-    def count(settlements: Sequence[Settlement]) -> None:
+    def count(outcomes: Mapping[str, int]) -> None:
         nonlocal settled
-        settled += len(settlements)
-        progress(settlements)
+        settled += sum(outcomes.values())
+        progress(outcomes)
 
     bound = runtime.bind(plan.stage, workers, replaying=True)
+    events = events_of(runtime.bus, plan.stage, plan.selection)
+    subscription = ReplaySubscription(runtime.bus, bound, events, count)
     settings = runtime.settings.runner()
     settings = replace(settings, prefetch=_TIMES_PREFETCH * settings.prefetch)
-    runner = StageRunner(bound, subscription, settings, on_settled=count)
+    runner = StageRunner(
+        bound,
+        subscription,
+        settings,
+        on_settled=lambda settlements: count(Counter(map(_outcome, settlements))),
+    )
     started = now_us()
     if plan.events:
         running = asyncio.create_task(runner.run())
@@ -182,56 +189,7 @@ async def run_replay(
     await runtime.bus.record([record])
 
 
-class ReplaySubscription:
-    """A bounded, groupless reading of a topic; see :class:`lineal.bus.protocol.Subscription`."""
-
-    def __init__(self, runtime: Runtime, plan: ReplayPlan) -> None:
-        self._bus = runtime.bus
-        self._topics = {payload.type for payload in plan.stage.inputs}
-        self._events = _events_of(runtime.bus, plan.stage, plan.selection)
-        self._released: deque[Delivery] = deque()
-        self._outstanding = 0
-        self._exhausted = False
-        self.finished = asyncio.Event()
-        """Set when every event of the selection is settled."""
-
-    async def fetch(self, limit: int, seconds: float) -> list[Delivery]:
-        batch: list[Delivery] = []
-        while len(batch) < limit and self._released:
-            batch.append(self._released.popleft())
-        while len(batch) < limit and not self._exhausted:
-            try:
-                batch.append(await anext(self._events))
-            except StopAsyncIteration:
-                self._exhausted = True
-        self._outstanding += len(batch)
-        self._look_if_finished()
-        if not batch:
-            await asyncio.sleep(seconds)
-        return batch
-
-    async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
-        # A stage that feeds itself (the next part of a scattered whole) must not do so here: the
-        # replay takes these events from the topic, where they are already.
-        for settlement in settlements:
-            settlement.outputs = [
-                (topic, event) for topic, event in settlement.outputs if topic not in self._topics
-            ]
-        await self._bus.settle_unowned(settlements)
-        self._outstanding -= len(settlements)
-        self._look_if_finished()
-        return []
-
-    def release(self, deliveries: Sequence[Delivery]) -> None:
-        self._outstanding -= len(deliveries)
-        self._released.extend(deliveries)
-
-    def _look_if_finished(self) -> None:
-        if self._exhausted and not self._outstanding and not self._released:
-            self.finished.set()
-
-    def on_revoked(self, callback: Callable[[Collection[tuple[str, int]]], None]) -> None:
-        """Nobody else can take a replay over."""
-
-    async def close(self) -> None:
-        """There is no group to leave."""
+def _outcome(settlement: Settlement) -> str:
+    # Without a record: the part of a whole that is not complete yet. It has been taken in.
+    outcome = "done" if settlement.record is None else settlement.record.outcome
+    return "done" if outcome == "duplicate" else outcome

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,7 +25,7 @@ from lineal.cli.reading import existing_data
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from lineal.bus.protocol import Selection, Settlement
+    from lineal.bus.protocol import Selection
     from lineal.replay import ReplayPlan
     from lineal.runtime import Runtime
     from lineal.settings import Settings
@@ -178,15 +178,9 @@ async def _run(
 
 def _counting(
     count: Counter[str], progress: Progress, task: TaskID
-) -> Callable[[Sequence[Settlement]], None]:
-    def settled(settlements: Sequence[Settlement]) -> None:
-        count.update(_outcome(settlement) for settlement in settlements)
-        progress.advance(task, len(settlements))
+) -> Callable[[Mapping[str, int]], None]:
+    def settled(outcomes: Mapping[str, int]) -> None:
+        count.update(outcomes)
+        progress.advance(task, sum(outcomes.values()))
 
     return settled
-
-
-def _outcome(settlement: Settlement) -> str:
-    # Without a record: the part of a whole that is not complete yet. It has been taken in.
-    outcome = "done" if settlement.record is None else settlement.record.outcome
-    return "done" if outcome == "duplicate" else outcome

@@ -35,7 +35,8 @@ class Ledger:
         for record in records:
             inputs = [item.sha256 for item in record.inputs]
             outputs = [item.sha256 for item in record.outputs]
-            rows.add(record.canonical(), record.build, record.root, inputs, outputs)
+            roots = [record.root, *[item.root for item in record.repeats]]
+            rows.add(record.canonical(), record.build, roots, inputs, outputs)
         rows.insert()
         project(connection, records)
 
@@ -49,7 +50,8 @@ class Ledger:
             root = fields["root"]
             inputs = [item["sha256"] for item in fields["inputs"]]
             outputs = [item["sha256"] for item in fields["outputs"]]
-            rows.add(canonical, build_of(fields), root, inputs, outputs)
+            roots = [root, *[item["root"] for item in fields.get("repeats", ())]]
+            rows.add(canonical, build_of(fields), roots, inputs, outputs)
             if is_projected(fields["kind"], root):
                 projected.append(parse_record(canonical))
         rows.insert()
@@ -75,7 +77,7 @@ class _Rows:
         self,
         canonical: bytes,
         build: Build | None,
-        root: str,
+        roots: Sequence[str],
         inputs: Sequence[str],
         outputs: Sequence[str],
     ) -> None:
@@ -89,7 +91,8 @@ class _Rows:
             )
         self._records.append((seq, self._build_number, sha256(canonical).digest(), canonical))
         link = self._links.append
-        link((_root_key(root), ROOT, seq))
+        for root in roots:
+            link((_root_key(root), ROOT, seq))
         for digest in inputs:
             link((_digest_key(digest), INPUT, seq))
         for digest in outputs:
@@ -131,7 +134,8 @@ def _models_text(build: Build) -> str:
 
 
 def records_of_root(connection: Connection, root: str) -> list[bytes]:
-    """The canonical records of one document or device, in the order in which they were made."""
+    """The canonical records of one document or device, in the order in which they were made; of
+    those that are about many, what is about this one (:meth:`Record.about`)."""
     rows = connection.execute(
         "SELECT record FROM ledger_links JOIN ledger USING (seq) "
         "WHERE key = ? AND link = ? ORDER BY seq",
@@ -139,7 +143,14 @@ def records_of_root(connection: Connection, root: str) -> list[bytes]:
     )
     # A key is eight bytes of a digest: make sure that it is this root and not a namesake.
     needle = orjson.dumps(root)
-    return [record for (record,) in rows if needle in record]
+    return [_about(root, record) for (record,) in rows if needle in record]
+
+
+def _about(root: str, canonical: bytes) -> bytes:
+    # Facts are numbers and strings: no other list has this name.
+    if b'"repeats":[' not in canonical:
+        return canonical
+    return parse_record(canonical).about(root).canonical()
 
 
 def records_of_artifact(connection: Connection, sha256_hex: str, *, made: bool) -> list[Record]:
@@ -183,8 +194,11 @@ def stale_input_events(connection: Connection, current: Build) -> frozenset[str]
     wanted = (current.version, current.code, current.config, _models_text(current))
     for *build, record in rows:
         is_current = tuple(build) == wanted
-        for event_id in orjson.loads(record)["events"]["in"]:
+        fields = orjson.loads(record)
+        for event_id in fields["events"]["in"]:
             newest[event_id] = is_current
+        for item in fields.get("repeats", ()):
+            newest[item["in"]] = is_current
     return frozenset(event_id for event_id, is_current in newest.items() if not is_current)
 
 

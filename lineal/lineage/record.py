@@ -8,7 +8,7 @@ so that a document can be erased without breaking its record.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
@@ -50,6 +50,16 @@ class Build:
     models: tuple[Model, ...] = ()
 
 
+class Repeat(NamedTuple):
+    """An event whose step was done before, and whose outputs a replay emitted again."""
+
+    root: str
+    step: str
+    """Names the work: the record of the step that did it has the same."""
+    event_in: str
+    events_out: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Record:
     """One act: what it read and made, what did it, when, and how it ended.
@@ -80,6 +90,9 @@ class Record:
     """Why it was rejected, in words that hold no personal data."""
     facts: dict[str, int | str] = field(default_factory=dict)
     trace: str | None = None
+    repeats: list[Repeat] = field(default_factory=list)
+    """Of a replay. Nothing was read or made, so one record for many events says all there is to
+    say; a record for each would make the ledger as large again with every replay."""
 
     def canonical(self) -> bytes:
         """The record's bytes: what is kept, digested, and later signed."""
@@ -105,6 +118,11 @@ class Record:
         fields["outputs"] = _artifacts(self.outputs)
         if self.reason is not None:
             fields["reason"] = self.reason
+        if self.repeats:
+            fields["repeats"] = [
+                {"in": event_in, "out": events_out, "root": root, "step": step}
+                for root, step, event_in, events_out in self.repeats
+            ]
         fields["root"] = self.root
         if build is not None:
             fields["stage"] = build.stage
@@ -117,6 +135,18 @@ class Record:
             fields["version"] = build.version
         fields["worker"] = self.worker
         return orjson.dumps(fields)
+
+    def about(self, root: str) -> Record:
+        """What of it is about one document or device: of a replay, that one's events."""
+        if not self.repeats:
+            return self
+        repeats = [item for item in self.repeats if item.root == root]
+        return replace(
+            self,
+            repeats=repeats,
+            events_in=[item.event_in for item in repeats],
+            events_out=[event_id for item in repeats for event_id in item.events_out],
+        )
 
 
 def _artifacts(items: Sequence[Artifact]) -> list[dict[str, Any]]:
@@ -173,6 +203,10 @@ def parse_record(canonical: bytes) -> Record:
         reason=fields.get("reason"),
         facts=fields.get("facts", {}),
         trace=fields.get("trace"),
+        repeats=[
+            Repeat(item["root"], item["step"], item["in"], tuple(item["out"]))
+            for item in fields.get("repeats", ())
+        ],
     )
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in, check_out
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.lineage.promotions import ModelInUse
-from lineal.lineage.record import Artifact, Build, Kind, Outcome, Record, digest
+from lineal.lineage.record import Artifact, Build, Kind, Outcome, Record, Repeat, digest
 from lineal.observability.tracing import trace_id
 from lineal.stages.declaration import Stage
 from lineal.stages.emitting import Emitter
@@ -32,6 +32,7 @@ from lineal_schemas.parts import Part
 from lineal_schemas.payload import Payload
 
 _MOST_AHEAD = 10_000
+_NOTHING_AHEAD: tuple[None, None] = None, None
 
 
 def config_digest(config: BaseModel) -> str:
@@ -94,11 +95,29 @@ class BoundStage:
             (delivery.position, take_in(delivery.event, identity))
             for delivery in deliveries
             if delivery.event.datacontenttype != REFERENCE_MEDIA_TYPE
+            and delivery.position not in self._ahead
         ]
+        if not intakes:
+            return
         steps = [intake.step_id for _, intake in intakes]
         found = await self._services.store.read(lambda connection: recall(connection, steps))
         for position, intake in intakes:
             self._ahead[position] = intake, found.get(intake.step_id)
+
+    def again(self, delivery: Delivery, now: int) -> tuple[Intake, list[RawEvent]] | None:
+        """What an event came to when its step was done before; None where the step is to be
+        handled, for whatever reason. Looked ahead for, and then not known any more."""
+        intake, remembered = self._ahead.get(delivery.position, _NOTHING_AHEAD)
+        if intake is None or remembered is None:
+            return None
+        try:
+            outputs = self._emitter.again(remembered)
+        except Exception:  # an old output that is not understood any more: the step's failure
+            return None
+        if any(len(output.data) > SMALL_BYTES for output in outputs):
+            return None
+        del self._ahead[delivery.position]
+        return intake, self._emitter.events(outputs, intake.raw, intake.input_id, now)
 
     async def handle(self, delivery: Delivery, attempt: int) -> Settlement:
         """Handle one event.
@@ -207,6 +226,20 @@ class BoundStage:
         step = self._step(raw, identity)
         clock = time.perf_counter_ns()
         return self._record(take_in(raw, identity), step, [], "done", now_us(), clock, attempt)
+
+    def replay_record(self, identity: Identity, repeats: list[Repeat], started: int) -> Record:
+        """The record of many events of which nothing was done but to emit outputs again."""
+        return Record(
+            kind="replay",
+            root=f"stage:{self.stage.name}",
+            build=identity.build,
+            started=started,
+            duration=now_us() - started,
+            outcome="memoised",
+            actor=self._actor,
+            worker=self._services.worker_name,
+            repeats=repeats,
+        )
 
     async def _with_references(self, outputs: Sequence[RawEvent]) -> list[tuple[str, RawEvent]]:
         """Outputs with their topics, large ones as a reference."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lineal.bus.protocol import Selection
@@ -38,9 +39,9 @@ async def replay(runtime: Runtime, stage: Stage, selection: Selection, **options
     plan = await plan_replay(runtime, stage, selection, **options)
     settled = 0
 
-    def progress(settlements: Any) -> None:
+    def progress(outcomes: Mapping[str, int]) -> None:
         nonlocal settled
-        settled += len(settlements)
+        settled += sum(outcomes.values())
 
     await run_replay(runtime, plan, NoWorkers(), progress)
     assert settled == plan.events

@@ -1,0 +1,158 @@
+"""The events of a replay, for a stage runner; those that are remembered do not even get there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential
+
+from lineal.bus.protocol import Bus, Delivery, Settlement
+from lineal.stages.binding import BoundStage
+from lineal.stages.repeating import Repeated, repeat
+from lineal.stages.retry import unavailable
+
+log = structlog.get_logger(__name__)
+
+_REPEATED_AT_ONCE = 1_000
+_FIRST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS = 0.1, 15.0
+
+
+class ReplaySubscription:
+    """A bounded, groupless reading of a topic; see :class:`lineal.bus.protocol.Subscription`.
+
+    Args:
+        repeated: called with how many events came to which outcome, of those that are settled here.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        bound: BoundStage,
+        events: AsyncIterator[Delivery],
+        repeated: Callable[[Mapping[str, int]], None],
+    ) -> None:
+        self._bus = bus
+        self._bound = bound
+        self._topics = {payload.type for payload in bound.stage.inputs}
+        self._events = events
+        self._repeated = repeated
+        self._repeats = bound.stage.memo and not bound.stage.gathers
+        self._settling: asyncio.Task[Sequence[Delivery]] | None = None
+        """Settles what was repeated last; has those of them that could not be."""
+        self._released: deque[Delivery] = deque()
+        self._in_hand: Counter[str] = Counter()
+        """How many events of which key the runner has."""
+        self._exhausted = False
+        self.finished = asyncio.Event()
+        """Set when every event of the selection is settled."""
+
+    async def fetch(self, limit: int, seconds: float) -> list[Delivery]:
+        batch = await self._to_be_handled(limit)
+        self._in_hand.update(delivery.event.partitionkey for delivery in batch)
+        self._look_if_finished()
+        if not batch:
+            await asyncio.sleep(seconds)
+        return batch
+
+    async def _to_be_handled(self, limit: int) -> list[Delivery]:
+        while self._repeats:
+            batch = await self._next(min(limit, _REPEATED_AT_ONCE))
+            found = await repeat(self._bound, batch, self._in_hand.__contains__)
+            await self._repeated_are_settled()
+            if not self._repeats:
+                self._released.extend(batch)
+                break
+            if found.settlements:
+                self._settling = asyncio.create_task(self._settle_repeated(found))
+            if found.rest or not batch:
+                # Of their keys nothing may be settled later than they are.
+                await self._repeated_are_settled()
+                if self._repeats:
+                    return found.rest
+                self._released.extend(found.rest)
+        return await self._next(limit)
+
+    async def _next(self, limit: int) -> list[Delivery]:
+        batch: list[Delivery] = []
+        while len(batch) < limit and self._released:
+            batch.append(self._released.popleft())
+        while len(batch) < limit and not self._exhausted:
+            try:
+                batch.append(await anext(self._events))
+            except StopAsyncIteration:
+                self._exhausted = True
+        return batch
+
+    async def _repeated_are_settled(self) -> None:
+        """Wait for it. What cannot be settled, and all that comes after, is handled one by one, so
+        that it is found which event is to blame."""
+        if self._settling is None:
+            return
+        refused = await self._settling
+        self._settling = None
+        if refused:
+            self._repeats = False
+            self._released.extend(refused)
+
+    async def _settle_repeated(self, found: Repeated) -> Sequence[Delivery]:
+        self._leave_out_own(found.settlements)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(unavailable),
+            wait=wait_exponential(multiplier=_FIRST_PAUSE_SECONDS, max=_MOST_PAUSE_SECONDS),
+            before_sleep=_tell_waiting,
+            reraise=True,
+        )
+        try:
+            await retrying(self._bus.settle_unowned, found.settlements)
+        except Exception as error:
+            log.warning("replay.cannot_repeat", error=repr(error), events=len(found.events))
+            return found.events
+        self._repeated({"memoised": len(found.events)})
+        return ()
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
+        self._leave_out_own(settlements)
+        await self._bus.settle_unowned(settlements)
+        self._let_go(settlement.delivery for settlement in settlements)
+        self._look_if_finished()
+        return []
+
+    def _leave_out_own(self, settlements: Sequence[Settlement]) -> None:
+        # A stage that feeds itself (the next part of a scattered whole) must not do so here: the
+        # replay takes these events from the topic, where they are already.
+        for settlement in settlements:
+            settlement.outputs = [
+                (topic, event) for topic, event in settlement.outputs if topic not in self._topics
+            ]
+
+    def release(self, deliveries: Sequence[Delivery]) -> None:
+        self._let_go(deliveries)
+        self._released.extend(deliveries)
+
+    def _let_go(self, deliveries: Iterable[Delivery]) -> None:
+        in_hand = self._in_hand
+        for delivery in deliveries:
+            key = delivery.event.partitionkey
+            in_hand[key] -= 1
+            if not in_hand[key]:
+                del in_hand[key]
+
+    def _look_if_finished(self) -> None:
+        if self._exhausted and not self._in_hand and not self._released and not self._settling:
+            self.finished.set()
+
+    def on_revoked(self, callback: Callable[[Collection[tuple[str, int]]], None]) -> None:
+        """Nobody else can take a replay over."""
+
+    async def close(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+            await asyncio.gather(self._settling, return_exceptions=True)
+
+
+def _tell_waiting(state: RetryCallState) -> None:
+    assert state.outcome is not None
+    log.warning("replay.waiting", error=repr(state.outcome.exception()))

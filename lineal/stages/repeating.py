@@ -1,0 +1,104 @@
+"""Repeating: what is remembered of many events is emitted again, without a step for each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from lineal.bus.protocol import Delivery, Settlement
+from lineal.lineage.record import Repeat
+from lineal.stages.binding import BoundStage
+from lineal.stages.intake import Identity, Intake
+from lineal_schemas.envelope import RawEvent, now_us
+
+_EVENTS_A_RECORD = 100
+"""Whoever looks for one of them reads the record: few enough for that to be nothing."""
+
+
+class Repeated(NamedTuple):
+    """What events came to of which some are remembered."""
+
+    settlements: Sequence[Settlement]
+    """Of many events each; their delivery is the last of these."""
+    events: Sequence[Delivery]
+    """Those that are settled by them."""
+    rest: list[Delivery]
+    """To be handled, in their order."""
+
+
+async def repeat(
+    bound: BoundStage, deliveries: Sequence[Delivery], busy: Callable[[str], bool]
+) -> Repeated:
+    """Make settlements of those events whose steps are remembered.
+
+    Args:
+        busy: whether an earlier event of a key is being handled, which must not be overtaken.
+
+    Raises:
+        StoreUnavailable
+    """
+    await bound.look_ahead(deliveries)
+    repeated = _Settlements(bound)
+    events: list[Delivery] = []
+    rest: list[Delivery] = []
+    behind: set[str] = set()
+    for delivery in deliveries:
+        key = delivery.event.partitionkey
+        found = None
+        if key not in behind and not busy(key):
+            found = bound.again(delivery, repeated.started)
+        if found is None:
+            behind.add(key)
+            rest.append(delivery)
+            continue
+        events.append(delivery)
+        if repeated.add(delivery, *found):
+            # What was settled before waits for its answers.
+            await asyncio.sleep(0)
+    return Repeated(repeated.finish(), events, rest)
+
+
+class _Settlements:
+    """Settlements of many events each, and of one build."""
+
+    def __init__(self, bound: BoundStage) -> None:
+        self._bound = bound
+        self._finished: list[Settlement] = []
+        self._identity: Identity | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self.started = now_us()
+        self._repeats: list[Repeat] = []
+        self._outputs: list[tuple[str, RawEvent]] = []
+
+    def add(self, delivery: Delivery, intake: Intake, outputs: Sequence[RawEvent]) -> bool:
+        """Add what an event came to; says whether a settlement is full."""
+        if intake.identity is not self._identity:
+            self._end()
+            self._identity = intake.identity
+        raw = intake.raw
+        self._last = delivery
+        self._repeats.append(
+            Repeat(
+                raw.correlationid, intake.step_id.hex(), raw.id,
+                tuple([output.id for output in outputs]),
+            )
+        )  # fmt: skip
+        self._outputs += [(output.type, output) for output in outputs]
+        if len(self._repeats) < _EVENTS_A_RECORD:
+            return False
+        self._end()
+        return True
+
+    def finish(self) -> Sequence[Settlement]:
+        self._end()
+        return self._finished
+
+    def _end(self) -> None:
+        if self._repeats:
+            assert self._identity is not None
+            record = self._bound.replay_record(self._identity, self._repeats, self.started)
+            self._finished.append(Settlement(self._last, self._outputs, record))
+        self._begin()
