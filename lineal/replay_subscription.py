@@ -46,6 +46,7 @@ class ReplaySubscription:
         self._in_hand: Counter[str] = Counter()
         """How many events of which key the runner has."""
         self._exhausted = False
+        self._reading = None
         self.finished = asyncio.Event()
         """Set when every event of the selection is settled."""
 
@@ -59,7 +60,7 @@ class ReplaySubscription:
 
     async def _to_be_handled(self, limit: int) -> list[Delivery]:
         while self._repeats:
-            batch = await self._next(min(limit, _REPEATED_AT_ONCE))
+            batch = await self._read(min(limit, _REPEATED_AT_ONCE))
             found = await repeat(self._bound, batch, self._in_hand.__contains__)
             await self._repeated_are_settled()
             if not self._repeats:
@@ -74,6 +75,14 @@ class ReplaySubscription:
                     return found.rest
                 self._released.extend(found.rest)
         return await self._next(limit)
+
+    async def _read(self, limit: int) -> list[Delivery]:
+        if self._reading is None:
+            batch = await self._next(limit)
+        else:
+            batch = await self._reading
+        self._reading = asyncio.create_task(self._next(limit))
+        return batch
 
     async def _next(self, limit: int) -> list[Delivery]:
         batch: list[Delivery] = []

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from lineal.bus.kafka.connection import Cluster
+from lineal.bus.kafka.connection import Cluster, stop_consumer
 from lineal.bus.kafka.lineage import read_message
 from lineal.lineage.ledger import Ledger
 from lineal.store.connection import Connection, Store
@@ -125,4 +125,4 @@ async def copy(
                 apart = max(_LEAST_APART_SECONDS, _TIMES_APART * took)
                 await asyncio.sleep(min(apart, _MOST_APART_SECONDS) - took)
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)

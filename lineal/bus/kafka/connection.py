@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from aiokafka import AIOKafkaClient, TopicPartition
+from aiokafka import AIOKafkaClient, AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from lineal.bus.kafka import errors
@@ -275,6 +275,18 @@ async def all_of(work: Iterable[Awaitable[Any]]) -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise result
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stop it, also while brokers are away: aiokafka then lets a cancellation of its own out, which
+    would end its caller's task, and leaves the connections open (aiokafka issue 647)."""
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        await consumer._client.close()
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
 
 
 def unavailable(error: BaseException) -> BusUnavailable:

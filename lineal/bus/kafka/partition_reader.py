@@ -14,7 +14,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from lineal.bus.fair_share import fair_share, worth_reading
-from lineal.bus.kafka.connection import EARLIEST, LATEST, Connection, unavailable
+from lineal.bus.kafka.connection import (
+    EARLIEST,
+    LATEST,
+    Connection,
+    stop_consumer,
+    unavailable,
+)
 from lineal.bus.kafka.holding import Holding
 from lineal.bus.kafka.messages import read_event
 from lineal.bus.protocol import Delivery, Position
@@ -71,7 +77,7 @@ class PartitionReader:
             raise unavailable(error) from error
 
     async def close(self) -> None:
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
 
     def look_again(self) -> None:
         """Something may be read now that was not to be before."""

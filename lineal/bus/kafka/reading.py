@@ -10,13 +10,21 @@ from heapq import heapify, heappop, heapreplace
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from lineal.bus.kafka.connection import EARLIEST, LATEST, Connection, unavailable
+from lineal.bus.kafka.connection import (
+    EARLIEST,
+    LATEST,
+    Connection,
+    stop_consumer,
+    unavailable,
+)
 from lineal.bus.kafka.messages import read_event
 from lineal.bus.protocol import Delivery, Position, Selection
 
 _AT_ONCE = 500
 _LOOK_MS = 100
 _TURN = 200
+_LEAST_AWAY_SECONDS, _TIMES_AWAY = 15.0, 3
+"""How long brokers may stay away: a restart takes some seconds."""
 
 
 async def read_topic(
@@ -34,7 +42,7 @@ async def read_topic(
     is waited for, at most ``patience_seconds``: it may stand before what was published since.
 
     Raises:
-        BusUnavailable
+        BusUnavailable: also where the brokers stay away for long; nothing is left out silently.
     """
     ends = await connection.offsets(places, LATEST)
     begins = await _begins(connection, places, selection, ends)
@@ -53,7 +61,7 @@ async def read_topic(
         consumer.assign(unread)
         for place in unread:
             consumer.seek(place, begins[place])
-        reader = _Reader(consumer, topic, unread, ends, patience_seconds)
+        reader = _Reader(connection, consumer, topic, unread, ends, patience_seconds)
         count = 0
         async for delivery in reader.bounded():
             count += 1
@@ -68,7 +76,7 @@ async def read_topic(
     except (KafkaError, OSError) as error:
         raise unavailable(error) from error
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 async def _begins(
@@ -94,12 +102,14 @@ class _Reader:
 
     def __init__(
         self,
+        connection: Connection,
         consumer: AIOKafkaConsumer,
         topic: str,
         places: Sequence[TopicPartition],
         ends: dict[TopicPartition, int],
         patience_seconds: float,
     ) -> None:
+        self._connection = connection
         self._consumer = consumer
         self._topic = topic
         self._places = places
@@ -120,7 +130,8 @@ class _Reader:
                 if found:
                     moved = loop.time()
                 elif loop.time() - moved > self._patience_seconds:
-                    self._open.difference_update(hungry)
+                    self._open.difference_update(await self._held_back(hungry))
+                    moved = loop.time()
                 continue
             if not any(self._heads.values()):
                 return
@@ -182,6 +193,13 @@ class _Reader:
                 self._open.discard(place)
             while heads and heads[-1].position.offset >= end:
                 self._later(place, heads.pop())
+
+    async def _held_back(self, places: Sequence[TopicPartition]) -> list[TopicPartition]:
+        """Those of which an open transaction holds back what is next; else it is the brokers of
+        whom nothing was heard, and they are asked, and given time."""
+        seconds = max(_LEAST_AWAY_SECONDS, _TIMES_AWAY * self._patience_seconds)
+        stable = await self._connection.offsets(places, LATEST, committed=True, seconds=seconds)
+        return [p for p in places if stable[p] <= await self._consumer.position(p)]
 
     def _later(self, place: TopicPartition, delivery: Delivery) -> None:
         """Published since: seen when following, by reading it again."""

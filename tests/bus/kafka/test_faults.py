@@ -10,17 +10,20 @@ import pytest
 
 from lineal.bus.kafka.connection import Connection
 from lineal.bus.kafka.errors import TryAgain
+from lineal.bus.protocol import BusUnavailable
 from lineal.runtime import Runtime
+from lineal.stages.runner import StageRunner
 from tests.bus.kafka.whole import assert_whole, count_done, tasks
 from tests.conformance.harness import (
     WorkerProcess,
+    payload_of,
     publish,
     running,
     until,
     until_settled,
 )
 from tests.conformance.kafka import KafkaBusUnderTest
-from tests.conformance.workload import Trace, work
+from tests.conformance.workload import Task, Trace, work
 
 
 def spawn_hurt(bus: KafkaBusUnderTest, when: str, number: signal.Signals) -> WorkerProcess:
@@ -89,6 +92,66 @@ async def test_the_broker_is_killed_and_restarted_under_load(bus: KafkaBusUnderT
             await asyncio.sleep(0.5)
             await asyncio.to_thread(bus.broker.restart)
         await assert_whole(runtime, 600)
+
+
+async def test_what_reads_through_an_outage_reads_all_of_it_or_fails(
+    bus: KafkaBusUnderTest,
+) -> None:
+    """A replay, a migration: what was not read for want of a broker is not the end of the topic."""
+    assert bus.broker is not None
+    kafka = bus.settings.kafka.model_copy(update={"transaction_seconds": 1.0})
+    bus.settings = bus.settings.model_copy(update={"kafka": kafka})
+    patience = 2 * kafka.transaction_seconds
+    more_than_is_read_ahead = 25_000 * "x"
+    count = 400
+    async with bus.open() as runtime:
+        sent = [
+            Task(key=f"key-{n % 20}", number=n, scratch=more_than_is_read_ahead)
+            for n in range(count)
+        ]
+        await publish(runtime, *sent)
+        reading = runtime.bus.read(Task.type)
+        numbers = [payload_of((await anext(reading)).event).number for _ in range(10)]
+        await asyncio.to_thread(bus.broker.kill)
+        back = asyncio.create_task(_restart_later(bus, patience + 0.5))
+        async for delivery in reading:
+            numbers.append(payload_of(delivery.event).number)
+        await back
+        assert sorted(numbers) == list(range(count))
+
+        reading = runtime.bus.read(Task.type)
+        await anext(reading)
+        await asyncio.to_thread(bus.broker.kill)
+        try:
+            with pytest.raises(BusUnavailable):
+                async for _ in reading:
+                    pass
+        finally:
+            await asyncio.to_thread(bus.broker.restart)
+
+
+async def test_a_worker_ends_in_order_while_the_broker_is_away(bus: KafkaBusUnderTest) -> None:
+    """aiokafka lets its own cancellation out when a fetch waits for the broker to come back."""
+    assert bus.broker is not None
+    async with bus.open() as runtime:
+        await publish(runtime, *tasks(bus, 8))
+        subscription = await runtime.bus.subscribe("work", [Task.type])
+        runner = StageRunner(runtime.bind(work), subscription)
+        running = asyncio.create_task(runner.run())
+        await until_settled(runtime, "work")
+        await asyncio.to_thread(bus.broker.kill)
+        await asyncio.sleep(0.5)
+        runner.stop()
+        await asyncio.wait((running,))
+        await asyncio.to_thread(bus.broker.restart)
+        assert not running.cancelled()
+        assert running.exception() is None
+
+
+async def _restart_later(bus: KafkaBusUnderTest, seconds: float) -> None:
+    assert bus.broker is not None
+    await asyncio.sleep(seconds)
+    await asyncio.to_thread(bus.broker.restart)
 
 
 async def test_of_three_brokers_one_is_lost_then_another(cluster_bus: KafkaBusUnderTest) -> None:
