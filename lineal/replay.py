@@ -148,6 +148,10 @@ async def run_replay(
 
     What the stage emits goes to the live topics, where the following stages take it up. A record
     of the replay itself is left in the ledger.
+
+    Raises:
+        Exception: the events could not be read to their end; what was read is handled, and on
+            record.
     """
     settled = 0
 
@@ -156,37 +160,49 @@ async def run_replay(
         settled += sum(outcomes.values())
         progress(outcomes)
 
-    bound = runtime.bind(plan.stage, workers, replaying=True)
-    events = events_of(runtime.bus, plan.stage, plan.selection)
-    subscription = ReplaySubscription(runtime.bus, bound, events, count)
-    settings = runtime.settings.runner()
-    settings = replace(settings, prefetch=_TIMES_PREFETCH * settings.prefetch)
-    runner = StageRunner(
-        bound,
-        subscription,
-        settings,
-        on_settled=lambda settlements: count(Counter(map(_outcome, settlements))),
-    )
     started = now_us()
-    if plan.events:
-        running = asyncio.create_task(runner.run())
-        finished = asyncio.create_task(subscription.finished.wait())
-        await asyncio.wait((running, finished), return_when=asyncio.FIRST_COMPLETED)
-        finished.cancel()
-        runner.stop()
-        await running
+    problem = await _handle(runtime, plan, workers, count) if plan.events else None
     record = Record(
         kind="replay",
         root=f"stage:{plan.stage.name}",
         build=None,
         started=started,
         duration=now_us() - started,
-        outcome="done",
+        outcome="done" if problem is None else "failed",
+        error=None if problem is None else type(problem).__name__,
         actor=acting_user(),
         worker=this_worker(),
         facts={"events": settled, "stage": plan.stage.name, "version": plan.stage.version},
     )
     await runtime.bus.record([record])
+    if problem is not None:
+        raise problem
+
+
+async def _handle(
+    runtime: Runtime,
+    plan: ReplayPlan,
+    workers: Workers,
+    count: Callable[[Mapping[str, int]], None],
+) -> Exception | None:
+    """Handle the planned events; returns why no more of them could be read, if so."""
+    bound = runtime.bind(plan.stage, workers, replaying=True)
+    events = events_of(runtime.bus, plan.stage, plan.selection)
+    subscription = ReplaySubscription(runtime.bus, bound, events, count)
+    settings = runtime.settings.runner()
+    runner = StageRunner(
+        bound,
+        subscription,
+        replace(settings, prefetch=_TIMES_PREFETCH * settings.prefetch),
+        on_settled=lambda settlements: count(Counter(map(_outcome, settlements))),
+    )
+    running = asyncio.create_task(runner.run())
+    finished = asyncio.create_task(subscription.finished.wait())
+    await asyncio.wait((running, finished), return_when=asyncio.FIRST_COMPLETED)
+    finished.cancel()
+    runner.stop()
+    await running
+    return subscription.problem
 
 
 def _outcome(settlement: Settlement) -> str:

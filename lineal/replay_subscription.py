@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential
@@ -16,8 +17,13 @@ from lineal.stages.retry import unavailable
 
 log = structlog.get_logger(__name__)
 
-_REPEATED_AT_ONCE = 1_000
+_READ_AT_ONCE = 2_000
 _FIRST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS = 0.1, 15.0
+
+
+class _Read(NamedTuple):
+    events: list[Delivery]
+    more: bool
 
 
 class ReplaySubscription:
@@ -42,13 +48,16 @@ class ReplaySubscription:
         self._repeats = bound.stage.memo and not bound.stage.gathers
         self._settling: asyncio.Task[Sequence[Delivery]] | None = None
         """Settles what was repeated last; has those of them that could not be."""
-        self._released: deque[Delivery] = deque()
+        self._waiting: deque[Delivery] = deque()
+        """Read, and not taken up yet."""
         self._in_hand: Counter[str] = Counter()
         """How many events of which key the runner has."""
-        self._exhausted = False
-        self._reading = None
+        self._reading: asyncio.Task[_Read] | None = asyncio.create_task(self._read())
+        """Reads what comes next, while what came before is settled; None when there is no more."""
         self.finished = asyncio.Event()
-        """Set when every event of the selection is settled."""
+        """Set when every event of the selection is settled, or none can be read any more."""
+        self.problem: Exception | None = None
+        """Why no more can be read."""
 
     async def fetch(self, limit: int, seconds: float) -> list[Delivery]:
         batch = await self._to_be_handled(limit)
@@ -60,51 +69,55 @@ class ReplaySubscription:
 
     async def _to_be_handled(self, limit: int) -> list[Delivery]:
         while self._repeats:
-            batch = await self._read(min(limit, _REPEATED_AT_ONCE))
-            found = await repeat(self._bound, batch, self._in_hand.__contains__)
-            await self._repeated_are_settled()
-            if not self._repeats:
-                self._released.extend(batch)
+            batch = await self._next(limit)
+            try:
+                found = await repeat(self._bound, batch, self._in_hand.__contains__)
+            except Exception:
+                self._waiting.extendleft(reversed(batch))
+                raise
+            if refused := await self._refused():
+                self._one_by_one([*refused, *batch])
                 break
             if found.settlements:
                 self._settling = asyncio.create_task(self._settle_repeated(found))
             if found.rest or not batch:
                 # Of their keys nothing may be settled later than they are.
-                await self._repeated_are_settled()
-                if self._repeats:
-                    return found.rest
-                self._released.extend(found.rest)
+                if refused := await self._refused():
+                    self._one_by_one([*refused, *found.rest])
+                    break
+                return found.rest
         return await self._next(limit)
 
-    async def _read(self, limit: int) -> list[Delivery]:
-        if self._reading is None:
-            batch = await self._next(limit)
-        else:
-            batch = await self._reading
-        self._reading = asyncio.create_task(self._next(limit))
-        return batch
-
     async def _next(self, limit: int) -> list[Delivery]:
-        batch: list[Delivery] = []
-        while len(batch) < limit and self._released:
-            batch.append(self._released.popleft())
-        while len(batch) < limit and not self._exhausted:
-            try:
-                batch.append(await anext(self._events))
-            except StopAsyncIteration:
-                self._exhausted = True
-        return batch
+        if not self._waiting and self._reading is not None:
+            batch, more = await self._reading
+            self._waiting.extend(batch)
+            self._reading = asyncio.create_task(self._read()) if more else None
+        return [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
 
-    async def _repeated_are_settled(self) -> None:
-        """Wait for it. What cannot be settled, and all that comes after, is handled one by one, so
-        that it is found which event is to blame."""
+    async def _read(self) -> _Read:
+        batch: list[Delivery] = []
+        try:
+            async for delivery in self._events:
+                batch.append(delivery)
+                if len(batch) == _READ_AT_ONCE:
+                    return _Read(batch, True)
+        except Exception as error:
+            self.problem = error
+        return _Read(batch, False)
+
+    async def _refused(self) -> Sequence[Delivery]:
+        """Wait until what was repeated last is settled; gives what could not be."""
         if self._settling is None:
-            return
+            return ()
         refused = await self._settling
         self._settling = None
-        if refused:
-            self._repeats = False
-            self._released.extend(refused)
+        return refused
+
+    def _one_by_one(self, events: Sequence[Delivery]) -> None:
+        """From these on, so that it is found which of them is to blame."""
+        self._repeats = False
+        self._waiting.extendleft(reversed(events))
 
     async def _settle_repeated(self, found: Repeated) -> Sequence[Delivery]:
         self._leave_out_own(found.settlements)
@@ -139,7 +152,7 @@ class ReplaySubscription:
 
     def release(self, deliveries: Sequence[Delivery]) -> None:
         self._let_go(deliveries)
-        self._released.extend(deliveries)
+        self._waiting.extendleft(reversed(deliveries))
 
     def _let_go(self, deliveries: Iterable[Delivery]) -> None:
         in_hand = self._in_hand
@@ -150,16 +163,17 @@ class ReplaySubscription:
                 del in_hand[key]
 
     def _look_if_finished(self) -> None:
-        if self._exhausted and not self._in_hand and not self._released and not self._settling:
+        if not (self._reading or self._waiting or self._in_hand or self._settling):
             self.finished.set()
 
     def on_revoked(self, callback: Callable[[Collection[tuple[str, int]]], None]) -> None:
         """Nobody else can take a replay over."""
 
     async def close(self) -> None:
-        if self._settling is not None:
-            self._settling.cancel()
-            await asyncio.gather(self._settling, return_exceptions=True)
+        tasks = [task for task in (self._reading, self._settling) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _tell_waiting(state: RetryCallState) -> None:

@@ -15,6 +15,9 @@ from lineal_schemas.envelope import RawEvent, now_us
 _EVENTS_A_RECORD = 100
 """Whoever looks for one of them reads the record: few enough for that to be nothing."""
 
+_TURN = 20
+"""Events between which others have the loop."""
+
 
 class Repeated(NamedTuple):
     """What events came to of which some are remembered."""
@@ -53,7 +56,8 @@ async def repeat(
             rest.append(delivery)
             continue
         events.append(delivery)
-        if repeated.add(delivery, *found):
+        repeated.add(delivery, *found)
+        if len(events) % _TURN == 0:
             # What was settled before waits for its answers.
             await asyncio.sleep(0)
     return Repeated(repeated.finish(), events, rest)
@@ -73,8 +77,8 @@ class _Settlements:
         self._repeats: list[Repeat] = []
         self._outputs: list[tuple[str, RawEvent]] = []
 
-    def add(self, delivery: Delivery, intake: Intake, outputs: Sequence[RawEvent]) -> bool:
-        """Add what an event came to; says whether a settlement is full."""
+    def add(self, delivery: Delivery, intake: Intake, outputs: Sequence[RawEvent]) -> None:
+        """Add what an event came to."""
         if intake.identity is not self._identity:
             self._end()
             self._identity = intake.identity
@@ -87,10 +91,8 @@ class _Settlements:
             )
         )  # fmt: skip
         self._outputs += [(output.type, output) for output in outputs]
-        if len(self._repeats) < _EVENTS_A_RECORD:
-            return False
-        self._end()
-        return True
+        if len(self._repeats) == _EVENTS_A_RECORD:
+            self._end()
 
     def finish(self) -> Sequence[Settlement]:
         self._end()

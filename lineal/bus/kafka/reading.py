@@ -116,6 +116,9 @@ class _Reader:
         self._ends = ends
         self._patience_seconds = patience_seconds
         self._heads: dict[TopicPartition, deque[Delivery]] = {place: deque() for place in places}
+        self._few = dict.fromkeys(places, 0)
+        """Of so many heads of a partition more are fetched: the brokers' answer comes while these
+        are taken."""
         self._open = set(places)
 
     async def bounded(self) -> AsyncIterator[Delivery]:
@@ -123,22 +126,24 @@ class _Reader:
         loop = asyncio.get_running_loop()
         moved = loop.time()
         while True:
-            hungry = [place for place in self._open if not self._heads[place]]
+            hungry = [place for place in self._open if len(self._heads[place]) <= self._few[place]]
+            starving = [place for place in hungry if not self._heads[place]]
             if hungry:
-                found = await self._fetch(hungry, _LOOK_MS)
+                found = await self._fetch(hungry, _LOOK_MS if starving else 0)
                 await self._close_ended(hungry)
                 if found:
                     moved = loop.time()
-                elif loop.time() - moved > self._patience_seconds:
-                    self._open.difference_update(await self._held_back(hungry))
+                elif starving and loop.time() - moved > self._patience_seconds:
+                    self._open.difference_update(await self._held_back(starving))
                     moved = loop.time()
+            if any(place in self._open and not self._heads[place] for place in starving):
                 continue
             if not any(self._heads.values()):
                 return
-            for delivery in self._merged():
+            for delivery in self._merged(_TURN):
                 yield delivery
 
-    def _merged(self) -> Iterator[Delivery]:
+    def _merged(self, most: int) -> Iterator[Delivery]:
         """By the time of the events, until more is needed of a partition."""
         heap = [
             (heads[0].event.time, number, place)
@@ -146,7 +151,9 @@ class _Reader:
             if heads
         ]
         heapify(heap)
-        while heap:
+        for _ in range(most):
+            if not heap:
+                return
             _, number, place = heap[0]
             heads = self._heads[place]
             yield heads.popleft()
@@ -173,6 +180,7 @@ class _Reader:
             *places, timeout_ms=milliseconds, max_records=_AT_ONCE * len(places)
         )
         for place, records in found.items():
+            self._few[place] = len(records) // 2
             self._heads[place].extend(
                 Delivery(
                     Position(self._topic, place.partition, record.offset),
