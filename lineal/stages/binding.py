@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -32,12 +33,19 @@ from lineal_schemas.parts import Part
 from lineal_schemas.payload import Payload
 
 _MOST_AHEAD = 10_000
-_NOTHING_AHEAD: tuple[None, None] = None, None
 
 
 def config_digest(config: BaseModel) -> str:
     """SHA-256 of a configuration's JSON; fields come in the order of their declaration."""
     return digest(config.model_dump_json().encode())
+
+
+class Known(NamedTuple):
+    """What is known of an event before it is handled."""
+
+    intake: Intake
+    remembered: Sequence[MemoOutput] | None
+    """What its step made when it was done before."""
 
 
 class BoundStage:
@@ -58,7 +66,7 @@ class BoundStage:
             self._kind = "join"
         elif any(issubclass(payload, Part) for payload in stage.produces):
             self._kind = "step" if issubclass(stage.consumes, Part) else "split"
-        self._ahead: dict[Position, tuple[Intake, list[MemoOutput] | None]] = {}
+        self._ahead: dict[Position, Known] = {}
 
     @property
     def build(self) -> Build:
@@ -88,36 +96,51 @@ class BoundStage:
         """Ask the memo about many events at once: a query for each costs more than the step."""
         if not self.stage.memo or self.stage.gathers:
             return
-        if len(self._ahead) > _MOST_AHEAD:
-            self._ahead.clear()  # of events that were handed back; what is still to come asks anew
+        ahead = self._ahead
+        if len(ahead) > _MOST_AHEAD:
+            ahead.clear()  # of events that were handed back; what is still to come asks anew
+        if ahead:
+            deliveries = [delivery for delivery in deliveries if delivery.position not in ahead]
+        for delivery, known in zip(deliveries, await self.recall(deliveries), strict=True):
+            if known is not None:
+                ahead[delivery.position] = known
+
+    async def recall(self, deliveries: Sequence[Delivery]) -> list[Known | None]:
+        """What is known of events; None of those whose data is elsewhere.
+
+        Raises:
+            StoreUnavailable
+        """
         identity = await self._present()
         intakes = [
-            (delivery.position, take_in(delivery.event, identity))
+            None
+            if delivery.event.datacontenttype == REFERENCE_MEDIA_TYPE
+            else take_in(delivery.event, identity)
             for delivery in deliveries
-            if delivery.event.datacontenttype != REFERENCE_MEDIA_TYPE
-            and delivery.position not in self._ahead
         ]
-        if not intakes:
-            return
-        steps = [intake.step_id for _, intake in intakes]
+        steps = [intake.step_id for intake in intakes if intake is not None]
         found = await self._services.store.read(lambda connection: recall(connection, steps))
-        for position, intake in intakes:
-            self._ahead[position] = intake, found.get(intake.step_id)
+        return [intake and Known(intake, found.get(intake.step_id)) for intake in intakes]
 
-    def again(self, delivery: Delivery, now: int) -> tuple[Intake, list[RawEvent]] | None:
-        """What an event came to when its step was done before; None where the step is to be
-        handled, for whatever reason. Looked ahead for, and then not known any more."""
-        intake, remembered = self._ahead.get(delivery.position, _NOTHING_AHEAD)
-        if intake is None or remembered is None:
+    def keep_ahead(self, delivery: Delivery, known: Known | None) -> None:
+        """An event that was asked about is to be handled."""
+        if known is not None:
+            self._ahead[delivery.position] = known
+
+    def again(self, known: Known, now: int) -> list[RawEvent] | None:
+        """What is emitted for an event whose step was done before; None where it is to be handled,
+        for whatever reason."""
+        intake, remembered = known
+        if remembered is None:
             return None
         try:
             outputs = self._emitter.again(remembered)
         except Exception:  # an old output that is not understood any more: the step's failure
             return None
-        if any(len(output.data) > SMALL_BYTES for output in outputs):
-            return None
-        del self._ahead[delivery.position]
-        return intake, self._emitter.events(outputs, intake.raw, intake.input_id, now)
+        for output in outputs:
+            if len(output.data) > SMALL_BYTES:
+                return None
+        return self._emitter.events(outputs, intake.raw, intake.raw.id, now)
 
     async def handle(self, delivery: Delivery, attempt: int) -> Settlement:
         """Handle one event.
@@ -188,7 +211,7 @@ class BoundStage:
         except ValidationError as error:
             raise PermanentFailure("the reference to the data is malformed") from error
 
-    async def _recall(self, intake: Intake) -> list[MemoOutput] | None:
+    async def _recall(self, intake: Intake) -> Sequence[MemoOutput] | None:
         if not self.stage.memo:
             return None
         step = intake.step_id
@@ -256,7 +279,7 @@ class BoundStage:
         clock: int,
         attempt: int,
     ) -> Record:
-        raw, whole = intake.raw, intake.whole
+        raw = intake.raw
         made = [
             Artifact(digest(output.data), output.datacontenttype, len(output.data), "event")
             for output in outputs
@@ -274,9 +297,9 @@ class BoundStage:
             actor=self._actor,
             worker=self._services.worker_name,
             step=intake.step_id.hex(),
-            inputs=intake.inputs + step.inputs,
+            inputs=intake.inputs() + step.inputs,
             outputs=made + step.outputs,
-            events_in=[raw.id] if whole is None else [event.id for event in whole.events],
+            events_in=[event.id for event in intake.events],
             events_out=[output.id for output in outputs],
             attempt=attempt,
             facts=step.facts,

@@ -47,7 +47,10 @@ class Emitter:
     def again(self, remembered: Sequence[MemoOutput]) -> Sequence[MemoOutput]:
         """What a step made when it was done before, as the newest version of its types."""
         versions = self._versions
-        if all(versions.get(output.type) == output.version for output in remembered):
+        for output in remembered:
+            if versions.get(output.type) != output.version:
+                break
+        else:
             return remembered
         return self.outputs(
             [parse_payload(output.type, output.version, output.data) for output in remembered]

@@ -43,24 +43,36 @@ class Intake(NamedTuple):
 
     raw: RawEvent
     """The event; of a whole, the part that came last."""
-    inputs: list[Artifact]
+    digests: Sequence[bytes]
+    """SHA-256 of the data of the event; of a whole, of each part."""
     step_id: bytes
-    input_id: str
-    """What the ids of the outputs are derived from."""
     identity: Identity
     whole: Whole | None = None
+
+    @property
+    def events(self) -> Sequence[RawEvent]:
+        """The event; of a whole, the parts in the order of their index."""
+        return (self.raw,) if self.whole is None else self.whole.events
+
+    @property
+    def input_id(self) -> str:
+        """What the ids of the outputs are derived from."""
+        if self.whole is None:
+            return self.raw.id
+        return gathered_id([event.id for event in self.whole.events])
+
+    def inputs(self) -> list[Artifact]:
+        """The data of the events, as the record names it."""
+        return [
+            Artifact(digest.hex(), event.datacontenttype, len(event.data), "event")
+            for digest, event in zip(self.digests, self.events, strict=True)
+        ]
 
 
 def take_in(raw: RawEvent, identity: Identity) -> Intake:
     """The intake of a step of one event."""
-    data = sha256(raw.data)
-    return Intake(
-        raw,
-        [Artifact(data.hexdigest(), raw.datacontenttype, len(raw.data), "event")],
-        sha256(identity.prefix + data.digest()).digest(),
-        raw.id,
-        identity,
-    )
+    digest = sha256(raw.data).digest()
+    return Intake(raw, (digest,), sha256(identity.prefix + digest).digest(), identity)
 
 
 def take_in_whole(raw: RawEvent, whole: Whole, identity: Identity) -> Intake:
@@ -68,9 +80,8 @@ def take_in_whole(raw: RawEvent, whole: Whole, identity: Identity) -> Intake:
     intakes = [take_in(event, identity) for event in whole.events]
     return Intake(
         raw,
-        [artifact for intake in intakes for artifact in intake.inputs],
+        [intake.digests[0] for intake in intakes],
         sha256(b"".join(intake.step_id for intake in intakes)).digest(),
-        gathered_id([event.id for event in whole.events]),
         identity,
         whole,
     )

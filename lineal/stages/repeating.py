@@ -41,22 +41,22 @@ async def repeat(
     Raises:
         StoreUnavailable
     """
-    await bound.look_ahead(deliveries)
     repeated = _Settlements(bound)
     events: list[Delivery] = []
     rest: list[Delivery] = []
     behind: set[str] = set()
-    for delivery in deliveries:
+    for delivery, known in zip(deliveries, await bound.recall(deliveries), strict=True):
         key = delivery.event.partitionkey
-        found = None
-        if key not in behind and not busy(key):
-            found = bound.again(delivery, repeated.started)
-        if found is None:
+        outputs = None
+        if known is not None and key not in behind and not busy(key):
+            outputs = bound.again(known, repeated.started)
+        if known is None or outputs is None:
             behind.add(key)
             rest.append(delivery)
+            bound.keep_ahead(delivery, known)
             continue
         events.append(delivery)
-        repeated.add(delivery, *found)
+        repeated.add(delivery, known.intake, outputs)
         if len(events) % _TURN == 0:
             # What was settled before waits for its answers.
             await asyncio.sleep(0)

@@ -59,17 +59,18 @@ def pack(outputs: Sequence[MemoOutput]) -> bytes:
 
 def unpack(packed: bytes) -> list[MemoOutput]:
     """Outputs from what the memo table keeps."""
-    head, newline, rest = packed.partition(b"\n")
-    outputs = []
-    if not newline:  # as it was kept at first: JSON throughout, without what the payload says
+    newline = packed.find(b"\n")
+    if newline < 0:  # as it was kept at first: JSON throughout, without what the payload says
         return [
             memo_output(parse_payload(type, version, orjson.dumps(fields)))
-            for type, version, fields in orjson.loads(head)
+            for type, version, fields in orjson.loads(packed)
         ]
-    begin = 0
-    for type, version, length, key, story in orjson.loads(head):
-        outputs.append(MemoOutput(type, version, rest[begin : begin + length], key, story))
-        begin += length
+    outputs = []
+    begin = newline + 1
+    for type, version, length, key, story in orjson.loads(packed[:newline]):
+        end = begin + length
+        outputs.append(MemoOutput(type, version, packed[begin:end], key, story))
+        begin = end
     return outputs
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from hashlib import sha1
 
 _NAMESPACE = bytes.fromhex("6b0e6d0a5c1f5e0b9d0c7c8b8f3a2e11")
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 0x3] for digit in "0123456789abcdef"}
 
 
 def _uuid5(name: str) -> str:
     text = sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(text[16], 16) & 0x3]
+    variant = _VARIANTS[text[16]]
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
 

@@ -19,14 +19,8 @@ _ACKS_ALL = -1
 _MOST_SEQUENCE = 1 << 31
 
 Header = tuple[str, bytes]
-
-
-class Place(NamedTuple):
-    """Where a message stands in what is being sent."""
-
-    partition: TopicPartition
-    batch: int
-    number: int
+Place = tuple[TopicPartition, int, int]
+"""Where a message stands in what is being sent: which batch of its partition, and where in that."""
 
 
 class Producer(NamedTuple):
@@ -34,6 +28,15 @@ class Producer(NamedTuple):
 
     id: int
     epoch: int
+
+
+class _Batch:
+    __slots__ = ("append", "builder", "count")
+
+    def __init__(self, builder: Any) -> None:
+        self.builder = builder
+        self.append = builder.append
+        self.count = 0
 
 
 class Batches:
@@ -46,12 +49,11 @@ class Batches:
     def __init__(self, *, transactional: bool, codec: int = 0) -> None:
         self._transactional = transactional
         self._codec = codec
-        self._counts: dict[TopicPartition, list[int]] = {}
-        self._builders: dict[TopicPartition, list[Any]] = {}
+        self._parts: dict[TopicPartition, list[_Batch]] = {}
 
     @property
     def partitions(self) -> Sequence[TopicPartition]:
-        return list(self._builders)
+        return list(self._parts)
 
     def add(
         self,
@@ -62,19 +64,18 @@ class Batches:
         time_ms: int,
     ) -> Place:
         """Append a message to a partition."""
-        counts = self._counts.get(partition)
-        if counts is None:
-            counts = self._counts[partition] = [0]
-            self._builders[partition] = [self._builder()]
-        builders = self._builders[partition]
-        index = counts[-1]
-        if builders[-1].append(index, time_ms, key, value, headers) is None:
-            builders.append(self._builder())
-            counts.append(0)
-            index = 0
-            builders[-1].append(0, time_ms, key, value, headers)
-        counts[-1] = index + 1
-        return Place(partition, len(counts) - 1, index)
+        batches = self._parts.get(partition)
+        if batches is None:
+            batches = self._parts[partition] = [_Batch(self._builder())]
+        batch = batches[-1]
+        number = batch.count
+        if batch.append(number, time_ms, key, value, headers) is None:
+            batch = _Batch(self._builder())
+            batches.append(batch)
+            number = 0
+            batch.append(0, time_ms, key, value, headers)
+        batch.count = number + 1
+        return partition, len(batches) - 1, number
 
     def _builder(self) -> Any:
         return DefaultRecordBatchBuilder(
@@ -91,16 +92,14 @@ class Batches:
             sequences: how many messages each partition has had of this producer; counted on.
         """
         rounds: list[dict[TopicPartition, bytes]] = []
-        for partition, builders in self._builders.items():
-            for number, (builder, count) in enumerate(
-                zip(builders, self._counts[partition], strict=True)
-            ):
+        for partition, batches in self._parts.items():
+            for number, batch in enumerate(batches):
                 sequence = sequences.get(partition, 0)
-                builder.set_producer_state(producer.id, producer.epoch, sequence)
-                sequences[partition] = (sequence + count) % _MOST_SEQUENCE
+                batch.builder.set_producer_state(producer.id, producer.epoch, sequence)
+                sequences[partition] = (sequence + batch.count) % _MOST_SEQUENCE
                 if number == len(rounds):
                     rounds.append({})
-                rounds[number][partition] = builder.build()
+                rounds[number][partition] = batch.builder.build()
         return rounds
 
 

@@ -120,10 +120,8 @@ class Publisher:
         ]
         for handed, stored in zip(wave, places, strict=True):
             positions = [
-                Position(topic, place.partition.partition, bases[place.batch][place.partition] + i)
-                for (topic, _), place, i in zip(
-                    handed.events, stored, (place.number for place in stored), strict=True
-                )
+                Position(topic, place.partition, bases[batch][place] + number)
+                for (topic, _), (place, batch, number) in zip(handed.events, stored, strict=True)
             ]
             if not handed.done.done():
                 handed.done.set_result(positions)
