@@ -27,16 +27,23 @@ def find_forms(connection: Connection, document_id: str) -> dict[str, Artifact]:
     """The newest output of a document in each form there is, and its :data:`ANALYSIS`.
 
     Found in the ledger by their roles, so each is there as soon as the step that made it is
-    settled. A PDF whose text layer was good is its own searchable PDF.
+    settled. What is emitted again, since a stage was set back to what it was, is the newest again.
+    A PDF whose text layer was good is its own searchable PDF.
     """
     found: dict[str, Artifact] = {}
     original = _registered_content(connection, document_id)
+    made: dict[str | None, list[Artifact]] = {}
     for canonical in records_of_root(connection, DOCUMENT + document_id):
         record = parse_record(canonical)
         for item in record.inputs:
             if item.role == "content":
                 original = item  # a later step knows its media type from the bytes themselves
-        for item in record.outputs:
+        if record.outcome == "memoised":
+            steps = [item.step for item in record.repeats] or [record.step]
+            outputs = [item for step in steps for item in made.get(step, ())]
+        else:
+            outputs = made[record.step] = record.outputs
+        for item in outputs:
             form = _FORM_OF_ROLE.get(item.role)
             if form is not None:
                 found[form] = item

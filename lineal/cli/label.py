@@ -79,20 +79,15 @@ async def _label(
 
 def _labelled(connection: Any, document_id: str, name: str) -> Any:
     """The event of a labelling; None for a document whose text has not been extracted."""
+    from lineal.forms import find_forms
     from lineal.lineage.actor import acting_user
-    from lineal.lineage.ledger import records_of_root
-    from lineal.lineage.metadata import DOCUMENT
-    from lineal.lineage.record import parse_record
     from lineal.observability.tracing import first_traceparent
     from lineal.store.objects import reference
     from lineal_schemas.documents import DocumentLabelled
     from lineal_schemas.envelope import first_event, now_us
     from lineal_schemas.ids import arrival_id
 
-    records = map(parse_record, reversed(records_of_root(connection, DOCUMENT + document_id)))
-    text = next(
-        (item for record in records for item in record.outputs if item.role == "text"), None
-    )
+    text = find_forms(connection, document_id).get("text")
     if text is None:
         return None
     now, by = now_us(), acting_user()

@@ -15,6 +15,7 @@ from lineal.cli.printing import (
     STATUS_STYLES,
     clock,
     console,
+    count_of,
     lasting,
     on_terminal,
     plain,
@@ -169,6 +170,8 @@ def _step_lines(step: StoryStep) -> list[str]:
     code = f"  code {build.code[:8]} config {build.config[:8]}" if build else ""
     again = f"  attempt {record.attempt}" if record.attempt > 1 else ""
     joined = f"  joins {len(step.causes)} steps" if len(step.causes) > 1 else ""
+    if record.repeats:
+        joined = f"  {count_of(len(record.repeats), 'event')} emitted again"
     lines = [
         f"{title}  {record.outcome}  {clock(record.started)}  {lasting(record.duration)}"
         f"{code}{again}{joined}"

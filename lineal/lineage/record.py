@@ -137,8 +137,8 @@ class Record:
         return orjson.dumps(fields)
 
     def about(self, root: str) -> Record:
-        """What of it is about one document or device: of a replay, that one's events."""
-        if not self.repeats:
+        """What of it is about one root: of a replay, the events of that document or device."""
+        if not self.repeats or root == self.root:
             return self
         repeats = [item for item in self.repeats if item.root == root]
         return replace(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal.lineage.graph import Story, mermaid, story_of
-from lineal.lineage.record import Artifact, Build, Kind, Record
+from lineal.lineage.record import Artifact, Build, Kind, Record, Repeat
 
 
 def data(name: str, role: str = "event") -> Artifact:
@@ -85,6 +85,33 @@ def test_what_a_replay_made_follows_from_the_replay() -> None:
         ]
     )
     assert [[f.number for f in step.follows] for step in story.steps] == [[1], [], [3], []]
+
+
+def test_what_follows_from_a_replay_of_many_events_is_told_of_this_one() -> None:
+    replayed = Record(
+        kind="replay",
+        root="stage:read",
+        build=Build("read", "1", "c" * 64, "f" * 64),
+        started=1,
+        duration=1,
+        outcome="memoised",
+        actor="stage:read",
+        worker="host/1",
+        repeats=[
+            Repeat("document:other", "0a" * 32, "of another", ("another",)),
+            Repeat("document:d", "0b" * 32, "in", ("out",)),
+        ],
+    )
+    story = story_of(
+        [
+            record("register", ["arrived"], ["in"]),
+            record("read", ["in"], ["out"]),
+            replayed.about("document:d").canonical(),
+            record("index", ["out"], []),
+        ]
+    )
+    assert [step.causes for step in story.steps] == [(), (0,), (0,), (2,)]
+    assert "another" not in mermaid(story)
 
 
 def test_a_redriven_event_follows_from_the_decision_to_redrive_it() -> None:

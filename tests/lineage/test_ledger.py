@@ -14,7 +14,7 @@ from lineal.lineage.ledger import (
     records_of_root,
     stale_input_events,
 )
-from lineal.lineage.record import Artifact, Build, Model, Record, parse_record
+from lineal.lineage.record import Artifact, Build, Model, Record, Repeat, parse_record
 from lineal.store.connection import Connection
 
 OLD = Build("ocr", "1", "a" * 64, "b" * 64)
@@ -45,6 +45,33 @@ def test_the_story_of_a_document_in_its_order(connection: Connection) -> None:
     ledger.append(connection, [record("document:a", started=3)])
     story = [parse_record(r).started for r in records_of_root(connection, "document:a")]
     assert story == [1, 3]
+    assert records_of_root(connection, "document:c") == []
+
+
+def test_what_a_replay_emitted_again_is_part_of_each_story_it_is_about(
+    connection: Connection,
+) -> None:
+    replayed = record(
+        "stage:ocr",
+        kind="replay",
+        outcome="memoised",
+        repeats=[
+            Repeat("document:a", "0a" * 32, "1", ("x",)),
+            Repeat("document:b", "0b" * 32, "2", ("y",)),
+            Repeat("document:a", "0c" * 32, "3", ("z",)),
+        ],
+    )
+    ledger = Ledger()
+    ledger.append(connection, [record("document:a"), replayed])
+    # As it comes from a broker.
+    ledger.append_canonical(connection, [replayed.canonical()])
+    for root, taken in (("document:a", ["1", "3"]), ("document:b", ["2"])):
+        *_, first, second = [parse_record(r) for r in records_of_root(connection, root)]
+        assert first == second == replayed.about(root)
+        assert first.events_in == taken
+    whole = [parse_record(r) for r in records_of_root(connection, "stage:ocr")]
+    assert whole == [replayed, replayed]
+    assert list(all_records(connection))[1:] == [replayed, replayed]
     assert records_of_root(connection, "document:c") == []
 
 
@@ -80,12 +107,14 @@ def test_stale_is_what_another_build_looked_at_last(connection: Connection) -> N
             record(build=NEW, events_in=["only new"]),
             record(build=OLD, events_in=["part 1", "part 2"], kind="join"),
             record(build=OLD, events_in=["failed"], outcome="failed"),
+            record(build=NEW, events_in=["new, then old again"]),
+            record(build=OLD, kind="replay", repeats=[Repeat("r", "s", "new, then old again", ())]),
             record(build=Build("nlp", "1", "", ""), events_in=["of another stage"]),
             record(build=None, events_in=["of a person"], kind="redrive"),
         ],
     )
     assert stale_input_events(connection, NEW) == {
-        "only old", "new, then old", "part 1", "part 2", "failed",
+        "only old", "new, then old", "part 1", "part 2", "failed", "new, then old again",
     }  # fmt: skip
     assert stale_input_events(connection, OLD) == {"old, then new", "only new"}
 

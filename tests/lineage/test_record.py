@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineal.lineage.record import Artifact, Build, Model, Record, digest, parse_record
+from lineal.lineage.record import Artifact, Build, Model, Record, Repeat, digest, parse_record
 
 BUILD = Build("ocr", "3", "c0de" * 16, "c0f1" * 16, (Model("eng", "4.1", "e0" * 32),))
 
@@ -67,6 +67,31 @@ def test_what_is_not_known_is_left_out() -> None:
     )
 
 
+def test_the_canonical_form_of_what_a_replay_emitted_again() -> None:
+    record = example(
+        kind="replay", root="stage:ocr", outcome="memoised", step=None, inputs=[], outputs=[],
+        events_in=[], events_out=[], facts={}, trace=None,
+        repeats=[Repeat("document:é", "ab" * 32, "in", ("out", "too"))],
+    )  # fmt: skip
+    assert (
+        b'"outputs":[],"repeats":[{"in":"in","out":["out","too"],"root":"document:\xc3\xa9","step":"'
+        + b"ab" * 32
+        + b'"}],"root":"stage:ocr","stage":"ocr"'
+    ) in record.canonical()
+
+
+def test_of_a_replay_a_story_has_its_own_events_only() -> None:
+    mine = [
+        Repeat("document:a", "0a" * 32, "1", ("x", "y")),
+        Repeat("document:a", "0b" * 32, "3", ()),
+    ]
+    record = example(repeats=[mine[0], Repeat("document:b", "0c" * 32, "2", ("z",)), mine[1]])
+    about = record.about("document:a")
+    assert (about.repeats, about.events_in, about.events_out) == (mine, ["1", "3"], ["x", "y"])
+    step = example()
+    assert step.about("document:b") is step
+
+
 texts = st.text(max_size=20).filter(lambda text: not any("\ud800" <= c <= "\udfff" for c in text))
 numbers = st.integers(0, 2**62)
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
@@ -75,6 +100,7 @@ builds = st.builds(
     Build, texts, texts, digests, digests,
     st.lists(st.builds(Model, texts, texts, digests), max_size=2).map(tuple),
 )  # fmt: skip
+repeats = st.builds(Repeat, texts, digests, texts, st.lists(texts, max_size=2).map(tuple))
 records = st.builds(
     Record,
     kind=st.sampled_from(["step", "join", "redrive", "replay"]),
@@ -95,6 +121,7 @@ records = st.builds(
     reason=st.none() | texts,
     facts=st.dictionaries(texts, numbers | texts, max_size=3),
     trace=st.none() | texts,
+    repeats=st.lists(repeats, max_size=3),
 )
 
 
