@@ -39,7 +39,7 @@ def find_forms(connection: Connection, document_id: str) -> dict[str, Artifact]:
             if item.role == "content":
                 original = item  # a later step knows its media type from the bytes themselves
         if record.outcome == "memoised":
-            steps = [item.step for item in record.repeats] or [record.step]
+            steps = [record.step, *(item.step for item in record.repeats)]
             outputs = [item for step in steps for item in made.get(step, ())]
         else:
             outputs = made[record.step] = record.outputs

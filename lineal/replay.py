@@ -61,7 +61,7 @@ async def plan_replay(
         selection = replace(selection, to_time=now_us())
     count = 0
     try:
-        async for _ in events_of(runtime.bus, stage, selection):
+        async for _ in _events_of(runtime.bus, stage, selection):
             count += 1
     except UnknownTopic:
         if not stale:
@@ -78,7 +78,7 @@ async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) ->
     stale_wholes: set[str] = set()
     newest_whole: dict[str, str] = {}
     try:
-        async for delivery in events_of(runtime.bus, stage):
+        async for delivery in _events_of(runtime.bus, stage):
             event = delivery.event
             if not scattered:
                 newest[event.partitionkey] = event.id
@@ -100,7 +100,7 @@ async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) ->
     return frozenset(event_id for whole in current for event_id in wholes[whole])
 
 
-async def events_of(
+async def _events_of(
     bus: Bus, stage: Stage, selection: Selection | None = None
 ) -> AsyncIterator[Delivery]:
     """The events a stage takes; of several topics the older first.
@@ -187,7 +187,7 @@ async def _handle(
 ) -> Exception | None:
     """Handle the planned events; returns why no more of them could be read, if so."""
     bound = runtime.bind(plan.stage, workers, replaying=True)
-    events = events_of(runtime.bus, plan.stage, plan.selection)
+    events = _events_of(runtime.bus, plan.stage, plan.selection)
     subscription = ReplaySubscription(runtime.bus, bound, events, count)
     settings = runtime.settings.runner()
     runner = StageRunner(

@@ -178,4 +178,4 @@ class ReplaySubscription:
 
 def _tell_waiting(state: RetryCallState) -> None:
     assert state.outcome is not None
-    log.warning("replay.waiting", error=repr(state.outcome.exception()))
+    log.error("replay.waiting", error=repr(state.outcome.exception()))
