@@ -32,17 +32,20 @@ def find_forms(connection: Connection, document_id: str) -> dict[str, Artifact]:
     """
     found: dict[str, Artifact] = {}
     original = _registered_content(connection, document_id)
-    made: dict[str | None, list[Artifact]] = {}
+    made: dict[str, list[Artifact]] = {}
     for canonical in records_of_root(connection, DOCUMENT + document_id):
         record = parse_record(canonical)
         for item in record.inputs:
             if item.role == "content":
                 original = item  # a later step knows its media type from the bytes themselves
+        outputs = record.outputs
         if record.outcome == "memoised":
-            steps = [record.step, *(item.step for item in record.repeats)]
+            steps = [item.step for item in record.repeats]
+            if record.step is not None:
+                steps.append(record.step)
             outputs = [item for step in steps for item in made.get(step, ())]
-        else:
-            outputs = made[record.step] = record.outputs
+        elif record.step is not None:
+            made[record.step] = outputs
         for item in outputs:
             form = _FORM_OF_ROLE.get(item.role)
             if form is not None:
