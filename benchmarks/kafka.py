@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import statistics
 import sys
 import tempfile
@@ -20,13 +21,21 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from benchmarks.measurement import Benchmark, Result, against_peer, alone
-from benchmarks.passthrough import Ping, Pong, pings, publish_all, run_until_settled
+from benchmarks.passthrough import (
+    Ping,
+    Pong,
+    passthrough,
+    pings,
+    publish_all,
+    run_until_settled,
+    slow_passthrough,
+)
 from lineal.bus.protocol import PartitionLag, Selection
 from lineal.cli.lifetime import run_in_loop
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime, open_runtime
 from lineal.settings import KafkaSettings, Settings
-from lineal.stages import Context, NoConfig, stage
+from lineal.stages import Context, NoConfig, Stage, stage
 from lineal.stages.runner import StageRunner
 from lineal_local.kafka import Kafka
 from lineal_schemas.envelope import Event, now_us
@@ -360,42 +369,56 @@ async def _latencies(bootstrap: str) -> list[float]:
 
 
 def measure_replay() -> Sequence[Result]:
-    """Handling a topic again, against handling it the first time."""
+    """Handling a topic again, as ``lineal replay`` does, against handling it the first time."""
+    cores = os.cpu_count() or 1
     with broker() as kafka:
-        plain = [run_in_loop(_replayed(kafka.bootstrap, 0.0)) for _ in range(_FEW_RUNS)]
-        slow = [run_in_loop(_replayed(kafka.bootstrap, 0.02)) for _ in range(_FEW_RUNS)]
+        runs = [
+            run_in_loop(_replayed(kafka.bootstrap, passthrough, _REPLAYED_EVENTS, (cores, 1)))
+            for _ in range(_RUNS)
+        ]
+        slow = [
+            run_in_loop(_replayed(kafka.bootstrap, slow_passthrough, _SLOW_EVENTS, (cores,)))
+            for _ in range(_RUNS)
+        ]
+    shared = [(replayed[0], live) for replayed, live in runs]
+    by_one = [(replayed[1], live) for replayed, live in runs]
+    remembered = [(replayed[0], live) for replayed, live in slow]
+    first = "the first time, by one process"
     return [
-        against_peer("bus.replay", "events/s", "ratio >= 3", "the first time", plain),
+        against_peer("bus.replay", "events/s", "ratio >= 3", first, shared),
+        against_peer("bus.replay_one_process", "events/s", "for the record", first, by_one),
         against_peer(
-            "bus.replay_memoised", "events/s", "ratio >= 30", "the first time, 20 ms each", slow
+            "bus.replay_memoised", "events/s", "ratio >= 30", f"{first}, 20 ms each", remembered
         ),
     ]
 
 
-async def _replayed(bootstrap: str, handler_seconds: float) -> tuple[float, float]:
-    count = 4_000 if handler_seconds else 20_000
+_REPLAYED_EVENTS = 100_000
+_SLOW_EVENTS = 4_000
 
-    @stage("benchmark", version="1", consumes=Ping, produces=Pong, lanes=8)
-    async def handle(event: Event[Ping], ctx: Context[NoConfig]) -> Pong:
-        if handler_seconds:
-            await asyncio.sleep(handler_seconds)
-        return Pong(key=event.data.key, text=event.data.text)
 
+async def _replayed(
+    bootstrap: str, handled: Stage, count: int, processes: Sequence[int]
+) -> tuple[list[float], float]:
+    """Events a second of a replay by so many processes each, and of the first time."""
     async with new_runtime(bootstrap) as runtime:
         await publish_all(runtime, pings(count))
         begun = time.perf_counter()
-        await run_until_settled(runtime, count, handle)
+        await run_until_settled(runtime, count, handled)
         live = count / (time.perf_counter() - begun)
         await runtime.bus.recorded()
-        plan = await plan_replay(runtime, handle, Selection())
-        begun = time.perf_counter()
-        await run_replay(runtime, plan, NoWorkers(), lambda _: None)
-        return count / (time.perf_counter() - begun), live
+        plan = await plan_replay(runtime, handled, Selection())
+        rates = []
+        for number in processes:
+            begun = time.perf_counter()
+            await run_replay(runtime, plan, NoWorkers(), lambda _: None, processes=number)
+            rates.append(count / (time.perf_counter() - begun))
+        return rates, live
 
 
 BENCHMARKS = (
     Benchmark(tuple(_PEERS), measure_throughput),
     Benchmark(("bus.kafka_two_processes",), measure_two_processes),
     Benchmark(("bus.kafka_latency_p50", "bus.kafka_latency_p99"), measure_latency),
-    Benchmark(("bus.replay", "bus.replay_memoised"), measure_replay),
+    Benchmark(("bus.replay", "bus.replay_one_process", "bus.replay_memoised"), measure_replay),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -34,6 +35,12 @@ class Pong(Payload, type="benchmark.pong", version=1):
 
 @stage("benchmark", version="1", consumes=Ping, produces=Pong)
 async def passthrough(event: Event[Ping], ctx: Context[NoConfig]) -> Pong:
+    return Pong(key=event.data.key, text=event.data.text)
+
+
+@stage("benchmark", version="1", consumes=Ping, produces=Pong, lanes=8)
+async def slow_passthrough(event: Event[Ping], ctx: Context[NoConfig]) -> Pong:
+    await asyncio.sleep(0.02)
     return Pong(key=event.data.key, text=event.data.text)
 
 

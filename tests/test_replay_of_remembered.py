@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from lineal import replay_subscription
 from lineal.bus.protocol import BusUnavailable, Delivery, Selection, Settlement
-from lineal.replay import plan_replay, run_replay
+from lineal.replay import plan_replay, run_replay, subscription
 from lineal.runtime import NoWorkers, Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Stage, stage
@@ -79,7 +78,7 @@ def by_key(done: Sequence[Any]) -> dict[str, list[int]]:
 async def test_what_is_remembered_does_not_overtake_what_is_not(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(replay_subscription, "_READ_AT_ONCE", at_once)
+    monkeypatch.setattr(subscription, "_READ_AT_ONCE", at_once)
     before = await remembering(runtime, range(6))
     # Of the same content as events that were handled, so remembered, between others that are not.
     numbers = [30, 0, 31, 1, 2, 32, 3, 33, 4, 34, 35, 5]
@@ -110,7 +109,7 @@ async def test_many_are_on_record_together_and_each_in_its_story(runtime: Runtim
 async def test_what_cannot_be_emitted_together_is_emitted_one_by_one(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, unseen: list[int]
 ) -> None:
-    monkeypatch.setattr(replay_subscription, "_READ_AT_ONCE", 8)
+    monkeypatch.setattr(subscription, "_READ_AT_ONCE", 8)
     runtime.settings.prefetch = 1  # so that of what is read a part waits
     numbers = list(range(18))
     before = await remembering(runtime, [n for n in numbers if n not in unseen], keys="a")

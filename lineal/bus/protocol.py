@@ -201,6 +201,11 @@ class Selection:
     """Only what is published after the reading began, whatever time the events carry."""
     key: str | None = None
     event_ids: frozenset[str] | None = field(default=None, repr=False)
+    partitions: frozenset[int] | None = None
+    """Only of these, on a bus that has them: no key is in two."""
+
+    def reads(self, partition: int) -> bool:
+        return self.partitions is None or partition in self.partitions
 
     def takes(self, event: RawEvent) -> bool:
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections import Counter
@@ -51,6 +52,16 @@ def replay(
             help="Only what another version, code, configuration or model of the stage made.",
         ),
     ] = False,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="How many may share the partitions of many events, on Kafka. "
+            "As many as there are cores.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the events.")] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -67,7 +78,7 @@ def replay(
     settings = load_settings(existing_data(data))
     stages = _stages(topic, stage)
     summary = asyncio.run(
-        _replay(settings, stages, _selection(*bounds, key), stale, dry_run, as_json)
+        _replay(settings, stages, _selection(*bounds, key), stale, processes, dry_run, as_json)
     )
     if as_json:
         print_json({"stages": summary, "dry_run": dry_run})
@@ -127,6 +138,7 @@ async def _replay(
     stages: Sequence[Stage],
     selection: Selection,
     stale: bool,
+    processes: int | None,
     dry_run: bool,
     as_json: bool,
 ) -> list[dict[str, Any]]:
@@ -139,7 +151,8 @@ async def _replay(
         plans = [await plan_replay(runtime, item, selection, stale=stale) for item in stages]
         counts = [Counter[str]() for _ in plans]
         if not dry_run and any(plan.events for plan in plans):
-            await _run(runtime, plans, counts, quiet=as_json)
+            processes = processes or os.cpu_count() or 1
+            await _run(runtime, plans, counts, processes, quiet=as_json)
     return [
         {
             "stage": plan.stage.name,
@@ -151,7 +164,12 @@ async def _replay(
 
 
 async def _run(
-    runtime: Runtime, plans: Sequence[ReplayPlan], counts: Sequence[Counter[str]], *, quiet: bool
+    runtime: Runtime,
+    plans: Sequence[ReplayPlan],
+    counts: Sequence[Counter[str]],
+    processes: int,
+    *,
+    quiet: bool,
 ) -> None:
     from rich.progress import Progress
 
@@ -171,7 +189,8 @@ async def _run(
         with Progress(console=console(stderr=True), disable=hidden, transient=True) as progress:
             for plan, count in zip(plans, counts, strict=True):
                 task = progress.add_task(plan.stage.name, total=plan.events)
-                await run_replay(runtime, plan, workers, _counting(count, progress, task))
+                counting = _counting(count, progress, task)
+                await run_replay(runtime, plan, workers, counting, processes=processes)
     finally:
         await workers.close()
 

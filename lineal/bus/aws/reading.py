@@ -72,8 +72,10 @@ async def read_topic(
 
     Raises:
         UnknownTopic: there is no such topic.
-        NotOffered: the past is asked for, and the topic has no archive.
+        NotOffered: the past is asked for, and the topic has no archive; or partitions are.
     """
+    if selection.partitions is not None:
+        raise NotOffered("topics of SNS have no partitions: leave them out")
     attributes = await provisioning.topic_attributes(topic)
     archived = archive_beginning(attributes) is not None
     if not archived and not selection.from_now:

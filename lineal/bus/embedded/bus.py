@@ -137,6 +137,7 @@ class EmbeddedBus:
                 starts = {
                     number: (identifier, max(chosen.from_offset or 0, ends[identifier] + 1))
                     for number, identifier in enumerate(partitions)
+                    if chosen.reads(number)
                 }
                 streams = [
                     self._stream(topic, number, identifier, first, chosen.to_offset)

@@ -173,9 +173,10 @@ class KafkaBus:
     async def read(
         self, topic: str, selection: Selection | None = None, *, follow: bool = False
     ) -> AsyncIterator[Delivery]:
-        places = await self._existing(topic)
+        chosen = selection or Selection()
+        places = [p for p in await self._existing(topic) if chosen.reads(p.partition)]
         events = read_topic(
-            self._connection, topic, places, selection or Selection(), follow=follow,
+            self._connection, topic, places, chosen, follow=follow,
             patience_seconds=2 * self._settings.transaction_seconds,
         )  # fmt: skip
         async with contextlib.aclosing(events):

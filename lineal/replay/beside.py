@@ -1,0 +1,102 @@
+"""A share of a replay, handled in a process beside the one that was asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping
+from importlib import import_module
+from typing import NamedTuple
+
+import uvloop
+
+from lineal.bus.protocol import Selection
+from lineal.observability.logging import configure_logging
+from lineal.replay.handling import Count, handle_again
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
+from lineal.stages.declaration import Stage
+from lineal.workers.pool import WorkerPool
+
+_TELL_SECONDS = 0.5
+
+
+class Share(NamedTuple):
+    """What a process takes of a replay."""
+
+    settings: Settings
+    stage: str
+    """Where it stands: ``module:name``."""
+    selection: Selection
+
+
+def place_of(stage: Stage) -> str | None:
+    """Where another process finds a stage; None where it cannot."""
+    function = stage.handle
+    module, name = function.__module__, function.__qualname__
+    found = getattr(sys.modules.get(module), name, None)
+    return f"{module}:{name}" if found is stage and module != "__main__" else None
+
+
+async def handle_beside(share: Share, count: Count) -> None:
+    """Have a share handled by another process.
+
+    Raises:
+        WorkerCrashed: the process died.
+        Exception: as :func:`handle_again`.
+    """
+    pool = WorkerPool(1)
+    pool.start()
+    try:
+        await pool.run(_begin, share)
+        while (outcomes := await pool.run(_next_outcomes)) is not None:
+            count(outcomes)
+    finally:
+        await pool.close()
+
+
+_loop: asyncio.AbstractEventLoop | None = None
+_outcomes: AsyncGenerator[Mapping[str, int] | None, None] | None = None
+"""What the process has begun: it goes on when it is asked how far it has come."""
+
+
+def _begin(share: Share) -> None:
+    global _loop, _outcomes
+    configure_logging("error", share.settings.log_format)
+    _loop = uvloop.new_event_loop()
+    _outcomes = _handle(share)
+
+
+def _next_outcomes() -> Mapping[str, int] | None:
+    assert _loop is not None
+    assert _outcomes is not None
+    return _loop.run_until_complete(anext(_outcomes, None))
+
+
+async def _handle(share: Share) -> AsyncGenerator[Mapping[str, int] | None, None]:
+    settings = share.settings
+    module, _, name = share.stage.partition(":")
+    stage = getattr(import_module(module), name)
+    workers = WorkerPool(
+        settings.workers,
+        memory_bytes=settings.worker_memory_mb * 1024 * 1024,
+        seconds=settings.worker_seconds,
+    )
+    workers.start()
+    counted: Counter[str] = Counter()
+    try:
+        async with open_runtime(settings) as runtime:
+            handling = asyncio.create_task(
+                handle_again(runtime, stage, share.selection, workers, counted.update)
+            )
+            while not handling.done():
+                await asyncio.wait((handling,), timeout=_TELL_SECONDS)
+                outcomes = dict(counted)
+                counted.clear()
+                yield outcomes
+            await handling
+            # Closing waits for the ledger, and so does whoever asked.
+            yield None
+    finally:
+        await workers.close()

@@ -1,0 +1,46 @@
+"""The events that a stage takes, read from their topics."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from lineal.bus.protocol import Bus, Delivery, Selection, UnknownTopic
+from lineal.stages.declaration import Stage
+
+
+async def events_of(
+    bus: Bus, stage: Stage, selection: Selection | None = None
+) -> AsyncIterator[Delivery]:
+    """The events a stage takes; of several topics the older first.
+
+    Raises:
+        UnknownTopic: there is none of the topics.
+    """
+    topics = [bus.read(payload.type, selection) for payload in stage.inputs]
+    heads: list[tuple[AsyncIterator[Delivery], Delivery]] = []
+    missing: UnknownTopic | None = None
+    known = 0
+    for topic in topics:
+        try:
+            head = await anext(topic, None)
+        except UnknownTopic as error:
+            missing = error
+            continue
+        known += 1
+        if head is not None:
+            heads.append((topic, head))
+    if missing is not None and not known:
+        raise missing
+    while len(heads) > 1:
+        index = min(range(len(heads)), key=lambda place: heads[place][1].event.time)
+        topic, head = heads[index]
+        yield head
+        following = await anext(topic, None)
+        if following is None:
+            del heads[index]
+        else:
+            heads[index] = (topic, following)
+    for topic, head in heads:
+        yield head
+        async for delivery in topic:
+            yield delivery
