@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from lineal.bus.protocol import Bus, Delivery, Selection, UnknownTopic
 from lineal.stages.declaration import Stage
 
 
-async def events_of(
+def events_of(
     bus: Bus, stage: Stage, selection: Selection | None = None
 ) -> AsyncIterator[Delivery]:
     """The events a stage takes; of several topics the older first.
@@ -17,6 +17,10 @@ async def events_of(
         UnknownTopic: there is none of the topics.
     """
     topics = [bus.read(payload.type, selection) for payload in stage.inputs]
+    return _merged(topics) if len(topics) > 1 else topics[0]
+
+
+async def _merged(topics: Sequence[AsyncIterator[Delivery]]) -> AsyncIterator[Delivery]:
     heads: list[tuple[AsyncIterator[Delivery], Delivery]] = []
     missing: UnknownTopic | None = None
     known = 0

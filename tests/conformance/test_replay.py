@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lineal.bus.protocol import Selection
+import pytest
+
+from lineal.bus.protocol import NotOffered, Selection
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, stage
@@ -70,6 +72,27 @@ async def test_a_replay_takes_exactly_what_is_selected(bus: BusUnderTest) -> Non
             handled.clear()
             assert await replay(runtime, counted, selection) == len(expected)
             assert sorted(handled) == expected
+
+
+async def test_partitions_read_apart_are_the_topic(bus: BusUnderTest) -> None:
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key=f"key-{n % 9}", number=n) for n in range(60)))
+        if not bus.capabilities.partitions:
+            with pytest.raises(NotOffered):
+                await anext(runtime.bus.read(Task.type, Selection(partitions=frozenset([0]))))
+            return
+        (partitions,) = [i.partitions for i in await runtime.bus.topics() if i.topic == Task.type]
+        found = {
+            part: [
+                (payload_of(delivery.event).key, payload_of(delivery.event).number)
+                async for delivery in runtime.bus.read(
+                    Task.type, Selection(partitions=frozenset(range(part, partitions, 2)))
+                )
+            ]
+            for part in (0, 1)
+        }
+    assert sorted(number for part in found.values() for _, number in part) == list(range(60))
+    assert {key for key, _ in found[0]}.isdisjoint(key for key, _ in found[1])
 
 
 async def test_a_replay_keeps_the_order_of_each_key(bus: BusUnderTest) -> None:

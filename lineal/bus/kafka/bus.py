@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -170,18 +169,13 @@ class KafkaBus:
     async def record(self, records: Sequence[Record]) -> None:
         await (await self._without_group()).record(records)
 
-    async def read(
+    def read(
         self, topic: str, selection: Selection | None = None, *, follow: bool = False
     ) -> AsyncIterator[Delivery]:
-        chosen = selection or Selection()
-        places = [p for p in await self._existing(topic) if chosen.reads(p.partition)]
-        events = read_topic(
-            self._connection, topic, places, chosen, follow=follow,
-            patience_seconds=2 * self._settings.transaction_seconds,
+        return read_topic(
+            self._connection, topic, partial(self._existing, topic), selection or Selection(),
+            follow=follow, patience_seconds=2 * self._settings.transaction_seconds,
         )  # fmt: skip
-        async with contextlib.aclosing(events):
-            async for delivery in events:
-                yield delivery
 
     async def seek(self, group: str, topic: str, *, offset: int | None, time: int | None) -> None:
         places = await self._existing(topic)

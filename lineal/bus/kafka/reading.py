@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from heapq import heapify, heappop, heapreplace
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -30,7 +30,7 @@ _LEAST_AWAY_SECONDS, _TIMES_AWAY = 15.0, 3
 async def read_topic(
     connection: Connection,
     topic: str,
-    places: Sequence[TopicPartition],
+    find: Callable[[], Awaitable[Sequence[TopicPartition]]],
     selection: Selection,
     *,
     follow: bool,
@@ -41,9 +41,14 @@ async def read_topic(
     Everything is read that was on the topic at the beginning. What an open transaction holds back
     is waited for, at most ``patience_seconds``: it may stand before what was published since.
 
+    Args:
+        find: gives the partitions of the topic.
+
     Raises:
+        UnknownTopic: there is no such topic.
         BusUnavailable: also where the brokers stay away for long; nothing is left out silently.
     """
+    places = [place for place in await find() if selection.reads(place.partition)]
     ends = await connection.offsets(places, LATEST)
     begins = await _begins(connection, places, selection, ends)
     if selection.to_offset is not None:
@@ -62,13 +67,11 @@ async def read_topic(
         for place in unread:
             consumer.seek(place, begins[place])
         reader = _Reader(connection, consumer, topic, unread, ends, patience_seconds)
-        count = 0
-        async for delivery in reader.bounded():
-            count += 1
-            if selection.takes(delivery.event):
-                yield delivery
-            elif count % _TURN == 0:
-                await asyncio.sleep(0)
+        async for portion in reader.bounded():
+            for delivery in portion:
+                if selection.takes(delivery.event):
+                    yield delivery
+            await asyncio.sleep(0)
         if follow:
             async for delivery in reader.coming(selection.to_offset):
                 if selection.takes(delivery.event):
@@ -121,7 +124,7 @@ class _Reader:
         are taken."""
         self._open = set(places)
 
-    async def bounded(self) -> AsyncIterator[Delivery]:
+    async def bounded(self) -> AsyncIterator[Sequence[Delivery]]:
         """Up to the ends; the rest of what was read stays for :meth:`coming`."""
         loop = asyncio.get_running_loop()
         moved = loop.time()
@@ -140,29 +143,28 @@ class _Reader:
                 continue
             if not any(self._heads.values()):
                 return
-            for delivery in self._merged(_TURN):
-                yield delivery
+            yield self._merged(_TURN)
 
-    def _merged(self, most: int) -> Iterator[Delivery]:
+    def _merged(self, most: int) -> Sequence[Delivery]:
         """By the time of the events, until more is needed of a partition."""
+        merged: list[Delivery] = []
         heap = [
             (heads[0].event.time, number, place)
             for number, (place, heads) in enumerate(self._heads.items())
             if heads
         ]
         heapify(heap)
-        for _ in range(most):
-            if not heap:
-                return
+        while heap and len(merged) < most:
             _, number, place = heap[0]
             heads = self._heads[place]
-            yield heads.popleft()
+            merged.append(heads.popleft())
             if heads:
                 heapreplace(heap, (heads[0].event.time, number, place))
             elif place in self._open:
-                return
+                break
             else:
                 heappop(heap)
+        return merged
 
     async def coming(self, to_offset: int | None) -> AsyncIterator[Delivery]:
         """What comes after, as it comes."""
@@ -181,16 +183,17 @@ class _Reader:
         )
         for place, records in found.items():
             self._few[place] = len(records) // 2
-            self._heads[place].extend(
+            topic, partition = self._topic, place.partition
+            self._heads[place] += [
                 Delivery(
-                    Position(self._topic, place.partition, record.offset),
+                    Position(topic, partition, record.offset),
                     read_event(
-                        self._topic, place.partition, record.offset, record.key, record.value,
-                        record.headers, record.timestamp,
+                        topic, partition, record.offset, record.key, record.value, record.headers,
+                        record.timestamp,
                     ),
                 )
                 for record in records
-            )  # fmt: skip
+            ]  # fmt: skip
         return bool(found)
 
     async def _close_ended(self, places: Sequence[TopicPartition]) -> None:

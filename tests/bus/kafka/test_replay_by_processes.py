@@ -1,0 +1,150 @@
+"""A replay that several processes share: nothing lost, nothing twice, in order, and told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lineal.bus.protocol import Selection
+from lineal.replay import plan_replay, run, run_replay
+from lineal.replay.beside import place_of
+from lineal.runtime import NoWorkers, Runtime
+from lineal.stages import Stage, stage
+from lineal.workers.errors import WorkerCrashed
+from lineal_schemas.envelope import Event
+from tests.conformance.harness import (
+    events_on,
+    payload_of,
+    publish,
+    records,
+    running,
+    until_settled,
+)
+from tests.conformance.kafka import KafkaBusUnderTest
+from tests.conformance.workload import Done, Task
+
+STARTED_BY = "LINEAL_TEST_STARTED_BY"
+"""Environment variable: the process that asked for the replay."""
+
+
+@stage("share", version="1", consumes=Task, produces=Done)
+async def share(event: Event[Task], ctx: Any) -> Done:
+    if event.data.scratch == "die" and os.environ[STARTED_BY] != str(os.getpid()):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Done(key=event.data.key, number=event.data.number, text=str(os.getpid()))
+
+
+@pytest.fixture(autouse=True)
+def few_events_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "_LEAST_EVENTS", 1)
+    monkeypatch.setenv(STARTED_BY, str(os.getpid()))
+
+
+async def replayed(runtime: Runtime, declared: Stage, processes: int = 2) -> Counter[str]:
+    plan = await plan_replay(runtime, declared, Selection())
+    outcomes: Counter[str] = Counter()
+    await run_replay(runtime, plan, NoWorkers(), outcomes.update, processes=processes)
+    return outcomes
+
+
+def tasks(count: int, scratch: str = "") -> list[Task]:
+    return [Task(key=f"key-{n % 12}", number=n, scratch=scratch) for n in range(count)]
+
+
+def numbers_by_key(events: Any) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for event in events:
+        done = payload_of(event)
+        found.setdefault(done.key, []).append(done.number)
+    return found
+
+
+async def test_processes_share_what_is_to_be_handled(bus: KafkaBusUnderTest) -> None:
+    async with bus.open() as runtime:
+        await publish(runtime, *tasks(120))
+        assert await replayed(runtime, share) == {"done": 120}
+        done = await events_on(runtime, Done.type)
+        await runtime.bus.recorded()
+        steps = [r for n in range(12) for r in await records(runtime, f"task:key-{n}")]
+        (whole,) = await records(runtime, "stage:share")
+    by_process = Counter(payload_of(event).text for event in done)
+    assert len(by_process) == 2
+    assert str(os.getpid()) in by_process
+    assert len(done) == len(steps) == 120
+    assert numbers_by_key(done) == {f"key-{n}": list(range(n, 120, 12)) for n in range(12)}
+    assert whole.facts["events"] == 120
+
+
+async def test_processes_share_what_is_remembered(bus: KafkaBusUnderTest) -> None:
+    async with bus.open() as runtime:
+        await publish(runtime, *tasks(120))
+        async with running(runtime, share):
+            await until_settled(runtime, "share")
+        first = await events_on(runtime, Done.type)
+        assert await replayed(runtime, share, processes=9) == {"memoised": 120}
+        again = (await events_on(runtime, Done.type))[120:]
+        await runtime.bus.recorded()
+        story = await records(runtime, "task:key-3")
+    assert numbers_by_key(again) == {f"key-{n}": list(range(n, 120, 12)) for n in range(12)}
+    assert {event.id: event.data for event in again} == {event.id: event.data for event in first}
+    assert sum(len(record.repeats) for record in story) == 10
+
+
+async def test_a_process_that_dies_is_told_of_and_what_the_others_had_is_handled(
+    bus: KafkaBusUnderTest,
+) -> None:
+    async with bus.open() as runtime:
+        await publish(runtime, *tasks(24, "die"))
+        with pytest.raises(WorkerCrashed, match="SIGKILL"):
+            await replayed(runtime, share)
+        done = await events_on(runtime, Done.type)
+        await runtime.bus.recorded()
+        *_, whole = await records(runtime, "stage:share")
+    assert {payload_of(event).text for event in done} == {str(os.getpid())}
+    assert 0 < len(done) < 24
+    assert (whole.outcome, whole.error, whole.facts["events"]) == (
+        "failed", "WorkerCrashed", len(done),
+    )  # fmt: skip
+
+
+async def test_a_replay_that_is_given_up_leaves_no_process(bus: KafkaBusUnderTest) -> None:
+    async with bus.open() as runtime:
+        await publish(runtime, *tasks(24))
+        replaying = asyncio.create_task(replayed(runtime, share))
+        while not (children := _children()):
+            await asyncio.sleep(0.02)
+        replaying.cancel()
+        await asyncio.gather(replaying, return_exceptions=True)
+        assert not children & _children()
+
+
+def _children() -> set[str]:
+    """The worker processes of this one."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and b"lineal.workers" in (process / "cmdline").read_bytes():
+                found.add(process.name)
+        except OSError:
+            continue  # it ended meanwhile
+    return found
+
+
+async def test_what_another_process_cannot_find_is_not_shared(bus: KafkaBusUnderTest) -> None:
+    @stage("local", version="1", consumes=Task, produces=Done)
+    async def local(event: Event[Task], ctx: Any) -> Done:
+        return Done(key=event.data.key, number=event.data.number, text=str(os.getpid()))
+
+    assert place_of(local) is None
+    async with bus.open() as runtime:
+        await publish(runtime, *tasks(24))
+        assert await replayed(runtime, local) == {"done": 24}
+        done = await events_on(runtime, Done.type)
+    assert {payload_of(event).text for event in done} == {str(os.getpid())}
