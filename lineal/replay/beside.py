@@ -17,6 +17,7 @@ from lineal.replay.handling import Count, handle_again
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.stages.declaration import Stage
+from lineal.workers.errors import WorkerCrashed
 from lineal.workers.pool import WorkerPool
 
 _TELL_SECONDS = 0.5
@@ -52,6 +53,10 @@ async def handle_beside(share: Share, count: Count) -> None:
         await pool.run(_begin, share)
         while (outcomes := await pool.run(_next_outcomes)) is not None:
             count(outcomes)
+    except WorkerCrashed as error:
+        raise WorkerCrashed(
+            f"a process of the replay died ({error}): run it again, what it did is remembered"
+        ) from error
     finally:
         await pool.close()
 
