@@ -299,7 +299,7 @@ class BoundStage:
             step=intake.step_id.hex(),
             inputs=intake.inputs() + step.inputs,
             outputs=made + step.outputs,
-            events_in=[event.id for event in intake.events],
+            events_in=intake.event_ids(),
             events_out=[output.id for output in outputs],
             attempt=attempt,
             facts=step.facts,

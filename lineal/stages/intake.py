@@ -50,23 +50,26 @@ class Intake(NamedTuple):
     whole: Whole | None = None
 
     @property
-    def events(self) -> Sequence[RawEvent]:
-        """The event; of a whole, the parts in the order of their index."""
-        return (self.raw,) if self.whole is None else self.whole.events
-
-    @property
     def input_id(self) -> str:
         """What the ids of the outputs are derived from."""
-        if self.whole is None:
-            return self.raw.id
-        return gathered_id([event.id for event in self.whole.events])
+        return self.raw.id if self.whole is None else gathered_id(self.event_ids())
+
+    def event_ids(self) -> list[str]:
+        """The id of the event; of a whole, of the parts in the order of their index."""
+        return [self.raw.id] if self.whole is None else [event.id for event in self.whole.events]
 
     def inputs(self) -> list[Artifact]:
-        """The data of the events, as the record names it."""
+        """The data of the event, or of the parts, as the record names it."""
+        if self.whole is None:
+            return [_artifact(self.raw, self.digests[0])]
         return [
-            Artifact(digest.hex(), event.datacontenttype, len(event.data), "event")
-            for digest, event in zip(self.digests, self.events, strict=True)
+            _artifact(event, digest)
+            for event, digest in zip(self.whole.events, self.digests, strict=True)
         ]
+
+
+def _artifact(event: RawEvent, digest: bytes) -> Artifact:
+    return Artifact(digest.hex(), event.datacontenttype, len(event.data), "event")
 
 
 def take_in(raw: RawEvent, identity: Identity) -> Intake:
