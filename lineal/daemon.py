@@ -12,7 +12,7 @@ from lineal.stages.dead_letter import dead_letter_topic, redrive_topic
 from lineal.stages.declaration import Stage
 from lineal.stages.runner import StageRunner
 from lineal.stages.timers import TimerClock
-from lineal.workers.pool import WorkerPool
+from lineal.workers.pool import worker_pool
 
 log = structlog.get_logger(__name__)
 
@@ -26,11 +26,8 @@ class Daemon:
         settings = runtime.settings
         self._runtime = runtime
         self._stages = stages
-        self.workers = WorkerPool(
-            settings.workers,
-            memory_bytes=settings.worker_memory_mb * 1024 * 1024,
-            seconds=settings.worker_seconds,
-            warm_up=tuple(stage.warm_up for stage in stages if stage.warm_up),
+        self.workers = worker_pool(
+            settings, warm_up=tuple(stage.warm_up for stage in stages if stage.warm_up)
         )
         self._runners: dict[str, StageRunner] = {}
         self._tasks: list[asyncio.Task[None]] = []

@@ -175,14 +175,9 @@ async def _run(
 
     from lineal.cli.printing import console
     from lineal.replay import run_replay
-    from lineal.workers.pool import WorkerPool
+    from lineal.workers.pool import worker_pool
 
-    settings = runtime.settings
-    workers = WorkerPool(
-        settings.workers,
-        memory_bytes=settings.worker_memory_mb * 1024 * 1024,
-        seconds=settings.worker_seconds,
-    )
+    workers = worker_pool(runtime.settings)
     workers.start()
     hidden = quiet or not sys.stderr.isatty()
     try:

@@ -18,7 +18,7 @@ from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.stages.declaration import Stage
 from lineal.workers.errors import WorkerCrashed
-from lineal.workers.pool import WorkerPool
+from lineal.workers.pool import WorkerPool, worker_pool
 
 _TELL_SECONDS = 0.5
 
@@ -80,18 +80,13 @@ def _next_outcomes() -> Mapping[str, int] | None:
 
 
 async def _handle(share: Share) -> AsyncGenerator[Mapping[str, int] | None, None]:
-    settings = share.settings
     module, _, name = share.stage.partition(":")
     stage = getattr(import_module(module), name)
-    workers = WorkerPool(
-        settings.workers,
-        memory_bytes=settings.worker_memory_mb * 1024 * 1024,
-        seconds=settings.worker_seconds,
-    )
+    workers = worker_pool(share.settings)
     workers.start()
     counted: Counter[str] = Counter()
     try:
-        async with open_runtime(settings) as runtime:
+        async with open_runtime(share.settings) as runtime:
             handling = asyncio.create_task(
                 handle_again(runtime, stage, share.selection, workers, counted.update)
             )

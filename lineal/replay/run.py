@@ -66,15 +66,10 @@ async def _handle(
     runtime: Runtime, plan: ReplayPlan, workers: Workers, count: Count, processes: int
 ) -> Exception | None:
     """Handle the planned events; returns what kept it from handling all of them."""
-    own, *others = await _shares(runtime, plan, processes)
-    settings = runtime.settings
-    settings = settings.model_copy(
-        update={"workers": max(1, settings.workers // (1 + len(others)))}
-    )
-    place = place_of(plan.stage) or ""
+    own, others = await _shares(runtime, plan, processes)
     results = await asyncio.gather(
         handle_again(runtime, plan.stage, own, workers, count),
-        *(handle_beside(Share(settings, place, other), count) for other in others),
+        *(handle_beside(share, count) for share in others),
         return_exceptions=True,
     )
     for result in results:
@@ -85,32 +80,38 @@ async def _handle(
     return None
 
 
-async def _shares(runtime: Runtime, plan: ReplayPlan, processes: int) -> Sequence[Selection]:
-    """What each process takes: its partitions, so that the order of every key is kept.
+async def _shares(
+    runtime: Runtime, plan: ReplayPlan, processes: int
+) -> tuple[Selection, Sequence[Share]]:
+    """What this process takes, and each of the others: partitions, so that the order of every key
+    is kept.
 
     One takes all where events have no partitions or are written by one process at a time, where a
     stage has state, which is not of one partition, and where its topics are not partitioned alike.
     """
     stage, whole = plan.stage, plan.selection
     capabilities = runtime.bus.capabilities
+    place = place_of(stage)
     processes = min(processes, plan.events // _LEAST_EVENTS)
-    shared = (
-        processes > 1
-        and capabilities.partitions
-        and not capabilities.transactional_store
-        and stage.memo
-        and not stage.gathers
-        and place_of(stage) is not None
-    )
-    if not shared:
-        return [whole]
+    if (
+        processes < 2
+        or not capabilities.partitions
+        or capabilities.transactional_store
+        or not stage.memo
+        or stage.gathers
+        or place is None
+    ):
+        return whole, ()
     topics = {payload.type for payload in stage.inputs}
     counts = {info.partitions for info in await runtime.bus.topics() if info.topic in topics}
     if len(counts) != 1:
-        return [whole]
+        return whole, ()
     (partitions,) = counts
     processes = min(processes, partitions)
-    return [
+    own, *others = [
         replace(whole, partitions=frozenset(range(first, partitions, processes)))
         for first in range(processes)
     ]
+    workers = max(1, runtime.settings.workers // processes)
+    settings = runtime.settings.model_copy(update={"workers": workers})
+    return own, [Share(settings, place, other) for other in others]

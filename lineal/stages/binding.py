@@ -101,11 +101,11 @@ class BoundStage:
             ahead.clear()  # of events that were handed back; what is still to come asks anew
         if ahead:
             deliveries = [delivery for delivery in deliveries if delivery.position not in ahead]
-        for delivery, known in zip(deliveries, await self.recall(deliveries), strict=True):
+        for delivery, known in zip(deliveries, await self.look_up(deliveries), strict=True):
             if known is not None:
                 ahead[delivery.position] = known
 
-    async def recall(self, deliveries: Sequence[Delivery]) -> list[Known | None]:
+    async def look_up(self, deliveries: Sequence[Delivery]) -> list[Known | None]:
         """What is known of events; None of those whose data is elsewhere.
 
         Raises:
@@ -118,8 +118,7 @@ class BoundStage:
             else take_in(delivery.event, identity)
             for delivery in deliveries
         ]
-        steps = [intake.step_id for intake in intakes if intake is not None]
-        found = await self._services.store.read(lambda connection: recall(connection, steps))
+        found = await self._remembered([intake.step_id for intake in intakes if intake is not None])
         return [intake and Known(intake, found.get(intake.step_id)) for intake in intakes]
 
     def keep_ahead(self, delivery: Delivery, known: Known | None) -> None:
@@ -162,7 +161,7 @@ class BoundStage:
                 intake = take_in_whole(raw, whole, await self._present())
             else:
                 intake = take_in(raw, await self._present())
-            remembered = await self._recall(intake)
+            remembered = (await self._remembered([intake.step_id])).get(intake.step_id)
         started = now_us()
         clock = time.perf_counter_ns()
         raw = intake.raw
@@ -211,12 +210,10 @@ class BoundStage:
         except ValidationError as error:
             raise PermanentFailure("the reference to the data is malformed") from error
 
-    async def _recall(self, intake: Intake) -> Sequence[MemoOutput] | None:
-        if not self.stage.memo:
-            return None
-        step = intake.step_id
-        found = await self._services.store.read(lambda connection: recall(connection, [step]))
-        return found.get(step)
+    async def _remembered(self, steps: Sequence[bytes]) -> Mapping[bytes, list[MemoOutput]]:
+        if not steps or not self.stage.memo:
+            return {}
+        return await self._services.store.read(lambda connection: recall(connection, steps))
 
     async def _whole(self, raw: RawEvent) -> tuple[Part, Whole | None]:
         """A part, and the whole if all its parts are in."""

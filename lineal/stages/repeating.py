@@ -45,7 +45,7 @@ async def repeat(
     events: list[Delivery] = []
     rest: list[Delivery] = []
     behind: set[str] = set()
-    for delivery, known in zip(deliveries, await bound.recall(deliveries), strict=True):
+    for delivery, known in zip(deliveries, await bound.look_up(deliveries), strict=True):
         key = delivery.event.partitionkey
         outputs = None
         if known is not None and key not in behind and not busy(key):

@@ -19,11 +19,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal.workers.start import WorkerStart
 from lineal.workers.turns import ANYBODY, Caller, Turns
+
+if TYPE_CHECKING:
+    from lineal.settings import Settings
 
 R = TypeVar("R")
 
@@ -141,6 +144,16 @@ class WorkerPool:
     @property
     def closing(self) -> bool:
         return self._closing
+
+
+def worker_pool(settings: Settings, warm_up: tuple[str, ...] = ()) -> WorkerPool:
+    """A pool as large as the settings say, with their limits for each task."""
+    return WorkerPool(
+        settings.workers,
+        memory_bytes=settings.worker_memory_mb * 1024 * 1024,
+        seconds=settings.worker_seconds,
+        warm_up=warm_up,
+    )
 
 
 class _Worker:

@@ -14,7 +14,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -236,6 +236,15 @@ async def publish(runtime: Runtime, *payloads: Payload, **attributes: Any) -> li
 
 def payload_of(event: RawEvent) -> Any:
     return decode(event).data
+
+
+def numbers_by_key(events: Iterable[RawEvent]) -> dict[str, list[int]]:
+    """The numbers of what was done, of each key in their order."""
+    found: dict[str, list[int]] = {}
+    for event in events:
+        done = payload_of(event)
+        found.setdefault(done.key, []).append(done.number)
+    return found
 
 
 async def fetch_all(

@@ -31,11 +31,10 @@ class Producer(NamedTuple):
 
 
 class _Batch:
-    __slots__ = ("append", "builder", "count")
+    __slots__ = ("builder", "count")
 
     def __init__(self, builder: Any) -> None:
         self.builder = builder
-        self.append = builder.append
         self.count = 0
 
 
@@ -69,11 +68,11 @@ class Batches:
             batches = self._parts[partition] = [_Batch(self._builder())]
         batch = batches[-1]
         number = batch.count
-        if batch.append(number, time_ms, key, value, headers) is None:
+        if batch.builder.append(number, time_ms, key, value, headers) is None:
             batch = _Batch(self._builder())
             batches.append(batch)
             number = 0
-            batch.append(0, time_ms, key, value, headers)
+            batch.builder.append(0, time_ms, key, value, headers)
         batch.count = number + 1
         return partition, len(batches) - 1, number
 

@@ -20,6 +20,7 @@ from lineal.workers.errors import WorkerCrashed
 from lineal_schemas.envelope import Event
 from tests.conformance.harness import (
     events_on,
+    numbers_by_key,
     payload_of,
     publish,
     records,
@@ -55,14 +56,6 @@ async def replayed(runtime: Runtime, declared: Stage, processes: int = 2) -> Cou
 
 def tasks(count: int, scratch: str = "") -> list[Task]:
     return [Task(key=f"key-{n % 12}", number=n, scratch=scratch) for n in range(count)]
-
-
-def numbers_by_key(events: Any) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for event in events:
-        done = payload_of(event)
-        found.setdefault(done.key, []).append(done.number)
-    return found
 
 
 async def test_processes_share_what_is_to_be_handled(bus: KafkaBusUnderTest) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,8 +11,7 @@ from pydantic import BaseModel
 from lineal.bus.protocol import Selection, UnknownTopic
 from lineal.dead_letters import LetterFilter, redrive, waiting_letters
 from lineal.replay import plan_replay, run_replay
-from lineal.runtime import NoWorkers, Runtime, open_runtime
-from lineal.settings import Settings
+from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, gather, stage
 from lineal_schemas.envelope import Event
 from tests.conformance.harness import (
@@ -25,13 +23,6 @@ from tests.conformance.harness import (
     until_settled,
 )
 from tests.conformance.workload import Done, Joined, Piece, Task
-
-
-@pytest.fixture
-async def runtime(tmp_path: Path) -> AsyncIterator[Runtime]:
-    settings = Settings(data=tmp_path, durability="normal", partitions=3)
-    async with open_runtime(settings) as opened:
-        yield opened
 
 
 class Config(BaseModel):

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lineal.bus.protocol import BusUnavailable, Delivery, Selection, Settlement
 from lineal.replay import plan_replay, run_replay, subscription
-from lineal.runtime import NoWorkers, Runtime, open_runtime
-from lineal.settings import Settings
+from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, stage
 from lineal.store.connection import StoreUnavailable
 from lineal_schemas.envelope import Event
 from tests.conformance.harness import (
     events_on,
+    numbers_by_key,
     payload_of,
     publish,
     records,
@@ -26,13 +25,6 @@ from tests.conformance.harness import (
     until_settled,
 )
 from tests.conformance.workload import Done, Task
-
-
-@pytest.fixture
-async def runtime(tmp_path: Path) -> AsyncIterator[Runtime]:
-    settings = Settings(data=tmp_path, durability="normal", partitions=3)
-    async with open_runtime(settings) as opened:
-        yield opened
 
 
 def copying(handled: list[int]) -> Stage:
@@ -66,14 +58,6 @@ async def replay(runtime: Runtime, handled: list[int]) -> Counter[str]:
     return outcomes
 
 
-def by_key(done: Sequence[Any]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for event in done:
-        payload = payload_of(event)
-        found.setdefault(payload.key, []).append(payload.number)
-    return found
-
-
 @pytest.mark.parametrize("at_once", [1, 2, 7, 2_000])
 async def test_what_is_remembered_does_not_overtake_what_is_not(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, at_once: int
@@ -87,7 +71,7 @@ async def test_what_is_remembered_does_not_overtake_what_is_not(
     outcomes = await replay(runtime, handled)
     assert sorted(handled) == [30, 31, 32, 33, 34, 35]
     assert outcomes == {"memoised": 12, "done": 6}
-    again = by_key((await events_on(runtime, Done.type))[before:])
+    again = numbers_by_key((await events_on(runtime, Done.type))[before:])
     all_numbers = [*range(6), *numbers]
     assert again == {key: [n for n in all_numbers if "abc"[n % 3] == key] for key in sorted("abc")}
 
@@ -134,7 +118,7 @@ async def test_what_cannot_be_emitted_together_is_emitted_one_by_one(
     outcomes = await replay(runtime, handled)
     assert (handled, refused) == (unseen, 1)
     assert outcomes["memoised"] == len(topic) - len(unseen)
-    assert by_key((await events_on(runtime, Done.type))[before:]) == {"a": topic}
+    assert numbers_by_key((await events_on(runtime, Done.type))[before:]) == {"a": topic}
 
 
 async def test_a_bus_that_is_away_for_a_while_loses_nothing(
