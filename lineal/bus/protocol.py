@@ -81,6 +81,11 @@ class Settlement:
     """Writes that would lose something if the step were not settled after all: where the bus and
     the store cannot share a transaction they are applied after it, or never."""
 
+    @property
+    def touches_store(self) -> bool:
+        """Whether it changes what another step could read."""
+        return bool(self.writes or self.cleanups)
+
 
 class PartitionLag(NamedTuple):
     partition: int

@@ -11,24 +11,26 @@ from lineal.bus.protocol import Delivery
 class Lanes:
     """Which deliveries may begin now.
 
-    Invariant: of each key at most one delivery is begun and not finished; at most ``most`` are
-    begun and not yet handled; within a key, deliveries begin in the order in which they were added.
+    Invariant: at most one delivery holds a key; at most ``most`` are begun and not yet handled;
+    within a key, deliveries begin in the order in which they were added.
 
-    What is handled and waits to be settled keeps its key, but not its place among the ``most``: the
-    next are handled while these are written.
+    What is handled and waits to be settled gives up its place among the ``most``: the next are
+    handled while these are written. It keeps its key where the next event of the key has to see
+    what it wrote.
     """
 
-    __slots__ = ("_at_work", "_begun", "_most", "_ready", "_waiting", "size")
+    __slots__ = ("_at_work", "_holders", "_most", "_ready", "_waiting", "size")
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._at_work = 0
-        self._begun: set[str] = set()
+        self._holders: dict[str, Delivery] = {}
+        """By key, the delivery that keeps the next of the key from beginning."""
         self._waiting: dict[str, deque[Delivery]] = {}
         self._ready: OrderedDict[str, None] = OrderedDict()
-        """Keys with a delivery waiting and none begun, in the order in which they became so."""
+        """Keys with a delivery waiting that nobody holds, in the order in which they became so."""
         self.size = 0
-        """Deliveries begun or waiting."""
+        """Deliveries that are not finished."""
 
     def add(self, delivery: Delivery) -> None:
         """A delivery has come."""
@@ -36,7 +38,7 @@ class Lanes:
         queue = self._waiting.get(key)
         if queue is None:
             queue = self._waiting[key] = deque()
-            if key not in self._begun:
+            if key not in self._holders:
                 self._ready[key] = None
         queue.append(delivery)
         self.size += 1
@@ -55,20 +57,28 @@ class Lanes:
         delivery = queue.popleft()
         if not queue:
             del self._waiting[key]
-        self._begun.add(key)
+        self._holders[key] = delivery
         self._at_work += 1
         return delivery
 
-    def handled(self) -> None:
-        """A begun delivery has its result, which is yet to be settled."""
+    def handled(self, delivery: Delivery, *, free: bool) -> None:
+        """A begun delivery has its result, which is yet to be settled; ``free``: the next of its
+        key need not wait for that."""
         self._at_work -= 1
+        if free:
+            self._free(delivery)
 
-    def finish(self, key: str) -> None:
-        """The begun delivery of a key is settled or given up."""
-        self._begun.remove(key)
+    def finish(self, delivery: Delivery) -> None:
+        """A handled delivery is settled or given up."""
         self.size -= 1
-        if key in self._waiting:
-            self._ready[key] = None
+        self._free(delivery)
+
+    def _free(self, delivery: Delivery) -> None:
+        key = delivery.event.partitionkey
+        if self._holders.get(key) is delivery:
+            del self._holders[key]
+            if key in self._waiting:
+                self._ready[key] = None
 
     def take_waiting(self, wanted: Callable[[Delivery], bool]) -> Collection[Delivery]:
         """Remove and return deliveries that have not begun.

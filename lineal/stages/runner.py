@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 _FETCH_SECONDS = 1.0
 _GOOD_PART = 4
+_PART_SETTLED = 3
+"""Of what is in memory a third is being settled, a third waits for it, and a third is at work."""
 _LINGER_SECONDS = 0.05
 _TURN_SECONDS = 0.002
 """How long a task handles events before it lets others have the loop: what is being settled waits
@@ -72,12 +74,18 @@ class StageRunner:
             lambda settlement, error: self._attempts.bury(settlement.delivery, error, 1),
             self._attempts.settle_or_bury,
             self._finished,
+            lambda: self._lanes.may_begin,
+            enough=self._settings.prefetch // _PART_SETTLED,
         )
         self._on_settled = on_settled
+        self._follows = bound.stage.memo
+        """What a step makes follows from its event: it need not see what the one before wrote."""
         self._lanes = Lanes(bound.stage.lanes or self._settings.lanes)
         self._hands: dict[asyncio.Task[None], Delivery | None] = {}
         """The tasks that handle events, each with the one it has at hand."""
         self._calling = False
+        self._paused = False
+        """A hand has let others have the loop, and goes on with its next turn."""
         self._coming: Sequence[Delivery] = ()
         """Fetched, and not in a lane yet."""
         self._pulling: asyncio.Task[None] | None = None
@@ -187,7 +195,7 @@ class StageRunner:
 
     def _call_hand(self) -> None:
         self._calling = False
-        if self._stopping.is_set() or not self._lanes.may_begin:
+        if self._stopping.is_set() or self._paused or not self._lanes.may_begin:
             return
         task = asyncio.get_running_loop().create_task(self._handle_events())
         self._hands[task] = None
@@ -205,14 +213,17 @@ class StageRunner:
             self._hands[task] = delivery
             current_event.set((self._stage, delivery.event))
             settlement = await self._attempts.settle_or_bury(delivery)
-            self._lanes.handled()
+            self._lanes.handled(delivery, free=self._follows and not settlement.touches_store)
             self._settler.add(settlement)
             self._hands[task] = None
             if len(copy_context()) > variables + 1:
                 # What a stage bound for its log lines is not the next event's.
                 structlog.contextvars.clear_contextvars()
             if clock() > turn_ends:
+                self._paused = True
                 await asyncio.sleep(0)
+                self._paused = False
+                self._begin()
                 turn_ends = clock() + _TURN_SECONDS
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -224,7 +235,7 @@ class StageRunner:
 
     def _finished(self, settlements: Sequence[Settlement], took_effect: bool) -> None:
         for settlement in settlements:
-            self._lanes.finish(settlement.delivery.event.partitionkey)
+            self._lanes.finish(settlement.delivery)
         if took_effect:
             self._metrics.settled(settlements)
             if self._on_settled is not None:

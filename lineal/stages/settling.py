@@ -14,6 +14,8 @@ from lineal.stages.state import StateConflict
 log = structlog.get_logger(__name__)
 
 _MOST_PAUSE_SECONDS = 15.0
+_LINGER_SECONDS = 0.1
+_LOOK_SECONDS = 0.002
 
 
 class Settler:
@@ -23,6 +25,8 @@ class Settler:
         bury: turns a settlement that cannot be written into one with a dead letter.
         again: handles a delivery anew whose state another event has changed meanwhile.
         finished: called with settlements that are done with, and whether they took effect.
+        more_to_come: whether events are at hand that can be handled without waiting for anything.
+        enough: as many settlements are not waited with for more.
     """
 
     def __init__(
@@ -31,11 +35,16 @@ class Settler:
         bury: Callable[[Settlement, Exception], Settlement],
         again: Callable[[Delivery], Awaitable[Settlement]],
         finished: Callable[[Sequence[Settlement], bool], None],
+        more_to_come: Callable[[], bool],
+        *,
+        enough: int,
     ) -> None:
         self._subscription = subscription
         self._bury = bury
         self._again = again
         self._finished = finished
+        self._more_to_come = more_to_come
+        self._enough = enough
         self._collected: list[Settlement] = []
         self._some = asyncio.Event()
         self._finish = asyncio.Event()
@@ -53,10 +62,23 @@ class Settler:
         """
         while self._collected or not self._finish.is_set():
             await self._some.wait()
+            await self._linger()
             self._some.clear()
             batch, self._collected = self._collected, []
             if batch:
                 await self._write(batch)
+
+    async def _linger(self) -> None:
+        """Under load, wait for more: a transaction costs a broker as much as many events do."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + _LINGER_SECONDS
+        while (  # noqa: ASYNC110 - by then what was at hand may wait for something itself
+            len(self._collected) < self._enough
+            and self._more_to_come()
+            and not self._finish.is_set()
+            and clock() < until
+        ):
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def finish(self) -> None:
         """Nothing more will be added. What cannot be written now, for want of room, is dropped:

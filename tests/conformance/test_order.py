@@ -212,6 +212,8 @@ async def test_what_was_begun_before_a_seek_does_not_count_after_it(bus: BusUnde
         await publish(runtime, *(Task(key="a", number=n) for n in (1, 2)))
         async with running(runtime, doing(act)):
             await begun.wait()
+            while len(await events_on(runtime, Done.type)) < 3:
+                await asyncio.sleep(0.02)
 
             async def owner() -> str | None:
                 (info,) = [info for info in await runtime.bus.topics() if info.topic == Task.type]

@@ -1,4 +1,4 @@
-"""Lanes keep the order of each key, never two of a key at once, never more keys than allowed."""
+"""Lanes keep the order of each key, and never have more at work than allowed."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ class Machine(RuleBasedStateMachine):
         self.most = most
         self.lanes = Lanes(most)
         self.waiting: dict[str, deque[int]] = {key: deque() for key in "abcde"}
-        self.begun: set[str] = set()
-        self.handled: set[str] = set()
+        self.at_work: list[Delivery] = []
+        self.handled: list[Delivery] = []
+        self.holders: dict[str, Delivery] = {}
         self.next = 0
 
     @rule(key=KEYS)
@@ -42,28 +43,35 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def begin(self) -> None:
         begun = self.lanes.begin()
-        may = [key for key, queue in self.waiting.items() if queue and key not in self.begun]
+        may = [key for key, queue in self.waiting.items() if queue and key not in self.holders]
         if begun is None:
-            assert not may or len(self.begun - self.handled) == self.most
+            assert not may or len(self.at_work) == self.most
             return
         key = begun.event.partitionkey
-        assert key in may and len(self.begun - self.handled) < self.most
+        assert key in may and len(self.at_work) < self.most
         assert begun.position.offset == self.waiting[key].popleft(), "out of order"
-        self.begun.add(key)
+        self.holders[key] = begun
+        self.at_work.append(begun)
 
-    @rule(data=st.data())
-    def handle(self, data: st.DataObject) -> None:
-        if self.begun - self.handled:
-            self.handled.add(data.draw(st.sampled_from(sorted(self.begun - self.handled))))
-            self.lanes.handled()
+    @rule(data=st.data(), free=st.booleans())
+    def handle(self, data: st.DataObject, free: bool) -> None:
+        if self.at_work:
+            item = data.draw(st.sampled_from(self.at_work))
+            self.lanes.handled(item, free=free)
+            self.at_work.remove(item)
+            self.handled.append(item)
+            if free:
+                del self.holders[item.event.partitionkey]
 
     @rule(data=st.data())
     def finish(self, data: st.DataObject) -> None:
         if self.handled:
-            key = data.draw(st.sampled_from(sorted(self.handled)))
-            self.lanes.finish(key)
-            self.begun.remove(key)
-            self.handled.remove(key)
+            item = data.draw(st.sampled_from(self.handled))
+            self.lanes.finish(item)
+            self.handled.remove(item)
+            key = item.event.partitionkey
+            if self.holders.get(key) is item:
+                del self.holders[key]
 
     @rule(partition=st.integers(0, 1))
     def take_one_partition(self, partition: int) -> None:
@@ -84,19 +92,19 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def size_counts_all(self) -> None:
-        assert self.lanes.size == sum(map(len, self.waiting.values())) + len(self.begun)
+        begun = len(self.at_work) + len(self.handled)
+        assert self.lanes.size == sum(map(len, self.waiting.values())) + begun
 
     def teardown(self) -> None:
         """Nothing is left behind."""
-        for key in self.begun:
-            if key not in self.handled:
-                self.lanes.handled()
-            self.lanes.finish(key)
+        for item in self.at_work:
+            self.lanes.handled(item, free=False)
+        for item in self.at_work + self.handled:
+            self.lanes.finish(item)
         while (begun := self.lanes.begin()) is not None:
-            key = begun.event.partitionkey
-            assert begun.position.offset == self.waiting[key].popleft()
-            self.lanes.handled()
-            self.lanes.finish(key)
+            assert begun.position.offset == self.waiting[begun.event.partitionkey].popleft()
+            self.lanes.handled(begun, free=True)
+            self.lanes.finish(begun)
         assert self.lanes.size == 0
 
 
@@ -110,6 +118,6 @@ def test_keys_take_turns() -> None:
     order = []
     while (begun := lanes.begin()) is not None:
         order.append(begun.event.partitionkey)
-        lanes.handled()
-        lanes.finish(begun.event.partitionkey)
+        lanes.handled(begun, free=False)
+        lanes.finish(begun)
     assert order == list("ababab")

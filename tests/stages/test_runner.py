@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
-from lineal.stages import stage
+from lineal.stages import settling, stage
 from lineal.stages.runner import RunnerSettings, StageRunner
 from lineal_schemas.envelope import Event, first_event
 from tests.conformance.workload import Done, Task
@@ -134,3 +135,135 @@ async def test_being_cancelled_ends_a_runner_after_its_drain(runtime: Runtime) -
         await running
     assert subscription.settled == [0]
     assert subscription.released == [1]
+
+
+class SlowSubscription(ScriptedSubscription):
+    """One that settles when it is allowed to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+        self.may_settle = asyncio.Event()
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
+        self.batches.append(len(settlements))
+        await self.may_settle.wait()
+        return await super().settle(settlements)
+
+
+async def settled(subscription: ScriptedSubscription, count: int) -> None:
+    async with asyncio.timeout(20):
+        while len(subscription.settled) < count:
+            await asyncio.sleep(0.001)
+
+
+def compute(seconds: float) -> None:
+    """Keep the loop, as a stage does that computes."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+
+
+@pytest.mark.parametrize("kind", ["pure", "keeps state", "records an act", "puts an object"])
+async def test_the_next_event_of_a_key_waits_for_the_last_only_where_it_may_see_what_that_wrote(
+    runtime: Runtime, kind: str
+) -> None:
+    """Else a key would have one event in each transaction, whatever else there is to do."""
+    handled: list[int] = []
+
+    memo = kind in ("pure", "puts an object")
+
+    @stage("work", version="1", consumes=Task, produces=Done, memo=memo)
+    async def work(event: Event[Task], ctx: Any) -> Done:
+        handled.append(event.data.number)
+        if kind == "puts an object":
+            await ctx.objects.put(b"%d" % event.data.number, "text/plain", "part")
+        if kind == "keeps state":
+            await ctx.state.put("last", b"%d" % event.data.number)
+        if kind == "records an act":  # from which tables are made that stages read
+            ctx.record_as("promote")
+        return Done(key=event.data.key, number=event.data.number)
+
+    subscription = SlowSubscription()
+    runner = StageRunner(runtime.bind(work), subscription)
+    running = asyncio.create_task(runner.run())
+    await subscription.coming.put([delivery(number) for number in range(3)])
+    await asyncio.sleep(0.1)
+    assert handled == ([0, 1, 2] if kind == "pure" else [0])
+    subscription.may_settle.set()
+    await settled(subscription, 3)
+    runner.stop()
+    await running
+    assert subscription.settled == handled == [0, 1, 2]
+
+
+async def test_what_is_settled_waits_for_more_while_there_is_more_at_hand(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction costs a broker as much as many events do. What comes alone does not wait."""
+    monkeypatch.setattr(settling, "_LINGER_SECONDS", 600.0)
+
+    @stage("work", version="1", consumes=Task)
+    async def work(event: Event[Task], ctx: Any) -> None:
+        compute(0.001)
+
+    subscription = SlowSubscription()
+    subscription.may_settle.set()
+    runner = StageRunner(runtime.bind(work), subscription, RunnerSettings(prefetch=300))
+    running = asyncio.create_task(runner.run())
+    await subscription.coming.put([delivery(0)])
+    await settled(subscription, 1)
+    await subscription.coming.put([delivery(n, f"key-{n}") for n in range(1, 301)])
+    await settled(subscription, 301)
+    runner.stop()
+    await running
+    assert subscription.batches[0] == 1
+    assert min(subscription.batches[1:-1]) >= 100
+
+
+async def test_a_task_that_lets_others_have_the_loop_is_not_joined_by_another(
+    runtime: Runtime,
+) -> None:
+    """Each would have its turn before what waits for an answer has its own."""
+    at_work: list[int] = []
+
+    @stage("work", version="1", consumes=Task)
+    async def work(event: Event[Task], ctx: Any) -> None:
+        compute(0.003)
+        tasks = [task.get_coro() for task in asyncio.all_tasks()]
+        at_work.append(sum("_handle_events" in repr(coroutine) for coroutine in tasks))
+
+    subscription = ScriptedSubscription()
+    runner = StageRunner(runtime.bind(work), subscription)
+    running = asyncio.create_task(runner.run())
+    await subscription.coming.put([delivery(n, f"key-{n}") for n in range(30)])
+    await settled(subscription, 30)
+    runner.stop()
+    await running
+    assert max(at_work) == 1
+
+
+async def test_one_that_waits_is(runtime: Runtime) -> None:
+    """Also one that has let others have the loop before."""
+    gate = asyncio.Event()
+    handled: list[int] = []
+
+    @stage("work", version="1", consumes=Task)
+    async def work(event: Event[Task], ctx: Any) -> None:
+        compute(0.003)
+        handled.append(event.data.number)
+        if event.data.number == 3:
+            await gate.wait()
+
+    subscription = SlowSubscription()
+    runner = StageRunner(runtime.bind(work), subscription)
+    running = asyncio.create_task(runner.run())
+    await subscription.coming.put([delivery(n, f"key-{n}") for n in range(10)])
+    async with asyncio.timeout(20):
+        while len(handled) < 10:
+            await asyncio.sleep(0.001)
+    gate.set()
+    subscription.may_settle.set()
+    await settled(subscription, 10)
+    runner.stop()
+    await running
