@@ -14,6 +14,7 @@ from lineal.bus.kafka.errors import TryAgain
 from lineal.bus.kafka.requests import PRODUCE
 
 _MAGIC = 2
+_UNCOMPRESSED = 0
 _BATCH_BYTES = 512 * 1024
 _ACKS_ALL = -1
 _MOST_SEQUENCE = 1 << 31
@@ -39,15 +40,10 @@ class _Batch:
 
 
 class Batches:
-    """Messages for any number of partitions; those of one keep their order.
+    """Messages for any number of partitions; those of one keep their order."""
 
-    Args:
-        codec: Kafka's number of a compression (0: none, 3: lz4).
-    """
-
-    def __init__(self, *, transactional: bool, codec: int = 0) -> None:
+    def __init__(self, *, transactional: bool) -> None:
         self._transactional = transactional
-        self._codec = codec
         self._parts: dict[TopicPartition, list[_Batch]] = {}
 
     @property
@@ -78,7 +74,7 @@ class Batches:
 
     def _builder(self) -> Any:
         return DefaultRecordBatchBuilder(
-            _MAGIC, self._codec, is_transactional=self._transactional, producer_id=-1,
+            _MAGIC, _UNCOMPRESSED, is_transactional=self._transactional, producer_id=-1,
             producer_epoch=-1, base_sequence=0, batch_size=_BATCH_BYTES,
         )  # fmt: skip
 

@@ -57,12 +57,17 @@ async def test_events_are_binary_cloudevents_that_any_client_reads(bus: KafkaBus
     assert headers["content-type"] == "application/json"
 
 
-async def test_events_of_other_clients_are_taken_in_order_with_ours(bus: KafkaBusUnderTest) -> None:
+@pytest.mark.parametrize("compression", [None, "gzip", "snappy", "lz4", "zstd"])
+async def test_events_of_other_clients_are_taken_in_order_with_ours(
+    bus: KafkaBusUnderTest, compression: str | None
+) -> None:
     async with bus.open() as runtime:
         scratch = str(bus.scratch)
         await publish(runtime, Task(key="a", number=0, scratch=scratch))
         broker = bus.settings.bus.removeprefix("kafka://")
-        async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+        async with AIOKafkaProducer(
+            bootstrap_servers=broker, compression_type=compression
+        ) as producer:
             for number in (1, 2):
                 attributes = {
                     "specversion": "1.0", "id": f"foreign-{number}", "source": "elsewhere",
