@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from lineal.bus.protocol import Subscription
 from lineal.runtime import Runtime
 from lineal.stages.dead_letter import dead_letter_topic, redrive_topic
 from lineal.stages.declaration import Stage
@@ -30,33 +31,51 @@ class Daemon:
             settings, warm_up=tuple(stage.warm_up for stage in stages if stage.warm_up)
         )
         self._runners: dict[str, StageRunner] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._running: list[asyncio.Task[None]] = []
+        """What drains by itself when its runner is told to stop."""
+        self._beside: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Join the groups and begin to handle events.
 
         Raises:
             WrongConfiguration: the settings of a stage do not fit it.
+            BusUnavailable, StoreUnavailable: not all groups could be joined; to be stopped all the
+                same.
         """
         bound = [self._runtime.bind(stage, self.workers) for stage in self._stages]
         self.workers.start()
-        subscriptions = await asyncio.gather(
-            *(
-                self._runtime.bus.subscribe(stage.name, stage_topics(stage))
-                for stage in self._stages
-            )
-        )
+        subscriptions = await self._subscribe()
         for stage in self._stages:
             for topic in (dead_letter_topic(stage.name), *(p.type for p in stage.produces)):
                 await self._runtime.bus.create_topic(topic)
         for item, subscription in zip(bound, subscriptions, strict=True):
             runner = StageRunner(item, subscription, self._runtime.settings.runner())
             self._runners[item.stage.name] = runner
-            self._tasks.append(asyncio.create_task(runner.run(), name=f"stage {item.stage.name}"))
+            self._running.append(asyncio.create_task(runner.run(), name=f"stage {item.stage.name}"))
         names = [stage.name for stage in self._stages]
         clock = TimerClock(self._runtime.store, self._runtime.bus, names)
-        self._tasks.append(asyncio.create_task(clock.run(), name="timers"))
-        self._tasks.append(asyncio.create_task(self._keep_topics(), name="maintenance"))
+        self._beside.append(asyncio.create_task(clock.run(), name="timers"))
+        self._beside.append(asyncio.create_task(self._keep_topics(), name="maintenance"))
+
+    async def _subscribe(self) -> list[Subscription]:
+        found = await asyncio.gather(
+            *(
+                self._runtime.bus.subscribe(stage.name, stage_topics(stage))
+                for stage in self._stages
+            ),
+            # To the end, also where one fails: who stops us would else close the bus while others
+            # are still joining.
+            return_exceptions=True,
+        )
+        for result in found:
+            if isinstance(result, BaseException):
+                raise result
+        return [result for result in found if not isinstance(result, BaseException)]
+
+    @property
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return self._running + self._beside
 
     @property
     def problems(self) -> list[str]:
@@ -72,10 +91,9 @@ class Daemon:
         """Drain: finish what has begun within the budget, hand back the rest."""
         for runner in self._runners.values():
             runner.stop()
-        *runners, timers, maintenance = self._tasks
-        timers.cancel()
-        maintenance.cancel()
-        results = await asyncio.gather(*runners, return_exceptions=True)
+        for task in self._beside:
+            task.cancel()
+        results = await asyncio.gather(*self._running, return_exceptions=True)
         for result in results:
             if isinstance(result, Exception):
                 log.error("daemon.runner_failed", exc_info=result)

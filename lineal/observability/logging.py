@@ -13,6 +13,7 @@ from structlog.typing import Processor
 
 from lineal.observability.background_output import BackgroundOutput
 from lineal.observability.current_event import add_current_event
+from lineal.observability.recurrence import Recurrence
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
@@ -23,8 +24,9 @@ def configure_logging(
 ) -> None:
     """Set up structlog, and send the standard library's logs (of libraries) through it.
 
-    What is bound in context variables (the stage, event and story at hand) is part of every line.
-    A ``daemon`` does not wait for whoever reads its log: what they leave unread is dropped.
+    What is bound in context variables (the stage, event and story at hand) is part of every line;
+    what recurs is said now and then (:mod:`lineal.observability.recurrence`). A ``daemon`` does not
+    wait for whoever reads its log: what they leave unread is dropped.
     """
     for_people = format == "console" or (format == "auto" and sys.stderr.isatty())
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -32,6 +34,7 @@ def configure_logging(
         structlog.contextvars.merge_contextvars,
         add_current_event,
         structlog.processors.add_log_level,
+        Recurrence(),
         structlog.processors.StackInfoRenderer(),
     ]
     if for_people:

@@ -45,6 +45,12 @@ IMPOSSIBLE = frozenset(
 )
 """The records cannot be stored, however often it is tried."""
 
+_NOT_ALLOWED = frozenset({
+    29,  # TOPIC_AUTHORIZATION_FAILED
+    30,  # GROUP_AUTHORIZATION_FAILED
+    31,  # CLUSTER_AUTHORIZATION_FAILED
+    53,  # TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+})  # fmt: skip
 _TEMPORARY = frozenset({
     2,  # CORRUPT_MESSAGE: on the way
     3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20,
@@ -98,4 +104,6 @@ def check(code: int, doing: str) -> None:
         raise CannotStore(text)
     if code in _TEMPORARY:
         raise TryAgain(text)
+    if code in _NOT_ALLOWED:
+        text = f"{text}: the brokers' ACLs forbid it (docs/operating.md says what is needed)"
     raise BusUnavailable(text)

@@ -1,0 +1,59 @@
+"""Lines that come again and again, as clients write them while a broker is away: hundreds a second,
+which fill disks and hide everything else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+_SECONDS = 30.0
+_MOST_LINES = 1_000
+_LEVELS = frozenset({"warning", "error", "critical"})
+
+
+class _Said(NamedTuple):
+    at: float
+    repeated: int
+
+
+class Recurrence:
+    """A structlog processor that drops warnings and errors which say exactly what was said less
+    than ``seconds`` ago. The next one says in ``repeated`` how many were dropped.
+
+    To stand behind what adds the level and before what adds the time.
+    """
+
+    def __init__(
+        self, seconds: float = _SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._said: dict[tuple[object, ...], _Said] = {}
+
+    def __call__(self, logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
+        if line.get("level") not in _LEVELS:
+            return line
+        key = tuple(sorted((name, _text(name, value)) for name, value in line.items()))
+        now = self._clock()
+        last = self._said.get(key)
+        if last is not None and now - last.at < self._seconds:
+            self._said[key] = last._replace(repeated=last.repeated + 1)
+            raise structlog.DropEvent
+        if len(self._said) >= _MOST_LINES:
+            self._said.clear()  # all different: nothing here recurs
+        self._said[key] = _Said(now, 0)
+        if last is not None and last.repeated:
+            line["repeated"] = last.repeated
+        return line
+
+
+def _text(name: str, value: object) -> str:
+    if name != "exc_info":
+        return repr(value)
+    error = sys.exc_info()[1] if value is True else value[1] if isinstance(value, tuple) else value
+    return repr(error)
