@@ -145,6 +145,9 @@ class Connection:
             try:
                 node = await self._client.coordinator_lookup(_KINDS[kind], key)
             except (KafkaError, OSError, AssertionError) as error:
+                code = getattr(error, "errno", None)
+                if code in errors.FORBIDDEN:
+                    errors.check(code, f"finding the coordinator of {kind} {key!r}")
                 self._client.force_metadata_update()
                 raise TryAgain(f"Kafka has no coordinator of {kind} {key!r}: {error!r}") from error
             self._coordinators[kind, key] = node

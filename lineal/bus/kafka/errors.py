@@ -45,12 +45,13 @@ IMPOSSIBLE = frozenset(
 )
 """The records cannot be stored, however often it is tried."""
 
-_NOT_ALLOWED = frozenset({
+FORBIDDEN = frozenset({
     29,  # TOPIC_AUTHORIZATION_FAILED
     30,  # GROUP_AUTHORIZATION_FAILED
     31,  # CLUSTER_AUTHORIZATION_FAILED
     53,  # TRANSACTIONAL_ID_AUTHORIZATION_FAILED
 })  # fmt: skip
+"""By the ACLs of the cluster."""
 _TEMPORARY = frozenset({
     2,  # CORRUPT_MESSAGE: on the way
     3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20,
@@ -67,6 +68,10 @@ _TEMPORARY = frozenset({
 
 class TryAgain(BusUnavailable):
     """For a reason that goes by: a leader moves, a replica is behind, a connection broke."""
+
+
+class Forbidden(BusUnavailable):
+    """Until somebody grants it."""
 
 
 class NotAMember(Exception):
@@ -93,7 +98,7 @@ def check(code: int, doing: str) -> None:
     """Raise what an error code means.
 
     Raises:
-        TryAgain, NotAMember, CannotStore, BusUnavailable
+        TryAgain, Forbidden, NotAMember, CannotStore, BusUnavailable
     """
     if code == NONE:
         return
@@ -104,6 +109,6 @@ def check(code: int, doing: str) -> None:
         raise CannotStore(text)
     if code in _TEMPORARY:
         raise TryAgain(text)
-    if code in _NOT_ALLOWED:
-        text = f"{text}: the brokers' ACLs forbid it (docs/operating.md says what is needed)"
+    if code in FORBIDDEN:
+        raise Forbidden(f"{text}: the ACLs of the cluster forbid it; docs/operating.md lists them")
     raise BusUnavailable(text)

@@ -27,7 +27,7 @@ from lineal.bus.kafka.assignment import (
     read_claim,
 )
 from lineal.bus.kafka.connection import Connection
-from lineal.bus.kafka.errors import NotAMember, TryAgain
+from lineal.bus.kafka.errors import Forbidden, NotAMember, TryAgain
 from lineal.bus.kafka.requests import HEARTBEAT, JOIN_GROUP, LEAVE_GROUP, SYNC_GROUP, Call
 from lineal.bus.kafka.transactions import Membership
 from lineal.bus.protocol import BusUnavailable
@@ -189,6 +189,7 @@ class Member:
         while True:
             try:
                 await self._join()
+                self._trouble = None
                 self._joined.set()
                 await self._stay()
             except NotAMember as error:
@@ -205,9 +206,14 @@ class Member:
             except TryAgain as error:
                 log.warning("group.cannot_reach_coordinator", group=self._group, error=str(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
+            except Forbidden as error:
+                self._trouble = str(error)
+                if not self._joined.is_set():
+                    return
+                log.error("group.forbidden", group=self._group, error=str(error))
+                await asyncio.sleep(_LONG_PAUSE_SECONDS)
             except Exception as error:
-                # Not allowed to join, say. Whatever it is, a worker that stopped trying would
-                # silently stop working.
+                # Whatever it is, a worker that stopped trying would silently stop working.
                 log.error("group.cannot_join", group=self._group, error=repr(error))
                 await asyncio.sleep(_LONG_PAUSE_SECONDS)
 

@@ -95,6 +95,7 @@ class KafkaSubscription:
 
     async def close(self) -> None:
         if self._member is None:
+            await self._reader.close()  # in case it was never opened
             return
         if self._housekeeping is not None:
             self._housekeeping.cancel()

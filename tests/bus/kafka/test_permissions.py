@@ -1,0 +1,93 @@
+"""A cluster that allows only what is granted: what docs/operating.md lists is enough, and what is
+missing is said at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka.protocol.types import Array, Int8, Int16, Int32, Schema, String
+
+from lineal.bus.kafka.connection import Cluster, Connection
+from lineal.bus.kafka.requests import Api
+from lineal.bus.protocol import BusUnavailable
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
+from lineal_local.kafka import Kafka
+from tests.bus.kafka.test_security import assert_works, secure_settings
+from tests.conformance.harness import publish
+from tests.conformance.workload import Task
+
+_text = String("utf-8")
+CREATE_ACLS = Api(
+    "CreateAcls", 30, 1,
+    Schema(("creations", Array(
+        ("resource_type", Int8), ("resource", _text), ("pattern", Int8), ("principal", _text),
+        ("host", _text), ("operation", Int8), ("permission", Int8),
+    ))),
+    Schema(
+        ("throttle_time_ms", Int32), ("results", Array(("code", Int16), ("message", _text))),
+    ),
+)  # fmt: skip
+TOPICS, GROUPS, TRANSACTIONAL_IDS = 2, 3, 5
+READ, WRITE, CREATE, DESCRIBE = 3, 4, 5, 8
+PREFIXED, ALLOWED = 4, 3
+
+GRANTS = {
+    "topic": [(TOPICS, READ), (TOPICS, WRITE), (TOPICS, CREATE), (TOPICS, DESCRIBE)],
+    "group": [(GROUPS, READ)],
+    "transaction": [(TRANSACTIONAL_IDS, WRITE), (TRANSACTIONAL_IDS, DESCRIBE)],
+}
+"""As docs/operating.md lists them."""
+
+
+@pytest.fixture(scope="module")
+def strict_kafka() -> Iterator[Kafka]:
+    overrides = {
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS",
+    }
+    with Kafka(overrides=overrides) as kafka:
+        yield kafka
+
+
+async def grant(kafka: Kafka, settings: Settings, *names: str) -> None:
+    """As the administrator, who comes by the other listener."""
+    connection = Connection(Cluster((kafka.bootstrap,), "administrator", {}))
+    await connection.open()
+    user, prefix = f"User:{kafka.secure.username}", settings.kafka.prefix
+    rules = [
+        (resource, prefix, PREFIXED, user, "*", operation, ALLOWED)
+        for name in names
+        for resource, operation in GRANTS[name]
+    ]
+    answer = await connection.ask_any(CREATE_ACLS(rules))
+    await connection.close()
+    assert {code for code, _ in answer[1]} == {0}
+    await asyncio.sleep(0.5)  # until the broker goes by it
+
+
+def settings_of(kafka: Kafka, folder: Path) -> Settings:
+    login = {"username": kafka.secure.username, "password": kafka.secure.password}
+    return secure_settings(folder, kafka, **login)
+
+
+async def test_what_the_documentation_lists_is_enough(strict_kafka: Kafka, tmp_path: Path) -> None:
+    settings = settings_of(strict_kafka, tmp_path)
+    await grant(strict_kafka, settings, *GRANTS)
+    await assert_works(settings, tmp_path)
+
+
+@pytest.mark.parametrize("missing", GRANTS)
+async def test_what_is_not_allowed_is_said_at_once(
+    strict_kafka: Kafka, tmp_path: Path, missing: str
+) -> None:
+    settings = settings_of(strict_kafka, tmp_path)
+    if granted := [name for name in GRANTS if name != missing]:
+        await grant(strict_kafka, settings, *granted)
+    async with open_runtime(settings) as runtime, asyncio.timeout(10):
+        with pytest.raises(BusUnavailable, match=f"{missing}.*ACLs.*forbid"):
+            await publish(runtime, Task(key="a", number=1))
+            await runtime.bus.subscribe("work", [Task.type])
