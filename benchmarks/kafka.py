@@ -32,7 +32,7 @@ from benchmarks.passthrough import (
 )
 from lineal.bus.protocol import PartitionLag, Selection
 from lineal.cli.lifetime import run_in_loop
-from lineal.replay import plan_replay, run_replay
+from lineal.replay import Processes, plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime, open_runtime
 from lineal.settings import KafkaSettings, Settings
 from lineal.stages import Context, NoConfig, Stage, stage
@@ -407,12 +407,13 @@ async def _replayed(
         await run_until_settled(runtime, count, handled)
         live = count / (time.perf_counter() - begun)
         await runtime.bus.recorded()
-        plan = await plan_replay(runtime, handled, Selection())
         rates = []
         for number in processes:
-            begun = time.perf_counter()
-            await run_replay(runtime, plan, NoWorkers(), lambda _: None, processes=number)
-            rates.append(count / (time.perf_counter() - begun))
+            async with Processes(number) as those:
+                plan = await plan_replay(runtime, handled, Selection(), processes=those)
+                begun = time.perf_counter()
+                await run_replay(runtime, plan, NoWorkers(), lambda _: None, processes=those)
+                rates.append(count / (time.perf_counter() - begun))
         return rates, live
 
 

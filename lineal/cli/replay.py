@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from lineal.bus.protocol import Selection
-    from lineal.replay import ReplayPlan
+    from lineal.replay import Processes, ReplayPlan
     from lineal.runtime import Runtime
     from lineal.settings import Settings
     from lineal.stages.declaration import Stage
@@ -143,16 +143,19 @@ async def _replay(
     as_json: bool,
 ) -> list[dict[str, Any]]:
     from lineal.observability.logging import configure_logging
-    from lineal.replay import plan_replay
+    from lineal.replay import Processes, plan_replay
     from lineal.runtime import open_runtime
 
     configure_logging("error", settings.log_format)
-    async with open_runtime(settings) as runtime:
-        plans = [await plan_replay(runtime, item, selection, stale=stale) for item in stages]
+    most = 1 if dry_run else processes or os.cpu_count() or 1
+    async with open_runtime(settings) as runtime, Processes(most) as beside:
+        plans = [
+            await plan_replay(runtime, item, selection, stale=stale, processes=beside)
+            for item in stages
+        ]
         counts = [Counter[str]() for _ in plans]
         if not dry_run and any(plan.events for plan in plans):
-            processes = processes or os.cpu_count() or 1
-            await _run(runtime, plans, counts, processes, quiet=as_json)
+            await _run(runtime, plans, counts, beside, quiet=as_json)
     return [
         {
             "stage": plan.stage.name,
@@ -167,7 +170,7 @@ async def _run(
     runtime: Runtime,
     plans: Sequence[ReplayPlan],
     counts: Sequence[Counter[str]],
-    processes: int,
+    processes: Processes,
     *,
     quiet: bool,
 ) -> None:

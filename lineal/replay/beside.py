@@ -7,20 +7,22 @@ import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from importlib import import_module
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import uvloop
 
 from lineal.bus.protocol import Selection
 from lineal.observability.logging import configure_logging
 from lineal.replay.handling import Count, handle_again
-from lineal.runtime import open_runtime
+from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.declaration import Stage
 from lineal.workers.errors import WorkerCrashed
 from lineal.workers.pool import WorkerPool, worker_pool
 
 _TELL_SECONDS = 0.5
+_LEAST_EVENTS = 10_000
+"""Of a process: to start one takes half a second."""
 
 
 class Share(NamedTuple):
@@ -40,25 +42,83 @@ def place_of(stage: Stage) -> str | None:
     return f"{module}:{name}" if found is stage and module != "__main__" else None
 
 
-async def handle_beside(share: Share, count: Count) -> None:
-    """Have a share handled by another process.
+class Processes:
+    """Processes that take shares of replays, each one share.
 
-    Raises:
-        WorkerCrashed: the process died.
-        Exception: as :func:`handle_again`.
+    Args:
+        most: how many may handle the events of a replay, this process included.
     """
-    pool = WorkerPool(1)
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._ready: list[WorkerPool] = []
+
+    def worth(self, events: int, partitions: int) -> int:
+        """How many should share so many events, this process included."""
+        return max(1, min(self._most, events // _LEAST_EVENTS, partitions))
+
+    def expect(self, events: int, partitions: int) -> None:
+        """Start what so many events are worth: while they are still being counted, so that nobody
+        waits for it afterwards."""
+        while len(self._ready) < self.worth(events, partitions) - 1:
+            self._ready.append(_started())
+
+    async def handle(self, share: Share, count: Count) -> None:
+        """Have a share handled by another process.
+
+        Raises:
+            WorkerCrashed: the process died.
+            Exception: as :func:`handle_again`.
+        """
+        pool = self._ready.pop() if self._ready else _started()
+        try:
+            await pool.run(_begin, share)
+            while (outcomes := await pool.run(_next_outcomes)) is not None:
+                count(outcomes)
+        except WorkerCrashed as error:
+            raise WorkerCrashed(
+                f"a process of the replay died ({error}): run it again, what it did is remembered"
+            ) from error
+        finally:
+            await pool.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End those that were not needed."""
+        await asyncio.gather(*(pool.close() for pool in self._ready))
+
+
+async def shared_partitions(runtime: Runtime, stage: Stage) -> int:
+    """How many partitions a replay of a stage has for processes to share, so that the order of
+    every key is kept.
+
+    One where events have no partitions or are written by one process at a time, where a stage has
+    state, which is not of one partition, and where its topics are not partitioned alike.
+    """
+    capabilities = runtime.bus.capabilities
+    if (
+        not capabilities.partitions
+        or capabilities.transactional_store
+        or not stage.memo
+        or stage.gathers
+        or place_of(stage) is None
+    ):
+        return 1
+    topics = {payload.type for payload in stage.inputs}
+    counts = {info.partitions for info in await runtime.bus.topics() if info.topic in topics}
+    return counts.pop() if len(counts) == 1 else 1
+
+
+def _started() -> WorkerPool:
+    pool = WorkerPool(1, warm_up=(f"{__name__}:{_imported.__name__}",))
     pool.start()
-    try:
-        await pool.run(_begin, share)
-        while (outcomes := await pool.run(_next_outcomes)) is not None:
-            count(outcomes)
-    except WorkerCrashed as error:
-        raise WorkerCrashed(
-            f"a process of the replay died ({error}): run it again, what it did is remembered"
-        ) from error
-    finally:
-        await pool.close()
+    return pool
+
+
+def _imported() -> None:
+    """By now this module is, with all that a share needs."""
 
 
 _loop: asyncio.AbstractEventLoop | None = None

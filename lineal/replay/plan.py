@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from lineal.bus.protocol import Selection, UnknownTopic
 from lineal.lineage.ledger import stale_input_events
+from lineal.replay.beside import Processes, shared_partitions
 from lineal.replay.events import events_of
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
@@ -14,6 +15,8 @@ from lineal.stages.retry import PermanentFailure
 from lineal.stages.understanding import understand
 from lineal_schemas.envelope import now_us
 from lineal_schemas.parts import Part
+
+_EXPECTED_EVERY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,12 @@ class ReplayPlan:
 
 
 async def plan_replay(
-    runtime: Runtime, stage: Stage, selection: Selection, *, stale: bool = False
+    runtime: Runtime,
+    stage: Stage,
+    selection: Selection,
+    *,
+    stale: bool = False,
+    processes: Processes | None = None,
 ) -> ReplayPlan:
     """Find out which events a replay of a stage takes, and how many they are.
 
@@ -34,6 +42,8 @@ async def plan_replay(
     model of the stage; of events that stand for one subject only the newest, since replaying an
     outdated one would undo the newer; and of a whole that was scattered all parts, since gathering
     needs them.
+
+    Of ``processes``, which are to share the replay, those are started meanwhile that it is worth.
     """
     # What is stale is read from the ledger, and what need not be done again from the memo.
     await runtime.bus.recorded()
@@ -47,9 +57,12 @@ async def plan_replay(
         # What is published from now on is the live group's; a replay that chased it never ended.
         selection = replace(selection, to_time=now_us())
     count = 0
+    partitions = 1 if processes is None else await shared_partitions(runtime, stage)
     try:
         async for _ in events_of(runtime.bus, stage, selection):
             count += 1
+            if processes is not None and count % _EXPECTED_EVERY == 0:
+                processes.expect(count, partitions)
     except UnknownTopic:
         if not stale:
             raise

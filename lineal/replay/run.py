@@ -9,19 +9,21 @@ from dataclasses import replace
 from lineal.bus.protocol import Selection
 from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.record import Record
-from lineal.replay.beside import Share, handle_beside, place_of
+from lineal.replay.beside import Processes, Share, place_of, shared_partitions
 from lineal.replay.handling import Count, handle_again
 from lineal.replay.plan import ReplayPlan
 from lineal.runtime import Runtime
 from lineal.stages.services import Workers
 from lineal_schemas.envelope import now_us
 
-_LEAST_EVENTS = 10_000
-"""For each process: with fewer it would take longer to start than to handle them."""
-
 
 async def run_replay(
-    runtime: Runtime, plan: ReplayPlan, workers: Workers, progress: Count, *, processes: int = 1
+    runtime: Runtime,
+    plan: ReplayPlan,
+    workers: Workers,
+    progress: Count,
+    *,
+    processes: Processes | None = None,
 ) -> None:
     """Handle the planned events; ``progress`` is called with how many came to which outcome.
 
@@ -29,7 +31,7 @@ async def run_replay(
     of the replay itself is left in the ledger.
 
     Args:
-        processes: how many at most may share it, where bus and stage allow it.
+        processes: those that may share it, where bus and stage allow it.
 
     Raises:
         WorkerCrashed: one of the processes died; what the others had is handled.
@@ -63,14 +65,20 @@ async def run_replay(
 
 
 async def _handle(
-    runtime: Runtime, plan: ReplayPlan, workers: Workers, count: Count, processes: int
+    runtime: Runtime,
+    plan: ReplayPlan,
+    workers: Workers,
+    count: Count,
+    processes: Processes | None,
 ) -> Exception | None:
     """Handle the planned events; returns what kept it from handling all of them."""
-    own, others = await _shares(runtime, plan, processes)
+    handling = []
+    own = plan.selection
+    if processes is not None:
+        own, others = await _shares(runtime, plan, processes)
+        handling = [processes.handle(share, count) for share in others]
     results = await asyncio.gather(
-        handle_again(runtime, plan.stage, own, workers, count),
-        *(handle_beside(share, count) for share in others),
-        return_exceptions=True,
+        handle_again(runtime, plan.stage, own, workers, count), *handling, return_exceptions=True
     )
     for result in results:
         if isinstance(result, Exception):
@@ -81,37 +89,19 @@ async def _handle(
 
 
 async def _shares(
-    runtime: Runtime, plan: ReplayPlan, processes: int
+    runtime: Runtime, plan: ReplayPlan, processes: Processes
 ) -> tuple[Selection, Sequence[Share]]:
-    """What this process takes, and each of the others: partitions, so that the order of every key
-    is kept.
-
-    One takes all where events have no partitions or are written by one process at a time, where a
-    stage has state, which is not of one partition, and where its topics are not partitioned alike.
-    """
+    """What this process takes, and each of the others."""
     stage, whole = plan.stage, plan.selection
-    capabilities = runtime.bus.capabilities
+    partitions = await shared_partitions(runtime, stage)
+    number = processes.worth(plan.events, partitions)
     place = place_of(stage)
-    processes = min(processes, plan.events // _LEAST_EVENTS)
-    if (
-        processes < 2
-        or not capabilities.partitions
-        or capabilities.transactional_store
-        or not stage.memo
-        or stage.gathers
-        or place is None
-    ):
+    if number < 2 or place is None:
         return whole, ()
-    topics = {payload.type for payload in stage.inputs}
-    counts = {info.partitions for info in await runtime.bus.topics() if info.topic in topics}
-    if len(counts) != 1:
-        return whole, ()
-    (partitions,) = counts
-    processes = min(processes, partitions)
     own, *others = [
-        replace(whole, partitions=frozenset(range(first, partitions, processes)))
-        for first in range(processes)
+        replace(whole, partitions=frozenset(range(first, partitions, number)))
+        for first in range(number)
     ]
-    workers = max(1, runtime.settings.workers // processes)
+    workers = max(1, runtime.settings.workers // number)
     settings = runtime.settings.model_copy(update={"workers": workers})
     return own, [Share(settings, place, other) for other in others]

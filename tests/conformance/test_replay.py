@@ -37,8 +37,8 @@ def counting(handled: list[int], version: str = "1", memo: bool = True) -> Stage
     return count
 
 
-async def replay(runtime: Runtime, stage: Stage, selection: Selection, **options: bool) -> int:
-    plan = await plan_replay(runtime, stage, selection, **options)
+async def replay(runtime: Runtime, stage: Stage, selection: Selection, stale: bool = False) -> int:
+    plan = await plan_replay(runtime, stage, selection, stale=stale)
     settled = 0
 
     def progress(outcomes: Mapping[str, int]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lineal.bus.protocol import Selection
-from lineal.replay import plan_replay, run, run_replay
+from lineal.replay import Processes, beside, plan, plan_replay, run_replay
 from lineal.replay.beside import place_of
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, stage
@@ -43,14 +43,16 @@ async def share(event: Event[Task], ctx: Any) -> Done:
 
 @pytest.fixture(autouse=True)
 def few_events_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "_LEAST_EVENTS", 1)
+    monkeypatch.setattr(beside, "_LEAST_EVENTS", 1)
+    monkeypatch.setattr(plan, "_EXPECTED_EVERY", 1)
     monkeypatch.setenv(STARTED_BY, str(os.getpid()))
 
 
 async def replayed(runtime: Runtime, declared: Stage, processes: int = 2) -> Counter[str]:
-    plan = await plan_replay(runtime, declared, Selection())
     outcomes: Counter[str] = Counter()
-    await run_replay(runtime, plan, NoWorkers(), outcomes.update, processes=processes)
+    async with Processes(processes) as those:
+        planned = await plan_replay(runtime, declared, Selection(), processes=those)
+        await run_replay(runtime, planned, NoWorkers(), outcomes.update, processes=those)
     return outcomes
 
 
@@ -128,6 +130,23 @@ def _children() -> set[str]:
         except OSError:
             continue  # it ended meanwhile
     return found
+
+
+async def test_processes_are_started_while_events_are_counted_and_end_where_there_is_no_need(
+    bus: KafkaBusUnderTest,
+) -> None:
+    async with bus.open() as runtime, Processes(2) as those:
+        await publish(runtime, *tasks(1))
+        before = _children()
+        await plan_replay(runtime, share, Selection(), processes=those)
+        await asyncio.sleep(0.2)
+        assert _children() == before, "one event is not worth it"
+        await publish(runtime, *tasks(24))
+        await plan_replay(runtime, share, Selection(), processes=those)
+        while not (children := _children() - before):
+            await asyncio.sleep(0.02)
+        assert len(children) == 1
+    assert not children & _children()
 
 
 async def test_what_another_process_cannot_find_is_not_shared(bus: KafkaBusUnderTest) -> None:
