@@ -23,7 +23,7 @@ longer than its statements take, and the two would work by turns instead of side
 
 
 def run_in_loop(main: Coroutine[Any, Any, R]) -> R:
-    """Run a coroutine on uvloop, in a process that is a daemon from here on."""
+    """Run a coroutine on uvloop, in a process that is a daemon from here on, or has much to do."""
     import uvloop
 
     collect_garbage_rarely()

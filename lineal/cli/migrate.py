@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections import Counter
 from collections.abc import Collection
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lineal.cli.lifetime import run_in_loop
 from lineal.cli.options import CommandFailed, DataOption, JsonOption, load_settings
 from lineal.cli.printing import print_json
 from lineal.cli.reading import existing_data
@@ -76,7 +76,7 @@ def migrate(
     if target == source:
         raise typer.BadParameter("say where to: --bus, --store, --objects or --to-data")
     quiet = as_json or not sys.stderr.isatty()
-    copied = asyncio.run(_migrate(source, target, leave or (), quiet=quiet))
+    copied = run_in_loop(_migrate(source, target, leave or (), quiet=quiet))
     if as_json:
         print_json(dict(copied))
         return

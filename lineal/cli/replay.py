@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lineal.cli.lifetime import run_in_loop
 from lineal.cli.moments import FORMS, Moment, parse_moment
 from lineal.cli.options import (
     FAILED,
@@ -77,7 +77,7 @@ def replay(
     bounds = (parse_moment(start, now), parse_moment(end, now, "--to"))
     settings = load_settings(existing_data(data))
     stages = _stages(topic, stage)
-    summary = asyncio.run(
+    summary = run_in_loop(
         _replay(settings, stages, _selection(*bounds, key), stale, processes, dry_run, as_json)
     )
     if as_json:
