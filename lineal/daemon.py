@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from lineal.bus.protocol import Subscription
 from lineal.runtime import Runtime
+from lineal.side_by_side import all_of
 from lineal.stages.dead_letter import dead_letter_topic, redrive_topic
 from lineal.stages.declaration import Stage
 from lineal.stages.runner import StageRunner
@@ -45,7 +45,11 @@ class Daemon:
         """
         bound = [self._runtime.bind(stage, self.workers) for stage in self._stages]
         self.workers.start()
-        subscriptions = await self._subscribe()
+        # To the end, also where one fails: who stops us would else close the bus while others are
+        # still joining.
+        subscriptions = await all_of(
+            self._runtime.bus.subscribe(stage.name, stage_topics(stage)) for stage in self._stages
+        )
         for stage in self._stages:
             for topic in (dead_letter_topic(stage.name), *(p.type for p in stage.produces)):
                 await self._runtime.bus.create_topic(topic)
@@ -57,21 +61,6 @@ class Daemon:
         clock = TimerClock(self._runtime.store, self._runtime.bus, names)
         self._beside.append(asyncio.create_task(clock.run(), name="timers"))
         self._beside.append(asyncio.create_task(self._keep_topics(), name="maintenance"))
-
-    async def _subscribe(self) -> list[Subscription]:
-        found = await asyncio.gather(
-            *(
-                self._runtime.bus.subscribe(stage.name, stage_topics(stage))
-                for stage in self._stages
-            ),
-            # To the end, also where one fails: who stops us would else close the bus while others
-            # are still joining.
-            return_exceptions=True,
-        )
-        for result in found:
-            if isinstance(result, BaseException):
-                raise result
-        return [result for result in found if not isinstance(result, BaseException)]
 
     @property
     def _tasks(self) -> list[asyncio.Task[None]]:

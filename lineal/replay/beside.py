@@ -50,12 +50,12 @@ class Processes:
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._ready: list[WorkerPool] = []
 
     def worth(self, events: int, partitions: int) -> int:
         """How many should share so many events, this process included."""
-        return max(1, min(self._most, events // _LEAST_EVENTS, partitions))
+        return max(1, min(self.most, events // _LEAST_EVENTS, partitions))
 
     def expect(self, events: int, partitions: int) -> None:
         """Start what so many events are worth: while they are still being counted, so that nobody

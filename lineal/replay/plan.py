@@ -26,6 +26,8 @@ class ReplayPlan:
     stage: Stage
     selection: Selection
     events: int
+    partitions: int
+    """That processes can share; 1 where they cannot, or were not to."""
 
 
 async def plan_replay(
@@ -57,16 +59,17 @@ async def plan_replay(
         # What is published from now on is the live group's; a replay that chased it never ended.
         selection = replace(selection, to_time=now_us())
     count = 0
-    partitions = 1 if processes is None else await shared_partitions(runtime, stage)
+    processes = processes or Processes(1)
+    partitions = await shared_partitions(runtime, stage) if processes.most > 1 else 1
     try:
         async for _ in events_of(runtime.bus, stage, selection):
             count += 1
-            if processes is not None and count % _EXPECTED_EVERY == 0:
+            if count % _EXPECTED_EVERY == 0:
                 processes.expect(count, partitions)
     except UnknownTopic:
         if not stale:
             raise
-    return ReplayPlan(stage, selection, count)
+    return ReplayPlan(stage, selection, count, partitions)
 
 
 async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) -> frozenset[str]:

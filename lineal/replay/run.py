@@ -9,7 +9,7 @@ from dataclasses import replace
 from lineal.bus.protocol import Selection
 from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.record import Record
-from lineal.replay.beside import Processes, Share, place_of, shared_partitions
+from lineal.replay.beside import Processes, Share, place_of
 from lineal.replay.handling import Count, handle_again
 from lineal.replay.plan import ReplayPlan
 from lineal.runtime import Runtime
@@ -31,7 +31,7 @@ async def run_replay(
     of the replay itself is left in the ledger.
 
     Args:
-        processes: those that may share it, where bus and stage allow it.
+        processes: those that may share it, as it was planned with them.
 
     Raises:
         WorkerCrashed: one of the processes died; what the others had is handled.
@@ -46,7 +46,9 @@ async def run_replay(
         progress(outcomes)
 
     started = now_us()
-    problem = await _handle(runtime, plan, workers, count, processes) if plan.events else None
+    problem = None
+    if plan.events:
+        problem = await _handle(runtime, plan, workers, count, processes or Processes(1))
     record = Record(
         kind="replay",
         root=f"stage:{plan.stage.name}",
@@ -65,20 +67,14 @@ async def run_replay(
 
 
 async def _handle(
-    runtime: Runtime,
-    plan: ReplayPlan,
-    workers: Workers,
-    count: Count,
-    processes: Processes | None,
+    runtime: Runtime, plan: ReplayPlan, workers: Workers, count: Count, processes: Processes
 ) -> Exception | None:
     """Handle the planned events; returns what kept it from handling all of them."""
-    handling = []
-    own = plan.selection
-    if processes is not None:
-        own, others = await _shares(runtime, plan, processes)
-        handling = [processes.handle(share, count) for share in others]
+    own, others = _shares(runtime, plan, processes)
     results = await asyncio.gather(
-        handle_again(runtime, plan.stage, own, workers, count), *handling, return_exceptions=True
+        handle_again(runtime, plan.stage, own, workers, count),
+        *(processes.handle(share, count) for share in others),
+        return_exceptions=True,
     )
     for result in results:
         if isinstance(result, Exception):
@@ -88,18 +84,18 @@ async def _handle(
     return None
 
 
-async def _shares(
+def _shares(
     runtime: Runtime, plan: ReplayPlan, processes: Processes
 ) -> tuple[Selection, Sequence[Share]]:
     """What this process takes, and each of the others."""
-    stage, whole = plan.stage, plan.selection
-    partitions = await shared_partitions(runtime, stage)
-    number = processes.worth(plan.events, partitions)
-    place = place_of(stage)
-    if number < 2 or place is None:
+    whole = plan.selection
+    number = processes.worth(plan.events, plan.partitions)
+    if number < 2:
         return whole, ()
+    place = place_of(plan.stage)
+    assert place is not None, "partitions are not shared where another process cannot find it"
     own, *others = [
-        replace(whole, partitions=frozenset(range(first, partitions, number)))
+        replace(whole, partitions=frozenset(range(first, plan.partitions, number)))
         for first in range(number)
     ]
     workers = max(1, runtime.settings.workers // number)

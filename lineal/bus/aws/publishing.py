@@ -7,7 +7,6 @@ the one before it is in the topic.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Sequence
 
@@ -22,6 +21,7 @@ from tenacity import (
 from lineal.bus.aws.calls import Aws, Refused, ask, is_sender_fault
 from lineal.bus.aws.messages import BATCH_BYTES, BATCH_ENTRIES, Message
 from lineal.bus.protocol import BusUnavailable
+from lineal.side_by_side import all_of
 
 log = structlog.get_logger(__name__)
 
@@ -90,23 +90,12 @@ class Publisher:
         topics: dict[str, list[Message]] = {}
         for arn, message in messages:
             topics.setdefault(arn, []).append(message)
-        results = await asyncio.gather(
-            *(self._publish_topic(arn, items) for arn, items in topics.items()),
-            return_exceptions=True,
-        )
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await all_of(self._publish_topic(arn, items) for arn, items in topics.items())
 
     async def _publish_topic(self, arn: str, messages: Sequence[Message]) -> None:
         line = _Line(messages)
         hands = min(_AT_ONCE, -(-line.groups // BATCH_ENTRIES))
-        results = await asyncio.gather(
-            *(self._publish_line(arn, line) for _ in range(hands)), return_exceptions=True
-        )
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await all_of(self._publish_line(arn, line) for _ in range(hands))
 
     async def _publish_line(self, arn: str, line: _Line) -> None:
         while batch := line.take():

@@ -9,9 +9,10 @@ from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from lineal.bus.kafka import errors
-from lineal.bus.kafka.connection import Connection, all_of
+from lineal.bus.kafka.connection import Connection
 from lineal.bus.kafka.errors import TryAgain
 from lineal.bus.kafka.requests import PRODUCE
+from lineal.side_by_side import all_of
 
 _MAGIC = 2
 _UNCOMPRESSED = 0

@@ -15,6 +15,7 @@ from lineal.bus.kafka.errors import TryAgain
 from lineal.bus.kafka.requests import LIST_OFFSETS, METADATA, Call
 from lineal.bus.kafka.security import client_options
 from lineal.bus.protocol import BusUnavailable
+from lineal.side_by_side import all_of
 
 if TYPE_CHECKING:
     from lineal.settings import KafkaSettings
@@ -270,14 +271,6 @@ class Connection:
 
         await self.persist(attempt, seconds)
         return found
-
-
-async def all_of(work: Iterable[Awaitable[Any]]) -> None:
-    """Do all of it side by side, to the end; then raise the first exception, if any."""
-    results = await asyncio.gather(*work, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
 
 
 async def stop_consumer(consumer: AIOKafkaConsumer) -> None:

@@ -52,6 +52,7 @@ FORBIDDEN = frozenset({
     53,  # TRANSACTIONAL_ID_AUTHORIZATION_FAILED
 })  # fmt: skip
 """By the ACLs of the cluster."""
+
 _TEMPORARY = frozenset({
     2,  # CORRUPT_MESSAGE: on the way
     3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20,

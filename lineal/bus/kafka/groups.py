@@ -10,9 +10,10 @@ from aiokafka import TopicPartition
 from lineal.bus.kafka import errors
 from lineal.bus.kafka.assignment import PROTOCOL_TYPE, read_assignment
 from lineal.bus.kafka.committed import commit_offsets
-from lineal.bus.kafka.connection import Connection, all_of
+from lineal.bus.kafka.connection import Connection
 from lineal.bus.kafka.errors import NotAMember, TryAgain
 from lineal.bus.kafka.requests import DESCRIBE_GROUPS, LEAVE_GROUP, LIST_GROUPS
+from lineal.side_by_side import all_of
 
 _SECONDS = 15.0
 

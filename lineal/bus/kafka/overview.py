@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from aiokafka import TopicPartition
 
 from lineal.bus.kafka.committed import committed_offsets
-from lineal.bus.kafka.connection import EARLIEST, LATEST, Connection, all_of
+from lineal.bus.kafka.connection import EARLIEST, LATEST, Connection
 from lineal.bus.kafka.groups import GroupMember, group_members, group_names
 from lineal.bus.kafka.names import LEDGER_GROUP, LINEAGE, WITHOUT_GROUP, Names
 from lineal.bus.kafka.topics import Topics
 from lineal.bus.protocol import GroupInfo, PartitionLag, TopicInfo
+from lineal.side_by_side import all_of
 
 _MINUTE_MS = 60_000
 _SECONDS = 15.0

@@ -22,7 +22,7 @@ from aiokafka import TopicPartition
 from lineal.bus.kafka.batches import Batches, Producer, send_round
 from lineal.bus.kafka.committed import committed_offsets
 from lineal.bus.kafka.completed import decode
-from lineal.bus.kafka.connection import Connection, all_of
+from lineal.bus.kafka.connection import Connection
 from lineal.bus.kafka.errors import InDoubt, TryAgain
 from lineal.bus.kafka.requests import (
     ADD_OFFSETS_TO_TXN,
@@ -33,6 +33,7 @@ from lineal.bus.kafka.requests import (
     Call,
 )
 from lineal.bus.protocol import BusUnavailable
+from lineal.side_by_side import all_of
 
 log = structlog.get_logger(__name__)
 

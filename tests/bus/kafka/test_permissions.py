@@ -16,7 +16,7 @@ from lineal.bus.protocol import BusUnavailable
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal_local.kafka import Kafka
-from tests.bus.kafka.test_security import assert_works, secure_settings
+from tests.bus.kafka.test_security import assert_works, scram_settings
 from tests.conformance.harness import publish
 from tests.conformance.workload import Task
 
@@ -69,13 +69,8 @@ async def grant(kafka: Kafka, settings: Settings, *names: str) -> None:
     await asyncio.sleep(0.5)  # until the broker goes by it
 
 
-def settings_of(kafka: Kafka, folder: Path) -> Settings:
-    login = {"username": kafka.secure.username, "password": kafka.secure.password}
-    return secure_settings(folder, kafka, **login)
-
-
 async def test_what_the_documentation_lists_is_enough(strict_kafka: Kafka, tmp_path: Path) -> None:
-    settings = settings_of(strict_kafka, tmp_path)
+    settings = scram_settings(tmp_path, strict_kafka)
     await grant(strict_kafka, settings, *GRANTS)
     await assert_works(settings, tmp_path)
 
@@ -84,9 +79,8 @@ async def test_what_the_documentation_lists_is_enough(strict_kafka: Kafka, tmp_p
 async def test_what_is_not_allowed_is_said_at_once(
     strict_kafka: Kafka, tmp_path: Path, missing: str
 ) -> None:
-    settings = settings_of(strict_kafka, tmp_path)
-    if granted := [name for name in GRANTS if name != missing]:
-        await grant(strict_kafka, settings, *granted)
+    settings = scram_settings(tmp_path, strict_kafka)
+    await grant(strict_kafka, settings, *(name for name in GRANTS if name != missing))
     async with open_runtime(settings) as runtime, asyncio.timeout(10):
         with pytest.raises(BusUnavailable, match=f"{missing}.*ACLs.*forbid"):
             await publish(runtime, Task(key="a", number=1))

@@ -29,6 +29,11 @@ def secure_settings(folder: Path, kafka: Kafka, **kafka_options: str) -> Setting
     return settings.model_copy(update={"kafka": options})
 
 
+def scram_settings(folder: Path, kafka: Kafka) -> Settings:
+    login = {"username": kafka.secure.username, "password": kafka.secure.password}
+    return secure_settings(folder, kafka, **login)
+
+
 async def assert_works(settings: Settings, folder: Path) -> None:
     async with open_runtime(settings) as runtime:
         await publish(runtime, Task(key="a", number=1, scratch=str(folder)))
@@ -38,9 +43,7 @@ async def assert_works(settings: Settings, folder: Path) -> None:
 
 
 async def test_scram(kafka: Kafka, tmp_path: Path) -> None:
-    secure = kafka.secure
-    login = {"username": secure.username, "password": secure.password}
-    await assert_works(secure_settings(tmp_path, kafka, **login), tmp_path)
+    await assert_works(scram_settings(tmp_path, kafka), tmp_path)
 
 
 async def test_a_token_from_a_file(kafka: Kafka, tmp_path: Path) -> None:

@@ -1,0 +1,20 @@
+"""Doing things side by side, each to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def all_of(work: Iterable[Awaitable[T]]) -> list[T]:
+    """Do all of it side by side, to the end; then raise the first exception, if any. Who is told
+    that one failed finds none of the others still at work."""
+    done: list[T] = []
+    for result in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+        done.append(result)
+    return done
