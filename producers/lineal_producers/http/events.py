@@ -9,10 +9,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lineal.admission import completed, known_types, publish, reserved
+from lineal.admission import NotAllowed, check_allowed, completed, known_types, not_data, publish
 from lineal.bus.topic_names import TOPIC_RULE, is_topic_name
 from lineal.runtime import Runtime
 from lineal.stages.retry import PermanentFailure
+from lineal_producers.doors import HTTP
 from lineal_producers.http.body_limit import limited
 from lineal_schemas.envelope import MalformedEvent, RawEvent
 from lineal_schemas.http_binding import UnsupportedFormat, from_http
@@ -29,16 +30,18 @@ _TOO_LARGE = "send fewer events at once, and files to POST /documents"
 class _Refused(ValueError):
     """Events that are well-formed and cannot be taken; one line for each."""
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[str], status: int = 422) -> None:
         self.problems = problems
+        self.status = status
 
 
 def event_route(runtime: Runtime) -> Route:
     """Takes events in; answers 202 with ``[{id, topic, partition, offset}]``, in the order sent,
     when they are durable.
 
-    An event goes on the topic that is named after its type. Of a batch all are taken or, when one
-    is refused, none. Sending an event again, with the same id, is harmless.
+    An event goes on the topic that is named after its type. Arrivals of documents are taken, and
+    types of a user's own that no installed stage makes (:data:`HTTP`). Of a batch all are taken or,
+    when one is refused, none. Sending an event again, with the same id, is harmless.
     """
 
     async def events(request: Request) -> Response:
@@ -58,7 +61,7 @@ def event_route(runtime: Runtime) -> Route:
         except MalformedEvent as error:
             raise HTTPException(400, str(error)) from error
         except _Refused as error:
-            return _refusal(error.problems)
+            return _refusal(error.problems, error.status)
         if problems := await _without_topic(runtime, taken):
             return _refusal(problems)
         going = [(event.type, event) for event in taken]
@@ -87,10 +90,11 @@ def _read(headers: list[tuple[bytes, bytes]], body: bytes) -> list[RawEvent]:
     events = from_http(headers, body)
     if len(events) > _MOST_EVENTS:
         raise HTTPException(413, f"send at most {_MOST_EVENTS} events at once")
-    taken, problems = [], []
+    taken, problems, forbidden = [], [], False
     for number, event in enumerate(events, 1):
         try:
-            if problem := reserved(event):
+            check_allowed(event, HTTP)
+            if problem := not_data(event):
                 raise PermanentFailure(problem)
             if not is_topic_name(event.type):
                 raise PermanentFailure(
@@ -99,8 +103,9 @@ def _read(headers: list[tuple[bytes, bytes]], body: bytes) -> list[RawEvent]:
             taken.append(completed(event))
         except PermanentFailure as error:
             problems.append(_numbered(number, events, str(error)))
+            forbidden = forbidden or isinstance(error, NotAllowed)
     if problems:
-        raise _Refused(problems)
+        raise _Refused(problems, 403 if forbidden else 422)
     return taken
 
 
@@ -129,10 +134,10 @@ def _numbered(number: int, events: list[RawEvent], problem: str) -> str:
     return f"event {number} of {len(events)} ({events[number - 1].id}): {problem}"
 
 
-def _refusal(problems: list[str]) -> Response:
+def _refusal(problems: list[str], status: int = 422) -> Response:
     told = problems[:_MOST_TOLD]
     more = f"; and {len(problems) - len(told)} more" if len(problems) > len(told) else ""
     return JSONResponse(
         {"error": f"nothing was published: {'; '.join(told)}{more}", "problems": told},
-        status_code=422,
+        status_code=status,
     )

@@ -11,27 +11,55 @@ import httpx
 import pytest
 from cloudevents.core.bindings import http
 from cloudevents.core.v1.event import CloudEvent
+from structlog.testing import capture_logs
 
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_out
 from lineal.bus.protocol import UnknownTopic
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime
+from lineal.stages.discovery import installed_stages
+from lineal.store.objects import reference
 from lineal_consumers.register.stage import register
 from lineal_producers.http.application import application
 from lineal_producers.http.serving import LoopbackServer, bind_loopback
+from lineal_schemas.catalogue import our_payloads
+from lineal_schemas.deployments import (
+    DeploymentControl,
+    DeploymentRequested,
+    Ring,
+    RolloutPlan,
+)
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.envelope import RawEvent
+from lineal_schemas.models import ModelRef
 from lineal_schemas.objects import ObjectRef
+from lineal_schemas.payload import Payload, payload_bytes
 from tests.producers.arrivals import until
 
-INDEXED = {"document_id": "d1", "pages": 2}
+PARCEL = {"parcel_id": "p1", "kg": 2}
+FORGED_BY = "alice (administrator)"
+
+
+class Parcel(Payload, type="com.example.parcel", version=1):
+    """A type of a user's own, which no stage makes."""
+
+    parcel_id: str
+    kg: int
+
+    def partition_key(self) -> str:
+        return self.parcel_id
+
+    def story(self) -> str:
+        return f"parcel:{self.parcel_id}"
+
+
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCH = {"content-type": "application/cloudevents-batch+json"}
 
 
 def event(**fields: Any) -> dict[str, Any]:
-    minimal = {"specversion": "1.0", "id": "1", "source": "/s", "type": "document.indexed"}
-    return {**minimal, "data": INDEXED, **fields}
+    minimal = {"specversion": "1.0", "id": "1", "source": "/s", "type": "com.example.parcel"}
+    return {**minimal, "data": PARCEL, **fields}
 
 
 @pytest.fixture
@@ -56,21 +84,21 @@ async def test_an_event_of_the_official_sdk_is_taken(
     client: httpx.AsyncClient, runtime: Runtime, write: Any
 ) -> None:
     attributes = {
-        "id": "scan 1 €", "source": "https://example.org/scanner", "type": "document.indexed",
+        "id": "scan 1 €", "source": "https://example.org/scanner", "type": "com.example.parcel",
         "time": datetime(2026, 11, 21, 9, tzinfo=UTC), "subject": 'Ann\'s "läb" 100%',
         "datacontenttype": "application/json", "partitionkey": "own key",
-        "dataschema": "urn:lineal:schema:document.indexed:1",
+        "dataschema": "urn:lineal:schema:com.example.parcel:1",
     }  # fmt: skip
-    message = write(CloudEvent(attributes, INDEXED))
+    message = write(CloudEvent(attributes, PARCEL))
     answer = await client.post("/events", headers=message.headers, content=message.body)
     assert answer.status_code == 202, answer.text
-    (taken,) = await published(runtime, "document.indexed")
+    (taken,) = await published(runtime, "com.example.parcel")
     assert (taken.id, taken.source) == ("scan 1 €", "https://example.org/scanner")
     assert (taken.subject, taken.partitionkey) == ('Ann\'s "läb" 100%', "own key")
     assert taken.time == int(datetime(2026, 11, 21, 9, tzinfo=UTC).timestamp()) * 1_000_000
-    assert json.loads(taken.data) == INDEXED
+    assert json.loads(taken.data) == PARCEL
     (told,) = answer.json()
-    assert (told["id"], told["topic"]) == ("scan 1 €", "document.indexed")
+    assert (told["id"], told["topic"]) == ("scan 1 €", "com.example.parcel")
     assert isinstance(told["partition"], int)
     assert isinstance(told["offset"], int)
 
@@ -99,14 +127,14 @@ async def test_key_story_and_trace_are_filled_in_where_they_are_left_out(
     client: httpx.AsyncClient, runtime: Runtime
 ) -> None:
     headers = {
-        "ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "document.indexed",
+        "ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "com.example.parcel",
         "content-type": "application/json; charset=utf-8",
     }  # fmt: skip
-    answer = await client.post("/events", headers=headers, content=json.dumps(INDEXED))
+    answer = await client.post("/events", headers=headers, content=json.dumps(PARCEL))
     assert answer.status_code == 202, answer.text
-    (taken,) = await published(runtime, "document.indexed")
-    assert taken.partitionkey == "d1"
-    assert taken.subject == taken.correlationid == "document:d1"
+    (taken,) = await published(runtime, "com.example.parcel")
+    assert taken.partitionkey == "p1"
+    assert taken.subject == taken.correlationid == "parcel:p1"
     assert taken.traceparent is not None
     assert taken.datacontenttype == "application/json"
 
@@ -117,7 +145,7 @@ async def test_a_batch_is_taken_in_order(client: httpx.AsyncClient, runtime: Run
     assert answer.status_code == 202, answer.text
     ids = [str(number) for number in range(700)]
     assert [told["id"] for told in answer.json()] == ids
-    assert [taken.id for taken in await published(runtime, "document.indexed")] == ids
+    assert [taken.id for taken in await published(runtime, "com.example.parcel")] == ids
     nothing = await client.post("/events", headers=BATCH, json=[])
     assert (nothing.status_code, nothing.json()) == (202, [])
 
@@ -125,12 +153,12 @@ async def test_a_batch_is_taken_in_order(client: httpx.AsyncClient, runtime: Run
 async def test_of_a_batch_with_a_wrong_event_none_is_taken(
     client: httpx.AsyncClient, runtime: Runtime
 ) -> None:
-    wrong = event(id="second", data={"document_id": "d1"})
+    wrong = event(id="second", data={"parcel_id": "p1"})
     answer = await client.post("/events", headers=BATCH, json=[event(), wrong, event(id="3")])
     assert answer.status_code == 422
     assert "nothing was published: event 2 of 3 (second): " in answer.json()["error"]
-    assert "pages" in answer.json()["error"]
-    assert await published(runtime, "document.indexed") == []
+    assert "kg" in answer.json()["error"]
+    assert await published(runtime, "com.example.parcel") == []
 
 
 async def test_large_data_goes_to_the_object_store(
@@ -164,15 +192,13 @@ async def test_a_type_of_ones_own_needs_its_topic(
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
-        ({"data": {"document_id": 5}}, "document_id"),
-        ({"data": None}, "does not fit document.indexed"),
-        ({"dataschema": "urn:lineal:schema:document.indexed:99"}, "newer than"),
+        ({"data": {"parcel_id": 5}}, "parcel_id"),
+        ({"data": None}, "does not fit com.example.parcel"),
+        ({"dataschema": "urn:lineal:schema:com.example.parcel:99"}, "newer than"),
         ({"dataschema": "urn:lineal:schema:document.arrived:1"}, "not one of type"),
         ({"dataschema": "https://example.org/x"}, "dataschema"),
         ({"datacontenttype": "text/plain", "data": "x"}, "text/plain"),
         ({"type": "a b"}, "letters, digits"),
-        ({"type": "lineal.dead_letter"}, "made by lineal itself"),
-        ({"type": "dead.nlp"}, "made by lineal itself"),
         ({"type": "x", "datacontenttype": f"{REFERENCE_MEDIA_TYPE}; a=b"}, "send the data"),
         ({"type": "x", "datacontenttype": REFERENCE_MEDIA_TYPE.upper()}, "send the data"),
     ],
@@ -183,7 +209,74 @@ async def test_events_that_may_not_be_taken(
     answer = await client.post("/events", headers=STRUCTURED, json=event(**fields))
     assert (answer.status_code, word in answer.json()["error"]) == (422, True), answer.text
     assert answer.json()["problems"]
-    assert await published(runtime, "document.indexed") == []
+    assert await published(runtime, "com.example.parcel") == []
+
+
+ROLLOUT = DeploymentRequested(
+    rollout_id="r1",
+    model=ModelRef(name="turbine", version=9, sha256="0" * 64),
+    artifact=reference("0" * 64, 1, "application/onnx"),
+    counter=2147483647,
+    plan=RolloutPlan(rings=(Ring(name="all", devices=("a",)),)),
+    by=FORGED_BY,
+    requested_us=1,
+)
+ABORT = DeploymentControl(rollout_id="r1", action="abort", by=FORGED_BY, requested_us=1)
+FORGERIES = [
+    (ROLLOUT.type, payload_bytes(ROLLOUT), "made by stage"),
+    (ABORT.type, payload_bytes(ABORT), "lineal deploy"),
+    ("document.text_extracted", b'{"document_id": "of a victim"}', "made by stage ocr.gather"),
+    ("model.promoted", b"{}", "lineal model"),
+    ("telemetry.readings", b"{}", "MQTT"),
+    ("deployment.step_due", b"{}", "lineal deploy"),
+    ("lineal.dead_letter", b"{}", "made by lineal itself"),
+    ("lineal.lineage", b"{}", "made by lineal itself"),
+    ("dead.nlp", b"{}", "made by lineal itself"),
+    ("redrive.nlp", b"{}", "made by lineal itself"),
+]
+
+
+@pytest.mark.parametrize("mode", ["binary", "structured", "batch"])
+@pytest.mark.parametrize(("type", "data", "word"), FORGERIES)
+async def test_what_lineal_makes_itself_cannot_be_forged(
+    client: httpx.AsyncClient, runtime: Runtime, mode: str, type: str, data: bytes, word: str
+) -> None:
+    forged = event(type=type, data=json.loads(data))
+    with capture_logs() as lines:
+        if mode == "binary":
+            headers = {f"ce-{name}": forged[name] for name in ("specversion", "id", "source")}
+            headers |= {"ce-type": type, "content-type": "application/json"}
+            answer = await client.post("/events", headers=headers, content=data)
+        elif mode == "structured":
+            answer = await client.post("/events", headers=STRUCTURED, json=forged)
+        else:
+            answer = await client.post("/events", headers=BATCH, json=[event(id="good"), forged])
+    assert (answer.status_code, word in answer.json()["error"]) == (403, True), answer.text
+    assert await published(runtime, type) == []
+    assert await published(runtime, "com.example.parcel") == []
+    (line,) = [line for line in lines if line["event"] == "door.refused"]
+    assert (line["door"], line["type"], line["id"]) == ("http", type, "1")
+    assert FORGED_BY not in str(line)
+
+
+async def test_no_type_that_a_stage_makes_comes_in_over_http(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    made = {payload.type for stage in installed_stages().values() for payload in stage.produces}
+    assert len(made) > 10
+    offences = []
+    for number, type in enumerate(sorted({*made, *our_payloads()} - {DocumentArrived.type})):
+        sent = event(type=type, id=str(number))
+        answer = await client.post("/events", headers=STRUCTURED, json=sent)
+        if answer.status_code != 403:
+            offences.append((type, answer.status_code))
+    assert offences == []
+
+
+async def test_nobody_speaks_for_a_stage(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    sent = event(source="lineal:stage/ocr")
+    answer = await client.post("/events", headers=STRUCTURED, json=sent)
+    assert (answer.status_code, await published(runtime, sent["type"])) == (403, [])
 
 
 @pytest.mark.parametrize(
@@ -209,15 +302,15 @@ async def test_requests_that_are_wrong(
 ) -> None:
     answer = await client.post("/events", headers=headers, content=body)
     assert (answer.status_code, word in answer.json()["error"]) == (status, True), answer.text
-    assert await published(runtime, "document.indexed") == []
+    assert await published(runtime, "com.example.parcel") == []
 
 
 async def test_a_header_that_is_there_twice_is_refused(client: httpx.AsyncClient) -> None:
     headers = [
         ("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-id", "2"), ("ce-source", "s"),
-        ("ce-type", "document.indexed"),
+        ("ce-type", "com.example.parcel"),
     ]  # fmt: skip
-    answer = await client.post("/events", headers=headers, json=INDEXED)
+    answer = await client.post("/events", headers=headers, json=PARCEL)
     assert (answer.status_code, "ce-id" in answer.json()["error"]) == (400, True)
 
 
