@@ -14,8 +14,8 @@
 
 BIN := .venv/bin
 PYTHON_SOURCES := lineal schemas/lineal_schemas producers/lineal_producers \
-	consumers/lineal_consumers edge_firmware/lineal_edge infra/local/lineal_local benchmarks \
-	tests
+	consumers/lineal_consumers cli/lineal_cli edge_firmware/lineal_edge infra/local/lineal_local \
+	benchmarks tests
 INSTALLER := infra/local/install.sh requirements/build.txt pyproject.toml schemas/pyproject.toml \
 	edge_firmware/pyproject.toml
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -58,7 +58,7 @@ test: schemas lint types contracts services ## schema check, lint, types, contra
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 schemas: install-dev ## compare the event models with the committed JSON Schemas
-	$(BIN)/python -m lineal.cli.schema check
+	$(BIN)/python -m lineal_cli.schema check
 
 lint: install-dev ## ruff: lint and format, changing nothing
 	$(BIN)/ruff check .

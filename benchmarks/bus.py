@@ -22,9 +22,9 @@ from benchmarks.passthrough import (
     publish_all,
     run_until_settled,
 )
-from lineal.cli.lifetime import run_in_loop
 from lineal.stages.runner import StageRunner
 from lineal.store.tables import create_tables
+from lineal_cli.lifetime import run_in_loop
 
 _EVENTS = 20_000
 _RUNS = 5

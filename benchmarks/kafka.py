@@ -31,12 +31,12 @@ from benchmarks.passthrough import (
     slow_passthrough,
 )
 from lineal.bus.protocol import PartitionLag, Selection
-from lineal.cli.lifetime import run_in_loop
 from lineal.replay import Processes, plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime, open_runtime
 from lineal.settings import KafkaSettings, Settings
 from lineal.stages import Context, NoConfig, Stage, stage
 from lineal.stages.runner import StageRunner
+from lineal_cli.lifetime import run_in_loop
 from lineal_local.kafka import Kafka
 from lineal_schemas.envelope import Event, now_us
 

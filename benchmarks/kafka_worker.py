@@ -8,11 +8,11 @@ import sys
 import time
 
 from benchmarks.passthrough import Ping, Pong
-from lineal.cli.lifetime import run_in_loop
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, NoConfig, stage
 from lineal.stages.runner import StageRunner
+from lineal_cli.lifetime import run_in_loop
 from lineal_schemas.envelope import Event
 
 _CPU_NANOSECONDS = 200_000

@@ -11,11 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.measurement import LINEAL, Benchmark, Result, alone
-from lineal.cli.lifetime import collect_garbage_rarely
 from lineal.lineage.ledger import Ledger, records_of_root
 from lineal.lineage.record import Artifact, Build, Record
 from lineal.store.sqlite import SqliteConnection, connect
 from lineal.store.tables import create_tables
+from lineal_cli.lifetime import collect_garbage_rarely
 
 _BUILD = Build("ocr", "1", "c" * 64, "d" * 64)
 _APPENDED = 20_000

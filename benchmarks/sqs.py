@@ -20,10 +20,10 @@ from benchmarks.measurement import Benchmark, Result, against_peer
 from benchmarks.passthrough import Ping, Pong, passthrough, pings, publish_all
 from lineal.bus.aws.bus import AwsBus
 from lineal.bus.protocol import Settlement
-from lineal.cli.lifetime import run_in_loop
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.runner import StageRunner
+from lineal_cli.lifetime import run_in_loop
 from lineal_local.aws import Ministack
 
 _EVENTS = 3_000

@@ -1,1 +1,1 @@
-"""The runtime: buses, the stage runner, the lineage ledger, stores, replay and the command line."""
+"""The runtime: buses, the stage runner, the lineage ledger, stores and replay."""

@@ -79,5 +79,5 @@ if ! "$venv/bin/uv" pip install --python "$python" --compile-bytecode --require-
 fi
 "$python" -m pip install --quiet --no-deps --no-build-isolation -e ./schemas -e ./edge_firmware -e .
 # Compiled here: where Python may not write bytecode, every command would compile all it imports.
-"$python" -m compileall -q lineal schemas/lineal_schemas producers consumers \
+"$python" -m compileall -q lineal schemas/lineal_schemas producers consumers cli \
     edge_firmware/lineal_edge

@@ -19,11 +19,11 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from lineal.cli.main import app
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import RetrySettings, Settings
 from lineal.store.objects import reference
+from lineal_cli.main import app
 from lineal_consumers.index.stage import index
 from lineal_consumers.register.stage import register
 from lineal_schemas.documents import DocumentArrived
@@ -192,7 +192,7 @@ def process(working: Path, environment: dict[str, str]) -> Lineal:
 
     def run(*arguments: str | Path, stdin: bytes = b"", **variables: str) -> Answer:
         done = subprocess.run(
-            [sys.executable, "-m", "lineal.cli.main", *map(str, arguments)],
+            [sys.executable, "-m", "lineal_cli.main", *map(str, arguments)],
             input=stdin, capture_output=True, cwd=working, env={**environment, **variables},
             timeout=60, check=False,
         )  # fmt: skip

@@ -20,7 +20,7 @@ _PATIENCE_SECONDS = 90.0
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "lineal.cli.main", *arguments]
+    return [sys.executable, "-m", "lineal_cli.main", *arguments]
 
 
 def environment() -> dict[str, str]:

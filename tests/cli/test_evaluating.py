@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 import pytest
 
-from lineal.cli.fleet_telling import FleetTeller
 from lineal.daemon import Daemon
 from lineal.lineage.promotions import model_in_use
 from lineal.lineage.record import digest
@@ -19,6 +18,7 @@ from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.discovery import find_stages
 from lineal.store.objects import reference
+from lineal_cli.fleet_telling import FleetTeller
 from lineal_schemas.documents import DocumentLabelled
 from tests.cli.processes import lineal
 from tests.conformance.harness import events_on, payload_of, publish, records, until, until_settled

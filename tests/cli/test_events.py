@@ -103,7 +103,7 @@ def test_tail_follows_what_another_process_publishes(
     lineal: Lineal, data: Path, environment: dict[str, str]
 ) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "lineal.cli.main", "tail", "readings", "--from", "beginning",
+        [sys.executable, "-m", "lineal_cli.main", "tail", "readings", "--from", "beginning",
          "--data", str(data)],
         stdout=subprocess.PIPE, env=environment,
     ) as following:  # fmt: skip
@@ -111,7 +111,7 @@ def test_tail_follows_what_another_process_publishes(
         assert following.wait(30) == 1  # the topic does not exist yet
     lineal("topics", "create", "readings", "--data", data)
     with subprocess.Popen(
-        [sys.executable, "-m", "lineal.cli.main", "tail", "readings", "--from", "beginning",
+        [sys.executable, "-m", "lineal_cli.main", "tail", "readings", "--from", "beginning",
          "--limit", "2", "--data", str(data)],
         stdout=subprocess.PIPE, env=environment,
     ) as following:  # fmt: skip
@@ -128,7 +128,7 @@ def test_tail_ends_silently_when_nobody_reads_it_any_more(
     data: Path, environment: dict[str, str]
 ) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "lineal.cli.main", "tail", "document.arrived", "--from",
+        [sys.executable, "-m", "lineal_cli.main", "tail", "document.arrived", "--from",
          "beginning", "--data", str(data)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
     ) as following:  # fmt: skip
@@ -249,7 +249,7 @@ def test_emit_publishes_lines_while_the_pipe_stays_open(
     lineal("topics", "create", "readings", "--data", data)
     read_end, write_end = os.pipe()
     with subprocess.Popen(
-        [sys.executable, "-m", "lineal.cli.main", "emit", "readings", "--data", str(data)],
+        [sys.executable, "-m", "lineal_cli.main", "emit", "readings", "--data", str(data)],
         stdin=read_end, stdout=subprocess.DEVNULL, env=environment,
     ) as emitting:  # fmt: skip
         os.close(read_end)
@@ -267,7 +267,7 @@ def test_emit_can_be_interrupted_while_it_waits_for_input(
     lineal("topics", "create", "readings", "--data", data)
     read_end, write_end = os.pipe()
     with subprocess.Popen(
-        [sys.executable, "-m", "lineal.cli.main", "emit", "readings", "--data", str(data)],
+        [sys.executable, "-m", "lineal_cli.main", "emit", "readings", "--data", str(data)],
         stdin=read_end, stderr=subprocess.PIPE, env=environment,
     ) as emitting:  # fmt: skip
         assert emitting.stderr is not None

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from lineal.cli.main import COMMANDS, load_command
-from lineal.cli.options import CommandFailed, data_folder, errors_reported, load_settings
+from lineal_cli.main import COMMANDS, load_command
+from lineal_cli.options import CommandFailed, data_folder, errors_reported, load_settings
 from tests.cli.conftest import FILES, Lineal
 
 READING = [
@@ -51,21 +51,19 @@ def test_the_line_in_help_is_what_the_command_says_of_itself(name: str) -> None:
 
 def test_help_and_version_import_no_command(process: Lineal, tmp_path: Path) -> None:
     code = (
-        "import sys; from lineal.cli.main import app\n"
+        "import sys; from lineal_cli.main import app\n"
         "try: app(['--help'])\n"
         "finally: print(sorted(m for m in sys.modules if m.startswith('lineal')), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (
-        done.stderr.strip() == "['lineal', 'lineal.cli', 'lineal.cli.main', 'lineal.cli.options']"
-    )
+    assert done.stderr.strip() == "['lineal_cli', 'lineal_cli.main', 'lineal_cli.options']"
     assert process("--version").text == f"lineal {version('lineal')}\n"
 
 
 @pytest.mark.parametrize("question", [["documents"], ["lineage", "x"], ["search", "x"]])
 def test_questions_load_nothing_that_is_slow_to_load(question: list[str], filled: Path) -> None:
     code = (
-        "import sys; from lineal.cli.main import app\n"
+        "import sys; from lineal_cli.main import app\n"
         f"try: app({[*question, '--data', str(filled)]!r})\n"
         "except SystemExit: pass\n"
         "print(*sys.modules, sep='\\n')"
@@ -172,7 +170,7 @@ def test_an_expected_error_is_one_line_whatever_its_text(
 
 def test_interrupting_is_quiet(data: Path, environment: dict[str, str]) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "lineal.cli.main", "tail", "document.arrived", "--from",
+        [sys.executable, "-m", "lineal_cli.main", "tail", "document.arrived", "--from",
          "beginning", "--data", str(data)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
     ) as following:  # fmt: skip
@@ -188,7 +186,7 @@ def test_a_reader_that_leaves_early_is_no_error(filled: Path, environment: dict[
     read_end, write_end = os.pipe()
     os.close(read_end)
     done = subprocess.run(
-        [sys.executable, "-m", "lineal.cli.main", "documents", "--data", str(filled)],
+        [sys.executable, "-m", "lineal_cli.main", "documents", "--data", str(filled)],
         stdout=write_end, stderr=subprocess.PIPE, env=environment, check=False, timeout=60,
     )  # fmt: skip
     os.close(write_end)
@@ -201,7 +199,7 @@ def on_a_terminal(
     """Run a command whose output is a terminal."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "lineal.cli.main", *map(str, arguments)],
+        [sys.executable, "-m", "lineal_cli.main", *map(str, arguments)],
         stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL,
         env={**environment, "TERM": "xterm-256color", "COLUMNS": str(columns)},
     ) as running:  # fmt: skip

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from lineal.cli.iteration import evaluation_of, outcome_of
-from lineal.cli.options import CommandFailed
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.store.objects import reference
+from lineal_cli.iteration import evaluation_of, outcome_of
+from lineal_cli.options import CommandFailed
 from lineal_schemas.envelope import decode, now_us
 from lineal_schemas.models import (
     Gate,

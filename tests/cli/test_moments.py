@@ -9,7 +9,7 @@ import typer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lineal.cli.moments import Moment, parse_moment
+from lineal_cli.moments import Moment, parse_moment
 from lineal_schemas.envelope import format_time
 
 NOW = 1_800_000_000_000_000

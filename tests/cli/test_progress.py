@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lineal.cli.progress import steps_of
+from lineal_cli.progress import steps_of
 from lineal_consumers.classify.stage import classify
 from lineal_consumers.index.stage import index
 from lineal_consumers.nlp.stage import nlp

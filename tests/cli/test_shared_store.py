@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 import pytest
 
-from lineal.cli.reading import reading_folder
 from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
 from lineal.store.search import SearchPage, replace_document
 from lineal.store.tables import DERIVED
+from lineal_cli.reading import reading_folder
 from tests.cli.conftest import FILES, Lineal, id_of
 
 _TABLES = ("builds", "ledger", "ledger_links", "objects", *DERIVED)
@@ -141,7 +141,7 @@ def _change(url: str, statement: str) -> None:
 def test_without_its_library_it_is_said_what_to_install(
     working: Path, environment: dict[str, str]
 ) -> None:
-    program = "import sys; sys.modules['psycopg'] = None; from lineal.cli.main import main; main()"
+    program = "import sys; sys.modules['psycopg'] = None; from lineal_cli.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program, "documents"],
         env={**environment, "LINEAL_STORE": "postgresql://localhost/lineal"},

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lineal.cli.origin import origin_of
 from lineal.daemon import Daemon
 from lineal.lineage.ledger import records_of_artifact, records_of_root
 from lineal.lineage.promotions import model_in_use
@@ -20,6 +19,7 @@ from lineal.models import find_model, roll_back
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.discovery import find_stages
+from lineal_cli.origin import origin_of
 from lineal_edge.sources.simulator import Simulator
 from lineal_edge.sources.turbine import Fault
 from lineal_schemas.envelope import decode, first_event, now_us

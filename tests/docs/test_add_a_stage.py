@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 PAGE = (Path(__file__).parents[2] / "docs" / "add-a-stage.md").read_text()
-LINEAL = [sys.executable, "-m", "lineal.cli.main"]
+LINEAL = [sys.executable, "-m", "lineal_cli.main"]
 
 
 def block(language: str, containing: str) -> str:

@@ -130,8 +130,9 @@ import sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("lineal", "lineal_consumers", "lineal_producers", "orjson",
-                                      "scipy", "sklearn", "pandas", "typer", "structlog"):
+        if name.partition(".")[0] in ("lineal", "lineal_consumers", "lineal_producers",
+                                      "lineal_cli", "orjson", "scipy", "sklearn",
+                                      "pandas", "typer", "structlog"):
             raise ImportError(f"{name} is not on a device")
 
 sys.meta_path.insert(0, Blocker())

@@ -75,7 +75,7 @@ class System:
 
     def start(self, *, wait: bool = True) -> None:
         """Start ``lineal up`` on a free port; with ``wait``, until it says that it is ready."""
-        command = [sys.executable, "-m", "lineal.cli.main"]
+        command = [sys.executable, "-m", "lineal_cli.main"]
         if not self.privileged:
             command.insert(1, str(_LAUNCHER))
         # Into files: nobody reads along, and a full pipe would hold everything up.
@@ -129,7 +129,7 @@ class System:
     def lineal(self, *arguments: str | Path, stdin: bytes = b"") -> Answer:
         """Run another command on the same data folder."""
         done = subprocess.run(
-            [sys.executable, "-m", "lineal.cli.main", *map(str, arguments)],
+            [sys.executable, "-m", "lineal_cli.main", *map(str, arguments)],
             cwd=self.folder, env=self.environment(), input=stdin, capture_output=True,
             timeout=PATIENCE_SECONDS, check=False,
         )  # fmt: skip

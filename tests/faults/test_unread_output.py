@@ -27,7 +27,7 @@ def test_it_goes_on_and_says_the_rest_when_somebody_reads(
 ) -> None:
     system = new_system(tmp_path)
     process = subprocess.Popen(
-        [sys.executable, "-m", "lineal.cli.main", "up", "--port", "0", "--json"],
+        [sys.executable, "-m", "lineal_cli.main", "up", "--port", "0", "--json"],
         cwd=system.folder, env=system.environment(), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip

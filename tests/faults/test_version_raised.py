@@ -96,7 +96,7 @@ def test_exactly_the_documents_of_the_older_version_are_redone(system: System) -
 
 def test_search_answers_while_a_replay_goes_on(system: System) -> None:
     restart_with(system, OTHER_VERSIONS={"nlp": "2"})
-    command = [sys.executable, "-m", "lineal.cli.main", "replay", "--stage", "nlp", "--stale"]
+    command = [sys.executable, "-m", "lineal_cli.main", "replay", "--stage", "nlp", "--stale"]
     with subprocess.Popen(command, cwd=system.folder, env=system.environment()) as replaying:
         while replaying.poll() is None:
             assert found(system) == set(OLD)

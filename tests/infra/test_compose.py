@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from lineal.cli.produce import Producer
 from lineal.stages.discovery import installed_stages
+from lineal_cli.produce import Producer
 from lineal_consumers.deploy.keys import read_key
 from tests.services.missing import skipped_when_unavailable
 from tests.toolchains import go_source

@@ -59,7 +59,7 @@ def test_all_wheels_are_built_from_what_is_copied_alone(tmp_path: Path) -> None:
     assert {"lineal_schemas/asyncapi.json", "lineal_schemas/json/document.indexed.v1.json"} <= held[
         "lineal_schemas"
     ]
-    for module in ("lineal/cli/main.py", "lineal_producers/http/events.py",
+    for module in ("lineal_cli/main.py", "lineal_producers/http/events.py",
                    "lineal_consumers/ocr/stage.py"):  # fmt: skip
         assert module in held["lineal"]
 

@@ -13,11 +13,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-OURS = {"lineal", "lineal_schemas", "lineal_edge", "lineal_producers", "lineal_consumers", "tests"}
+OURS = {
+    "lineal", "lineal_schemas", "lineal_edge", "lineal_producers", "lineal_consumers", "lineal_cli",
+    "tests",
+}  # fmt: skip
 OF_TESTS = {"lineal_local", "benchmarks", "infra"}  # never imported by what runs
 # an extra that is not installed is taken to be named as what it is imported by
 PROVIDERS = {**packages_distributions(), "pydantic_core": ["pydantic"]}  # one library in two
-RUNTIME = ["lineal", "producers/lineal_producers", "consumers/lineal_consumers"]
+RUNTIME = ["lineal", "producers/lineal_producers", "consumers/lineal_consumers", "cli/lineal_cli"]
 
 
 def declared(*groups: str) -> set[str]:

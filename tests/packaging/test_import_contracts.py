@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = [
     "lineal/bus/api.py",
     "lineal/stages/context.py",
-    "lineal/cli/main.py",
+    "lineal_cli/main.py",
     "lineal_schemas/envelope.py",
     "lineal_consumers/ocr/stage.py",
     "lineal_consumers/ocr/engine.py",
@@ -54,9 +54,9 @@ def verdict(folder: Path, importer: str, imports: str) -> subprocess.CompletedPr
 @pytest.mark.parametrize(
     ("importer", "imports"),
     [
-        ("lineal/cli/main.py", "lineal_consumers.ocr.stage"),
-        ("lineal/cli/main.py", "lineal_producers.folder"),
-        ("lineal/cli/main.py", "lineal.bus.api"),
+        ("lineal_cli/main.py", "lineal_consumers.ocr.stage"),
+        ("lineal_cli/main.py", "lineal_producers.folder"),
+        ("lineal_cli/main.py", "lineal.bus.api"),
         ("lineal_consumers/ocr/stage.py", "lineal.stages.context"),
         ("lineal_consumers/ocr/stage.py", "lineal_consumers.ocr.engine"),
         ("lineal_producers/folder.py", "lineal.bus.api"),
@@ -76,8 +76,9 @@ def test_arrows_that_point_down_are_allowed(tmp_path: Path, importer: str, impor
         ("lineal_schemas/envelope.py", "lineal_consumers.ocr.stage"),
         ("lineal/bus/api.py", "lineal_consumers.ocr.stage"),
         ("lineal/stages/context.py", "lineal_producers.folder"),
-        ("lineal/bus/api.py", "lineal.cli.main"),
-        ("lineal_consumers/ocr/stage.py", "lineal.cli.main"),
+        ("lineal/bus/api.py", "lineal_cli.main"),
+        ("lineal_producers/folder.py", "lineal_cli.main"),
+        ("lineal_consumers/ocr/stage.py", "lineal_cli.main"),
         ("lineal_consumers/ocr/engine.py", "lineal_consumers.nlp.stage"),
         ("lineal_consumers/nlp/stage.py", "lineal_producers.folder"),
         ("lineal_producers/folder.py", "lineal_consumers.ocr.stage"),

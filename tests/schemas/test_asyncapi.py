@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft7Validator
 from typer.testing import CliRunner
 
-from lineal.cli.schema import app
+from lineal_cli.schema import app
 from lineal_schemas import asyncapi
 from lineal_schemas.asyncapi import document, stale
 from lineal_schemas.bindings import to_kafka

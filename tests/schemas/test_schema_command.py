@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from lineal.cli.schema import app
+from lineal_cli.schema import app
 from lineal_schemas import asyncapi
 from lineal_schemas import export as exporting
 from lineal_schemas import payload as registry

@@ -34,7 +34,7 @@ class BridgeProcess:
         said = self.folder / "said"
         with (self.folder / "log").open("ab") as log, said.open("wb") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "lineal.cli.main", "bridge", "--json"],
+                [sys.executable, "-m", "lineal_cli.main", "bridge", "--json"],
                 cwd=self.folder,
                 env={**kept, "LINEAL_LOG_FORMAT": "json", **self._variables},
                 stdin=subprocess.DEVNULL,

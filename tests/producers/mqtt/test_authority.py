@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lineal.cli.main import app
+from lineal_cli.main import app
 from lineal_edge.provisioning import (
     ProvisioningError,
     identity_files,

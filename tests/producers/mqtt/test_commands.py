@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lineal.cli.reading import reading_folder
+from lineal_cli.reading import reading_folder
 from lineal_consumers.devices.register import registered
 from lineal_local.mosquitto import Mosquitto
 from tests.producers.mqtt.device_double import DeviceDouble
@@ -36,7 +36,7 @@ class Daemons:
         """A daemon, until it is ready."""
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "lineal.cli.main", *arguments, "--json"],
+                [sys.executable, "-m", "lineal_cli.main", *arguments, "--json"],
                 cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip
         self._running.append(process)
@@ -45,7 +45,7 @@ class Daemons:
 
     def ask(self, *arguments: str) -> Any:
         done = subprocess.run(
-            [sys.executable, "-m", "lineal.cli.main", *arguments, "--json"],
+            [sys.executable, "-m", "lineal_cli.main", *arguments, "--json"],
             cwd=self.folder, env=self.environment(), capture_output=True, check=True,
         )  # fmt: skip
         return json.loads(done.stdout)
@@ -96,7 +96,7 @@ def test_up_with_a_broker_brings_devices_into_the_list(
     assert shown["models"] == [{"name": "turbine", "version": 3, "sha256": DIGEST}]
     assert shown["lost_by_reason"] == {"disk_full": 10}
     plain = subprocess.run(
-        [sys.executable, "-m", "lineal.cli.main", "device", "show", "pump-2"],
+        [sys.executable, "-m", "lineal_cli.main", "device", "show", "pump-2"],
         cwd=tmp_path, env=daemons.environment(), capture_output=True, check=True,
     )  # fmt: skip
     assert b"lost" in plain.stdout
@@ -104,7 +104,7 @@ def test_up_with_a_broker_brings_devices_into_the_list(
 
 def test_a_bridge_without_a_broker_says_what_is_missing(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "lineal.cli.main", "bridge"],
+        [sys.executable, "-m", "lineal_cli.main", "bridge"],
         cwd=tmp_path, capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
@@ -114,7 +114,7 @@ def test_a_bridge_without_a_broker_says_what_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["http://x", "mqtt://a:b@host"])
 def test_an_address_that_is_none_is_refused(tmp_path: Path, url: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "lineal.cli.main", "bridge", url],
+        [sys.executable, "-m", "lineal_cli.main", "bridge", url],
         cwd=tmp_path, capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1

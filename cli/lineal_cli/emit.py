@@ -1,0 +1,189 @@
+"""``lineal emit``: publish what a file or a pipe holds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import nullcontext, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from lineal_cli.json_input import items_of
+from lineal_cli.names import topic_name
+from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings
+from lineal_cli.printing import count_of, plain, print_json
+
+if TYPE_CHECKING:
+    from lineal.bus.protocol import Position
+    from lineal.settings import Settings
+    from lineal_schemas.envelope import RawEvent
+
+SOURCE = "lineal:emit"
+_CHUNK = 1 << 16
+_OCTETS = "application/octet-stream"
+
+
+def emit(
+    topic: Annotated[str, typer.Argument(callback=topic_name, help="Made if it does not exist.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE|-", help="JSON lines, one JSON document, or a JSON array."),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Publish nothing unless all of it fits its event type."),
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish events from a file or standard input.
+
+    CloudEvents in JSON are published as they are; any other JSON becomes the data of a new event
+    of type TOPIC; what is no JSON is published as bytes.
+    """
+    settings = load_settings(data)
+    reads_stdin = file is None or str(file) == "-"
+    if reads_stdin and sys.stdin.isatty():
+        typer.echo("Type JSON, one event a line; end with Ctrl-D.", err=True)
+    with nullcontext(sys.stdin.buffer) if file is None or reads_stdin else file.open("rb") as taken:
+        placed = asyncio.run(_emit(settings, topic, items_of(_chunks(taken)), check))
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": event.id,
+                    "topic": position.topic,
+                    "partition": position.partition,
+                    "offset": position.offset,
+                }
+                for position, event in placed
+            ]
+        )
+    else:
+        typer.echo(f"published {count_of(len(placed), 'event')} to {topic}")
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    """What there is of a file or a pipe, as soon as it is there."""
+    try:
+        descriptor = file.fileno()
+    except OSError:
+        descriptor = None  # not a file of the system: a test's input, for one
+    # Not through Python's buffer: a thread that waits in it keeps the interpreter from ending.
+    while chunk := file.read(_CHUNK) if descriptor is None else os.read(descriptor, _CHUNK):
+        yield chunk
+
+
+async def _emit(
+    settings: Settings, topic: str, items: Iterator[list[bytes]], check: bool
+) -> list[tuple[Position, RawEvent]]:
+    from lineal.admission import misfit, publish
+    from lineal.runtime import open_runtime
+    from lineal_schemas.envelope import now_us
+
+    started = now_us()
+    if check:
+        items = iter([[item for batch in items for item in batch]])
+    placed: list[tuple[Position, RawEvent]] = []
+    number = 0
+    async with open_runtime(settings) as runtime:
+        async for batch in _in_thread(items):
+            events = []
+            problems = []
+            for item in batch:
+                number += 1
+                event = _event(topic, item, number, started)
+                events.append(event)
+                if (problem := misfit(topic, event)) is not None:
+                    problems.append(f"item {number}: {problem}")
+            if check and problems:
+                raise CommandFailed(f"nothing was published: {'; '.join(problems[:5])}")
+            going = [(topic, event) for event in events]
+            positions = await publish(runtime.bus, runtime.objects, going)
+            placed.extend(zip(positions, events, strict=True))
+            _warn(problems)
+    return placed
+
+
+async def _in_thread(items: Iterator[list[bytes]]) -> AsyncIterator[list[bytes]]:
+    """Wait for input without holding up the event loop, nor the end of the program: a thread of
+    asyncio's own would be waited for, and input may never come."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[list[bytes] | BaseException | None] = asyncio.Queue(1)
+
+    def hand_over(item: list[bytes] | BaseException | None) -> None:
+        if not loop.is_closed():
+            asyncio.run_coroutine_threadsafe(queue.put(item), loop).result()
+
+    def take() -> None:
+        try:
+            for batch in items:
+                hand_over(batch)
+            hand_over(None)
+        except Exception as error:
+            hand_over(error)
+
+    threading.Thread(target=take, name="input", daemon=True).start()
+    while (batch := await queue.get()) is not None:
+        if isinstance(batch, BaseException):
+            raise batch
+        yield batch
+
+
+def _warn(problems: Sequence[str]) -> None:
+    for problem in problems:
+        typer.echo(f"published, but it will end as a dead letter: {plain(problem)}", err=True)
+
+
+def _event(topic: str, item: bytes, number: int, started: int) -> RawEvent:
+    """The event an item is, or is the data of."""
+    from pydantic_core import from_json as parse_json
+
+    from lineal.admission import completed, known_types
+    from lineal.observability.tracing import first_traceparent
+    from lineal.stages.retry import PermanentFailure
+    from lineal_schemas.envelope import (
+        JSON_MEDIA_TYPE,
+        MalformedEvent,
+        RawEvent,
+        from_json,
+        now_us,
+        schema_uri,
+    )
+    from lineal_schemas.ids import arrival_id
+
+    try:
+        value = parse_json(item, allow_inf_nan=False)
+        media_type = JSON_MEDIA_TYPE
+    except ValueError:
+        value, media_type = None, _OCTETS
+    if isinstance(value, dict) and "specversion" in value:
+        try:
+            return from_json(item)
+        except MalformedEvent:
+            pass  # as data it will be found not to fit, and said so
+    identifier = arrival_id(SOURCE, sha256(item).hexdigest(), f"{topic}\n{number}\n{started}")
+    model = known_types().get(topic)
+    event = RawEvent(
+        id=identifier,
+        source=SOURCE,
+        type=topic,
+        subject=None,
+        time=now_us(),
+        datacontenttype=media_type,
+        dataschema=None if model is None else schema_uri(topic, model.version),
+        partitionkey=identifier,
+        traceparent=None,
+        causationid=None,
+        correlationid=identifier,
+        data=item,
+    )
+    with suppress(PermanentFailure):
+        return completed(event)
+    return event._replace(traceparent=first_traceparent(identifier, identifier))

@@ -1,0 +1,123 @@
+"""Asking for an iteration of the flywheel, or for one evaluation, and waiting for the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+from lineal_cli.options import CommandFailed
+from lineal_schemas.models import (
+    JudgedModel,
+    ModelDataset,
+    ModelEvaluated,
+    ModelTrained,
+    ModelTrainingRequested,
+)
+
+if TYPE_CHECKING:
+    from lineal.runtime import Runtime
+
+_LOOK_SECONDS = 0.5
+_SOURCE = "lineal:cli/model"
+
+
+async def ask_for(runtime: Runtime, name: str, judge: JudgedModel | None = None) -> str:
+    """Ask for an iteration, or only for a model to be judged; the id of the event that asks."""
+    from lineal.lineage.actor import acting_user
+    from lineal.observability.tracing import first_traceparent
+    from lineal_schemas.envelope import first_event, now_us
+    from lineal_schemas.ids import arrival_id
+
+    now, by = now_us(), acting_user()
+    request = ModelTrainingRequested(name=name, cause="hand", by=by, requested_us=now, judge=judge)
+    act = "train" if judge is None else f"judge {judge.model.version}"
+    identifier = arrival_id(_SOURCE, "", f"{act} {name} {by} {now}")
+    event = first_event(
+        request,
+        id=identifier,
+        source=_SOURCE,
+        traceparent=first_traceparent(identifier, identifier),
+    )
+    await runtime.bus.publish([(event.type, event)])
+    return identifier
+
+
+async def outcome_of(runtime: Runtime, name: str, cause: str, seconds: float) -> dict[str, Any]:
+    """The dataset of the iteration that an event asked for, and the evaluations.
+
+    Raises:
+        CommandFailed: it takes longer.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                dataset = next(
+                    (d for d in await _of(runtime, ModelDataset, name) if d.cause == cause), None
+                )
+                if dataset is not None:
+                    evaluated = await _evaluated(runtime, dataset)
+                    if evaluated is not None:
+                        return {
+                            "dataset": dataset.model_dump(mode="json"),
+                            "evaluated": [item.model_dump(mode="json") for item in evaluated],
+                        }
+                await asyncio.sleep(_LOOK_SECONDS)
+    except TimeoutError:
+        raise CommandFailed(
+            f"no outcome within {seconds:g} s: is a daemon running the retrain stages "
+            "(`lineal up`), and is there enough to learn from? `lineal dead list` shows what failed"
+        ) from None
+
+
+async def evaluation_of(
+    runtime: Runtime, name: str, request_id: str, seconds: float
+) -> ModelEvaluated:
+    """The evaluation that an event asked for and nothing else.
+
+    Raises:
+        CommandFailed: it takes longer.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                for item in await _of(runtime, ModelEvaluated, name):
+                    if item.asked_by == request_id:
+                        return cast(ModelEvaluated, item)
+                await asyncio.sleep(_LOOK_SECONDS)
+    except TimeoutError:
+        raise CommandFailed(
+            f"no evaluation within {seconds:g} s: is a daemon running the retrain stages "
+            "(`lineal up`)? `lineal dead list` shows what failed. It stays asked for: "
+            "--recorded shows it once it is there"
+        ) from None
+
+
+async def _evaluated(runtime: Runtime, dataset: ModelDataset) -> list[ModelEvaluated] | None:
+    """The evaluations that follow from a dataset; None while they are not there."""
+    if dataset.case == "nothing_new":
+        return []
+    found = [
+        item
+        for item in await _of(runtime, ModelEvaluated, dataset.name)
+        if item.dataset == dataset.dataset and item.asked_by is None
+    ]
+    if dataset.case == "only_test":
+        return found or None
+    trained = [
+        item
+        for item in await _of(runtime, ModelTrained, dataset.name)
+        if item.iteration == dataset.iteration
+    ]
+    wanted = trained[0].challengers if trained else 1
+    return found if len(found) >= wanted else None
+
+
+async def _of(runtime: Runtime, kind: Any, name: str) -> list[Any]:
+    from lineal.bus.protocol import Selection, UnknownTopic
+    from lineal_schemas.envelope import decode
+
+    try:
+        found = runtime.bus.read(kind.type, Selection(key=name))
+        return [decode(delivery.event).data async for delivery in found]
+    except UnknownTopic:
+        return []

@@ -1,0 +1,206 @@
+"""``lineal lineage``: which bytes, which code, which model made this."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import orjson
+import typer
+
+from lineal.documents import DocumentInfo, find_document
+from lineal.lineage.graph import Story, StoryStep, kept_objects, mermaid, story_of
+from lineal.lineage.ledger import records_of_artifact, records_of_root
+from lineal.lineage.metadata import DOCUMENT
+from lineal.lineage.record import Artifact, Record
+from lineal_cli.options import CommandFailed, DataOption, JsonOption
+from lineal_cli.printing import (
+    STATUS_STYLES,
+    clock,
+    console,
+    count_of,
+    lasting,
+    on_terminal,
+    plain,
+    print_json,
+    size,
+    when,
+    write_bytes,
+)
+from lineal_cli.reading import reading
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+_SHA256_CHARACTERS = 64
+
+
+def lineage(
+    document: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DOC",
+            help="Id, unique beginning of an id, or name; or device:NAME, model:NAME, anomaly:ID.",
+        ),
+    ] = None,
+    object: Annotated[
+        str | None,
+        typer.Option(
+            "--object", metavar="SHA256", help="What made and what read the bytes of this digest."
+        ),
+    ] = None,
+    as_mermaid: Annotated[
+        bool, typer.Option("--mermaid", help="A Mermaid flowchart, to paste into Markdown.")
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show every step that led to a document's outputs.
+
+    Of a device every batch and what was found in it, of a model its trainings, evaluations and
+    promotions. Of an anomaly where it came from: the readings, the model, and what that was learnt
+    from, by which code, and who put it into use.
+    """
+    if (document is None) == (object is None):
+        raise typer.BadParameter("give a document or --object SHA256", param_hint="DOC")
+    if as_mermaid and (as_json or object is not None):
+        raise typer.BadParameter("draws a document, and not as JSON", param_hint="--mermaid")
+    with reading(data) as (connection, _):
+        if object is not None:
+            wanted = _digest(object)
+            made = records_of_artifact(connection, wanted, made=True)
+            read = records_of_artifact(connection, wanted, made=False)
+            _print_object(wanted, made, read, as_json)
+            return
+        assert document is not None
+        kind, _, name = document.partition(":")
+        if kind in ("device", "model") and name:
+            _print_root(document, records_of_root(connection, document), as_mermaid, as_json)
+            return
+        if kind == "anomaly" and name:
+            _print_origin(data, name, as_json)
+            return
+        found = find_document(connection, document)
+        records = records_of_root(connection, DOCUMENT + found.document_id)
+    if as_json:
+        write_bytes(b"[" + b",\n ".join(records) + b"]\n")
+    elif as_mermaid:
+        typer.echo(mermaid(story_of(records)), nl=False)
+    else:
+        _print_story(found, story_of(records))
+
+
+def _print_root(root: str, records: list[bytes], as_mermaid: bool, as_json: bool) -> None:
+    if not records:
+        raise CommandFailed(f"no record is about {root}")
+    if as_json:
+        write_bytes(b"[" + b",\n ".join(records) + b"]\n")
+    elif as_mermaid:
+        typer.echo(mermaid(story_of(records)), nl=False)
+    else:
+        typer.echo(plain(root))
+        for step in story_of(records).steps:
+            _echo_step(replace(step, follows=[]), 1)
+
+
+def _print_origin(data: Path | None, wanted: str, as_json: bool) -> None:
+    from lineal_cli.origin import origin_lines, origin_of
+
+    origin = asyncio.run(origin_of(data, wanted))
+    if as_json:
+        print_json(origin)
+        return
+    for line in origin_lines(origin):
+        typer.echo(line)
+
+
+def _digest(text: str) -> str:
+    lowered = text.lower().removeprefix("sha256:")
+    if len(lowered) != _SHA256_CHARACTERS or set(lowered) - set("0123456789abcdef"):
+        raise typer.BadParameter("a SHA-256 has 64 hexadecimal digits", param_hint="--object")
+    return lowered
+
+
+def _print_story(document: DocumentInfo, story: Story) -> None:
+    title = f"{plain(document.name)}  {document.document_id}  {document.status}"
+    if not on_terminal():
+        typer.echo(title)
+        for step in story.beginnings:
+            _echo_step(step, 1)
+        return
+    from rich.text import Text
+    from rich.tree import Tree
+
+    tree = Tree(Text(title, "bold"), guide_style="dim")
+    for step in story.beginnings:
+        arrived = f"arrived {when(step.record.started)}"
+        _draw_step(tree.add(Text(arrived, "cyan")), step)
+    console().print(tree)
+
+
+def _echo_step(step: StoryStep, depth: int) -> None:
+    # Only what branches is moved to the right: a chain of twenty steps stays readable.
+    indent = "  " * depth
+    for number, text in enumerate(_step_lines(step)):
+        typer.echo(f"{indent}{'  ' if number else ''}{text}")
+    for following in step.follows:
+        _echo_step(following, depth + (len(step.follows) > 1))
+
+
+def _draw_step(tree: Tree, step: StoryStep) -> None:
+    from rich.text import Text
+
+    head, *details = _step_lines(step)
+    line = Text(head)
+    line.highlight_words([step.record.outcome], STATUS_STYLES.get(step.record.outcome, ""))
+    line.stylize("bold", 0, len(step.name))
+    node = tree.add(line)
+    for detail in details:
+        node.add(Text(detail, "dim"))
+    for following in step.follows:
+        _draw_step(tree if len(step.follows) == 1 else node, following)
+
+
+def _step_lines(step: StoryStep) -> list[str]:
+    record = step.record
+    build = record.build
+    title = f"{step.name} {build.version}" if build else f"{step.name} by {record.actor}"
+    code = f"  code {build.code[:8]} config {build.config[:8]}" if build else ""
+    again = f"  attempt {record.attempt}" if record.attempt > 1 else ""
+    joined = f"  joins {len(step.causes)} steps" if len(step.causes) > 1 else ""
+    if record.repeats:
+        joined = f"  {count_of(len(record.repeats), 'event')} emitted again"
+    lines = [
+        f"{title}  {record.outcome}  {clock(record.started)}  {lasting(record.duration)}"
+        f"{code}{again}{joined}"
+    ]
+    if record.error is not None:
+        lines.append(f"error {record.error}{': ' + plain(record.reason) if record.reason else ''}")
+    for model in build.models if build else ():
+        lines.append(f"model {model.name} {model.version} {model.sha256[:12]}")
+    lines.extend(f"read  {_artifact(item)}" for item in kept_objects(record.inputs))
+    lines.extend(f"made  {_artifact(item)}" for item in kept_objects(record.outputs))
+    return lines
+
+
+def _artifact(item: Artifact) -> str:
+    return f"{item.role}  {item.sha256[:12]}  {plain(item.media_type)}  {size(item.bytes)}"
+
+
+def _print_object(wanted: str, made: list[Record], read: list[Record], as_json: bool) -> None:
+    if not made and not read:
+        raise CommandFailed(f"no record names {wanted}: give the whole SHA-256 of some bytes")
+    if as_json:
+        print_json(
+            {
+                "made": [orjson.loads(record.canonical()) for record in made],
+                "read": [orjson.loads(record.canonical()) for record in read],
+            }
+        )
+        return
+    for act, records in (("made", made), ("read", read)):
+        for record in records:
+            name = f"{record.build.stage} {record.build.version}" if record.build else record.kind
+            typer.echo(f"{act} by {name}  {record.outcome}  {when(record.started)}  {record.root}")

@@ -1,0 +1,162 @@
+"""``lineal put``: files and folders onto the bus, and if wanted all the way into the index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from lineal_cli.options import FAILED, DataOption, JsonOption, load_settings, pairs
+
+if TYPE_CHECKING:
+    from lineal.runtime import Runtime
+    from lineal.settings import Settings
+    from lineal_cli.standing import Standing
+    from lineal_producers.arrival import Arrival
+
+_AT_ONCE = 4
+
+
+class _Found(NamedTuple):
+    path: Path
+    folder: Path | None
+    """The folder given, where the file was found in one: links may not lead out of it."""
+
+
+def put(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Files, and folders with all in them.")
+    ],
+    owner: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who the documents belong to.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="K=V", help="A label for each; may be given again."),
+    ] = None,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait",
+            help="Wait until all are done; fails unless all were indexed. Does the work itself "
+            "where no `lineal up` does.",
+        ),
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put files on the bus.
+
+    In folders, hidden and unfinished files (.part, .tmp, name~ and the like) are left out.
+    """
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            raise typer.BadParameter(f"there is no {str(path)!r}", param_hint="PATH")
+    labels = pairs(label, "--label")
+    settings = load_settings(data)
+    from lineal_cli.lifetime import run_in_loop
+    from lineal_cli.printing import STATUS_STYLES, print_json, print_table, short_id
+
+    found = list(_files(paths, settings.data.resolve()))
+    standings = run_in_loop(_put(settings, found, owner, labels, wait, as_json))
+    if as_json:
+        print_json(
+            [
+                {"document_id": item.document_id, "name": item.name, "status": item.status}
+                for item in standings
+            ]
+        )
+    elif not standings:
+        typer.echo("There is no file in there to be put.", err=True)
+    else:
+        print_table(
+            ("document_id", "name", "status", "reason"),
+            [
+                (short_id(item.document_id), item.name, item.status, item.reason or "")
+                for item in standings
+            ],
+            styles=STATUS_STYLES,
+        )
+    if wait and any(item.status != "indexed" for item in standings):
+        raise typer.Exit(FAILED)
+
+
+def _files(paths: list[Path], own: Path) -> Iterator[_Found]:
+    from lineal_producers.folder.walk import walk
+
+    for path in paths:
+        if path.is_dir():
+            folder = path.resolve()
+            files = sorted(file for file, _ in walk(folder, leave_out=own))
+            yield from (_Found(file, folder) for file in files)
+        else:
+            yield _Found(path.absolute(), None)
+
+
+async def _put(
+    settings: Settings,
+    found: list[_Found],
+    owner: str | None,
+    labels: Mapping[str, str],
+    wait: bool,
+    as_json: bool,
+) -> list[Standing]:
+    import asyncio
+    from uuid import uuid4
+
+    from lineal.observability.logging import configure_logging
+    from lineal.runtime import open_runtime
+    from lineal_cli.standing import standing
+    from lineal_cli.waiting import someone_works, wait_until_done
+
+    # Logs of single steps would tear the bars apart; what became of each is said at the end.
+    configure_logging("error", settings.log_format)
+    occurrence = uuid4().hex
+    turns = asyncio.Semaphore(_AT_ONCE)
+    async with open_runtime(settings) as runtime:
+
+        async def take(number: int, item: _Found) -> Arrival:
+            async with turns:
+                return await _take_in(runtime, item, f"{occurrence}\n{number}", owner, labels)
+
+        arrivals = await asyncio.gather(*(take(n, item) for n, item in enumerate(found)))
+        if wait:
+            return await wait_until_done(runtime, arrivals, quiet=as_json)
+        if arrivals and not as_json and not await someone_works(runtime):
+            typer.echo(
+                f"Nothing is running on {settings.data}: they wait there until `lineal up` is "
+                "started (or put them with --wait).",
+                err=True,
+            )
+        return [await standing(runtime, arrival) for arrival in arrivals]
+
+
+async def _take_in(
+    runtime: Runtime,
+    item: _Found,
+    occurrence: str,
+    owner: str | None,
+    labels: Mapping[str, str],
+) -> Arrival:
+    import asyncio
+
+    from lineal_producers.arrival import Origin, announce, readable_name, store
+    from lineal_producers.regular_files import Unreadable, open_regular
+
+    origin = Origin(
+        name=readable_name(item.path.name),
+        source=item.path.as_uri(),
+        occurrence=occurrence,
+        tenant=runtime.settings.tenant,
+        owner=owner,
+        labels=labels,
+    )
+    try:
+        file = await asyncio.to_thread(open_regular, item.path, within=item.folder)
+    except Unreadable as error:
+        return await announce(runtime, origin, problem=str(error))
+    with file:
+        content = await store(runtime, file)
+    return await announce(runtime, origin, content=content)

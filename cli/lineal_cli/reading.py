@@ -1,0 +1,133 @@
+"""The store as commands that only read see it, with or without a running daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lineal.store.blobs import FileBlobs
+from lineal.store.connection import POSTGRES, Connection
+from lineal.store.sqlite import SqliteConnection
+from lineal.store.tables import tables_exist
+from lineal_cli.options import CommandFailed, data_folder, load_settings, plain_setting
+
+if TYPE_CHECKING:
+    from lineal.store.blobs import Blobs
+    from lineal.store.objects import Chunked
+
+_BUSY_SECONDS = 10.0
+_CHUNK = 1 << 20
+
+
+def existing_data(given: Path | None) -> Path:
+    """The data folder, which must hold something, unless the store is elsewhere.
+
+    Raises:
+        CommandFailed: there is no database in it.
+    """
+    folder = data_folder(given)
+    if _store() == "sqlite:" and not (folder / "lineal.db").is_file():
+        raise _no_data(folder)
+    return folder
+
+
+def _store() -> str:
+    return plain_setting("store", "sqlite:")
+
+
+def _no_data(folder: Path) -> CommandFailed:
+    return CommandFailed(
+        f"there is no data in {folder} yet: start `lineal up` and drop a file, "
+        "or name another folder with --data"
+    )
+
+
+@contextlib.contextmanager
+def reading(given: Path | None) -> Iterator[tuple[Connection, Path]]:
+    """A connection to the store that cannot write, and the data folder.
+
+    Raises:
+        CommandFailed: there is no data yet.
+        IncompatibleDatabase: another version of lineal wrote it.
+        StoreUnavailable, StoreRefused: the store is elsewhere and cannot be read.
+    """
+    folder = data_folder(given)
+    url = _store()
+    if url == "sqlite:":
+        with reading_folder(folder) as connection:
+            yield connection, folder
+    else:
+        with _reading_shared(url) as shared:
+            yield shared, folder
+
+
+@contextlib.contextmanager
+def reading_folder(folder: Path) -> Iterator[SqliteConnection]:
+    """A connection that cannot write to the database in a data folder.
+
+    Raises:
+        CommandFailed: there is no data yet.
+        IncompatibleDatabase: another version of lineal wrote it.
+    """
+    if not (folder / "lineal.db").is_file():
+        raise _no_data(folder)
+    uri = f"{(folder / 'lineal.db').resolve().as_uri()}?mode=ro"
+    with contextlib.closing(
+        sqlite3.connect(
+            uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, factory=SqliteConnection
+        )
+    ) as connection:
+        if not tables_exist(connection):
+            raise _no_data(folder)
+        yield connection
+
+
+@contextlib.contextmanager
+def _reading_shared(url: str) -> Iterator[Connection]:
+    if not url.startswith(POSTGRES):
+        raise CommandFailed("the setting store is neither 'sqlite:' nor a postgresql:// URL")
+    from lineal.store.postgres import tables
+    from lineal.store.postgres.connection import connect, place
+
+    with contextlib.closing(connect(url)) as connection:
+        if not tables.tables_exist(connection):
+            raise CommandFailed(
+                f"there is no data in {place(url)} yet: start a daemon and put a document"
+            )
+        yield connection
+
+
+@contextlib.contextmanager
+def reading_blobs(folder: Path) -> Iterator[Chunked]:
+    """The large objects, wherever the settings say they are."""
+    files = FileBlobs(folder, folder / "run", "reader")
+    if plain_setting("objects", "file:") == "file:":
+        yield files
+        return
+    from lineal.backends import open_blobs
+
+    with asyncio.Runner() as runner:
+        stack = contextlib.AsyncExitStack()
+        try:
+            blobs = runner.run(open_blobs(load_settings(folder), files, stack))
+            yield _FetchedBlobs(runner, blobs)
+        finally:
+            runner.run(stack.aclose())
+
+
+class _FetchedBlobs:
+    """Blobs that have to be brought here before they are read."""
+
+    def __init__(self, runner: asyncio.Runner, blobs: Blobs) -> None:
+        self._runner = runner
+        self._blobs = blobs
+
+    def chunks(self, sha256: str) -> Iterator[bytes]:
+        path = self._runner.run(self._blobs.path(sha256))
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk

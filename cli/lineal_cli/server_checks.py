@@ -1,0 +1,64 @@
+"""What ``lineal doctor`` asks the servers that the settings name: each is reached, nothing is
+changed there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+
+from lineal.settings import Settings
+from lineal_cli.check import Check
+
+_SECONDS = 20.0
+
+
+def check_servers(settings: Settings) -> Iterator[Check]:
+    """Bus, store and large objects, where they are not in the data folder."""
+    from lineal.examination import examine_bus, examine_objects
+
+    if settings.bus != "sqlite:":
+        remedy = "start it, or correct LINEAL_BUS and its credentials"
+        yield _reached("bus", examine_bus(settings), remedy)
+    yield from _store(settings.store)
+    if settings.objects != "file:":
+        remedy = "make the bucket, or correct LINEAL_OBJECTS and its credentials"
+        yield _reached("large objects", examine_objects(settings), remedy)
+
+
+def _reached(name: str, examination: Coroutine[None, None, str], remedy: str) -> Check:
+    from lineal.bus.protocol import BusUnavailable
+    from lineal.store.connection import StoreUnavailable
+
+    async def examined() -> str:
+        async with asyncio.timeout(_SECONDS):
+            return await examination
+
+    try:
+        return Check(name, "fine", asyncio.run(examined()))
+    except TimeoutError:
+        return Check(name, "broken", f"no answer in {_SECONDS:g} s", remedy)
+    except (BusUnavailable, StoreUnavailable, ValueError) as error:
+        return Check(name, "broken", str(error), remedy)
+
+
+def _store(url: str) -> Iterator[Check]:
+    if url == "sqlite:":
+        return
+    from lineal.store.connection import POSTGRES, StoreUnavailable
+    from lineal.store.tables import IncompatibleDatabase
+
+    if not url.startswith(POSTGRES):
+        yield Check("store", "broken", "no such kind", "correct `store`: a postgresql:// URL")
+        return
+    try:
+        from lineal.store.postgres.errors import StoreRefused
+        from lineal.store.postgres.examination import examine
+    except ImportError as error:
+        yield Check("store", "broken", str(error), "pip install 'lineal[postgres]'")
+        return
+    try:
+        yield Check("store", "fine", examine(url))
+    except StoreUnavailable as error:
+        yield Check("store", "broken", str(error), "start the server, or correct LINEAL_STORE")
+    except (StoreRefused, IncompatibleDatabase) as error:
+        yield Check("store", "broken", str(error), "see docs/operating.md")

@@ -1,0 +1,212 @@
+"""``lineal show``: one document, as a summary or in one of its forms."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import typer
+
+from lineal.documents import DocumentInfo, find_document
+from lineal.forms import ANALYSIS, FORMS, Form, find_forms, json_form
+from lineal.lineage.graph import StoryStep, story_of
+from lineal.lineage.ledger import records_of_root
+from lineal.lineage.metadata import DOCUMENT
+from lineal.lineage.record import Artifact
+from lineal.store.connection import Connection
+from lineal_cli.options import CommandFailed, DataOption, JsonOption
+from lineal_cli.printing import (
+    STATUS_STYLES,
+    clock,
+    console,
+    lasting,
+    on_terminal,
+    plain,
+    plain_lines,
+    print_json,
+    print_table,
+    size,
+    when,
+)
+from lineal_cli.reading import reading, reading_blobs
+
+if TYPE_CHECKING:
+    from lineal.store.objects import Chunked
+
+_TEXTUAL = frozenset({"text", "csv", "json"})
+
+
+def show(
+    document: Annotated[
+        str, typer.Argument(metavar="DOC", help="Id, unique beginning of an id, or name.")
+    ],
+    form: Annotated[
+        Form | None,
+        typer.Option("--as", help="Give the document out in this form.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a document, or give it out in one of its forms."""
+    with reading(data) as (connection, folder):
+        found = find_document(connection, document)
+        forms = find_forms(connection, found.document_id)
+        if form is None:
+            if output is not None:
+                raise typer.BadParameter("say in which form: --as text, ...", param_hint="-o")
+            records = records_of_root(connection, DOCUMENT + found.document_id)
+            _print_summary(found, forms, story_of(records).steps, as_json)
+            return
+        if as_json and output is None:
+            raise typer.BadParameter("with --as, give -o FILE as well", param_hint="--json")
+        if form not in forms:
+            raise CommandFailed(_missing(found, form, forms))
+        with reading_blobs(folder) as blobs:
+            pieces = _pieces(connection, blobs, forms, form)
+            if output is not None:
+                _write_file(output, pieces)
+                written = {"document_id": found.document_id, "form": form, "file": str(output)}
+                if as_json:
+                    print_json({**written, "bytes": output.stat().st_size})
+            else:
+                _write_stdout(form, forms, pieces)
+
+
+def _missing(document: DocumentInfo, form: str, forms: dict[str, Artifact]) -> str:
+    there = ", ".join(name for name in FORMS if name in forms) or "none"
+    if document.status in ("rejected", "failed"):
+        because = f"it is {document.status}: {document.reason or 'see `lineal lineage`'}"
+    elif document.status == "indexed":
+        because = {
+            "csv": "it has neither tables nor key-values",
+            "pdf": "it has no pages to look at",
+        }.get(form, "nothing made one")
+    else:
+        because = f"it is still {document.status}"
+    return f"{plain(document.name)} has no {form} form: {because}. Forms it has: {there}."
+
+
+def _pieces(
+    connection: Connection, blobs: Chunked, forms: dict[str, Artifact], form: str
+) -> Iterator[bytes]:
+    from lineal.store.objects import object_chunks
+
+    if form != "json":
+        return object_chunks(connection, blobs, forms[form].sha256)
+    result, analysis = (
+        b"".join(object_chunks(connection, blobs, forms[name].sha256)) if name in forms else None
+        for name in (form, ANALYSIS)
+    )
+    assert result is not None
+    return iter([json_form(result, analysis), b"\n"])
+
+
+def _write_file(output: Path, pieces: Iterator[bytes]) -> None:
+    # Beside its place first, so that what fails half way leaves nothing that looks whole.
+    temporary = output.with_name(f".{output.name[:100]}.{uuid4().hex[:8]}")
+    if output.exists() and not output.is_file():
+        temporary = output  # a device or a pipe is written as it is
+    try:
+        with temporary.open("wb") as file:
+            file.writelines(pieces)
+        if temporary != output:
+            temporary.replace(output)
+    finally:
+        if temporary != output:
+            temporary.unlink(missing_ok=True)
+
+
+def _write_stdout(form: str, forms: dict[str, Artifact], pieces: Iterator[bytes]) -> None:
+    if not on_terminal():
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+        return
+    if form not in _TEXTUAL and not forms[form].media_type.startswith("text/"):
+        raise CommandFailed(f"the {form} form is not text: write it to a file with -o FILE")
+    typer.echo(plain_lines(b"".join(pieces).decode(errors="replace")))
+
+
+def _print_summary(
+    document: DocumentInfo, forms: dict[str, Artifact], steps: list[StoryStep], as_json: bool
+) -> None:
+    if as_json:
+        print_json(
+            {
+                "document_id": document.document_id,
+                "name": document.name,
+                "status": document.status,
+                "reason": document.reason,
+                "owners": list(document.owners),
+                "labels": dict(document.labels),
+                "pages": document.pages,
+                "arrivals": document.arrivals,
+                "media_type": document.media_type,
+                "bytes": document.bytes,
+                "forms": {
+                    name: {"sha256": item.sha256, "bytes": item.bytes}
+                    for name, item in forms.items()
+                    if name in FORMS
+                },
+                "timeline": [
+                    {
+                        "stage": step.name,
+                        "version": step.record.build.version if step.record.build else None,
+                        "outcome": step.record.outcome,
+                        "started": step.record.started,
+                        "duration": step.record.duration,
+                    }
+                    for step in steps
+                ],
+            }
+        )
+        return
+    facts = {
+        "document": document.document_id,
+        "name": plain(document.name),
+        "status": document.status + (f": {plain(document.reason)}" if document.reason else ""),
+        "owners": plain(", ".join(document.owners)),
+        "labels": plain(" ".join(f"{key}={value}" for key, value in document.labels.items())),
+        "type": f"{document.media_type or 'unknown'}, {size(document.bytes)}",
+        "pages": "" if document.pages is None else str(document.pages),
+        "arrivals": str(document.arrivals),
+        "registered": when(document.registered),
+        "forms": ", ".join(name for name in FORMS if name in forms),
+    }
+    _print_facts({name: value for name, value in facts.items() if value}, document.status)
+    print_table(
+        ("stage", "version", "outcome", "started", "duration"),
+        [
+            (
+                step.name,
+                step.record.build.version if step.record.build else "",
+                step.record.outcome,
+                clock(step.record.started),
+                lasting(step.record.duration),
+            )
+            for step in steps
+        ],
+        right=frozenset({"duration"}),
+        styles=STATUS_STYLES,
+    )
+
+
+def _print_facts(facts: dict[str, str], status: str) -> None:
+    width = max(map(len, facts))
+    if not on_terminal():
+        for name, value in facts.items():
+            typer.echo(f"{name}\t{value}")
+        return
+    from rich.panel import Panel
+    from rich.text import Text
+
+    body = Text("\n").join(
+        Text.assemble((f"{name:<{width}}  ", "dim"), (value, "")) for name, value in facts.items()
+    )
+    console().print(Panel(body, border_style=STATUS_STYLES.get(status, ""), expand=False))

@@ -1,0 +1,101 @@
+"""The simulated fleet beside ``lineal up``: prepared before the service starts, begun after it."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio.subprocess import Process
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from lineal.settings import Settings
+from lineal_cli.fleet_telling import FleetTeller, Say
+from lineal_cli.simulated_devices import Order
+from lineal_cli.simulation import (
+    DRIFT,
+    FAULT,
+    SPEED,
+    ask_for_first_model,
+    local_broker,
+    order_of,
+    signing_key,
+    simulated_devices,
+    simulated_settings,
+    until_in_use,
+)
+
+if TYPE_CHECKING:
+    from lineal.runtime import Runtime
+    from lineal_producers.mqtt.local_broker import LocalBroker
+
+_BEFORE_FAULT_SECONDS = 10.0
+"""After the first model is in use: it has to get to the devices, and see normal readings."""
+_BEFORE_DRIFT_SECONDS = 8.0
+
+
+class Fleet:
+    """``count`` turbines, a broker for them, and what is told of them."""
+
+    def __init__(self, count: int, settings: Settings, port: int) -> None:
+        """``port`` is the one on which devices get their models."""
+        self._count = count
+        self._settings = settings
+        self._port = port
+        self._folder = settings.data / "simulation"
+        self._broker: LocalBroker | None = None
+        self._keys: dict[str, str] = {}
+
+    async def prepare(self, stack: AsyncExitStack) -> Settings:
+        """Start a broker; the settings under which the service has to run.
+
+        Raises:
+            CommandFailed: there is no broker on this machine.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        key_file, self._keys = signing_key(self._folder)
+        self._broker = await stack.enter_async_context(local_broker(self._folder))
+        settings = simulated_settings(self._settings, key_file, self._port)
+        return settings.model_copy(update={"mqtt": self._broker.settings(settings.mqtt)})
+
+    async def begin(self, runtime: Runtime, say: Say, stack: AsyncExitStack) -> None:
+        """Start the turbines, and tell of what happens until the stack is left."""
+        assert self._broker is not None
+        await _beside(stack, FleetTeller(runtime, say).run())
+        order = order_of(self._count, self._broker, self._folder, self._keys)
+        devices = await stack.enter_async_context(
+            simulated_devices(order, self._folder / "devices.log")
+        )
+        say(
+            "simulation.begun",
+            f"{self._count} turbines are simulated, {SPEED:g} times as fast as real ones",
+            {"devices": list(order.devices)},
+        )
+        await _beside(stack, self._play(runtime, say, order, devices))
+
+    async def _play(self, runtime: Runtime, say: Say, order: Order, devices: Process) -> None:
+        """A first model, a fault on one device, and when that is over a drift on all."""
+
+        def let(kind: str, names: Sequence[str], fault: str, line: str) -> None:
+            assert devices.stdin is not None
+            for name in names:
+                devices.stdin.write(f"{name} {fault}\n".encode())
+            say(kind, line, {"devices": list(names)})
+
+        await ask_for_first_model(runtime)
+        await until_in_use(runtime)
+        await asyncio.sleep(_BEFORE_FAULT_SECONDS)
+        first = order.devices[0]
+        let("simulation.fault", [first], FAULT, f"{first}: the generator fails for five seconds")
+        await asyncio.sleep(_BEFORE_DRIFT_SECONDS)
+        let("simulation.drift", order.devices, DRIFT, "from here on the wind is another")
+
+
+async def _beside(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Run something until the stack is left."""
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)

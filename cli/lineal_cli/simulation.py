@@ -1,0 +1,162 @@
+"""What ``lineal up --simulate`` sets up: a broker, turbines, and stages that learn in minutes what
+takes days in the field. Simulated time runs :data:`SPEED` times as fast as ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lineal.settings import Settings
+from lineal_cli.options import CommandFailed
+from lineal_cli.simulated_devices import Order
+
+if TYPE_CHECKING:
+    from lineal.runtime import Runtime
+    from lineal_producers.mqtt.local_broker import LocalBroker
+
+MODEL = "turbine"
+RATE, SPEED = 20.0, 20.0
+FAULT = f"generator:seconds={5 * SPEED:g}"
+DRIFT = "drift"
+_FIRST_READINGS = 24_000
+_STOP_SECONDS = 10.0
+
+
+def device_names(count: int) -> tuple[str, ...]:
+    """``turbine-1`` and so on."""
+    return tuple(f"turbine-{number}" for number in range(1, count + 1))
+
+
+def simulated_settings(settings: Settings, key_file: Path, port: int) -> Settings:
+    """The settings with what a simulation needs; what is set by hand stays."""
+    per_second = RATE * SPEED
+    stages: dict[str, dict[str, Any]] = {
+        "retrain.collect": {"block_batches": 16},
+        "retrain": {
+            "wait_seconds": 3,
+            "models": {
+                MODEL: {
+                    "algorithms": ["pca"],
+                    "least_new_readings": int(10 * per_second),
+                    "lasting_readings": int(8 * per_second),
+                    # a minute of readings cannot tell what a year's would
+                    "most_false_alarms": 0.2,
+                    "tolerance": 0.1,
+                    "open_after": 3,
+                },
+                "documents": {"kind": "documents"},
+            },
+        },
+        "drift": {
+            "spacing_seconds": 10 / SPEED,
+            "sample": 60,
+            "least_sample": 30,
+            "least_shift": 0.5,
+            "cool_down_seconds": 30,
+        },
+        "deploy": {"key_file": str(key_file), "url": f"http://127.0.0.1:{port}/packages"},
+        "deploy.request": {"models": {MODEL: {"shadow_readings": 200, "soak_readings": 400}}},
+    }
+    for name, given in settings.stages.items():
+        stages[name] = {**stages.get(name, {}), **given}
+    return settings.model_copy(update={"stages": stages})
+
+
+def signing_key(folder: Path) -> tuple[Path, dict[str, str]]:
+    """A key that signs the simulation's packages, made at the first start, and its public half."""
+    from lineal_consumers.deploy.keys import make_key, public_key, read_key
+
+    file = folder / "signing.pem"
+    public = public_key(read_key(file)) if file.is_file() else make_key(file)
+    return file, {public.key_id: public.key}
+
+
+@contextlib.asynccontextmanager
+async def local_broker(folder: Path) -> AsyncIterator[LocalBroker]:
+    """A broker for the simulated devices.
+
+    Raises:
+        CommandFailed: there is none on this machine.
+    """
+    try:
+        from lineal_producers.mqtt.local_broker import LocalBroker, NoBroker
+    except ImportError as error:
+        raise CommandFailed(f"a simulation needs `pip install 'lineal[mqtt]'` ({error})") from error
+    try:
+        async with LocalBroker(folder) as broker:
+            yield broker
+    except NoBroker as error:
+        raise CommandFailed(str(error)) from error
+
+
+def order_of(count: int, broker: LocalBroker, folder: Path, keys: dict[str, str]) -> Order:
+    """The devices of ``lineal up --simulate``."""
+    return Order(
+        devices=device_names(count), rate=RATE, speed=SPEED, host="127.0.0.1", port=broker.port,
+        protocol=broker.protocol, folder=folder / "devices", keys=keys,
+    )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def simulated_devices(order: Order, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The devices, at work in a process of their own until this is left."""
+    order.folder.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "lineal_cli.simulated_devices", order.model_dump_json(),
+            stdin=PIPE, stdout=DEVNULL, stderr=errors, start_new_session=True,
+        )  # fmt: skip
+    assert process.stdin is not None
+    try:
+        yield process
+    finally:
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def ask_for_first_model(runtime: Runtime) -> None:
+    """When enough readings have been collected, ask for a first model, unless one is in use."""
+    from lineal.lineage.actor import acting_user
+    from lineal.lineage.promotions import model_in_use
+    from lineal_schemas.envelope import decode, first_event, now_us
+    from lineal_schemas.ids import arrival_id
+    from lineal_schemas.models import ModelTrainingRequested
+    from lineal_schemas.telemetry import TelemetryCollected
+
+    if await runtime.store.read(lambda c: model_in_use(c, MODEL)) is not None:
+        return
+    await runtime.bus.create_topic(TelemetryCollected.type)
+    readings = 0
+    async for delivery in runtime.bus.read(TelemetryCollected.type, follow=True):
+        block = decode(delivery.event).data
+        assert isinstance(block, TelemetryCollected)
+        readings += block.rows
+        if readings >= _FIRST_READINGS:
+            break
+    now = now_us()
+    request = ModelTrainingRequested(name=MODEL, cause="hand", by=acting_user(), requested_us=now)
+    event = first_event(
+        request,
+        id=arrival_id("lineal:simulation", "", f"first model {now}"),
+        source="lineal:simulation",
+    )
+    await runtime.bus.publish([(event.type, event)])
+
+
+async def until_in_use(runtime: Runtime) -> None:
+    """Wait until a model is in use."""
+    from lineal.lineage.promotions import model_in_use
+
+    while await runtime.store.read(lambda c: model_in_use(c, MODEL)) is None:  # noqa: ASYNC110
+        await asyncio.sleep(0.5)

@@ -1,0 +1,43 @@
+"""Where a document stands that was put."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lineal.runtime import Runtime
+from lineal.store.connection import Connection
+from lineal_cli.outcomes import DONE
+from lineal_producers.arrival import Arrival
+
+
+class Standing(NamedTuple):
+    """Where a document stands that was put."""
+
+    document_id: str
+    name: str
+    status: str
+    reason: str | None
+    stage: str
+    done: bool
+    """Whether this arrival has been handled, and the document is indexed, rejected or failed."""
+
+
+async def standing(runtime: Runtime, arrival: Arrival) -> Standing:
+    """Where the document of an arrival stands now."""
+    return await runtime.store.read(lambda connection: _standing(connection, arrival))
+
+
+def _standing(connection: Connection, arrival: Arrival) -> Standing:
+    row = connection.execute(
+        "SELECT status, reason, stage FROM operations WHERE document_id = ?",
+        (arrival.document_id,),
+    ).fetchone()
+    if row is None:
+        return Standing(arrival.document_id, arrival.name, "registered", None, "register", False)
+    status, reason, stage = row
+    handled = connection.execute(
+        "SELECT 1 FROM arrivals WHERE document_id = ? AND event_id = ?",
+        (arrival.document_id, arrival.event_id),
+    ).fetchone()
+    done = status in DONE and (handled is not None or status == "failed")
+    return Standing(arrival.document_id, arrival.name, status, reason, stage, done)

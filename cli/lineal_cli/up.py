@@ -1,0 +1,140 @@
+"""``lineal up``: everything in one process tree."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings, with_broker
+
+if TYPE_CHECKING:
+    from lineal.settings import Settings
+    from lineal_cli.simulated_fleet import Fleet
+
+
+_SENSOR_TOPICS = ("telemetry.readings", "document.labelled", "model.training_requested")
+
+
+def up(
+    inbox: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder to watch, made if missing; ./inbox."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="HTTP port on loopback, 0 for any free one; 8480."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; as many as processors.")
+    ] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Bring what devices publish at this MQTT broker onto the bus."
+        ),
+    ] = None,
+    simulate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=200,
+            help="Simulate N turbines, with a fault, a drift, and what follows from them.",
+        ),
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start everything: inbox, HTTP and all stages.
+
+    Runs until Ctrl-C or SIGTERM, then finishes what has begun; a second Ctrl-C ends it at once.
+    With --json, prints one JSON line when it is ready and one for each document that is done.
+    """
+    begun = time.monotonic()
+    settings = with_broker(load_settings(data, inbox=inbox, port=port, workers=workers), mqtt)
+    from lineal_cli.lifetime import run_in_loop
+
+    run_in_loop(_up(settings, simulate, as_json, begun))
+
+
+async def _up(settings: Settings, simulate: int | None, as_json: bool, begun: float) -> None:
+    from lineal.observability.logging import configure_logging
+    from lineal.stages.discovery import installed_stages
+    from lineal_cli.lifetime import StopSignal
+    from lineal_cli.service import serve
+    from lineal_cli.telling import Teller, teller
+    from lineal_producers.http.serving import bind
+
+    # A terminal shows what became of documents; the steps on the way would bury that.
+    people = sys.stdout.isatty() and sys.stderr.isatty() and not as_json
+    calm = people and "log_level" not in settings.model_fields_set
+    level = "warning" if calm else settings.log_level
+    configure_logging(level, settings.log_format, daemon=True)
+    sensors = simulate is not None or await _has_sensors(settings)
+    stages = list(installed_stages(sensors=sensors).values())
+    if not stages:
+        raise CommandFailed("no stages are installed: install lineal again (`make install`)")
+    listening = bind(settings.listen, settings.port)
+    telling: Teller = teller(as_json)
+    signal = StopSignal(telling.stopping)
+    signal.install()
+    async with AsyncExitStack() as stack:
+        fleet: Fleet | None = None
+        if simulate is not None:
+            from lineal_cli.simulated_fleet import Fleet
+
+            fleet = Fleet(simulate, settings, listening.getsockname()[1])
+            settings = await fleet.prepare(stack)
+        service = await stack.enter_async_context(
+            serve(
+                settings,
+                stages,
+                inbox=settings.inbox,
+                listening=listening,
+                uploads=True,
+                bridge=settings.mqtt.url is not None,
+            )
+        )
+        following = asyncio.create_task(telling.follow(service.runtime))
+        telling.ready(service, time.monotonic() - begun)
+        if fleet is not None:
+            await fleet.begin(service.runtime, telling.say, stack)
+        stopped = asyncio.create_task(signal.wait())
+        ended = asyncio.create_task(service.ended())
+        await asyncio.wait((stopped, ended), return_when=asyncio.FIRST_COMPLETED)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        broken = not stopped.done()
+        stopped.cancel()
+        if broken:
+            await ended
+            problems = "; ".join(service.problems)
+        else:
+            ended.cancel()
+    if broken:
+        raise CommandFailed(f"{problems}: see the log above, and start it again")
+    telling.stopped()
+
+
+async def _has_sensors(settings: Settings) -> bool:
+    """Whether the stages of sensors and models have something to do."""
+    if settings.sensors is not None:
+        return settings.sensors
+    if settings.mqtt.url is not None or settings.bus != "sqlite:":
+        return True
+    from lineal_cli.reading import reading_folder
+
+    if not (settings.data / "lineal.db").is_file():
+        return False
+    with reading_folder(settings.data) as connection:
+        marks = ", ".join("?" * len(_SENSOR_TOPICS))
+        found = connection.execute(
+            f"SELECT 1 FROM topics WHERE name IN ({marks}) LIMIT 1", _SENSOR_TOPICS
+        )
+        return found.fetchone() is not None
