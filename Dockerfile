@@ -2,7 +2,7 @@
 #
 #   docker build -t lineal .
 #
-# Builds wheels of our three distributions, installs them with what is locked by hash, and keeps
+# Builds wheels of our four distributions, installs them with what is locked by hash, and keeps
 # only the finished environment. Runs as a user without rights; what it writes is below /data.
 
 ARG PYTHON=3.12
@@ -18,12 +18,13 @@ RUN python -m venv /opt/lineal \
     && /opt/lineal/bin/pip install --require-hashes --only-binary :all: -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
+COPY scoring scoring
 COPY edge_firmware edge_firmware
 COPY lineal lineal
 COPY producers producers
 COPY consumers consumers
 COPY cli cli
-RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels ./schemas ./edge_firmware . \
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels ./schemas ./scoring ./edge_firmware . \
     && /opt/lineal/bin/pip install --no-deps --no-index /wheels/*.whl \
     && /opt/lineal/bin/pip uninstall --yes pip
 

@@ -14,13 +14,14 @@
 
 BIN := .venv/bin
 PYTHON_SOURCES := lineal schemas/lineal_schemas producers/lineal_producers \
-	consumers/lineal_consumers cli/lineal_cli edge_firmware/lineal_edge infra/local/lineal_local \
-	benchmarks tests
-INSTALLER := infra/local/install.sh requirements/build.txt pyproject.toml schemas/pyproject.toml \
-	edge_firmware/pyproject.toml
+	consumers/lineal_consumers cli/lineal_cli scoring/lineal_scoring edge_firmware/lineal_edge \
+	infra/local/lineal_local benchmarks tests
+PROJECTS := pyproject.toml schemas/pyproject.toml scoring/pyproject.toml edge_firmware/pyproject.toml
+INSTALLER := infra/local/install.sh requirements/build.txt $(PROJECTS)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-	--no-emit-package lineal --no-emit-package lineal-schemas --no-emit-package lineal-edge \
+	--no-emit-package lineal --no-emit-package lineal-schemas --no-emit-package lineal-scoring \
+	--no-emit-package lineal-edge \
 	$(if $(UPGRADE),--upgrade)
 
 EMULATORS := infra/local/requirements
@@ -99,9 +100,9 @@ format: install-dev ## put imports and layout in order
 	infra/local/install.sh tools
 
 lock: .venv/bin/uv ## recompile requirements/*.txt from the pyproject files
-	$(COMPILE) pyproject.toml schemas/pyproject.toml edge_firmware/pyproject.toml $(EXTRAS) \
+	$(COMPILE) $(PROJECTS) $(EXTRAS) \
 		--output-file requirements/runtime.txt
-	$(COMPILE) pyproject.toml schemas/pyproject.toml edge_firmware/pyproject.toml $(EXTRAS) --group dev --group benchmarks \
+	$(COMPILE) $(PROJECTS) $(EXTRAS) --group dev --group benchmarks \
 		--constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(COMPILE) --group build --output-file requirements/build.txt
 	$(COMPILE_EMULATOR) $(EMULATORS)/ministack.in --output-file $(EMULATORS)/ministack.txt

@@ -12,9 +12,9 @@ import numpy as np
 from benchmarks.measurement import Benchmark, Result
 from lineal_consumers.retrain.settings import TrainingSettings
 from lineal_consumers.retrain.training import train
-from lineal_edge.scoring.model import ScoringModel
-from lineal_edge.scoring.scorer import DeviceScorer
-from lineal_edge.scoring.slot import ModelSlot
+from lineal_scoring.model import ScoringModel
+from lineal_scoring.scorer import DeviceScorer
+from lineal_scoring.slot import ModelSlot
 
 _HERTZ, _SECONDS, _SWAPS, _RELOADS = 1000, 5, 100, 10_000
 _LATE = 0.05

@@ -22,7 +22,7 @@ from lineal_consumers.retrain.evaluation import Quality, alarms, compared, total
 from lineal_consumers.retrain.settings import TrainingSettings, settings_for_short_runs
 from lineal_consumers.retrain.training import train_on_windows
 from lineal_consumers.retrain.windowing import preparation_of, windows_of
-from lineal_edge.scoring.model import ScoringModel
+from lineal_scoring.model import ScoringModel
 
 FOLDER = Path(__file__).parents[2] / "shared" / "data" / "skab"
 TRAIN_ROWS = 400

@@ -82,7 +82,7 @@ def _names(count: int) -> list[str]:
 
 def _checked(faults: list[str]) -> list[str]:
     try:
-        from lineal_edge.sources.turbine import parse_fault
+        from lineal_scoring.turbine.simulation import parse_fault
     except ImportError as error:
         raise CommandFailed(
             f"a simulation needs `pip install 'lineal[models]'` ({error})"
@@ -105,19 +105,20 @@ def _over_mqtt(
 ) -> None:
     from urllib.parse import urlsplit
 
-    from lineal_cli.simulated_devices import Order, main
+    from lineal_cli.simulation import run_devices
+    from lineal_scoring.turbine.fleet import SimulationSpec
 
     url = urlsplit(settings.mqtt.url or "")
     if url.scheme != "mqtt" or url.hostname is None:
         raise CommandFailed(
             "simulated turbines have no certificates: name a broker with mqtt://HOST:PORT"
         )
-    order = Order(
+    spec = SimulationSpec(
         devices=tuple(names), faults=faults, rate=rate, speed=speed, host=url.hostname,
         port=url.port or 1883, protocol=settings.mqtt.protocol,
         folder=Path(settings.data) / "simulation" / "devices", seconds=seconds,
     )  # fmt: skip
-    if main(order.model_dump_json(), obey=False) != 0:
+    if run_devices(spec) != 0:
         raise CommandFailed("a simulated device has failed: see above")
 
 
@@ -162,13 +163,13 @@ class _Turbine:
     ) -> None:
         from uuid import uuid4
 
-        from lineal_edge.sources.simulator import Simulator
-        from lineal_edge.sources.turbine import parse_fault
         from lineal_schemas.envelope import now_us
+        from lineal_scoring.turbine.line import derivation
+        from lineal_scoring.turbine.simulation import Turbine, parse_fault
 
         parsed = [parse_fault(fault) for fault in faults]
-        self._simulator = Simulator(seed + 1, rate=rate, faults=parsed, hurry=True)
-        self._readings = self._simulator.readings()
+        self._turbine = Turbine(seed + 1, rate=rate, faults=parsed)
+        self._derive = derivation()
         self._name = name
         self._boot = uuid4().hex
         self._seq = 0
@@ -176,11 +177,11 @@ class _Turbine:
         self._begun_us = now_us()
 
     def batch(self) -> TelemetryReadings:
-        from lineal_schemas.telemetry import TelemetryReadings
+        from lineal_schemas.telemetry import TURBINE_FEATURES, TelemetryReadings
 
         first, begin = self._seq + 1, round(self._seq * self._period_us)
         self._seq += _BATCH
-        rows: list[Any] = [next(self._readings) for _ in range(_BATCH)]
+        rows: list[Any] = [self._derive(self._turbine.fields()) for _ in range(_BATCH)]
         return TelemetryReadings(
             device=self._name,
             boot_id=self._boot,
@@ -188,7 +189,7 @@ class _Turbine:
             last_seq=self._seq,
             monotonic_us=begin,
             wall_us=self._begun_us + begin,
-            features=self._simulator.features,
+            features=TURBINE_FEATURES,
             offsets_us=tuple(round(row * self._period_us) for row in range(_BATCH)),
             values=tuple(rows),
         )

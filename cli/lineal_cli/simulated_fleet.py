@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from lineal.settings import Settings
 from lineal_cli.fleet_telling import FleetTeller, Say
-from lineal_cli.simulated_devices import Order
 from lineal_cli.simulation import (
     DRIFT,
     FAULT,
     SPEED,
     ask_for_first_model,
     local_broker,
-    order_of,
     signing_key,
     simulated_devices,
     simulated_settings,
+    spec_of,
     until_in_use,
 )
+from lineal_scoring.turbine.fleet import SimulationSpec
 
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
@@ -61,18 +61,20 @@ class Fleet:
         """Start the turbines, and tell of what happens until the stack is left."""
         assert self._broker is not None
         await _beside(stack, FleetTeller(runtime, say).run())
-        order = order_of(self._count, self._broker, self._folder, self._keys)
+        spec = spec_of(self._count, self._broker, self._folder, self._keys)
         devices = await stack.enter_async_context(
-            simulated_devices(order, self._folder / "devices.log")
+            simulated_devices(spec, self._folder / "devices.log")
         )
         say(
             "simulation.begun",
             f"{self._count} turbines are simulated, {SPEED:g} times as fast as real ones",
-            {"devices": list(order.devices)},
+            {"devices": list(spec.devices)},
         )
-        await _beside(stack, self._play(runtime, say, order, devices))
+        await _beside(stack, self._play(runtime, say, spec, devices))
 
-    async def _play(self, runtime: Runtime, say: Say, order: Order, devices: Process) -> None:
+    async def _play(
+        self, runtime: Runtime, say: Say, spec: SimulationSpec, devices: Process
+    ) -> None:
         """A first model, a fault on one device, and when that is over a drift on all."""
 
         def let(kind: str, names: Sequence[str], fault: str, line: str) -> None:
@@ -84,10 +86,10 @@ class Fleet:
         await ask_for_first_model(runtime)
         await until_in_use(runtime)
         await asyncio.sleep(_BEFORE_FAULT_SECONDS)
-        first = order.devices[0]
+        first = spec.devices[0]
         let("simulation.fault", [first], FAULT, f"{first}: the generator fails for five seconds")
         await asyncio.sleep(_BEFORE_DRIFT_SECONDS)
-        let("simulation.drift", order.devices, DRIFT, "from here on the wind is another")
+        let("simulation.drift", spec.devices, DRIFT, "from here on the wind is another")
 
 
 async def _beside(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
+import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineal.settings import Settings
 from lineal_cli.options import CommandFailed
-from lineal_cli.simulated_devices import Order
+from lineal_scoring.turbine.fleet import SimulationSpec
 
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
@@ -24,6 +26,8 @@ MODEL = "turbine"
 RATE, SPEED = 20.0, 20.0
 FAULT = f"generator:seconds={5 * SPEED:g}"
 DRIFT = "drift"
+DEVICES_PROGRAM = (sys.executable, "-m", "lineal_edge.simulated_devices")
+"""The devices are real agents, in a process of their own: we import nothing of the agent."""
 _FIRST_READINGS = 24_000
 _STOP_SECONDS = 10.0
 
@@ -95,24 +99,41 @@ async def local_broker(folder: Path) -> AsyncIterator[LocalBroker]:
         raise CommandFailed(str(error)) from error
 
 
-def order_of(count: int, broker: LocalBroker, folder: Path, keys: dict[str, str]) -> Order:
+def spec_of(count: int, broker: LocalBroker, folder: Path, keys: dict[str, str]) -> SimulationSpec:
     """The devices of ``lineal up --simulate``."""
-    return Order(
+    return SimulationSpec(
         devices=device_names(count), rate=RATE, speed=SPEED, host="127.0.0.1", port=broker.port,
         protocol=broker.protocol, folder=folder / "devices", keys=keys,
     )  # fmt: skip
 
 
+def run_devices(spec: SimulationSpec) -> int:
+    """Run the devices until their time is up, Ctrl-C or SIGTERM; the exit code."""
+    process = subprocess.Popen(DEVICES_PROGRAM, stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(spec.model_dump_json().encode() + b"\n")
+    process.stdin.flush()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.stdin.close()
+        return process.wait()
+
+
 @contextlib.asynccontextmanager
-async def simulated_devices(order: Order, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def simulated_devices(
+    spec: SimulationSpec, log: Path
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """The devices, at work in a process of their own until this is left."""
-    order.folder.mkdir(parents=True, exist_ok=True)
+    spec.folder.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "lineal_cli.simulated_devices", order.model_dump_json(),
+            *DEVICES_PROGRAM,
             stdin=PIPE, stdout=DEVNULL, stderr=errors, start_new_session=True,
         )  # fmt: skip
     assert process.stdin is not None
+    process.stdin.write(spec.model_dump_json().encode() + b"\n")
     try:
         yield process
     finally:

@@ -127,7 +127,7 @@ def _simulate(chosen: argparse.Namespace) -> int:
     import threading
 
     from lineal_edge.sources.pace import Pace
-    from lineal_edge.sources.turbine import Turbine, parse_fault
+    from lineal_scoring.turbine.simulation import Turbine, parse_fault
 
     turbine = Turbine(chosen.seed, rate=chosen.rate, faults=list(map(parse_fault, chosen.fault)))
     stopped = threading.Event()

@@ -12,7 +12,7 @@ from lineal_edge.sources.replay import CsvReplay
 from lineal_edge.sources.serial_line import SerialLine
 from lineal_edge.sources.simulator import Simulator
 from lineal_edge.sources.source import Source
-from lineal_edge.sources.turbine import parse_fault
+from lineal_scoring.turbine.simulation import parse_fault
 
 
 def make_source(settings: Settings) -> Source:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up .venv from a locked requirements file and installs the three local distributions into it.
+# Sets up .venv from a locked requirements file and installs the four local distributions into it.
 # Usage: infra/local/install.sh runtime|dev|tools     (make install, make test and make lock do)
 set -eu
 cd "$(dirname "$0")/../.."
@@ -77,7 +77,8 @@ if ! "$venv/bin/uv" pip install --python "$python" --compile-bytecode --require-
         "trying again with pip, which is slower."
     "$python" -m pip install --require-hashes -r "$requirements"
 fi
-"$python" -m pip install --quiet --no-deps --no-build-isolation -e ./schemas -e ./edge_firmware -e .
+"$python" -m pip install --quiet --no-deps --no-build-isolation -e ./schemas -e ./scoring \
+    -e ./edge_firmware -e .
 # Compiled here: where Python may not write bytecode, every command would compile all it imports.
 "$python" -m compileall -q lineal schemas/lineal_schemas producers consumers cli \
-    edge_firmware/lineal_edge
+    scoring/lineal_scoring edge_firmware/lineal_edge

@@ -12,7 +12,7 @@ from lineal.lineage.record import Artifact, Record, digest
 from lineal.runtime import Runtime
 from lineal_schemas.envelope import RawEvent, first_event, now_us
 from lineal_schemas.telemetry import TelemetryEvent, TelemetryGap, TelemetryReadings
-from tests.edge.scoring.readings import FEATURES
+from tests.scoring.readings import FEATURES
 
 BOOT = "ab" * 16
 PERIOD_US = 50_000

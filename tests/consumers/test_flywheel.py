@@ -21,10 +21,10 @@ from lineal.settings import Settings
 from lineal.stages.discovery import find_stages
 from lineal_cli.origin import origin_of
 from lineal_edge.sources.simulator import Simulator
-from lineal_edge.sources.turbine import Fault
 from lineal_schemas.envelope import decode, first_event, now_us
 from lineal_schemas.models import JudgedModel, ModelPromoted, ModelRef, ModelTrainingRequested
 from lineal_schemas.telemetry import TURBINE_FEATURES
+from lineal_scoring.turbine.simulation import Fault
 from tests.conformance.harness import events_on, lag
 from tests.consumers.sensors import batches, send
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lineal_edge.cli import main
-from lineal_edge.sources.turbine_line import parse_line
+from lineal_scoring.turbine.line import parse_line
 
 COMMAND = [sys.executable, "-m", "lineal_edge"]
 

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-EDGE, SCHEMAS = ROOT / "edge_firmware", ROOT / "schemas"
+EDGE, SCORING, SCHEMAS = ROOT / "edge_firmware", ROOT / "scoring", ROOT / "schemas"
 UV = Path(sys.executable).parent / "uv"
 
 
@@ -32,6 +32,7 @@ def dependencies(folder: Path) -> list[Requirement]:
 def sources() -> list[Path]:
     return [
         *sorted((EDGE / "lineal_edge").rglob("*.py")),
+        *sorted((SCORING / "lineal_scoring").rglob("*.py")),
         *sorted((SCHEMAS / "lineal_schemas").rglob("*.py")),
     ]
 
@@ -49,7 +50,7 @@ def resolved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
     asked.write_text(
         "\n".join(
             str(one)
-            for folder in (EDGE, SCHEMAS)
+            for folder in (EDGE, SCORING, SCHEMAS)
             for one in dependencies(folder)
             if not one.name.startswith("lineal")
         )
@@ -100,8 +101,9 @@ def index_of_pip() -> dict[str, str]:
     return found
 
 
-def test_both_distributions_are_for_python_3_10() -> None:
-    assert project(EDGE)["requires-python"] == project(SCHEMAS)["requires-python"] == ">=3.10"
+def test_all_that_a_device_installs_is_for_python_3_10() -> None:
+    for folder in (EDGE, SCORING, SCHEMAS):
+        assert project(folder)["requires-python"] == ">=3.10"
 
 
 @pytest.mark.parametrize("file", sources(), ids=lambda file: f"{file.parent.name}/{file.name}")
@@ -115,12 +117,16 @@ def test_the_types_hold_on_python_3_10() -> None:
     """mypy knows which names of the standard library 3.10 does not have."""
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--python-version", "3.10",
-         EDGE / "lineal_edge", SCHEMAS / "lineal_schemas"],
+         EDGE / "lineal_edge", SCORING / "lineal_scoring", SCHEMAS / "lineal_schemas"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     # only what tells of a missing name: numpy's stubs are written for a newer Python
     missing = ("[attr-defined]", "[import-not-found]", "[name-defined]", "[syntax]")
-    ours = [line for line in done.stdout.splitlines() if line.startswith(("edge_", "schemas/"))]
+    ours = [
+        line
+        for line in done.stdout.splitlines()
+        if line.startswith(("edge_", "scoring/", "schemas/"))
+    ]
     assert done.returncode in (0, 1), done.stderr
     assert [line for line in ours if line.endswith(missing)] == []
 
@@ -151,10 +157,11 @@ def test_every_module_can_be_imported_where_the_rest_of_lineal_is_not() -> None:
     assert {"lineal_edge.agent", "lineal_edge.cli"} <= set(done.stdout.split())
 
 
-def test_only_declared_dependencies_are_imported() -> None:
-    allowed = {canonicalize_name(one.name) for one in dependencies(EDGE)} | {"pydantic-core"}
+@pytest.mark.parametrize(("folder", "ours"), [(EDGE, "lineal_edge"), (SCORING, "lineal_scoring")])
+def test_only_declared_dependencies_are_imported(folder: Path, ours: str) -> None:
+    allowed = {canonicalize_name(one.name) for one in dependencies(folder)} | {"pydantic-core"}
     providers = packages_distributions()
-    for file in sorted((EDGE / "lineal_edge").rglob("*.py")):
+    for file in sorted((folder / ours).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             names = []
             if isinstance(node, ast.Import):
@@ -163,7 +170,7 @@ def test_only_declared_dependencies_are_imported() -> None:
                 names = [node.module]
             for package in {name.partition(".")[0] for name in names}:
                 known = {canonicalize_name(one) for one in providers.get(package, [package])}
-                if package not in sys.stdlib_module_names and package != "lineal_edge":
+                if package not in sys.stdlib_module_names and package != ours:
                     assert known & allowed, f"{file.name} imports {package}"
 
 

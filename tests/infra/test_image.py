@@ -48,7 +48,7 @@ def test_all_wheels_are_built_from_what_is_copied_alone(tmp_path: Path) -> None:
             shutil.copy(ROOT / name, target)
     built = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
-         "--wheel-dir", tmp_path / "wheels", "./schemas", "./edge_firmware", "."],
+         "--wheel-dir", tmp_path / "wheels", "./schemas", "./scoring", "./edge_firmware", "."],
         cwd=source, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert built.returncode == 0, built.stderr
@@ -77,7 +77,7 @@ def test_all_that_lineal_needs_there_is_locked_by_hash() -> None:
     for text in wanted:
         requirement = Requirement(text)
         name = canonicalize_name(requirement.name)
-        if name not in ("lineal-schemas", "lineal-edge"):
+        if name not in ("lineal-schemas", "lineal-scoring", "lineal-edge"):
             assert name in locked, f"{name}: run `make lock`"
             assert requirement.specifier.contains(locked[name], prereleases=True), text
 

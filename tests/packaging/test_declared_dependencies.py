@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 OURS = {
     "lineal", "lineal_schemas", "lineal_edge", "lineal_producers", "lineal_consumers", "lineal_cli",
-    "tests",
+    "lineal_scoring", "tests",
 }  # fmt: skip
 OF_TESTS = {"lineal_local", "benchmarks", "infra"}  # never imported by what runs
 # an extra that is not installed is taken to be named as what it is imported by

@@ -21,6 +21,7 @@ MODULES = [
     "lineal_consumers/nlp/stage.py",
     "lineal_producers/folder.py",
     "lineal_producers/upload.py",
+    "lineal_scoring/model.py",
     "lineal_edge/agent.py",
 ]
 
@@ -62,6 +63,8 @@ def verdict(folder: Path, importer: str, imports: str) -> subprocess.CompletedPr
         ("lineal_producers/folder.py", "lineal.bus.api"),
         ("lineal/bus/api.py", "lineal_schemas.envelope"),
         ("lineal_edge/agent.py", "lineal_schemas.envelope"),
+        ("lineal_edge/agent.py", "lineal_scoring.model"),
+        ("lineal_consumers/ocr/stage.py", "lineal_scoring.model"),
     ],
 )
 def test_arrows_that_point_down_are_allowed(tmp_path: Path, importer: str, imports: str) -> None:
@@ -85,6 +88,11 @@ def test_arrows_that_point_down_are_allowed(tmp_path: Path, importer: str, impor
         ("lineal_edge/agent.py", "lineal.bus.api"),
         ("lineal_edge/agent.py", "lineal_producers.folder"),
         ("lineal_schemas/envelope.py", "lineal_edge.agent"),
+        ("lineal_scoring/model.py", "lineal_edge.agent"),
+        ("lineal_scoring/model.py", "lineal.bus.api"),
+        ("lineal/bus/api.py", "lineal_scoring.model"),
+        ("lineal_consumers/ocr/stage.py", "lineal_edge.agent"),
+        ("lineal_cli/main.py", "lineal_edge.agent"),
     ],
 )
 def test_any_other_arrow_breaks_a_contract(tmp_path: Path, importer: str, imports: str) -> None:

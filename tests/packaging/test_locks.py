@@ -14,7 +14,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ["runtime", "dev", "build"]
-OURS = {"lineal", "lineal-schemas", "lineal-edge"}
+OURS = {"lineal", "lineal-schemas", "lineal-scoring", "lineal-edge"}
 
 
 def lock_text(name: str) -> str:
@@ -84,6 +84,6 @@ def test_all_places_agree_on_their_python() -> None:
     assert main["project"]["requires-python"] == ">=3.11"
     assert main["tool"]["mypy"]["python_version"] == "3.11"
     assert main["tool"]["ruff"]["target-version"] == "py311"
-    for folder in ("schemas", "edge_firmware"):
+    for folder in ("schemas", "scoring", "edge_firmware"):
         assert project(folder)["project"]["requires-python"] == ">=3.10"
         assert project(folder)["tool"]["ruff"]["target-version"] == "py310"

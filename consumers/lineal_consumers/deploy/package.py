@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from lineal_edge.scoring.model import ScoringModel
+    from lineal_scoring.model import ScoringModel
 
 GOLDEN = "lineal.golden"
 """Metadata of a model file: ``{"windows": [...], "scores": [...]}``, prepared windows of its
@@ -52,7 +52,7 @@ def build_package(file: Path, order: Order) -> str:
         NoPackage: the file is not a scoring model, or there is no key to sign with.
     """
     try:
-        from lineal_edge.scoring.model import ModelError, ScoringModel
+        from lineal_scoring.model import ModelError, ScoringModel
     except ImportError as error:
         raise NoPackage(f"packages are made with `lineal[models]` installed: {error}") from error
     if order.key_file is None:

@@ -12,9 +12,9 @@ from lineal.stages import Context
 from lineal_consumers.detect.config import DetectConfig
 from lineal_consumers.detect.journal import Journal, Mark, Row
 from lineal_consumers.detect.loading import model_of
-from lineal_edge.scoring.model import ScoringModel
-from lineal_edge.scoring.scorer import DeviceScorer
-from lineal_edge.scoring.slot import ModelSlot
+from lineal_scoring.model import ScoringModel
+from lineal_scoring.scorer import DeviceScorer
+from lineal_scoring.slot import ModelSlot
 
 _MOST = 8192
 _PAST_BOOTS = 4

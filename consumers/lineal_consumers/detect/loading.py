@@ -9,8 +9,8 @@ from lineal.lineage.promotions import ModelInUse
 from lineal.stages import Context, Reject
 from lineal.store.objects import reference
 from lineal_consumers.detect.config import DetectConfig
-from lineal_edge.scoring.model import ModelError, ScoringModel
-from lineal_edge.scoring.slot import loaded
+from lineal_scoring.model import ModelError, ScoringModel
+from lineal_scoring.slot import loaded
 
 _MOST = 16
 _models: OrderedDict[str, ScoringModel] = OrderedDict()

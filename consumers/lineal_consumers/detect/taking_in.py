@@ -14,10 +14,10 @@ from lineal_consumers.detect.devices import Device, device_of, keep
 from lineal_consumers.detect.journal import Journal, Row
 from lineal_consumers.detect.loading import model_of
 from lineal_consumers.detect.telling import told
-from lineal_edge.scoring.alarm import Transition
-from lineal_edge.scoring.model import ModelError
 from lineal_schemas.anomalies import AnomalyEvent
 from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings
+from lineal_scoring.alarm import Transition
+from lineal_scoring.model import ModelError
 
 Message = TelemetryReadings | TelemetryGap
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from lineal.lineage.promotions import ModelInUse
-from lineal_edge.scoring.alarm import Closed, Opened, Transition
 from lineal_schemas.anomalies import (
     AnomalyClosed,
     AnomalyEvent,
@@ -16,6 +15,7 @@ from lineal_schemas.anomalies import (
 from lineal_schemas.ids import anomaly_id
 from lineal_schemas.models import ModelRef
 from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings
+from lineal_scoring.alarm import Closed, Opened, Transition
 
 
 def told(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lineal_edge.scoring.model import ScoringModel
-from lineal_edge.scoring.scorer import DeviceScorer
+from lineal_scoring.model import ScoringModel
+from lineal_scoring.scorer import DeviceScorer
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

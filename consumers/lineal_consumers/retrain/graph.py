@@ -13,9 +13,9 @@ from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_help
 from lineal_consumers.retrain.autoencoder import Autoencoder
 from lineal_consumers.retrain.front import LIMIT, Front
 from lineal_consumers.retrain.pca import Pca
-from lineal_edge.scoring.alarm import AlarmRules
-from lineal_edge.scoring.model import ALARM, PREPARATION, THRESHOLD
-from lineal_edge.scoring.preparation import Preparation
+from lineal_scoring.alarm import AlarmRules
+from lineal_scoring.model import ALARM, PREPARATION, THRESHOLD
+from lineal_scoring.preparation import Preparation
 
 Array = npt.NDArray[np.float64]
 _OPSET, _IR = 17, 8
@@ -41,7 +41,7 @@ class _Graph:
 def to_onnx(
     model: Pca | Autoencoder, preparation: Preparation, threshold: float, rules: AlarmRules
 ) -> bytes:
-    """The model's file: what :class:`lineal_edge.scoring.model.ScoringModel` loads.
+    """The model's file: what :class:`lineal_scoring.model.ScoringModel` loads.
 
     The same model is the same bytes.
     """

@@ -52,7 +52,7 @@ def train_readings(
     from lineal_consumers.retrain.runs import runs_of
     from lineal_consumers.retrain.settings import TrainingSettings
     from lineal_consumers.retrain.training import ParityError, train
-    from lineal_edge.scoring.alarm import AlarmRules
+    from lineal_scoring.alarm import AlarmRules
 
     dataset = DatasetManifest.model_validate_json(manifest)
     runs = _long_enough(runs_of(dataset.train, blocks, settings.features), settings)
@@ -108,7 +108,7 @@ def _with_golden_windows(data: bytes, windows: Any) -> bytes:
     import onnx
     import orjson
 
-    from lineal_edge.scoring.model import ScoringModel
+    from lineal_scoring.model import ScoringModel
 
     scoring = ScoringModel(data)
     picked = np.round(windows[:: max(1, len(windows) // _GOLDEN_WINDOWS)][:_GOLDEN_WINDOWS], 6)
@@ -142,7 +142,7 @@ def evaluate_readings(
     from lineal_consumers.retrain.evaluation import alarms, compared, total
     from lineal_consumers.retrain.probes import disturbed
     from lineal_consumers.retrain.runs import runs_of
-    from lineal_edge.scoring.model import ModelError, ScoringModel
+    from lineal_scoring.model import ModelError, ScoringModel
 
     dataset = DatasetManifest.model_validate_json(manifest)
     try:

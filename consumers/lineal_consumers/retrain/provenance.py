@@ -47,7 +47,7 @@ def _code() -> str:
 
 def _scoring() -> Path | None:
     try:
-        spec = find_spec("lineal_edge.scoring")
+        spec = find_spec("lineal_scoring")
     except ModuleNotFoundError:
         return None
     return None if spec is None or spec.origin is None else Path(spec.origin).parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lineal_edge.scoring.alarm import AlarmRules
+from lineal_scoring.alarm import AlarmRules
 
 Algorithm = Literal["pca", "autoencoder"]
 

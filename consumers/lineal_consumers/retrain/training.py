@@ -18,7 +18,7 @@ from lineal_consumers.retrain.graph import to_onnx
 from lineal_consumers.retrain.pca import Pca, fit_pca
 from lineal_consumers.retrain.settings import TrainingSettings
 from lineal_consumers.retrain.windowing import preparation_of, windows_of
-from lineal_edge.scoring.model import ScoringModel
+from lineal_scoring.model import ScoringModel
 
 Array = npt.NDArray[np.float64]
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "scipy", "threadpoolctl")

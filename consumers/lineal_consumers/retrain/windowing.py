@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lineal_consumers.retrain.settings import TrainingSettings
-from lineal_edge.scoring.preparation import Baseline, Preparation
-from lineal_edge.scoring.windows import WindowStream
+from lineal_scoring.preparation import Baseline, Preparation
+from lineal_scoring.windows import WindowStream
 
 Array = npt.NDArray[np.float64]
 _WANDER_SPAN = 30

@@ -10,8 +10,8 @@ import serial
 
 from lineal_edge.backoff import Backoff
 from lineal_edge.sources.source import SourceCounts
-from lineal_edge.sources.turbine_line import MAX_LINE, BadLine, derivation, parse_line
 from lineal_schemas.telemetry import TURBINE_FEATURES
+from lineal_scoring.turbine.line import MAX_LINE, BadLine, derivation, parse_line
 
 log = logging.getLogger(__name__)
 

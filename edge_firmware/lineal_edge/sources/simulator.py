@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from lineal_edge.sources.pace import Pace
 from lineal_edge.sources.source import SourceCounts
-from lineal_edge.sources.turbine import Fault, Turbine
-from lineal_edge.sources.turbine_line import derivation
 from lineal_schemas.telemetry import TURBINE_FEATURES
+from lineal_scoring.turbine.line import derivation
+from lineal_scoring.turbine.simulation import Fault, Turbine
 
 
 class Simulator:

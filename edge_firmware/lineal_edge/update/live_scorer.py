@@ -13,10 +13,6 @@ from typing import NamedTuple
 from lineal_edge.clock import Clock
 from lineal_edge.interfaces import AnomalyPayload, ScorerContext
 from lineal_edge.reading import Reading
-from lineal_edge.scoring.alarm import Closed, Opened, Transition, Updated
-from lineal_edge.scoring.model import ModelError, ScoringModel
-from lineal_edge.scoring.scorer import DeviceScorer
-from lineal_edge.scoring.slot import ModelSlot, loaded
 from lineal_edge.update.disk import Disk
 from lineal_edge.update.health import Tally
 from lineal_edge.update.journal import JournalFile
@@ -24,6 +20,10 @@ from lineal_edge.update.packages import Packages
 from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated, Contribution
 from lineal_schemas.ids import anomaly_id
 from lineal_schemas.models import ModelRef
+from lineal_scoring.alarm import Closed, Opened, Transition, Updated
+from lineal_scoring.model import ModelError, ScoringModel
+from lineal_scoring.scorer import DeviceScorer
+from lineal_scoring.slot import ModelSlot, loaded
 
 log = logging.getLogger(__name__)
 

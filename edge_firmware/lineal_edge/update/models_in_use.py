@@ -6,11 +6,11 @@ import logging
 from typing import Any, Protocol
 
 from lineal_edge.clock import Clock
-from lineal_edge.scoring.model import ModelError
 from lineal_edge.update.health import Counts, Limits, Tally, check_health
 from lineal_edge.update.packages import Packages
 from lineal_edge.update.verification import Refused
 from lineal_schemas.models import ModelRef
+from lineal_scoring.model import ModelError
 
 log = logging.getLogger(__name__)
 

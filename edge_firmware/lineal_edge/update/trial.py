@@ -96,7 +96,7 @@ def compare(manifest: PackageManifest, scores: list[float | None]) -> None:
 def _run(file: Path) -> dict[str, Any]:
     import numpy as np
 
-    from lineal_edge.scoring.model import ModelError, ScoringModel
+    from lineal_scoring.model import ModelError, ScoringModel
 
     windows = json.load(sys.stdin)
     try:

@@ -20,16 +20,16 @@ from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal_consumers.detect import devices
 from lineal_consumers.detect.stage import detect
-from lineal_edge.scoring.alarm import Closed, Opened, Transition
-from lineal_edge.scoring.model import ScoringModel
-from lineal_edge.scoring.scorer import DeviceScorer
 from lineal_schemas.anomalies import AnomalyEvent, AnomalyOpened
 from lineal_schemas.envelope import decode
 from lineal_schemas.ids import anomaly_id
 from lineal_schemas.telemetry import TelemetryEvent
+from lineal_scoring.alarm import Closed, Opened, Transition
+from lineal_scoring.model import ScoringModel
+from lineal_scoring.scorer import DeviceScorer
 from tests.conformance.harness import events_on, running, until_settled
 from tests.consumers.sensors import BOOT, batches, gap, put_in_use, send
-from tests.edge.scoring.readings import normal, trained
+from tests.scoring.readings import normal, trained
 
 ROOT = Path(__file__).parents[3]
 TOPICS = ("anomaly.opened", "anomaly.updated", "anomaly.closed")

@@ -9,9 +9,9 @@ from lineal_consumers.retrain.autoencoder import Autoencoder, fit_autoencoder
 from lineal_consumers.retrain.graph import to_onnx
 from lineal_consumers.retrain.pca import Pca, fit_pca
 from lineal_consumers.retrain.windowing import preparation_of, windows_of
-from lineal_edge.scoring.alarm import AlarmRules
-from lineal_edge.scoring.model import ScoringModel
-from tests.edge.scoring.readings import normal, settings, trained
+from lineal_scoring.alarm import AlarmRules
+from lineal_scoring.model import ScoringModel
+from tests.scoring.readings import normal, settings, trained
 
 
 def fitted(**changes) -> tuple[Pca | Autoencoder, ScoringModel, np.ndarray]:

@@ -16,7 +16,6 @@ from lineal.stages import Reject
 from lineal_consumers.retrain.collecting import collect
 from lineal_consumers.retrain.config import CollectConfig, RetrainConfig
 from lineal_consumers.retrain.stage import evaluate, promote, retrain, train
-from lineal_edge.scoring.model import ScoringModel
 from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened
 from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.drift import DriftDetected
@@ -31,9 +30,10 @@ from lineal_schemas.models import (
 )
 from lineal_schemas.payload import Payload, payload_bytes
 from lineal_schemas.telemetry import TelemetryCollected
+from lineal_scoring.model import ScoringModel
 from tests.consumers.context import MemoryContext, event_of, handled
 from tests.consumers.sensors import BEGIN_US, BOOT, batches
-from tests.edge.scoring.readings import FEATURES, normal
+from tests.scoring.readings import FEATURES, normal
 
 TURBINE: dict[str, Any] = {
     "features": FEATURES, "angles": ("yaw",), "length": 40, "step": 5, "false_alarm_rate": 0.01,

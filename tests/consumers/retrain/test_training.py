@@ -19,13 +19,13 @@ from lineal_consumers.retrain.evaluation import Quality, compared, evaluate
 from lineal_consumers.retrain.settings import TrainingSettings
 from lineal_consumers.retrain.training import train
 from lineal_consumers.retrain.windowing import preparation_of, windows_of
-from lineal_edge.scoring.model import ScoringModel
-from tests.edge.scoring.readings import FEATURES, normal, settings, trained
+from lineal_scoring.model import ScoringModel
+from tests.scoring.readings import FEATURES, normal, settings, trained
 
 ROOT = Path(__file__).parents[3]
 MAKE_AGAIN = """
 import hashlib
-from tests.edge.scoring.readings import trained
+from tests.scoring.readings import trained
 for algorithm in ("pca", "autoencoder"):
     print(hashlib.sha256(trained(algorithm).data).hexdigest())
 """

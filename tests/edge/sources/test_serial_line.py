@@ -14,7 +14,7 @@ import pytest
 
 from lineal_edge.backoff import Backoff
 from lineal_edge.sources.serial_line import SerialLine
-from lineal_edge.sources.turbine import Turbine
+from lineal_scoring.turbine.simulation import Turbine
 
 
 class Port:

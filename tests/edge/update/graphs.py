@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from lineal_edge.scoring.alarm import AlarmRules
-from lineal_edge.scoring.model import ALARM, PREPARATION, THRESHOLD
-from lineal_edge.scoring.preparation import Preparation
 from lineal_schemas.deployments import GoldenWindow
+from lineal_scoring.alarm import AlarmRules
+from lineal_scoring.model import ALARM, PREPARATION, THRESHOLD
+from lineal_scoring.preparation import Preparation
 
 Kind = Literal["good", "nan", "hangs", "alarms"]
 

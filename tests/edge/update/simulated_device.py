@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lineal_edge.scoring.model import ModelError
 from lineal_edge.update.download import Answer, ServerSaidNo
 from lineal_edge.update.health import Tally
 from lineal_edge.update.machine import UpdateMachine
@@ -32,6 +31,7 @@ from lineal_schemas.deployments import (
 from lineal_schemas.ids import job_id
 from lineal_schemas.models import InputSchema, ModelRef
 from lineal_schemas.payload import Payload
+from lineal_scoring.model import ModelError
 from tests.edge.update.simulated_disk import SimulatedDisk
 
 DEVICE = "turbine-7"

@@ -1,8 +1,8 @@
 """A scoring model: an ONNX graph that holds its normalisation and score, and how to feed it.
 
 The file says itself how it is used, in its metadata: ``lineal.preparation`` (a
-:class:`~lineal_edge.scoring.preparation.Preparation` as JSON), ``lineal.threshold`` and
-``lineal.alarm`` (:class:`~lineal_edge.scoring.alarm.AlarmRules` as JSON). The graph maps ``window``
+:class:`~lineal_scoring.preparation.Preparation` as JSON), ``lineal.threshold`` and
+``lineal.alarm`` (:class:`~lineal_scoring.alarm.AlarmRules` as JSON). The graph maps ``window``
 (double, n × length × channels) to ``score`` (float, n) and ``contributions`` (float, n × channels,
 none negative).
 """
@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from lineal_edge.scoring.alarm import AlarmRules
-from lineal_edge.scoring.preparation import Array, Preparation
+from lineal_scoring.alarm import AlarmRules
+from lineal_scoring.preparation import Array, Preparation
 
 PREPARATION, THRESHOLD, ALARM = "lineal.preparation", "lineal.threshold", "lineal.alarm"
 _WARM_UP_RUNS = 5

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from lineal_edge.sources.orientation import quaternion
+from lineal_scoring.turbine.orientation import quaternion
 
 FaultKind = Literal["blade_imbalance", "generator", "stuck_sensor", "wind_sensor", "drift"]
 

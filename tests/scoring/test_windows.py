@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineal_edge.scoring.preparation import Baseline, Preparation
-from lineal_edge.scoring.windows import Window, WindowStream
+from lineal_scoring.preparation import Baseline, Preparation
+from lineal_scoring.windows import Window, WindowStream
 
 PLAIN = Preparation(features=("a", "b"), length=4, step=2, neutral=(10.0, 20.0), patience=3)
 MOVING = Preparation(

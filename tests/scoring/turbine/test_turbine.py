@@ -7,8 +7,8 @@ import statistics
 import pytest
 
 from lineal_edge.sources.simulator import Simulator
-from lineal_edge.sources.turbine import Fault, Turbine, parse_fault
 from lineal_schemas.telemetry import TURBINE_FEATURES
+from lineal_scoring.turbine.simulation import Fault, Turbine, parse_fault
 
 RPS, WIND, VOLTAGE, ROLL = map(TURBINE_FEATURES.index, ("rps", "wind_speed_rps", "voltage", "roll"))
 

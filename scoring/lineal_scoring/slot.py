@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from lineal_edge.scoring.model import ScoringModel
+from lineal_scoring.model import ScoringModel
 
 
 class ModelSlot:
@@ -25,7 +25,7 @@ class ModelSlot:
     def load(self, data: bytes) -> Future[ScoringModel]:
         """Load a model and warm it up beside the running one, which goes on scoring.
 
-        The future raises :class:`~lineal_edge.scoring.model.ModelError` if it is not fit for use.
+        The future raises :class:`~lineal_scoring.model.ModelError` if it is not fit for use.
         """
         return self._loader.submit(loaded, data)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from lineal_edge.scoring.alarm import AlarmMachine, Interruption, Transition
-from lineal_edge.scoring.model import ModelError, Score, ScoringModel
-from lineal_edge.scoring.slot import ModelSlot
-from lineal_edge.scoring.windows import Window, WindowStream
+from lineal_scoring.alarm import AlarmMachine, Interruption, Transition
+from lineal_scoring.model import ModelError, Score, ScoringModel
+from lineal_scoring.slot import ModelSlot
+from lineal_scoring.windows import Window, WindowStream
 
 
 @dataclass(frozen=True)

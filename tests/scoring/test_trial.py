@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from lineal_edge.scoring.alarm import AlarmRules
-from lineal_edge.scoring.model import ALARM, PREPARATION, THRESHOLD, ModelError
-from lineal_edge.scoring.preparation import Preparation
-from lineal_edge.scoring.trial import try_out
-from tests.edge.scoring.readings import trained
+from lineal_scoring.alarm import AlarmRules
+from lineal_scoring.model import ALARM, PREPARATION, THRESHOLD, ModelError
+from lineal_scoring.preparation import Preparation
+from lineal_scoring.trial import try_out
+from tests.scoring.readings import trained
 
 PREPARED = Preparation(features=("a",), length=4, step=1)
 WINDOWS = np.ones((2, 4, 1))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lineal_edge.sources.orientation import euler_angles, quaternion
+from lineal_scoring.turbine.orientation import euler_angles, quaternion
 
 ANGLE = st.floats(-3.1, 3.1)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lineal_edge.scoring.alarm import Closed, Opened
-from lineal_edge.scoring.model import ModelError, ScoringModel
-from lineal_edge.scoring.scorer import DeviceScorer
-from lineal_edge.scoring.slot import ModelSlot
-from tests.edge.scoring.readings import FEATURES, normal, trained
+from lineal_scoring.alarm import Closed, Opened
+from lineal_scoring.model import ModelError, ScoringModel
+from lineal_scoring.scorer import DeviceScorer
+from lineal_scoring.slot import ModelSlot
+from tests.scoring.readings import FEATURES, normal, trained
 
 
 def faulty(rows: int = 1200, begin: int = 600, end: int = 800) -> np.ndarray:

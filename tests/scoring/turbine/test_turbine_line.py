@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineal_edge.sources.turbine import Turbine
-from lineal_edge.sources.turbine_line import MAX_LINE, BadLine, derivation, parse_line
 from lineal_schemas.telemetry import TURBINE_FEATURES, TURBINE_FIELDS
+from lineal_scoring.turbine.line import MAX_LINE, BadLine, derivation, parse_line
+from lineal_scoring.turbine.simulation import Turbine
 
 GOOD = b"1000,2048,1.6,2.1,47.8,1,0,0,0,.1,.2,.3,0,0,9.81,35,18,55,1013,120"
 

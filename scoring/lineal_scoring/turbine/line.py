@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from lineal_edge.sources.orientation import euler_angles
 from lineal_schemas.telemetry import TURBINE_FEATURES, TURBINE_FIELDS
+from lineal_scoring.turbine.orientation import euler_angles
 
 MAX_LINE = 512
 """Bytes; twenty numbers take less than half of it, so a longer line is noise."""

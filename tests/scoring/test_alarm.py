@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineal_edge.scoring.alarm import AlarmMachine, AlarmRules, Closed, Opened, Updated
+from lineal_scoring.alarm import AlarmMachine, AlarmRules, Closed, Opened, Updated
 
 THRESHOLD = 2.0
 EVENTS = st.one_of(

@@ -8,7 +8,7 @@ import numpy as np
 
 from lineal_consumers.retrain.settings import TrainingSettings
 from lineal_consumers.retrain.training import TrainedModel, train
-from lineal_edge.scoring.alarm import AlarmRules
+from lineal_scoring.alarm import AlarmRules
 
 FEATURES = ("rps", "voltage", "temperature", "yaw")
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lineal_edge.scoring.preparation import Array, Preparation
+from lineal_scoring.preparation import Array, Preparation
 
 _LARGEST = 1e15
 """A finite value beyond it is a fault of the sensor too; its square still fits a float32."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lineal_edge.scoring.model import ModelError
-from lineal_edge.scoring.preparation import Array
+from lineal_scoring.model import ModelError
+from lineal_scoring.preparation import Array
 
 _REFUSED = 3
 _LONGEST_REASON = 500
@@ -32,7 +32,7 @@ def try_out(
         windows: golden windows, count × length × channels.
         scores: what the trainer's scored.
         seconds: until it counts as hanging.
-        tolerance: see :meth:`~lineal_edge.scoring.model.ScoringModel.verify`.
+        tolerance: see :meth:`~lineal_scoring.model.ScoringModel.verify`.
         megabytes: of address space it may use.
 
     Raises:
@@ -65,7 +65,7 @@ def try_out(
 
 
 def _main(megabytes: int) -> int:
-    from lineal_edge.scoring.slot import loaded
+    from lineal_scoring.slot import loaded
 
     _limit_memory(megabytes)
     with np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False) as package:

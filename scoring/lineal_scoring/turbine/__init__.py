@@ -1,0 +1,1 @@
+"""The wind turbine: its line of readings, what is derived from it, and a simulated one."""
