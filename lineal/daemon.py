@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from lineal.effects.sweep import sweep
 from lineal.runtime import Runtime
 from lineal.side_by_side import all_of
 from lineal.stages.dead_letter import dead_letter_topic, redrive_topic
@@ -14,10 +15,15 @@ from lineal.stages.declaration import Stage
 from lineal.stages.runner import StageRunner
 from lineal.stages.timers import TimerClock
 from lineal.workers.pool import worker_pool
+from lineal_schemas.envelope import now_us
 
 log = structlog.get_logger(__name__)
 
 _MAINTENANCE_SECONDS = 60.0
+_KEPT_SECONDS = 14 * 86_400
+"""How long an event may be handled again whose effects are in the store already."""
+_KEPT_SECONDS_ATOMIC = 3_600
+"""The same where bus and store share a transaction, and none can be."""
 
 
 class Daemon:
@@ -93,9 +99,17 @@ class Daemon:
             await asyncio.sleep(_MAINTENANCE_SECONDS)
             try:
                 await self._runtime.bus.maintain()
+                await self._sweep()
             except Exception as error:
                 # A full disk, a broker that is away: the next round tries again.
                 log.warning("bus.cannot_maintain", error=repr(error))
+
+    async def _sweep(self) -> None:
+        """Delete what was kept for events that might be handled again, when none can be."""
+        atomic = self._runtime.bus.capabilities.transactional_store
+        seconds = _KEPT_SECONDS_ATOMIC if atomic else _KEPT_SECONDS
+        older_than = now_us() - seconds * 1_000_000
+        await self._runtime.store.write(lambda connection: sweep(connection, older_than))
 
 
 def stage_topics(stage: Stage) -> list[str]:

@@ -55,11 +55,14 @@ class Runtime:
     objects: ObjectStore
 
     def bind(
-        self, stage: Stage, workers: Workers | None = None, *, replaying: bool = False
+        self, stage: Stage, workers: Workers | None = None, *, replayed: ReplayedState | None = None
     ) -> BoundStage:
         """A stage with its configuration from the settings.
 
         A replay begins without the stage's state, leaves the live one alone, and sets no timers.
+
+        Args:
+            replayed: the state of a replay.
 
         Raises:
             WrongConfiguration: what the settings say under ``stages.<name>`` does not fit.
@@ -70,9 +73,9 @@ class Runtime:
             objects=self.objects,
             workers=workers or NoWorkers(),
             worker_name=this_worker(),
-            state=ReplayedState() if replaying else StoredState(self.store),
+            state=StoredState(self.store) if replayed is None else replayed,
             trained=TrainedModels(self.store),
-            timers=not replaying,
+            timers=replayed is None,
         )
         try:
             config = stage.config.model_validate(self.settings.stages.get(section, {}))

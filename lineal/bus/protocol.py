@@ -11,18 +11,13 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
-from lineal.store.connection import Connection
+from lineal.effects.effect import Effect
 from lineal_schemas.envelope import RawEvent
 
 if TYPE_CHECKING:
     from lineal.lineage.record import Record
-    from lineal.store.memo import Memo
 
 Start = Literal["beginning", "now"]
-
-Write = Callable[[Connection], None]
-"""A change to the store that belongs to a step. Must be idempotent: where the bus and the store
-cannot share a transaction it is applied before the step is settled, and perhaps again."""
 
 
 class BusUnavailable(Exception):
@@ -75,16 +70,12 @@ class Settlement:
     outputs: Sequence[tuple[str, RawEvent]] = ()
     """Topic and event."""
     record: Record | None = None
-    memo: Memo | None = None
-    writes: Sequence[Write] = ()
-    cleanups: Sequence[Write] = ()
-    """Writes that would lose something if the step were not settled after all: where the bus and
-    the store cannot share a transaction they are applied after it, or never."""
+    effects: Sequence[Effect] = ()
 
     @property
     def touches_store(self) -> bool:
         """Whether it changes what another step could read."""
-        return bool(self.writes or self.cleanups)
+        return any(effect.read_by_others for effect in self.effects)
 
 
 class PartitionLag(NamedTuple):
@@ -165,7 +156,7 @@ class Subscription(Protocol):
         ...
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
-        """Make settlements durable: outputs published, records and writes kept, positions moved.
+        """Make settlements durable: outputs published, records and effects kept, positions moved.
 
         Returns those that were not applied because their partition belongs to another worker now:
         that worker handles them again, so their results are to be dropped.

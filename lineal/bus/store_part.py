@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lineal.bus.protocol import Settlement
+from lineal.effects.effect import apply
 from lineal.lineage.ledger import Ledger
 from lineal.store.connection import Connection
-from lineal.store.memo import keep_memos, tell_changed
 
 
 def apply_to_store(
     connection: Connection, ledger: Ledger, settlements: Sequence[Settlement]
 ) -> None:
-    """Writes, memos and records, in the caller's transaction."""
-    for settlement in settlements:
-        for write in (*settlement.writes, *settlement.cleanups):
-            write(connection)
-    tell_changed(keep_memos(connection, [s.memo for s in settlements if s.memo is not None]))
+    """Effects and records, in the caller's transaction."""
+    apply(connection, [effect for settlement in settlements for effect in settlement.effects])
     records = [s.record for s in settlements if s.record is not None]
     if records:
         ledger.append(connection, records)

@@ -14,6 +14,7 @@ from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
 from lineal.stages.runner import StageRunner
 from lineal.stages.services import Workers
+from lineal.stages.state import ReplayedState
 
 _TIMES_PREFETCH = 4
 """Nobody waits for one event of a replay: the larger its batches the sooner all of it is done."""
@@ -30,9 +31,10 @@ async def handle_again(
     Raises:
         Exception: they could not be read to their end; those that were read are handled.
     """
-    bound = runtime.bind(stage, workers, replaying=True)
+    state = ReplayedState()
+    bound = runtime.bind(stage, workers, replayed=state)
     events = events_of(runtime.bus, stage, selection)
-    subscription = ReplaySubscription(runtime.bus, bound, events, count)
+    subscription = ReplaySubscription(runtime.bus, bound, events, state, count)
     settings = runtime.settings.runner()
     runner = StageRunner(
         bound,

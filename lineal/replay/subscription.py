@@ -11,9 +11,11 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential
 
 from lineal.bus.protocol import Bus, Delivery, Settlement
+from lineal.effects.state import StateChange
 from lineal.stages.binding import BoundStage
 from lineal.stages.repeating import Repeated, repeat
 from lineal.stages.retry import unavailable
+from lineal.stages.state import ReplayedState
 
 log = structlog.get_logger(__name__)
 
@@ -38,12 +40,14 @@ class ReplaySubscription:
         bus: Bus,
         bound: BoundStage,
         events: AsyncIterator[Delivery],
+        state: ReplayedState,
         repeated: Callable[[Mapping[str, int]], None],
     ) -> None:
         self._bus = bus
         self._bound = bound
         self._topics = {payload.type for payload in bound.stage.inputs}
         self._events = events
+        self._state = state
         self._repeated = repeated
         self._repeats = bound.stage.memo and not bound.stage.gathers
         self._settling: asyncio.Task[Sequence[Delivery]] | None = None
@@ -137,6 +141,7 @@ class ReplaySubscription:
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
         self._leave_out_own(settlements)
+        self._keep_state(settlements)
         await self._bus.settle_unowned(settlements)
         self._let_go(settlement.delivery for settlement in settlements)
         self._look_if_finished()
@@ -148,6 +153,17 @@ class ReplaySubscription:
         for settlement in settlements:
             settlement.outputs = [
                 (topic, event) for topic, event in settlement.outputs if topic not in self._topics
+            ]
+
+    def _keep_state(self, settlements: Sequence[Settlement]) -> None:
+        # The state of a replay is not the live one. Should the bus refuse a settlement, its event
+        # is handled again, with what was before it.
+        self._state.apply(
+            effect for s in settlements for effect in s.effects if isinstance(effect, StateChange)
+        )
+        for settlement in settlements:
+            settlement.effects = [
+                effect for effect in settlement.effects if not isinstance(effect, StateChange)
             ]
 
     def release(self, deliveries: Sequence[Delivery]) -> None:

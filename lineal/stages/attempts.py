@@ -11,6 +11,7 @@ import structlog
 from tenacity import RetryCallState
 
 from lineal.bus.protocol import Delivery, Settlement
+from lineal.effects.objects import ObjectPut
 from lineal.observability.metrics import StageMetrics
 from lineal.stages.binding import BoundStage, StepFailed
 from lineal.stages.dead_letter import dead_letter_settlement
@@ -78,8 +79,10 @@ class Attempts:
             settlement = dead_letter_settlement(
                 self._group, delivery, error.record, cause, attempts
             )
-            # The record names the objects it made until then; its other changes did not happen.
-            settlement.writes = error.step.object_writes
+            # The record names the objects it made until then; its other effects did not happen.
+            settlement.effects = [
+                effect for effect in error.step.effects if isinstance(effect, ObjectPut)
+            ]
             return settlement
         record = self._bound.unhandled_record(delivery.event, attempts)
         return dead_letter_settlement(self._group, delivery, record, cause, attempts)

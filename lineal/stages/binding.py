@@ -14,18 +14,20 @@ from pydantic import BaseModel, ValidationError
 
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in, check_out
 from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.effects.fan_in import FanInDone, FanInPart
+from lineal.effects.memo import MemoEntry
 from lineal.lineage.promotions import ModelInUse
 from lineal.lineage.record import Artifact, Build, Kind, Outcome, Record, Repeat, digest
 from lineal.observability.tracing import trace_id
 from lineal.stages.declaration import Stage
 from lineal.stages.emitting import Emitter
-from lineal.stages.gathering import forget_whole, keep_part, other_parts_if_all
+from lineal.stages.gathering import other_parts_if_all
 from lineal.stages.intake import Identity, Intake, Whole, identity_of, take_in, take_in_whole
 from lineal.stages.retry import PermanentFailure
 from lineal.stages.services import Services
 from lineal.stages.step import Step
 from lineal.stages.understanding import understand
-from lineal.store.memo import Memo, MemoOutput, pack, recall
+from lineal.store.memo import MemoOutput, pack, recall
 from lineal.store.objects import SMALL_BYTES
 from lineal.workers.turns import Caller
 from lineal_schemas.envelope import Event, RawEvent, now_us
@@ -157,7 +159,9 @@ class BoundStage:
             if stage.gathers:
                 part, whole = await self._whole(raw)
                 if whole is None:
-                    return Settlement(delivery, writes=[keep_part(stage.name, part, raw)])
+                    serialized = raw.to_json(exact=True)
+                    kept = FanInPart(stage.name, part.whole, part.index, serialized)
+                    return Settlement(delivery, effects=[kept])
                 intake = take_in_whole(raw, whole, await self._present())
             else:
                 intake = take_in(raw, await self._present())
@@ -175,34 +179,30 @@ class BoundStage:
                 parts = [self._understand(item) for item in intake.whole.events]
                 outputs = self._emitter.outputs(await stage.handle(parts, step))
             events = self._emitter.events(outputs, raw, intake.input_id, started)
-            writes = [*step.object_writes, *step.writes]
+            effects = step.effects
             if step.kept_timers is not None and self._services.timers:
-                writes += self._emitter.timer_writes(step.kept_timers.changes, raw, started)
+                effects += self._emitter.timer_effects(step.kept_timers.changes, raw, started)
         except Exception as error:
             record = self._record(intake, step, [], "done", started, clock, attempt)
             raise StepFailed(record, step) from error
-        memo = None
         outcome: Outcome = "done"
         if remembered is not None:
             outcome = "memoised"
         elif step.facts.get("status") == "duplicate":
             outcome = "duplicate"
         elif stage.memo:
-            memo = Memo(intake.step_id, pack(outputs))
+            effects.append(MemoEntry(intake.step_id, pack(outputs)))
         record = self._record(intake, step, events, outcome, started, clock, attempt)
         addressed = [(event.type, event) for event in events]
         for event in events:
             if len(event.data) > SMALL_BYTES:
                 addressed = await self._with_references(events)
                 break
-        settlement = Settlement(delivery, addressed, record, memo, writes)
         if step.kept_state is not None:
-            writes.extend(step.kept_state.writes())
-            settlement.cleanups = step.kept_state.cleanups()
+            effects += step.kept_state.changes(started)
         if intake.whole is not None:
-            forget = forget_whole(stage.name, intake.whole.part)
-            settlement.cleanups = [*settlement.cleanups, forget]
-        return settlement
+            effects.append(FanInDone(stage.name, intake.whole.part.whole, raw.id, started))
+        return Settlement(delivery, addressed, record, effects)
 
     async def _checked_out(self, delivery: Delivery) -> RawEvent:
         try:
@@ -222,7 +222,9 @@ class BoundStage:
         if part.index >= part.count:
             raise PermanentFailure(f"part {part.index} of {part.count} cannot be")
         name = self.stage.name
-        others = await self._services.store.read(lambda c: other_parts_if_all(c, name, part))
+        others = await self._services.store.read(
+            lambda c: other_parts_if_all(c, name, part, raw.id)
+        )
         if others is None:
             return part, None
         parts = sorted([*others, (part.index, raw)])

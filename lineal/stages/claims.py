@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lineal.bus.protocol import Write
 from lineal.store.connection import Connection
 
 
@@ -12,15 +11,3 @@ def holder_of(connection: Connection, stage: str, name: str) -> str | None:
         "SELECT event_id FROM claims WHERE stage = ? AND name = ?", (stage, name)
     ).fetchone()
     return None if row is None else row[0]
-
-
-def claim(stage: str, name: str, event_id: str) -> Write:
-    """Keep a claim; whoever came first keeps it for good."""
-
-    def write(connection: Connection) -> None:
-        connection.execute(
-            "INSERT INTO claims (stage, name, event_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            (stage, name, event_id),
-        )
-
-    return write

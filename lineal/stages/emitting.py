@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lineal.bus.protocol import Write
+from lineal.effects.effect import Effect
+from lineal.effects.timers import TimerCancelled, TimerSet
 from lineal.observability.tracing import child_traceparent
 from lineal.stages.declaration import Outputs, Stage
 from lineal.stages.retry import PermanentFailure
-from lineal.stages.timers import Alarm, cancel_timer, set_timer
+from lineal.stages.timers import Alarm
 from lineal.store.memo import MemoOutput, memo_output
 from lineal_schemas.envelope import RawEvent, caused_by, caused_event
 from lineal_schemas.ids import output_id
@@ -82,19 +83,19 @@ class Emitter:
             )
         return events
 
-    def timer_writes(
+    def timer_effects(
         self, changes: Mapping[str, Alarm | None], cause: RawEvent, now: int
-    ) -> list[Write]:
+    ) -> list[Effect]:
         """What sets and cancels the timers of a step.
 
         Raises:
             PermanentFailure: one is not of a type the stage consumes.
         """
         stage = self._stage
-        writes = []
+        effects: list[Effect] = []
         for name, alarm in changes.items():
             if alarm is None:
-                writes.append(cancel_timer(stage.name, name))
+                effects.append(TimerCancelled(stage.name, name))
                 continue
             kind = alarm.payload.type
             if kind not in self._inputs:
@@ -110,5 +111,6 @@ class Emitter:
                 traceparent=child_traceparent(cause.traceparent, cause.correlationid, identifier),
                 time=now,
             )
-            writes.append(set_timer(stage.name, name, alarm.due_us, event))
-        return writes
+            serialized = event.to_json(exact=True)
+            effects.append(TimerSet(stage.name, name, alarm.due_us, serialized))
+        return effects

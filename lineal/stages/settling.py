@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from lineal.bus.protocol import Delivery, Settlement, Subscription
+from lineal.effects.state import StateConflict
 from lineal.stages.retry import unavailable
-from lineal.stages.state import StateConflict
 
 log = structlog.get_logger(__name__)
 

@@ -1,10 +1,11 @@
 """State: what a stage keeps from event to event under a key, across restarts.
 
 A row remembers the event that changed it last, and its value before and after. Where the bus and
-the store cannot share a transaction an event may be handled again after its writes were applied; it
-is given the value *before* itself then, so that it comes to the same result and is not counted
+the store cannot share a transaction an event may be handled again after its changes were applied;
+it is given the value *before* itself then, so that it comes to the same result and is not counted
 twice. That holds while no other event has changed the key in between: keep state by the partition
-key of the events, which are handled in order.
+key of the events, which are handled in order. A key that was removed keeps its row for the same
+reason, until it is swept.
 
 Two events that change one key at the same time (from two topics, or of two partition keys) are
 noticed when they are settled: the later one is handled again.
@@ -12,17 +13,11 @@ noticed when they are settled: the later one is handled again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
 
-from lineal.bus.protocol import Write
+from lineal.effects.state import StateChange, StateConflict, combined
 from lineal.store.connection import Connection, Store
-
-T = TypeVar("T")
-
-
-class StateConflict(Exception):
-    """Another event has changed the key since this one read it: handle this one again."""
 
 
 class StateRow(NamedTuple):
@@ -46,17 +41,6 @@ class StateKeeper(Protocol):
 
     async def rows(self, stage: str, prefix: str) -> list[tuple[str, StateRow]]:
         """All keys that begin so, in their order."""
-        ...
-
-    def put(
-        self, stage: str, key: str, event_id: str, seen: StateRow | None, value: bytes | None
-    ) -> Write:
-        """The write that changes a key which was found as ``seen``. It raises
-        :class:`StateConflict` when that is not how it is any more."""
-        ...
-
-    def forget(self, stage: str, key: str, event_id: str) -> Write:
-        """Clear away what the event removed; only once the step is settled for good."""
         ...
 
 
@@ -90,47 +74,6 @@ class StoredState:
     async def rows(self, stage: str, prefix: str) -> list[tuple[str, StateRow]]:
         return await self._store.read(lambda connection: state_rows(connection, stage, prefix))
 
-    def put(
-        self, stage: str, key: str, event_id: str, seen: StateRow | None, value: bytes | None
-    ) -> Write:
-        if seen is None:
-            return _insert(stage, key, event_id, value)
-        before = seen.seen_by(event_id)
-
-        def write(connection: Connection) -> None:
-            changed = connection.execute(
-                "UPDATE state SET event_id = ?, before = ?, after = ? "
-                "WHERE stage = ? AND name = ? AND event_id IN (?, ?)",
-                (event_id, before, value, stage, key, seen.event_id, event_id),
-            ).rowcount
-            if not changed:
-                raise StateConflict(key)
-
-        return write
-
-    def forget(self, stage: str, key: str, event_id: str) -> Write:
-        def write(connection: Connection) -> None:
-            connection.execute(
-                "DELETE FROM state WHERE stage = ? AND name = ? AND event_id = ? AND after IS NULL",
-                (stage, key, event_id),
-            )
-
-        return write
-
-
-def _insert(stage: str, key: str, event_id: str, value: bytes | None) -> Write:
-    def write(connection: Connection) -> None:
-        changed = connection.execute(
-            "INSERT INTO state (stage, name, event_id, before, after) VALUES (?, ?, ?, NULL, ?) "
-            "ON CONFLICT (stage, name) DO UPDATE SET after = excluded.after "
-            "WHERE state.event_id = excluded.event_id",
-            (stage, key, event_id, value),
-        ).rowcount
-        if not changed:
-            raise StateConflict(key)
-
-    return write
-
 
 def _row(event_id: str, before: bytes | None, after: bytes | None) -> StateRow:
     return StateRow(event_id, before, after)
@@ -152,26 +95,21 @@ class ReplayedState:
             if of == stage and key.startswith(prefix)
         )
 
-    def put(
-        self, stage: str, key: str, event_id: str, seen: StateRow | None, value: bytes | None
-    ) -> Write:
-        before = None if seen is None else seen.seen_by(event_id)
+    def apply(self, changes: Iterable[StateChange]) -> None:
+        """Apply changes, all of them or none.
 
-        def write(connection: Connection) -> None:
-            now = self._rows.get((stage, key))
-            if now != seen and (now is None or now.event_id != event_id):
-                raise StateConflict(key)
-            self._rows[stage, key] = StateRow(event_id, before, value)
-
-        return write
-
-    def forget(self, stage: str, key: str, event_id: str) -> Write:
-        def write(connection: Connection) -> None:
-            row = self._rows.get((stage, key))
-            if row is not None and row.event_id == event_id and row.after is None:
-                del self._rows[stage, key]
-
-        return write
+        Raises:
+            StateConflict: another event has changed one of the keys meanwhile.
+        """
+        last = combined(changes)
+        for change in last:
+            row = self._rows.get((change.stage, change.key))
+            event_id = None if row is None else row.event_id
+            if event_id not in (change.seen, change.event_id):
+                raise StateConflict(change.key)
+        for change in last:
+            row = StateRow(change.event_id, change.before, change.after)
+            self._rows[change.stage, change.key] = row
 
 
 class StepState:
@@ -212,16 +150,12 @@ class StepState:
             self._seen[key] = await self._keeper.row(self._stage, key)
         return self._seen[key]
 
-    def writes(self) -> list[Write]:
-        """What makes the step's changes durable."""
-        return [
-            self._keeper.put(self._stage, key, self._event_id, self._seen[key], value)
-            for key, value in self._values.items()
-        ]
+    def changes(self, at: int) -> list[StateChange]:
+        """What the step has changed; it began at a time in microseconds since the Unix epoch."""
+        return [self._change(key, value, at) for key, value in self._values.items()]
 
-    def cleanups(self) -> list[Write]:
-        """What clears away the keys the step removed."""
-        return self._removed(lambda key: self._keeper.forget(self._stage, key, self._event_id))
-
-    def _removed(self, write: Callable[[str], T]) -> list[T]:
-        return [write(key) for key, value in self._values.items() if value is None]
+    def _change(self, key: str, value: bytes | None, at: int) -> StateChange:
+        seen = self._seen[key]
+        before = None if seen is None else seen.seen_by(self._event_id)
+        known = None if seen is None else seen.event_id
+        return StateChange(self._stage, key, self._event_id, known, before, value, at)

@@ -1,26 +1,27 @@
 """A step: one handling of one event (or of all parts of a whole), and everything it touches.
 
 This is the :class:`~lineal.stages.context.Context` that stages get. What it collects becomes one
-settlement: outputs, lineage record and writes, made durable together.
+settlement: outputs, lineage record and effects, made durable together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lineal.bus.protocol import Write
+from lineal.effects.claims import Claim
+from lineal.effects.effect import Effect
+from lineal.effects.objects import ObjectPut
+from lineal.effects.search import IndexReplace
 from lineal.lineage.promotions import ModelInUse
 from lineal.lineage.record import Artifact, Kind, Model
-from lineal.stages.claims import claim, holder_of
+from lineal.stages.claims import holder_of
 from lineal.stages.state import StepState
 from lineal.stages.timers import StepTimers
-from lineal.store.connection import Connection
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
-from lineal.store.search import SearchPage, replace_document
+from lineal.store.search import SearchPage
 from lineal.workers.turns import Caller
 from lineal_schemas.objects import ObjectRef
 
@@ -34,9 +35,8 @@ class Step:
     """See :class:`lineal.stages.context.Context`."""
 
     __slots__ = (
-        "_caller", "_event_id", "_memo", "_services", "_small", "config", "facts", "inputs",
-        "kept_state", "kept_timers", "kind", "models", "object_writes", "outputs", "trained",
-        "writes",
+        "_caller", "_event_id", "_memo", "_services", "_small", "config", "effects", "facts",
+        "inputs", "kept_state", "kept_timers", "kind", "models", "outputs", "trained",
     )  # fmt: skip
 
     def __init__(
@@ -63,8 +63,8 @@ class Step:
         self.kept_timers: StepTimers | None = None
         self.inputs: list[Artifact] = []
         self.outputs: list[Artifact] = []
-        self.object_writes: list[Write] = []
-        self.writes: list[Write] = []
+        self.effects: list[Effect] = []
+        """But those of state and timers."""
         self.facts: dict[str, int | str] = {}
         self._small: dict[str, bytes] | None = None
 
@@ -111,7 +111,7 @@ class Step:
         stage, event_id = self._caller.stage, self._event_id
         holder = await self._services.store.read(lambda c: holder_of(c, stage, name))
         if holder is None:
-            self.writes.append(claim(stage, name, event_id))
+            self.effects.append(Claim(stage, name, event_id))
         return holder in (None, event_id)
 
     def note(self, **facts: int | str) -> None:
@@ -162,7 +162,7 @@ class StepObjects:
         store = self._step.store
         if len(data) <= SMALL_BYTES:
             self._step.small[digest] = data
-            self._step.object_writes.append(partial(_put_small, store, data))
+            self._step.effects.append(ObjectPut(data))
         else:
             await store.put_large(data)
         artifact = Artifact(digest, media_type, len(data), role)
@@ -188,17 +188,4 @@ class StepSearch:
         self._step = step
 
     def replace(self, document_id: str, pages: list[SearchPage], facets: dict[str, str]) -> None:
-        self._step.writes.append(partial(_replace_document, document_id, pages, facets))
-
-
-def _put_small(store: ObjectStore, data: bytes, connection: Connection) -> None:
-    store.put_small(connection, data)
-
-
-def _replace_document(
-    document_id: str,
-    pages: list[SearchPage],
-    facets: dict[str, str],
-    connection: Connection,
-) -> None:
-    replace_document(connection, document_id, pages, facets)
+        self._step.effects.append(IndexReplace(document_id, tuple(pages), dict(facets)))

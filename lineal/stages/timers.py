@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import structlog
 
-from lineal.bus.protocol import Bus, Write
+from lineal.bus.protocol import Bus
 from lineal.store.connection import Connection, Store
-from lineal_schemas.envelope import RawEvent, from_json, now_us
+from lineal_schemas.envelope import from_json, now_us
 from lineal_schemas.payload import Payload
 
 log = structlog.get_logger(__name__)
@@ -45,29 +45,6 @@ class StepTimers:
 
     def cancel(self, name: str) -> None:
         self.changes[name] = None
-
-
-def set_timer(stage: str, name: str, due_us: int, event: RawEvent) -> Write:
-    """Keep a timer; one of the same name is set anew."""
-    row = (stage, name, due_us, event.to_json(exact=True))
-
-    def write(connection: Connection) -> None:
-        connection.execute(
-            "INSERT INTO timers (stage, name, due, event) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (stage, name) DO UPDATE SET due = excluded.due, event = excluded.event",
-            row,
-        )
-
-    return write
-
-
-def cancel_timer(stage: str, name: str) -> Write:
-    """Forget a timer, if there is one."""
-
-    def write(connection: Connection) -> None:
-        connection.execute("DELETE FROM timers WHERE stage = ? AND name = ?", (stage, name))
-
-    return write
 
 
 class _Due(NamedTuple):

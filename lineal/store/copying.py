@@ -44,9 +44,13 @@ LASTING = (
 """Rows that stay as they were written."""
 
 CHANGING = (
-    Table("gathering", "parts of wholes", ("stage", "whole", "part"), ("event",)),
-    Table("state", "state of stages", ("stage", "name"), ("event_id", "before", "after")),
-    Table("timers", "timers", ("stage", "name"), ("due", "event")),
+    Table(
+        "gathering", "parts of wholes", ("stage", "whole", "part"), ("event", "done_by", "done_at")
+    ),
+    Table(
+        "state", "state of stages", ("stage", "name"), ("event_id", "before", "after", "removed")
+    ),
+    Table("timers", "timers", ("stage", "name"), ("due", "event", "claimed_by", "claimed_until")),
     Table("taken_objects", "objects taken", ("bucket", "name"), ("version", "taken")),
 )
 """Rows that come, change and go."""

@@ -30,13 +30,6 @@ class MemoOutput(NamedTuple):
     """The document or device the payload says it belongs to."""
 
 
-class Memo(NamedTuple):
-    """A step's identity and what it made."""
-
-    step: bytes
-    outputs: bytes
-
-
 def memo_output(payload: Payload) -> MemoOutput:
     """What is emitted for a payload."""
     return MemoOutput(
@@ -87,8 +80,9 @@ def recall(connection: Connection, steps: Sequence[bytes]) -> dict[bytes, list[M
     return found
 
 
-def keep_memos(connection: Connection, memos: Sequence[Memo]) -> list[bytes]:
-    """Remember steps; returns those that are known with other outputs (:func:`tell_changed`)."""
+def keep_memos(connection: Connection, memos: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+    """Remember steps with their packed outputs; returns those that are known with other outputs
+    (:func:`tell_changed`)."""
     if not memos:
         return []
     inserted = insert_rows(
@@ -97,12 +91,12 @@ def keep_memos(connection: Connection, memos: Sequence[Memo]) -> list[bytes]:
     if inserted == len(memos):
         return []
     changed = []
-    for memo in memos:
+    for step, made in memos:
         (outputs,) = connection.execute(
-            "SELECT outputs FROM memo WHERE step = ?", (memo.step,)
+            "SELECT outputs FROM memo WHERE step = ?", (step,)
         ).fetchone()
-        if outputs != memo.outputs and unpack(outputs) != unpack(memo.outputs):
-            changed.append(memo.step)
+        if outputs != made and unpack(outputs) != unpack(made):
+            changed.append(step)
     return changed
 
 

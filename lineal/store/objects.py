@@ -7,12 +7,13 @@ a sync of its own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from lineal.store.blobs import BlobMissing, Blobs, StoredFile
 from lineal.store.connection import Connection, Store
+from lineal.store.rows import insert_rows
 from lineal_schemas.objects import ObjectRef
 
 SMALL_BYTES = 64 * 1024
@@ -47,6 +48,16 @@ def small_object(connection: Connection, sha256: str) -> bytes | None:
         "SELECT data FROM objects WHERE sha256 = ?", (bytes.fromhex(sha256),)
     ).fetchone()
     return None if row is None else row[0]
+
+
+def put_small_objects(connection: Connection, contents: Sequence[bytes]) -> None:
+    """Store objects of at most :data:`SMALL_BYTES` each in the caller's transaction."""
+    insert_rows(
+        connection,
+        "INSERT INTO objects (sha256, data)",
+        [(hashlib.sha256(data).digest(), data) for data in contents],
+        "ON CONFLICT DO NOTHING",
+    )
 
 
 class Chunked(Protocol):
@@ -94,13 +105,6 @@ class ObjectStore:
     async def put_large(self, data: bytes) -> None:
         """Store bytes; durable on return."""
         await self._blobs.put(data)
-
-    def put_small(self, connection: Connection, data: bytes) -> None:
-        """Store at most :data:`SMALL_BYTES` in the caller's transaction."""
-        connection.execute(
-            "INSERT INTO objects (sha256, data) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (hashlib.sha256(data).digest(), data),
-        )
 
     async def get(self, ref: ObjectRef) -> bytes:
         """The bytes, checked against the digest.

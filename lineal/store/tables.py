@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 BUS = """
 CREATE TABLE topics (
@@ -128,24 +128,32 @@ CREATE TABLE gathering (
     whole TEXT NOT NULL,
     part INTEGER NOT NULL,
     event BLOB NOT NULL,
+    done_by TEXT,
+    done_at INTEGER,
     PRIMARY KEY (stage, whole, part)
 ) WITHOUT ROWID;
+CREATE INDEX gathering_by_end ON gathering (done_at) WHERE done_at IS NOT NULL;
 -- What a stage keeps under a name, with the event that changed it last: that event, handled again,
--- is given what was before it.
+-- is given what was before it. removed: when the name was removed, until the row is swept.
 CREATE TABLE state (
     stage TEXT NOT NULL,
     name TEXT NOT NULL,
     event_id TEXT NOT NULL,
     before BLOB,
     after BLOB,
+    removed INTEGER,
     PRIMARY KEY (stage, name)
 );
--- Events that a stage sends itself when their time has come.
+CREATE INDEX state_by_removal ON state (removed) WHERE removed IS NOT NULL;
+-- Events that a stage sends itself when their time has come. claimed_by: the worker that publishes
+-- the event just now, where the bus shares no transaction with the store.
 CREATE TABLE timers (
     stage TEXT NOT NULL,
     name TEXT NOT NULL,
     due INTEGER NOT NULL,
     event BLOB NOT NULL,
+    claimed_by TEXT,
+    claimed_until INTEGER,
     PRIMARY KEY (stage, name)
 );
 CREATE INDEX timers_by_due ON timers (due);

@@ -83,9 +83,9 @@ async def test_what_stages_keep_comes_along_as_it_is_now(old: Path, tmp_path: Pa
             return await runtime.store.read(rows)
 
     await change(
-        "INSERT INTO state VALUES ('deploy', 'rollout', 'e1', NULL, 'ring 1'), "
-        "('deploy', 'done', 'e2', 'ring 9', NULL)",
-        "INSERT INTO timers VALUES ('deploy', 'step', 4102444800000000, '{}')",
+        "INSERT INTO state VALUES ('deploy', 'rollout', 'e1', NULL, 'ring 1', NULL), "
+        "('deploy', 'done', 'e2', 'ring 9', NULL, 1)",
+        "INSERT INTO timers VALUES ('deploy', 'step', 4102444800000000, '{}', NULL, NULL)",
         "INSERT INTO taken_objects VALUES ('bucket', 'a.pdf', 'etag', 1)",
         "INSERT INTO watched_files VALUES ('inbox/a.pdf', 1, 2, 3)",
     )
@@ -145,7 +145,7 @@ async def test_another_ledger_is_not_mixed_with(old: Path, filled: Path, tmp_pat
     lineal(old.parent, "migrate", "--to-data", str(other), "--data", str(old))
     async with open_runtime(Settings(data=other, durability="normal")) as runtime:
         await runtime.store.write(
-            lambda c: c.execute("INSERT INTO timers VALUES ('theirs', 'x', 1, '{}')")
+            lambda c: c.execute("INSERT INTO timers VALUES ('theirs', 'x', 1, '{}', NULL, NULL)")
         )
         await runtime.store.write(
             lambda c: c.execute("DELETE FROM ledger WHERE seq = (SELECT max(seq) FROM ledger)")

@@ -12,7 +12,7 @@ import pytest
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
-from lineal.store.objects import reference
+from lineal.store.objects import put_small_objects, reference
 from lineal_cli.iteration import evaluation_of, outcome_of
 from lineal_cli.options import CommandFailed
 from lineal_schemas.envelope import decode, now_us
@@ -79,7 +79,7 @@ async def _train(folder: Path) -> None:
 
 
 async def _put(runtime: Runtime, data: bytes) -> None:
-    await runtime.store.write(lambda connection: runtime.objects.put_small(connection, data))
+    await runtime.store.write(lambda connection: put_small_objects(connection, [data]))
 
 
 def _record(kind: Any, inputs: list[Artifact], outputs: list[Artifact]) -> Record:
@@ -234,7 +234,7 @@ def test_the_lineage_of_a_model_tells_of_trainings_and_promotions(
 async def _extract(folder: Path, document_id: str, text: bytes) -> None:
     """The text of a document, as the ocr stage leaves it."""
     async with open_runtime(Settings(data=folder)) as runtime:
-        await runtime.store.write(lambda c: runtime.objects.put_small(c, text))
+        await runtime.store.write(lambda c: put_small_objects(c, [text]))
         made = Artifact(digest(text), "text/plain", len(text), "text")
         record = _record("step", [], [made])
         record.root = f"document:{document_id}"

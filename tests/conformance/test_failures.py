@@ -12,6 +12,7 @@ from lineal.runtime import Runtime
 from lineal.stages import Reject, Stage, stage
 from lineal.stages.binding import BoundStage
 from lineal_schemas.envelope import Event, RawEvent, first_event
+from tests.conformance.effects import Call
 from tests.conformance.harness import (
     BusUnderTest,
     events_on,
@@ -176,7 +177,7 @@ class Spoiled(BoundStage):
             def explode(connection: object) -> None:
                 raise ArithmeticError("this cannot be written")
 
-            settlement.writes = [*settlement.writes, explode]
+            settlement.effects = [*settlement.effects, Call(explode)]
         return settlement
 
 
@@ -217,7 +218,7 @@ async def test_a_settlement_that_fails_changes_nothing_and_can_be_tried_again(
             if failing:
                 raise ArithmeticError
 
-        batch = [Settlement(d, output(d), writes=[write]) for d in deliveries]
+        batch = [Settlement(d, output(d), effects=[Call(write)]) for d in deliveries]
         with pytest.raises(ArithmeticError):
             await subscription.settle(batch)
         assert await numbers_done(runtime) == []

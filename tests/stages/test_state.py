@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from lineal.bus.protocol import Delivery, Position, Selection, Write
+from lineal.bus.protocol import Delivery, Position, Selection
+from lineal.effects.effect import Effect
+from lineal.effects.effect import apply as apply_effects
+from lineal.effects.sweep import sweep
 from lineal.lineage.ledger import records_of_root
 from lineal.lineage.record import parse_record
 from lineal.replay import plan_replay, run_replay
@@ -18,7 +21,7 @@ from lineal.settings import Settings
 from lineal.stages import Context, stage
 from lineal.stages.binding import StepFailed
 from lineal.stages.timers import TimerClock
-from lineal_schemas.envelope import Event, RawEvent, first_event
+from lineal_schemas.envelope import Event, RawEvent, first_event, now_us
 from lineal_schemas.payload import Payload
 from tests.conformance.harness import events_on, running, until_events, until_settled
 
@@ -111,8 +114,8 @@ async def publish(runtime: Runtime, *payloads: Payload) -> list[RawEvent]:
     return events
 
 
-async def apply(runtime: Runtime, writes: Sequence[Write]) -> None:
-    await runtime.store.write(lambda connection: [write(connection) for write in writes])
+async def apply(runtime: Runtime, effects: Sequence[Effect]) -> None:
+    await runtime.store.write(lambda connection: apply_effects(connection, effects))
 
 
 async def sold(runtime: Runtime) -> dict[str, int]:
@@ -136,6 +139,7 @@ async def test_state_is_kept_over_a_restart_and_can_be_removed(runtime: Runtime)
         await publish(runtime, Hammer(lot="a", at=0), Hammer(lot="b", at=0))
         await until_events(runtime, Sold.type, 2)
     assert await sold(runtime) == {"a": 7, "b": 5}
+    assert await runtime.store.write(lambda c: sweep(c, now_us() + 1)) == 2
     left = await runtime.store.read(lambda c: c.execute("SELECT count(*) FROM state").fetchone()[0])
     assert left == 0
 
@@ -150,7 +154,7 @@ async def test_an_event_that_fails_changes_no_state(runtime: Runtime):
     assert await sold(runtime) == {"a": 3}
 
 
-async def test_an_event_handled_again_after_its_writes_were_applied_does_not_count_twice(
+async def test_an_event_handled_again_after_its_effects_were_applied_does_not_count_twice(
     runtime: Runtime,
 ):
     """What a crash between the store's commit and the bus' does where they are not one."""
@@ -158,12 +162,12 @@ async def test_an_event_handled_again_after_its_writes_were_applied_does_not_cou
     first, second = made(Bid(lot="a", amount=1)), made(Bid(lot="a", amount=2))
     for event in (first, second, second, second):
         settlement = await bound.handle(Delivery(Position(Bid.type, 0, 0), event), 1)
-        for _ in range(2):  # and the very same writes may be applied again, too
-            await apply(runtime, settlement.writes)
+        for _ in range(2):  # and the very same effects may be applied again, too
+            await apply(runtime, settlement.effects)
     hammer = Delivery(Position(Hammer.type, 0, 0), made(Hammer(lot="a", at=0)))
     for _ in range(2):
         settlement = await bound.handle(hammer, 1)
-        await apply(runtime, settlement.writes)
+        await apply(runtime, settlement.effects)
         (_, output), *_ = settlement.outputs
         assert Sold.model_validate_json(output.data).total == 3
 
@@ -187,7 +191,7 @@ async def test_a_key_removed_and_made_again_meanwhile_is_noticed(runtime: Runtim
         return await bound.handle(Delivery(Position(payload.type, 0, 0), made(payload)), 1)
 
     async def settled(settlement: Any) -> None:
-        await apply(runtime, [*settlement.writes, *settlement.cleanups])
+        await apply(runtime, settlement.effects)
 
     await settled(await begun(Bid(lot="a", amount=1)))
     late = await begun(Bid(lot="a", amount=2))

@@ -6,9 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from lineal.bus.protocol import Write
-from lineal.stages.state import StateConflict, StoredState, state_rows
-from lineal.stages.timers import TimerClock, cancel_timer, set_timer
+from lineal.effects.effect import Effect
+from lineal.effects.effect import apply as apply_effects
+from lineal.effects.state import StateChange, StateConflict
+from lineal.effects.sweep import sweep
+from lineal.effects.timers import TimerCancelled, TimerSet
+from lineal.stages.state import StateRow, StoredState, state_rows
+from lineal.stages.timers import TimerClock
 from lineal.store.postgres.store import PostgresStore
 from lineal_schemas.envelope import RawEvent, first_event
 from lineal_schemas.models import ModelTrainingRequested
@@ -22,41 +26,49 @@ async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
     await opened.close()
 
 
-async def apply(store: PostgresStore, *writes: Write) -> None:
-    await store.write(lambda connection: [write(connection) for write in writes])
+async def apply(store: PostgresStore, *effects: Effect) -> None:
+    await store.write(lambda connection: apply_effects(connection, effects))
+
+
+def change(
+    key: str, event_id: str, seen: StateRow | None, value: bytes | None, at: int = 1
+) -> StateChange:
+    before = None if seen is None else seen.seen_by(event_id)
+    known = None if seen is None else seen.event_id
+    return StateChange("s", key, event_id, known, before, value, at)
 
 
 async def test_state_is_put_seen_from_before_by_its_own_event_and_removed(store: PostgresStore):
     state = StoredState(store)
-    first = state.put("s", "job/a", "e1", None, b"1")
+    first = change("job/a", "e1", None, b"1")
     await apply(store, first)
     await apply(store, first)
     row = await state.row("s", "job/a")
     assert row is not None
     assert (row.seen_by("e1"), row.seen_by("e2")) == (None, b"1")
-    await apply(store, state.put("s", "job/a", "e2", row, b"\x00\xff"))
+    await apply(store, change("job/a", "e2", row, b"\x00\xff"))
     row = await state.row("s", "job/a")
     assert row is not None
     assert (row.seen_by("e2"), row.seen_by("e3")) == (b"1", b"\x00\xff")
-    await apply(store, state.put("s", "job/_", "e2", None, b"x"))
-    await apply(store, state.put("s", "jobs", "e2", None, b"x"))
+    await apply(store, change("job/_", "e2", None, b"x"), change("jobs", "e2", None, b"x"))
     found = await store.read(lambda c: state_rows(c, "s", "job/"))
     assert {key for key, _ in found} == {"job/a", "job/_"}
-    await apply(store, state.put("s", "job/a", "e3", row, None))
+    await apply(store, change("job/a", "e3", row, None, at=100))
     assert await state.row("s", "job/a") is not None, "kept for the event that comes again"
-    await apply(store, state.forget("s", "job/a", "e3"))
+    assert await store.write(lambda c: sweep(c, older_than=100)) == 0
+    assert await store.write(lambda c: sweep(c, older_than=101)) == 1
     assert await state.row("s", "job/a") is None
 
 
 async def test_a_change_of_what_another_event_changed_is_noticed(store: PostgresStore):
     state = StoredState(store)
-    await apply(store, state.put("s", "k", "e1", None, b"1"))
+    await apply(store, change("k", "e1", None, b"1"))
     seen = await state.row("s", "k")
-    await apply(store, state.put("s", "k", "e2", seen, b"2"))
+    await apply(store, change("k", "e2", seen, b"2"))
     with pytest.raises(StateConflict):
-        await apply(store, state.put("s", "k", "e3", seen, b"3"))
+        await apply(store, change("k", "e3", seen, b"3"))
     with pytest.raises(StateConflict):
-        await apply(store, state.put("s", "k", "e3", None, b"3"))
+        await apply(store, change("k", "e3", None, b"3"))
     row = await state.row("s", "k")
     assert row is not None
     assert row.after == b"2"
@@ -80,11 +92,11 @@ async def test_timers_come_when_they_are_due(store: PostgresStore):
     clock = TimerClock(store, bus, ["s", "other"], lambda: now)  # type: ignore[arg-type]
     await apply(
         store,
-        set_timer("s", "due", 100, event),
-        set_timer("s", "late", 10**15, event),
-        set_timer("s", "gone", 50, event),
-        cancel_timer("s", "gone"),
-        set_timer("nobodys", "due", 50, event),
+        TimerSet("s", "due", 100, event.to_json(exact=True)),
+        TimerSet("s", "late", 10**15, event.to_json(exact=True)),
+        TimerSet("s", "gone", 50, event.to_json(exact=True)),
+        TimerCancelled("s", "gone"),
+        TimerSet("nobodys", "due", 50, event.to_json(exact=True)),
     )
     await clock.look()
     await clock.look()

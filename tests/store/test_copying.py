@@ -28,13 +28,16 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
     "claims": [("register", "document:ä", "event 1"), ("register", "x", "event 2")],
     "handled": [("ocr", "p1", 1), ("ocr", "p2", 1 << 60)],
     "dead_letters": [("dead.ocr", "e1", 7, 1 << 50, b"{}")],
-    "gathering": [("ocr.gather", "w", part, b"{}") for part in range(12)],
-    "state": [
-        ("deploy", "Z rollout", "e1", None, b"{}"),
-        ("deploy", "a rollout", "e2", b"\x00", None),
-        ("deploy", "ä rollout", "e3", b"1", b"2"),
+    "gathering": [
+        ("ocr.gather", "w", part, b"{}", None, None) if part else ("ocr", "v", 0, b"{}", "e", 1)
+        for part in range(12)
     ],
-    "timers": [("deploy", "step", 1 << 55, b"{}"), ("deploy", "other", 0, b"{}")],
+    "state": [
+        ("deploy", "Z rollout", "e1", None, b"{}", None),
+        ("deploy", "a rollout", "e2", b"\x00", None, 1 << 55),
+        ("deploy", "ä rollout", "e3", b"1", b"2", None),
+    ],
+    "timers": [("deploy", "step", 1 << 55, b"{}", None, None), ("deploy", "x", 0, b"{}", "w", 1)],
     "taken_objects": [("bucket", f"{n} b", "etag", n) for n in range(3)],
     "ledger_positions": [("kafka:cluster:lineal.lineage", 12345)],
 }

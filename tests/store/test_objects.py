@@ -17,6 +17,7 @@ from lineal.store.objects import (
     ObjectMissing,
     ObjectStore,
     object_chunks,
+    put_small_objects,
     reference,
 )
 from lineal_schemas.objects import ObjectRef
@@ -50,7 +51,7 @@ async def test_bytes_come_back_from_wherever_they_are(
 ) -> None:
     data = bytes(n % 251 for n in range(size))
     if size <= SMALL_BYTES:
-        await store.write(lambda connection: objects.put_small(connection, data))
+        await store.write(lambda connection: put_small_objects(connection, [data]))
     else:
         await objects.put_large(data)
     assert await objects.get(ref(data)) == data
@@ -94,7 +95,7 @@ async def test_bytes_that_were_changed_are_found_out(
 ) -> None:
     data = b"x" * size
     if size <= SMALL_BYTES:
-        await store.write(lambda connection: objects.put_small(connection, data))
+        await store.write(lambda connection: put_small_objects(connection, [data]))
         await store.write(lambda c: c.execute("UPDATE objects SET data = ?", (b"0",)))
     else:
         await objects.put_large(data)

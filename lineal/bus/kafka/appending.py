@@ -76,7 +76,7 @@ def append(stretch: Stretch, connection: Connection) -> Appended:
             unreadable.append((offset, str(error)))
             continue
         canonical += found
-        memos += remembered
+        memos += [(entry.step, entry.outputs) for entry in remembered]
     Ledger().append_canonical(connection, canonical)
     return Appended(stretch.end, unreadable, keep_memos(connection, memos))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
@@ -14,7 +13,9 @@ from lineal.bus.kafka.lineage import lineage_messages, record_messages
 from lineal.bus.kafka.messages import add_events
 from lineal.bus.kafka.topics import Topics
 from lineal.bus.kafka.transactions import Membership, Transactions
-from lineal.bus.protocol import Settlement, Write
+from lineal.bus.protocol import Settlement
+from lineal.effects.effect import Effect, apply
+from lineal.effects.memo import MemoEntry
 from lineal.lineage.record import Record
 from lineal.store.connection import Store, StoreUnavailable
 
@@ -55,22 +56,25 @@ class Settling:
         await self._last.open()
 
     async def write_before(self, settlements: Sequence[Settlement]) -> None:
-        """The store's part that may be written though the step may not be settled after all.
+        """Apply the effects that others can read.
 
         Raises:
             StoreUnavailable
-            Exception: one of the writes cannot be done.
+            Exception: one of them cannot be applied.
         """
-        await self._write([write for s in settlements for write in s.writes])
+        await self._apply([e for s in settlements for e in s.effects if e.read_by_others])
 
     async def write_after(self, settlements: Sequence[Settlement]) -> None:
-        """The part that may be written only after the step is settled; or never."""
+        """Apply the others, which would be wrong had the step not been settled. If this process
+        dies before, they are lost: whoever brings such effects must be able to do without."""
+        effects = [e for s in settlements for e in s.effects if not e.read_by_others]
         try:
-            await self._write([write for s in settlements for write in s.cleanups])
+            # Memo entries come through the lineage topic.
+            await self._apply([effect for effect in effects if not isinstance(effect, MemoEntry)])
         except StoreUnavailable as error:
-            log.warning("settle.cannot_clean_up", error=str(error))
+            log.warning("settle.cannot_apply", error=str(error))
         except Exception as error:
-            log.error("settle.cannot_clean_up", error=repr(error))
+            log.error("settle.cannot_apply", error=repr(error))
 
     async def commit(
         self, settlements: Sequence[Settlement], membership: Membership, marks: Marks
@@ -113,12 +117,6 @@ class Settling:
         for message in messages:
             batches.add(self._lineage, None, message, [], now_ms)
 
-    async def _write(self, writes: Sequence[Write]) -> None:
-        if not writes:
-            return
-
-        def apply(connection: Any) -> None:
-            for write in writes:
-                write(connection)
-
-        await self._store.write(apply)
+    async def _apply(self, effects: Sequence[Effect]) -> None:
+        if effects:
+            await self._store.write(lambda connection: apply(connection, effects))

@@ -205,7 +205,9 @@ class KafkaSubscription:
             self._effective = []
             if not rest:
                 return []
-            await self._settling.write_before(self._held_of([s for s in rest if s.writes])[0])
+            await self._settling.write_before(
+                self._held_of([s for s in rest if s.touches_store])[0]
+            )
             while True:
                 held, offsets = self._held_of(rest)
                 if not held:

@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 
 from lineal.bus.protocol import BusUnavailable
+from lineal.effects.effect import Effect
 from lineal.runtime import Runtime
 from lineal.stages.dead_letter import dead_letter_topic
 from lineal.stages.retry import unavailable
@@ -26,9 +27,10 @@ from lineal.store.connection import StoreUnavailable
 from lineal_producers.mqtt.acknowledgements import Acknowledgements
 from lineal_producers.mqtt.address import WrongAddress, parse_address
 from lineal_producers.mqtt.connection import BrokerConnection, BrokerUnavailable, Received
+from lineal_producers.mqtt.effects import LeaseLost
 from lineal_producers.mqtt.intake import Intake, Prepared
 from lineal_producers.mqtt.jobs import JobRelay
-from lineal_producers.mqtt.lease import Lease, LeaseLost
+from lineal_producers.mqtt.lease import Lease
 from lineal_producers.mqtt.metrics import count
 from lineal_producers.mqtt.positions import Positions
 from lineal_producers.mqtt.records import GROUP, Recorder, bridge_build
@@ -198,9 +200,10 @@ class Bridge:
     async def _settle(self, prepared: Prepared) -> Prepared:
         settlements = prepared.settlements
         if settlements:
-            settlements[0].writes = [self._lease.fence()]
+            effects: list[Effect] = [self._lease.held()]
             if prepared.devices:
-                settlements[-1].cleanups = [self._positions.write(prepared.devices)]
+                effects += self._positions.effects(prepared.devices)
+            settlements[-1].effects = effects
             # the very same list again and again: a bus that is in doubt about a commit knows it
             await self._patiently(lambda: self._runtime.bus.settle_unowned(settlements))
         return prepared

@@ -18,8 +18,9 @@ from lineal.stages.dead_letter import dead_letter_settlement
 from lineal.stages.retry import PermanentFailure, unavailable
 from lineal.stages.understanding import understand
 from lineal_producers.mqtt.connection import BrokerConnection, BrokerUnavailable
+from lineal_producers.mqtt.effects import NoticePut
 from lineal_producers.mqtt.records import GROUP, Recorder
-from lineal_producers.mqtt.rows import get_row, put_rows
+from lineal_producers.mqtt.rows import get_row
 from lineal_schemas.deployments import (
     FINAL_STATES,
     DeploymentJobIssued,
@@ -111,4 +112,4 @@ class JobRelay:
         body = notice.model_dump_json().encode()
         await self._connection.deliver(jobs_notify(said.device), body, retain=True)
         now = orjson.dumps([job.job_id, job.version])
-        return Settlement(delivery, cleanups=[lambda connection: put_rows(connection, {row: now})])
+        return Settlement(delivery, effects=[NoticePut(row, now)])

@@ -13,18 +13,14 @@ import asyncio
 
 import orjson
 
-from lineal.bus.protocol import Write
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal.store.wakeup import process_alive
+from lineal_producers.mqtt.effects import LeaseHeld, LeaseLost, lease_holder
 from lineal_producers.mqtt.rows import get_row, put_rows
 from lineal_schemas.envelope import now_us
 
 _LOOK_SECONDS = 1.0
-
-
-class LeaseLost(Exception):
-    """Another bridge has taken over."""
 
 
 class Lease:
@@ -64,20 +60,15 @@ class Lease:
         """Let the next one have it at once."""
 
         def give(connection: Connection) -> None:
-            if self._holder_now(connection) == self._holder:
+            if lease_holder(connection, self._name) == self._holder:
                 put_rows(connection, {self._name: orjson.dumps({"holder": "", "until": 0})})
 
         await self._store.write(give)
 
-    def fence(self) -> Write:
-        """A write that fails with :class:`LeaseLost`, and its transaction with it, when the lease
-        is another's."""
-
-        def check(connection: Connection) -> None:
-            if self._holder_now(connection) != self._holder:
-                raise LeaseLost("another bridge has taken over")
-
-        return check
+    def held(self) -> LeaseHeld:
+        """An effect that fails with :class:`LeaseLost`, and its transaction with it, when the
+        lease is another's."""
+        return LeaseHeld(self._name, self._holder)
 
     def _take(self, connection: Connection) -> bool:
         row = get_row(connection, self._name)
@@ -91,10 +82,6 @@ class Lease:
         until = now_us() + int(self._seconds * 1e6)
         put_rows(connection, {self._name: orjson.dumps({"holder": self._holder, "until": until})})
         return True
-
-    def _holder_now(self, connection: Connection) -> str | None:
-        row = get_row(connection, self._name)
-        return None if row is None else orjson.loads(row)["holder"]
 
     def _is_dead(self, holder: str) -> bool:
         """A process of this data folder can be seen to be dead; of another machine's, nothing can

@@ -1,6 +1,6 @@
 """How far each device has come, durable beside the bus.
 
-A position is written as a *cleanup* of the settlement it belongs to. On the embedded bus that is
+A position is an effect of the settlement it belongs to. On the embedded bus that is
 the same transaction: a reading is on the bus exactly once, whatever is killed. Where the bus and
 the store share no transaction it comes after the publication, or never; a bridge that starts there
 reads the end of the telemetry topics from its watermark on, so that the bus itself has the last
@@ -21,10 +21,12 @@ import structlog
 from pydantic import ValidationError
 
 from lineal.bus.claim_check import check_out
-from lineal.bus.protocol import NotOffered, Selection, UnknownTopic, Write
+from lineal.bus.protocol import NotOffered, Selection, UnknownTopic
+from lineal.effects.effect import apply
 from lineal.runtime import Runtime
 from lineal.store.objects import ObjectCorrupt, ObjectMissing
-from lineal_producers.mqtt.rows import get_row, get_rows, put_rows
+from lineal_producers.mqtt.effects import DevicePositionPut
+from lineal_producers.mqtt.rows import get_row, get_rows
 from lineal_producers.mqtt.sequence import SIGHTINGS, Sequence
 from lineal_producers.mqtt.standing import DEVICE
 from lineal_schemas.envelope import now_us
@@ -119,12 +121,14 @@ class Positions:
         self._known.move_to_end(device)
         return self._known[device]
 
-    def write(self, devices: Iterable[str]) -> Write:
+    def effects(self, devices: Iterable[str]) -> list[DevicePositionPut]:
         """What makes the positions of these devices, as they are now, durable."""
         now = now_us()
-        rows = {f"{DEVICE}{device}": self._known[device].row(now) for device in devices}
-        rows[_WATERMARK] = b"%d" % now
-        return lambda connection: put_rows(connection, rows)
+        positions = [
+            DevicePositionPut(f"{DEVICE}{device}", self._known[device].row(now))
+            for device in devices
+        ]
+        return [*positions, DevicePositionPut(_WATERMARK, b"%d" % now)]
 
     def forget(self) -> None:
         """Hold nothing in memory any more: what was not made durable did not happen."""
@@ -146,7 +150,8 @@ class Positions:
                 log.info("bridge.cannot_look_back", topic=topic, reason=str(error))
         if behind:
             log.info("bridge.caught_up", devices=len(behind))
-            await self._runtime.store.write(self.write(behind))
+            effects = self.effects(behind)
+            await self._runtime.store.write(lambda connection: apply(connection, effects))
 
     async def _read_topic(self, topic: str, since: Selection) -> set[str]:
         behind = set()

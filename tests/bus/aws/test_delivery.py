@@ -20,6 +20,7 @@ from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Reject, Stage, stage
 from lineal_schemas.envelope import Event, first_event
+from tests.conformance.effects import Call
 from tests.conformance.harness import (
     fetch_all,
     payload_of,
@@ -137,7 +138,7 @@ async def test_two_workers_with_the_same_event_settle_it_once(settings: Settings
         def write(connection: object) -> None:
             applied.append("once")
 
-        results = [await first.settle([Settlement(d, writes=[write])]) for d in held]
+        results = [await first.settle([Settlement(d, effects=[Call(write)])]) for d in held]
         assert [len(lost) for lost in results] == [0, 1]
         assert applied == ["once"]
         await until_settled(runtime, "note")

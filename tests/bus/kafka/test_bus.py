@@ -18,8 +18,9 @@ from structlog.testing import capture_logs
 
 from lineal.bus.protocol import BusUnavailable, Delivery, Position, Settlement, TopicSettings
 from lineal.dead_letters import LetterFilter, waiting_letters
+from lineal.effects.memo import MemoEntry
 from lineal.runtime import Runtime
-from lineal.store.memo import Memo, MemoOutput, pack
+from lineal.store.memo import MemoOutput, pack
 from lineal_schemas.bindings import to_kafka
 from lineal_schemas.envelope import first_event
 from tests.conformance.harness import (
@@ -260,8 +261,8 @@ async def test_the_process_that_writes_the_ledger_has_its_worker_raise_the_alarm
             for number in (1, 2):
                 step = number.to_bytes(32, "big")
                 for data in (b"1", b"2"):
-                    memo = Memo(step, pack([MemoOutput("x.y", 1, data, None, None)]))
-                    await runtime.bus.settle_unowned([Settlement(delivery, memo=memo)])
+                    memo = MemoEntry(step, pack([MemoOutput("x.y", 1, data, None, None)]))
+                    await runtime.bus.settle_unowned([Settlement(delivery, effects=[memo])])
                 # Nobody waits for the ledger here, which would have this process write it.
                 await until(lambda count=number: len(alarmed()) == count)  # type: ignore[misc]
             assert alarmed() == [number.to_bytes(32, "big").hex() for number in (1, 2)]

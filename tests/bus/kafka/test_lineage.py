@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from lineal.bus.kafka.lineage import MOST_BYTES, lineage_messages, read_message
 from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.effects.memo import MemoEntry
 from lineal.lineage.record import Record
-from lineal.store.memo import Memo
 from lineal_schemas.envelope import RawEvent
 
 
@@ -19,8 +19,8 @@ def settlement(number: int, size: int) -> Settlement:
         kind="step", root=f"task:{number}", build=None, started=number, duration=1, outcome="done",
         actor="a", worker="w", facts={"text": "x" * size},
     )  # fmt: skip
-    memo = Memo(bytes(32), b"[]" + bytes(size)) if number % 2 else None
-    return Settlement(Delivery(Position("t", 0, number), event), record=record, memo=memo)
+    effects = [MemoEntry(bytes(32), b"[]" + bytes(size))] if number % 2 else []
+    return Settlement(Delivery(Position("t", 0, number), event), record=record, effects=effects)
 
 
 @given(st.lists(st.integers(0, 400_000), max_size=8))
@@ -31,7 +31,7 @@ def test_everything_arrives_in_order_in_messages_a_broker_takes(sizes: list[int]
     found = [read_message(message) for message in messages]
     records = [record for some, _ in found for record in some]
     assert records == [s.record.canonical() for s in settlements if s.record is not None]
-    assert [m for _, some in found for m in some] == [s.memo for s in settlements if s.memo]
+    assert [m for _, some in found for m in some] == [e for s in settlements for e in s.effects]
 
 
 @given(st.integers(1, 30))

@@ -12,6 +12,7 @@ import pytest
 from lineal.lineage.record import Artifact, Kind, Record
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
+from lineal.store.objects import put_small_objects
 from lineal_producers.http.application import application
 from lineal_producers.http.packages import package_application
 
@@ -33,7 +34,7 @@ async def stored(
     if len(data) > 65536:
         await runtime.objects.put_large(data)
     else:
-        await runtime.store.write(lambda c: runtime.objects.put_small(c, data))
+        await runtime.store.write(lambda c: put_small_objects(c, [data]))
     record = Record(
         kind=kind, root="rollout:r1", build=None, started=1, duration=1, outcome="done",
         actor="stage:deploy", worker="here", facts=dict(facts),

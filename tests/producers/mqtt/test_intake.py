@@ -59,7 +59,7 @@ class Taking:
     async def take(self, *messages: Received) -> Prepared:
         prepared = await self.intake.prepare(messages)
         if prepared.settlements:
-            prepared.settlements[-1].cleanups = [self.positions.write(prepared.devices)]
+            prepared.settlements[-1].effects = self.positions.effects(prepared.devices)
             await self.runtime.bus.settle_unowned(prepared.settlements)
         return prepared
 

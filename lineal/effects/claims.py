@@ -1,0 +1,32 @@
+"""A claim on a name: only the first of several events has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lineal.effects.effect import Effect, register
+from lineal.store.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Claim(Effect):
+    """The event claims the name; whoever came first keeps it for good."""
+
+    kind: ClassVar[str] = "claim"
+    read_by_others: ClassVar[bool] = True
+
+    stage: str
+    name: str
+    event_id: str
+
+
+def _apply(connection: Connection, claims: Sequence[Claim]) -> None:
+    connection.executemany(
+        "INSERT INTO claims (stage, name, event_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(claim.stage, claim.name, claim.event_id) for claim in claims],
+    )
+
+
+register(_apply, Claim)

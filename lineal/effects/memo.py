@@ -1,0 +1,30 @@
+"""A memo entry: what a step made, so that the same work is not done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lineal.effects.effect import Effect, register
+from lineal.store.connection import Connection
+from lineal.store.memo import keep_memos, tell_changed
+
+
+@dataclass(frozen=True, slots=True)
+class MemoEntry(Effect):
+    """A step's identity and its outputs."""
+
+    kind: ClassVar[str] = "memo"
+    read_by_others: ClassVar[bool] = False
+
+    step: bytes
+    outputs: bytes
+    """As :func:`lineal.store.memo.pack` makes them."""
+
+
+def _apply(connection: Connection, entries: Sequence[MemoEntry]) -> None:
+    tell_changed(keep_memos(connection, [(entry.step, entry.outputs) for entry in entries]))
+
+
+register(_apply, MemoEntry)
