@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from lineal.effects.effect import Effect
+from lineal.effects.effect import apply as apply_effects
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.store.connection import Store
-from lineal_producers.mqtt.lease import Lease, LeaseLost
+from lineal_producers.mqtt.effects import LeaseLost
+from lineal_producers.mqtt.lease import Lease
 from lineal_producers.mqtt.positions import Positions
 from lineal_producers.mqtt.rows import get_row, get_rows, put_rows
 from lineal_producers.mqtt.standing import standings
@@ -26,6 +29,10 @@ async def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     settings = Settings(data=tmp_path / "data", durability="normal", workers=1)
     async with open_runtime(settings) as opened:
         yield opened
+
+
+async def apply(store: Store, *effects: Effect) -> None:
+    await store.write(lambda connection: apply_effects(connection, effects))
 
 
 def separate(runtime: Runtime) -> None:
@@ -48,7 +55,7 @@ async def test_what_was_published_and_not_noted_is_known(runtime: Runtime) -> No
     await before.load(["pump-1"])
     before.of("pump-1").boot(BOOT).readings.take(1, 20)
     await publish(runtime, readings(1, 20))
-    await runtime.store.write(before.write(["pump-1"]))
+    await apply(runtime.store, *before.effects(["pump-1"]))
     await publish(runtime, readings(21, 40), gap(41, 50))
 
     after = Positions(runtime)
@@ -61,7 +68,7 @@ async def test_what_was_published_and_not_noted_is_known(runtime: Runtime) -> No
 async def test_what_others_put_onto_the_topic_does_no_harm(runtime: Runtime) -> None:
     separate(runtime)
     positions = Positions(runtime)
-    await runtime.store.write(positions.write([]))
+    await apply(runtime.store, *positions.effects([]))
     event = first_event(readings(1, 5), id="x", source="test")._replace(data=b"nonsense")
     await runtime.bus.publish([(event.type, event)])
     await positions.catch_up()
@@ -72,7 +79,7 @@ async def test_a_row_says_how_far_a_device_is(runtime: Runtime) -> None:
     await positions.load(["pump-1", "pump-2"])
     positions.of("pump-1").boot(BOOT).readings.take(1, 20)
     positions.of("pump-1").boot(BOOT).events.take(1, 1)
-    await runtime.store.write(positions.write(["pump-1"]))
+    await apply(runtime.store, *positions.effects(["pump-1"]))
     found = await runtime.store.read(lambda c: standings(c, ["pump-1", "pump-2"]))
     assert list(found) == ["pump-1"]
     assert found["pump-1"].boots == ((BOOT, 20, 1),)
@@ -98,12 +105,12 @@ async def test_only_one_holds_the_lease_until_it_gives_it_up(
         assert await ours.acquire()
         assert not await theirs.acquire()
         with pytest.raises(LeaseLost):
-            await second.store.write(theirs.fence())
-        await runtime.store.write(ours.fence())
+            await apply(second.store, theirs.held())
+        await apply(runtime.store, ours.held())
         await ours.release()
         assert await theirs.acquire()
         with pytest.raises(LeaseLost):
-            await runtime.store.write(ours.fence())
+            await apply(runtime.store, ours.held())
 
 
 async def test_a_lease_that_is_not_renewed_runs_out(runtime: Runtime) -> None:
