@@ -23,6 +23,7 @@ COPY edge_firmware edge_firmware
 COPY lineal lineal
 COPY producers producers
 COPY consumers consumers
+COPY catalog catalog
 COPY cli cli
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels ./schemas ./scoring ./edge_firmware . \
     && /opt/lineal/bin/pip install --no-deps --no-index /wheels/*.whl \

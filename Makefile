@@ -14,7 +14,7 @@
 
 BIN := .venv/bin
 PYTHON_SOURCES := lineal schemas/lineal_schemas producers/lineal_producers \
-	consumers/lineal_consumers cli/lineal_cli scoring/lineal_scoring edge_firmware/lineal_edge \
+	consumers/lineal_consumers catalog/lineal_catalog cli/lineal_cli scoring/lineal_scoring edge_firmware/lineal_edge \
 	infra/local/lineal_local benchmarks tests
 PROJECTS := pyproject.toml schemas/pyproject.toml scoring/pyproject.toml edge_firmware/pyproject.toml
 INSTALLER := infra/local/install.sh requirements/build.txt $(PROJECTS)

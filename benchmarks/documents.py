@@ -17,12 +17,12 @@ from pathlib import Path
 from benchmarks.measurement import Benchmark, Result, against_peer, alone
 from benchmarks.pages import joined, scan_pdf, text_pdf
 from lineal.daemon import Daemon
-from lineal.documents import list_documents
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, NoConfig, Stage, stage
 from lineal.stages.discovery import installed_stages
 from lineal.store.objects import reference
+from lineal_catalog.documents.queries import list_documents
 from lineal_cli.lifetime import run_in_loop
 from lineal_schemas.documents import DocumentAnalyzed, DocumentArrived, DocumentTextExtracted
 from lineal_schemas.envelope import Event, first_event

@@ -27,10 +27,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from benchmarks.measurement import LINEAL, Benchmark, Result, against_peer
 from benchmarks.mqtt_load import packet
 from lineal.bus.protocol import Selection
-from lineal.lineage.promotions import MODEL_ROLE, promotion_facts
 from lineal.lineage.record import Artifact, Record
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
+from lineal_catalog.models.promotions import MODEL_ROLE, promotion_facts
 from lineal_consumers.retrain.settings import TrainingSettings
 from lineal_consumers.retrain.training import train
 from lineal_local.mosquitto import Mosquitto

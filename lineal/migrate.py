@@ -13,16 +13,14 @@ from hashlib import sha256
 from typing import Any
 
 from lineal.bus.protocol import NotOffered, Provisions, TopicInfo, TopicSettings
-from lineal.forms import find_forms
 from lineal.lineage.ledger import Ledger
+from lineal.lineage.projections import installed_projections
 from lineal.lineage.record import parse_record
 from lineal.runtime import Runtime
 from lineal.stages.dead_letter import is_dead_letter_topic
 from lineal.store.connection import Connection
 from lineal.store.copying import BROUGHT, CHANGING, LASTING, WATCHED, add_rows, equal_rows
 from lineal.store.objects import reference
-from lineal.store.page_split import pages_to_index
-from lineal.store.search import replace_document
 from lineal_schemas.envelope import RawEvent, now_us
 
 _AT_ONCE = 500
@@ -110,7 +108,10 @@ async def _copy_store(source: Runtime, target: Runtime, progress: Progress) -> N
         await equal_rows(source.store, target.store, table, partial(progress, table.label))
     await _copy_ledger(source, target, last, partial(progress, "lineage records"))
     await equal_rows(source.store, target.store, BROUGHT, partial(progress, BROUGHT.label))
-    await _copy_search(source, target, partial(progress, "documents in the search index"))
+    for projection in installed_projections():
+        if projection.copy is not None:
+            count = partial(progress, projection.name)
+            await projection.copy(source.store, target.store, target.objects, count)
 
 
 async def _copied_records(source: Runtime, target: Runtime) -> int:
@@ -162,33 +163,6 @@ def _records_after(last: int, connection: Connection) -> list[Any]:
         f"SELECT seq, digest, record FROM ledger WHERE seq > ? ORDER BY seq LIMIT {_AT_ONCE}",
         (last,),
     ).fetchall()
-
-
-async def _copy_search(source: Runtime, target: Runtime, progress: Callable[[int], None]) -> None:
-    """Index each document's text anew: an index is a projection, and every store has its own."""
-    indexed = await source.store.read(_facets)
-    there = await target.store.read(_facets)
-    for document_id, facets in indexed.items():
-        if there.get(document_id) == facets:
-            continue
-        forms = await source.store.read(partial(find_forms, document_id=document_id))
-        text = forms.get("text")
-        if text is None:
-            continue
-        ref = reference(text.sha256, text.bytes, text.media_type)
-        pages = pages_to_index((await target.objects.get(ref)).decode())
-        write = partial(replace_document, document_id=document_id, pages=pages, facets=facets)
-        await target.store.write(write)
-        progress(1)
-
-
-def _facets(connection: Connection) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for document_id, key, value in connection.execute(
-        "SELECT document_id, key, value FROM search_facets"
-    ):
-        found.setdefault(document_id, {})[key] = value
-    return found
 
 
 async def _copy_topics(

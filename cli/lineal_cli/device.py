@@ -11,7 +11,7 @@ from lineal_cli.options import CommandFailed, DataOption, JsonOption
 from lineal_cli.printing import print_json, print_table, recently, when
 
 if TYPE_CHECKING:
-    from lineal_consumers.devices.register import Device
+    from lineal_catalog.devices.register import Device
     from lineal_producers.mqtt.standing import Standing
 
 app = typer.Typer(
@@ -153,8 +153,8 @@ def _say_written(files: dict[str, Path], as_json: bool) -> None:
 
 
 def _found(data: Path | None, name: str | None = None) -> list[tuple[Device, Standing | None]]:
+    from lineal_catalog.devices.register import registered
     from lineal_cli.reading import reading
-    from lineal_consumers.devices.register import registered
     from lineal_producers.mqtt.standing import standings
 
     with reading(data) as (connection, _):

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from lineal.documents import DocumentInfo, list_documents
-from lineal.lineage.metadata import Status
+from lineal_catalog.documents.projection import Status
+from lineal_catalog.documents.queries import DocumentInfo, list_documents
 from lineal_cli.options import DataOption, JsonOption, pairs
 from lineal_cli.printing import (
     STATUS_STYLES,

@@ -83,7 +83,7 @@ def verdict(evaluation: dict[str, Any]) -> str:
 def _recorded(
     data: Path | None, name: str, version: int | None
 ) -> tuple[int, dict[str, Any] | None]:
-    from lineal.models import find_model
+    from lineal_catalog.models.queries import find_model
 
     with reading(data) as (connection, _):
         info = find_model(connection, name, version)
@@ -93,8 +93,8 @@ def _recorded(
 async def _judged(
     folder: Path, name: str, version: int | None, seconds: float, *, quiet: bool
 ) -> tuple[int, dict[str, Any]]:
-    from lineal.models import find_model
     from lineal.runtime import open_runtime
+    from lineal_catalog.models.queries import find_model
     from lineal_cli.iteration import ask_for, evaluation_of
     from lineal_schemas.models import JudgedModel
 

@@ -47,8 +47,8 @@ def label(
 async def _label(
     folder: Path, document: str | None, name: str | None, from_labels: str | None
 ) -> list[dict[str, Any]]:
-    from lineal.documents import find_document, list_documents
     from lineal.runtime import open_runtime
+    from lineal_catalog.documents.queries import find_document, list_documents
 
     async with open_runtime(load_settings(folder)) as runtime:
         await runtime.bus.recorded()
@@ -79,15 +79,15 @@ async def _label(
 
 def _labelled(connection: Any, document_id: str, name: str) -> Any:
     """The event of a labelling; None for a document whose text has not been extracted."""
-    from lineal.forms import find_forms
     from lineal.lineage.actor import acting_user
     from lineal.observability.tracing import first_traceparent
     from lineal.store.objects import reference
+    from lineal_catalog.documents.renditions import find_renditions
     from lineal_schemas.documents import DocumentLabelled
     from lineal_schemas.envelope import first_event, now_us
     from lineal_schemas.ids import arrival_id
 
-    text = find_forms(connection, document_id).get("text")
+    text = find_renditions(connection, document_id).get("text")
     if text is None:
         return None
     now, by = now_us(), acting_user()

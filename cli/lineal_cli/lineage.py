@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from lineal.documents import DocumentInfo, find_document
 from lineal.lineage.graph import Story, StoryStep, kept_objects, mermaid, story_of
 from lineal.lineage.ledger import records_of_artifact, records_of_root
-from lineal.lineage.metadata import DOCUMENT
 from lineal.lineage.record import Artifact, Record
+from lineal_catalog.documents.projection import DOCUMENT
+from lineal_catalog.documents.queries import DocumentInfo, find_document
 from lineal_cli.options import CommandFailed, DataOption, JsonOption
 from lineal_cli.printing import (
     STATUS_STYLES,

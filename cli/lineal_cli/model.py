@@ -31,7 +31,7 @@ from lineal_cli.printing import (
 from lineal_cli.reading import existing_data, reading
 
 if TYPE_CHECKING:
-    from lineal.models import ModelInfo
+    from lineal_catalog.models.queries import ModelInfo
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -54,7 +54,7 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List trained models and where they stand."""
-    from lineal.models import list_models
+    from lineal_catalog.models.queries import list_models
 
     with reading(data) as (connection, _):
         found = list_models(connection, name)
@@ -89,8 +89,8 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show a model: what made it, from what, how it was judged and when it was in use."""
-    from lineal.lineage.promotions import promotions_of
-    from lineal.models import find_model
+    from lineal_catalog.models.promotions import promotions_of
+    from lineal_catalog.models.queries import find_model
 
     with reading(data) as (connection, _):
         info = find_model(connection, name, version)
@@ -145,9 +145,9 @@ def promote(
 
 
 async def _promote(folder: Path, name: str, version: int, reason: str | None) -> dict[str, Any]:
-    from lineal.models import find_model
-    from lineal.models import promote as put_in_use
     from lineal.runtime import open_runtime
+    from lineal_catalog.models.acts import promote as put_in_use
+    from lineal_catalog.models.queries import find_model
 
     async with open_runtime(load_settings(folder)) as runtime:
         info = await runtime.store.read(lambda c: find_model(c, name, version))
@@ -175,8 +175,8 @@ def rollback(
 
 
 async def _roll_back(folder: Path, name: str, reason: str) -> dict[str, Any]:
-    from lineal.models import roll_back
     from lineal.runtime import open_runtime
+    from lineal_catalog.models.acts import roll_back
 
     async with open_runtime(load_settings(folder)) as runtime:
         change = await roll_back(runtime, name, reason)

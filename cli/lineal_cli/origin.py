@@ -21,9 +21,9 @@ async def origin_of(data: Path | None, wanted: str) -> dict[str, Any]:
     Raises:
         CommandFailed: there is none, or more than one.
     """
-    from lineal.lineage import origin
     from lineal.lineage.record import digest
     from lineal.runtime import open_runtime
+    from lineal_catalog.models.provenance import provenance_of
     from lineal_schemas.envelope import decode
 
     async with open_runtime(load_settings(existing_data(data))) as runtime:
@@ -31,7 +31,7 @@ async def origin_of(data: Path | None, wanted: str) -> dict[str, Any]:
         opened: Any = decode(event).data
         await runtime.bus.recorded()
         found = await runtime.store.read(
-            lambda c: origin.origin_of(c, digest(event.data), opened.model.sha256)
+            lambda c: provenance_of(c, digest(event.data), opened.model.sha256)
         )
         if found is None:
             raise CommandFailed(f"no record made the event of anomaly {opened.anomaly_id}")

@@ -8,10 +8,10 @@ from functools import partial
 
 import orjson
 
-from lineal.documents import DocumentInfo, UnknownDocument, find_document
-from lineal.lineage.metadata import DOCUMENT
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
+from lineal_catalog.documents.projection import DOCUMENT
+from lineal_catalog.documents.queries import DocumentInfo, UnknownDocument, find_document
 
 DONE = frozenset({"indexed", "rejected", "failed"})
 _AT_ONCE = 500

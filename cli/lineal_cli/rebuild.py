@@ -30,16 +30,16 @@ def rebuild(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 async def _rebuild(folder: Path) -> tuple[int, dict[str, int]]:
     from lineal.backends import open_shared_store
+    from lineal.lineage.projections import projected_tables
     from lineal.lineage.rebuild import rebuild as rebuild_tables
     from lineal.store.connection import Store
     from lineal.store.database import Database
-    from lineal.store.tables import DERIVED
 
     def work(connection: Connection) -> tuple[int, dict[str, int]]:
         records = rebuild_tables(connection)
         rows = {
-            table: int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-            for table in DERIVED
+            table.name: int(connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0])
+            for table in projected_tables(derived=True)
         }
         return records, rows
 

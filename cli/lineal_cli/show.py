@@ -10,13 +10,19 @@ from uuid import uuid4
 
 import typer
 
-from lineal.documents import DocumentInfo, find_document
-from lineal.forms import ANALYSIS, FORMS, Form, find_forms, json_form
 from lineal.lineage.graph import StoryStep, story_of
 from lineal.lineage.ledger import records_of_root
-from lineal.lineage.metadata import DOCUMENT
 from lineal.lineage.record import Artifact
 from lineal.store.connection import Connection
+from lineal_catalog.documents.projection import DOCUMENT
+from lineal_catalog.documents.queries import DocumentInfo, find_document
+from lineal_catalog.documents.renditions import (
+    ANALYSIS,
+    RENDITIONS,
+    Rendition,
+    find_renditions,
+    json_rendition,
+)
 from lineal_cli.options import CommandFailed, DataOption, JsonOption
 from lineal_cli.printing import (
     STATUS_STYLES,
@@ -44,7 +50,7 @@ def show(
         str, typer.Argument(metavar="DOC", help="Id, unique beginning of an id, or name.")
     ],
     form: Annotated[
-        Form | None,
+        Rendition | None,
         typer.Option("--as", help="Give the document out in this form.", show_default=False),
     ] = None,
     output: Annotated[
@@ -56,7 +62,7 @@ def show(
     """Show a document, or give it out in one of its forms."""
     with reading(data) as (connection, folder):
         found = find_document(connection, document)
-        forms = find_forms(connection, found.document_id)
+        forms = find_renditions(connection, found.document_id)
         if form is None:
             if output is not None:
                 raise typer.BadParameter("say in which form: --as text, ...", param_hint="-o")
@@ -79,7 +85,7 @@ def show(
 
 
 def _missing(document: DocumentInfo, form: str, forms: dict[str, Artifact]) -> str:
-    there = ", ".join(name for name in FORMS if name in forms) or "none"
+    there = ", ".join(name for name in RENDITIONS if name in forms) or "none"
     if document.status in ("rejected", "failed"):
         because = f"it is {document.status}: {document.reason or 'see `lineal lineage`'}"
     elif document.status == "indexed":
@@ -104,7 +110,7 @@ def _pieces(
         for name in (form, ANALYSIS)
     )
     assert result is not None
-    return iter([json_form(result, analysis), b"\n"])
+    return iter([json_rendition(result, analysis), b"\n"])
 
 
 def _write_file(output: Path, pieces: Iterator[bytes]) -> None:
@@ -152,7 +158,7 @@ def _print_summary(
                 "forms": {
                     name: {"sha256": item.sha256, "bytes": item.bytes}
                     for name, item in forms.items()
-                    if name in FORMS
+                    if name in RENDITIONS
                 },
                 "timeline": [
                     {
@@ -177,7 +183,7 @@ def _print_summary(
         "pages": "" if document.pages is None else str(document.pages),
         "arrivals": str(document.arrivals),
         "registered": when(document.registered),
-        "forms": ", ".join(name for name in FORMS if name in forms),
+        "forms": ", ".join(name for name in RENDITIONS if name in forms),
     }
     _print_facts({name: value for name, value in facts.items() if value}, document.status)
     print_table(

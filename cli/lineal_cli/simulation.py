@@ -149,7 +149,7 @@ async def simulated_devices(
 async def ask_for_first_model(runtime: Runtime) -> None:
     """When enough readings have been collected, ask for a first model, unless one is in use."""
     from lineal.lineage.actor import acting_user
-    from lineal.lineage.promotions import model_in_use
+    from lineal_catalog.models.promotions import model_in_use
     from lineal_schemas.envelope import decode, first_event, now_us
     from lineal_schemas.ids import arrival_id
     from lineal_schemas.models import ModelTrainingRequested
@@ -177,7 +177,7 @@ async def ask_for_first_model(runtime: Runtime) -> None:
 
 async def until_in_use(runtime: Runtime) -> None:
     """Wait until a model is in use."""
-    from lineal.lineage.promotions import model_in_use
+    from lineal_catalog.models.promotions import model_in_use
 
     while await runtime.store.read(lambda c: model_in_use(c, MODEL)) is None:  # noqa: ASYNC110
         await asyncio.sleep(0.5)

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import orjson
 import structlog
 
-from lineal.documents import DocumentInfo
 from lineal.observability.background_output import BackgroundOutput
 from lineal.runtime import Runtime
+from lineal_catalog.documents.queries import DocumentInfo
 from lineal_cli.outcomes import finished_documents
 from lineal_cli.printing import STATUS_STYLES, console, count_of, lasting, plain
 from lineal_cli.service import Service

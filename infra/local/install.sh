@@ -80,5 +80,5 @@ fi
 "$python" -m pip install --quiet --no-deps --no-build-isolation -e ./schemas -e ./scoring \
     -e ./edge_firmware -e .
 # Compiled here: where Python may not write bytecode, every command would compile all it imports.
-"$python" -m compileall -q lineal schemas/lineal_schemas producers consumers cli \
+"$python" -m compileall -q lineal schemas/lineal_schemas producers consumers catalog cli \
     scoring/lineal_scoring edge_firmware/lineal_edge

@@ -7,7 +7,7 @@ from hashlib import blake2b, sha256
 
 import orjson
 
-from lineal.lineage.metadata import is_projected, project
+from lineal.lineage.projections import is_projected, project
 from lineal.lineage.record import Build, Record, build_of, parse_record
 from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows

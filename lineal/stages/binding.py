@@ -16,7 +16,6 @@ from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in, check_out
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.effects.fan_in import FanInDone, FanInPart
 from lineal.effects.memo import MemoEntry
-from lineal.lineage.promotions import ModelInUse
 from lineal.lineage.record import Artifact, Build, Kind, Outcome, Record, Repeat, digest
 from lineal.observability.tracing import trace_id
 from lineal.stages.declaration import Stage
@@ -26,6 +25,7 @@ from lineal.stages.intake import Identity, Intake, Whole, identity_of, take_in, 
 from lineal.stages.retry import PermanentFailure
 from lineal.stages.services import Services
 from lineal.stages.step import Step
+from lineal.stages.trained_models import ModelInUse
 from lineal.stages.understanding import understand
 from lineal.store.memo import MemoOutput, pack, recall
 from lineal.store.objects import SMALL_BYTES

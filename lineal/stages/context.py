@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
-from lineal.lineage.promotions import ModelInUse
 from lineal.lineage.record import Kind
+from lineal.stages.trained_models import ModelInUse
 from lineal.store.search import SearchPage
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from lineal.lineage.promotions import ModelInUse
 from lineal.lineage.record import Artifact, Build
+from lineal.stages.trained_models import ModelInUse
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.ids import gathered_id
 from lineal_schemas.parts import Part

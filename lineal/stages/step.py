@@ -15,11 +15,11 @@ from lineal.effects.claims import Claim
 from lineal.effects.effect import Effect
 from lineal.effects.objects import ObjectPut
 from lineal.effects.search import IndexReplace
-from lineal.lineage.promotions import ModelInUse
 from lineal.lineage.record import Artifact, Kind, Model
 from lineal.stages.claims import holder_of
 from lineal.stages.state import StepState
 from lineal.stages.timers import StepTimers
+from lineal.stages.trained_models import ModelInUse
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
 from lineal.store.search import SearchPage
 from lineal.workers.turns import Caller

@@ -1,21 +1,77 @@
-"""The trained models in use, as stages ask for them: known for a second, then looked up again."""
+"""The trained models in use, as stages ask for them: known for a second, then looked up again.
+
+Which model is in use is somebody else's to say: one installed package does, under the entry points
+``lineal.models``.
+"""
 
 from __future__ import annotations
 
 import time
 from functools import partial
+from typing import Protocol
 
-from lineal.lineage.promotions import ModelInUse, model_in_use
-from lineal.store.connection import Store
+from lineal.lineage.record import Model
+from lineal.plugins import plugins
+from lineal.store.connection import Connection, Store
 
+ENTRY_POINTS = "lineal.models"
 _KNOWN_SECONDS = 1.0
+
+
+class ModelInUse(Protocol):
+    """A trained model that is in use under a name."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def counter(self) -> int:
+        """Its number among the changes of the model in use under this name, from 1."""
+        ...
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def bytes(self) -> int: ...
+
+    @property
+    def media_type(self) -> str: ...
+
+    @property
+    def model(self) -> Model:
+        """As it stands in records."""
+        ...
+
+
+class ModelSource(Protocol):
+    """Says which model is in use under a name; None where none was ever put into use."""
+
+    def __call__(self, connection: Connection, name: str) -> ModelInUse | None: ...
+
+
+def installed_model_source() -> ModelSource:
+    """The one of the installed packages; without any, no model is in use."""
+    for found in plugins(ENTRY_POINTS).loaded.values():
+        source: ModelSource = found
+        return source
+    return _no_models
+
+
+def _no_models(connection: Connection, name: str) -> ModelInUse | None:
+    return None
 
 
 class TrainedModels:
     """Models in use by name. A promotion is noticed within a second, by every worker."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, source: ModelSource | None = None) -> None:
+        """``source`` is the installed one unless given."""
         self._store = store
+        self._source = source or installed_model_source()
         self._known: dict[str, tuple[float, ModelInUse | None]] = {}
 
     async def in_use(self, name: str) -> ModelInUse | None:
@@ -24,6 +80,6 @@ class TrainedModels:
         known = self._known.get(name)
         if known is not None and now < known[0]:
             return known[1]
-        found = await self._store.read(partial(model_in_use, name=name))
+        found = await self._store.read(partial(self._source, name=name))
         self._known[name] = now + _KNOWN_SECONDS, found
         return found

@@ -1,6 +1,6 @@
 """What a store is to those who write SQL: a dialect-neutral connection, read and written in turns.
 
-The SQL of ledger, metadata, memo and documents is the same for SQLite and Postgres (``?`` marks a
+The SQL of ledger, projections and memo is the same for SQLite and Postgres (``?`` marks a
 parameter, upserts say ``ON CONFLICT``). What cannot be the same is a :class:`Dialect`.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+from lineal.lineage.projections import Table
 from lineal.store.pages import Hit, SearchPage
 
 T = TypeVar("T")
@@ -48,8 +49,8 @@ class Dialect(Protocol):
         in which they are committed."""
         ...
 
-    def recreate(self, connection: Connection, table: str) -> None:
-        """Empty one of the derived tables, whatever is left of it."""
+    def recreate(self, connection: Connection, table: Table) -> None:
+        """Empty a table of a projection, whatever is left of it."""
         ...
 
     def index_pages(

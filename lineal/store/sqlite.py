@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from lineal.lineage.projections import Table
 from lineal.store import fts5
 from lineal.store.connection import Connection
 from lineal.store.pages import Hit, SearchPage
-from lineal.store.tables import DERIVED
 
 Durability = Literal["full", "normal"]
 
@@ -26,9 +26,9 @@ class Sqlite:
     def lock_ledger(self, connection: Connection) -> None:
         """There is one writer at a time anyway."""
 
-    def recreate(self, connection: Connection, table: str) -> None:
-        connection.execute(f"DROP TABLE IF EXISTS {table}")
-        for statement in DERIVED[table].split(";"):
+    def recreate(self, connection: Connection, table: Table) -> None:
+        connection.execute(f"DROP TABLE IF EXISTS {table.name}")
+        for statement in table.sql.split(";"):
             if statement.strip():
                 connection.execute(statement)
 

@@ -1,13 +1,14 @@
 """The tables of the embedded database, and those that every store has.
 
 They are written as SQLite understands them; :mod:`lineal.store.postgres.tables` translates. Those
-under *derived* hold nothing of their own: ``lineal rebuild`` makes them again from the ledger and
-the objects.
+of projections stand where the projection is declared (:mod:`lineal.lineage.projections`).
 """
 
 from __future__ import annotations
 
 import sqlite3
+
+from lineal.lineage.projections import projected_tables
 
 SCHEMA_VERSION = 5
 
@@ -217,89 +218,6 @@ SEARCH_TEXT = """
 CREATE VIRTUAL TABLE search_text USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2');
 """
 
-DERIVED = {
-    "registry": """
-CREATE TABLE registry (
-    document_id TEXT PRIMARY KEY,
-    tenant TEXT NOT NULL,
-    name TEXT NOT NULL,
-    sha256 TEXT,
-    bytes INTEGER,
-    media_type TEXT,
-    registered INTEGER NOT NULL
-) WITHOUT ROWID;
-""",
-    "arrivals": """
-CREATE TABLE arrivals (
-    document_id TEXT NOT NULL,
-    event_id TEXT NOT NULL,
-    name TEXT NOT NULL,
-    source TEXT NOT NULL,
-    arrived INTEGER NOT NULL,
-    PRIMARY KEY (document_id, event_id)
-) WITHOUT ROWID;
-""",
-    "ownership": """
-CREATE TABLE ownership (
-    document_id TEXT NOT NULL,
-    owner TEXT NOT NULL,
-    since INTEGER NOT NULL,
-    PRIMARY KEY (document_id, owner)
-) WITHOUT ROWID;
-""",
-    "labels": """
-CREATE TABLE labels (
-    document_id TEXT NOT NULL,
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (document_id, key)
-) WITHOUT ROWID;
-""",
-    "operations": """
-CREATE TABLE operations (
-    document_id TEXT PRIMARY KEY,
-    status TEXT NOT NULL,
-    stage TEXT NOT NULL,
-    reason TEXT,
-    facts TEXT NOT NULL DEFAULT '{}',
-    started INTEGER NOT NULL,
-    updated INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX operations_by_status ON operations (status);
-""",
-    "trained_models": """
-CREATE TABLE trained_models (
-    name TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    sha256 TEXT NOT NULL,
-    training TEXT NOT NULL,
-    trained INTEGER NOT NULL,
-    PRIMARY KEY (name, version)
-) WITHOUT ROWID;
-""",
-    "promotions": """
-CREATE TABLE promotions (
-    name TEXT NOT NULL,
-    counter INTEGER NOT NULL,
-    version INTEGER NOT NULL,
-    sha256 TEXT NOT NULL,
-    bytes INTEGER NOT NULL,
-    media_type TEXT NOT NULL,
-    act TEXT NOT NULL,
-    actor TEXT NOT NULL,
-    since INTEGER NOT NULL,
-    PRIMARY KEY (name, counter)
-) WITHOUT ROWID;
-""",
-    "dead_letter_outcomes": """
-CREATE TABLE dead_letter_outcomes (
-    event_id TEXT PRIMARY KEY,
-    outcome TEXT NOT NULL,
-    decided INTEGER NOT NULL
-) WITHOUT ROWID;
-""",
-}
-
 PRODUCERS = """
 -- What a folder watch has taken already, so that a restart does not read it again.
 CREATE TABLE watched_files (
@@ -311,8 +229,8 @@ CREATE TABLE watched_files (
 CREATE INDEX watched_files_by_inode ON watched_files (inode);
 """
 
-SHARED = (LEDGER, STAGES, OBJECTS, SEARCH, *DERIVED.values())
-"""What every store has, whatever it is made with: Postgres's tables are translated from these."""
+SHARED = (LEDGER, STAGES, OBJECTS, SEARCH)
+"""What every store has beside the tables of projections; Postgres's are translated from these."""
 
 
 class IncompatibleDatabase(RuntimeError):
@@ -342,7 +260,8 @@ def create_tables(connection: sqlite3.Connection) -> None:
     """
     if tables_exist(connection):
         return
-    parts = (BUS, *SHARED, SEARCH_TEXT, PRODUCERS)
+    projected = (table.sql for table in projected_tables())
+    parts = (BUS, *SHARED, SEARCH_TEXT, *projected, PRODUCERS)
     connection.executescript(
         f"BEGIN; {''.join(parts)} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
     )

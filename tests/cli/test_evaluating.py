@@ -12,12 +12,12 @@ import orjson
 import pytest
 
 from lineal.daemon import Daemon
-from lineal.lineage.promotions import model_in_use
 from lineal.lineage.record import digest
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.discovery import find_stages
 from lineal.store.objects import reference
+from lineal_catalog.models.promotions import model_in_use
 from lineal_cli.fleet_telling import FleetTeller
 from lineal_schemas.documents import DocumentLabelled
 from tests.cli.processes import lineal

@@ -160,7 +160,7 @@ def test_a_fault_of_ours_keeps_its_traceback() -> None:
 def test_an_expected_error_is_one_line_whatever_its_text(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from lineal.documents import UnknownDocument
+    from lineal_catalog.documents.queries import UnknownDocument
 
     with pytest.raises(typer.Exit) as ended, errors_reported():
         raise UnknownDocument("two\nlines")

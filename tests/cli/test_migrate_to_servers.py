@@ -12,13 +12,13 @@ from aiobotocore.session import get_session
 
 from lineal.daemon import Daemon
 from lineal.dead_letters import LetterFilter, waiting_letters
-from lineal.documents import list_documents
 from lineal.lineage.ledger import all_records
 from lineal.lineage.record import Record
 from lineal.migrate import migrate
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import KafkaSettings, Settings
 from lineal.store.search import search
+from lineal_catalog.documents.queries import list_documents
 from lineal_consumers.register.stage import register
 from lineal_local.aws import Emulator
 from lineal_local.kafka import Kafka

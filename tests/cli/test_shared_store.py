@@ -13,14 +13,20 @@ from typing import Any
 import orjson
 import pytest
 
+from lineal.lineage.projections import projected_tables
 from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
 from lineal.store.search import SearchPage, replace_document
-from lineal.store.tables import DERIVED
 from lineal_cli.reading import reading_folder
 from tests.cli.conftest import FILES, Lineal, id_of
 
-_TABLES = ("builds", "ledger", "ledger_links", "objects", *DERIVED)
+_TABLES = (
+    "builds",
+    "ledger",
+    "ledger_links",
+    "objects",
+    *(table.name for table in projected_tables()),
+)
 
 
 @pytest.fixture

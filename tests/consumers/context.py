@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lineal.lineage.promotions import ModelInUse
 from lineal.lineage.record import Kind
 from lineal.stages import Stage
+from lineal.stages.trained_models import ModelInUse
 from lineal.store.search import SearchPage
 from lineal_schemas.envelope import Event, decode, first_event
 from lineal_schemas.objects import ObjectRef

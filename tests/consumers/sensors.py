@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lineal.lineage.promotions import promotion_facts
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.runtime import Runtime
+from lineal_catalog.models.promotions import promotion_facts
 from lineal_schemas.envelope import RawEvent, first_event, now_us
 from lineal_schemas.telemetry import TelemetryEvent, TelemetryGap, TelemetryReadings
 from tests.scoring.readings import FEATURES

@@ -13,12 +13,13 @@ import pytest
 
 from lineal.daemon import Daemon
 from lineal.lineage.ledger import records_of_artifact, records_of_root
-from lineal.lineage.promotions import model_in_use
 from lineal.lineage.record import digest, parse_record
-from lineal.models import find_model, roll_back
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.discovery import find_stages
+from lineal_catalog.models.acts import roll_back
+from lineal_catalog.models.promotions import model_in_use
+from lineal_catalog.models.queries import find_model
 from lineal_cli.origin import origin_of
 from lineal_edge.sources.simulator import Simulator
 from lineal_schemas.envelope import decode, first_event, now_us

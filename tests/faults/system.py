@@ -19,9 +19,9 @@ from typing import Any
 
 import psutil
 
-from lineal.documents import DocumentInfo, list_documents
 from lineal.lineage.record import Record, parse_record
 from lineal.store.sqlite import SqliteConnection
+from lineal_catalog.documents.queries import DocumentInfo, list_documents
 
 PATIENCE_SECONDS = 90.0
 """How long a condition is waited for before the test has failed."""

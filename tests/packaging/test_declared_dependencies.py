@@ -15,12 +15,13 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 OURS = {
     "lineal", "lineal_schemas", "lineal_edge", "lineal_producers", "lineal_consumers", "lineal_cli",
-    "lineal_scoring", "tests",
+    "lineal_scoring", "lineal_catalog", "tests",
 }  # fmt: skip
 OF_TESTS = {"lineal_local", "benchmarks", "infra"}  # never imported by what runs
 # an extra that is not installed is taken to be named as what it is imported by
 PROVIDERS = {**packages_distributions(), "pydantic_core": ["pydantic"]}  # one library in two
-RUNTIME = ["lineal", "producers/lineal_producers", "consumers/lineal_consumers", "cli/lineal_cli"]
+RUNTIME = ["lineal", "producers/lineal_producers", "consumers/lineal_consumers",
+           "catalog/lineal_catalog", "cli/lineal_cli"]  # fmt: skip
 
 
 def declared(*groups: str) -> set[str]:

@@ -56,7 +56,7 @@ def test_the_lineal_wheel_holds_the_runtime_the_producers_and_the_stages(build: 
     wheel = build(".")
     folders = {name.partition("/")[0] for name in wheel.namelist()}
     assert {one for one in folders if not one.endswith(".dist-info")} == {
-        "lineal", "lineal_cli", "lineal_consumers", "lineal_producers",
+        "lineal", "lineal_catalog", "lineal_cli", "lineal_consumers", "lineal_producers",
     }  # fmt: skip
 
 

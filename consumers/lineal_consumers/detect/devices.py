@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from lineal.lineage.promotions import ModelInUse
+from lineal.lineage.record import Model
 from lineal.stages import Context
+from lineal.stages.trained_models import ModelInUse
 from lineal_consumers.detect.config import DetectConfig
 from lineal_consumers.detect.journal import Journal, Mark, Row
 from lineal_consumers.detect.loading import model_of
@@ -20,6 +22,21 @@ _MOST = 8192
 _PAST_BOOTS = 4
 _kept: OrderedDict[str, Device] = OrderedDict()
 """Each is used only if the journal says that nobody else has gone on from it."""
+
+
+class RestoredModel(NamedTuple):
+    """The model that scored a device when its state was written; a ``ModelInUse``."""
+
+    name: str
+    counter: int
+    version: int
+    sha256: str
+    bytes: int
+    media_type: str
+
+    @property
+    def model(self) -> Model:
+        return Model(self.name, str(self.version), self.sha256)
 
 
 @dataclass
@@ -65,8 +82,11 @@ class Device:
                 "boot": self.boot_id,
                 "next_seq": self.next_seq,
                 "past": self.past_boots,
-                "model": list(self.in_use),
-            }
+                "model": [
+                    self.in_use.name, self.in_use.counter, self.in_use.version,
+                    self.in_use.sha256, self.in_use.bytes, self.in_use.media_type,
+                ],
+            }  # fmt: skip
             row = Row(row.number, row.event_id, "snapshot", facts, self.scorer.snapshot())
             self.mark = await journal.write(row, row.number)
         else:
@@ -101,7 +121,8 @@ async def _restored(journal: Journal, ctx: Context[DetectConfig]) -> Device | No
     if not rows:
         return None
     snapshot, *later = rows
-    in_use = ModelInUse(*snapshot.facts["model"])
+    # snapshots once held more, behind these
+    in_use = RestoredModel(*snapshot.facts["model"][:6])
     slot = ModelSlot(await model_of(in_use, ctx))
     try:
         scorer = DeviceScorer.restored(slot, snapshot.content)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
-from lineal.lineage.promotions import ModelInUse
 from lineal.stages import Context, Reject
+from lineal.stages.trained_models import ModelInUse
 from lineal.store.objects import reference
 from lineal_consumers.detect.config import DetectConfig
 from lineal_scoring.model import ModelError, ScoringModel

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lineal.lineage.promotions import ModelInUse
 from lineal.stages import Context, Reject
+from lineal.stages.trained_models import ModelInUse
 from lineal_consumers.detect.config import DetectConfig
 from lineal_consumers.detect.devices import Device, device_of, keep
 from lineal_consumers.detect.journal import Journal, Row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lineal.stages import Context, NoConfig, stage
-from lineal_consumers.devices.register import STAGE, Device
+from lineal_catalog.devices.register import STAGE, Device
 from lineal_schemas.envelope import Event
 from lineal_schemas.telemetry import (
     DeviceBirth,

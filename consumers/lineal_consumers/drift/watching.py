@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from lineal.lineage.promotions import ModelInUse
 from lineal.stages import Context
+from lineal.stages.trained_models import ModelInUse
 from lineal_consumers.drift.config import DriftConfig
 from lineal_consumers.drift.engine import (
     DriftReport,

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from lineal.lineage.promotions import ModelInUse
 from lineal.stages import Context
+from lineal.stages.trained_models import ModelInUse
 from lineal.store.objects import reference
 from lineal_consumers.retrain.config import DocumentsModel, RetrainConfig
 from lineal_consumers.retrain.flywheel import gates_of

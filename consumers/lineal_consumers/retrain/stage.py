@@ -6,8 +6,8 @@ on whose word, on what data, can be told years later.
 
 from __future__ import annotations
 
-from lineal.lineage.promotions import promotion_facts
 from lineal.stages import Context, stage
+from lineal_catalog.models.promotions import promotion_facts
 from lineal_consumers.retrain.config import RetrainConfig
 from lineal_consumers.retrain.evaluating import judged, newly_trained
 from lineal_consumers.retrain.iterating import iterate, remember

@@ -13,11 +13,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8BinaryDumper
 from psycopg.types.string import StrDumperUnknown
 
+from lineal.lineage.projections import Table
 from lineal.store.connection import Connection, Cursor
 from lineal.store.pages import Hit, SearchPage
 from lineal.store.postgres import text_search
 from lineal.store.postgres.errors import not_connected, translated
-from lineal.store.postgres.tables import create_derived
+from lineal.store.postgres.tables import recreate
 
 _WRITERS_LOCK = int.from_bytes(b"lineal", "big")
 """Key of the advisory lock that every writing transaction begins with."""
@@ -59,9 +60,9 @@ class Postgres:
         if not (isinstance(connection, PostgresConnection) and connection.has_lock):
             connection.execute("SELECT pg_advisory_xact_lock(?)", (_WRITERS_LOCK,))
 
-    def recreate(self, connection: Connection, table: str) -> None:
+    def recreate(self, connection: Connection, table: Table) -> None:
         """Emptied, not dropped: whoever reads meanwhile sees what was there before."""
-        create_derived(connection, table)
+        recreate(connection, table)
 
     def index_pages(
         self, connection: Connection, document_id: str, pages: Sequence[SearchPage]

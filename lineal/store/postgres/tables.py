@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from lineal.lineage.projections import Table, projected_tables
 from lineal.store.connection import Connection
-from lineal.store.tables import DERIVED, SCHEMA_VERSION, SHARED, IncompatibleDatabase
+from lineal.store.tables import SCHEMA_VERSION, SHARED, IncompatibleDatabase
 
 _SEARCH_TEXT = """
 CREATE TABLE search_text (
@@ -68,21 +69,29 @@ def create_tables(connection: Connection) -> None:
     for tables in (_VERSION, *SHARED, _SEARCH_TEXT):
         for statement in translated(tables):
             connection.execute(statement)
+    for table in projected_tables():
+        for statement in _statements(table):
+            connection.execute(statement)
     connection.execute("INSERT INTO lineal_schema VALUES (?)", (SCHEMA_VERSION,))
 
 
 def names() -> list[str]:
     """All tables of the store."""
-    return _NAME.findall("".join((*SHARED, _SEARCH_TEXT)))
+    own = _NAME.findall("".join((*SHARED, _SEARCH_TEXT)))
+    return own + [table.name for table in projected_tables()]
 
 
-def create_derived(connection: Connection, table: str) -> None:
-    """Empty one of the derived tables; made if it is missing."""
-    if _there(connection, table):
-        connection.execute(f"DELETE FROM {table}")
+def recreate(connection: Connection, table: Table) -> None:
+    """Empty a table of a projection; made if it is missing."""
+    if _there(connection, table.name):
+        connection.execute(f"DELETE FROM {table.name}")
         return
-    for statement in translated(DERIVED[table]):
+    for statement in _statements(table):
         connection.execute(statement)
+
+
+def _statements(table: Table) -> list[str]:
+    return translated(table.sql if table.postgres is None else table.postgres)
 
 
 def _there(connection: Connection, table: str) -> bool:

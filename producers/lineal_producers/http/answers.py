@@ -11,13 +11,23 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from lineal.documents import DocumentInfo, UnknownDocument, find_document, list_documents
-from lineal.forms import ANALYSIS, FORMS, find_forms, json_form
-from lineal.lineage.metadata import Status
 from lineal.lineage.record import Artifact
 from lineal.runtime import Runtime
 from lineal.store.objects import ObjectMissing, reference
 from lineal.store.search import MARK_BEGIN, MARK_END, search
+from lineal_catalog.documents.projection import Status
+from lineal_catalog.documents.queries import (
+    DocumentInfo,
+    UnknownDocument,
+    find_document,
+    list_documents,
+)
+from lineal_catalog.documents.renditions import (
+    ANALYSIS,
+    RENDITIONS,
+    find_renditions,
+    json_rendition,
+)
 from lineal_producers.http.parameters import number, pairs
 from lineal_schemas.objects import ObjectRef
 
@@ -51,10 +61,10 @@ def answer_routes(runtime: Runtime) -> list[Route]:
 
     async def form(request: Request) -> Response:
         wanted = request.path_params["form"]
-        if wanted not in FORMS:
-            raise HTTPException(404, f"a document's forms are {', '.join(FORMS)}")
+        if wanted not in RENDITIONS:
+            raise HTTPException(404, f"a document's forms are {', '.join(RENDITIONS)}")
         info = await _found(request)
-        forms = await runtime.store.read(partial(find_forms, document_id=info.document_id))
+        forms = await runtime.store.read(partial(find_renditions, document_id=info.document_id))
         artifact = forms.get(wanted)
         if artifact is None:
             raise HTTPException(404, _no_form(info, wanted))
@@ -63,7 +73,7 @@ def answer_routes(runtime: Runtime) -> list[Route]:
                 found = forms.get(ANALYSIS)
                 analysis = None if found is None else await runtime.objects.get(_reference(found))
                 whole = await asyncio.to_thread(
-                    json_form, await runtime.objects.get(_reference(artifact)), analysis
+                    json_rendition, await runtime.objects.get(_reference(artifact)), analysis
                 )
                 return Response(whole, media_type="application/json", headers=_SAFE)
             path = await runtime.objects.path(_reference(artifact))

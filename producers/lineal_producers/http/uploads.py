@@ -17,8 +17,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lineal.documents import UnknownDocument, find_document
 from lineal.runtime import Runtime
+from lineal_catalog.documents.queries import UnknownDocument, find_document
 from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.parameters import pairs

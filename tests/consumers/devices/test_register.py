@@ -12,7 +12,7 @@ from lineal.lineage.ledger import all_records
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.stages.runner import StageRunner
-from lineal_consumers.devices.register import Device, registered
+from lineal_catalog.devices.register import Device, registered
 from lineal_consumers.devices.stage import devices
 from lineal_schemas.envelope import first_event
 from lineal_schemas.models import ModelRef

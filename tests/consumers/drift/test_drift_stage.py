@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from lineal.lineage.promotions import ModelInUse
+from lineal_catalog.models.promotions import Promotion
 from lineal_consumers.drift.config import DriftConfig
 from lineal_consumers.drift.stage import drift
 from lineal_consumers.retrain.collecting import collect
@@ -48,7 +48,7 @@ class Watch:
         model = self.ctx.objects.add(f"model {version}".encode())
         ref = ModelRef(name="turbine", version=version, sha256=model.sha256)
         await handled(drift, event_of(_trained(ref, model, reference)), self.ctx)
-        self.ctx.models["turbine"] = ModelInUse(
+        self.ctx.models["turbine"] = Promotion(
             "turbine", version, version, model.sha256, model.bytes, model.media_type, "promote",
             "test", 1,
         )  # fmt: skip

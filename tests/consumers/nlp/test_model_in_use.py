@@ -138,13 +138,13 @@ async def test_an_iteration_on_ag_news_is_better_than_the_one_before(tmp_path: P
         promoted = await handled(promote, event_of(evaluated, f"evaluated-{number}"), ctx)
         return {"evaluated": evaluated, "promoted": promoted, "trained": trained}
 
-    from lineal.lineage.promotions import ModelInUse
+    from lineal_catalog.models.promotions import Promotion
 
     await label(articles[:300], 0)
     first = await iterate(1)
     (promotion,) = first["promoted"]
     artifact = promotion.artifact
-    ctx.models["documents"] = ModelInUse(
+    ctx.models["documents"] = Promotion(
         "documents", 1, 1, artifact.sha256, artifact.bytes, artifact.media_type, "promote", "t", 1
     )
     await label(articles[300:1500], 300)

@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 import pytest
 
-from lineal.lineage.promotions import ModelInUse
 from lineal.stages import Reject
+from lineal_catalog.models.promotions import Promotion
 from lineal_consumers.retrain.collecting import collect
 from lineal_consumers.retrain.config import CollectConfig, RetrainConfig
 from lineal_consumers.retrain.stage import evaluate, promote, retrain, train
@@ -87,7 +87,7 @@ class Flywheel:
 
     def put_in_use(self, promoted: ModelPromoted) -> None:
         artifact = promoted.artifact
-        self.ctx.models[promoted.name] = ModelInUse(
+        self.ctx.models[promoted.name] = Promotion(
             promoted.name, promoted.counter, promoted.model.version, artifact.sha256,
             artifact.bytes, artifact.media_type, "promote", "test", 1,
         )  # fmt: skip

@@ -15,11 +15,11 @@ from aiobotocore.session import get_session
 
 from infra.aws.template import FILE, render, template
 from lineal.daemon import Daemon
-from lineal.documents import DocumentInfo, list_documents
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.discovery import installed_stages
 from lineal.store.search import search
+from lineal_catalog.documents.queries import DocumentInfo, list_documents
 from lineal_local.aws import Emulator
 from lineal_producers.arrival import Origin, announce, store
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from lineal_catalog.devices.register import registered
 from lineal_cli.reading import reading_folder
-from lineal_consumers.devices.register import registered
 from lineal_local.mosquitto import Mosquitto
 from tests.producers.mqtt.device_double import DeviceDouble
 from tests.producers.mqtt.messages import BOOT, DIGEST, birth, death, gap, readings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lineal.documents import UnknownDocument, find_document, list_documents
 from lineal.store.connection import Connection
+from lineal_catalog.documents.queries import UnknownDocument, find_document, list_documents
 
 
 @pytest.fixture

@@ -1,23 +1,20 @@
-"""The metadata tables, derived from lineage records one by one.
-
-``project`` is called for every record as it is appended, and again for all of them by ``lineal
-rebuild``: what the tables say can never differ from what the ledger says.
-"""
+"""Documents as their records tell of them: registry, arrivals, owners, labels, and their status."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import orjson
 
-from lineal.lineage.promotions import project_promotion, project_training
+from lineal.lineage.projections import Projection, Table
 from lineal.lineage.record import Record
 from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
 
 DOCUMENT = "document:"
+"""Begins the subjects of documents; the rest is the document's id."""
 
 Status = Literal["registered", "processing", "indexed", "rejected", "failed"]
 
@@ -28,19 +25,9 @@ ARRIVAL_ROLE = "arrival"
 record has only its digest, so erasing the object erases the person and keeps the record."""
 
 
-def is_projected(kind: str, root: str) -> bool:
-    """Whether a record changes a metadata table."""
-    return kind in _BY_KIND or root.startswith(DOCUMENT)
-
-
-def project(connection: Connection, records: Iterable[Record]) -> None:
-    """Bring the metadata tables up to date with records, in their order."""
+def _apply(connection: Connection, records: Sequence[Record]) -> None:
     operations = _Operations(connection)
     for record in records:
-        if (projected := _BY_KIND.get(record.kind)) is not None:
-            projected(connection, record)
-        if not record.root.startswith(DOCUMENT):
-            continue
         document_id = record.root.removeprefix(DOCUMENT)
         for item in record.outputs:
             if item.role == ARRIVAL_ROLE:
@@ -177,19 +164,65 @@ def _status(record: Record) -> str:
     return str(record.facts.get("status", "processing"))
 
 
-def _dead_letters_decided(connection: Connection, record: Record) -> None:
-    connection.executemany(
-        "INSERT INTO dead_letter_outcomes VALUES (?, ?, ?) ON CONFLICT (event_id) "
-        "DO UPDATE SET outcome = excluded.outcome, decided = excluded.decided",
-        [(event_id, record.kind, record.started) for event_id in record.events_in],
-    )
+_REGISTRY = """
+CREATE TABLE registry (
+    document_id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    sha256 TEXT,
+    bytes INTEGER,
+    media_type TEXT,
+    registered INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+_ARRIVALS = """
+CREATE TABLE arrivals (
+    document_id TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    source TEXT NOT NULL,
+    arrived INTEGER NOT NULL,
+    PRIMARY KEY (document_id, event_id)
+) WITHOUT ROWID;
+"""
+_OWNERSHIP = """
+CREATE TABLE ownership (
+    document_id TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (document_id, owner)
+) WITHOUT ROWID;
+"""
+_LABELS = """
+CREATE TABLE labels (
+    document_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (document_id, key)
+) WITHOUT ROWID;
+"""
+_OPERATIONS = """
+CREATE TABLE operations (
+    document_id TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    reason TEXT,
+    facts TEXT NOT NULL DEFAULT '{}',
+    started INTEGER NOT NULL,
+    updated INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX operations_by_status ON operations (status);
+"""
 
-
-_BY_KIND: dict[str, Callable[[Connection, Record], None]] = {
-    "redrive": _dead_letters_decided,
-    "drop": _dead_letters_decided,
-    "promote": project_promotion,
-    "rollback": project_promotion,
-    "train": project_training,
-}
-"""What records of some kinds change, whatever their root."""
+DOCUMENTS = Projection(
+    "documents",
+    (
+        Table("registry", _REGISTRY),
+        Table("arrivals", _ARRIVALS),
+        Table("ownership", _OWNERSHIP),
+        Table("labels", _LABELS),
+        Table("operations", _OPERATIONS),
+    ),
+    _apply,
+    subjects=(DOCUMENT,),
+)

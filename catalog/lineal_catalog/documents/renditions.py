@@ -1,4 +1,4 @@
-"""The forms in which a document is given out: where each is, and what the ``json`` one holds."""
+"""The renditions of a document that can be exported: where each is, and what ``json`` holds."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Literal
 import orjson
 
 from lineal.lineage.ledger import records_of_root
-from lineal.lineage.metadata import DOCUMENT
 from lineal.lineage.record import Artifact, parse_record
 from lineal.store.connection import Connection
+from lineal_catalog.documents.projection import DOCUMENT
 
-Form = Literal["original", "text", "json", "csv", "pdf"]
-FORMS: tuple[Form, ...] = ("original", "text", "json", "csv", "pdf")
+Rendition = Literal["original", "text", "json", "csv", "pdf"]
+RENDITIONS: tuple[Rendition, ...] = ("original", "text", "json", "csv", "pdf")
 ANALYSIS = "analysis"
-"""Beside the forms: what the analysis found, which is part of the ``json`` form."""
+"""Beside the renditions: what the analysis found, which is part of ``json``."""
 
-_FORM_OF_ROLE = {
+_RENDITION_OF_ROLE = {
     "text": "text", "result": "json", "csv": "csv", "pdf": "pdf", "analysis": ANALYSIS,
 }  # fmt: skip
-"""What the outputs with these roles in lineage records are to a person."""
+"""Of outputs with these roles in lineage records."""
 
 
-def find_forms(connection: Connection, document_id: str) -> dict[str, Artifact]:
-    """The newest output of a document in each form there is, and its :data:`ANALYSIS`.
+def find_renditions(connection: Connection, document_id: str) -> dict[str, Artifact]:
+    """The newest output of a document in each rendition there is, and its :data:`ANALYSIS`.
 
     Found in the ledger by their roles, so each is there as soon as the step that made it is
     settled. What is emitted again, since a stage was set back to what it was, is the newest again.
@@ -47,9 +47,9 @@ def find_forms(connection: Connection, document_id: str) -> dict[str, Artifact]:
         elif record.step is not None:
             made[record.step] = outputs
         for item in outputs:
-            form = _FORM_OF_ROLE.get(item.role)
-            if form is not None:
-                found[form] = item
+            rendition = _RENDITION_OF_ROLE.get(item.role)
+            if rendition is not None:
+                found[rendition] = item
     if original is not None:
         found["original"] = original
         if "text" in found and original.media_type == "application/pdf":
@@ -57,12 +57,12 @@ def find_forms(connection: Connection, document_id: str) -> dict[str, Artifact]:
     return found
 
 
-def json_form(result: bytes, analysis: bytes | None) -> bytes:
-    """The ``json`` form: a gzipped TextResult and, where there is one, Analysis as one object."""
-    whole = orjson.loads(gzip.decompress(result))
+def json_rendition(result: bytes, analysis: bytes | None) -> bytes:
+    """The ``json`` rendition: a gzipped TextResult and, if there is one, Analysis as one object."""
+    fields = orjson.loads(gzip.decompress(result))
     if analysis is not None:
-        whole |= orjson.loads(gzip.decompress(analysis))
-    return orjson.dumps(whole)
+        fields |= orjson.loads(gzip.decompress(analysis))
+    return orjson.dumps(fields)
 
 
 def _registered_content(connection: Connection, document_id: str) -> Artifact | None:

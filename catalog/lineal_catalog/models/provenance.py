@@ -12,7 +12,7 @@ DATASET_ROLE = "dataset"
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class AnomalyProvenance:
     """Where an anomaly came from, each link by a digest in a record."""
 
     found: Record
@@ -28,7 +28,9 @@ class Origin:
     """Steps of rollouts that brought it to devices."""
 
 
-def origin_of(connection: Connection, event_sha256: str, model_sha256: str) -> Origin | None:
+def provenance_of(
+    connection: Connection, event_sha256: str, model_sha256: str
+) -> AnomalyProvenance | None:
     """Where the anomaly came from that an event tells of; None if no record made the event.
 
     Args:
@@ -50,7 +52,7 @@ def origin_of(connection: Connection, event_sha256: str, model_sha256: str) -> O
         for item in record.inputs
         if item.role == DATASET_ROLE
     }
-    return Origin(
+    return AnomalyProvenance(
         found=found[0],
         trainings=tuple(trainings),
         datasets=tuple(datasets.values()),

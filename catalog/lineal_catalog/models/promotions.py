@@ -10,10 +10,12 @@ are counted; the one with the highest counter holds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
 
+from lineal.lineage.projections import Projection, Table
 from lineal.lineage.record import Artifact, Model, Record
 from lineal.store.connection import Connection
 from lineal.store.objects import small_object
@@ -22,12 +24,12 @@ MODEL_ROLE = "model"
 """Role of a model's file among the inputs and outputs of a record."""
 
 
-class ModelInUse(NamedTuple):
+class Promotion(NamedTuple):
     """A model that is, or was, in use under a name."""
 
     name: str
     counter: int
-    """The how-manieth change of the model in use it was."""
+    """Its number among the changes of the model in use under this name, from 1."""
     version: int
     sha256: str
     bytes: int
@@ -61,7 +63,7 @@ class KnownModel(NamedTuple):
     """Microseconds since the Unix epoch."""
 
 
-def project_training(connection: Connection, record: Record) -> None:
+def _training(connection: Connection, record: Record) -> None:
     """Bring the table up to date with a record of kind ``train``."""
     for item in record.outputs:
         if item.role != TRAINING_ROLE:
@@ -91,7 +93,7 @@ def promotion_facts(name: str, version: int, counter: int, how: str) -> dict[str
     return {"model": name, "model_version": version, "counter": counter, "how": how}
 
 
-def project_promotion(connection: Connection, record: Record) -> None:
+def _promotion(connection: Connection, record: Record) -> None:
     """Bring the table up to date with a record of kind ``promote`` or ``rollback``."""
     facts = record.facts
     file = next((item for item in record.inputs if item.role == MODEL_ROLE), None)
@@ -113,24 +115,24 @@ def _file(item: Artifact) -> tuple[str, int, str]:
 _COLUMNS = "name, counter, version, sha256, bytes, media_type, act, actor, since"
 
 
-def model_in_use(connection: Connection, name: str) -> ModelInUse | None:
+def model_in_use(connection: Connection, name: str) -> Promotion | None:
     """The model in use under a name; None where none was ever promoted."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM promotions WHERE name = ? ORDER BY counter DESC LIMIT 1", (name,)
     ).fetchone()
-    return None if row is None else ModelInUse(*row)
+    return None if row is None else Promotion(*row)
 
 
-def promotions_of(connection: Connection, name: str | None = None) -> list[ModelInUse]:
+def promotions_of(connection: Connection, name: str | None = None) -> list[Promotion]:
     """All changes of the model in use, the newest last; of one name, or of all in their order."""
     where, values = ("", ()) if name is None else ("WHERE name = ?", (name,))
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM promotions {where} ORDER BY name, counter", values
     )
-    return [ModelInUse(*row) for row in rows]
+    return [Promotion(*row) for row in rows]
 
 
-def model_before(history: list[ModelInUse]) -> ModelInUse | None:
+def model_before(history: list[Promotion]) -> Promotion | None:
     """The model that was in use before the one that is, however often was gone back since.
 
     Args:
@@ -149,3 +151,44 @@ def model_before(history: list[ModelInUse]) -> ModelInUse | None:
         default=0,
     )
     return next((item for item in reversed(history[:place]) if item.sha256 != now.sha256), None)
+
+
+def _apply(connection: Connection, records: Sequence[Record]) -> None:
+    for record in records:
+        if record.kind == "train":
+            _training(connection, record)
+        else:
+            _promotion(connection, record)
+
+
+_TRAINED_MODELS = """
+CREATE TABLE trained_models (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    training TEXT NOT NULL,
+    trained INTEGER NOT NULL,
+    PRIMARY KEY (name, version)
+) WITHOUT ROWID;
+"""
+_PROMOTIONS = """
+CREATE TABLE promotions (
+    name TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    media_type TEXT NOT NULL,
+    act TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (name, counter)
+) WITHOUT ROWID;
+"""
+
+MODELS = Projection(
+    "models",
+    (Table("trained_models", _TRAINED_MODELS), Table("promotions", _PROMOTIONS)),
+    _apply,
+    kinds=frozenset(("train", "promote", "rollback")),
+)

@@ -10,16 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineal.documents import find_document
 from lineal.lineage.ledger import Ledger
+from lineal.lineage.projections import projected_tables
 from lineal.lineage.rebuild import rebuild
 from lineal.lineage.record import Artifact, Build, Record
 from lineal.store.connection import Connection
-from lineal.store.tables import DERIVED
+from lineal_catalog.documents.queries import find_document
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import payload_bytes
 from tests.store.stores import NewConnection
+
+_DERIVED = [table.name for table in projected_tables(derived=True)]
 
 
 class Story:
@@ -78,7 +80,7 @@ def story(connection: Connection) -> Story:
 
 
 def tables(connection: Connection) -> dict[str, list[Any]]:
-    found = {name: list(connection.execute(f"SELECT * FROM {name}")) for name in DERIVED}
+    found = {name: list(connection.execute(f"SELECT * FROM {name}")) for name in _DERIVED}
     # How facts are spelled is the store's own.
     found["operations"] = [
         (*row[:4], orjson.loads(row[4]), *row[5:]) for row in found["operations"]
@@ -201,7 +203,7 @@ def rebuilt_as_it_was(connection: Connection, steps: list[tuple[str, str, int]])
         else:
             story.record("x", document, kind=act, events_in=[f"letter {number}"])
     before = tables(connection)
-    for name in DERIVED:
+    for name in _DERIVED:
         connection.execute(f"DROP TABLE {name}")
     assert rebuild(connection) == len(steps)
     assert tables(connection) == before

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lineal.forms import find_forms
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.record import Artifact, Build, Record, Repeat
 from lineal.store.connection import Connection
+from lineal_catalog.documents.renditions import find_renditions
 
 ROOT = "document:d"
 OLD_STEP, NEW_STEP = "0a" * 32, "0b" * 32
@@ -39,14 +39,14 @@ def test_the_newest_of_each_form(connection: Connection) -> None:
     pdf = Artifact("33" * 32, "application/pdf", 1, "pdf")
     first = record(step=OLD_STEP, outputs=[text("11"), pdf])
     Ledger().append(connection, [first, done(NEW_STEP, "22")])
-    assert find_forms(connection, "d") == {"text": text("22"), "pdf": pdf}
+    assert find_renditions(connection, "d") == {"text": text("22"), "pdf": pdf}
 
 
 def test_what_a_stage_makes_again_after_it_was_set_back(connection: Connection) -> None:
     """It is remembered: no step makes it, and still it is what the document has now."""
     again = record(step=OLD_STEP, outcome="memoised")
     Ledger().append(connection, [done(OLD_STEP, "11"), done(NEW_STEP, "22"), again])
-    assert find_forms(connection, "d") == {"text": text("11")}
+    assert find_renditions(connection, "d") == {"text": text("11")}
 
 
 def test_what_a_replay_emits_again_after_a_stage_was_set_back(connection: Connection) -> None:
@@ -60,4 +60,4 @@ def test_what_a_replay_emits_again_after_a_stage_was_set_back(connection: Connec
         ],
     )
     Ledger().append(connection, [done(OLD_STEP, "11"), done(NEW_STEP, "22"), replayed])
-    assert find_forms(connection, "d") == {"text": text("11")}
+    assert find_renditions(connection, "d") == {"text": text("11")}

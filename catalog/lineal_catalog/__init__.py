@@ -1,0 +1,1 @@
+"""What is known of documents, models and devices: projections of the ledger, and what is asked."""

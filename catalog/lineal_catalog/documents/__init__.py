@@ -1,0 +1,1 @@
+"""Documents: their registry and status, and their renditions."""

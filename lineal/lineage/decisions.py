@@ -1,0 +1,33 @@
+"""What was decided about dead letters: a projection of the records of redriving and dropping."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lineal.lineage.projections import Projection, Table
+from lineal.lineage.record import Record
+from lineal.store.connection import Connection
+
+_OUTCOMES = """
+CREATE TABLE dead_letter_outcomes (
+    event_id TEXT PRIMARY KEY,
+    outcome TEXT NOT NULL,
+    decided INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+def _apply(connection: Connection, records: Sequence[Record]) -> None:
+    connection.executemany(
+        "INSERT INTO dead_letter_outcomes VALUES (?, ?, ?) ON CONFLICT (event_id) "
+        "DO UPDATE SET outcome = excluded.outcome, decided = excluded.decided",
+        [(event_id, item.kind, item.started) for item in records for event_id in item.events_in],
+    )
+
+
+DEAD_LETTERS = Projection(
+    "dead_letters",
+    (Table("dead_letter_outcomes", _OUTCOMES),),
+    _apply,
+    kinds=frozenset(("redrive", "drop")),
+)

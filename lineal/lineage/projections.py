@@ -1,0 +1,92 @@
+"""Projections: tables that say what the ledger says, kept up to date as records are appended.
+
+A package brings its own under the entry points ``lineal.projections``. What its tables say can
+never differ from what the ledger says: ``lineal rebuild`` makes them again from all records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from lineal.plugins import plugins
+
+if TYPE_CHECKING:
+    from lineal.lineage.record import Record
+    from lineal.store.connection import Connection, Store
+    from lineal.store.objects import ObjectStore
+
+ENTRY_POINTS = "lineal.projections"
+
+
+class Table(NamedTuple):
+    """A table of a projection."""
+
+    name: str
+    sql: str
+    """The statements that make it, as SQLite understands them."""
+    postgres: str | None = None
+    """The same for Postgres; None: they are translated."""
+
+
+Apply: TypeAlias = "Callable[[Connection, Sequence[Record]], None]"
+Copy: TypeAlias = "Callable[[Store, Store, ObjectStore, Callable[[int], None]], Awaitable[None]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Tables, and the function that brings them up to date with records.
+
+    A record is applied if its kind is one of :attr:`kinds` or its subject begins with one of
+    :attr:`subjects`.
+    """
+
+    name: str
+    tables: tuple[Table, ...]
+    apply: Apply | None = None
+    """Applies records in the order of the ledger, in the transaction that appends them. None: the
+    tables are written by the effects of steps; a rebuild leaves them as they are."""
+    kinds: frozenset[str] = frozenset()
+    subjects: tuple[str, ...] = ()
+    copy: Copy | None = None
+    """Brings what is not made from records to another store: called with the source, the target,
+    the target's objects, and what to call with how many more are done."""
+
+    def handles(self, kind: str, subject: str) -> bool:
+        """Whether a record changes its tables."""
+        return kind in self.kinds or subject.startswith(self.subjects)
+
+
+@cache
+def installed_projections() -> tuple[Projection, ...]:
+    """The projections of all installed packages."""
+    return tuple(
+        found for found in plugins(ENTRY_POINTS).loaded.values() if isinstance(found, Projection)
+    )
+
+
+def projected_tables(*, derived: bool = False) -> list[Table]:
+    """The tables of all installed projections; or those that are made from records alone."""
+    return [
+        table
+        for projection in installed_projections()
+        if projection.apply is not None or not derived
+        for table in projection.tables
+    ]
+
+
+def is_projected(kind: str, subject: str) -> bool:
+    """Whether a record changes a table of any installed projection."""
+    return any(item.handles(kind, subject) for item in installed_projections())
+
+
+def project(connection: Connection, records: Sequence[Record]) -> None:
+    """Bring the tables of all installed projections up to date with records, in their order."""
+    for projection in installed_projections():
+        if projection.apply is None:
+            continue
+        mine = [item for item in records if projection.handles(item.kind, item.root)]
+        if mine:
+            projection.apply(connection, mine)
