@@ -11,7 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks.measurement import Benchmark, Result, against_peer, alone
 from benchmarks.passthrough import (
@@ -22,6 +24,7 @@ from benchmarks.passthrough import (
     publish_all,
     run_until_settled,
 )
+from lineal import Context
 from lineal.stages.runner import StageRunner
 from lineal.store.tables import create_tables
 from lineal_cli.lifetime import run_in_loop
@@ -112,13 +115,13 @@ async def _latency() -> float:
     async with new_runtime() as runtime:
         subscription = await runtime.bus.subscribe("benchmark", [Ping.type])
         bound = runtime.bind(passthrough)
-        handle = bound.stage.handle
+        [handler] = bound.stage.handlers.values()
 
-        async def note(event: object, ctx: object) -> object:
+        async def note(payload: object, ctx: Context[Any]) -> object:
             handled.set()
-            return await handle(event, ctx)  # type: ignore[arg-type]
+            return await handler.call(payload, ctx)
 
-        object.__setattr__(bound, "stage", _with_handler(bound.stage, note))
+        bound.stage = replace(bound.stage, handlers={Ping: replace(handler, call=note)})
         runner = StageRunner(bound, subscription, runtime.settings.runner())
         running = asyncio.create_task(runner.run())
         times = []
@@ -132,12 +135,6 @@ async def _latency() -> float:
         runner.stop()
         await running
     return statistics.median(times)
-
-
-def _with_handler(stage: object, handler: object) -> object:
-    import dataclasses
-
-    return dataclasses.replace(stage, handle=handler)  # type: ignore[type-var]
 
 
 def measure_backlog_memory() -> Sequence[Result]:

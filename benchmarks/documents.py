@@ -25,7 +25,7 @@ from lineal.store.objects import reference
 from lineal_catalog.documents.queries import list_documents
 from lineal_cli.lifetime import run_in_loop
 from lineal_schemas.documents import DocumentAnalyzed, DocumentArrived, DocumentTextExtracted
-from lineal_schemas.envelope import Event, first_event
+from lineal_schemas.envelope import first_event
 from lineal_schemas.ids import arrival_id
 
 _WORKERS = 2
@@ -34,10 +34,9 @@ _TEXTS, _TEXT_PAGES = 20, 40
 _RUNS = 3
 
 
-@stage("nlp", version="0", consumes=DocumentTextExtracted, produces=DocumentAnalyzed, memo=False)
-async def no_nlp(event: Event[DocumentTextExtracted], ctx: Context[NoConfig]) -> DocumentAnalyzed:
+@stage("nlp", version="0", produces=DocumentAnalyzed, memo=False)
+async def no_nlp(document: DocumentTextExtracted, ctx: Context[NoConfig]) -> DocumentAnalyzed:
     """In place of nlp, where it is left out."""
-    document = event.data
     return DocumentAnalyzed(
         document_id=document.document_id,
         text=document.text,

@@ -38,7 +38,7 @@ from lineal.stages import Context, NoConfig, Stage, stage
 from lineal.stages.runner import StageRunner
 from lineal_cli.lifetime import run_in_loop
 from lineal_local.kafka import Kafka
-from lineal_schemas.envelope import Event, now_us
+from lineal_schemas.envelope import now_us
 
 _EVENTS = 40_000
 _RUNS = 5
@@ -340,12 +340,12 @@ async def _latencies(bootstrap: str) -> list[float]:
     all_handled = asyncio.Event()
     count = seconds * 1000
 
-    @stage("benchmark", version="1", consumes=Ping, produces=Pong, memo=False)
-    async def note(event: Event[Ping], ctx: Context[NoConfig]) -> Pong:
-        waited.append((now_us() - event.time) / 1000)
+    @stage("benchmark", version="1", produces=Pong, memo=False)
+    async def note(ping: Ping, ctx: Context[NoConfig]) -> Pong:
+        waited.append((now_us() - ctx.event.time) / 1000)
         if len(waited) == count:
             all_handled.set()
-        return Pong(key=event.data.key, text=event.data.text)
+        return Pong(key=ping.key, text=ping.text)
 
     async with new_runtime(bootstrap) as runtime:
         subscription = await runtime.bus.subscribe("benchmark", [Ping.type])

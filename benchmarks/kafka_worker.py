@@ -13,17 +13,16 @@ from lineal.settings import Settings
 from lineal.stages import Context, NoConfig, stage
 from lineal.stages.runner import StageRunner
 from lineal_cli.lifetime import run_in_loop
-from lineal_schemas.envelope import Event
 
 _CPU_NANOSECONDS = 200_000
 
 
-@stage("benchmark", version="1", consumes=Ping, produces=Pong)
-async def costly(event: Event[Ping], ctx: Context[NoConfig]) -> Pong:
+@stage("benchmark", version="1", produces=Pong)
+async def costly(ping: Ping, ctx: Context[NoConfig]) -> Pong:
     until = time.thread_time_ns() + _CPU_NANOSECONDS
     while time.thread_time_ns() < until:
         pass
-    return Pong(key=event.data.key, text=event.data.text)
+    return Pong(key=ping.key, text=ping.text)
 
 
 async def main() -> None:

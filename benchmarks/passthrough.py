@@ -13,7 +13,7 @@ from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, NoConfig, Stage, stage
 from lineal.stages.runner import StageRunner
-from lineal_schemas.envelope import Event, RawEvent, first_event
+from lineal_schemas.envelope import RawEvent, first_event
 from lineal_schemas.payload import Payload
 
 
@@ -33,15 +33,15 @@ class Pong(Payload, type="benchmark.pong", version=1):
         return self.key
 
 
-@stage("benchmark", version="1", consumes=Ping, produces=Pong)
-async def passthrough(event: Event[Ping], ctx: Context[NoConfig]) -> Pong:
-    return Pong(key=event.data.key, text=event.data.text)
+@stage("benchmark", version="1", produces=Pong)
+async def passthrough(ping: Ping, ctx: Context[NoConfig]) -> Pong:
+    return Pong(key=ping.key, text=ping.text)
 
 
-@stage("benchmark", version="1", consumes=Ping, produces=Pong, lanes=8)
-async def slow_passthrough(event: Event[Ping], ctx: Context[NoConfig]) -> Pong:
+@stage("benchmark", version="1", produces=Pong, lanes=8)
+async def slow_passthrough(ping: Ping, ctx: Context[NoConfig]) -> Pong:
     await asyncio.sleep(0.02)
-    return Pong(key=event.data.key, text=event.data.text)
+    return Pong(key=ping.key, text=ping.text)
 
 
 def pings(count: int, *, keys: int = 2_000, size: int = 800) -> list[tuple[str, RawEvent]]:

@@ -14,16 +14,15 @@ from lineal.daemon import Daemon
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.stages import stage
-from lineal_schemas.envelope import Event
 from tests.conformance.workload import Task
 
 
-@stage("slow", version="1", consumes=Task)
-async def slow(event: Event[Task], ctx: Any) -> None: ...
+@stage("slow", version="1")
+async def slow(task: Task, ctx: Any) -> None: ...
 
 
-@stage("forbidden", version="1", consumes=Task)
-async def forbidden(event: Event[Task], ctx: Any) -> None: ...
+@stage("forbidden", version="1")
+async def forbidden(task: Task, ctx: Any) -> None: ...
 
 
 async def test_one_that_may_not_join_a_group_says_so_and_can_be_stopped(

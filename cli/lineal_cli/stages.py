@@ -18,9 +18,9 @@ def stages(as_json: JsonOption = False) -> None:
                     "name": stage.name,
                     "version": stage.version,
                     "consumes": stage.consumes.type,
-                    "consumes_too": [payload.type for payload in stage.consumes_too],
+                    "consumes_too": [payload.type for payload in stage.inputs[1:]],
                     "produces": [payload.type for payload in stage.produces],
-                    "gathers": stage.gathers,
+                    "gathers": stage.fan_in,
                     "code": stage.code_digest,
                 }
                 for stage in found

@@ -36,7 +36,7 @@ class Share(NamedTuple):
 
 def place_of(stage: Stage) -> str | None:
     """Where another process finds a stage; None where it cannot."""
-    function = stage.handle
+    function = stage.function
     module, name = function.__module__, function.__qualname__
     found = getattr(sys.modules.get(module), name, None)
     return f"{module}:{name}" if found is stage and module != "__main__" else None
@@ -102,7 +102,7 @@ async def shared_partitions(runtime: Runtime, stage: Stage) -> int:
         not capabilities.partitions
         or capabilities.transactional_store
         or not stage.memo
-        or stage.gathers
+        or stage.fan_in
         or place_of(stage) is None
     ):
         return 1

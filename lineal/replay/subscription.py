@@ -49,7 +49,7 @@ class ReplaySubscription:
         self._events = events
         self._state = state
         self._repeated = repeated
-        self._repeats = bound.stage.memo and not bound.stage.gathers
+        self._repeats = bound.stage.memo and not bound.stage.fan_in
         self._settling: asyncio.Task[Sequence[Delivery]] | None = None
         """Settles what was repeated last; has those of them that could not be."""
         self._waiting: deque[Delivery] = deque()

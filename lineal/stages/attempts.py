@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import cast
 
@@ -15,7 +16,7 @@ from lineal.effects.objects import ObjectPut
 from lineal.observability.metrics import StageMetrics
 from lineal.stages.binding import BoundStage, StepFailed
 from lineal.stages.dead_letter import dead_letter_settlement
-from lineal.stages.declaration import Reject
+from lineal.stages.errors import Reject, Retry
 from lineal.stages.retry import RetryPolicy, unavailable
 
 log = structlog.get_logger(__name__)
@@ -29,12 +30,18 @@ class Attempts:
     """Handles events with in-lane retries: later events of the key wait, other lanes go on."""
 
     def __init__(
-        self, bound: BoundStage, group: str, policy: RetryPolicy, metrics: StageMetrics
+        self,
+        bound: BoundStage,
+        group: str,
+        policy: RetryPolicy,
+        metrics: StageMetrics,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._bound = bound
         self._group = group
         self._policy = policy
         self._metrics = metrics
+        self._sleep = sleep
 
     async def settle_or_bury(self, delivery: Delivery) -> Settlement:
         """The settlement of an event: its outputs, or its dead letter. Only cancelling raises."""
@@ -49,7 +56,7 @@ class Attempts:
         attempt, failures = 1, 0
         while True:
             cause = _cause(error)
-            if unavailable(cause):
+            if unavailable(cause) or isinstance(cause, Retry):
                 # Not the event's doing, and not counted: it begins anew when the outage is over.
                 failures, begun = 0, time.monotonic()
             else:
@@ -57,11 +64,13 @@ class Attempts:
             if self._policy.gives_up(cause, failures, time.monotonic() - begun):
                 return self.bury(delivery, error, attempt)
             pause = pauses(cast("RetryCallState", SimpleNamespace(attempt_number=attempt)))
+            if isinstance(cause, Retry) and cause.seconds is not None:
+                pause = cause.seconds
             self._metrics.retried()
             log.warning(
                 "event.retry", error=repr(cause), attempt=attempt, pause_seconds=round(pause, 2)
             )
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
             attempt += 1
             try:
                 return await self._bound.handle(delivery, attempt)

@@ -63,8 +63,10 @@ class BoundStage:
         self._services = services
         self._emitter = Emitter(stage)
         self._actor = f"stage:{stage.name}"
-        self._kind: Kind = "step"
-        if stage.gathers:
+        self._kind: Kind = stage.record_kind or "step"
+        if stage.record_kind is not None:
+            pass
+        elif stage.fan_in:
             self._kind = "join"
         elif any(issubclass(payload, Part) for payload in stage.produces):
             self._kind = "step" if issubclass(stage.consumes, Part) else "split"
@@ -96,7 +98,7 @@ class BoundStage:
 
     async def look_ahead(self, deliveries: Sequence[Delivery]) -> None:
         """Ask the memo about many events at once: a query for each costs more than the step."""
-        if not self.stage.memo or self.stage.gathers:
+        if not self.stage.memo or self.stage.fan_in:
             return
         ahead = self._ahead
         if len(ahead) > _MOST_AHEAD:
@@ -156,7 +158,7 @@ class BoundStage:
             intake, remembered = ahead
         else:
             raw = await self._checked_out(delivery)
-            if stage.gathers:
+            if stage.fan_in:
                 part, whole = await self._whole(raw)
                 if whole is None:
                     serialized = raw.to_json(exact=True)
@@ -166,18 +168,16 @@ class BoundStage:
             else:
                 intake = take_in(raw, await self._present())
             remembered = (await self._remembered([intake.step_id])).get(intake.step_id)
-        started = now_us()
+        started = self._services.now()
         clock = time.perf_counter_ns()
         raw = intake.raw
-        step = self._step(raw, intake.identity)
+        raws = (raw,) if intake.whole is None else intake.whole.events
+        step = self._step(raw, intake.identity, raws)
         try:
             if remembered is not None:
                 outputs = self._emitter.again(remembered)
-            elif intake.whole is None:
-                outputs = self._emitter.outputs(await stage.handle(self._understand(raw), step))
             else:
-                parts = [self._understand(item) for item in intake.whole.events]
-                outputs = self._emitter.outputs(await stage.handle(parts, step))
+                outputs = await self._invoke(raws, step)
             events = self._emitter.events(outputs, raw, intake.input_id, started)
             effects = step.effects
             if step.kept_timers is not None and self._services.timers:
@@ -188,9 +188,10 @@ class BoundStage:
         outcome: Outcome = "done"
         if remembered is not None:
             outcome = "memoised"
-        elif step.facts.get("status") == "duplicate":
+        elif step.skipped is not None:
             outcome = "duplicate"
-        elif stage.memo:
+        elif stage.memo and not step.envelope_read:
+            # Another event of the same data has another envelope: it is not known by its data.
             effects.append(MemoEntry(intake.step_id, pack(outputs)))
         record = self._record(intake, step, events, outcome, started, clock, attempt)
         addressed = [(event.type, event) for event in events]
@@ -203,6 +204,24 @@ class BoundStage:
         if intake.whole is not None:
             effects.append(FanInDone(stage.name, intake.whole.part.whole, raw.id, started))
         return Settlement(delivery, addressed, record, effects)
+
+    async def _invoke(self, raws: Sequence[RawEvent], step: Step) -> list[MemoOutput]:
+        """Call the handler of an event, or of the parts of a group."""
+        payloads = [self._understand(raw).data for raw in raws]
+        handler = self.stage.handler_for(payloads[0])
+        assert handler is not None  # _understand() has seen to it
+        if handler.takes == "event":
+            outputs = self._emitter.outputs(await handler.call(payloads[0], step))
+        elif self.stage.fan_in:
+            outputs = self._emitter.outputs(await handler.call(payloads, step))
+        else:
+            returned = await handler.call(payloads, step)
+            [outputs] = self._emitter.outputs_of_each(returned, 1)
+        if outputs and step.skipped is not None:
+            raise PermanentFailure(
+                f"stage {self.stage.name!r} skipped an event ({step.skipped}) and returned outputs"
+            )
+        return outputs
 
     async def _checked_out(self, delivery: Delivery) -> RawEvent:
         try:
@@ -230,14 +249,20 @@ class BoundStage:
         parts = sorted([*others, (part.index, raw)])
         return part, Whole(part, [event for _, event in parts])
 
-    def _step(self, raw: RawEvent, identity: Identity) -> Step:
-        caller = Caller(self.stage.name, raw.correlationid)
-        memo, trained = self.stage.memo, identity.trained
-        return Step(caller, raw.id, self._config, self._services, memo=memo, trained=trained)
+    def _step(self, raw: RawEvent, identity: Identity, events: Sequence[RawEvent]) -> Step:
+        return Step(
+            Caller(self.stage.name, raw.correlationid),
+            raw.id,
+            self._config,
+            self._services,
+            events=events,
+            memo=self.stage.memo,
+            trained=identity.trained,
+        )
 
     def _understand(self, raw: RawEvent) -> Event[Payload]:
         event = understand(raw)
-        if not isinstance(event.data, self.stage.inputs):
+        if self.stage.handler_for(event.data) is None:
             taken = ", ".join(payload.type for payload in self.stage.inputs)
             raise PermanentFailure(f"stage {self.stage.name!r} takes {taken}, not {raw.type}")
         return event
@@ -245,7 +270,7 @@ class BoundStage:
     def unhandled_record(self, raw: RawEvent, attempt: int) -> Record:
         """The record of an event that did not even get to the stage."""
         identity = self._identity
-        step = self._step(raw, identity)
+        step = self._step(raw, identity, (raw,))
         clock = time.perf_counter_ns()
         return self._record(take_in(raw, identity), step, [], "done", now_us(), clock, attempt)
 
@@ -287,7 +312,7 @@ class BoundStage:
         if step.models:
             build = replace(build, models=(*build.models, *step.models))
         return Record(
-            kind=step.kind or self._kind,
+            kind=step.record_kind or self._kind,
             root=raw.correlationid,
             build=build,
             started=started,
@@ -301,7 +326,8 @@ class BoundStage:
             events_in=intake.event_ids(),
             events_out=[output.id for output in outputs],
             attempt=attempt,
-            facts=step.facts,
+            reason=step.skipped,
+            facts=step.attributes,
             trace=trace_id(raw.traceparent),
         )
 

@@ -3,19 +3,31 @@ by-product of working."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypeVar as DefaultedTypeVar
 
 from lineal.lineage.record import Kind
+from lineal.stages.envelope import Envelope
 from lineal.stages.trained_models import ModelInUse
 from lineal.store.search import SearchPage
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
 
-C = TypeVar("C", covariant=True)
-A = ParamSpec("A")
+T = TypeVar("T")
 R = TypeVar("R")
+
+
+class NoConfig(BaseModel):
+    """The configuration of a stage that has none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+C = DefaultedTypeVar("C", covariant=True, default=NoConfig)
 
 
 class Objects(Protocol):
@@ -37,7 +49,7 @@ class Objects(Protocol):
         """Store bytes; they are durable, at the latest, when the step's outputs are."""
         ...
 
-    def mention(self, ref: ObjectRef, role: str) -> None:
+    def add_input(self, ref: ObjectRef, role: str) -> None:
         """Note an object as an input of the step without reading it: what the step is about."""
         ...
 
@@ -58,16 +70,29 @@ class State(Protocol):
     begins with none, and its changes go when it ends.
     """
 
-    async def get(self, key: str) -> bytes | None:
-        """The value of a key; None where there is none."""
+    async def get(self, key: str, kind: type[T]) -> T | None:
+        """The value of a key as a type: a pydantic model, ``int``, ``str``, ``bytes``, or whatever
+        pydantic reads from JSON. None where there is none.
+
+        Raises:
+            pydantic.ValidationError: what is kept is not of this type.
+        """
         ...
 
-    async def put(self, key: str, value: bytes | None) -> None:
-        """Change a key; None removes it."""
+    async def put(self, key: str, value: object) -> None:
+        """Change a key: to the JSON of a value, or to bytes as they are."""
         ...
 
-    async def items(self, prefix: str) -> list[tuple[str, bytes]]:
-        """All keys that begin so, with their values, in the order of the keys."""
+    async def delete(self, key: str) -> None:
+        """Remove a key, if it is there."""
+        ...
+
+    async def items(self, prefix: str, kind: type[T]) -> list[tuple[str, T]]:
+        """All keys that begin so, with their values, in the order of the keys.
+
+        Raises:
+            pydantic.ValidationError: one of the values is not of this type.
+        """
         ...
 
 
@@ -86,11 +111,31 @@ class Timers(Protocol):
 
 
 class Context(Protocol, Generic[C]):
-    """Given to a stage with each event."""
+    """Given to a handler with each event, batch, or group of parts."""
 
     @property
     def config(self) -> C:
         """The stage's configuration; its digest is part of the lineage."""
+        ...
+
+    @property
+    def event(self) -> Envelope:
+        """The attributes of the event. Each that is read is an input of the step, and outputs of a
+        step that has read any are not remembered for other events of the same data.
+
+        Raises:
+            TypeError: the handler takes a list, so there are several (:attr:`events`).
+        """
+        ...
+
+    @property
+    def events(self) -> Sequence[Envelope]:
+        """The attributes of each event of a batch, or each part of a group, in their order."""
+        ...
+
+    def now(self) -> int:
+        """The time by the worker's clock, in microseconds since the Unix epoch. Needs a stage that
+        is declared with ``memo=False``; a test can turn the clock (:mod:`lineal.testing`)."""
         ...
 
     @property
@@ -113,19 +158,26 @@ class Context(Protocol, Generic[C]):
         """
         ...
 
-    def record_as(self, kind: Kind) -> None:
-        """Have the lineage record say what this step was: ``promote``, ``activate``, ..."""
-        ...
+    record_kind: Kind | None
+    """What the lineage record says this step was: ``promote``, ``activate``, ... None: what the
+    stage declares."""
 
     async def claim(self, name: str) -> bool:
         """Whether this event is the one that holds ``name`` in this stage: the first to claim it,
         the same event again included. The claim is kept when the step is settled."""
         ...
 
-    def note(self, **facts: int | str) -> None:
-        """Put facts into the lineage record, from which the metadata tables are made: ``pages``,
-        ``kind``, ``language``. No personal data. ``status`` sets the document's status, but
-        ``duplicate`` says that the event brought nothing new and leaves the status as it is."""
+    def annotate(self, **attributes: int | str) -> None:
+        """Put attributes into the lineage record, from which the metadata tables are made:
+        ``pages``, ``kind``, ``language``. No personal data. ``status`` sets the document's
+        status."""
+        ...
+
+    def skip(self, reason: str) -> None:
+        """Say that there is nothing to do: the event brings nothing new, or is out of date. The
+        record says so, with the reason (no personal data), and there may be no outputs; what was
+        changed in the state until then stays. It does not end the handler: return
+        after it."""
         ...
 
     async def run(self, function: Callable[..., R], *args: Any, seconds: float | None = None) -> R:

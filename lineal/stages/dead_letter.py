@@ -7,7 +7,7 @@ import traceback
 from lineal.bus.protocol import Delivery, Settlement
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.observability.tracing import child_traceparent
-from lineal.stages.declaration import Reject
+from lineal.stages.errors import Reject
 from lineal.store.objects import ObjectCorrupt, ObjectMissing
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal_schemas.envelope import RawEvent, caused_event, now_us

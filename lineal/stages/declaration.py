@@ -1,211 +1,284 @@
-"""Declaring a stage: a function with a name, a version, and the event types it takes and makes."""
+"""Declaring a stage: a name, a version, and async functions of the payloads it takes."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Sequence
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    ParamSpec,
+    Required,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    cast,
+    get_args,
+    overload,
+)
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-from lineal.lineage.record import Model
-from lineal.stages.context import Context
+from lineal.lineage.record import Kind, Model
+from lineal.stages.context import Context, NoConfig
+from lineal.stages.handlers import Handler, read_handler, require_type
 from lineal.stages.source_digest import source_digest
-from lineal_schemas.envelope import Event
 from lineal_schemas.parts import Part
 from lineal_schemas.payload import Payload
 
-P = TypeVar("P", bound=Payload)
-Q = TypeVar("Q", bound=Part)
-C = TypeVar("C", bound=BaseModel)
-
 Outputs: TypeAlias = Payload | Sequence[Payload] | None
+OnFailure = Literal["go on", "wait"]
+
+A = ParamSpec("A")
+C = TypeVar("C", bound=BaseModel)
+I_ = TypeVar("I_", bound=Payload | Sequence[Payload])
+R = TypeVar("R", bound=Outputs | Sequence[Outputs])
+F = TypeVar("F", bound=Callable[..., Awaitable[Outputs | Sequence[Outputs]]])
+
+DEFAULT_BATCH = 500
 
 
-class Reject(Exception):
-    """Raised by a stage for an event that can never succeed: it is not retried.
+class StageOptions(TypedDict, total=False):
+    """What a declaration may say, for :func:`stage` and :func:`fan_in` alike."""
 
-    The text is shown to people and kept in the ledger: say what is wrong with the input in words
-    that hold no personal data (no file names, no contents).
-    """
+    version: Required[str]
+    """Raise it when the same input should give another output."""
+    produces: type[Payload] | tuple[type[Payload], ...]
+    """The types of its outputs."""
+    config: type[BaseModel]
+    """Its configuration; without it the one that ``Context[MyConfig]`` names."""
+    memo: bool
+    """Whether work already done on the same inputs is skipped and its outputs emitted again.
+    False for a stage that keeps state, sets timers, reads the clock, or writes to something
+    outside, and for projections, which must be able to be rebuilt by replay."""
+    models: Callable[[Any], Sequence[Model]]
+    """Names the models used under a configuration. Asked when the stage is bound; their digests are
+    part of every step's identity and lineage, so another model makes earlier outputs stale."""
+    trained: Callable[[Any], Sequence[str]]
+    """Names, under a configuration, the trained models the stage uses: those in use at the time.
+    Like ``models`` they are part of every step's identity, so a promotion makes earlier outputs
+    stale."""
+    batch: int
+    """At most so many events are handed at once to a handler that takes a list. Default: 500."""
+    timeout: float
+    """Seconds a handler may take; one that takes longer has failed."""
+    on_failure: OnFailure
+    """What happens to later events of a key after one has failed for good (is a dead letter):
+    ``"go on"`` handles them, ``"wait"`` holds them back until it is redriven or dropped."""
+    record_kind: Kind
+    """What its lineage records say a step was; a step may say otherwise (``ctx.record_kind``)."""
+    lanes: int
+    """How many keys are handled at the same time; default: the runtime's setting."""
+    warm_up: str
+    """``module:function`` that every worker process calls at its start, so that the first events
+    do not wait for models to be loaded."""
+    section: str
+    """Under which name its settings stand, for stages that share them. Default: its own."""
 
 
-class NoConfig(BaseModel):
-    """The configuration of a stage that has none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Stage:
-    """A declared stage: everything the runner needs to know about it."""
+    """A declared stage: everything the runner needs to know about it.
+
+    The fields that are not described here are those of :class:`StageOptions`.
+    """
 
     name: str
     version: str
-    consumes: type[Payload]
-    """The type it takes; the first of :attr:`inputs`."""
-    produces: tuple[type[Payload], ...]
-    handle: Callable[[Any, Context[Any]], Awaitable[Outputs]] = field(repr=False)
-    gathers: bool = False
-    """Whether it is given all the parts of a whole at once, instead of one event."""
-    memo: bool = True
-    """Whether work already done on the same inputs is skipped and its outputs emitted again.
-    False for projections, which must be able to be rebuilt by replay."""
+    produces: tuple[type[Payload], ...] = ()
+    fan_in: bool = False
+    """Whether its handler is given all the parts of a group at once."""
     config: type[BaseModel] = NoConfig
+    memo: bool = True
     models: Callable[[Any], Sequence[Model]] | None = None
-    """Names the models used under a configuration. Asked when the stage is bound; their digests are
-    part of every step's identity and lineage, so another model makes earlier outputs stale."""
     trained: Callable[[Any], Sequence[str]] | None = None
-    """Names, under a configuration, the trained models the stage uses: those in use at the time.
-    Like :attr:`models` they are part of every step's identity, so a promotion makes earlier outputs
-    stale."""
-    section: str | None = None
-    """Under which name its settings stand, for stages that share them; None: its own."""
-    warm_up: str | None = None
-    """``module:function`` that every worker process calls at its start, so that the first events
-    do not wait for models to be loaded."""
+    batch: int = DEFAULT_BATCH
+    timeout: float | None = None
+    on_failure: OnFailure = "go on"
+    record_kind: Kind | None = None
     lanes: int | None = None
-    """How many keys are handled at the same time; None takes the runtime's setting."""
-    consumes_too: tuple[type[Payload], ...] = ()
-    """Further types it takes. Events of one key are handled one after another whatever their type,
-    but no order between types is kept."""
+    warm_up: str | None = None
+    section: str | None = None
+    handlers: dict[type[Payload], Handler] = field(default_factory=dict, repr=False)
+    """The handler of each type it takes. Events of one key are handled one after another whatever
+    their type, but no order between types is kept."""
     code_digest: str = ""
-    """SHA-256 over the sources of the package (or single module) the function stands in."""
+    """SHA-256 over the sources of the packages (or single modules) its functions stand in."""
 
     @property
     def inputs(self) -> tuple[type[Payload], ...]:
-        """All types it takes."""
-        return (self.consumes, *self.consumes_too)
+        """All types it takes, in the order of their declaration."""
+        return tuple(self.handlers)
+
+    @property
+    def consumes(self) -> type[Payload]:
+        """The first type it takes."""
+        return next(iter(self.handlers))
+
+    @property
+    def function(self) -> Callable[..., Awaitable[Any]]:
+        """The function that was declared first."""
+        return next(iter(self.handlers.values())).function
+
+    def handler_for(self, payload: Payload) -> Handler | None:
+        """The handler of a payload; None if the stage does not take it."""
+        handler = self.handlers.get(type(payload))
+        if handler is not None:
+            return handler
+        return next((h for kind, h in self.handlers.items() if isinstance(payload, kind)), None)
+
+    def on(self, function: F) -> F:
+        """Declare one more handler, for other types of events. Used as a decorator.
+
+        Raises:
+            TypeError: the function cannot be a handler of this stage.
+        """
+        if self.fan_in:
+            raise TypeError(
+                f"stage {self.name!r}: a fan-in stage has one handler: declare a stage of its own"
+            )
+        self._add(function, sys._getframe(1).f_locals)
+        return function
+
+    def _add(self, function: Callable[..., Awaitable[Any]], names: Mapping[str, Any]) -> None:
+        handler = read_handler(self.name, function, names)
+        for payload in handler.payloads:
+            known = self.handlers.get(payload)
+            if known is not None:
+                raise TypeError(
+                    f"stage {self.name!r}: {function.__qualname__} takes {payload.__name__}, which "
+                    f"{known.function.__qualname__} takes already: one handler for each type"
+                )
+        if handler.config is not None and not issubclass(self.config, handler.config):
+            raise TypeError(
+                f"stage {self.name!r}: {function.__qualname__} has "
+                f"Context[{handler.config.__name__}], but the stage is configured by "
+                f"{self.config.__name__}: use that, or write config={handler.config.__name__}"
+            )
+        modules = {item.function.__module__ for item in self.handlers.values()}
+        self.handlers.update(dict.fromkeys(handler.payloads, handler))
+        if function.__module__ not in modules:
+            self.code_digest = source_digest(*(h.function for h in self.handlers.values()))
 
 
-def stage(
-    name: str,
-    *,
-    version: str,
-    consumes: type[P] | tuple[type[P], ...],
-    produces: type[Payload] | tuple[type[Payload], ...] = (),
-    config: type[C] | None = None,
-    models: Callable[[C], Sequence[Model]] | None = None,
-    trained: Callable[[C], Sequence[str]] | None = None,
-    memo: bool = True,
-    lanes: int | None = None,
-    warm_up: str | None = None,
-    section: str | None = None,
-) -> Callable[[Callable[[Event[P], Context[C]], Awaitable[Outputs]]], Stage]:
-    """Declare a function of one event as a stage.
+class StageFunction(Stage, Generic[A, R]):
+    """A stage that can be called like the function it was declared with."""
 
-    ``consumes`` is the type of event it takes, or several; the function then tells them apart.
+    __slots__ = ()
 
-    It returns zero or more payloads, raises :class:`Reject` for what can never succeed; any other
-    exception is taken as transient and retried.
+    def __call__(self, *args: A.args, **kwargs: A.kwargs) -> Awaitable[R]:
+        return cast("Awaitable[R]", self.function(*args, **kwargs))
+
+
+class Declaration:
+    """A declaration that waits for its function; see :func:`stage`."""
+
+    def __init__(self, name: str, options: StageOptions, *, fan_in: bool) -> None:
+        _check_name(name)
+        self._name = name
+        self._options = _checked(name, options)
+        self._fan_in = fan_in
+
+    @overload
+    def __call__(self, function: Callable[[I_], Awaitable[R]], /) -> StageFunction[[I_], R]: ...
+
+    @overload
+    def __call__(
+        self, function: Callable[[I_, Context[C]], Awaitable[R]], /
+    ) -> StageFunction[[I_, Context[C]], R]: ...
+
+    def __call__(self, function: Any, /) -> Any:
+        names = sys._getframe(1).f_locals
+        handler = read_handler(self._name, function, names)
+        options: dict[str, Any] = {"config": handler.config or NoConfig, **self._options}
+        made = StageFunction[Any, Any](name=self._name, fan_in=self._fan_in, **options)
+        _check_form(made, handler, has_batch="batch" in self._options)
+        made._add(function, names)
+        return made
+
+
+def stage(name: str, **options: Unpack[StageOptions]) -> Declaration:
+    """Declare an async function as a stage.
+
+    The type of its first argument is what the stage consumes: a payload, a union of payloads, or a
+    list of payloads (a batch of events, of any keys). The second argument, the context, may be left
+    out. Further types are declared with :meth:`Stage.on`.
+
+    A handler returns a payload, a sequence of payloads, or None. One that takes a list returns a
+    list of the same length: what each event came to. It raises :class:`~lineal.Reject` for what can
+    never succeed and :class:`~lineal.Retry` for what cannot be done yet; any other exception is
+    taken as transient and retried.
 
     Raises:
-        TypeError: the declaration cannot work; said at import, not at the first event.
+        TypeError, ValueError: the declaration cannot work; said at import, not at the first event.
     """
-
-    def declare(function: Callable[[Event[P], Context[C]], Awaitable[Outputs]]) -> Stage:
-        return _declare(
-            function,
-            name,
-            version,
-            consumes,
-            produces,
-            config,
-            models,
-            trained,
-            memo,
-            lanes,
-            warm_up,
-            section,
-            False,
-        )
-
-    return declare
+    return Declaration(name, options, fan_in=False)
 
 
-def gather(
-    name: str,
-    *,
-    version: str,
-    consumes: type[Q],
-    produces: type[Payload] | tuple[type[Payload], ...] = (),
-    config: type[C] | None = None,
-    models: Callable[[C], Sequence[Model]] | None = None,
-    trained: Callable[[C], Sequence[str]] | None = None,
-    memo: bool = True,
-    lanes: int | None = None,
-    warm_up: str | None = None,
-    section: str | None = None,
-) -> Callable[[Callable[[Sequence[Event[Q]], Context[C]], Awaitable[Outputs]]], Stage]:
-    """Declare a function of all the parts of a whole as a stage.
+def fan_in(name: str, **options: Unpack[StageOptions]) -> Declaration:
+    """Declare an async function of all the parts of a group as a stage.
 
-    It is called once per whole, when the last part is in, with the parts in the order of their
-    index. Which parts are in survives restarts.
+    Its first argument is a list or sequence of a :class:`~lineal_schemas.parts.Part`. It is called
+    once a group, when the last part is in, with the parts in the order of their index. Which parts
+    are in survives restarts.
+
+    Raises:
+        TypeError, ValueError: the declaration cannot work.
     """
-
-    def declare(function: Callable[[Sequence[Event[Q]], Context[C]], Awaitable[Outputs]]) -> Stage:
-        if not issubclass(consumes, Part):
-            raise TypeError(f"stage {name!r}: a gather stage must consume a Part")
-        return _declare(
-            function,
-            name,
-            version,
-            consumes,
-            produces,
-            config,
-            models,
-            trained,
-            memo,
-            lanes,
-            warm_up,
-            section,
-            True,
-        )
-
-    return declare
+    return Declaration(name, options, fan_in=True)
 
 
-def _declare(
-    function: Callable[[Any, Any], Awaitable[Outputs]],
-    name: str,
-    version: str,
-    consumes: type[Payload] | tuple[type[Payload], ...],
-    produces: type[Payload] | tuple[type[Payload], ...],
-    config: type[BaseModel] | None,
-    models: Callable[[Any], Sequence[Model]] | None,
-    trained: Callable[[Any], Sequence[str]] | None,
-    memo: bool,
-    lanes: int | None,
-    warm_up: str | None,
-    section: str | None,
-    gathers: bool,
-) -> Stage:
-    if not inspect.iscoroutinefunction(function):
-        raise TypeError(f"stage {name!r}: {function.__qualname__} must be an async function")
+def _check_name(name: str) -> None:
     if not name or not all(part.isidentifier() for part in name.replace("-", "_").split(".")):
-        raise TypeError(f"stage name {name!r} must be words joined by dots")
-    made = produces if isinstance(produces, tuple) else (produces,)
-    taken = consumes if isinstance(consumes, tuple) else (consumes,)
-    if not taken:
-        raise TypeError(f"stage {name!r} takes no type of event")
-    for payload in (*taken, *made):
-        if getattr(payload, "type", None) is None:
-            raise TypeError(f"stage {name!r}: {payload.__name__} has no event type")
-    return Stage(
-        name=name,
-        version=version,
-        consumes=taken[0],
-        consumes_too=taken[1:],
-        produces=made,
-        handle=function,
-        gathers=gathers,
-        memo=memo,
-        config=config or NoConfig,
-        models=models,
-        trained=trained,
-        lanes=lanes,
-        warm_up=warm_up,
-        section=section,
-        code_digest=source_digest(function),
-    )
+        raise TypeError(f"stage name {name!r} must be words joined by dots, as in 'invoices.total'")
+
+
+def _checked(name: str, options: StageOptions) -> dict[str, Any]:
+    """The options as fields of a :class:`Stage`."""
+    where = f"stage {name!r}"
+    fields: dict[str, Any] = dict(options)
+    unknown = fields.keys() - StageOptions.__annotations__.keys()
+    if unknown:
+        hint = ": what it takes is its first argument's type" if "consumes" in unknown else ""
+        raise TypeError(f"{where} has no option {', '.join(sorted(unknown))}{hint}")
+    if "version" not in fields:
+        raise TypeError(f'{where} states no version: write version="1"')
+    produces = fields.pop("produces", ())
+    fields["produces"] = produces if isinstance(produces, tuple) else (produces,)
+    for payload in fields["produces"]:
+        if not (isinstance(payload, type) and issubclass(payload, Payload)):
+            raise TypeError(f"{where}: produces={payload!r} is not a payload")
+        require_type(where, payload)
+    if options.get("batch", 1) < 1:
+        raise ValueError(f"{where}: batch={options['batch']} must be at least 1 event")
+    if options.get("lanes", 1) < 1:
+        raise ValueError(f"{where}: lanes={options['lanes']} must be at least 1 key")
+    if options.get("timeout", 1.0) <= 0:
+        raise ValueError(f"{where}: timeout={options['timeout']} must be more than 0 seconds")
+    for option, words in (("on_failure", OnFailure), ("record_kind", Kind)):
+        if option in fields and fields[option] not in get_args(words):
+            choices = ", ".join(map(repr, get_args(words)))
+            raise ValueError(f"{where}: {option}={fields[option]!r} is not one of {choices}")
+    return fields
+
+
+def _check_form(stage: Stage, handler: Handler, *, has_batch: bool) -> None:
+    """Check that a stage's first handler is of the form that its options ask for."""
+    where = f"stage {stage.name!r}"
+    if stage.fan_in:
+        [first, *more] = handler.payloads
+        if handler.takes != "batch" or more or not issubclass(first, Part):
+            raise TypeError(
+                f"{where}: a fan-in stage takes all parts of a group: write "
+                "`(parts: Sequence[MyPart], ctx: Context)` with one payload that is a Part"
+            )
+        if has_batch:
+            raise TypeError(f"{where}: a fan-in stage is given a group at a time, it has no batch=")
+    elif has_batch and handler.takes != "batch":
+        raise TypeError(
+            f"{where}: batch= is for a handler that takes a list: write "
+            f"`list[{handler.payloads[0].__name__}]`"
+        )

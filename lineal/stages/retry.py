@@ -10,7 +10,7 @@ from tenacity import wait_exponential_jitter
 from tenacity.wait import wait_base
 
 from lineal.bus.protocol import BusUnavailable
-from lineal.stages.declaration import Reject
+from lineal.stages.errors import Reject, Retry
 from lineal.store.connection import StoreUnavailable
 from lineal.workers.errors import WorkerOutOfMemory, WorkerTimeout
 
@@ -62,7 +62,7 @@ class RetryPolicy:
         """
         if isinstance(error, Reject | PermanentFailure):
             return True
-        if unavailable(error):
+        if unavailable(error) or isinstance(error, Retry):
             return False
         most = self.attempts
         if isinstance(error, WorkerTimeout | WorkerOutOfMemory):

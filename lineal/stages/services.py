@@ -11,6 +11,7 @@ from lineal.stages.trained_models import TrainedModels
 from lineal.store.connection import Store
 from lineal.store.objects import ObjectStore
 from lineal.workers.turns import ANYBODY, Caller
+from lineal_schemas.envelope import now_us
 
 R = TypeVar("R")
 
@@ -40,3 +41,5 @@ class Services:
     trained: TrainedModels
     timers: bool = True
     """Whether timers are kept; a replay keeps none."""
+    now: Callable[[], int] = now_us
+    """The clock: microseconds since the Unix epoch."""

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 
-def source_digest(function: Callable[..., Any]) -> str:
+def source_digest(*functions: Callable[..., Any]) -> str:
+    """SHA-256 (hex) over the sources that functions stand among."""
+    digests = dict.fromkeys(_digest_of(function) for function in functions)
+    if len(digests) == 1:
+        return next(iter(digests))
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _digest_of(function: Callable[..., Any]) -> str:
     """SHA-256 (hex) over the sources the function stands among.
 
     A stage that is a folder is digested with all ``.py`` files of the folder; one that is a single

@@ -14,10 +14,13 @@ noticed when they are settled: the later one is handled again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from lineal.effects.state import StateChange, StateConflict, combined
+from lineal.stages.state_values import decode_value, encode_value
 from lineal.store.connection import Connection, Store
+
+V = TypeVar("V")
 
 
 class StateRow(NamedTuple):
@@ -125,17 +128,23 @@ class StepState:
         self._values: dict[str, bytes | None] = {}
         """What this step has put."""
 
-    async def get(self, key: str) -> bytes | None:
+    async def get(self, key: str, kind: type[V]) -> V | None:
         if key in self._values:
-            return self._values[key]
-        row = await self._look(key)
-        return None if row is None else row.seen_by(self._event_id)
+            value = self._values[key]
+        else:
+            row = await self._look(key)
+            value = None if row is None else row.seen_by(self._event_id)
+        return None if value is None else decode_value(kind, value)
 
-    async def put(self, key: str, value: bytes | None) -> None:
+    async def put(self, key: str, value: object) -> None:
         await self._look(key)
-        self._values[key] = value
+        self._values[key] = encode_value(value)
 
-    async def items(self, prefix: str) -> list[tuple[str, bytes]]:
+    async def delete(self, key: str) -> None:
+        await self._look(key)
+        self._values[key] = None
+
+    async def items(self, prefix: str, kind: type[V]) -> list[tuple[str, V]]:
         found: dict[str, bytes | None] = {}
         for key, row in await self._keeper.rows(self._stage, prefix):
             seen = self._seen.setdefault(key, row)
@@ -143,7 +152,11 @@ class StepState:
         for key, value in self._values.items():
             if key.startswith(prefix):
                 found[key] = value
-        return [(key, value) for key, value in sorted(found.items()) if value is not None]
+        return [
+            (key, decode_value(kind, value))
+            for key, value in sorted(found.items())
+            if value is not None
+        ]
 
     async def _look(self, key: str) -> StateRow | None:
         if key not in self._seen:

@@ -6,7 +6,7 @@ settlement: outputs, lineage record and effects, made durable together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,12 +17,14 @@ from lineal.effects.objects import ObjectPut
 from lineal.effects.search import IndexReplace
 from lineal.lineage.record import Artifact, Kind, Model
 from lineal.stages.claims import holder_of
+from lineal.stages.envelope import Envelope, EnvelopeRead
 from lineal.stages.state import StepState
 from lineal.stages.timers import StepTimers
 from lineal.stages.trained_models import ModelInUse
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
 from lineal.store.search import SearchPage
 from lineal.workers.turns import Caller
+from lineal_schemas.envelope import RawEvent
 from lineal_schemas.objects import ObjectRef
 
 if TYPE_CHECKING:
@@ -35,8 +37,9 @@ class Step:
     """See :class:`lineal.stages.context.Context`."""
 
     __slots__ = (
-        "_caller", "_event_id", "_memo", "_services", "_small", "config", "effects", "facts",
-        "inputs", "kept_state", "kept_timers", "kind", "models", "outputs", "trained",
+        "_caller", "_event_id", "_memo", "_raws", "_services", "_small", "attributes", "config",
+        "effects", "envelope_read", "inputs", "kept_state", "kept_timers", "models", "outputs",
+        "record_kind", "skipped", "trained",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +49,7 @@ class Step:
         config: Any,
         services: Services,
         *,
+        events: Sequence[RawEvent],
         memo: bool,
         trained: Mapping[str, ModelInUse | None] | None = None,
     ) -> None:
@@ -53,20 +57,45 @@ class Step:
         self._caller = caller
         self._event_id = event_id
         self._services = services
+        self._raws = events
         self._memo = memo
+        self.envelope_read: list[EnvelopeRead] = []
+        """The attributes of its events that the step has read: inputs beside their data."""
         self.trained = trained or {}
         """The models in use that the stage declares, as they were when the step began."""
         self.models: list[Model] = []
         """Other trained models the step asked for."""
-        self.kind: Kind | None = None
+        self.record_kind: Kind | None = None
         self.kept_state: StepState | None = None
         self.kept_timers: StepTimers | None = None
         self.inputs: list[Artifact] = []
         self.outputs: list[Artifact] = []
         self.effects: list[Effect] = []
         """But those of state and timers."""
-        self.facts: dict[str, int | str] = {}
+        self.attributes: dict[str, int | str] = {}
+        self.skipped: str | None = None
+        """Why there was nothing to do."""
         self._small: dict[str, bytes] | None = None
+
+    @property
+    def event(self) -> Envelope:
+        if len(self._raws) != 1:
+            raise TypeError(
+                f"stage {self._caller.stage!r} is given {len(self._raws)} events at once: their "
+                "attributes are those of ctx.events"
+            )
+        return Envelope(self._raws[0], self.envelope_read)
+
+    @property
+    def events(self) -> Sequence[Envelope]:
+        return [Envelope(raw, self.envelope_read, place) for place, raw in enumerate(self._raws)]
+
+    def now(self) -> int:
+        if self._memo:
+            raise TypeError(
+                f"stage {self._caller.stage!r} reads the clock: declare it with memo=False"
+            )
+        return self._services.now()
 
     @property
     def objects(self) -> StepObjects:
@@ -104,9 +133,6 @@ class Step:
             self.models.append(found.model)
         return found
 
-    def record_as(self, kind: Kind) -> None:
-        self.kind = kind
-
     async def claim(self, name: str) -> bool:
         stage, event_id = self._caller.stage, self._event_id
         holder = await self._services.store.read(lambda c: holder_of(c, stage, name))
@@ -114,11 +140,16 @@ class Step:
             self.effects.append(Claim(stage, name, event_id))
         return holder in (None, event_id)
 
-    def note(self, **facts: int | str) -> None:
-        for name, value in facts.items():
+    def annotate(self, **attributes: int | str) -> None:
+        for name, value in attributes.items():
             if not isinstance(value, int | str):
-                raise TypeError(f"fact {name!r} is {value!r}: facts are integers and strings")
-        self.facts.update(facts)
+                raise TypeError(
+                    f"attribute {name!r} is {value!r}: attributes are integers and strings"
+                )
+        self.attributes.update(attributes)
+
+    def skip(self, reason: str) -> None:
+        self.skipped = reason
 
     async def run(self, function: Callable[..., R], *args: Any, seconds: float | None = None) -> R:
         return await self._services.workers.run(
@@ -170,7 +201,7 @@ class StepObjects:
             self._step.outputs.append(artifact)
         return reference(digest, len(data), media_type)
 
-    def mention(self, ref: ObjectRef, role: str) -> None:
+    def add_input(self, ref: ObjectRef, role: str) -> None:
         self._note_input(ref, role)
 
     def _note_input(self, ref: ObjectRef, role: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from lineal.stages import Context, NoConfig, Reject, stage
 from lineal_schemas.documents import DocumentAnalyzed, DocumentRegistered
-from lineal_schemas.envelope import Event
 from lineal_schemas.results import (
     PAGE_SEPARATOR,
     Analysis,
@@ -22,9 +21,8 @@ from lineal_schemas.results import (
 VERSION = "1"
 
 
-@stage("reading", version=VERSION, consumes=DocumentRegistered, produces=DocumentAnalyzed)
-async def reading(event: Event[DocumentRegistered], ctx: Context[NoConfig]) -> DocumentAnalyzed:
-    document = event.data
+@stage("reading", version=VERSION, produces=DocumentAnalyzed)
+async def reading(document: DocumentRegistered, ctx: Context[NoConfig]) -> DocumentAnalyzed:
     text = (await ctx.objects.get(document.content)).decode()
     if text.startswith("REFUSED"):
         raise Reject("the file is encrypted")
@@ -43,7 +41,7 @@ async def reading(event: Event[DocumentRegistered], ctx: Context[NoConfig]) -> D
     put = ctx.objects.put
     if "," in text:
         await put(text.encode(), "text/csv", role="csv")
-    ctx.note(pages=len(result.pages))
+    ctx.annotate(pages=len(result.pages))
     return DocumentAnalyzed(
         document_id=document.document_id,
         text=await put(text.encode(), "text/plain;charset=utf-8", role="text"),

@@ -11,7 +11,7 @@ from lineal.dead_letters import LetterFilter, drop, redrive, waiting_letters
 from lineal.runtime import Runtime
 from lineal.stages import Reject, Stage, stage
 from lineal.stages.binding import BoundStage
-from lineal_schemas.envelope import Event, RawEvent, first_event
+from lineal_schemas.envelope import RawEvent, first_event
 from tests.conformance.effects import Call
 from tests.conformance.harness import (
     BusUnderTest,
@@ -32,11 +32,11 @@ ANY = LetterFilter()
 def fragile(broken: set[int], error: Exception | None = None) -> Stage:
     """A stage that cannot handle some tasks."""
 
-    @stage("fragile", version="1", consumes=Task, produces=Done)
-    async def handle(event: Event[Task], ctx: Any) -> Done:
-        if event.data.number in broken:
-            raise error or ValueError(f"cannot do {event.data.number}")
-        return Done(key=event.data.key, number=event.data.number)
+    @stage("fragile", version="1", produces=Done)
+    async def handle(task: Task, ctx: Any) -> Done:
+        if task.number in broken:
+            raise error or ValueError(f"cannot do {task.number}")
+        return Done(key=task.key, number=task.number)
 
     return handle
 
@@ -234,11 +234,11 @@ async def test_a_stage_that_lets_a_cancellation_out_does_not_block_its_lane(
 ) -> None:
     import asyncio
 
-    @stage("leaky", version="1", consumes=Task, produces=Done)
-    async def leaky(event: Event[Task], ctx: Any) -> Done:
-        if event.data.number == 0:
+    @stage("leaky", version="1", produces=Done)
+    async def leaky(task: Task, ctx: Any) -> Done:
+        if task.number == 0:
             raise asyncio.CancelledError
-        return Done(key=event.data.key, number=event.data.number)
+        return Done(key=task.key, number=task.number)
 
     async with bus.open() as runtime:
         await publish(runtime, *(Task(key="a", number=n) for n in range(3)))

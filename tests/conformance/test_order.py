@@ -10,7 +10,6 @@ import pytest
 
 from lineal.bus.protocol import Delivery, TopicSettings
 from lineal.stages import Stage, stage
-from lineal_schemas.envelope import Event
 from tests.conformance.harness import (
     BusUnderTest,
     events_on,
@@ -26,10 +25,10 @@ from tests.conformance.workload import Done, Task
 def doing(act: Callable[[Task], Awaitable[None]]) -> Stage:
     """A stage that does something with each task."""
 
-    @stage("do", version="1", consumes=Task, produces=Done)
-    async def do(event: Event[Task], ctx: Any) -> Done:
-        await act(event.data)
-        return Done(key=event.data.key, number=event.data.number)
+    @stage("do", version="1", produces=Done)
+    async def do(task: Task, ctx: Any) -> Done:
+        await act(task)
+        return Done(key=task.key, number=task.number)
 
     return do
 

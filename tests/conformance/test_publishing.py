@@ -12,7 +12,7 @@ from typing import Any
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE
 from lineal.bus.protocol import Delivery, Selection, Subscription, TopicSettings
 from lineal.stages import stage
-from lineal_schemas.envelope import Event, now_us
+from lineal_schemas.envelope import now_us
 from tests.conformance.harness import (
     BusUnderTest,
     events_on,
@@ -82,13 +82,13 @@ async def test_large_data_is_carried_by_reference_and_arrives_whole(bus: BusUnde
     text = "".join(f"{n:06}" for n in range(20_000))
     received: list[str] = []
 
-    @stage("enlarge", version="1", consumes=Task, produces=Done)
-    async def enlarge(event: Event[Task], ctx: Any) -> Done:
-        return Done(key=event.data.key, number=event.data.number, text=text)
+    @stage("enlarge", version="1", produces=Done)
+    async def enlarge(task: Task, ctx: Any) -> Done:
+        return Done(key=task.key, number=task.number, text=text)
 
-    @stage("receive", version="1", consumes=Done)
-    async def receive(event: Event[Done], ctx: Any) -> None:
-        received.append(event.data.text)
+    @stage("receive", version="1")
+    async def receive(done: Done, ctx: Any) -> None:
+        received.append(done.text)
 
     async with bus.open() as runtime:
         await publish(runtime, Task(key="a", number=1))

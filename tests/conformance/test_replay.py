@@ -11,7 +11,7 @@ from lineal.bus.protocol import NotOffered, Selection
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, stage
-from lineal_schemas.envelope import Event, now_us
+from lineal_schemas.envelope import now_us
 from tests.conformance.harness import (
     BusUnderTest,
     events_on,
@@ -29,10 +29,10 @@ from tests.conformance.workload import Done, Task
 def counting(handled: list[int], version: str = "1", memo: bool = True) -> Stage:
     """A stage that counts how often it is called."""
 
-    @stage("count", version=version, consumes=Task, produces=Done, memo=memo)
-    async def count(event: Event[Task], ctx: Any) -> Done:
-        handled.append(event.data.number)
-        return Done(key=event.data.key, number=event.data.number)
+    @stage("count", version=version, produces=Done, memo=memo)
+    async def count(task: Task, ctx: Any) -> Done:
+        handled.append(task.number)
+        return Done(key=task.key, number=task.number)
 
     return count
 

@@ -9,7 +9,6 @@ from typing import Any
 from lineal.runtime import Runtime
 from lineal.stages import Context, stage
 from lineal.stages.state import state_rows
-from lineal_schemas.envelope import Event
 from tests.conformance.harness import (
     BusUnderTest,
     events_on,
@@ -56,12 +55,12 @@ async def test_state_is_there_for_the_next_event_and_after_a_restart(bus: BusUnd
             await assert_each_counted_once(runtime, len(work))
 
 
-@stage("together", version="1", consumes=Task, memo=False)
-async def together(event: Event[Task], ctx: Context[Any]) -> None:
+@stage("together", version="1", memo=False)
+async def together(task: Task, ctx: Context[Any]) -> None:
     """One key of state for the tasks of all partition keys: they get in each other's way."""
-    seen = int(await ctx.state.get("all") or b"0")
+    seen = await ctx.state.get("all", int) or 0
     await asyncio.sleep(0.001)
-    await ctx.state.put("all", b"%d" % (seen + 1))
+    await ctx.state.put("all", seen + 1)
 
 
 async def test_events_that_change_one_key_at_the_same_time_are_all_counted(

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from lineal.stages import Context, Reject, gather, stage
-from lineal_schemas.envelope import Event
+from lineal.stages import Context, Reject, Stage, fan_in, stage
 from lineal_schemas.parts import Part
 from lineal_schemas.payload import Payload
 
@@ -80,9 +79,8 @@ class Trace:
         return [(key, int(number), int(pid)) for kind, key, number, pid in lines if kind == what]
 
 
-@stage("work", version="1", consumes=Task, produces=Done)
-async def work(event: Event[Task], ctx: Context[Any]) -> Done:
-    task = event.data
+@stage("work", version="1", produces=Done)
+async def work(task: Task, ctx: Context[Any]) -> Done:
     trace = Trace(task.scratch)
     trace.leave("begin", task)
     if task.action == "wait":
@@ -101,12 +99,11 @@ async def work(event: Event[Task], ctx: Context[Any]) -> Done:
     return Done(key=task.key, number=task.number)
 
 
-@stage("count", version="1", consumes=Task, produces=Done, memo=False)
-async def count(event: Event[Task], ctx: Context[Any]) -> Done:
+@stage("count", version="1", produces=Done, memo=False)
+async def count(task: Task, ctx: Context[Any]) -> Done:
     """How many tasks of the key there were so far: an answer that needs a memory."""
-    task = event.data
-    seen = int(await ctx.state.get(task.key) or b"0") + 1
-    await ctx.state.put(task.key, b"%d" % seen)
+    seen = (await ctx.state.get(task.key, int) or 0) + 1
+    await ctx.state.put(task.key, seen)
     if task.action == "crash-once":
         crashed = Path(task.scratch) / f"crashed-{task.key}-{task.number}"
         if not crashed.exists():
@@ -117,12 +114,10 @@ async def count(event: Event[Task], ctx: Context[Any]) -> Done:
     return Done(key=task.key, number=task.number, text=str(seen))
 
 
-@gather("join", version="1", consumes=Piece, produces=Joined)
-async def join(events: Sequence[Event[Piece]], ctx: Context[Any]) -> Joined:
-    first = events[0].data
-    return Joined(
-        key=first.key, whole=first.whole, indexes=tuple(event.data.index for event in events)
-    )
+@fan_in("join", version="1", produces=Joined)
+async def join(parts: Sequence[Piece]) -> Joined:
+    first = parts[0]
+    return Joined(key=first.key, whole=first.whole, indexes=tuple(part.index for part in parts))
 
 
-STAGES = {"work": work, "join": join, "count": count}
+STAGES: dict[str, Stage] = {"work": work, "join": join, "count": count}

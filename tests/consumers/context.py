@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 
 from lineal.lineage.record import Kind
 from lineal.stages import Stage
+from lineal.stages.envelope import Envelope
+from lineal.stages.state_values import decode_value, encode_value
 from lineal.stages.trained_models import ModelInUse
 from lineal.store.search import SearchPage
-from lineal_schemas.envelope import Event, decode, first_event
+from lineal_schemas.envelope import Event, decode, first_event, now_us
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
 
@@ -51,7 +53,7 @@ class MemoryObjects:
         self.roles.append(("put", role))
         return self.add(data, media_type)
 
-    def mention(self, ref: ObjectRef, role: str) -> None:
+    def add_input(self, ref: ObjectRef, role: str) -> None:
         self.roles.append(("mention", role))
 
 
@@ -61,17 +63,21 @@ class MemoryState:
 
     kept: dict[str, bytes] = field(default_factory=dict)
 
-    async def get(self, key: str) -> bytes | None:
-        return self.kept.get(key)
+    async def get(self, key: str, kind: type[R]) -> R | None:
+        return decode_value(kind, self.kept[key]) if key in self.kept else None
 
-    async def put(self, key: str, value: bytes | None) -> None:
-        if value is None:
-            self.kept.pop(key, None)
-        else:
-            self.kept[key] = value
+    async def put(self, key: str, value: object) -> None:
+        self.kept[key] = encode_value(value)
 
-    async def items(self, prefix: str) -> list[tuple[str, bytes]]:
-        return sorted((key, value) for key, value in self.kept.items() if key.startswith(prefix))
+    async def delete(self, key: str) -> None:
+        self.kept.pop(key, None)
+
+    async def items(self, prefix: str, kind: type[R]) -> list[tuple[str, R]]:
+        return [
+            (key, decode_value(kind, value))
+            for key, value in sorted(self.kept.items())
+            if key.startswith(prefix)
+        ]
 
 
 @dataclass
@@ -104,24 +110,34 @@ class MemoryContext:
         self.search = MemorySearch()
         self.claimed: set[str] = set()
         """Names that other events hold."""
-        self.facts: dict[str, int | str] = {}
+        self.attributes: dict[str, int | str] = {}
         self.state = MemoryState()
         self.timers = MemoryTimers()
-        self.kind: Kind = "step"
+        self.record_kind: Kind | None = "step"
+        self.skipped: str | None = None
+        self.events: list[Envelope] = []
         self.models: dict[str, ModelInUse] = {}
         """Trained models in use, by name."""
 
     async def model(self, name: str) -> ModelInUse | None:
         return self.models.get(name)
 
-    def record_as(self, kind: Kind) -> None:
-        self.kind = kind
-
     async def claim(self, name: str) -> bool:
         return name not in self.claimed
 
-    def note(self, **facts: int | str) -> None:
-        self.facts.update(facts)
+    def annotate(self, **attributes: int | str) -> None:
+        self.attributes.update(attributes)
+
+    def skip(self, reason: str) -> None:
+        self.skipped = reason
+
+    @property
+    def event(self) -> Envelope:
+        [event] = self.events
+        return event
+
+    def now(self) -> int:
+        return now_us()
 
     async def run(self, function: Callable[..., R], *args: Any, seconds: float | None = None) -> R:
         # Through pickle, as into a worker process.
@@ -132,7 +148,14 @@ class MemoryContext:
 
 async def handled(stage: Stage, event: Any, ctx: MemoryContext) -> list[Any]:
     """What a stage makes of an event, or a gather stage of its parts."""
-    made = await stage.handle(event, ctx)
+    events = event if isinstance(event, list | tuple) else [event]
+    ctx.events = [
+        Envelope(first_event(e.data, id=e.id, source=e.source, time=e.time), []) for e in events
+    ]
+    handler = stage.handler_for(events[0].data)
+    assert handler is not None
+    payloads = [e.data for e in events]
+    made = await handler.call(payloads if stage.fan_in else payloads[0], ctx)
     if made is None:
         return []
     return [made] if isinstance(made, Payload) else list(made)

@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict
 
 from lineal.stages import Context, stage
 from lineal_schemas.documents import DocumentIndexed
-from lineal_schemas.envelope import Event
 
 Fault = Literal["crash", "hang", "memory"]
 
@@ -40,8 +39,8 @@ def engine(fault: Fault) -> None:
 _held: list[bytes] = []
 
 
-@stage("frail", version="1", consumes=DocumentIndexed, config=FrailConfig)
-async def frail(event: Event[DocumentIndexed], ctx: Context[FrailConfig]) -> None:
-    fault = ctx.config.faults.get(event.data.document_id)
+@stage("frail", version="1", config=FrailConfig)
+async def frail(document: DocumentIndexed, ctx: Context[FrailConfig]) -> None:
+    fault = ctx.config.faults.get(document.document_id)
     if fault is not None:
         await ctx.run(engine, fault, seconds=1.0 if fault == "hang" else 60.0)

@@ -14,7 +14,6 @@ from lineal.replay import plan_replay, run_replay, subscription
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, stage
 from lineal.store.connection import StoreUnavailable
-from lineal_schemas.envelope import Event
 from tests.conformance.harness import (
     events_on,
     numbers_by_key,
@@ -30,11 +29,11 @@ from tests.conformance.workload import Done, Task
 def copying(handled: list[int]) -> Stage:
     """A stage that takes longer for what it has not seen than a replay for all the rest."""
 
-    @stage("copy", version="1", consumes=Task, produces=Done)
-    async def copy(event: Event[Task], ctx: Any) -> Done:
-        handled.append(event.data.number)
+    @stage("copy", version="1", produces=Done)
+    async def copy(task: Task, ctx: Any) -> Done:
+        handled.append(task.number)
         await asyncio.sleep(0.02)
-        return Done(key=event.data.key, number=event.data.number)
+        return Done(key=task.key, number=task.number)
 
     return copy
 

@@ -12,8 +12,7 @@ from lineal.bus.protocol import Selection, UnknownTopic
 from lineal.dead_letters import LetterFilter, redrive, waiting_letters
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime
-from lineal.stages import Stage, gather, stage
-from lineal_schemas.envelope import Event
+from lineal.stages import Stage, fan_in, stage
 from tests.conformance.harness import (
     events_on,
     payload_of,
@@ -30,12 +29,12 @@ class Config(BaseModel):
 
 
 def recording(version: str, handled: list[tuple[str, int]], broken: bool = False) -> Stage:
-    @stage("copy", version=version, consumes=Task, produces=Done, config=Config)
-    async def copy(event: Event[Task], ctx: Any) -> Done:
-        handled.append((event.data.key, event.data.number))
+    @stage("copy", version=version, produces=Done, config=Config)
+    async def copy(task: Task, ctx: Any) -> Done:
+        handled.append((task.key, task.number))
         if broken:
             raise ValueError("broken")
-        return Done(key=event.data.key, number=event.data.number, text=version)
+        return Done(key=task.key, number=task.number, text=version)
 
     return copy
 
@@ -125,10 +124,10 @@ async def test_parts_of_a_whole_are_replayed_together(runtime: Runtime) -> None:
     made: list[tuple[str, ...]] = []
 
     def joining(version: str) -> Stage:
-        @gather("unite", version=version, consumes=Piece, produces=Joined)
-        async def unite(events: Sequence[Event[Piece]], ctx: Any) -> Joined:
-            made.append(tuple(f"{event.data.whole}/{event.data.index}" for event in events))
-            return Joined(key=events[0].data.key, whole=events[0].data.whole, indexes=())
+        @fan_in("unite", version=version, produces=Joined)
+        async def unite(parts: Sequence[Piece], ctx: Any) -> Joined:
+            made.append(tuple(f"{part.whole}/{part.index}" for part in parts))
+            return Joined(key=parts[0].key, whole=parts[0].whole, indexes=())
 
         return unite
 
@@ -145,9 +144,9 @@ async def test_a_stage_that_feeds_itself_does_not_do_so_in_a_replay(runtime: Run
     handled: list[int] = []
 
     def chain(version: str) -> Stage:
-        @stage("chain", version=version, consumes=Task, produces=(Task, Done), memo=False)
-        async def run(event: Event[Task], ctx: Any) -> list[Task | Done]:
-            number = event.data.number
+        @stage("chain", version=version, produces=(Task, Done), memo=False)
+        async def run(task: Task, ctx: Any) -> list[Task | Done]:
+            number = task.number
             handled.append(number)
             done = Done(key="a", number=number)
             following = Task(key=f"k{number + 1}", number=number + 1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,14 +16,14 @@ from lineal.bus.protocol import BusUnavailable, Delivery, Position, Settlement
 from lineal.lineage.record import Model
 from lineal.runtime import Runtime, WrongConfiguration, open_runtime
 from lineal.settings import Settings
-from lineal.stages import Reject, Stage, stage
+from lineal.stages import Context, Reject, Retry, Stage, stage
 from lineal.stages.attempts import Attempts
 from lineal.stages.binding import BoundStage, StepFailed
 from lineal.stages.retry import PermanentFailure, RetryPolicy
 from lineal.store.connection import StoreUnavailable
 from lineal.store.objects import SMALL_BYTES, ObjectMissing
 from lineal.store.search import SearchPage, search
-from lineal_schemas.envelope import Event, RawEvent, decode, first_event
+from lineal_schemas.envelope import RawEvent, decode, first_event
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload, upcaster
 from tests.conformance.workload import Done, Joined, Piece, Task
@@ -43,21 +44,21 @@ def task(number: int = 1) -> Delivery:
     return delivered(Task(key="a", number=number), id=f"event-{number}")
 
 
-def making(act: Callable[[Event[Task], Any], Any], version: str = "1", **options: Any) -> Stage:
+def making(act: Callable[[Task, Any], Any], version: str = "1", **options: Any) -> Stage:
     options.setdefault("produces", Done)
 
-    @stage("make", version=version, consumes=Task, **options)
-    async def make(event: Event[Task], ctx: Any) -> Any:
-        return await act(event, ctx)
+    @stage("make", version=version, **options)
+    async def make(task: Task, ctx: Any) -> Any:
+        return await act(task, ctx)
 
     return make
 
 
-async def done(event: Event[Task], ctx: Any) -> Done:
-    return Done(key=event.data.key, number=event.data.number)
+async def done(task: Task, ctx: Any) -> Done:
+    return Done(key=task.key, number=task.number)
 
 
-async def twice(event: Event[Task], ctx: Any) -> list[Done]:
+async def twice(task: Task, ctx: Any) -> list[Done]:
     return [Done(key="a", number=1), Done(key="a", number=2)]
 
 
@@ -103,13 +104,13 @@ async def test_what_is_read_and_made_is_on_record(runtime: Runtime) -> None:
     big = b"x" * (SMALL_BYTES + 1)
     stored = await put(runtime, b"read me", "text/plain")
 
-    async def act(event: Event[Task], ctx: Any) -> Done:
+    async def act(task: Task, ctx: Any) -> Done:
         assert await ctx.objects.get(stored) == b"read me"
         assert (await ctx.objects.path(stored)).read_bytes() == b"read me"
         await ctx.objects.put(b"small", "text/csv", "csv")
         await ctx.objects.put(big, "application/pdf", "pdf")
-        ctx.note(pages=3, language="de")
-        return await done(event, ctx)
+        ctx.annotate(pages=3, language="de")
+        return await done(task, ctx)
 
     delivery = task()
     settlement = await runtime.bind(making(act)).handle(delivery, 1)
@@ -137,8 +138,8 @@ async def test_what_is_read_and_made_is_on_record(runtime: Runtime) -> None:
 
 
 async def test_scattering_a_whole_is_on_record_as_a_split(runtime: Runtime) -> None:
-    async def scatter(event: Event[Task], ctx: Any) -> list[Piece]:
-        return [Piece(whole=event.id, index=index, count=2, key="a") for index in range(2)]
+    async def scatter(task: Task, ctx: Any) -> list[Piece]:
+        return [Piece(whole=ctx.event.id, index=index, count=2, key="a") for index in range(2)]
 
     settlement = await runtime.bind(making(scatter, produces=Piece)).handle(task(), 1)
     assert settlement.record is not None
@@ -168,11 +169,11 @@ async def put(runtime: Runtime, data: bytes, media_type: str) -> ObjectRef:
 
 
 async def test_a_stage_can_read_what_it_has_just_put(runtime: Runtime) -> None:
-    async def act(event: Event[Task], ctx: Any) -> Done:
+    async def act(task: Task, ctx: Any) -> Done:
         ref = await ctx.objects.put(b"mine", "text/plain", "text")
         assert await ctx.objects.get(ref) == b"mine"
         assert (await ctx.objects.path(ref)).read_bytes() == b"mine"
-        return await done(event, ctx)
+        return await done(task, ctx)
 
     await runtime.bind(making(act)).handle(task(), 1)
 
@@ -180,9 +181,9 @@ async def test_a_stage_can_read_what_it_has_just_put(runtime: Runtime) -> None:
 async def test_small_objects_are_written_with_the_step_or_not_at_all(runtime: Runtime) -> None:
     refs: list[ObjectRef] = []
 
-    async def act(event: Event[Task], ctx: Any) -> Done:
+    async def act(task: Task, ctx: Any) -> Done:
         refs.append(await ctx.objects.put(b"mine", "text/plain", "text"))
-        return await done(event, ctx)
+        return await done(task, ctx)
 
     settlement = await runtime.bind(making(act)).handle(task(), 1)
     with pytest.raises(ObjectMissing):
@@ -194,7 +195,7 @@ async def test_small_objects_are_written_with_the_step_or_not_at_all(runtime: Ru
 async def test_a_step_that_fails_keeps_its_objects_and_nothing_else(runtime: Runtime) -> None:
     refs: list[ObjectRef] = []
 
-    async def act(event: Event[Task], ctx: Any) -> Done:
+    async def act(task: Task, ctx: Any) -> Done:
         refs.append(await ctx.objects.put(b"until then", "text/plain", "text"))
         ctx.search.replace("doc", [SearchPage(1, "findable")], {})
         raise Reject("no good")
@@ -209,23 +210,25 @@ async def test_a_step_that_fails_keeps_its_objects_and_nothing_else(runtime: Run
     assert not search(runtime.database.reader, "findable")
 
 
-def attempts(runtime: Runtime, declared: Stage) -> Attempts:
+def attempts(
+    runtime: Runtime, declared: Stage, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> Attempts:
     from lineal.observability.metrics import StageMetrics
 
     policy = RetryPolicy(attempts=2, first_seconds=0.001, most_seconds=0.002)
-    return Attempts(runtime.bind(declared), "make", policy, StageMetrics("make"))
+    return Attempts(runtime.bind(declared), "make", policy, StageMetrics("make"), sleep)
 
 
 async def test_each_attempt_begins_with_nothing_on_record(runtime: Runtime) -> None:
     tried = 0
 
-    async def act(event: Event[Task], ctx: Any) -> Done:
+    async def act(task: Task, ctx: Any) -> Done:
         nonlocal tried
         tried += 1
-        ctx.note(**{f"attempt{tried}": tried})
+        ctx.annotate(**{f"attempt{tried}": tried})
         if tried == 1:
             raise ConnectionError
-        return await done(event, ctx)
+        return await done(task, ctx)
 
     settlement = await attempts(runtime, making(act)).settle_or_bury(task())
     assert settlement.record is not None
@@ -236,10 +239,10 @@ async def test_each_attempt_begins_with_nothing_on_record(runtime: Runtime) -> N
 async def test_an_outage_uses_up_none_of_the_attempts(runtime: Runtime, away: Exception) -> None:
     failing = iter([ConnectionError(), *[away] * 7, ConnectionError()])
 
-    async def act(event: Event[Task], ctx: Any) -> Done:
+    async def act(task: Task, ctx: Any) -> Done:
         for error in failing:
             raise error
-        return await done(event, ctx)
+        return await done(task, ctx)
 
     settlement = await attempts(runtime, making(act)).settle_or_bury(task())
     assert settlement.record is not None
@@ -248,9 +251,9 @@ async def test_an_outage_uses_up_none_of_the_attempts(runtime: Runtime, away: Ex
 
 @pytest.mark.parametrize("value", [1.5, None, b"x", ["a"]])
 async def test_facts_are_integers_and_strings(runtime: Runtime, value: Any) -> None:
-    async def act(event: Event[Task], ctx: Any) -> Done:
-        ctx.note(fact=value)
-        return await done(event, ctx)
+    async def act(task: Task, ctx: Any) -> Done:
+        ctx.annotate(fact=value)
+        return await done(task, ctx)
 
     with pytest.raises(StepFailed) as caught:
         await runtime.bind(making(act)).handle(task(), 1)
@@ -264,9 +267,9 @@ class Config(BaseModel):
 async def test_the_memo_answers_only_for_the_same_work(runtime: Runtime) -> None:
     calls: list[int] = []
 
-    async def act(event: Event[Task], ctx: Any) -> Done:
-        calls.append(event.data.number)
-        return await done(event, ctx)
+    async def act(task: Task, ctx: Any) -> Done:
+        calls.append(task.number)
+        return await done(task, ctx)
 
     async def run(version: str = "1", number: int = 1, id: str = "e", **config: int) -> str:
         runtime.settings.stages["make"] = dict(config)
@@ -306,7 +309,7 @@ class Told(Payload, type="test.told", version=1):
 
 
 async def test_what_is_remembered_is_emitted_as_it_was_the_first_time(runtime: Runtime) -> None:
-    async def act(event: Event[Task], ctx: Any) -> list[Payload]:
+    async def act(task: Task, ctx: Any) -> list[Payload]:
         return [Told(about="x"), Done(key="b", number=2), Told(about="y")]
 
     bound = runtime.bind(making(act, produces=(Told, Done)))
@@ -325,7 +328,7 @@ async def test_what_is_remembered_in_an_older_version_is_emitted_in_the_newest(
     class Older(Payload, type="test.remembered", version=1):
         name: str
 
-    async def make_older(event: Event[Task], ctx: Any) -> Older:
+    async def make_older(task: Task, ctx: Any) -> Older:
         return Older(name="x")
 
     stage = making(make_older, produces=Older)
@@ -356,3 +359,118 @@ async def test_a_configuration_that_does_not_fit_is_refused_when_binding(runtime
     runtime.settings.stages["make"] = {"depth": "deep"}
     with pytest.raises(WrongConfiguration, match=r"stages\.make"):
         runtime.bind(making(done, config=Config))
+
+
+async def test_outputs_made_from_the_envelope_are_made_for_each_event(runtime: Runtime) -> None:
+    """Two events of the same data have envelopes of their own, and so have their outputs."""
+
+    async def act(task: Task, ctx: Any) -> Done:
+        return Done(key=task.key, number=task.number, text=f"{ctx.event.id} {ctx.event.subject}")
+
+    async def run(declared: Stage, id: str, subject: str) -> tuple[str, str]:
+        event = first_event(Task(key="a", number=1), id=id, source="test:x")
+        delivery = Delivery(Position(Task.type, 0, 0), event._replace(subject=subject))
+        settlement = await runtime.bind(declared).handle(delivery, 1)
+        await runtime.bus.settle_unowned([settlement])
+        assert settlement.record is not None
+        (output,) = outputs(settlement)
+        return settlement.record.outcome, Done.model_validate_json(output.data).text
+
+    reading = making(act)
+    assert await run(reading, "e-1", "one") == ("done", "e-1 one")
+    assert await run(reading, "e-2", "two") == ("done", "e-2 two")
+    assert await run(reading, "e-1", "one") == ("done", "e-1 one")
+
+
+async def test_the_attributes_that_were_read_are_noted(runtime: Runtime) -> None:
+    read: list[Any] = []
+
+    async def act(task: Task, ctx: Any) -> None:
+        assert ctx.event.id == ctx.event.id == ctx.events[0].id == "event-1"
+        assert (ctx.event.source, ctx.event.type) == ("test:x", Task.type)
+        assert (ctx.event.partitionkey, ctx.event.correlation_id) == ("a", "task:a")
+        assert ctx.event.causation_id is None
+        assert ctx.event.dataschema == "urn:lineal:schema:conformance.task:1"
+        read.extend(ctx.envelope_read)
+
+    await runtime.bind(making(act)).handle(task(), 1)
+    assert [(item.place, item.name) for item in read] == [
+        (0, name)
+        for name in (
+            "id", "source", "type", "partitionkey", "correlation_id", "causation_id", "dataschema",
+        )
+    ]  # fmt: skip
+
+
+async def test_there_is_nothing_to_do_where_a_stage_skips(runtime: Runtime) -> None:
+    async def act(task: Task, ctx: Any) -> Done | None:
+        ctx.skip("seen before")
+        return None if task.number == 1 else Done(key="a", number=1)
+
+    settlement = await runtime.bind(making(act)).handle(task(1), 1)
+    assert settlement.record is not None
+    assert (settlement.record.outcome, settlement.record.reason) == ("duplicate", "seen before")
+    assert (list(settlement.outputs), list(settlement.effects)) == ([], [])
+    with pytest.raises(StepFailed) as caught:
+        await runtime.bind(making(act)).handle(task(2), 1)
+    assert "skipped an event (seen before) and returned outputs" in str(caught.value.__cause__)
+
+
+async def test_a_retry_is_waited_for_and_uses_up_none_of_the_attempts(runtime: Runtime) -> None:
+    failing = iter([ConnectionError(), *[Retry("not yet", 12.5)] * 7])
+
+    async def act(task: Task, ctx: Any) -> Done:
+        for error in failing:
+            raise error
+        return await done(task, ctx)
+
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    settlement = await attempts(runtime, making(act), sleep).settle_or_bury(task())
+    assert settlement.record is not None and settlement.record.outcome == "done"
+    assert pauses[1:] == [12.5] * 7
+
+
+async def test_a_batch_handler_says_what_each_event_came_to(runtime: Runtime) -> None:
+    @stage("batches", version="1", produces=Done)
+    async def batches(tasks: list[Task], ctx: Context) -> list[list[Done] | Done | None]:
+        assert [event.id for event in ctx.events] == ["event-1"]
+        return [[Done(key=task.key, number=n) for n in range(2)] for task in tasks]
+
+    settlement = await runtime.bind(batches).handle(task(), 1)
+    assert [Done.model_validate_json(event.data).number for event in outputs(settlement)] == [0, 1]
+
+
+@pytest.mark.parametrize("returned", [[], [None, None], None, Done(key="a", number=1)])
+async def test_a_batch_handler_must_answer_for_every_event(runtime: Runtime, returned: Any) -> None:
+    async def act(tasks: list[Task], ctx: Context) -> Any:
+        return returned
+
+    with pytest.raises(StepFailed) as caught:
+        await runtime.bind(stage("x", version="1", produces=Done)(act)).handle(task(), 1)
+    assert "for a batch of 1" in str(caught.value.__cause__)
+
+
+async def test_each_type_goes_to_its_handler(runtime: Runtime) -> None:
+    @stage("several", version="1", produces=Done)
+    async def several(task: Task) -> Done:
+        return Done(key=task.key, number=1)
+
+    @several.on
+    async def joined(joined: Joined) -> Done:
+        return Done(key=joined.key, number=2)
+
+    bound = runtime.bind(several)
+    found = [
+        Done.model_validate_json(outputs(await bound.handle(delivery, 1))[0].data).number
+        for delivery in (task(), delivered(Joined(key="a", whole="w", indexes=())))
+    ]
+    assert found == [1, 2]
+    with pytest.raises(StepFailed) as caught:
+        await bound.handle(delivered(Done(key="a", number=1)), 1)
+    assert "takes conformance.task, conformance.joined, not conformance.done" in str(
+        caught.value.__cause__
+    )

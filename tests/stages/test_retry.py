@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lineal.stages.declaration import Reject
+from lineal.stages.errors import Reject
 from lineal.stages.retry import PermanentFailure, RetryPolicy, unavailable
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 

@@ -15,7 +15,7 @@ from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import settling, stage
 from lineal.stages.runner import RunnerSettings, StageRunner
-from lineal_schemas.envelope import Event, first_event
+from lineal_schemas.envelope import first_event
 from tests.conformance.workload import Done, Task
 
 PLACE = (Task.type, 0)
@@ -68,11 +68,11 @@ async def test_what_is_fetched_the_moment_its_partition_is_asked_back_overtakes_
     """The events before it are released, and another worker will handle them."""
     gate, begun = asyncio.Event(), asyncio.Event()
 
-    @stage("work", version="1", consumes=Task, produces=Done)
-    async def work(event: Event[Task], ctx: Any) -> Done:
+    @stage("work", version="1", produces=Done)
+    async def work(task: Task, ctx: Any) -> Done:
         begun.set()
         await gate.wait()
-        return Done(key=event.data.key, number=event.data.number)
+        return Done(key=task.key, number=task.number)
 
     bound = runtime.bind(work)
     subscription = ScriptedSubscription()
@@ -105,8 +105,8 @@ async def test_what_is_fetched_the_moment_its_partition_is_asked_back_overtakes_
 
 
 async def test_stopping_does_not_wait_for_events(runtime: Runtime) -> None:
-    @stage("work", version="1", consumes=Task)
-    async def work(event: Event[Task], ctx: Any) -> None: ...
+    @stage("work", version="1")
+    async def work(task: Task, ctx: Any) -> None: ...
 
     subscription = ScriptedSubscription()
     runner = StageRunner(runtime.bind(work), subscription)
@@ -120,8 +120,8 @@ async def test_stopping_does_not_wait_for_events(runtime: Runtime) -> None:
 async def test_being_cancelled_ends_a_runner_after_its_drain(runtime: Runtime) -> None:
     begun = asyncio.Event()
 
-    @stage("work", version="1", consumes=Task)
-    async def work(event: Event[Task], ctx: Any) -> None:
+    @stage("work", version="1")
+    async def work(task: Task, ctx: Any) -> None:
         begun.set()
         await asyncio.sleep(0.1)
 
@@ -173,16 +173,16 @@ async def test_the_next_event_of_a_key_waits_for_the_last_only_where_it_may_see_
 
     memo = kind in ("pure", "puts an object")
 
-    @stage("work", version="1", consumes=Task, produces=Done, memo=memo)
-    async def work(event: Event[Task], ctx: Any) -> Done:
-        handled.append(event.data.number)
+    @stage("work", version="1", produces=Done, memo=memo)
+    async def work(task: Task, ctx: Any) -> Done:
+        handled.append(task.number)
         if kind == "puts an object":
-            await ctx.objects.put(b"%d" % event.data.number, "text/plain", "part")
+            await ctx.objects.put(b"%d" % task.number, "text/plain", "part")
         if kind == "keeps state":
-            await ctx.state.put("last", b"%d" % event.data.number)
+            await ctx.state.put("last", task.number)
         if kind == "records an act":  # from which tables are made that stages read
-            ctx.record_as("promote")
-        return Done(key=event.data.key, number=event.data.number)
+            ctx.record_kind = "promote"
+        return Done(key=task.key, number=task.number)
 
     subscription = SlowSubscription()
     runner = StageRunner(runtime.bind(work), subscription)
@@ -203,8 +203,8 @@ async def test_what_is_settled_waits_for_more_while_there_is_more_at_hand(
     """A transaction costs a broker as much as many events do. What comes alone does not wait."""
     monkeypatch.setattr(settling, "_LINGER_SECONDS", 600.0)
 
-    @stage("work", version="1", consumes=Task)
-    async def work(event: Event[Task], ctx: Any) -> None:
+    @stage("work", version="1")
+    async def work(task: Task, ctx: Any) -> None:
         compute(0.001)
 
     subscription = SlowSubscription()
@@ -227,8 +227,8 @@ async def test_a_task_that_lets_others_have_the_loop_is_not_joined_by_another(
     """Each would have its turn before what waits for an answer has its own."""
     at_work: list[int] = []
 
-    @stage("work", version="1", consumes=Task)
-    async def work(event: Event[Task], ctx: Any) -> None:
+    @stage("work", version="1")
+    async def work(task: Task, ctx: Any) -> None:
         compute(0.003)
         tasks = [task.get_coro() for task in asyncio.all_tasks()]
         at_work.append(sum("_handle_events" in repr(coroutine) for coroutine in tasks))
@@ -248,11 +248,11 @@ async def test_one_that_waits_is(runtime: Runtime) -> None:
     gate = asyncio.Event()
     handled: list[int] = []
 
-    @stage("work", version="1", consumes=Task)
-    async def work(event: Event[Task], ctx: Any) -> None:
+    @stage("work", version="1")
+    async def work(task: Task, ctx: Any) -> None:
         compute(0.003)
-        handled.append(event.data.number)
-        if event.data.number == 3:
+        handled.append(task.number)
+        if task.number == 3:
             await gate.wait()
 
     subscription = SlowSubscription()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from lineal.bus.protocol import Delivery, Position, Selection
 from lineal.effects.effect import Effect
@@ -21,7 +22,7 @@ from lineal.settings import Settings
 from lineal.stages import Context, stage
 from lineal.stages.binding import StepFailed
 from lineal.stages.timers import TimerClock
-from lineal_schemas.envelope import Event, RawEvent, first_event, now_us
+from lineal_schemas.envelope import RawEvent, first_event, now_us
 from lineal_schemas.payload import Payload
 from tests.conformance.harness import events_on, running, until_events, until_settled
 
@@ -56,42 +57,45 @@ class Sold(Payload, type="test.sold", version=1):
         return self.lot
 
 
-@stage("auction", version="1", consumes=(Bid, Hammer), produces=Sold, memo=False)
-async def auction(event: Event[Any], ctx: Context[Any]) -> Sold | None:
-    data = event.data
-    total = int(await ctx.state.get(data.lot) or b"0")
-    if isinstance(data, Hammer):
-        await ctx.state.put(data.lot, None)
-        ctx.record_as("review")
-        return Sold(lot=data.lot, total=total)
-    await ctx.state.put(data.lot, b"%d" % (total + data.amount))
-    if data.amount < 0:
+@stage("auction", version="1", produces=Sold, memo=False)
+async def auction(bid: Bid, ctx: Context) -> None:
+    total = await ctx.state.get(bid.lot, int) or 0
+    await ctx.state.put(bid.lot, total + bid.amount)
+    if bid.amount < 0:
         raise ValueError("a bid below nothing")
-    return None
 
 
-@stage("everybody", version="1", consumes=Bid, memo=False)
-async def everybody(event: Event[Bid], ctx: Context[Any]) -> None:
+@auction.on
+async def sell(hammer: Hammer, ctx: Context) -> Sold:
+    total = await ctx.state.get(hammer.lot, int) or 0
+    await ctx.state.delete(hammer.lot)
+    ctx.record_kind = "review"
+    return Sold(lot=hammer.lot, total=total)
+
+
+@stage("everybody", version="1", memo=False)
+async def everybody(bid: Bid, ctx: Context) -> None:
     """One key for the events of all partition keys: they collide."""
-    total = int(await ctx.state.get("all") or b"0")
+    total = await ctx.state.get("all", int) or 0
     await asyncio.sleep(0)
-    await ctx.state.put("all", b"%d" % (total + event.data.amount))
+    await ctx.state.put("all", total + bid.amount)
 
 
-@stage("patient", version="1", consumes=(Bid, Hammer), produces=Sold, memo=False)
-async def patient(event: Event[Any], ctx: Context[Any]) -> Sold | None:
-    data = event.data
-    if isinstance(data, Bid):
-        if data.amount:
-            ctx.timers.set(data.lot, data.amount, Hammer(lot=data.lot, at=data.amount))
-        else:
-            ctx.timers.cancel(data.lot)
-        return None
-    return Sold(lot=data.lot, total=data.at)
+@stage("patient", version="1", produces=Sold, memo=False)
+async def patient(bid: Bid, ctx: Context) -> None:
+    if bid.amount:
+        ctx.timers.set(bid.lot, bid.amount, Hammer(lot=bid.lot, at=bid.amount))
+    else:
+        ctx.timers.cancel(bid.lot)
 
 
-@stage("forgetful", version="1", consumes=Bid)
-async def forgetful(event: Event[Bid], ctx: Context[Any]) -> None:
+@patient.on
+async def out_of_patience(hammer: Hammer) -> Sold:
+    return Sold(lot=hammer.lot, total=hammer.at)
+
+
+@stage("forgetful", version="1")
+async def forgetful(bid: Bid, ctx: Context) -> None:
     await ctx.state.put("key", b"")
 
 
@@ -268,3 +272,48 @@ async def test_timers_of_other_stages_are_left_to_those_who_run_them(runtime: Ru
         await until_settled(runtime, "patient")
     await TimerClock(runtime.store, runtime.bus, ["auction"]).look()
     assert await events_on(runtime, Hammer.type) == []
+
+
+class Lot(BaseModel):
+    name: str
+    bids: tuple[int, ...] = ()
+
+
+async def test_values_come_back_as_the_types_they_were(runtime: Runtime):
+    values: dict[str, Any] = {
+        "model": Lot(name="a", bids=(1, 2)), "int": -3, "str": "ä \\", "bytes": b"\x00\xff",
+        "list": [1, 2], "payload": Bid(lot="a", amount=1),
+    }  # fmt: skip
+    found: dict[str, Any] = {}
+
+    @stage("typed", version="1", memo=False)
+    async def typed(bid: Bid, ctx: Context) -> None:
+        if bid.amount == 0:
+            for key, value in values.items():
+                await ctx.state.put(key, value)
+        for key, value in values.items():
+            found[key] = await ctx.state.get(key, type(value))
+        found["items"] = await ctx.state.items("mod", Lot)
+        await ctx.state.delete("model")
+        assert await ctx.state.get("model", Lot) is None
+        assert await ctx.state.items("mod", Lot) == []
+
+    bound = runtime.bind(typed)
+    for amount in (0, 1):
+        event = made(Bid(lot="a", amount=amount))
+        settlement = await bound.handle(Delivery(Position(Bid.type, 0, 0), event), 1)
+        assert {key: found[key] for key in values} == values | ({"model": None} if amount else {})
+        assert found["items"] == ([] if amount else [("model", values["model"])])
+        await apply(runtime, settlement.effects)
+
+
+async def test_what_is_kept_as_json_is_read_by_its_type(runtime: Runtime):
+    """Values that stages kept as bytes of JSON, before state had types."""
+    from lineal.stages.state_values import decode_value, encode_value
+
+    assert decode_value(int, b"12") == 12
+    assert decode_value(Lot, b'{"name":"x","bids":[3]}') == Lot(name="x", bids=(3,))
+    assert encode_value(12) == b"12"
+    assert encode_value(Lot(name="x", bids=(3,))) == b'{"name":"x","bids":[3]}'
+    with pytest.raises(TypeError, match="delete"):
+        encode_value(None)

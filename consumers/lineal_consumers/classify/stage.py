@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from lineal.stages import Context, stage
+from lineal import Context, stage
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.inspection import inspect_file
 from lineal_schemas.documents import DocumentClassified, DocumentRegistered
-from lineal_schemas.envelope import Event
 
 
 @stage(
     "classify",
     version="1",
-    consumes=DocumentRegistered,
     produces=DocumentClassified,
-    config=ClassifyConfig,
     warm_up="lineal_consumers.classify.warm_up:load",
 )
 async def classify(
-    event: Event[DocumentRegistered], ctx: Context[ClassifyConfig]
+    registered: DocumentRegistered, ctx: Context[ClassifyConfig]
 ) -> DocumentClassified:
-    registered = event.data
     path = await ctx.objects.path(registered.content)
     found = await ctx.run(
         inspect_file, path, registered.name, ctx.config, seconds=ctx.config.seconds
     )
-    ctx.note(kind=found.kind, media_type=found.media_type, pages=found.pages)
+    ctx.annotate(kind=found.kind, media_type=found.media_type, pages=found.pages)
     return DocumentClassified(
         document_id=registered.document_id,
         name=registered.name,

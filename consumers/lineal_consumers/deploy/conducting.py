@@ -51,12 +51,11 @@ class Conductor(Desk):
         """Begin a rollout. One of the same model that still runs is superseded by it."""
         ctx = self._ctx
         if await self._rollout(request.rollout_id) is not None:
-            ctx.note(status="duplicate")
+            ctx.skip("the rollout was begun already")
             return
-        ctx.record_as("deploy")
-        ctx.note(model=f"{request.model.name} {request.model.version}")
-        known = await ctx.state.get(model_key(request.model.name))
-        before = None if known is None else ModelRecord.model_validate_json(known)
+        ctx.record_kind = "deploy"
+        ctx.annotate(model=f"{request.model.name} {request.model.version}")
+        before = await ctx.state.get(model_key(request.model.name), ModelRecord)
         if before is not None and request.counter < before.counter:
             self._refuse(request, f"a rollout with the later counter {before.counter} was begun")
             return
@@ -98,9 +97,9 @@ class Conductor(Desk):
     async def controlled(self, control: DeploymentControl) -> None:
         """Pause, resume or abort; what changes nothing is passed over."""
         rollout = await self._rollout(control.rollout_id)
-        self._ctx.note(action=control.action)
+        self._ctx.annotate(action=control.action)
         if rollout is None or rollout.over:
-            self._ctx.note(status="duplicate")
+            self._ctx.skip("the rollout is over, or was never begun")
             return
         common = {"rollout_id": rollout.rollout_id, "by": control.by}
         if control.action == "abort":
@@ -115,18 +114,18 @@ class Conductor(Desk):
     async def updated(self, update: DeploymentJobUpdated) -> None:
         """A device's report: accepted if it was made from the state the job has."""
         ctx = self._ctx
-        ctx.note(device=update.device, state=update.state)
+        ctx.annotate(device=update.device, state=update.state)
         rollout = await self._rollout(update.rollout_id)
         job = await self._job(update.rollout_id, update.device)
         if rollout is None or job is None or job.job_id != update.job_id:
             self._reply(update, None, "unknown_job")
             return
         if update.state in ("SUCCEEDED", "ROLLED_BACK") or job.final:
-            ctx.objects.mention(rollout.artifact, "model")
+            ctx.objects.add_input(rollout.artifact, "model")
         if update.state == "SUCCEEDED":
-            ctx.record_as("activate")
+            ctx.record_kind = "activate"
         elif update.state == "ROLLED_BACK":
-            ctx.record_as("rollback")
+            ctx.record_kind = "rollback"
         if job.state == update.state:
             self._reply(update, job)  # said twice
             return
@@ -150,7 +149,7 @@ class Conductor(Desk):
         """A timer of the rollout."""
         rollout = await self._rollout(due.rollout_id)
         if rollout is None:
-            self._ctx.note(status="duplicate")
+            self._ctx.skip("the rollout is not kept any more")
         elif due.what == "ring":
             if rollout.status == "aborted":
                 await self._keep(await self._cancel(rollout))
@@ -172,7 +171,7 @@ class Conductor(Desk):
             update = {"extended": True, "deadline_us": self._now + extension}
             await self._keep_job(job.model_copy(update=update), rollout)
             return
-        self._ctx.note(device=device, state="TIMED_OUT")
+        self._ctx.annotate(device=device, state="TIMED_OUT")
         self.events.append(
             DeploymentJobTimedOut(
                 rollout_id=rollout.rollout_id,
@@ -288,8 +287,7 @@ class Conductor(Desk):
     async def _cancel(self, rollout: RolloutRecord) -> RolloutRecord:
         """Cancel jobs of an aborted rollout, so many now and the rest a little later."""
         jobs = [
-            JobRecord.model_validate_json(value)
-            for _, value in await self._ctx.state.items(job_prefix(rollout.rollout_id))
+            job for _, job in await self._ctx.state.items(job_prefix(rollout.rollout_id), JobRecord)
         ]
         open_jobs = [job for job in jobs if job.state in BEFORE_ACTIVATION]
         if not open_jobs:
@@ -329,15 +327,15 @@ class Conductor(Desk):
         for old in rollouts[:-_MOST_KEPT]:
             await self._forget(old)
         record = ModelRecord(counter=request.counter, rollouts=rollouts[-_MOST_KEPT:])
-        await self._ctx.state.put(model_key(request.model.name), record.to_bytes())
+        await self._ctx.state.put(model_key(request.model.name), record)
 
     async def _forget(self, rollout_id: str) -> None:
-        for key, _ in await self._ctx.state.items(job_prefix(rollout_id)):
-            await self._ctx.state.put(key, None)
-        await self._ctx.state.put(rollout_key(rollout_id), None)
+        for key, _ in await self._ctx.state.items(job_prefix(rollout_id), bytes):
+            await self._ctx.state.delete(key)
+        await self._ctx.state.delete(rollout_key(rollout_id))
 
     def _refuse(self, request: DeploymentRequested, reason: str) -> None:
-        self._ctx.note(refused="yes")
+        self._ctx.annotate(refused="yes")
         self.events.append(
             DeploymentAborted(rollout_id=request.rollout_id, by=_STAGE, reason=reason)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lineal.stages import Context
+from lineal import Context
 from lineal_consumers.deploy.config import DeployConfig
 from lineal_consumers.deploy.rollout import (
     JobRecord,
@@ -27,15 +27,11 @@ from lineal_schemas.payload import Payload
 
 
 class Desk:
-    """One event's view of the rollouts.
+    """One event's view of the rollouts."""
 
-    Args:
-        now: wall clock in microseconds since the Unix epoch.
-    """
-
-    def __init__(self, ctx: Context[DeployConfig], now: int) -> None:
+    def __init__(self, ctx: Context[DeployConfig]) -> None:
         self._ctx = ctx
-        self._now = now
+        self._now = ctx.now()
         self.events: list[Payload] = []
         """What follows, in order."""
 
@@ -85,7 +81,7 @@ class Desk:
         self, update: DeploymentJobUpdated, job: JobRecord | None, reason: str | None = None
     ) -> None:
         if reason is not None:
-            self._ctx.note(not_accepted=reason)
+            self._ctx.annotate(not_accepted=reason)
         self.events.append(
             DeploymentJobReplied(
                 rollout_id=update.rollout_id,
@@ -101,7 +97,7 @@ class Desk:
         )
 
     async def _keep_job(self, job: JobRecord, rollout: RolloutRecord) -> None:
-        await self._ctx.state.put(job_key(rollout.rollout_id, job.device), job.to_bytes())
+        await self._ctx.state.put(job_key(rollout.rollout_id, job.device), job)
         if job.final:
             self._ctx.timers.cancel(f"job/{job.job_id}")
         else:
@@ -116,12 +112,10 @@ class Desk:
     # What is kept.
 
     async def _rollout(self, rollout_id: str) -> RolloutRecord | None:
-        value = await self._ctx.state.get(rollout_key(rollout_id))
-        return None if value is None else RolloutRecord.model_validate_json(value)
+        return await self._ctx.state.get(rollout_key(rollout_id), RolloutRecord)
 
     async def _job(self, rollout_id: str, device: str) -> JobRecord | None:
-        value = await self._ctx.state.get(job_key(rollout_id, device))
-        return None if value is None else JobRecord.model_validate_json(value)
+        return await self._ctx.state.get(job_key(rollout_id, device), JobRecord)
 
     async def _plan(self, rollout: RolloutRecord) -> RolloutPlan:
         data = await self._ctx.objects.get(rollout.plan, "plan")
@@ -137,4 +131,4 @@ class Desk:
 
     async def _keep(self, rollout: RolloutRecord) -> None:
         kept = rollout.model_copy(update={"updated_us": self._now})
-        await self._ctx.state.put(rollout_key(rollout.rollout_id), kept.to_bytes())
+        await self._ctx.state.put(rollout_key(rollout.rollout_id), kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from math import ceil
 
-from lineal.stages import Context
+from lineal import Context
 from lineal_consumers.deploy.config import AutomaticRollout, RequestConfig
 from lineal_schemas.deployments import DeploymentRequested, Ring, RolloutPlan
 from lineal_schemas.ids import rollout_id
@@ -18,31 +18,31 @@ _DEVICE = "device/"
 async def remember_device(birth: DeviceBirth, ctx: Context[RequestConfig]) -> None:
     """A device that was ever there belongs to the fleet."""
     key = f"{_DEVICE}{birth.device}"
-    if await ctx.state.get(key) is None:
+    if await ctx.state.get(key, bytes) is None:
         await ctx.state.put(key, b"1")
 
 
 async def request_for(
-    change: ModelPromoted | ModelRolledBack, event_id: str, time: int, ctx: Context[RequestConfig]
+    change: ModelPromoted | ModelRolledBack, ctx: Context[RequestConfig]
 ) -> DeploymentRequested | None:
     """The rollout that follows a model's going into use; None where none is to follow."""
     settings = ctx.config.models.get(change.name)
     if settings is None:
-        ctx.note(rollout="by_hand")
+        ctx.annotate(rollout="by_hand")
         return None
-    known = [key.removeprefix(_DEVICE) for key, _ in await ctx.state.items(_DEVICE)]
+    known = [key.removeprefix(_DEVICE) for key, _ in await ctx.state.items(_DEVICE, bytes)]
     devices = [
         device
         for device in known
         if any(fnmatchcase(device, pattern) for pattern in settings.devices)
     ]
     if not devices:
-        ctx.note(rollout="no_devices")
+        ctx.annotate(rollout="no_devices")
         return None
-    ctx.record_as("deploy")
-    ctx.objects.mention(change.artifact, "model")
+    ctx.record_kind = "deploy"
+    ctx.objects.add_input(change.artifact, "model")
     return DeploymentRequested(
-        rollout_id=rollout_id(change.model.sha256, event_id),
+        rollout_id=rollout_id(change.model.sha256, ctx.event.id),
         model=change.model,
         artifact=change.artifact,
         counter=change.counter,
@@ -53,7 +53,7 @@ async def request_for(
             soak_readings=settings.soak_readings,
         ),
         by=change.by,
-        requested_us=time,
+        requested_us=ctx.event.time,
     )
 
 

@@ -32,9 +32,6 @@ BEFORE_ACTIVATION: frozenset[JobState] = frozenset(
 class _Kept(BaseModel):
     model_config = ConfigDict(frozen=True, protected_namespaces=())
 
-    def to_bytes(self) -> bytes:
-        return self.model_dump_json().encode()
-
 
 class JobRecord(_Kept):
     """One device's job."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lineal.stages import Context, stage
+from lineal import Context, stage
 from lineal_consumers.deploy.conducting import Conductor
 from lineal_consumers.deploy.config import DeployConfig, RequestConfig
 from lineal_consumers.deploy.requesting import remember_device, request_for
@@ -10,7 +10,6 @@ from lineal_schemas.deployments import (
     DeploymentAborted,
     DeploymentCompleted,
     DeploymentControl,
-    DeploymentEvent,
     DeploymentJobIssued,
     DeploymentJobReplied,
     DeploymentJobTimedOut,
@@ -23,34 +22,30 @@ from lineal_schemas.deployments import (
     DeploymentStarted,
     DeploymentStepDue,
 )
-from lineal_schemas.envelope import Event, now_us
 from lineal_schemas.models import ModelPromoted, ModelRolledBack
 from lineal_schemas.payload import Payload
 from lineal_schemas.telemetry import DeviceBirth
 
 
-@stage(
-    "deploy.request",
-    version="1",
-    consumes=(ModelPromoted, ModelRolledBack, DeviceBirth),
-    produces=DeploymentRequested,
-    config=RequestConfig,
-    memo=False,
-)
-async def request(event: Event[Payload], ctx: Context[RequestConfig]) -> DeploymentRequested | None:
+@stage("deploy.request", version="1", produces=DeploymentRequested, memo=False)
+async def request(
+    change: ModelPromoted | ModelRolledBack, ctx: Context[RequestConfig]
+) -> DeploymentRequested | None:
     """Ask for the rollout of a model that went into use, to the devices that were ever seen."""
-    data = event.data
-    if isinstance(data, DeviceBirth):
-        await remember_device(data, ctx)
-        return None
-    assert isinstance(data, ModelPromoted | ModelRolledBack)
-    return await request_for(data, event.id, event.time, ctx)
+    return await request_for(change, ctx)
 
 
+@request.on
+async def seen(birth: DeviceBirth, ctx: Context[RequestConfig]) -> None:
+    """Remember a device."""
+    await remember_device(birth, ctx)
+
+
+# The state of a rollout follows from its events alone, and its deadlines are timers of its own: it
+# needs no news to notice that none comes.
 @stage(
     "deploy",
     version="1",
-    consumes=(DeploymentRequested, DeploymentControl, DeploymentJobUpdated, DeploymentStepDue),
     produces=(
         DeploymentStarted,
         DeploymentRingStarted,
@@ -64,21 +59,34 @@ async def request(event: Event[Payload], ctx: Context[RequestConfig]) -> Deploym
         DeploymentJobReplied,
         DeploymentJobTimedOut,
     ),
-    config=DeployConfig,
     memo=False,
 )
-async def deploy(event: Event[DeploymentEvent], ctx: Context[DeployConfig]) -> list[Payload]:
-    """Take a rollout one step on. Its state follows from its events alone, and its deadlines are
-    timers of its own: it needs no news to notice that none comes."""
-    conductor = Conductor(ctx, now_us())
-    data = event.data
-    if isinstance(data, DeploymentRequested):
-        await conductor.requested(data)
-    elif isinstance(data, DeploymentControl):
-        await conductor.controlled(data)
-    elif isinstance(data, DeploymentJobUpdated):
-        await conductor.updated(data)
-    else:
-        assert isinstance(data, DeploymentStepDue)
-        await conductor.due(data)
+async def deploy(request: DeploymentRequested, ctx: Context[DeployConfig]) -> list[Payload]:
+    """Begin a rollout."""
+    conductor = Conductor(ctx)
+    await conductor.requested(request)
+    return conductor.events
+
+
+@deploy.on
+async def controlled(control: DeploymentControl, ctx: Context[DeployConfig]) -> list[Payload]:
+    """Pause, resume or abort a rollout."""
+    conductor = Conductor(ctx)
+    await conductor.controlled(control)
+    return conductor.events
+
+
+@deploy.on
+async def updated(update: DeploymentJobUpdated, ctx: Context[DeployConfig]) -> list[Payload]:
+    """Take in what a device reports of its job."""
+    conductor = Conductor(ctx)
+    await conductor.updated(update)
+    return conductor.events
+
+
+@deploy.on
+async def due(due: DeploymentStepDue, ctx: Context[DeployConfig]) -> list[Payload]:
+    """Look at a deadline, or give the next devices of a ring their jobs."""
+    conductor = Conductor(ctx)
+    await conductor.due(due)
     return conductor.events

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lineal import Context
 from lineal.lineage.record import Model
-from lineal.stages import Context
 from lineal.stages.trained_models import ModelInUse
 from lineal_consumers.detect.config import DetectConfig
 from lineal_consumers.detect.journal import Journal, Mark, Row

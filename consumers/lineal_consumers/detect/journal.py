@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from lineal.stages import Context
+from lineal import Context
 from lineal_consumers.detect.config import DetectConfig
 
 
@@ -61,9 +61,9 @@ class Journal:
 
     async def is_at(self, mark: Mark) -> bool:
         """Whether the state is still where the caller left it."""
-        if await self._state.get(self._slot(mark.number)) != mark.value:
+        if await self._state.get(self._slot(mark.number), bytes) != mark.value:
             return False
-        following = await self._state.get(self._slot(mark.number + 1))
+        following = await self._state.get(self._slot(mark.number + 1), bytes)
         return following is None or unpacked(following).number <= mark.number
 
     def due(self, mark: Mark) -> bool:
@@ -72,7 +72,7 @@ class Journal:
 
     async def rows(self) -> list[Row]:
         """The last snapshot and what came after it, in order; empty for a new device."""
-        rows = [unpacked(value) for _, value in await self._state.items(self._prefix)]
+        rows = [unpacked(value) for _, value in await self._state.items(self._prefix, bytes)]
         snapshot = max((row for row in rows if row.kind == "snapshot"), default=None)
         if snapshot is None:
             return []
@@ -97,7 +97,7 @@ class Journal:
     async def mark_of(self, rows: list[Row]) -> Mark:
         """Where the state stands after the rows that were found."""
         number = rows[-1].number
-        value = await self._state.get(self._slot(number))
+        value = await self._state.get(self._slot(number), bytes)
         return Mark(number, rows[0].number, value or b"")
 
     def _slot(self, number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
-from lineal.stages import Context, Reject
+from lineal import Context, Reject
 from lineal.stages.trained_models import ModelInUse
 from lineal.store.objects import reference
 from lineal_consumers.detect.config import DetectConfig

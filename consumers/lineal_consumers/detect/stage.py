@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from lineal.stages import Context, stage
+from lineal import Context, stage
 from lineal_consumers.detect.config import DetectConfig, model_for, model_names
 from lineal_schemas.anomalies import AnomalyClosed, AnomalyEvent, AnomalyOpened, AnomalyUpdated
-from lineal_schemas.envelope import Event
-from lineal_schemas.telemetry import TelemetryEvent, TelemetryGap, TelemetryReadings
+from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings
 
 
 @stage(
     "detect",
     version="1",
-    consumes=(TelemetryReadings, TelemetryGap),
     produces=(AnomalyOpened, AnomalyUpdated, AnomalyClosed),
-    config=DetectConfig,
     trained=model_names,
     memo=False,
 )
-async def detect(event: Event[TelemetryEvent], ctx: Context[DetectConfig]) -> list[AnomalyEvent]:
+async def detect(
+    message: TelemetryReadings | TelemetryGap, ctx: Context[DetectConfig]
+) -> list[AnomalyEvent]:
     """Score a batch with the model in use for its device, going on from the batch before.
 
     The windows, scores and anomalies are those of the device itself, bit for bit. While there is no
     model, readings pass unscored.
     """
-    message = event.data
-    assert isinstance(message, TelemetryReadings | TelemetryGap)
-    ctx.note(boot=message.boot_id[:8], first_seq=message.first_seq, last_seq=message.last_seq)
+    ctx.annotate(boot=message.boot_id[:8], first_seq=message.first_seq, last_seq=message.last_seq)
     name = model_for(ctx.config, message.device)
     in_use = None if name is None else await ctx.model(name)
     if in_use is None:
-        ctx.note(unscored=message.count)
+        ctx.annotate(unscored=message.count)
         return []
     # NumPy and onnxruntime are imported where they are first needed.
     from lineal_consumers.detect.taking_in import take_in
 
-    return await take_in(message, event.id, in_use, ctx)
+    return await take_in(message, ctx.event.id, in_use, ctx)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lineal.stages import Context, Reject
+from lineal import Context, Reject
 from lineal.stages.trained_models import ModelInUse
 from lineal_consumers.detect.config import DetectConfig
 from lineal_consumers.detect.devices import Device, device_of, keep
@@ -35,7 +35,7 @@ async def take_in(
     if device is None:
         device = Device.new(in_use, await model_of(in_use, ctx), message.boot_id)
     elif message.boot_id in device.past_boots:
-        ctx.note(late=message.count)
+        ctx.annotate(late=message.count)
         keep(message.device, device)
         return []
     events: list[AnomalyEvent] = []
@@ -82,11 +82,11 @@ def _score(
     ctx: Context[DetectConfig],
 ) -> Row | None:
     if readings.last_seq < device.next_seq:
-        ctx.note(seen_before=readings.count)
+        ctx.annotate(seen_before=readings.count)
         return None
     values = _columns(readings, device.slot.current.preparation.features)
     if values is None:
-        ctx.note(unscored=readings.count)
+        ctx.annotate(unscored=readings.count)
         return None
     first = max(readings.first_seq, device.next_seq)
     values = values[first - readings.first_seq :]
@@ -96,7 +96,7 @@ def _score(
         raise Reject("the model in use cannot score these readings") from error
     device.next_seq = readings.last_seq + 1
     events += _told(readings, device, transitions)
-    ctx.note(windows=len(windows))
+    ctx.annotate(windows=len(windows))
     return Row(device.next_number, event_id, "readings", {"first": first}, values.tobytes())
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import orjson
+from pydantic import BaseModel
 
-from lineal.stages import Context
+from lineal import Context
 from lineal.stages.trained_models import ModelInUse
 from lineal_consumers.drift.config import DriftConfig
 from lineal_consumers.drift.engine import (
@@ -27,6 +28,13 @@ from lineal_schemas.telemetry import TelemetryCollected
 
 Array = npt.NDArray[np.float64]
 _MOST_REFERENCES = 64
+
+
+class _Reference(BaseModel):
+    """Where the training sample of a model is."""
+
+    dataset: str
+    reference: ObjectRef
 
 
 @dataclass
@@ -48,13 +56,13 @@ async def remember_reference(trained: ModelTrained, ctx: Context[DriftConfig]) -
     """Take note of where the training sample of a model is."""
     if trained.reference is None:
         return
-    value = {"dataset": trained.dataset, "reference": trained.reference.model_dump()}
+    value = _Reference(dataset=trained.dataset, reference=trained.reference)
     prefix = f"reference/{trained.name}/"
     key = f"{prefix}{trained.model.version:08}-{trained.model.sha256}"
-    await ctx.state.put(key, orjson.dumps(value))
-    kept = await ctx.state.items(prefix)
+    await ctx.state.put(key, value)
+    kept = await ctx.state.items(prefix, bytes)
     for old, _ in kept[:-_MOST_REFERENCES]:
-        await ctx.state.put(old, None)
+        await ctx.state.delete(old)
 
 
 async def watch(block: TelemetryCollected, ctx: Context[DriftConfig]) -> DriftDetected | None:
@@ -64,11 +72,10 @@ async def watch(block: TelemetryCollected, ctx: Context[DriftConfig]) -> DriftDe
     if in_use is None:
         return None
     key = f"reference/{in_use.name}/{in_use.version:08}-{in_use.sha256}"
-    kept = await ctx.state.get(key)
-    if kept is None:
+    known = await ctx.state.get(key, _Reference)
+    if known is None:
         return None
-    known = orjson.loads(kept)
-    reference = await ctx.objects.get(ObjectRef(**known["reference"]), role="reference")
+    reference = await ctx.objects.get(known.reference, role="reference")
     features, then = _reference(reference)
     sample = await _extended(block, in_use, features, ctx)
     found = None
@@ -76,24 +83,24 @@ async def watch(block: TelemetryCollected, ctx: Context[DriftConfig]) -> DriftDe
     if len(sample.rows) >= ctx.config.least_sample and not await _cooling(told, sample, ctx):
         report = _compared(then, _array(sample.rows), features, ctx.config)
         if report.drifted:
-            found = _drift(report, sample, block.device, in_use, known["dataset"], ctx.config)
-            await ctx.state.put(told, orjson.dumps(sample.times[-1]))
+            found = _drift(report, sample, block.device, in_use, known.dataset, ctx.config)
+            await ctx.state.put(told, sample.times[-1])
             sample.times, sample.rows = [], []  # what was told of is not told of again
     await ctx.state.put(f"sample/{block.device}", sample.packed())
     return found
 
 
 async def _cooling(key: str, sample: _Sample, ctx: Context[DriftConfig]) -> bool:
-    kept = await ctx.state.get(key)
+    last = await ctx.state.get(key, int)
     pause = int(ctx.config.cool_down_seconds * 1e6)
-    return kept is not None and sample.times[-1] < orjson.loads(kept) + pause
+    return last is not None and sample.times[-1] < last + pause
 
 
 async def _extended(
     block: TelemetryCollected, in_use: ModelInUse, features: list[str], ctx: Context[DriftConfig]
 ) -> _Sample:
     """The device's sample with what the block brings; begun anew for another model."""
-    kept = await ctx.state.get(f"sample/{block.device}")
+    kept = await ctx.state.get(f"sample/{block.device}", bytes)
     sample = _Sample(*orjson.loads(kept)) if kept else _Sample(in_use.sha256, features)
     if sample.model != in_use.sha256 or sample.features != features:
         sample = _Sample(in_use.sha256, features)

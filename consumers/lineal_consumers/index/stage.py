@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from lineal.stages import Context, NoConfig, pages_to_index, stage
+from lineal import Context, stage
+from lineal.stages import pages_to_index
 from lineal_schemas.documents import DocumentAnalyzed, DocumentIndexed
-from lineal_schemas.envelope import Event
 
 
 # The index is a projection: replaying the topic must write it again, so nothing is memoised.
-@stage("index", version="1", consumes=DocumentAnalyzed, produces=DocumentIndexed, memo=False)
-async def index(event: Event[DocumentAnalyzed], ctx: Context[NoConfig]) -> DocumentIndexed:
-    document = event.data
+@stage("index", version="1", produces=DocumentIndexed, memo=False)
+async def index(document: DocumentAnalyzed, ctx: Context) -> DocumentIndexed:
     # The text object has all that is indexed. The result object has every word's box as well:
     # reading it would keep the event loop busy for seconds on a document of 2,000 pages.
     text = (await ctx.objects.get(document.text, role="text")).decode()
@@ -19,5 +18,5 @@ async def index(event: Event[DocumentAnalyzed], ctx: Context[NoConfig]) -> Docum
     if document.media_type is not None:
         facets["media_type"] = document.media_type
     ctx.search.replace(document.document_id, pages, facets)
-    ctx.note(status="indexed", pages_with_text=len(pages))
+    ctx.annotate(status="indexed", pages_with_text=len(pages))
     return DocumentIndexed(document_id=document.document_id, pages=len(pages))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from lineal.stages import Context, stage
+from lineal import Context, stage
 from lineal.store.objects import reference
 from lineal_consumers.nlp.config import NlpConfig
 from lineal_consumers.nlp.models import language_models, trained_models
 from lineal_schemas.documents import DocumentAnalyzed, DocumentTextExtracted
-from lineal_schemas.envelope import Event
 
 _SECONDS_A_PAGE = 0.1
 _CHARACTERS_A_PAGE = 3_000
@@ -17,18 +16,15 @@ _CHARACTERS_A_PAGE = 3_000
 @stage(
     "nlp",
     version="1",
-    consumes=DocumentTextExtracted,
     produces=DocumentAnalyzed,
-    config=NlpConfig,
     models=language_models,
     trained=trained_models,
     warm_up="lineal_consumers.nlp.warm_up:load",
 )
-async def nlp(event: Event[DocumentTextExtracted], ctx: Context[NlpConfig]) -> DocumentAnalyzed:
+async def nlp(document: DocumentTextExtracted, ctx: Context[NlpConfig]) -> DocumentAnalyzed:
     # The engines are imported where they are first needed, so that listing stages costs nothing.
     from lineal_consumers.nlp.analysis import analyze_object
 
-    document = event.data
     text = await ctx.objects.get(document.text, role="text")
     pages = max(document.pages, len(text) // _CHARACTERS_A_PAGE)
     name = ctx.config.class_model
@@ -45,7 +41,7 @@ async def nlp(event: Event[DocumentTextExtracted], ctx: Context[NlpConfig]) -> D
         seconds=ctx.config.seconds + pages * _SECONDS_A_PAGE,
     )
     analysis = await ctx.objects.put(analyzed.data, "application/gzip", role="analysis")
-    ctx.note(language=analyzed.language, document_class=analyzed.document_class)
+    ctx.annotate(language=analyzed.language, document_class=analyzed.document_class)
     return DocumentAnalyzed(
         document_id=document.document_id,
         text=document.text,

@@ -1,4 +1,4 @@
-"""Reading a document: its plan is scattered into parts, each is read, and all are gathered.
+"""Reading a document: its plan is scattered into parts, each is read, and all are assembled.
 
 A part asks for the one that comes a window later, so a long document has a few parts under way at
 any time: it floods no topic, and other documents are read in between.
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from lineal.stages import Context, gather, stage
+from lineal import Context, fan_in, stage
 from lineal_consumers.ocr.config import GatherConfig, OcrConfig, ScatterConfig
 from lineal_consumers.ocr.models import recognition_models
 from lineal_schemas.documents import (
@@ -21,7 +21,6 @@ from lineal_schemas.documents import (
     DocumentTextExtracted,
     PageRange,
 )
-from lineal_schemas.envelope import Event
 from lineal_schemas.payload import Payload
 
 
@@ -39,22 +38,20 @@ class ReadingPlan(BaseModel):
 @stage(
     "ocr.scatter",
     version="1",
-    consumes=DocumentClassified,
     produces=DocumentPartRequested,
-    config=ScatterConfig,
 )
 async def scatter(
-    event: Event[DocumentClassified], ctx: Context[ScatterConfig]
+    document: DocumentClassified, ctx: Context[ScatterConfig]
 ) -> tuple[DocumentPartRequested, ...]:
     """Ask for the first parts of the plan."""
-    document = event.data
     plan = ReadingPlan(window=ctx.config.window, parts=document.plan)
     stored = await ctx.objects.put(
         plan.model_dump_json().encode(), media_type="application/json", role="plan"
     )
+    whole = ctx.event.id
     return tuple(
         DocumentPartRequested(
-            whole=event.id,
+            whole=whole,
             index=index,
             count=len(plan.parts),
             document_id=document.document_id,
@@ -70,19 +67,14 @@ async def scatter(
 @stage(
     "ocr",
     version="1",
-    consumes=DocumentPartRequested,
     produces=(DocumentPartExtracted, DocumentPartRequested),
-    config=OcrConfig,
     models=recognition_models,
     warm_up="lineal_consumers.ocr.warm_up:load_recognition",
 )
-async def recognize(
-    event: Event[DocumentPartRequested], ctx: Context[OcrConfig]
-) -> tuple[Payload, ...]:
+async def recognize(part: DocumentPartRequested, ctx: Context[OcrConfig]) -> tuple[Payload, ...]:
     """Read one part, and ask for the one a window later."""
     from lineal_consumers.ocr.reading import read_part
 
-    part = event.data
     content = await ctx.objects.path(part.content)
     result = await ctx.run(
         read_part, str(content), part.kind, part.pages, ctx.config, seconds=ctx.config.page_seconds
@@ -105,25 +97,23 @@ async def recognize(
     return (extracted, request)
 
 
-@gather(
+@fan_in(
     "ocr.gather",
     version="1",
-    consumes=DocumentPartExtracted,
     produces=(DocumentTextExtracted, DocumentReviewRequested),
-    config=GatherConfig,
     warm_up="lineal_consumers.ocr.warm_up:load_writing",
 )
 async def assemble(
-    events: Sequence[Event[DocumentPartExtracted]], ctx: Context[GatherConfig]
+    parts: Sequence[DocumentPartExtracted], ctx: Context[GatherConfig]
 ) -> tuple[Payload, ...]:
     """Join all parts, and ask a person to look at doubtful pages."""
     from lineal_consumers.ocr.assembling import assemble_parts
 
-    first = events[0].data
+    first = parts[0]
     content = await ctx.objects.path(first.content)
-    parts = [await ctx.objects.get(event.data.result, role="part") for event in events]
-    seconds = ctx.config.seconds + ctx.config.page_seconds * events[-1].data.pages.last
-    made = await ctx.run(assemble_parts, str(content), first.kind, parts, seconds=seconds)
+    results = [await ctx.objects.get(part.result, role="part") for part in parts]
+    seconds = ctx.config.seconds + ctx.config.page_seconds * parts[-1].pages.last
+    made = await ctx.run(assemble_parts, str(content), first.kind, results, seconds=seconds)
     put = ctx.objects.put
     result = await put(made.result, media_type="application/gzip", role="result")
     pdf = first.content if first.kind == "pdf" else None

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from lineal.stages import Context, NoConfig, Reject, stage
+from lineal import Context, Reject, stage
 from lineal_schemas.documents import DocumentArrived, DocumentRegistered
-from lineal_schemas.envelope import Event
 from lineal_schemas.payload import payload_bytes
 
 
 # Whether bytes are new depends on what came before, not on the event alone: nothing to memoise.
-@stage("register", version="1", consumes=DocumentArrived, produces=DocumentRegistered, memo=False)
-async def register(
-    event: Event[DocumentArrived], ctx: Context[NoConfig]
-) -> DocumentRegistered | None:
-    arrival = event.data
+@stage("register", version="1", produces=DocumentRegistered, memo=False)
+async def register(arrival: DocumentArrived, ctx: Context) -> DocumentRegistered | None:
     # Who dropped it and under what name is kept as an object and not in the ledger, which holds
     # digests only: erasing the object erases the person. The registry is derived from both.
     await ctx.objects.put(payload_bytes(arrival), "application/json", role="arrival")
@@ -22,9 +18,9 @@ async def register(
     if arrival.content is None:
         raise Reject("the arrival carries no content and no reason why")
     if not await ctx.claim(arrival.document_id):
-        ctx.note(status="duplicate")
+        ctx.skip("the same bytes are registered already")
         return None
-    ctx.note(status="registered")
+    ctx.annotate(status="registered")
     return DocumentRegistered(
         document_id=arrival.document_id, name=arrival.name, content=arrival.content
     )

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import gzip
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import NamedTuple
 
-import orjson
-
-from lineal.stages import Context, stage
+from lineal import Context, stage
 from lineal_consumers.retrain.config import CollectConfig
-from lineal_schemas.envelope import Event
 from lineal_schemas.payload import payload_bytes
 from lineal_schemas.telemetry import CollectedBatch, TelemetryCollected, TelemetryReadings
 
@@ -18,43 +15,50 @@ MEDIA_TYPE = "application/gzip"
 _LEVEL = 3
 
 
+class _Head(NamedTuple):
+    """How far a device's readings have been put aside."""
+
+    blocks: int = 0
+    """Blocks that were made."""
+    waiting: int = 0
+    """Batches of the next one."""
+    boot: str | None = None
+    features: tuple[str, ...] | None = None
+
+
 @stage(
     "retrain.collect",
     version="1",
-    consumes=TelemetryReadings,
     produces=TelemetryCollected,
-    config=CollectConfig,
     memo=False,
 )
 async def collect(
-    event: Event[TelemetryReadings], ctx: Context[CollectConfig]
+    batch: TelemetryReadings, ctx: Context[CollectConfig]
 ) -> TelemetryCollected | None:
     """Put a batch aside, and with every so-manieth make an object of them.
 
     Batches wait one to a row, so what is written does not grow with the block. A block holds
     batches of one boot and one set of features.
     """
-    batch = event.data
     device, state = batch.device, ctx.state
     if not any(fnmatchcase(device, pattern) for pattern in ctx.config.devices):
         return None
-    kept = await state.get(f"head/{device}")
-    head: list[Any] = orjson.loads(kept) if kept else [0, 0, None, None]
-    blocks, waiting, boot, features = head
-    changed = waiting and (boot != batch.boot_id or features != list(batch.features))
+    head = await state.get(f"head/{device}", _Head) or _Head()
+    blocks, waiting = head.blocks, head.waiting
+    changed = waiting and (head.boot != batch.boot_id or head.features != batch.features)
     if not changed and waiting + 1 < ctx.config.block_batches:
         await state.put(f"batch/{device}/{waiting:04}", payload_bytes(batch))
-        head = [blocks, waiting + 1, batch.boot_id, batch.features]
-        await state.put(f"head/{device}", orjson.dumps(head))
+        head = _Head(blocks, waiting + 1, batch.boot_id, batch.features)
+        await state.put(f"head/{device}", head)
         return None
-    rows = [data for _, data in await state.items(f"batch/{device}/")][:waiting]
+    rows = [data for _, data in await state.items(f"batch/{device}/", bytes)][:waiting]
     if changed:  # the batch begins the next block
         await state.put(f"batch/{device}/0000", payload_bytes(batch))
-        head = [blocks + 1, 1, batch.boot_id, batch.features]
+        head = _Head(blocks + 1, 1, batch.boot_id, batch.features)
     else:
         rows.append(payload_bytes(batch))
-        head = [blocks + 1, 0, batch.boot_id, batch.features]
-    await state.put(f"head/{device}", orjson.dumps(head))
+        head = _Head(blocks + 1, 0, batch.boot_id, batch.features)
+    await state.put(f"head/{device}", head)
     return await _block(rows, blocks + 1, ctx)
 
 

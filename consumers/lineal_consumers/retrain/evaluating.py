@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from lineal.stages import Context
+from lineal import Context
 from lineal.stages.trained_models import ModelInUse
 from lineal.store.objects import reference
 from lineal_consumers.retrain.config import DocumentsModel, RetrainConfig
@@ -26,28 +26,28 @@ from lineal_schemas.objects import ObjectRef, Sha256
 from lineal_schemas.payload import payload_bytes
 
 
-async def newly_trained(
-    trained: ModelTrained | None, ctx: Context[RetrainConfig], dataset: ModelDataset | None = None
-) -> list[ModelTrained]:
-    """The challengers to be judged now: those of an iteration when the last is in, or those of the
-    iteration before when there is only new test data. Else none."""
-    if trained is not None:
-        key = f"challengers/{trained.name}"
-        kept = await _challengers(key, ctx)
-        kept = [item for item in kept if item.iteration == trained.iteration]
-        kept = [item for item in kept if item.model.version != trained.model.version]
-        kept = sorted([*kept, trained], key=lambda item: item.model.version)
-        joined = b"\n".join(payload_bytes(item) for item in kept)
-        await ctx.state.put(key, joined)
-        return kept if len(kept) >= trained.challengers else []
-    assert dataset is not None
+async def newly_trained(trained: ModelTrained, ctx: Context[RetrainConfig]) -> list[ModelTrained]:
+    """The challengers of an iteration when this is the last of them; until then none."""
+    key = f"challengers/{trained.name}"
+    kept = await _challengers(key, ctx)
+    kept = [item for item in kept if item.iteration == trained.iteration]
+    kept = [item for item in kept if item.model.version != trained.model.version]
+    kept = sorted([*kept, trained], key=lambda item: item.model.version)
+    joined = b"\n".join(payload_bytes(item) for item in kept)
+    await ctx.state.put(key, joined)
+    return kept if len(kept) >= trained.challengers else []
+
+
+async def trained_before(dataset: ModelDataset, ctx: Context[RetrainConfig]) -> list[ModelTrained]:
+    """The challengers of the iteration before, to be evaluated on a dataset that brings nothing
+    but test data; none where it brings more."""
     if dataset.case != "only_test":
         return []
     return await _challengers(f"challengers/{dataset.name}", ctx)
 
 
 async def _challengers(key: str, ctx: Context[RetrainConfig]) -> list[ModelTrained]:
-    kept = await ctx.state.get(key)
+    kept = await ctx.state.get(key, bytes)
     return [ModelTrained.model_validate_json(line) for line in (kept or b"").splitlines()]
 
 
@@ -75,7 +75,7 @@ async def judged(
     champion = None
     if in_use is not None:
         champion = await _metrics(_file(in_use), text, files, settings, ctx)
-    ctx.note(model=name, iteration=trained[-1].iteration)
+    ctx.annotate(model=name, iteration=trained[-1].iteration)
     events = []
     for place, item in enumerate(trained):
         others = [m for other, m in enumerate(metrics) if other != place]

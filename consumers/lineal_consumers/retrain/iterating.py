@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from lineal.stages import Context, Reject
+from lineal import Context, Reject
 from lineal_consumers.retrain.config import DocumentsModel, RetrainConfig
 from lineal_consumers.retrain.dataset import (
     Anomaly,
@@ -34,6 +34,13 @@ _MOST_ANOMALIES = 256
 _JSON = "application/json"
 
 
+class _Waits(NamedTuple):
+    """How often an iteration was put off for want of data, and since when there is a drift."""
+
+    times: int
+    drifted_us: int
+
+
 async def remember(
     data: TelemetryCollected | DocumentLabelled | AnomalyEvent, ctx: Context[RetrainConfig]
 ) -> None:
@@ -50,7 +57,7 @@ async def remember(
 async def _remember_anomaly(data: AnomalyEvent, ctx: Context[RetrainConfig]) -> None:
     prefix = f"{_ANOMALIES}{data.device}/"
     key = f"{prefix}{data.anomaly_id}"
-    kept = await ctx.state.get(key)
+    kept = await ctx.state.get(key, bytes)
     known = None if kept is None else Anomaly(*orjson.loads(kept)[:5])
     # Opened, updated and closed come over three topics, between which no order is kept.
     last = data.last_seq if known is None else max(known.last_seq, data.last_seq)
@@ -62,16 +69,14 @@ async def _remember_anomaly(data: AnomalyEvent, ctx: Context[RetrainConfig]) -> 
 
 
 async def _forget_oldest(prefix: str, ctx: Context[RetrainConfig]) -> None:
-    kept = await ctx.state.items(prefix)
+    kept = await ctx.state.items(prefix, bytes)
     if len(kept) > _MOST_ANOMALIES:
         key, _ = min(kept, key=lambda pair: orjson.loads(pair[1])[5])
-        await ctx.state.put(key, None)
+        await ctx.state.delete(key)
 
 
 async def iterate(
     cause: DriftDetected | ModelTrainingRequested,
-    event_id: str,
-    time: int,
     ctx: Context[RetrainConfig],
 ) -> ModelDataset | None:
     """Fix the dataset of the next iteration; None where there was never anything to learn from.
@@ -84,9 +89,9 @@ async def iterate(
     if settings is None:
         raise Reject("no model of this name is configured: [stages.retrain.models]")
     key = f"iteration/{cause.name}"
-    kept = await ctx.state.get(key)
+    kept = await ctx.state.get(key, bytes)
     if isinstance(cause, ModelTrainingRequested) and cause.judge is not None:
-        return await _judging(cause.name, cause.judge, event_id, kept, ctx)
+        return await _judging(cause.name, cause.judge, kept, ctx)
     before: dict[str, Any] = orjson.loads(kept) if kept else {"iteration": 0, "versions": 0}
     previous = None
     if "manifest" in before:
@@ -94,14 +99,14 @@ async def iterate(
         previous = DatasetManifest.model_validate_json(data)
     drifted_us = await _drifted_since(cause, ctx)
     if isinstance(settings, DocumentsModel):
-        labels = [orjson.loads(value) for _, value in await ctx.state.items(_LABELS)]
+        labels = [orjson.loads(value) for _, value in await ctx.state.items(_LABELS, bytes)]
         dataset = documents_dataset(cause.name, settings, labels, previous)
         least = settings.least_new_documents
     else:
-        blocks = [orjson.loads(value) for _, value in await ctx.state.items(_BLOCKS)]
+        blocks = [orjson.loads(value) for _, value in await ctx.state.items(_BLOCKS, bytes)]
         blocks = [block for block in blocks if _of_devices(block["device"], settings.devices)]
         anomalies: dict[str, list[Anomaly]] = {}
-        for name, value in await ctx.state.items(_ANOMALIES):
+        for name, value in await ctx.state.items(_ANOMALIES, bytes):
             device = name.removeprefix(_ANOMALIES).partition("/")[0]
             anomalies.setdefault(device, []).append(Anomaly(*orjson.loads(value)[:5]))
         dataset = readings_dataset(
@@ -112,8 +117,8 @@ async def iterate(
     case = case_of(
         new_train=enough and dataset.new_train > 0, new_test=enough and dataset.new_test > 0
     )
-    ctx.note(model=cause.name, case=case, new=dataset.new_rows)
-    await _wait(cause, event_id, time, ctx, drifted_us, wait=case == "nothing_new")
+    ctx.annotate(model=cause.name, case=case, new=dataset.new_rows)
+    await _wait(cause, ctx, drifted_us, wait=case == "nothing_new")
     held = dataset.manifest
     if case == "nothing_new":
         if previous is None:
@@ -133,7 +138,7 @@ async def iterate(
         name=cause.name,
         iteration=after["iteration"],
         first_version=before["versions"] + 1,
-        cause=event_id,
+        cause=ctx.event.id,
         dataset=manifest.sha256,
         kind="documents" if isinstance(settings, DocumentsModel) else "readings",
         manifest=manifest,
@@ -146,7 +151,7 @@ async def iterate(
 
 
 async def _judging(
-    name: str, judge: JudgedModel, event_id: str, kept: bytes | None, ctx: Context[RetrainConfig]
+    name: str, judge: JudgedModel, kept: bytes | None, ctx: Context[RetrainConfig]
 ) -> ModelDataset:
     """The dataset there is, for a model to be judged on; what is remembered stays as it is."""
     if kept is None:
@@ -157,12 +162,12 @@ async def _judging(
     standing = orjson.loads(kept)
     manifest = ObjectRef(**standing["manifest"])
     held = DatasetManifest.model_validate_json(await ctx.objects.get(manifest, role="dataset"))
-    ctx.note(model=name, judged=judge.model.version)
+    ctx.annotate(model=name, judged=judge.model.version)
     return ModelDataset(
         name=name,
         iteration=standing["iteration"],
         first_version=standing["versions"] + 1,
-        cause=event_id,
+        cause=ctx.event.id,
         dataset=manifest.sha256,
         kind=held.kind,
         manifest=manifest,
@@ -192,14 +197,12 @@ async def _drifted_since(
         return cause.from_us
     if cause.cause != "drift":
         return None
-    kept = await ctx.state.get(f"waits/{cause.name}")
-    return 0 if kept is None else int(orjson.loads(kept)[1])
+    kept = await ctx.state.get(f"waits/{cause.name}", _Waits)
+    return 0 if kept is None else kept.drifted_us
 
 
 async def _wait(
     cause: DriftDetected | ModelTrainingRequested,
-    event_id: str,
-    time: int,
     ctx: Context[RetrainConfig],
     drifted_us: int | None,
     *,
@@ -209,15 +212,15 @@ async def _wait(
     key, timer = f"waits/{cause.name}", f"again/{cause.name}"
     waits = 0
     if isinstance(cause, ModelTrainingRequested):
-        kept = await ctx.state.get(key)
-        waits = 0 if kept is None else int(orjson.loads(kept)[0])
+        kept = await ctx.state.get(key, _Waits)
+        waits = 0 if kept is None else kept.times
     if not wait or drifted_us is None or waits >= ctx.config.most_waits:
-        await ctx.state.put(key, None)
+        await ctx.state.delete(key)
         ctx.timers.cancel(timer)
         return
-    await ctx.state.put(key, orjson.dumps([waits + 1, drifted_us]))
-    origin = cause.cause_event if isinstance(cause, ModelTrainingRequested) else event_id
-    due = time + int(ctx.config.wait_seconds * 1e6)
+    await ctx.state.put(key, _Waits(waits + 1, drifted_us))
+    origin = cause.cause_event if isinstance(cause, ModelTrainingRequested) else ctx.event.id
+    due = ctx.event.time + int(ctx.config.wait_seconds * 1e6)
     again = ModelTrainingRequested(
         name=cause.name, cause="drift", cause_event=origin, requested_us=due
     )

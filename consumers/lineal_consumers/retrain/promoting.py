@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import orjson
+from pydantic import BaseModel, ConfigDict
 
-from lineal.stages import Context
+from lineal import Context
 from lineal_consumers.retrain.config import RetrainConfig
 from lineal_consumers.retrain.training_step import settings_for
 from lineal_schemas.models import ModelEvaluated, ModelPromoted, ModelRef, ModelRolledBack
+
+
+class _InUse(BaseModel):
+    """The model in use, and the count of changes that made it so."""
+
+    model_config = ConfigDict(frozen=True)
+
+    counter: int
+    model: ModelRef
 
 
 async def remember_change(
@@ -15,47 +24,40 @@ async def remember_change(
 ) -> None:
     """Take note of a change of the model in use, by whomever; they come over two topics."""
     key = f"in_use/{change.name}"
-    kept = await ctx.state.get(key)
-    if kept is None or orjson.loads(kept)["counter"] < change.counter:
-        await ctx.state.put(key, _kept(change.counter, change.model))
+    known = await ctx.state.get(key, _InUse)
+    if known is None or known.counter < change.counter:
+        await ctx.state.put(key, _InUse(counter=change.counter, model=change.model))
 
 
-async def promotion(
-    evaluated: ModelEvaluated, event_id: str, ctx: Context[RetrainConfig]
-) -> ModelPromoted | None:
+async def promotion(evaluated: ModelEvaluated, ctx: Context[RetrainConfig]) -> ModelPromoted | None:
     """The promotion that follows from an evaluation; None where none does."""
     if evaluated.asked_by is not None:
-        ctx.note(model=evaluated.name, promoted="only judged")
+        ctx.annotate(model=evaluated.name, promoted="only judged")
         return None
     settings = settings_for(evaluated.name, ctx.config)
     if not evaluated.passed or evaluated.artifact is None:
         failed = [gate.name for gate in evaluated.gates if not gate.passed]
-        ctx.note(model=evaluated.name, promoted="no", failed=", ".join(failed))
+        ctx.annotate(model=evaluated.name, promoted="no", failed=", ".join(failed))
         return None
     if settings.promotion == "hand":
-        ctx.note(model=evaluated.name, promoted="waits")
+        ctx.annotate(model=evaluated.name, promoted="waits")
         return None
     key = f"in_use/{evaluated.name}"
-    kept = await ctx.state.get(key)
-    known = None if kept is None else orjson.loads(kept)
-    previous = None if known is None else ModelRef(**known["model"])
+    known = await ctx.state.get(key, _InUse)
+    previous = None if known is None else known.model
     if previous != evaluated.champion:
         # It was compared with a model that is not in use any more: that says nothing.
-        ctx.note(model=evaluated.name, promoted="outdated")
+        ctx.annotate(model=evaluated.name, promoted="outdated")
         return None
-    counter = 1 if known is None else known["counter"] + 1
-    await ctx.state.put(key, _kept(counter, evaluated.model))
+    counter = 1 if known is None else known.counter + 1
+    await ctx.state.put(key, _InUse(counter=counter, model=evaluated.model))
     return ModelPromoted(
         name=evaluated.name,
         model=evaluated.model,
         previous=previous,
         how="gates",
         by="stage:retrain.promote",
-        evaluation=event_id,
+        evaluation=ctx.event.id,
         counter=counter,
         artifact=evaluated.artifact,
     )
-
-
-def _kept(counter: int, model: ModelRef) -> bytes:
-    return orjson.dumps({"counter": counter, "model": model.model_dump()})

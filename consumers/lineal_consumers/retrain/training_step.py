@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from lineal.stages import Context, Reject
+from lineal import Context, Reject
 from lineal_consumers.retrain.config import DocumentsModel, ReadingsModel, RetrainConfig
 from lineal_consumers.retrain.jobs import Trained, train_documents, train_readings
 from lineal_consumers.retrain.provenance import provenance
@@ -51,7 +51,7 @@ async def challengers(data: ModelDataset, ctx: Context[RetrainConfig]) -> list[M
     Raises:
         Reject: nothing can be learnt from this data.
     """
-    ctx.note(model=data.name, iteration=data.iteration, case=data.case)
+    ctx.annotate(model=data.name, iteration=data.iteration, case=data.case)
     if data.case not in ("only_train", "both"):
         return []
     settings = settings_for(data.name, ctx.config)

@@ -19,7 +19,7 @@ from lineal.dead_letters import LetterFilter, waiting_letters
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Reject, Stage, stage
-from lineal_schemas.envelope import Event, first_event
+from lineal_schemas.envelope import first_event
 from tests.conformance.effects import Call
 from tests.conformance.harness import (
     fetch_all,
@@ -37,11 +37,11 @@ from tests.services.aws_archive import ArchiveProxy
 def noting(seen: list[tuple[str, int]], seconds: float = 0.0) -> Stage:
     """A stage that notes what it is given."""
 
-    @stage("note", version="1", consumes=Task, produces=Done)
-    async def note(event: Event[Task], ctx: Any) -> Done:
-        seen.append((event.data.key, event.data.number))
+    @stage("note", version="1", produces=Done)
+    async def note(task: Task, ctx: Any) -> Done:
+        seen.append((task.key, task.number))
         await asyncio.sleep(seconds)
-        return Done(key=event.data.key, number=event.data.number)
+        return Done(key=task.key, number=task.number)
 
     return note
 
@@ -90,10 +90,10 @@ async def test_events_come_in_order_and_whole_on_both_emulators(either: Settings
     seen: list[tuple[str, int]] = []
     text = "x" * 100_000
 
-    @stage("enlarge", version="1", consumes=Task, produces=Done)
-    async def enlarge(event: Event[Task], ctx: Any) -> Done:
-        seen.append((event.data.key, event.data.number))
-        return Done(key=event.data.key, number=event.data.number, text=text)
+    @stage("enlarge", version="1", produces=Done)
+    async def enlarge(task: Task, ctx: Any) -> Done:
+        seen.append((task.key, task.number))
+        return Done(key=task.key, number=task.number, text=text)
 
     keys = ["plain", "with \N{SNOWMAN} and spaces", "long " * 60]
     async with open_runtime(either) as runtime:
@@ -290,8 +290,8 @@ async def test_what_is_no_event_goes_aside(settings: Settings) -> None:
 
 
 async def test_a_dead_letter_larger_than_a_message_is_kept_whole(settings: Settings) -> None:
-    @stage("refuse", version="1", consumes=Task)
-    async def refuse(event: Event[Task], ctx: Any) -> None:
+    @stage("refuse", version="1")
+    async def refuse(task: Task, ctx: Any) -> None:
         raise Reject("not this one")
 
     awkward = '"\\' * 15_000  # each sign takes four bytes in JSON in JSON

@@ -17,7 +17,6 @@ from lineal.replay.beside import place_of
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, stage
 from lineal.workers.errors import WorkerCrashed
-from lineal_schemas.envelope import Event
 from tests.conformance.harness import (
     events_on,
     numbers_by_key,
@@ -34,11 +33,11 @@ STARTED_BY = "LINEAL_TEST_STARTED_BY"
 """Environment variable: the process that asked for the replay."""
 
 
-@stage("share", version="1", consumes=Task, produces=Done)
-async def share(event: Event[Task], ctx: Any) -> Done:
-    if event.data.scratch == "die" and os.environ[STARTED_BY] != str(os.getpid()):
+@stage("share", version="1", produces=Done)
+async def share(task: Task, ctx: Any) -> Done:
+    if task.scratch == "die" and os.environ[STARTED_BY] != str(os.getpid()):
         os.kill(os.getpid(), signal.SIGKILL)
-    return Done(key=event.data.key, number=event.data.number, text=str(os.getpid()))
+    return Done(key=task.key, number=task.number, text=str(os.getpid()))
 
 
 @pytest.fixture(autouse=True)
@@ -150,9 +149,9 @@ async def test_processes_are_started_while_events_are_counted_and_end_where_ther
 
 
 async def test_what_another_process_cannot_find_is_not_shared(bus: KafkaBusUnderTest) -> None:
-    @stage("local", version="1", consumes=Task, produces=Done)
-    async def local(event: Event[Task], ctx: Any) -> Done:
-        return Done(key=event.data.key, number=event.data.number, text=str(os.getpid()))
+    @stage("local", version="1", produces=Done)
+    async def local(task: Task, ctx: Any) -> Done:
+        return Done(key=task.key, number=task.number, text=str(os.getpid()))
 
     assert place_of(local) is None
     async with bus.open() as runtime:

@@ -26,7 +26,7 @@ async def test_the_event_names_kind_pages_and_detected_type(tmp_path, pdf_of_pag
     content, (made,) = await _classified(ctx, pdf_of_pages([show_text()]), "letter.txt")
     assert (made.document_id, made.name, made.kind, made.pages) == ("d1", "letter.txt", "pdf", 1)
     assert made.content == content.model_copy(update={"media_type": "application/pdf"})
-    assert ctx.facts == {"kind": "pdf", "media_type": "application/pdf", "pages": 1}
+    assert ctx.attributes == {"kind": "pdf", "media_type": "application/pdf", "pages": 1}
 
 
 async def test_the_same_document_is_classified_the_same(tmp_path, pdf_of_pages, show_text, scan):

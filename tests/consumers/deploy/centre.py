@@ -48,7 +48,7 @@ class Centre:
 
     def __init__(self, folder: Path, monkeypatch: Any, **config: Any) -> None:
         self.now = START
-        monkeypatch.setattr(stage, "now_us", lambda: self.now)
+        monkeypatch.setattr(MemoryContext, "now", lambda _: self.now)
         self.key: PublicKey = make_key(folder / "deploy.pem")
         settings = {"key_file": folder / "deploy.pem", "grace_seconds": 10, **config}
         self.ctx = MemoryContext(folder, DeployConfig(**settings))
@@ -60,15 +60,15 @@ class Centre:
     async def send(self, payload: Payload) -> list[Payload]:
         """Have the stage handle an event, and those it sends itself."""
         self._sent += 1
-        self.ctx.kind = "step"
-        self.ctx.facts = {}
+        self.ctx.record_kind = "step"
+        self.ctx.attributes = {}
         made = await handled(stage.deploy, event_of(payload, f"event-{self._sent}"), self.ctx)
-        kind, facts = self.ctx.kind, self.ctx.facts
+        kind, facts = self.ctx.record_kind, self.ctx.attributes
         self.events += made
         for event in made:
             if type(event) in stage.deploy.inputs:
                 made = [*made, *await self.send(event)]
-        self.ctx.kind, self.ctx.facts = kind, facts
+        self.ctx.record_kind, self.ctx.attributes = kind, facts
         return made
 
     async def wait(self, seconds: float) -> list[Payload]:

@@ -54,7 +54,7 @@ async def test_a_promotion_asks_for_a_rollout_to_the_whole_fleet(tmp_path: Path)
     canary, rest = asked.plan.rings
     assert len(canary.devices) == 2
     assert {*canary.devices, *rest.devices} == {f"turbine-{number:02}" for number in range(20)}
-    assert ctx.kind == "deploy"
+    assert ctx.record_kind == "deploy"
     assert ("mention", "model") in ctx.objects.roles
 
 

@@ -40,11 +40,11 @@ async def test_rings_follow_one_another_and_then_it_is_complete(centre: Centre):
     made = await centre.start(ring("canary", "a"), ring("rest", "b", "c"))
     assert types(made) == ["started", "ring_started"]
     assert centre.jobs_given(made) == ["a"]
-    kinds: list[str] = [centre.ctx.kind]
+    kinds = [centre.ctx.record_kind]
     made = await centre.report("a", *WAY)
     assert types(made) == ["ring_completed", "ring_started"]
     assert centre.jobs_given(made) == ["b", "c"]
-    kinds.append(centre.ctx.kind)
+    kinds.append(centre.ctx.record_kind)
     assert kinds == ["deploy", "activate"]
     made = await centre.report("b", *WAY) + await centre.report("c", *WAY)
     assert types(made) == ["ring_completed", "completed"]
@@ -119,7 +119,7 @@ async def test_more_failures_than_a_ring_may_have_end_the_rollout(centre: Centre
     assert types(await centre.report("d0", "IN_PROGRESS", "FAILED", reason="http_404")) == []
     await centre.report("d1", *WAY[:5])
     assert types(await centre.report("d1", "ROLLED_BACK")) == []
-    assert centre.ctx.kind == "rollback"
+    assert centre.ctx.record_kind == "rollback"
     await centre.report("d2", *WAY[:5])
     made = await centre.report("d3", "IN_PROGRESS", "FAILED")
     (aborted,) = of(made, DeploymentAborted)
@@ -228,7 +228,9 @@ class TestReports:
         made = await centre.report("a", "SUCCEEDED", version=6)
         (reply,) = centre.replies(made)
         assert (reply.accepted, reply.reason) == (False, "finished")
-        assert centre.ctx.kind == "activate", "but the record says that the model is in use there"
+        assert centre.ctx.record_kind == "activate", (
+            "but the record says that the model is in use there"
+        )
         assert types(made) == []
 
     async def test_of_a_job_nobody_knows(self, centre: Centre):

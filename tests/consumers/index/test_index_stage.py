@@ -57,7 +57,7 @@ async def test_a_document_without_text_is_indexed_with_no_pages(ctx: MemoryConte
 
 async def test_an_indexed_document_says_so(ctx: MemoryContext) -> None:
     await indexed(ctx, "text")
-    assert ctx.facts["status"] == "indexed"
+    assert ctx.attributes["status"] == "indexed"
 
 
 def test_the_index_can_be_rebuilt_by_replay() -> None:

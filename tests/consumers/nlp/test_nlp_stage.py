@@ -28,7 +28,7 @@ async def test_the_stage_stores_the_analysis_and_summarises_it(tmp_path: Path) -
     assert (made.language, made.document_class, made.personal_data) == ("en", "letter", True)
     assert (made.document_id, made.text, made.result) == ("d", document.text, document.result)
     assert made.media_type == "application/pdf"
-    assert ctx.facts == {"language": "en", "document_class": "letter"}
+    assert ctx.attributes == {"language": "en", "document_class": "letter"}
     analysis = Analysis.from_gzip(ctx.objects.stored[made.analysis.sha256])
     assert any(entity.text == "ann@example.org" for entity in analysis.entities)
 

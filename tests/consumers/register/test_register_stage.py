@@ -26,7 +26,7 @@ async def test_new_bytes_become_a_document(ctx: MemoryContext) -> None:
     assert await handled(register, event_of(arrival), ctx) == [
         DocumentRegistered(document_id=arrival.document_id, name="a b.pdf", content=CONTENT)
     ]
-    assert ctx.facts["status"] == "registered"
+    assert ctx.attributes["status"] == "registered"
 
 
 async def test_known_bytes_are_not_registered_again_under_any_name(ctx: MemoryContext) -> None:
@@ -34,7 +34,7 @@ async def test_known_bytes_are_not_registered_again_under_any_name(ctx: MemoryCo
     again = DocumentArrived(name="b.pdf", source="http:upload/b.pdf", content=CONTENT)
     ctx.claimed.add(first.document_id)
     assert await handled(register, event_of(again), ctx) == []
-    assert ctx.facts["status"] == "duplicate"
+    assert ctx.skipped == "the same bytes are registered already"
 
 
 async def test_the_same_bytes_of_another_tenant_are_another_document(ctx: MemoryContext) -> None:

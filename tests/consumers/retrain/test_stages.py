@@ -94,7 +94,7 @@ class Flywheel:
 
     async def _handle(self, stage: Any, payload: Payload, ctx: MemoryContext) -> list[Any]:
         self.sent += 1
-        ctx.facts, ctx.kind = {}, "step"
+        ctx.attributes, ctx.record_kind = {}, None
         return await handled(stage, event_of(payload, f"event-{self.sent}"), ctx)
 
 
@@ -141,7 +141,7 @@ async def test_an_iteration_trains_judges_and_promotes(flywheel: Flywheel) -> No
     assert evaluated.champion is None
     assert promoted.counter == 1
     assert promoted.how == "gates"
-    assert flywheel.ctx.kind == "step"  # the last event was the promotion itself, come back
+    assert flywheel.ctx.record_kind is None  # the last event was the promotion itself, come back
     again = await flywheel.spin()
     assert again["dataset"][0].case == "nothing_new"
     assert not (again["trained"] or again["evaluated"] or again["promoted"])
@@ -249,7 +249,7 @@ async def test_a_failed_gate_keeps_it_out_of_use(tmp_path: Path) -> None:
     made = await flywheel.spin()
     assert not made["evaluated"][0].passed
     assert made["promoted"] == []
-    assert flywheel.ctx.facts["promoted"] == "no"
+    assert flywheel.ctx.attributes["promoted"] == "no"
 
 
 async def test_an_evaluation_against_a_model_that_is_out_of_use_promotes_nothing(
@@ -259,7 +259,7 @@ async def test_an_evaluation_against_a_model_that_is_out_of_use_promotes_nothing
     made = await flywheel.spin()
     outdated: ModelEvaluated = made["evaluated"][0]  # judged when there was no champion
     assert await flywheel.run(promote, outdated) == []
-    assert flywheel.ctx.facts["promoted"] == "outdated"
+    assert flywheel.ctx.attributes["promoted"] == "outdated"
 
 
 def drift() -> DriftDetected:
@@ -310,7 +310,7 @@ async def test_a_model_is_judged_on_request_and_not_promoted_though_it_passes(
     assert evaluated.asked_by == dataset.cause
     assert evaluated.passed
     assert made["promoted"] == []
-    assert flywheel.ctx.facts["promoted"] == "only judged"
+    assert flywheel.ctx.attributes["promoted"] == "only judged"
 
 
 async def test_a_judging_leaves_the_flywheel_as_it_was(flywheel: Flywheel) -> None:
