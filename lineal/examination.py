@@ -16,8 +16,8 @@ async def examine_bus(settings: Settings) -> str:
     """
     if settings.bus.startswith("kafka://"):
         with needs("kafka", "the bus on Kafka"):
-            from lineal.bus.kafka.examination import examine
-        return await examine(brokers_of(settings.bus), settings.kafka)
+            from lineal.bus.kafka.preflight import preflight
+        return await preflight(brokers_of(settings.bus), settings.kafka)
     if settings.bus.startswith("aws:"):
         with needs("aws", "the bus on AWS"):
             from lineal.bus.aws.address import parse_address

@@ -19,11 +19,11 @@ from lineal.bus.embedded.event_rows import read_events
 from lineal.bus.embedded.leases import Claimed, Leases
 from lineal.bus.embedded.shares import Shares
 from lineal.bus.embedded.topics import Topics
-from lineal.bus.fair_share import fair_share, worth_reading
 from lineal.bus.protocol import Delivery, Position, Settlement
-from lineal.bus.watermark import Watermark
+from lineal.fair_share import fair_share, worth_reading
 from lineal.store.database import Database
 from lineal.store.sqlite import SqliteConnection
+from lineal.watermark import Watermark
 from lineal_schemas.envelope import now_us
 
 log = structlog.get_logger(__name__)

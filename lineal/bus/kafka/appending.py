@@ -12,10 +12,11 @@ from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
-from lineal.bus.kafka.connection import Cluster, stop_consumer
 from lineal.bus.kafka.lineage import read_message
+from lineal.kafka_client.connection import Cluster
+from lineal.kafka_client.consumers import read_committed_consumer, stop_consumer
 from lineal.lineage.ledger import Ledger
 from lineal.store.connection import Connection, Store
 from lineal.store.memo import keep_memos
@@ -34,7 +35,7 @@ large ones, which change each page of the indexes once, cost a fifth less than m
 class Source(NamedTuple):
     """What is copied into a store."""
 
-    place: TopicPartition
+    topic_partition: TopicPartition
     """The lineage topic's one partition."""
     name: str
     """What the store knows it by."""
@@ -91,27 +92,28 @@ async def copy(
         KafkaError, OSError: the topic cannot be read.
         StoreUnavailable: nothing was written.
     """
-    consumer = AIOKafkaConsumer(
-        group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
-        isolation_level="read_committed", fetch_max_wait_ms=200, check_crcs=False,
-        max_partition_fetch_bytes=_FETCH_BYTES, **cluster.client_arguments(),
-    )  # fmt: skip
+    consumer = read_committed_consumer(
+        cluster, fetch_max_wait_ms=200, max_partition_fetch_bytes=_FETCH_BYTES
+    )
     await consumer.start()
     loop = asyncio.get_running_loop()
-    place, name = source
+    partition, name = source
     try:
-        consumer.assign([place])
+        consumer.assign([partition])
         mark = await store.read(lambda connection: position_of(connection, name))
-        consumer.seek(place, mark)
+        consumer.seek(partition, mark)
         while end is None or mark < end:
             found = await consumer.getmany(
                 timeout_ms=round(_LOOK_SECONDS * 1000), max_records=_MESSAGES_AT_ONCE
             )
-            reached = await consumer.position(place)
+            reached = await consumer.position(partition)
             if reached <= mark:
                 continue
             stretch = Stretch(
-                name, mark, reached, [(m.offset, m.value or b"") for m in found.get(place, ())]
+                name,
+                mark,
+                reached,
+                [(m.offset, m.value or b"") for m in found.get(partition, ())],
             )
             begun = loop.time()
             appended = await store.write(partial(append, stretch))
@@ -119,7 +121,7 @@ async def copy(
             yield appended
             if mark != reached:
                 # Another one has written it, and perhaps more.
-                consumer.seek(place, mark)
+                consumer.seek(partition, mark)
             if len(stretch.messages) < _MESSAGES_AT_ONCE and mark != end:
                 took = loop.time() - begun
                 apart = max(_LEAST_APART_SECONDS, _TIMES_APART * took)

@@ -1,4 +1,4 @@
-"""The bus itself: what joins the parts."""
+"""The bus on Kafka: what joins the parts."""
 
 from __future__ import annotations
 
@@ -12,20 +12,17 @@ import structlog
 from aiokafka import TopicPartition
 
 from lineal.bus.kafka.appending import Source
-from lineal.bus.kafka.connection import EARLIEST, LATEST, Connection, cluster_at
-from lineal.bus.kafka.groups import group_members, send_to
+from lineal.bus.kafka.cluster import cluster_of, connect
+from lineal.bus.kafka.committing import Committer
 from lineal.bus.kafka.ledger_writer import LedgerWriter
-from lineal.bus.kafka.membership import Member
 from lineal.bus.kafka.names import LEDGER_GROUP, LINEAGE, WITHOUT_GROUP, Names
 from lineal.bus.kafka.overview import lineal_groups, topic_infos
 from lineal.bus.kafka.publishing import Publisher
 from lineal.bus.kafka.reading import read_topic
-from lineal.bus.kafka.settling import Settling
-from lineal.bus.kafka.slots import Slot
 from lineal.bus.kafka.subscription import KafkaSubscription
 from lineal.bus.kafka.topics import Topics
-from lineal.bus.kafka.transactions import Transactions
-from lineal.bus.kafka.unowned import UnownedSettling
+from lineal.bus.kafka.translation import raises_bus_errors
+from lineal.bus.kafka.ungrouped import UngroupedCommitter
 from lineal.bus.protocol import (
     BusUnavailable,
     Capabilities,
@@ -38,6 +35,12 @@ from lineal.bus.protocol import (
     TopicSettings,
     UnknownTopic,
 )
+from lineal.kafka_client.connection import EARLIEST, LATEST, Connection
+from lineal.kafka_client.group_consumer import GroupConsumer, OnRevoking
+from lineal.kafka_client.groups import describe_groups, reset_offsets
+from lineal.kafka_client.producer import IdempotentProducer
+from lineal.kafka_client.static_member_id import StaticMemberId
+from lineal.kafka_client.transactions import AlternatingProducers
 from lineal.lineage.record import Record
 from lineal.store.connection import Store, StoreUnavailable
 from lineal_schemas.envelope import RawEvent
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_REVOKE_BUDGET_SECONDS = 20.0
+_REVOKE_SECONDS = 20.0
 _LEDGER_SECONDS = 60.0
 _LEDGER_SECONDS_AT_CLOSE = 10.0
 
@@ -56,8 +59,8 @@ class KafkaBus:
     """Topics on a Kafka cluster.
 
     Args:
-        folder: the data folder; it says which processes of this machine could take each other's
-            place.
+        folder: the data folder, shared by the processes of this machine that may replace each
+            other.
         store: where the ledger, which follows what is settled, is written.
     """
 
@@ -82,21 +85,23 @@ class KafkaBus:
         self._settings = settings
         self._store = store
         self._names = Names(settings.prefix or "")
-        self._slot = Slot(folder, settings.slot)
+        self._member_id = StaticMemberId(folder, settings.slot)
         self._cluster_opener = partial(
-            cluster_at, tuple(bootstrap), f"lineal-{self._slot.name}", settings
+            cluster_of, tuple(bootstrap), f"lineal-{self._member_id.name}", settings
         )
         self._cluster = self._cluster_opener()
         self._connection = Connection(self._cluster)
         self._topics = Topics(self._connection, self._names, topic_settings, settings.replication)
-        self._publisher = Publisher(self._connection, self._topics)
+        self._publisher = Publisher(IdempotentProducer(self._connection), self._topics)
         self._subscriptions: set[KafkaSubscription] = set()
         self._lineage = TopicPartition(self._names.on_kafka(LINEAGE), 0)
         self._writer: LedgerWriter | None = None
         self._writing = False
         self._starting = asyncio.Lock()
-        self._unowned: UnownedSettling | None = None
+        self._committer = Committer(self._topics, store, self._lineage)
+        self._ungrouped: UngroupedCommitter | None = None
 
+    @raises_bus_errors
     async def open(self) -> None:
         """Connect.
 
@@ -104,106 +109,104 @@ class KafkaBus:
             BusUnavailable: the text says what to look at.
         """
         try:
-            await self._connection.open()
+            await connect(self._connection)
         except BaseException:
-            self._slot.close()
+            self._member_id.close()
             raise
 
+    @raises_bus_errors
     async def create_topic(self, topic: str, settings: TopicSettings | None = None) -> None:
         await self._topics.create(topic, settings)
 
+    @raises_bus_errors
     async def publish(self, events: Sequence[tuple[str, RawEvent]]) -> list[Position]:
         await self._topics.ensure({topic for topic, _ in events})
         return await self._publisher.publish(events)
 
+    @raises_bus_errors
     async def subscribe(
         self, group: str, topics: Sequence[str], *, start: Start = "beginning"
     ) -> KafkaSubscription:
         await self._topics.ensure(topics[:1])
         await self._topics.ensure(topics[1:], like=topics[0])
         await self._write_ledger()
-        places = [place for topic in topics for place in await self._topics.places(topic)]
-        first: Mapping[TopicPartition, int] | None = None
+        reset: Mapping[TopicPartition, int] | None = None
         if start == "now":
-            first = await self._connection.offsets(places, LATEST)
+            partitions = [item for topic in topics for item in await self._topics.partitions(topic)]
+            reset = await self._connection.list_offsets(partitions, LATEST)
         name = self._names.on_kafka(group)
-        number = self._slot.take(group)
-        instance = f"{self._slot.name}.{number}"
-        settling = self._settling(f"{name}/{instance}")
+        names = {self._names.on_kafka(topic): topic for topic in topics}
+        number = self._member_id.acquire(group)
+        static_member_id = f"{self._member_id.name}.{number}"
+
+        def consumer(on_revoking: OnRevoking) -> GroupConsumer:
+            return GroupConsumer(
+                self._connection, name, list(names),
+                self._producers(f"{name}/{static_member_id}"), reset,
+                static_member_id=static_member_id, session_seconds=self._settings.session_seconds,
+                revoke_seconds=_REVOKE_SECONDS, on_revoking=on_revoking,
+            )  # fmt: skip
 
         async def closed(subscription: KafkaSubscription) -> None:
             self._subscriptions.discard(subscription)
-            self._slot.give_back(group, number)
+            self._member_id.release(group, number)
 
-        subscription = KafkaSubscription(
-            self._connection,
-            settling,
-            name,
-            {self._names.on_kafka(topic): topic for topic in topics},
-            first,
-            budget_seconds=_REVOKE_BUDGET_SECONDS,
-            on_closed=closed,
-        )
-        member = Member(
-            self._connection,
-            name,
-            [self._names.on_kafka(topic) for topic in topics],
-            instance,
-            subscription,
-            session_seconds=self._settings.session_seconds,
-            patience_seconds=_REVOKE_BUDGET_SECONDS,
-        )
+        subscription = KafkaSubscription(consumer, self._committer, names, on_closed=closed)
+        self._subscriptions.add(subscription)
         try:
-            await settling.open()
-            self._subscriptions.add(subscription)
-            await subscription.open(member)
+            await subscription.open()
         except BaseException:
             await subscription.close()
-            await closed(subscription)
             raise
         return subscription
 
+    @raises_bus_errors
     async def settle_unowned(self, settlements: Sequence[Settlement]) -> None:
-        await (await self._without_group()).settle(settlements)
+        await (await self._ungrouped_committer()).settle(settlements)
 
+    @raises_bus_errors
     async def record(self, records: Sequence[Record]) -> None:
-        await (await self._without_group()).record(records)
+        await (await self._ungrouped_committer()).record(records)
 
     def read(
         self, topic: str, selection: Selection | None = None, *, follow: bool = False
     ) -> AsyncIterator[Delivery]:
         return read_topic(
             self._connection, topic, partial(self._existing, topic), selection or Selection(),
-            follow=follow, patience_seconds=2 * self._settings.transaction_seconds,
+            follow=follow, transaction_seconds=2 * self._settings.transaction_seconds,
         )  # fmt: skip
 
+    @raises_bus_errors
     async def seek(self, group: str, topic: str, *, offset: int | None, time: int | None) -> None:
-        places = await self._existing(topic)
-        first = await self._connection.offsets(places, EARLIEST)
-        ends = await self._connection.offsets(places, LATEST)
+        partitions = await self._existing(topic)
+        first = await self._connection.list_offsets(partitions, EARLIEST)
+        ends = await self._connection.list_offsets(partitions, LATEST)
         if time is None:
-            targets = {p: min(max(offset or 0, first[p]), ends[p]) for p in places}
+            targets = {p: min(max(offset or 0, first[p]), ends[p]) for p in partitions}
         else:
-            found = await self._connection.offsets(places, time // 1000)
-            targets = {place: ends[place] if at < 0 else at for place, at in found.items()}
-        await send_to(self._connection, self._names.on_kafka(group), targets)
+            found = await self._connection.list_offsets(partitions, time // 1000)
+            targets = {p: ends[p] if at < 0 else at for p, at in found.items()}
+        await reset_offsets(self._connection, self._names.on_kafka(group), targets)
 
+    @raises_bus_errors
     async def topics(self) -> list[TopicInfo]:
         return await topic_infos(self._connection, self._names, self._topics)
 
+    @raises_bus_errors
     async def groups_at_work(self) -> set[str]:
         groups = await lineal_groups(self._connection, self._names)
         names = {self._names.on_kafka(group): group for group in groups}
-        members = await group_members(self._connection, names)
+        members = await describe_groups(self._connection, names)
         own = self._cluster.client_id
         return {
             names[name]
             for name, present in members.items()
-            if any(member.client != own for member in present)
+            if any(member.client_id != own for member in present)
         }
 
+    @raises_bus_errors
     async def recorded(self) -> None:
-        if await self._topics.places(LINEAGE):
+        if await self._topics.partitions(LINEAGE):
             await (await self._ledger_writer()).until_written(_LEDGER_SECONDS)
 
     async def maintain(self) -> None:
@@ -220,7 +223,7 @@ class KafkaBus:
         for subscription in list(self._subscriptions):
             await subscription.close()
         await self._publisher.close()
-        if self._unowned is not None and self._unowned.used:
+        if self._ungrouped is not None and self._ungrouped.used:
             # Nobody may be there to write it, and the next command may look for it.
             try:
                 async with asyncio.timeout(_LEDGER_SECONDS_AT_CLOSE):
@@ -230,21 +233,17 @@ class KafkaBus:
         if self._writer is not None:
             await self._writer.close()
         await self._connection.close()
-        self._slot.close()
+        self._member_id.close()
 
     async def _existing(self, topic: str) -> list[TopicPartition]:
-        places = await self._topics.places(topic)
-        if not places:
+        partitions = await self._topics.partitions(topic)
+        if not partitions:
             raise UnknownTopic(f"there is no topic {topic!r}: `lineal topics` lists them")
-        return places
+        return partitions
 
-    def _settling(self, name: str) -> Settling:
+    def _producers(self, transactional_id: str) -> AlternatingProducers:
         seconds = self._settings.transaction_seconds
-        pair = (
-            Transactions(self._connection, f"{name}/a", seconds),
-            Transactions(self._connection, f"{name}/b", seconds),
-        )
-        return Settling(self._topics, self._store, pair, self._lineage)
+        return AlternatingProducers(self._connection, transactional_id, seconds)
 
     async def _ledger_writer(self) -> LedgerWriter:
         async with self._starting:
@@ -265,13 +264,15 @@ class KafkaBus:
         async with self._starting:
             if not self._writing:
                 group = self._names.on_kafka(LEDGER_GROUP)
-                await writer.join(group, self._slot.name, self._settings.session_seconds)
+                await writer.join(group, self._member_id.name, self._settings.session_seconds)
                 self._writing = True
 
-    async def _without_group(self) -> UnownedSettling:
+    async def _ungrouped_committer(self) -> UngroupedCommitter:
         await self._ledger_writer()
         async with self._starting:
-            if self._unowned is None:
-                group = self._names.on_kafka(WITHOUT_GROUP + self._slot.name)
-                self._unowned = UnownedSettling(group, self._settling(group), self._lineage)
-            return self._unowned
+            if self._ungrouped is None:
+                group = self._names.on_kafka(WITHOUT_GROUP + self._member_id.name)
+                self._ungrouped = UngroupedCommitter(
+                    group, self._committer, self._producers(group), self._lineage
+                )
+            return self._ungrouped

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import NamedTuple
 
 from lineal.bus.kafka.appending import Appended, Source, copy
-from lineal.bus.kafka.connection import Cluster
+from lineal.kafka_client.connection import Cluster
 from lineal.store.connection import Store, StoreOpener
 
 ClusterOpener = Callable[[], Cluster]

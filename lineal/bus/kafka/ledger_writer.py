@@ -11,10 +11,11 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from lineal.bus.kafka.appending import Appended, Source, copy
-from lineal.bus.kafka.connection import LATEST, Connection
 from lineal.bus.kafka.ledger_process import ClusterOpener, copy_beside
-from lineal.bus.kafka.membership import Member
 from lineal.bus.protocol import BusUnavailable
+from lineal.kafka_client.connection import LATEST, Connection
+from lineal.kafka_client.errors import KafkaUnavailable
+from lineal.kafka_client.group_membership import GroupMember
 from lineal.store.connection import Store, StoreUnavailable
 from lineal.store.memo import tell_changed
 from lineal.store.positions import position_of
@@ -29,7 +30,7 @@ _MOST_SECONDS = 20 * 86400.0
 _HELP_AFTER_SECONDS = 0.5
 """More than lies between two writes under load."""
 _PASSING = (
-    KafkaError, BusUnavailable, StoreUnavailable, WorkerCrashed, WorkerTimeout, OSError,
+    KafkaError, KafkaUnavailable, StoreUnavailable, WorkerCrashed, WorkerTimeout, OSError,
 )  # fmt: skip
 """What is tried again, and nobody's fault here."""
 
@@ -48,14 +49,14 @@ class LedgerWriter:
         self._connection = connection
         self._store = store
         self._source = source
-        self._member: Member | None = None
+        self._member: GroupMember | None = None
         self._following: asyncio.Task[None] | None = None
 
-    async def join(self, group: str, instance: str, session_seconds: float) -> None:
+    async def join(self, group: str, static_member_id: str, session_seconds: float) -> None:
         """Be one of those of whom one writes."""
-        self._member = Member(
-            self._connection, group, [self._source.place.topic], instance, self,
-            session_seconds=session_seconds, patience_seconds=session_seconds,
+        self._member = GroupMember(
+            self._connection, group, [self._source.topic_partition.topic], static_member_id, self,
+            session_seconds=session_seconds, revoke_seconds=session_seconds,
         )  # fmt: skip
         await self._member.open()
 
@@ -68,18 +69,18 @@ class LedgerWriter:
         if self._member is not None:
             await self._member.close()
 
-    def given(self, partitions: Collection[TopicPartition]) -> None:
+    def on_assigned(self, partitions: Collection[TopicPartition]) -> None:
         self._following = asyncio.create_task(self._follow(), name="ledger writer")
 
-    def asked_back(self, partitions: Collection[TopicPartition]) -> None:
-        self.lost(partitions)
+    def on_revoking(self, partitions: Collection[TopicPartition]) -> None:
+        self.on_lost(partitions)
         if self._member is not None:
-            self._member.let_go(partitions)
+            self._member.revoked(partitions)
 
-    def kept(self, partitions: Collection[TopicPartition]) -> None:
+    def on_revoke_cancelled(self, partitions: Collection[TopicPartition]) -> None:
         """It was let go of at once."""
 
-    def lost(self, partitions: Collection[TopicPartition]) -> None:
+    def on_lost(self, partitions: Collection[TopicPartition]) -> None:
         if self._following is not None:
             self._following.cancel()
 
@@ -90,8 +91,8 @@ class LedgerWriter:
         Raises:
             BusUnavailable: it took too long.
         """
-        place = self._source.place
-        end = (await self._connection.offsets([place], LATEST))[place]
+        lineage = self._source.topic_partition
+        end = (await self._connection.list_offsets([lineage], LATEST))[lineage]
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         last, moved = -1, loop.time()
@@ -100,7 +101,7 @@ class LedgerWriter:
                 last, moved = position, loop.time()
             if loop.time() > deadline:
                 raise BusUnavailable(
-                    f"the ledger has {end - position} messages of {place.topic} to write yet"
+                    f"the ledger has {end - position} messages of {lineage.topic} to write yet"
                 )
             if loop.time() - moved > _HELP_AFTER_SECONDS:
                 try:

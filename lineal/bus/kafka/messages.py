@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from lineal.bus.kafka.batches import Batches, Place
 from lineal.bus.kafka.topics import Topics
+from lineal.kafka_client.record_batches import BatchPosition, RecordBatches
 from lineal_schemas.bindings import from_kafka, to_kafka
 from lineal_schemas.envelope import MalformedEvent, RawEvent
 
@@ -16,29 +16,29 @@ UNREADABLE = "unreadable"
 _AHEAD_MS = 300_000
 
 
-def add_events(
-    batches: Batches, topics: Topics, events: Iterable[tuple[str, RawEvent]]
-) -> list[Place]:
-    """Append events to topics that exist. A message's time is the event's, so that it can be sought
-    by it; a time in the future, which brokers refuse, becomes the present."""
+def append_events(
+    batches: RecordBatches, topics: Topics, events: Iterable[tuple[str, RawEvent]]
+) -> list[BatchPosition]:
+    """Append events to topics that exist. A record's timestamp is the event's time, so that
+    ListOffsets finds it; a time in the future, which brokers refuse, becomes the present."""
     now_ms = time.time_ns() // 1_000_000
     latest = now_ms + _AHEAD_MS
-    place_of = topics.place_of
-    add = batches.add
-    places = []
+    partition_of = topics.partition_of
+    append = batches.append
+    positions = []
     for topic, event in events:
         time_ms = event.time // 1000
         key, value, headers = to_kafka(event)
-        places.append(
-            add(
-                place_of(topic, event.partitionkey),
+        positions.append(
+            append(
+                partition_of(topic, event.partitionkey),
                 key,
                 value,
                 headers,
                 time_ms if 0 <= time_ms < latest else now_ms,
             )
         )
-    return places
+    return positions
 
 
 def read_event(

@@ -11,7 +11,7 @@ LINEAGE = "lineal.lineage"
 LEDGER_GROUP = "lineal.ledger"
 """The group of those who write them there."""
 WITHOUT_GROUP = "lineal.without-group."
-"""Beginning of the groups whose offsets only say what became of a transaction without one."""
+"""StartOffset of the groups whose offsets only say what became of a transaction without one."""
 
 _SLASH = "-.-"
 

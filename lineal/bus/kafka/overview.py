@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 from aiokafka import TopicPartition
 
-from lineal.bus.kafka.committed import committed_offsets
-from lineal.bus.kafka.connection import EARLIEST, LATEST, Connection
-from lineal.bus.kafka.groups import GroupMember, group_members, group_names
 from lineal.bus.kafka.names import LEDGER_GROUP, LINEAGE, WITHOUT_GROUP, Names
 from lineal.bus.kafka.topics import Topics
 from lineal.bus.protocol import GroupInfo, PartitionLag, TopicInfo
+from lineal.kafka_client.committed_offsets import fetch_offsets
+from lineal.kafka_client.connection import EARLIEST, LATEST, Connection
+from lineal.kafka_client.groups import MemberDescription, describe_groups, list_groups
 from lineal.side_by_side import all_of
 
 _MINUTE_MS = 60_000
@@ -26,7 +26,7 @@ def is_internal_group(group: str) -> bool:
 
 async def lineal_groups(connection: Connection, names: Names) -> list[str]:
     """The groups of this bus."""
-    found = (names.on_lineal(group) for group in await group_names(connection))
+    found = (names.on_lineal(group) for group in await list_groups(connection))
     return sorted(group for group in found if group is not None and not is_internal_group(group))
 
 
@@ -35,30 +35,30 @@ async def topic_infos(connection: Connection, names: Names, topics: Topics) -> l
     the ends of transactions take.
 
     Raises:
-        BusUnavailable
+        KafkaUnavailable
     """
-    await connection.persist(connection.refresh, _SECONDS)
+    await connection.retry(connection.refresh_metadata, _SECONDS)
     found = {name: names.on_lineal(name) for name in connection.topics()}
     listed = {
         topic: [TopicPartition(name, n) for n in range(connection.partition_count(name))]
         for name, topic in found.items()
         if topic is not None and topic != LINEAGE
     }
-    places = [place for partitions in listed.values() for place in partitions]
-    first = await connection.offsets(places, EARLIEST)
+    everywhere = [tp for partitions in listed.values() for tp in partitions]
+    first = await connection.list_offsets(everywhere, EARLIEST)
     groups = await _groups(connection, names, first, listed)
     # Asked for after the positions of the groups: their lag is never below zero.
-    ends = await connection.offsets(places, LATEST)
+    ends = await connection.list_offsets(everywhere, LATEST)
     since = time.time_ns() // 1_000_000 - _MINUTE_MS
-    recent = await connection.offsets(places, since)
+    recent = await connection.list_offsets(everywhere, since)
     retention = await topics.retention_seconds(list(listed))
     return [
         TopicInfo(
             topic=topic,
             partitions=len(partitions),
-            events=sum(ends[place] - first[place] for place in partitions),
+            events=sum(ends[tp] - first[tp] for tp in partitions),
             published_last_minute=sum(
-                ends[place] - recent[place] for place in partitions if recent[place] >= 0
+                ends[tp] - recent[tp] for tp in partitions if recent[tp] >= 0
             ),
             retention_seconds=retention.get(topic),
             groups=tuple(
@@ -66,8 +66,13 @@ async def topic_infos(connection: Connection, names: Names, topics: Topics) -> l
                     group,
                     topic,
                     tuple(
-                        PartitionLag(place.partition, position, max(ends[place], position), owner)
-                        for place, position, owner in lags
+                        PartitionLag(
+                            tp.partition,
+                            position,
+                            max(ends[tp], position),
+                            owner,
+                        )
+                        for tp, position, owner in lags
                     ),
                 )
                 for group, lags in sorted(groups.get(topic, {}).items())
@@ -86,14 +91,14 @@ async def _groups(
     """By topic and group: position and owner of every partition."""
     groups = await lineal_groups(connection, names)
     kafka_names = {group: names.on_kafka(group) for group in groups}
-    members = await group_members(connection, kafka_names.values())
+    members = await describe_groups(connection, kafka_names.values())
     positions: dict[str, dict[TopicPartition, int]] = {}
 
     async def ask(group: str) -> None:
-        found = await committed_offsets(
-            connection, kafka_names[group], None, seconds=_SECONDS, stable=False
+        found = await fetch_offsets(
+            connection, kafka_names[group], None, seconds=_SECONDS, require_stable=False
         )
-        positions[group] = {place: offset for place, (offset, _) in found.items()}
+        positions[group] = {tp: offset for tp, (offset, _) in found.items()}
 
     await all_of(ask(group) for group in groups)
     infos: dict[str, dict[str, list[tuple[TopicPartition, int, str | None]]]] = {}
@@ -101,13 +106,17 @@ async def _groups(
         owners = _owners(members.get(kafka_names[group], ()))
         for topic, partitions in topics.items():
             known = positions[group]
-            if any(place in known or place in owners for place in partitions):
+            if any(tp in known or tp in owners for tp in partitions):
                 infos.setdefault(topic, {})[group] = [
-                    (place, max(known.get(place, 0), first[place]), owners.get(place))
-                    for place in partitions
+                    (
+                        tp,
+                        max(known.get(tp, 0), first[tp]),
+                        owners.get(tp),
+                    )
+                    for tp in partitions
                 ]
     return infos
 
 
-def _owners(members: Iterable[GroupMember]) -> dict[TopicPartition, str]:
-    return {place: member.name for member in members for place in member.partitions}
+def _owners(members: Iterable[MemberDescription]) -> dict[TopicPartition, str]:
+    return {tp: member.name for member in members for tp in member.partitions}

@@ -12,16 +12,16 @@ import signal
 import sys
 from typing import Any
 
-from lineal.bus.kafka.transactions import Transactions
+from lineal.kafka_client.transactions import TransactionalProducer
 
 when, number = sys.argv[1], signal.Signals[sys.argv[2]]
 sys.argv[1:] = sys.argv[3:]
 
-_end = Transactions._end
+_end = TransactionalProducer._end
 _ended = 0
 
 
-async def _end_hurt(self: Transactions, producer: Any) -> None:
+async def _end_hurt(self: TransactionalProducer, producer: Any) -> None:
     global _ended
     _ended += 1
     if _ended == 3 and when == "before":
@@ -31,5 +31,5 @@ async def _end_hurt(self: Transactions, producer: Any) -> None:
         os.kill(os.getpid(), number)
 
 
-Transactions._end = _end_hurt  # type: ignore[method-assign]
+TransactionalProducer._end = _end_hurt  # type: ignore[method-assign]
 runpy.run_module("tests.conformance.worker", run_name="__main__")

@@ -136,7 +136,7 @@ async def test_partitions_that_somebody_adds_are_worked_on_too(bus: KafkaBusUnde
             await admin.create_partitions({topic: NewPartitions(total_count=6)})
             await admin.close()
             for each in (runtime, other):  # as happens every minute
-                await each.bus._connection.refresh()  # type: ignore[attr-defined]
+                await each.bus._connection.refresh_metadata()  # type: ignore[attr-defined]
             producer = AIOKafkaProducer(bootstrap_servers=broker)
             await producer.start()
             for partition in range(6):
@@ -274,9 +274,9 @@ async def test_what_was_read_before_reading_failed_is_read_again(
     getmany = AIOKafkaConsumer.getmany
     answers = 0
 
-    async def fail_once(self: Any, *places: Any, **options: Any) -> Any:
+    async def fail_once(self: Any, *partitions: Any, **options: Any) -> Any:
         nonlocal answers
-        found = await getmany(self, *places, **options)
+        found = await getmany(self, *partitions, **options)
         answers += bool(found)
         if answers == 2 and found:
             raise KafkaError("while the next partition was read")

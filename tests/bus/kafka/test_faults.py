@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lineal.bus.kafka.connection import Connection
-from lineal.bus.kafka.errors import TryAgain
 from lineal.bus.protocol import BusUnavailable
+from lineal.kafka_client.connection import Connection
+from lineal.kafka_client.errors import RetriableError
 from lineal.runtime import Runtime
 from lineal.stages.runner import StageRunner
 from tests.bus.kafka.whole import assert_whole, count_done, tasks
@@ -212,7 +212,7 @@ async def test_an_end_of_a_transaction_without_an_answer_is_found_out_about(
             left -= 1
             if sent:
                 await send(self, node, call, lane)
-            raise TryAgain("the connection is cut")
+            raise RetriableError("the connection is cut")
         if repr(call) == "InitProducerId":
             left = 0
         return await send(self, node, call, lane)

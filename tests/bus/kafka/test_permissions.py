@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from aiokafka.protocol.types import Array, Int8, Int16, Int32, Schema, String
 
-from lineal.bus.kafka.connection import Cluster, Connection
-from lineal.bus.kafka.requests import Api
 from lineal.bus.protocol import BusUnavailable
+from lineal.kafka_client.connection import Cluster, Connection
+from lineal.kafka_client.wire import Api
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal_local.kafka import Kafka
@@ -63,7 +63,7 @@ async def grant(kafka: Kafka, settings: Settings, *names: str) -> None:
         for name in names
         for resource, operation in GRANTS[name]
     ]
-    answer = await connection.ask_any(CREATE_ACLS(rules))
+    answer = await connection.send_to_any(CREATE_ACLS(rules))
     await connection.close()
     assert {code for code, _ in answer[1]} == {0}
     await asyncio.sleep(0.5)  # until the broker goes by it

@@ -1,13 +1,9 @@
-"""The requests this bus sends, each in the newest version that has what is needed.
+"""The requests of this client, each in the newest version that has what is needed.
 
 Names and fields are those of Kafka's protocol guide (https://kafka.apache.org/protocol).
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from io import BytesIO
-from typing import Any, NamedTuple
 
 from aiokafka.protocol.types import (
     Array,
@@ -24,124 +20,12 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-from lineal.bus.protocol import BusUnavailable
+from lineal.kafka_client.wire import Api
 
 _text = String("utf-8")
 _compact_text = CompactString("utf-8")
 _tags = ("tags", TaggedFields)
 _Errors = Array(("partition", Int32), ("error_code", Int16))
-
-_HEADER = Schema(
-    ("api_key", Int16), ("api_version", Int16), ("correlation_id", Int32), ("client_id", _text)
-)
-_FLEXIBLE_HEADER = Schema(*zip(_HEADER.names, _HEADER.fields, strict=True), _tags)
-_RESPONSE_HEADER = Schema(("correlation_id", Int32))
-_FLEXIBLE_RESPONSE_HEADER = Schema(("correlation_id", Int32), _tags)
-
-
-class Api(NamedTuple):
-    """One request of Kafka's protocol in one version."""
-
-    name: str
-    key: int
-    version: int
-    request: Any
-    response: Any
-    flexible: bool = False
-
-    def __call__(self, *fields: Any) -> Call:
-        return Call(self, fields)
-
-
-class _Pieces:
-    """Bytes in pieces. aiokafka's connection puts a message together by ``+``, a copy each time, as
-    its types do at every level of a request, which may hold megabytes: here they are joined once,
-    by the last ``+``."""
-
-    def __init__(self, *pieces: bytes) -> None:
-        self._pieces = pieces
-
-    def __len__(self) -> int:
-        return sum(map(len, self._pieces))
-
-    def __add__(self, other: _Pieces) -> _Pieces:
-        return _Pieces(*self._pieces, *other._pieces)
-
-    def __radd__(self, size: bytes) -> bytes:
-        return b"".join((size, *self._pieces))
-
-
-def _take_apart(kind: Any, value: Any, pieces: list[bytes]) -> None:
-    """Append the encoded pieces of a value, as the types' own ``encode`` would join them."""
-    if type(kind) is Schema:
-        for field, item in zip(kind.fields, value, strict=True):
-            _take_apart(field, item, pieces)
-    elif type(kind) is Array and value is not None:
-        pieces.append(Int32.encode(len(value)))
-        for item in value:
-            _take_apart(kind.array_of, item, pieces)
-    elif kind is Bytes and value is not None:
-        pieces += (Int32.encode(len(value)), value)
-    else:
-        pieces.append(kind.encode(value))
-
-
-class _Encoded(NamedTuple):
-    data: bytes
-    correlation_id: int = 0
-
-    def encode(self) -> _Pieces:
-        return _Pieces(self.data)
-
-
-class _Answer:
-    """How aiokafka's connection decodes the answer to a call."""
-
-    def __init__(self, schema: Any) -> None:
-        self._schema = schema
-
-    def decode(self, data: BytesIO) -> Any:
-        return self._schema.decode(data)
-
-
-class Call:
-    """A request with its fields, as aiokafka's connections take it: the answer is a tuple of the
-    fields of the response."""
-
-    def __init__(self, api: Api, fields: tuple[Any, ...]) -> None:
-        self._api = api
-        self._fields = fields
-        self.RESPONSE_TYPE = _Answer(api.response)
-
-    def prepare(self, versions: Mapping[int, tuple[int, int]]) -> Call:
-        api = self._api
-        first, last = versions.get(api.key, (0, -1))
-        if not first <= api.version <= last:
-            raise BusUnavailable(
-                f"the broker does not speak {api.name} version {api.version}: "
-                "Kafka 2.5 or newer is needed"
-            )
-        return self
-
-    def build_request_header(self, correlation_id: int, client_id: str) -> _Encoded:
-        api = self._api
-        fields = (api.key, api.version, correlation_id, client_id)
-        if api.flexible:
-            return _Encoded(_FLEXIBLE_HEADER.encode((*fields, {})))
-        return _Encoded(_HEADER.encode(fields))
-
-    def encode(self) -> _Pieces:
-        pieces: list[bytes] = []
-        _take_apart(self._api.request, self._fields, pieces)
-        return _Pieces(*pieces)
-
-    def parse_response_header(self, data: BytesIO) -> _Encoded:
-        header = _FLEXIBLE_RESPONSE_HEADER if self._api.flexible else _RESPONSE_HEADER
-        return _Encoded(b"", header.decode(data)[0])
-
-    def __repr__(self) -> str:
-        return self._api.name
-
 
 PRODUCE = Api(
     "Produce", 0, 8,

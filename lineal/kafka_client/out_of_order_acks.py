@@ -1,9 +1,9 @@
-"""Work done beyond the committed offset, as the metadata of that offset.
+"""Out-of-order acks: offsets done beyond the committed offset, in the metadata of that offset.
 
 Kafka keeps a short text with every committed offset (``offset.metadata.max.bytes``, 4096 by
-default). Here it says which transaction committed it, and which later offsets are done: a worker
-that takes the partition over does not do them again. What does not fit is left out from the far
-end, and would be done again.
+default). Here it names the transaction that committed the offset, and which later offsets are done:
+the next owner of the partition does not process them again. What does not fit is left out from the
+far end, and would be processed again.
 
 Form: ``1 <transaction> <zlib of gaps and runs, base64>``; gaps and runs are numbers of offsets not
 done and done by turns, each as LEB128, from the committed offset on.
@@ -16,39 +16,39 @@ import binascii
 import zlib
 from collections.abc import Collection
 
-MOST_BYTES = 4000
-_LEAST_DROPPED = 8
+MAX_BYTES = 4000
+_MIN_DROPPED = 8
 
 
-def encode(committed: int, beyond: Collection[int], transaction: str) -> str:
+def encode_metadata(committed: int, acked: Collection[int], transaction: str) -> str:
     """The metadata of a committed offset.
 
     Args:
-        beyond: offsets >= ``committed`` that are done.
+        acked: offsets >= ``committed`` that are done.
     """
     head = f"1 {transaction} "
-    if not beyond:
+    if not acked:
         return head
-    runs = _runs(committed, sorted(beyond))
-    room = MOST_BYTES - len(head)
+    runs = _runs(committed, sorted(acked))
+    max_text = MAX_BYTES - len(head)
     while True:
-        text = base64.b64encode(zlib.compress(_packed(runs), 6)).decode()
-        if len(text) <= room:
+        text = base64.b64encode(zlib.compress(_pack(runs), 6)).decode()
+        if len(text) <= max_text:
             return head + text
-        keep = min(len(runs) * room // len(text), len(runs) - _LEAST_DROPPED)
+        keep = min(len(runs) * max_text // len(text), len(runs) - _MIN_DROPPED)
         runs = runs[: max(0, keep // 2 * 2)]
 
 
-def decode(committed: int, metadata: str | None) -> tuple[set[int], str]:
+def decode_metadata(committed: int, metadata: str | None) -> tuple[set[int], str]:
     """The offsets done beyond a committed offset, and the transaction that committed it.
 
-    Metadata that another program wrote says nothing about either.
+    Metadata of other programs gives neither.
     """
     parts = (metadata or "").split(" ")
     if len(parts) != 3 or parts[0] != "1":
         return set(), ""
     try:
-        numbers = _unpacked(zlib.decompress(base64.b64decode(parts[2], validate=True)))
+        numbers = _unpack(zlib.decompress(base64.b64decode(parts[2], validate=True)))
     except (binascii.Error, zlib.error):
         return set(), parts[1]
     done: set[int] = set()
@@ -78,7 +78,7 @@ def _runs(start: int, offsets: list[int]) -> list[int]:
     return numbers
 
 
-def _packed(numbers: list[int]) -> bytes:
+def _pack(numbers: list[int]) -> bytes:
     packed = bytearray()
     for number in numbers:
         while number > 0x7F:
@@ -88,7 +88,7 @@ def _packed(numbers: list[int]) -> bytes:
     return bytes(packed)
 
 
-def _unpacked(packed: bytes) -> list[int]:
+def _unpack(packed: bytes) -> list[int]:
     numbers = []
     number = shift = 0
     for byte in packed:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lineal.bus.watermark import Watermark
+from lineal.watermark import Watermark
 
 
 class Partition(RuleBasedStateMachine):

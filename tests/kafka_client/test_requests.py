@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from lineal.bus.kafka.requests import METADATA, OFFSET_FETCH, PRODUCE, Call
+from lineal.kafka_client.requests import METADATA, OFFSET_FETCH, PRODUCE
+from lineal.kafka_client.wire import Call
 
 
 def on_the_wire(call: Call) -> bytes:
