@@ -62,6 +62,8 @@ async def _asked_topics(settings: Settings) -> list[TopicInfo]:
 def _cells(info: TopicInfo) -> tuple[str, str, str, str]:
     numbers = (info.events, info.published_last_minute, info.partitions or None)
     events, per_minute, partitions = ("" if n is None else str(n) for n in numbers)
+    if not info.counted:
+        events = f"<= {events}"
     return (info.topic, events, per_minute, partitions)
 
 
@@ -69,6 +71,7 @@ def _fields(info: TopicInfo) -> dict[str, object]:
     return {
         "topic": info.topic,
         "events": info.events,
+        "counted": info.counted,
         "per_minute": info.published_last_minute,
         "partitions": info.partitions,
         "retention_seconds": info.retention_seconds,

@@ -85,10 +85,12 @@ class PartitionLag(NamedTuple):
     end: int
     """The offset the next published event will get."""
     owner: str | None
+    unhandled: int | None = None
+    """Events that are not done, or at most so many; None: as many as there are offsets."""
 
     @property
     def lag(self) -> int:
-        return self.end - self.position
+        return self.end - self.position if self.unhandled is None else self.unhandled
 
 
 class GroupInfo(NamedTuple):
@@ -111,6 +113,9 @@ class TopicInfo(NamedTuple):
     """None on a bus that does not tell."""
     retention_seconds: int | None
     groups: tuple[GroupInfo, ...]
+    counted: bool = True
+    """Whether ``events`` was counted; else there are at most so many: Kafka's offsets, of which the
+    end of each transaction takes one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 NONE: Final = 0
+OFFSET_OUT_OF_RANGE: Final = 1
 UNKNOWN_TOPIC_OR_PARTITION: Final = 3
 MESSAGE_TOO_LARGE: Final = 10
 COORDINATOR_NOT_AVAILABLE: Final = 15

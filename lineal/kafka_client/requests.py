@@ -54,6 +54,37 @@ PRODUCE = Api(
     ),
 )  # fmt: skip
 
+FETCH = Api(
+    "Fetch", 1, 4,
+    Schema(
+        ("replica_id", Int32),
+        ("max_wait_ms", Int32),
+        ("min_bytes", Int32),
+        ("max_bytes", Int32),
+        ("isolation_level", Int8),
+        ("topics", Array(
+            ("topic", _text),
+            ("partitions", Array(
+                ("partition", Int32), ("fetch_offset", Int64), ("partition_max_bytes", Int32)
+            )),
+        )),
+    ),
+    Schema(
+        ("throttle_time_ms", Int32),
+        ("topics", Array(
+            ("topic", _text),
+            ("partitions", Array(
+                ("partition", Int32),
+                ("error_code", Int16),
+                ("high_watermark", Int64),
+                ("last_stable_offset", Int64),
+                ("aborted", Array(("producer_id", Int64), ("first_offset", Int64))),
+                ("records", Bytes),
+            )),
+        )),
+    ),
+)  # fmt: skip
+
 LIST_OFFSETS = Api(
     "ListOffsets", 2, 2,
     Schema(

@@ -1,9 +1,10 @@
-"""What topics there are, how full they are, and how far their groups have come."""
+"""What topics there are, how full they are, and how far behind their groups are."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 from aiokafka import TopicPartition
 
@@ -13,10 +14,25 @@ from lineal.bus.protocol import GroupInfo, PartitionLag, TopicInfo
 from lineal.kafka_client.committed_offsets import fetch_offsets
 from lineal.kafka_client.connection import EARLIEST, LATEST, Connection
 from lineal.kafka_client.groups import MemberDescription, describe_groups, list_groups
+from lineal.kafka_client.out_of_order_acks import decode_metadata
+from lineal.kafka_client.record_counts import RecordCounts, count_records
 from lineal.side_by_side import all_of
 
 _MINUTE_MS = 60_000
 _SECONDS = 15.0
+_MAX_COUNTED_OFFSETS = 1000
+_MAX_COUNTED_BYTES = 8 << 20
+"""Counting means fetching: what is larger is not counted."""
+
+
+class _GroupPartition(NamedTuple):
+    """How far a group is in a partition."""
+
+    group: str
+    position: int
+    acked: int
+    """Events that are done beyond the position."""
+    owner: str | None
 
 
 def is_internal_group(group: str) -> bool:
@@ -31,8 +47,10 @@ async def lineal_groups(connection: Connection, names: Names) -> list[str]:
 
 
 async def topic_infos(connection: Connection, names: Names, topics: Topics) -> list[TopicInfo]:
-    """All topics with their groups and lag, by name. Numbers of events include the few offsets that
-    the ends of transactions take.
+    """All topics with their groups and lag, by name.
+
+    Events are those that a read_committed consumer gets. Where there are more than so many offsets,
+    they are not counted: then the offsets say how many there are at most.
 
     Raises:
         KafkaUnavailable
@@ -47,74 +65,120 @@ async def topic_infos(connection: Connection, names: Names, topics: Topics) -> l
     everywhere = [tp for partitions in listed.values() for tp in partitions]
     first = await connection.list_offsets(everywhere, EARLIEST)
     groups = await _groups(connection, names, first, listed)
-    # Asked for after the positions of the groups: their lag is never below zero.
-    ends = await connection.list_offsets(everywhere, LATEST)
+    # Asked for after the positions of the groups: their lag is never below zero. The last stable
+    # offset: what an open transaction has written is not published yet (KIP-98).
+    ends = await connection.list_offsets(everywhere, LATEST, read_committed=True)
     since = time.time_ns() // 1_000_000 - _MINUTE_MS
     recent = await connection.list_offsets(everywhere, since)
+    counts = await _count(connection, first, ends, groups)
     retention = await topics.retention_seconds(list(listed))
-    return [
-        TopicInfo(
-            topic=topic,
-            partitions=len(partitions),
-            events=sum(ends[tp] - first[tp] for tp in partitions),
-            published_last_minute=sum(
-                ends[tp] - recent[tp] for tp in partitions if recent[tp] >= 0
-            ),
-            retention_seconds=retention.get(topic),
-            groups=tuple(
-                GroupInfo(
-                    group,
-                    topic,
-                    tuple(
-                        PartitionLag(
-                            tp.partition,
-                            position,
-                            max(ends[tp], position),
-                            owner,
-                        )
-                        for tp, position, owner in lags
-                    ),
-                )
-                for group, lags in sorted(groups.get(topic, {}).items())
-            ),
+    infos = []
+    for topic, partitions in sorted(listed.items()):
+        events = [counts[tp].since(first[tp]) for tp in partitions]
+        published = [counts[tp].since(recent[tp]).number for tp in partitions if recent[tp] >= 0]
+        infos.append(
+            TopicInfo(
+                topic=topic,
+                partitions=len(partitions),
+                events=sum(item.number for item in events),
+                published_last_minute=sum(published),
+                retention_seconds=retention.get(topic),
+                groups=_group_infos(topic, partitions, groups, counts),
+                counted=all(item.counted for item in events),
+            )
         )
-        for topic, partitions in sorted(listed.items())
-    ]
+    return infos
+
+
+class _Number(NamedTuple):
+    number: int
+    counted: bool
+
+
+class _Counts(NamedTuple):
+    """What is known of the events of a partition."""
+
+    end: int
+    start: int
+    """Events from here on are counted."""
+    records: RecordCounts | None
+
+    def since(self, offset: int) -> _Number:
+        """How many events stand at an offset or after it, at most."""
+        if offset >= self.end:
+            return _Number(0, True)
+        if self.records is not None and offset >= self.start:
+            return _Number(self.records.since(offset), True)
+        return _Number(self.end - offset, False)
+
+
+def _group_infos(
+    topic: str,
+    partitions: Collection[TopicPartition],
+    groups: Mapping[TopicPartition, Collection[_GroupPartition]],
+    counts: Mapping[TopicPartition, _Counts],
+) -> tuple[GroupInfo, ...]:
+    lags: dict[str, list[PartitionLag]] = {}
+    for tp in partitions:
+        for group, position, acked, owner in groups.get(tp, ()):
+            known = counts[tp]
+            left, end = known.since(position).number, max(known.end, position)
+            lag = PartitionLag(tp.partition, position, end, owner, max(0, left - acked))
+            lags.setdefault(group, []).append(lag)
+    return tuple(GroupInfo(group, topic, tuple(found)) for group, found in sorted(lags.items()))
+
+
+async def _count(
+    connection: Connection,
+    first: Mapping[TopicPartition, int],
+    ends: Mapping[TopicPartition, int],
+    groups: Mapping[TopicPartition, Collection[_GroupPartition]],
+) -> dict[TopicPartition, _Counts]:
+    """Count whole partitions that are short, and of longer ones what a group has yet to handle."""
+    ranges: dict[TopicPartition, tuple[int, int]] = {}
+    for tp, end in ends.items():
+        starts = [first[tp], *(item.position for item in groups.get(tp, ()))]
+        near = [start for start in starts if start < end <= start + _MAX_COUNTED_OFFSETS]
+        if near:
+            ranges[tp] = min(near), end
+    counted = await count_records(connection, ranges, _MAX_COUNTED_BYTES)
+    return {
+        tp: _Counts(end, ranges.get(tp, (end, end))[0], counted.get(tp)) for tp, end in ends.items()
+    }
 
 
 async def _groups(
     connection: Connection,
     names: Names,
-    first: dict[TopicPartition, int],
-    topics: dict[str, list[TopicPartition]],
-) -> dict[str, dict[str, list[tuple[TopicPartition, int, str | None]]]]:
-    """By topic and group: position and owner of every partition."""
+    first: Mapping[TopicPartition, int],
+    topics: Mapping[str, Collection[TopicPartition]],
+) -> dict[TopicPartition, list[_GroupPartition]]:
+    """The groups that read a partition."""
     groups = await lineal_groups(connection, names)
     kafka_names = {group: names.on_kafka(group) for group in groups}
     members = await describe_groups(connection, kafka_names.values())
-    positions: dict[str, dict[TopicPartition, int]] = {}
+    committed: dict[str, dict[TopicPartition, tuple[int, str]]] = {}
 
     async def ask(group: str) -> None:
-        found = await fetch_offsets(
+        committed[group] = await fetch_offsets(
             connection, kafka_names[group], None, seconds=_SECONDS, require_stable=False
         )
-        positions[group] = {tp: offset for tp, (offset, _) in found.items()}
 
     await all_of(ask(group) for group in groups)
-    infos: dict[str, dict[str, list[tuple[TopicPartition, int, str | None]]]] = {}
+    infos: dict[TopicPartition, list[_GroupPartition]] = {}
     for group in groups:
         owners = _owners(members.get(kafka_names[group], ()))
-        for topic, partitions in topics.items():
-            known = positions[group]
-            if any(tp in known or tp in owners for tp in partitions):
-                infos.setdefault(topic, {})[group] = [
-                    (
-                        tp,
-                        max(known.get(tp, 0), first[tp]),
-                        owners.get(tp),
-                    )
-                    for tp in partitions
-                ]
+        known = committed[group]
+        for partitions in topics.values():
+            if not any(tp in known or tp in owners for tp in partitions):
+                continue
+            for tp in partitions:
+                offset, metadata = known.get(tp, (0, ""))
+                position = max(offset, first[tp])
+                acked = sum(item >= position for item in decode_metadata(offset, metadata)[0])
+                infos.setdefault(tp, []).append(
+                    _GroupPartition(group, position, acked, owners.get(tp))
+                )
     return infos
 
 
