@@ -63,9 +63,9 @@ class Daemon:
             runner = StageRunner(item, subscription, self._runtime.settings.runner())
             self._runners[item.stage.name] = runner
             self._running.append(asyncio.create_task(runner.run(), name=f"stage {item.stage.name}"))
-        names = [stage.name for stage in self._stages]
-        clock = TimerClock(self._runtime.store, self._runtime.bus, names)
-        self._beside.append(asyncio.create_task(clock.run(), name="timers"))
+        if names := [stage.name for stage in self._stages]:
+            clock = TimerClock(self._runtime.store, self._runtime.bus, names)
+            self._beside.append(asyncio.create_task(clock.run(), name="timers"))
         self._beside.append(asyncio.create_task(self._keep_topics(), name="maintenance"))
 
     @property

@@ -1,4 +1,4 @@
-"""Timers that a step sets and cancels."""
+"""Timers that a step sets and cancels, and those whose event is published."""
 
 from __future__ import annotations
 
@@ -37,6 +37,27 @@ class TimerCancelled(Effect):
     name: str
 
 
+class TimerTaken(Exception):
+    """Another worker has published the timer's event, or it was set anew or cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimerDone(Effect):
+    """The timer's event is published in the transaction that applies this.
+
+    Applying it raises :class:`TimerTaken` unless the timer is there as it was read, and the event
+    is not published: of several workers that find a timer due, one publishes it.
+    """
+
+    kind: ClassVar[str] = "timer.done"
+    read_by_others: ClassVar[bool] = True
+
+    stage: str
+    name: str
+    due: int
+    event: bytes
+
+
 def _apply(connection: Connection, changes: Sequence[TimerSet | TimerCancelled]) -> None:
     last = {(change.stage, change.name): change for change in changes}
     for cancelled, some in groupby(
@@ -51,7 +72,7 @@ def _apply(connection: Connection, changes: Sequence[TimerSet | TimerCancelled])
             connection.executemany(
                 "INSERT INTO timers (stage, name, due, event) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (stage, name) DO UPDATE SET due = excluded.due, "
-                "event = excluded.event",
+                "event = excluded.event, claimed_by = NULL, claimed_until = NULL",
                 [
                     (change.stage, change.name, change.due, change.event)
                     for change in some
@@ -64,4 +85,14 @@ def _order(change: TimerSet | TimerCancelled) -> tuple[str, str, str]:
     return change.kind, change.stage, change.name
 
 
+def _end(connection: Connection, timers: Sequence[TimerDone]) -> None:
+    rows = {(timer.stage, timer.name, timer.due, timer.event) for timer in timers}
+    found = connection.executemany(
+        "DELETE FROM timers WHERE stage = ? AND name = ? AND due = ? AND event = ?", sorted(rows)
+    )
+    if found.rowcount != len(rows):
+        raise TimerTaken("another worker has published the event of a timer")
+
+
 register(_apply, TimerSet, TimerCancelled)
+register(_end, TimerDone)

@@ -1,9 +1,11 @@
 """Timers: events a stage sends itself later, whether or not anything else happens until then.
 
 A timer is a row, written with the step that sets it and so as durable as its outputs. When it is
-due, a daemon that runs the stage publishes its event on the topic of its type. That happens at
-least once, always with the same id; an event of a timer that was set anew or cancelled at the last
-moment may still come. So a stage looks at its state to see whether a timer still means something.
+due, one of the daemons that run the stage publishes its event on the topic of its type, always with
+the same id. Where the bus shares a transaction with the store this is one transaction; elsewhere
+the daemon claims the timer first, and only if it dies before the row is deleted is the event
+published again. An event of a timer that was set anew or cancelled at the last moment may still
+come: a stage looks at its state to see whether a timer still means something.
 """
 
 from __future__ import annotations
@@ -11,18 +13,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
+from uuid import uuid4
 
 import structlog
 
-from lineal.bus.protocol import Bus
+from lineal.bus.protocol import Bus, Delivery, Position, Settlement
+from lineal.effects.timers import TimerDone, TimerTaken
 from lineal.store.connection import Connection, Store
 from lineal_schemas.envelope import from_json, now_us
 from lineal_schemas.payload import Payload
 
 log = structlog.get_logger(__name__)
 
-_LOOK_SECONDS = 1.0
-_MOST_AT_ONCE = 500
+_POLL_SECONDS = 1.0
+_BATCH_SIZE = 500
 
 
 class Alarm(NamedTuple):
@@ -57,17 +61,28 @@ class _Due(NamedTuple):
 class TimerClock:
     """Publishes the events of due timers of some stages.
 
+    Any number of workers may have one: they share the timers.
+
     Args:
         now: microseconds since the Unix epoch.
+        claim_seconds: how long a worker that claimed timers and died keeps others from them.
     """
 
     def __init__(
-        self, store: Store, bus: Bus, stages: Sequence[str], now: Callable[[], int] = now_us
+        self,
+        store: Store,
+        bus: Bus,
+        stages: Sequence[str],
+        now: Callable[[], int] = now_us,
+        *,
+        claim_seconds: float = 60.0,
     ) -> None:
         self._store = store
         self._bus = bus
         self._stages = sorted(stages)
         self._now = now
+        self._claim_seconds = claim_seconds
+        self._name = uuid4().hex
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -79,31 +94,80 @@ class TimerClock:
                 log.warning("timers.cannot_publish", error=repr(error))
                 more = False
             if not more:
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
 
     async def look(self) -> bool:
-        """Publish what is due; whether there may be more at once."""
+        """Publish what is due; whether there may be more at once.
+
+        Raises:
+            BusUnavailable, StoreUnavailable, TimeoutError: another look will try again.
+        """
+        if not self._stages:
+            return False
+        if self._bus.capabilities.transactional_store:
+            return await self._publish_in_one_transaction()
+        return await self._publish_claimed()
+
+    async def _publish_in_one_transaction(self) -> bool:
         due = await self._store.read(self._due)
         if not due:
             return False
         events = [from_json(timer.event) for timer in due]
-        await self._bus.publish([(event.type, event) for event in events])
+        settlement = Settlement(
+            Delivery(Position(events[0].type, 0, 0), events[0]),
+            [(event.type, event) for event in events],
+            effects=[TimerDone(*timer) for timer in due],
+        )
+        try:
+            await self._bus.settle_unowned([settlement])
+        except TimerTaken:
+            return True  # another worker was faster: see what is left
+        return len(due) == _BATCH_SIZE
+
+    async def _publish_claimed(self) -> bool:
+        claimed = await self._store.write(self._claim)
+        if not claimed:
+            return False
+        events = [from_json(timer.event) for timer in claimed]
+        # When the claim has run out another worker publishes them.
+        async with asyncio.timeout(self._claim_seconds / 2):
+            await self._bus.publish([(event.type, event) for event in events])
 
         def remove(connection: Connection) -> None:
             # Unless it was set anew meanwhile.
             connection.executemany(
                 "DELETE FROM timers WHERE stage = ? AND name = ? AND due = ? AND event = ?",
-                due,
+                claimed,
             )
 
         await self._store.write(remove)
-        return len(due) == _MOST_AT_ONCE
+        return len(claimed) == _BATCH_SIZE
+
+    @property
+    def _of_stages(self) -> str:
+        return f"due <= ? AND stage IN ({', '.join('?' * len(self._stages))})"
 
     def _due(self, connection: Connection) -> list[_Due]:
-        marks = ", ".join("?" * len(self._stages))
         rows = connection.execute(
-            f"SELECT stage, name, due, event FROM timers WHERE due <= ? AND stage IN ({marks}) "
+            f"SELECT stage, name, due, event FROM timers WHERE {self._of_stages} "
             "ORDER BY due LIMIT ?",
-            (self._now(), *self._stages, _MOST_AT_ONCE),
+            (self._now(), *self._stages, _BATCH_SIZE),
         )
         return [_Due(*row) for row in rows]
+
+    def _claim(self, connection: Connection) -> list[_Due]:
+        now = self._now()
+        until = now + int(self._claim_seconds * 1e6)
+        free = "(claimed_by IS NULL OR claimed_by = ? OR claimed_until < ?)"
+        # Also outside of the subquery: on Postgres a row that another worker has claimed meanwhile
+        # is looked at again there, and only there.
+        rows = connection.execute(
+            f"UPDATE timers SET claimed_by = ?, claimed_until = ? WHERE {free} "
+            f"AND (stage, name) IN (SELECT stage, name FROM timers WHERE {self._of_stages} "
+            f"AND {free} ORDER BY due LIMIT ?) RETURNING stage, name, due, event",
+            (
+                *(self._name, until, self._name, now),
+                *(now, *self._stages, self._name, now, _BATCH_SIZE),
+            ),
+        ).fetchall()
+        return sorted((_Due(*row) for row in rows), key=lambda timer: timer.due)

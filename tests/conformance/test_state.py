@@ -6,9 +6,14 @@ import asyncio
 import random
 from typing import Any
 
+from lineal.effects.effect import apply
+from lineal.effects.timers import TimerSet
 from lineal.runtime import Runtime
 from lineal.stages import Context, stage
 from lineal.stages.state import state_rows
+from lineal.stages.timers import TimerClock
+from lineal.store.connection import Connection
+from lineal_schemas.envelope import first_event
 from tests.conformance.harness import (
     BusUnderTest,
     events_on,
@@ -96,3 +101,31 @@ async def test_an_event_counts_once_though_its_worker_was_killed(bus: BusUnderTe
                 kills += 1
             await asyncio.sleep(0.05)
         await assert_each_counted_once(runtime, len(work))
+
+
+async def test_timers_are_published_once_by_however_many_workers(bus: BusUnderTest) -> None:
+    events = [
+        first_event(Task(key=KEYS[n % len(KEYS)], number=n), id=f"timer-{n}", source="test:timer")
+        for n in range(60)
+    ]
+    timers = [TimerSet("count", e.id, 1, e.to_json(exact=True)) for e in events]
+    async with bus.open() as first, bus.open() as second:
+        await first.bus.create_topic(Task.type)
+        await first.store.write(lambda connection: apply(connection, timers))
+
+        async def work(runtime: Runtime) -> None:
+            clock = TimerClock(runtime.store, runtime.bus, ["count"])
+            while await runtime.store.read(_timers_left):
+                await clock.look()
+
+        async with running(first, count):
+            await asyncio.gather(work(first), work(second))
+            await until_events(first, Done.type, len(events))
+            await until_settled(first, "count")
+        found = [payload_of(event).number for event in await events_on(first, Done.type)]
+        assert sorted(found) == list(range(len(events)))
+
+
+def _timers_left(connection: Connection) -> int:
+    (count,) = connection.execute("SELECT count(*) FROM timers").fetchone()
+    return int(count)

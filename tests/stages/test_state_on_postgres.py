@@ -1,4 +1,4 @@
-"""State and timers say the same to Postgres as to SQLite."""
+"""State says the same to Postgres as to SQLite."""
 
 from __future__ import annotations
 
@@ -10,12 +10,8 @@ from lineal.effects.effect import Effect
 from lineal.effects.effect import apply as apply_effects
 from lineal.effects.state import StateChange, StateConflict
 from lineal.effects.sweep import sweep
-from lineal.effects.timers import TimerCancelled, TimerSet
 from lineal.stages.state import StateRow, StoredState, state_rows
-from lineal.stages.timers import TimerClock
 from lineal.store.postgres.store import PostgresStore
-from lineal_schemas.envelope import RawEvent, first_event
-from lineal_schemas.models import ModelTrainingRequested
 
 
 @pytest.fixture
@@ -72,32 +68,3 @@ async def test_a_change_of_what_another_event_changed_is_noticed(store: Postgres
     row = await state.row("s", "k")
     assert row is not None
     assert row.after == b"2"
-
-
-class Published:
-    def __init__(self) -> None:
-        self.events: list[RawEvent] = []
-
-    async def publish(self, events: list[tuple[str, RawEvent]]) -> list[None]:
-        self.events += [event for _, event in events]
-        return []
-
-
-async def test_timers_come_when_they_are_due(store: PostgresStore):
-    event = first_event(
-        ModelTrainingRequested(name="m", cause="schedule", requested_us=1), id="t1", source="test"
-    )
-    bus = Published()
-    now = 100
-    clock = TimerClock(store, bus, ["s", "other"], lambda: now)  # type: ignore[arg-type]
-    await apply(
-        store,
-        TimerSet("s", "due", 100, event.to_json(exact=True)),
-        TimerSet("s", "late", 10**15, event.to_json(exact=True)),
-        TimerSet("s", "gone", 50, event.to_json(exact=True)),
-        TimerCancelled("s", "gone"),
-        TimerSet("nobodys", "due", 50, event.to_json(exact=True)),
-    )
-    await clock.look()
-    await clock.look()
-    assert bus.events == [event]
