@@ -1,33 +1,30 @@
-"""Events that come from outside: who may send what, and putting them on the bus.
+"""Events that come from outside: who may send what, what they lack, and putting them on the bus.
 
-What ``lineal emit`` and ``POST /events`` have in common.
+Every door (HTTP, ``lineal emit``, folders, S3, the MQTT bridge) lets events in by :func:`admit`;
+what they differ in is a :class:`Door`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 
-import structlog
-
-from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in
+from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in, is_reference
 from lineal.bus.protocol import Bus, Position
-from lineal.observability.tracing import first_traceparent
+from lineal.observability.tracing import first_traceparent, is_traceparent
 from lineal.stages.retry import PermanentFailure
 from lineal.stages.understanding import understand
 from lineal.store.objects import ObjectStore
-from lineal_schemas.envelope import JSON_MEDIA_TYPE, RawEvent
+from lineal_schemas.envelope import RawEvent
 from lineal_schemas.payload import Payload
 
 _MOST_AT_ONCE = 500
-_OURS_ALONE = ("lineal.", "dead.", "redrive.")
-_SOURCES_OF_OURS = ("lineal:stage/", "lineal:group/")
-_UTF8_JSON = re.compile(r'application/json\s*;\s*charset="?utf-8"?\s*', re.IGNORECASE)
-
-log = structlog.get_logger(__name__)
+_BOOKKEEPING = "lineal."
+_OF_GROUPS = ("dead.", "redrive.")
+"""Topics of dead letters, and of those that a group is given again."""
+_SOURCES_OF_STAGES = ("lineal:stage/", "lineal:group/")
 
 
 @cache
@@ -43,7 +40,97 @@ def known_types() -> dict[str, type[Payload]]:
     return payload_types()
 
 
-def misfit(topic: str, event: RawEvent) -> str | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A way in for events from outside, and what it takes.
+
+    Attributes:
+        name: what logs call it.
+        types: event types of lineal itself that may come in here.
+        own_types: whether types of a user's own may, unless an installed stage makes them.
+        operator: whoever comes in here answers for what is sent: every type may, but for lineal's
+            own bookkeeping.
+        keeps_misfits: data that does not fit the schema of its type is taken too, and ends as a
+            dead letter of the stages that cannot read it.
+        elsewhere: by the beginning of a type, which door is meant for it.
+    """
+
+    name: str
+    types: frozenset[str] = frozenset()
+    own_types: bool = True
+    operator: bool = False
+    keeps_misfits: bool = False
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+
+
+class NotAllowed(PermanentFailure):
+    """A door does not take events of this type; says which one is meant for it."""
+
+
+def admit(
+    event: RawEvent, door: Door, topic: str | None = None, payload: Payload | None = None
+) -> RawEvent:
+    """An event from outside as it may be published: with everything that its sender left out.
+
+    Args:
+        topic: where it is to go, if not on the topic that is named after its type.
+        payload: its data, where the door has read it already.
+
+    Raises:
+        NotAllowed: it may not come in here; says why, and which door is meant.
+        PermanentFailure: its type is known here, and its data does not fit that.
+    """
+    check_allowed(event, door, topic)
+    if is_reference(event):
+        raise PermanentFailure(f"{REFERENCE_MEDIA_TYPE} is made by lineal itself: send the data")
+    if payload is None and event.type in known_types():
+        try:
+            payload = understand(event).data
+        except PermanentFailure:
+            if not door.keeps_misfits:
+                raise
+    return with_defaults(event, payload)
+
+
+def check_allowed(event: RawEvent, door: Door, topic: str | None = None) -> None:
+    """Refuse what may not come in at a door.
+
+    Raises:
+        NotAllowed: says why, and which door is meant.
+    """
+    reason = reserved_reason(event.type, door)
+    if reason is None and topic is not None and topic != event.type:
+        reason = reserved_reason(topic, door)
+    if reason is None and not door.operator and event.source.startswith(_SOURCES_OF_STAGES):
+        reason = f"events of source {event.source} are made by lineal itself"
+    if reason is not None:
+        raise NotAllowed(reason)
+
+
+def reserved_reason(kind: str, door: Door) -> str | None:
+    """Why events of a type (or for the topic named after it) may not come in at a door; None if
+    they may.
+
+    What a stage makes comes from that stage only, and what lineal's own producers make from them:
+    an event that asks for a rollout, or holds a document's text, is acted upon without asking who
+    sent it.
+    """
+    if kind in door.types:
+        return None
+    if kind.startswith(_BOOKKEEPING) or (kind.startswith(_OF_GROUPS) and not door.operator):
+        return f"events of type {kind} are made by lineal itself"
+    if door.operator:
+        return None
+    makers = _makers().get(kind, ())
+    if door.own_types and not makers and kind not in _types_of_ours():
+        return None
+    made = f" are made by stage {' or '.join(makers)}, and" if makers else ""
+    meant = [way for prefix, way in door.elsewhere.items() if kind.startswith(prefix)]
+    use = f": use {meant[0]}" if meant else ""
+    return f"events of type {kind}{made} do not come in here{use}"
+
+
+def schema_error(topic: str, event: RawEvent) -> str | None:
     """Why no stage will understand an event on a topic; None if one may, or if nobody here knows
     its type."""
     if event.type != topic and topic in known_types():
@@ -57,91 +144,29 @@ def misfit(topic: str, event: RawEvent) -> str | None:
     return None
 
 
-def completed(event: RawEvent) -> RawEvent:
-    """The event with what its sender left out: the subject, key and story that the model of its
-    type gives to such data, and a trace. What the sender states stays.
+def with_defaults(event: RawEvent, payload: Payload | None = None) -> RawEvent:
+    """The event with what its sender left out: the subject, key and correlation id that its
+    payload gives to such data, and a trace.
 
-    Raises:
-        PermanentFailure: its type is known here and it does not fit that; says why.
+    What the sender states stays, but for lineal's own types: what an event of theirs is about is
+    what its data says, or it would be counted to another document. A ``traceparent`` that is not
+    valid is replaced.
     """
-    if event.type in known_types():
-        if _UTF8_JSON.fullmatch(event.datacontenttype):
-            event = event._replace(datacontenttype=JSON_MEDIA_TYPE)
-        payload = understand(event).data
-        story = payload.story()
-        stated = event.correlationid != event.id
+    if payload is not None:
+        story, key = payload.story(), payload.partition_key()
+        stated = payload.type not in _types_of_ours()
         event = event._replace(
-            subject=event.subject or story,
+            subject=(stated and event.subject) or story or event.subject,
             partitionkey=event.partitionkey
-            if event.partitionkey != event.id
-            else payload.partition_key() or event.partitionkey,
-            correlationid=event.correlationid if stated else story or event.correlationid,
+            if key is None or (stated and event.partitionkey != event.id)
+            else key,
+            correlationid=event.correlationid
+            if story is None or (stated and event.correlationid != event.id)
+            else story,
         )
-    if event.traceparent is None:
+    if event.traceparent is None or not is_traceparent(event.traceparent):
         event = event._replace(traceparent=first_traceparent(event.correlationid, event.id))
     return event
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """A way in for events from outside.
-
-    Attributes:
-        name: what the log calls it.
-        types: event types of lineal itself that may come in here. Types of a user's own may,
-            unless an installed stage makes them.
-        elsewhere: by the beginning of a type, which door is meant for it.
-    """
-
-    name: str
-    types: frozenset[str]
-    elsewhere: Mapping[str, str] = field(default_factory=dict)
-
-
-class NotAllowed(PermanentFailure):
-    """A door does not take events of this type; says which one is meant for it."""
-
-
-def reserved_reason(event: RawEvent, door: Door) -> str | None:
-    """Why an event may not come in at a door; None if it may.
-
-    What a stage makes comes from that stage only, and what lineal's own producers make from them:
-    an event that asks for a rollout, or holds a document's text, is acted upon without asking who
-    sent it.
-    """
-    kind = event.type
-    if kind.startswith(_OURS_ALONE):
-        return f"events of type {kind} are made by lineal itself"
-    if event.source.startswith(_SOURCES_OF_OURS):
-        return f"events of source {event.source} are made by lineal itself"
-    if kind in door.types:
-        return None
-    makers = _makers().get(kind, ())
-    if not makers and kind not in _types_of_ours():
-        return None
-    made = f" are made by stage {' or '.join(makers)}, and" if makers else ""
-    meant = [way for prefix, way in door.elsewhere.items() if kind.startswith(prefix)]
-    use = f": use {meant[0]}" if meant else ""
-    return f"events of type {kind}{made} do not come in here{use}"
-
-
-def check_allowed(event: RawEvent, door: Door) -> None:
-    """Refuse what may not come in at a door, and say so in the log.
-
-    Raises:
-        NotAllowed: says why, and which door is meant.
-    """
-    if (reason := reserved_reason(event, door)) is None:
-        return
-    log.warning(
-        "door.refused",
-        door=door.name,
-        type=event.type,
-        id=event.id,
-        source=event.source,
-        reason=reason,
-    )
-    raise NotAllowed(reason)
 
 
 @cache
@@ -162,13 +187,6 @@ def _makers() -> dict[str, list[str]]:
             for payload in stage.produces:
                 makers.setdefault(payload.type, []).append(name)
     return makers
-
-
-def not_data(event: RawEvent) -> str | None:
-    """Why nobody outside may send such data; None if anybody may."""
-    if event.datacontenttype.partition(";")[0].strip().lower() == REFERENCE_MEDIA_TYPE:
-        return f"{REFERENCE_MEDIA_TYPE} is made by lineal itself: send the data"
-    return None
 
 
 async def publish(

@@ -219,6 +219,5 @@ def _fields(letter: Letter) -> dict[str, Any]:
 
 
 def _original(letter: Letter) -> Any:
-    from pydantic_core import from_json
-
-    return from_json(letter.content.event)
+    """The event as its sender meant it: JSON as JSON, where the letter may keep its very bytes."""
+    return orjson.loads(letter.event.to_json())

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -20,6 +20,7 @@ from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_setti
 from lineal_cli.printing import count_of, plain, print_json
 
 if TYPE_CHECKING:
+    from lineal.admission import Door
     from lineal.bus.protocol import Position
     from lineal.settings import Settings
     from lineal_schemas.envelope import RawEvent
@@ -39,20 +40,35 @@ def emit(
         bool,
         typer.Option("--check", help="Publish nothing unless all of it fits its event type."),
     ] = False,
+    as_operator: Annotated[
+        bool,
+        typer.Option(
+            "--as-operator",
+            help="Send also what lineal makes itself. You answer for it: stages act upon it "
+            "without asking who sent it.",
+        ),
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Publish events from a file or standard input.
 
     CloudEvents in JSON are published as they are; any other JSON becomes the data of a new event
-    of type TOPIC; what is no JSON is published as bytes.
+    of type TOPIC; what is no JSON is published as bytes. Taken are types of your own that no
+    installed stage makes, and document.arrived.
     """
+    from lineal.admission import reserved_reason
+    from lineal_producers.doors import EMIT, OPERATOR
+
     settings = load_settings(data)
+    door = OPERATOR if as_operator else EMIT
+    if (reason := reserved_reason(topic, door)) is not None:
+        raise _refusal(reason, door)
     reads_stdin = file is None or str(file) == "-"
     if reads_stdin and sys.stdin.isatty():
         typer.echo("Type JSON, one event a line; end with Ctrl-D.", err=True)
     with nullcontext(sys.stdin.buffer) if file is None or reads_stdin else file.open("rb") as taken:
-        placed = asyncio.run(_emit(settings, topic, items_of(_chunks(taken)), check))
+        placed = asyncio.run(_emit(settings, topic, items_of(_chunks(taken)), check, door))
     if as_json:
         print_json(
             [
@@ -81,10 +97,11 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 async def _emit(
-    settings: Settings, topic: str, items: Iterator[list[bytes]], check: bool
+    settings: Settings, topic: str, items: Iterator[list[bytes]], check: bool, door: Door
 ) -> list[tuple[Position, RawEvent]]:
-    from lineal.admission import misfit, publish
+    from lineal.admission import NotAllowed, admit, publish, schema_error
     from lineal.runtime import open_runtime
+    from lineal.stages.retry import PermanentFailure
     from lineal_schemas.envelope import now_us
 
     started = now_us()
@@ -98,9 +115,14 @@ async def _emit(
             problems = []
             for item in batch:
                 number += 1
-                event = _event(topic, item, number, started)
+                try:
+                    event = admit(_event(topic, item, number, started), door, topic)
+                except NotAllowed as error:
+                    raise _refusal(f"item {number}: {error}", door, len(placed)) from error
+                except PermanentFailure as error:
+                    raise CommandFailed(f"item {number}: {error}") from error
                 events.append(event)
-                if (problem := misfit(topic, event)) is not None:
+                if (problem := schema_error(topic, event)) is not None:
                     problems.append(f"item {number}: {problem}")
             if check and problems:
                 raise CommandFailed(f"nothing was published: {'; '.join(problems[:5])}")
@@ -136,27 +158,25 @@ async def _in_thread(items: Iterator[list[bytes]]) -> AsyncIterator[list[bytes]]
         yield batch
 
 
+def _refusal(reason: str, door: Door, published: int = 0) -> CommandFailed:
+    before = f"; {count_of(published, 'event')} before it went through" if published else ""
+    way = "" if door.operator else ", or send it with --as-operator if you answer for it"
+    return CommandFailed(f"{reason}{way}{before}")
+
+
 def _warn(problems: Sequence[str]) -> None:
     for problem in problems:
         typer.echo(f"published, but it will end as a dead letter: {plain(problem)}", err=True)
 
 
 def _event(topic: str, item: bytes, number: int, started: int) -> RawEvent:
-    """The event an item is, or is the data of."""
+    """The event an item is, or is the data of; one without a time has that of its arrival here."""
     from pydantic_core import from_json as parse_json
 
-    from lineal.admission import completed, known_types
-    from lineal.observability.tracing import first_traceparent
-    from lineal.stages.retry import PermanentFailure
-    from lineal_schemas.envelope import (
-        JSON_MEDIA_TYPE,
-        MalformedEvent,
-        RawEvent,
-        from_json,
-        now_us,
-        schema_uri,
-    )
+    from lineal.admission import known_types
+    from lineal_schemas.envelope import MalformedEvent, RawEvent, from_json, now_us, schema_uri
     from lineal_schemas.ids import arrival_id
+    from lineal_schemas.media_types import JSON_MEDIA_TYPE
 
     try:
         value = parse_json(item, allow_inf_nan=False)
@@ -165,12 +185,12 @@ def _event(topic: str, item: bytes, number: int, started: int) -> RawEvent:
         value, media_type = None, _OCTETS
     if isinstance(value, dict) and "specversion" in value:
         try:
-            return from_json(item)
+            return from_json(item, now_us())
         except MalformedEvent:
             pass  # as data it will be found not to fit, and said so
     identifier = arrival_id(SOURCE, sha256(item).hexdigest(), f"{topic}\n{number}\n{started}")
     model = known_types().get(topic)
-    event = RawEvent(
+    return RawEvent(
         id=identifier,
         source=SOURCE,
         type=topic,
@@ -184,6 +204,3 @@ def _event(topic: str, item: bytes, number: int, started: int) -> RawEvent:
         correlationid=identifier,
         data=item,
     )
-    with suppress(PermanentFailure):
-        return completed(event)
-    return event._replace(traceparent=first_traceparent(identifier, identifier))

@@ -6,10 +6,16 @@ from hashlib import sha256
 
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
 from lineal_schemas.envelope import RawEvent
+from lineal_schemas.media_types import is_media_type
 from lineal_schemas.objects import ObjectRef
 
 REFERENCE_MEDIA_TYPE = "application/vnd.lineal.reference+json"
 """``datacontenttype`` of an event whose data is an :class:`ObjectRef` to the real data."""
+
+
+def is_reference(event: RawEvent) -> bool:
+    """Whether an event's data is a reference to the real data."""
+    return is_media_type(event.datacontenttype, REFERENCE_MEDIA_TYPE)
 
 
 async def check_in(event: RawEvent, objects: ObjectStore) -> RawEvent:
@@ -28,7 +34,7 @@ async def check_out(event: RawEvent, objects: ObjectStore) -> RawEvent:
         ObjectMissing, ObjectCorrupt: the data cannot be had.
         pydantic.ValidationError: the reference is malformed.
     """
-    if event.datacontenttype != REFERENCE_MEDIA_TYPE:
+    if not is_reference(event):
         return event
     ref = ObjectRef.model_validate_json(event.data)
     return event._replace(data=await objects.get(ref), datacontenttype=ref.media_type)

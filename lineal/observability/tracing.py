@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
-from typing import TypeGuard
 
-_CHARACTERS = 55
-"""Of version 00: ``00-<trace, 32 hex digits>-<span, 16 hex digits>-<flags, 2 hex digits>``."""
+_TRACEPARENT = re.compile(
+    "(?!ff)(?:00-{trace}-{span}-{flags}|(?!00){flags}-{trace}-{span}-{flags}(?:-.*)?)".format(
+        trace="(?!0{32})[0-9a-f]{32}", span="(?!0{16})[0-9a-f]{16}", flags="[0-9a-f]{2}"
+    ),
+    re.DOTALL,
+)
+"""Section 3.2 of the specification: version 00, or one that is yet to come, which may go on after
+what version 00 has; neither trace nor span is all zeros."""
+_SPAN = re.compile("(?!0{16})[0-9a-f]{16}")
 
 
 def child_traceparent(parent: str | None, story: str, event_id: str) -> str:
@@ -14,11 +21,15 @@ def child_traceparent(parent: str | None, story: str, event_id: str) -> str:
 
     It keeps the trace; an event without one begins a trace named after its story, so that all of a
     document's events share it. The span is named after the event, so redelivery names it the same.
+    A ``parent`` that is not valid counts as none (section 4.3 of the specification).
     """
+    # Our own ids are UUIDs: their digits are as good as a digest, and cost nothing.
     span = event_id.replace("-", "")[:16]
-    if not _is_traceparent(parent):
-        return f"00-{blake2b(story.encode(), digest_size=16).hexdigest()}-{span}-01"
-    return f"{parent[:36]}{span}{parent[52:]}"
+    if _SPAN.fullmatch(span) is None:
+        span = _digest(event_id, 8)
+    if parent is None or not is_traceparent(parent):
+        return f"00-{_digest(story, 16)}-{span}-01"
+    return f"00-{parent[3:36]}{span}-{parent[53:55]}"
 
 
 def first_traceparent(story: str, event_id: str) -> str:
@@ -28,10 +39,15 @@ def first_traceparent(story: str, event_id: str) -> str:
 
 def trace_id(traceparent: str | None) -> str | None:
     """The trace a ``traceparent`` names; None where it names none."""
-    return traceparent[3:35] if _is_traceparent(traceparent) else None
+    if traceparent is None or not is_traceparent(traceparent):
+        return None
+    return traceparent[3:35]
 
 
-def _is_traceparent(text: str | None) -> TypeGuard[str]:
-    """Whether a text has the form; where somebody else's does not, a trace begins anew (section
-    3.2.1 of the specification). Its digits are not looked at: this is done for every event."""
-    return text is not None and len(text) >= _CHARACTERS and text[2] == text[35] == text[52] == "-"
+def is_traceparent(text: str) -> bool:
+    """Whether a text is a valid ``traceparent``."""
+    return _TRACEPARENT.fullmatch(text) is not None
+
+
+def _digest(text: str, digest_bytes: int) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=digest_bytes).hexdigest()

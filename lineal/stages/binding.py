@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in, check_out
+from lineal.bus.claim_check import check_in, check_out, is_reference
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.effects.fan_in import FanInDone, FanInPart
 from lineal.effects.memo import MemoEntry
@@ -117,9 +117,7 @@ class BoundStage:
         """
         identity = await self._present()
         intakes = [
-            None
-            if delivery.event.datacontenttype == REFERENCE_MEDIA_TYPE
-            else take_in(delivery.event, identity)
+            None if is_reference(delivery.event) else take_in(delivery.event, identity)
             for delivery in deliveries
         ]
         found = await self._remembered([intake.step_id for intake in intakes if intake is not None])

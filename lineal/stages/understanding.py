@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from lineal.stages.retry import PermanentFailure
-from lineal_schemas.envelope import JSON_MEDIA_TYPE, Event, MalformedEvent, RawEvent, decode
+from lineal_schemas.envelope import Event, MalformedEvent, RawEvent, decode
 from lineal_schemas.payload import Payload, UnknownPayload
 
 
@@ -15,8 +15,6 @@ def understand(raw: RawEvent) -> Event[Payload]:
     Raises:
         PermanentFailure: it cannot be understood; nobody's fault here, and no use to try again.
     """
-    if raw.datacontenttype != JSON_MEDIA_TYPE:
-        raise PermanentFailure(f"the data is {raw.datacontenttype}, not {JSON_MEDIA_TYPE}")
     try:
         return decode(raw)
     except ValidationError as error:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-from lineal.bus.claim_check import check_in
-from lineal.observability.tracing import first_traceparent
+from lineal.admission import admit, publish
 from lineal.runtime import Runtime
 from lineal.store.objects import reference
+from lineal_producers.doors import FILES
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.envelope import first_event
 from lineal_schemas.ids import arrival_id
@@ -95,11 +95,6 @@ async def announce(
         problem=problem,
     )
     identifier = arrival_id(origin.source, content.sha256 if content else "", origin.occurrence)
-    event = first_event(
-        payload,
-        id=identifier,
-        source=origin.source,
-        traceparent=first_traceparent(payload.story(), identifier),
-    )
-    await runtime.bus.publish([(payload.type, await check_in(event, runtime.objects))])
+    event = admit(first_event(payload, id=identifier, source=origin.source), FILES, payload=payload)
+    await publish(runtime.bus, runtime.objects, [(payload.type, event)])
     return Arrival(payload.document_id, identifier, origin.name)

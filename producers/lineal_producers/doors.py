@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lineal.admission import Door
+from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated
+from lineal_schemas.deployments import DeploymentJobUpdated
 from lineal_schemas.documents import DocumentArrived
+from lineal_schemas.telemetry import (
+    DeviceBirth,
+    DeviceDeath,
+    DeviceHealth,
+    TelemetryGap,
+    TelemetryReadings,
+)
 
 ELSEWHERE = {
     "deployment.job_updated": "the MQTT bridge, which devices report to",
@@ -17,4 +28,31 @@ ELSEWHERE = {
 }
 """Which door is meant for an event type of ours, by its beginning; the first that fits."""
 
-HTTP = Door("http", frozenset((DocumentArrived.type,)), ELSEWHERE)
+HTTP = Door(name="http", types=frozenset((DocumentArrived.type,)), elsewhere=ELSEWHERE)
+"""``POST /events``."""
+
+EMIT = replace(HTTP, name="emit", keeps_misfits=True)
+"""``lineal emit``."""
+
+OPERATOR = Door(name="operator", operator=True, keeps_misfits=True)
+"""``lineal emit --as-operator``."""
+
+FILES = Door(
+    name="files",
+    types=frozenset((DocumentArrived.type,)),
+    own_types=False,
+)
+"""The inbox folder, uploads, ``lineal put`` and S3: they make the event of a file themselves."""
+
+BRIDGE = Door(
+    name="bridge",
+    types=frozenset(
+        payload.type
+        for payload in (
+            TelemetryReadings, TelemetryGap, DeviceBirth, DeviceDeath, DeviceHealth,
+            AnomalyOpened, AnomalyUpdated, AnomalyClosed, DeploymentJobUpdated,
+        )
+    ),
+    own_types=False,
+)  # fmt: skip
+"""The MQTT bridge: what devices may say."""

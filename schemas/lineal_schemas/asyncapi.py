@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lineal_schemas import export as schema_files
-from lineal_schemas.envelope import JSON_MEDIA_TYPE, SPEC_VERSION, schema_uri
+from lineal_schemas.envelope import SPEC_VERSION, schema_uri
 from lineal_schemas.export import (
     ENVELOPE,
     RESULTS,
@@ -24,6 +24,7 @@ from lineal_schemas.export import (
     render,
 )
 from lineal_schemas.failures import DeadLetter
+from lineal_schemas.media_types import JSON_MEDIA_TYPE
 
 FILE = "asyncapi.json"
 

@@ -13,20 +13,18 @@ from itertools import compress, product
 from typing import NamedTuple, cast
 
 from lineal_schemas.envelope import (
-    JSON_MEDIA_TYPE,
     SPEC_VERSION,
     MalformedEvent,
     RawEvent,
     format_time,
     from_json,
-    now_us,
     parse_time,
 )
+from lineal_schemas.media_types import JSON_MEDIA_TYPE, is_media_type, is_structured, json_problem
 
 CLOUDEVENTS_JSON = "application/cloudevents+json"
 """Media type of an event in the JSON format (structured mode)."""
 
-_STRUCTURED = "application/cloudevents"
 _MOST_MQTT_BYTES = 65_535
 _NOT_IN_MQTT = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -106,11 +104,15 @@ absent; behind the last one if they are."""
 
 
 def from_kafka(
-    key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]
+    key: bytes | None,
+    value: bytes | None,
+    headers: Iterable[tuple[str, bytes | None]],
+    appended_us: int = 0,
 ) -> RawEvent:
     """Read a record in binary or structured mode, other headers being ignored.
 
-    The record's key stands in for a ``partitionkey`` the event does not state.
+    The record's key stands in for a ``partitionkey`` the event does not state, and its timestamp,
+    ``appended_us`` in microseconds since the Unix epoch, for a ``time``.
 
     Raises:
         MalformedEvent: it is no CloudEvent 1.0.
@@ -133,7 +135,7 @@ def from_kafka(
         partition_key = None if key is None else key.decode()
     except UnicodeDecodeError as error:
         raise MalformedEvent(f"the key or a header is not UTF-8: {error}") from error
-    return _event(attributes, content_type, value or b"", partition_key)
+    return _event(attributes, content_type, value or b"", partition_key, appended_us)
 
 
 def _as_written(
@@ -219,21 +221,35 @@ def to_mqtt5(event: RawEvent) -> MqttMessage:
 
 
 def from_mqtt5(
-    payload: bytes, content_type: str | None, user_properties: Iterable[tuple[str, str]]
+    payload: bytes,
+    content_type: str | None,
+    user_properties: Iterable[tuple[str, str]],
+    received_us: int = 0,
 ) -> RawEvent:
     """Read a PUBLISH in binary or structured mode; properties that are no attributes are ignored.
+
+    MQTT has no time of its own: ``received_us``, microseconds since the Unix epoch, is that of an
+    event that states none.
 
     Raises:
         MalformedEvent: it is no CloudEvent 1.0.
     """
-    return _event(dict(user_properties), content_type, payload, None)
+    return _event(dict(user_properties), content_type, payload, None, received_us)
 
 
 def _event(
-    attributes: dict[str, str], content_type: str | None, data: bytes, key: str | None
+    attributes: dict[str, str],
+    content_type: str | None,
+    data: bytes,
+    key: str | None,
+    received_us: int,
 ) -> RawEvent:
     if content_type is not None and is_structured(content_type):
-        event = from_json(data)
+        if not is_media_type(content_type, CLOUDEVENTS_JSON):
+            raise MalformedEvent(f"{content_type} is not read here, only {CLOUDEVENTS_JSON}")
+        if problem := json_problem(content_type):
+            raise MalformedEvent(problem)
+        event = from_json(data, received_us)
         # from_json gives an event without a key its id for one
         return event._replace(partitionkey=key) if key and event.partitionkey == event.id else event
     get = attributes.get
@@ -248,7 +264,7 @@ def _event(
         source,
         type,
         get("subject") or None,
-        now_us() if time is None else parse_time(time),
+        received_us if time is None else parse_time(time),
         content_type or JSON_MEDIA_TYPE,
         get("dataschema") or None,
         get("partitionkey") or key or id,
@@ -257,11 +273,6 @@ def _event(
         get("correlationid") or id,
         data,
     )
-
-
-def is_structured(content_type: str) -> bool:
-    """Whether a media type says that the whole message is an event (or a batch of them)."""
-    return content_type[: len(_STRUCTURED)].lower() == _STRUCTURED
 
 
 class SnsMessage(NamedTuple):
@@ -292,14 +303,17 @@ def to_sns(event: RawEvent) -> SnsMessage:
     )
 
 
-def from_sns(body: str | bytes) -> RawEvent:
+def from_sns(body: str | bytes, sent_us: int = 0) -> RawEvent:
     """Read the body of an SQS message, raw delivery being switched on.
+
+    The message's ``SentTimestamp``, ``sent_us`` in microseconds since the Unix epoch, stands in for
+    a ``time`` the event does not state.
 
     Raises:
         MalformedEvent: it is no CloudEvent in JSON, or still in an SNS notification.
     """
     try:
-        return from_json(body)
+        return from_json(body, sent_us)
     except MalformedEvent as error:
         if '"TopicArn"' in (body if isinstance(body, str) else body.decode(errors="replace")):
             raise MalformedEvent(

@@ -9,7 +9,7 @@ from functools import cache
 import lineal_schemas
 from lineal_schemas.payload import Payload, payload_types
 
-_TOOLS = {"asyncapi", "catalogue", "compatibility", "export", "history"}
+_TOOLS = {"asyncapi", "catalogue", "compatibility", "export", "history", "media_types"}
 """Modules that define no event and cost time to import."""
 
 

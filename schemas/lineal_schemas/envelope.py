@@ -17,10 +17,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from pydantic_core import from_json as parse_json
 from pydantic_core import to_json as render_json
 
+from lineal_schemas.media_types import JSON_MEDIA_TYPE, is_json, json_problem
 from lineal_schemas.payload import Payload, parse_payload, payload_bytes
 
 SPEC_VERSION = "1.0"
-JSON_MEDIA_TYPE = "application/json"
 _SCHEMA_PREFIX = "urn:lineal:schema:"
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -93,8 +93,12 @@ def _goes_as_json(data: bytes, *, exact: bool) -> bool:
     return len(values) == 1 and (not exact or render_json(values[0]) == data)
 
 
-def from_json(message: bytes | str) -> RawEvent:
+def from_json(message: bytes | str, received_us: int = 0) -> RawEvent:
     """Read one event in the JSON event format.
+
+    Args:
+        received_us: when it came to a broker or a door, in microseconds since the Unix epoch: the
+            time of an event that states none (``time`` is optional in CloudEvents).
 
     Raises:
         MalformedEvent: it is not JSON, not an object, or a required attribute is missing or wrong.
@@ -103,11 +107,12 @@ def from_json(message: bytes | str) -> RawEvent:
         fields = parse_json(message, allow_inf_nan=False)
     except ValueError as error:
         raise MalformedEvent(f"not JSON: {error}") from error
-    return from_fields(fields)
+    return from_fields(fields, received_us)
 
 
-def from_fields(fields: Any) -> RawEvent:
-    """Read one event in the JSON event format, the JSON being parsed already.
+def from_fields(fields: Any, received_us: int = 0) -> RawEvent:
+    """Read one event in the JSON event format, the JSON being parsed already; see
+    :func:`from_json`.
 
     Raises:
         MalformedEvent: it is not an object, or a required attribute is missing or wrong.
@@ -116,7 +121,7 @@ def from_fields(fields: Any) -> RawEvent:
         raise MalformedEvent("not a JSON object")
     if fields.get("specversion") != SPEC_VERSION:
         raise MalformedEvent(f"specversion must be {SPEC_VERSION!r}")
-    return from_attributes(fields, _data_of(fields))
+    return from_attributes(fields, _data_of(fields), received_us)
 
 
 def _data_of(fields: dict[str, Any]) -> bytes:
@@ -139,14 +144,14 @@ def _data_of(fields: dict[str, Any]) -> bytes:
 def _says_json(datacontenttype: Any) -> bool:
     """Whether data of this media type is a JSON value rather than text (CloudEvents JSON format,
     section 3.1); no media type means JSON."""
-    if not isinstance(datacontenttype, str) or datacontenttype == JSON_MEDIA_TYPE:
+    if not isinstance(datacontenttype, str) or not datacontenttype:
         return True
-    subtype = datacontenttype.partition(";")[0].strip().lower().rpartition("/")[2]
-    return subtype in ("", "json") or subtype.endswith("+json")
+    return is_json(datacontenttype)
 
 
-def from_attributes(attributes: dict[str, Any], data: bytes) -> RawEvent:
-    """Make an event from CloudEvents attributes by name and its data (the binary modes).
+def from_attributes(attributes: dict[str, Any], data: bytes, received_us: int = 0) -> RawEvent:
+    """Make an event from CloudEvents attributes by name and its data (the binary modes); see
+    :func:`from_json`.
 
     Raises:
         MalformedEvent: a required attribute is missing or one has the wrong type.
@@ -166,7 +171,7 @@ def from_attributes(attributes: dict[str, Any], data: bytes) -> RawEvent:
         source=attributes["source"],
         type=attributes["type"],
         subject=attributes.get("subject") or None,
-        time=now_us() if stamp is None else parse_time(stamp),
+        time=received_us if stamp is None else parse_time(stamp),
         datacontenttype=attributes.get("datacontenttype") or JSON_MEDIA_TYPE,
         dataschema=attributes.get("dataschema") or None,
         partitionkey=attributes.get("partitionkey") or attributes["id"],
@@ -280,6 +285,8 @@ def decode(raw: RawEvent) -> Event[Payload]:
         UnknownPayload, MalformedEvent, pydantic.ValidationError, ValueError: the event cannot be
             understood.
     """
+    if (problem := json_problem(raw.datacontenttype)) is not None:
+        raise MalformedEvent(problem)
     version = _version_of(raw.type, raw.dataschema)
     return Event(
         raw.id,
@@ -295,7 +302,11 @@ def decode(raw: RawEvent) -> Event[Payload]:
 
 
 @lru_cache(maxsize=1024)
-def _version_of(type: str, dataschema: str | None) -> int:
+def _version_of(type: str, dataschema: str | None) -> int | None:
+    """The version that a type's data is in; None, the newest, where its schema is somebody
+    else's."""
+    if dataschema is not None and not dataschema.startswith(_SCHEMA_PREFIX):
+        return None
     if dataschema is not None and not dataschema.startswith(f"{_SCHEMA_PREFIX}{type}:"):
         raise MalformedEvent(f"dataschema {dataschema!r} is not one of type {type!r}")
     return schema_version(dataschema)

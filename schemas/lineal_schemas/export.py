@@ -19,7 +19,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from lineal_schemas.catalogue import our_payloads as our_payloads
-from lineal_schemas.envelope import JSON_MEDIA_TYPE, SPEC_VERSION, schema_uri
+from lineal_schemas.envelope import SPEC_VERSION, schema_uri
+from lineal_schemas.media_types import JSON_MEDIA_TYPE
 from lineal_schemas.payload import Payload
 from lineal_schemas.results import Analysis, TextResult
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from pydantic_core import from_json as parse_json
 
-from lineal_schemas.bindings import CLOUDEVENTS_JSON, is_structured
+from lineal_schemas.bindings import CLOUDEVENTS_JSON
 from lineal_schemas.envelope import (
     SPEC_VERSION,
     MalformedEvent,
@@ -20,6 +20,7 @@ from lineal_schemas.envelope import (
     from_fields,
     from_json,
 )
+from lineal_schemas.media_types import is_structured, json_problem, parse_media_type
 
 CLOUDEVENTS_BATCH = "application/cloudevents-batch+json"
 
@@ -36,12 +37,16 @@ class UnsupportedFormat(MalformedEvent):
     """A CloudEvent in a format or an encoding that is not read here."""
 
 
-def from_http(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> list[RawEvent]:
+def from_http(
+    headers: Iterable[tuple[bytes, bytes]], body: bytes, received_us: int = 0
+) -> list[RawEvent]:
     """The events of an HTTP message: one, or those of a batch, which may be none.
 
     Args:
         headers: names, in any case, and values as they were on the wire.
         body: the whole body.
+        received_us: when it came, in microseconds since the Unix epoch: the time of events that
+            state none.
 
     Raises:
         UnsupportedFormat: the media type or content encoding is not one of those above.
@@ -49,17 +54,15 @@ def from_http(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> list[RawEv
     """
     content_type, attributes = _read_headers(headers)
     if content_type is None or not is_structured(content_type):
-        return [_binary(attributes, content_type, body)]
-    media_type, _, parameters = content_type.partition(";")
-    charset = re.search(r'charset="?([^";\s]*)', parameters, re.IGNORECASE)
-    if charset is not None and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedFormat(f"JSON is written in UTF-8, not in {charset[1]}")
-    kind = media_type.strip().lower()
-    if kind == CLOUDEVENTS_JSON:
-        return [from_json(body)]
-    if kind == CLOUDEVENTS_BATCH:
-        return _batch(body)
-    raise UnsupportedFormat(f"{kind} is not read here: {_ACCEPTED}")
+        return [_binary(attributes, content_type, body, received_us)]
+    media_type = parse_media_type(content_type)
+    if media_type is None or media_type.essence not in (CLOUDEVENTS_JSON, CLOUDEVENTS_BATCH):
+        raise UnsupportedFormat(f"{content_type} is not read here: {_ACCEPTED}")
+    if problem := json_problem(content_type):
+        raise UnsupportedFormat(problem)
+    if media_type.essence == CLOUDEVENTS_BATCH:
+        return _batch(body, received_us)
+    return [from_json(body, received_us)]
 
 
 def _read_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, dict[str, str]]:
@@ -101,7 +104,9 @@ def decode_value(value: bytes, attribute: str) -> str:
         ) from error
 
 
-def _binary(attributes: dict[str, str], content_type: str | None, body: bytes) -> RawEvent:
+def _binary(
+    attributes: dict[str, str], content_type: str | None, body: bytes, received_us: int
+) -> RawEvent:
     if not attributes:
         raise MalformedEvent(f"this is no CloudEvent: {_ACCEPTED}")
     if attributes.get("specversion") != SPEC_VERSION:
@@ -109,10 +114,10 @@ def _binary(attributes: dict[str, str], content_type: str | None, body: bytes) -
     attributes.pop("datacontenttype", None)  # the content type says it (section 3.1.1)
     if content_type is not None:
         attributes["datacontenttype"] = content_type
-    return from_attributes(attributes, body)
+    return from_attributes(attributes, body, received_us)
 
 
-def _batch(body: bytes) -> list[RawEvent]:
+def _batch(body: bytes, received_us: int) -> list[RawEvent]:
     try:
         items = parse_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -122,7 +127,7 @@ def _batch(body: bytes) -> list[RawEvent]:
     events = []
     for number, item in enumerate(items, 1):
         try:
-            events.append(from_fields(item))
+            events.append(from_fields(item, received_us))
         except MalformedEvent as error:
             raise MalformedEvent(f"event {number} of {len(items)}: {error}") from error
     return events

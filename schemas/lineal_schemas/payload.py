@@ -85,8 +85,11 @@ def missing_upcasts(type: str, version: int) -> list[int]:
     return [step for step in range(1, version) if (type, step) not in _upcasters]
 
 
-def parse_payload(type: str, version: int, data: bytes) -> Payload:
+def parse_payload(type: str, version: int | None, data: bytes) -> Payload:
     """Read an event's data as the newest version of its type.
+
+    Args:
+        version: of the data; None where only somebody else's schema names it: the newest is tried.
 
     Raises:
         UnknownPayload: the type is not registered, or its version cannot be upcast.
@@ -96,7 +99,7 @@ def parse_payload(type: str, version: int, data: bytes) -> Payload:
     model = _latest.get(type)
     if model is None:
         raise UnknownPayload(f"no payload is registered for event type {type!r}")
-    if version == model.version:
+    if version is None or version == model.version:
         # What model_validate_json() calls, which takes as long again: this is done for every event.
         payload: Payload = model.__pydantic_validator__.validate_json(data)
         return payload

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
+from lineal_schemas.envelope import first_event, from_json
+from lineal_schemas.failures import DeadLetter
 from tests.cli.conftest import FILES, Answer, Lineal, id_of, install_reading_stage
 
 NOTHING = {"done": 0, "memoised": 0, "rejected": 0, "failed": 0}
@@ -158,6 +163,28 @@ def test_dead_show_has_the_whole_event_and_the_traceback(lineal: Lineal, filled:
     assert "no reader for this" in for_people.text
 
 
+def test_json_of_others_is_shown_as_json(lineal: Lineal, data: Path) -> None:
+    """A letter keeps an event to the byte; whoever looks at it wants to read it."""
+    event = from_json('{"specversion":"1.0","id":"o1","source":"/s","type":"orders"}', 5)
+    event = event._replace(
+        data=b'{"total": 1.50}', datacontenttype="application/vnd.example+json; charset=utf-8"
+    )
+    letter = DeadLetter(
+        group="billing", topic="orders", partition=0, offset=0, key="o1", story_of="o1",
+        event=event.to_json(exact=True).decode(), error_class="Reject", message="no", attempts=1,
+    )  # fmt: skip
+
+    async def put_aside() -> None:
+        async with open_runtime(Settings(data=data, durability="normal")) as runtime:
+            dead = first_event(letter, id="letter-1", source="lineal:group/billing")
+            await runtime.bus.publish([("dead.billing", dead)])
+
+    asyncio.run(put_aside())
+    shown = lineal("dead", "show", "letter-1", "--data", data, "--json").json
+    assert shown["event"]["data"] == {"total": 1.5}
+    assert '"total": 1.5' in lineal("dead", "show", "letter-1", "--data", data).text
+
+
 def test_redriven_letters_go_to_their_group_and_leave_a_record(lineal: Lineal, data: Path) -> None:
     done = lineal("dead", "redrive", "--error", "ValueError", "--data", data, "--json")
     assert (done.code, [letter["error"] for letter in done.json]) == (0, ["ValueError"])
@@ -195,7 +222,7 @@ def test_an_id_that_names_no_letter_or_several_decides_nothing(lineal: Lineal, d
 def test_what_was_emitted_on_a_dead_letter_topic_by_hand_does_no_harm(
     lineal: Lineal, data: Path
 ) -> None:
-    lineal("emit", "dead.reading", "--data", data, stdin=b'{"a": 1}\nno json\n')
+    lineal("emit", "dead.reading", "--as-operator", "--data", data, stdin=b'{"a": 1}\nno json\n')
     assert len(letters(lineal, data)) == 2
 
 

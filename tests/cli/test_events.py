@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lineal_schemas.envelope import from_json
+from lineal_schemas.envelope import from_json, now_us, parse_time
 from tests.cli.conftest import FILES, Lineal, id_of
 
 
@@ -159,7 +159,9 @@ def test_emit_publishes_cloudevents_as_they_are(
     answer = lineal("emit", "copies", "-", "--data", tmp_path, stdin=out)
     assert answer.code == 0
     copied = lineal("tail", "copies", "--from", "0", "--no-follow", "--data", tmp_path).out
-    assert {from_json(line) for line in copied.splitlines()} == {
+    events = [from_json(line) for line in copied.splitlines()]
+    assert all(event.traceparent for event in events)  # which those of the fixture have not
+    assert {event._replace(traceparent=None) for event in events} == {
         from_json(line) for line in out.splitlines()
     }
 
@@ -167,7 +169,10 @@ def test_emit_publishes_cloudevents_as_they_are(
 def test_emitted_data_of_a_known_type_gets_the_key_and_story_of_its_document(
     lineal: Lineal, tmp_path: Path
 ) -> None:
-    lineal("emit", "document.indexed", "--data", tmp_path, stdin=b'{"document_id":"d1","pages":2}')
+    lineal(
+        "emit", "document.indexed", "--as-operator", "--data", tmp_path,
+        stdin=b'{"document_id":"d1","pages":2}',
+    )  # fmt: skip
     (event,) = tailed(lineal, tmp_path, "document.indexed")
     assert event["partitionkey"] == "d1"
     assert event["correlationid"] == event["subject"] == "document:d1"
@@ -186,7 +191,7 @@ def test_emit_publishes_what_no_stage_will_understand_and_warns(
     lineal: Lineal, tmp_path: Path
 ) -> None:
     data = b'{"document_id": 5}\nno json\n'
-    answer = lineal("emit", "document.indexed", "--data", tmp_path, stdin=data)
+    answer = lineal("emit", "document.indexed", "--as-operator", "--data", tmp_path, stdin=data)
     assert (answer.code, answer.text) == (0, "published 2 events to document.indexed\n")
     wrong, octets = answer.err.splitlines()
     assert "dead letter" in wrong
@@ -195,17 +200,48 @@ def test_emit_publishes_what_no_stage_will_understand_and_warns(
     assert len(tailed(lineal, tmp_path, "document.indexed")) == 2
 
 
+def test_emit_sends_what_lineal_makes_itself_only_for_an_operator(
+    lineal: Lineal, tmp_path: Path
+) -> None:
+    data = b'{"document_id": "d1", "pages": 2}'
+    for topic in ("document.indexed", "deployment.control", "dead.nlp", "lineal.lineage"):
+        refused = lineal("emit", topic, "--data", tmp_path, stdin=data)
+        assert refused.code == 1
+        assert topic in refused.err
+        assert "--as-operator" in refused.err
+    disguised = json.dumps(
+        {"specversion": "1.0", "id": "1", "source": "s", "type": "document.indexed"}
+    ).encode()
+    refused = lineal("emit", "mine", "--data", tmp_path, stdin=b'{"a": 1}\n' + disguised)
+    assert (refused.code, "item 2: " in refused.err) == (1, True)
+    emit = ("emit", "document.indexed", "--as-operator", "--data", tmp_path)
+    assert lineal(*emit, stdin=data).code == 0
+    assert len(tailed(lineal, tmp_path, "document.indexed")) == 1
+    assert lineal("emit", "lineal.lineage", "--as-operator", "--data", tmp_path).code == 1
+
+
+def test_an_event_emitted_without_time_has_that_at_which_it_came(
+    lineal: Lineal, tmp_path: Path
+) -> None:
+    sent = {"specversion": "1.0", "id": "1", "source": "s", "type": "mine"}
+    before = now_us()
+    lineal("emit", "mine", "--data", tmp_path, stdin=json.dumps(sent).encode())
+    (event,) = tailed(lineal, tmp_path, "mine")
+    assert before <= parse_time(str(event["time"])) <= now_us()
+    assert tailed(lineal, tmp_path, "mine") == [event]
+
+
 def test_emit_warns_of_an_event_on_the_wrong_topic(lineal: Lineal, filled: Path) -> None:
     one = lineal(
         "tail", "document.arrived", "--from", "0", "--limit", "1", "--no-follow", "--data", filled
     )
-    answer = lineal("emit", "document.indexed", "--check", stdin=one.out)
+    answer = lineal("emit", "document.indexed", "--as-operator", "--check", stdin=one.out)
     assert answer.code == 1
     assert "document.arrived does not belong" in answer.err
 
 
 def test_emit_check_publishes_all_or_nothing(lineal: Lineal, tmp_path: Path) -> None:
-    emit = ("emit", "document.indexed", "--check", "--data", tmp_path)
+    emit = ("emit", "document.indexed", "--as-operator", "--check", "--data", tmp_path)
     good = b'{"document_id": "d1", "pages": 2}\n'
     refused = lineal(*emit, stdin=good + b'{"document_id": "d2"}\n')
     assert (refused.code, refused.out) == (1, b"")

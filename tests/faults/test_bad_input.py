@@ -153,7 +153,7 @@ def system(new_system: NewSystem, tmp_path_factory: pytest.TempPathFactory) -> S
     write(system.inbox, DELETED, prose("deletion"))
     (system.inbox / DELETED).unlink()
     for topic, content, _ in MALFORMED.values():
-        emitted = system.lineal("emit", topic, stdin=content)
+        emitted = system.lineal("emit", topic, "--as-operator", stdin=content)
         assert emitted.code == 0, emitted.err
     system.until_final([DELETED])
     system.until_settled()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -156,6 +157,23 @@ def test_any_record_is_read_or_malformed(
 ) -> None:
     with suppress(MalformedEvent):
         from_kafka(key, value, headers)
+
+
+def test_the_brokers_time_stands_in_for_one_that_is_not_stated() -> None:
+    attributes = {"specversion": "1.0", "id": "1", "source": "s", "type": "t"}
+    headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
+    body = json.dumps(attributes)
+    structured = [("content-type", CLOUDEVENTS_JSON.encode())]
+    read = [
+        from_kafka(b"k", b"{}", headers, 7),
+        from_kafka(b"k", body.encode(), structured, 7),
+        from_mqtt5(b"{}", None, attributes.items(), 7),
+        from_mqtt5(body.encode(), CLOUDEVENTS_JSON, [], 7),
+        from_sns(body, 7),
+    ]
+    assert [event.time for event in read] == [7] * 5
+    assert from_kafka(*to_kafka(EVENT), 7) == EVENT
+    assert from_sns(to_sns(EVENT).body, 7) == EVENT
 
 
 def test_an_event_without_data_is_no_tombstone() -> None:

@@ -196,6 +196,21 @@ def test_a_dataschema_of_another_type_is_malformed() -> None:
         decode(event._replace(dataschema=schema_uri("document.arrived", 1)))
 
 
+@pytest.mark.parametrize("dataschema", ["https://example.org/indexed.json", "urn:x:y", "x:1"])
+def test_a_schema_of_somebody_elses_is_kept_and_the_data_is_of_the_newest_version(
+    dataschema: str,
+) -> None:
+    event = first_event(indexed(), id="1", source="test")._replace(dataschema=dataschema)
+    assert decode(event).data == indexed()
+    assert from_json(event.to_json()).dataschema == dataschema
+
+
+def test_an_event_without_time_has_that_at_which_it_was_received() -> None:
+    assert from_json(message(), 7).time == 7
+    assert from_json(message(time="1970-01-01T00:00:00.000009Z"), 7).time == 9
+    assert from_json(message()) == from_json(message()), "whenever it is read"
+
+
 def test_an_event_keeps_the_story_of_its_cause() -> None:
     cause = first_event(indexed(), id="1", source="test", time=5)
     event = caused_event(indexed(3), cause, id="2", source="stage", traceparent="00-a-b-01", time=6)

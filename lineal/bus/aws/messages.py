@@ -132,7 +132,7 @@ def received(message: Mapping[str, Any], topics: tuple[str, ...]) -> Received:
     system = message.get("Attributes", {})
     group = system.get("MessageGroupId", "")
     try:
-        event = from_json(message["Body"])
+        event = from_json(message["Body"], _sent_us(system))
     except MalformedEvent:
         event = _foreign(message, attributes, group)
     topic = attributes.get("topic") or (event.type if event.type in topics else topics[0])
@@ -152,7 +152,7 @@ def _foreign(message: Mapping[str, Any], attributes: Mapping[str, str], group: s
         source="aws:sqs",
         type=attributes.get("type") or "unknown",
         subject=attributes.get("subject"),
-        time=int(message.get("Attributes", {}).get("SentTimestamp", 0)) * 1000,
+        time=_sent_us(message.get("Attributes", {})),
         datacontenttype="application/octet-stream",
         dataschema=None,
         partitionkey=group or message["MessageId"],
@@ -167,4 +167,9 @@ def _offset(attributes: Mapping[str, str], system: Mapping[str, str]) -> int:
     stated = attributes.get("offset", "")
     if stated.isascii() and stated.isdigit() and int(stated) <= _LARGEST_OFFSET:
         return int(stated)
+    return _sent_us(system)
+
+
+def _sent_us(system: Mapping[str, str]) -> int:
+    """When a message came to SQS: the time of an event that states none."""
     return int(system.get("SentTimestamp", 0)) * 1000

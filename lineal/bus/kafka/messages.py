@@ -51,9 +51,11 @@ def read_event(
     time_ms: int,
 ) -> RawEvent:
     """The event of a message. What is no CloudEvent becomes one of type :data:`UNREADABLE` with
-    the bytes as they are: no stage takes it, so it goes aside as a dead letter."""
+    the bytes as they are: no stage takes it, so it goes aside as a dead letter. One that states no
+    time has that of its record, which is the same whenever it is read."""
+    appended_us = max(time_ms, 0) * 1000  # -1 in records of producers before Kafka 0.10
     try:
-        return from_kafka(key, value, headers)
+        return from_kafka(key, value, headers, appended_us)
     except MalformedEvent as error:
         identifier = f"{topic}/{partition}/{offset}"
         return RawEvent(
@@ -61,7 +63,7 @@ def read_event(
             source=f"kafka:{topic}",
             type=UNREADABLE,
             subject=str(error)[:200],
-            time=time_ms * 1000,
+            time=appended_us,
             datacontenttype="application/octet-stream",
             dataschema=None,
             partitionkey=identifier if key is None else key.decode(errors="backslashreplace"),

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lineal.admission import NotAllowed, check_allowed, completed, known_types, not_data, publish
+from lineal.admission import NotAllowed, admit, known_types, publish
 from lineal.bus.topic_names import TOPIC_RULE, is_topic_name
 from lineal.runtime import Runtime
 from lineal.stages.retry import PermanentFailure
 from lineal_producers.doors import HTTP
 from lineal_producers.http.body_limit import limited
-from lineal_schemas.envelope import MalformedEvent, RawEvent
+from lineal_schemas.envelope import MalformedEvent, RawEvent, now_us
 from lineal_schemas.http_binding import UnsupportedFormat, from_http
+
+log = structlog.get_logger(__name__)
 
 _MOST_BYTES = 16 * 1024 * 1024
 """Of a body: it is held in memory, and files have a door of their own."""
@@ -81,29 +84,32 @@ def event_route(runtime: Runtime) -> Route:
 
 
 def _read(headers: list[tuple[bytes, bytes]], body: bytes) -> list[RawEvent]:
-    """The events of a request, completed.
+    """The events of a request, as they are published; one without a time has that of its arrival.
 
     Raises:
         MalformedEvent: there is no reading them.
         _Refused: they can be read and may not be taken.
     """
-    events = from_http(headers, body)
+    events = from_http(headers, body, now_us())
     if len(events) > _MOST_EVENTS:
         raise HTTPException(413, f"send at most {_MOST_EVENTS} events at once")
     taken, problems, forbidden = [], [], False
     for number, event in enumerate(events, 1):
         try:
-            check_allowed(event, HTTP)
-            if problem := not_data(event):
-                raise PermanentFailure(problem)
+            admitted = admit(event, HTTP)
             if not is_topic_name(event.type):
                 raise PermanentFailure(
                     f"no topic can be named after the type {event.type!r}: {TOPIC_RULE}"
                 )
-            taken.append(completed(event))
+            taken.append(admitted)
         except PermanentFailure as error:
             problems.append(_numbered(number, events, str(error)))
-            forbidden = forbidden or isinstance(error, NotAllowed)
+            if isinstance(error, NotAllowed):
+                forbidden = True
+                log.warning(
+                    "door.refused", door=HTTP.name, type=event.type, id=event.id,
+                    source=event.source, reason=str(error),
+                )  # fmt: skip
     if problems:
         raise _Refused(problems, 403 if forbidden else 422)
     return taken

@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 
+from lineal.admission import admit
 from lineal.bus.claim_check import check_in
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.lineage.record import Kind
-from lineal.observability.tracing import first_traceparent
 from lineal.store.objects import SMALL_BYTES, ObjectStore
+from lineal_producers.doors import BRIDGE
 from lineal_producers.mqtt.connection import Received
 from lineal_producers.mqtt.cutting import cut
 from lineal_producers.mqtt.positions import Positions
 from lineal_producers.mqtt.reading import Said, WrappedEvent, read_message
 from lineal_producers.mqtt.records import Recorder
 from lineal_producers.mqtt.refusals import Malformed, Refusals, Refused
-from lineal_schemas.envelope import JSON_MEDIA_TYPE, RawEvent, now_us, schema_uri
+from lineal_schemas.envelope import RawEvent, now_us, schema_uri
 from lineal_schemas.ids import device_session_id
+from lineal_schemas.media_types import JSON_MEDIA_TYPE
 from lineal_schemas.mqtt_topics import DeviceTopic, parse
 from lineal_schemas.payload import Payload, payload_bytes
 from lineal_schemas.telemetry import (
@@ -253,7 +255,7 @@ def _event(payload: Payload, identifier: str, data: bytes) -> RawEvent:
     """The event of a payload whose bytes are there already."""
     story = payload.story() or identifier
     device: str = getattr(payload, "device", NOBODY)
-    return RawEvent(
+    event = RawEvent(
         identifier,
         f"device:{device}",
         payload.type,
@@ -262,11 +264,12 @@ def _event(payload: Payload, identifier: str, data: bytes) -> RawEvent:
         JSON_MEDIA_TYPE,
         schema_uri(payload.type, payload.version),
         payload.partition_key() or identifier,
-        first_traceparent(story, identifier),
+        None,
         None,
         story,
         data,
     )
+    return admit(event, BRIDGE, payload=payload)
 
 
 def _from(event: RawEvent) -> Delivery:

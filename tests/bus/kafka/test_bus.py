@@ -16,9 +16,17 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError
 from structlog.testing import capture_logs
 
-from lineal.bus.protocol import BusUnavailable, Delivery, Position, Settlement, TopicSettings
+from lineal.bus.protocol import (
+    BusUnavailable,
+    Delivery,
+    Position,
+    Selection,
+    Settlement,
+    TopicSettings,
+)
 from lineal.dead_letters import LetterFilter, waiting_letters
 from lineal.effects.memo import MemoEntry
+from lineal.replay import plan_replay
 from lineal.runtime import Runtime
 from lineal.store.memo import MemoOutput, pack
 from lineal_schemas.bindings import to_kafka
@@ -84,6 +92,41 @@ async def test_events_of_other_clients_are_taken_in_order_with_ours(
             await until_settled(runtime, "work")
         done = [payload_of(event).number for event in await events_on(runtime, Done.type)]
     assert done == [0, 1, 2], "the same key, the same partition"
+
+
+async def test_an_event_without_time_has_that_of_its_record(bus: KafkaBusUnderTest) -> None:
+    """Whenever it is read: a replay and its bounds in time see what others produced."""
+    stamps = [1_700_000_000_000 + 1000 * number for number in range(4)]
+    async with bus.open() as runtime:
+        await runtime.bus.create_topic(Task.type)
+        broker = bus.settings.bus.removeprefix("kafka://")
+        async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+            for number, stamp in enumerate(stamps):
+                attributes = {"specversion": "1.0", "id": f"e{number}", "source": "elsewhere",
+                              "type": Task.type}  # fmt: skip
+                data = Task(key="a", number=number).model_dump(mode="json")
+                binary = number % 2 == 0
+                await producer.send_and_wait(
+                    on_kafka(bus, Task.type),
+                    json.dumps(data if binary else {**attributes, "data": data}).encode(),
+                    key=b"a",
+                    headers=[(f"ce_{name}", text.encode()) for name, text in attributes.items()]
+                    if binary
+                    else [("content-type", b"application/cloudevents+json")],
+                    timestamp_ms=stamp,
+                )
+        first = await events_on(runtime, Task.type)
+        assert [event.time for event in first] == [stamp * 1000 for stamp in stamps]
+        assert await events_on(runtime, Task.type) == first
+
+        async def planned(selection: Selection) -> int:
+            return (await plan_replay(runtime, work, selection)).events
+
+        assert await planned(Selection()) == 4
+        assert await planned(Selection(from_time=stamps[1] * 1000)) == 3
+        assert await planned(Selection(to_time=stamps[3] * 1000)) == 3
+        (delivery, *_) = await fetch_all(runtime, "g", Task.type, 4)
+        assert delivery.event == first[0]
 
 
 async def test_what_is_no_cloudevent_goes_aside_byte_for_byte(bus: KafkaBusUnderTest) -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from cloudevents.core.bindings import http
 from cloudevents.core.v1.event import CloudEvent
-from structlog.testing import capture_logs
+from structlog.testing import CapturingLogger
 
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_out
 from lineal.bus.protocol import UnknownTopic
@@ -30,7 +30,7 @@ from lineal_schemas.deployments import (
     RolloutPlan,
 )
 from lineal_schemas.documents import DocumentArrived
-from lineal_schemas.envelope import RawEvent
+from lineal_schemas.envelope import RawEvent, now_us
 from lineal_schemas.models import ModelRef
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload, payload_bytes
@@ -136,7 +136,35 @@ async def test_key_story_and_trace_are_filled_in_where_they_are_left_out(
     assert taken.partitionkey == "p1"
     assert taken.subject == taken.correlationid == "parcel:p1"
     assert taken.traceparent is not None
-    assert taken.datacontenttype == "application/json"
+    assert taken.datacontenttype == "application/json; charset=utf-8"
+
+
+async def test_events_without_time_have_that_at_which_they_came(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    before = now_us()
+    await client.post("/events", headers=STRUCTURED, json=event())
+    headers = {f"ce-{n}": event(id="2")[n] for n in ("specversion", "id", "source", "type")}
+    await client.post("/events", headers=headers, json=PARCEL)
+    await client.post("/events", headers=BATCH, json=[event(id="3")])
+    after = now_us()
+    times = [taken.time for taken in await published(runtime, "com.example.parcel")]
+    assert len(times) == 3
+    assert all(before <= time <= after for time in times)
+
+
+@pytest.mark.parametrize(
+    "media_type", ["application/json; charset=utf-8", "Application/JSON", "application/vnd.x+json"]
+)
+async def test_any_media_type_of_json_is_taken_and_kept(
+    client: httpx.AsyncClient, runtime: Runtime, media_type: str
+) -> None:
+    sent = event(datacontenttype=media_type, dataschema="https://example.org/parcel.json")
+    answer = await client.post("/events", headers=STRUCTURED, json=sent)
+    assert answer.status_code == 202, answer.text
+    (taken,) = await published(runtime, "com.example.parcel")
+    assert (taken.datacontenttype, taken.dataschema) == (media_type, sent["dataschema"])
+    assert taken.partitionkey == "p1"
 
 
 async def test_a_batch_is_taken_in_order(client: httpx.AsyncClient, runtime: Runtime) -> None:
@@ -196,8 +224,8 @@ async def test_a_type_of_ones_own_needs_its_topic(
         ({"data": None}, "does not fit com.example.parcel"),
         ({"dataschema": "urn:lineal:schema:com.example.parcel:99"}, "newer than"),
         ({"dataschema": "urn:lineal:schema:document.arrived:1"}, "not one of type"),
-        ({"dataschema": "https://example.org/x"}, "dataschema"),
         ({"datacontenttype": "text/plain", "data": "x"}, "text/plain"),
+        ({"datacontenttype": "application/json; charset=latin1"}, "not in latin1"),
         ({"type": "a b"}, "letters, digits"),
         ({"type": "x", "datacontenttype": f"{REFERENCE_MEDIA_TYPE}; a=b"}, "send the data"),
         ({"type": "x", "datacontenttype": REFERENCE_MEDIA_TYPE.upper()}, "send the data"),
@@ -239,23 +267,30 @@ FORGERIES = [
 @pytest.mark.parametrize("mode", ["binary", "structured", "batch"])
 @pytest.mark.parametrize(("type", "data", "word"), FORGERIES)
 async def test_what_lineal_makes_itself_cannot_be_forged(
-    client: httpx.AsyncClient, runtime: Runtime, mode: str, type: str, data: bytes, word: str
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    type: str,
+    data: bytes,
+    word: str,
 ) -> None:
+    log = CapturingLogger()
+    monkeypatch.setattr("lineal_producers.http.events.log", log)
     forged = event(type=type, data=json.loads(data))
-    with capture_logs() as lines:
-        if mode == "binary":
-            headers = {f"ce-{name}": forged[name] for name in ("specversion", "id", "source")}
-            headers |= {"ce-type": type, "content-type": "application/json"}
-            answer = await client.post("/events", headers=headers, content=data)
-        elif mode == "structured":
-            answer = await client.post("/events", headers=STRUCTURED, json=forged)
-        else:
-            answer = await client.post("/events", headers=BATCH, json=[event(id="good"), forged])
+    if mode == "binary":
+        headers = {f"ce-{name}": forged[name] for name in ("specversion", "id", "source")}
+        headers |= {"ce-type": type, "content-type": "application/json"}
+        answer = await client.post("/events", headers=headers, content=data)
+    elif mode == "structured":
+        answer = await client.post("/events", headers=STRUCTURED, json=forged)
+    else:
+        answer = await client.post("/events", headers=BATCH, json=[event(id="good"), forged])
     assert (answer.status_code, word in answer.json()["error"]) == (403, True), answer.text
     assert await published(runtime, type) == []
     assert await published(runtime, "com.example.parcel") == []
-    (line,) = [line for line in lines if line["event"] == "door.refused"]
-    assert (line["door"], line["type"], line["id"]) == ("http", type, "1")
+    ((_, (told,), line),) = log.calls
+    assert (told, line["door"], line["type"], line["id"]) == ("door.refused", "http", type, "1")
     assert FORGED_BY not in str(line)
 
 
