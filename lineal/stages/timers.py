@@ -147,6 +147,16 @@ class TimerClock:
     def _of_stages(self) -> str:
         return f"due <= ? AND stage IN ({', '.join('?' * len(self._stages))})"
 
+    async def next_due(self) -> int | None:
+        """When the next timer of the stages is due, in microseconds since the Unix epoch; None if
+        none is set."""
+        marks = ", ".join("?" * len(self._stages))
+        sql = f"SELECT min(due) FROM timers WHERE stage IN ({marks})"
+        due: int | None = await self._store.read(
+            lambda connection: connection.execute(sql, self._stages).fetchone()[0]
+        )
+        return due
+
     def _due(self, connection: Connection) -> list[_Due]:
         rows = connection.execute(
             f"SELECT stage, name, due, event FROM timers WHERE {self._of_stages} "

@@ -1,0 +1,10 @@
+"""Stages in a unit test: the real steps on a store in a temporary folder, without a broker::
+
+async with StageHarness(count) as harness:
+    [counted] = await harness.send(DocumentTextExtracted(...))
+"""
+
+from lineal.testing.clock import Clock
+from lineal.testing.harness import StageHarness, StillRetrying
+
+__all__ = ["Clock", "StageHarness", "StillRetrying"]

@@ -1,0 +1,258 @@
+"""One stage, or several that feed each other, run to their end for every event that is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self, TypeVar
+
+from pydantic import BaseModel
+
+from lineal.bus.claim_check import check_out
+from lineal.bus.protocol import Settlement, Subscription
+from lineal.errors import LinealError
+from lineal.lineage.actor import this_worker
+from lineal.lineage.record import Record
+from lineal.observability.metrics import StageMetrics
+from lineal.runtime import Runtime, open_runtime
+from lineal.settings import Settings
+from lineal.stages.attempts import Attempts
+from lineal.stages.binding import BoundStage
+from lineal.stages.dead_letter import is_dead_letter_topic
+from lineal.stages.declaration import Stage
+from lineal.stages.retry import RetryPolicy
+from lineal.stages.services import Services
+from lineal.stages.state import StoredState
+from lineal.stages.state_values import decode_value
+from lineal.stages.timers import TimerClock
+from lineal.stages.trained_models import ModelInUse
+from lineal.store.objects import reference
+from lineal.testing.clock import START_US, Clock
+from lineal.testing.stand_ins import GivenModel, GivenModels, InProcessWorkers
+from lineal_schemas.envelope import Event, RawEvent, decode, first_event
+from lineal_schemas.failures import DeadLetter
+from lineal_schemas.objects import ObjectRef
+from lineal_schemas.payload import Payload
+
+P = TypeVar("P", bound=Payload)
+T = TypeVar("T")
+
+_FETCH_LIMIT = 1_000
+_MAX_PAUSES = 100
+
+
+class StillRetrying(LinealError):
+    """An event was tried again a hundred times and is not done."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    attempts: Attempts
+    subscription: Subscription
+
+
+class StageHarness:
+    """Runs stages as a daemon would, one event after another, without waiting for anything.
+
+    Use it as an async context manager. Steps, retries, state, timers, memo, lineage and dead
+    letters are the real ones; the bus and the store are in a temporary folder, and functions given
+    to ``ctx.run`` run in this process. Pauses before a retry take no time: they turn the clock.
+
+    Args:
+        stages: those to run; what one emits and another consumes is handled by that one.
+        config: the configuration of a stage, or of several: each stage takes the one of its type.
+        start_us: what the clock begins with, in microseconds since the Unix epoch.
+
+    Raises:
+        TypeError: a configuration is of no stage.
+    """
+
+    def __init__(
+        self,
+        *stages: Stage,
+        config: BaseModel | Sequence[BaseModel] = (),
+        start_us: int = START_US,
+    ) -> None:
+        configs = [config] if isinstance(config, BaseModel) else list(config)
+        for item in configs:
+            if not any(isinstance(item, stage.config) for stage in stages):
+                raise TypeError(f"none of the stages is configured by {type(item).__name__}")
+        self._stages = stages
+        self._configs = configs
+        self.clock = Clock(start_us, self._next_due, self._fire)
+        """The time that stages see, and that events are given."""
+        self.models: dict[str, ModelInUse] = {}
+        """The trained models in use, by name; see :meth:`use_model`."""
+        self.records: list[Record] = []
+        """The lineage records of all steps, in their order."""
+        self.dead_letters: list[DeadLetter] = []
+        """What was rejected, or failed for good."""
+        self._emitted: list[Event[Payload]] = []
+        self._numbers = count(1)
+        self._pauses = 0
+        self._stack = AsyncExitStack()
+        self._workers: list[_Worker] = []
+
+    async def __aenter__(self) -> Self:
+        folder = self._stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True))
+        # Made without looking at the environment or a lineal.toml: a test depends on neither.
+        settings = Settings.model_construct(
+            data=Path(folder), durability="normal", partitions=1, workers=1
+        )
+        self._runtime: Runtime = await self._stack.enter_async_context(open_runtime(settings))
+        self._timers = TimerClock(
+            self._runtime.store,
+            self._runtime.bus,
+            [stage.name for stage in self._stages],
+            self.clock.now,
+        )
+        for stage in self._stages:
+            await self._start(stage)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stage: Stage) -> None:
+        runtime = self._runtime
+        services = Services(
+            store=runtime.store,
+            objects=runtime.objects,
+            workers=InProcessWorkers(),
+            worker_name=this_worker(),
+            state=StoredState(runtime.store),
+            trained=GivenModels(runtime.store, self.models),
+            now=self.clock.now,
+        )
+        config = next((c for c in self._configs if isinstance(c, stage.config)), None)
+        bound = BoundStage(stage, stage.config() if config is None else config, services)
+        metrics = StageMetrics(stage.name)
+        attempts = Attempts(bound, stage.name, RetryPolicy(), metrics, self._pause)
+        topics = [payload.type for payload in stage.inputs]
+        for topic in topics:
+            await runtime.bus.create_topic(topic)
+        subscription = await runtime.bus.subscribe(stage.name, topics)
+        self._stack.push_async_callback(subscription.close)
+        self._workers.append(_Worker(attempts, subscription))
+
+    async def send(
+        self, message: Payload | Event[Payload] | RawEvent, *, id: str | None = None
+    ) -> list[Payload]:
+        """Publish a payload, or an event with an envelope of its own, and have everything handled
+        that follows from it.
+
+        Args:
+            id: of the event, for a payload; None numbers them: ``event-1``, ``event-2``, ...
+
+        Returns what the stages have emitted, in order.
+
+        Raises:
+            StillRetrying: a stage asks for a retry again and again.
+        """
+        before = len(self._emitted)
+        event = self._event(message, id)
+        await self._runtime.bus.publish([(event.type, event)])
+        await self._handle_all()
+        return [event.data for event in self._emitted[before:]]
+
+    def _event(self, message: Payload | Event[Payload] | RawEvent, id: str | None) -> RawEvent:
+        if isinstance(message, RawEvent):
+            return message
+        if isinstance(message, Payload):
+            number = next(self._numbers)
+            return first_event(
+                message, id=id or f"event-{number}", source="test", time=self.clock.now()
+            )
+        event = first_event(message.data, id=message.id, source=message.source, time=message.time)
+        return event._replace(
+            subject=message.subject,
+            partitionkey=message.partitionkey,
+            correlationid=message.correlationid,
+            causationid=message.causationid,
+            traceparent=message.traceparent,
+        )
+
+    def outputs(self, kind: type[P]) -> list[P]:
+        """What the stages have emitted of a type so far, in order."""
+        return [event.data for event in self._emitted if isinstance(event.data, kind)]
+
+    def events(self, kind: type[Payload] = Payload) -> list[Event[Payload]]:
+        """What the stages have emitted of a type so far, with its envelope."""
+        return [event for event in self._emitted if isinstance(event.data, kind)]
+
+    async def put(self, data: bytes, media_type: str = "application/octet-stream") -> ObjectRef:
+        """Store an object for a stage to read."""
+        await self._runtime.objects.put_large(data)
+        return reference(sha256(data).hexdigest(), len(data), media_type)
+
+    async def get(self, ref: ObjectRef) -> bytes:
+        """The bytes of an object that was stored here or by a stage.
+
+        Raises:
+            ObjectMissing: there is none.
+        """
+        return await self._runtime.objects.get(ref)
+
+    async def use_model(
+        self, name: str, data: bytes, *, version: int = 1, media_type: str = "application/x-onnx"
+    ) -> ModelInUse:
+        """Put a trained model into use, as a promotion would."""
+        known = self.models.get(name)
+        ref = await self.put(data, media_type)
+        counter = 1 if known is None else known.counter + 1
+        model = GivenModel(name, counter, version, ref.sha256, ref.bytes, media_type)
+        self.models[name] = model
+        return model
+
+    async def state(self, stage: Stage, key: str, kind: type[T]) -> T | None:
+        """What a stage keeps under a key."""
+        row = await StoredState(self._runtime.store).row(stage.name, key)
+        return None if row is None or row.after is None else decode_value(kind, row.after)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The bus and the store, for what this class has no method for."""
+        return self._runtime
+
+    async def _handle_all(self) -> None:
+        """Until nobody has anything to handle."""
+        busy = True
+        while busy:
+            busy = False
+            for worker in self._workers:
+                for delivery in await worker.subscription.fetch(_FETCH_LIMIT, 0):
+                    busy = True
+                    self._pauses = 0
+                    settlement = await worker.attempts.settle_or_bury(delivery)
+                    outputs = list(settlement.outputs)
+                    await worker.subscription.settle([settlement])
+                    await self._note(settlement, outputs)
+
+    async def _note(self, settlement: Settlement, outputs: list[tuple[str, RawEvent]]) -> None:
+        if settlement.record is not None:
+            self.records.append(settlement.record)
+        for topic, raw in outputs:
+            event = decode(await check_out(raw, self._runtime.objects))
+            if is_dead_letter_topic(topic) and isinstance(event.data, DeadLetter):
+                self.dead_letters.append(event.data)
+            else:
+                self._emitted.append(event)
+
+    async def _pause(self, seconds: float) -> None:
+        self._pauses += 1
+        if self._pauses > _MAX_PAUSES:
+            raise StillRetrying(f"an event was tried {_MAX_PAUSES} times and is not done")
+        self.clock.skip(seconds)
+
+    async def _next_due(self) -> int | None:
+        return await self._timers.next_due()
+
+    async def _fire(self) -> None:
+        while await self._timers.look():
+            pass
+        await self._handle_all()
