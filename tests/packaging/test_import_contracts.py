@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,9 +28,22 @@ MODULES = [
 ]
 
 
+def _named(contracts: list[dict[str, Any]]) -> set[str]:
+    """The packages of the runtime that contracts name, as files of the small tree."""
+    names = {
+        name
+        for contract in contracts
+        for key in ("source_modules", "forbidden_modules")
+        for name in contract.get(key, ())
+    }
+    return {f"{name.replace('.', '/')}/__init__.py" for name in names if name.startswith("lineal.")}
+
+
 def verdict(folder: Path, importer: str, imports: str) -> subprocess.CompletedProcess[str]:
     """Run the repository's contracts over a small tree of the same shape with one import in it."""
-    for module in MODULES:
+    contracts = (ROOT / "pyproject.toml").read_text().partition("[tool.importlinter]")
+    settings = tomllib.loads("".join(contracts[1:]))["tool"]["importlinter"]
+    for module in [*MODULES, *_named(settings["contracts"])]:
         path = folder / module
         path.parent.mkdir(parents=True, exist_ok=True)
         for package in [path.parent, *path.parent.parents]:
@@ -39,8 +53,6 @@ def verdict(folder: Path, importer: str, imports: str) -> subprocess.CompletedPr
         path.write_text("")
     with (folder / importer).open("a") as file:
         file.write(f"import {imports}\n")
-    contracts = (ROOT / "pyproject.toml").read_text().partition("[tool.importlinter]")
-    assert "importlinter" in tomllib.loads("".join(contracts[1:]))["tool"]
     (folder / "pyproject.toml").write_text("".join(contracts[1:]))
     code = "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports_command"
     return subprocess.run(
