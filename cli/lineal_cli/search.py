@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from lineal.store.search import MARK_BEGIN, MARK_END, Hit
-from lineal.store.search import search as find_pages
+from lineal_catalog.search.entries import MARK_BEGIN, MARK_END, Hit
+from lineal_catalog.search.entries import search as find_pages
 from lineal_cli.options import DataOption, JsonOption, pairs
 from lineal_cli.printing import console, on_terminal, plain, print_json, print_table
 from lineal_cli.reading import reading

@@ -17,7 +17,6 @@ from pydantic import TypeAdapter
 import lineal.effects.claims
 import lineal.effects.fan_in
 import lineal.effects.objects
-import lineal.effects.search
 import lineal.effects.state
 import lineal.effects.timers  # noqa: F401 - these register their types
 from lineal.effects.effect import Effect, effect_type

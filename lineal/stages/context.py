@@ -10,10 +10,10 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar as DefaultedTypeVar
 
+from lineal.effects.effect import Effect
 from lineal.lineage.record import Kind
 from lineal.stages.envelope import Envelope
 from lineal.stages.trained_models import ModelInUse
-from lineal.store.search import SearchPage
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
 
@@ -51,14 +51,6 @@ class Objects(Protocol):
 
     def add_input(self, ref: ObjectRef, role: str) -> None:
         """Note an object as an input of the step without reading it: what the step is about."""
-        ...
-
-
-class SearchIndex(Protocol):
-    """The search index as a stage sees it: written in the step's own transaction."""
-
-    def replace(self, document_id: str, pages: list[SearchPage], facets: dict[str, str]) -> None:
-        """Make these the only entries of the document."""
         ...
 
 
@@ -142,9 +134,6 @@ class Context(Protocol, Generic[C]):
     def objects(self) -> Objects: ...
 
     @property
-    def search(self) -> SearchIndex: ...
-
-    @property
     def state(self) -> State: ...
 
     @property
@@ -156,6 +145,11 @@ class Context(Protocol, Generic[C]):
         A stage with a memo names it in its declaration (``trained=``), so that another model is
         another step.
         """
+        ...
+
+    def add_effect(self, effect: Effect) -> None:
+        """Have an effect applied to the store when the step is settled: of a type that an
+        installed package registers under the entry points ``lineal.effects``."""
         ...
 
     record_kind: Kind | None

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lineal.effects.claims import Claim
 from lineal.effects.effect import Effect
 from lineal.effects.objects import ObjectPut
-from lineal.effects.search import IndexReplace
 from lineal.lineage.record import Artifact, Kind, Model
 from lineal.stages.claims import holder_of
 from lineal.stages.envelope import Envelope, EnvelopeRead
@@ -22,7 +21,6 @@ from lineal.stages.state import StepState
 from lineal.stages.timers import StepTimers
 from lineal.stages.trained_models import ModelInUse
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
-from lineal.store.search import SearchPage
 from lineal.workers.turns import Caller
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.objects import ObjectRef
@@ -102,10 +100,6 @@ class Step:
         return StepObjects(self)
 
     @property
-    def search(self) -> StepSearch:
-        return StepSearch(self)
-
-    @property
     def state(self) -> StepState:
         if self._memo:
             raise TypeError(f"stage {self._caller.stage!r} keeps state: declare it with memo=False")
@@ -132,6 +126,9 @@ class Step:
         if found is not None and found.model not in self.models:
             self.models.append(found.model)
         return found
+
+    def add_effect(self, effect: Effect) -> None:
+        self.effects.append(effect)
 
     async def claim(self, name: str) -> bool:
         stage, event_id = self._caller.stage, self._event_id
@@ -208,15 +205,3 @@ class StepObjects:
         artifact = Artifact(ref.sha256, ref.media_type, ref.bytes, role)
         if artifact not in self._step.inputs:
             self._step.inputs.append(artifact)
-
-
-class StepSearch:
-    """See :class:`lineal.stages.context.SearchIndex`."""
-
-    __slots__ = ("_step",)
-
-    def __init__(self, step: Step) -> None:
-        self._step = step
-
-    def replace(self, document_id: str, pages: list[SearchPage], facets: dict[str, str]) -> None:
-        self._step.effects.append(IndexReplace(document_id, tuple(pages), dict(facets)))

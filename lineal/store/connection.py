@@ -6,11 +6,10 @@ parameter, upserts say ``ON CONFLICT``). What cannot be the same is a :class:`Di
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from lineal.lineage.projections import Table
-from lineal.store.pages import Hit, SearchPage
 
 T = TypeVar("T")
 
@@ -53,18 +52,6 @@ class Dialect(Protocol):
         """Empty a table of a projection, whatever is left of it."""
         ...
 
-    def index_pages(
-        self, connection: Connection, document_id: str, pages: Sequence[SearchPage]
-    ) -> None:
-        """Make these the only full-text entries of a document."""
-        ...
-
-    def search_pages(
-        self, connection: Connection, text: str, limit: int, filters: Mapping[str, str]
-    ) -> list[Hit]:
-        """The best pages for a query, best first; see :func:`lineal.store.search.search`."""
-        ...
-
 
 class Connection(Protocol):
     """A connection inside a transaction (when writing), or one that only reads."""
@@ -82,7 +69,7 @@ class Connection(Protocol):
 
 
 class Store(Protocol):
-    """Ledger, metadata, memo, search and small objects."""
+    """Ledger, projections, memo and small objects."""
 
     @property
     def opener(self) -> StoreOpener:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from lineal.lineage.projections import Table
-from lineal.store import fts5
 from lineal.store.connection import Connection
-from lineal.store.pages import Hit, SearchPage
 
 Durability = Literal["full", "normal"]
 
@@ -31,25 +29,6 @@ class Sqlite:
         for statement in table.sql.split(";"):
             if statement.strip():
                 connection.execute(statement)
-
-    def index_pages(
-        self, connection: Connection, document_id: str, pages: Sequence[SearchPage]
-    ) -> None:
-        fts5.index_pages(connection, document_id, pages)
-
-    def search_pages(
-        self, connection: Connection, text: str, limit: int, filters: Mapping[str, str]
-    ) -> list[Hit]:
-        # One state of the database for all that is asked of it: another process may replace a page
-        # between finding it and showing where the words stand.
-        assert isinstance(connection, sqlite3.Connection)
-        if connection.in_transaction:
-            return fts5.search_pages(connection, text, limit, filters)
-        connection.execute("BEGIN")
-        try:
-            return fts5.search_pages(connection, text, limit, filters)
-        finally:
-            connection.execute("COMMIT")
 
 
 class SqliteConnection(sqlite3.Connection):

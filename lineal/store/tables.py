@@ -199,25 +199,6 @@ CREATE TABLE objects (
 );
 """
 
-SEARCH = """
-CREATE TABLE search_entries (
-    id INTEGER PRIMARY KEY,
-    document_id TEXT NOT NULL,
-    page INTEGER NOT NULL
-);
-CREATE INDEX search_entries_by_document ON search_entries (document_id);
-CREATE TABLE search_facets (
-    document_id TEXT NOT NULL,
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (document_id, key)
-) WITHOUT ROWID;
-"""
-
-SEARCH_TEXT = """
-CREATE VIRTUAL TABLE search_text USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2');
-"""
-
 PRODUCERS = """
 -- What a folder watch has taken already, so that a restart does not read it again.
 CREATE TABLE watched_files (
@@ -229,7 +210,7 @@ CREATE TABLE watched_files (
 CREATE INDEX watched_files_by_inode ON watched_files (inode);
 """
 
-SHARED = (LEDGER, STAGES, OBJECTS, SEARCH)
+SHARED = (LEDGER, STAGES, OBJECTS)
 """What every store has beside the tables of projections; Postgres's are translated from these."""
 
 
@@ -261,7 +242,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
     if tables_exist(connection):
         return
     projected = (table.sql for table in projected_tables())
-    parts = (BUS, *SHARED, SEARCH_TEXT, *projected, PRODUCERS)
+    parts = (BUS, *SHARED, *projected, PRODUCERS)
     connection.executescript(
         f"BEGIN; {''.join(parts)} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
     )

@@ -17,8 +17,8 @@ from lineal.lineage.record import Record
 from lineal.migrate import migrate
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import KafkaSettings, Settings
-from lineal.store.search import search
 from lineal_catalog.documents.queries import list_documents
+from lineal_catalog.search.entries import search
 from lineal_consumers.register.stage import register
 from lineal_local.aws import Emulator
 from lineal_local.kafka import Kafka

@@ -16,7 +16,7 @@ import pytest
 from lineal.lineage.projections import projected_tables
 from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
-from lineal.store.search import SearchPage, replace_document
+from lineal_catalog.search.entries import SearchPage, replace_document
 from lineal_cli.reading import reading_folder
 from tests.cli.conftest import FILES, Lineal, id_of
 
@@ -25,7 +25,7 @@ _TABLES = (
     "ledger",
     "ledger_links",
     "objects",
-    *(table.name for table in projected_tables()),
+    *(table.name for table in projected_tables(derived=True)),
 )
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lineal.effects.effect import Effect
 from lineal.lineage.record import Kind
 from lineal.stages import Stage
 from lineal.stages.envelope import Envelope
 from lineal.stages.state_values import decode_value, encode_value
 from lineal.stages.trained_models import ModelInUse
-from lineal.store.search import SearchPage
 from lineal_schemas.envelope import Event, decode, first_event, now_us
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
@@ -93,21 +93,13 @@ class MemoryTimers:
         self.alarms.pop(name, None)
 
 
-@dataclass
-class MemorySearch:
-    documents: dict[str, tuple[list[SearchPage], dict[str, str]]] = field(default_factory=dict)
-
-    def replace(self, document_id: str, pages: list[SearchPage], facets: dict[str, str]) -> None:
-        self.documents[document_id] = (pages, facets)
-
-
 class MemoryContext:
     """Runs everything in this process, without limits."""
 
     def __init__(self, folder: Path, config: Any = None) -> None:
         self.config = config
         self.objects = MemoryObjects(folder)
-        self.search = MemorySearch()
+        self.effects: list[Effect] = []
         self.claimed: set[str] = set()
         """Names that other events hold."""
         self.attributes: dict[str, int | str] = {}
@@ -121,6 +113,9 @@ class MemoryContext:
 
     async def model(self, name: str) -> ModelInUse | None:
         return self.models.get(name)
+
+    def add_effect(self, effect: Effect) -> None:
+        self.effects.append(effect)
 
     async def claim(self, name: str) -> bool:
         return name not in self.claimed

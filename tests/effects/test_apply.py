@@ -18,15 +18,15 @@ from lineal.effects.fan_in import FanInDone, FanInPart
 from lineal.effects.memo import MemoEntry
 from lineal.effects.objects import ObjectPut
 from lineal.effects.records import LineageRecord
-from lineal.effects.search import IndexReplace
 from lineal.effects.state import StateChange, StateConflict
 from lineal.effects.timers import TimerCancelled, TimerSet
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.store.connection import Connection
 from lineal.store.memo import MemoOutput, pack
-from lineal.store.pages import SearchPage
 from lineal.store.sqlite import connect
 from lineal.store.tables import create_tables
+from lineal_catalog.search.effect import SearchEntries
+from lineal_catalog.search.pages import SearchPage
 from lineal_producers.mqtt.effects import DevicePositionPut, NoticePut
 
 TABLES = "state", "memo", "objects", "timers", "gathering", "claims", "search_entries"
@@ -91,7 +91,7 @@ def histories(draw: st.DrawFn) -> list[Effect]:
         elif kind == 7:
             effects.append(Claim("s", name, draw(EVENTS)))
         else:
-            effects.append(IndexReplace(name, (SearchPage(1, value.decode()),), {"k": name}))
+            effects.append(SearchEntries(name, (SearchPage(1, value.decode()),), {"k": name}))
     if draw(st.booleans()):
         effects += [DevicePositionPut("device/a", draw(VALUES)), NoticePut("notify/a", b"n")]
     return effects

@@ -16,10 +16,10 @@ from lineal.effects.fan_in import FanInDone, FanInPart
 from lineal.effects.memo import MemoEntry
 from lineal.effects.objects import ObjectPut
 from lineal.effects.records import LineageRecord
-from lineal.effects.search import IndexReplace
 from lineal.effects.state import StateChange
 from lineal.effects.timers import TimerCancelled, TimerSet
-from lineal.store.pages import SearchPage
+from lineal_catalog.search.effect import SearchEntries
+from lineal_catalog.search.pages import SearchPage
 from tests.conformance.effects import Call
 
 TEXT = st.text(max_size=20)
@@ -38,7 +38,7 @@ EFFECTS: st.SearchStrategy[Effect] = st.one_of(
     st.builds(FanInDone, TEXT, TEXT, TEXT, NUMBER),
     st.builds(Claim, TEXT, TEXT, TEXT),
     st.builds(
-        IndexReplace,
+        SearchEntries,
         TEXT,
         st.lists(st.builds(SearchPage, st.integers(1, 9), TEXT), max_size=3).map(tuple),
         st.dictionaries(TEXT, TEXT, max_size=3),

@@ -22,7 +22,8 @@ from lineal.stages.binding import BoundStage, StepFailed
 from lineal.stages.retry import PermanentFailure, RetryPolicy
 from lineal.store.connection import StoreUnavailable
 from lineal.store.objects import SMALL_BYTES, ObjectMissing
-from lineal.store.search import SearchPage, search
+from lineal_catalog.search.effect import SearchEntries
+from lineal_catalog.search.entries import SearchPage, search
 from lineal_schemas.envelope import RawEvent, decode, first_event
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload, upcaster
@@ -197,7 +198,7 @@ async def test_a_step_that_fails_keeps_its_objects_and_nothing_else(runtime: Run
 
     async def act(task: Task, ctx: Any) -> Done:
         refs.append(await ctx.objects.put(b"until then", "text/plain", "text"))
-        ctx.search.replace("doc", [SearchPage(1, "findable")], {})
+        ctx.add_effect(SearchEntries("doc", (SearchPage(1, "findable"),), {}))
         raise Reject("no good")
 
     settlement = await attempts(runtime, making(act)).settle_or_bury(task())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lineal import Context, stage
-from lineal.stages import pages_to_index
+from lineal_catalog.search.effect import SearchEntries
+from lineal_catalog.search.page_split import pages_to_index
 from lineal_schemas.documents import DocumentAnalyzed, DocumentIndexed
 
 
@@ -17,6 +18,6 @@ async def index(document: DocumentAnalyzed, ctx: Context) -> DocumentIndexed:
     facets = {"class": document.document_class, "language": document.language}
     if document.media_type is not None:
         facets["media_type"] = document.media_type
-    ctx.search.replace(document.document_id, pages, facets)
+    ctx.add_effect(SearchEntries(document.document_id, tuple(pages), facets))
     ctx.annotate(status="indexed", pages_with_text=len(pages))
     return DocumentIndexed(document_id=document.document_id, pages=len(pages))

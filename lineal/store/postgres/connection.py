@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -15,8 +15,6 @@ from psycopg.types.string import StrDumperUnknown
 
 from lineal.lineage.projections import Table
 from lineal.store.connection import Connection, Cursor
-from lineal.store.pages import Hit, SearchPage
-from lineal.store.postgres import text_search
 from lineal.store.postgres.errors import not_connected, translated
 from lineal.store.postgres.tables import recreate
 
@@ -63,16 +61,6 @@ class Postgres:
     def recreate(self, connection: Connection, table: Table) -> None:
         """Emptied, not dropped: whoever reads meanwhile sees what was there before."""
         recreate(connection, table)
-
-    def index_pages(
-        self, connection: Connection, document_id: str, pages: Sequence[SearchPage]
-    ) -> None:
-        text_search.index_pages(connection, document_id, pages)
-
-    def search_pages(
-        self, connection: Connection, text: str, limit: int, filters: Mapping[str, str]
-    ) -> list[Hit]:
-        return text_search.search_pages(connection, text, limit, filters)
 
 
 def _as_jsonb(text: str) -> str:

@@ -8,14 +8,6 @@ from lineal.lineage.projections import Table, projected_tables
 from lineal.store.connection import Connection
 from lineal.store.tables import SCHEMA_VERSION, SHARED, IncompatibleDatabase
 
-_SEARCH_TEXT = """
-CREATE TABLE search_text (
-    entry INTEGER PRIMARY KEY REFERENCES search_entries (id) ON DELETE CASCADE,
-    text TEXT NOT NULL,
-    words TSVECTOR NOT NULL
-);
-CREATE INDEX search_text_by_words ON search_text USING gin (words);
-"""
 _NAME = re.compile(r"CREATE TABLE (\w+)")
 _VERSION = "CREATE TABLE lineal_schema (version INTEGER NOT NULL);"
 
@@ -66,7 +58,7 @@ def create_tables(connection: Connection) -> None:
     """
     if tables_exist(connection):
         return
-    for tables in (_VERSION, *SHARED, _SEARCH_TEXT):
+    for tables in (_VERSION, *SHARED):
         for statement in translated(tables):
             connection.execute(statement)
     for table in projected_tables():
@@ -77,7 +69,7 @@ def create_tables(connection: Connection) -> None:
 
 def names() -> list[str]:
     """All tables of the store."""
-    own = _NAME.findall("".join((*SHARED, _SEARCH_TEXT)))
+    own = _NAME.findall("".join(SHARED))
     return own + [table.name for table in projected_tables()]
 
 

@@ -14,7 +14,6 @@ from starlette.routing import Route
 from lineal.lineage.record import Artifact
 from lineal.runtime import Runtime
 from lineal.store.objects import ObjectMissing, reference
-from lineal.store.search import MARK_BEGIN, MARK_END, search
 from lineal_catalog.documents.projection import Status
 from lineal_catalog.documents.queries import (
     DocumentInfo,
@@ -28,6 +27,7 @@ from lineal_catalog.documents.renditions import (
     find_renditions,
     json_rendition,
 )
+from lineal_catalog.search.entries import MARK_BEGIN, MARK_END, search
 from lineal_producers.http.parameters import number, pairs
 from lineal_schemas.objects import ObjectRef
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lineal.store.search import SearchPage
+from lineal_catalog.search.effect import SearchEntries
+from lineal_catalog.search.pages import SearchPage
 from lineal_consumers.index.stage import index
 from lineal_schemas.documents import DocumentAnalyzed, DocumentIndexed
 from tests.consumers.context import MemoryContext, event_of, handled
@@ -34,16 +35,22 @@ async def indexed(ctx: MemoryContext, text: str) -> object:
     return made
 
 
+def entries(ctx: MemoryContext) -> SearchEntries:
+    [effect] = ctx.effects
+    assert isinstance(effect, SearchEntries)
+    return effect
+
+
 async def test_pages_keep_their_numbers_and_empty_ones_are_left_out(ctx: MemoryContext) -> None:
     made = await indexed(ctx, "first page\f \n\fthïrd page")
     assert made == DocumentIndexed(document_id="d", pages=2)
-    pages, _ = ctx.search.documents["d"]
-    assert pages == [SearchPage(1, "first page"), SearchPage(3, "thïrd page")]
+    assert entries(ctx).document_id == "d"
+    assert entries(ctx).pages == (SearchPage(1, "first page"), SearchPage(3, "thïrd page"))
 
 
 async def test_the_facets_say_language_class_and_media_type(ctx: MemoryContext) -> None:
     await indexed(ctx, "text")
-    assert ctx.search.documents["d"][1] == {
+    assert entries(ctx).facets == {
         "class": "invoice",
         "language": "en",
         "media_type": "application/pdf",
@@ -52,7 +59,7 @@ async def test_the_facets_say_language_class_and_media_type(ctx: MemoryContext) 
 
 async def test_a_document_without_text_is_indexed_with_no_pages(ctx: MemoryContext) -> None:
     assert await indexed(ctx, "") == DocumentIndexed(document_id="d", pages=0)
-    assert ctx.search.documents["d"][0] == []
+    assert entries(ctx).pages == ()
 
 
 async def test_an_indexed_document_says_so(ctx: MemoryContext) -> None:

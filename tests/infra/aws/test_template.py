@@ -18,8 +18,8 @@ from lineal.daemon import Daemon
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.discovery import installed_stages
-from lineal.store.search import search
 from lineal_catalog.documents.queries import DocumentInfo, list_documents
+from lineal_catalog.search.entries import search
 from lineal_local.aws import Emulator
 from lineal_producers.arrival import Origin, announce, store
 

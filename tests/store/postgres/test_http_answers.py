@@ -16,7 +16,7 @@ from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.store.connection import Connection
 from lineal.store.postgres.store import PostgresStore
-from lineal.store.search import SearchPage, replace_document
+from lineal_catalog.search.entries import SearchPage, replace_document
 from lineal_local.postgres import Postgres
 from lineal_producers.http.application import application
 

@@ -1,16 +1,20 @@
-"""Bringing the search index to another store."""
+"""The tables of the search index, and how it comes to another store.
+
+Its entries are effects of steps: `lineal rebuild` leaves them, a replay of the stage writes them
+again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 
-from lineal.lineage.projections import Projection
+from lineal.lineage.projections import Projection, Table
 from lineal.store.connection import Connection, Store
 from lineal.store.objects import ObjectStore, reference
-from lineal.store.page_split import pages_to_index
-from lineal.store.search import replace_document
 from lineal_catalog.documents.renditions import find_renditions
+from lineal_catalog.search.entries import replace_document
+from lineal_catalog.search.page_split import pages_to_index
 
 
 async def _copy(
@@ -42,4 +46,40 @@ def _facets(connection: Connection) -> dict[str, dict[str, str]]:
     return found
 
 
-SEARCH = Projection("documents in the search index", (), copy=_copy)
+_ENTRIES = """
+CREATE TABLE search_entries (
+    id INTEGER PRIMARY KEY,
+    document_id TEXT NOT NULL,
+    page INTEGER NOT NULL
+);
+CREATE INDEX search_entries_by_document ON search_entries (document_id);
+"""
+_FACETS = """
+CREATE TABLE search_facets (
+    document_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (document_id, key)
+) WITHOUT ROWID;
+"""
+_TEXT = """
+CREATE VIRTUAL TABLE search_text USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2');
+"""
+_TEXT_IN_POSTGRES = """
+CREATE TABLE search_text (
+    entry INTEGER PRIMARY KEY REFERENCES search_entries (id) ON DELETE CASCADE,
+    text TEXT NOT NULL,
+    words TSVECTOR NOT NULL
+);
+CREATE INDEX search_text_by_words ON search_text USING gin (words);
+"""
+
+SEARCH = Projection(
+    "documents in the search index",
+    (
+        Table("search_entries", _ENTRIES),
+        Table("search_facets", _FACETS),
+        Table("search_text", _TEXT, _TEXT_IN_POSTGRES),
+    ),
+    copy=_copy,
+)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from lineal.store.connection import Connection
-from lineal.store.filters import document_name
-from lineal.store.search import SearchPage, replace_document, search
 from lineal.store.sqlite import connect
 from lineal.store.tables import create_tables
+from lineal_catalog.search.entries import SearchPage, replace_document, search
+from lineal_catalog.search.filters import document_name
 
 
 def test_a_page_that_is_replaced_during_a_search_is_found(
@@ -24,7 +24,7 @@ def test_a_page_that_is_replaced_during_a_search_is_found(
         replace_document(writer, "d", [SearchPage(1, "a new meadow")], {})
         return document_name(connection, document_id)
 
-    monkeypatch.setattr("lineal.store.fts5.document_name", replaced_meanwhile)
+    monkeypatch.setattr("lineal_catalog.search.sqlite.document_name", replaced_meanwhile)
     (hit,) = search(reader, "orchard")
     assert "orchard" in hit.snippet
     assert search(reader, "orchard") == []

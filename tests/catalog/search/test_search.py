@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lineal.store.connection import Connection
-from lineal.store.search import MARK_BEGIN, MARK_END, SearchPage, replace_document, search
+from lineal_catalog.search.entries import MARK_BEGIN, MARK_END, SearchPage, replace_document, search
 
 MARKS = str.maketrans({MARK_BEGIN: "[", MARK_END: "]"})
 

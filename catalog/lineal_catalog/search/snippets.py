@@ -1,15 +1,15 @@
 """The place in a text that answers a query best, with marks around what was found.
 
-``ts_headline`` would look for its own words, not for ours (:mod:`lineal.store.postgres.words`).
+``ts_headline`` would look for its own words, not for ours (:mod:`lineal_catalog.search.words`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lineal.store.pages import MARK_BEGIN, MARK_END
-from lineal.store.postgres.words import Word, lexemes, words
-from lineal.store.query import Term
+from lineal_catalog.search.pages import MARK_BEGIN, MARK_END
+from lineal_catalog.search.query import Term
+from lineal_catalog.search.words import Word, lexemes, words
 
 _LENGTH = 24
 """In words."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 
 from lineal.store.connection import Connection
-from lineal.store.filters import document_name, filter_clauses
-from lineal.store.pages import MARK_BEGIN, MARK_END, Hit, SearchPage, stretches
-from lineal.store.query import Term, parse_query
+from lineal_catalog.search.filters import document_name, filter_clauses
+from lineal_catalog.search.pages import MARK_BEGIN, MARK_END, Hit, SearchPage, stretches
+from lineal_catalog.search.query import Term, parse_query
 
 
 def index_pages(connection: Connection, document_id: str, pages: Sequence[SearchPage]) -> None:
@@ -32,6 +33,19 @@ def search_pages(
     connection: Connection, text: str, limit: int, filters: Mapping[str, str]
 ) -> list[Hit]:
     """The best pages for a query, best first."""
+    # One state of the database for all that is asked of it: another process may replace a page
+    # between finding it and showing where the words stand.
+    assert isinstance(connection, sqlite3.Connection)
+    if connection.in_transaction:
+        return _found(connection, text, limit, filters)
+    connection.execute("BEGIN")
+    try:
+        return _found(connection, text, limit, filters)
+    finally:
+        connection.execute("COMMIT")
+
+
+def _found(connection: Connection, text: str, limit: int, filters: Mapping[str, str]) -> list[Hit]:
     query = match_expression(text)
     if query is None:
         return []

@@ -1,14 +1,15 @@
-"""Full-text search: one entry a page, written in the index step's transaction.
-
-How text is matched and ranked is the store's own: FTS5 in SQLite, ``tsvector`` in Postgres.
+"""Full-text search: one entry a page. How text is matched and ranked is the store's own: FTS5 in
+SQLite, ``tsvector`` in Postgres.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 
 from lineal.store.connection import Connection
-from lineal.store.pages import MARK_BEGIN, MARK_END, Hit, SearchPage
+from lineal_catalog.search import postgres, sqlite
+from lineal_catalog.search.pages import MARK_BEGIN, MARK_END, Hit, SearchPage
 
 __all__ = ["MARK_BEGIN", "MARK_END", "Hit", "SearchPage", "replace_document", "search"]
 
@@ -20,7 +21,7 @@ def replace_document(
     facets: Mapping[str, str],
 ) -> None:
     """Make these the only entries of a document."""
-    connection.dialect.index_pages(connection, document_id, pages)
+    _store(connection).index_pages(connection, document_id, pages)
     connection.execute("DELETE FROM search_facets WHERE document_id = ?", (document_id,))
     connection.executemany(
         "INSERT INTO search_facets VALUES (?, ?, ?)",
@@ -41,4 +42,9 @@ def search(
     combine. ``filters`` are facets (language, class, ...), labels, ``owner`` or ``name``; all must
     hold.
     """
-    return connection.dialect.search_pages(connection, text, limit, filters or {})
+    hits: list[Hit] = _store(connection).search_pages(connection, text, limit, filters or {})
+    return hits
+
+
+def _store(connection: Connection) -> ModuleType:
+    return postgres if connection.dialect.name == "postgres" else sqlite

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lineal.stages import SearchPage
 from lineal.store.connection import Connection
-from lineal.store.search import replace_document, search
+from lineal_catalog.search.entries import replace_document, search
+from lineal_catalog.search.pages import SearchPage
 
 LOG = "\n".join(f"entry{number} the worker says the same" for number in range(30_000))
 

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from lineal.effects.effect import Effect, register
 from lineal.store.connection import Connection
-from lineal.store.pages import SearchPage
-from lineal.store.search import replace_document
+from lineal_catalog.search.entries import replace_document
+from lineal_catalog.search.pages import SearchPage
 
 
 @dataclass(frozen=True, slots=True)
-class IndexReplace(Effect):
+class SearchEntries(Effect):
     """These pages and facets are the only entries of a document."""
 
     kind: ClassVar[str] = "index"
@@ -24,10 +24,10 @@ class IndexReplace(Effect):
     facets: Mapping[str, str]
 
 
-def _apply(connection: Connection, changes: Sequence[IndexReplace]) -> None:
+def _apply(connection: Connection, changes: Sequence[SearchEntries]) -> None:
     last = {change.document_id: change for change in changes}
     for change in last.values():
         replace_document(connection, change.document_id, change.pages, change.facets)
 
 
-register(_apply, IndexReplace)
+register(_apply, SearchEntries)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lineal.store.connection import Connection
-from lineal.store.filters import filter_clauses
-from lineal.store.pages import Hit, SearchPage, stretches
-from lineal.store.postgres.snippets import snippet
-from lineal.store.postgres.words import lexemes
-from lineal.store.query import Part, Term, parse_query
+from lineal_catalog.search.filters import filter_clauses
+from lineal_catalog.search.pages import Hit, SearchPage, stretches
+from lineal_catalog.search.query import Part, Term, parse_query
+from lineal_catalog.search.snippets import snippet
+from lineal_catalog.search.words import lexemes
 
 _SIGNS = {"AND": "&", "OR": "|", "NOT": "& !", "(": "(", ")": ")"}
 _BY_LENGTH = 1

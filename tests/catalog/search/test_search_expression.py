@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lineal.store.connection import Connection
-from lineal.store.search import SearchPage, replace_document, search
+from lineal_catalog.search.entries import SearchPage, replace_document, search
 from tests.store.stores import NewConnection
 
 PAGES = {

@@ -6,7 +6,7 @@ the models of results for it.
 
 from __future__ import annotations
 
-from lineal.store.pages import SearchPage
+from lineal_catalog.search.pages import SearchPage
 from lineal_schemas.results import PAGE_SEPARATOR
 
 

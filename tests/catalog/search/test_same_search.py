@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineal.store.connection import Connection
-from lineal.store.search import SearchPage, replace_document, search
+from lineal_catalog.search.entries import SearchPage, replace_document, search
 from lineal_local.postgres import Postgres
 from tests.store.stores import postgres_connection, sqlite_connection
 
