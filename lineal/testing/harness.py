@@ -214,6 +214,19 @@ class StageHarness:
         row = await StoredState(self._runtime.store).row(stage.name, key)
         return None if row is None or row.after is None else decode_value(kind, row.after)
 
+    async def state_items(self, stage: Stage, prefix: str, kind: type[T]) -> dict[str, T]:
+        """What a stage keeps under all keys that begin so."""
+        rows = await StoredState(self._runtime.store).rows(stage.name, prefix)
+        return {key: decode_value(kind, row.after) for key, row in rows if row.after is not None}
+
+    async def timers(self, stage: Stage) -> dict[str, int]:
+        """The timers a stage has set, by name: when they are due, in microseconds since the Unix
+        epoch."""
+        sql = "SELECT name, due FROM timers WHERE stage = ? ORDER BY due, name"
+        return dict(
+            await self._runtime.store.read(lambda c: c.execute(sql, (stage.name,)).fetchall())
+        )
+
     @property
     def runtime(self) -> Runtime:
         """The bus and the store, for what this class has no method for."""

@@ -5,47 +5,55 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
-from lineal.stages import Reject
+from lineal.testing import StageHarness
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.stage import classify
-from lineal_schemas.documents import DocumentRegistered
+from lineal_schemas.documents import DocumentClassified, DocumentRegistered
+from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import payload_bytes
-from tests.consumers.context import MemoryContext, event_of, handled
 
 
-async def _classified(ctx: MemoryContext, data: bytes, name: str):
-    content = ctx.objects.add(data)
-    event = event_of(DocumentRegistered(document_id="d1", name=name, content=content))
-    return content, await handled(classify, event, ctx)
+async def send(harness: StageHarness, data: bytes, name: str) -> ObjectRef:
+    content = await harness.put(data)
+    await harness.send(DocumentRegistered(document_id="d1", name=name, content=content))
+    return content
 
 
-async def test_the_event_names_kind_pages_and_detected_type(tmp_path, pdf_of_pages, show_text):
-    ctx = MemoryContext(tmp_path, ClassifyConfig())
-    content, (made,) = await _classified(ctx, pdf_of_pages([show_text()]), "letter.txt")
+async def test_the_event_names_kind_pages_and_detected_type(pdf_of_pages, show_text):
+    async with StageHarness(classify) as harness:
+        content = await send(harness, pdf_of_pages([show_text()]), "letter.txt")
+        [made] = harness.outputs(DocumentClassified)
+        [record] = harness.records
     assert (made.document_id, made.name, made.kind, made.pages) == ("d1", "letter.txt", "pdf", 1)
     assert made.content == content.model_copy(update={"media_type": "application/pdf"})
-    assert ctx.attributes == {"kind": "pdf", "media_type": "application/pdf", "pages": 1}
+    assert record.facts == {"kind": "pdf", "media_type": "application/pdf", "pages": 1}
 
 
-async def test_the_same_document_is_classified_the_same(tmp_path, pdf_of_pages, show_text, scan):
+async def test_the_same_document_is_classified_the_same(pdf_of_pages, show_text, scan):
     data = pdf_of_pages([show_text(), scan, b""])
-    ctx = MemoryContext(tmp_path, ClassifyConfig())
-    _, (first,) = await _classified(ctx, data, "a.pdf")
-    _, (second,) = await _classified(ctx, data, "a.pdf")
+    made = []
+    for _ in range(2):  # each with nothing remembered
+        async with StageHarness(classify) as harness:
+            await send(harness, data, "a.pdf")
+            made += harness.outputs(DocumentClassified)
+    first, second = made
     assert payload_bytes(first) == payload_bytes(second)
 
 
-async def test_what_cannot_be_read_is_rejected_and_not_retried(tmp_path):
-    with pytest.raises(Reject, match="empty"):
-        await _classified(MemoryContext(tmp_path, ClassifyConfig()), b"", "letter.pdf")
+async def test_what_cannot_be_read_is_rejected_and_not_retried():
+    async with StageHarness(classify) as harness:
+        await send(harness, b"", "letter.pdf")
+        [letter] = harness.dead_letters
+    assert (letter.error_class, letter.attempts) == ("Reject", 1)
+    assert "empty" in letter.message
 
 
-async def test_the_limits_can_be_set(tmp_path):
-    ctx = MemoryContext(tmp_path, ClassifyConfig(text_bytes=10))
-    with pytest.raises(Reject, match="too large"):
-        await _classified(ctx, b"more than ten bytes", "letter.txt")
+async def test_the_limits_can_be_set():
+    async with StageHarness(classify, config=ClassifyConfig(text_bytes=10)) as harness:
+        await send(harness, b"more than ten bytes", "letter.txt")
+        [letter] = harness.dead_letters
+    assert letter.error_class == "Reject"
+    assert "too large" in letter.message
 
 
 def test_importing_the_stage_loads_no_engine():

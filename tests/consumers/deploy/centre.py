@@ -1,10 +1,14 @@
-"""The deploy stage with its context in memory, and a clock that a test sets."""
+"""The deploy stage without a bus, and a clock that a test turns."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lineal.lineage.record import Record
+from lineal.testing import StageHarness
 from lineal_consumers.deploy import stage
 from lineal_consumers.deploy.config import DeployConfig
 from lineal_consumers.deploy.keys import PublicKey, make_key
@@ -25,7 +29,6 @@ from lineal_schemas.ids import job_id
 from lineal_schemas.models import ModelRef
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
-from tests.consumers.context import MemoryContext, event_of, handled
 from tests.edge.update.graphs import graph
 
 SECOND = 1_000_000
@@ -44,56 +47,55 @@ P = TypeVar("P", bound=Payload)
 
 
 class Centre:
-    """What a daemon with the stage would be, step by step."""
+    """The deploy stage, step by step, on a clock that a test turns; see :func:`open_centre`."""
 
-    def __init__(self, folder: Path, monkeypatch: Any, **config: Any) -> None:
-        self.now = START
-        monkeypatch.setattr(MemoryContext, "now", lambda _: self.now)
-        self.key: PublicKey = make_key(folder / "deploy.pem")
-        settings = {"key_file": folder / "deploy.pem", "grace_seconds": 10, **config}
-        self.ctx = MemoryContext(folder, DeployConfig(**settings))
-        self.events: list[Payload] = []
+    def __init__(self, harness: StageHarness, key: PublicKey, artifact: ObjectRef) -> None:
+        self.harness = harness
+        self.key = key
         self.model = graph()
-        self.artifact: ObjectRef = self.ctx.objects.add(self.model, "application/octet-stream")
-        self._sent = 0
+        self.artifact = artifact
+        self._sent_at = 0
+        self._kept: dict[str, bytes] = {}
+
+    @property
+    def events(self) -> list[Payload]:
+        """All that was emitted."""
+        return self.harness.outputs(Payload)
+
+    @property
+    def now(self) -> int:
+        return self.harness.clock.now()
+
+    @property
+    def record(self) -> Record:
+        """Of the last event that was sent, not of those that followed from it."""
+        return self.harness.records[self._sent_at]
 
     async def send(self, payload: Payload) -> list[Payload]:
         """Have the stage handle an event, and those it sends itself."""
-        self._sent += 1
-        self.ctx.record_kind = "step"
-        self.ctx.attributes = {}
-        made = await handled(stage.deploy, event_of(payload, f"event-{self._sent}"), self.ctx)
-        kind, facts = self.ctx.record_kind, self.ctx.attributes
-        self.events += made
-        for event in made:
-            if type(event) in stage.deploy.inputs:
-                made = [*made, *await self.send(event)]
-        self.ctx.record_kind, self.ctx.attributes = kind, facts
+        self._sent_at = len(self.harness.records)
+        made = await self.harness.send(payload)
+        assert not self.harness.dead_letters, self.harness.dead_letters[0].traceback
+        await self._look()
         return made
 
     async def wait(self, seconds: float) -> list[Payload]:
         """Let time pass, with every timer on its second."""
-        made: list[Payload] = []
-        end = self.now + round(seconds * SECOND)
-        while True:
-            due = min(self.ctx.timers.alarms.items(), key=lambda item: item[1][0], default=None)
-            if due is None or due[1][0] > end:
-                self.now = end
-                return made
-            name, (at, payload) = due
-            del self.ctx.timers.alarms[name]
-            self.now = max(self.now, at)
-            made += await self.send(payload)
+        before = len(self.events)
+        await self.harness.clock.advance(seconds)
+        await self._look()
+        return self.events[before:]
 
     async def sleep(self, seconds: float) -> list[Payload]:
         """Let time pass while no daemon runs, and start one again."""
-        self.now += round(seconds * SECOND)
-        made: list[Payload] = []
-        for name, (at, payload) in list(self.ctx.timers.alarms.items()):
-            if at <= self.now:
-                del self.ctx.timers.alarms[name]
-                made += await self.send(payload)
-        return made
+        self.harness.clock.skip(seconds)
+        return await self.wait(0)
+
+    async def timers(self) -> dict[str, int]:
+        return await self.harness.timers(stage.deploy)
+
+    async def _look(self) -> None:
+        self._kept = await self.harness.state_items(stage.deploy, "", bytes)
 
     async def start(
         self, *rings: Ring, rollout: str = "r1", version: int = 1, **fields: Any
@@ -142,10 +144,10 @@ class Centre:
         return made
 
     def job(self, device: str, rollout: str = "r1") -> JobRecord:
-        return JobRecord.model_validate_json(self.ctx.state.kept[job_key(rollout, device)])
+        return JobRecord.model_validate_json(self._kept[job_key(rollout, device)])
 
     def rollout(self, rollout: str = "r1") -> RolloutRecord:
-        return RolloutRecord.model_validate_json(self.ctx.state.kept[rollout_key(rollout)])
+        return RolloutRecord.model_validate_json(self._kept[rollout_key(rollout)])
 
     def jobs_given(self, events: list[Payload]) -> list[str]:
         """Devices that were given a job to do."""
@@ -159,6 +161,16 @@ class Centre:
 
     def replies(self, events: list[Payload]) -> list[JobReply]:
         return [event.reply for event in of(events, DeploymentJobReplied)]
+
+
+@asynccontextmanager
+async def open_centre(folder: Path, **config: Any) -> AsyncIterator[Centre]:
+    """A centre with a key of its own."""
+    key = make_key(folder / "deploy.pem")
+    settings = {"key_file": folder / "deploy.pem", "grace_seconds": 10, **config}
+    deploy_config = DeployConfig(**settings)
+    async with StageHarness(stage.deploy, config=deploy_config, start_us=START) as harness:
+        yield Centre(harness, key, await harness.put(graph()))
 
 
 def of(events: list[Payload], kind: type[P]) -> list[P]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from lineal.store.objects import reference
+from lineal_consumers.deploy.stage import deploy
 from lineal_edge.update.trial import try_model
 from lineal_edge.update.verification import Refused, opened
 from lineal_schemas.deployments import (
@@ -21,13 +24,21 @@ from lineal_schemas.deployments import (
     SignedPackage,
 )
 from lineal_schemas.models import ModelRef
-from tests.consumers.deploy.centre import WAY, Centre, of, ring, types
+from tests.consumers.deploy.centre import WAY, Centre, of, open_centre, ring, types
 from tests.edge.update.graphs import graph
 
 
 @pytest.fixture
-def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Centre:
-    return Centre(tmp_path, monkeypatch)
+async def centre(tmp_path: Path) -> AsyncIterator[Centre]:
+    async with open_centre(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def few_at_once(tmp_path: Path) -> AsyncIterator[Centre]:
+    """A centre that gives three devices their jobs at a time."""
+    async with open_centre(tmp_path, jobs_at_once=3) as opened:
+        yield opened
 
 
 def control(action: str, rollout: str = "r1") -> DeploymentControl:
@@ -40,17 +51,17 @@ async def test_rings_follow_one_another_and_then_it_is_complete(centre: Centre):
     made = await centre.start(ring("canary", "a"), ring("rest", "b", "c"))
     assert types(made) == ["started", "ring_started"]
     assert centre.jobs_given(made) == ["a"]
-    kinds = [centre.ctx.record_kind]
+    kinds = [centre.record.kind]
     made = await centre.report("a", *WAY)
     assert types(made) == ["ring_completed", "ring_started"]
     assert centre.jobs_given(made) == ["b", "c"]
-    kinds.append(centre.ctx.record_kind)
+    kinds.append(centre.record.kind)
     assert kinds == ["deploy", "activate"]
     made = await centre.report("b", *WAY) + await centre.report("c", *WAY)
     assert types(made) == ["ring_completed", "completed"]
     (done,) = of(made, DeploymentCompleted)
     assert done.result == RingResult(succeeded=3, failed=0, rolled_back=0)
-    assert centre.ctx.timers.alarms == {}
+    assert await centre.timers() == {}
 
 
 async def test_the_package_is_one_a_device_accepts(centre: Centre, tmp_path: Path):
@@ -71,7 +82,12 @@ async def test_no_private_key_is_in_any_event_or_object(centre: Centre, tmp_path
     pem = (tmp_path / "deploy.pem").read_bytes()
     secret = b"".join(pem.splitlines()[1:-1])
     kept = [event.model_dump_json().encode() for event in centre.events]
-    kept += [*centre.ctx.objects.stored.values(), *centre.ctx.state.kept.values()]
+    kept += (await centre.harness.state_items(deploy, "", bytes)).values()
+    for record in centre.harness.records:
+        for item in record.outputs:
+            if item.role != "event":
+                ref = reference(item.sha256, item.bytes, item.media_type)
+                kept.append(await centre.harness.get(ref))
     assert kept
     assert all(secret not in data for data in kept)
     assert (tmp_path / "deploy.pem").stat().st_mode & 0o077 == 0
@@ -119,7 +135,7 @@ async def test_more_failures_than_a_ring_may_have_end_the_rollout(centre: Centre
     assert types(await centre.report("d0", "IN_PROGRESS", "FAILED", reason="http_404")) == []
     await centre.report("d1", *WAY[:5])
     assert types(await centre.report("d1", "ROLLED_BACK")) == []
-    assert centre.ctx.record_kind == "rollback"
+    assert centre.record.kind == "rollback"
     await centre.report("d2", *WAY[:5])
     made = await centre.report("d3", "IN_PROGRESS", "FAILED")
     (aborted,) = of(made, DeploymentAborted)
@@ -173,10 +189,8 @@ async def test_an_aborted_rollout_does_nothing_more(centre: Centre):
     assert types(await centre.send(control("resume"))) == []
 
 
-async def test_large_rings_are_given_their_jobs_in_portions(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    centre = Centre(tmp_path, monkeypatch, jobs_at_once=3)
+async def test_large_rings_are_given_their_jobs_in_portions(few_at_once: Centre):
+    centre = few_at_once
     devices = [f"d{number}" for number in range(8)]
     first = await centre.start(ring("all", *devices))
     assert centre.jobs_given(first) == devices[:3]
@@ -189,10 +203,8 @@ async def test_large_rings_are_given_their_jobs_in_portions(
     assert centre.rollout().status == "completed"
 
 
-async def test_the_jobs_of_a_large_ring_are_cancelled_in_portions(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    centre = Centre(tmp_path, monkeypatch, jobs_at_once=3)
+async def test_the_jobs_of_a_large_ring_are_cancelled_in_portions(few_at_once: Centre):
+    centre = few_at_once
     devices = [f"d{number}" for number in range(8)]
     await centre.start(ring("all", *devices))
     await centre.wait(1)
@@ -203,7 +215,7 @@ async def test_the_jobs_of_a_large_ring_are_cancelled_in_portions(
     assert types(later) == []
     assert {centre.notice(device).state for device in devices} == {"CANCELLED"}
     assert centre.rollout().result.cancelled == 8
-    assert centre.ctx.timers.alarms == {}
+    assert await centre.timers() == {}
 
 
 class TestReports:
@@ -228,7 +240,7 @@ class TestReports:
         made = await centre.report("a", "SUCCEEDED", version=6)
         (reply,) = centre.replies(made)
         assert (reply.accepted, reply.reason) == (False, "finished")
-        assert centre.ctx.record_kind == "activate", (
+        assert centre.record.kind == "activate", (
             "but the record says that the model is in use there"
         )
         assert types(made) == []
@@ -278,12 +290,12 @@ class TestOtherRollouts:
             rollout = f"r{number}"
             await centre.start(ring("all", "a"), rollout=rollout, version=number)
             await centre.report("a", *WAY, rollout=rollout)
-        assert sum(key.startswith("job/") for key in centre.ctx.state.kept) == 5
+        assert len(await centre.harness.state_items(deploy, "job/", bytes)) == 5
 
 
 class TestWhatCannotBegin:
     async def test_a_file_that_is_no_model(self, centre: Centre):
-        centre.artifact = centre.ctx.objects.add(graph()[:100])
+        centre.artifact = await centre.harness.put(graph()[:100])
         (aborted,) = of(await centre.start(ring("all", "a")), DeploymentAborted)
         assert "not a scoring model" in aborted.reason
 
@@ -298,9 +310,9 @@ class TestWhatCannotBegin:
         assert not of(made, DeploymentStarted)
         assert not of(made, DeploymentJobIssued)
 
-    async def test_a_centre_without_a_key(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-        centre = Centre(tmp_path, monkeypatch, key_file=None)
-        (aborted,) = of(await centre.start(ring("all", "a")), DeploymentAborted)
+    async def test_a_centre_without_a_key(self, tmp_path: Path):
+        async with open_centre(tmp_path, key_file=None) as centre:
+            (aborted,) = of(await centre.start(ring("all", "a")), DeploymentAborted)
         assert "lineal deploy key" in aborted.reason
 
 
@@ -317,7 +329,7 @@ async def test_golden_windows_of_the_trainers_choice_are_taken(centre: Centre):
     props = {item.key: item.value for item in model.metadata_props}
     helper.set_model_props(model, {**props, GOLDEN: json.dumps({"windows": windows})})
     centre.model = model.SerializeToString()
-    centre.artifact = centre.ctx.objects.add(centre.model)
+    centre.artifact = await centre.harness.put(centre.model)
     made = await centre.start(ring("all", "a"))
     package = of(made, DeploymentStarted)[0].package
     golden = json.loads(SignedPackage.model_validate(package).manifest)["golden"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from lineal.lineage.ledger import all_records
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.stages.runner import StageRunner
+from lineal.testing import StageHarness
 from lineal_catalog.devices.register import Device, registered
 from lineal_consumers.devices.stage import devices
 from lineal_schemas.envelope import first_event
@@ -23,7 +25,6 @@ from lineal_schemas.telemetry import (
     TelemetryEvent,
     TelemetryGap,
 )
-from tests.consumers.context import MemoryContext, event_of, handled
 
 FIRST, SECOND = "1" * 32, "2" * 32
 
@@ -66,67 +67,70 @@ def gap(first: int, last: int, reason: str = "disk_full") -> TelemetryGap:
 
 
 @pytest.fixture
-def ctx(tmp_path: Path) -> MemoryContext:
-    return MemoryContext(tmp_path)
+async def harness() -> AsyncIterator[StageHarness]:
+    async with StageHarness(devices) as opened:
+        yield opened
 
 
-async def told(ctx: MemoryContext, *said: TelemetryEvent) -> Device:
+async def told(harness: StageHarness, *said: TelemetryEvent) -> Device:
     for one in said:
-        await handled(devices, event_of(one), ctx)
-    return Device.model_validate_json(ctx.state.kept["pump-1"])
+        await harness.send(one)
+    device = await harness.state(devices, "pump-1", Device)
+    assert device is not None
+    return device
 
 
-async def test_a_device_that_was_born_is_online(ctx: MemoryContext) -> None:
-    device = await told(ctx, birth())
+async def test_a_device_that_was_born_is_online(harness: StageHarness) -> None:
+    device = await told(harness, birth())
     assert device.state == "online"
     assert [model.version for model in device.models] == [3]
 
 
 @pytest.mark.parametrize("reason", ["lost", "stopped"])
-async def test_a_device_that_died_says_how(ctx: MemoryContext, reason: str) -> None:
-    assert (await told(ctx, birth(), death(reason=reason))).state == reason
+async def test_a_device_that_died_says_how(harness: StageHarness, reason: str) -> None:
+    assert (await told(harness, birth(), death(reason=reason))).state == reason
 
 
-async def test_a_death_may_be_heard_before_its_birth(ctx: MemoryContext) -> None:
-    assert (await told(ctx, death(2), birth(2))).state == "lost"
+async def test_a_death_may_be_heard_before_its_birth(harness: StageHarness) -> None:
+    assert (await told(harness, death(2), birth(2))).state == "lost"
 
 
-async def test_a_late_will_of_an_earlier_connection_does_not_count(ctx: MemoryContext) -> None:
-    assert (await told(ctx, birth(1), birth(2), death(1))).state == "online"
+async def test_a_late_will_of_an_earlier_connection_does_not_count(harness: StageHarness) -> None:
+    assert (await told(harness, birth(1), birth(2), death(1))).state == "online"
 
 
-async def test_a_will_of_an_earlier_boot_does_not_count(ctx: MemoryContext) -> None:
-    device = await told(ctx, birth(1), birth(1, SECOND), death(1))
+async def test_a_will_of_an_earlier_boot_does_not_count(harness: StageHarness) -> None:
+    device = await told(harness, birth(1), birth(1, SECOND), death(1))
     assert device.state == "online"
     assert device.birth is not None
     assert device.birth.boot_id == SECOND
 
 
-async def test_an_earlier_birth_that_comes_again_changes_nothing(ctx: MemoryContext) -> None:
-    device = await told(ctx, birth(2), birth(1))
+async def test_an_earlier_birth_that_comes_again_changes_nothing(harness: StageHarness) -> None:
+    device = await told(harness, birth(2), birth(1))
     assert device.birth is not None
     assert device.birth.session == 2
 
 
-async def test_the_model_is_the_one_it_spoke_of_last(ctx: MemoryContext) -> None:
-    device = await told(ctx, birth(), health(9, version=4))
+async def test_the_model_is_the_one_it_spoke_of_last(harness: StageHarness) -> None:
+    device = await told(harness, birth(), health(9, version=4))
     assert [model.version for model in device.models] == [4]
 
 
-async def test_gaps_are_counted_by_their_reason(ctx: MemoryContext) -> None:
-    device = await told(ctx, gap(1, 10), gap(21, 25), gap(31, 31, "unexplained"))
+async def test_gaps_are_counted_by_their_reason(harness: StageHarness) -> None:
+    device = await told(harness, gap(1, 10), gap(21, 25), gap(31, 31, "unexplained"))
     assert (device.gaps, device.lost) == (3, 16)
     assert device.lost_by_reason == {"disk_full": 15, "unexplained": 1}
 
 
-async def test_any_order_of_two_connections_ends_alike(tmp_path: Path) -> None:
+async def test_any_order_of_two_connections_ends_alike() -> None:
     """Births come in order, deaths come in order; between them there is none."""
     births, deaths = [birth(1), birth(2)], [death(1), death(2)]
     for places in itertools.combinations(range(4), 2):
-        ctx = MemoryContext(tmp_path)
         left_births, left_deaths = iter(births), iter(deaths)
         said = [next(left_births) if n in places else next(left_deaths) for n in range(4)]
-        assert (await told(ctx, *said)).state == "lost", said
+        async with StageHarness(devices) as harness:
+            assert (await told(harness, *said)).state == "lost", said
 
 
 async def test_the_stage_on_a_bus_keeps_what_the_command_reads(
