@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+from lineal.bus.unreadable import UNREADABLE
 from lineal.stages.retry import PermanentFailure
 from lineal_schemas.envelope import Event, MalformedEvent, RawEvent, decode
 from lineal_schemas.payload import Payload, UnknownPayload
@@ -15,6 +16,8 @@ def understand(raw: RawEvent) -> Event[Payload]:
     Raises:
         PermanentFailure: it cannot be understood; nobody's fault here, and no use to try again.
     """
+    if raw.type == UNREADABLE:
+        raise PermanentFailure(f"this is no event: {raw.subject}")
     try:
         return decode(raw)
     except ValidationError as error:

@@ -16,7 +16,9 @@ from zlib import crc32
 
 from lineal.bus.aws.names import identifier
 from lineal.bus.protocol import Position
-from lineal_schemas.envelope import MalformedEvent, RawEvent, from_json, now_us
+from lineal.bus.unreadable import unreadable_event
+from lineal_schemas.bindings import from_sns
+from lineal_schemas.envelope import MalformedEvent, RawEvent, now_us
 
 BATCH_ENTRIES = 10
 BATCH_BYTES = 256_000
@@ -132,10 +134,18 @@ def received(message: Mapping[str, Any], topics: tuple[str, ...]) -> Received:
     system = message.get("Attributes", {})
     group = system.get("MessageGroupId", "")
     try:
-        event = from_json(message["Body"], _sent_us(system))
-    except MalformedEvent:
-        event = _foreign(message, attributes, group)
-    topic = attributes.get("topic") or (event.type if event.type in topics else topics[0])
+        event = from_sns(message["Body"], _sent_us(system))
+    except MalformedEvent as error:
+        event = unreadable_event(
+            message["Body"].encode(),
+            str(error),
+            id=message["MessageId"],
+            source="aws:sqs",
+            key=group,
+            time_us=_sent_us(system),
+        )
+    named = [name for name in (event.type, attributes.get("type")) if name in topics]
+    topic = attributes.get("topic") or (named[0] if named else topics[0])
     return Received(
         message["MessageId"],
         message["ReceiptHandle"],
@@ -143,23 +153,6 @@ def received(message: Mapping[str, Any], topics: tuple[str, ...]) -> Received:
         Position(topic, partition_of(event.partitionkey), _offset(attributes, system)),
         event,
         attributes.get("publication") or None,
-    )
-
-
-def _foreign(message: Mapping[str, Any], attributes: Mapping[str, str], group: str) -> RawEvent:
-    return RawEvent(
-        id=message["MessageId"],
-        source="aws:sqs",
-        type=attributes.get("type") or "unknown",
-        subject=attributes.get("subject"),
-        time=_sent_us(message.get("Attributes", {})),
-        datacontenttype="application/octet-stream",
-        dataschema=None,
-        partitionkey=group or message["MessageId"],
-        traceparent=None,
-        causationid=None,
-        correlationid=message["MessageId"],
-        data=message["Body"].encode(),
     )
 
 

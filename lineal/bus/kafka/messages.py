@@ -6,12 +6,10 @@ import time
 from collections.abc import Iterable
 
 from lineal.bus.kafka.topics import Topics
+from lineal.bus.unreadable import unreadable_event
 from lineal.kafka_client.record_batches import BatchPosition, RecordBatches
 from lineal_schemas.bindings import from_kafka, to_kafka
 from lineal_schemas.envelope import MalformedEvent, RawEvent
-
-UNREADABLE = "unreadable"
-"""Type of what stands on a topic and is no CloudEvent."""
 
 _AHEAD_MS = 300_000
 
@@ -50,25 +48,17 @@ def read_event(
     headers: Iterable[tuple[str, bytes | None]],
     time_ms: int,
 ) -> RawEvent:
-    """The event of a message. What is no CloudEvent becomes one of type :data:`UNREADABLE` with
-    the bytes as they are: no stage takes it, so it goes aside as a dead letter. One that states no
-    time has that of its record, which is the same whenever it is read."""
+    """The event of a message; what is no CloudEvent becomes an :func:`unreadable_event`. One that
+    states no time has that of its record, which is the same whenever it is read."""
     appended_us = max(time_ms, 0) * 1000  # -1 in records of producers before Kafka 0.10
     try:
         return from_kafka(key, value, headers, appended_us)
     except MalformedEvent as error:
-        identifier = f"{topic}/{partition}/{offset}"
-        return RawEvent(
-            id=identifier,
+        return unreadable_event(
+            value or b"",
+            str(error),
+            id=f"{topic}/{partition}/{offset}",
             source=f"kafka:{topic}",
-            type=UNREADABLE,
-            subject=str(error)[:200],
-            time=appended_us,
-            datacontenttype="application/octet-stream",
-            dataschema=None,
-            partitionkey=identifier if key is None else key.decode(errors="backslashreplace"),
-            traceparent=None,
-            causationid=None,
-            correlationid=identifier,
-            data=value or b"",
+            key=None if key is None else key.decode(errors="backslashreplace"),
+            time_us=appended_us,
         )

@@ -4,7 +4,9 @@ nothing is lost, and the order of each key is kept."""
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import time
 from collections import Counter
 from typing import Any
 
@@ -325,3 +327,29 @@ async def test_what_kills_its_workers_again_and_again_becomes_a_dead_letter(
     assert seen == [("a", 1)]
     assert (letter.event, letter.content.error_class) == (event, "WorkerCrashed")
     assert sorted(outcomes) == ["done", "failed"]
+
+
+async def test_what_others_send_without_a_time_has_that_of_its_message(settings: Settings) -> None:
+    """Each time it is read; and what is no event goes aside with the reason."""
+    data = Task(key="a", number=1).model_dump(mode="json")
+    event = {"specversion": "1.0", "id": "e1", "source": "/s", "type": Task.type, "data": data}
+    before = time.time_ns() // 1_000_000 - 1
+    async with open_runtime(settings) as runtime:
+        await join(runtime)
+        bus = aws_bus(runtime)
+        for number, body in enumerate([json.dumps(event), "no event"]):
+            await bus.aws.sns.publish(
+                TopicArn=bus.provisioning.topic_arn(Task.type), Message=body,
+                MessageGroupId="a", MessageDeduplicationId=f"{number}",
+            )  # fmt: skip
+        (first, *_) = await fetch_all(runtime, "note", Task.type, 1)
+        (again, *_) = await fetch_all(runtime, "note", Task.type, 1)
+        assert first.event == again.event
+        assert before <= first.event.time // 1000 <= time.time_ns() // 1_000_000
+        seen: list[tuple[str, int]] = []
+        async with running(runtime, noting(seen)):
+            await until_settled(runtime, "note")
+        (letter,) = await waiting_letters(runtime, LetterFilter())
+    assert seen == [("a", 1)]
+    assert letter.content.message.startswith("this is no event: not JSON")
+    assert letter.event.data == b"no event"

@@ -136,12 +136,17 @@ async def test_what_is_no_cloudevent_goes_aside_byte_for_byte(bus: KafkaBusUnder
         async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
             topic = on_kafka(bus, Task.type)
             await producer.send_and_wait(topic, b"\xff\x00 no event", key=b"\xfe")
+            utf16 = [("content-type", b"application/cloudevents+json; charset=utf-16")]
+            await producer.send_and_wait(topic, b"{}", key=b"a", headers=utf16)
         await publish(runtime, Task(key="a", number=1, scratch=str(bus.scratch)))
         async with running(runtime, work):
             await until_settled(runtime, "work")
-        (letter,) = await waiting_letters(runtime, LetterFilter())
+        letters = await waiting_letters(runtime, LetterFilter())
         assert len(await events_on(runtime, Done.type)) == 1
-    assert letter.event.data == b"\xff\x00 no event"
+    said = {letter.event.data: letter.content.message for letter in letters}
+    assert said.keys() == {b"\xff\x00 no event", b"{}"}
+    assert "no event" in said[b"\xff\x00 no event"]
+    assert "not in utf-16" in said[b"{}"]
 
 
 async def test_a_topic_is_made_as_asked_and_its_partitions_stay(bus: KafkaBusUnderTest) -> None:
