@@ -16,6 +16,7 @@ import re
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 from xml.etree import ElementTree
@@ -41,6 +42,25 @@ class Archived:
     group: str
     deduplication: str
     attributes: dict[str, dict[str, str]]
+    timestamp: str = field(
+        default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    )
+
+    def notification(self) -> str:
+        """The message in what SNS sends to a subscription without raw delivery."""
+        return json.dumps(
+            {
+                "Type": "Notification",
+                "TopicArn": "arn:aws:sns:::archived",
+                "Message": self.body,
+                "Timestamp": self.timestamp,
+                "Replayed": "true",
+                "MessageAttributes": {
+                    name: {"Type": value["DataType"], "Value": value["StringValue"]}
+                    for name, value in self.attributes.items()
+                },
+            }
+        )
 
 
 @dataclass
@@ -135,6 +155,7 @@ class ArchiveProxy:
             "CreateTopic": self._create_topic,
             "SetTopicAttributes": self._set_topic_attributes,
             "GetTopicAttributes": self._get_topic_attributes,
+            "Publish": self._publish,
             "PublishBatch": self._publish_batch,
             "Subscribe": self._subscribe,
             "GetSubscriptionAttributes": self._get_subscription_attributes,
@@ -205,6 +226,14 @@ class ArchiveProxy:
             answer.body = content
         return answer
 
+    async def _publish(self, request: web.Request, parameters: Fields, body: bytes) -> web.Response:
+        topic = self._topic(parameters["TopicArn"])
+        async with topic.lock:
+            answer = await self._forward(request, body)
+            if answer.status == 200:
+                _archive(topic, parameters)
+            return answer
+
     async def _publish_batch(
         self, request: web.Request, parameters: Fields, body: bytes
     ) -> web.Response:
@@ -218,16 +247,8 @@ class ArchiveProxy:
                     for member in root.iterfind(".//{*}Successful/{*}member")
                 }
                 for entry in _entries(parameters):
-                    if entry["Id"] in taken and entry["MessageDeduplicationId"] not in topic.seen:
-                        topic.seen.add(entry["MessageDeduplicationId"])
-                        topic.messages.append(
-                            Archived(
-                                entry["Message"],
-                                entry["MessageGroupId"],
-                                entry["MessageDeduplicationId"],
-                                _attributes(entry),
-                            )
-                        )
+                    if entry["Id"] in taken:
+                        _archive(topic, entry)
             return answer
 
     async def _subscribe(
@@ -250,10 +271,11 @@ class ArchiveProxy:
             found = re.search(rb"<SubscriptionArn>(.*?)<", bytes(answer.body or b""))  # type: ignore[arg-type]
             if answer.status == 200 and found:
                 self._replayed.add(found[1].decode())
-                await self._replay(topic, parameters["Endpoint"])
+                raw = "RawMessageDelivery" in parameters.values()
+                await self._replay(topic, parameters["Endpoint"], raw=raw)
         return answer
 
-    async def _replay(self, topic: Topic, queue_arn: str) -> None:
+    async def _replay(self, topic: Topic, queue_arn: str, *, raw: bool) -> None:
         name = queue_arn.rpartition(":")[2]
         url = (await self._sqs.get_queue_url(QueueName=name))["QueueUrl"]
         for begin in range(0, len(topic.messages), 10):
@@ -263,14 +285,28 @@ class ArchiveProxy:
                 Entries=[
                     {
                         "Id": str(number),
-                        "MessageBody": message.body,
+                        "MessageBody": message.body if raw else message.notification(),
                         "MessageGroupId": message.group,
                         "MessageDeduplicationId": message.deduplication,
-                        "MessageAttributes": message.attributes,
+                        "MessageAttributes": message.attributes if raw else {},
                     }
                     for number, message in enumerate(some)
                 ],
             )
+
+
+def _archive(topic: Topic, entry: Fields) -> None:
+    if entry["MessageDeduplicationId"] in topic.seen:
+        return
+    topic.seen.add(entry["MessageDeduplicationId"])
+    topic.messages.append(
+        Archived(
+            entry["Message"],
+            entry["MessageGroupId"],
+            entry["MessageDeduplicationId"],
+            _attributes(entry),
+        )
+    )
 
 
 def _entries(parameters: Fields) -> list[Fields]:

@@ -14,11 +14,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from zlib import crc32
 
+from pydantic_core import from_json as parse_json
+
 from lineal.bus.aws.names import identifier
 from lineal.bus.protocol import Position
 from lineal.bus.unreadable import unreadable_event
 from lineal_schemas.bindings import from_sns
-from lineal_schemas.envelope import MalformedEvent, RawEvent, now_us
+from lineal_schemas.envelope import MalformedEvent, RawEvent, now_us, parse_time
 
 BATCH_ENTRIES = 10
 BATCH_BYTES = 256_000
@@ -119,6 +121,34 @@ def message_of(topic: str, event: RawEvent, offset: int, nonce: str | None) -> M
 def _carried(body: str) -> str:
     """JSON with characters that SQS refuses written as escapes: they occur only in strings."""
     return _NOT_IN_MESSAGES.sub(lambda found: f"\\u{ord(found[0]):04x}", body)
+
+
+def unwrapped(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A message as it was published, out of the notification in which SNS sent it; its
+    ``SentTimestamp`` is that of its publication, also where an archive has sent it again ("a
+    replayed message retains the same content, MessageId, and Timestamp as the original": the SNS
+    developer guide, message archiving and replay)."""
+    try:
+        notification = parse_json(message["Body"])
+    except ValueError:
+        return message
+    if not isinstance(notification, dict) or notification.get("Type") != "Notification":
+        return message
+    try:
+        published_ms = parse_time(notification["Timestamp"]) // 1000
+        attributes = {
+            name: {"StringValue": value["Value"]}
+            for name, value in notification.get("MessageAttributes", {}).items()
+        }
+        body = notification["Message"]
+    except (KeyError, TypeError, AttributeError, MalformedEvent):
+        return message
+    return {
+        **message,
+        "Body": body,
+        "MessageAttributes": attributes,
+        "Attributes": {**message.get("Attributes", {}), "SentTimestamp": str(published_ms)},
+    }
 
 
 def received(message: Mapping[str, Any], topics: tuple[str, ...]) -> Received:

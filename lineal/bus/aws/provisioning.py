@@ -206,13 +206,14 @@ class Provisioning:
         made: str = answer["QueueUrl"]
         return made
 
-    async def subscribe(self, topic: str, queue_arn: str, *, past: bool) -> str:
+    async def subscribe(self, topic: str, queue_arn: str, *, past: bool, raw: bool = True) -> str:
         """Have a queue sent what is published to a topic; returns the subscription's ARN.
 
         Args:
             past: also what was published before, as far as the topic's archive goes.
+            raw: messages as they were published, and not in a notification of SNS.
         """
-        attributes = dict(RAW_DELIVERY)
+        attributes = dict(RAW_DELIVERY) if raw else {}
         if past:
             told = await self.topic_attributes(topic)
             if (beginning := archive_beginning(told)) is not None:
@@ -238,7 +239,9 @@ class Provisioning:
         url = await self.create_queue(resource, attributes, {})
         subscription = None
         try:
-            subscription = await self.subscribe(topic, self._aws.queue_arn(resource), past=past)
+            # Only a notification says when a message was published that the archive sends again.
+            queue = self._aws.queue_arn(resource)
+            subscription = await self.subscribe(topic, queue, past=past, raw=False)
             yield url, subscription
         finally:
             await asyncio.shield(self._remove_reading(url, subscription))

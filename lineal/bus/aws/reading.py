@@ -12,7 +12,7 @@ import structlog
 
 from lineal.bus.aws import inbox
 from lineal.bus.aws.calls import Aws, ask
-from lineal.bus.aws.messages import ATTRIBUTES, BATCH_ENTRIES, received
+from lineal.bus.aws.messages import ATTRIBUTES, BATCH_ENTRIES, received, unwrapped
 from lineal.bus.aws.names import reading_begun, reading_resource
 from lineal.bus.aws.provisioning import Provisioning, archive_beginning
 from lineal.bus.protocol import BusUnavailable, Delivery, NotOffered, Selection
@@ -116,7 +116,7 @@ async def read_topic(
                 ],
             )
             for message in messages:
-                item = received(message, (topic,))
+                item = received(unwrapped(message), (topic,))
                 delivery = Delivery(item.position, item.event)
                 if _within(delivery, selection, newest):
                     yield delivery

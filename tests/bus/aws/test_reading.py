@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from types import SimpleNamespace
 
@@ -11,10 +12,12 @@ import pytest
 from lineal.bus.aws.bus import AwsBus
 from lineal.bus.aws.names import reading_resource
 from lineal.bus.protocol import NotOffered, Selection, UnknownTopic
+from lineal.replay import plan_replay
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
+from lineal_schemas.envelope import now_us
 from tests.conformance.harness import payload_of, publish
-from tests.conformance.workload import Task
+from tests.conformance.workload import Task, work
 
 
 async def queues(bus: AwsBus) -> list[str]:
@@ -83,6 +86,27 @@ async def test_the_archive_is_read_in_order_and_ends(proxied: Settings) -> None:
         assert numbers == sorted(numbers)
     assert len(found) == 25
     assert rest == [10, 12, 14, 16, 18, 20, 22, 24]
+
+
+async def test_an_event_without_time_in_the_archive_has_that_of_its_publication(
+    proxied: Settings,
+) -> None:
+    """And not that at which the archive sends it to a reader: a replay would leave it out."""
+    data = Task(key="a", number=1).model_dump(mode="json")
+    event = {"specversion": "1.0", "id": "e1", "source": "/s", "type": Task.type, "data": data}
+    async with open_runtime(proxied) as runtime:
+        bus = runtime.bus
+        assert isinstance(bus, AwsBus)
+        await bus.create_topic(Task.type)
+        await bus.aws.sns.publish(
+            TopicArn=bus.provisioning.topic_arn(Task.type), Message=json.dumps(event),
+            MessageGroupId="a", MessageDeduplicationId="1",
+        )  # fmt: skip
+        after = now_us()
+        (first,) = [d.event async for d in bus.read(Task.type)]
+        (again,) = [d.event async for d in bus.read(Task.type, Selection(to_time=after))]
+        assert first == again
+        assert (await plan_replay(runtime, work, Selection())).events == 1
 
 
 async def test_queues_of_readers_that_died_are_swept(settings: Settings) -> None:
