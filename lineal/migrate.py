@@ -16,6 +16,7 @@ from lineal.bus.protocol import NotOffered, Provisions, TopicInfo, TopicSettings
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.projections import installed_projections
 from lineal.lineage.record import parse_record
+from lineal.lineage.travel import LINEAGE_TOPIC
 from lineal.runtime import Runtime
 from lineal.stages.dead_letter import is_dead_letter_topic
 from lineal.store.connection import Connection
@@ -45,7 +46,8 @@ async def migrate(
         CannotMigrate: workers are still running, events wait to be handled, or the target holds
             another ledger.
     """
-    infos = await source.bus.topics()
+    # The lineage topic is on its way into the ledger, which is copied.
+    infos = [info for info in await source.bus.topics() if info.topic != LINEAGE_TOPIC]
     await _at_rest(source, infos, leave)
     # What was settled last may still be on its way into the ledger.
     await source.bus.recorded()

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 import structlog
 from aiokafka import TopicPartition
 
-from lineal.bus.kafka.appending import Source
 from lineal.bus.kafka.cluster import cluster_of, connect
 from lineal.bus.kafka.committing import Committer
-from lineal.bus.kafka.ledger_writer import LedgerWriter
-from lineal.bus.kafka.names import LEDGER_GROUP, LINEAGE, WITHOUT_GROUP, Names
+from lineal.bus.kafka.names import WITHOUT_GROUP, Names
 from lineal.bus.kafka.overview import lineal_groups, topic_infos
 from lineal.bus.kafka.publishing import Publisher
 from lineal.bus.kafka.reading import read_topic
@@ -41,7 +39,9 @@ from lineal.kafka_client.groups import describe_groups, reset_offsets
 from lineal.kafka_client.producer import IdempotentProducer
 from lineal.kafka_client.static_member_id import StaticMemberId
 from lineal.kafka_client.transactions import AlternatingProducers
+from lineal.lineage.follower import LedgerFollower, flush_ledger
 from lineal.lineage.record import Record
+from lineal.lineage.travel import LEDGER_GROUP, LINEAGE_TOPIC
 from lineal.store.connection import Store, StoreUnavailable
 from lineal_schemas.envelope import RawEvent
 
@@ -86,17 +86,14 @@ class KafkaBus:
         self._store = store
         self._names = Names(settings.prefix or "")
         self._member_id = StaticMemberId(folder, settings.slot)
-        self._cluster_opener = partial(
-            cluster_of, tuple(bootstrap), f"lineal-{self._member_id.name}", settings
-        )
-        self._cluster = self._cluster_opener()
+        self._cluster = cluster_of(bootstrap, f"lineal-{self._member_id.name}", settings)
         self._connection = Connection(self._cluster)
         self._topics = Topics(self._connection, self._names, topic_settings, settings.replication)
         self._publisher = Publisher(IdempotentProducer(self._connection), self._topics)
         self._subscriptions: set[KafkaSubscription] = set()
-        self._lineage = TopicPartition(self._names.on_kafka(LINEAGE), 0)
-        self._writer: LedgerWriter | None = None
-        self._writing = False
+        self._lineage = TopicPartition(self._names.on_kafka(LINEAGE_TOPIC), 0)
+        self._follower: LedgerFollower | None = None
+        self._cluster_id = ""
         self._starting = asyncio.Lock()
         self._committer = Committer(self._topics, store, self._lineage)
         self._ungrouped: UngroupedCommitter | None = None
@@ -110,9 +107,16 @@ class KafkaBus:
         """
         try:
             await connect(self._connection)
+            self._cluster_id = await self._connection.cluster_id()
         except BaseException:
+            await self._connection.close()
             self._member_id.close()
             raise
+
+    @property
+    def identity(self) -> str:
+        """See :class:`lineal.lineage.follower.FollowedBus`."""
+        return f"kafka:{self._cluster_id}:{self._names.on_kafka('')}"
 
     @raises_bus_errors
     async def create_topic(self, topic: str, settings: TopicSettings | None = None) -> None:
@@ -129,7 +133,8 @@ class KafkaBus:
     ) -> KafkaSubscription:
         await self._topics.ensure(topics[:1])
         await self._topics.ensure(topics[1:], like=topics[0])
-        await self._write_ledger()
+        if group != LEDGER_GROUP:
+            await self._follow_ledger()
         reset: Mapping[TopicPartition, int] | None = None
         if start == "now":
             partitions = [item for topic in topics for item in await self._topics.partitions(topic)]
@@ -195,7 +200,7 @@ class KafkaBus:
     @raises_bus_errors
     async def groups_at_work(self) -> set[str]:
         groups = await lineal_groups(self._connection, self._names)
-        names = {self._names.on_kafka(group): group for group in groups}
+        names = {self._names.on_kafka(group): group for group in groups if group != LEDGER_GROUP}
         members = await describe_groups(self._connection, names)
         own = self._cluster.client_id
         return {
@@ -206,8 +211,8 @@ class KafkaBus:
 
     @raises_bus_errors
     async def recorded(self) -> None:
-        if await self._topics.partitions(LINEAGE):
-            await (await self._ledger_writer()).until_written(_LEDGER_SECONDS)
+        if await self._topics.partitions(LINEAGE_TOPIC):
+            await flush_ledger(self, self._store, _LEDGER_SECONDS)
 
     async def maintain(self) -> None:
         """The brokers keep the topics."""
@@ -215,14 +220,13 @@ class KafkaBus:
     @property
     def problems(self) -> list[str]:
         found = [subscription.problem for subscription in self._subscriptions]
-        if self._writer is not None:
-            found.append(self._writer.problem)
         return [problem for problem in found if problem is not None]
 
     async def close(self) -> None:
+        if self._follower is not None:
+            await self._follower.close()
         for subscription in list(self._subscriptions):
             await subscription.close()
-        await self._publisher.close()
         if self._ungrouped is not None and self._ungrouped.used:
             # Nobody may be there to write it, and the next command may look for it.
             try:
@@ -230,8 +234,7 @@ class KafkaBus:
                     await self.recorded()
             except (TimeoutError, BusUnavailable, StoreUnavailable) as error:
                 log.warning("ledger.not_written_yet", error=str(error))
-        if self._writer is not None:
-            await self._writer.close()
+        await self._publisher.close()
         await self._connection.close()
         self._member_id.close()
 
@@ -245,30 +248,17 @@ class KafkaBus:
         seconds = self._settings.transaction_seconds
         return AlternatingProducers(self._connection, transactional_id, seconds)
 
-    async def _ledger_writer(self) -> LedgerWriter:
+    async def _follow_ledger(self) -> None:
+        """Be one of those of whom one copies the lineage topic into the store."""
         async with self._starting:
-            if self._writer is None:
-                await self._topics.create_internal(LINEAGE)
-                source = f"kafka:{await self._connection.cluster_id()}:{self._lineage.topic}"
-                self._writer = LedgerWriter(
-                    self._cluster_opener,
-                    self._connection,
-                    self._store,
-                    Source(self._lineage, source),
-                )
-            return self._writer
-
-    async def _write_ledger(self) -> None:
-        """Be one of those that write what is settled into the store."""
-        writer = await self._ledger_writer()
-        async with self._starting:
-            if not self._writing:
-                group = self._names.on_kafka(LEDGER_GROUP)
-                await writer.join(group, self._member_id.name, self._settings.session_seconds)
-                self._writing = True
+            if self._follower is None:
+                await self._topics.create_internal(LINEAGE_TOPIC)
+                follower = LedgerFollower(self, self._store)
+                await follower.open()
+                self._follower = follower
 
     async def _ungrouped_committer(self) -> UngroupedCommitter:
-        await self._ledger_writer()
+        await self._topics.create_internal(LINEAGE_TOPIC)
         async with self._starting:
             if self._ungrouped is None:
                 group = self._names.on_kafka(WITHOUT_GROUP + self._member_id.name)

@@ -16,7 +16,9 @@ from lineal.effects.effect import Effect, apply
 from lineal.effects.memo import MemoEntry
 from lineal.kafka_client.record_batches import RecordBatches
 from lineal.lineage.record import Record
+from lineal.lineage.travel import lineage_event
 from lineal.store.connection import Store, StoreUnavailable
+from lineal_schemas.bindings import to_kafka
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +79,7 @@ class Committer:
     def _append_lineage(self, batches: RecordBatches, messages: Sequence[bytes]) -> None:
         now_ms = time.time_ns() // 1_000_000
         for message in messages:
-            batches.append(self._lineage, None, message, [], now_ms)
+            batches.append(self._lineage, *to_kafka(lineage_event(message)), now_ms)
 
     async def _apply(self, effects: Sequence[Effect]) -> None:
         if effects:

@@ -6,10 +6,6 @@ from functools import lru_cache
 
 from aiokafka.partitioner import murmur2
 
-LINEAGE = "lineal.lineage"
-"""The topic on which records travel to the store. One partition: their order is causal."""
-LEDGER_GROUP = "lineal.ledger"
-"""The group of those who write them there."""
 WITHOUT_GROUP = "lineal.without-group."
 """StartOffset of the groups whose offsets only say what became of a transaction without one."""
 

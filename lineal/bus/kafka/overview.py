@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from aiokafka import TopicPartition
 
-from lineal.bus.kafka.names import LEDGER_GROUP, LINEAGE, WITHOUT_GROUP, Names
+from lineal.bus.kafka.names import WITHOUT_GROUP, Names
 from lineal.bus.kafka.topics import Topics
 from lineal.bus.protocol import GroupInfo, PartitionLag, TopicInfo
 from lineal.kafka_client.committed_offsets import fetch_offsets
@@ -35,15 +35,12 @@ class _GroupPartition(NamedTuple):
     owner: str | None
 
 
-def is_internal_group(group: str) -> bool:
-    """Whether a group is one of this bus's own devices."""
-    return group == LEDGER_GROUP or group.startswith(WITHOUT_GROUP)
-
-
 async def lineal_groups(connection: Connection, names: Names) -> list[str]:
     """The groups of this bus."""
     found = (names.on_lineal(group) for group in await list_groups(connection))
-    return sorted(group for group in found if group is not None and not is_internal_group(group))
+    return sorted(
+        group for group in found if group is not None and not group.startswith(WITHOUT_GROUP)
+    )
 
 
 async def topic_infos(connection: Connection, names: Names, topics: Topics) -> list[TopicInfo]:
@@ -60,7 +57,7 @@ async def topic_infos(connection: Connection, names: Names, topics: Topics) -> l
     listed = {
         topic: [TopicPartition(name, n) for n in range(connection.partition_count(name))]
         for name, topic in found.items()
-        if topic is not None and topic != LINEAGE
+        if topic is not None
     }
     everywhere = [tp for partitions in listed.values() for tp in partitions]
     first = await connection.list_offsets(everywhere, EARLIEST)

@@ -1,0 +1,230 @@
+"""Copies the lineage topic into the ledger; one worker of the group does it.
+
+For buses that share no transaction with the store. The group is an ordinary one: its lag is that of
+the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from lineal.bus.protocol import (
+    Bus,
+    BusUnavailable,
+    Delivery,
+    Selection,
+    Settlement,
+    Subscription,
+)
+from lineal.lineage.follower_process import apply_in_process
+from lineal.lineage.travel import (
+    LEDGER_GROUP,
+    LINEAGE_TOPIC,
+    Applied,
+    Message,
+    apply_messages,
+    lineage_event,
+)
+from lineal.store.connection import Connection, Store, StoreUnavailable
+from lineal.store.memo import tell_changed
+from lineal.store.positions import Overtaken, position_of
+from lineal.workers.errors import WorkerCrashed, WorkerTimeout
+from lineal.workers.pool import WorkerPool
+
+log = structlog.get_logger(__name__)
+
+_MAX_MESSAGES = 64
+_FETCH_SECONDS = 1.0
+_APPLY_SECONDS = 600.0
+_PAUSE_SECONDS = 1.0
+_MIN_APART_SECONDS, _MAX_APART_SECONDS = 0.1, 0.4
+_TIMES_APART = 4
+"""Between the beginnings of two writes lies so many times what the last one took: under load, few
+large ones, which change each page of the indexes once, cost a fifth less than many."""
+_HELP_AFTER_SECONDS = 0.5
+"""More than lies between two writes under load."""
+_POLL_SECONDS = 0.01
+_PASSING = (
+    BusUnavailable, StoreUnavailable, Overtaken, WorkerCrashed, WorkerTimeout, OSError,
+)  # fmt: skip
+"""What is tried again, and nobody's fault here."""
+
+
+class FollowedBus(Bus, Protocol):
+    """A bus on which lineage travels."""
+
+    @property
+    def identity(self) -> str:
+        """The same for all processes on the same topics, and for no other bus."""
+        ...
+
+
+class LedgerFollower:
+    """A member of the group; applies what it fetches in a process of its own."""
+
+    def __init__(self, bus: FollowedBus, store: Store) -> None:
+        self._bus = bus
+        self._store = store
+        self._source = _source(bus)
+        self._subscription: Subscription | None = None
+        self._pool: WorkerPool | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._revoked = False
+        self._aligned = False
+        """What is fetched follows what the store has."""
+
+    async def open(self) -> None:
+        """Join the group.
+
+        Raises:
+            BusUnavailable
+        """
+        self._subscription = await self._bus.subscribe(LEDGER_GROUP, [LINEAGE_TOPIC])
+        self._subscription.on_revoked(self._on_revoked)
+        follow = self._follow(self._subscription)
+        self._following = asyncio.create_task(follow, name="ledger follower")
+
+    async def close(self) -> None:
+        """Leave it."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        if self._subscription is not None:
+            await self._subscription.close()
+        await self._close_pool()
+
+    def _on_revoked(self, partitions: Collection[tuple[str, int]]) -> None:
+        self._revoked = True
+        self._aligned = False
+
+    async def _follow(self, subscription: Subscription) -> None:
+        loop = asyncio.get_running_loop()
+        next_write = loop.time()
+        while True:
+            deliveries: list[Delivery] = []
+            try:
+                deliveries = await subscription.fetch(_MAX_MESSAGES, _FETCH_SECONDS)
+                while (left := next_write - loop.time()) > 0 and len(deliveries) < _MAX_MESSAGES:
+                    deliveries += await subscription.fetch(_MAX_MESSAGES - len(deliveries), left)
+                if self._revoked and not deliveries:
+                    self._revoked = False
+                    await self._close_pool()
+                if not deliveries:
+                    continue
+                if not self._aligned:
+                    await self._align(deliveries[0])
+                begun = loop.time()
+                _report(await self._apply(_messages(deliveries)))
+                apart = max(_MIN_APART_SECONDS, _TIMES_APART * (loop.time() - begun))
+                next_write = begun + min(apart, _MAX_APART_SECONDS)
+                await subscription.settle([Settlement(delivery) for delivery in deliveries])
+                continue
+            except _PASSING as error:
+                log.warning("ledger.cannot_write", error=str(error))
+            except Exception:
+                log.exception("ledger.follower_failed")
+            self._aligned = False
+            subscription.release(deliveries)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _align(self, first: Delivery) -> None:
+        """Apply what stands between the store's position and the group's: a store that is new, or
+        was restored, lies behind the group."""
+        position = await _position(self._store, self._source)
+        if position < (end := first.position.offset):
+            selection = Selection(from_offset=position, to_offset=end)
+            await _apply_here(self._bus, self._store, self._source, selection)
+        self._aligned = True
+
+    async def _apply(self, messages: Sequence[Message]) -> Applied:
+        if self._pool is None:
+            self._pool = WorkerPool(1)
+            self._pool.start()
+        return await self._pool.run(
+            apply_in_process, self._store.opener, self._source, messages, seconds=_APPLY_SECONDS
+        )
+
+    async def _close_pool(self) -> None:
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.close()
+
+
+async def flush_ledger(bus: FollowedBus, store: Store, seconds: float = 60.0) -> None:
+    """Wait until the store has everything that was committed to the topic before this call; apply
+    it here if nobody else seems to.
+
+    Raises:
+        BusUnavailable: it took longer than ``seconds``.
+    """
+    # What stands before a mark is in the store when the mark has been passed.
+    (mark,) = await bus.publish([(LINEAGE_TOPIC, lineage_event(b""))])
+    source = _source(bus)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    last, moved = -1, loop.time()
+    while (position := await _position(store, source)) <= mark.offset:
+        if position != last:
+            last, moved = position, loop.time()
+        if loop.time() > deadline:
+            raise BusUnavailable(
+                f"the ledger has {mark.offset - position} offsets of {LINEAGE_TOPIC} to write yet"
+            )
+        if loop.time() - moved > _HELP_AFTER_SECONDS:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await _apply_here(bus, store, source, Selection(
+                        from_offset=position, to_offset=mark.offset + 1
+                    ))  # fmt: skip
+            except TimeoutError:
+                continue
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _apply_here(bus: FollowedBus, store: Store, source: str, selection: Selection) -> None:
+    deliveries: list[Delivery] = []
+    async for delivery in bus.read(LINEAGE_TOPIC, selection):
+        deliveries.append(delivery)
+        if len(deliveries) == _MAX_MESSAGES:
+            await _write(store, source, deliveries)
+            deliveries = []
+    if deliveries:
+        await _write(store, source, deliveries)
+
+
+async def _write(store: Store, source: str, deliveries: Sequence[Delivery]) -> None:
+    messages = _messages(deliveries)
+    while True:
+        try:
+            _report(await store.write(partial(_apply_in, source, messages)))
+            return
+        except Overtaken:
+            continue
+
+
+def _apply_in(source: str, messages: Sequence[Message], connection: Connection) -> Applied:
+    return apply_messages(connection, source, messages)
+
+
+def _messages(deliveries: Sequence[Delivery]) -> list[Message]:
+    # Of older versions they are no CloudEvents; the bus brings their bytes all the same.
+    return [Message(delivery.position.offset, delivery.event.data) for delivery in deliveries]
+
+
+def _source(bus: FollowedBus) -> str:
+    return f"{bus.identity}{LINEAGE_TOPIC}"
+
+
+async def _position(store: Store, source: str) -> int:
+    return await store.read(lambda connection: position_of(connection, source))
+
+
+def _report(applied: Applied) -> None:
+    for offset, problem in applied.unreadable:
+        log.error("ledger.unreadable_message", offset=offset, error=problem)
+    tell_changed(applied.changed)

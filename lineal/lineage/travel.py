@@ -1,0 +1,94 @@
+"""Effects and lineage records as events, where they travel to the store on a topic of the bus.
+
+They are published in the transaction of the steps that they belong to. The topic has one partition:
+a step reads an event only after the transaction with the event's record is committed, so the order
+on the topic is causal.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+from lineal.effects.codec import decode
+from lineal.effects.effect import Effect, apply
+from lineal.effects.memo import MemoEntry
+from lineal.effects.records import LineageRecord
+from lineal.lineage.ledger import Ledger
+from lineal.store.connection import Connection
+from lineal.store.memo import keep_memos
+from lineal.store.positions import advance, position_of
+from lineal_schemas.envelope import RawEvent, now_us
+
+LINEAGE_TOPIC = "lineal.lineage"
+"""Topic and type of the events."""
+LEDGER_GROUP = "lineal.ledger"
+"""The group that applies them to the store."""
+EFFECTS_MEDIA_TYPE = "application/vnd.lineal.effects"
+"""Data as :mod:`lineal.effects.codec` writes it."""
+_SOURCE = "lineal:lineage"
+
+
+class Message(NamedTuple):
+    """An event of the topic, as far as its data goes."""
+
+    offset: int
+    data: bytes
+
+
+class Applied(NamedTuple):
+    """What came of applying messages."""
+
+    position: int
+    """Everything below is in the store."""
+    unreadable: Sequence[tuple[int, str]] = ()
+    """Offsets of messages that were left out, and what is wrong with them."""
+    changed: Sequence[bytes] = ()
+    """Steps whose outputs are not those that the memo has."""
+
+
+def lineage_event(data: bytes) -> RawEvent:
+    """The event that carries effects; without data, a mark that :func:`flush_ledger` waits for."""
+    id = sha256(data).hexdigest()[:32] if data else uuid.uuid4().hex
+    return RawEvent(
+        id=id, source=_SOURCE, type=LINEAGE_TOPIC, subject=None, time=now_us(),
+        datacontenttype=EFFECTS_MEDIA_TYPE, dataschema=None, partitionkey=LINEAGE_TOPIC,
+        traceparent=None, causationid=None, correlationid=id, data=data,
+    )  # fmt: skip
+
+
+def apply_messages(connection: Connection, source: str, messages: Sequence[Message]) -> Applied:
+    """Apply messages in the caller's transaction, each once.
+
+    The store's position is moved in the same transaction, and messages below it are left out:
+    any number of processes may read the topic, and read parts of it again.
+
+    Args:
+        source: what the store knows the topic by.
+        messages: consecutive ones, in order; they begin at the store's position or below it.
+
+    Raises:
+        Overtaken: another process has applied some of them meanwhile; try again.
+    """
+    position = position_of(connection, source)
+    ahead = [message for message in messages if message.offset >= position]
+    if not ahead:
+        return Applied(position)
+    reached = ahead[-1].offset + 1
+    advance(connection, source, position, reached)
+    effects: list[Effect] = []
+    unreadable: list[tuple[int, str]] = []
+    for offset, data in ahead:
+        try:
+            effects += decode(data)
+        except ValueError as error:
+            unreadable.append((offset, str(error)))
+    memos = [(e.step, e.outputs) for e in effects if isinstance(e, MemoEntry)]
+    records = [e.canonical for e in effects if isinstance(e, LineageRecord)]
+    apply(connection, [e for e in effects if not isinstance(e, (MemoEntry, LineageRecord))])
+    changed = keep_memos(connection, memos)
+    # Last: projections read what stands beside them.
+    Ledger().append_canonical(connection, records)
+    return Applied(reached, unreadable, changed)
