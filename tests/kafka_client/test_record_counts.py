@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import AsyncIterator
-
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
-from lineal.kafka_client.admin import BROKER_DEFAULT, create_topic
-from lineal.kafka_client.connection import EARLIEST, LATEST, Cluster, Connection
+from lineal.kafka_client.connection import EARLIEST, LATEST, Connection
 from lineal.kafka_client.record_counts import RecordCounts, count_records
 from lineal_local.kafka import Kafka
 
 PLENTY = 1 << 24
-
-
-@pytest.fixture
-async def connection(kafka: Kafka) -> AsyncIterator[Connection]:
-    connection = Connection(Cluster((kafka.bootstrap,), "test", {}))
-    await connection.open()
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def partition(connection: Connection) -> TopicPartition:
-    topic = f"counted-{uuid.uuid4().hex[:10]}"
-    await create_topic(connection, topic, 1, BROKER_DEFAULT, {})
-    return TopicPartition(topic, 0)
 
 
 async def counts(connection: Connection, tp: TopicPartition) -> RecordCounts:
