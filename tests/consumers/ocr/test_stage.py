@@ -6,15 +6,15 @@ import gzip
 import io
 import json
 import sys
-from collections import deque
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from subprocess import run
 from typing import Any
 
 import pytest
 from reportlab.pdfgen import canvas
 
-from lineal.stages import Reject
+from lineal.testing import StageHarness
 from lineal_consumers.ocr.config import GatherConfig, OcrConfig, ScatterConfig
 from lineal_consumers.ocr.stage import assemble, recognize, scatter
 from lineal_schemas.documents import (
@@ -25,8 +25,8 @@ from lineal_schemas.documents import (
     DocumentTextExtracted,
     PageRange,
 )
+from lineal_schemas.payload import Payload
 from lineal_schemas.results import TextResult
-from tests.consumers.context import MemoryContext, event_of, handled
 from tests.consumers.ocr.conftest import DrawPage
 
 
@@ -40,71 +40,64 @@ def text_pdf(pages: int) -> bytes:
     return out.getvalue()
 
 
-def classified(
-    ctx: MemoryContext, data: bytes, kind: Any, plan: list[PageRange], media: str
+@asynccontextmanager
+async def reader(*, window: int = 8, **config: Any) -> AsyncIterator[StageHarness]:
+    """The three stages, which feed each other."""
+    configs = [ScatterConfig(window=window), OcrConfig(**config), GatherConfig()]
+    async with StageHarness(scatter, recognize, assemble, config=configs) as harness:
+        yield harness
+
+
+async def read_document(
+    harness: StageHarness, data: bytes, kind: Any, plan: list[PageRange], media: str
 ) -> DocumentClassified:
-    return DocumentClassified(
+    """Have a document read; it may be rejected."""
+    document = DocumentClassified(
         document_id="doc-1",
         name="a file",
-        content=ctx.objects.add(data, media),
+        content=await harness.put(data, media),
         kind=kind,
         pages=plan[-1].last,
         plan=tuple(plan),
     )
+    await harness.send(document, id="whole-1")
+    return document
 
 
-async def read_document(
-    ctx: MemoryContext, document: DocumentClassified, window: int = 8
-) -> tuple[list[Any], int]:
-    """Everything the gather stage makes, and the most parts that waited at a time."""
-    config, ctx.config = ctx.config, ScatterConfig(window=window)
-    waiting: deque[DocumentPartRequested] = deque(
-        await handled(scatter, event_of(document, "whole-1"), ctx)
-    )
-    ctx.config = config
-    done: dict[int, DocumentPartExtracted] = {}
-    most = 0
-    while waiting:
-        most = max(most, len(waiting))
-        request = waiting.popleft()
-        assert request.whole == "whole-1"
-        for made in await handled(recognize, event_of(request), ctx):
-            if isinstance(made, DocumentPartExtracted):
-                assert made.index not in done
-                done[made.index] = made
-            else:
-                assert isinstance(made, DocumentPartRequested)
-                waiting.append(made)
-    assert sorted(done) == list(range(len(document.plan)))
-    ctx.config = GatherConfig()
-    parts = [event_of(done[index]) for index in sorted(done)]
-    return await handled(assemble, parts, ctx), most
+async def text_of(harness: StageHarness, extracted: DocumentTextExtracted) -> str:
+    return (await harness.get(extracted.text)).decode()
 
 
 def single_pages(count: int) -> list[PageRange]:
     return [PageRange(first=n, last=n, method="text-layer") for n in range(1, count + 1)]
 
 
-async def test_a_long_document_has_only_a_window_of_parts_under_way(tmp_path: Path) -> None:
-    ctx = MemoryContext(tmp_path, OcrConfig())
-    document = classified(ctx, text_pdf(20), "pdf", single_pages(20), "application/pdf")
-    outputs, most = await read_document(ctx, document, window=3)
-    assert most == 3
-    (extracted,) = outputs
-    assert isinstance(extracted, DocumentTextExtracted)
+async def test_a_long_document_has_only_a_window_of_parts_under_way() -> None:
+    async with reader(window=3) as harness:
+        document = await read_document(
+            harness, text_pdf(20), "pdf", single_pages(20), "application/pdf"
+        )
+        [extracted] = harness.outputs(DocumentTextExtracted)
+        text = await text_of(harness, extracted)
+        result = TextResult.from_gzip(await harness.get(extracted.result))
+        under_way, most = 0, 0
+        for item in harness.outputs(Payload):
+            under_way += isinstance(item, DocumentPartRequested)
+            under_way -= isinstance(item, DocumentPartExtracted)
+            most = max(most, under_way)
+        requested = harness.outputs(DocumentPartRequested)
+    assert (most, under_way) == (3, 0)
+    assert sorted(item.index for item in requested) == list(range(20))
+    assert {item.whole for item in requested} == {"whole-1"}
     assert extracted.pages == 20
-    text = ctx.objects.stored[extracted.text.sha256].decode()
     assert text.split("\f") == [f"This is page {number}" for number in range(1, 21)]
-    result = TextResult.from_gzip(ctx.objects.stored[extracted.result.sha256])
     assert result.text == text
     assert [page.number for page in result.pages] == list(range(1, 21))
     assert extracted.pdf == document.content
     assert extracted.csv is None
 
 
-async def test_pages_with_and_without_text_layer_join_to_one_document(
-    tmp_path: Path, draw_page: DrawPage
-) -> None:
+async def test_pages_with_and_without_text_layer_join_to_one_document(draw_page: DrawPage) -> None:
     import pikepdf
 
     scan = io.BytesIO()
@@ -118,40 +111,51 @@ async def test_pages_with_and_without_text_layer_join_to_one_document(
         PageRange(first=2, last=2, method="ocr"),
         PageRange(first=3, last=4, method="text-layer"),
     ]
-    ctx = MemoryContext(tmp_path, OcrConfig(dpi=150))
-    document = classified(ctx, mixed.getvalue(), "pdf", plan, "application/pdf")
-    (extracted,), _ = await read_document(ctx, document)
-    pages = ctx.objects.stored[extracted.text.sha256].decode().split("\f")
+    async with reader(dpi=150) as harness:
+        document = await read_document(harness, mixed.getvalue(), "pdf", plan, "application/pdf")
+        [extracted] = harness.outputs(DocumentTextExtracted)
+        pages = (await text_of(harness, extracted)).split("\f")
+        result = TextResult.from_gzip(await harness.get(extracted.result))
     assert pages == ["This is page 1", "Scanned number two", "This is page 2", "This is page 3"]
-    result = TextResult.from_gzip(ctx.objects.stored[extracted.result.sha256])
     assert [engine.name for engine in result.engines] == ["pdfium", "tesseract"]
     assert extracted.pdf != document.content
 
 
-async def test_a_doubtful_page_asks_for_review(tmp_path: Path, draw_page: DrawPage) -> None:
+async def test_a_doubtful_page_asks_for_review() -> None:
     import numpy as np
     from PIL import Image
 
     noise = np.random.default_rng(5).integers(0, 2, (75, 60), dtype=np.uint8) * 255
     image = io.BytesIO()
     Image.fromarray(noise).resize((600, 750), Image.Resampling.NEAREST).save(image, format="PNG")
-    ctx = MemoryContext(tmp_path, OcrConfig())
     plan = [PageRange(first=1, last=1, method="ocr")]
-    document = classified(ctx, image.getvalue(), "image", plan, "image/png")
-    (extracted, review), _ = await read_document(ctx, document)
-    assert isinstance(review, DocumentReviewRequested)
+    async with reader() as harness:
+        await read_document(harness, image.getvalue(), "image", plan, "image/png")
+        [extracted] = harness.outputs(DocumentTextExtracted)
+        [review] = harness.outputs(DocumentReviewRequested)
     assert review.result == extracted.result
     assert review.doubts[0].page == 1
     assert review.doubts[0].reasons
 
 
-async def test_a_file_without_pages_gives_text_and_no_pdf(tmp_path: Path) -> None:
-    ctx = MemoryContext(tmp_path, OcrConfig())
+async def test_a_file_without_pages_gives_text_and_no_pdf() -> None:
     plan = [PageRange(first=1, last=1, method="parse")]
-    document = classified(ctx, "Grüße\n".encode(), "text", plan, "text/plain")
-    (extracted,), _ = await read_document(ctx, document)
-    assert ctx.objects.stored[extracted.text.sha256].decode().strip() == "Grüße"
+    async with reader() as harness:
+        await read_document(harness, "Grüße\n".encode(), "text", plan, "text/plain")
+        [extracted] = harness.outputs(DocumentTextExtracted)
+        assert (await text_of(harness, extracted)).strip() == "Grüße"
     assert extracted.pdf is None
+
+
+async def rejected(data: bytes, kind: Any, method: Any, media: str, **config: Any) -> str:
+    """Why a file is rejected."""
+    async with reader(**config) as harness:
+        plan = [PageRange(first=1, last=1, method=method)]
+        await read_document(harness, data, kind, plan, media)
+        assert harness.outputs(DocumentTextExtracted) == []
+        [letter] = harness.dead_letters
+    assert (letter.error_class, letter.attempts) == ("Reject", 1)
+    return letter.message
 
 
 @pytest.mark.parametrize(
@@ -163,52 +167,52 @@ async def test_a_file_without_pages_gives_text_and_no_pdf(tmp_path: Path) -> Non
     ],
 )
 async def test_what_cannot_be_read_is_rejected_with_a_reason(
-    data: bytes, kind: Any, method: Any, tmp_path: Path
+    data: bytes, kind: Any, method: Any
 ) -> None:
-    ctx = MemoryContext(tmp_path, OcrConfig())
-    document = classified(ctx, data, kind, [PageRange(first=1, last=1, method=method)], "x/y")
-    with pytest.raises(Reject, match="cannot be"):
-        await read_document(ctx, document)
+    assert "cannot be" in await rejected(data, kind, method, "x/y")
 
 
-async def test_a_truncated_image_is_rejected(tmp_path: Path, draw_page: DrawPage) -> None:
+async def test_a_truncated_image_is_rejected(draw_page: DrawPage) -> None:
     image = io.BytesIO()
     draw_page().save(image, format="PNG")
-    ctx = MemoryContext(tmp_path, OcrConfig())
-    plan = [PageRange(first=1, last=1, method="ocr")]
     data = image.getvalue()[: len(image.getvalue()) // 2]
-    with pytest.raises(Reject, match="decoded"):
-        await read_document(ctx, classified(ctx, data, "image", plan, "image/png"))
+    assert "decoded" in await rejected(data, "image", "ocr", "image/png")
 
 
-async def test_an_image_over_the_pixel_limit_is_rejected(
-    tmp_path: Path, draw_page: DrawPage
-) -> None:
+async def test_an_image_over_the_pixel_limit_is_rejected(draw_page: DrawPage) -> None:
     image = io.BytesIO()
     draw_page(size=(1200, 1000)).save(image, format="PNG")
-    ctx = MemoryContext(tmp_path, OcrConfig(max_image_pixels=1_000_000))
-    plan = [PageRange(first=1, last=1, method="ocr")]
-    with pytest.raises(Reject, match="pixels"):
-        await read_document(ctx, classified(ctx, image.getvalue(), "image", plan, "image/png"))
+    reason = await rejected(
+        image.getvalue(), "image", "ocr", "image/png", max_image_pixels=1_000_000
+    )
+    assert "pixels" in reason
 
 
-async def test_the_plan_is_stored_as_json(tmp_path: Path) -> None:
-    ctx = MemoryContext(tmp_path, ScatterConfig())
-    document = classified(ctx, b"x", "pdf", single_pages(2), "application/pdf")
-    first, second = await handled(scatter, event_of(document), ctx)
+async def test_the_plan_is_stored_as_json() -> None:
+    async with StageHarness(scatter) as harness:
+        await read_document(harness, b"x", "pdf", single_pages(2), "application/pdf")
+        first, second = harness.outputs(DocumentPartRequested)
+        stored = json.loads(await harness.get(first.plan))
     assert first.plan == second.plan
-    stored = json.loads(ctx.objects.stored[first.plan.sha256])
     assert [part["first"] for part in stored["parts"]] == [1, 2]
 
 
-async def test_parts_are_gzipped_results(tmp_path: Path) -> None:
-    ctx = MemoryContext(tmp_path, ScatterConfig())
-    document = classified(ctx, text_pdf(1), "pdf", single_pages(1), "application/pdf")
-    (request,) = await handled(scatter, event_of(document), ctx)
-    ctx.config = OcrConfig()
-    (made,) = await handled(recognize, event_of(request), ctx)
-    stored = json.loads(gzip.decompress(ctx.objects.stored[made.result.sha256]))
+async def test_parts_are_gzipped_results() -> None:
+    async with StageHarness(scatter, recognize) as harness:
+        await read_document(harness, text_pdf(1), "pdf", single_pages(1), "application/pdf")
+        [made] = harness.outputs(DocumentPartExtracted)
+        stored = json.loads(gzip.decompress(await harness.get(made.result)))
     assert stored["text"] == "This is page 1"
+
+
+async def test_each_event_of_equal_data_is_a_group_of_its_own() -> None:
+    """Parts name the event that was scattered, so what is remembered of one is not another's."""
+    async with StageHarness(scatter) as harness:
+        for number in (1, 2):
+            document = await read_document(harness, b"x", "pdf", single_pages(1), "x/y")
+            await harness.send(document, id=f"again-{number}")
+        wholes = [item.whole for item in harness.outputs(DocumentPartRequested)]
+    assert set(wholes) == {"whole-1", "again-1", "again-2"}
 
 
 def test_importing_the_stages_loads_no_engine() -> None:
