@@ -18,15 +18,15 @@ from lineal.replay import plan_replay, run_replay
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.store.objects import reference
+from lineal.testing import StageHarness
 from lineal_consumers.nlp.stage import nlp
 from lineal_consumers.retrain.config import RetrainConfig
 from lineal_consumers.retrain.stage import evaluate, promote, retrain, train
 from lineal_consumers.retrain.text_classifier import train_text_classifier
 from lineal_schemas.documents import DocumentLabelled, DocumentTextExtracted
 from lineal_schemas.envelope import decode, first_event
-from lineal_schemas.models import ModelTrainingRequested
+from lineal_schemas.models import ModelEvaluated, ModelPromoted, ModelTrainingRequested
 from tests.conformance.harness import events_on, running, until_settled
-from tests.consumers.context import MemoryContext, event_of, handled
 from tests.consumers.sensors import put_in_use
 
 R = TypeVar("R")
@@ -113,44 +113,39 @@ async def test_a_model_of_another_name_changes_nothing(runtime: Runtime) -> None
     assert await replay(runtime) == 0
 
 
-async def test_an_iteration_on_ag_news_is_better_than_the_one_before(tmp_path: Path) -> None:
+async def test_an_iteration_on_ag_news_is_better_than_the_one_before() -> None:
     if not AG_NEWS.is_dir():
         pytest.skip("the ag_news articles are not there: ../shared/data/ag_news")
     with (AG_NEWS / "train_head_subset.csv").open(encoding="utf-8", newline="") as file:
         articles = [(row[0], f"{row[1]}. {row[2]}") for row in csv.reader(file)]
     random.Random(1).shuffle(articles)
     settings = {"kind": "documents", "learner": "complement_naive_bayes", "tolerance": 0.03}
-    ctx = MemoryContext(tmp_path, RetrainConfig.model_validate({"models": {"documents": settings}}))
+    config = RetrainConfig.model_validate({"models": {"documents": settings}})
+    async with StageHarness(retrain, train, evaluate, promote, config=config) as harness:
 
-    async def label(some: list[tuple[str, str]], begin: int) -> None:
-        for number, (name, text) in enumerate(some, begin):
-            ref = ctx.objects.add(text.encode(), "text/plain")
-            event = DocumentLabelled(
-                document_id=f"d{number}", label=name, text=ref, by="ann", labelled_us=number
+        async def label(some: list[tuple[str, str]], begin: int) -> None:
+            for number, (name, text) in enumerate(some, begin):
+                ref = await harness.put(text.encode(), "text/plain")
+                await harness.send(
+                    DocumentLabelled(
+                        document_id=f"d{number}", label=name, text=ref, by="ann", labelled_us=number
+                    )
+                )
+
+        async def iterate(number: int) -> None:
+            await harness.send(
+                ModelTrainingRequested(name="documents", cause="hand", requested_us=number)
             )
-            await handled(retrain, event_of(event), ctx)
 
-    async def iterate(number: int) -> dict[str, Any]:
-        request = ModelTrainingRequested(name="documents", cause="hand", requested_us=number)
-        (dataset,) = await handled(retrain, event_of(request, f"request-{number}"), ctx)
-        (trained,) = await handled(train, event_of(dataset), ctx)
-        (evaluated,) = await handled(evaluate, event_of(trained), ctx)
-        promoted = await handled(promote, event_of(evaluated, f"evaluated-{number}"), ctx)
-        return {"evaluated": evaluated, "promoted": promoted, "trained": trained}
-
-    from lineal_catalog.models.promotions import Promotion
-
-    await label(articles[:300], 0)
-    first = await iterate(1)
-    (promotion,) = first["promoted"]
-    artifact = promotion.artifact
-    ctx.models["documents"] = Promotion(
-        "documents", 1, 1, artifact.sha256, artifact.bytes, artifact.media_type, "promote", "t", 1
-    )
-    await label(articles[300:1500], 300)
-    second = await iterate(2)
-    metrics = second["evaluated"].metrics
-    champion = second["evaluated"].champion_metrics
-    assert metrics["accuracy"] > champion["accuracy"]
-    assert metrics["accuracy"] > 0.75
-    assert second["promoted"][0].previous.version == 1
+        await label(articles[:300], 0)
+        await iterate(1)
+        [promotion] = harness.outputs(ModelPromoted)
+        await harness.use_model("documents", await harness.get(promotion.artifact))
+        await label(articles[300:1500], 300)
+        await iterate(2)
+        evaluated = harness.outputs(ModelEvaluated)[-1]
+        promotion = harness.outputs(ModelPromoted)[-1]
+    assert evaluated.metrics["accuracy"] > evaluated.champion_metrics["accuracy"]
+    assert evaluated.metrics["accuracy"] > 0.75
+    assert promotion.previous is not None
+    assert promotion.previous.version == 1

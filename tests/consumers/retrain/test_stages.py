@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 
-from lineal.stages import Reject
-from lineal_catalog.models.promotions import Promotion
+from lineal.testing import StageHarness
 from lineal_consumers.retrain.collecting import collect
 from lineal_consumers.retrain.config import CollectConfig, RetrainConfig
 from lineal_consumers.retrain.stage import evaluate, promote, retrain, train
@@ -22,6 +22,7 @@ from lineal_schemas.drift import DriftDetected
 from lineal_schemas.models import (
     DatasetManifest,
     JudgedModel,
+    ModelDataset,
     ModelEvaluated,
     ModelPromoted,
     ModelRef,
@@ -31,7 +32,6 @@ from lineal_schemas.models import (
 from lineal_schemas.payload import Payload, payload_bytes
 from lineal_schemas.telemetry import TelemetryCollected
 from lineal_scoring.model import ScoringModel
-from tests.consumers.context import MemoryContext, event_of, handled
 from tests.consumers.sensors import BEGIN_US, BOOT, batches
 from tests.scoring.readings import FEATURES, normal
 
@@ -44,15 +44,10 @@ SHA = "ab" * 32
 
 
 class Flywheel:
-    """All stages with their contexts in memory; what one emits is given to the next by hand."""
+    """All stages, which feed each other; see :func:`turning`."""
 
-    def __init__(self, folder: Path, **changes: Any) -> None:
-        models = {"turbine": {**TURBINE, **changes}, "documents": {"kind": "documents"}}
-        config = RetrainConfig.model_validate({"models": models})
-        self.collecting = MemoryContext(folder, CollectConfig(block_batches=8))
-        self.ctx = MemoryContext(folder, config)
-        self.ctx.objects = self.collecting.objects
-        self.sent = 0
+    def __init__(self, harness: StageHarness) -> None:
+        self.harness = harness
         self.values = normal(12_000, 1)
         self.collected = 0
 
@@ -62,69 +57,80 @@ class Flywheel:
         rows = self.values[self.collected : self.collected + readings]
         self.collected += readings
         for batch in batches(rows, device=device, first_seq=first):
-            for block in await self._handle(collect, batch, self.collecting):
-                await self._handle(retrain, block, self.ctx)
-
-    async def iterate(self, cause: Payload | None = None) -> list[Any]:
-        request = ModelTrainingRequested(name="turbine", cause="hand", requested_us=1)
-        return await self._handle(retrain, cause or request, self.ctx)
+            await self.harness.send(batch)
 
     async def spin(self, cause: Payload | None = None) -> dict[str, list[Any]]:
         """One iteration to its end."""
-        made: dict[str, list[Any]] = {"dataset": await self.iterate(cause)}
-        made["trained"] = [m for d in made["dataset"] for m in await self.run(train, d)]
-        made["evaluated"] = [
-            m for d in (*made["dataset"], *made["trained"]) for m in await self.run(evaluate, d)
-        ]
-        made["promoted"] = [m for d in made["evaluated"] for m in await self.run(promote, d)]
-        for promoted in made["promoted"]:
-            self.put_in_use(promoted)
-            await self.run(promote, promoted)
-        return made
+        request = ModelTrainingRequested(name="turbine", cause="hand", requested_us=1)
+        made = await self.harness.send(cause or request)
+        for promoted in made:
+            if isinstance(promoted, ModelPromoted):
+                await self.put_in_use(promoted)
+        return by_step(made)
 
-    async def run(self, stage: Any, payload: Payload) -> list[Any]:
-        return await self._handle(stage, payload, self.ctx)
-
-    def put_in_use(self, promoted: ModelPromoted) -> None:
+    async def put_in_use(self, promoted: ModelPromoted) -> None:
         artifact = promoted.artifact
-        self.ctx.models[promoted.name] = Promotion(
-            promoted.name, promoted.counter, promoted.model.version, artifact.sha256,
-            artifact.bytes, artifact.media_type, "promote", "test", 1,
-        )  # fmt: skip
+        await self.harness.use_model(
+            promoted.name,
+            await self.harness.get(artifact),
+            version=promoted.model.version,
+            media_type=artifact.media_type,
+        )
 
-    async def _handle(self, stage: Any, payload: Payload, ctx: MemoryContext) -> list[Any]:
-        self.sent += 1
-        ctx.attributes, ctx.record_kind = {}, None
-        return await handled(stage, event_of(payload, f"event-{self.sent}"), ctx)
+    def noted(self, attribute: str) -> Any:
+        """What the last record that has an attribute says."""
+        facts = [record.facts for record in self.harness.records if attribute in record.facts]
+        return facts[-1][attribute]
+
+
+def by_step(made: list[Payload]) -> dict[str, list[Any]]:
+    """Events by the stage that makes them."""
+    return {
+        "dataset": [item for item in made if isinstance(item, ModelDataset)],
+        "trained": [item for item in made if isinstance(item, ModelTrained)],
+        "evaluated": [item for item in made if isinstance(item, ModelEvaluated)],
+        "promoted": [item for item in made if isinstance(item, ModelPromoted)],
+    }
+
+
+@asynccontextmanager
+async def turning(**changes: Any) -> AsyncIterator[Flywheel]:
+    """A flywheel for one model of sensors, and one of documents."""
+    models = {"turbine": {**TURBINE, **changes}, "documents": {"kind": "documents"}}
+    configs = [CollectConfig(block_batches=8), RetrainConfig.model_validate({"models": models})]
+    stages = (collect, retrain, train, evaluate, promote)
+    async with StageHarness(*stages, config=configs) as harness:
+        yield Flywheel(harness)
 
 
 @pytest.fixture
-def flywheel(tmp_path: Path) -> Flywheel:
-    return Flywheel(tmp_path)
+async def flywheel() -> AsyncIterator[Flywheel]:
+    async with turning() as opened:
+        yield opened
 
 
 async def test_blocks_hold_the_batches_byte_for_byte(flywheel: Flywheel) -> None:
     sent = list(batches(flywheel.values[:320]))
-    made: list[TelemetryCollected] = []
     for batch in sent:
-        made += await flywheel._handle(collect, batch, flywheel.collecting)
+        await flywheel.harness.send(batch)
+    made = flywheel.harness.outputs(TelemetryCollected)
     assert [block.number for block in made] == [1, 2]
     lines = [
         line
         for block in made
-        for line in gzip.decompress(flywheel.ctx.objects.stored[block.content.sha256]).splitlines()
+        for line in gzip.decompress(await flywheel.harness.get(block.content)).splitlines()
     ]
     assert lines == [payload_bytes(batch) for batch in sent]
     assert [item.digest for block in made for item in block.batches] == [b.digest for b in sent]
 
 
 async def test_a_restarted_device_begins_a_new_block(flywheel: Flywheel) -> None:
-    made: list[TelemetryCollected] = []
     for batch in [
         *batches(flywheel.values[:60]),
         *batches(flywheel.values[:160], boot_id="c" * 32),
     ]:
-        made += await flywheel._handle(collect, batch, flywheel.collecting)
+        await flywheel.harness.send(batch)
+    made = flywheel.harness.outputs(TelemetryCollected)
     assert [(block.boot_id, len(block.batches)) for block in made] == [(BOOT, 3), ("c" * 32, 8)]
 
 
@@ -141,7 +147,8 @@ async def test_an_iteration_trains_judges_and_promotes(flywheel: Flywheel) -> No
     assert evaluated.champion is None
     assert promoted.counter == 1
     assert promoted.how == "gates"
-    assert flywheel.ctx.record_kind is None  # the last event was the promotion itself, come back
+    kinds = [record.kind for record in flywheel.harness.records if record.kind != "step"]
+    assert kinds == ["train", "evaluate", "promote"]
     again = await flywheel.spin()
     assert again["dataset"][0].case == "nothing_new"
     assert not (again["trained"] or again["evaluated"] or again["promoted"])
@@ -163,18 +170,21 @@ async def test_the_second_iteration_is_judged_against_the_champion(flywheel: Fly
 
 async def test_the_same_dataset_makes_the_same_bytes_again(flywheel: Flywheel) -> None:
     await flywheel.collect(4000)
-    (dataset,) = await flywheel.iterate()
-    first = await flywheel.run(train, dataset)
-    assert await flywheel.run(train, dataset) == first
+    made = await flywheel.spin()
+    async with turning() as other:
+        # Of another flywheel, in which nothing is remembered and the objects are the same.
+        await other.collect(4000)
+        again = await other.spin()
+    assert again["trained"] == made["trained"]
 
 
 async def test_too_little_is_nothing_new(flywheel: Flywheel) -> None:
     await flywheel.collect(320)
-    assert await flywheel.iterate() == []
+    assert (await flywheel.spin())["dataset"] == []
     await flywheel.collect(3680)
-    assert (await flywheel.iterate())[0].case == "both"
+    assert (await flywheel.spin())["dataset"][0].case == "both"
     await flywheel.collect(320)
-    assert (await flywheel.iterate())[0].case == "nothing_new"
+    assert (await flywheel.spin())["dataset"][0].case == "nothing_new"
 
 
 def anomaly(first: int, last: int, **changes: Any) -> AnomalyOpened:
@@ -196,12 +206,10 @@ async def test_anomalous_readings_are_quarantined_from_training(flywheel: Flywhe
     await flywheel.collect(4000)
     opened = anomaly(2001, 2100)
     # over two topics, between which no order is kept
-    await flywheel.run(retrain, closed(opened, 2400))
-    await flywheel.run(retrain, opened)
+    await flywheel.harness.send(closed(opened, 2400))
+    await flywheel.harness.send(opened)
     (dataset,) = (await flywheel.spin())["dataset"]
-    manifest = DatasetManifest.model_validate_json(
-        flywheel.ctx.objects.stored[dataset.manifest.sha256]
-    )
+    manifest = DatasetManifest.model_validate_json(await flywheel.harness.get(dataset.manifest))
     seqs = [item.source.rpartition("/")[2] for item in manifest.quarantined]
     assert (seqs[0], seqs[-1], len(seqs)) == ("1901-1920", "2481-2500", 30)
     assert dataset.quarantined_items == 30
@@ -212,8 +220,8 @@ async def test_one_sided_news_is_judged_anew_or_trained_anew(flywheel: Flywheel,
     await flywheel.collect(4000)
     made = await flywheel.spin()
     news = made["dataset"][0].model_copy(update={"case": case, "iteration": 2, "first_version": 2})
-    trained = await flywheel.run(train, news)
-    judged = [m for e in (news, *trained) for m in await flywheel.run(evaluate, e)]
+    followed = by_step(await flywheel.harness.send(news))
+    trained, judged = followed["trained"], followed["evaluated"]
     if case == "only_test":
         assert trained == []
         assert [item.model.version for item in judged] == [1]
@@ -224,32 +232,32 @@ async def test_one_sided_news_is_judged_anew_or_trained_anew(flywheel: Flywheel,
         assert [item.model.version for item in judged] == [2]
 
 
-async def test_of_two_challengers_at_most_the_better_one_passes(tmp_path: Path) -> None:
-    flywheel = Flywheel(tmp_path, algorithms=("pca", "autoencoder"))
-    await flywheel.collect(4000)
-    made = await flywheel.spin()
-    assert [item.algorithm for item in made["trained"]] == ["pca", "autoencoder"]
-    assert [item.model.version for item in made["trained"]] == [1, 2]
-    assert len(made["evaluated"]) == 2
-    assert len(made["promoted"]) <= 1
-    assert sum(item.passed for item in made["evaluated"]) == len(made["promoted"])
+async def test_of_two_challengers_at_most_the_better_one_passes() -> None:
+    async with turning(algorithms=("pca", "autoencoder")) as flywheel:
+        await flywheel.collect(4000)
+        made = await flywheel.spin()
+        assert [item.algorithm for item in made["trained"]] == ["pca", "autoencoder"]
+        assert [item.model.version for item in made["trained"]] == [1, 2]
+        assert len(made["evaluated"]) == 2
+        assert len(made["promoted"]) <= 1
+        assert sum(item.passed for item in made["evaluated"]) == len(made["promoted"])
 
 
-async def test_by_hand_nothing_is_promoted(tmp_path: Path) -> None:
-    flywheel = Flywheel(tmp_path, promotion="hand")
-    await flywheel.collect(4000)
-    made = await flywheel.spin()
-    assert made["evaluated"][0].passed
-    assert made["promoted"] == []
+async def test_by_hand_nothing_is_promoted() -> None:
+    async with turning(promotion="hand") as flywheel:
+        await flywheel.collect(4000)
+        made = await flywheel.spin()
+        assert made["evaluated"][0].passed
+        assert made["promoted"] == []
 
 
-async def test_a_failed_gate_keeps_it_out_of_use(tmp_path: Path) -> None:
-    flywheel = Flywheel(tmp_path, least_sensitivity=1.0, most_false_alarms=0.0)
-    await flywheel.collect(4000)
-    made = await flywheel.spin()
-    assert not made["evaluated"][0].passed
-    assert made["promoted"] == []
-    assert flywheel.ctx.attributes["promoted"] == "no"
+async def test_a_failed_gate_keeps_it_out_of_use() -> None:
+    async with turning(least_sensitivity=1.0, most_false_alarms=0.0) as flywheel:
+        await flywheel.collect(4000)
+        made = await flywheel.spin()
+        assert not made["evaluated"][0].passed
+        assert made["promoted"] == []
+        assert flywheel.noted("promoted") == "no"
 
 
 async def test_an_evaluation_against_a_model_that_is_out_of_use_promotes_nothing(
@@ -258,8 +266,8 @@ async def test_an_evaluation_against_a_model_that_is_out_of_use_promotes_nothing
     await flywheel.collect(4000)
     made = await flywheel.spin()
     outdated: ModelEvaluated = made["evaluated"][0]  # judged when there was no champion
-    assert await flywheel.run(promote, outdated) == []
-    assert flywheel.ctx.attributes["promoted"] == "outdated"
+    assert await flywheel.harness.send(outdated) == []
+    assert flywheel.noted("promoted") == "outdated"
 
 
 def drift() -> DriftDetected:
@@ -272,20 +280,20 @@ def drift() -> DriftDetected:
 async def test_a_drift_with_too_little_to_learn_from_is_tried_again_later(
     flywheel: Flywheel,
 ) -> None:
-    await flywheel.iterate(drift())
-    _, again = flywheel.ctx.timers.alarms["again/turbine"]
-    assert isinstance(again, ModelTrainingRequested)
-    assert again.cause == "drift"
+    await flywheel.spin(drift())
+    assert list(await flywheel.harness.timers(retrain)) == ["again/turbine"]
     await flywheel.collect(4000)
-    made = await flywheel.spin(again)
-    assert made["dataset"][0].case == "both"
-    assert flywheel.ctx.timers.alarms == {}
+    assert flywheel.harness.outputs(ModelDataset) == []
+    await flywheel.harness.clock.advance(RetrainConfig().wait_seconds)
+    [dataset] = flywheel.harness.outputs(ModelDataset)
+    assert dataset.case == "both"
+    assert await flywheel.harness.timers(retrain) == {}
 
 
 async def test_a_model_nobody_configured_is_refused(flywheel: Flywheel) -> None:
     request = ModelTrainingRequested(name="other", cause="hand", requested_us=1)
-    with pytest.raises(Reject):
-        await flywheel.iterate(request)
+    assert await flywheel.harness.send(request) == []
+    assert flywheel.harness.dead_letters[-1].error_class == "Reject"
 
 
 def judging(trained: ModelTrained) -> ModelTrainingRequested:
@@ -310,7 +318,7 @@ async def test_a_model_is_judged_on_request_and_not_promoted_though_it_passes(
     assert evaluated.asked_by == dataset.cause
     assert evaluated.passed
     assert made["promoted"] == []
-    assert flywheel.ctx.attributes["promoted"] == "only judged"
+    assert flywheel.noted("promoted") == "only judged"
 
 
 async def test_a_judging_leaves_the_flywheel_as_it_was(flywheel: Flywheel) -> None:
@@ -318,23 +326,25 @@ async def test_a_judging_leaves_the_flywheel_as_it_was(flywheel: Flywheel) -> No
     (old,) = (await flywheel.spin())["trained"]
     await flywheel.collect(3000)
     (dataset,) = (await flywheel.spin())["dataset"]
-    await flywheel.iterate(drift())  # there is too little to learn from it yet
+    await flywheel.spin(drift())  # there is too little to learn from it yet
     await flywheel.spin(judging(old))
-    assert "again/turbine" in flywheel.ctx.timers.alarms
+    assert "again/turbine" in await flywheel.harness.timers(retrain)
     news = dataset.model_copy(update={"case": "only_test", "iteration": 3})
-    judged = await flywheel.run(evaluate, news)
+    judged = by_step(await flywheel.harness.send(news))["evaluated"]
     assert [(item.model.version, item.asked_by) for item in judged] == [(2, None)]
     await flywheel.collect(3000)
-    (following,) = await flywheel.iterate()
+    (following,) = (await flywheel.spin())["dataset"]
     assert (following.iteration, following.first_version) == (4, 3)  # the drift asked for the third
 
 
 async def test_nothing_is_judged_before_there_is_test_data(flywheel: Flywheel) -> None:
     await flywheel.collect(4000)
     (trained,) = (await flywheel.spin())["trained"]
-    flywheel.ctx.state.kept.clear()
-    with pytest.raises(Reject, match="lineal model train turbine"):
-        await flywheel.iterate(judging(trained))
+    async with turning() as other:
+        assert await other.harness.send(judging(trained)) == []
+        [letter] = other.harness.dead_letters
+    assert letter.error_class == "Reject"
+    assert "lineal model train turbine" in letter.message
 
 
 async def test_sensors_that_are_missing_or_constant_can_be_learnt_from(
@@ -356,12 +366,11 @@ TEXTS = {
 async def test_labelled_documents_make_a_classifier(flywheel: Flywheel) -> None:
     for number in range(30):
         label = sorted(TEXTS)[number % 3]
-        text = flywheel.ctx.objects.add(TEXTS[label].format(n=number).encode(), "text/plain")
-        await flywheel.run(
-            retrain,
+        text = await flywheel.harness.put(TEXTS[label].format(n=number).encode(), "text/plain")
+        await flywheel.harness.send(
             DocumentLabelled(
                 document_id=f"d{number}", label=label, text=text, by="ann", labelled_us=number
-            ),
+            )
         )
     request = ModelTrainingRequested(name="documents", cause="hand", requested_us=1)
     made = await flywheel.spin(request)
@@ -377,7 +386,7 @@ async def test_a_model_carries_real_windows_and_the_scores_it_gives_them(
 ) -> None:
     await flywheel.collect(4000)
     (trained,) = (await flywheel.spin())["trained"]
-    data = flywheel.ctx.objects.stored[trained.artifact.sha256]
+    data = await flywheel.harness.get(trained.artifact)
     properties = {item.key: item.value for item in onnx.load_from_string(data).metadata_props}
     golden = json.loads(properties["lineal.golden"])
     ScoringModel(data).verify(np.array(golden["windows"]), golden["scores"], tolerance=1e-9)
