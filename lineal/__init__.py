@@ -11,10 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lineal.errors import LinealError
+    from lineal.errors import LinealError, Reject, Retry
     from lineal.stages.context import Context
     from lineal.stages.declaration import fan_in, stage
-    from lineal.stages.errors import Reject, Retry
     from lineal_schemas.envelope import Event
 
 __all__ = ["Context", "Event", "LinealError", "Reject", "Retry", "fan_in", "stage"]
@@ -23,8 +22,8 @@ _HOMES = {
     "Context": "lineal.stages.context",
     "Event": "lineal_schemas.envelope",
     "LinealError": "lineal.errors",
-    "Reject": "lineal.stages.errors",
-    "Retry": "lineal.stages.errors",
+    "Reject": "lineal.errors",
+    "Retry": "lineal.errors",
     "fan_in": "lineal.stages.declaration",
     "stage": "lineal.stages.declaration",
 }

@@ -13,8 +13,8 @@ from functools import cache
 
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in, is_reference
 from lineal.bus.protocol import Bus, Position
+from lineal.errors import PermanentFailure
 from lineal.observability.tracing import first_traceparent, is_traceparent
-from lineal.stages.retry import PermanentFailure
 from lineal.stages.understanding import understand
 from lineal.store.objects import ObjectStore
 from lineal_schemas.envelope import RawEvent
@@ -30,7 +30,8 @@ _SOURCES_OF_STAGES = ("lineal:stage/", "lineal:group/")
 @cache
 def known_types() -> dict[str, type[Payload]]:
     """All event types that are known here, those of installed stages included."""
-    from lineal.stages.discovery import BrokenStage, installed_stages
+    from lineal.errors import BrokenStage
+    from lineal.stages.discovery import installed_stages
     from lineal_schemas.catalogue import our_payloads
     from lineal_schemas.payload import payload_types
 
@@ -179,7 +180,8 @@ def _types_of_ours() -> frozenset[str]:
 @cache
 def _makers() -> dict[str, list[str]]:
     """The installed stages that make events of a type, by type."""
-    from lineal.stages.discovery import BrokenStage, installed_stages
+    from lineal.errors import BrokenStage
+    from lineal.stages.discovery import installed_stages
 
     makers: dict[str, list[str]] = {}
     with suppress(BrokenStage):

@@ -8,15 +8,12 @@ from contextlib import AsyncExitStack
 
 from lineal.bus.embedded.bus import EmbeddedBus
 from lineal.bus.protocol import Bus, TopicSettings
+from lineal.errors import UnsupportedSetting
 from lineal.settings import Settings
 from lineal.store.blobs import Blobs, FileBlobs
 from lineal.store.connection import POSTGRES, Store
 from lineal.store.database import Database
 from lineal.store.objects import ObjectStore
-
-
-class UnsupportedSetting(ValueError):
-    """A URL in the settings names nothing that this lineal has."""
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lineal.bus.protocol import Delivery, Position, Settlement, UnknownTopic
+from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.errors import LinealError, UnknownTopic
 from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.record import Kind, Record
 from lineal.observability.tracing import trace_id
@@ -20,7 +21,7 @@ BRIDGED = "mqtt:"
 bus."""
 
 
-class NobodyToRedriveTo(Exception):
+class NobodyToRedriveTo(LinealError):
     """Letters hold messages that never were on the bus: there is no group to read them again."""
 
 

@@ -12,7 +12,8 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from lineal.bus.protocol import NotOffered, Provisions, TopicInfo, TopicSettings
+from lineal.bus.protocol import Provisions, TopicInfo, TopicSettings
+from lineal.errors import LinealError, NotOffered
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.projections import installed_projections
 from lineal.lineage.record import parse_record
@@ -30,7 +31,7 @@ Progress = Callable[[str, int], None]
 """Called with what is being copied and how many more of it have been."""
 
 
-class CannotMigrate(RuntimeError):
+class CannotMigrate(LinealError, RuntimeError):
     """Something has to be done first."""
 
 

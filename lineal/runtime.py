@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from lineal.backends import open_blobs, open_bus, open_store
 from lineal.bus.protocol import Bus
+from lineal.errors import WrongConfiguration
 from lineal.lineage.actor import this_worker
 from lineal.settings import Settings
 from lineal.stages.binding import BoundStage
@@ -24,10 +25,6 @@ from lineal.store.objects import ObjectStore
 from lineal.workers.turns import ANYBODY, Caller
 
 R = TypeVar("R")
-
-
-class WrongConfiguration(ValueError):
-    """A stage's configuration does not fit it."""
 
 
 class NoWorkers:
@@ -92,7 +89,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         UnsupportedSetting: the settings name a bus or a store that this lineal does not have, or
             that do not go together.
         BusUnavailable, StoreUnavailable: they cannot be reached.
-        IncompatibleDatabase, OSError, sqlite3.Error: the data folder cannot be used.
+        IncompatibleDatabase, StoreDamaged, OSError: the data folder cannot be used.
     """
     async with contextlib.AsyncExitStack() as stack:
         database = Database(settings.data, durability=settings.durability)

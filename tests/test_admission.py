@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lineal.admission import NotAllowed, admit, schema_error
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE
+from lineal.errors import PermanentFailure
 from lineal.observability.tracing import is_traceparent
-from lineal.stages.retry import PermanentFailure
 from lineal_producers.doors import BRIDGE, EMIT, FILES, HTTP, OPERATOR
 from lineal_schemas.catalogue import our_payloads
 from lineal_schemas.documents import DocumentArrived

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from lineal.bus.protocol import BusUnavailable, Subscription
+from lineal.bus.protocol import Subscription
 from lineal.daemon import Daemon
+from lineal.errors import BusUnavailable
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.stages import stage

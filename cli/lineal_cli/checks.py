@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import shutil
 import sqlite3
@@ -65,15 +66,11 @@ def _python() -> Check:
 
 
 def _sqlite() -> Check:
-    try:
-        connection = sqlite3.connect(":memory:")
-        connection.execute("CREATE VIRTUAL TABLE t USING fts5 (text)")
-        connection.execute("CREATE TABLE r (x) ")
-        connection.execute("INSERT INTO r VALUES (1) RETURNING x").fetchone()
-        connection.close()
-    except sqlite3.Error as error:
+    from lineal.store.sqlite import missing_feature
+
+    if missing := missing_feature():
         return Check(
-            "sqlite", "broken", f"{sqlite3.sqlite_version}: {error}",
+            "sqlite", "broken", f"{sqlite3.sqlite_version}: {missing}",
             "use a Python whose SQLite is 3.35 or newer and has FTS5 (python.org's does)",
         )  # fmt: skip
     return Check("sqlite", "fine", f"{sqlite3.sqlite_version} with full-text search")
@@ -100,7 +97,8 @@ def _libraries() -> Iterator[Check]:
 
 
 def _stages() -> Check:
-    from lineal.stages.discovery import BrokenStage, installed_stages
+    from lineal.errors import BrokenStage
+    from lineal.stages.discovery import installed_stages
 
     try:
         stages = installed_stages()
@@ -144,19 +142,18 @@ def _database(folder: Path) -> Iterator[Check]:
     if not path.is_file():
         yield Check("database", "fine", "none yet: made at the first start")
         return
-    from lineal.store.tables import IncompatibleDatabase, tables_exist
+    from lineal.errors import IncompatibleDatabase, StoreDamaged, StoreUnavailable
+    from lineal.store.sqlite import connect_read_only
+    from lineal.store.tables import tables_exist
 
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
-        try:
+        with contextlib.closing(connect_read_only(path, busy_seconds=5)) as connection:
             tables_exist(connection)
             members = connection.execute("SELECT DISTINCT member FROM group_members").fetchall()
-        finally:
-            connection.close()
     except IncompatibleDatabase as error:
         yield Check("database", "broken", str(error), "name another folder with --data")
         return
-    except sqlite3.Error as error:
+    except (StoreUnavailable, StoreDamaged) as error:
         yield Check("database", "broken", str(error), "put back a copy of the data folder")
         return
     yield Check("database", "fine", f"{path.stat().st_size / 1e6:.1f} MB")

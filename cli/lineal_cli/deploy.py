@@ -141,7 +141,8 @@ async def _start(
 
 async def _in_use(runtime: Runtime, name: str) -> ModelPromoted | ModelRolledBack:
     """The newest promotion or rollback of a model."""
-    from lineal.bus.protocol import Selection, UnknownTopic
+    from lineal.bus.protocol import Selection
+    from lineal.errors import UnknownTopic
     from lineal_schemas.envelope import decode
     from lineal_schemas.models import ModelPromoted, ModelRolledBack
 
@@ -162,7 +163,7 @@ async def _in_use(runtime: Runtime, name: str) -> ModelPromoted | ModelRolledBac
 
 async def _devices(runtime: Runtime) -> list[str]:
     """Every device that was ever connected, by name."""
-    from lineal.bus.protocol import UnknownTopic
+    from lineal.errors import UnknownTopic
     from lineal_schemas.telemetry import DeviceBirth
 
     found: set[str] = set()

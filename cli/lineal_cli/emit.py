@@ -100,8 +100,8 @@ async def _emit(
     settings: Settings, topic: str, items: Iterator[list[bytes]], check: bool, door: Door
 ) -> list[tuple[Position, RawEvent]]:
     from lineal.admission import NotAllowed, admit, publish, schema_error
+    from lineal.errors import PermanentFailure
     from lineal.runtime import open_runtime
-    from lineal.stages.retry import PermanentFailure
     from lineal_schemas.envelope import now_us
 
     started = now_us()

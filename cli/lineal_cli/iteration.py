@@ -113,7 +113,8 @@ async def _evaluated(runtime: Runtime, dataset: ModelDataset) -> list[ModelEvalu
 
 
 async def _of(runtime: Runtime, kind: Any, name: str) -> list[Any]:
-    from lineal.bus.protocol import Selection, UnknownTopic
+    from lineal.bus.protocol import Selection
+    from lineal.errors import UnknownTopic
     from lineal_schemas.envelope import decode
 
     try:

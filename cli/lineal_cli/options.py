@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from lineal.errors import LinealError
 
 if TYPE_CHECKING:
     from lineal.settings import Settings
@@ -37,7 +38,7 @@ ModelVersionArgument = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
-class CommandFailed(Exception):
+class CommandFailed(LinealError):
     """A command cannot do what it was asked; the text says why and what to do."""
 
 
@@ -132,9 +133,8 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str]:
 def errors_reported() -> Iterator[None]:
     """Turn every expected error into one line on stderr and an exit code.
 
-    Expected are the errors that lineal's own modules define (their messages say what to do) and
-    those of the operating system and the database. Anything else is a fault of ours and keeps its
-    traceback.
+    Expected are our own errors (their messages say what to do) and those of the operating system.
+    Anything else is a fault of ours and keeps its traceback.
     """
     try:
         yield
@@ -143,36 +143,17 @@ def errors_reported() -> Iterator[None]:
     except BrokenPipeError:
         _forget_stdout()
         raise typer.Exit(PIPE_CLOSED) from None
-    except (OSError, sqlite3.Error) as error:
-        _say(_ours(error) or _of_the_machine(error))
+    except LinealError as error:
+        _say(str(error) or type(error).__name__)
         raise typer.Exit(FAILED) from error
-    except Exception as error:
-        message = _ours(error)
-        if message is None:
-            raise
-        _say(message)
+    except OSError as error:
+        _say(_of_the_machine(error))
         raise typer.Exit(FAILED) from error
 
 
-def _ours(error: Exception) -> str | None:
-    package = type(error).__module__.partition(".")[0]
-    if not package.startswith("lineal"):
-        return None
-    return str(error) or type(error).__name__
-
-
-def _of_the_machine(error: OSError | sqlite3.Error) -> str:
-    if isinstance(error, OSError):
-        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        return f"{where}{error.strerror or error}"
-    message = str(error)
-    if message.startswith(("no such table", "no such column")):
-        return f"the database is incomplete ({message}): run `lineal rebuild`"
-    if "not a database" in message or "malformed" in message:
-        return f"the database is damaged ({message}): put back a copy of the data folder"
-    if "locked" in message or "busy" in message:
-        return f"the database is busy ({message}): try again"
-    return f"the database says: {message}"
+def _of_the_machine(error: OSError) -> str:
+    where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    return f"{where}{error.strerror or error}"
 
 
 def _say(message: str) -> None:

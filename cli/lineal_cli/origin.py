@@ -48,7 +48,7 @@ async def origin_of(data: Path | None, wanted: str) -> dict[str, Any]:
 
 
 async def _opening(runtime: Runtime, wanted: str) -> RawEvent:
-    from lineal.bus.protocol import UnknownTopic
+    from lineal.errors import UnknownTopic
     from lineal_schemas.anomalies import AnomalyOpened
     from lineal_schemas.envelope import decode
 
@@ -71,7 +71,8 @@ async def _opening(runtime: Runtime, wanted: str) -> RawEvent:
 
 async def _dataset(runtime: Runtime, item: Artifact) -> dict[str, Any]:
     """How many batches are in a manifest, and the digests of those that were learnt from."""
-    from lineal.store.objects import ObjectMissing, reference
+    from lineal.errors import ObjectMissing
+    from lineal.store.objects import reference
     from lineal_schemas.models import DatasetManifest
 
     try:

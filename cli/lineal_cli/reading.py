@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineal.store.blobs import FileBlobs
 from lineal.store.connection import POSTGRES, Connection
-from lineal.store.sqlite import SqliteConnection
+from lineal.store.sqlite import SqliteConnection, connect_read_only
 from lineal.store.tables import tables_exist
 from lineal_cli.options import CommandFailed, data_folder, load_settings, plain_setting
 
@@ -75,11 +74,8 @@ def reading_folder(folder: Path) -> Iterator[SqliteConnection]:
     """
     if not (folder / "lineal.db").is_file():
         raise _no_data(folder)
-    uri = f"{(folder / 'lineal.db').resolve().as_uri()}?mode=ro"
     with contextlib.closing(
-        sqlite3.connect(
-            uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, factory=SqliteConnection
-        )
+        connect_read_only(folder / "lineal.db", busy_seconds=_BUSY_SECONDS)
     ) as connection:
         if not tables_exist(connection):
             raise _no_data(folder)

@@ -37,7 +37,8 @@ def run(
     what has begun; a second signal ends it at once. With --json, prints one JSON line when it is
     ready.
     """
-    from lineal.stages.discovery import UnknownStage, find_stages
+    from lineal.errors import UnknownStage
+    from lineal.stages.discovery import find_stages
 
     try:
         chosen = find_stages(list(dict.fromkeys(stages)))

@@ -26,8 +26,7 @@ def check_servers(settings: Settings) -> Iterator[Check]:
 
 
 def _reached(name: str, examination: Coroutine[None, None, str], remedy: str) -> Check:
-    from lineal.bus.protocol import BusUnavailable
-    from lineal.store.connection import StoreUnavailable
+    from lineal.errors import BusUnavailable, StoreUnavailable
 
     async def examined() -> str:
         async with asyncio.timeout(_SECONDS):
@@ -44,14 +43,14 @@ def _reached(name: str, examination: Coroutine[None, None, str], remedy: str) ->
 def _store(url: str) -> Iterator[Check]:
     if url == "sqlite:":
         return
-    from lineal.store.connection import POSTGRES, StoreUnavailable
-    from lineal.store.tables import IncompatibleDatabase
+    from lineal.errors import IncompatibleDatabase, StoreUnavailable
+    from lineal.store.connection import POSTGRES
 
     if not url.startswith(POSTGRES):
         yield Check("store", "broken", "no such kind", "correct `store`: a postgresql:// URL")
         return
     try:
-        from lineal.store.postgres.errors import StoreRefused
+        from lineal.errors import StoreRefused
         from lineal.store.postgres.examination import examine
     except ImportError as error:
         yield Check("store", "broken", str(error), "pip install 'lineal[postgres]'")

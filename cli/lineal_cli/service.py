@@ -144,7 +144,7 @@ async def serve(
     Raises:
         WrongConfiguration: the settings of a stage do not fit it.
         WrongAddress: a bridge is wanted, and the settings name no MQTT broker.
-        IncompatibleDatabase, OSError, sqlite3.Error: the data folder or inbox cannot be used.
+        IncompatibleDatabase, StoreDamaged, OSError: the data folder or inbox cannot be used.
     """
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(open_runtime(settings))

@@ -79,7 +79,7 @@ async def _print_events(
     as_json: bool,
 ) -> None:
     from lineal.bus.claim_check import check_out
-    from lineal.store.objects import ObjectMissing
+    from lineal.errors import ObjectMissing
 
     printed = 0
     async for position, event, _ in deliveries:

@@ -20,6 +20,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from lineal_edge.settings import Broker
+from lineal_schemas.errors import LinealError
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,11 @@ _BESIDES = 4
 """Room in flight for births, a goodbye and events, beside the readings."""
 
 
-class BrokerRefused(ConnectionError):
+class BrokerRefused(LinealError, ConnectionError):
     """The broker does not let us in, or did not answer."""
 
 
-class NotConnected(ConnectionError):
+class NotConnected(LinealError, ConnectionError):
     """The connection is gone."""
 
 

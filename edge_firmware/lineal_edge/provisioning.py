@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lineal_schemas.errors import LinealError
 from lineal_schemas.mqtt_topics import device_topic
 
 
-class ProvisioningError(ValueError):
+class ProvisioningError(LinealError, ValueError):
     """The device cannot be provisioned like this, and why."""
 
 

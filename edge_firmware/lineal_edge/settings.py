@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from lineal_schemas.errors import LinealError
 from lineal_schemas.telemetry import TURBINE_FEATURES, DeviceId
 
 if sys.version_info >= (3, 11):
@@ -20,7 +21,7 @@ else:
 DEFAULT_FILE = Path("/etc/lineal-edge/agent.toml")
 
 
-class BadSettings(ValueError):
+class BadSettings(LinealError, ValueError):
     """The settings file cannot be used, and why."""
 
 

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 Start = Literal["beginning", "now"]
 
 
-class BusUnavailable(Exception):
-    """The bus cannot be reached now: what was asked may be asked again."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What a bus guarantees. The conformance suite asks for exactly this."""
@@ -133,14 +129,6 @@ class TopicSettings:
     partitions: int = 8
     retention_seconds: int | None = None
     compacted: bool = False
-
-
-class UnknownTopic(LookupError):
-    """The topic does not exist (yet)."""
-
-
-class NotOffered(Exception):
-    """This bus cannot do what was asked; the text says what can be done instead."""
 
 
 class Subscription(Protocol):

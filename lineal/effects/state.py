@@ -12,11 +12,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from lineal.effects.effect import Effect, register
+from lineal.errors import StateConflict
 from lineal.store.connection import Connection
-
-
-class StateConflict(Exception):
-    """Another event has changed the key since this one read it: handle this one again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import ClassVar
 
 from lineal.effects.effect import Effect, register
+from lineal.errors import LinealError
 from lineal.store.connection import Connection
 
 
@@ -37,7 +38,7 @@ class TimerCancelled(Effect):
     name: str
 
 
-class TimerTaken(Exception):
+class TimerTaken(LinealError):
     """Another worker has published the timer's event, or it was set anew or cancelled."""
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from lineal.errors import LinealError
+
 NONE: Final = 0
 OFFSET_OUT_OF_RANGE: Final = 1
 UNKNOWN_TOPIC_OR_PARTITION: Final = 3
@@ -56,7 +58,7 @@ _RETRIABLE = frozenset({
 })  # fmt: skip
 
 
-class KafkaUnavailable(Exception):
+class KafkaUnavailable(LinealError):
     """The cluster does not do now what was asked; the request may be sent again later."""
 
 
@@ -72,15 +74,15 @@ class TransactionInDoubt(KafkaUnavailable):
     """EndTxn got no answer: the transaction may be committed or aborted."""
 
 
-class UnknownMember(Exception):
+class UnknownMember(LinealError):
     """The group has moved on to a generation without this member."""
 
 
-class Fenced(Exception):
+class Fenced(LinealError):
     """Another process has joined with the same static member id (KIP-345)."""
 
 
-class RecordsRejected(Exception):
+class RecordsRejected(LinealError):
     """The broker refuses the records, however often they are sent."""
 
 

@@ -13,14 +13,8 @@ from typing import Protocol
 
 import structlog
 
-from lineal.bus.protocol import (
-    Bus,
-    BusUnavailable,
-    Delivery,
-    Selection,
-    Settlement,
-    Subscription,
-)
+from lineal.bus.protocol import Bus, Delivery, Selection, Settlement, Subscription
+from lineal.errors import BusUnavailable, StoreUnavailable
 from lineal.lineage.follower_process import apply_in_process
 from lineal.lineage.travel import (
     LEDGER_GROUP,
@@ -30,7 +24,7 @@ from lineal.lineage.travel import (
     apply_messages,
     lineage_event,
 )
-from lineal.store.connection import Connection, Store, StoreUnavailable
+from lineal.store.connection import Connection, Store
 from lineal.store.memo import tell_changed
 from lineal.store.positions import Overtaken, position_of
 from lineal.workers.errors import WorkerCrashed, WorkerTimeout

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from lineal.bus.protocol import Bus, Delivery, Selection, UnknownTopic
+from lineal.bus.protocol import Bus, Delivery, Selection
+from lineal.errors import UnknownTopic
 from lineal.stages.declaration import Stage
 
 

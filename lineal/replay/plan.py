@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from lineal.bus.protocol import Selection, UnknownTopic
+from lineal.bus.protocol import Selection
+from lineal.errors import PermanentFailure, UnknownTopic
 from lineal.lineage.ledger import stale_input_events
 from lineal.replay.beside import Processes, shared_partitions
 from lineal.replay.events import events_of
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
-from lineal.stages.retry import PermanentFailure
 from lineal.stages.understanding import understand
 from lineal_schemas.envelope import now_us
 from lineal_schemas.parts import Part

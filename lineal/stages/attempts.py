@@ -13,16 +13,16 @@ from tenacity import RetryCallState
 
 from lineal.bus.protocol import Delivery, Settlement
 from lineal.effects.objects import ObjectPut
+from lineal.errors import LinealError, Reject, Retry
 from lineal.observability.metrics import StageMetrics
 from lineal.stages.binding import BoundStage, StepFailed
 from lineal.stages.dead_letter import dead_letter_settlement
-from lineal.stages.errors import Reject, Retry
 from lineal.stages.retry import RetryPolicy, unavailable
 
 log = structlog.get_logger(__name__)
 
 
-class StageCancelled(RuntimeError):
+class StageCancelled(LinealError, RuntimeError):
     """A stage was ended by a ``CancelledError`` of its own making."""
 
 

@@ -16,13 +16,13 @@ from lineal.bus.claim_check import check_in, check_out, is_reference
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.effects.fan_in import FanInDone, FanInPart
 from lineal.effects.memo import MemoEntry
+from lineal.errors import LinealError, PermanentFailure
 from lineal.lineage.record import Artifact, Build, Kind, Outcome, Record, Repeat, digest
 from lineal.observability.tracing import trace_id
 from lineal.stages.declaration import Stage
 from lineal.stages.emitting import Emitter
 from lineal.stages.gathering import other_parts_if_all
 from lineal.stages.intake import Identity, Intake, Whole, identity_of, take_in, take_in_whole
-from lineal.stages.retry import PermanentFailure
 from lineal.stages.services import Services
 from lineal.stages.step import Step
 from lineal.stages.trained_models import ModelInUse
@@ -330,7 +330,7 @@ class BoundStage:
         )
 
 
-class StepFailed(Exception):
+class StepFailed(LinealError):
     """A stage raised; the cause is the exception it raised."""
 
     def __init__(self, record: Record, step: Step) -> None:

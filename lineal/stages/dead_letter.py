@@ -5,10 +5,9 @@ from __future__ import annotations
 import traceback
 
 from lineal.bus.protocol import Delivery, Settlement
+from lineal.errors import ObjectCorrupt, ObjectMissing, Reject
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.observability.tracing import child_traceparent
-from lineal.stages.errors import Reject
-from lineal.store.objects import ObjectCorrupt, ObjectMissing
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal_schemas.envelope import RawEvent, caused_event, now_us
 from lineal_schemas.failures import DeadLetter

@@ -5,19 +5,12 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
+from lineal.errors import BrokenStage, UnknownStage
 from lineal.stages.declaration import Stage
 
 ENTRY_POINTS = "lineal.stages"
 SENSOR_ENTRY_POINTS = "lineal.sensor_stages"
 """Stages of sensors and models: a machine that has neither need not even import them."""
-
-
-class UnknownStage(LookupError):
-    """No installed package has a stage of this name."""
-
-
-class BrokenStage(ImportError):
-    """A stage's entry point cannot be loaded."""
 
 
 def installed_stages(*, sensors: bool = True) -> dict[str, Stage]:

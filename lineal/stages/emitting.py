@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from lineal.effects.effect import Effect
 from lineal.effects.timers import TimerCancelled, TimerSet
+from lineal.errors import PermanentFailure
 from lineal.observability.tracing import child_traceparent
 from lineal.stages.declaration import Outputs, Stage
-from lineal.stages.retry import PermanentFailure
 from lineal.stages.timers import Alarm
 from lineal.store.memo import MemoOutput, memo_output
 from lineal_schemas.envelope import RawEvent, caused_by, caused_event

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import errno
-import sqlite3
 from dataclasses import dataclass
 
 from tenacity import wait_exponential_jitter
 from tenacity.wait import wait_base
 
-from lineal.bus.protocol import BusUnavailable
-from lineal.stages.errors import Reject, Retry
-from lineal.store.connection import StoreUnavailable
+from lineal.errors import PermanentFailure, Reject, Retry, Unavailable
 from lineal.workers.errors import WorkerOutOfMemory, WorkerTimeout
 
 _OUT_OF_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
-_STORE_UNAVAILABLE = {
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_READONLY,
-}
-
-
-class PermanentFailure(Exception):
-    """An event that cannot be understood, whoever tries: wrong schema, unknown type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +57,6 @@ class RetryPolicy:
 def unavailable(error: BaseException) -> bool:
     """Whether the machine, not the event, is to blame: a full disk, a busy database, a broker that
     is away, no more file descriptors. Waiting loses nothing; giving events up would."""
-    if isinstance(error, BusUnavailable | StoreUnavailable):
+    if isinstance(error, Unavailable):
         return True
-    if isinstance(error, OSError):
-        return error.errno in _OUT_OF_ROOM
-    # The low byte is the primary code; a mistake in a statement is an OperationalError as well.
-    return (
-        isinstance(error, sqlite3.OperationalError)
-        and getattr(error, "sqlite_errorcode", 0) & 0xFF in _STORE_UNAVAILABLE
-    )
+    return isinstance(error, OSError) and error.errno in _OUT_OF_ROOM

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from lineal.bus.protocol import Delivery, Settlement, Subscription
-from lineal.effects.state import StateConflict
+from lineal.errors import StateConflict
 from lineal.stages.retry import unavailable
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol, TypeVar
 
-from lineal.effects.state import StateChange, StateConflict, combined
+from lineal.effects.state import StateChange, combined
+from lineal.errors import StateConflict
 from lineal.stages.state_values import decode_value, encode_value
 from lineal.store.connection import Connection, Store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from lineal.bus.unreadable import UNREADABLE
-from lineal.stages.retry import PermanentFailure
+from lineal.errors import PermanentFailure
 from lineal_schemas.envelope import Event, MalformedEvent, RawEvent, decode
 from lineal_schemas.payload import Payload, UnknownPayload
 

@@ -11,11 +11,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from lineal.errors import StoreClosed
+
 T = TypeVar("T")
-
-
-class StoreClosed(RuntimeError):
-    """Work was handed in after the store was closed."""
 
 
 class WritingConnection(Protocol):
@@ -63,7 +61,7 @@ class BatchWriter(ABC, Generic[C]):
         the topics whose waiters, in all processes, are to look again.
 
         Raises:
-            StoreUnavailable, sqlite3.Error: the transaction failed (a full disk, for one).
+            StoreUnavailable: the transaction failed (a full disk, for one).
             Exception: whatever ``work`` raised.
         """
         if self._thread is None or self._loop is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 from uuid import uuid4
 
+from lineal.errors import LinealError
 from lineal.store.wakeup import process_alive
 
 _CHUNK = 1 << 20
@@ -18,7 +19,7 @@ _INCOMING = "incoming"
 """Below the folder of objects: files that are still being written."""
 
 
-class BlobMissing(LookupError):
+class BlobMissing(LinealError, LookupError):
     """There are no bytes with this digest."""
 
 

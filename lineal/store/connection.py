@@ -17,10 +17,6 @@ POSTGRES = ("postgresql://", "postgres://")
 """How the URL of a store in Postgres begins."""
 
 
-class StoreUnavailable(Exception):
-    """The store cannot be reached now, or is out of room: what was asked may be asked again."""
-
-
 class Cursor(Protocol):
     """The rows of a statement."""
 

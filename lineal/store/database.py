@@ -15,10 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from lineal.errors import LinealError
 from lineal.store.batches import BatchWriter, Job, fail_all, run_jobs
 from lineal.store.blobs import FileBlobs
 from lineal.store.connection import StoreOpener
 from lineal.store.sqlite import Durability, SqliteConnection, connect
+from lineal.store.sqlite_errors import translated
 from lineal.store.tables import create_tables
 from lineal.store.wakeup import Wakeups
 
@@ -73,7 +75,10 @@ class Database(BatchWriter[SqliteConnection]):
 
     async def read(self, work: Callable[[SqliteConnection], T]) -> T:
         """Run ``work`` on the connection for reading: short questions only, the loop waits."""
-        return work(self.reader)
+        try:
+            return work(self.reader)
+        except sqlite3.Error as error:  # while rows were fetched
+            raise translated(error) from error
 
     def _connect(self) -> SqliteConnection:
         return connect(self.path, self._durability)
@@ -93,7 +98,7 @@ class Database(BatchWriter[SqliteConnection]):
                 connection.execute("COMMIT")
         except Exception as error:  # whatever it is: without this thread nothing is ever written
             if connection.in_transaction:
-                with contextlib.suppress(sqlite3.Error):
+                with contextlib.suppress(sqlite3.Error, LinealError):
                     connection.execute("ROLLBACK")
             fail_all(jobs, error)
 

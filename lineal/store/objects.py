@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from lineal.errors import ObjectCorrupt, ObjectMissing
 from lineal.store.blobs import BlobMissing, Blobs, StoredFile
 from lineal.store.connection import Connection, Store
 from lineal.store.rows import insert_rows
@@ -19,20 +20,6 @@ from lineal_schemas.objects import ObjectRef
 SMALL_BYTES = 64 * 1024
 """Objects up to this size live in the database; also the size above which a payload is not put on
 the bus but referred to."""
-
-
-class ObjectMissing(LookupError):
-    """The object was erased or never written."""
-
-    def __init__(self, sha256: str) -> None:
-        super().__init__(f"object {sha256} is not in the store")
-
-
-class ObjectCorrupt(OSError):
-    """The bytes found are not those that the digest names."""
-
-    def __init__(self, sha256: str) -> None:
-        super().__init__(f"object {sha256} does not have the digest it is named by")
 
 
 def reference(sha256: str, size: int, media_type: str) -> ObjectRef:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from lineal.errors import LinealError
 from lineal.store.connection import Connection
 
 
-class Overtaken(Exception):
+class Overtaken(LinealError):
     """Another one has written what was to be written."""
 
     def __init__(self, position: int) -> None:

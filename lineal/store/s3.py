@@ -23,8 +23,8 @@ from aiobotocore.session import get_session
 from aiohttp import ClientError as BrokenOff
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lineal.errors import LinealError, StoreUnavailable
 from lineal.store.blobs import BlobMissing, FileBlobs, StoredFile
-from lineal.store.connection import StoreUnavailable
 
 _PART_BYTES = 8 << 20
 """S3 takes parts from 5 MiB on, and 10,000 of them: objects up to 80 GB."""
@@ -39,7 +39,7 @@ AWAY = (BotoCoreError, BrokenOff, TimeoutError)
 middle of an object aiobotocore leaves to aiohttp to say."""
 
 
-class MalformedBucket(ValueError):
+class MalformedBucket(LinealError, ValueError):
     """The URL of the objects is wrong; says what."""
 
 
@@ -269,7 +269,7 @@ class S3Blobs:
                 # What came so far is stored under the digest of just that, and trimmed some day.
                 stored = await keeping
         if stored.sha256 != sha256:
-            from lineal.store.objects import ObjectCorrupt
+            from lineal.errors import ObjectCorrupt
 
             raise ObjectCorrupt(sha256)
         return stored.bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Literal
 
 from lineal.lineage.projections import Table
 from lineal.store.connection import Connection
+from lineal.store.sqlite_errors import translated
 
 Durability = Literal["full", "normal"]
 
@@ -36,17 +38,58 @@ class SqliteConnection(sqlite3.Connection):
 
     dialect = Sqlite()
 
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Run a statement.
+
+        Raises:
+            StoreUnavailable, StoreDamaged: no statement is at fault.
+            sqlite3.Error: this one is.
+        """
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:
+        """Run a statement for each row.
+
+        Raises:
+            As :meth:`execute`.
+        """
+        try:
+            return super().executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def executescript(self, script: str, /) -> sqlite3.Cursor:
+        """Run statements.
+
+        Raises:
+            As :meth:`execute`.
+        """
+        try:
+            return super().executescript(script)
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
     def stream(self, sql: str, parameters: Sequence[Any] = (), /) -> sqlite3.Cursor:
         """Rows one by one: SQLite finds each when it is asked for."""
         return self.execute(sql, parameters)
 
 
 def connect(path: Path, durability: Durability) -> SqliteConnection:
-    """A connection to a database file, which is made if missing."""
-    connection = sqlite3.connect(
-        path, timeout=60, isolation_level=None, check_same_thread=False,
-        cached_statements=256, factory=SqliteConnection,
-    )  # fmt: skip
+    """A connection to a database file, which is made if missing.
+
+    Raises:
+        StoreUnavailable, StoreDamaged: it cannot be used.
+    """
+    try:
+        connection = sqlite3.connect(
+            path, timeout=60, isolation_level=None, check_same_thread=False,
+            cached_statements=256, factory=SqliteConnection,
+        )  # fmt: skip
+    except sqlite3.Error as error:
+        raise translated(error) from error
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {durability}")
     connection.execute("PRAGMA cache_size = -32768")
@@ -54,3 +97,30 @@ def connect(path: Path, durability: Durability) -> SqliteConnection:
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute("PRAGMA journal_size_limit = 67108864")
     return connection
+
+
+def connect_read_only(path: Path, *, busy_seconds: float) -> SqliteConnection:
+    """A connection to a database file that is there, which can only read.
+
+    Raises:
+        StoreUnavailable: it cannot be opened.
+    """
+    try:
+        return sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=busy_seconds,
+            isolation_level=None, factory=SqliteConnection,
+        )  # fmt: skip
+    except sqlite3.Error as error:
+        raise translated(error) from error
+
+
+def missing_feature() -> str | None:
+    """What this Python's SQLite cannot do that we need; None if it can do all."""
+    try:
+        with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+            connection.execute("CREATE VIRTUAL TABLE t USING fts5 (text)")
+            connection.execute("CREATE TABLE r (x) ")
+            connection.execute("INSERT INTO r VALUES (1) RETURNING x").fetchone()
+    except sqlite3.Error as error:
+        return str(error)
+    return None

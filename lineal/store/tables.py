@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from lineal.errors import IncompatibleDatabase
 from lineal.lineage.projections import projected_tables
 
 SCHEMA_VERSION = 5
@@ -212,10 +213,6 @@ CREATE INDEX watched_files_by_inode ON watched_files (inode);
 
 SHARED = (LEDGER, STAGES, OBJECTS)
 """What every store has beside the tables of projections; Postgres's are translated from these."""
-
-
-class IncompatibleDatabase(RuntimeError):
-    """The data directory was written by another version of lineal."""
 
 
 def tables_exist(connection: sqlite3.Connection) -> bool:

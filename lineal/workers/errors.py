@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from lineal.errors import LinealError
 
-class WorkerCrashed(RuntimeError):
+
+class WorkerCrashed(LinealError, RuntimeError):
     """The worker process died while it had the task: the engine crashed, or it was killed."""
 
 
-class WorkerTimeout(RuntimeError):
+class WorkerTimeout(LinealError, RuntimeError):
     """The task took longer than its limit; its process was killed."""
 
 
-class WorkerError(RuntimeError):
+class WorkerError(LinealError, RuntimeError):
     """The task raised something that cannot be raised here; says what it was."""
 
 
-class WorkerOutOfMemory(MemoryError):
+class WorkerOutOfMemory(LinealError, MemoryError):
     """The task needed more memory than the limit."""

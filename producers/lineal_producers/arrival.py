@@ -81,7 +81,8 @@ async def announce(
     it from being read, in words without personal data.
 
     Raises:
-        sqlite3.Error: the event could not be written (a full disk); announce it again.
+        BusUnavailable, StoreUnavailable: the event could not be written (a full disk); announce
+            it again.
     """
     if (content is None) == (problem is None):
         raise ValueError("an arrival has either content or a problem")

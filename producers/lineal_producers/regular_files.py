@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from lineal.errors import LinealError
 
-class Unreadable(Exception):
+
+class Unreadable(LinealError):
     """A file that will not be read. The text says why, in words without personal data."""
 
 

@@ -17,6 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from pydantic_core import from_json as parse_json
 from pydantic_core import to_json as render_json
 
+from lineal_schemas.errors import LinealError
 from lineal_schemas.media_types import JSON_MEDIA_TYPE, is_json, json_problem
 from lineal_schemas.payload import Payload, parse_payload, payload_bytes
 
@@ -28,7 +29,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 P = TypeVar("P", bound=Payload, covariant=True)
 
 
-class MalformedEvent(ValueError):
+class MalformedEvent(LinealError, ValueError):
     """Bytes or attributes that are not a CloudEvent we can read."""
 
 

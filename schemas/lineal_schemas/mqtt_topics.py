@@ -22,6 +22,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from lineal_schemas.errors import LinealError
+
 ROOT = "lineal/v1"
 UP = ("readings", "events", "status", "health", "jobs/update")
 DOWN = ("ack", "jobs/notify", "jobs/update/reply")
@@ -29,7 +31,7 @@ DOWN = ("ack", "jobs/notify", "jobs/update/reply")
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
-class InvalidDevice(ValueError):
+class InvalidDevice(LinealError, ValueError):
     """A name that cannot be a device's: it would reach into another's topics."""
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import from_json, to_json
 
+from lineal_schemas.errors import LinealError
+
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -15,7 +17,7 @@ Labels = Annotated[dict[str, str], AfterValidator(lambda labels: dict(sorted(lab
 """Free key-value pairs, kept sorted so that equal labels have equal bytes."""
 
 
-class UnknownPayload(LookupError):
+class UnknownPayload(LinealError, LookupError):
     """No model is registered for a type, or none that its version can be upcast to."""
 
 

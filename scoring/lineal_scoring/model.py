@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from lineal_schemas.errors import LinealError
 from lineal_scoring.alarm import AlarmRules
 from lineal_scoring.preparation import Array, Preparation
 
@@ -27,7 +28,7 @@ PREPARATION, THRESHOLD, ALARM = "lineal.preparation", "lineal.threshold", "linea
 _WARM_UP_RUNS = 5
 
 
-class ModelError(Exception):
+class ModelError(LinealError):
     """The file is no scoring model, or the model cannot score."""
 
 

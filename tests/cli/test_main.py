@@ -56,7 +56,8 @@ def test_help_and_version_import_no_command(process: Lineal, tmp_path: Path) -> 
         "finally: print(sorted(m for m in sys.modules if m.startswith('lineal')), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr.strip() == "['lineal_cli', 'lineal_cli.main', 'lineal_cli.options']"
+    loaded = ["lineal", "lineal.errors", "lineal_cli", "lineal_cli.main", "lineal_cli.options"]
+    assert done.stderr.strip() == str([*loaded, "lineal_schemas", "lineal_schemas.errors"])
     assert process("--version").text == f"lineal {version('lineal')}\n"
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lineal.bus.protocol import NotOffered, Selection
+from lineal.bus.protocol import Selection
+from lineal.errors import NotOffered
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, stage

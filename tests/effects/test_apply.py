@@ -18,8 +18,9 @@ from lineal.effects.fan_in import FanInDone, FanInPart
 from lineal.effects.memo import MemoEntry
 from lineal.effects.objects import ObjectPut
 from lineal.effects.records import LineageRecord
-from lineal.effects.state import StateChange, StateConflict
+from lineal.effects.state import StateChange
 from lineal.effects.timers import TimerCancelled, TimerSet
+from lineal.errors import StateConflict
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.store.connection import Connection
 from lineal.store.memo import MemoOutput, pack

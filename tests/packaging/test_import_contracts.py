@@ -17,6 +17,7 @@ MODULES = [
     "lineal/stages/context.py",
     "lineal_cli/main.py",
     "lineal_schemas/envelope.py",
+    "lineal_schemas/payload.py",
     "lineal_consumers/ocr/stage.py",
     "lineal_consumers/ocr/engine.py",
     "lineal_consumers/nlp/stage.py",

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from lineal.bus.protocol import UnknownTopic
+from lineal.errors import UnknownTopic
 from lineal.runtime import Runtime
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.envelope import decode

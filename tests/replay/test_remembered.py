@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from lineal.bus.protocol import BusUnavailable, Delivery, Selection, Settlement
+from lineal.bus.protocol import Delivery, Selection, Settlement
+from lineal.errors import BusUnavailable, StoreUnavailable
 from lineal.replay import plan_replay, run_replay, subscription
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, stage
-from lineal.store.connection import StoreUnavailable
 from tests.conformance.harness import (
     events_on,
     numbers_by_key,

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from lineal.bus.protocol import Selection, UnknownTopic
+from lineal.bus.protocol import Selection
 from lineal.dead_letters import LetterFilter, redrive, waiting_letters
+from lineal.errors import UnknownTopic
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, fan_in, stage

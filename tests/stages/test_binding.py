@@ -12,16 +12,22 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from lineal.bus.protocol import BusUnavailable, Delivery, Position, Settlement
+from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.errors import (
+    BusUnavailable,
+    ObjectMissing,
+    PermanentFailure,
+    StoreUnavailable,
+    WrongConfiguration,
+)
 from lineal.lineage.record import Model
-from lineal.runtime import Runtime, WrongConfiguration, open_runtime
+from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, Reject, Retry, Stage, stage
 from lineal.stages.attempts import Attempts
 from lineal.stages.binding import BoundStage, StepFailed
-from lineal.stages.retry import PermanentFailure, RetryPolicy
-from lineal.store.connection import StoreUnavailable
-from lineal.store.objects import SMALL_BYTES, ObjectMissing
+from lineal.stages.retry import RetryPolicy
+from lineal.store.objects import SMALL_BYTES
 from lineal_catalog.search.effect import SearchEntries
 from lineal_catalog.search.entries import SearchPage, search
 from lineal_schemas.envelope import RawEvent, decode, first_event

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import sqlite3
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from lineal.stages.errors import Reject
-from lineal.stages.retry import PermanentFailure, RetryPolicy, unavailable
+from lineal.errors import PermanentFailure, Reject, StoreUnavailable
+from lineal.stages.retry import RetryPolicy, unavailable
+from lineal.store.sqlite import connect
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 
 POLICY = RetryPolicy(attempts=5, costly_attempts=2, total_seconds=60)
@@ -40,29 +43,34 @@ def test_no_attempt_is_begun_after_the_total_time() -> None:
     assert POLICY.gives_up(ValueError(), 1, 60.0)
 
 
-def full_disk() -> sqlite3.OperationalError:
-    connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE TABLE t (data)")
-    connection.execute("PRAGMA max_page_count = 2")
-    with pytest.raises(sqlite3.OperationalError) as caught:
-        connection.execute("INSERT INTO t VALUES (zeroblob(100000))")
+def full_disk(folder: Path) -> Exception:
+    with contextlib.closing(connect(folder / "full.db", "normal")) as connection:
+        connection.execute("CREATE TABLE t (data)")
+        connection.execute("PRAGMA max_page_count = 2")
+        with pytest.raises(StoreUnavailable) as caught:
+            connection.execute("INSERT INTO t VALUES (zeroblob(100000))")
     return caught.value
 
 
-def mistaken_statement() -> sqlite3.OperationalError:
-    with pytest.raises(sqlite3.OperationalError) as caught:
-        sqlite3.connect(":memory:").execute("SELECT * FROM nowhere")
+def mistaken_statement(folder: Path) -> Exception:
+    connection = connect(folder / "other.db", "normal")
+    with contextlib.closing(connection), pytest.raises(sqlite3.OperationalError) as caught:
+        connection.execute("SELECT FROM")
     return caught.value
 
 
-def test_events_are_not_given_up_for_want_of_room() -> None:
-    for error in (OSError(errno.ENOSPC, "full"), OSError(errno.EMFILE, "many"), full_disk()):
+def test_events_are_not_given_up_for_want_of_room(tmp_path: Path) -> None:
+    for error in (
+        OSError(errno.ENOSPC, "full"),
+        OSError(errno.EMFILE, "many"),
+        full_disk(tmp_path),
+    ):
         assert unavailable(error)
         assert not POLICY.gives_up(error, 1000, 1e6)
 
 
-def test_mistakes_are_not_taken_for_want_of_room() -> None:
-    for error in (OSError(errno.ENOENT, "gone"), mistaken_statement(), MemoryError()):
+def test_mistakes_are_not_taken_for_want_of_room(tmp_path: Path) -> None:
+    for error in (OSError(errno.ENOENT, "gone"), mistaken_statement(tmp_path), MemoryError()):
         assert not unavailable(error)
         assert attempts_made(error) == 5
 

@@ -8,8 +8,9 @@ import pytest
 
 from lineal.effects.effect import Effect
 from lineal.effects.effect import apply as apply_effects
-from lineal.effects.state import StateChange, StateConflict
+from lineal.effects.state import StateChange
 from lineal.effects.sweep import sweep
+from lineal.errors import StateConflict
 from lineal.stages.state import StateRow, StoredState, state_rows
 from lineal.store.postgres.store import PostgresStore
 

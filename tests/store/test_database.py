@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from lineal.errors import IncompatibleDatabase, StoreFull
 from lineal.store.database import Database
-from lineal.store.tables import IncompatibleDatabase
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def test_a_full_disk_is_reported_and_got_over(database: Database) -> None:
         *(database.write(lambda c, n=n: keep(c, f"{n}", bytes(100_000))) for n in range(5)),  # type: ignore[misc]
         return_exceptions=True,
     )
-    assert all(isinstance(result, sqlite3.OperationalError) for result in results)
+    assert all(isinstance(result, StoreFull) for result in results)
     assert kept(database) == set()
     await database.write(lambda c: limit(c, 1_000_000))
     await database.write(lambda c: keep(c, "after", bytes(100_000)))

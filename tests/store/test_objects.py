@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from lineal.errors import ObjectCorrupt, ObjectMissing
 from lineal.store.blobs import FileBlobs
 from lineal.store.connection import Store
 from lineal.store.objects import (
     SMALL_BYTES,
-    ObjectCorrupt,
-    ObjectMissing,
     ObjectStore,
     object_chunks,
     put_small_objects,

@@ -14,12 +14,11 @@ from typing import Any
 import pytest
 from aiobotocore.session import get_session
 
+from lineal.errors import ObjectCorrupt, StoreUnavailable
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.store.blobs import BlobMissing
-from lineal.store.connection import StoreUnavailable
 from lineal.store.database import Database, file_blobs
-from lineal.store.objects import ObjectCorrupt
 from lineal.store.s3 import Bucket, MalformedBucket, S3Blobs, open_s3_blobs, parse_bucket, trim
 from lineal_local.aws import Emulator
 from tests.services.cut_off import cut_off_after

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from lineal.store.batches import StoreClosed
+from lineal.errors import StoreClosed
 from lineal.store.connection import Connection, Store
 
 

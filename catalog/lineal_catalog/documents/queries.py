@@ -8,10 +8,11 @@ from typing import Any
 
 import orjson
 
+from lineal.errors import LinealError
 from lineal.store.connection import Connection
 
 
-class UnknownDocument(LookupError):
+class UnknownDocument(LinealError, LookupError):
     """No document has this id, or its beginning is not unique."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.errors import LinealError
 from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.observability.tracing import first_traceparent, trace_id
@@ -27,7 +28,7 @@ from lineal_schemas.objects import ObjectRef
 _SOURCE = "lineal:cli/model"
 
 
-class NothingToGoBackTo(LookupError):
+class NothingToGoBackTo(LinealError, LookupError):
     """No other model was in use before the one that is."""
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import orjson
 
+from lineal.errors import LinealError
 from lineal.lineage.ledger import records_of_artifact
 from lineal.store.connection import Connection
 from lineal.store.objects import small_object
@@ -20,7 +21,7 @@ from lineal_catalog.models.promotions import (
 from lineal_schemas.models import ModelTrained
 
 
-class UnknownModel(LookupError):
+class UnknownModel(LinealError, LookupError):
     """No model was trained under this name, or not in this version."""
 
 

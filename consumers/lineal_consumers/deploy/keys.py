@@ -8,11 +8,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from lineal.errors import LinealError
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
-class UnusableKey(Exception):
+class UnusableKey(LinealError):
     """The key file cannot be used, and why."""
 
 

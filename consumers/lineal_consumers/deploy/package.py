@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from lineal.errors import LinealError
 from lineal_consumers.deploy.keys import UnusableKey, public_key, read_key
 from lineal_schemas.deployments import (
     SIGNING_PREFIX,
@@ -41,7 +42,7 @@ class Order(NamedTuple):
     key_file: str | None
 
 
-class NoPackage(Exception):
+class NoPackage(LinealError):
     """No package can be made, and why."""
 
 

@@ -16,13 +16,14 @@ from unicodedata import normalize
 
 import numpy as np
 
+from lineal.errors import LinealError
 from lineal_schemas.results import DocumentClass, Entity
 
 _FORMAT = "lineal-text-classifier-1"
 _LONGEST = 200_000
 
 
-class ModelFileError(ValueError):
+class ModelFileError(LinealError, ValueError):
     """The bytes are no text classifier."""
 
 

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from lineal.errors import LinealError
 from lineal_schemas.models import DatasetItem
 
 Array = npt.NDArray[np.float64]
 
 
-class DatasetDamaged(Exception):
+class DatasetDamaged(LinealError):
     """A batch the manifest names is not in the block it names."""
 
 

@@ -12,6 +12,7 @@ from importlib.metadata import version
 import numpy as np
 import numpy.typing as npt
 
+from lineal.errors import LinealError
 from lineal_consumers.retrain.autoencoder import Autoencoder, fit_autoencoder
 from lineal_consumers.retrain.calibration import chi2_threshold, empirical_threshold
 from lineal_consumers.retrain.graph import to_onnx
@@ -51,7 +52,7 @@ class TrainedModel:
         return sha256(self.data).hexdigest()
 
 
-class ParityError(Exception):
+class ParityError(LinealError):
     """The exported graph does not say what the trainer says."""
 
 

@@ -19,6 +19,7 @@ from lineal_edge.backoff import Backoff
 from lineal_edge.settings import ClientTls
 from lineal_edge.update.disk import Disk
 from lineal_edge.update.verification import Refused
+from lineal_schemas.errors import LinealError
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +36,11 @@ _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
-class Interrupted(Exception):
+class Interrupted(LinealError):
     """The download was not to go on: the agent stops, or the job is over."""
 
 
-class ServerSaidNo(Exception):
+class ServerSaidNo(LinealError):
     """An HTTP status that is not the file."""
 
     def __init__(self, status: int) -> None:

@@ -11,12 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
 from lineal_schemas.deployments import SIGNING_PREFIX, PackageManifest, SignedPackage
+from lineal_schemas.errors import LinealError
 from lineal_schemas.models import ModelRef
 
 MOST_MODEL_BYTES = 512 << 20
 
 
-class Refused(Exception):
+class Refused(LinealError):
     """A package is not used, or a job not done.
 
     Attributes:

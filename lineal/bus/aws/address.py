@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
+from lineal.errors import LinealError
+
 _SCHEME = "aws"
 DEFAULT_PREFIX = "lineal-"
 _MOST_WAIT_SECONDS = 20
 _MOST_ARCHIVE_DAYS = 365
 
 
-class MalformedAddress(ValueError):
+class MalformedAddress(LinealError, ValueError):
     """The URL of the bus is wrong; says what."""
 
 

@@ -25,7 +25,6 @@ from lineal.bus.protocol import (
     Capabilities,
     Delivery,
     GroupInfo,
-    NotOffered,
     PartitionLag,
     Position,
     Selection,
@@ -35,6 +34,7 @@ from lineal.bus.protocol import (
     TopicSettings,
 )
 from lineal.bus.store_part import apply_to_store
+from lineal.errors import NotOffered
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.record import Record
 from lineal.stages.dead_letter import is_dead_letter_topic

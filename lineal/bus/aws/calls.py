@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lineal.bus.aws.address import Address
-from lineal.bus.protocol import BusUnavailable
+from lineal.errors import BusUnavailable, LinealError
 
 _CONNECTIONS = 96
 """More than receive, publish and delete at the same time."""
@@ -48,11 +48,11 @@ _WRONG = frozenset(
 )
 
 
-class Missing(LookupError):
+class Missing(LinealError, LookupError):
     """There is no such topic, queue or subscription."""
 
 
-class Refused(ValueError):
+class Refused(LinealError, ValueError):
     """AWS will never take what it was given."""
 
 

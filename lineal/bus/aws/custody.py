@@ -19,7 +19,7 @@ import structlog
 
 from lineal.bus.aws.calls import Aws, Missing, Refused, ask
 from lineal.bus.aws.messages import ATTRIBUTES, BATCH_ENTRIES, Received, received
-from lineal.bus.protocol import BusUnavailable
+from lineal.errors import BusUnavailable
 
 log = structlog.get_logger(__name__)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 
+from lineal.errors import LinealError
+
 _FIFO = ".fifo"
 _MOST_TOPIC = 256
 _MOST_QUEUE = 80
@@ -21,7 +23,7 @@ _DEAD = "--dead"
 _READING = "--reading-"
 
 
-class UnsuitableName(ValueError):
+class UnsuitableName(LinealError, ValueError):
     """A topic or group cannot be called this on AWS."""
 
 

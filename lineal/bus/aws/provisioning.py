@@ -33,7 +33,8 @@ from lineal.bus.aws.resources import (
     topic_attributes,
     topics_of_tags,
 )
-from lineal.bus.protocol import Start, TopicSettings, UnknownTopic
+from lineal.bus.protocol import Start, TopicSettings
+from lineal.errors import UnknownTopic
 from lineal.stages.dead_letter import is_dead_letter_topic
 
 log = structlog.get_logger(__name__)

@@ -20,7 +20,7 @@ from tenacity import (
 
 from lineal.bus.aws.calls import Aws, Refused, ask, is_sender_fault
 from lineal.bus.aws.messages import BATCH_BYTES, BATCH_ENTRIES, Message
-from lineal.bus.protocol import BusUnavailable
+from lineal.errors import BusUnavailable
 from lineal.side_by_side import all_of
 
 log = structlog.get_logger(__name__)

@@ -15,7 +15,8 @@ from lineal.bus.aws.calls import Aws, ask
 from lineal.bus.aws.messages import ATTRIBUTES, BATCH_ENTRIES, received, unwrapped
 from lineal.bus.aws.names import reading_begun, reading_resource
 from lineal.bus.aws.provisioning import Provisioning, archive_beginning
-from lineal.bus.protocol import BusUnavailable, Delivery, NotOffered, Selection
+from lineal.bus.protocol import Delivery, Selection
+from lineal.errors import BusUnavailable, NotOffered
 from lineal.store.connection import Connection, Store
 from lineal_schemas.envelope import now_us
 

@@ -18,8 +18,9 @@ import structlog
 
 from lineal.bus.aws import inbox
 from lineal.bus.aws.custody import Custody, Held, new_attempt
-from lineal.bus.protocol import BusUnavailable, Delivery, Position, Settlement
+from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.bus.store_part import apply_to_store
+from lineal.errors import BusUnavailable
 from lineal.store.connection import Connection
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ from lineal.bus.protocol import (
     Start,
     TopicInfo,
     TopicSettings,
-    UnknownTopic,
 )
+from lineal.errors import UnknownTopic
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.record import Record
 from lineal.store.database import Database

@@ -22,7 +22,6 @@ from lineal.bus.kafka.topics import Topics
 from lineal.bus.kafka.translation import raises_bus_errors
 from lineal.bus.kafka.ungrouped import UngroupedCommitter
 from lineal.bus.protocol import (
-    BusUnavailable,
     Capabilities,
     Delivery,
     Position,
@@ -31,8 +30,8 @@ from lineal.bus.protocol import (
     Start,
     TopicInfo,
     TopicSettings,
-    UnknownTopic,
 )
+from lineal.errors import BusUnavailable, StoreUnavailable, UnknownTopic
 from lineal.kafka_client.connection import EARLIEST, LATEST, Connection
 from lineal.kafka_client.group_consumer import GroupConsumer, OnRevoking
 from lineal.kafka_client.groups import describe_groups, reset_offsets
@@ -42,7 +41,7 @@ from lineal.kafka_client.transactions import AlternatingProducers
 from lineal.lineage.follower import LedgerFollower, flush_ledger
 from lineal.lineage.record import Record
 from lineal.lineage.travel import LEDGER_GROUP, LINEAGE_TOPIC
-from lineal.store.connection import Store, StoreUnavailable
+from lineal.store.connection import Store
 from lineal_schemas.envelope import RawEvent
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lineal.bus.protocol import BusUnavailable
+from lineal.errors import BusUnavailable
 from lineal.kafka_client.connection import Cluster, Connection
 from lineal.kafka_client.errors import KafkaUnavailable
 from lineal.kafka_client.security import Security

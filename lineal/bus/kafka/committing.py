@@ -14,10 +14,11 @@ from lineal.bus.kafka.topics import Topics
 from lineal.bus.protocol import Settlement
 from lineal.effects.effect import Effect, apply
 from lineal.effects.memo import MemoEntry
+from lineal.errors import StoreUnavailable
 from lineal.kafka_client.record_batches import RecordBatches
 from lineal.lineage.record import Record
 from lineal.lineage.travel import lineage_event
-from lineal.store.connection import Store, StoreUnavailable
+from lineal.store.connection import Store
 from lineal_schemas.bindings import to_kafka
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,8 @@ import structlog
 from aiokafka import TopicPartition
 
 from lineal.bus.kafka.names import Names, key_hash
-from lineal.bus.protocol import BusUnavailable, TopicSettings
+from lineal.bus.protocol import TopicSettings
+from lineal.errors import BusUnavailable
 from lineal.kafka_client.admin import (
     BROKER_DEFAULT,
     InvalidReplication,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
-from lineal.bus.protocol import BusUnavailable
+from lineal.errors import BusUnavailable
 from lineal.kafka_client.errors import AuthorizationFailed, KafkaUnavailable
 
 P = ParamSpec("P")

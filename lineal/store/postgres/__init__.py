@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from lineal.errors import LinealError
 
-class MissingLibrary(ImportError):
+
+class MissingLibrary(LinealError, ImportError):
     """What this store is made with is not installed."""
 
 

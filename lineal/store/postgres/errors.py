@@ -6,7 +6,7 @@ import re
 
 import psycopg
 
-from lineal.store.connection import StoreUnavailable
+from lineal.errors import StoreRefused, StoreUnavailable
 
 _FOR_NOW = (
     "08",  # connection exception
@@ -20,10 +20,6 @@ _FOR_NOW = (
     "58",  # system error: I/O
 )
 """SQLSTATE, or how it begins. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
-
-
-class StoreRefused(RuntimeError):
-    """The server does not let us in, or do what we have to; the text says what to change."""
 
 
 def translated(error: psycopg.Error, *, broken: bool) -> Exception:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
-from lineal.store.connection import StoreUnavailable
+from lineal.errors import StoreRefused, StoreUnavailable
 from lineal.store.postgres.connection import PostgresConnection, connect, place
-from lineal.store.postgres.errors import StoreRefused, refused
+from lineal.store.postgres.errors import refused
 from lineal.store.postgres.tables import names, tables_exist
 
 _OLDEST_VERSION = 130000

@@ -15,10 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from lineal.store.batches import BatchWriter, Job, StoreClosed, fail_all, run_jobs
-from lineal.store.connection import StoreOpener, StoreUnavailable
+from lineal.errors import LinealError, StoreClosed, StoreRefused, StoreUnavailable
+from lineal.store.batches import BatchWriter, Job, fail_all, run_jobs
+from lineal.store.connection import StoreOpener
 from lineal.store.postgres.connection import PostgresConnection, connect, place
-from lineal.store.postgres.errors import StoreRefused, refused
+from lineal.store.postgres.errors import refused
 from lineal.store.postgres.examination import check_server
 from lineal.store.postgres.tables import create_tables, tables_exist
 
@@ -148,7 +149,7 @@ async def _opened(url: str) -> PostgresStore:
     return store
 
 
-class _Lost(Exception):
+class _Lost(LinealError):
     """A connection was lost while it read; the work can be done again."""
 
     def __init__(self, reason: StoreUnavailable) -> None:

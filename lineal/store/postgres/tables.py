@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from lineal.errors import IncompatibleDatabase
 from lineal.lineage.projections import Table, projected_tables
 from lineal.store.connection import Connection
-from lineal.store.tables import SCHEMA_VERSION, SHARED, IncompatibleDatabase
+from lineal.store.tables import SCHEMA_VERSION, SHARED
 
 _NAME = re.compile(r"CREATE TABLE (\w+)")
 _VERSION = "CREATE TABLE lineal_schema (version INTEGER NOT NULL);"

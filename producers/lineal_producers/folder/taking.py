@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import structlog
 
+from lineal.errors import LinealError
 from lineal.runtime import Runtime
 from lineal.stages.retry import unavailable
 from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
@@ -166,7 +166,7 @@ class Taker:
                     candidate.path, refused, f"the file cannot be read: {_reason(error)}"
                 )
                 await self._taken.remember(candidate.path, refused)
-            except (OSError, sqlite3.Error) as next_error:
+            except (OSError, LinealError) as next_error:
                 log.warning("folder.cannot_refuse", error=repr(next_error))
             else:
                 return None

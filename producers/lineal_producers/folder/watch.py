@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import os
-import sqlite3
 import stat
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
+from lineal.errors import LinealError
 from lineal.runtime import Runtime
 from lineal_producers.arrival import Arrival
 from lineal_producers.folder.candidates import Candidate, Candidates
@@ -40,7 +40,7 @@ _PAUSE_SECONDS = 0.2
 Seen = tuple[Path, os.stat_result]
 
 
-class InboxIsData(ValueError):
+class InboxIsData(LinealError, ValueError):
     """The folder to watch is the one lineal keeps its own files in."""
 
 
@@ -123,7 +123,7 @@ class FolderWatch:
             try:
                 await self._scan()
                 self._scan_problem = None
-            except (OSError, sqlite3.Error) as error:
+            except (OSError, LinealError) as error:
                 self._scan_problem = f"the inbox cannot be read: {error}"
                 log.warning("folder.scan_failed", error=str(error))
             pause = max(self._scan_seconds, (time.monotonic() - begun) * _SCAN_SHARE)
@@ -166,7 +166,7 @@ class FolderWatch:
                     ignore_permission_denied=True,
                 ):
                     await self._hear(changes)
-            except (OSError, RuntimeError, ExceptionGroup, sqlite3.Error) as error:
+            except (OSError, RuntimeError, ExceptionGroup, LinealError) as error:
                 # Out of watches, or a name that is not UTF-8: that ends the notifications, and
                 # those of the same moment are lost. A scan makes up for it.
                 log.warning("folder.notifications_interrupted", error=repr(error))

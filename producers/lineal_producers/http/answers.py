@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from lineal.errors import ObjectMissing
 from lineal.lineage.record import Artifact
 from lineal.runtime import Runtime
-from lineal.store.objects import ObjectMissing, reference
+from lineal.store.objects import reference
 from lineal_catalog.documents.projection import Status
 from lineal_catalog.documents.queries import (
     DocumentInfo,

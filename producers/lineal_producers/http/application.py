@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
@@ -12,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from lineal.errors import LinealError, StoreDamaged, StoreUnavailable
 from lineal.runtime import Runtime
-from lineal.store.connection import StoreUnavailable
 from lineal_producers.http.answers import answer_routes
 from lineal_producers.http.errors import not_written, told
 from lineal_producers.http.events import event_route
@@ -55,7 +54,7 @@ def bare_application(routes: Sequence[BaseRoute], *, listen: str = "127.0.0.1") 
     return _protected(routes, [Middleware(LoopbackOnly)] if is_loopback(listen) else [])
 
 
-class TokenMissing(ValueError):
+class TokenMissing(LinealError, ValueError):
     """The service would be open to other machines without a token."""
 
 
@@ -66,8 +65,8 @@ def _protected(routes: Sequence[BaseRoute], protection: Sequence[Middleware]) ->
         exception_handlers={
             HTTPException: told,
             OSError: not_written,
-            sqlite3.Error: not_written,
             StoreUnavailable: not_written,
+            StoreDamaged: not_written,
             Exception: not_written,
         },
     )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from lineal.errors import StoreFull, StoreUnavailable
 from lineal.stages.retry import unavailable
-from lineal.store.connection import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -32,14 +30,11 @@ async def told(request: Request, error: Exception) -> Response:
 async def not_written(request: Request, error: Exception) -> Response:
     """The machine could not keep or read what was asked."""
     log.warning("http.failed", error=repr(error))
+    if isinstance(error, StoreFull) or (isinstance(error, OSError) and unavailable(error)):
+        return JSONResponse({"error": "there is no room on the disk: try again later"}, 507)
     if isinstance(error, StoreUnavailable):
         return JSONResponse(
             {"error": "the store cannot be reached: try again later"}, status_code=503
-        )
-    if isinstance(error, OSError | sqlite3.Error) and unavailable(error):
-        return JSONResponse(
-            {"error": "there is no room on the disk, or the database is busy: try again later"},
-            status_code=507,
         )
     return JSONResponse(
         {"error": "the service could not do this; its log says why"}, status_code=500

@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from lineal.admission import NotAllowed, admit, known_types, publish
 from lineal.bus.topic_names import TOPIC_RULE, is_topic_name
+from lineal.errors import LinealError, PermanentFailure
 from lineal.runtime import Runtime
-from lineal.stages.retry import PermanentFailure
 from lineal_producers.doors import HTTP
 from lineal_producers.http.body_limit import limited
 from lineal_schemas.envelope import MalformedEvent, RawEvent, now_us
@@ -30,7 +30,7 @@ _INLINE_BYTES = 64 * 1024
 _TOO_LARGE = "send fewer events at once, and files to POST /documents"
 
 
-class _Refused(ValueError):
+class _Refused(LinealError, ValueError):
     """Events that are well-formed and cannot be taken; one line for each."""
 
     def __init__(self, problems: list[str], status: int = 422) -> None:

@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from lineal.errors import ObjectMissing
 from lineal.lineage.ledger import records_of_artifact
 from lineal.lineage.record import Artifact
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
-from lineal.store.objects import ObjectMissing, reference
+from lineal.store.objects import reference
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ROLE = "model"

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from lineal.errors import LinealError
+
 _GOODBYE_SECONDS = 5
 _BACKLOG = 128
 
 
-class PortTaken(OSError):
+class PortTaken(LinealError, OSError):
     """Another process listens on the port."""
 
 

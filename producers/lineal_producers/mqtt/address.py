@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from lineal.errors import LinealError
+
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
-class WrongAddress(ValueError):
+class WrongAddress(LinealError, ValueError):
     """The URL names no MQTT broker."""
 
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lineal.errors import LinealError
 from lineal_producers.mqtt.access import BRIDGE
 from lineal_schemas.mqtt_topics import device_topic
 
@@ -24,7 +25,7 @@ _AUTHORITY_DAYS = 3650
 _KEYS = (ec.EllipticCurvePublicKey,)
 
 
-class CannotSign(ValueError):
+class CannotSign(LinealError, ValueError):
     """A certificate cannot be given, and why."""
 
 

@@ -12,18 +12,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import sqlite3
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
 
-from lineal.bus.protocol import BusUnavailable
 from lineal.effects.effect import Effect
+from lineal.errors import StoreDamaged, StoreUnavailable, Unavailable
 from lineal.runtime import Runtime
 from lineal.stages.dead_letter import dead_letter_topic
 from lineal.stages.retry import unavailable
-from lineal.store.connection import StoreUnavailable
 from lineal_producers.mqtt.acknowledgements import Acknowledgements
 from lineal_producers.mqtt.address import WrongAddress, parse_address
 from lineal_producers.mqtt.connection import BrokerConnection, BrokerUnavailable, Received
@@ -91,7 +89,7 @@ class Bridge:
                 log.warning("bridge.lease_lost", error=str(error))
             except BrokerUnavailable as error:
                 self._complain(f"the MQTT broker is away: {error}")
-            except (BusUnavailable, StoreUnavailable, sqlite3.Error, OSError) as error:
+            except (Unavailable, StoreDamaged, OSError) as error:
                 self._complain(f"the bus cannot be written: {error}")
             except Exception as error:
                 # a fault of ours: begin anew rather than leave all devices alone
@@ -134,7 +132,7 @@ class Bridge:
             finally:
                 connection.disconnect()
         finally:
-            with contextlib.suppress(StoreUnavailable, sqlite3.Error):
+            with contextlib.suppress(StoreUnavailable, StoreDamaged):
                 await self._lease.release()
 
     async def _work(self, connection: BrokerConnection) -> None:

@@ -20,6 +20,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from lineal.errors import Unavailable
 from lineal.settings import MqttSettings
 from lineal_producers.mqtt.address import parse_address
 from lineal_producers.mqtt.client import ReadingClient
@@ -36,7 +37,7 @@ _RESERVED = 4
 _LARGEST_PACKET = 16 << 20
 
 
-class BrokerUnavailable(Exception):
+class BrokerUnavailable(Unavailable):
     """The broker cannot be reached, refuses us, or the connection has ended."""
 
 

@@ -9,11 +9,12 @@ from typing import ClassVar
 import orjson
 
 from lineal.effects.effect import Effect, register
+from lineal.errors import LinealError
 from lineal.store.connection import Connection
 from lineal_producers.mqtt.rows import get_row, put_rows
 
 
-class LeaseLost(Exception):
+class LeaseLost(LinealError):
     """Another bridge has taken over."""
 
 

@@ -90,7 +90,7 @@ class Intake:
         """Judge messages and move the positions, in memory, by what is taken.
 
         Raises:
-            StoreUnavailable, sqlite3.Error, OSError: a position cannot be read, or there is no room
+            StoreUnavailable, OSError: a position cannot be read, or there is no room
                 for large data. All positions in memory are forgotten: try again from the beginning.
         """
         try:

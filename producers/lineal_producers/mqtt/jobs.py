@@ -13,11 +13,12 @@ import orjson
 import structlog
 
 from lineal.bus.protocol import Delivery, Settlement, Subscription
+from lineal.errors import PermanentFailure
 from lineal.runtime import Runtime
 from lineal.stages.dead_letter import dead_letter_settlement
-from lineal.stages.retry import PermanentFailure, unavailable
+from lineal.stages.retry import unavailable
 from lineal.stages.understanding import understand
-from lineal_producers.mqtt.connection import BrokerConnection, BrokerUnavailable
+from lineal_producers.mqtt.connection import BrokerConnection
 from lineal_producers.mqtt.effects import NoticePut
 from lineal_producers.mqtt.records import GROUP, Recorder
 from lineal_producers.mqtt.rows import get_row
@@ -57,7 +58,7 @@ class JobRelay:
 
         Raises:
             BrokerUnavailable: the connection has ended; what was not confirmed comes again.
-            BusUnavailable, StoreUnavailable, sqlite3.Error: the bus or the store is away.
+            BusUnavailable, StoreUnavailable: the bus or the store is away.
         """
         subscription = await self._runtime.bus.subscribe(GROUP, TOPICS)
         try:
@@ -91,7 +92,7 @@ class JobRelay:
             body = said.reply.model_dump_json().encode()
             await self._connection.deliver(jobs_update_reply(said.device), body)
         except Exception as error:
-            if isinstance(error, BrokerUnavailable) or unavailable(error):
+            if unavailable(error):
                 raise
             log.error("bridge.cannot_relay", event_id=delivery.event.id, error=str(error))
             record = self._recorder.record(delivery.event.correlationid)

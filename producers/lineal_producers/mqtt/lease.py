@@ -49,7 +49,7 @@ class Lease:
 
         Raises:
             LeaseLost: another one has it.
-            StoreUnavailable, sqlite3.Error: it could not be renewed.
+            StoreUnavailable: it could not be renewed.
         """
         while True:
             await asyncio.sleep(self._seconds / 3)

@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from lineal.errors import LinealError
 from lineal.settings import MqttSettings
 
 _START_SECONDS = 20.0
@@ -49,7 +50,7 @@ log_dest stderr
 """
 
 
-class NoBroker(Exception):
+class NoBroker(LinealError):
     """There is neither mosquitto nor amqtt on this machine, or it does not start."""
 
 

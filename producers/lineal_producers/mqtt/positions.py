@@ -21,10 +21,10 @@ import structlog
 from pydantic import ValidationError
 
 from lineal.bus.claim_check import check_out
-from lineal.bus.protocol import NotOffered, Selection, UnknownTopic
+from lineal.bus.protocol import Selection
 from lineal.effects.effect import apply
+from lineal.errors import NotOffered, ObjectCorrupt, ObjectMissing, UnknownTopic
 from lineal.runtime import Runtime
-from lineal.store.objects import ObjectCorrupt, ObjectMissing
 from lineal_producers.mqtt.effects import DevicePositionPut
 from lineal_producers.mqtt.rows import get_row, get_rows
 from lineal_producers.mqtt.sequence import SIGHTINGS, Sequence

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.dead_letters import BRIDGED
+from lineal.errors import LinealError
 from lineal.lineage.record import digest
 from lineal.observability.tracing import first_traceparent
 from lineal.stages.dead_letter import dead_letter_topic
@@ -26,7 +27,7 @@ _REMEMBERED = 4_096
 _A_MINUTE = 20
 
 
-class Refused(Exception):
+class Refused(LinealError):
     """A message that cannot be taken; the text holds nothing of what was sent."""
 
 

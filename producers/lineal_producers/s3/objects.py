@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
+from lineal.errors import LinealError, StoreUnavailable
 from lineal.runtime import Runtime
-from lineal.store.connection import Connection, StoreUnavailable
+from lineal.store.connection import Connection
 from lineal.store.s3 import AWAY
 from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
 from lineal_schemas.envelope import now_us
@@ -26,7 +27,7 @@ _CHUNK = 1 << 20
 _IN_MEMORY = 8 << 20
 
 
-class ObjectGone(LookupError):
+class ObjectGone(LinealError, LookupError):
     """The object is not in the bucket any more."""
 
 

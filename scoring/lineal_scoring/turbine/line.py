@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from lineal_schemas.errors import LinealError
 from lineal_schemas.telemetry import TURBINE_FEATURES, TURBINE_FIELDS
 from lineal_scoring.turbine.orientation import euler_angles
 
@@ -15,7 +16,7 @@ _QUATERNION = TURBINE_FIELDS.index("qw")
 _ANGLES = ("roll", "pitch", "yaw")
 
 
-class BadLine(ValueError):
+class BadLine(LinealError, ValueError):
     """A line that is not a reading."""
 
 

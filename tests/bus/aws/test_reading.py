@@ -11,7 +11,8 @@ import pytest
 
 from lineal.bus.aws.bus import AwsBus
 from lineal.bus.aws.names import reading_resource
-from lineal.bus.protocol import NotOffered, Selection, UnknownTopic
+from lineal.bus.protocol import Selection
+from lineal.errors import NotOffered, UnknownTopic
 from lineal.replay import plan_replay
 from lineal.runtime import open_runtime
 from lineal.settings import Settings

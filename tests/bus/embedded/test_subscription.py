@@ -16,6 +16,7 @@ import pytest
 
 from lineal.bus.embedded.subscription import EmbeddedSubscription
 from lineal.bus.protocol import Delivery, Settlement
+from lineal.errors import StoreFull
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal_schemas.envelope import first_event
@@ -166,7 +167,7 @@ async def test_stopping_with_a_full_disk_ends_and_nothing_is_lost(tmp_path: Path
         await publish(runtime, *tasks)
         await runtime.bus.create_topic(Done.type)
         await runtime.database.write(lambda c: c.execute("PRAGMA max_page_count = 1") and None)
-        with contextlib.suppress(sqlite3.OperationalError):  # it cannot say good-bye either
+        with contextlib.suppress(StoreFull):  # it cannot say good-bye either
             async with running(runtime, work):
                 async with asyncio.timeout(30):
                     while len(_trace(tmp_path)) < 300:

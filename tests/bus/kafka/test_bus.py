@@ -16,16 +16,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError
 from structlog.testing import capture_logs
 
-from lineal.bus.protocol import (
-    BusUnavailable,
-    Delivery,
-    Position,
-    Selection,
-    Settlement,
-    TopicSettings,
-)
+from lineal.bus.protocol import Delivery, Position, Selection, Settlement, TopicSettings
 from lineal.dead_letters import LetterFilter, waiting_letters
 from lineal.effects.memo import MemoEntry
+from lineal.errors import BusUnavailable
 from lineal.replay import plan_replay
 from lineal.runtime import Runtime
 from lineal.store.memo import MemoOutput, pack

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lineal.bus.protocol import BusUnavailable
+from lineal.errors import BusUnavailable
 from lineal.kafka_client.connection import Connection
 from lineal.kafka_client.errors import RetriableError
 from lineal.runtime import Runtime

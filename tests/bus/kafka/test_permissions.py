@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiokafka.protocol.types import Array, Int8, Int16, Int32, Schema, String
 
-from lineal.bus.protocol import BusUnavailable
+from lineal.errors import BusUnavailable
 from lineal.kafka_client.connection import Cluster, Connection
 from lineal.kafka_client.wire import Api
 from lineal.runtime import open_runtime

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lineal.backends import UnsupportedSetting
-from lineal.bus.protocol import BusUnavailable
+from lineal.errors import BusUnavailable, UnsupportedSetting
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal_local.kafka import Kafka, unsigned_token

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from lineal.bus.protocol import BusUnavailable
+from lineal.errors import BusUnavailable
 from lineal.lineage.record import digest
 from lineal.runtime import Runtime
 from tests.conformance.harness import (

@@ -14,8 +14,8 @@ from cloudevents.core.v1.event import CloudEvent
 from structlog.testing import CapturingLogger
 
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_out
-from lineal.bus.protocol import UnknownTopic
 from lineal.daemon import Daemon
+from lineal.errors import UnknownTopic
 from lineal.runtime import Runtime
 from lineal.stages.discovery import installed_stages
 from lineal.store.objects import reference

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lineal.bus.protocol import UnknownTopic
 from lineal.dead_letters import LetterFilter, NobodyToRedriveTo, drop, redrive, waiting_letters
+from lineal.errors import UnknownTopic
 from lineal.lineage.ledger import all_records
 from lineal.lineage.record import Record
 from lineal.runtime import Runtime, open_runtime

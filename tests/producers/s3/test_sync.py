@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from aiobotocore.session import get_session
 
+from lineal.errors import StoreUnavailable
 from lineal.runtime import Runtime
-from lineal.store.connection import StoreUnavailable
 from lineal_local.aws import Emulator
 from lineal_producers.s3.notifications import Notifications, created_objects
 from lineal_producers.s3.objects import Patterns, S3Object

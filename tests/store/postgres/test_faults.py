@@ -12,9 +12,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from lineal.errors import StoreUnavailable
 from lineal.lineage.ledger import Ledger, all_records
 from lineal.stages.retry import RetryPolicy, unavailable
-from lineal.store.connection import Connection, StoreUnavailable
+from lineal.store.connection import Connection
 from lineal.store.postgres.connection import connect
 from lineal.store.postgres.store import PostgresStore
 from lineal_local.postgres import Postgres

@@ -9,15 +9,14 @@ from functools import partial
 import psycopg
 import pytest
 
+from lineal.errors import IncompatibleDatabase, StoreRefused, StoreUnavailable
 from lineal.lineage.ledger import Ledger, all_records
 from lineal.lineage.rebuild import rebuild
-from lineal.store.connection import Connection, StoreUnavailable
+from lineal.store.connection import Connection
 from lineal.store.postgres.connection import connect
-from lineal.store.postgres.errors import StoreRefused
 from lineal.store.postgres.examination import examine
 from lineal.store.postgres.store import PostgresStore
 from lineal.store.postgres.tables import names
-from lineal.store.tables import IncompatibleDatabase
 from lineal_local.postgres import Postgres
 from tests.store.postgres.appending import record
 

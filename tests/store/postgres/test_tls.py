@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from lineal.errors import StoreRefused
 from lineal.store.postgres.connection import connect
-from lineal.store.postgres.errors import StoreRefused
 from lineal_local.certificates import CertificateAuthority
 from lineal_local.postgres import Postgres
 
