@@ -5,13 +5,10 @@ A plug-in that fails to import is named and left out; the others are used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple
-
-import structlog
-
-log = structlog.get_logger(__name__)
 
 
 class Broken(NamedTuple):
@@ -52,7 +49,16 @@ def plugins(group: str) -> Plugins:
             broken.append(Broken(group, entry.name, entry.value, "its name is taken already"))
             continue
         loaded[entry.name] = found
-    for item in broken:
-        log.error("plugin.left_out", group=group, plugin=item.name, target=item.target,
-                  reason=item.reason)  # fmt: skip
+    if broken:
+        _log(broken)
     return Plugins(loaded, tuple(broken))
+
+
+def _log(broken: Sequence[Broken]) -> None:
+    # Imported here: commands that only ask something load plug-ins too, and have to be quick.
+    import structlog
+
+    log = structlog.get_logger(__name__)
+    for item in broken:
+        log.error("plugin.left_out", group=item.group, plugin=item.name, target=item.target,
+                  reason=item.reason)  # fmt: skip
