@@ -1,59 +1,79 @@
-"""The ledger: what a record costs, and how fast one document's story is told out of a million."""
+"""The ledger: what a step costs in time and bytes, and whether that grows with the ledger.
+
+``LINEAL_BENCHMARK_STEPS`` makes the large ledger smaller: ten million steps take many minutes.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import random
+import statistics
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
 
 from benchmarks.measurement import LINEAL, Benchmark, Result, alone
-from lineal.lineage.ledger import Ledger, records_of_root
-from lineal.lineage.record import Artifact, Build, Record
+from lineal.lineage.canonical import canonical_bytes
+from lineal.lineage.ledger import Ledger, steps_of_subject
+from lineal.lineage.record import Artifact, Build, Record, StepEntry, record_of, subject_trace
+from lineal.store.connection import Connection
 from lineal.store.sqlite import SqliteConnection, connect
 from lineal.store.tables import create_tables
 from lineal_cli.lifetime import collect_garbage_rarely
 
-_BUILD = Build("ocr", "1", "c" * 64, "d" * 64)
+_BUILD = Build("passthrough", "1", "c" * 64, "d" * 64)
 _APPENDED = 20_000
 _BATCH = 500
 _RUNS = 5
 _LEDGER = 1_000_000
-_STEPS_PER_DOCUMENT = 10
+_STEPS_PER_SUBJECT = 10
+_SMALL = 100_000
+_LARGE = int(os.environ.get("LINEAL_BENCHMARK_STEPS", "10000000"))
+_WINDOW = 100_000
+"""Steps whose cost is measured from each size on: the index does its work in lumps."""
+_STORIES = 1_000
 
 
-def _artifacts(number: int, step: int) -> tuple[list[Artifact], list[Artifact]]:
-    """What a step of the ocr stage reads and makes; found by the step, not by its record."""
-    read, made = (sha256(f"{role} {number}/{step}".encode()).hexdigest() for role in ("in", "out"))
-    return [
-        Artifact(read, "application/json", 700, "event"),
-        Artifact(read[::-1], "application/pdf", 70_000, "content"),
-    ], [
-        Artifact(made, "application/json", 800, "event"),
-        Artifact(made[::-1], "application/gzip", 7_000, "result"),
-    ]
+class _Steps:
+    """Steps as the pass-through of events of 1 KB leaves them, each with bytes of its own.
 
+    Subjects come in turns of a thousand: the ten steps of one are in ten transactions.
+    """
 
-def _record(number: int, inputs: list[Artifact], outputs: list[Artifact]) -> Record:
-    return Record(
-        kind="step",
-        root=f"document:{number:032x}",
-        build=_BUILD,
-        started=1_795_000_000_000_000 + number,
-        duration=700_000,
-        outcome="done",
-        actor="stage:ocr",
-        worker="host/1234",
-        step=inputs[0].sha256,
-        inputs=inputs,
-        outputs=outputs,
-        events_in=[f"{number:032x}"],
-        events_out=[f"{number:031x}f"],
-        trace="0" * 32,
-    )
+    def __init__(self, prefix: str = "") -> None:
+        self._random = random.Random(1)
+        self._prefix = prefix
+        self._made = 0
+
+    def subject(self, number: int) -> str:
+        return f"{self._prefix}{UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)}"
+
+    def records(self, count: int) -> list[Record]:
+        bytes_of = self._random.randbytes
+        records = []
+        for number in range(self._made, self._made + count):
+            subject = self.subject(number // (1_000 * _STEPS_PER_SUBJECT) * 1_000 + number % 1_000)
+            entry = StepEntry(
+                subject,
+                1_795_000_000_000_000 + 137 * number,
+                150 + number % 40,
+                1_000 + number % 5_000,
+                events_in=(str(UUID(bytes=bytes_of(16))),),
+                emitted=("benchmark.pong",),
+                inputs=(Artifact(bytes_of(32).hex(), "application/json", 1_024, "event"),),
+                outputs=(Artifact(bytes_of(32).hex(), "application/json", 1_024, "event"),),
+                trace=subject_trace(subject),
+            )
+            records.append(
+                record_of(entry, build=_BUILD, actor="stage:passthrough", worker="host/1234")
+            )
+        self._made += count
+        return records
 
 
 @contextlib.contextmanager
@@ -63,74 +83,139 @@ def _new_database(folder: Path) -> Iterator[SqliteConnection]:
         yield database
 
 
-def measure_append() -> Sequence[Result]:
-    """Microseconds to make a record, and to make it and insert it at full durability."""
-    collect_garbage_rarely()
-    made, inserted = [], []
-    artifacts = [_artifacts(number, 0) for number in range(_APPENDED)]
-    for _ in range(_RUNS):
-        begun = time.perf_counter()
-        for number, (read, written) in enumerate(artifacts):
-            sha256(_record(number, read, written).canonical()).digest()
-        made.append((time.perf_counter() - begun) / _APPENDED * 1e6)
-        inserted.append(_append(artifacts))
-    return [
-        alone("lineage.make", "µs/record", "<= 10", made),
-        alone("lineage.append", "µs/record", "<= 30", inserted),
-    ]
-
-
-def _append(artifacts: Sequence[tuple[list[Artifact], list[Artifact]]]) -> float:
-    ledger = Ledger()
+@contextlib.contextmanager
+def _in_new_folder() -> Iterator[SqliteConnection]:
     with (
         tempfile.TemporaryDirectory(prefix="lineal-benchmark-") as folder,
         _new_database(Path(folder)) as database,
     ):
+        yield database
+
+
+def _append(connection: Connection, steps: _Steps, count: int) -> float:
+    """Append steps in transactions of 500; returns microseconds a step."""
+    ledger = Ledger()
+    taken = 0.0
+    for first in range(0, count, _BATCH):
+        records = steps.records(min(_BATCH, count - first))
         begun = time.perf_counter()
-        for first in range(0, _APPENDED, _BATCH):
-            records = [
-                _record(number, *artifacts[number]) for number in range(first, first + _BATCH)
-            ]
-            database.execute("BEGIN IMMEDIATE")
-            ledger.append(database, records)
-            database.execute("COMMIT")
-        return (time.perf_counter() - begun) / _APPENDED * 1e6
+        connection.execute("BEGIN")
+        ledger.append(connection, records)
+        connection.execute("COMMIT")
+        taken += time.perf_counter() - begun
+    return taken / count * 1e6
+
+
+def measure_append() -> Sequence[Result]:
+    """Microseconds to make a record's bytes, and to append it at full durability; bytes on disk."""
+    collect_garbage_rarely()
+    made, inserted, sizes = [], [], []
+    for _ in range(_RUNS):
+        records = _Steps().records(_APPENDED)
+        begun = time.perf_counter()
+        for record in records:
+            canonical_bytes(record)
+        made.append((time.perf_counter() - begun) / _APPENDED * 1e6)
+        with _in_new_folder() as database:
+            empty = _pages(database)
+            inserted.append(_append(database, _Steps(), _APPENDED))
+            sizes.append((_pages(database) - empty) / _APPENDED)
+    return [
+        alone("lineage.make", "µs/step", "<= 10", made),
+        alone("lineage.append", "µs/step", "<= 10", inserted),
+        alone("lineage.bytes_per_step", "bytes", "<= 250", sizes),
+    ]
+
+
+def _pages(connection: SqliteConnection) -> int:
+    """Bytes of the database file."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(pages) * int(size)
+
+
+class _Flat(NamedTuple):
+    """What a large ledger costs."""
+
+    growth: float
+    """Cost of a step in it, divided by that in a small one."""
+    stories: list[float]
+    """Milliseconds to read all steps of a subject."""
+
+
+def _flat(connection: Connection, checkpoint: str) -> _Flat:
+    collect_garbage_rarely()
+    steps = _Steps()
+    _append(connection, steps, _SMALL)
+    connection.execute(checkpoint)
+    small = _append(connection, steps, _WINDOW)
+    _append(connection, steps, _LARGE - _SMALL - _WINDOW)
+    connection.execute(checkpoint)
+    large = _append(connection, steps, _WINDOW)
+    stories = []
+    for number in random.Random(2).sample(range(_LARGE // _STEPS_PER_SUBJECT // 2), _STORIES):
+        begun = time.perf_counter()
+        found = steps_of_subject(connection, steps.subject(number))
+        stories.append((time.perf_counter() - begun) * 1_000)
+        assert len(found) == _STEPS_PER_SUBJECT
+    return _Flat(large / small, stories)
+
+
+def measure_flat() -> Sequence[Result]:
+    """Whether a step costs more in a large ledger, and the story of one subject out of it."""
+    with _in_new_folder() as database:
+        database.execute("PRAGMA synchronous = NORMAL")
+        found = _flat(database, "PRAGMA wal_checkpoint(TRUNCATE)")
+    return [
+        alone("lineage.flat", "times", "<= 1.3", [found.growth]),
+        alone("lineage.story", "ms", "< 2", [statistics.median(found.stories)]),
+    ]
+
+
+def measure_flat_postgres() -> Sequence[Result]:
+    """The same in Postgres."""
+    from lineal.store.postgres import tables
+    from lineal.store.postgres.connection import connect as connect_postgres
+    from lineal_local.postgres import Postgres
+
+    with (
+        Postgres() as server,
+        server.database("benchmark") as url,
+        contextlib.closing(connect_postgres(url, write=True)) as connection,
+    ):
+        connection.execute("SET synchronous_commit = off")
+        tables.create_tables(connection)
+        found = _flat(connection, "CHECKPOINT")
+    return [
+        alone("lineage.flat_postgres", "times", "<= 1.3", [found.growth]),
+        alone("lineage.story_postgres", "ms", "< 2", [statistics.median(found.stories)]),
+    ]
 
 
 def measure_query() -> Sequence[Result]:
-    """The whole story of one document out of a million records: in the store, and the command."""
-    documents = _LEDGER // _STEPS_PER_DOCUMENT
+    """The story of one document out of a million steps: in the store, and the command."""
     with tempfile.TemporaryDirectory(prefix="lineal-benchmark-") as folder:
         with _new_database(Path(folder)) as database:
             database.execute("PRAGMA synchronous = OFF")
-            ledger = Ledger()
-            for first in range(0, documents, 1_000):
-                database.execute("BEGIN IMMEDIATE")
-                ledger.append(
-                    database,
-                    [
-                        _record(number, *_artifacts(number, step))
-                        for step in range(_STEPS_PER_DOCUMENT)
-                        for number in range(first, first + 1_000)
-                    ],
-                )
-                database.execute("COMMIT")
+            steps = _Steps("document:")
+            _append(database, steps, _LEDGER)
             database.execute(
                 "INSERT INTO registry SELECT document_id, 'default', 'a.pdf', NULL, NULL, NULL, 0 "
                 "FROM operations"
             )
-            wanted = [f"document:{number * 997 % documents:032x}" for number in range(1_000)]
+            subjects = _LEDGER // _STEPS_PER_SUBJECT
+            wanted = [steps.subject(number * 997 % subjects) for number in range(_STORIES)]
             times = []
-            for root in wanted:
+            for subject in wanted:
                 begun = time.perf_counter()
-                found = records_of_root(database, root)
+                found = steps_of_subject(database, subject)
                 times.append((time.perf_counter() - begun) * 1000)
-                assert len(found) == _STEPS_PER_DOCUMENT
+                assert len(found) == _STEPS_PER_SUBJECT
         commands = []
-        for root in wanted[:9]:
+        for subject in wanted[:9]:
             begun = time.perf_counter()
             subprocess.run(
-                [str(LINEAL), "lineage", root.removeprefix("document:"), "--data", folder],
+                [str(LINEAL), "lineage", subject.removeprefix("document:"), "--data", folder],
                 check=True,
                 capture_output=True,
             )
@@ -142,6 +227,8 @@ def measure_query() -> Sequence[Result]:
 
 
 BENCHMARKS = (
-    Benchmark(("lineage.make", "lineage.append"), measure_append),
+    Benchmark(("lineage.make", "lineage.append", "lineage.bytes_per_step"), measure_append),
+    Benchmark(("lineage.flat", "lineage.story"), measure_flat),
+    Benchmark(("lineage.flat_postgres", "lineage.story_postgres"), measure_flat_postgres),
     Benchmark(("lineage.query", "lineage.query_command"), measure_query),
 )

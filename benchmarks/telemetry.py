@@ -27,7 +27,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from benchmarks.measurement import LINEAL, Benchmark, Result, against_peer
 from benchmarks.mqtt_load import packet
 from lineal.bus.protocol import Selection
-from lineal.lineage.record import Artifact, Record
+from lineal.lineage.record import Artifact, StepEntry, record_of
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal_catalog.models.promotions import MODEL_ROLE, promotion_facts
@@ -184,17 +184,17 @@ def _promoted(data: Path) -> None:
             sha256, size = stored.sha256, stored.bytes
             await runtime.bus.record(
                 [
-                    Record(
-                        kind="promote",
-                        root="model:turbine",
+                    record_of(
+                        StepEntry(
+                            "model:turbine",
+                            now_us(),
+                            kind="promote",
+                            inputs=(Artifact(sha256, "application/onnx", size, MODEL_ROLE),),
+                            attributes=promotion_facts("turbine", 1, 1, "by hand"),
+                        ),
                         build=None,
-                        started=now_us(),
-                        duration=0,
-                        outcome="done",
                         actor="benchmark",
                         worker="benchmark",
-                        inputs=[Artifact(sha256, "application/onnx", size, MODEL_ROLE)],
-                        facts=promotion_facts("turbine", 1, 1, "by hand"),
                     )
                 ]
             )

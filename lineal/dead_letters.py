@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.errors import LinealError, UnknownTopic
 from lineal.lineage.actor import acting_user, this_worker
-from lineal.lineage.record import Kind, Record
+from lineal.lineage.record import Kind, StepEntry, record_of
 from lineal.observability.tracing import trace_id
 from lineal.runtime import Runtime
 from lineal.stages.dead_letter import dead_letter_topic, is_dead_letter_topic, redrive_topic
@@ -123,18 +123,14 @@ async def _decide(runtime: Runtime, letters: Sequence[Letter], kind: Kind) -> No
     for letter in letters:
         event = letter.event
         outputs = [(redrive_topic(letter.content.group), event)] if kind == "redrive" else []
-        record = Record(
+        entry = StepEntry(
+            event.correlationid,
+            now_us(),
             kind=kind,
-            root=event.correlationid,
-            build=None,
-            started=now_us(),
-            duration=0,
-            outcome="done",
-            actor=acting_user(),
-            worker=this_worker(),
-            events_in=[letter.id],
-            events_out=[item.id for _, item in outputs],
+            events_in=(letter.id,),
+            events_out=tuple([item.id for _, item in outputs]),
             trace=trace_id(event.traceparent),
         )
+        record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())
         settlements.append(Settlement(Delivery(letter.position, event), outputs, record))
     await runtime.bus.settle_unowned(settlements)

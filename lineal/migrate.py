@@ -10,13 +10,11 @@ import contextlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from hashlib import sha256
-from typing import Any
 
 from lineal.bus.protocol import Provisions, TopicInfo, TopicSettings
 from lineal.errors import LinealError, NotOffered
-from lineal.lineage.ledger import Ledger
+from lineal.lineage.ledger import Ledger, records_after
 from lineal.lineage.projections import installed_projections
-from lineal.lineage.record import parse_record
 from lineal.lineage.travel import LINEAGE_TOPIC
 from lineal.runtime import Runtime
 from lineal.stages.dead_letter import is_dead_letter_topic
@@ -139,15 +137,14 @@ async def _copy_ledger(
 ) -> None:
     """Append the source's records, with the same numbers and digests."""
     ledger = Ledger()
-    while rows := await source.store.read(partial(_records_after, last)):
+    while rows := await source.store.read(partial(_next_records, last)):
         last = rows[-1][0]
         records = []
         for _, digest, canonical in rows:
-            record = parse_record(canonical)
-            if record.canonical() != canonical or sha256(canonical).digest() != digest:
+            if sha256(canonical).digest() != digest:
                 raise CannotMigrate(f"record {digest.hex()} is not what its digest says")
-            records.append(record)
-        await target.store.write(partial(ledger.append, records=records))
+            records.append(canonical)
+        await target.store.write(partial(ledger.append_canonical, records=records))
         progress(len(records))
 
 
@@ -161,11 +158,8 @@ def _record_at(seq: int, connection: Connection) -> tuple[int, bytes] | None:
     return None if row is None else (row[0], bytes(row[1]))
 
 
-def _records_after(last: int, connection: Connection) -> list[Any]:
-    return connection.execute(
-        f"SELECT seq, digest, record FROM ledger WHERE seq > ? ORDER BY seq LIMIT {_AT_ONCE}",
-        (last,),
-    ).fetchall()
+def _next_records(last: int, connection: Connection) -> list[tuple[int, bytes, bytes]]:
+    return records_after(connection, last, _AT_ONCE)
 
 
 async def _copy_topics(

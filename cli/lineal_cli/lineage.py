@@ -11,8 +11,8 @@ import orjson
 import typer
 
 from lineal.lineage.graph import Story, StoryStep, kept_objects, mermaid, story_of
-from lineal.lineage.ledger import records_of_artifact, records_of_root
-from lineal.lineage.record import Artifact, Record
+from lineal.lineage.ledger import steps_of_artifact, steps_of_subject
+from lineal.lineage.record import Artifact, RecordedStep
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.queries import DocumentInfo, find_document
 from lineal_cli.options import CommandFailed, DataOption, JsonOption
@@ -20,7 +20,6 @@ from lineal_cli.printing import (
     STATUS_STYLES,
     clock,
     console,
-    count_of,
     lasting,
     on_terminal,
     plain,
@@ -70,37 +69,44 @@ def lineage(
     with reading(data) as (connection, _):
         if object is not None:
             wanted = _digest(object)
-            made = records_of_artifact(connection, wanted, made=True)
-            read = records_of_artifact(connection, wanted, made=False)
+            made = steps_of_artifact(connection, wanted, made=True)
+            read = steps_of_artifact(connection, wanted, made=False)
             _print_object(wanted, made, read, as_json)
             return
         assert document is not None
         kind, _, name = document.partition(":")
         if kind in ("device", "model") and name:
-            _print_root(document, records_of_root(connection, document), as_mermaid, as_json)
+            _print_subject(document, steps_of_subject(connection, document), as_mermaid, as_json)
             return
         if kind == "anomaly" and name:
             _print_origin(data, name, as_json)
             return
         found = find_document(connection, document)
-        records = records_of_root(connection, DOCUMENT + found.document_id)
+        records = steps_of_subject(connection, DOCUMENT + found.document_id)
     if as_json:
-        write_bytes(b"[" + b",\n ".join(records) + b"]\n")
+        _print_steps(records)
     elif as_mermaid:
         typer.echo(mermaid(story_of(records)), nl=False)
     else:
         _print_story(found, story_of(records))
 
 
-def _print_root(root: str, records: list[bytes], as_mermaid: bool, as_json: bool) -> None:
+def _print_steps(records: list[RecordedStep]) -> None:
+    lines = [orjson.dumps(step.fields(), option=orjson.OPT_SORT_KEYS) for step in records]
+    write_bytes(b"[" + b",\n ".join(lines) + b"]\n")
+
+
+def _print_subject(
+    subject: str, records: list[RecordedStep], as_mermaid: bool, as_json: bool
+) -> None:
     if not records:
-        raise CommandFailed(f"no record is about {root}")
+        raise CommandFailed(f"no record is about {subject}")
     if as_json:
-        write_bytes(b"[" + b",\n ".join(records) + b"]\n")
+        _print_steps(records)
     elif as_mermaid:
         typer.echo(mermaid(story_of(records)), nl=False)
     else:
-        typer.echo(plain(root))
+        typer.echo(plain(subject))
         for step in story_of(records).steps:
             _echo_step(replace(step, follows=[]), 1)
 
@@ -170,10 +176,10 @@ def _step_lines(step: StoryStep) -> list[str]:
     code = f"  code {build.code[:8]} config {build.config[:8]}" if build else ""
     again = f"  attempt {record.attempt}" if record.attempt > 1 else ""
     joined = f"  joins {len(step.causes)} steps" if len(step.causes) > 1 else ""
-    if record.repeats:
-        joined = f"  {count_of(len(record.repeats), 'event')} emitted again"
+    if record.kind == "replay" and build is not None:
+        joined = "  emitted again"
     lines = [
-        f"{title}  {record.outcome}  {clock(record.started)}  {lasting(record.duration)}"
+        f"{title}  {record.outcome}  {clock(record.started)}  {lasting(record.worked)}"
         f"{code}{again}{joined}"
     ]
     if record.error is not None:
@@ -189,18 +195,22 @@ def _artifact(item: Artifact) -> str:
     return f"{item.role}  {item.sha256[:12]}  {plain(item.media_type)}  {size(item.bytes)}"
 
 
-def _print_object(wanted: str, made: list[Record], read: list[Record], as_json: bool) -> None:
+def _print_object(
+    wanted: str, made: list[RecordedStep], read: list[RecordedStep], as_json: bool
+) -> None:
     if not made and not read:
         raise CommandFailed(f"no record names {wanted}: give the whole SHA-256 of some bytes")
     if as_json:
         print_json(
             {
-                "made": [orjson.loads(record.canonical()) for record in made],
-                "read": [orjson.loads(record.canonical()) for record in read],
+                "made": [record.fields() for record in made],
+                "read": [record.fields() for record in read],
             }
         )
         return
     for act, records in (("made", made), ("read", read)):
         for record in records:
             name = f"{record.build.stage} {record.build.version}" if record.build else record.kind
-            typer.echo(f"{act} by {name}  {record.outcome}  {when(record.started)}  {record.root}")
+            typer.echo(
+                f"{act} by {name}  {record.outcome}  {when(record.started)}  {record.subject}"
+            )

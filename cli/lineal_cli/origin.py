@@ -10,7 +10,7 @@ from lineal_cli.printing import plain, when
 from lineal_cli.reading import existing_data
 
 if TYPE_CHECKING:
-    from lineal.lineage.record import Artifact, Record
+    from lineal.lineage.record import Artifact, RecordedStep
     from lineal.runtime import Runtime
     from lineal_schemas.envelope import RawEvent
 
@@ -89,17 +89,17 @@ async def _dataset(runtime: Runtime, item: Artifact) -> dict[str, Any]:
     }
 
 
-def _fields(record: Record) -> dict[str, Any]:
+def _fields(record: RecordedStep) -> dict[str, Any]:
     build = record.build
     return {
         "kind": record.kind,
         "at": record.started,
         "actor": record.actor,
-        "root": record.root,
+        "root": record.subject,
         "stage": None if build is None else f"{build.stage} {build.version}",
         "code": None if build is None else build.code,
         "models": [] if build is None else [model._asdict() for model in build.models],
-        "facts": record.facts,
+        "facts": dict(record.attributes),
         "inputs": [item._asdict() for item in record.inputs],
     }
 

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
-import orjson
-
+from lineal.lineage.canonical import parse_record
+from lineal.lineage.ledger import records_after
+from lineal.lineage.record import StepEntry
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
@@ -29,16 +30,21 @@ async def finished_documents(runtime: Runtime) -> AsyncIterator[list[DocumentInf
         lambda c: c.execute("SELECT coalesce(max(seq), 0) FROM ledger").fetchone()
     )
     while True:
-        rows = await store.read(partial(_records_after, last))
+        rows = await store.read(partial(_next_records, last))
         if not rows:
             await asyncio.sleep(_LOOK_SECONDS)
             continue
         last = rows[-1][0]
-        roots = {root: None for _, record in rows if (root := _root_if_done(record))}
+        subjects = {
+            entry.subject: None
+            for _, _, canonical in rows
+            for entry in parse_record(canonical).steps
+            if _finished(entry)
+        }
         found = []
-        for root in roots:
+        for subject in subjects:
             try:
-                document_id = root.removeprefix(DOCUMENT)
+                document_id = subject.removeprefix(DOCUMENT)
                 found.append(await store.read(partial(find_document, wanted=document_id)))
             except UnknownDocument:
                 continue  # a malformed event about a document nobody registered
@@ -48,14 +54,10 @@ async def finished_documents(runtime: Runtime) -> AsyncIterator[list[DocumentInf
             await asyncio.sleep(0)
 
 
-def _records_after(last: int, connection: Connection) -> list[tuple[int, bytes]]:
-    return connection.execute(
-        "SELECT seq, record FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?", (last, _AT_ONCE)
-    ).fetchall()
+def _next_records(last: int, connection: Connection) -> list[tuple[int, bytes, bytes]]:
+    return records_after(connection, last, _AT_ONCE)
 
 
-def _root_if_done(canonical: bytes) -> str | None:
-    record = orjson.loads(canonical)
-    root: str = record["root"]
-    done = record["outcome"] in DONE or record.get("facts", {}).get("status") in DONE
-    return root if done and root.startswith(DOCUMENT) else None
+def _finished(entry: StepEntry) -> bool:
+    done = entry.outcome in DONE or entry.attributes.get("status") in DONE
+    return done and entry.subject.startswith(DOCUMENT)

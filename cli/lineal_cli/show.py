@@ -11,7 +11,7 @@ from uuid import uuid4
 import typer
 
 from lineal.lineage.graph import StoryStep, story_of
-from lineal.lineage.ledger import records_of_root
+from lineal.lineage.ledger import steps_of_subject
 from lineal.lineage.record import Artifact
 from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
@@ -66,7 +66,7 @@ def show(
         if form is None:
             if output is not None:
                 raise typer.BadParameter("say in which form: --as text, ...", param_hint="-o")
-            records = records_of_root(connection, DOCUMENT + found.document_id)
+            records = steps_of_subject(connection, DOCUMENT + found.document_id)
             _print_summary(found, forms, story_of(records).steps, as_json)
             return
         if as_json and output is None:
@@ -166,7 +166,7 @@ def _print_summary(
                         "version": step.record.build.version if step.record.build else None,
                         "outcome": step.record.outcome,
                         "started": step.record.started,
-                        "duration": step.record.duration,
+                        "duration": step.record.worked,
                     }
                     for step in steps
                 ],
@@ -194,7 +194,7 @@ def _print_summary(
                 step.record.build.version if step.record.build else "",
                 step.record.outcome,
                 clock(step.record.started),
-                lasting(step.record.duration),
+                lasting(step.record.worked),
             )
             for step in steps
         ],

@@ -1,11 +1,11 @@
-"""What was decided about dead letters: a projection of the records of redriving and dropping."""
+"""What was decided about dead letters: a projection of the acts of redriving and dropping."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from lineal.lineage.projections import Projection, Table
-from lineal.lineage.record import Record
+from lineal.lineage.record import RecordedStep
 from lineal.store.connection import Connection
 
 _OUTCOMES = """
@@ -17,11 +17,11 @@ CREATE TABLE dead_letter_outcomes (
 """
 
 
-def _apply(connection: Connection, records: Sequence[Record]) -> None:
+def _apply(connection: Connection, steps: Sequence[RecordedStep]) -> None:
     connection.executemany(
         "INSERT INTO dead_letter_outcomes VALUES (?, ?, ?) ON CONFLICT (event_id) "
         "DO UPDATE SET outcome = excluded.outcome, decided = excluded.decided",
-        [(event_id, item.kind, item.started) for item in records for event_id in item.events_in],
+        [(event_id, item.kind, item.started) for item in steps for event_id in item.events_in],
     )
 
 

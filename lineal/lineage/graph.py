@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lineal.lineage.record import Artifact, Record, parse_record
+from lineal.lineage.record import Artifact, RecordedStep
 
 EVENT_ROLES = frozenset({"event", "dead-letter"})
 """Roles of artifacts that are the data of events, which ride on the bus and join steps directly."""
@@ -13,11 +13,11 @@ EVENT_ROLES = frozenset({"event", "dead-letter"})
 
 @dataclass(slots=True)
 class StoryStep:
-    """A record of the story and what follows from it."""
+    """A step of the story and what follows from it."""
 
     number: int
-    """Its place in the ledger among the records of the story, from 0."""
-    record: Record
+    """Its place in the ledger among the steps of the story, from 0."""
+    record: RecordedStep
     causes: tuple[int, ...]
     """Numbers of the steps whose events this one handled; empty where the story begins."""
     follows: list[StoryStep] = field(default_factory=list, repr=False)
@@ -42,13 +42,12 @@ class Story:
         return [step for step in self.steps if not step.causes]
 
 
-def story_of(records: Sequence[bytes]) -> Story:
-    """The story that canonical records of one root tell, given in the order of the ledger."""
+def story_of(recorded: Sequence[RecordedStep]) -> Story:
+    """The story of one subject, from its steps in the order of the ledger."""
     steps: list[StoryStep] = []
     maker_of_event: dict[str, int] = {}
     maker_of_data: dict[str, int] = {}
-    for number, canonical in enumerate(records):
-        record = parse_record(canonical)
+    for number, record in enumerate(recorded):
         causes = {maker_of_event[item] for item in record.events_in if item in maker_of_event}
         if not causes:
             # An event published again under another id is still known by its bytes.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from lineal.plugins import plugins
 
 if TYPE_CHECKING:
-    from lineal.lineage.record import Record
+    from lineal.lineage.record import RecordedStep
     from lineal.store.connection import Connection, Store
     from lineal.store.objects import ObjectStore
 
@@ -31,22 +31,22 @@ class Table(NamedTuple):
     """The same for Postgres; None: they are translated."""
 
 
-Apply: TypeAlias = "Callable[[Connection, Sequence[Record]], None]"
+Apply: TypeAlias = "Callable[[Connection, Sequence[RecordedStep]], None]"
 Copy: TypeAlias = "Callable[[Store, Store, ObjectStore, Callable[[int], None]], Awaitable[None]]"
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Tables, and the function that brings them up to date with records.
+    """Tables, and the function that brings them up to date with steps.
 
-    A record is applied if its kind is one of :attr:`kinds` or its subject begins with one of
+    A step is applied if its kind is one of :attr:`kinds` or its subject begins with one of
     :attr:`subjects`.
     """
 
     name: str
     tables: tuple[Table, ...]
     apply: Apply | None = None
-    """Applies records in the order of the ledger, in the transaction that appends them. None: the
+    """Applies steps in the order of the ledger, in the transaction that appends them. None: the
     tables are written by the effects of steps; a rebuild leaves them as they are."""
     kinds: frozenset[str] = frozenset()
     subjects: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Projection:
     the target's objects, and what to call with how many more are done."""
 
     def handles(self, kind: str, subject: str) -> bool:
-        """Whether a record changes its tables."""
+        """Whether a step changes its tables."""
         return kind in self.kinds or subject.startswith(self.subjects)
 
 
@@ -78,15 +78,15 @@ def projected_tables(*, derived: bool = False) -> list[Table]:
 
 
 def is_projected(kind: str, subject: str) -> bool:
-    """Whether a record changes a table of any installed projection."""
+    """Whether a step changes a table of any installed projection."""
     return any(item.handles(kind, subject) for item in installed_projections())
 
 
-def project(connection: Connection, records: Sequence[Record]) -> None:
-    """Bring the tables of all installed projections up to date with records, in their order."""
+def project(connection: Connection, steps: Sequence[RecordedStep]) -> None:
+    """Bring the tables of all installed projections up to date with steps, in their order."""
     for projection in installed_projections():
         if projection.apply is None:
             continue
-        mine = [item for item in records if projection.handles(item.kind, item.root)]
+        mine = [item for item in steps if projection.handles(item.kind, item.subject)]
         if mine:
             projection.apply(connection, mine)

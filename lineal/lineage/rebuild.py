@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from lineal.lineage.ledger import all_records
+from lineal.lineage.ledger import all_steps
 from lineal.lineage.projections import project, projected_tables
 from lineal.store.connection import Connection
 
@@ -12,16 +12,16 @@ _BATCH_SIZE = 1_000
 
 
 def rebuild(connection: Connection) -> int:
-    """Empty the tables that are made from records, and fill them from all records.
+    """Empty the tables that are made from records, and fill them from all steps.
 
     Returns:
-        How many records there were.
+        How many steps there were.
     """
     for table in projected_tables(derived=True):
         connection.dialect.recreate(connection, table)
     count = 0
-    records = iter(all_records(connection))
-    while batch := list(islice(records, _BATCH_SIZE)):
+    steps = all_steps(connection)
+    while batch := list(islice(steps, _BATCH_SIZE)):
         project(connection, batch)
         count += len(batch)
     return count

@@ -1,25 +1,37 @@
-"""The lineage record: what one act read, what it made, and exactly what did it.
+"""The lineage record: what the steps that one worker committed together read and made.
 
-A record is canonical JSON (RFC 8785 for what it holds: sorted keys, integers and strings, no
-floats) and is known by the SHA-256 of these bytes. It holds digests only and never personal data,
-so that a document can be erased without breaking its record.
+A record has a header (what did the steps, and when) and an entry for each step. Its bytes are
+canonical JSON (:mod:`lineal.lineage.canonical`), and it is known by their SHA-256. It holds digests
+only and never personal data, so that a document can be erased without breaking its record.
+
+Readers take records apart again: a :class:`RecordedStep` is one entry with its header.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from hashlib import sha256
+from hashlib import blake2b, sha256
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-import orjson
+from lineal_schemas.ids import gathered_id, output_id
 
 Kind = Literal[
     "step", "split", "join", "drop", "gap", "train", "evaluate", "promote", "deploy", "activate",
     "rollback", "review", "redact", "redrive", "replay",
 ]  # fmt: skip
-Outcome = Literal["done", "memoised", "duplicate", "rejected", "failed"]
+Outcome = Literal["done", "memoised", "skipped", "duplicate", "rejected", "failed"]
+"""How a step ended. ``skipped``: the stage said that there was nothing to do. ``duplicate`` is its
+older name, which only records of version 1 have."""
+
+Attributes = Mapping[str, int | str]
+
+MAX_STEPS = 64
+"""Of a record. Whoever looks for one step decompresses and parses its whole record, which at this
+size takes 0.1 ms; the header's share of a step is three bytes."""
+
+_NONE: Attributes = MappingProxyType({})
 
 
 class Artifact(NamedTuple):
@@ -39,8 +51,7 @@ class Model(NamedTuple):
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(NamedTuple):
     """What does a step: when any of it changes, the outputs made by the old one are stale."""
 
     stage: str
@@ -50,164 +61,251 @@ class Build:
     models: tuple[Model, ...] = ()
 
 
-class Repeat(NamedTuple):
-    """An event whose step was done before, and whose outputs a replay emitted again."""
+class StepEntry(NamedTuple):
+    """One step of a record: what it read and made, and how it ended."""
 
-    root: str
-    step: str
-    """Names the work: the record of the step that did it has the same."""
-    event_in: str
-    events_out: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Record:
-    """One act: what it read and made, what did it, when, and how it ended.
-
-    ``facts`` are what the metadata tables are made from.
-    """
-
-    kind: Kind
-    root: str
-    """The document or device: ``document:<id>``, ``device:<id>``."""
-    build: Build | None
+    subject: str
+    """What the step is about, ``document:<id>`` for one: the correlation id of its event."""
     started: int
     """Microseconds since the Unix epoch."""
-    duration: int
-    """Microseconds."""
-    outcome: Outcome
-    actor: str
-    worker: str
-    step: str | None = None
-    inputs: list[Artifact] = field(default_factory=list)
-    outputs: list[Artifact] = field(default_factory=list)
-    events_in: list[str] = field(default_factory=list)
-    events_out: list[str] = field(default_factory=list)
+    worked: int = 0
+    """Microseconds that it took."""
+    waited: int = 0
+    """Microseconds between the arrival of its event at the worker and its beginning."""
+    kind: Kind = "step"
+    outcome: Outcome = "done"
+    events_in: tuple[str, ...] = ()
+    """Ids; of a step that gathered parts, those of all parts in their order."""
+    emitted: tuple[str, ...] = ()
+    """Types of the events it emitted, in their order, whose ids are derived from its input
+    (DESIGN §3): the ids themselves are not written."""
+    events_out: tuple[str, ...] = ()
+    """Ids of those events out that cannot be derived."""
+    inputs: tuple[Artifact, ...] = ()
+    """Those of ``events_in`` first, in their order."""
+    outputs: tuple[Artifact, ...] = ()
     attempt: int = 1
     error: str | None = None
     """Class of the error."""
     reason: str | None = None
-    """Why it was rejected, in words that hold no personal data."""
-    facts: dict[str, int | str] = field(default_factory=dict)
+    """Why it was rejected or skipped, in words that hold no personal data."""
+    attributes: Attributes = _NONE
+    """What the stage said of the step; projections are made from them."""
+    gathered: bool = False
+    """Whether the ids of outputs are derived from all parts, instead of from the one event."""
+    step: str | None = None
+    """Names the work (the memo's key) where it is not derived from the build and the inputs."""
     trace: str | None = None
-    repeats: list[Repeat] = field(default_factory=list)
-    """Of a replay. Nothing was read or made, so one record for many events says all there is to
-    say; a record for each would make the ledger as large again with every replay."""
+    """W3C trace id."""
 
-    def canonical(self) -> bytes:
-        """The record's bytes: what is kept, digested, and later signed."""
-        build = self.build
-        # Named in their order, so that nothing has to be sorted: this is done for every step.
-        fields: dict[str, Any] = {"actor": self.actor, "attempt": self.attempt}
+
+class Record(NamedTuple):
+    """What one worker committed together, done by one build: a leaf of the log."""
+
+    build: Build | None
+    """None for what a person did."""
+    actor: str
+    worker: str
+    started: int
+    """Microseconds since the Unix epoch, as ``finished``."""
+    finished: int
+    steps: tuple[StepEntry, ...]
+
+    def recorded(self) -> Iterator[RecordedStep]:
+        """Its steps, each with the header."""
+        build, actor, worker = self.build, self.actor, self.worker
+        return (RecordedStep(build, actor, worker, entry) for entry in self.steps)
+
+    def part(self, begin: int, end: int) -> Record:
+        """A record of some of its steps."""
+        steps = self.steps[begin:end]
+        started = min([entry.started for entry in steps])
+        finished = max([entry.started + entry.worked for entry in steps])
+        return self._replace(started=started, finished=finished, steps=steps)
+
+    def replace_step(self, **changes: Any) -> Record:
+        """A record of one step with other fields of that step.
+
+        Raises:
+            ValueError: it has several.
+        """
+        (entry,) = self.steps
+        return self._replace(steps=(entry._replace(**changes),))
+
+
+def record_of(entry: StepEntry, *, build: Build | None, actor: str, worker: str) -> Record:
+    """The record of a step that was committed alone."""
+    finished = entry.started + entry.worked
+    return Record(build, actor, worker, entry.started, finished, (entry,))
+
+
+def merge_records(records: Iterable[Record]) -> list[Record]:
+    """Make one record of adjacent ones of the same build, actor and worker, and several of those
+    that have more than :data:`MAX_STEPS` steps."""
+    merged: list[Record] = []
+    pending: list[Record] = []
+    for record in records:
+        if pending and record[:3] != pending[0][:3]:
+            merged += _merged(pending)
+            pending = []
+        pending.append(record)
+    return merged + _merged(pending)
+
+
+def _merged(records: Sequence[Record]) -> list[Record]:
+    if len(records) == 1 and len(records[0].steps) <= MAX_STEPS:
+        return list(records)
+    if not records:
+        return []
+    steps = tuple([entry for record in records for entry in record.steps])
+    together = records[0]._replace(steps=steps)
+    return [together.part(begin, begin + MAX_STEPS) for begin in range(0, len(steps), MAX_STEPS)]
+
+
+class RecordedStep(NamedTuple):
+    """A step as it stands in the ledger: an entry with the header of its record."""
+
+    build: Build | None
+    actor: str
+    worker: str
+    entry: StepEntry
+
+    @property
+    def kind(self) -> Kind:
+        return self.entry.kind
+
+    @property
+    def subject(self) -> str:
+        return self.entry.subject
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.entry.outcome
+
+    @property
+    def started(self) -> int:
+        """Microseconds since the Unix epoch."""
+        return self.entry.started
+
+    @property
+    def worked(self) -> int:
+        """Microseconds."""
+        return self.entry.worked
+
+    @property
+    def inputs(self) -> tuple[Artifact, ...]:
+        return self.entry.inputs
+
+    @property
+    def outputs(self) -> tuple[Artifact, ...]:
+        return self.entry.outputs
+
+    @property
+    def events_in(self) -> tuple[str, ...]:
+        return self.entry.events_in
+
+    @property
+    def attempt(self) -> int:
+        return self.entry.attempt
+
+    @property
+    def error(self) -> str | None:
+        return self.entry.error
+
+    @property
+    def reason(self) -> str | None:
+        return self.entry.reason
+
+    @property
+    def attributes(self) -> Attributes:
+        return self.entry.attributes
+
+    @property
+    def trace(self) -> str | None:
+        return self.entry.trace
+
+    @property
+    def events_out(self) -> tuple[str, ...]:
+        """Ids of the events it emitted."""
+        entry = self.entry
+        if not entry.emitted or self.build is None or not entry.events_in:
+            return entry.events_out
+        input_id = gathered_id(list(entry.events_in)) if entry.gathered else entry.events_in[0]
+        stage, version = self.build.stage, self.build.version
+        ordinals: dict[str, int] = {}
+        derived = []
+        for kind in entry.emitted:
+            ordinal = ordinals.get(kind, 0)
+            ordinals[kind] = ordinal + 1
+            derived.append(output_id(input_id, stage, version, kind, ordinal))
+        return (*derived, *entry.events_out)
+
+    @property
+    def step(self) -> str | None:
+        """Names the work: steps of the same build on the same bytes have the same. None for what
+        was not the handling of an event by a stage."""
+        entry = self.entry
+        if entry.step is not None or self.build is None or not entry.events_in:
+            return entry.step
+        read = entry.inputs[: len(entry.events_in)]
+        if len(read) < len(entry.events_in):
+            return None
+        ids = [step_id(self.build, bytes.fromhex(item.sha256)) for item in read]
+        return (ids[0] if not entry.gathered else gathered_step_id(ids)).hex()
+
+    def fields(self) -> dict[str, Any]:
+        """As JSON shows a step: the fields, and their names, of records of version 1."""
+        entry, build = self.entry, self.build
+        fields: dict[str, Any] = {
+            "actor": self.actor,
+            "attempt": entry.attempt,
+            "duration": entry.worked,
+            "error": entry.error,
+            "events": {"in": list(entry.events_in), "out": list(self.events_out)},
+            "facts": dict(sorted(entry.attributes.items())) or None,
+            "inputs": [item._asdict() for item in entry.inputs],
+            "kind": entry.kind,
+            "outcome": entry.outcome,
+            "outputs": [item._asdict() for item in entry.outputs],
+            "reason": entry.reason,
+            "root": entry.subject,
+            "started": entry.started,
+            "step": self.step,
+            "trace": entry.trace,
+            "waited": entry.waited or None,
+            "worker": self.worker,
+        }
         if build is not None:
-            fields["code"] = build.code
-            fields["config"] = build.config
-        fields["duration"] = self.duration
-        if self.error is not None:
-            fields["error"] = self.error
-        fields["events"] = {"in": self.events_in, "out": self.events_out}
-        if self.facts:
-            fields["facts"] = dict(sorted(self.facts.items()))
-        fields["inputs"] = _artifacts(self.inputs)
-        fields["kind"] = self.kind
-        if build is not None:
-            fields["models"] = [
-                {"name": m.name, "sha256": m.sha256, "version": m.version} for m in build.models
-            ]
-        fields["outcome"] = self.outcome
-        fields["outputs"] = _artifacts(self.outputs)
-        if self.reason is not None:
-            fields["reason"] = self.reason
-        if self.repeats:
+            fields |= build._asdict()
+            fields["models"] = [model._asdict() for model in build.models]
+        if entry.kind == "replay" and build is not None:
             fields["repeats"] = [
-                {"in": event_in, "out": events_out, "root": root, "step": step}
-                for root, step, event_in, events_out in self.repeats
+                {"root": entry.subject, "step": self.step, "in": event_in, "out": self.events_out}
+                for event_in in entry.events_in
             ]
-        fields["root"] = self.root
-        if build is not None:
-            fields["stage"] = build.stage
-        fields["started"] = self.started
-        if self.step is not None:
-            fields["step"] = self.step
-        if self.trace is not None:
-            fields["trace"] = self.trace
-        if build is not None:
-            fields["version"] = build.version
-        fields["worker"] = self.worker
-        return orjson.dumps(fields)
-
-    def about(self, root: str) -> Record:
-        """What of it is about one root: of a replay, the events of that document or device."""
-        if not self.repeats or root == self.root:
-            return self
-        repeats = [item for item in self.repeats if item.root == root]
-        return replace(
-            self,
-            repeats=repeats,
-            events_in=[item.event_in for item in repeats],
-            events_out=[event_id for item in repeats for event_id in item.events_out],
-        )
-
-
-def _artifacts(items: Sequence[Artifact]) -> list[dict[str, Any]]:
-    return [
-        {"bytes": size, "media_type": media_type, "role": role, "sha256": known_by}
-        for known_by, media_type, size, role in items
-    ]
+        return {name: value for name, value in sorted(fields.items()) if value is not None}
 
 
 @lru_cache(maxsize=1024)
-def _build(stage: str, version: str, code: str, config: str, *models: Model) -> Build:
-    """Few builds do many steps: one is not made anew for every record that is read."""
-    return Build(stage, version, code, config, models)
+def build_prefix(build: Build) -> bytes:
+    """What the ids of a build's steps begin with."""
+    named = (build.stage, build.version, build.code, build.config)
+    return "\n".join((*named, *[model.sha256 for model in build.models])).encode()
 
 
-def build_of(fields: dict[str, Any]) -> Build | None:
-    """The build that a record's parsed canonical bytes name."""
-    if "stage" not in fields:
-        return None
-    return _build(
-        fields["stage"],
-        fields["version"],
-        fields["code"],
-        fields["config"],
-        *[Model(**model) for model in fields["models"]],
-    )
+def step_id(build: Build, input_digest: bytes) -> bytes:
+    """The id of a build's step on these bytes."""
+    return sha256(build_prefix(build) + input_digest).digest()
 
 
-def _read_artifacts(items: list[dict[str, Any]]) -> list[Artifact]:
-    return [
-        Artifact(item["sha256"], item["media_type"], item["bytes"], item["role"]) for item in items
-    ]
+def gathered_step_id(ids: Iterable[bytes]) -> bytes:
+    """The id of a step on several parts, from those that a step on each would have."""
+    return sha256(b"".join(ids)).digest()
 
 
-def parse_record(canonical: bytes) -> Record:
-    """Read a record's canonical bytes."""
-    fields = orjson.loads(canonical)
-    return Record(
-        kind=fields["kind"],
-        root=fields["root"],
-        build=build_of(fields),
-        started=fields["started"],
-        duration=fields["duration"],
-        outcome=fields["outcome"],
-        actor=fields["actor"],
-        worker=fields["worker"],
-        step=fields.get("step"),
-        inputs=_read_artifacts(fields["inputs"]),
-        outputs=_read_artifacts(fields["outputs"]),
-        events_in=fields["events"]["in"],
-        events_out=fields["events"]["out"],
-        attempt=fields["attempt"],
-        error=fields.get("error"),
-        reason=fields.get("reason"),
-        facts=fields.get("facts", {}),
-        trace=fields.get("trace"),
-        repeats=[
-            Repeat(item["root"], item["step"], item["in"], tuple(item["out"]))
-            for item in fields.get("repeats", ())
-        ],
-    )
+def subject_trace(subject: str) -> str:
+    """The trace of events about a subject that came without one."""
+    return blake2b(subject.encode(), digest_size=16).hexdigest()
 
 
 def digest(data: bytes) -> str:

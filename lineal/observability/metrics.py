@@ -36,11 +36,12 @@ class StageMetrics:
         """Events have their results. Counted by batch: counting takes a lock."""
         outcomes: dict[str, int] = {}
         for settlement in settlements:
-            record = settlement.record
-            outcome: str = "gathered" if record is None else record.outcome
-            outcomes[outcome] = outcomes.get(outcome, 0) + 1
-            if record is not None:
-                self._seconds.observe(record.duration / 1_000_000)
+            if settlement.record is None:
+                outcomes["gathered"] = outcomes.get("gathered", 0) + 1
+                continue
+            for entry in settlement.record.steps:
+                outcomes[entry.outcome] = outcomes.get(entry.outcome, 0) + 1
+                self._seconds.observe(entry.worked / 1_000_000)
         for name, count in outcomes.items():
             counter = self._events.get(name)
             if counter is None:

@@ -54,5 +54,5 @@ async def handle_again(
 
 def _outcome(settlement: Settlement) -> str:
     # Without a record: the part of a whole that is not complete yet. It has been taken in.
-    outcome = "done" if settlement.record is None else settlement.record.outcome
-    return "done" if outcome == "duplicate" else outcome
+    outcome = "done" if settlement.record is None else settlement.record.steps[-1].outcome
+    return "done" if outcome == "skipped" else outcome

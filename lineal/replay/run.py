@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lineal.bus.protocol import Selection
 from lineal.lineage.actor import acting_user, this_worker
-from lineal.lineage.record import Record
+from lineal.lineage.record import StepEntry, record_of
 from lineal.replay.beside import Processes, Share, place_of
 from lineal.replay.handling import Count, handle_again
 from lineal.replay.plan import ReplayPlan
@@ -49,18 +49,16 @@ async def run_replay(
     problem = None
     if plan.events:
         problem = await _handle(runtime, plan, workers, count, processes or Processes(1))
-    record = Record(
+    entry = StepEntry(
+        f"stage:{plan.stage.name}",
+        started,
+        now_us() - started,
         kind="replay",
-        root=f"stage:{plan.stage.name}",
-        build=None,
-        started=started,
-        duration=now_us() - started,
         outcome="done" if problem is None else "failed",
         error=None if problem is None else type(problem).__name__,
-        actor=acting_user(),
-        worker=this_worker(),
-        facts={"events": settled, "stage": plan.stage.name, "version": plan.stage.version},
+        attributes={"events": settled, "stage": plan.stage.name, "version": plan.stage.version},
     )
+    record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())
     await runtime.bus.record([record])
     if problem is not None:
         raise problem

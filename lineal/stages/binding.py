@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -17,7 +16,16 @@ from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.effects.fan_in import FanInDone, FanInPart
 from lineal.effects.memo import MemoEntry
 from lineal.errors import LinealError, PermanentFailure
-from lineal.lineage.record import Artifact, Build, Kind, Outcome, Record, Repeat, digest
+from lineal.lineage.record import (
+    Artifact,
+    Build,
+    Kind,
+    Outcome,
+    Record,
+    StepEntry,
+    digest,
+    record_of,
+)
 from lineal.observability.tracing import trace_id
 from lineal.stages.declaration import Stage
 from lineal.stages.emitting import Emitter
@@ -187,7 +195,7 @@ class BoundStage:
         if remembered is not None:
             outcome = "memoised"
         elif step.skipped is not None:
-            outcome = "duplicate"
+            outcome = "skipped"
         elif stage.memo and not step.envelope_read:
             # Another event of the same data has another envelope: it is not known by its data.
             effects.append(MemoEntry(intake.step_id, pack(outputs)))
@@ -272,19 +280,24 @@ class BoundStage:
         clock = time.perf_counter_ns()
         return self._record(take_in(raw, identity), step, [], "done", now_us(), clock, attempt)
 
-    def replay_record(self, identity: Identity, repeats: list[Repeat], started: int) -> Record:
-        """The record of many events of which nothing was done but to emit outputs again."""
-        return Record(
+    def replay_entry(self, intake: Intake, outputs: Sequence[RawEvent], now: int) -> StepEntry:
+        """The entry of an event of which nothing was done but to emit outputs again."""
+        raw = intake.raw
+        return StepEntry(
+            raw.correlationid,
+            now,
             kind="replay",
-            root=f"stage:{self.stage.name}",
-            build=identity.build,
-            started=started,
-            duration=now_us() - started,
             outcome="memoised",
-            actor=self._actor,
-            worker=self._services.worker_name,
-            repeats=repeats,
+            events_in=(raw.id,),
+            emitted=tuple([output.type for output in outputs]),
+            inputs=tuple(intake.inputs()),
+            trace=trace_id(raw.traceparent),
         )
+
+    def replay_record(self, identity: Identity, steps: list[StepEntry], started: int) -> Record:
+        """The record of such events."""
+        worker = self._services.worker_name
+        return Record(identity.build, self._actor, worker, started, now_us(), tuple(steps))
 
     async def _with_references(self, outputs: Sequence[RawEvent]) -> list[tuple[str, RawEvent]]:
         """Outputs with their topics, large ones as a reference."""
@@ -308,26 +321,26 @@ class BoundStage:
         ]
         build = intake.identity.build
         if step.models:
-            build = replace(build, models=(*build.models, *step.models))
-        return Record(
+            build = build._replace(models=(*build.models, *step.models))
+        entry = StepEntry(
+            raw.correlationid,
+            started,
+            (time.perf_counter_ns() - clock) // 1000,
             kind=step.record_kind or self._kind,
-            root=raw.correlationid,
-            build=build,
-            started=started,
-            duration=(time.perf_counter_ns() - clock) // 1000,
             outcome=outcome,
-            actor=self._actor,
-            worker=self._services.worker_name,
-            step=intake.step_id.hex(),
-            inputs=intake.inputs() + step.inputs,
-            outputs=made + step.outputs,
-            events_in=intake.event_ids(),
-            events_out=[output.id for output in outputs],
+            events_in=tuple(intake.event_ids()),
+            emitted=tuple([output.type for output in outputs]),
+            inputs=(*intake.inputs(), *step.inputs),
+            outputs=(*made, *step.outputs),
             attempt=attempt,
             reason=step.skipped,
-            facts=step.attributes,
+            attributes=step.attributes,
+            gathered=intake.whole is not None,
+            step=intake.step_id.hex() if step.models else None,
             trace=trace_id(raw.traceparent),
         )
+        worker = self._services.worker_name
+        return record_of(entry, build=build, actor=self._actor, worker=worker)
 
 
 class StepFailed(LinealError):

@@ -43,17 +43,20 @@ def dead_letter_settlement(
 ) -> Settlement:
     """Settle a delivery by putting its event, whole, on the group's dead-letter topic."""
     letter = _dead_letter(group, delivery, error, attempts)
-    record.outcome = "rejected" if isinstance(error, Reject) else "failed"
-    record.error = _class_name(error)
-    if isinstance(error, _WITHOUT_PERSONAL_DATA):
-        record.reason = _message(error)
-    record.attempt = attempts
-    record.outputs = [
-        *record.outputs,
-        Artifact(digest(letter.data), letter.datacontenttype, len(letter.data), "dead-letter"),
-    ]
-    record.events_out = [letter.id]
-    return Settlement(delivery, [(dead_letter_topic(group), letter)], record)
+    (entry,) = record.steps
+    artifact = Artifact(
+        digest(letter.data), letter.datacontenttype, len(letter.data), "dead-letter"
+    )
+    failed = record.replace_step(
+        outcome="rejected" if isinstance(error, Reject) else "failed",
+        error=_class_name(error),
+        reason=_message(error) if isinstance(error, _WITHOUT_PERSONAL_DATA) else None,
+        attempt=attempts,
+        outputs=(*entry.outputs, artifact),
+        emitted=(),
+        events_out=(letter.id,),
+    )
+    return Settlement(delivery, [(dead_letter_topic(group), letter)], failed)
 
 
 def _dead_letter(group: str, delivery: Delivery, error: Exception, attempts: int) -> RawEvent:

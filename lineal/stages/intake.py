@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from lineal.lineage.record import Artifact, Build
+from lineal.lineage.record import Artifact, Build, build_prefix, gathered_step_id
 from lineal.stages.trained_models import ModelInUse
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.ids import gathered_id
@@ -24,9 +24,7 @@ class Identity(NamedTuple):
 
 def identity_of(build: Build, trained: Mapping[str, ModelInUse | None]) -> Identity:
     """The identity of a build."""
-    named = (build.stage, build.version, build.code, build.config)
-    digests = (model.sha256 for model in build.models)
-    return Identity(build, "\n".join((*named, *digests)).encode(), trained)
+    return Identity(build, build_prefix(build), trained)
 
 
 class Whole(NamedTuple):
@@ -84,7 +82,7 @@ def take_in_whole(raw: RawEvent, whole: Whole, identity: Identity) -> Intake:
     return Intake(
         raw,
         [intake.digests[0] for intake in intakes],
-        sha256(b"".join(intake.step_id for intake in intakes)).digest(),
+        gathered_step_id(intake.step_id for intake in intakes),
         identity,
         whole,
     )

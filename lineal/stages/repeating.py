@@ -7,13 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from lineal.bus.protocol import Delivery, Settlement
-from lineal.lineage.record import Repeat
+from lineal.lineage.record import MAX_STEPS, StepEntry
 from lineal.stages.binding import BoundStage
 from lineal.stages.intake import Identity, Intake
 from lineal_schemas.envelope import RawEvent, now_us
-
-_EVENTS_A_RECORD = 100
-"""Whoever looks for one of them reads the record: few enough for that to be nothing."""
 
 _TURN = 20
 """Events between which others have the loop."""
@@ -74,7 +71,7 @@ class _Settlements:
 
     def _begin(self) -> None:
         self.started = now_us()
-        self._repeats: list[Repeat] = []
+        self._steps: list[StepEntry] = []
         self._outputs: list[tuple[str, RawEvent]] = []
 
     def add(self, delivery: Delivery, intake: Intake, outputs: Sequence[RawEvent]) -> None:
@@ -82,16 +79,10 @@ class _Settlements:
         if intake.identity is not self._identity:
             self._end()
             self._identity = intake.identity
-        raw = intake.raw
         self._last = delivery
-        self._repeats.append(
-            Repeat(
-                raw.correlationid, intake.step_id.hex(), raw.id,
-                tuple([output.id for output in outputs]),
-            )
-        )  # fmt: skip
+        self._steps.append(self._bound.replay_entry(intake, outputs, self.started))
         self._outputs += [(output.type, output) for output in outputs]
-        if len(self._repeats) == _EVENTS_A_RECORD:
+        if len(self._steps) == MAX_STEPS:
             self._end()
 
     def finish(self) -> Sequence[Settlement]:
@@ -99,8 +90,8 @@ class _Settlements:
         return self._finished
 
     def _end(self) -> None:
-        if self._repeats:
+        if self._steps:
             assert self._identity is not None
-            record = self._bound.replay_record(self._identity, self._repeats, self.started)
+            record = self._bound.replay_record(self._identity, self._steps, self.started)
             self._finished.append(Settlement(self._last, self._outputs, record))
         self._begin()

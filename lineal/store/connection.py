@@ -44,6 +44,10 @@ class Dialect(Protocol):
         in which they are committed."""
         ...
 
+    def define(self, connection: Connection, tables: str) -> None:
+        """Make tables and indexes that are written as SQLite understands them."""
+        ...
+
     def recreate(self, connection: Connection, table: Table) -> None:
         """Empty a table of a projection, whatever is left of it."""
         ...

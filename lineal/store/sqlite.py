@@ -26,11 +26,14 @@ class Sqlite:
     def lock_ledger(self, connection: Connection) -> None:
         """There is one writer at a time anyway."""
 
-    def recreate(self, connection: Connection, table: Table) -> None:
-        connection.execute(f"DROP TABLE IF EXISTS {table.name}")
-        for statement in table.sql.split(";"):
+    def define(self, connection: Connection, tables: str) -> None:
+        for statement in tables.split(";"):
             if statement.strip():
                 connection.execute(statement)
+
+    def recreate(self, connection: Connection, table: Table) -> None:
+        connection.execute(f"DROP TABLE IF EXISTS {table.name}")
+        self.define(connection, table.sql)
 
 
 class SqliteConnection(sqlite3.Connection):

@@ -7,11 +7,16 @@ of projections stand where the projection is declared (:mod:`lineal.lineage.proj
 from __future__ import annotations
 
 import sqlite3
+from typing import TYPE_CHECKING
 
 from lineal.errors import IncompatibleDatabase
 from lineal.lineage.projections import projected_tables
+from lineal.store.migrations import OLDEST_VERSION, migrate
 
-SCHEMA_VERSION = 5
+if TYPE_CHECKING:
+    from lineal.store.sqlite import SqliteConnection
+
+SCHEMA_VERSION = 6
 
 BUS = """
 CREATE TABLE topics (
@@ -87,6 +92,7 @@ CREATE TABLE builds (
     models TEXT NOT NULL,
     UNIQUE (stage, version, code, config, models)
 );
+-- record: canonical JSON, compressed by zlib; of version 1 perhaps as it is. digest: of the JSON.
 CREATE TABLE ledger (
     seq INTEGER PRIMARY KEY,
     build INTEGER REFERENCES builds (id),
@@ -94,14 +100,14 @@ CREATE TABLE ledger (
     record BLOB NOT NULL
 );
 CREATE INDEX ledger_by_build ON ledger (build);
--- key: the first eight bytes of the digest of a root, an input or an output (link 0, 1, 2); hits
--- are confirmed in the record. Eight bytes keep the index a fifth of the size of whole digests.
-CREATE TABLE ledger_links (
-    key INTEGER NOT NULL,
-    link INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    PRIMARY KEY (key, link, seq)
-) WITHOUT ROWID;
+-- Which records are about a subject, read or made some bytes: see lineal.store.key_index.
+CREATE TABLE ledger_index (
+    id INTEGER PRIMARY KEY,
+    node INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    entries BLOB NOT NULL
+);
+CREATE INDEX ledger_index_by_node ON ledger_index (node, size, id);
 -- How far what a broker brings is written, by source.
 CREATE TABLE ledger_positions (
     source TEXT PRIMARY KEY,
@@ -215,31 +221,64 @@ SHARED = (LEDGER, STAGES, OBJECTS)
 """What every store has beside the tables of projections; Postgres's are translated from these."""
 
 
+def check_version(version: int, what: str) -> None:
+    """Check that tables of a schema version can be read.
+
+    Args:
+        what: names the database, for the message.
+
+    Raises:
+        IncompatibleDatabase: they cannot, not by this lineal or not yet.
+    """
+    if OLDEST_VERSION <= version < SCHEMA_VERSION:
+        raise IncompatibleDatabase(
+            f"{what} has schema version {version}, from an earlier lineal: `lineal up`, or any "
+            f"other daemon, brings it to {SCHEMA_VERSION} when it starts"
+        )
+    if version != SCHEMA_VERSION:
+        raise IncompatibleDatabase(
+            f"{what} has schema version {version}, this lineal writes {SCHEMA_VERSION}: "
+            "use the lineal that wrote it, or another one"
+        )
+
+
 def tables_exist(connection: sqlite3.Connection) -> bool:
     """Whether the tables are there; False in a new database.
 
     Raises:
         IncompatibleDatabase: they are, but with another schema version.
     """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version not in (0, SCHEMA_VERSION):
-        raise IncompatibleDatabase(
-            f"the data directory has schema version {version}, this lineal writes "
-            f"{SCHEMA_VERSION}: use the lineal that wrote it, or another --data directory"
-        )
+    version = _version(connection)
+    if version:
+        check_version(version, "the data directory")
     return bool(version)
 
 
-def create_tables(connection: sqlite3.Connection) -> None:
-    """Make all tables in a new database; the caller holds the write lock.
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def create_tables(connection: SqliteConnection) -> None:
+    """Make all tables in a new database, or bring those of an earlier lineal up to date; the
+    caller holds the write lock.
 
     Raises:
-        IncompatibleDatabase: the database exists with another schema version.
+        IncompatibleDatabase: the database exists with a schema version that cannot be used.
     """
-    if tables_exist(connection):
-        return
-    projected = (table.sql for table in projected_tables())
-    parts = (BUS, *SHARED, *projected, PRODUCERS)
-    connection.executescript(
-        f"BEGIN; {''.join(parts)} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-    )
+    version = _version(connection)
+    if OLDEST_VERSION <= version < SCHEMA_VERSION:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            migrate(connection, version, SCHEMA_VERSION)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+    elif not tables_exist(connection):
+        projected = (table.sql for table in projected_tables())
+        parts = (BUS, *SHARED, *projected, PRODUCERS)
+        connection.executescript(
+            f"BEGIN; {''.join(parts)} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )

@@ -17,7 +17,7 @@ from lineal.bus.claim_check import check_out
 from lineal.bus.protocol import Settlement, Subscription
 from lineal.errors import LinealError
 from lineal.lineage.actor import this_worker
-from lineal.lineage.record import Record
+from lineal.lineage.record import RecordedStep
 from lineal.observability.metrics import StageMetrics
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
@@ -88,8 +88,8 @@ class StageHarness:
         """The time that stages see, and that events are given."""
         self.models: dict[str, ModelInUse] = {}
         """The trained models in use, by name; see :meth:`use_model`."""
-        self.records: list[Record] = []
-        """The lineage records of all steps, in their order."""
+        self.records: list[RecordedStep] = []
+        """What lineage has of all steps, in their order."""
         self.dead_letters: list[DeadLetter] = []
         """What was rejected, or failed for good."""
         self._emitted: list[Event[Payload]] = []
@@ -248,7 +248,7 @@ class StageHarness:
 
     async def _note(self, settlement: Settlement, outputs: list[tuple[str, RawEvent]]) -> None:
         if settlement.record is not None:
-            self.records.append(settlement.record)
+            self.records += settlement.record.recorded()
         for topic, raw in outputs:
             event = decode(await check_out(raw, self._runtime.objects))
             if is_dead_letter_topic(topic) and isinstance(event.data, DeadLetter):

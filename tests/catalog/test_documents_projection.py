@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.projections import projected_tables
 from lineal.lineage.rebuild import rebuild
-from lineal.lineage.record import Artifact, Build, Record
+from lineal.lineage.record import Artifact, Build
 from lineal.store.connection import Connection
 from lineal_catalog.documents.queries import find_document
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import payload_bytes
+from tests.lineage.records import one_step
 from tests.store.stores import NewConnection
 
 _DERIVED = [table.name for table in projected_tables(derived=True)]
@@ -36,15 +37,11 @@ class Story:
         Ledger().append(
             self.connection,
             [
-                Record(
-                    kind=fields.pop("kind", "step"),
-                    root=f"document:{document}",
-                    build=Build(stage, "1", "", ""),
+                one_step(
+                    f"document:{document}",
+                    Build(stage, "1", "", ""),
                     started=self.time,
-                    duration=5,
-                    outcome=fields.pop("outcome", "done"),
-                    actor="stage:x",
-                    worker="host/1",
+                    worked=5,
                     **fields,
                 )
             ],
@@ -65,7 +62,7 @@ class Story:
             "INSERT INTO objects VALUES (?, ?) ON CONFLICT DO NOTHING", (digest.digest(), arrival)
         )
         output = Artifact(digest.hexdigest(), "application/json", len(arrival), "arrival")
-        fields.setdefault("facts", {"status": "registered"})
+        fields.setdefault("attributes", {"status": "registered"})
         self.record(
             "register", document, outputs=[output], events_in=[f"arrival {self.time}"], **fields
         )
@@ -91,9 +88,9 @@ def tables(connection: Connection) -> dict[str, list[Any]]:
 def test_a_document_goes_from_registered_to_indexed(story: Story) -> None:
     story.arrive(owner="ann", labels={"year": "2024"})
     assert story.status() == "registered"
-    story.record("classify", facts={"pages": 3})
+    story.record("classify", attributes={"pages": 3})
     assert story.status() == "processing"
-    story.record("index", facts={"status": "indexed"})
+    story.record("index", attributes={"status": "indexed"})
     document = find_document(story.connection, "d")
     assert (document.status, document.stage, document.pages) == ("indexed", "index", 3)
     assert (document.name, document.owner, document.labels) == ("a.pdf", "ann", {"year": "2024"})
@@ -102,10 +99,10 @@ def test_a_document_goes_from_registered_to_indexed(story: Story) -> None:
 
 def test_every_arrival_is_kept_and_the_document_is_one(story: Story) -> None:
     story.arrive(name="a.pdf", owner="ann", labels={"k": "1", "x": "1"})
-    story.record("index", facts={"status": "indexed"})
+    story.record("index", attributes={"status": "indexed"})
     story.arrive(
-        name="copy.pdf", owner="bob", labels={"k": "2"}, outcome="duplicate",
-        facts={"status": "duplicate"},
+        name="copy.pdf", owner="bob", labels={"k": "2"}, outcome="skipped",
+        attributes={},
     )  # fmt: skip
     document = find_document(story.connection, "d")
     assert (document.name, document.arrivals, document.status) == ("a.pdf", 2, "indexed")
@@ -125,13 +122,13 @@ def test_what_failed_stays_so_until_it_is_redriven(
 ) -> None:
     story.arrive()
     story.record("ocr", outcome=outcome, **fields)
-    story.record("ocr", facts={"pages": 2})  # another part of the same document
+    story.record("ocr", attributes={"pages": 2})  # another part of the same document
     document = find_document(story.connection, "d")
     assert (document.status, document.reason) == (outcome, reason)
     story.record("redrive", kind="redrive", events_in=["letter"])
     document = find_document(story.connection, "d")
     assert (document.status, document.reason) == ("processing", None)
-    story.record("index", facts={"status": "indexed"})
+    story.record("index", attributes={"status": "indexed"})
     assert story.status() == "indexed"
 
 
@@ -140,7 +137,7 @@ def test_dropping_a_dead_letter_and_replaying_change_no_status(story: Story) -> 
     story.record("ocr", outcome="failed", error="OSError")
     story.record("x", kind="drop", events_in=["letter"])
     assert story.status() == "failed"
-    story.record("index", facts={"status": "indexed"})
+    story.record("index", attributes={"status": "indexed"})
     story.record("ocr", outcome="memoised")
     story.record("ocr")
     assert story.status() == "indexed"
@@ -148,8 +145,8 @@ def test_dropping_a_dead_letter_and_replaying_change_no_status(story: Story) -> 
 
 def test_facts_may_hold_any_text(story: Story) -> None:
     story.arrive()
-    story.record("classify", facts={"class": "a\x00b", "other": '\\u0000 "\U0001f600'})
-    story.record("nlp", facts={"language": "e\u0301n"})
+    story.record("classify", attributes={"class": "a\x00b", "other": '\\u0000 "\U0001f600'})
+    story.record("nlp", attributes={"language": "e\u0301n"})
     facts = find_document(story.connection, "d").facts
     assert facts["class"] in ("a\x00b", "a\ufffdb"), "as it is, or as Postgres has it"
     assert facts["other"].endswith(' "\U0001f600')
@@ -190,12 +187,11 @@ def rebuilt_as_it_was(connection: Connection, steps: list[tuple[str, str, int]])
         if act == "arrive":
             story.arrive(document, f"{number}.pdf", f"owner{number}", {f"l{number}": act})
         elif act == "again":
-            facts: dict[str, int | str] = {"status": "duplicate"}
-            story.arrive(document, "b.pdf", outcome="duplicate", facts=facts)
+            story.arrive(document, "b.pdf", outcome="skipped", attributes={})
         elif act == "step":
-            story.record("nlp", document, facts={"pages": number, f"b{number}": 1, "a": 1})
+            story.record("nlp", document, attributes={"pages": number, f"b{number}": 1, "a": 1})
         elif act == "index":
-            story.record("index", document, facts={"status": "indexed"})
+            story.record("index", document, attributes={"status": "indexed"})
         elif act == "reject":
             story.record("ocr", document, outcome="rejected", reason=f"reason {number}")
         elif act == "fail":

@@ -5,26 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from lineal.lineage.ledger import Ledger
-from lineal.lineage.record import Artifact, Build, Record, Repeat
+from lineal.lineage.record import Artifact, Build, Record
 from lineal.store.connection import Connection
 from lineal_catalog.documents.renditions import find_renditions
+from tests.lineage.records import one_step
 
-ROOT = "document:d"
+SUBJECT = "document:d"
 OLD_STEP, NEW_STEP = "0a" * 32, "0b" * 32
 
 
 def record(**fields: Any) -> Record:
-    return Record(
-        kind=fields.pop("kind", "step"),
-        root=fields.pop("root", ROOT),
-        build=Build("ocr", "1", "c" * 64, "f" * 64),
-        started=1,
-        duration=1,
-        outcome=fields.pop("outcome", "done"),
-        actor="stage:ocr",
-        worker="host/1",
-        **fields,
-    )
+    build = Build("ocr", "1", "c" * 64, "f" * 64)
+    return one_step(fields.pop("subject", SUBJECT), build, actor="stage:ocr", **fields)
 
 
 def text(name: str) -> Artifact:
@@ -50,14 +42,12 @@ def test_what_a_stage_makes_again_after_it_was_set_back(connection: Connection) 
 
 
 def test_what_a_replay_emits_again_after_a_stage_was_set_back(connection: Connection) -> None:
-    replayed = record(
-        kind="replay",
-        root="stage:ocr",
-        outcome="memoised",
-        repeats=[
-            Repeat("document:other", NEW_STEP, "x", ("y",)),
-            Repeat(ROOT, OLD_STEP, "in", ("out",)),
-        ],
-    )
-    Ledger().append(connection, [done(OLD_STEP, "11"), done(NEW_STEP, "22"), replayed])
+    replayed = [
+        record(
+            subject=subject, kind="replay", outcome="memoised", step=step, events_in=["in"],
+            events_out=["out"],
+        )
+        for subject, step in (("document:other", NEW_STEP), (SUBJECT, OLD_STEP))
+    ]  # fmt: skip
+    Ledger().append(connection, [done(OLD_STEP, "11"), done(NEW_STEP, "22"), *replayed])
     assert find_renditions(connection, "d") == {"text": text("11")}

@@ -202,7 +202,7 @@ def test_show_summary_has_the_timeline(lineal: Lineal, filled: Path) -> None:
         ("index", "done"),
         ("reading", "done"),
         ("register", "done"),
-        ("register", "duplicate"),
+        ("register", "skipped"),
     ]
     for_people = lineal("show", "letter.txt", "--data", filled).text
     assert "ada, bert" in for_people

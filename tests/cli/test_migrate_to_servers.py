@@ -12,8 +12,8 @@ from aiobotocore.session import get_session
 
 from lineal.daemon import Daemon
 from lineal.dead_letters import LetterFilter, waiting_letters
+from lineal.lineage.canonical import canonical_bytes
 from lineal.lineage.ledger import all_records
-from lineal.lineage.record import Record
 from lineal.migrate import migrate
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import KafkaSettings, Settings
@@ -23,6 +23,7 @@ from lineal_consumers.register.stage import register
 from lineal_local.aws import Emulator
 from lineal_local.kafka import Kafka
 from tests.cli.conftest import arrive
+from tests.lineage.records import one_step
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ async def test_documents_lineage_and_events_come_along_and_work_goes_on(
         await migrate(old, new, lambda what, count: None)
         for question in (
             list_documents,
-            lambda c: [record.canonical() for record in all_records(c)],
+            lambda c: [canonical_bytes(record) for record in all_records(c)],
             lambda c: [(hit.name, hit.page) for hit in search(c, "turbine")],
         ):
             assert await new.store.read(question) == await old.store.read(question)
@@ -110,7 +111,7 @@ async def on_kafka(tmp_path: Path, kafka: Kafka) -> Settings:
 
 async def records(runtime: Runtime) -> list[bytes]:
     await runtime.bus.recorded()
-    return await runtime.store.read(lambda c: [r.canonical() for r in all_records(c)])
+    return await runtime.store.read(lambda c: [canonical_bytes(r) for r in all_records(c)])
 
 
 async def handled(runtime: Runtime, *files: str) -> None:
@@ -146,10 +147,10 @@ async def test_what_was_settled_last_on_kafka_is_in_the_ledger_that_is_taken_alo
     elsewhere = Settings(data=tmp_path / "new", durability="normal")
     async with open_runtime(on_kafka) as old, open_runtime(elsewhere) as new:
         await handled(old, "a.txt")
-        dropped = Record("drop", "document:a", None, 1, 0, "done", "ann", "test")
+        dropped = one_step("document:a", kind="drop", actor="user:ann")
         await old.bus.record([dropped])
         await migrate(old, new, lambda what, count: None)
-        assert dropped.canonical() in await records(new)
+        assert canonical_bytes(dropped) in await records(new)
 
 
 async def test_dead_letters_come_along_to_a_bus_that_keeps_no_past_and_back(

@@ -29,6 +29,7 @@ from lineal_schemas.payload import payload_bytes
 from lineal_schemas.telemetry import TelemetryReadings
 from tests.cli.conftest import Lineal, id_of
 from tests.conformance.harness import events_on, publish
+from tests.lineage.records import one_step
 
 MODELS = [f"model {version}".encode() for version in (1, 2, 3)]
 
@@ -82,11 +83,15 @@ async def _put(runtime: Runtime, data: bytes) -> None:
     await runtime.store.write(lambda connection: put_small_objects(connection, [data]))
 
 
-def _record(kind: Any, inputs: list[Artifact], outputs: list[Artifact]) -> Record:
-    return Record(
-        kind=kind, root="model:turbine", build=None, started=now_us(), duration=1, outcome="done",
-        actor="stage:retrain", worker="w", inputs=inputs, outputs=outputs,
-    )  # fmt: skip
+def _record(
+    kind: Any,
+    inputs: list[Artifact],
+    outputs: list[Artifact],
+    subject: str = "model:turbine",
+) -> Record:
+    return one_step(
+        subject, kind=kind, started=now_us(), actor="stage:retrain", inputs=inputs, outputs=outputs
+    )
 
 
 def stands(lineal: Lineal, data: Path) -> dict[int, str]:
@@ -236,8 +241,7 @@ async def _extract(folder: Path, document_id: str, text: bytes) -> None:
     async with open_runtime(Settings(data=folder)) as runtime:
         await runtime.store.write(lambda c: put_small_objects(c, [text]))
         made = Artifact(digest(text), "text/plain", len(text), "text")
-        record = _record("step", [], [made])
-        record.root = f"document:{document_id}"
+        record = _record("step", [], [made], f"document:{document_id}")
         await runtime.bus.record([record])
 
 

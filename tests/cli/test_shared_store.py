@@ -23,7 +23,7 @@ from tests.cli.conftest import FILES, Lineal, id_of
 _TABLES = (
     "builds",
     "ledger",
-    "ledger_links",
+    "ledger_index",
     "objects",
     *(table.name for table in projected_tables(derived=True)),
 )

@@ -24,8 +24,8 @@ import pytest
 
 from lineal.bus.protocol import Capabilities, Delivery, Settlement
 from lineal.daemon import stage_topics
-from lineal.lineage.ledger import records_of_root
-from lineal.lineage.record import Record, parse_record
+from lineal.lineage.ledger import steps_of_subject
+from lineal.lineage.record import RecordedStep
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.binding import BoundStage
@@ -196,11 +196,10 @@ async def until_events(runtime: Runtime, topic: str, count: int) -> list[RawEven
     return found
 
 
-async def records(runtime: Runtime, root: str) -> list[Record]:
+async def records(runtime: Runtime, root: str) -> list[RecordedStep]:
     """The lineage of a root, with all that was settled before."""
     await runtime.bus.recorded()
-    found = await runtime.store.read(lambda connection: records_of_root(connection, root))
-    return [parse_record(record) for record in found]
+    return await runtime.store.read(lambda connection: steps_of_subject(connection, root))
 
 
 async def until_settled(runtime: Runtime, group: str) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from lineal.lineage.record import Artifact, Record, digest
+from lineal.lineage.record import Artifact, digest
 from lineal.runtime import Runtime
 from lineal_catalog.models.promotions import promotion_facts
 from lineal_schemas.envelope import RawEvent, first_event, now_us
 from lineal_schemas.telemetry import TelemetryEvent, TelemetryGap, TelemetryReadings
+from tests.lineage.records import one_step
 from tests.scoring.readings import FEATURES
 
 BOOT = "ab" * 16
@@ -67,17 +68,13 @@ async def put_in_use(
     """Have a model be in use, by a record as a promotion leaves it."""
     await runtime.objects.put_large(data)
     model = Artifact(digest(data), "application/x-onnx", len(data), "model")
-    record = Record(
+    record = one_step(
+        f"model:{name}",
         kind="promote",
-        root=f"model:{name}",
-        build=None,
         started=now_us(),
-        duration=0,
-        outcome="done",
         actor="user:test",
-        worker="test/1",
         inputs=[model],
-        facts={**promotion_facts(name, counter, counter, "hand"), **facts},
+        attributes={**promotion_facts(name, counter, counter, "hand"), **facts},
     )
     await runtime.bus.record([record])
     await runtime.bus.recorded()

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from lineal.daemon import Daemon
-from lineal.lineage.ledger import records_of_artifact, records_of_root
-from lineal.lineage.record import digest, parse_record
+from lineal.lineage.ledger import steps_of_artifact, steps_of_subject
+from lineal.lineage.record import digest
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.discovery import find_stages
@@ -153,7 +153,7 @@ async def _check_origin(
     on_bus = {digest(event.data) for event in await events_on(fleet.runtime, "telemetry.readings")}
     assert set(dataset["train"]) < on_bus
     read = await fleet.runtime.store.read(
-        lambda c: records_of_artifact(c, dataset["train"][0], made=False)
+        lambda c: steps_of_artifact(c, dataset["train"][0], made=False)
     )
     stages = {record.build.stage for record in read if record.build}
     assert stages == {"detect", "retrain.collect"}
@@ -161,8 +161,8 @@ async def _check_origin(
 
 async def _check_records(fleet: Fleet, promoted: list[ModelPromoted]) -> None:
     store = fleet.runtime.store
-    records = await store.read(lambda c: records_of_root(c, "model:turbine"))
-    kinds = [parse_record(record).kind for record in records]
+    records = await store.read(lambda c: steps_of_subject(c, "model:turbine"))
+    kinds = [record.kind for record in records]
     assert {"train", "evaluate", "promote"} <= set(kinds)
     assert kinds.count("promote") == len(promoted)
     newest = promoted[-1]

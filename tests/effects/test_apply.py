@@ -21,7 +21,9 @@ from lineal.effects.records import LineageRecord
 from lineal.effects.state import StateChange
 from lineal.effects.timers import TimerCancelled, TimerSet
 from lineal.errors import StateConflict
-from lineal.lineage.record import Artifact, Record, digest
+from lineal.lineage.canonical import canonical_bytes
+from lineal.lineage.ledger import stored_bytes
+from lineal.lineage.record import Artifact, digest
 from lineal.store.connection import Connection
 from lineal.store.memo import MemoOutput, pack
 from lineal.store.sqlite import connect
@@ -29,6 +31,7 @@ from lineal.store.tables import create_tables
 from lineal_catalog.search.effect import SearchEntries
 from lineal_catalog.search.pages import SearchPage
 from lineal_producers.mqtt.effects import DevicePositionPut, NoticePut
+from tests.lineage.records import one_step
 
 TABLES = "state", "memo", "objects", "timers", "gathering", "claims", "search_entries"
 NAMES = st.sampled_from(["a", "b"])
@@ -160,21 +163,19 @@ register(_look, Objects)
 
 
 def test_a_record_finds_the_objects_that_are_put_beside_it(connection: sqlite3.Connection) -> None:
-    record = Record(
-        kind="step", root="task:a", build=None, started=1, duration=1, outcome="done", actor="a",
-        worker="w", outputs=[Artifact(digest(b"x"), "text/plain", 1, "text")],
-    )  # fmt: skip
+    made = Artifact(digest(b"x"), "text/plain", 1, "text")
+    canonical = canonical_bytes(one_step("task:a", outputs=[made]))
     found: list[int] = []
     connection.execute("BEGIN")
     try:
         apply(
             connection,  # type: ignore[arg-type]
-            [LineageRecord(record.canonical()), Objects(found), ObjectPut(b"x")],
+            [LineageRecord(canonical), Objects(found), ObjectPut(b"x")],
         )
         ((kept,),) = connection.execute("SELECT record FROM ledger").fetchall()
     finally:
         connection.execute("ROLLBACK")
-    assert kept == record.canonical()
+    assert stored_bytes(kept) == canonical
     assert found == [1]
 
 

@@ -19,7 +19,9 @@ from typing import Any
 
 import psutil
 
-from lineal.lineage.record import Record, parse_record
+from lineal.lineage.canonical import parse_record
+from lineal.lineage.ledger import stored_bytes
+from lineal.lineage.record import RecordedStep
 from lineal.store.sqlite import SqliteConnection
 from lineal_catalog.documents.queries import DocumentInfo, list_documents
 
@@ -169,11 +171,11 @@ class System:
         assert len(found) == 1, f"{name!r}: {found}"
         return found[0]
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[RecordedStep]:
         """The whole ledger."""
         with self.connection() as connection:
             rows = connection.execute("SELECT record FROM ledger ORDER BY seq").fetchall()
-        return [parse_record(record) for (record,) in rows]
+        return [step for (row,) in rows for step in parse_record(stored_bytes(row)).recorded()]
 
     def event_ids(self, topic: str) -> list[str]:
         """The ids of all events on a topic."""

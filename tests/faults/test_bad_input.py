@@ -243,7 +243,7 @@ def stages_of(system: System, document: str) -> list[str]:
     return [
         record.build.stage
         for record in system.records()
-        if record.build is not None and record.root == f"document:{document}"
+        if record.build is not None and record.subject == f"document:{document}"
     ]
 
 
@@ -256,7 +256,7 @@ def test_bad_input_has_a_recorded_reason(system: System, case: Case) -> None:
     outcomes = [
         record
         for record in system.records()
-        if record.root == f"document:{document.document_id}" and record.outcome == case.status
+        if record.subject == f"document:{document.document_id}" and record.outcome == case.status
     ]
     assert len(outcomes) == 1
     assert outcomes[0].error
@@ -283,7 +283,7 @@ def test_a_long_document_does_not_hold_up_a_short_one(system: System) -> None:
     long, short = system.document("long.pdf"), system.document("one page.txt")
     assert long.pages == LONG_PAGES
     order = [
-        record.root.removeprefix("document:")
+        record.subject.removeprefix("document:")
         for record in system.records()
         if record.build is not None and record.build.stage == "index"
     ]

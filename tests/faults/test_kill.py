@@ -103,7 +103,7 @@ def test_every_step_is_done_once(survived: System) -> None:
     per_step = Counter((stage, step) for stage, step, _ in done.elements())
 
     assert [step for step, times in per_step.items() if times > 1] == []
-    assert Counter(record.outcome for record in survived.records()).keys() <= {"done", "duplicate"}
+    assert Counter(record.outcome for record in survived.records()).keys() <= {"done", "skipped"}
 
 
 def test_every_event_is_published_once(survived: System) -> None:
@@ -123,7 +123,7 @@ def test_the_lineage_of_every_document_is_whole(survived: System) -> None:
     with survived.connection() as connection:
         contents = dict(connection.execute("SELECT document_id, sha256 FROM registry"))
     for document_id, content in contents.items():
-        story = [record for record in records if record.root == f"document:{document_id}"]
+        story = [record for record in records if record.subject == f"document:{document_id}"]
         stages = {record.build.stage for record in story if record.build is not None}
         assert stages == {
             "register", "classify", "ocr.scatter", "ocr", "ocr.gather", "nlp", "index",

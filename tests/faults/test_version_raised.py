@@ -86,7 +86,7 @@ def test_exactly_the_documents_of_the_older_version_are_redone(system: System) -
     assert replay(system, "nlp") == {"events": len(OLD), "done": len(OLD)}
     system.until_settled()
     redone = [
-        (record.root.removeprefix("document:"), record.build.version)
+        (record.subject.removeprefix("document:"), record.build.version)
         for record in system.records()[seen:]
         if record.build is not None and record.build.stage == "nlp"
     ]

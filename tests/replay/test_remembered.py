@@ -11,6 +11,7 @@ import pytest
 
 from lineal.bus.protocol import Delivery, Selection, Settlement
 from lineal.errors import BusUnavailable, StoreUnavailable
+from lineal.lineage.ledger import all_records
 from lineal.replay import plan_replay, run_replay, subscription
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, stage
@@ -80,12 +81,14 @@ async def test_many_are_on_record_together_and_each_in_its_story(runtime: Runtim
     assert await replay(runtime, []) == {"memoised": 250}
     first = await events_on(runtime, Done.type)
     assert [e.id for e in first[before:]] == [e.id for e in first[:before]]
-    *repeats, whole = await records(runtime, "stage:copy")
-    assert [len(record.repeats) for record in repeats] == [100, 100, 50]
-    assert whole.facts["events"] == 250
+    kept = await runtime.store.read(lambda c: list(all_records(c)))
+    sizes = [len(record.steps) for record in kept if record.steps[0].kind == "replay"]
+    assert sizes == [64, 64, 64, 58, 1]
+    (whole,) = await records(runtime, "stage:copy")
+    assert whole.attributes["events"] == 250
     story = await records(runtime, "task:a")
     steps = [record.step for record in story if record.outcome == "done"]
-    assert [item.step for record in story for item in record.repeats] == steps
+    assert [record.step for record in story if record.kind == "replay"] == steps
 
 
 @pytest.mark.parametrize("unseen", [[], [16], [14, 16]])
@@ -107,7 +110,7 @@ async def test_what_cannot_be_emitted_together_is_emitted_one_by_one(
         for settlement in settlements:
             assert settlement.record is not None
             numbers = [payload_of(event).number for _, event in settlement.outputs]
-            if settlement.record.repeats and 17 in numbers:
+            if settlement.record.steps[0].kind == "replay" and 17 in numbers:
                 refused += 1
                 raise ValueError("too large")
         await settle(settlements)
@@ -137,8 +140,8 @@ async def test_a_bus_that_is_away_for_a_while_loses_nothing(
     monkeypatch.setattr(runtime.bus, "settle_unowned", away)
     assert await replay(runtime, []) == {"memoised": 9}
     assert len(await events_on(runtime, Done.type)) == before + 9
-    (together, _) = await records(runtime, "stage:copy")
-    assert len(together.repeats) == 9
+    kept = await runtime.store.read(lambda c: list(all_records(c)))
+    assert [len(record.steps) for record in kept if record.steps[0].kind == "replay"] == [9, 1]
 
 
 async def test_a_store_that_is_away_for_a_moment_loses_nothing(
@@ -184,4 +187,4 @@ async def test_a_replay_that_cannot_read_on_says_so(
     assert outcomes == {"memoised": 4}, "what was read is handled"
     *_, record = await records(runtime, "stage:copy")
     assert (record.outcome, record.error) == ("failed", "BusUnavailable")
-    assert record.facts["events"] == 4
+    assert record.attributes["events"] == 4

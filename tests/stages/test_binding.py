@@ -20,7 +20,7 @@ from lineal.errors import (
     StoreUnavailable,
     WrongConfiguration,
 )
-from lineal.lineage.record import Model
+from lineal.lineage.record import Model, RecordedStep
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, Reject, Retry, Stage, stage
@@ -107,6 +107,12 @@ async def test_an_output_that_was_not_declared_is_refused(runtime: Runtime) -> N
     assert "does not declare" in str(caught.value.__cause__)
 
 
+def step_of(settlement: Settlement) -> RecordedStep:
+    assert settlement.record is not None
+    (step,) = settlement.record.recorded()
+    return step
+
+
 async def test_what_is_read_and_made_is_on_record(runtime: Runtime) -> None:
     big = b"x" * (SMALL_BYTES + 1)
     stored = await put(runtime, b"read me", "text/plain")
@@ -121,8 +127,7 @@ async def test_what_is_read_and_made_is_on_record(runtime: Runtime) -> None:
 
     delivery = task()
     settlement = await runtime.bind(making(act)).handle(delivery, 1)
-    record = settlement.record
-    assert record is not None
+    record = step_of(settlement)
     assert [(item.sha256, item.role) for item in record.inputs] == [
         (sha256(delivery.event.data).hexdigest(), "event"),
         (stored.sha256, "content"),
@@ -133,9 +138,9 @@ async def test_what_is_read_and_made_is_on_record(runtime: Runtime) -> None:
         (sha256(b"small").hexdigest(), 5, "text/csv", "csv"),
         (sha256(big).hexdigest(), len(big), "application/pdf", "pdf"),
     ]
-    assert record.facts == {"pages": 3, "language": "de"}
-    assert (record.events_in, record.events_out) == (["event-1"], [output.id])
-    assert (record.kind, record.outcome, record.root) == ("step", "done", "task:a")
+    assert record.attributes == {"pages": 3, "language": "de"}
+    assert (record.events_in, record.events_out) == (("event-1",), (output.id,))
+    assert (record.kind, record.outcome, record.subject) == ("step", "done", "task:a")
     await runtime.bus.settle_unowned([settlement])
     for data in (b"small", big):
         reference = ObjectRef(
@@ -149,9 +154,8 @@ async def test_scattering_a_whole_is_on_record_as_a_split(runtime: Runtime) -> N
         return [Piece(whole=ctx.event.id, index=index, count=2, key="a") for index in range(2)]
 
     settlement = await runtime.bind(making(scatter, produces=Piece)).handle(task(), 1)
-    assert settlement.record is not None
-    assert settlement.record.kind == "split"
-    assert settlement.record.events_out == [event.id for event in outputs(settlement)]
+    assert step_of(settlement).kind == "split"
+    assert step_of(settlement).events_out == tuple(event.id for event in outputs(settlement))
 
 
 async def test_the_models_a_stage_names_are_on_record_and_part_of_its_identity(
@@ -166,7 +170,7 @@ async def test_the_models_a_stage_names_are_on_record_and_part_of_its_identity(
     assert first.record and again.record and other.record
     assert first.record.build is not None
     assert first.record.build.models == (Model("eng", "1", "0a" * 32),)
-    assert first.record.step == again.record.step != other.record.step
+    assert step_of(first).step == step_of(again).step != step_of(other).step
 
 
 async def put(runtime: Runtime, data: bytes, media_type: str) -> ObjectRef:
@@ -209,10 +213,9 @@ async def test_a_step_that_fails_keeps_its_objects_and_nothing_else(runtime: Run
 
     settlement = await attempts(runtime, making(act)).settle_or_bury(task())
     await runtime.bus.settle_unowned([settlement])
-    assert settlement.record is not None
-    assert settlement.record.outcome == "rejected"
-    assert settlement.record.reason == "no good"
-    assert [item.role for item in settlement.record.outputs] == ["text", "dead-letter"]
+    assert step_of(settlement).outcome == "rejected"
+    assert step_of(settlement).reason == "no good"
+    assert [item.role for item in step_of(settlement).outputs] == ["text", "dead-letter"]
     assert await runtime.objects.get(refs[0]) == b"until then"
     assert not search(runtime.database.reader, "findable")
 
@@ -238,8 +241,7 @@ async def test_each_attempt_begins_with_nothing_on_record(runtime: Runtime) -> N
         return await done(task, ctx)
 
     settlement = await attempts(runtime, making(act)).settle_or_bury(task())
-    assert settlement.record is not None
-    assert (settlement.record.facts, settlement.record.attempt) == ({"attempt2": 2}, 2)
+    assert (step_of(settlement).attributes, step_of(settlement).attempt) == ({"attempt2": 2}, 2)
 
 
 @pytest.mark.parametrize("away", [StoreUnavailable("S3"), BusUnavailable("Kafka")])
@@ -252,8 +254,7 @@ async def test_an_outage_uses_up_none_of_the_attempts(runtime: Runtime, away: Ex
         return await done(task, ctx)
 
     settlement = await attempts(runtime, making(act)).settle_or_bury(task())
-    assert settlement.record is not None
-    assert (settlement.record.outcome, settlement.record.attempt) == ("done", 10)
+    assert (step_of(settlement).outcome, step_of(settlement).attempt) == ("done", 10)
 
 
 @pytest.mark.parametrize("value", [1.5, None, b"x", ["a"]])
@@ -283,8 +284,7 @@ async def test_the_memo_answers_only_for_the_same_work(runtime: Runtime) -> None
         bound = runtime.bind(making(act, version, config=Config))
         settlement = await bound.handle(delivered(Task(key="a", number=number), id), 1)
         await runtime.bus.settle_unowned([settlement])
-        assert settlement.record is not None
-        return settlement.record.outcome
+        return step_of(settlement).outcome
 
     assert await run() == "done"
     assert await run() == "memoised"
@@ -301,8 +301,8 @@ async def test_many_are_asked_of_the_memo_at_once_with_the_same_answer(runtime: 
     await runtime.bus.settle_unowned([await bound.handle(task(n), 1) for n in (1, 2)])
     deliveries = [task(n)._replace(position=Position("t", 0, n)) for n in (1, 2, 3)]
     await bound.look_ahead(deliveries)
-    records = [(await bound.handle(delivery, 1)).record for delivery in deliveries]
-    assert [r.outcome for r in records if r] == ["memoised", "memoised", "done"]
+    steps = [step_of(await bound.handle(delivery, 1)) for delivery in deliveries]
+    assert [step.outcome for step in steps] == ["memoised", "memoised", "done"]
 
 
 class Told(Payload, type="test.told", version=1):
@@ -323,7 +323,7 @@ async def test_what_is_remembered_is_emitted_as_it_was_the_first_time(runtime: R
     first = await bound.handle(task(), 1)
     await runtime.bus.settle_unowned([first])
     again = await bound.handle(task(), 1)
-    assert again.record is not None and again.record.outcome == "memoised"
+    assert step_of(again).outcome == "memoised"
     assert [event._replace(time=0) for event in outputs(again)] == [
         event._replace(time=0) for event in outputs(first)
     ]
@@ -359,7 +359,7 @@ async def test_a_stage_without_memo_works_every_time(runtime: Runtime) -> None:
     for _ in range(2):
         settlement = await bound.handle(task(), 1)
         await runtime.bus.settle_unowned([settlement])
-        assert settlement.record is not None and settlement.record.outcome == "done"
+        assert step_of(settlement).outcome == "done"
 
 
 async def test_a_configuration_that_does_not_fit_is_refused_when_binding(runtime: Runtime) -> None:
@@ -379,9 +379,8 @@ async def test_outputs_made_from_the_envelope_are_made_for_each_event(runtime: R
         delivery = Delivery(Position(Task.type, 0, 0), event._replace(subject=subject))
         settlement = await runtime.bind(declared).handle(delivery, 1)
         await runtime.bus.settle_unowned([settlement])
-        assert settlement.record is not None
         (output,) = outputs(settlement)
-        return settlement.record.outcome, Done.model_validate_json(output.data).text
+        return step_of(settlement).outcome, Done.model_validate_json(output.data).text
 
     reading = making(act)
     assert await run(reading, "e-1", "one") == ("done", "e-1 one")
@@ -415,8 +414,8 @@ async def test_there_is_nothing_to_do_where_a_stage_skips(runtime: Runtime) -> N
         return None if task.number == 1 else Done(key="a", number=1)
 
     settlement = await runtime.bind(making(act)).handle(task(1), 1)
-    assert settlement.record is not None
-    assert (settlement.record.outcome, settlement.record.reason) == ("duplicate", "seen before")
+    skipped = step_of(settlement)
+    assert (skipped.outcome, skipped.reason) == ("skipped", "seen before")
     assert (list(settlement.outputs), list(settlement.effects)) == ([], [])
     with pytest.raises(StepFailed) as caught:
         await runtime.bind(making(act)).handle(task(2), 1)
@@ -437,7 +436,7 @@ async def test_a_retry_is_waited_for_and_uses_up_none_of_the_attempts(runtime: R
         pauses.append(seconds)
 
     settlement = await attempts(runtime, making(act), sleep).settle_or_bury(task())
-    assert settlement.record is not None and settlement.record.outcome == "done"
+    assert step_of(settlement).outcome == "done"
     assert pauses[1:] == [12.5] * 7
 
 

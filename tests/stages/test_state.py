@@ -14,8 +14,7 @@ from lineal.bus.protocol import Delivery, Position, Selection
 from lineal.effects.effect import Effect
 from lineal.effects.effect import apply as apply_effects
 from lineal.effects.sweep import sweep
-from lineal.lineage.ledger import records_of_root
-from lineal.lineage.record import parse_record
+from lineal.lineage.ledger import steps_of_subject
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime, open_runtime
 from lineal.settings import Settings
@@ -238,8 +237,8 @@ async def test_the_record_says_what_kind_of_act_it_was(runtime: Runtime):
     await publish(runtime, Bid(lot="a", amount=2), Hammer(lot="a", at=0))
     async with running(runtime, auction):
         await until_settled(runtime, "auction")
-    found = await runtime.store.read(lambda c: records_of_root(c, "lot:a"))
-    assert sorted(parse_record(record).kind for record in found) == ["review", "step"]
+    found = await runtime.store.read(lambda c: steps_of_subject(c, "lot:a"))
+    assert sorted(record.kind for record in found) == ["review", "step"]
 
 
 async def test_timers_come_when_they_are_due_also_after_a_restart(runtime: Runtime):

@@ -42,7 +42,7 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
     "ledger_positions": [("kafka:cluster:lineal.lineage", 12345)],
 }
 ELSEWHERE = {
-    "ledger", "ledger_links", "builds",  # the ledger is appended record by record
+    "ledger", "ledger_index", "builds",  # the ledger is appended record by record
     "search_entries", "search_facets", "search_text", "search_text_config", "search_text_content",
     "search_text_data", "search_text_docsize", "search_text_idx",  # made anew from the texts
     "topics", "partitions", "events", "groups", "group_partitions", "group_completed",

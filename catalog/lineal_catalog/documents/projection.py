@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import orjson
 
 from lineal.lineage.projections import Projection, Table
-from lineal.lineage.record import Record
+from lineal.lineage.record import RecordedStep
 from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
 
@@ -18,6 +18,7 @@ DOCUMENT = "document:"
 
 Status = Literal["registered", "processing", "indexed", "rejected", "failed"]
 
+_NOTHING_DONE = ("skipped", "duplicate")
 _FINAL = ("indexed", "rejected", "failed")
 
 ARRIVAL_ROLE = "arrival"
@@ -25,19 +26,21 @@ ARRIVAL_ROLE = "arrival"
 record has only its digest, so erasing the object erases the person and keeps the record."""
 
 
-def _apply(connection: Connection, records: Sequence[Record]) -> None:
+def _apply(connection: Connection, records: Sequence[RecordedStep]) -> None:
     operations = _Operations(connection)
     for record in records:
-        document_id = record.root.removeprefix(DOCUMENT)
+        document_id = record.subject.removeprefix(DOCUMENT)
         for item in record.outputs:
             if item.role == ARRIVAL_ROLE:
                 _arrived(connection, document_id, record, item.sha256)
-        if record.kind not in ("replay", "drop") and record.outcome != "duplicate":
+        if record.kind not in ("replay", "drop") and record.outcome not in _NOTHING_DONE:
             operations.add(document_id, record)
     operations.write()
 
 
-def _arrived(connection: Connection, document_id: str, record: Record, arrival_sha256: str) -> None:
+def _arrived(
+    connection: Connection, document_id: str, record: RecordedStep, arrival_sha256: str
+) -> None:
     row = connection.execute(
         "SELECT data FROM objects WHERE sha256 = ?", (bytes.fromhex(arrival_sha256),)
     ).fetchone()
@@ -106,10 +109,10 @@ class _Operations:
         self._connection = connection
         self._pending: dict[str, _Operation] = {}
 
-    def add(self, document_id: str, record: Record) -> None:
-        """Take note of a record; those of a document come in their order."""
+    def add(self, document_id: str, record: RecordedStep) -> None:
+        """Take note of a step; those of a document come in their order."""
         # Sorted, as they are in the canonical record from which a rebuild takes them.
-        facts = {name: fact for name, fact in sorted(record.facts.items()) if name != "status"}
+        facts = {name: fact for name, fact in sorted(record.attributes.items()) if name != "status"}
         status = _status(record)
         operation = _Operation(
             status,
@@ -117,7 +120,7 @@ class _Operations:
             record.reason or record.error,
             facts,
             record.started,
-            record.started + record.duration,
+            record.started + record.worked,
             status != "processing" or record.kind == "redrive",
         )
         if (earlier := self._pending.get(document_id)) is not None:
@@ -158,10 +161,10 @@ class _Operations:
         )
 
 
-def _status(record: Record) -> str:
+def _status(record: RecordedStep) -> str:
     if record.outcome in ("rejected", "failed"):
         return record.outcome
-    return str(record.facts.get("status", "processing"))
+    return str(record.attributes.get("status", "processing"))
 
 
 _REGISTRY = """

@@ -7,8 +7,8 @@ from typing import Literal
 
 import orjson
 
-from lineal.lineage.ledger import records_of_root
-from lineal.lineage.record import Artifact, parse_record
+from lineal.lineage.ledger import steps_of_subject
+from lineal.lineage.record import Artifact
 from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
 
@@ -32,20 +32,16 @@ def find_renditions(connection: Connection, document_id: str) -> dict[str, Artif
     """
     found: dict[str, Artifact] = {}
     original = _registered_content(connection, document_id)
-    made: dict[str, list[Artifact]] = {}
-    for canonical in records_of_root(connection, DOCUMENT + document_id):
-        record = parse_record(canonical)
+    made: dict[str, tuple[Artifact, ...]] = {}
+    for record in steps_of_subject(connection, DOCUMENT + document_id):
         for item in record.inputs:
             if item.role == "content":
                 original = item  # a later step knows its media type from the bytes themselves
-        outputs = record.outputs
+        outputs, step = record.outputs, record.step
         if record.outcome == "memoised":
-            steps = [item.step for item in record.repeats]
-            if record.step is not None:
-                steps.append(record.step)
-            outputs = [item for step in steps for item in made.get(step, ())]
-        elif record.step is not None:
-            made[record.step] = outputs
+            outputs = made.get(step, ()) if step is not None else ()
+        elif step is not None:
+            made[step] = outputs
         for item in outputs:
             rendition = _RENDITION_OF_ROLE.get(item.role)
             if rendition is not None:

@@ -7,7 +7,7 @@ from typing import Literal
 from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.errors import LinealError
 from lineal.lineage.actor import acting_user, this_worker
-from lineal.lineage.record import Artifact, Record, digest
+from lineal.lineage.record import Artifact, StepEntry, digest, record_of
 from lineal.observability.tracing import first_traceparent, trace_id
 from lineal.runtime import Runtime
 from lineal.store.objects import reference
@@ -92,21 +92,17 @@ async def _act(
     )
     model = Artifact(artifact.sha256, artifact.media_type, artifact.bytes, MODEL_ROLE)
     made = Artifact(digest(event.data), event.datacontenttype, len(event.data), "event")
-    record = Record(
+    entry = StepEntry(
+        event.correlationid,
+        now,
         kind=kind,
-        root=event.correlationid,
-        build=None,
-        started=now,
-        duration=0,
-        outcome="done",
-        actor=acting_user(),
-        worker=this_worker(),
-        inputs=[model],
-        outputs=[made],
-        events_out=[event.id],
-        facts=promotion_facts(change.name, change.model.version, change.counter, "hand"),
+        inputs=(model,),
+        outputs=(made,),
+        events_out=(event.id,),
+        attributes=promotion_facts(change.name, change.model.version, change.counter, "hand"),
         trace=trace_id(event.traceparent),
     )
+    record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())
     delivery = Delivery(Position(event.type, 0, 0), event)
     await runtime.bus.settle_unowned([Settlement(delivery, [(event.type, event)], record)])
     await runtime.bus.recorded()

@@ -3,9 +3,9 @@
 A record of kind ``train`` made, beside the model's file, an object that tells of the training (role
 ``training``, a ``model.trained`` as JSON).
 
-A change of the model in use is a record of kind ``promote`` or ``rollback`` that read the model's
-file (role ``model``) and says in its facts which version of which name it is. Changes of one name
-are counted; the one with the highest counter holds.
+A change of the model in use is a step of kind ``promote`` or ``rollback`` that read the model's
+file (role ``model``) and says in its attributes which version of which name it is. Changes of one
+name are counted; the one with the highest counter holds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import orjson
 
 from lineal.lineage.projections import Projection, Table
-from lineal.lineage.record import Artifact, Model, Record
+from lineal.lineage.record import Artifact, Model, RecordedStep
 from lineal.store.connection import Connection
 from lineal.store.objects import small_object
 
@@ -63,7 +63,7 @@ class KnownModel(NamedTuple):
     """Microseconds since the Unix epoch."""
 
 
-def _training(connection: Connection, record: Record) -> None:
+def _training(connection: Connection, record: RecordedStep) -> None:
     """Bring the table up to date with a record of kind ``train``."""
     for item in record.outputs:
         if item.role != TRAINING_ROLE:
@@ -93,9 +93,9 @@ def promotion_facts(name: str, version: int, counter: int, how: str) -> dict[str
     return {"model": name, "model_version": version, "counter": counter, "how": how}
 
 
-def _promotion(connection: Connection, record: Record) -> None:
+def _promotion(connection: Connection, record: RecordedStep) -> None:
     """Bring the table up to date with a record of kind ``promote`` or ``rollback``."""
-    facts = record.facts
+    facts = record.attributes
     file = next((item for item in record.inputs if item.role == MODEL_ROLE), None)
     if record.outcome != "done" or file is None or "counter" not in facts:
         return
@@ -153,7 +153,7 @@ def model_before(history: list[Promotion]) -> Promotion | None:
     return next((item for item in reversed(history[:place]) if item.sha256 != now.sha256), None)
 
 
-def _apply(connection: Connection, records: Sequence[Record]) -> None:
+def _apply(connection: Connection, records: Sequence[RecordedStep]) -> None:
     for record in records:
         if record.kind == "train":
             _training(connection, record)

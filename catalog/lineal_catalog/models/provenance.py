@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lineal.lineage.ledger import records_of_artifact
-from lineal.lineage.record import Artifact, Record
+from lineal.lineage.ledger import steps_of_artifact
+from lineal.lineage.record import Artifact, RecordedStep
 from lineal.store.connection import Connection
 
 DATASET_ROLE = "dataset"
@@ -15,16 +15,16 @@ DATASET_ROLE = "dataset"
 class AnomalyProvenance:
     """Where an anomaly came from, each link by a digest in a record."""
 
-    found: Record
+    found: RecordedStep
     """The step that scored the batch."""
-    trainings: tuple[Record, ...]
+    trainings: tuple[RecordedStep, ...]
     """What made the model: more than one where the same was trained again."""
     datasets: tuple[Artifact, ...]
     """Manifests of the readings it was learnt from."""
-    judgements: tuple[Record, ...]
-    promotions: tuple[Record, ...]
+    judgements: tuple[RecordedStep, ...]
+    promotions: tuple[RecordedStep, ...]
     """Promotions and goings back of the model."""
-    rollouts: tuple[Record, ...]
+    rollouts: tuple[RecordedStep, ...]
     """Steps of rollouts that brought it to devices."""
 
 
@@ -37,15 +37,15 @@ def provenance_of(
         event_sha256: digest of the data of the event.
         model_sha256: of the model that judged.
     """
-    found = records_of_artifact(connection, event_sha256, made=True)
+    found = steps_of_artifact(connection, event_sha256, made=True)
     if not found:
         return None
     trainings = [
         record
-        for record in records_of_artifact(connection, model_sha256, made=True)
+        for record in steps_of_artifact(connection, model_sha256, made=True)
         if record.kind == "train"
     ]
-    read = records_of_artifact(connection, model_sha256, made=False)
+    read = steps_of_artifact(connection, model_sha256, made=False)
     datasets = {
         item.sha256: item
         for record in trainings

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import orjson
 
 from lineal.errors import LinealError
-from lineal.lineage.ledger import records_of_artifact
+from lineal.lineage.ledger import steps_of_artifact
 from lineal.store.connection import Connection
 from lineal.store.objects import small_object
 from lineal_catalog.models.promotions import (
@@ -85,7 +85,7 @@ def _info(connection: Connection, known: KnownModel, history: list[Promotion]) -
 
 
 def _evaluation(connection: Connection, known: KnownModel) -> dict[str, Any] | None:
-    for record in reversed(records_of_artifact(connection, known.sha256, made=False)):
+    for record in reversed(steps_of_artifact(connection, known.sha256, made=False)):
         if record.kind != "evaluate":
             continue
         for item in record.outputs:

@@ -17,7 +17,7 @@ from lineal.bus.aws.messages import ATTRIBUTES, BATCH_ENTRIES, Received, receive
 from lineal.bus.aws.resources import MOST_RECEIVES
 from lineal.bus.protocol import Delivery, Settlement
 from lineal.lineage.actor import this_worker
-from lineal.lineage.record import Artifact, Record, digest
+from lineal.lineage.record import Artifact, StepEntry, digest, record_of
 from lineal.stages.dead_letter import dead_letter_settlement
 from lineal.workers.errors import WorkerCrashed
 from lineal_schemas.envelope import now_us
@@ -57,17 +57,10 @@ def killer_settlement(group: str, message: Received) -> Settlement:
     event = message.event
     error = WorkerCrashed(f"received {MOST_RECEIVES} times and never finished")
     log.error("event.killed_workers", group=group, event_id=event.id)
-    record = Record(
-        kind="step",
-        root=event.correlationid,
-        build=None,
-        started=now_us(),
-        duration=0,
-        outcome="failed",
-        actor=f"stage:{group}",
-        worker=this_worker(),
-        inputs=[Artifact(digest(event.data), event.datacontenttype, len(event.data), "event")],
-        events_in=[event.id],
+    data = Artifact(digest(event.data), event.datacontenttype, len(event.data), "event")
+    entry = StepEntry(
+        event.correlationid, now_us(), outcome="failed", events_in=(event.id,), inputs=(data,)
     )
+    record = record_of(entry, build=None, actor=f"stage:{group}", worker=this_worker())
     delivery = Delivery(message.position, event)
     return dead_letter_settlement(group, delivery, record, error, MOST_RECEIVES)

@@ -16,7 +16,7 @@ from psycopg.types.string import StrDumperUnknown
 from lineal.lineage.projections import Table
 from lineal.store.connection import Connection, Cursor
 from lineal.store.postgres.errors import not_connected, translated
-from lineal.store.postgres.tables import recreate
+from lineal.store.postgres.tables import define_tables, recreate
 
 _WRITERS_LOCK = int.from_bytes(b"lineal", "big")
 """Key of the advisory lock that every writing transaction begins with."""
@@ -57,6 +57,9 @@ class Postgres:
         that had written the same object before would wait for each other."""
         if not (isinstance(connection, PostgresConnection) and connection.has_lock):
             connection.execute("SELECT pg_advisory_xact_lock(?)", (_WRITERS_LOCK,))
+
+    def define(self, connection: Connection, tables: str) -> None:
+        define_tables(connection, tables)
 
     def recreate(self, connection: Connection, table: Table) -> None:
         """Emptied, not dropped: whoever reads meanwhile sees what was there before."""

@@ -21,7 +21,7 @@ from lineal.store.connection import StoreOpener
 from lineal.store.postgres.connection import PostgresConnection, connect, place
 from lineal.store.postgres.errors import refused
 from lineal.store.postgres.examination import check_server
-from lineal.store.postgres.tables import create_tables, tables_exist
+from lineal.store.postgres.tables import create_tables
 
 T = TypeVar("T")
 
@@ -171,10 +171,9 @@ def _prepared(url: str) -> PostgresConnection:
     connection = connect(url, write=True)
     try:
         check_server(connection, url)
-        if not tables_exist(connection):
-            connection.begin()
-            create_tables(connection)
-            connection.commit()
+        connection.begin()
+        create_tables(connection)
+        connection.commit()
     except StoreUnavailable as error:
         connection.close()
         raise refused(error, place(url)) or error from error

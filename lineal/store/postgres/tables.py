@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from lineal.errors import IncompatibleDatabase
 from lineal.lineage.projections import Table, projected_tables
 from lineal.store.connection import Connection
-from lineal.store.tables import SCHEMA_VERSION, SHARED
+from lineal.store.migrations import OLDEST_VERSION, migrate
+from lineal.store.tables import SCHEMA_VERSION, SHARED, check_version
 
 _NAME = re.compile(r"CREATE TABLE (\w+)")
 _VERSION = "CREATE TABLE lineal_schema (version INTEGER NOT NULL);"
@@ -33,39 +33,48 @@ def translated(tables: str) -> list[str]:
     return [statement.strip() for statement in tables.split(";") if statement.strip()]
 
 
+def define_tables(connection: Connection, tables: str) -> None:
+    """Make tables that are written as SQLite understands them."""
+    for statement in translated(tables):
+        connection.execute(statement)
+
+
 def tables_exist(connection: Connection) -> bool:
     """Whether the tables are there; False in an empty database.
 
     Raises:
         IncompatibleDatabase: they are, but with another schema version.
     """
+    version = _version(connection)
+    if version is not None:
+        check_version(version, "the Postgres database")
+    return version is not None
+
+
+def _version(connection: Connection) -> int | None:
     if not _there(connection, "lineal_schema"):
-        return False
+        return None
     row = connection.execute("SELECT version FROM lineal_schema").fetchone()
-    version = None if row is None else row[0]
-    if version != SCHEMA_VERSION:
-        raise IncompatibleDatabase(
-            f"the tables in the Postgres database have schema version {version}, this lineal has "
-            f"{SCHEMA_VERSION}: use the lineal that made them, or another database or schema"
-        )
-    return True
+    return 0 if row is None else int(row[0])
 
 
 def create_tables(connection: Connection) -> None:
-    """Make all tables in an empty database, in the caller's transaction, which has the lock.
+    """Make all tables in an empty database, or bring those of an earlier lineal up to date, in the
+    caller's transaction, which has the lock.
 
     Raises:
-        IncompatibleDatabase: they exist with another schema version.
+        IncompatibleDatabase: they exist with a schema version that cannot be used.
     """
-    if tables_exist(connection):
-        return
-    for tables in (_VERSION, *SHARED):
-        for statement in translated(tables):
-            connection.execute(statement)
-    for table in projected_tables():
-        for statement in _statements(table):
-            connection.execute(statement)
-    connection.execute("INSERT INTO lineal_schema VALUES (?)", (SCHEMA_VERSION,))
+    version = _version(connection)
+    if version is not None and OLDEST_VERSION <= version < SCHEMA_VERSION:
+        migrate(connection, version, SCHEMA_VERSION)
+        connection.execute("UPDATE lineal_schema SET version = ?", (SCHEMA_VERSION,))
+    elif not tables_exist(connection):
+        for tables in (_VERSION, *SHARED):
+            define_tables(connection, tables)
+        for table in projected_tables():
+            define_tables(connection, _sql(table))
+        connection.execute("INSERT INTO lineal_schema VALUES (?)", (SCHEMA_VERSION,))
 
 
 def names() -> list[str]:
@@ -79,12 +88,11 @@ def recreate(connection: Connection, table: Table) -> None:
     if _there(connection, table.name):
         connection.execute(f"DELETE FROM {table.name}")
         return
-    for statement in _statements(table):
-        connection.execute(statement)
+    define_tables(connection, _sql(table))
 
 
-def _statements(table: Table) -> list[str]:
-    return translated(table.sql if table.postgres is None else table.postgres)
+def _sql(table: Table) -> str:
+    return table.sql if table.postgres is None else table.postgres
 
 
 def _there(connection: Connection, table: str) -> bool:

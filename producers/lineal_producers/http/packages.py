@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from lineal.errors import ObjectMissing
-from lineal.lineage.ledger import records_of_artifact
+from lineal.lineage.ledger import steps_of_artifact
 from lineal.lineage.record import Artifact
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
@@ -64,8 +64,8 @@ def package_application(runtime: Runtime) -> Starlette:
 
 def released_model(connection: Connection, sha256: str) -> Artifact | None:
     """The model of this digest, if the ledger says that a rollout took it."""
-    for record in records_of_artifact(connection, sha256, made=False):
-        if record.kind == "deploy" and "refused" not in record.facts:
+    for record in steps_of_artifact(connection, sha256, made=False):
+        if record.kind == "deploy" and "refused" not in record.attributes:
             for artifact in record.inputs:
                 if artifact.sha256 == sha256 and artifact.role == _ROLE:
                     return artifact

@@ -200,7 +200,7 @@ class Intake:
         else:
             prepared.counts["rows"] += said.count
         record = self._recorder.record(
-            event.correlationid, kind=kind, inputs=original, outputs=[event], facts=facts
+            event.correlationid, kind=kind, inputs=original, outputs=[event], attributes=facts
         )
         prepared.settlements.append(Settlement(_from(event), [(said.type, event)], record))
 
@@ -222,10 +222,10 @@ class Intake:
                 "last_event": wrapper.event_seq - 1,
                 "reason": "unexplained",
             }
-            record = self._recorder.record(story, kind="gap", facts=missing)
+            record = self._recorder.record(story, kind="gap", attributes=missing)
             prepared.settlements.append(Settlement(_from(event), record=record))
         record = self._recorder.record(
-            f"device:{device}", inputs=[data], outputs=[event], facts=facts
+            f"device:{device}", inputs=[data], outputs=[event], attributes=facts
         )
         prepared.settlements.append(Settlement(_from(event), [(payload.type, event)], record))
 
@@ -247,7 +247,7 @@ class Intake:
         position.status = content
         event = _event(said, identifier, data)
         facts: dict[str, int | str] = {"boot": said.boot_id, "session": said.session}
-        record = self._recorder.record(event.correlationid, outputs=[event], facts=facts)
+        record = self._recorder.record(event.correlationid, outputs=[event], attributes=facts)
         prepared.settlements.append(Settlement(_from(event), [(said.type, event)], record))
 
 

@@ -1,4 +1,4 @@
-"""Lineage of what the bridge takes in: one record a message, none a reading."""
+"""Lineage of what the bridge takes in: one step a message, none a reading."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import time
 from collections.abc import Sequence
 
 from lineal.lineage.actor import this_worker
-from lineal.lineage.record import Artifact, Build, Kind, Outcome, Record, digest
+from lineal.lineage.record import (
+    Artifact,
+    Build,
+    Kind,
+    Outcome,
+    Record,
+    StepEntry,
+    digest,
+    record_of,
+)
 from lineal.observability.tracing import trace_id
 from lineal.settings import MqttSettings
 from lineal.stages.source_digest import source_digest
@@ -41,13 +50,13 @@ class Recorder:
 
     def record(
         self,
-        root: str,
+        subject: str,
         *,
         kind: Kind = "step",
         inputs: Sequence[bytes] = (),
         outputs: Sequence[RawEvent] = (),
         output_digest: str | None = None,
-        facts: dict[str, int | str] | None = None,
+        attributes: dict[str, int | str] | None = None,
         outcome: Outcome = "done",
         error: str | None = None,
         reason: str | None = None,
@@ -60,31 +69,28 @@ class Recorder:
         """
         trace = outputs[0].traceparent if outputs else None
         role = "event" if outcome == "done" else "dead-letter"
-        return Record(
+        read = [
+            Artifact(digest(data), "application/octet-stream", len(data), "message")
+            for data in inputs
+        ]
+        made = [
+            Artifact(
+                output_digest or digest(event.data), event.datacontenttype, len(event.data), role
+            )
+            for event in outputs
+        ]
+        entry = StepEntry(
+            subject,
+            self._started,
+            (time.perf_counter_ns() - self._clock) // 1000,
             kind=kind,
-            root=root,
-            build=self._build,
-            started=self._started,
-            duration=(time.perf_counter_ns() - self._clock) // 1000,
             outcome=outcome,
-            actor=self._actor,
-            worker=self._worker,
-            inputs=[
-                Artifact(digest(data), "application/octet-stream", len(data), "message")
-                for data in inputs
-            ],
-            outputs=[
-                Artifact(
-                    output_digest or digest(event.data),
-                    event.datacontenttype,
-                    len(event.data),
-                    role,
-                )
-                for event in outputs
-            ],
-            events_out=[event.id for event in outputs],
+            inputs=tuple(read),
+            outputs=tuple(made),
+            events_out=tuple([event.id for event in outputs]),
             error=error,
             reason=reason,
-            facts=facts or {},
+            attributes=attributes or {},
             trace=trace_id(trace),
         )
+        return record_of(entry, build=self._build, actor=self._actor, worker=self._worker)

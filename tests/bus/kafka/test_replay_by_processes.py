@@ -72,7 +72,7 @@ async def test_processes_share_what_is_to_be_handled(bus: KafkaBusUnderTest) -> 
     assert str(os.getpid()) in by_process
     assert len(done) == len(steps) == 120
     assert numbers_by_key(done) == {f"key-{n}": list(range(n, 120, 12)) for n in range(12)}
-    assert whole.facts["events"] == 120
+    assert whole.attributes["events"] == 120
 
 
 async def test_processes_share_what_is_remembered(bus: KafkaBusUnderTest) -> None:
@@ -87,7 +87,7 @@ async def test_processes_share_what_is_remembered(bus: KafkaBusUnderTest) -> Non
         story = await records(runtime, "task:key-3")
     assert numbers_by_key(again) == {f"key-{n}": list(range(n, 120, 12)) for n in range(12)}
     assert {event.id: event.data for event in again} == {event.id: event.data for event in first}
-    assert sum(len(record.repeats) for record in story) == 10
+    assert [record.kind for record in story].count("replay") == 10
 
 
 async def test_a_process_that_dies_is_told_of_and_what_the_others_had_is_handled(
@@ -102,7 +102,7 @@ async def test_a_process_that_dies_is_told_of_and_what_the_others_had_is_handled
         *_, whole = await records(runtime, "stage:share")
     assert {payload_of(event).text for event in done} == {str(os.getpid())}
     assert 0 < len(done) < 24
-    assert (whole.outcome, whole.error, whole.facts["events"]) == (
+    assert (whole.outcome, whole.error, whole.attributes["events"]) == (
         "failed", "WorkerCrashed", len(done),
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ async def test_the_event_names_kind_pages_and_detected_type(pdf_of_pages, show_t
         [record] = harness.records
     assert (made.document_id, made.name, made.kind, made.pages) == ("d1", "letter.txt", "pdf", 1)
     assert made.content == content.model_copy(update={"media_type": "application/pdf"})
-    assert record.facts == {"kind": "pdf", "media_type": "application/pdf", "pages": 1}
+    assert record.attributes == {"kind": "pdf", "media_type": "application/pdf", "pages": 1}
 
 
 async def test_the_same_document_is_classified_the_same(pdf_of_pages, show_text, scan):

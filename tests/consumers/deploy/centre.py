@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lineal.lineage.record import Record
+from lineal.lineage.record import RecordedStep
 from lineal.testing import StageHarness
 from lineal_consumers.deploy import stage
 from lineal_consumers.deploy.config import DeployConfig
@@ -67,7 +67,7 @@ class Centre:
         return self.harness.clock.now()
 
     @property
-    def record(self) -> Record:
+    def record(self) -> RecordedStep:
         """Of the last event that was sent, not of those that followed from it."""
         return self.harness.records[self._sent_at]
 

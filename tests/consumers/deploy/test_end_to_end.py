@@ -17,8 +17,8 @@ import pytest
 import uvicorn
 
 from lineal.daemon import Daemon
-from lineal.lineage.ledger import records_of_artifact
-from lineal.lineage.record import Record
+from lineal.lineage.ledger import steps_of_artifact
+from lineal.lineage.record import RecordedStep
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.timers import TimerClock
@@ -170,9 +170,9 @@ async def birth(runtime: Runtime) -> None:
     )
 
 
-async def records_about(runtime: Runtime, sha256: str) -> list[Record]:
+async def records_about(runtime: Runtime, sha256: str) -> list[RecordedStep]:
     await runtime.bus.recorded()
-    return await runtime.store.read(lambda c: records_of_artifact(c, sha256, made=False))
+    return await runtime.store.read(lambda c: steps_of_artifact(c, sha256, made=False))
 
 
 async def test_a_promoted_model_reaches_the_device_and_its_lineage_says_so(

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lineal.lineage.ledger import records_of_artifact, records_of_root
-from lineal.lineage.record import Record, digest, parse_record
+from lineal.lineage.canonical import canonical_bytes
+from lineal.lineage.ledger import all_records, steps_of_artifact, steps_of_subject
+from lineal.lineage.record import RecordedStep, digest
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal_consumers.detect import devices
@@ -259,7 +260,7 @@ async def test_without_a_model_readings_pass_unscored_and_are_counted(runtime: R
     events = await anomalies(runtime, *batches(faulty()[:100]))
     assert events == []
     found = await records(runtime, "device:t1")
-    assert [record.facts["unscored"] for record in found] == [20] * 5
+    assert [record.attributes["unscored"] for record in found] == [20] * 5
 
 
 async def test_from_an_anomaly_one_walks_to_the_model_and_the_readings(runtime: Runtime) -> None:
@@ -267,22 +268,23 @@ async def test_from_an_anomaly_one_walks_to_the_model_and_the_readings(runtime: 
     messages = list(batches(faulty()))
     await anomalies(runtime, *messages)
     (first, *_) = await events_on(runtime, "anomaly.opened")
-    made = await runtime.store.read(lambda c: records_of_artifact(c, digest(first.data), made=True))
+    made = await runtime.store.read(lambda c: steps_of_artifact(c, digest(first.data), made=True))
     assert len(made) == 1
     assert made[0].build is not None
     assert [model.sha256 for model in made[0].build.models] == [trained().sha256]
     assert made[0].inputs[0].sha256 in {message.digest for message in messages}
-    assert made[0].root == "device:t1"
+    assert made[0].subject == "device:t1"
 
 
 async def test_a_batch_leaves_a_small_record(runtime: Runtime) -> None:
     await put_in_use(runtime, trained().data)
     await anomalies(runtime, *batches(faulty()[:400]))
-    found = await records(runtime, "device:t1")
-    assert len(found) == 20
-    assert max(len(record.canonical()) for record in found) < 1100
+    assert len(await records(runtime, "device:t1")) == 20
+    found = await runtime.store.read(lambda c: list(all_records(c)))
+    detected = [record for record in found if record.actor == "stage:detect"]
+    steps = sum(len(record.steps) for record in detected)
+    assert sum(len(canonical_bytes(record)) for record in detected) / steps < 1100
 
 
-async def records(runtime: Runtime, root: str) -> list[Record]:
-    found = await runtime.store.read(lambda c: records_of_root(c, root))
-    return [parse_record(record) for record in found]
+async def records(runtime: Runtime, root: str) -> list[RecordedStep]:
+    return await runtime.store.read(lambda c: steps_of_subject(c, root))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lineal.bus.protocol import Settlement
-from lineal.lineage.ledger import all_records
+from lineal.lineage.ledger import all_steps
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.stages.runner import StageRunner
@@ -160,8 +160,8 @@ async def test_the_stage_on_a_bus_keeps_what_the_command_reads(
         runner = StageRunner(bound, subscription, settings.runner(), on_settled=settled)
         await runner.run()
         [device] = await runtime.store.read(registered)
-        records = await runtime.store.read(lambda c: list(all_records(c)))
+        records = await runtime.store.read(lambda c: list(all_steps(c)))
     assert device.state == "lost"
     assert device.lost == 30
     assert device.health == health()
-    assert {record.root for record in records} == {"device:pump-1"}
+    assert {record.subject for record in records} == {"device:pump-1"}

@@ -64,7 +64,7 @@ async def test_a_document_without_text_is_indexed_with_no_pages(harness: StageHa
 
 async def test_an_indexed_document_says_so(harness: StageHarness) -> None:
     await indexed(harness, "text")
-    assert harness.records[-1].facts["status"] == "indexed"
+    assert harness.records[-1].attributes["status"] == "indexed"
 
 
 def test_the_index_can_be_rebuilt_by_replay() -> None:

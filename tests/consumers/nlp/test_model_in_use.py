@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from lineal.bus.protocol import Selection
-from lineal.lineage.ledger import records_of_model
+from lineal.lineage.ledger import steps_of_model
 from lineal.lineage.record import digest
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import Runtime, open_runtime
@@ -94,8 +94,8 @@ async def test_a_promotion_makes_earlier_classes_stale_and_a_replay_sets_them_ri
         before.document_class, "maintenance",
     ]  # fmt: skip
     assert await replay(runtime) == 0
-    made = await runtime.store.read(lambda c: list(records_of_model(c, digest(model))))
-    assert [record.root for record in made] == ["document:d1"]
+    made = await runtime.store.read(lambda c: list(steps_of_model(c, digest(model))))
+    assert [record.subject for record in made] == ["document:d1"]
 
 
 async def test_the_next_document_is_classed_by_the_newest_model(runtime: Runtime) -> None:

@@ -30,7 +30,7 @@ async def test_the_stage_stores_the_analysis_and_summarises_it() -> None:
     assert (made.language, made.document_class, made.personal_data) == ("en", "letter", True)
     assert (made.document_id, made.text, made.result) == ("d", document.text, document.result)
     assert made.media_type == "application/pdf"
-    assert record.facts == {"language": "en", "document_class": "letter"}
+    assert record.attributes == {"language": "en", "document_class": "letter"}
     assert any(entity.text == "ann@example.org" for entity in analysis.entities)
 
 

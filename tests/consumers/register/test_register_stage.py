@@ -27,7 +27,7 @@ async def test_new_bytes_become_a_document(harness: StageHarness) -> None:
     assert await harness.send(arrival) == [
         DocumentRegistered(document_id=arrival.document_id, name="a b.pdf", content=CONTENT)
     ]
-    assert harness.records[-1].facts["status"] == "registered"
+    assert harness.records[-1].attributes["status"] == "registered"
 
 
 async def test_known_bytes_are_not_registered_again_under_any_name(harness: StageHarness) -> None:
@@ -77,7 +77,7 @@ async def test_what_a_person_wrote_about_an_arrival_is_kept_apart_from_the_ledge
     await harness.send(arrival)
     [kept] = [item for item in harness.records[-1].outputs if item.role == "arrival"]
     assert kept.sha256 == sha256(payload_bytes(arrival)).hexdigest()
-    assert b"ann" not in harness.records[-1].canonical()
+    assert "ann" not in repr(harness.records[-1])
 
 
 def test_registering_is_never_skipped_as_done_already() -> None:

@@ -79,7 +79,9 @@ class Flywheel:
 
     def noted(self, attribute: str) -> Any:
         """What the last record that has an attribute says."""
-        facts = [record.facts for record in self.harness.records if attribute in record.facts]
+        facts = [
+            record.attributes for record in self.harness.records if attribute in record.attributes
+        ]
         return facts[-1][attribute]
 
 

@@ -15,10 +15,11 @@ import pytest
 
 from lineal.daemon import Daemon
 from lineal.health import Health, health_routes
-from lineal.lineage.record import Artifact, Record
+from lineal.lineage.record import Artifact
 from lineal.runtime import Runtime
 from lineal_consumers.register.stage import register
 from lineal_producers.http.application import application
+from tests.lineage.records import one_step
 from tests.producers.arrivals import arrived, content, until
 
 
@@ -201,7 +202,7 @@ async def test_the_json_form_holds_text_and_analysis(
         await until(lambda: listed(client))
     root = f"document:{document['document_id']}"
     for item in made:
-        record = Record("step", root, None, 1, 1, "done", "stage:x", "host/1", outputs=[item])
+        record = one_step(root, outputs=[item])
         await runtime.bus.record([record])
     answer = await client.get(f"/documents/{document['document_id']}/json")
     assert answer.json() == {"text": "text", "language": "en"}

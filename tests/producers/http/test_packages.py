@@ -9,12 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lineal.lineage.record import Artifact, Kind, Record
+from lineal.lineage.record import Artifact, Kind
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.store.objects import put_small_objects
 from lineal_producers.http.application import application
 from lineal_producers.http.packages import package_application
+from tests.lineage.records import one_step
 
 MODEL = bytes(range(256)) * 1000
 SMALL = b"a small model" * 10
@@ -35,11 +36,8 @@ async def stored(
         await runtime.objects.put_large(data)
     else:
         await runtime.store.write(lambda c: put_small_objects(c, [data]))
-    record = Record(
-        kind=kind, root="rollout:r1", build=None, started=1, duration=1, outcome="done",
-        actor="stage:deploy", worker="here", facts=dict(facts),
-        inputs=[Artifact(digest, "application/onnx", len(data), role)],
-    )  # fmt: skip
+    model = Artifact(digest, "application/onnx", len(data), role)
+    record = one_step("rollout:r1", kind=kind, attributes=dict(facts), inputs=[model])
     await runtime.bus.record([record])
     return digest
 

@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lineal.lineage.record import Record, parse_record
+from lineal.lineage.canonical import parse_record
+from lineal.lineage.ledger import stored_bytes
+from lineal.lineage.record import RecordedStep
 from lineal_local.mosquitto import Mosquitto
 from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings, parse_stream_message
 
@@ -86,8 +88,9 @@ class BridgeProcess:
     def ids(self, topic: str) -> list[str]:
         return [str(identifier) for (identifier,) in self._rows("events.id", topic)]
 
-    def records(self) -> list[Record]:
-        return [parse_record(row) for (row,) in self._ask("SELECT record FROM ledger ORDER BY seq")]
+    def records(self) -> list[RecordedStep]:
+        rows = self._ask("SELECT record FROM ledger ORDER BY seq")
+        return [step for (row,) in rows for step in parse_record(stored_bytes(row)).recorded()]
 
     def stream(self, device: str = "pump-1", boot: str | None = None) -> list[tuple[int, int, str]]:
         """What the bus has of a device's readings: first, last and kind, by their numbers."""

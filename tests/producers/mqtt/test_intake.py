@@ -11,8 +11,8 @@ import pytest
 
 from lineal.dead_letters import LetterFilter, NobodyToRedriveTo, drop, redrive, waiting_letters
 from lineal.errors import UnknownTopic
-from lineal.lineage.ledger import all_records
-from lineal.lineage.record import Record
+from lineal.lineage.ledger import all_steps
+from lineal.lineage.record import RecordedStep
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import MqttSettings, Settings
 from lineal_producers.mqtt.connection import Received
@@ -77,8 +77,8 @@ class Taking:
         said = [parse_stream_message(event.data) for event in await self.on("telemetry.readings")]
         return [(one.first_seq, one.last_seq) for one in said]
 
-    async def records(self) -> list[Record]:
-        return await self.runtime.store.read(lambda c: list(all_records(c)))
+    async def records(self) -> list[RecordedStep]:
+        return await self.runtime.store.read(lambda c: list(all_steps(c)))
 
 
 @pytest.fixture
@@ -109,11 +109,11 @@ async def test_lineage_has_one_record_a_batch_that_names_its_digest(taking: Taki
     await taking.take(received(batch), received(gap(21, 30)))
     first, second = await taking.records()
     assert first.kind == "step"
-    assert first.root == "device:pump-1"
+    assert first.subject == "device:pump-1"
     assert [item.sha256 for item in first.outputs] == [batch.digest]
-    assert first.facts == {"boot": BOOT, "first_seq": 1, "last_seq": 20}
+    assert first.attributes == {"boot": BOOT, "first_seq": 1, "last_seq": 20}
     assert second.kind == "gap"
-    assert second.facts["reason"] == "disk_full"
+    assert second.attributes["reason"] == "disk_full"
 
 
 async def test_a_duplicate_has_no_effect_but_is_acknowledged_again(taking: Taking) -> None:
@@ -322,7 +322,8 @@ async def test_lost_events_leave_a_gap_record(runtime: Runtime) -> None:
         await taking.take(received(wrapped(anomaly(), 4), "events"))
     assert len(await taking.on("anomaly.opened")) == 1
     first, _ = await taking.records()
-    assert (first.kind, first.facts["first_event"], first.facts["last_event"]) == ("gap", 1, 3)
+    attributes = first.attributes
+    assert (first.kind, attributes["first_event"], attributes["last_event"]) == ("gap", 1, 3)
 
 
 async def test_a_retained_state_that_comes_again_is_known(taking: Taking, runtime: Runtime) -> None:

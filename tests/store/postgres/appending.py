@@ -9,19 +9,14 @@ from functools import partial
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.record import Build, Record
 from lineal.store.postgres.store import PostgresStore
+from tests.lineage.records import one_step
 
 
 def record(name: str, number: int) -> Record:
-    return Record(
-        kind="step",
-        root=f"document:{number % 7}",
-        build=Build("stage", "1", "c" * 64, "f" * 64),
-        started=number,
-        duration=1,
-        outcome="done",
-        actor="stage:stage",
-        worker=name,
-        events_in=[f"{name} {number}"],
+    build = Build("stage", "1", "c" * 64, "f" * 64)
+    events_in = [f"{name} {number}"]
+    return one_step(
+        f"document:{number % 7}", build, started=number, worker=name, events_in=events_in
     )
 
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from lineal.errors import StoreUnavailable
-from lineal.lineage.ledger import Ledger, all_records
+from lineal.lineage.ledger import Ledger, all_steps
 from lineal.stages.retry import RetryPolicy, unavailable
 from lineal.store.connection import Connection
 from lineal.store.postgres.connection import connect
@@ -41,7 +41,7 @@ def append(name: str, number: int, connection: Connection) -> None:
 
 
 def handled(connection: Connection) -> list[str]:
-    return [event for found in all_records(connection) for event in found.events_in]
+    return [event for found in all_steps(connection) for event in found.events_in]
 
 
 async def sequence(store: PostgresStore) -> list[int]:

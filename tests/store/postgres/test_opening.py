@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from lineal.errors import IncompatibleDatabase, StoreRefused, StoreUnavailable
-from lineal.lineage.ledger import Ledger, all_records
+from lineal.lineage.ledger import Ledger, all_steps
 from lineal.lineage.rebuild import rebuild
 from lineal.store.connection import Connection
 from lineal.store.postgres.connection import connect
@@ -58,7 +58,7 @@ async def test_daemons_that_start_together_make_the_tables_once(postgres_url: st
             for n, store in enumerate(stores)
         )
     )
-    assert await stores[0].read(lambda c: len(list(all_records(c)))) == 6
+    assert await stores[0].read(lambda c: len(list(all_steps(c)))) == 6
     await asyncio.gather(*(store.close() for store in stores))
 
 
@@ -68,8 +68,8 @@ async def test_wherever_the_search_path_leads(postgres_url: str) -> None:
     apart = await opened(f"{postgres_url}?options=-c%20search_path%3Dapart")
     await apart.write(lambda c: Ledger().append(c, [record("apart", 1)]))
     public = await opened(postgres_url)
-    assert await public.read(lambda c: list(all_records(c))) == []
-    assert len(await apart.read(lambda c: list(all_records(c)))) == 1
+    assert await public.read(lambda c: list(all_steps(c))) == []
+    assert len(await apart.read(lambda c: list(all_steps(c)))) == 1
     await apart.close()
     await public.close()
 

@@ -1,0 +1,341 @@
+"""A record's bytes: canonical JSON as RFC 8785 says, of sorted keys, integers and strings.
+
+Written in version 2. What can be derived is not written:
+
+- ``out`` lists the types of emitted events, each followed by how many there are in a row if there
+  are more than one; their ids follow from the event in, stage, version, type and ordinal;
+- ``subject`` is left out where it is the id of the event in, and 0 where it is that of the step
+  before; ``trace`` where it is the one that the subject gives;
+- times (``at``, microseconds) count from the header's ``started``;
+- an artifact is ``[sha256, bytes, role, media type]``, from the end on without what is ``event``
+  and ``application/json``;
+- digests are base64 (RFC 4648, without padding) and a UUID at the end of an id too. Other texts
+  begin with a colon.
+
+Records of version 1, which say one step each in full, are read too.
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from lineal.lineage.record import (
+    Artifact,
+    Build,
+    Model,
+    Record,
+    RecordedStep,
+    StepEntry,
+    subject_trace,
+)
+from lineal.lineage.record_v1 import parse_version_1
+
+_VERSION = 2
+_ROLE, _MEDIA_TYPE = "event", "application/json"
+_UUID, _SHORT_UUID = 36, 22
+_HEX, _SHORT_HEX = 64, 43
+
+
+def canonical_bytes(record: Record) -> bytes:
+    """The record's bytes: what is kept, digested, and later signed."""
+    build = record.build
+    fields: dict[str, Any] = {"actor": record.actor}
+    if build is not None:
+        fields["build"] = {
+            "code": _short_digest(build.code),
+            "config": _short_digest(build.config),
+            "models": [
+                [name, version, _short_digest(sha256)] for name, version, sha256 in build.models
+            ],
+            "stage": build.stage,
+            "version": build.version,
+        }
+    fields["lasted"] = record.finished - record.started
+    fields["started"] = record.started
+    fields["steps"] = _entries(record.steps, record.started)
+    fields["v"] = _VERSION
+    fields["worker"] = record.worker
+    return orjson.dumps(fields)
+
+
+def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
+    # Called for every step there ever is. Keys are set in their order: nothing has to be sorted.
+    entries = []
+    previous: str | None = None
+    for (
+        subject, started, worked, waited, kind, outcome, events_in, emitted, events_out, inputs,
+        outputs, attempt, error, reason, attributes, gathered, step, trace,
+    ) in steps:  # fmt: skip
+        entry: dict[str, Any] = {}
+        if started != begin:
+            entry["at"] = started - begin
+        if attempt != 1:
+            entry["attempt"] = attempt
+        if attributes:
+            entry["attributes"] = _sorted(attributes)
+        if error is not None:
+            entry["error"] = error
+        if gathered:
+            entry["gathered"] = 1
+        event_in = None
+        if events_in:
+            event_in = events_in[0]
+            if len(events_in) == 1:
+                entry["in"] = _short_id(event_in)
+            else:
+                entry["in"] = [_short_id(event_id) for event_id in events_in]
+        if kind != "step":
+            entry["kind"] = kind
+        if outputs:
+            entry["made"] = [_short_artifact(item) for item in outputs]
+        if emitted:
+            entry["out"] = emitted if len(emitted) == 1 else _counted(emitted)
+        if events_out:
+            entry["out_ids"] = [_short_id(event_id) for event_id in events_out]
+        if outcome != "done":
+            entry["outcome"] = outcome
+        if inputs:
+            entry["read"] = [_short_artifact(item) for item in inputs]
+        if reason is not None:
+            entry["reason"] = reason
+        if step is not None:
+            entry["step"] = _short_digest(step)
+        if subject != event_in:
+            entry["subject"] = 0 if subject == previous else _short_id(subject)
+        previous = subject
+        if trace is None:
+            entry["trace"] = ""
+        elif trace != subject_trace(subject):
+            entry["trace"] = f":{trace}"
+        if waited:
+            entry["waited"] = waited
+        if worked:
+            entry["worked"] = worked
+        entries.append(entry)
+    return entries
+
+
+def _sorted(attributes: Mapping[str, int | str]) -> dict[str, int | str]:
+    # RFC 8785 sorts by UTF-16 units.
+    return {
+        name: attributes[name]
+        for name in sorted(attributes, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+    }
+
+
+def _counted(emitted: Iterable[str]) -> list[str | int]:
+    counted: list[str | int] = []
+    last, count = None, 0
+    for kind in emitted:
+        if kind == last:
+            count += 1
+            continue
+        if count > 1:
+            counted.append(count)
+        counted.append(kind)
+        last, count = kind, 1
+    if count > 1:
+        counted.append(count)
+    return counted
+
+
+def _uncounted(counted: Sequence[str | int]) -> tuple[str, ...]:
+    emitted: list[str] = []
+    for item in counted:
+        if isinstance(item, str):
+            emitted.append(item)
+        else:
+            emitted += [emitted[-1]] * (item - 1)
+    return tuple(emitted)
+
+
+def _short_artifact(item: Artifact) -> list[str | int]:
+    sha256, media_type, size, role = item
+    if media_type != _MEDIA_TYPE:
+        return [_short_digest(sha256), size, role, media_type]
+    if role != _ROLE:
+        return [_short_digest(sha256), size, role]
+    return [_short_digest(sha256), size]
+
+
+def _artifact(sha256: str, size: int, role: str = _ROLE, media: str = _MEDIA_TYPE) -> Artifact:
+    return Artifact(_digest(sha256), media, size, role)
+
+
+def _short_digest(text: str) -> str:
+    if len(text) == _HEX:
+        try:
+            raw = bytes.fromhex(text)
+        except ValueError:
+            raw = b""
+        if raw.hex() == text:
+            return b2a_base64(raw, newline=False)[:_SHORT_HEX].decode()
+    return f":{text}"
+
+
+def _digest(short: str) -> str:
+    if short[:1] == ":":
+        return short[1:]
+    return a2b_base64(f"{short}=").hex()
+
+
+def _short_id(text: str) -> str:
+    end = text[-_UUID:]
+    digits = end.replace("-", "")
+    if len(digits) == 32 and len(end) == _UUID and text[0] != ":":
+        try:
+            raw = bytes.fromhex(digits)
+        except ValueError:
+            return f":{text}"
+        if raw.hex() == digits and end[8] == end[13] == end[18] == end[23] == "-":
+            return text[:-_UUID] + b2a_base64(raw, newline=False)[:_SHORT_UUID].decode()
+    return f":{text}"
+
+
+def _id(short: str) -> str:
+    if short[:1] == ":":
+        return short[1:]
+    digits = a2b_base64(f"{short[-_SHORT_UUID:]}==").hex()
+    return (
+        f"{short[:-_SHORT_UUID]}{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-"
+        f"{digits[20:]}"
+    )
+
+
+def parse_record(canonical: bytes) -> Record:
+    """Read a record's canonical bytes.
+
+    Raises:
+        ValueError: they are of a later version.
+    """
+    fields = orjson.loads(canonical)
+    return parse_fields(fields)
+
+
+def parse_fields(fields: dict[str, Any]) -> Record:
+    """The record that parsed canonical bytes say.
+
+    Raises:
+        ValueError: they are of a later version.
+    """
+    version = fields.get("v", 1)
+    if version == 1:
+        return parse_version_1(fields)
+    if version != _VERSION:
+        raise ValueError(f"a record of version {version}, which a later lineal wrote")
+    started = fields["started"]
+    steps = [_entry(entry, started, subject) for entry, subject in _with_subjects(fields)]
+    return Record(
+        _build(fields.get("build")),
+        fields["actor"],
+        fields["worker"],
+        started,
+        started + fields["lasted"],
+        tuple(steps),
+    )
+
+
+def steps_about(canonical: bytes, subject: str) -> Sequence[RecordedStep]:
+    """The steps of a record that are about a subject; of the others none is made."""
+    fields = orjson.loads(canonical)
+    if fields.get("v", 1) != _VERSION:
+        return [step for step in parse_fields(fields).recorded() if step.subject == subject]
+    wanted = _short_id(subject)
+    found = [entry for entry in _with_subjects(fields) if entry[1] == wanted]
+    return _recorded(fields, found)
+
+
+def steps_with_artifact(canonical: bytes, sha256: str, *, made: bool) -> Sequence[RecordedStep]:
+    """The steps of a record that made (or read) some bytes; of the others none is made."""
+    fields = orjson.loads(canonical)
+    if fields.get("v", 1) != _VERSION:
+        return [
+            step
+            for step in parse_fields(fields).recorded()
+            if any(item.sha256 == sha256 for item in (step.outputs if made else step.inputs))
+        ]
+    wanted, name = _short_digest(sha256), "made" if made else "read"
+    found = [
+        (entry, subject)
+        for entry, subject in _with_subjects(fields)
+        if any(item[0] == wanted for item in entry.get(name, ()))
+    ]
+    return _recorded(fields, found)
+
+
+def events_in_of(canonical: bytes) -> Iterator[str]:
+    """The ids of all events that the steps of a record handled, in their order."""
+    fields = orjson.loads(canonical)
+    if fields.get("v", 1) != _VERSION:
+        for entry in parse_fields(fields).steps:
+            yield from entry.events_in
+        return
+    for entry in fields["steps"]:
+        event_in = entry.get("in", ())
+        yield from (_id(event_in),) if isinstance(event_in, str) else map(_id, event_in)
+
+
+def _with_subjects(fields: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Entries with their subjects in the short form."""
+    previous = ""
+    for entry in fields["steps"]:
+        subject = entry.get("subject")
+        if subject is None:
+            event_in = entry["in"]
+            subject = event_in if isinstance(event_in, str) else event_in[0]
+        elif subject == 0:
+            subject = previous
+        previous = subject
+        yield entry, subject
+
+
+def _recorded(
+    fields: dict[str, Any], found: Sequence[tuple[dict[str, Any], str]]
+) -> Sequence[RecordedStep]:
+    if not found:
+        return ()
+    build, begin = _build(fields.get("build")), fields["started"]
+    return [
+        RecordedStep(build, fields["actor"], fields["worker"], _entry(entry, begin, subject))
+        for entry, subject in found
+    ]
+
+
+def _build(fields: dict[str, Any] | None) -> Build | None:
+    if fields is None:
+        return None
+    models = [Model(name, version, _digest(sha256)) for name, version, sha256 in fields["models"]]
+    code, config = _digest(fields["code"]), _digest(fields["config"])
+    return Build(fields["stage"], fields["version"], code, config, tuple(models))
+
+
+def _entry(fields: dict[str, Any], begin: int, short_subject: str) -> StepEntry:
+    get = fields.get
+    event_in = get("in", ())
+    subject = _id(short_subject)
+    trace = get("trace")
+    step = get("step")
+    return StepEntry(
+        subject,
+        begin + get("at", 0),
+        get("worked", 0),
+        get("waited", 0),
+        get("kind", "step"),
+        get("outcome", "done"),
+        (_id(event_in),) if isinstance(event_in, str) else tuple(map(_id, event_in)),
+        _uncounted(get("out", ())),
+        tuple(map(_id, get("out_ids", ()))),
+        tuple([_artifact(*item) for item in get("read", ())]),
+        tuple([_artifact(*item) for item in get("made", ())]),
+        get("attempt", 1),
+        get("error"),
+        get("reason"),
+        get("attributes", {}),
+        "gathered" in fields,
+        None if step is None else _digest(step),
+        subject_trace(subject) if trace is None else (trace[1:] or None),
+    )

@@ -1,0 +1,27 @@
+"""Bringing a store that an earlier lineal made to the tables of this one.
+
+There is a module for each schema version after 4, the oldest that is brought up to date. A store is
+migrated when it is opened to be written, in the transaction that also sets its version: whatever
+ends it early, nothing has happened, and the next opening begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from lineal.store.connection import Connection
+from lineal.store.migrations import to_5, to_6
+
+OLDEST_VERSION = 4
+
+_STEPS: Mapping[int, Callable[[Connection], None]] = {
+    5: to_5.migrate,
+    6: to_6.migrate,
+}
+"""What makes each version of the one before."""
+
+
+def migrate(connection: Connection, version: int, target: int) -> None:
+    """Migrate from one schema version to another, in the caller's transaction."""
+    for following in range(version + 1, target + 1):
+        _STEPS[following](connection)
