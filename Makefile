@@ -30,7 +30,7 @@ COMPILE_EMULATOR := $(BIN)/uv pip compile --quiet --universal --python-version 3
 	$(if $(UPGRADE),--upgrade)
 
 # Every bus, store and stage works from one installation; what is not used is not imported.
-EXTRAS := $(foreach extra,kafka aws postgres mqtt models,--extra $(extra))
+EXTRAS := $(foreach extra,documents sensors models kafka aws postgres mqtt,--extra $(extra))
 
 # Most tests wait for servers and processes they have started.
 TEST_PROCESSES ?= 2

@@ -20,7 +20,7 @@ from lineal.daemon import Daemon
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, NoConfig, Stage, stage
-from lineal.stages.discovery import installed_stages
+from lineal.stages.discovery import stages_after
 from lineal.store.objects import reference
 from lineal_catalog.documents.queries import list_documents
 from lineal_cli.lifetime import run_in_loop
@@ -123,7 +123,7 @@ def measure_scans() -> Sequence[Result]:
     """Scans, with a searchable PDF, key-values, tables, language and index for each."""
     files = [scan_pdf(number, _SCAN_PAGES) for number in range(_SCANS)]
     pages = _SCANS * _SCAN_PAGES
-    stages = list(installed_stages(sensors=False).values())
+    stages = list(stages_after(DocumentArrived).values())
     pairs = [
         (run_in_loop(_pages_per_second(files, pages, stages)), _bare(files, pages))
         for _ in range(_RUNS)
@@ -144,7 +144,7 @@ def measure_ocrmypdf() -> Sequence[Result]:
         return []
     files = [scan_pdf(number, _SCAN_PAGES) for number in range(_SCANS)]
     pages = _SCANS * _SCAN_PAGES
-    stages = list(installed_stages(sensors=False).values())
+    stages = list(stages_after(DocumentArrived).values())
     pairs = [
         (run_in_loop(_pages_per_second(files, pages, stages)), _ocrmypdf(program, files, pages))
         for _ in range(_RUNS)
@@ -171,7 +171,7 @@ def measure_text() -> Sequence[Result]:
     """Text-layer PDFs, with nlp and without."""
     files = [text_pdf(number, _TEXT_PAGES) for number in range(_TEXTS)]
     pages = _TEXTS * _TEXT_PAGES
-    stages = installed_stages(sensors=False)
+    stages = stages_after(DocumentArrived)
     without = [*(s for name, s in stages.items() if name != "nlp"), no_nlp]
     every = list(stages.values())
     return [

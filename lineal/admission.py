@@ -7,14 +7,15 @@ what they differ in is a :class:`Door`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in, is_reference
 from lineal.bus.protocol import Bus, Position
 from lineal.errors import PermanentFailure
+from lineal.events import known_types, types_of_lineal
 from lineal.observability.tracing import first_traceparent, is_traceparent
+from lineal.stages.discovery import installed_stages
 from lineal.stages.understanding import understand
 from lineal.store.objects import ObjectStore
 from lineal_schemas.envelope import RawEvent
@@ -25,20 +26,6 @@ _BOOKKEEPING = "lineal."
 _OF_GROUPS = ("dead.", "redrive.")
 """Topics of dead letters, and of those that a group is given again."""
 _SOURCES_OF_STAGES = ("lineal:stage/", "lineal:group/")
-
-
-@cache
-def known_types() -> dict[str, type[Payload]]:
-    """All event types that are known here, those of installed stages included."""
-    from lineal.errors import BrokenStage
-    from lineal.stages.discovery import installed_stages
-    from lineal_schemas.catalogue import our_payloads
-    from lineal_schemas.payload import payload_types
-
-    our_payloads()
-    with suppress(BrokenStage):
-        installed_stages()
-    return payload_types()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +110,7 @@ def reserved_reason(kind: str, door: Door) -> str | None:
     if door.operator:
         return None
     makers = _makers().get(kind, ())
-    if door.own_types and not makers and kind not in _types_of_ours():
+    if door.own_types and not makers and kind not in types_of_lineal():
         return None
     made = f" are made by stage {' or '.join(makers)}, and" if makers else ""
     meant = [way for prefix, way in door.elsewhere.items() if kind.startswith(prefix)]
@@ -155,7 +142,7 @@ def with_defaults(event: RawEvent, payload: Payload | None = None) -> RawEvent:
     """
     if payload is not None:
         story, key = payload.story(), payload.partition_key()
-        stated = payload.type not in _types_of_ours()
+        stated = payload.type not in types_of_lineal()
         event = event._replace(
             subject=(stated and event.subject) or story or event.subject,
             partitionkey=event.partitionkey
@@ -171,23 +158,12 @@ def with_defaults(event: RawEvent, payload: Payload | None = None) -> RawEvent:
 
 
 @cache
-def _types_of_ours() -> frozenset[str]:
-    from lineal_schemas.catalogue import our_payloads
-
-    return frozenset(our_payloads())
-
-
-@cache
 def _makers() -> dict[str, list[str]]:
     """The installed stages that make events of a type, by type."""
-    from lineal.errors import BrokenStage
-    from lineal.stages.discovery import installed_stages
-
     makers: dict[str, list[str]] = {}
-    with suppress(BrokenStage):
-        for name, stage in installed_stages().items():
-            for payload in stage.produces:
-                makers.setdefault(payload.type, []).append(name)
+    for name, stage in installed_stages().items():
+        for payload in stage.produces:
+            makers.setdefault(payload.type, []).append(name)
     return makers
 
 

@@ -4,7 +4,6 @@ Every exception of our packages descends from :class:`LinealError`; those that m
 the runtime raises or handles are here::
 
     LinealError
-        BrokenStage
         IncompatibleDatabase
         NotOffered
         ObjectCorrupt
@@ -31,7 +30,7 @@ from __future__ import annotations
 from lineal_schemas.errors import LinealError
 
 __all__ = [
-    "BrokenStage", "BusUnavailable", "IncompatibleDatabase", "LinealError", "NotOffered",
+    "BusUnavailable", "IncompatibleDatabase", "LinealError", "NotOffered",
     "ObjectCorrupt", "ObjectMissing", "PermanentFailure", "Reject", "Retry", "StateConflict",
     "StoreClosed", "StoreDamaged", "StoreFull", "StoreRefused", "StoreUnavailable", "Unavailable",
     "UnknownStage", "UnknownTopic", "UnsupportedSetting", "WrongConfiguration",
@@ -127,10 +126,6 @@ class Retry(LinealError):
 
 class UnknownStage(LinealError, LookupError):
     """No installed package has a stage of this name."""
-
-
-class BrokenStage(LinealError, ImportError):
-    """A stage's entry point cannot be loaded."""
 
 
 class WrongConfiguration(LinealError, ValueError):

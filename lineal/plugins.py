@@ -1,27 +1,36 @@
 """What installed packages bring, found by entry points: nothing is imported by name.
 
-A plug-in that fails to import is named and left out; the others are used.
+A plug-in that fails to import is named and left out, as is one whose libraries are not installed;
+the others are used. Which libraries a plug-in needs its package says with an extra, behind the
+entry point: ``classify = "my_stages.classify:classify [documents]"``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib.metadata import entry_points
-from typing import Any, NamedTuple
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, entry_points, version
+from typing import Any, Literal, NamedTuple
+
+_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)")
+_EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
 
 
-class Broken(NamedTuple):
-    """A plug-in that cannot be used."""
+class LeftOut(NamedTuple):
+    """A plug-in that is not used."""
 
     group: str
     name: str
     target: str
     """``module:name``, as its package declares it."""
+    why: Literal["missing", "broken"]
+    """Libraries it needs are not installed; or it cannot be imported, or is not what it should
+    be."""
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.group} {self.name} ({self.target}): {self.reason}"
+        return f"{self.name} ({self.group}, {self.target}): {self.reason}"
 
 
 class Plugins(NamedTuple):
@@ -29,36 +38,72 @@ class Plugins(NamedTuple):
 
     loaded: dict[str, Any]
     """By the name of the entry point, in the order of the names."""
-    broken: tuple[Broken, ...]
+    left_out: tuple[LeftOut, ...]
 
 
 @cache
 def plugins(group: str) -> Plugins:
     """Everything installed under a group of entry points, imported once in a process."""
     loaded: dict[str, Any] = {}
-    broken: list[Broken] = []
+    left_out: list[LeftOut] = []
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+        if missing := _missing(entry):
+            left_out.append(LeftOut(group, entry.name, entry.value, "missing", missing))
+            continue
         try:
             found = entry.load()
         except Exception as error:  # somebody else's module: it may raise anything
-            broken.append(
-                Broken(group, entry.name, entry.value, f"{type(error).__name__}: {error}")
-            )
+            reason = f"{type(error).__name__}: {error}"
+            left_out.append(LeftOut(group, entry.name, entry.value, "broken", reason))
             continue
         if entry.name in loaded and loaded[entry.name] is not found:
-            broken.append(Broken(group, entry.name, entry.value, "its name is taken already"))
+            reason = "another package has one of the same name"
+            left_out.append(LeftOut(group, entry.name, entry.value, "broken", reason))
             continue
         loaded[entry.name] = found
-    if broken:
-        _log(broken)
-    return Plugins(loaded, tuple(broken))
+    _log(left_out)
+    return Plugins(loaded, tuple(left_out))
 
 
-def _log(broken: Sequence[Broken]) -> None:
-    # Imported here: commands that only ask something load plug-ins too, and have to be quick.
-    import structlog
+def _missing(entry: EntryPoint) -> str:
+    """What is to be installed before a plug-in can be used; empty if nothing is."""
+    return "" if entry.dist is None else missing_libraries(entry.dist, entry.extras)
+
+
+def missing_libraries(distribution: Distribution, extras: Sequence[str]) -> str:
+    """What is to be installed of a distribution's extras; empty if nothing is."""
+    missing = [name for name in _required(distribution, extras) if not _is_installed(name)]
+    if not missing:
+        return ""
+    named = f"{distribution.name}[{','.join(extras)}]"
+    return f"needs `pip install '{named}'` (without {', '.join(missing)})"
+
+
+def _required(distribution: Distribution, extras: Sequence[str]) -> Iterator[str]:
+    """The names of the packages that extras of a distribution ask for."""
+    for line in distribution.requires or ():
+        asked = set(_EXTRA.findall(line))
+        name = _REQUIREMENT.match(line)
+        if name is not None and asked & set(extras):
+            yield name[1]
+
+
+@cache
+def _is_installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _log(left_out: list[LeftOut]) -> None:
+    if not left_out:
+        return
+    import structlog  # questions from the command line go without it where all is well
 
     log = structlog.get_logger(__name__)
-    for item in broken:
-        log.error("plugin.left_out", group=item.group, plugin=item.name, target=item.target,
-                  reason=item.reason)  # fmt: skip
+    for item in left_out:
+        say = log.error if item.why == "broken" else log.info
+        say("plugin.left_out", group=item.group, plugin=item.name, target=item.target,
+            reason=item.reason)  # fmt: skip

@@ -118,9 +118,6 @@ class Settings(BaseSettings):
     """Bearer token that other machines have to show."""
     upload_mb: Annotated[int, Field(ge=1)] = 1024
     """Largest HTTP upload."""
-    sensors: bool | None = None
-    """Whether ``lineal up`` also runs the stages of sensors and models; none: where there is an
-    MQTT broker, or readings, labels or models were there before."""
     tenant: str = "default"
     """The same bytes are the same document within a tenant."""
     bus: str = "sqlite:"

@@ -11,8 +11,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 
+from lineal.plugins import missing_libraries
 from lineal.settings import Settings
 from lineal_cli.check import Check
 from lineal_cli.server_checks import check_servers
@@ -20,6 +22,10 @@ from lineal_cli.server_checks import check_servers
 _LEAST_FREE_BYTES = 64 * 1024 * 1024
 _LITTLE_FREE_BYTES = 2 * 1024 * 1024 * 1024
 _LOAD_SECONDS = 60
+PLUGIN_GROUPS = (
+    "lineal.commands", "lineal.effects", "lineal.events", "lineal.models", "lineal.producers",
+    "lineal.projections",
+)  # fmt: skip
 _LOCK_SECONDS = 2.0
 _REINSTALL = "install lineal again: `make install`"
 
@@ -45,7 +51,7 @@ _LIBRARIES = {
 
 def check_machine() -> list[Check]:
     """Python, SQLite, the native libraries and the stages."""
-    return [_python(), _sqlite(), *_libraries(), _stages()]
+    return [_python(), _sqlite(), *_libraries(), _stages(), *_plugins()]
 
 
 def check_settings(settings: Settings) -> list[Check]:
@@ -77,6 +83,9 @@ def _sqlite() -> Check:
 
 
 def _libraries() -> Iterator[Check]:
+    if missing := missing_libraries(distribution("lineal"), ["documents"]):
+        yield Check("documents", "warning", "cannot be read", missing.replace("needs ", ""))
+        return
     for name, program in _LIBRARIES.items():
         try:
             ended = subprocess.run(
@@ -97,16 +106,28 @@ def _libraries() -> Iterator[Check]:
 
 
 def _stages() -> Check:
-    from lineal.errors import BrokenStage
     from lineal.stages.discovery import installed_stages
 
-    try:
-        stages = installed_stages()
-    except BrokenStage as error:
-        return Check("stages", "broken", str(error), "install its package again, or remove it")
+    stages = installed_stages()
     if not stages:
         return Check("stages", "broken", "none are installed", _REINSTALL)
     return Check("stages", "fine", ", ".join(stages))
+
+
+def _plugins() -> Iterator[Check]:
+    """Plug-ins that are left out, and why."""
+    from lineal.plugins import plugins
+    from lineal.stages.discovery import stages_left_out
+
+    left_out = list(stages_left_out())
+    for group in PLUGIN_GROUPS:
+        left_out += plugins(group).left_out
+    for item in left_out:
+        if item.why == "missing":
+            found = f"left out: {item.name} ({item.group})"
+            yield Check("plug-in", "warning", found, item.reason.replace("needs ", ""))
+        else:
+            yield Check("plug-in", "broken", str(item), "install its package again, or remove it")
 
 
 def _folder(name: str, folder: Path, otherwise: str) -> Check:

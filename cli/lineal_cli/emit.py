@@ -173,7 +173,7 @@ def _event(topic: str, item: bytes, number: int, started: int) -> RawEvent:
     """The event an item is, or is the data of; one without a time has that of its arrival here."""
     from pydantic_core import from_json as parse_json
 
-    from lineal.admission import known_types
+    from lineal.events import known_types
     from lineal_schemas.envelope import MalformedEvent, RawEvent, from_json, now_us, schema_uri
     from lineal_schemas.ids import arrival_id
     from lineal_schemas.media_types import JSON_MEDIA_TYPE

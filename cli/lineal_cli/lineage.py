@@ -41,7 +41,8 @@ def lineage(
         str | None,
         typer.Argument(
             metavar="DOC",
-            help="Id, unique beginning of an id, or name; or device:NAME, model:NAME, anomaly:ID.",
+            help="Id, unique beginning of an id, or name; or device:NAME, model:NAME, anomaly:ID, "
+            "or any subject of a package's own events, such as order:ID.",
         ),
     ] = None,
     object: Annotated[
@@ -75,12 +76,14 @@ def lineage(
             return
         assert document is not None
         kind, _, name = document.partition(":")
-        if kind in ("device", "model") and name:
-            _print_subject(document, steps_of_subject(connection, document), as_mermaid, as_json)
-            return
         if kind == "anomaly" and name:
             _print_origin(data, name, as_json)
             return
+        if name and kind != "document":
+            steps = steps_of_subject(connection, document)
+            if steps or kind in ("device", "model"):  # else a document may have that name
+                _print_subject(document, steps, as_mermaid, as_json)
+                return
         found = find_document(connection, document)
         records = steps_of_subject(connection, DOCUMENT + found.document_id)
     if as_json:

@@ -106,7 +106,9 @@ def create(
     every: Annotated[
         bool,
         typer.Option(
-            "--all", help="Everything the installed stages need: their topics, queues and groups."
+            "--all",
+            help="Everything the installed stages need: their topics, queues and groups; and a "
+            "topic for every event type of installed packages.",
         ),
     ] = False,
     partitions: Annotated[
@@ -164,6 +166,7 @@ async def _provision(
 ) -> dict[str, list[str]]:
     from lineal.bus.protocol import Provisions, TopicSettings
     from lineal.daemon import stage_topics
+    from lineal.events import known_types, types_of_lineal
     from lineal.runtime import open_runtime
     from lineal.stages.dead_letter import dead_letter_topic
     from lineal.stages.discovery import installed_stages
@@ -186,6 +189,8 @@ async def _provision(
                     made.add(topic)
             if isinstance(runtime.bus, Provisions):
                 await runtime.bus.provision(stage.name, reads)
+        for kind in sorted(known_types().keys() - types_of_lineal() - made):
+            await runtime.bus.create_topic(kind, chosen)
     return groups
 
 

@@ -15,10 +15,8 @@ from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_setti
 
 if TYPE_CHECKING:
     from lineal.settings import Settings
+    from lineal.stages.declaration import Stage
     from lineal_cli.simulated_fleet import Fleet
-
-
-_SENSOR_TOPICS = ("telemetry.readings", "document.labelled", "model.training_requested")
 
 
 def up(
@@ -48,10 +46,16 @@ def up(
             help="Simulate N turbines, with a fault, a drift, and what follows from them.",
         ),
     ] = None,
+    stages: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help="Run these stages only; `lineal stages` lists them."),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start everything: inbox, HTTP and all stages.
+
+    Stages whose libraries are not installed, or whose package is broken, are named and left out.
 
     Runs until Ctrl-C or SIGTERM, then finishes what has begun; a second Ctrl-C ends it at once.
     With --json, prints one JSON line when it is ready and one for each document that is done.
@@ -60,12 +64,13 @@ def up(
     settings = with_broker(load_settings(data, inbox=inbox, port=port, workers=workers), mqtt)
     from lineal_cli.lifetime import run_in_loop
 
-    run_in_loop(_up(settings, simulate, as_json, begun))
+    run_in_loop(_up(settings, stages, simulate, as_json, begun))
 
 
-async def _up(settings: Settings, simulate: int | None, as_json: bool, begun: float) -> None:
+async def _up(
+    settings: Settings, only: str | None, simulate: int | None, as_json: bool, begun: float
+) -> None:
     from lineal.observability.logging import configure_logging
-    from lineal.stages.discovery import installed_stages
     from lineal_cli.lifetime import StopSignal
     from lineal_cli.service import serve
     from lineal_cli.telling import Teller, teller
@@ -76,8 +81,7 @@ async def _up(settings: Settings, simulate: int | None, as_json: bool, begun: fl
     calm = people and "log_level" not in settings.model_fields_set
     level = "warning" if calm else settings.log_level
     configure_logging(level, settings.log_format, daemon=True)
-    sensors = simulate is not None or await _has_sensors(settings)
-    stages = list(installed_stages(sensors=sensors).values())
+    stages = _chosen(only)
     if not stages:
         raise CommandFailed("no stages are installed: install lineal again (`make install`)")
     listening = bind(settings.listen, settings.port)
@@ -122,19 +126,14 @@ async def _up(settings: Settings, simulate: int | None, as_json: bool, begun: fl
     telling.stopped()
 
 
-async def _has_sensors(settings: Settings) -> bool:
-    """Whether the stages of sensors and models have something to do."""
-    if settings.sensors is not None:
-        return settings.sensors
-    if settings.mqtt.url is not None or settings.bus != "sqlite:":
-        return True
-    from lineal_cli.reading import reading_folder
+def _chosen(names: str | None) -> list[Stage]:
+    """The named stages, or all that can be run here."""
+    from lineal.errors import UnknownStage
+    from lineal.stages.discovery import find_stages, installed_stages
 
-    if not (settings.data / "lineal.db").is_file():
-        return False
-    with reading_folder(settings.data) as connection:
-        marks = ", ".join("?" * len(_SENSOR_TOPICS))
-        found = connection.execute(
-            f"SELECT 1 FROM topics WHERE name IN ({marks}) LIMIT 1", _SENSOR_TOPICS
-        )
-        return found.fetchone() is not None
+    if names is None:
+        return list(installed_stages().values())
+    try:
+        return find_stages(list(dict.fromkeys(name.strip() for name in names.split(","))))
+    except UnknownStage as error:
+        raise typer.BadParameter(str(error), param_hint="--stages") from error

@@ -13,9 +13,10 @@ import typer
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
-from lineal.stages.discovery import installed_stages
+from lineal.stages.discovery import stages_after
 from lineal_cli.standing import Standing, standing
 from lineal_producers.arrival import Arrival
+from lineal_schemas.documents import DocumentArrived
 
 if TYPE_CHECKING:
     from lineal_cli.progress import DocumentBars
@@ -36,7 +37,7 @@ async def wait_until_done(
 
     Stages that no other process works on, now or later, are run here.
     """
-    stages = installed_stages(sensors=False)
+    stages = stages_after(DocumentArrived)
     standings = {arrival.event_id: await standing(runtime, arrival) for arrival in arrivals}
     pending = {arrival.event_id: arrival for arrival in arrivals}
     loop = asyncio.get_running_loop()

@@ -7,11 +7,11 @@ effects; a package that brings a type of its own registers it in the same way.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import ConfigDict
 
+from lineal.plugins import plugins
 from lineal.store.connection import Connection
 
 ENTRY_POINTS = "lineal.effects"
@@ -71,8 +71,7 @@ def effect_type(kind: str) -> type[Effect]:
         ValueError: no installed package has it.
     """
     if kind not in _types:
-        for found in entry_points(group=ENTRY_POINTS):
-            found.load()
+        plugins(ENTRY_POINTS)
     if kind not in _types:
         raise ValueError(f"no installed package has effects of the kind {kind!r}")
     return _types[kind].type

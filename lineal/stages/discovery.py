@@ -3,48 +3,74 @@ package can add one."""
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from collections.abc import Collection, Mapping
+from functools import cache
 
-from lineal.errors import BrokenStage, UnknownStage
+from lineal.errors import UnknownStage
+from lineal.plugins import LeftOut, plugins
 from lineal.stages.declaration import Stage
+from lineal_schemas.payload import Payload
 
 ENTRY_POINTS = "lineal.stages"
-SENSOR_ENTRY_POINTS = "lineal.sensor_stages"
-"""Stages of sensors and models: a machine that has neither need not even import them."""
 
 
-def installed_stages(*, sensors: bool = True) -> dict[str, Stage]:
-    """All installed stages by name; without ``sensors`` only those that every machine runs.
-
-    Raises:
-        BrokenStage: an entry point does not load, or two stages have the same name.
-    """
+@cache
+def _discovered() -> tuple[Mapping[str, Stage], tuple[LeftOut, ...]]:
+    found = plugins(ENTRY_POINTS)
     stages: dict[str, Stage] = {}
-    groups = (ENTRY_POINTS, SENSOR_ENTRY_POINTS) if sensors else (ENTRY_POINTS,)
-    for entry in (entry for group in groups for entry in entry_points(group=group)):
-        try:
-            stage = entry.load()
-        except Exception as error:
-            raise BrokenStage(f"stage entry point {entry.name} ({entry.value}): {error}") from error
+    left_out = list(found.left_out)
+    for name, stage in found.loaded.items():
+        reason = None
         if not isinstance(stage, Stage):
-            raise BrokenStage(f"stage entry point {entry.name} ({entry.value}) is not a @stage")
-        known = stages.get(stage.name)
-        if known is not None and known is not stage:
-            raise BrokenStage(f"two installed stages are named {stage.name!r}")
-        stages[stage.name] = stage
-    return stages
+            reason = "it is not a @stage"
+        elif stage.name in stages and stages[stage.name] is not stage:
+            reason = f"another installed stage is named {stage.name!r}"
+        if reason is not None:
+            left_out.append(LeftOut(ENTRY_POINTS, name, "", "broken", reason))
+        else:
+            stages[stage.name] = stage
+    return stages, tuple(left_out)
 
 
-def find_stages(names: list[str]) -> list[Stage]:
-    """Installed stages by name.
+def installed_stages() -> dict[str, Stage]:
+    """All stages that can be run here, by name; what was left out :func:`stages_left_out` says."""
+    return dict(_discovered()[0])
+
+
+def stages_left_out() -> tuple[LeftOut, ...]:
+    """Stages of installed packages that cannot be run here, and why."""
+    return _discovered()[1]
+
+
+def find_stages(names: Collection[str]) -> list[Stage]:
+    """Stages by name.
 
     Raises:
-        UnknownStage: one is not installed.
+        UnknownStage: one is not installed, or cannot be run here.
     """
     installed = installed_stages()
     missing = [name for name in names if name not in installed]
     if missing:
+        reasons = [str(item) for item in stages_left_out() if item.name in missing]
         raise UnknownStage(
-            f"no stage is named {', '.join(missing)}; installed: {', '.join(sorted(installed))}"
+            "; ".join(reasons)
+            or f"no stage is named {', '.join(missing)}; installed: {', '.join(sorted(installed))}"
         )
     return [installed[name] for name in names]
+
+
+def stages_after(payload: type[Payload]) -> dict[str, Stage]:
+    """The installed stages that an event of a type leads to, by name."""
+    stages = installed_stages()
+    reached: dict[str, Stage] = {}
+    types = {payload.type}
+    while True:
+        more = {
+            name: stage
+            for name, stage in stages.items()
+            if name not in reached and any(item.type in types for item in stage.inputs)
+        }
+        if not more:
+            return {name: stage for name, stage in stages.items() if name in reached}
+        reached |= more
+        types |= {item.type for stage in more.values() for item in stage.produces}

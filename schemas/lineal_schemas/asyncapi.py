@@ -42,11 +42,15 @@ def committed_file() -> Path:
     return schema_files.committed_folder().with_name(FILE)
 
 
-def published(current: Mapping[Name, Schema]) -> dict[Name, Schema]:
-    """The current schemas and those of older versions, whose events are still there."""
+def published(current: Mapping[Name, Schema], folder: Path | None = None) -> dict[Name, Schema]:
+    """The current schemas and those of older versions, whose events are still there.
+
+    Args:
+        folder: where the older ones are; None takes lineal's own.
+    """
     old = {
         name: json.loads(content)
-        for name, content in read_folder(schema_files.committed_folder()).items()
+        for name, content in read_folder(folder or schema_files.committed_folder()).items()
         if name not in current and name[0] in {type for type, _ in current}
     }
     return {**old, **current}

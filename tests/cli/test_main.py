@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from lineal_cli.main import COMMANDS, load_command
+from lineal_cli.commands import COMMANDS, Command
+from lineal_cli.main import load_command
 from lineal_cli.options import CommandFailed, data_folder, errors_reported, load_settings
 from tests.cli.conftest import FILES, Lineal
 
@@ -37,16 +38,16 @@ READING = [
 def test_help_lists_every_command_with_its_line(lineal: Lineal) -> None:
     answer = lineal("--help")
     assert answer.code == 0
-    for name, entry in COMMANDS.items():
-        assert f"{name} " in answer.text
-        assert entry.help.split()[0] in answer.text
+    for command in COMMANDS:
+        assert f"{command.name} " in answer.text
+        assert command.help.split()[0] in answer.text
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_line_in_help_is_what_the_command_says_of_itself(name: str) -> None:
-    command = load_command(name)
-    assert command.name == name
-    assert (command.help or "").splitlines()[0] == COMMANDS[name].help
+@pytest.mark.parametrize("listed", COMMANDS, ids=lambda command: command.name)
+def test_the_line_in_help_is_what_the_command_says_of_itself(listed: Command) -> None:
+    command = load_command(listed.name)
+    assert command.name == listed.name
+    assert (command.help or "").splitlines()[0] == listed.help
 
 
 def test_help_and_version_import_no_command(process: Lineal, tmp_path: Path) -> None:
@@ -56,8 +57,9 @@ def test_help_and_version_import_no_command(process: Lineal, tmp_path: Path) -> 
         "finally: print(sorted(m for m in sys.modules if m.startswith('lineal')), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    loaded = ["lineal", "lineal.errors", "lineal_cli", "lineal_cli.main", "lineal_cli.options"]
-    assert done.stderr.strip() == str([*loaded, "lineal_schemas", "lineal_schemas.errors"])
+    loaded = ["lineal", "lineal.errors", "lineal.plugins", "lineal_cli", "lineal_cli.commands"]
+    loaded += ["lineal_cli.main", "lineal_cli.options", "lineal_schemas", "lineal_schemas.errors"]
+    assert done.stderr.strip() == str(loaded)
     assert process("--version").text == f"lineal {version('lineal')}\n"
 
 

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-EXTRAS = ("kafka", "aws", "postgres", "mqtt", "models")
+EXTRAS = ("documents", "sensors", "models", "kafka", "aws", "postgres", "mqtt")
 
 
 def copied() -> list[str]:

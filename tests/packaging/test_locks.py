@@ -14,6 +14,8 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ["runtime", "dev", "build"]
+EXTRAS = ["documents", "sensors", "models", "kafka", "aws", "postgres", "mqtt"]
+"""What ``make install`` takes."""
 OURS = {"lineal", "lineal-schemas", "lineal-scoring", "lineal-edge"}
 
 
@@ -36,7 +38,11 @@ def project(folder: str) -> dict[str, Any]:
 def wanted(lock: str) -> list[Requirement]:
     main, schemas = project("."), project("schemas")
     groups = main["dependency-groups"]
-    runtime = [*main["project"]["dependencies"], *schemas["project"]["dependencies"]]
+    extras = main["project"]["optional-dependencies"]
+    runtime = [
+        *main["project"]["dependencies"], *schemas["project"]["dependencies"],
+        *(line for extra in EXTRAS for line in extras[extra]),
+    ]  # fmt: skip
     lines = {"runtime": runtime, "dev": [*runtime, *groups["dev"]], "build": groups["build"]}[lock]
     requirements = [Requirement(line) for line in lines]
     return [one for one in requirements if canonicalize_name(one.name) not in OURS]

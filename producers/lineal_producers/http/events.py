@@ -10,9 +10,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lineal.admission import NotAllowed, admit, known_types, publish
+from lineal.admission import NotAllowed, admit, publish
 from lineal.bus.topic_names import TOPIC_RULE, is_topic_name
 from lineal.errors import LinealError, PermanentFailure
+from lineal.events import known_types
 from lineal.runtime import Runtime
 from lineal_producers.doors import HTTP
 from lineal_producers.http.body_limit import limited

@@ -1,0 +1,40 @@
+"""Event types: those of lineal, and those of anybody's package.
+
+A package names the modules that define its types under the entry points ``lineal.events``.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from lineal.plugins import plugins
+from lineal_schemas.catalogue import our_payloads
+from lineal_schemas.payload import Payload, payload_types
+
+ENTRY_POINTS = "lineal.events"
+
+
+@cache
+def known_types() -> dict[str, type[Payload]]:
+    """The newest model of every type that is known here, those of installed stages included."""
+    from lineal.stages.discovery import installed_stages
+
+    our_payloads()
+    plugins(ENTRY_POINTS)
+    installed_stages()
+    return payload_types()
+
+
+@cache
+def types_of_lineal() -> frozenset[str]:
+    """The types that lineal itself defines."""
+    return frozenset(our_payloads())
+
+
+def types_of(package: str) -> dict[str, type[Payload]]:
+    """The known types that the modules of a package define, by type."""
+    return {
+        name: model
+        for name, model in known_types().items()
+        if model.__module__ == package or model.__module__.startswith(f"{package}.")
+    }
