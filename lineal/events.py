@@ -25,6 +25,21 @@ def known_types() -> dict[str, type[Payload]]:
     return payload_types()
 
 
+def installed_types() -> dict[str, type[Payload]]:
+    """The types of installed packages: those that they name, and those that their stages take and
+    make."""
+    from lineal.stages.discovery import installed_stages
+
+    named = {module.__name__ for module in plugins(ENTRY_POINTS).loaded.values()}
+    stages = installed_stages().values()
+    used = {payload.type for stage in stages for payload in (*stage.inputs, *stage.produces)}
+    return {
+        name: model
+        for name, model in known_types().items()
+        if name in used or name in types_of_lineal() or model.__module__ in named
+    }
+
+
 @cache
 def types_of_lineal() -> frozenset[str]:
     """The types that lineal itself defines."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lineal.producers import UnknownProducer, find_producers
 from lineal_cli.daemon_command import run_daemon
-from lineal_cli.options import DataOption, JsonOption, load_settings, with_broker
+from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings, with_broker
 
 if TYPE_CHECKING:
     from lineal.settings import Settings
@@ -48,9 +49,16 @@ def bridge(
 
 
 async def _bridge(settings: Settings, port: int | None, as_json: bool) -> None:
+    try:
+        producers = find_producers(["mqtt"])
+    except UnknownProducer as error:
+        raise CommandFailed(str(error)) from error
+    from lineal_producers.mqtt.bridge import Bridge
+
     async def ready(service: Service) -> dict[str, Any]:
-        assert service.bridge is not None
-        await service.bridge.connected.wait()
+        running = service.producers["mqtt"]
+        assert isinstance(running, Bridge)
+        await running.connected.wait()
         return {"broker": settings.mqtt.url}
 
-    await run_daemon("bridge", settings, [], ready, port=port, as_json=as_json, bridge=True)
+    await run_daemon("bridge", settings, [], ready, port=port, as_json=as_json, producers=producers)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineal_cli.options import CommandFailed
 
 if TYPE_CHECKING:
+    from lineal.producers import Producer
     from lineal.settings import Settings
     from lineal.stages.declaration import Stage
     from lineal_cli.service import Service
@@ -23,9 +23,8 @@ async def run_daemon(
     *,
     port: int | None,
     as_json: bool,
-    inbox: Path | None = None,
+    producers: Sequence[Producer] = (),
     uploads: bool = False,
-    bridge: bool = False,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what has begun.
 
@@ -54,7 +53,7 @@ async def run_daemon(
     signal = StopSignal(lambda: log.info(f"{name}.stopping"))
     signal.install()
     async with serve(
-        settings, stages, inbox=inbox, listening=listening, uploads=uploads, bridge=bridge
+        settings, stages, producers=producers, listening=listening, uploads=uploads
     ) as service:
         stopped = asyncio.create_task(signal.wait())
         ended = asyncio.create_task(service.ended())

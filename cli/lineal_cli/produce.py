@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,20 +11,21 @@ from lineal_cli.daemon_command import run_daemon, url_of
 from lineal_cli.options import DataOption, JsonOption, load_settings
 
 if TYPE_CHECKING:
+    from lineal.producers import Producer
     from lineal.settings import Settings
     from lineal_cli.service import Service
 
 
-class Producer(StrEnum):
-    """What can put documents and events on the bus by itself."""
-
-    http = "http"
-    folder = "folder"
+_HTTP = "http"
+"""Not one of the installed producers: every daemon has an HTTP server, for health and metrics."""
 
 
 def produce(
     producers: Annotated[
-        list[Producer], typer.Argument(metavar="PRODUCER...", help="http, folder.")
+        list[str],
+        typer.Argument(
+            metavar="PRODUCER...", help="http, folder, mqtt, or one of another package."
+        ),
     ],
     inbox: Annotated[
         Path | None,
@@ -43,16 +43,24 @@ def produce(
     Health and metrics are served whatever is chosen. Runs until SIGTERM or Ctrl-C. With --json,
     prints one JSON line when it is ready.
     """
+    from lineal.producers import UnknownProducer, find_producers
+
+    names = set(producers)
+    try:
+        found = find_producers(sorted(names - {_HTTP}))
+    except UnknownProducer as error:
+        raise typer.BadParameter(str(error), param_hint="PRODUCER") from error
     settings = load_settings(data, inbox=inbox, port=port, workers=1)
     from lineal_cli.lifetime import run_in_loop
 
-    run_in_loop(_produce(settings, set(producers), as_json))
+    run_in_loop(_produce(settings, found, names, as_json))
 
 
-async def _produce(settings: Settings, producers: set[Producer], as_json: bool) -> None:
+async def _produce(
+    settings: Settings, producers: list[Producer], names: set[str], as_json: bool
+) -> None:
     async def ready(service: Service) -> dict[str, Any]:
-        names = sorted(producer.value for producer in producers)
-        return {"producers": names, "url": url_of(service, settings)}
+        return {"producers": sorted(names), "url": url_of(service, settings)}
 
     await run_daemon(
         "produce",
@@ -61,6 +69,6 @@ async def _produce(settings: Settings, producers: set[Producer], as_json: bool) 
         ready,
         port=settings.port,
         as_json=as_json,
-        inbox=settings.inbox if Producer.folder in producers else None,
-        uploads=Producer.http in producers,
+        producers=producers,
+        uploads=_HTTP in names,
     )

@@ -29,11 +29,11 @@ PackageOption = Annotated[
 
 def _schemas(package: str | None, *, ours: bool) -> dict[Name, Schema]:
     """The schemas of a package's events; without one, of lineal's own, or of all that are known."""
-    from lineal.events import known_types, types_of
+    from lineal.events import installed_types, types_of
     from lineal_schemas.export import export as schemas
 
     if package is None:
-        return schemas(None if ours else known_types())
+        return schemas(None if ours else installed_types())
     payloads = types_of(package)
     if not payloads:
         raise CommandFailed(

@@ -1,29 +1,22 @@
-"""What ``lineal up`` and ``lineal run`` start: stages, and if wanted the inbox and HTTP."""
+"""What ``lineal up`` and ``lineal run`` start: stages, and if wanted producers and HTTP."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import structlog
-
 from lineal.daemon import Daemon
+from lineal.producers import Producer, RunningProducer
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.declaration import Stage
-from lineal_cli.options import CommandFailed
 
 if TYPE_CHECKING:
     import socket
 
-    from lineal_producers.folder.watch import FolderWatch
     from lineal_producers.http.serving import LoopbackServer
-    from lineal_producers.mqtt.bridge import Bridge
-
-log = structlog.get_logger(__name__)
 
 
 class Service:
@@ -33,12 +26,9 @@ class Service:
         self.runtime = runtime
         self.daemon = daemon
         self.server: LoopbackServer | None = None
-        self.watch: FolderWatch | None = None
-        self.watching_elsewhere = False
-        """Another process watches the inbox; this one takes over when that ends."""
-        self._watching: asyncio.Task[None] | None = None
-        self.bridge: Bridge | None = None
-        self._bridging: asyncio.Task[None] | None = None
+        self.producers: dict[str, RunningProducer] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        """Of the producers, by their titles."""
 
     @property
     def problems(self) -> list[str]:
@@ -46,20 +36,14 @@ class Service:
         problems = list(self.daemon.problems)
         if self.server is not None:
             problems += self.server.problems
-        if self._watching is not None and self._watching.done():
-            problems.append("the folder watch has ended")
-        if self.watch is not None and self.watch.problem is not None:
-            problems.append(self.watch.problem)
-        if self._bridging is not None and self._bridging.done():
-            problems.append("the MQTT bridge has ended")
-        if self.bridge is not None and self.bridge.problem is not None:
-            problems.append(self.bridge.problem)
+        problems += [f"{title} has ended" for title, task in self._tasks.items() if task.done()]
+        problems += [item.problem for item in self.producers.values() if item.problem is not None]
         return problems
 
     async def ended(self) -> None:
         """Wait until a part ends by itself, which none should."""
         parts = [asyncio.create_task(self.daemon.wait())]
-        producers = [task for task in (self._watching, self._bridging) if task is not None]
+        producers = list(self._tasks.values())
         try:
             await asyncio.wait([*parts, *producers], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -68,50 +52,20 @@ class Service:
             if task.done():
                 task.result()
 
-    async def start_watch(self, inbox: Path) -> None:
-        """Watch the inbox, or stand by while another process does."""
-        from lineal_producers.folder.inbox_lock import InboxLock
-        from lineal_producers.folder.watch import FolderWatch
-
-        self.watch = watch = FolderWatch(self.runtime, inbox)
-        lock = InboxLock(self.runtime.settings.data, inbox)
-        self.watching_elsewhere = not lock.acquire()
-
-        async def watch_in_turn() -> None:
-            if self.watching_elsewhere:
-                await lock.wait()
-                self.watching_elsewhere = False
-                log.info("folder.taken_over")
-            try:
-                await watch.run()
-            finally:
-                lock.release()
-
-        self._watching = asyncio.create_task(watch_in_turn(), name="folder watch")
-
-    async def stop_watch(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
-
-    def start_bridge(self) -> None:
-        """Bring what devices publish from the MQTT broker of the settings onto the bus.
+    def start(self, producer: Producer) -> None:
+        """Start a producer.
 
         Raises:
-            WrongAddress: the settings name no broker.
-            CommandFailed: the libraries for it are not installed.
+            Exception: the settings do not fit it.
         """
-        try:
-            from lineal_producers.mqtt.bridge import Bridge
-        except ImportError as error:
-            raise CommandFailed(f"MQTT needs `pip install 'lineal[mqtt]'` ({error})") from error
-        self.bridge = Bridge(self.runtime)
-        self._bridging = asyncio.create_task(self.bridge.run(), name="MQTT bridge")
+        running = self.producers[producer.name] = producer.make(self.runtime)
+        self._tasks[producer.title] = asyncio.create_task(running.run(), name=producer.title)
 
-    async def stop_bridge(self) -> None:
-        if self._bridging is not None:
-            self._bridging.cancel()
-            await asyncio.gather(self._bridging, return_exceptions=True)
+    async def stop_producers(self) -> None:
+        """Stop taking in."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def start_http(self, listening: socket.socket, *, uploads: bool) -> None:
         """Answer on a listening socket: health and metrics, with ``uploads`` everything else."""
@@ -134,10 +88,9 @@ async def serve(
     settings: Settings,
     stages: Sequence[Stage],
     *,
-    inbox: Path | None = None,
+    producers: Sequence[Producer] = (),
     listening: socket.socket | None = None,
     uploads: bool = False,
-    bridge: bool = False,
 ) -> AsyncIterator[Service]:
     """Start everything; on leaving, stop taking in, finish what has begun, then close.
 
@@ -152,12 +105,9 @@ async def serve(
         service = Service(runtime, daemon)
         stack.push_async_callback(daemon.stop)
         await daemon.start()
-        if inbox is not None:
-            await service.start_watch(inbox)
-            stack.push_async_callback(service.stop_watch)
-        if bridge:
-            service.start_bridge()
-            stack.push_async_callback(service.stop_bridge)
+        stack.push_async_callback(service.stop_producers)
+        for producer in producers:
+            service.start(producer)
         if listening is not None:
             await service.start_http(listening, uploads=uploads)
             assert service.server is not None

@@ -70,7 +70,7 @@ def _facts(service: Service, seconds: float) -> dict[str, Any]:
         "inbox": os.fsencode(settings.inbox.resolve()).decode(errors="backslashreplace"),
         "url": f"http://127.0.0.1:{port}",
         "data": os.fsencode(settings.data.resolve()).decode(errors="backslashreplace"),
-        "watching": not service.watching_elsewhere,
+        "watching": not service.producers["folder"].standing_by,
         "seconds": round(seconds, 2),
     }
 
@@ -148,7 +148,7 @@ class _PersonTeller:
         settings = service.runtime.settings
         lines = Table.grid(padding=(0, 3))
         where = plain(facts["inbox"])
-        if service.watching_elsewhere:
+        if service.producers["folder"].standing_by:
             where += "  (watched by another `lineal up`; this one shares its work)"
         lines.add_row(" Drop files into", Text(where, "bold"))
         for what, subcommand in (

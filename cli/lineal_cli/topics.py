@@ -166,7 +166,7 @@ async def _provision(
 ) -> dict[str, list[str]]:
     from lineal.bus.protocol import Provisions, TopicSettings
     from lineal.daemon import stage_topics
-    from lineal.events import known_types, types_of_lineal
+    from lineal.events import installed_types, types_of_lineal
     from lineal.runtime import open_runtime
     from lineal.stages.dead_letter import dead_letter_topic
     from lineal.stages.discovery import installed_stages
@@ -189,7 +189,7 @@ async def _provision(
                     made.add(topic)
             if isinstance(runtime.bus, Provisions):
                 await runtime.bus.provision(stage.name, reads)
-        for kind in sorted(known_types().keys() - types_of_lineal() - made):
+        for kind in sorted(installed_types().keys() - types_of_lineal() - made):
             await runtime.bus.create_topic(kind, chosen)
     return groups
 

@@ -14,6 +14,7 @@ import typer
 from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings, with_broker
 
 if TYPE_CHECKING:
+    from lineal.producers import Producer
     from lineal.settings import Settings
     from lineal.stages.declaration import Stage
     from lineal_cli.simulated_fleet import Fleet
@@ -99,10 +100,9 @@ async def _up(
             serve(
                 settings,
                 stages,
-                inbox=settings.inbox,
+                producers=_wanted(settings),
                 listening=listening,
                 uploads=True,
-                bridge=settings.mqtt.url is not None,
             )
         )
         following = asyncio.create_task(telling.follow(service.runtime))
@@ -137,3 +137,15 @@ def _chosen(names: str | None) -> list[Stage]:
         return find_stages(list(dict.fromkeys(name.strip() for name in names.split(","))))
     except UnknownStage as error:
         raise typer.BadParameter(str(error), param_hint="--stages") from error
+
+
+def _wanted(settings: Settings) -> list[Producer]:
+    """The producers that the settings ask for."""
+    from lineal.producers import UnknownProducer, find_producers, installed_producers
+
+    if settings.mqtt.url is not None:
+        try:
+            find_producers(["mqtt"])
+        except UnknownProducer as error:
+            raise CommandFailed(str(error)) from error
+    return [item for item in installed_producers().values() if item.wanted(settings)]

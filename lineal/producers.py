@@ -1,0 +1,80 @@
+"""Producers: what puts events on the bus by itself, for as long as a daemon runs.
+
+A package brings its own under the entry points ``lineal.producers``. ``lineal up`` starts those
+that the settings ask for, ``lineal produce NAME`` starts them by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from lineal.errors import LinealError
+from lineal.plugins import plugins
+
+if TYPE_CHECKING:
+    from lineal.runtime import Runtime
+    from lineal.settings import Settings
+
+ENTRY_POINTS = "lineal.producers"
+
+
+class UnknownProducer(LinealError, LookupError):
+    """No installed package has a producer of this name, or it cannot be run here."""
+
+
+class RunningProducer(Protocol):
+    """A producer at work in a process."""
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps it from working at present; shown in ``/readyz``."""
+        ...
+
+    @property
+    def standing_by(self) -> bool:
+        """Whether another process does the work, and this one takes over when that ends."""
+        ...
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """What can be run as a producer."""
+
+    name: str
+    title: str
+    """What people call it: ``the folder watch``."""
+    make: Callable[[Runtime], RunningProducer]
+    """Called when a daemon starts; raises where the settings do not fit."""
+    wanted: Callable[[Settings], bool]
+    """Whether ``lineal up`` starts it under these settings."""
+
+
+def installed_producers() -> dict[str, Producer]:
+    """All producers that can be run here, by name."""
+    found = plugins(ENTRY_POINTS).loaded.values()
+    return {item.name: item for item in found if isinstance(item, Producer)}
+
+
+def find_producers(names: Sequence[str]) -> list[Producer]:
+    """Producers by name.
+
+    Raises:
+        UnknownProducer: one is not installed, or cannot be run here.
+    """
+    installed = installed_producers()
+    missing = [name for name in names if name not in installed]
+    if missing:
+        left_out = plugins(ENTRY_POINTS).left_out
+        reasons = [f"{item.name} {item.reason}" for item in left_out if item.name in missing]
+        raise UnknownProducer(
+            "; ".join(reasons)
+            or f"no producer is named {', '.join(missing)}; installed: "
+            f"{', '.join(sorted(installed))}"
+        )
+    return [installed[name] for name in names]
