@@ -109,7 +109,7 @@ async def _start(
     from lineal_schemas.ids import rollout_id
 
     async with open_runtime(load_settings(folder)) as runtime:
-        change = await _in_use(runtime, name)
+        change, number = await _in_use(runtime, name)
         if version is not None and change.model.version != version:
             raise CommandFailed(
                 f"version {change.model.version} of {name} is in use, not {version}: "
@@ -121,7 +121,7 @@ async def _start(
             rollout_id=rollout_id(change.model.sha256, f"hand {now}"),
             model=change.model,
             artifact=change.artifact,
-            counter=change.counter,
+            counter=max(change.counter, number),
             plan=RolloutPlan(
                 rings=rings, timeouts=timeouts, shadow_readings=shadow, soak_readings=soak
             ),
@@ -139,26 +139,30 @@ async def _start(
     }
 
 
-async def _in_use(runtime: Runtime, name: str) -> ModelPromoted | ModelRolledBack:
-    """The newest promotion or rollback of a model."""
+async def _in_use(runtime: Runtime, name: str) -> tuple[ModelPromoted | ModelRolledBack, int]:
+    """The event that put a model into use, and its number among those of the name."""
     from lineal.bus.protocol import Selection
     from lineal.errors import UnknownTopic
+    from lineal_catalog.models.promotions import model_in_use
     from lineal_schemas.envelope import decode
     from lineal_schemas.models import ModelPromoted, ModelRolledBack
 
+    in_use = await runtime.store.read(lambda c: model_in_use(c, name))
     newest: ModelPromoted | ModelRolledBack | None = None
     for kind in (ModelPromoted, ModelRolledBack):
         try:
             async for delivery in runtime.bus.read(kind.type, Selection(key=name)):
                 change = decode(delivery.event).data
                 assert isinstance(change, ModelPromoted | ModelRolledBack)
+                if in_use is not None and change.model.sha256 != in_use.sha256:
+                    continue
                 if newest is None or change.counter > newest.counter:
                     newest = change
         except UnknownTopic:
             continue
     if newest is None:
         raise CommandFailed(f"no version of {name} is in use: promote one first")
-    return newest
+    return newest, 0 if in_use is None else in_use.counter
 
 
 async def _devices(runtime: Runtime) -> list[str]:

@@ -5,7 +5,8 @@ A record of kind ``train`` made, beside the model's file, an object that tells o
 
 A change of the model in use is a step of kind ``promote`` or ``rollback`` that read the model's
 file (role ``model``) and says in its attributes which version of which name it is. Changes of one
-name are counted; the one with the highest counter holds.
+name are numbered in the order of the ledger, here and nowhere else: what a writer says is the
+number that it expects. The one with the highest number holds.
 """
 
 from __future__ import annotations
@@ -99,10 +100,21 @@ def _promotion(connection: Connection, record: RecordedStep) -> None:
     file = next((item for item in record.inputs if item.role == MODEL_ROLE), None)
     if record.outcome != "done" or file is None or "counter" not in facts:
         return
+    name, expected = facts["model"], int(facts["counter"])
+    known = connection.execute(
+        "SELECT 1 FROM promotions WHERE name = ? AND counter >= ? AND sha256 = ? AND act = ?",
+        (name, expected, file.sha256, record.kind),
+    ).fetchone()
+    if known is not None:
+        return  # the same change, handled again or replayed
+    (last,) = connection.execute(
+        "SELECT coalesce(max(counter), 0) FROM promotions WHERE name = ?", (name,)
+    ).fetchone()
     connection.execute(
-        "INSERT INTO promotions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO promotions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            facts["model"], facts["counter"], facts["model_version"], *_file(file),
+            # Who acts expects a number; where another act took it first, this one has the next.
+            name, max(expected, last + 1), facts["model_version"], *_file(file),
             record.kind, record.actor, record.started,
         ),
     )  # fmt: skip

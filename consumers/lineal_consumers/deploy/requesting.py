@@ -41,11 +41,16 @@ async def request_for(
         return None
     ctx.record_kind = "deploy"
     ctx.objects.add_input(change.artifact, "model")
+    # The number that the change has, where another act took the one that its author expected.
+    in_use = await ctx.model(change.name)
+    counter = change.counter
+    if in_use is not None and in_use.sha256 == change.model.sha256:
+        counter = max(counter, in_use.counter)
     return DeploymentRequested(
         rollout_id=rollout_id(change.model.sha256, ctx.event.id),
         model=change.model,
         artifact=change.artifact,
-        counter=change.counter,
+        counter=counter,
         plan=RolloutPlan(
             rings=rings(devices, settings),
             timeouts=settings.timeouts,

@@ -25,7 +25,7 @@ async def remember_change(
     """Take note of a change of the model in use, by whomever; they come over two topics."""
     key = f"in_use/{change.name}"
     known = await ctx.state.get(key, _InUse)
-    if known is None or known.counter < change.counter:
+    if known is None or known.counter <= change.counter:
         await ctx.state.put(key, _InUse(counter=change.counter, model=change.model))
 
 
