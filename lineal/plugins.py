@@ -8,6 +8,7 @@ entry point: ``classify = "my_stages.classify:classify [documents]"``.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, entry_points, version
@@ -102,6 +103,11 @@ def _log(left_out: list[LeftOut]) -> None:
         return
     import structlog  # questions from the command line go without it where all is well
 
+    if not structlog.is_configured():  # a command: its standard output is for its answer
+        for item in left_out:
+            if item.why == "broken":
+                print(f"lineal: left out {item}", file=sys.stderr)
+        return
     log = structlog.get_logger(__name__)
     for item in left_out:
         say = log.error if item.why == "broken" else log.info
