@@ -15,10 +15,10 @@ from lineal.lineage.canonical import (
     steps_about,
     steps_with_artifact,
 )
-from lineal.lineage.projections import is_projected, project
+from lineal.lineage.projections import project, projected
 from lineal.lineage.record import Build, Record, RecordedStep, merge_records
 from lineal.store.connection import Connection
-from lineal.store.key_index import KEY_BYTES, add_entries, find_numbers, index_entry, text_key
+from lineal.store.key_index import KEY_BYTES, add_entries, find_numbers, index_entries, text_key
 from lineal.store.rows import insert_rows
 
 _READ_AT_ONCE = 500
@@ -67,18 +67,18 @@ def _append(connection: Connection, records: Sequence[tuple[Record, bytes]]) -> 
         build = None if record.build is None else _build_id(connection, record.build, builds)
         compressed = zlib.compress(canonical, _COMPRESSION)
         rows.append((seq, build, sha256(canonical).digest(), compressed))
-        entries += [index_entry(key, seq) for key in _keys(record)]
+        entries += index_entries(_keys(record), seq)
     insert_rows(connection, "INSERT INTO ledger", rows)
     add_entries(connection, entries)
-    project(
-        connection,
-        [
-            step
-            for record, _ in records
-            for step in record.recorded()
-            if is_projected(step.entry.kind, step.entry.subject)
-        ],
-    )
+    kinds, subjects = projected()
+    steps = [
+        RecordedStep(record.build, record.actor, record.worker, entry)
+        for record, _ in records
+        for entry in record.steps
+        if entry.kind in kinds or entry.subject.startswith(subjects)
+    ]
+    if steps:
+        project(connection, steps)
 
 
 def _keys(record: Record) -> set[bytes]:

@@ -77,9 +77,12 @@ def projected_tables(*, derived: bool = False) -> list[Table]:
     ]
 
 
-def is_projected(kind: str, subject: str) -> bool:
-    """Whether a step changes a table of any installed projection."""
-    return any(item.handles(kind, subject) for item in installed_projections())
+@cache
+def projected() -> tuple[frozenset[str], tuple[str, ...]]:
+    """The kinds of steps, and the beginnings of subjects, that any installed projection handles."""
+    applied = [item for item in installed_projections() if item.apply is not None]
+    kinds = frozenset(kind for item in applied for kind in item.kinds)
+    return kinds, tuple(subject for item in applied for subject in item.subjects)
 
 
 def project(connection: Connection, steps: Sequence[RecordedStep]) -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from lineal.bus.protocol import Selection
 from lineal.errors import PermanentFailure, UnknownTopic
-from lineal.lineage.ledger import stale_input_events
+from lineal.lineage.ledger import stale_input_events, steps_of_subject
+from lineal.lineage.superseded import superseded_events
 from lineal.replay.beside import Processes, shared_partitions
 from lineal.replay.events import events_of
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
 from lineal.stages.understanding import understand
+from lineal.store.connection import Connection
 from lineal_schemas.envelope import now_us
 from lineal_schemas.parts import Part
 
 _EXPECTED_EVERY = 1_000
+_SUBJECTS_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +46,9 @@ async def plan_replay(
     """Find out which events a replay of a stage takes, and how many they are.
 
     With ``stale``: those whose newest outcome came from another version, code, configuration or
-    model of the stage; of events that stand for one subject only the newest, since replaying an
-    outdated one would undo the newer; and of a whole that was scattered all parts, since gathering
-    needs them.
+    model of the stage, whatever their keys; but none that was made anew since (by a newer version
+    of the stage before), since replaying it would undo what followed from the newer one; and of
+    parts that are gathered all of a group, since gathering needs them.
 
     Of ``processes``, which are to share the replay, those are started meanwhile that it is worth.
     """
@@ -73,31 +78,47 @@ async def plan_replay(
 
 
 async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) -> frozenset[str]:
+    """Those of the stale events that are on the topics and not superseded; of parts, those of all
+    groups in which one is stale."""
     if not wanted:
         return frozenset()
-    scattered = issubclass(stage.consumes, Part)
-    newest: dict[str, str] = {}
-    wholes: dict[str, set[str]] = {}
-    stale_wholes: set[str] = set()
-    newest_whole: dict[str, str] = {}
+    parts = issubclass(stage.consumes, Part)
+    found: dict[str, tuple[str, bool]] = {}
+    groups: dict[str, set[str]] = {}
     try:
         async for delivery in events_of(runtime.bus, stage):
             event = delivery.event
-            if not scattered:
-                newest[event.partitionkey] = event.id
-                continue
-            try:
-                part = understand(event).data
-            except PermanentFailure:
-                continue
-            assert isinstance(part, Part)
-            wholes.setdefault(part.whole, set()).add(event.id)
-            newest_whole[event.correlationid] = part.whole
-            if event.id in wanted:
-                stale_wholes.add(part.whole)
+            if parts:
+                try:
+                    part = understand(event).data
+                except PermanentFailure:
+                    continue
+                assert isinstance(part, Part)
+                groups.setdefault(part.whole, set()).add(event.id)
+            if parts or event.id in wanted:
+                found[event.id] = event.correlationid, event.causationid is not None
     except UnknownTopic:
         return frozenset()
-    if not scattered:
-        return frozenset(newest.values()) & frozenset(wanted)
-    current = set(newest_whole.values()) & stale_wholes
-    return frozenset(event_id for whole in current for event_id in wholes[whole])
+    if parts:
+        stale = [ids for ids in groups.values() if not ids.isdisjoint(wanted)]
+        found = {event_id: found[event_id] for ids in stale for event_id in ids}
+    # What nothing on the bus caused cannot have been made anew.
+    subjects = {subject for subject, caused in found.values() if caused}
+    return frozenset(found) - await _superseded(runtime, stage, sorted(subjects))
+
+
+async def _superseded(runtime: Runtime, stage: Stage, subjects: Sequence[str]) -> set[str]:
+    """Events about subjects that were made anew since: replayed, they would undo the newer."""
+    superseded: set[str] = set()
+    for begin in range(0, len(subjects), _SUBJECTS_AT_ONCE):
+        asked = subjects[begin : begin + _SUBJECTS_AT_ONCE]
+        superseded |= await runtime.store.read(partial(_superseded_of, stage=stage, subjects=asked))
+        await asyncio.sleep(0)
+    return superseded
+
+
+def _superseded_of(connection: Connection, stage: Stage, subjects: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for subject in subjects:
+        found |= superseded_events(steps_of_subject(connection, subject), stage.name)
+    return found

@@ -43,13 +43,14 @@ def text_key(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=8).digest()[:KEY_BYTES]
 
 
-def index_entry(key: bytes, number: int) -> bytes:
-    """What :func:`add_entries` takes."""
-    return key + number.to_bytes(_NUMBER_BYTES, "big")
+def index_entries(keys: Iterable[bytes], number: int) -> list[bytes]:
+    """What :func:`add_entries` takes, for keys that lead to a number."""
+    written = number.to_bytes(_NUMBER_BYTES, "big")
+    return [key + written for key in keys]
 
 
 def add_entries(connection: Connection, entries: Iterable[bytes]) -> None:
-    """Add entries (:func:`index_entry`) to the index."""
+    """Add entries (:func:`index_entries`) to the index."""
     added = b"".join(entries)
     if not added:
         return

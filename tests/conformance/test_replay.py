@@ -157,6 +157,23 @@ async def test_work_that_is_remembered_is_not_done_again(bus: BusUnderTest) -> N
     assert [record.events_out for record in replayed] == [(event.id,) for event in first]
 
 
+async def test_all_events_of_a_key_are_stale_when_the_version_is_raised(bus: BusUnderTest) -> None:
+    """Eleven orders of each of three customers are thirty-three events."""
+    handled: list[int] = []
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key="abc"[n % 3], number=n) for n in range(33)))
+        async with running(runtime, counting(handled)):
+            await until_settled(runtime, "count")
+        await publish(runtime, Task(key="a", number=33))
+        async with running(runtime, counting(handled, version="2")):
+            await until_settled(runtime, "count")
+        handled.clear()
+        newer = counting(handled, version="2")
+        assert await replay(runtime, newer, Selection(), stale=True) == 33
+        assert sorted(handled) == list(range(33))
+        assert await replay(runtime, newer, Selection(), stale=True) == 0
+
+
 async def test_a_newer_version_does_the_work_anew_under_new_ids(bus: BusUnderTest) -> None:
     handled: list[int] = []
     async with bus.open() as runtime:

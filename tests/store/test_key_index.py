@@ -8,11 +8,16 @@ from hashlib import sha256
 import pytest
 
 from lineal.store.connection import Connection
-from lineal.store.key_index import add_entries, find_numbers, index_entry, text_key
+from lineal.store.key_index import add_entries, find_numbers, index_entries, text_key
 
 
 def key(number: int) -> bytes:
     return sha256(str(number).encode()).digest()[:7]
+
+
+def index_entry(key: bytes, number: int) -> bytes:
+    (entry,) = index_entries([key], number)
+    return entry
 
 
 @pytest.mark.parametrize("at_once", [3, 700, 60_000])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lineal.store.connection import Connection
-from lineal.store.key_index import KEY_BYTES, add_entries, index_entry
+from lineal.store.key_index import KEY_BYTES, add_entries, index_entries
 
 _LINKS_AT_ONCE = 50_000
 _MADE = 2
@@ -37,4 +37,5 @@ def migrate(connection: Connection) -> None:
 
 def _entry(key: int, link: int, seq: int) -> bytes:
     short = key.to_bytes(8, "big", signed=True)[:KEY_BYTES]
-    return index_entry(short.translate(_INVERTED) if link == _MADE else short, seq)
+    (entry,) = index_entries([short.translate(_INVERTED) if link == _MADE else short], seq)
+    return entry

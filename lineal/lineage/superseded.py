@@ -1,0 +1,46 @@
+"""Which events of a subject were made anew since, so that they are out of date.
+
+A step on the same event makes other events when its stage is of another version. The newest are
+those that count; what followed from the older ones is out of date with them. Events that no step
+made, like the many orders of one customer, never supersede each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lineal.lineage.record import RecordedStep
+
+_GIVEN_UP = ("rejected", "failed", "skipped", "duplicate")
+"""Steps that end so make nothing in the place of what was made before."""
+
+
+def superseded_events(steps: Sequence[RecordedStep], consumer: str) -> set[str]:
+    """The events that are out of date for a stage.
+
+    Args:
+        steps: of one subject, in the order of the ledger.
+        consumer: name of the stage. What it emits for itself is not considered: a replay, which
+            has the events of before, does not publish that anew.
+    """
+    newest: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+    made: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+    superseded: set[str] = set()
+    for step in steps:
+        if step.build is None or not step.events_in or step.outcome in _GIVEN_UP:
+            continue
+        if step.build.stage == consumer:
+            continue
+        work = (step.build.stage, step.events_in)
+        outputs = step.events_out
+        before = newest.get(work)
+        if before is not None:
+            superseded.update(before)
+        # A stage that was set back makes the events of before again.
+        superseded.difference_update(outputs)
+        newest[work] = outputs
+        made.append((step.events_in, outputs))
+    for events_in, outputs in made:
+        if not superseded.isdisjoint(events_in):
+            superseded.update(outputs)
+    return superseded
