@@ -18,14 +18,15 @@ from typing import Any
 from benchmarks.measurement import Benchmark, Result, against_peer, alone
 from benchmarks.passthrough import (
     Ping,
+    new_runner,
     new_runtime,
     passthrough,
     pings,
     publish_all,
-    run_until_settled,
+    run,
+    run_until_committed,
 )
 from lineal import Context
-from lineal.stages.runner import StageRunner
 from lineal.store.sqlite import SqliteConnection
 from lineal.store.tables import create_tables
 from lineal_cli.lifetime import run_in_loop
@@ -53,7 +54,7 @@ async def _passthrough_and_peer() -> tuple[float, float]:
     async with new_runtime() as runtime:
         await publish_all(runtime, pings(_EVENTS))
         begun = time.perf_counter()
-        commits = await run_until_settled(runtime, _EVENTS)
+        commits = await run_until_committed(runtime, _EVENTS)
         ours = _EVENTS / (time.perf_counter() - begun)
         batch = round(statistics.mean(commits))
         rows = _rows_written(runtime.database.reader)
@@ -116,7 +117,6 @@ async def _latency() -> float:
     """Median of 100 events, each published only when the one before has been handled."""
     handled = asyncio.Event()
     async with new_runtime() as runtime:
-        subscription = await runtime.bus.subscribe("benchmark", [Ping.type])
         bound = runtime.bind(passthrough)
         [handler] = bound.stage.handlers.values()
 
@@ -125,8 +125,8 @@ async def _latency() -> float:
             return await handler.call(payload, ctx)
 
         bound.stage = replace(bound.stage, handlers={Ping: replace(handler, call=note)})
-        runner = StageRunner(bound, subscription, runtime.settings.runner())
-        running = asyncio.create_task(runner.run())
+        runner = new_runner(runtime, bound)
+        running = asyncio.create_task(run(runtime, runner))
         times = []
         for event in pings(100):
             await asyncio.sleep(0.02)
@@ -173,7 +173,7 @@ async def _backlog(count: int) -> float:
     async with new_runtime() as runtime:
         for first in range(0, count, 1_000):
             await publish_all(runtime, pings(min(1_000, count - first)))
-        await run_until_settled(runtime, count)
+        await run_until_committed(runtime, count)
     return _peak_megabytes()
 
 

@@ -24,10 +24,12 @@ from benchmarks.measurement import Benchmark, Result, against_peer, alone
 from benchmarks.passthrough import (
     Ping,
     Pong,
+    new_runner,
     passthrough,
     pings,
     publish_all,
-    run_until_settled,
+    run,
+    run_until_committed,
     slow_passthrough,
 )
 from lineal.bus.protocol import PartitionLag, Selection
@@ -35,7 +37,6 @@ from lineal.replay import Processes, plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime, open_runtime
 from lineal.settings import KafkaSettings, Settings
 from lineal.stages import Context, NoConfig, Stage, stage
-from lineal.stages.runner import StageRunner
 from lineal_cli.lifetime import run_in_loop
 from lineal_local.kafka import Kafka
 from lineal_schemas.envelope import now_us
@@ -82,7 +83,7 @@ async def ours(bootstrap: str, **options: Any) -> tuple[float, float, str]:
     async with new_runtime(bootstrap, **options) as runtime:
         await publish_all(runtime, pings(_EVENTS))
         begun = time.perf_counter()
-        commits = await run_until_settled(runtime, _EVENTS)
+        commits = await run_until_committed(runtime, _EVENTS)
         rate = _EVENTS / (time.perf_counter() - begun)
         return rate, statistics.mean(commits), kafka_topic(runtime, Ping.type)
 
@@ -348,10 +349,10 @@ async def _latencies(bootstrap: str) -> list[float]:
         return Pong(key=ping.key, text=ping.text)
 
     async with new_runtime(bootstrap) as runtime:
-        subscription = await runtime.bus.subscribe("benchmark", [Ping.type])
+        await runtime.bus.create_topic(Ping.type)
         await runtime.bus.create_topic(Pong.type)
-        runner = StageRunner(runtime.bind(note), subscription, runtime.settings.runner())
-        running = asyncio.create_task(runner.run())
+        runner = new_runner(runtime, note)
+        running = asyncio.create_task(run(runtime, runner))
         events = pings(count)
         loop = asyncio.get_running_loop()
         begun = loop.time()
@@ -404,9 +405,9 @@ async def _replayed(
     async with new_runtime(bootstrap) as runtime:
         await publish_all(runtime, pings(count))
         begun = time.perf_counter()
-        await run_until_settled(runtime, count, handled)
+        await run_until_committed(runtime, count, handled)
         live = count / (time.perf_counter() - begun)
-        await runtime.bus.recorded()
+        await runtime.flush_ledger()
         rates = []
         for number in processes:
             async with Processes(number) as those:

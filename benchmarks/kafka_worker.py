@@ -7,11 +7,10 @@ import signal
 import sys
 import time
 
-from benchmarks.passthrough import Ping, Pong
+from benchmarks.passthrough import Ping, Pong, new_runner, run
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, NoConfig, stage
-from lineal.stages.runner import StageRunner
 from lineal_cli.lifetime import run_in_loop
 
 _CPU_NANOSECONDS = 200_000
@@ -27,10 +26,9 @@ async def costly(ping: Ping, ctx: Context[NoConfig]) -> Pong:
 
 async def main() -> None:
     async with open_runtime(Settings.model_validate_json(sys.argv[1])) as runtime:
-        subscription = await runtime.bus.subscribe("benchmark", [Ping.type])
-        runner = StageRunner(runtime.bind(costly), subscription, runtime.settings.runner())
+        runner = new_runner(runtime, costly)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runner.stop)
-        await runner.run()
+        await run(runtime, runner)
 
 
 if __name__ == "__main__":

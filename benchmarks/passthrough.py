@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
-from lineal.bus.protocol import Settlement
+from lineal.lineage.follower import LedgerFollower
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, NoConfig, Stage, stage
+from lineal.stages.executor import StageExecutor
+from lineal.stages.result import StepResult
 from lineal.stages.runner import StageRunner
 from lineal_schemas.envelope import RawEvent, first_event
 from lineal_schemas.payload import Payload
@@ -73,20 +75,42 @@ async def publish_all(runtime: Runtime, events: Sequence[tuple[str, RawEvent]]) 
         await runtime.bus.publish(events[begin : begin + 500])
 
 
-async def run_until_settled(
+def new_runner(
+    runtime: Runtime,
+    handled: Stage | StageExecutor,
+    on_committed: Callable[[Sequence[StepResult]], None] | None = None,
+) -> StageRunner:
+    """A runner with the settings of a runtime."""
+    executor = handled if isinstance(handled, StageExecutor) else runtime.bind(handled)
+    settings = runtime.settings.runner()
+    return StageRunner(executor, runtime.committer, settings, on_committed=on_committed)
+
+
+async def run(runtime: Runtime, runner: StageRunner) -> None:
+    """Work for the group until the runner is stopped, as a daemon does: with a member of the
+    ledger's group beside it, where the bus does not apply effects itself."""
+    async with contextlib.AsyncExitStack() as stack:
+        if not runtime.bus.capabilities.applies_effects:
+            follower = LedgerFollower(runtime.bus, runtime.store)
+            await follower.open()
+            stack.push_async_callback(follower.close)
+        subscription = await runtime.bus.subscribe(
+            "benchmark", [Ping.type], on_revoking=runner.revoking
+        )
+        await runner.run(subscription)
+
+
+async def run_until_committed(
     runtime: Runtime, count: int, handled: Stage = passthrough
 ) -> list[int]:
-    """Run a stage until it has settled ``count`` events; returns how many each commit held."""
-    subscription = await runtime.bus.subscribe("benchmark", [Ping.type])
+    """Run a stage until it has committed ``count`` events; returns how many each commit held."""
     commits: list[int] = []
 
-    def settled(settlements: Sequence[Settlement]) -> None:
-        commits.append(len(settlements))
+    def committed(results: Sequence[StepResult]) -> None:
+        commits.append(len(results))
         if sum(commits) >= count:
             runner.stop()
 
-    runner = StageRunner(
-        runtime.bind(handled), subscription, runtime.settings.runner(), on_settled=settled
-    )
-    await runner.run()
+    runner = new_runner(runtime, handled, committed)
+    await run(runtime, runner)
     return commits

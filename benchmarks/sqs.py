@@ -17,12 +17,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks.measurement import Benchmark, Result, against_peer
-from benchmarks.passthrough import Ping, Pong, passthrough, pings, publish_all
+from benchmarks.passthrough import Ping, Pong, new_runner, passthrough, pings, publish_all, run
 from lineal.bus.aws.bus import AwsBus
-from lineal.bus.protocol import Settlement
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
-from lineal.stages.runner import StageRunner
+from lineal.stages.result import StepResult
 from lineal_cli.lifetime import run_in_loop
 from lineal_local.aws import Ministack
 
@@ -71,7 +70,7 @@ async def _filled(emulator: Ministack) -> AsyncIterator[Runtime]:
         os.environ.update(emulator.environment)
         async with open_runtime(settings) as runtime:
             assert isinstance(runtime.bus, AwsBus)
-            await runtime.bus.provision("benchmark", [Ping.type])
+            await runtime.bus.create_topic(Ping.type, groups=["benchmark"])
             await runtime.bus.create_topic(Pong.type)
             await publish_all(runtime, pings(_EVENTS, keys=_EVENTS))
             yield runtime
@@ -81,21 +80,18 @@ async def _ours(emulator: Ministack) -> float:
     async with _filled(emulator) as runtime:
         assert isinstance(runtime.bus, AwsBus)
         (group,) = await runtime.bus.provisioning.groups()
-        settled = 0
+        committed = 0
         done = asyncio.Event()
 
-        def count(settlements: Sequence[Settlement]) -> None:
-            nonlocal settled
-            settled += len(settlements)
-            if settled >= _EVENTS:
+        def count(results: Sequence[StepResult]) -> None:
+            nonlocal committed
+            committed += len(results)
+            if committed >= _EVENTS:
                 done.set()
 
         begun = time.perf_counter()
-        subscription = await runtime.bus.subscribe("benchmark", [Ping.type])
-        runner = StageRunner(
-            runtime.bind(passthrough), subscription, runtime.settings.runner(), on_settled=count
-        )
-        running = asyncio.create_task(runner.run())
+        runner = new_runner(runtime, passthrough, count)
+        running = asyncio.create_task(run(runtime, runner))
         await done.wait()
         # The last deletions too: leaving the group afterwards is not a matter of speed.
         while await runtime.bus.provisioning.backlog(group.url):  # noqa: ASYNC110

@@ -27,6 +27,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from benchmarks.measurement import LINEAL, Benchmark, Result, against_peer
 from benchmarks.mqtt_load import packet
 from lineal.bus.protocol import Selection
+from lineal.effects.records import lineage_records
 from lineal.lineage.record import Artifact, StepEntry, record_of
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
@@ -182,22 +183,15 @@ def _promoted(data: Path) -> None:
         async with open_runtime(Settings(data=data)) as runtime:
             stored = await runtime.objects.put_file(io.BytesIO(model))
             sha256, size = stored.sha256, stored.bytes
-            await runtime.bus.record(
-                [
-                    record_of(
-                        StepEntry(
-                            "model:turbine",
-                            now_us(),
-                            kind="promote",
-                            inputs=(Artifact(sha256, "application/onnx", size, MODEL_ROLE),),
-                            attributes=promotion_facts("turbine", 1, 1, "by hand"),
-                        ),
-                        build=None,
-                        actor="benchmark",
-                        worker="benchmark",
-                    )
-                ]
+            entry = StepEntry(
+                "model:turbine",
+                now_us(),
+                kind="promote",
+                inputs=(Artifact(sha256, "application/onnx", size, MODEL_ROLE),),
+                attributes=promotion_facts("turbine", 1, 1, "by hand"),
             )
+            record = record_of(entry, build=None, actor="benchmark", worker="benchmark")
+            await runtime.committer.publish([], lineage_records([record]))
 
     asyncio.run(promote())
 

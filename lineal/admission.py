@@ -15,8 +15,8 @@ from lineal.bus.protocol import Bus, Position
 from lineal.errors import PermanentFailure
 from lineal.events import known_types, types_of_lineal
 from lineal.observability.tracing import first_traceparent, is_traceparent
+from lineal.stages.decoding import decode_event
 from lineal.stages.discovery import installed_stages
-from lineal.stages.understanding import understand
 from lineal.store.objects import ObjectStore
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.payload import Payload
@@ -73,7 +73,7 @@ def admit(
         raise PermanentFailure(f"{REFERENCE_MEDIA_TYPE} is made by lineal itself: send the data")
     if payload is None and event.type in known_types():
         try:
-            payload = understand(event).data
+            payload = decode_event(event).data
         except PermanentFailure:
             if not door.keeps_misfits:
                 raise
@@ -126,7 +126,7 @@ def schema_error(topic: str, event: RawEvent) -> str | None:
     if event.type not in known_types():
         return None
     try:
-        understand(event)
+        decode_event(event)
     except PermanentFailure as error:
         return str(error)
     return None

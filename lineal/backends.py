@@ -115,9 +115,7 @@ async def open_bus(
     if settings.bus.startswith("kafka://"):
         with needs("kafka", "the bus on Kafka"):
             from lineal.bus.kafka.bus import KafkaBus
-        kafka = KafkaBus(
-            brokers_of(settings.bus), settings.kafka, store, settings.data, topic_settings
-        )
+        kafka = KafkaBus(brokers_of(settings.bus), settings.kafka, settings.data, topic_settings)
         await kafka.open()
         stack.push_async_callback(kafka.close)
         return kafka

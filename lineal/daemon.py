@@ -1,4 +1,4 @@
-"""Stages as a long-lived daemon: their runners, the worker pool, and the keeping of topics."""
+"""Stages as a long-lived daemon: their runners, the worker pool, timers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Sequence
 
 import structlog
 
+from lineal.bus.topic_names import dead_letter_topic, redrive_topic
+from lineal.effects.seen import WINDOW_US, sweep_seen
 from lineal.effects.sweep import sweep
+from lineal.lineage.follower import LedgerFollower
 from lineal.runtime import Runtime
 from lineal.side_by_side import all_of
-from lineal.stages.dead_letter import dead_letter_topic, redrive_topic
 from lineal.stages.declaration import Stage
 from lineal.stages.runner import StageRunner
 from lineal.stages.timers import TimerClock
+from lineal.store.connection import Connection
 from lineal.workers.pool import worker_pool
 from lineal_schemas.envelope import now_us
 
@@ -37,6 +40,8 @@ class Daemon:
             settings, warm_up=tuple(stage.warm_up for stage in stages if stage.warm_up)
         )
         self._runners: dict[str, StageRunner] = {}
+        self._follower: LedgerFollower | None = None
+        """Applies effects, where bus and store share no transaction."""
         self._running: list[asyncio.Task[None]] = []
         """What drains by itself when its runner is told to stop."""
         self._beside: list[asyncio.Task[None]] = []
@@ -49,24 +54,35 @@ class Daemon:
             BusUnavailable, StoreUnavailable: not all groups could be joined; to be stopped all the
                 same.
         """
-        bound = [self._runtime.bind(stage, self.workers) for stage in self._stages]
+        settings = self._runtime.settings.runner()
+        committer = self._runtime.committer
+        for stage in self._stages:
+            executor = self._runtime.bind(stage, self.workers)
+            self._runners[stage.name] = StageRunner(executor, committer, settings)
         self.workers.start()
+        if not self._runtime.bus.capabilities.applies_effects:
+            self._follower = LedgerFollower(self._runtime.bus, self._runtime.store)
+            await self._follower.open()
         # To the end, also where one fails: who stops us would else close the bus while others are
         # still joining.
         subscriptions = await all_of(
-            self._runtime.bus.subscribe(stage.name, stage_topics(stage)) for stage in self._stages
+            self._runtime.bus.subscribe(
+                stage.name,
+                stage_topics(stage),
+                on_revoking=self._runners[stage.name].revoking,
+            )
+            for stage in self._stages
         )
         for stage in self._stages:
             for topic in (dead_letter_topic(stage.name), *(p.type for p in stage.produces)):
                 await self._runtime.bus.create_topic(topic)
-        for item, subscription in zip(bound, subscriptions, strict=True):
-            runner = StageRunner(item, subscription, self._runtime.settings.runner())
-            self._runners[item.stage.name] = runner
-            self._running.append(asyncio.create_task(runner.run(), name=f"stage {item.stage.name}"))
+        for (name, runner), subscription in zip(self._runners.items(), subscriptions, strict=True):
+            run = runner.run(subscription)
+            self._running.append(asyncio.create_task(run, name=f"stage {name}"))
         if names := [stage.name for stage in self._stages]:
             clock = TimerClock(self._runtime.store, self._runtime.bus, names)
             self._beside.append(asyncio.create_task(clock.run(), name="timers"))
-        self._beside.append(asyncio.create_task(self._keep_topics(), name="maintenance"))
+        self._beside.append(asyncio.create_task(self._keep_swept(), name="sweep"))
 
     @property
     def _tasks(self) -> list[asyncio.Task[None]]:
@@ -76,7 +92,10 @@ class Daemon:
     def problems(self) -> list[str]:
         """What keeps the daemon from doing its work; empty when all is well."""
         ended = [f"{task.get_name()} has ended" for task in self._tasks if task.done()]
-        return ended + self._runtime.bus.problems
+        problems = [runner.problem for runner in self._runners.values()]
+        if self._follower is not None:
+            problems.append(self._follower.problem)
+        return ended + [problem for problem in problems if problem is not None]
 
     async def wait(self) -> None:
         """Until a part of the daemon ends by itself, which none should."""
@@ -92,24 +111,31 @@ class Daemon:
         for result in results:
             if isinstance(result, Exception):
                 log.error("daemon.runner_failed", exc_info=result)
+        if self._follower is not None:
+            await self._follower.close()
         await self.workers.close()
 
-    async def _keep_topics(self) -> None:
+    async def _keep_swept(self) -> None:
         while True:
             await asyncio.sleep(_MAINTENANCE_SECONDS)
             try:
-                await self._runtime.bus.maintain()
                 await self._sweep()
             except Exception as error:
-                # A full disk, a broker that is away: the next round tries again.
-                log.warning("bus.cannot_maintain", error=repr(error))
+                # A full disk, a store that is away: the next round tries again.
+                log.warning("sweep.failed", error=repr(error))
 
     async def _sweep(self) -> None:
         """Delete what was kept for events that might be handled again, when none can be."""
-        atomic = self._runtime.bus.capabilities.transactional_store
+        atomic = self._runtime.bus.capabilities.transactional_effects
         seconds = _KEPT_SECONDS_ATOMIC if atomic else _KEPT_SECONDS
         older_than = now_us() - seconds * 1_000_000
-        await self._runtime.store.write(lambda connection: sweep(connection, older_than))
+        forgotten = now_us() - WINDOW_US
+
+        def delete(connection: Connection) -> None:
+            sweep(connection, older_than)
+            sweep_seen(connection, forgotten)
+
+        await self._runtime.store.write(delete)
 
 
 def stage_topics(stage: Stage) -> list[str]:

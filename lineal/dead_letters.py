@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.bus.protocol import Addressed, Position
+from lineal.bus.topic_names import dead_letter_topic, is_dead_letter_topic, redrive_topic
+from lineal.effects.records import lineage_records
 from lineal.errors import LinealError, UnknownTopic
 from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.record import Kind, StepEntry, record_of
 from lineal.observability.tracing import trace_id
 from lineal.runtime import Runtime
-from lineal.stages.dead_letter import dead_letter_topic, is_dead_letter_topic, redrive_topic
 from lineal_schemas.envelope import RawEvent, decode, from_json, now_us
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.payload import UnknownPayload
@@ -71,7 +72,7 @@ async def waiting_letters(runtime: Runtime, chosen: LetterFilter) -> list[Letter
     else:
         infos = await runtime.bus.topics()
         topics = [info.topic for info in infos if is_dead_letter_topic(info.topic)]
-    await runtime.bus.recorded()
+    await runtime.flush_ledger()
     decided: dict[str, int] = await runtime.store.read(
         lambda c: dict(c.execute("SELECT event_id, decided FROM dead_letter_outcomes").fetchall())
     )
@@ -119,18 +120,19 @@ async def drop(runtime: Runtime, letters: Sequence[Letter]) -> None:
 
 
 async def _decide(runtime: Runtime, letters: Sequence[Letter], kind: Kind) -> None:
-    settlements = []
+    outputs: list[Addressed] = []
+    records = []
     for letter in letters:
         event = letter.event
-        outputs = [(redrive_topic(letter.content.group), event)] if kind == "redrive" else []
+        if kind == "redrive":
+            outputs.append((redrive_topic(letter.content.group), event))
         entry = StepEntry(
             event.correlationid,
             now_us(),
             kind=kind,
             events_in=(letter.id,),
-            events_out=tuple([item.id for _, item in outputs]),
+            events_out=(event.id,) if kind == "redrive" else (),
             trace=trace_id(event.traceparent),
         )
-        record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())
-        settlements.append(Settlement(Delivery(letter.position, event), outputs, record))
-    await runtime.bus.settle_unowned(settlements)
+        records.append(record_of(entry, build=None, actor=acting_user(), worker=this_worker()))
+    await runtime.committer.publish(outputs, lineage_records(records))

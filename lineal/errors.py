@@ -4,6 +4,7 @@ Every exception of our packages descends from :class:`LinealError`; those that m
 the runtime raises or handles are here::
 
     LinealError
+        HandlerTimeout
         IncompatibleDatabase
         NotOffered
         ObjectCorrupt
@@ -30,7 +31,7 @@ from __future__ import annotations
 from lineal_schemas.errors import LinealError
 
 __all__ = [
-    "BusUnavailable", "IncompatibleDatabase", "LinealError", "NotOffered",
+    "BusUnavailable", "HandlerTimeout", "IncompatibleDatabase", "LinealError", "NotOffered",
     "ObjectCorrupt", "ObjectMissing", "PermanentFailure", "Reject", "Retry", "StateConflict",
     "StoreClosed", "StoreDamaged", "StoreFull", "StoreRefused", "StoreUnavailable", "Unavailable",
     "UnknownStage", "UnknownTopic", "UnsupportedSetting", "WrongConfiguration",
@@ -122,6 +123,10 @@ class Retry(LinealError):
     def __init__(self, reason: str, seconds: float | None = None) -> None:
         super().__init__(reason)
         self.seconds = seconds
+
+
+class HandlerTimeout(LinealError):
+    """A stage's function took longer than its limit and was ended."""
 
 
 class UnknownStage(LinealError, LookupError):

@@ -11,13 +11,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from hashlib import sha256
 
-from lineal.bus.protocol import Provisions, TopicInfo, TopicSettings
+from lineal.bus.protocol import TopicInfo, TopicSettings, groups_at_work
+from lineal.bus.topic_names import is_dead_letter_topic
 from lineal.errors import LinealError, NotOffered
 from lineal.lineage.ledger import Ledger, records_after
 from lineal.lineage.projections import installed_projections
 from lineal.lineage.travel import LINEAGE_TOPIC
 from lineal.runtime import Runtime
-from lineal.stages.dead_letter import is_dead_letter_topic
 from lineal.store.connection import Connection
 from lineal.store.copying import BROUGHT, CHANGING, LASTING, WATCHED, add_rows, equal_rows
 from lineal.store.objects import reference
@@ -49,7 +49,7 @@ async def migrate(
     infos = [info for info in await source.bus.topics() if info.topic != LINEAGE_TOPIC]
     await _at_rest(source, infos, leave)
     # What was settled last may still be on its way into the ledger.
-    await source.bus.recorded()
+    await source.flush_ledger()
     old, new = source.settings, target.settings
     other_folder = old.data != new.data
     await _copy_blobs(source, target, progress)
@@ -63,7 +63,7 @@ async def migrate(
 
 
 async def _at_rest(source: Runtime, infos: Iterable[TopicInfo], leave: Collection[str]) -> None:
-    working = await source.bus.groups_at_work()
+    working = groups_at_work(infos)
     if working:
         raise CannotMigrate(
             f"daemons still work on {', '.join(sorted(working))}: stop them, and all producers"
@@ -81,14 +81,6 @@ async def _at_rest(source: Runtime, infos: Iterable[TopicInfo], leave: Collectio
             "finish them, stop it, and migrate then. What nobody will ever handle is left behind "
             f"with {' '.join(f'--leave {name}' for name in late)}"
         )
-
-
-def _topics_by_group(infos: Iterable[TopicInfo]) -> dict[str, list[str]]:
-    read: dict[str, list[str]] = {}
-    for info in infos:
-        for group in info.groups:
-            read.setdefault(group.group, []).append(info.topic)
-    return read
 
 
 async def _copy_blobs(source: Runtime, target: Runtime, progress: Progress) -> None:
@@ -167,9 +159,10 @@ async def _copy_topics(
 ) -> None:
     for info in infos:
         await _copy_topic(source, target, info, progress)
-    if isinstance(target.bus, Provisions):
-        for group, topics in _topics_by_group(infos).items():
-            await target.bus.provision(group, topics)
+    # Behind the events: what was handled at the source is not to wait for the groups again.
+    for info in infos:
+        groups = [group.group for group in info.groups]
+        await target.bus.create_topic(info.topic, groups=groups)
 
 
 async def _copy_topic(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import structlog
 from pydantic import ValidationError
 
 from lineal.backends import open_blobs, open_bus, open_store
 from lineal.bus.protocol import Bus
-from lineal.errors import WrongConfiguration
+from lineal.committing import CommitStoreFirst, Committer, committer_of
+from lineal.errors import BusUnavailable, StoreUnavailable, WrongConfiguration
 from lineal.lineage.actor import this_worker
 from lineal.settings import Settings
-from lineal.stages.binding import BoundStage
 from lineal.stages.declaration import Stage
+from lineal.stages.executor import StageExecutor
 from lineal.stages.services import Services, Workers
 from lineal.stages.state import ReplayedState, StoredState
 from lineal.stages.trained_models import TrainedModels
@@ -24,7 +27,12 @@ from lineal.store.database import Database, file_blobs
 from lineal.store.objects import ObjectStore
 from lineal.workers.turns import ANYBODY, Caller
 
+log = structlog.get_logger(__name__)
+
 R = TypeVar("R")
+
+_FLUSH_SECONDS = 60.0
+_FLUSH_SECONDS_AT_CLOSE = 10.0
 
 
 class NoWorkers:
@@ -50,10 +58,12 @@ class Runtime:
     store: Store
     bus: Bus
     objects: ObjectStore
+    committer: Committer
+    """Makes durable what was done: outputs on the bus, effects in the store."""
 
     def bind(
         self, stage: Stage, workers: Workers | None = None, *, replayed: ReplayedState | None = None
-    ) -> BoundStage:
+    ) -> StageExecutor:
         """A stage with its configuration from the settings.
 
         A replay begins without the stage's state, leaves the live one alone, and sets no timers.
@@ -72,13 +82,29 @@ class Runtime:
             worker_name=this_worker(),
             state=StoredState(self.store) if replayed is None else replayed,
             trained=TrainedModels(self.store),
-            timers=replayed is None,
         )
         try:
             config = stage.config.model_validate(self.settings.stages.get(section, {}))
         except ValidationError as error:
             raise WrongConfiguration(f"settings [stages.{section}]: {error}") from error
-        return BoundStage(stage, config, services)
+        return StageExecutor(
+            stage,
+            config,
+            services,
+            handler_seconds=self.settings.handler_seconds,
+            replaying=replayed is not None,
+        )
+
+    async def flush_ledger(self) -> None:
+        """Wait until the store has the effects of everything committed before this call.
+
+        Raises:
+            BusUnavailable: it takes too long.
+        """
+        if not self.bus.capabilities.applies_effects:
+            from lineal.lineage.follower import flush_ledger
+
+            await flush_ledger(self.bus, self.store, _FLUSH_SECONDS)
 
 
 @contextlib.asynccontextmanager
@@ -100,4 +126,19 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         store = await open_store(settings, database, stack)
         objects = ObjectStore(store, await open_blobs(settings, blobs, stack))
         bus = await open_bus(settings, database, store, objects, stack)
-        yield Runtime(settings, database, store, bus, objects)
+        committer = committer_of(bus, store)
+        runtime = Runtime(settings, database, store, bus, objects, committer)
+        try:
+            yield runtime
+        finally:
+            if isinstance(committer, CommitStoreFirst) and committer.published_effects:
+                await _flush_at_close(runtime)
+
+
+async def _flush_at_close(runtime: Runtime) -> None:
+    """Nobody may be there to apply what a command has published, and the next may look for it."""
+    try:
+        async with asyncio.timeout(_FLUSH_SECONDS_AT_CLOSE):
+            await runtime.flush_ledger()
+    except (TimeoutError, BusUnavailable, StoreUnavailable) as error:
+        log.warning("ledger.not_written_yet", error=str(error))

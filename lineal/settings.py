@@ -134,6 +134,9 @@ class Settings(BaseSettings):
     """Address space a worker may use."""
     worker_seconds: Annotated[float, Field(gt=0)] = 300.0
     """Limit of a task that does not state its own."""
+    handler_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    """Limit of a call of a stage's function that does not state its own, waiting for worker
+    processes included."""
     partitions: Annotated[int, Field(ge=1)] = 8
     """Partitions of new topics: how many processes can share a stage."""
     retention_seconds: Annotated[int, Field(ge=1)] | None = None

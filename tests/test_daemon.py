@@ -33,12 +33,12 @@ async def test_one_that_may_not_join_a_group_says_so_and_can_be_stopped(
     async with open_runtime(Settings(data=tmp_path, durability="normal")) as runtime:
         subscribe = runtime.bus.subscribe
 
-        async def denied(group: str, topics: Sequence[str]) -> Subscription:
+        async def denied(group: str, topics: Sequence[str], **options: Any) -> Subscription:
             if group == "forbidden":
                 raise BusUnavailable("the brokers' ACLs forbid it")
             await asyncio.sleep(0.05)
             joined.append(group)
-            return await subscribe(group, topics)
+            return await subscribe(group, topics, **options)
 
         monkeypatch.setattr(runtime.bus, "subscribe", denied)
         daemon = Daemon(runtime, [slow, forbidden])

@@ -51,7 +51,7 @@ async def _label(
     from lineal_catalog.documents.queries import find_document, list_documents
 
     async with open_runtime(load_settings(folder)) as runtime:
-        await runtime.bus.recorded()
+        await runtime.flush_ledger()
         if from_labels is not None:
             found = await runtime.store.read(list_documents)
             chosen = [

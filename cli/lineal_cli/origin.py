@@ -29,7 +29,7 @@ async def origin_of(data: Path | None, wanted: str) -> dict[str, Any]:
     async with open_runtime(load_settings(existing_data(data))) as runtime:
         event = await _opening(runtime, wanted)
         opened: Any = decode(event).data
-        await runtime.bus.recorded()
+        await runtime.flush_ledger()
         found = await runtime.store.read(
             lambda c: provenance_of(c, digest(event.data), opened.model.sha256)
         )

@@ -164,11 +164,11 @@ def _create_all(
 async def _provision(
     partitions: int | None, retention: int | None, data: Path | None
 ) -> dict[str, list[str]]:
-    from lineal.bus.protocol import Provisions, TopicSettings
+    from lineal.bus.protocol import TopicSettings
+    from lineal.bus.topic_names import dead_letter_topic
     from lineal.daemon import stage_topics
     from lineal.events import installed_types, types_of_lineal
     from lineal.runtime import open_runtime
-    from lineal.stages.dead_letter import dead_letter_topic
     from lineal.stages.discovery import installed_stages
 
     settings = load_settings(data)
@@ -187,8 +187,8 @@ async def _provision(
                 if topic not in made:
                     await runtime.bus.create_topic(topic, chosen)
                     made.add(topic)
-            if isinstance(runtime.bus, Provisions):
-                await runtime.bus.provision(stage.name, reads)
+            for topic in reads:
+                await runtime.bus.create_topic(topic, groups=[stage.name])
         for kind in sorted(installed_types().keys() - types_of_lineal() - made):
             await runtime.bus.create_topic(kind, chosen)
     return groups

@@ -19,13 +19,12 @@ from lineal.bus.aws.resources import (
     queue_policy,
     redrive_policy,
 )
+from lineal.bus.topic_names import dead_letter_topic, is_dead_letter_topic, is_redrive_topic
 from lineal.daemon import stage_topics
-from lineal.stages.dead_letter import dead_letter_topic, is_dead_letter_topic
 from lineal.stages.declaration import Stage
 from lineal.stages.discovery import installed_stages
 
 FILE = Path(__file__).with_name("lineal.json")
-_REDRIVE = "redrive."
 _ABANDONED_DAYS = 2
 
 Resource = dict[str, Any]
@@ -113,7 +112,7 @@ def _topic(topic: str) -> Resource:
         "ContentBasedDeduplication": False,
         "FifoThroughputScope": MESSAGE_GROUP_SCOPE,
     }
-    if not is_dead_letter_topic(topic) and not topic.startswith(_REDRIVE):
+    if not is_dead_letter_topic(topic) and not is_redrive_topic(topic):
         properties["ArchivePolicy"] = {
             "Fn::If": [
                 "Archived",

@@ -1,43 +1,55 @@
-"""What a bus is: publish, subscribe, settle, seek, lag. No stage ever sees any of this.
+"""What a bus is: publish, subscribe, commit, seek, lag. No stage ever sees any of this.
 
 A topic is named after the type of its events. Within a topic, events of one partition key stand in
 one partition, in the order in which they were published. A group is a set of workers that share
 the work on its topics; each group sees every event.
+
+The contract is data: what a worker hands to :meth:`Subscription.commit` is a :class:`Batch` of
+acknowledged deliveries, output events and effects. How effects reach a store is not the bus's
+matter where it does not share a transaction with one.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from lineal.effects.effect import Effect
+from lineal.errors import LinealError
 from lineal_schemas.envelope import RawEvent
 
-if TYPE_CHECKING:
-    from lineal.lineage.record import Record
-
 Start = Literal["beginning", "now"]
+
+Addressed: TypeAlias = tuple[str, RawEvent]
+"""Topic and event. The topic is the event's type, but for dead letters and what is redriven."""
+
+OnRevoking: TypeAlias = Callable[[Collection[tuple[str, int]]], None]
+"""Is given (topic, partition) pairs that a worker has to give up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a bus guarantees. The conformance suite asks for exactly this."""
+    """What a bus guarantees. The conformance suite asks for exactly this.
 
-    transactional_settle: bool
-    """Outputs and positions are one transaction: no output is ever seen twice."""
-    transactional_store: bool
-    """Ledger, memo and metadata are in that same transaction; else the store follows, see
-    :meth:`Bus.recorded`."""
-    order_per_key: bool
+    Attributes:
+        transactional_outputs: outputs and positions are one transaction: no output is ever seen
+            twice.
+        applies_effects: the effects of a batch are applied to the store when its commit returns;
+            else those that were not applied before travel with it, and follow.
+        transactional_effects: effects are in that same transaction.
+        seek: positions of a group can be moved, and what is past be read again.
+        keeps_unhandled: expired events stay until every group has handled them.
+        partitions: a group's work is dealt out by partition: each has one owner at a time, and
+            keeps what is done beyond an event that is not. Else it is dealt out by key.
+    """
+
+    transactional_outputs: bool
+    applies_effects: bool
+    transactional_effects: bool
     seek: bool
-    shared_by_processes: bool
-    survives_restart: bool
     keeps_unhandled: bool = False
-    """Expired events stay until every group has handled them, and go when the bus is maintained."""
     partitions: bool = True
-    """A group's work is dealt out by partition: each has one owner at a time, and keeps what is
-    done beyond an event that is not. Else it is dealt out by key."""
 
 
 class Position(NamedTuple):
@@ -49,29 +61,31 @@ class Position(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """An event handed to a group, to be settled or released."""
+    """An event handed to a group, to be acknowledged or released."""
 
     position: Position
     event: RawEvent
-    generation: int = 0
-    """Which holding of its partition it comes from: a worker that lost a partition and got it
+    assignment: int = 0
+    """Which assignment of its partition it comes from: a worker that lost a partition and got it
     again is given its events anew, and what it began before no longer counts."""
 
 
-@dataclass(slots=True)
-class Settlement:
-    """One handled event and all that follows from it, to be made durable together."""
+class Batch(NamedTuple):
+    """What a worker makes durable at once: all of it or nothing."""
 
-    delivery: Delivery
-    outputs: Sequence[tuple[str, RawEvent]] = ()
-    """Topic and event."""
-    record: Record | None = None
+    acks: Sequence[Delivery] = ()
+    """Deliveries that are handled."""
+    outputs: Sequence[Addressed] = ()
     effects: Sequence[Effect] = ()
 
-    @property
-    def touches_store(self) -> bool:
-        """Whether it changes what another step could read."""
-        return any(effect.read_by_others for effect in self.effects)
+
+class AssignmentLost(LinealError):
+    """Some deliveries of a batch belong to another worker now, which handles them again. Nothing
+    of the batch took effect: commit it again without them, and drop what came of them."""
+
+    def __init__(self, deliveries: Sequence[Delivery]) -> None:
+        super().__init__(f"{len(deliveries)} deliveries belong to another worker now")
+        self.deliveries = deliveries
 
 
 class PartitionLag(NamedTuple):
@@ -93,6 +107,8 @@ class GroupInfo(NamedTuple):
     group: str
     topic: str
     partitions: tuple[PartitionLag, ...]
+    works_elsewhere: bool = False
+    """Whether a living worker of another process is a member of the group."""
 
     @property
     def lag(self) -> int:
@@ -114,6 +130,11 @@ class TopicInfo(NamedTuple):
     end of each transaction takes one."""
 
 
+def groups_at_work(infos: Iterable[TopicInfo]) -> set[str]:
+    """The groups that living workers of other processes are members of."""
+    return {group.group for info in infos for group in info.groups if group.works_elsewhere}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicSettings:
     """How a topic is kept.
@@ -129,50 +150,6 @@ class TopicSettings:
     partitions: int = 8
     retention_seconds: int | None = None
     compacted: bool = False
-
-
-class Subscription(Protocol):
-    """A group's worker. Fetched deliveries are in flight until they are settled or released."""
-
-    async def fetch(self, limit: int, seconds: float) -> list[Delivery]:
-        """The next events, at most ``limit``, in order within each partition.
-
-        ``limit`` is all the room the caller has left. A partition that has more in flight than
-        that may be left out, so that slow keys in one do not fill the room and hold up others.
-
-        Await it in the task that knows what it returned before: a partition may be asked back in
-        the next moment, and what nobody knows of would not be released with the rest, and overtake
-        it.
-
-        Returns an empty list when none came within ``seconds``.
-        """
-        ...
-
-    async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
-        """Make settlements durable: outputs published, records and effects kept, positions moved.
-
-        Returns those that were not applied because their partition belongs to another worker now:
-        that worker handles them again, so their results are to be dropped.
-
-        Raises:
-            BusUnavailable, StoreUnavailable: none of the settlements is to blame; nothing was
-                published. They may be tried again.
-            Exception: nothing was published; one of the settlements cannot be applied.
-        """
-        ...
-
-    def release(self, deliveries: Sequence[Delivery]) -> None:
-        """Give up events untouched: they will be delivered again, here or elsewhere."""
-        ...
-
-    def on_revoked(self, callback: Callable[[Collection[tuple[str, int]]], None]) -> None:
-        """Call back with (topic, partition) pairs this worker has to give up: what of them has
-        not begun is to be released; what has begun may still be settled for a while."""
-        ...
-
-    async def close(self) -> None:
-        """Hand back what is in flight and leave the group."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,13 +182,45 @@ class Selection:
         )
 
 
-@runtime_checkable
-class Provisions(Protocol):
-    """A bus that keeps what is published only for the groups it knows."""
+class Subscription(Protocol):
+    """A worker of a group. Fetched deliveries are in flight until they are acknowledged or
+    released."""
 
-    async def provision(self, group: str, topics: Sequence[str]) -> None:
-        """Make everything a group needs, whether or not it works yet: what is published from then
-        on waits for it."""
+    async def fetch(self, limit: int, seconds: float) -> list[Delivery]:
+        """The next events, at most ``limit``, in order within each partition.
+
+        ``limit`` is all the room the caller has left. A partition that has more in flight than
+        that may be left out, so that slow keys in one do not fill the room and hold up others.
+
+        Await it in the task that knows what it returned before: a partition may be revoked in the
+        next moment, and what nobody knows of would not be released with the rest, and overtake it.
+
+        Returns an empty list when none came within ``seconds``.
+
+        Raises:
+            BusUnavailable: why nothing comes: the broker is away, the membership is lost.
+        """
+        ...
+
+    async def commit(self, batch: Batch) -> None:
+        """Make a batch durable, all of it or nothing: acknowledgements, outputs, effects.
+
+        What is not known to have taken effect (:class:`BusUnavailable`) is to be committed again
+        as it was: the bus finds out whether it did.
+
+        Raises:
+            AssignmentLost: nothing took effect; commit again without these deliveries.
+            BusUnavailable, StoreUnavailable: none of it is to blame; try again with the same batch.
+            Exception: nothing took effect; something in the batch cannot be committed.
+        """
+        ...
+
+    def release(self, deliveries: Sequence[Delivery]) -> None:
+        """Give up events untouched: they will be delivered again, here or elsewhere."""
+        ...
+
+    async def close(self) -> None:
+        """Release what is in flight and leave the group."""
         ...
 
 
@@ -220,43 +229,37 @@ class Bus(Protocol):
 
     capabilities: Capabilities
 
-    async def create_topic(self, topic: str, settings: TopicSettings | None = None) -> None:
-        """Make sure that a topic exists; partitions of an existing one are never changed."""
+    @property
+    def identity(self) -> str:
+        """The same for all processes on the same topics, and for no other bus."""
         ...
 
-    async def publish(self, events: Sequence[tuple[str, RawEvent]]) -> list[Position]:
-        """Append events to their topics, made where missing; returns when they are durable."""
+    async def publish(
+        self, outputs: Sequence[Addressed], effects: Sequence[Effect] = ()
+    ) -> list[Position]:
+        """Append events to their topics, made where missing, together with effects; returns when
+        they are durable.
+
+        Raises:
+            BusUnavailable, StoreUnavailable: try again; ids make a repetition harmless.
+        """
         ...
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], *, start: Start = "beginning"
+        self,
+        group: str,
+        topics: Sequence[str],
+        *,
+        start: Start = "beginning",
+        on_revoking: OnRevoking | None = None,
     ) -> Subscription:
-        """Join a group. ``start`` holds for topics the group has no position in yet."""
-        ...
+        """Join a group.
 
-    async def groups_at_work(self) -> set[str]:
-        """The groups that living workers of other processes are members of."""
-        ...
-
-    async def recorded(self) -> None:
-        """Wait until the store shows every record that was settled before this call."""
-        ...
-
-    async def maintain(self) -> None:
-        """Housekeeping that a daemon does now and then: retention, where no broker does it."""
-        ...
-
-    @property
-    def problems(self) -> list[str]:
-        """What keeps the bus from working in this process; empty when all is well."""
-        ...
-
-    async def settle_unowned(self, settlements: Sequence[Settlement]) -> None:
-        """Make settlements durable without moving any group's position: what a replay does."""
-        ...
-
-    async def record(self, records: Sequence[Record]) -> None:
-        """Append records of acts that have no event: a replay."""
+        Args:
+            start: where to begin in topics the group has no position in yet.
+            on_revoking: called when partitions have to be given up: what of them has not begun is
+                to be released, what has begun may be committed for a while.
+        """
         ...
 
     def read(
@@ -281,7 +284,22 @@ class Bus(Protocol):
         ...
 
     async def topics(self) -> list[TopicInfo]:
-        """All topics with their groups and lag."""
+        """All topics with their groups, lag and workers."""
+        ...
+
+    async def create_topic(
+        self,
+        topic: str,
+        settings: TopicSettings | None = None,
+        *,
+        groups: Sequence[str] = (),
+    ) -> None:
+        """Make sure that a topic exists; partitions of an existing one are never changed.
+
+        Args:
+            groups: those that are to see every event from now on, whether or not they work yet; a
+                bus that keeps what is past for everybody needs no telling.
+        """
         ...
 
     async def close(self) -> None: ...

@@ -70,6 +70,10 @@ class AuthorizationFailed(KafkaUnavailable):
     """The principal lacks an ACL."""
 
 
+class ClockAhead(KafkaUnavailable):
+    """Brokers refuse what this machine sends, for its clock is ahead of theirs."""
+
+
 class TransactionInDoubt(KafkaUnavailable):
     """EndTxn got no answer: the transaction may be committed or aborted."""
 

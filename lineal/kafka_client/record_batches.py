@@ -12,6 +12,7 @@ from lineal.kafka_client import errors
 from lineal.kafka_client.connection import Connection
 from lineal.kafka_client.errors import RetriableError
 from lineal.kafka_client.requests import PRODUCE
+from lineal.kafka_client.timestamps import refused_timestamps
 from lineal.side_by_side import all_of
 
 _MAGIC = 2
@@ -126,7 +127,7 @@ async def produce(
 
     Raises:
         RetriableError: some may be stored, some not.
-        RecordsRejected, KafkaUnavailable
+        ClockAhead, RecordsRejected, KafkaUnavailable
     """
     offsets: dict[TopicPartition, int] = {}
 
@@ -138,7 +139,10 @@ async def produce(
         request = PRODUCE(transactional_id, _ACKS_ALL, round(seconds * 1000), list(topics.items()))
         answer = await connection.send(node, request, lane)
         for topic, results in answer[0]:
-            for partition, code, base_offset, *_, message in results:
+            for partition, code, base_offset, _, _, record_errors, message in results:
+                if code == errors.INVALID_TIMESTAMP:
+                    texts = [text for _, text in record_errors]
+                    raise refused_timestamps(f"storing records of {topic}", texts)
                 if code == errors.DUPLICATE_SEQUENCE_NUMBER:
                     code = errors.NONE
                 errors.check(code, f"storing records of {topic} ({message or 'no message'})")

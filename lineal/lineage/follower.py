@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Protocol
 
 import structlog
 
-from lineal.bus.protocol import Bus, Delivery, Selection, Settlement, Subscription
+from lineal.bus.protocol import AssignmentLost, Batch, Bus, Delivery, Selection, Subscription
 from lineal.errors import BusUnavailable, StoreUnavailable
 from lineal.lineage.follower_process import apply_in_process
 from lineal.lineage.travel import (
@@ -25,7 +24,7 @@ from lineal.lineage.travel import (
     lineage_event,
 )
 from lineal.store.connection import Connection, Store
-from lineal.store.memo import tell_changed
+from lineal.store.memo import warn_nondeterministic
 from lineal.store.positions import Overtaken, position_of
 from lineal.workers.errors import WorkerCrashed, WorkerTimeout
 from lineal.workers.pool import WorkerPool
@@ -44,24 +43,16 @@ _HELP_AFTER_SECONDS = 0.5
 """More than lies between two writes under load."""
 _POLL_SECONDS = 0.01
 _PASSING = (
-    BusUnavailable, StoreUnavailable, Overtaken, WorkerCrashed, WorkerTimeout, OSError,
+    AssignmentLost, BusUnavailable, StoreUnavailable, Overtaken, WorkerCrashed, WorkerTimeout,
+    OSError,
 )  # fmt: skip
 """What is tried again, and nobody's fault here."""
-
-
-class FollowedBus(Bus, Protocol):
-    """A bus on which lineage travels."""
-
-    @property
-    def identity(self) -> str:
-        """The same for all processes on the same topics, and for no other bus."""
-        ...
 
 
 class LedgerFollower:
     """A member of the group; applies what it fetches in a process of its own."""
 
-    def __init__(self, bus: FollowedBus, store: Store) -> None:
+    def __init__(self, bus: Bus, store: Store) -> None:
         self._bus = bus
         self._store = store
         self._source = _source(bus)
@@ -71,6 +62,14 @@ class LedgerFollower:
         self._revoked = False
         self._aligned = False
         """What is fetched follows what the store has."""
+        self._failure: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why what is committed does not reach the store; None when all is well."""
+        if self._following is not None and self._following.done():
+            return "the ledger: its follower has ended"
+        return self._failure and f"the ledger: {self._failure}"
 
     async def open(self) -> None:
         """Join the group.
@@ -78,8 +77,9 @@ class LedgerFollower:
         Raises:
             BusUnavailable
         """
-        self._subscription = await self._bus.subscribe(LEDGER_GROUP, [LINEAGE_TOPIC])
-        self._subscription.on_revoked(self._on_revoked)
+        self._subscription = await self._bus.subscribe(
+            LEDGER_GROUP, [LINEAGE_TOPIC], on_revoking=self._on_revoking
+        )
         follow = self._follow(self._subscription)
         self._following = asyncio.create_task(follow, name="ledger follower")
 
@@ -92,7 +92,7 @@ class LedgerFollower:
             await self._subscription.close()
         await self._close_pool()
 
-    def _on_revoked(self, partitions: Collection[tuple[str, int]]) -> None:
+    def _on_revoking(self, partitions: Collection[tuple[str, int]]) -> None:
         self._revoked = True
         self._aligned = False
 
@@ -109,6 +109,7 @@ class LedgerFollower:
                     self._revoked = False
                     await self._close_pool()
                 if not deliveries:
+                    self._failure = None
                     continue
                 if not self._aligned:
                     await self._align(deliveries[0])
@@ -116,11 +117,14 @@ class LedgerFollower:
                 _report(await self._apply(_messages(deliveries)))
                 apart = max(_MIN_APART_SECONDS, _TIMES_APART * (loop.time() - begun))
                 next_write = begun + min(apart, _MAX_APART_SECONDS)
-                await subscription.settle([Settlement(delivery) for delivery in deliveries])
+                await subscription.commit(Batch(deliveries))
+                self._failure = None
                 continue
             except _PASSING as error:
+                self._failure = str(error)
                 log.warning("ledger.cannot_write", error=str(error))
-            except Exception:
+            except Exception as error:
+                self._failure = repr(error)
                 log.exception("ledger.follower_failed")
             self._aligned = False
             subscription.release(deliveries)
@@ -149,7 +153,7 @@ class LedgerFollower:
             await pool.close()
 
 
-async def flush_ledger(bus: FollowedBus, store: Store, seconds: float = 60.0) -> None:
+async def flush_ledger(bus: Bus, store: Store, seconds: float = 60.0) -> None:
     """Wait until the store has everything that was committed to the topic before this call; apply
     it here if nobody else seems to.
 
@@ -180,7 +184,7 @@ async def flush_ledger(bus: FollowedBus, store: Store, seconds: float = 60.0) ->
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _apply_here(bus: FollowedBus, store: Store, source: str, selection: Selection) -> None:
+async def _apply_here(bus: Bus, store: Store, source: str, selection: Selection) -> None:
     deliveries: list[Delivery] = []
     async for delivery in bus.read(LINEAGE_TOPIC, selection):
         deliveries.append(delivery)
@@ -210,7 +214,7 @@ def _messages(deliveries: Sequence[Delivery]) -> list[Message]:
     return [Message(delivery.position.offset, delivery.event.data) for delivery in deliveries]
 
 
-def _source(bus: FollowedBus) -> str:
+def _source(bus: Bus) -> str:
     return f"{bus.identity}{LINEAGE_TOPIC}"
 
 
@@ -221,4 +225,4 @@ async def _position(store: Store, source: str) -> int:
 def _report(applied: Applied) -> None:
     for offset, problem in applied.unreadable:
         log.error("ledger.unreadable_message", offset=offset, error=problem)
-    tell_changed(applied.changed)
+    warn_nondeterministic(applied.changed)

@@ -45,6 +45,12 @@ class Ledger:
         merged = merge_records(records)
         _append(connection, [(record, canonical_bytes(record)) for record in merged])
 
+    def append_with_bytes(
+        self, connection: Connection, records: Sequence[tuple[Record, bytes]]
+    ) -> None:
+        """Append records given with their canonical bytes, as they are."""
+        _append(connection, records)
+
     def append_canonical(self, connection: Connection, records: Sequence[bytes]) -> None:
         """Append records of which there are the canonical bytes, as they are.
 

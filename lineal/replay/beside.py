@@ -100,7 +100,7 @@ async def shared_partitions(runtime: Runtime, stage: Stage) -> int:
     capabilities = runtime.bus.capabilities
     if (
         not capabilities.partitions
-        or capabilities.transactional_store
+        or capabilities.applies_effects
         or not stage.memo
         or stage.fan_in
         or place_of(stage) is None

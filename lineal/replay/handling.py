@@ -7,24 +7,32 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from lineal.bus.protocol import Selection, Settlement
+from lineal.bus.protocol import Selection
+from lineal.committing import CommitTogether
 from lineal.replay.events import events_of
-from lineal.replay.subscription import ReplaySubscription
+from lineal.replay.source import READ_BATCH_SIZE, BoundedSource
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
+from lineal.stages.result import StepResult
 from lineal.stages.runner import StageRunner
 from lineal.stages.services import Workers
 from lineal.stages.state import ReplayedState
 
-_TIMES_PREFETCH = 4
+_PREFETCH_FACTOR = 4
 """Nobody waits for one event of a replay: the larger its batches the sooner all of it is done."""
 
 Count = Callable[[Mapping[str, int]], None]
-"""Is told how many events came to which outcome."""
+"""Is given how many events came to which outcome."""
 
 
 async def handle_again(
-    runtime: Runtime, stage: Stage, selection: Selection, workers: Workers, count: Count
+    runtime: Runtime,
+    stage: Stage,
+    selection: Selection,
+    workers: Workers,
+    count: Count,
+    *,
+    read_batch_size: int = READ_BATCH_SIZE,
 ) -> None:
     """Handle the events of a selection.
 
@@ -32,27 +40,31 @@ async def handle_again(
         Exception: they could not be read to their end; those that were read are handled.
     """
     state = ReplayedState()
-    bound = runtime.bind(stage, workers, replayed=state)
-    events = events_of(runtime.bus, stage, selection)
-    subscription = ReplaySubscription(runtime.bus, bound, events, state, count)
+    source = BoundedSource(
+        runtime.committer,
+        stage,
+        state,
+        events_of(runtime.bus, stage, selection),
+        read_batch_size=read_batch_size,
+    )
     settings = runtime.settings.runner()
     runner = StageRunner(
-        bound,
-        subscription,
-        replace(settings, prefetch=_TIMES_PREFETCH * settings.prefetch),
-        on_settled=lambda settlements: count(Counter(map(_outcome, settlements))),
+        runtime.bind(stage, workers, replayed=state),
+        CommitTogether(runtime.bus),
+        replace(settings, prefetch=_PREFETCH_FACTOR * settings.prefetch),
+        on_committed=lambda results: count(Counter(map(_outcome, results))),
     )
-    running = asyncio.create_task(runner.run())
-    finished = asyncio.create_task(subscription.finished.wait())
+    running = asyncio.create_task(runner.run(source))
+    finished = asyncio.create_task(source.finished.wait())
     await asyncio.wait((running, finished), return_when=asyncio.FIRST_COMPLETED)
     finished.cancel()
     runner.stop()
     await running
-    if subscription.problem is not None:
-        raise subscription.problem
+    if source.problem is not None:
+        raise source.problem
 
 
-def _outcome(settlement: Settlement) -> str:
-    # Without a record: the part of a whole that is not complete yet. It has been taken in.
-    outcome = "done" if settlement.record is None else settlement.record.steps[-1].outcome
+def _outcome(result: StepResult) -> str:
+    # Without a record: the part of a fan-in group that is not complete yet. It has been kept.
+    outcome = "done" if result.record is None else result.record.steps[-1].outcome
     return "done" if outcome == "skipped" else outcome

@@ -15,7 +15,7 @@ from lineal.replay.beside import Processes, shared_partitions
 from lineal.replay.events import events_of
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
-from lineal.stages.understanding import understand
+from lineal.stages.decoding import decode_event
 from lineal.store.connection import Connection
 from lineal_schemas.envelope import now_us
 from lineal_schemas.parts import Part
@@ -53,11 +53,11 @@ async def plan_replay(
     Of ``processes``, which are to share the replay, those are started meanwhile that it is worth.
     """
     # What is stale is read from the ledger, and what need not be done again from the memo.
-    await runtime.bus.recorded()
+    await runtime.flush_ledger()
     if stale:
         # No bound in time: these are known by their ids, and a clock that was set back must not
         # hide those from before.
-        build = await runtime.bind(stage).present_build()
+        build = await runtime.bind(stage).current_build()
         wanted = await runtime.store.read(lambda c: stale_input_events(c, build))
         selection = replace(selection, event_ids=await _stale_ids(runtime, stage, wanted))
     elif selection.to_time is None:
@@ -90,7 +90,7 @@ async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) ->
             event = delivery.event
             if parts:
                 try:
-                    part = understand(event).data
+                    part = decode_event(event).data
                 except PermanentFailure:
                     continue
                 assert isinstance(part, Part)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lineal.bus.protocol import Selection
+from lineal.effects.records import lineage_records
 from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.record import StepEntry, record_of
 from lineal.replay.beside import Processes, Share, place_of
@@ -59,7 +60,7 @@ async def run_replay(
         attributes={"events": settled, "stage": plan.stage.name, "version": plan.stage.version},
     )
     record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())
-    await runtime.bus.record([record])
+    await runtime.committer.publish((), lineage_records([record]))
     if problem is not None:
         raise problem
 

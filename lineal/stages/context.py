@@ -58,7 +58,8 @@ class State(Protocol):
     """What a stage keeps from event to event, written in the step's own transaction.
 
     An event that is handled again sees what was there before it. Needs a stage that is declared
-    with ``memo=False``: one whose result follows from its input alone keeps no state. A replay
+    with ``memo=False``: one whose result follows from its input alone keeps no state; and one that
+    takes single events, or groups: what is kept belongs to one of a batch. A replay
     begins with none, and its changes go when it ends.
     """
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import traceback
 
-from lineal.bus.protocol import Delivery, Settlement
+from lineal.bus.protocol import Delivery
+from lineal.bus.topic_names import dead_letter_topic
+from lineal.effects.effect import Effect
+from lineal.effects.objects import ObjectPut
+from lineal.effects.seen import Seen
 from lineal.errors import ObjectCorrupt, ObjectMissing, Reject
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.observability.tracing import child_traceparent
+from lineal.stages.pipeline import Invocation
+from lineal.stages.result import StepResult
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal_schemas.envelope import RawEvent, caused_event, now_us
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.ids import output_id
 
-_DEAD = "dead."
 _TRACEBACK_CHARACTERS = 8_000
 _MESSAGE_CHARACTERS = 2_000
 _WITHOUT_PERSONAL_DATA = (
@@ -23,25 +28,22 @@ _WITHOUT_PERSONAL_DATA = (
 be erased, has the text."""
 
 
-def dead_letter_topic(group: str) -> str:
-    """Where a group's dead letters go."""
-    return f"{_DEAD}{group}"
+def dead_letter_result(group: str, failed: Invocation) -> StepResult:
+    """The result of a stage's event that is given up."""
+    assert failed.error is not None
+    assert failed.record is not None
+    # The record names the objects that were made until then; other changes did not happen.
+    made = () if failed.step is None else failed.step.effects
+    kept: list[Effect] = [effect for effect in made if isinstance(effect, ObjectPut)]
+    kept += [effect for effect in failed.effects if isinstance(effect, Seen)]
+    result = dead_letter_of(group, failed.delivery, failed.record, failed.error, failed.attempt)
+    return result._replace(effects=kept)
 
 
-def is_dead_letter_topic(topic: str) -> bool:
-    """Whether a topic is where some group's dead letters go."""
-    return topic.startswith(_DEAD)
-
-
-def redrive_topic(group: str) -> str:
-    """Where dead letters come back from; only this group reads it."""
-    return f"redrive.{group}"
-
-
-def dead_letter_settlement(
+def dead_letter_of(
     group: str, delivery: Delivery, record: Record, error: Exception, attempts: int
-) -> Settlement:
-    """Settle a delivery by putting its event, whole, on the group's dead-letter topic."""
+) -> StepResult:
+    """The result that puts a delivery's event, as it came, on the group's dead-letter topic."""
     letter = _dead_letter(group, delivery, error, attempts)
     (entry,) = record.steps
     artifact = Artifact(
@@ -56,7 +58,7 @@ def dead_letter_settlement(
         emitted=(),
         events_out=(letter.id,),
     )
-    return Settlement(delivery, [(dead_letter_topic(group), letter)], failed)
+    return StepResult(delivery, [(dead_letter_topic(group), letter)], (), failed)
 
 
 def _dead_letter(group: str, delivery: Delivery, error: Exception, attempts: int) -> RawEvent:

@@ -45,11 +45,11 @@ class Emitter:
                 )
         return outputs
 
-    def outputs_of_each(self, results: object, count: int) -> list[list[MemoOutput]]:
-        """What a handler of batches returned, for each of its events.
+    def check_length(self, results: object, count: int) -> None:
+        """Check what a handler of batches returned.
 
         Raises:
-            PermanentFailure: it is not a list of that length, or not what the stage declares.
+            PermanentFailure: it is not a list with an item for each event.
         """
         if not isinstance(results, list | tuple) or len(results) != count:
             found = f"{len(results)}" if isinstance(results, list | tuple) else f"{results!r}"
@@ -57,9 +57,8 @@ class Emitter:
                 f"stage {self._stage.name!r} returned {found} for a batch of {count}: return a "
                 "list with what each event came to, None included"
             )
-        return [self.outputs(result) for result in results]
 
-    def again(self, remembered: Sequence[MemoOutput]) -> Sequence[MemoOutput]:
+    def replay(self, remembered: Sequence[MemoOutput]) -> Sequence[MemoOutput]:
         """What a step made when it was done before, as the newest version of its types."""
         versions = self._versions
         for output in remembered:

@@ -18,6 +18,15 @@ class EnvelopeRead(NamedTuple):
     value: str | int | None
 
 
+_RAW_NAMES = {"correlation_id": "correlationid", "causation_id": "causationid"}
+
+
+def attribute_of(event: RawEvent, name: str) -> str | int | None:
+    """The value of an attribute by the name it has in :class:`Envelope`."""
+    value: str | int | None = getattr(event, _RAW_NAMES.get(name, name))
+    return value
+
+
 class Envelope:
     """The attributes of an event beside its data (CloudEvents 1.0 and our extensions).
 

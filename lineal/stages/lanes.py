@@ -14,7 +14,7 @@ class Lanes:
     Invariant: at most one delivery holds a key; at most ``most`` are begun and not yet handled;
     within a key, deliveries begin in the order in which they were added.
 
-    What is handled and waits to be settled gives up its place among the ``most``: the next are
+    What is handled and waits to be committed gives up its place among the ``most``: the next are
     handled while these are written. It keeps its key where the next event of the key has to see
     what it wrote.
     """
@@ -61,15 +61,22 @@ class Lanes:
         self._at_work += 1
         return delivery
 
+    def begin_batch(self, limit: int) -> list[Delivery]:
+        """The next deliveries that may begin, at most ``limit``, each of another key."""
+        batch: list[Delivery] = []
+        while len(batch) < limit and (delivery := self.begin()) is not None:
+            batch.append(delivery)
+        return batch
+
     def handled(self, delivery: Delivery, *, free: bool) -> None:
-        """A begun delivery has its result, which is yet to be settled; ``free``: the next of its
+        """A begun delivery has its result, which is yet to be committed; ``free``: the next of its
         key need not wait for that."""
         self._at_work -= 1
         if free:
             self._free(delivery)
 
     def finish(self, delivery: Delivery) -> None:
-        """A handled delivery is settled or given up."""
+        """A handled delivery is committed or given up."""
         self.size -= 1
         self._free(delivery)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import cast
 
-from tenacity import wait_exponential_jitter
+from tenacity import RetryCallState, wait_exponential_jitter
 from tenacity.wait import wait_base
 
-from lineal.errors import PermanentFailure, Reject, Retry, Unavailable
+from lineal.errors import HandlerTimeout, PermanentFailure, Reject, Retry, Unavailable
 from lineal.workers.errors import WorkerOutOfMemory, WorkerTimeout
 
 _OUT_OF_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
@@ -49,9 +51,17 @@ class RetryPolicy:
         if unavailable(error) or isinstance(error, Retry):
             return False
         most = self.attempts
-        if isinstance(error, WorkerTimeout | WorkerOutOfMemory):
+        if isinstance(error, HandlerTimeout | WorkerTimeout | WorkerOutOfMemory):
             most = self.costly_attempts
         return attempt >= most or elapsed_seconds >= self.total_seconds
+
+
+def pause_after(error: Exception, attempt: int, pauses: wait_base) -> float:
+    """Seconds to wait after attempt number ``attempt`` (from 1) failed with this error."""
+    if isinstance(error, Retry) and error.seconds is not None:
+        return error.seconds
+    state = SimpleNamespace(attempt_number=attempt)
+    return pauses(cast("RetryCallState", state))
 
 
 def unavailable(error: BaseException) -> bool:

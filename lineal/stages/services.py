@@ -39,7 +39,5 @@ class Services:
     """Host and process, for lineage records."""
     state: StateKeeper
     trained: TrainedModels
-    timers: bool = True
-    """Whether timers are kept; a replay keeps none."""
     now: Callable[[], int] = now_us
     """The clock: microseconds since the Unix epoch."""

@@ -35,9 +35,9 @@ class Step:
     """See :class:`lineal.stages.context.Context`."""
 
     __slots__ = (
-        "_caller", "_event_id", "_memo", "_raws", "_services", "_small", "attributes", "config",
-        "effects", "envelope_read", "inputs", "kept_state", "kept_timers", "models", "outputs",
-        "record_kind", "skipped", "trained",
+        "_caller", "_event_id", "_memo", "_of_batch", "_raws", "_services", "_small", "attributes",
+        "config", "effects", "envelope_read", "inputs", "kept_state", "kept_timers", "models",
+        "outputs", "record_kind", "skipped", "trained",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +49,7 @@ class Step:
         *,
         events: Sequence[RawEvent],
         memo: bool,
+        of_batch: bool = False,
         trained: Mapping[str, ModelInUse | None] | None = None,
     ) -> None:
         self.config = config
@@ -57,6 +58,7 @@ class Step:
         self._services = services
         self._raws = events
         self._memo = memo
+        self._of_batch = of_batch
         self.envelope_read: list[EnvelopeRead] = []
         """The attributes of its events that the step has read: inputs beside their data."""
         self.trained = trained or {}
@@ -103,6 +105,7 @@ class Step:
     def state(self) -> StepState:
         if self._memo:
             raise TypeError(f"stage {self._caller.stage!r} keeps state: declare it with memo=False")
+        self._require_event_of_its_own("keeps state")
         if self.kept_state is None:
             self.kept_state = StepState(self._services.state, self._caller.stage, self._event_id)
         return self.kept_state
@@ -111,9 +114,17 @@ class Step:
     def timers(self) -> StepTimers:
         if self._memo:
             raise TypeError(f"stage {self._caller.stage!r} sets timers: declare it with memo=False")
+        self._require_event_of_its_own("sets timers")
         if self.kept_timers is None:
             self.kept_timers = StepTimers()
         return self.kept_timers
+
+    def _require_event_of_its_own(self, act: str) -> None:
+        if self._of_batch:
+            raise TypeError(
+                f"stage {self._caller.stage!r} {act}, which belongs to one event, but is given "
+                "batches: take one payload, not a list"
+            )
 
     async def model(self, name: str) -> ModelInUse | None:
         if name in self.trained:

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import structlog
 
-from lineal.bus.protocol import Bus, Delivery, Position, Settlement
+from lineal.bus.protocol import Bus
 from lineal.effects.timers import TimerDone, TimerTaken
 from lineal.store.connection import Connection, Store
 from lineal_schemas.envelope import from_json, now_us
@@ -104,7 +104,7 @@ class TimerClock:
         """
         if not self._stages:
             return False
-        if self._bus.capabilities.transactional_store:
+        if self._bus.capabilities.transactional_effects:
             return await self._publish_in_one_transaction()
         return await self._publish_claimed()
 
@@ -113,13 +113,9 @@ class TimerClock:
         if not due:
             return False
         events = [from_json(timer.event) for timer in due]
-        settlement = Settlement(
-            Delivery(Position(events[0].type, 0, 0), events[0]),
-            [(event.type, event) for event in events],
-            effects=[TimerDone(*timer) for timer in due],
-        )
+        outputs = [(event.type, event) for event in events]
         try:
-            await self._bus.settle_unowned([settlement])
+            await self._bus.publish(outputs, [TimerDone(*timer) for timer in due])
         except TimerTaken:
             return True  # another worker was faster: see what is left
         return len(due) == _BATCH_SIZE

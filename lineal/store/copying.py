@@ -34,6 +34,7 @@ LASTING = (
     Table("memo", "memo", ("step",), ("outputs",)),
     Table("claims", "claims", ("stage", "name"), ("event_id",)),
     Table("handled", "handled events", ("group_name", "publication"), ("at",)),
+    Table("seen_events", "known events", ("group_name", "event"), ("position", "at")),
     Table(
         "dead_letters",
         "dead letters",

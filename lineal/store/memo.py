@@ -15,7 +15,7 @@ from lineal_schemas.payload import Payload, parse_payload, payload_bytes
 log = structlog.get_logger(__name__)
 
 
-_ASKED_AT_ONCE = 500
+_QUERY_SIZE = 500
 
 
 class MemoOutput(NamedTuple):
@@ -28,6 +28,13 @@ class MemoOutput(NamedTuple):
     """What the payload says its partition key is."""
     story: str | None
     """The document or device the payload says it belongs to."""
+
+
+class EnvelopeNames(NamedTuple):
+    """What stands in the place of outputs where they depend on the envelope too: the attributes
+    that were read. The outputs stand under a key over their values."""
+
+    names: tuple[str, ...]
 
 
 def memo_output(payload: Payload) -> MemoOutput:
@@ -50,9 +57,16 @@ def pack(outputs: Sequence[MemoOutput]) -> bytes:
     return b"\n".join((head, b"".join([output.data for output in outputs])))
 
 
-def unpack(packed: bytes) -> list[MemoOutput]:
-    """Outputs from what the memo table keeps."""
+def pack_names(names: Sequence[str]) -> bytes:
+    """Attributes of the envelope as the memo table keeps them."""
+    return orjson.dumps({"envelope": list(names)})
+
+
+def unpack(packed: bytes) -> list[MemoOutput] | EnvelopeNames:
+    """Outputs, or the attributes that they depend on, from what the memo table keeps."""
     newline = packed.find(b"\n")
+    if newline < 0 and packed.startswith(b"{"):
+        return EnvelopeNames(tuple(orjson.loads(packed)["envelope"]))
     if newline < 0:  # as it was kept at first: JSON throughout, without what the payload says
         return [
             memo_output(parse_payload(type, version, orjson.dumps(fields)))
@@ -67,11 +81,13 @@ def unpack(packed: bytes) -> list[MemoOutput]:
     return outputs
 
 
-def recall(connection: Connection, steps: Sequence[bytes]) -> dict[bytes, list[MemoOutput]]:
-    """The outputs of those of the steps that were done before."""
-    found: dict[bytes, list[MemoOutput]] = {}
-    for begin in range(0, len(steps), _ASKED_AT_ONCE):
-        asked = steps[begin : begin + _ASKED_AT_ONCE]
+def recall(
+    connection: Connection, steps: Sequence[bytes]
+) -> dict[bytes, list[MemoOutput] | EnvelopeNames]:
+    """What is kept of those of the steps that were done before."""
+    found: dict[bytes, list[MemoOutput] | EnvelopeNames] = {}
+    for begin in range(0, len(steps), _QUERY_SIZE):
+        asked = steps[begin : begin + _QUERY_SIZE]
         rows = connection.execute(
             f"SELECT step, outputs FROM memo WHERE step IN ({', '.join('?' * len(asked))})", asked
         )
@@ -82,7 +98,7 @@ def recall(connection: Connection, steps: Sequence[bytes]) -> dict[bytes, list[M
 
 def keep_memos(connection: Connection, memos: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
     """Remember steps with their packed outputs; returns those that are known with other outputs
-    (:func:`tell_changed`)."""
+    (:func:`warn_nondeterministic`)."""
     if not memos:
         return []
     inserted = insert_rows(
@@ -100,7 +116,7 @@ def keep_memos(connection: Connection, memos: Sequence[tuple[bytes, bytes]]) -> 
     return changed
 
 
-def tell_changed(steps: Sequence[bytes]) -> None:
+def warn_nondeterministic(steps: Sequence[bytes]) -> None:
     """Raise the alarm about steps that made something else this time: their stage is not
     deterministic, or something it reads is not recorded."""
     for step in steps:

@@ -16,7 +16,7 @@ from lineal.store.migrations import OLDEST_VERSION, migrate
 if TYPE_CHECKING:
     from lineal.store.sqlite import SqliteConnection
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 BUS = """
 CREATE TABLE topics (
@@ -173,6 +173,16 @@ CREATE TABLE handled (
     PRIMARY KEY (group_name, publication)
 ) WITHOUT ROWID;
 CREATE INDEX handled_by_time ON handled (at);
+-- Events that a group has handled, by sixteen bytes of the digest of source and id: published a
+-- second time, at another position, they are left out.
+CREATE TABLE seen_events (
+    group_name TEXT NOT NULL,
+    event BLOB NOT NULL,
+    position TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (group_name, event)
+) WITHOUT ROWID;
+CREATE INDEX seen_events_by_time ON seen_events (at);
 -- Dead letters, on a bus that keeps no past.
 CREATE TABLE dead_letters (
     topic TEXT NOT NULL,

@@ -14,17 +14,16 @@ from typing import Self, TypeVar
 from pydantic import BaseModel
 
 from lineal.bus.claim_check import check_out
-from lineal.bus.protocol import Settlement, Subscription
+from lineal.bus.protocol import Subscription
+from lineal.bus.topic_names import is_dead_letter_topic
 from lineal.errors import LinealError
 from lineal.lineage.actor import this_worker
 from lineal.lineage.record import RecordedStep
-from lineal.observability.metrics import StageMetrics
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
-from lineal.stages.attempts import Attempts
-from lineal.stages.binding import BoundStage
-from lineal.stages.dead_letter import is_dead_letter_topic
 from lineal.stages.declaration import Stage
+from lineal.stages.executor import StageExecutor
+from lineal.stages.result import StepResult, to_batch
 from lineal.stages.retry import RetryPolicy
 from lineal.stages.services import Services
 from lineal.stages.state import StoredState
@@ -52,7 +51,7 @@ class StillRetrying(LinealError):
 
 @dataclass(slots=True)
 class _Worker:
-    attempts: Attempts
+    executor: StageExecutor
     subscription: Subscription
 
 
@@ -130,15 +129,19 @@ class StageHarness:
             now=self.clock.now,
         )
         config = next((c for c in self._configs if isinstance(c, stage.config)), None)
-        bound = BoundStage(stage, stage.config() if config is None else config, services)
-        metrics = StageMetrics(stage.name)
-        attempts = Attempts(bound, stage.name, RetryPolicy(), metrics, self._pause)
+        executor = StageExecutor(
+            stage,
+            stage.config() if config is None else config,
+            services,
+            handler_seconds=runtime.settings.handler_seconds,
+            pause=self._pause,
+        )
         topics = [payload.type for payload in stage.inputs]
         for topic in topics:
             await runtime.bus.create_topic(topic)
         subscription = await runtime.bus.subscribe(stage.name, topics)
         self._stack.push_async_callback(subscription.close)
-        self._workers.append(_Worker(attempts, subscription))
+        self._workers.append(_Worker(executor, subscription))
 
     async def send(
         self, message: Payload | Event[Payload] | RawEvent, *, id: str | None = None
@@ -241,15 +244,14 @@ class StageHarness:
                 for delivery in await worker.subscription.fetch(_FETCH_LIMIT, 0):
                     busy = True
                     self._pauses = 0
-                    settlement = await worker.attempts.settle_or_bury(delivery)
-                    outputs = list(settlement.outputs)
-                    await worker.subscription.settle([settlement])
-                    await self._note(settlement, outputs)
+                    result = await worker.executor.handle(delivery, RetryPolicy())
+                    await self._runtime.committer.commit(worker.subscription, to_batch([result]))
+                    await self._note(result)
 
-    async def _note(self, settlement: Settlement, outputs: list[tuple[str, RawEvent]]) -> None:
-        if settlement.record is not None:
-            self.records += settlement.record.recorded()
-        for topic, raw in outputs:
+    async def _note(self, result: StepResult) -> None:
+        if result.record is not None:
+            self.records += result.record.recorded()
+        for topic, raw in result.outputs:
             event = decode(await check_out(raw, self._runtime.objects))
             if is_dead_letter_topic(topic) and isinstance(event.data, DeadLetter):
                 self.dead_letters.append(event.data)

@@ -12,6 +12,7 @@ from aiobotocore.session import get_session
 
 from lineal.daemon import Daemon
 from lineal.dead_letters import LetterFilter, waiting_letters
+from lineal.effects.records import lineage_records
 from lineal.lineage.canonical import canonical_bytes
 from lineal.lineage.ledger import all_records
 from lineal.migrate import migrate
@@ -110,7 +111,7 @@ async def on_kafka(tmp_path: Path, kafka: Kafka) -> Settings:
 
 
 async def records(runtime: Runtime) -> list[bytes]:
-    await runtime.bus.recorded()
+    await runtime.flush_ledger()
     return await runtime.store.read(lambda c: [canonical_bytes(r) for r in all_records(c)])
 
 
@@ -148,7 +149,7 @@ async def test_what_was_settled_last_on_kafka_is_in_the_ledger_that_is_taken_alo
     async with open_runtime(on_kafka) as old, open_runtime(elsewhere) as new:
         await handled(old, "a.txt")
         dropped = one_step("document:a", kind="drop", actor="user:ann")
-        await old.bus.record([dropped])
+        await old.committer.publish((), lineage_records([dropped]))
         await migrate(old, new, lambda what, count: None)
         assert canonical_bytes(dropped) in await records(new)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lineal.effects.records import lineage_records
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
@@ -62,7 +63,9 @@ async def _train(folder: Path) -> None:
             await _put(runtime, told)
             file = Artifact(sha256, ref.media_type, ref.bytes, "model")
             training = Artifact(digest(told), "application/json", len(told), "training")
-            await runtime.bus.record([_record("train", [], [file, training])])
+            await runtime.committer.publish(
+                (), lineage_records([_record("train", [], [file, training])])
+            )
             if version < 3:
                 evaluated = ModelEvaluated(
                     name="turbine", model=model, iteration=version, dataset="d" * 64,
@@ -76,7 +79,9 @@ async def _train(folder: Path) -> None:
                 told = payload_bytes(evaluated)
                 await _put(runtime, told)
                 judged = Artifact(digest(told), "application/json", len(told), "evaluation")
-                await runtime.bus.record([_record("evaluate", [file], [judged])])
+                await runtime.committer.publish(
+                    (), lineage_records([_record("evaluate", [file], [judged])])
+                )
 
 
 async def _put(runtime: Runtime, data: bytes) -> None:
@@ -242,7 +247,7 @@ async def _extract(folder: Path, document_id: str, text: bytes) -> None:
         await runtime.store.write(lambda c: put_small_objects(c, [text]))
         made = Artifact(digest(text), "text/plain", len(text), "text")
         record = _record("step", [], [made], f"document:{document_id}")
-        await runtime.bus.record([record])
+        await runtime.committer.publish((), lineage_records([record]))
 
 
 @pytest.fixture

@@ -9,9 +9,7 @@ import pytest
 
 from lineal.bus.embedded.bus import EmbeddedBus
 from lineal.settings import Settings
-from tests.conformance.aws import aws
 from tests.conformance.harness import BusUnderTest, EmbeddedBusUnderTest
-from tests.conformance.kafka import kafka
 
 
 def embedded(folder: Path, request: pytest.FixtureRequest) -> Iterator[BusUnderTest]:
@@ -22,6 +20,18 @@ def embedded(folder: Path, request: pytest.FixtureRequest) -> Iterator[BusUnderT
     yield bus
     for worker in bus.workers:
         worker.discard()
+
+
+def aws(folder: Path, request: pytest.FixtureRequest) -> Iterator[BusUnderTest]:
+    from tests.conformance.aws import aws
+
+    yield from aws(folder, request)
+
+
+def kafka(folder: Path, request: pytest.FixtureRequest) -> Iterator[BusUnderTest]:
+    from tests.conformance.kafka import kafka
+
+    yield from kafka(folder, request)
 
 
 BUSES: dict[str, Callable[[Path, pytest.FixtureRequest], Iterator[BusUnderTest]]] = {

@@ -22,14 +22,14 @@ from typing import Any, Protocol
 
 import pytest
 
-from lineal.bus.protocol import Capabilities, Delivery, Settlement
+from lineal.bus.protocol import Batch, Capabilities, Delivery
 from lineal.daemon import stage_topics
 from lineal.lineage.ledger import steps_of_subject
 from lineal.lineage.record import RecordedStep
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
-from lineal.stages.binding import BoundStage
 from lineal.stages.declaration import Stage
+from lineal.stages.executor import StageExecutor
 from lineal.stages.retry import RetryPolicy
 from lineal.stages.runner import RunnerSettings, StageRunner
 from lineal_schemas.envelope import RawEvent, decode, first_event
@@ -152,16 +152,19 @@ class WorkerProcess:
 
 @contextlib.asynccontextmanager
 async def running(
-    runtime: Runtime, stage: Stage | BoundStage, *, start: Any = "beginning", **options: Any
+    runtime: Runtime, stage: Stage | StageExecutor, *, start: Any = "beginning", **options: Any
 ) -> AsyncIterator[StageRunner]:
     """A stage at work in this process; drained at the end."""
-    bound = stage if isinstance(stage, BoundStage) else runtime.bind(stage)
-    name = bound.stage.name
-    topics = stage_topics(bound.stage)
-    subscription = await runtime.bus.subscribe(name, topics, start=start)
+    executor = stage if isinstance(stage, StageExecutor) else runtime.bind(stage)
     options.setdefault("retry", QUICK)
-    runner = StageRunner(bound, subscription, RunnerSettings(**options))
-    task = asyncio.create_task(runner.run())
+    runner = StageRunner(executor, runtime.committer, RunnerSettings(**options))
+    subscription = await runtime.bus.subscribe(
+        executor.stage.name,
+        stage_topics(executor.stage),
+        start=start,
+        on_revoking=runner.revoking,
+    )
+    task = asyncio.create_task(runner.run(subscription))
     try:
         yield runner
     finally:
@@ -198,7 +201,7 @@ async def until_events(runtime: Runtime, topic: str, count: int) -> list[RawEven
 
 async def records(runtime: Runtime, root: str) -> list[RecordedStep]:
     """The lineage of a root, with all that was settled before."""
-    await runtime.bus.recorded()
+    await runtime.flush_ledger()
     return await runtime.store.read(lambda connection: steps_of_subject(connection, root))
 
 
@@ -258,6 +261,6 @@ async def fetch_all(
             batch = await subscription.fetch(2 * count, 1.0)
             deliveries += batch
             if settle:
-                assert await subscription.settle([Settlement(item) for item in batch]) == []
+                await subscription.commit(Batch(batch))
     await subscription.close()
     return deliveries

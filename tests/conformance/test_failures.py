@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from lineal.bus.protocol import Delivery, Settlement
+from lineal.bus.protocol import Batch, Delivery
 from lineal.dead_letters import LetterFilter, drop, redrive, waiting_letters
 from lineal.runtime import Runtime
 from lineal.stages import Reject, Stage, stage
-from lineal.stages.binding import BoundStage
 from lineal_schemas.envelope import RawEvent, first_event
 from tests.conformance.effects import Call
 from tests.conformance.harness import (
@@ -165,31 +164,21 @@ async def test_dropped_dead_letters_are_gone_and_it_is_on_record(bus: BusUnderTe
         assert record.actor.startswith("user:")
 
 
-class Spoiled(BoundStage):
-    """A stage one of whose settlements cannot be written."""
-
-    spoiled_number = 5
-
-    async def handle(self, delivery: Delivery, attempt: int) -> Settlement:
-        settlement = await super().handle(delivery, attempt)
-        if payload_of(delivery.event).number == self.spoiled_number:
-
-            def explode(connection: object) -> None:
-                raise ArithmeticError("this cannot be written")
-
-            settlement.effects = [*settlement.effects, Call(explode)]
-        return settlement
-
-
-async def test_what_cannot_be_written_leaves_nothing_of_itself_and_others_settle(
+async def test_what_cannot_be_written_leaves_nothing_of_itself_and_others_are_committed(
     bus: BusUnderTest,
 ) -> None:
-    bus.require("transactional_settle", "transactional_store")
+    def explode(connection: object) -> None:
+        raise ArithmeticError("this cannot be written")
+
+    @stage("fragile", version="1", produces=Done)
+    async def spoiled(task: Task, ctx: Any) -> Done:
+        if task.number == 5:
+            ctx.effects.append(Call(explode))
+        return Done(key=task.key, number=task.number)
+
     async with bus.open() as runtime:
         await publish(runtime, *(Task(key=f"k{n}", number=n) for n in range(20)))
-        bound = runtime.bind(fragile(set()))
-        bound.__class__ = Spoiled
-        async with running(runtime, bound):
+        async with running(runtime, spoiled):
             await until_settled(runtime, "fragile")
         assert sorted(await numbers_done(runtime)) == [n for n in range(20) if n != 5]
         (letter,) = await waiting_letters(runtime, ANY)
@@ -199,18 +188,18 @@ async def test_what_cannot_be_written_leaves_nothing_of_itself_and_others_settle
         assert await lag(runtime, "fragile") == 0
 
 
-async def test_a_settlement_that_fails_changes_nothing_and_can_be_tried_again(
+async def test_a_commit_that_fails_changes_nothing_and_can_be_tried_again(
     bus: BusUnderTest,
 ) -> None:
-    bus.require("transactional_settle")
+    bus.require("transactional_outputs")
     async with bus.open() as runtime:
         await publish(runtime, *(Task(key="a", number=n) for n in range(3)))
         subscription = await runtime.bus.subscribe("g", [Task.type])
         deliveries = await subscription.fetch(100, 5.0)
 
-        def output(delivery: Delivery) -> list[tuple[str, RawEvent]]:
+        def output(delivery: Delivery) -> tuple[str, RawEvent]:
             done = Done(key="a", number=payload_of(delivery.event).number)
-            return [(Done.type, first_event(done, id=delivery.event.id, source="test:x"))]
+            return Done.type, first_event(done, id=delivery.event.id, source="test:x")
 
         failing = True
 
@@ -218,13 +207,13 @@ async def test_a_settlement_that_fails_changes_nothing_and_can_be_tried_again(
             if failing:
                 raise ArithmeticError
 
-        batch = [Settlement(d, output(d), effects=[Call(write)]) for d in deliveries]
+        batch = Batch(deliveries, [output(d) for d in deliveries], [Call(write)])
         with pytest.raises(ArithmeticError):
-            await subscription.settle(batch)
+            await runtime.committer.commit(subscription, batch)
         assert await numbers_done(runtime) == []
         assert await lag(runtime, "g") == 3
         failing = False
-        assert await subscription.settle(batch) == []
+        await runtime.committer.commit(subscription, batch)
         assert await numbers_done(runtime) == [0, 1, 2]
         assert await lag(runtime, "g") == 0
 
@@ -246,4 +235,4 @@ async def test_a_stage_that_lets_a_cancellation_out_does_not_block_its_lane(
             await until_events(runtime, Done.type, 2)
         assert await numbers_done(runtime) == [1, 2]
         (letter,) = await waiting_letters(runtime, ANY)
-    assert letter.content.error_class == "StageCancelled"
+    assert letter.content.error_class == "HandlerCancelled"

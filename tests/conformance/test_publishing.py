@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE
+from lineal.bus.embedded.retention import remove_expired
 from lineal.bus.protocol import Delivery, Selection, Subscription, TopicSettings
 from lineal.stages import stage
 from lineal_schemas.envelope import now_us
@@ -197,12 +198,12 @@ async def test_expired_events_go_once_every_group_has_handled_them(bus: BusUnder
         task = Task(key="a", number=0, scratch=str(bus.scratch))
         await publish(runtime, task, time=old)
         await runtime.bus.subscribe("work", [Task.type])
-        await runtime.bus.maintain()
+        await runtime.database.write(remove_expired)
         assert len(await events_on(runtime, Task.type)) == 1, "not handled yet"
         async with running(runtime, work):
             await until_settled(runtime, "work")
         await publish(runtime, task.model_copy(update={"number": 1}))
-        await runtime.bus.maintain()
+        await runtime.database.write(remove_expired)
         assert [payload_of(e).number for e in await events_on(runtime, Task.type)] == [1]
         async with running(runtime, work):
             await until_settled(runtime, "work")

@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections import Counter
 
-from lineal.bus.protocol import Delivery, Settlement, TopicSettings
+from lineal.bus.protocol import Batch, Delivery, TopicSettings
 from lineal.runtime import Runtime
 from tests.conformance.harness import (
     BusUnderTest,
@@ -38,7 +38,7 @@ async def assert_done_once_and_in_order(bus: BusUnderTest, runtime: Runtime, cou
     done = [payload_of(event) for event in await events_on(runtime, Done.type)]
     times = Counter(item.number for item in done)
     assert set(times) == set(range(count))
-    if bus.capabilities.transactional_settle:
+    if bus.capabilities.transactional_outputs:
         assert set(times.values()) == {1}, "no output is ever seen twice"
     for key in KEYS:
         numbers = list(dict.fromkeys(item.number for item in done if item.key == key))
@@ -89,7 +89,6 @@ async def test_workers_killed_again_and_again(bus: BusUnderTest) -> None:
 
 
 async def test_two_processes_both_do_work_and_each_event_once(bus: BusUnderTest) -> None:
-    bus.require("shared_by_processes")
     async with bus.open() as runtime:
         await runtime.bus.create_topic(Task.type)
         workers = [bus.spawn_worker("work") for _ in range(2)]
@@ -107,7 +106,7 @@ async def test_two_processes_both_do_work_and_each_event_once(bus: BusUnderTest)
 
 
 async def test_who_joins_takes_over_a_part_of_the_topic_with_the_work(bus: BusUnderTest) -> None:
-    bus.require("shared_by_processes", "partitions")
+    bus.require("partitions")
     async with bus.open() as runtime:
         first = bus.spawn_worker("work")
         await first.ready()
@@ -133,7 +132,6 @@ async def test_who_joins_takes_over_a_part_of_the_topic_with_the_work(bus: BusUn
 
 
 async def test_what_a_killed_worker_had_begun_is_taken_over(bus: BusUnderTest) -> None:
-    bus.require("shared_by_processes")
     async with bus.open() as runtime:
         trace = Trace(bus.scratch)
         await publish(runtime, *tasks(bus, 16, "wait"))
@@ -149,7 +147,6 @@ async def test_what_a_killed_worker_had_begun_is_taken_over(bus: BusUnderTest) -
 
 
 async def test_a_stopped_worker_that_wakes_up_settles_nothing(bus: BusUnderTest) -> None:
-    bus.require("shared_by_processes")
     async with bus.open() as runtime:
         trace = Trace(bus.scratch)
         await publish(runtime, *tasks(bus, 16, "wait"))
@@ -230,14 +227,14 @@ async def test_work_done_beyond_an_open_event_is_not_given_out_again(bus: BusUnd
         while len(deliveries) < 40:
             deliveries += await first.fetch(100, 5.0)
         deliveries.sort(key=lambda delivery: payload_of(delivery.event).number)
-        assert await first.settle([Settlement(delivery) for delivery in deliveries[1:-1]]) == []
+        await first.commit(Batch(deliveries[1:-1]))
         await first.close()
         second = await runtime.bus.subscribe("g", [Task.type])
         again: list[Delivery] = []
         while len(again) < 2:
             again += await second.fetch(1, 5.0)
             # Settled one by one: the worker has not yet seen how far the others are done.
-            assert await second.settle([Settlement(again[-1])]) == []
+            await second.commit(Batch([again[-1]]))
         assert sorted(payload_of(delivery.event).number for delivery in again) == [0, 39]
         await until_settled(runtime, "g")
 
@@ -252,10 +249,10 @@ async def test_the_last_open_event_ends_the_work_of_the_group(bus: BusUnderTest)
         while len(deliveries) < 40:
             deliveries += await first.fetch(100, 5.0)
         deliveries.sort(key=lambda delivery: payload_of(delivery.event).number)
-        assert await first.settle([Settlement(delivery) for delivery in deliveries[1:]]) == []
+        await first.commit(Batch(deliveries[1:]))
         await first.close()
         second = await runtime.bus.subscribe("g", [Task.type])
         (open_one,) = await second.fetch(1, 5.0)
-        assert await second.settle([Settlement(open_one)]) == []
+        await second.commit(Batch([open_one]))
         assert await second.fetch(100, 0.1) == []
         await until_settled(runtime, "g")

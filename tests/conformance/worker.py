@@ -23,8 +23,11 @@ async def main() -> None:
     order = json.loads(sys.argv[1])
     stage = STAGES[order["stage"]]
     async with open_runtime(Settings(**order["settings"])) as runtime:
-        subscription = await runtime.bus.subscribe(stage.name, stage_topics(stage))
-        runner = StageRunner(runtime.bind(stage), subscription, RunnerSettings(**order["options"]))
+        options = RunnerSettings(**order["options"])
+        runner = StageRunner(runtime.bind(stage), runtime.committer, options)
+        subscription = await runtime.bus.subscribe(
+            stage.name, stage_topics(stage), on_revoking=runner.revoking
+        )
 
         def stop() -> None:
             runner.stop()
@@ -32,7 +35,7 @@ async def main() -> None:
 
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
         print("ready", flush=True)
-        await runner.run()
+        await runner.run(subscription)
 
 
 asyncio.run(main())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lineal.effects.records import lineage_records
 from lineal.lineage.record import Artifact, digest
 from lineal.runtime import Runtime
 from lineal_catalog.models.promotions import promotion_facts
@@ -76,5 +77,5 @@ async def put_in_use(
         inputs=[model],
         attributes={**promotion_facts(name, counter, counter, "hand"), **facts},
     )
-    await runtime.bus.record([record])
-    await runtime.bus.recorded()
+    await runtime.committer.publish((), lineage_records([record]))
+    await runtime.flush_ledger()

@@ -47,7 +47,7 @@ async def live(runtime: Runtime, declared: Stage) -> None:
 
 async def stale(runtime: Runtime, declared: Stage) -> int:
     plan = await plan_replay(runtime, declared, Selection(), stale=True)
-    await run_replay(runtime, plan, NoWorkers(), lambda settlements: None)
+    await run_replay(runtime, plan, NoWorkers(), lambda outcomes: None)
     return plan.events
 
 
@@ -218,5 +218,5 @@ async def test_what_comes_during_a_replay_is_left_to_the_live_group(runtime: Run
     await publish(runtime, *(Task(key=f"k{n}", number=n) for n in range(3)))
     plan = await plan_replay(runtime, recording("1", handled), Selection())
     await publish(runtime, Task(key="late", number=9))
-    await run_replay(runtime, plan, NoWorkers(), lambda settlements: None)
+    await run_replay(runtime, plan, NoWorkers(), lambda outcomes: None)
     assert sorted(handled) == [("k0", 0), ("k1", 1), ("k2", 2)]

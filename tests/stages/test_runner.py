@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lineal.bus.protocol import Delivery, Position, Settlement
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
-from lineal.stages import settling, stage
+from lineal.stages import Stage, stage
 from lineal.stages.runner import RunnerSettings, StageRunner
-from lineal_schemas.envelope import first_event
 from tests.conformance.workload import Done, Task
+from tests.stages.scripted import Noted, PassingOn, ScriptedSubscription, delivery
 
 PLACE = (Task.type, 0)
 
@@ -27,43 +27,22 @@ async def runtime(tmp_path: Path) -> AsyncIterator[Runtime]:
         yield opened
 
 
-class ScriptedSubscription:
-    """A subscription that hands out what it is told and notes what it is given: on a real one
-    nothing could be timed to the moment."""
-
-    def __init__(self) -> None:
-        self.coming: asyncio.Queue[list[Delivery]] = asyncio.Queue()
-        self.handed_out: Callable[[], object] = lambda: None
-        self.settled: list[int] = []
-        self.released: list[int] = []
-        self.asked_back: Callable[[Collection[tuple[str, int]]], None] = lambda _: None
-
-    async def fetch(self, limit: int, seconds: float) -> list[Delivery]:
-        batch = await self.coming.get()
-        self.handed_out()
-        return batch
-
-    async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
-        self.settled += [s.delivery.position.offset for s in settlements]
-        return []
-
-    def release(self, deliveries: Sequence[Delivery]) -> None:
-        self.released += [delivery.position.offset for delivery in deliveries]
-
-    def on_revoked(self, callback: Callable[[Collection[tuple[str, int]]], None]) -> None:
-        self.asked_back = callback
-
-    async def close(self) -> None: ...
+@contextlib.asynccontextmanager
+async def at_work(
+    runtime: Runtime, declared: Stage, subscription: ScriptedSubscription, **settings: Any
+) -> AsyncIterator[StageRunner]:
+    """A runner, stopped and drained at the end."""
+    runner = StageRunner(runtime.bind(declared), PassingOn(), RunnerSettings(**settings))
+    task = asyncio.create_task(runner.run(subscription))
+    try:
+        yield runner
+    finally:
+        runner.stop()
+        await task
 
 
-def delivery(number: int, key: str = "a", partition: int = 0) -> Delivery:
-    event = first_event(Task(key=key, number=number), id=f"event-{number}", source="test:x")
-    return Delivery(Position(Task.type, partition, number), event)
-
-
-@pytest.mark.parametrize("moment", ["between", "while looking ahead"])
 async def test_what_is_fetched_the_moment_its_partition_is_asked_back_overtakes_nothing(
-    runtime: Runtime, moment: str
+    runtime: Runtime,
 ) -> None:
     """The events before it are released, and another worker will handle them."""
     gate, begun = asyncio.Event(), asyncio.Event()
@@ -74,33 +53,19 @@ async def test_what_is_fetched_the_moment_its_partition_is_asked_back_overtakes_
         await gate.wait()
         return Done(key=task.key, number=task.number)
 
-    bound = runtime.bind(work)
     subscription = ScriptedSubscription()
-    runner = StageRunner(bound, subscription, RunnerSettings(lanes=1))
-    running = asyncio.create_task(runner.run())
-    await subscription.coming.put([delivery(0), delivery(1)])
-    await begun.wait()
-    if moment == "between":
+    async with at_work(runtime, work, subscription, lanes=1) as runner:
+        await subscription.coming.put([delivery(0), delivery(1)])
+        await begun.wait()
         loop = asyncio.get_running_loop()
-        subscription.handed_out = lambda: loop.call_soon(subscription.asked_back, [PLACE])
-    else:
-        look_ahead = bound.look_ahead
-
-        async def asked_back_meanwhile(deliveries: Sequence[Delivery]) -> None:
-            subscription.asked_back([PLACE])
-            await look_ahead(deliveries)
-
-        bound.look_ahead = asked_back_meanwhile  # type: ignore[method-assign]
-    later = [delivery(2), delivery(3, "b", partition=1), delivery(4, "b", partition=1)]
-    await subscription.coming.put(later)
-    await asyncio.sleep(0.05)
-    assert sorted(subscription.released) == [1, 2]
-    gate.set()
-    while len(subscription.settled) < 3:
-        await asyncio.sleep(0.01)
-    runner.stop()
-    await running
-    assert subscription.settled == [0, 3, 4]
+        subscription.handed_out = lambda: loop.call_soon(runner.revoking, [PLACE])
+        later = [delivery(2), delivery(3, "b", partition=1), delivery(4, "b", partition=1)]
+        await subscription.coming.put(later)
+        await subscription.released.until(2)
+        assert sorted(subscription.released) == [1, 2]
+        gate.set()
+        await subscription.committed.until(3)
+    assert subscription.committed == [0, 3, 4]
     assert sorted(subscription.released) == [1, 2]
 
 
@@ -109,52 +74,48 @@ async def test_stopping_does_not_wait_for_events(runtime: Runtime) -> None:
     async def work(task: Task, ctx: Any) -> None: ...
 
     subscription = ScriptedSubscription()
-    runner = StageRunner(runtime.bind(work), subscription)
-    running = asyncio.create_task(runner.run())
-    await asyncio.sleep(0.05)
-    runner.stop()
-    async with asyncio.timeout(5):
-        await running
+    async with asyncio.timeout(30), at_work(runtime, work, subscription):
+        await subscription.fetched.until(1)
 
 
 async def test_being_cancelled_ends_a_runner_after_its_drain(runtime: Runtime) -> None:
-    begun = asyncio.Event()
+    begun, gate = asyncio.Event(), asyncio.Event()
 
     @stage("work", version="1")
     async def work(task: Task, ctx: Any) -> None:
         begun.set()
-        await asyncio.sleep(0.1)
+        await gate.wait()
 
     subscription = ScriptedSubscription()
-    runner = StageRunner(runtime.bind(work), subscription)
-    running = asyncio.create_task(runner.run())
+    runner = StageRunner(runtime.bind(work), PassingOn())
+    running = asyncio.create_task(runner.run(subscription))
     await subscription.coming.put([delivery(0), delivery(1)])
     await begun.wait()
     running.cancel()
+    await subscription.released.until(1)
+    gate.set()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert subscription.settled == [0]
+    assert subscription.committed == [0]
     assert subscription.released == [1]
 
 
-class SlowSubscription(ScriptedSubscription):
-    """One that settles when it is allowed to."""
+async def test_what_does_not_end_within_the_budget_is_released(runtime: Runtime) -> None:
+    begun = asyncio.Event()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.batches: list[int] = []
-        self.may_settle = asyncio.Event()
+    @stage("work", version="1")
+    async def work(task: Task, ctx: Any) -> None:
+        if task.number == 0:
+            begun.set()
+            await asyncio.Event().wait()
 
-    async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
-        self.batches.append(len(settlements))
-        await self.may_settle.wait()
-        return await super().settle(settlements)
-
-
-async def settled(subscription: ScriptedSubscription, count: int) -> None:
-    async with asyncio.timeout(20):
-        while len(subscription.settled) < count:
-            await asyncio.sleep(0.001)
+    subscription = ScriptedSubscription()
+    async with at_work(runtime, work, subscription, drain_seconds=0.01):
+        await subscription.coming.put([delivery(0), delivery(1), delivery(2, "b")])
+        await begun.wait()
+        await subscription.committed.until(1)
+    assert subscription.committed == [2]
+    assert sorted(subscription.released) == [0, 1]
 
 
 def compute(seconds: float) -> None:
@@ -169,101 +130,109 @@ async def test_the_next_event_of_a_key_waits_for_the_last_only_where_it_may_see_
     runtime: Runtime, kind: str
 ) -> None:
     """Else a key would have one event in each transaction, whatever else there is to do."""
-    handled: list[int] = []
+    handled: Noted[int] = Noted()
 
     memo = kind in ("pure", "puts an object")
 
     @stage("work", version="1", produces=Done, memo=memo)
     async def work(task: Task, ctx: Any) -> Done:
-        handled.append(task.number)
         if kind == "puts an object":
             await ctx.objects.put(b"%d" % task.number, "text/plain", "part")
         if kind == "keeps state":
             await ctx.state.put("last", task.number)
         if kind == "records an act":  # from which tables are made that stages read
             ctx.record_kind = "promote"
+        handled.note(task.number)
         return Done(key=task.key, number=task.number)
 
-    subscription = SlowSubscription()
-    runner = StageRunner(runtime.bind(work), subscription)
-    running = asyncio.create_task(runner.run())
-    await subscription.coming.put([delivery(number) for number in range(3)])
-    await asyncio.sleep(0.1)
-    assert handled == ([0, 1, 2] if kind == "pure" else [0])
-    subscription.may_settle.set()
-    await settled(subscription, 3)
-    runner.stop()
-    await running
-    assert subscription.settled == handled == [0, 1, 2]
+    subscription = ScriptedSubscription()
+    subscription.may_commit.clear()
+    async with at_work(runtime, work, subscription):
+        await subscription.coming.put([delivery(number) for number in range(3)])
+        await subscription.batches.until(1)
+        # Whatever may begin begins before this one, which comes later.
+        await subscription.coming.put([delivery(3, "another")])
+        await handled.until(4 if kind == "pure" else 2)
+        assert handled == ([0, 1, 2, 3] if kind == "pure" else [0, 3])
+        subscription.may_commit.set()
+        await subscription.committed.until(4)
+    of_key = [number for number in subscription.committed if number < 3]
+    assert of_key == [number for number in handled if number < 3] == [0, 1, 2]
 
 
-async def test_what_is_settled_waits_for_more_while_there_is_more_at_hand(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+async def test_what_is_committed_waits_for_more_while_there_is_more_at_hand(
+    runtime: Runtime,
 ) -> None:
     """A transaction costs a broker as much as many events do. What comes alone does not wait."""
-    monkeypatch.setattr(settling, "_LINGER_SECONDS", 600.0)
 
     @stage("work", version="1")
     async def work(task: Task, ctx: Any) -> None:
         compute(0.001)
 
-    subscription = SlowSubscription()
-    subscription.may_settle.set()
-    runner = StageRunner(runtime.bind(work), subscription, RunnerSettings(prefetch=300))
-    running = asyncio.create_task(runner.run())
-    await subscription.coming.put([delivery(0)])
-    await settled(subscription, 1)
-    await subscription.coming.put([delivery(n, f"key-{n}") for n in range(1, 301)])
-    await settled(subscription, 301)
-    runner.stop()
-    await running
-    assert subscription.batches[0] == 1
-    assert min(subscription.batches[1:-1]) >= 100
+    subscription = ScriptedSubscription()
+    async with at_work(runtime, work, subscription, prefetch=300, linger_seconds=600.0):
+        await subscription.coming.put([delivery(0)])
+        await subscription.committed.until(1)
+        await subscription.coming.put([delivery(n, f"key-{n}") for n in range(1, 301)])
+        await subscription.committed.until(301)
+    sizes = [len(batch.acks) for batch in subscription.batches]
+    assert sizes[0] == 1
+    assert min(sizes[1:-1]) >= 100
 
 
 async def test_a_task_that_lets_others_have_the_loop_is_not_joined_by_another(
     runtime: Runtime,
 ) -> None:
     """Each would have its turn before what waits for an answer has its own."""
-    at_work: list[int] = []
+    side_by_side: list[int] = []
 
     @stage("work", version="1")
     async def work(task: Task, ctx: Any) -> None:
         compute(0.003)
         tasks = [task.get_coro() for task in asyncio.all_tasks()]
-        at_work.append(sum("_handle_events" in repr(coroutine) for coroutine in tasks))
+        side_by_side.append(sum("Scheduler._handle_batches" in repr(found) for found in tasks))
 
     subscription = ScriptedSubscription()
-    runner = StageRunner(runtime.bind(work), subscription)
-    running = asyncio.create_task(runner.run())
-    await subscription.coming.put([delivery(n, f"key-{n}") for n in range(30)])
-    await settled(subscription, 30)
-    runner.stop()
-    await running
-    assert max(at_work) == 1
+    async with at_work(runtime, work, subscription):
+        await subscription.coming.put([delivery(n, f"key-{n}") for n in range(200)])
+        await subscription.committed.until(200)
+    assert set(side_by_side) == {1}
 
 
 async def test_one_that_waits_is(runtime: Runtime) -> None:
     """Also one that has let others have the loop before."""
     gate = asyncio.Event()
-    handled: list[int] = []
+    handled: Noted[int] = Noted()
 
     @stage("work", version="1")
     async def work(task: Task, ctx: Any) -> None:
         compute(0.003)
-        handled.append(task.number)
+        handled.note(task.number)
         if task.number == 3:
             await gate.wait()
 
-    subscription = SlowSubscription()
-    runner = StageRunner(runtime.bind(work), subscription)
-    running = asyncio.create_task(runner.run())
-    await subscription.coming.put([delivery(n, f"key-{n}") for n in range(10)])
-    async with asyncio.timeout(20):
-        while len(handled) < 10:
-            await asyncio.sleep(0.001)
-    gate.set()
-    subscription.may_settle.set()
-    await settled(subscription, 10)
-    runner.stop()
-    await running
+    subscription = ScriptedSubscription()
+    async with at_work(runtime, work, subscription):
+        await subscription.coming.put([delivery(n, f"key-{n}") for n in range(10)])
+        await handled.until(10)
+        gate.set()
+        await subscription.committed.until(10)
+
+
+async def test_a_function_that_waits_keeps_no_event_of_its_batch_waiting(runtime: Runtime) -> None:
+    gate = asyncio.Event()
+
+    @stage("work", version="1", produces=Done)
+    async def work(task: Task, ctx: Any) -> Done:
+        if task.number == 20:
+            await gate.wait()
+        return Done(key=task.key, number=task.number)
+
+    subscription = ScriptedSubscription()
+    async with at_work(runtime, work, subscription):
+        await subscription.coming.put([delivery(n, f"key-{n}") for n in range(64)])
+        await subscription.committed.until(63)
+        assert 20 not in subscription.committed
+        gate.set()
+        await subscription.committed.until(64)
+    assert sorted(subscription.committed) == list(range(64))

@@ -19,11 +19,11 @@ from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, stage
-from lineal.stages.binding import StepFailed
 from lineal.stages.timers import TimerClock
 from lineal_schemas.envelope import RawEvent, first_event, now_us
 from lineal_schemas.payload import Payload
 from tests.conformance.harness import events_on, running, until_events, until_settled
+from tests.stages.attempting import attempt
 
 
 class Bid(Payload, type="test.bid", version=1):
@@ -164,14 +164,14 @@ async def test_an_event_handled_again_after_its_effects_were_applied_does_not_co
     bound = runtime.bind(auction)
     first, second = made(Bid(lot="a", amount=1)), made(Bid(lot="a", amount=2))
     for event in (first, second, second, second):
-        settlement = await bound.handle(Delivery(Position(Bid.type, 0, 0), event), 1)
+        result = await attempt(bound, Delivery(Position(Bid.type, 0, 0), event))
         for _ in range(2):  # and the very same effects may be applied again, too
-            await apply(runtime, settlement.effects)
+            await apply(runtime, result.effects)
     hammer = Delivery(Position(Hammer.type, 0, 0), made(Hammer(lot="a", at=0)))
     for _ in range(2):
-        settlement = await bound.handle(hammer, 1)
-        await apply(runtime, settlement.effects)
-        (_, output), *_ = settlement.outputs
+        result = await attempt(bound, hammer)
+        await apply(runtime, result.effects)
+        (_, output), *_ = result.outputs
         assert Sold.model_validate_json(output.data).total == 3
 
 
@@ -191,10 +191,10 @@ async def test_a_key_removed_and_made_again_meanwhile_is_noticed(runtime: Runtim
     bound = runtime.bind(auction)
 
     async def begun(payload: Payload) -> Any:
-        return await bound.handle(Delivery(Position(payload.type, 0, 0), made(payload)), 1)
+        return await attempt(bound, Delivery(Position(payload.type, 0, 0), made(payload)))
 
-    async def settled(settlement: Any) -> None:
-        await apply(runtime, settlement.effects)
+    async def settled(result: Any) -> None:
+        await apply(runtime, result.effects)
 
     await settled(await begun(Bid(lot="a", amount=1)))
     late = await begun(Bid(lot="a", amount=2))
@@ -208,9 +208,8 @@ async def test_a_key_removed_and_made_again_meanwhile_is_noticed(runtime: Runtim
 
 async def test_a_stage_with_a_memo_may_keep_no_state(runtime: Runtime):
     bound = runtime.bind(forgetful)
-    with pytest.raises(StepFailed) as failure:
-        await bound.handle(Delivery(Position(Bid.type, 0, 0), made(Bid(lot="a", amount=1))), 1)
-    assert "memo=False" in str(failure.value.__cause__)
+    with pytest.raises(TypeError, match="memo=False"):
+        await attempt(bound, Delivery(Position(Bid.type, 0, 0), made(Bid(lot="a", amount=1))))
 
 
 async def test_a_replay_begins_with_no_state_and_leaves_the_live_one_alone(runtime: Runtime):
@@ -224,7 +223,7 @@ async def test_a_replay_begins_with_no_state_and_leaves_the_live_one_alone(runti
         await until_settled(runtime, "auction")
     plan = await plan_replay(runtime, auction, Selection())
     assert plan.events == 4
-    await run_replay(runtime, plan, NoWorkers(), lambda settlements: None)
+    await run_replay(runtime, plan, NoWorkers(), lambda outcomes: None)
     await publish(runtime, Hammer(lot="a", at=1))
     async with running(runtime, auction):
         await until_settled(runtime, "auction")
@@ -300,10 +299,10 @@ async def test_values_come_back_as_the_types_they_were(runtime: Runtime):
     bound = runtime.bind(typed)
     for amount in (0, 1):
         event = made(Bid(lot="a", amount=amount))
-        settlement = await bound.handle(Delivery(Position(Bid.type, 0, 0), event), 1)
+        result = await attempt(bound, Delivery(Position(Bid.type, 0, 0), event))
         assert {key: found[key] for key in values} == values | ({"model": None} if amount else {})
         assert found["items"] == ([] if amount else [("model", values["model"])])
-        await apply(runtime, settlement.effects)
+        await apply(runtime, result.effects)
 
 
 async def test_what_is_kept_as_json_is_read_by_its_type(runtime: Runtime):

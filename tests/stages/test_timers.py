@@ -54,7 +54,7 @@ async def until_none_is_left(clock: TimerClock, store: Store) -> None:
 class Published:
     """A bus that shares no transaction with the store."""
 
-    capabilities = SimpleNamespace(transactional_store=False)
+    capabilities = SimpleNamespace(transactional_effects=False)
 
     def __init__(self) -> None:
         self.events: list[RawEvent] = []

@@ -27,6 +27,7 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
     "memo": [(b"step 1", b"[]\n"), (b"step 2", b"\xff")],
     "claims": [("register", "document:ä", "event 1"), ("register", "x", "event 2")],
     "handled": [("ocr", "p1", 1), ("ocr", "p2", 1 << 60)],
+    "seen_events": [("deploy", bytes(16), "t/0/1", 1), ("ocr", b"\xff" * 16, "t/7/2", 1 << 50)],
     "dead_letters": [("dead.ocr", "e1", 7, 1 << 50, b"{}")],
     "gathering": [
         ("ocr.gather", "w", part, b"{}", None, None) if part else ("ocr", "v", 0, b"{}", "e", 1)

@@ -14,7 +14,7 @@ from lineal.effects.effect import apply
 from lineal.effects.fan_in import FanInDone, FanInPart
 from lineal.effects.sweep import sweep
 from lineal.stages.claims import holder_of
-from lineal.stages.gathering import other_parts_if_all
+from lineal.stages.fan_in_groups import other_parts_if_complete
 from lineal.store.connection import Connection
 from lineal.store.memo import (
     MemoOutput,
@@ -22,7 +22,7 @@ from lineal.store.memo import (
     memo_output,
     pack,
     recall,
-    tell_changed,
+    warn_nondeterministic,
 )
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.parts import Part
@@ -59,9 +59,9 @@ def test_a_step_that_makes_something_else_raises_an_alarm(connection: Connection
     first, other = (pack([made_of(data)]) for data in (b"1", b"2"))
     keep_memos(connection, [(step(1), first)])
     with capture_logs() as quiet:
-        tell_changed(keep_memos(connection, [(step(1), first), (step(2), first)]))
+        warn_nondeterministic(keep_memos(connection, [(step(1), first), (step(2), first)]))
     with capture_logs() as alarmed:
-        tell_changed(keep_memos(connection, [(step(1), other), (step(3), other)]))
+        warn_nondeterministic(keep_memos(connection, [(step(1), other), (step(3), other)]))
     assert quiet == []
     assert [entry["step"] for entry in alarmed] == [step(1).hex()]
     assert recall(connection, [step(1)])[step(1)] == [made_of(b"1")]
@@ -91,9 +91,9 @@ def test_a_whole_is_gathered_when_its_last_part_is_in(connection: Connection) ->
     parts = [Part(whole="w", index=number, count=3) for number in range(3)]
     apply(connection, [part_of(parts[0], "old"), part_of(parts[0], "zero")])
     apply(connection, [part_of(parts[1], "of another stage", "other")])
-    assert other_parts_if_all(connection, "gather", parts[1], "one") is None
+    assert other_parts_if_complete(connection, "gather", parts[1], "one") is None
     apply(connection, [part_of(parts[2], "two")])
-    found = other_parts_if_all(connection, "gather", parts[1], "one")
+    found = other_parts_if_complete(connection, "gather", parts[1], "one")
     assert found is not None
     assert {index: part.data for index, part in found} == {0: b"zero", 2: b"two"}
 
@@ -104,13 +104,13 @@ def test_a_group_that_is_done_is_there_for_the_event_that_completed_it(
     parts = [Part(whole="w", index=number, count=3) for number in range(3)]
     apply(connection, [part_of(part, "x") for part in parts[1:]])
     apply(connection, [FanInDone("gather", "w", "last", at=100)])
-    found = other_parts_if_all(connection, "gather", parts[0], "last")
+    found = other_parts_if_complete(connection, "gather", parts[0], "last")
     assert found is not None
     assert sorted(index for index, _ in found) == [1, 2]
-    assert other_parts_if_all(connection, "gather", parts[0], "another") is None
+    assert other_parts_if_complete(connection, "gather", parts[0], "another") is None
     assert sweep(connection, older_than=100) == 0
     assert sweep(connection, older_than=101) == 2
-    assert other_parts_if_all(connection, "gather", parts[0], "last") is None
+    assert other_parts_if_complete(connection, "gather", parts[0], "last") is None
 
 
 class _Completing:
@@ -132,4 +132,4 @@ def test_a_group_completed_while_it_is_looked_at_is_not_made_of_what_is_left(
     parts = [Part(whole="w", index=number, count=3) for number in range(3)]
     apply(connection, [part_of(part, "x") for part in parts[1:]])
     completing = cast("Connection", _Completing(connection))
-    assert other_parts_if_all(completing, "gather", parts[0], "last") is None
+    assert other_parts_if_complete(completing, "gather", parts[0], "last") is None

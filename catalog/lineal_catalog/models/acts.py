@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.effects.records import lineage_records
 from lineal.errors import LinealError
 from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.record import Artifact, StepEntry, digest, record_of
@@ -103,9 +103,8 @@ async def _act(
         trace=trace_id(event.traceparent),
     )
     record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())
-    delivery = Delivery(Position(event.type, 0, 0), event)
-    await runtime.bus.settle_unowned([Settlement(delivery, [(event.type, event)], record)])
-    await runtime.bus.recorded()
+    await runtime.committer.publish([(event.type, event)], lineage_records([record]))
+    await runtime.flush_ledger()
 
 
 def _ref(model: KnownModel | Promotion) -> ModelRef:

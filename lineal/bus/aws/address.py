@@ -9,8 +9,8 @@ from lineal.errors import LinealError
 
 _SCHEME = "aws"
 DEFAULT_PREFIX = "lineal-"
-_MOST_WAIT_SECONDS = 20
-_MOST_ARCHIVE_DAYS = 365
+_MAX_WAIT_SECONDS = 20
+_MAX_ARCHIVE_DAYS = 365
 
 
 class MalformedAddress(LinealError, ValueError):
@@ -36,7 +36,7 @@ class Address:
     endpoint: str | None = None
     prefix: str = DEFAULT_PREFIX
     archive_days: int | None = None
-    wait_seconds: int = _MOST_WAIT_SECONDS
+    wait_seconds: int = _MAX_WAIT_SECONDS
 
 
 def parse_address(url: str) -> Address:
@@ -53,9 +53,9 @@ def parse_address(url: str) -> Address:
         region=parts.netloc,
         endpoint=given.pop("endpoint", None),
         prefix=given.pop("prefix", DEFAULT_PREFIX),
-        archive_days=_number(given.pop("archive_days", None), "archive_days", _MOST_ARCHIVE_DAYS),
-        wait_seconds=_number(given.pop("wait_seconds", None), "wait_seconds", _MOST_WAIT_SECONDS)
-        or _MOST_WAIT_SECONDS,
+        archive_days=_number(given.pop("archive_days", None), "archive_days", _MAX_ARCHIVE_DAYS),
+        wait_seconds=_number(given.pop("wait_seconds", None), "wait_seconds", _MAX_WAIT_SECONDS)
+        or _MAX_WAIT_SECONDS,
     )
     if given:
         raise MalformedAddress(f"{url!r}: there is no setting {', '.join(sorted(given))}")
@@ -64,9 +64,9 @@ def parse_address(url: str) -> Address:
     return address
 
 
-def _number(text: str | None, name: str, most: int) -> int | None:
+def _number(text: str | None, name: str, maximum: int) -> int | None:
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
-        raise MalformedAddress(f"{name}={text!r}: a number from 1 to {most}")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= maximum:
+        raise MalformedAddress(f"{name}={text!r}: a number from 1 to {maximum}")
     return int(text)

@@ -22,7 +22,7 @@ _CONNECTIONS = 96
 """More than receive, publish and delete at the same time."""
 _READ_SECONDS = 40
 """Longer than the longest long poll."""
-_ATTEMPTS = 6
+_MAX_ATTEMPTS = 6
 _MISSING = frozenset(
     {
         "NotFound",
@@ -90,7 +90,7 @@ def client_config() -> AioConfig:
     return AioConfig(
         user_agent=f"lineal/{version('lineal')}",
         parameter_validation=False,
-        retries={"mode": "standard", "max_attempts": _ATTEMPTS},
+        retries={"mode": "standard", "max_attempts": _MAX_ATTEMPTS},
         max_pool_connections=_CONNECTIONS,
         read_timeout=_READ_SECONDS,
         connect_timeout=5,
@@ -176,9 +176,9 @@ async def ask(call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
 
 
 def _translate(error: ClientError) -> NoReturn:
-    told = error.response.get("Error", {})
-    code = str(told.get("Code", ""))
-    text = f"{error.operation_name}: {code}: {told.get('Message', '')}"
+    details = error.response.get("Error", {})
+    code = str(details.get("Code", ""))
+    text = f"{error.operation_name}: {code}: {details.get('Message', '')}"
     if code in _MISSING:
         raise Missing(text) from error
     if code in _WRONG:

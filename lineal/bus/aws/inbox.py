@@ -1,7 +1,7 @@
 """What the store keeps for a bus that delivers at least once and has no past.
 
-The *inbox* makes the effect exactly once: a publication is entered in the transaction that holds
-everything the handling of it does, so whoever comes second finds it there and does nothing.
+The *inbox* makes the effect exactly once: a publication is entered in the transaction of all
+effects of its handling, so whoever comes second finds it there and does nothing.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from lineal.bus.protocol import Delivery, Position
-from lineal.stages.dead_letter import is_dead_letter_topic
+from lineal.bus.topic_names import is_dead_letter_topic
 from lineal.store.connection import Connection
 from lineal_schemas.envelope import RawEvent, from_json, now_us
 
-KEPT_US = 14 * 86_400 * 1_000_000
+RETENTION_US = 14 * 86_400 * 1_000_000
 """How long the inbox remembers: SQS keeps no message for longer than 14 days."""
-MEMBER_US = 30 * 1_000_000
+MEMBER_TIMEOUT_US = 30 * 1_000_000
 """A worker that has not been seen for this long is gone."""
-_ASKED_AT_ONCE = 200
-_LETTERS_AT_ONCE = 200
+_CHUNK_SIZE = 200
+_PAGE_SIZE = 200
 
 Placed = tuple[Position, RawEvent]
 """An event with where it was published."""
@@ -27,7 +27,7 @@ Placed = tuple[Position, RawEvent]
 def handled(connection: Connection, group: str, publications: Sequence[str]) -> set[str]:
     """Which of these publications a group has handled."""
     found: set[str] = set()
-    for some in _portions(publications):
+    for some in _chunks(publications):
         rows = connection.execute(
             "SELECT publication FROM handled WHERE group_name = ? "
             f"AND publication IN ({', '.join('?' * len(some))})",
@@ -42,7 +42,7 @@ def enter(connection: Connection, group: str, publications: Collection[str]) -> 
     now = now_us()
     entered: set[str] = set()
     # Sorted, so that two transactions that enter the same ones wait for each other in one order.
-    for some in _portions(sorted(publications)):
+    for some in _chunks(sorted(publications)):
         rows = connection.execute(
             "INSERT INTO handled (group_name, publication, at) "
             f"VALUES {', '.join(['(?, ?, ?)'] * len(some))} "
@@ -73,7 +73,7 @@ def dead_letters_after(
     rows = connection.execute(
         "SELECT key_number, published, event FROM dead_letters "
         "WHERE topic = ? AND (published, event_id) > (?, ?) ORDER BY published, event_id LIMIT ?",
-        (topic, *after, _LETTERS_AT_ONCE),
+        (topic, *after, _PAGE_SIZE),
     )
     return [
         Delivery(Position(topic, number, published), from_json(bytes(event)))
@@ -82,13 +82,13 @@ def dead_letters_after(
 
 
 def dead_letter_counts(connection: Connection) -> dict[str, int]:
-    """How many letters each dead-letter topic has."""
+    """How many dead letters each dead-letter topic has."""
     return dict(
         connection.execute("SELECT topic, count(*) FROM dead_letters GROUP BY topic").fetchall()
     )
 
 
-def see_member(connection: Connection, groups: Collection[str], member: str) -> None:
+def record_member(connection: Connection, groups: Collection[str], member: str) -> None:
     """Note that a worker of some groups is alive."""
     connection.executemany(
         "INSERT INTO members (group_name, member, seen) VALUES (?, ?, ?) "
@@ -97,7 +97,7 @@ def see_member(connection: Connection, groups: Collection[str], member: str) -> 
     )
 
 
-def forget_member(connection: Connection, group: str, member: str) -> None:
+def remove_member(connection: Connection, group: str, member: str) -> None:
     """A worker has left a group."""
     connection.execute("DELETE FROM members WHERE group_name = ? AND member = ?", (group, member))
 
@@ -106,17 +106,19 @@ def groups_of_others(connection: Connection, member: str) -> set[str]:
     """The groups that other living workers work for."""
     rows = connection.execute(
         "SELECT DISTINCT group_name FROM members WHERE member <> ? AND seen > ?",
-        (member, now_us() - MEMBER_US),
+        (member, now_us() - MEMBER_TIMEOUT_US),
     )
     return {group for (group,) in rows}
 
 
 def prune(connection: Connection) -> int:
-    """Forget what no message can ask for any more; returns how many publications."""
-    connection.execute("DELETE FROM members WHERE seen < ?", (now_us() - 10 * MEMBER_US,))
-    return connection.execute("DELETE FROM handled WHERE at < ?", (now_us() - KEPT_US,)).rowcount
+    """Delete what no message can ask for any more; returns how many publications."""
+    connection.execute("DELETE FROM members WHERE seen < ?", (now_us() - 10 * MEMBER_TIMEOUT_US,))
+    return connection.execute(
+        "DELETE FROM handled WHERE at < ?", (now_us() - RETENTION_US,)
+    ).rowcount
 
 
-def _portions(items: Sequence[str]) -> Iterator[Sequence[str]]:
-    for begin in range(0, len(items), _ASKED_AT_ONCE):
-        yield items[begin : begin + _ASKED_AT_ONCE]
+def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    for begin in range(0, len(items), _CHUNK_SIZE):
+        yield items[begin : begin + _CHUNK_SIZE]

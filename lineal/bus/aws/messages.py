@@ -28,8 +28,8 @@ BATCH_BYTES = 256_000
 ATTRIBUTES = ("topic", "offset", "publication", "type", "subject")
 _NOT_IN_MESSAGES = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Everything but what the SQS API reference lists as allowed."""
-_MOST_SUBJECT = 1024
-_LARGEST_OFFSET = (1 << 63) - 1
+_MAX_SUBJECT = 1024
+_MAX_OFFSET = (1 << 63) - 1
 
 
 class Message(NamedTuple):
@@ -102,7 +102,7 @@ def message_of(topic: str, event: RawEvent, offset: int, nonce: str | None) -> M
     """The message that carries an event."""
     body = _carried(event.to_json(exact=True).decode("utf-8"))
     attributes = {"topic": topic, "offset": str(offset), "type": event.type}
-    if event.subject and len(event.subject) <= _MOST_SUBJECT:
+    if event.subject and len(event.subject) <= _MAX_SUBJECT:
         attributes["subject"] = event.subject
     if nonce is not None:
         attributes["publication"] = nonce
@@ -188,7 +188,7 @@ def received(message: Mapping[str, Any], topics: tuple[str, ...]) -> Received:
 
 def _offset(attributes: Mapping[str, str], system: Mapping[str, str]) -> int:
     stated = attributes.get("offset", "")
-    if stated.isascii() and stated.isdigit() and int(stated) <= _LARGEST_OFFSET:
+    if stated.isascii() and stated.isdigit() and int(stated) <= _MAX_OFFSET:
         return int(stated)
     return _sent_us(system)
 

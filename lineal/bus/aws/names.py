@@ -13,9 +13,9 @@ from hashlib import sha256
 from lineal.errors import LinealError
 
 _FIFO = ".fifo"
-_MOST_TOPIC = 256
-_MOST_QUEUE = 80
-_MOST_IDENTIFIER = 128
+_MAX_TOPIC = 256
+_MAX_QUEUE = 80
+_MAX_IDENTIFIER = 128
 _PLAIN = re.compile(r"[A-Za-z0-9_.]")
 _ESCAPED = re.compile(r"_x([0-9A-F]{2})")
 _IDENTIFIER = re.compile(r"""[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}""")
@@ -34,8 +34,8 @@ def topic_resource(prefix: str, topic: str) -> str:
         UnsuitableName: it would be too long.
     """
     name = f"{prefix}{_escape(topic)}{_FIFO}"
-    if len(name) > _MOST_TOPIC:
-        raise UnsuitableName(f"topic {topic!r}: SNS takes names of at most {_MOST_TOPIC} letters")
+    if len(name) > _MAX_TOPIC:
+        raise UnsuitableName(f"topic {topic!r}: SNS takes names of at most {_MAX_TOPIC} letters")
     return name
 
 
@@ -56,7 +56,7 @@ def queue_resource(prefix: str, group: str) -> str:
 
 
 def dead_letter_queue_resource(prefix: str, group: str) -> str:
-    """The name of the queue that catches what kills a group's workers again and again.
+    """The name of the queue that SQS moves a group's poison messages to.
 
     Raises:
         UnsuitableName: it would be too long.
@@ -66,9 +66,9 @@ def dead_letter_queue_resource(prefix: str, group: str) -> str:
 
 def _queue_name(prefix: str, group: str, suffix: str) -> str:
     name = f"{prefix}{_escape(group)}{suffix}{_FIFO}"
-    if len(name) > _MOST_QUEUE or "--" in _escape(group):
+    if len(name) > _MAX_QUEUE or "--" in _escape(group):
         raise UnsuitableName(
-            f"group {group!r}: with its prefix its name on SQS may have {_MOST_QUEUE} letters, "
+            f"group {group!r}: with its prefix its name on SQS may have {_MAX_QUEUE} letters, "
             "and no two dots in a row"
         )
     return name

@@ -34,12 +34,11 @@ from lineal.bus.aws.resources import (
     topics_of_tags,
 )
 from lineal.bus.protocol import Start, TopicSettings
+from lineal.bus.topic_names import is_dead_letter_topic, is_redrive_topic
 from lineal.errors import UnknownTopic
-from lineal.stages.dead_letter import is_dead_letter_topic
 
 log = structlog.get_logger(__name__)
 
-_REDRIVE = "redrive."
 _DAY_SECONDS = 86_400
 
 
@@ -61,10 +60,12 @@ class Provisioning:
     def __init__(self, aws: Aws, address: Address, visibility_seconds: int) -> None:
         self._aws = aws
         self._address = address
-        self._prefix = address.prefix
+        self.prefix = address.prefix
         self._visibility_seconds = visibility_seconds
         self._known: set[str] = set()
         self._groups: dict[str, GroupQueue] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        """By group."""
         self._days: dict[str, int | None] = {}
 
     def topic_arn(self, topic: str) -> str:
@@ -73,7 +74,7 @@ class Provisioning:
         Raises:
             UnsuitableName
         """
-        return self._aws.topic_arn(topic_resource(self._prefix, topic))
+        return self._aws.topic_arn(topic_resource(self.prefix, topic))
 
     async def ensure_topics(self, topics: Iterable[str]) -> None:
         """Make the topics that do not exist."""
@@ -89,7 +90,7 @@ class Provisioning:
         try:
             attributes = await self.topic_attributes(topic)
         except UnknownTopic:
-            resource = topic_resource(self._prefix, topic)
+            resource = topic_resource(self.prefix, topic)
             try:
                 await ask(
                     self._aws.sns.create_topic, Name=resource, Attributes=topic_attributes(days)
@@ -115,7 +116,7 @@ class Provisioning:
 
     def _archive_days(self, topic: str, settings: TopicSettings | None) -> int | None:
         # Dead letters are kept in the store, and what is redriven has been somewhere before.
-        if is_dead_letter_topic(topic) or topic.startswith(_REDRIVE):
+        if is_dead_letter_topic(topic) or is_redrive_topic(topic):
             return None
         if self._address.archive_days is None:
             return None
@@ -149,23 +150,25 @@ class Provisioning:
                 archive (that is now, where they have none), or now.
             verify: make subscriptions again even where the queue's tags say that they are there.
         """
-        resource = queue_resource(self._prefix, group)
-        url = await self._queue_url(resource)
-        if url is None:
-            url = await self._create_queue(group, resource)
-        tags = (await ask(self._aws.sqs.list_queue_tags, QueueUrl=url)).get("Tags", {})
-        subscribed = topics_of_tags(tags)
-        wanted = tuple(topics) if verify else tuple(t for t in topics if t not in subscribed)
-        if wanted:
+        resource = queue_resource(self.prefix, group)
+        # The tags are read, changed and written: not by two at once.
+        async with self._locks.setdefault(group, asyncio.Lock()):
+            url = await self._queue_url(resource) or await self._create_queue(group, resource)
+            tags = (await ask(self._aws.sqs.list_queue_tags, QueueUrl=url)).get("Tags", {})
+            subscribed = topics_of_tags(tags)
+            new = tuple(t for t in topics if t not in subscribed)
+            wanted = tuple(topics) if verify else new
             await self.ensure_topics(wanted)
             for topic in wanted:
-                past = start == "beginning" and topic not in subscribed
+                past = start == "beginning" and topic in new
                 await self.subscribe(topic, self._aws.queue_arn(resource), past=past)
-            every = (*topics, *(t for t in subscribed if t not in topics))
-            await ask(self._aws.sqs.tag_queue, QueueUrl=url, Tags=group_tags(group, every))
-            subscribed = every
-        self._groups[url] = GroupQueue(group, url, subscribed)
-        return self._groups[url]
+            if wanted:
+                # Its lag is shown at the first: never at the one that is empty as a rule.
+                subscribed = tuple(sorted((*subscribed, *new), key=is_redrive_topic))
+                tags = group_tags(group, subscribed)
+                await ask(self._aws.sqs.tag_queue, QueueUrl=url, Tags=tags)
+            self._groups[url] = GroupQueue(group, url, subscribed)
+            return self._groups[url]
 
     async def _queue_url(self, resource: str) -> str | None:
         try:
@@ -176,7 +179,7 @@ class Provisioning:
         return url
 
     async def _create_queue(self, group: str, resource: str) -> str:
-        dead = dead_letter_queue_resource(self._prefix, group)
+        dead = dead_letter_queue_resource(self.prefix, group)
         await self.create_queue(dead, queue_attributes(self._visibility_seconds), {})
         attributes = queue_attributes(
             self._visibility_seconds,
@@ -186,7 +189,7 @@ class Provisioning:
         return await self.create_queue(resource, attributes, {})
 
     def _policy(self, resource: str) -> dict[str, Any]:
-        return queue_policy(self._aws.queue_arn(resource), self._aws.topic_arn(f"{self._prefix}*"))
+        return queue_policy(self._aws.queue_arn(resource), self._aws.topic_arn(f"{self.prefix}*"))
 
     async def create_queue(
         self, resource: str, attributes: Mapping[str, str], tags: Mapping[str, str]
@@ -216,8 +219,8 @@ class Provisioning:
         """
         attributes = dict(RAW_DELIVERY) if raw else {}
         if past:
-            told = await self.topic_attributes(topic)
-            if (beginning := archive_beginning(told)) is not None:
+            answered = await self.topic_attributes(topic)
+            if (beginning := archive_beginning(answered)) is not None:
                 attributes["ReplayPolicy"] = json.dumps(replay_policy(beginning))
         answer = await ask(
             self._aws.sns.subscribe,
@@ -260,16 +263,16 @@ class Provisioning:
         found = []
         async for page in _pages(self._aws.sns.list_topics, "NextToken"):
             for item in page.get("Topics", []):
-                topic = topic_of_resource(self._prefix, item["TopicArn"].rpartition(":")[2])
+                topic = topic_of_resource(self.prefix, item["TopicArn"].rpartition(":")[2])
                 if topic is not None:
                     found.append(topic)
         return sorted(found)
 
     async def queue_urls(self) -> list[str]:
-        """All queues of this prefix, those of readers and for what kills workers included."""
+        """All queues of this prefix, those of readers and of poison messages included."""
         urls: list[str] = []
         async for page in _pages(
-            self._aws.sqs.list_queues, "NextToken", QueueNamePrefix=self._prefix, MaxResults=1000
+            self._aws.sqs.list_queues, "NextToken", QueueNamePrefix=self.prefix, MaxResults=1000
         ):
             urls += page.get("QueueUrls", [])
         return urls
@@ -279,7 +282,7 @@ class Provisioning:
         urls = [
             url
             for url in await self.queue_urls()
-            if group_of_resource(self._prefix, url.rpartition("/")[2]) is not None
+            if group_of_resource(self.prefix, url.rpartition("/")[2]) is not None
         ]
         found = await asyncio.gather(*(self._group(url) for url in urls))
         return [group for group in found if group is not None]
@@ -290,12 +293,12 @@ class Provisioning:
                 tags = (await ask(self._aws.sqs.list_queue_tags, QueueUrl=url)).get("Tags", {})
             except Missing:
                 return None
-            name = group_of_resource(self._prefix, url.rpartition("/")[2])
+            name = group_of_resource(self.prefix, url.rpartition("/")[2])
             group = tags.get("lineal:group", name)
             self._groups[url] = GroupQueue(group, url, topics_of_tags(tags))
         return self._groups[url]
 
-    def look_again(self) -> None:
+    def clear_cache(self) -> None:
         """Ask topics and queues anew how they are kept and what they get, when next it matters."""
         self._groups.clear()
         self._days.clear()
@@ -326,7 +329,7 @@ class Provisioning:
 
 
 def archive_beginning(attributes: Mapping[str, str]) -> str | None:
-    """From when on a topic has its past (RFC 3339), as its attributes tell; None: it has none."""
+    """From when on a topic has its past (RFC 3339), as its attributes say; None: it has none."""
     if not _read(attributes, "ArchivePolicy"):
         return None
     return attributes.get("BeginningArchiveTime") or "1970-01-01T00:00:00Z"

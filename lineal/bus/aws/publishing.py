@@ -25,11 +25,11 @@ from lineal.side_by_side import all_of
 
 log = structlog.get_logger(__name__)
 
-_AT_ONCE = 32
+_MAX_CALLS = 32
 """Calls under way for one topic."""
-_TRIES = 8
-_FIRST_SECONDS = 0.1
-_MOST_SECONDS = 5.0
+_MAX_ATTEMPTS = 8
+_FIRST_PAUSE_SECONDS = 0.1
+_MAX_PAUSE_SECONDS = 5.0
 
 
 class _SomeNotTaken(BusUnavailable):
@@ -94,8 +94,8 @@ class Publisher:
 
     async def _publish_topic(self, arn: str, messages: Sequence[Message]) -> None:
         line = _Line(messages)
-        hands = min(_AT_ONCE, -(-line.groups // BATCH_ENTRIES))
-        await all_of(self._publish_line(arn, line) for _ in range(hands))
+        workers = min(_MAX_CALLS, -(-line.groups // BATCH_ENTRIES))
+        await all_of(self._publish_line(arn, line) for _ in range(workers))
 
     async def _publish_line(self, arn: str, line: _Line) -> None:
         while batch := line.take():
@@ -104,8 +104,8 @@ class Publisher:
     async def _publish_batch(self, arn: str, line: _Line, batch: list[Message]) -> None:
         left = batch
         async for attempt in AsyncRetrying(
-            stop=stop_after_attempt(_TRIES),
-            wait=wait_random_exponential(multiplier=_FIRST_SECONDS, max=_MOST_SECONDS),
+            stop=stop_after_attempt(_MAX_ATTEMPTS),
+            wait=wait_random_exponential(multiplier=_FIRST_PAUSE_SECONDS, max=_MAX_PAUSE_SECONDS),
             retry=retry_if_exception_type(_SomeNotTaken),
             reraise=True,
         ):

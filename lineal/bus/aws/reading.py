@@ -22,9 +22,9 @@ from lineal_schemas.envelope import now_us
 
 log = structlog.get_logger(__name__)
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _BOUNDED_WAIT_SECONDS = 1
-_MOST_READING_SECONDS = 7 * 86_400
+_MAX_READING_SECONDS = 7 * 86_400
 """A reader's queue older than this has lost its reader."""
 
 
@@ -52,7 +52,7 @@ async def read_dead_letters(
         if not letters:
             if not follow:
                 return
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 def _letters_after(topic: str, after: tuple[int, str], connection: Connection) -> list[Delivery]:
@@ -62,7 +62,6 @@ def _letters_after(topic: str, after: tuple[int, str], connection: Connection) -
 async def read_topic(
     aws: Aws,
     provisioning: Provisioning,
-    prefix: str,
     wait_seconds: int,
     topic: str,
     selection: Selection,
@@ -88,7 +87,7 @@ async def read_topic(
             raise NotOffered(reason)
         log.warning("aws.read_from_now_on", reason=reason)
     begun = now_us()
-    resource = reading_resource(prefix, int(time.time()), uuid4().hex[:12])
+    resource = reading_resource(provisioning.prefix, int(time.time()), uuid4().hex[:12])
     past = archived and not selection.from_now
     async with provisioning.reading_queue(resource, topic, past=past) as (url, subscription):
         newest = None if follow else begun
@@ -136,12 +135,12 @@ async def _replayed(aws: Aws, subscription: str) -> bool:
     return "complete" in status
 
 
-async def sweep_readings(aws: Aws, provisioning: Provisioning, prefix: str) -> int:
+async def sweep_readings(aws: Aws, provisioning: Provisioning) -> int:
     """Remove the queues of readers that died; returns how many."""
-    oldest = time.time() - _MOST_READING_SECONDS
+    oldest = time.time() - _MAX_READING_SECONDS
     removed = 0
     for url in await provisioning.queue_urls():
-        begun = reading_begun(prefix, url.rpartition("/")[2])
+        begun = reading_begun(provisioning.prefix, url.rpartition("/")[2])
         if begun is not None and begun < oldest:
             await ask(aws.sqs.delete_queue, QueueUrl=url)
             removed += 1

@@ -13,10 +13,10 @@ from typing import Any
 MESSAGE_DAYS = 14
 MESSAGE_SECONDS = MESSAGE_DAYS * 86_400
 """The longest SQS keeps a message."""
-MOST_RECEIVES = 100
-"""A message received this often and never deleted goes to the group's dead-letter queue: it kills
-its workers. High, because a message that is handed back (on shutdown, say) counts as well, and what
-a stage cannot handle goes to a dead-letter topic of its own accord long before."""
+MAX_RECEIVES = 100
+"""A message received this often and never deleted is poison, its workers die of it: it goes to the
+group's native dead-letter queue. High, because a message that is released (on shutdown, say) counts
+as well, and what a stage cannot handle goes to a dead-letter topic long before."""
 RAW_DELIVERY = {"RawMessageDelivery": "true"}
 MESSAGE_GROUP_SCOPE = "MessageGroup"
 
@@ -49,7 +49,7 @@ def queue_attributes(
     """Of an SQS queue: FIFO, in high-throughput mode.
 
     Args:
-        dead_letter_queue: ARN of the queue for what kills workers.
+        dead_letter_queue: ARN of the queue for poison messages.
         policy: who may send to it.
     """
     attributes = {
@@ -67,8 +67,8 @@ def queue_attributes(
 
 
 def redrive_policy(dead_letter_queue: Any) -> dict[str, Any]:
-    """Where a queue's messages go that kill workers."""
-    return {"deadLetterTargetArn": dead_letter_queue, "maxReceiveCount": MOST_RECEIVES}
+    """Where a queue's poison messages go."""
+    return {"deadLetterTargetArn": dead_letter_queue, "maxReceiveCount": MAX_RECEIVES}
 
 
 def queue_policy(queue: Any, topics: Any) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def queue_policy(queue: Any, topics: Any) -> dict[str, Any]:
 
 
 def group_tags(group: str, topics: tuple[str, ...]) -> dict[str, str]:
-    """Tags of a group's queue: which topics it gets, the first being the one its lag is told of."""
+    """Tags of a group's queue: its topics, the first being that at which its lag is shown."""
     return {
         "lineal:group": group,
         **{f"lineal:topic:{number}": topic for number, topic in enumerate(topics)},

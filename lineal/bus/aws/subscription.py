@@ -1,147 +1,133 @@
 """A worker of a group on SQS.
 
-SQS hands out up to ten messages of a group (a key) at once and nothing more of it until they are
-gone. The first of a key is handed on when it comes; those behind it only while there is as much
-room left for other keys, so that slow keys cannot take all of it. When a message is lost, those of
-its key that follow it go back with it: they must not overtake it.
+SQS delivers up to ten messages of a message group (a key) at once, and nothing more of it until
+they are deleted or visible again. In which order they are handed out is the matter of
+:class:`~lineal.bus.aws.key_queues.KeyQueues`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import structlog
 
 from lineal.bus.aws import inbox
-from lineal.bus.aws.custody import Custody, Held, new_attempt
-from lineal.bus.protocol import Delivery, Position, Settlement
-from lineal.bus.store_part import apply_to_store
-from lineal.errors import BusUnavailable
-from lineal.store.connection import Connection
-
-if TYPE_CHECKING:
-    from lineal.bus.aws.bus import AwsBus
+from lineal.bus.aws.calls import Aws, Missing, Refused
+from lineal.bus.aws.event_publisher import EventPublisher
+from lineal.bus.aws.in_flight import InFlightMessage, SqsInFlight, new_attempt_id
+from lineal.bus.aws.key_queues import KeyQueues
+from lineal.bus.aws.nonces import nonces_of_outputs
+from lineal.bus.aws.provisioning import GroupQueue
+from lineal.bus.aws.rehearsal import needs_rehearsal, rehearse
+from lineal.bus.protocol import AssignmentLost, Batch, Delivery, Position
+from lineal.effects.effect import apply
+from lineal.errors import BusUnavailable, LinealError, StoreUnavailable
+from lineal.store.connection import Connection, Store
 
 log = structlog.get_logger(__name__)
 
-_MOST_RECEIVES = 16
+_MAX_RECEIVES = 16
 """Requests for messages under way at once; one while nothing comes."""
-_MOST_HELD = 4096
+_MAX_IN_FLIGHT = 4096
 """Messages in memory, those included that wait behind the first of their key."""
 _CLOSE_SECONDS = 2.0
 _RETRY_SECONDS = 1.0
 
 
-@dataclass(slots=True)
-class _Key:
-    """The messages of one message group, in order: all ``out`` before all ``waiting``."""
+class _HandledElsewhere(LinealError):
+    """Publications are in the inbox already: the transaction is undone."""
 
-    out: list[Held] = field(default_factory=list)
-    """Handed on, and neither settled nor released."""
-    waiting: deque[Held] = field(default_factory=deque)
+    def __init__(self, publications: Collection[str]) -> None:
+        super().__init__(f"{len(publications)} publications are handled already")
+        self.publications = publications
 
 
 class AwsSubscription:
-    """See :class:`lineal.bus.protocol.Subscription`."""
+    """See :class:`lineal.bus.protocol.Subscription`.
+
+    Args:
+        visibility_seconds: how long a message stays hidden unless it is extended.
+        wait_seconds: how long a receive waits for messages.
+        on_closed: called when the group is left.
+    """
 
     def __init__(
         self,
-        bus: AwsBus,
-        group: str,
-        url: str,
-        topics: tuple[str, ...],
+        aws: Aws,
+        queue: GroupQueue,
+        store: Store,
+        publisher: EventPublisher,
         *,
         visibility_seconds: int,
         wait_seconds: int,
-        on_closed: Callable[[AwsSubscription], None],
+        on_closed: Callable[[AwsSubscription], Awaitable[None]],
     ) -> None:
-        self._bus = bus
-        self.group = group
-        self.topics = topics
+        self.group = queue.group
+        self.topics = queue.topics
+        self._store = store
+        self._publisher = publisher
         self._on_closed = on_closed
-        self._custody = Custody(
-            bus.aws,
-            url,
-            topics,
+        self._in_flight = SqsInFlight(
+            aws,
+            queue.url,
+            queue.topics,
             visibility_seconds=visibility_seconds,
             wait_seconds=wait_seconds,
-            lost=self._lose,
+            on_lost=self._nack,
         )
         self._wait_seconds = wait_seconds
-        self._keys: dict[str, _Key] = {}
-        self._ready: dict[str, None] = {}
-        """Keys with a message waiting and none out, in the order in which they became so."""
-        self._behind: dict[str, None] = {}
-        """Keys with messages waiting behind one that is out."""
-        self._busy: set[str] = set()
-        """Keys with a message out."""
-        self._out: dict[tuple[Position, int], Held] = {}
+        self._queues: KeyQueues[InFlightMessage] = KeyQueues(lambda item: item.message.group)
+        self._out: dict[tuple[Position, int], InFlightMessage] = {}
+        """What was handed out, by position and assignment."""
         self._receiving: dict[asyncio.Task[None], str] = {}
-        self._wanted = 1
+        self._max_receives = 1
         self._changed = asyncio.Event()
         self._closed = False
-        self.problem: str | None = None
-        """Why no messages can be received; None when all is well."""
+        self._problem: str | None = None
+        """Why the last request for messages failed; None when it did not."""
 
     def open(self) -> None:
-        self._custody.open()
-
-    def on_revoked(self, callback: Callable[[Collection[tuple[str, int]]], None]) -> None:
-        """Nothing is dealt out that could be taken back: keys go to who asks."""
+        """Begin to extend leases and to delete."""
+        self._in_flight.open()
 
     async def fetch(self, limit: int, seconds: float) -> list[Delivery]:
         try:
             async with asyncio.timeout(seconds):
                 while True:
                     self._changed.clear()
-                    batch = self._hand_out(limit)
+                    batch = [self._hand_out(item) for item in self._queues.take(limit)]
                     self._receive_more(limit - len(batch))
                     if batch:
                         return batch
                     await self._changed.wait()
         except TimeoutError:
+            # A request is repeated for some seconds before it fails, so this is no mere hiccup.
+            if self._problem is not None:
+                raise BusUnavailable(self._problem) from None
             return []
 
-    def _hand_out(self, limit: int) -> list[Delivery]:
-        batch: list[Delivery] = []
-        while self._ready and len(batch) < limit:
-            batch.append(self._hand_on(next(iter(self._ready))))
-        while self._behind and len(self._out) - len(self._busy) < limit - len(batch):
-            batch.append(self._hand_on(next(iter(self._behind))))
-        return batch
-
-    def _hand_on(self, name: str) -> Delivery:
-        key = self._keys[name]
-        self._ready.pop(name, None)
-        self._behind.pop(name, None)
-        held = key.waiting.popleft()
-        key.out.append(held)
-        if key.waiting:
-            self._behind[name] = None
-        self._busy.add(name)
-        message = held.message
-        delivery = Delivery(message.position, message.event, held.generation)
-        self._out[delivery.position, delivery.generation] = held
+    def _hand_out(self, item: InFlightMessage) -> Delivery:
+        message = item.message
+        delivery = Delivery(message.position, message.event, item.assignment)
+        self._out[delivery.position, delivery.assignment] = item
         return delivery
 
     def _receive_more(self, room: int) -> None:
         """Ask for as many messages as there is room for: a message may bring nine of its key."""
         if self._closed:
             return
-        if len(self._custody) >= _MOST_HELD:
-            self._make_room()
-        room -= len(self._ready)
+        if len(self._in_flight) >= _MAX_IN_FLIGHT:
+            # Slow keys must not keep others from being received at all.
+            self._in_flight.nack(self._queues.remove_behind())
+        room -= self._queues.ready
         while (
             room > 0
-            and len(self._receiving) < self._wanted
+            and len(self._receiving) < self._max_receives
             and len(self._receiving) * 10 < room + 9
-            and len(self._custody) < _MOST_HELD
+            and len(self._in_flight) < _MAX_IN_FLIGHT
         ):
-            attempt = new_attempt()
+            attempt = new_attempt_id()
             task = asyncio.create_task(self._receive(attempt))
             self._receiving[task] = attempt
             task.add_done_callback(self._received)
@@ -149,153 +135,154 @@ class AwsSubscription:
     def _received(self, task: asyncio.Task[None]) -> None:
         self._receiving.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("aws.cannot_receive", group=self.group, exc_info=error)
+            log.error("sqs.receive_failed", group=self.group, exc_info=error)
         self._changed.set()
 
     async def _receive(self, attempt: str) -> None:
         try:
-            fresh = await self._custody.receive(attempt)
+            fresh = await self._in_flight.receive(attempt)
         except Exception as error:
-            self._wanted = 1
+            self._max_receives = 1
             if not self._closed:
-                self.problem = f"group {self.group}: {error}"
-                log.warning("aws.cannot_receive", group=self.group, error=str(error))
+                self._problem = f"group {self.group} cannot receive: {error}"
+                log.warning("sqs.receive_failed", group=self.group, error=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
             return
-        self.problem = None
-        self._wanted = min(2 * self._wanted, _MOST_RECEIVES) if fresh else 1
+        self._problem = None
+        self._max_receives = min(2 * self._max_receives, _MAX_RECEIVES) if fresh else 1
         if fresh:
-            await self._take(fresh)
+            await self._accept(fresh)
 
-    async def _take(self, fresh: Sequence[Held]) -> None:
-        publications = [held.message.publication for held in fresh]
+    async def _accept(self, fresh: Sequence[InFlightMessage]) -> None:
+        """Queue what the group has not handled, delete the rest."""
+        publications = [item.message.publication for item in fresh]
         try:
-            done = await self._bus.store.read(
+            handled = await self._store.read(
                 lambda connection: inbox.handled(connection, self.group, publications)
             )
         except Exception as error:
-            log.warning("aws.cannot_ask_inbox", group=self.group, error=repr(error))
-            # Settling asks again, and is what decides.
-            done = set()
-        again = [held for held in fresh if held.message.publication in done]
-        if again:
-            log.info("aws.handled_already", group=self.group, messages=len(again))
-            self._custody.delete(again)
-        for held in fresh:
-            if held.message.publication in done:
-                continue
-            name = held.message.group
-            key = self._keys.setdefault(name, _Key())
-            key.waiting.append(held)
-            (self._behind if key.out else self._ready)[name] = None
+            log.warning("inbox.read_failed", group=self.group, error=repr(error))
+            # Committing asks again, and is what decides.
+            handled = set()
+        known = [item for item in fresh if item.message.publication in handled]
+        if known:
+            log.info("sqs.handled_already", group=self.group, messages=len(known))
+            self._in_flight.delete(known)
+        for item in fresh:
+            if item.message.publication not in handled:
+                self._queues.add(item)
         self._changed.set()
 
-    def _make_room(self) -> None:
-        """Give back what waits behind a message at work: keys that are slow must not keep others
-        from being received at all."""
-        behind: list[Held] = []
-        for name in self._behind:
-            behind += self._keys[name].waiting
-            self._keys[name].waiting.clear()
-        self._behind.clear()
-        self._custody.give_back(behind)
+    async def commit(self, batch: Batch) -> None:
+        items = self._find_all(batch.acks)
+        messages = [item.message for item in items]
+        publications = {message.publication for message in messages}
 
-    async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
-        held: list[tuple[Settlement, Held]] = []
-        lost: list[Settlement] = []
-        for settlement in settlements:
-            item = self._find(settlement.delivery)
-            if item is None:
-                lost.append(settlement)
-            elif not item.ours:
-                self._lose([item])
-                lost.append(settlement)
-            else:
-                held.append((settlement, item))
-        if not held:
-            return lost
-        placed = await self._bus.publish_outputs(
-            [(settlement, item.message.nonce) for settlement, item in held]
-        )
-        by_publication = {item.message.publication: s for s, item in held}
-        ledger = self._bus.ledger
+        def take_effect(connection: Connection) -> None:
+            entered = inbox.enter(connection, self.group, publications)
+            if len(entered) < len(publications):
+                raise _HandledElsewhere(publications - entered)
+            apply(connection, batch.effects)
 
-        def apply(connection: Connection) -> set[str]:
-            entered = inbox.enter(connection, self.group, list(by_publication))
-            valid = [s for publication, s in by_publication.items() if publication in entered]
-            apply_to_store(connection, ledger, valid)
+        try:
+            if needs_rehearsal(batch.outputs, batch.effects):
+                await rehearse(self._store, take_effect)
+            placed = await self._publisher.publish(
+                batch.outputs, nonces_of_outputs(batch.outputs, messages)
+            )
+            await self._write(items, placed, take_effect)
+        except _HandledElsewhere as error:
+            self._drop_handled(batch.acks, items, error.publications)
+        else:
+            self._finish(items)
+
+    async def _write(
+        self,
+        items: Sequence[InFlightMessage],
+        placed: Sequence[inbox.Placed],
+        take_effect: Callable[[Connection], None],
+    ) -> None:
+        def write(connection: Connection) -> None:
+            take_effect(connection)
             inbox.keep_dead_letters(connection, placed)
-            return entered
 
-        entered = await self._bus.store.write(apply)
-        for settlement, item in held:
-            if (
-                item.message.publication not in entered
-                or by_publication[item.message.publication] is not settlement
-            ):
-                # Another worker was first; this one's message is not needed any more either way.
-                lost.append(settlement)
-            self._done(item)
-        self._custody.delete([item for _, item in held])
-        return lost
+        try:
+            await self._store.write(write)
+        except StoreUnavailable:
+            for item in items:
+                item.commit_in_doubt = True
+            raise
+
+    def _find_all(self, acks: Sequence[Delivery]) -> list[InFlightMessage]:
+        """The messages of deliveries.
+
+        Raises:
+            AssignmentLost: some are not in flight to this worker any more.
+        """
+        publications: set[str] = set()
+        lost = []
+        for item in map(self._find, acks):
+            if item is None:
+                continue
+            # A message that was sent twice counts once.
+            if not item.lease_valid or item.message.publication in publications:
+                lost.append(item)
+            publications.add(item.message.publication)
+        if lost:
+            self._nack(lost)
+        found = [(delivery, self._find(delivery)) for delivery in acks]
+        missing = [delivery for delivery, item in found if item is None]
+        if missing:
+            raise AssignmentLost(missing)
+        return [item for _, item in found if item is not None]
+
+    def _drop_handled(
+        self,
+        acks: Sequence[Delivery],
+        items: Sequence[InFlightMessage],
+        publications: Collection[str],
+    ) -> None:
+        """Some messages are in the inbox already: by another worker, or by this batch, when it was
+        committed before and the store went away in that moment.
+
+        Raises:
+            AssignmentLost: by another worker.
+        """
+        handled = [item for item in items if item.message.publication in publications]
+        self._finish(handled)
+        if len(handled) == len(items) and all(item.commit_in_doubt for item in items):
+            return
+        raise AssignmentLost(
+            [
+                delivery
+                for delivery, item in zip(acks, items, strict=True)
+                if item.message.publication in publications
+            ]
+        )
 
     def release(self, deliveries: Sequence[Delivery]) -> None:
-        released = [self._find(delivery) for delivery in deliveries]
-        self._give_back([item for item in released if item is not None])
+        self._nack([item for item in map(self._find, deliveries) if item is not None])
 
-    def _find(self, delivery: Delivery) -> Held | None:
-        return self._out.get((delivery.position, delivery.generation))
+    def _find(self, delivery: Delivery) -> InFlightMessage | None:
+        return self._out.get((delivery.position, delivery.assignment))
 
-    def _done(self, item: Held) -> None:
-        name = item.message.group
-        key = self._keys.get(name)
-        if key is None or item not in key.out:
-            return
-        self._take_out(key, [item])
-        self._look_at(name, key)
-
-    def _lose(self, items: Sequence[Held]) -> None:
-        """Messages are not ours any more."""
-        self._give_back(items)
-
-    def _give_back(self, items: Sequence[Held]) -> None:
-        """Give back messages and all that follow them in their keys."""
-        back: list[Held] = []
-        for item in items:
-            name = item.message.group
-            key = self._keys.get(name)
-            if key is None:
-                continue
-            if item in key.out:
-                following = key.out[key.out.index(item) :]
-                self._take_out(key, following)
-                back += following
-            elif item not in key.waiting:
-                continue
-            # What waits behind a message that is out stands behind all that are out.
-            back += key.waiting
-            key.waiting.clear()
-            self._look_at(name, key)
-        self._custody.give_back(back)
-
-    def _take_out(self, key: _Key, items: Sequence[Held]) -> None:
-        for item in items:
-            key.out.remove(item)
-            self._out.pop((item.message.position, item.generation), None)
-
-    def _look_at(self, name: str, key: _Key) -> None:
-        """Note anew what may be handed on of a key."""
-        self._ready.pop(name, None)
-        if not key.out:
-            self._busy.discard(name)
-            self._behind.pop(name, None)
-            if key.waiting:
-                self._ready[name] = None
-            else:
-                del self._keys[name]
-        elif not key.waiting:
-            self._behind.pop(name, None)
+    def _finish(self, items: Sequence[InFlightMessage]) -> None:
+        """Messages are handled."""
+        self._forget(items)
+        self._queues.finish(items)
+        self._in_flight.delete(items)
         self._changed.set()
+
+    def _nack(self, items: Sequence[InFlightMessage]) -> None:
+        """Have messages, and all that follow them in their keys, delivered again."""
+        removed = self._queues.remove(items)
+        self._forget(removed)
+        self._in_flight.nack(removed)
+        self._changed.set()
+
+    def _forget(self, items: Sequence[InFlightMessage]) -> None:
+        for item in items:
+            self._out.pop((item.message.position, item.assignment), None)
 
     async def close(self) -> None:
         if self._closed:
@@ -308,15 +295,14 @@ class AwsSubscription:
             if not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-                await self._receive_lost(attempt)
-        await self._custody.close()
-        self._on_closed(self)
-        await self._bus.leave(self.group)
+                await self._receive_abandoned(attempt)
+        await self._in_flight.close()
+        await self._on_closed(self)
 
-    async def _receive_lost(self, attempt: str) -> None:
-        """Whatever the answer to an abandoned receive had, it is not to stay hidden."""
+    async def _receive_abandoned(self, attempt: str) -> None:
+        """Receive what the answer to an abandoned request had, so that it does not stay hidden."""
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._custody.receive(attempt, wait_seconds=0)
-        except (BusUnavailable, TimeoutError, LookupError, ValueError) as error:
-            log.info("aws.left_hidden", group=self.group, error=str(error))
+                await self._in_flight.receive(attempt, wait_seconds=0)
+        except (BusUnavailable, TimeoutError, Missing, Refused) as error:
+            log.info("sqs.left_hidden", group=self.group, error=str(error))

@@ -21,26 +21,25 @@ from lineal.bus.embedded.retention import remove_expired
 from lineal.bus.embedded.subscription import EmbeddedSubscription
 from lineal.bus.embedded.topics import Topics
 from lineal.bus.protocol import (
+    Addressed,
     Capabilities,
     Delivery,
+    OnRevoking,
     Position,
     Selection,
-    Settlement,
     Start,
     TopicInfo,
     TopicSettings,
 )
+from lineal.effects.effect import Effect, apply
 from lineal.errors import UnknownTopic
-from lineal.lineage.ledger import Ledger
-from lineal.lineage.record import Record
 from lineal.store.database import Database
 from lineal.store.sqlite import SqliteConnection
-from lineal.store.wakeup import process_alive
-from lineal_schemas.envelope import RawEvent
 
 log = structlog.get_logger(__name__)
 
 _READ_AT_ONCE = 200
+_MAINTENANCE_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
 """How long a follower waits for a wake-up before it looks for itself."""
 
@@ -55,12 +54,10 @@ class EmbeddedBus:
     """
 
     capabilities = Capabilities(
-        transactional_settle=True,
-        transactional_store=True,
-        order_per_key=True,
+        transactional_outputs=True,
+        applies_effects=True,
+        transactional_effects=True,
         seek=True,
-        shared_by_processes=True,
-        survives_restart=True,
         keeps_unhandled=True,
     )
 
@@ -74,20 +71,41 @@ class EmbeddedBus:
         self.database = database
         self.lease_seconds = lease_seconds
         self._topics = Topics(database, topic_settings or TopicSettings())
-        self._ledger = Ledger()
         self._subscriptions: set[EmbeddedSubscription] = set()
+        self._maintenance: asyncio.Task[None] | None = None
 
-    async def create_topic(self, topic: str, settings: TopicSettings | None = None) -> None:
+    @property
+    def identity(self) -> str:
+        return f"sqlite:{self.database.path.resolve()}:"
+
+    async def create_topic(
+        self,
+        topic: str,
+        settings: TopicSettings | None = None,
+        *,
+        groups: Sequence[str] = (),
+    ) -> None:
         await self._topics.create(topic, settings)
 
-    async def publish(self, events: Sequence[tuple[str, RawEvent]]) -> list[Position]:
-        topics = await self._topics.ensure(topic for topic, _ in events)
-        return await self.database.write(
-            lambda connection: self._topics.append(connection, events), wake=topics
-        )
+    async def publish(
+        self, outputs: Sequence[Addressed], effects: Sequence[Effect] = ()
+    ) -> list[Position]:
+        topics = await self._topics.ensure(topic for topic, _ in outputs)
+
+        def write(connection: SqliteConnection) -> list[Position]:
+            positions = self._topics.append(connection, outputs)
+            apply(connection, effects)
+            return positions
+
+        return await self.database.write(write, wake=topics)
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], *, start: Start = "beginning"
+        self,
+        group: str,
+        topics: Sequence[str],
+        *,
+        start: Start = "beginning",
+        on_revoking: OnRevoking | None = None,
     ) -> EmbeddedSubscription:
         await self._topics.ensure(topics)
         partitions = {
@@ -105,20 +123,14 @@ class EmbeddedBus:
             group,
             partitions,
             lease_seconds=self.lease_seconds,
+            on_revoking=on_revoking,
             on_closed=self._subscriptions.discard,
         )
         self._subscriptions.add(subscription)
         await subscription.open()
+        if self._maintenance is None:
+            self._maintenance = asyncio.create_task(self._maintain(), name="retention")
         return subscription
-
-    async def settle_unowned(self, settlements: Sequence[Settlement]) -> None:
-        topics = await self._topics.ensure_outputs(settlements)
-        await self.database.write(
-            lambda connection: self._topics.apply(connection, settlements), wake=topics
-        )
-
-    async def record(self, records: Sequence[Record]) -> None:
-        await self.database.write(lambda connection: self._ledger.append(connection, records))
 
     async def read(
         self, topic: str, selection: Selection | None = None, *, follow: bool = False
@@ -187,34 +199,26 @@ class EmbeddedBus:
         await self.database.write(move, wake=[topic, f"group/{group}"])
 
     async def topics(self) -> list[TopicInfo]:
-        return topic_infos(self.database.reader)
+        return topic_infos(self.database.reader, self.database.wakeups)
 
-    async def groups_at_work(self) -> set[str]:
-        wakeups = self.database.wakeups
-        rows = self.database.reader.execute(
-            "SELECT groups.name, member FROM group_members JOIN groups ON groups.id = group_id"
-        )
-        working = set()
-        for group, member in rows:
-            process = member.rpartition(".")[0]
-            if process != wakeups.member and process_alive(wakeups.directory, process):
-                working.add(group)
-        return working
-
-    async def recorded(self) -> None:
-        """The ledger is in the transaction of the settlement."""
-
-    @property
-    def problems(self) -> list[str]:
-        return []
-
-    async def maintain(self) -> None:
-        """Remove events past their topic's retention that every group has handled."""
-        removed = await self.database.write(remove_expired)
-        if removed:
-            log.info("retention.removed", events=removed)
+    async def _maintain(self) -> None:
+        """Remove events past their topic's retention that every group has handled, while there are
+        workers in this process."""
+        while True:
+            await asyncio.sleep(_MAINTENANCE_SECONDS)
+            try:
+                removed = await self.database.write(remove_expired)
+            except Exception as error:
+                # A full disk, say: the next round tries again.
+                log.warning("retention.failed", error=repr(error))
+                continue
+            if removed:
+                log.info("retention.removed", events=removed)
 
     async def close(self) -> None:
+        if self._maintenance is not None:
+            self._maintenance.cancel()
+            await asyncio.gather(self._maintenance, return_exceptions=True)
         for subscription in list(self._subscriptions):
             await subscription.close()
 

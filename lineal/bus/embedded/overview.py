@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from lineal.bus.embedded.event_rows import first_offset_since
 from lineal.bus.protocol import GroupInfo, PartitionLag, TopicInfo
 from lineal.store.sqlite import SqliteConnection
+from lineal.store.wakeup import Wakeups, process_alive
 from lineal_schemas.envelope import now_us
 
 _MINUTE_US = 60_000_000
 
 
-def topic_infos(connection: SqliteConnection) -> list[TopicInfo]:
-    """All topics with their groups and lag, by name."""
+def topic_infos(connection: SqliteConnection, wakeups: Wakeups | None = None) -> list[TopicInfo]:
+    """All topics with their groups and lag, by name.
+
+    Args:
+        wakeups: tell which processes live; without them nobody is said to work.
+    """
+    working = _groups_working_elsewhere(connection, wakeups) if wakeups is not None else ()
     since = now_us() - _MINUTE_US
     infos = []
     rows = connection.execute(
@@ -34,13 +40,27 @@ def topic_infos(connection: SqliteConnection) -> list[TopicInfo]:
                 events=sum(end - first for _, first, end in bounds),
                 published_last_minute=recent,
                 retention_seconds=retention,
-                groups=tuple(_groups_of(connection, name, identifier)),
+                groups=tuple(_groups_of(connection, name, identifier, working)),
             )
         )
     return infos
 
 
-def _groups_of(connection: SqliteConnection, topic: str, topic_id: int) -> Iterator[GroupInfo]:
+def _groups_working_elsewhere(connection: SqliteConnection, wakeups: Wakeups) -> set[str]:
+    rows = connection.execute(
+        "SELECT groups.name, member FROM group_members JOIN groups ON groups.id = group_id"
+    )
+    working = set()
+    for group, member in rows:
+        process = member.rpartition(".")[0]
+        if process != wakeups.member and process_alive(wakeups.directory, process):
+            working.add(group)
+    return working
+
+
+def _groups_of(
+    connection: SqliteConnection, topic: str, topic_id: int, working: Collection[str]
+) -> Iterator[GroupInfo]:
     rows = connection.execute(
         "SELECT groups.name, number, position, next_offset, owner FROM group_partitions "
         "JOIN groups ON groups.id = group_id JOIN partitions ON partitions.id = partition_id "
@@ -51,4 +71,4 @@ def _groups_of(connection: SqliteConnection, topic: str, topic_id: int) -> Itera
     for name, number, position, end, owner in rows:
         groups.setdefault(name, []).append(PartitionLag(number, position, end, owner))
     for name, lags in groups.items():
-        yield GroupInfo(name, topic, tuple(lags))
+        yield GroupInfo(name, topic, tuple(lags), name in working)

@@ -1,7 +1,7 @@
 """A worker of a group on the embedded bus: which partitions it holds, and how far they are done.
 
-Settling checks in its own transaction that the partition is still held in the same epoch, so a
-worker that was thought dead settles nothing. Workers of a group need no leader: each computes the
+Committing checks in its own transaction that the partition is still held in the same epoch, so a
+worker that was thought dead commits nothing. Workers of a group need no leader: each computes the
 same fair share from the same rows.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -19,7 +19,9 @@ from lineal.bus.embedded.event_rows import read_events
 from lineal.bus.embedded.leases import Claimed, Leases
 from lineal.bus.embedded.shares import Shares
 from lineal.bus.embedded.topics import Topics
-from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.bus.protocol import AssignmentLost, Batch, Delivery, OnRevoking, Position
+from lineal.effects.effect import apply
+from lineal.errors import LinealError
 from lineal.fair_share import fair_share, worth_reading
 from lineal.store.database import Database
 from lineal.store.sqlite import SqliteConnection
@@ -39,6 +41,13 @@ class _Owned(NamedTuple):
     watermark: Watermark
 
 
+class _TakenOver(LinealError):
+    """Partitions have another owner: the transaction is undone."""
+
+    def __init__(self, partitions: Sequence[int]) -> None:
+        self.partitions = partitions
+
+
 class EmbeddedSubscription:
     """See :class:`lineal.bus.protocol.Subscription`."""
 
@@ -51,6 +60,7 @@ class EmbeddedSubscription:
         partitions: dict[int, tuple[str, int]],
         *,
         lease_seconds: float,
+        on_revoking: OnRevoking | None,
         on_closed: Callable[[EmbeddedSubscription], None],
     ) -> None:
         self._database = database
@@ -68,7 +78,7 @@ class EmbeddedSubscription:
         self._revoking: dict[int, float] = {}
         """Partitions to be given up once nothing of them is in flight, and until when at most."""
         self._renewed = 0.0
-        self._callback: Callable[[Collection[tuple[str, int]]], None] | None = None
+        self._on_revoking = on_revoking
         self._group_topic = f"group/{group}"
         self._wake = wakeups.waiter({topic for topic, _ in partitions.values()})
         self._members_changed = wakeups.waiter([self._group_topic])
@@ -80,9 +90,6 @@ class EmbeddedSubscription:
     async def open(self) -> None:
         await self._look_after_partitions()
         self._housekeeping = asyncio.create_task(self._keep_house())
-
-    def on_revoked(self, callback: Callable[[Collection[tuple[str, int]]], None]) -> None:
-        self._callback = callback
 
     async def fetch(self, limit: int, seconds: float) -> list[Delivery]:
         deadline = asyncio.get_running_loop().time() + seconds
@@ -134,58 +141,63 @@ class EmbeddedSubscription:
             if deliveries or len(rows) < limit:
                 return deliveries
 
-    async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
-        topics = await self._topics.ensure_outputs(settlements)
-        held: dict[int, list[Settlement]] = {}
-        lost: list[Settlement] = []
-        for settlement in settlements:
-            position = settlement.delivery.position
-            identifier = self._ids[position.topic, position.partition]
-            if self._holds(identifier, settlement.delivery):
-                held.setdefault(identifier, []).append(settlement)
+    async def commit(self, batch: Batch) -> None:
+        topics = await self._topics.ensure(topic for topic, _ in batch.outputs)
+        by_partition: dict[int, list[Delivery]] = {}
+        lost: list[Delivery] = []
+        for delivery in batch.acks:
+            identifier = self._ids[delivery.position.topic, delivery.position.partition]
+            if self._holds(identifier, delivery):
+                by_partition.setdefault(identifier, []).append(delivery)
             else:
-                lost.append(settlement)
-        epochs = {identifier: self._owned[identifier].epoch for identifier in held}
+                lost.append(delivery)
+        if lost:
+            raise AssignmentLost(lost)
+        epochs = {identifier: self._owned[identifier].epoch for identifier in by_partition}
+        offsets = {
+            identifier: [delivery.position.offset for delivery in deliveries]
+            for identifier, deliveries in by_partition.items()
+        }
         marks = {
-            identifier: self._owned[identifier].watermark.after(
-                s.delivery.position.offset for s in items
-            )
-            for identifier, items in held.items()
+            identifier: self._owned[identifier].watermark.after(acked)
+            for identifier, acked in offsets.items()
         }
 
-        def apply(connection: SqliteConnection) -> set[int]:
-            foreign = set()
-            valid: list[Settlement] = []
-            for identifier, items in held.items():
-                mark, beyond = marks[identifier]
+        def write(connection: SqliteConnection) -> None:
+            taken_over = []
+            for identifier, (mark, beyond) in marks.items():
                 if not self._leases.advance(connection, identifier, epochs[identifier], mark):
-                    foreign.add(identifier)
+                    taken_over.append(identifier)
                     continue
-                settled = (s.delivery.position.offset for s in items)
                 self._leases.remember_completed(
-                    connection, identifier, mark, [o for o in settled if o in beyond]
+                    connection, identifier, mark, [o for o in offsets[identifier] if o in beyond]
                 )
-                valid.extend(items)
-            self._topics.apply(connection, valid)
-            return foreign
+            if taken_over:
+                raise _TakenOver(taken_over)
+            self._topics.append(connection, batch.outputs)
+            apply(connection, batch.effects)
 
-        if held:
-            foreign = await self._database.write(apply, wake=topics)
-            for identifier, items in held.items():
-                owned = self._owned.get(identifier)
-                # While this was written the partition may have been lost and won again.
-                same = owned is not None and owned.epoch == epochs[identifier]
-                if identifier in foreign:
-                    lost.extend(items)
-                    if same:
-                        self._drop(identifier)
-                elif owned is not None and same:
-                    owned.watermark.settle(s.delivery.position.offset for s in items)
-            if self._held_back:
-                self._wake.set()
-            if self._drained_shares():
-                self._members_changed.set()
-        return lost
+        try:
+            await self._database.write(write, wake=topics)
+        except _TakenOver as error:
+            for identifier in error.partitions:
+                if self._still_owns(identifier, epochs[identifier]):
+                    self._drop(identifier)
+            raise AssignmentLost(
+                [d for identifier in error.partitions for d in by_partition[identifier]]
+            ) from error
+        for identifier, acked in offsets.items():
+            # While this was written the partition may have been lost and won again.
+            if self._still_owns(identifier, epochs[identifier]):
+                self._owned[identifier].watermark.settle(acked)
+        if self._held_back:
+            self._wake.set()
+        if self._drained_shares():
+            self._members_changed.set()
+
+    def _still_owns(self, identifier: int, epoch: int) -> bool:
+        owned = self._owned.get(identifier)
+        return owned is not None and owned.epoch == epoch
 
     def release(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -198,7 +210,7 @@ class EmbeddedSubscription:
         owned = self._owned.get(identifier)
         return (
             owned is not None
-            and owned.epoch == delivery.generation
+            and owned.epoch == delivery.assignment
             and owned.watermark.holds(delivery.position.offset)
         )
 
@@ -316,7 +328,7 @@ class EmbeddedSubscription:
             for share in self._keeping(kind)[count:]:
                 for identifier in share & self._owned.keys():
                     self._revoking[identifier] = deadline
-                    self._tell_revoked(identifier)
+                    self._announce_revoking(identifier)
 
     def _drained_shares(self) -> list[frozenset[int]]:
         """Those to be given up that have nothing in flight any more."""
@@ -336,13 +348,13 @@ class EmbeddedSubscription:
             or self._revoking.get(identifier, math.inf) < asyncio.get_running_loop().time()
         )
 
-    def _tell_revoked(self, identifier: int) -> None:
-        if self._callback is not None:
-            self._callback([self._partitions[identifier]])
+    def _announce_revoking(self, identifier: int) -> None:
+        if self._on_revoking is not None:
+            self._on_revoking([self._partitions[identifier]])
 
     def _drop(self, identifier: int) -> None:
         if self._owned.pop(identifier, None) is None:
             return
         if self._revoking.pop(identifier, None) is None:
             log.info("group.lost_partition", group=self._group, partition=identifier)
-            self._tell_revoked(identifier)
+            self._announce_revoking(identifier)

@@ -1,4 +1,4 @@
-"""Topics and what is appended to them: events, and with them all that a settlement holds."""
+"""Topics and the events that are appended to them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 from zlib import crc32
 
 from lineal.bus.embedded.event_rows import append_events, partition_ids
-from lineal.bus.protocol import Position, Settlement, TopicSettings
-from lineal.bus.store_part import apply_to_store
-from lineal.lineage.ledger import Ledger
+from lineal.bus.protocol import Addressed, Position, TopicSettings
 from lineal.store.database import Database
 from lineal.store.sqlite import SqliteConnection
-from lineal_schemas.envelope import RawEvent, now_us
+from lineal_schemas.envelope import now_us
 
 
 def partition_of(key: str, partitions: int) -> int:
@@ -29,7 +27,6 @@ class Topics:
     def __init__(self, database: Database, defaults: TopicSettings) -> None:
         self._database = database
         self._defaults = defaults
-        self._ledger = Ledger()
         self._partitions: dict[str, list[int]] = {}
         """Partition ids by topic, in the order of their numbers. They never change."""
 
@@ -75,13 +72,7 @@ class Topics:
                 await self.create(topic)
         return topics
 
-    async def ensure_outputs(self, settlements: Sequence[Settlement]) -> set[str]:
-        """Make sure that the topics of all outputs exist; returns their names."""
-        return await self.ensure(t for s in settlements for t, _ in s.outputs)
-
-    def append(
-        self, connection: SqliteConnection, events: Sequence[tuple[str, RawEvent]]
-    ) -> list[Position]:
+    def append(self, connection: SqliteConnection, events: Sequence[Addressed]) -> list[Position]:
         """Append events to topics that exist, in the caller's transaction."""
         placed = []
         counts: dict[int, int] = {}
@@ -101,10 +92,3 @@ class Topics:
             Position(topic, number, firsts[identifier] + index)
             for topic, number, identifier, index, _ in placed
         ]
-
-    def apply(self, connection: SqliteConnection, settlements: Sequence[Settlement]) -> None:
-        """Everything of settlements but the positions, in the caller's transaction."""
-        outputs = [output for settlement in settlements for output in settlement.outputs]
-        if outputs:
-            self.append(connection, outputs)
-        apply_to_store(connection, self._ledger, settlements)

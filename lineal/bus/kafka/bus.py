@@ -12,9 +12,9 @@ import structlog
 from aiokafka import TopicPartition
 
 from lineal.bus.kafka.cluster import cluster_of, connect
-from lineal.bus.kafka.committing import Committer
+from lineal.bus.kafka.committing import Batches
 from lineal.bus.kafka.names import WITHOUT_GROUP, Names
-from lineal.bus.kafka.overview import lineal_groups, topic_infos
+from lineal.bus.kafka.overview import topic_infos
 from lineal.bus.kafka.publishing import Publisher
 from lineal.bus.kafka.reading import read_topic
 from lineal.bus.kafka.subscription import KafkaSubscription
@@ -22,27 +22,26 @@ from lineal.bus.kafka.topics import Topics
 from lineal.bus.kafka.translation import raises_bus_errors
 from lineal.bus.kafka.ungrouped import UngroupedCommitter
 from lineal.bus.protocol import (
+    Addressed,
     Capabilities,
     Delivery,
+    OnRevoking,
     Position,
     Selection,
-    Settlement,
     Start,
     TopicInfo,
     TopicSettings,
 )
-from lineal.errors import BusUnavailable, StoreUnavailable, UnknownTopic
+from lineal.effects.effect import Effect
+from lineal.errors import UnknownTopic
 from lineal.kafka_client.connection import EARLIEST, LATEST, Connection
-from lineal.kafka_client.group_consumer import GroupConsumer, OnRevoking
-from lineal.kafka_client.groups import describe_groups, reset_offsets
+from lineal.kafka_client.group_consumer import GroupConsumer
+from lineal.kafka_client.group_consumer import OnRevoking as OnRevokingPartitions
+from lineal.kafka_client.groups import reset_offsets
 from lineal.kafka_client.producer import IdempotentProducer
 from lineal.kafka_client.static_member_id import StaticMemberId
 from lineal.kafka_client.transactions import AlternatingProducers
-from lineal.lineage.follower import LedgerFollower, flush_ledger
-from lineal.lineage.record import Record
-from lineal.lineage.travel import LEDGER_GROUP, LINEAGE_TOPIC
-from lineal.store.connection import Store
-from lineal_schemas.envelope import RawEvent
+from lineal.lineage.travel import LINEAGE_TOPIC
 
 if TYPE_CHECKING:
     from lineal.settings import KafkaSettings
@@ -50,8 +49,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _REVOKE_SECONDS = 20.0
-_LEDGER_SECONDS = 60.0
-_LEDGER_SECONDS_AT_CLOSE = 10.0
 
 
 class KafkaBus:
@@ -60,29 +57,23 @@ class KafkaBus:
     Args:
         folder: the data folder, shared by the processes of this machine that may replace each
             other.
-        store: where the ledger, which follows what is settled, is written.
     """
 
     capabilities = Capabilities(
-        transactional_settle=True,
-        transactional_store=False,
-        order_per_key=True,
+        transactional_outputs=True,
+        applies_effects=False,
+        transactional_effects=False,
         seek=True,
-        shared_by_processes=True,
-        survives_restart=True,
-        keeps_unhandled=False,
     )
 
     def __init__(
         self,
         bootstrap: Sequence[str],
         settings: KafkaSettings,
-        store: Store,
         folder: Path,
         topic_settings: TopicSettings,
     ) -> None:
         self._settings = settings
-        self._store = store
         self._names = Names(settings.prefix or "")
         self._member_id = StaticMemberId(folder, settings.slot)
         self._cluster = cluster_of(bootstrap, f"lineal-{self._member_id.name}", settings)
@@ -91,10 +82,9 @@ class KafkaBus:
         self._publisher = Publisher(IdempotentProducer(self._connection), self._topics)
         self._subscriptions: set[KafkaSubscription] = set()
         self._lineage = TopicPartition(self._names.on_kafka(LINEAGE_TOPIC), 0)
-        self._follower: LedgerFollower | None = None
         self._cluster_id = ""
         self._starting = asyncio.Lock()
-        self._committer = Committer(self._topics, store, self._lineage)
+        self._batches = Batches(self._topics, self._lineage)
         self._ungrouped: UngroupedCommitter | None = None
 
     @raises_bus_errors
@@ -118,22 +108,37 @@ class KafkaBus:
         return f"kafka:{self._cluster_id}:{self._names.on_kafka('')}"
 
     @raises_bus_errors
-    async def create_topic(self, topic: str, settings: TopicSettings | None = None) -> None:
+    async def create_topic(
+        self,
+        topic: str,
+        settings: TopicSettings | None = None,
+        *,
+        groups: Sequence[str] = (),
+    ) -> None:
         await self._topics.create(topic, settings)
 
     @raises_bus_errors
-    async def publish(self, events: Sequence[tuple[str, RawEvent]]) -> list[Position]:
-        await self._topics.ensure({topic for topic, _ in events})
-        return await self._publisher.publish(events)
+    async def publish(
+        self, outputs: Sequence[Addressed], effects: Sequence[Effect] = ()
+    ) -> list[Position]:
+        await self._topics.ensure({topic for topic, _ in outputs})
+        if effects:
+            await (await self._ungrouped_committer()).commit(outputs, effects)
+            return []
+        return await self._publisher.publish(outputs)
 
     @raises_bus_errors
     async def subscribe(
-        self, group: str, topics: Sequence[str], *, start: Start = "beginning"
+        self,
+        group: str,
+        topics: Sequence[str],
+        *,
+        start: Start = "beginning",
+        on_revoking: OnRevoking | None = None,
     ) -> KafkaSubscription:
         await self._topics.ensure(topics[:1])
         await self._topics.ensure(topics[1:], like=topics[0])
-        if group != LEDGER_GROUP:
-            await self._follow_ledger()
+        await self._topics.ensure([LINEAGE_TOPIC])
         reset: Mapping[TopicPartition, int] | None = None
         if start == "now":
             partitions = [item for topic in topics for item in await self._topics.partitions(topic)]
@@ -143,7 +148,7 @@ class KafkaBus:
         number = self._member_id.acquire(group)
         static_member_id = f"{self._member_id.name}.{number}"
 
-        def consumer(on_revoking: OnRevoking) -> GroupConsumer:
+        def consumer(on_revoking: OnRevokingPartitions) -> GroupConsumer:
             return GroupConsumer(
                 self._connection, name, list(names),
                 self._producers(f"{name}/{static_member_id}"), reset,
@@ -155,7 +160,9 @@ class KafkaBus:
             self._subscriptions.discard(subscription)
             self._member_id.release(group, number)
 
-        subscription = KafkaSubscription(consumer, self._committer, names, on_closed=closed)
+        subscription = KafkaSubscription(
+            consumer, self._batches, names, on_revoking=on_revoking, on_closed=closed
+        )
         self._subscriptions.add(subscription)
         try:
             await subscription.open()
@@ -163,14 +170,6 @@ class KafkaBus:
             await subscription.close()
             raise
         return subscription
-
-    @raises_bus_errors
-    async def settle_unowned(self, settlements: Sequence[Settlement]) -> None:
-        await (await self._ungrouped_committer()).settle(settlements)
-
-    @raises_bus_errors
-    async def record(self, records: Sequence[Record]) -> None:
-        await (await self._ungrouped_committer()).record(records)
 
     def read(
         self, topic: str, selection: Selection | None = None, *, follow: bool = False
@@ -194,45 +193,13 @@ class KafkaBus:
 
     @raises_bus_errors
     async def topics(self) -> list[TopicInfo]:
-        return await topic_infos(self._connection, self._names, self._topics)
-
-    @raises_bus_errors
-    async def groups_at_work(self) -> set[str]:
-        groups = await lineal_groups(self._connection, self._names)
-        names = {self._names.on_kafka(group): group for group in groups if group != LEDGER_GROUP}
-        members = await describe_groups(self._connection, names)
-        own = self._cluster.client_id
-        return {
-            names[name]
-            for name, present in members.items()
-            if any(member.client_id != own for member in present)
-        }
-
-    @raises_bus_errors
-    async def recorded(self) -> None:
-        if await self._topics.partitions(LINEAGE_TOPIC):
-            await flush_ledger(self, self._store, _LEDGER_SECONDS)
-
-    async def maintain(self) -> None:
-        """The brokers keep the topics."""
-
-    @property
-    def problems(self) -> list[str]:
-        found = [subscription.problem for subscription in self._subscriptions]
-        return [problem for problem in found if problem is not None]
+        return await topic_infos(
+            self._connection, self._names, self._topics, self._cluster.client_id
+        )
 
     async def close(self) -> None:
-        if self._follower is not None:
-            await self._follower.close()
         for subscription in list(self._subscriptions):
             await subscription.close()
-        if self._ungrouped is not None and self._ungrouped.used:
-            # Nobody may be there to write it, and the next command may look for it.
-            try:
-                async with asyncio.timeout(_LEDGER_SECONDS_AT_CLOSE):
-                    await self.recorded()
-            except (TimeoutError, BusUnavailable, StoreUnavailable) as error:
-                log.warning("ledger.not_written_yet", error=str(error))
         await self._publisher.close()
         await self._connection.close()
         self._member_id.close()
@@ -247,21 +214,12 @@ class KafkaBus:
         seconds = self._settings.transaction_seconds
         return AlternatingProducers(self._connection, transactional_id, seconds)
 
-    async def _follow_ledger(self) -> None:
-        """Be one of those of whom one copies the lineage topic into the store."""
-        async with self._starting:
-            if self._follower is None:
-                await self._topics.create_internal(LINEAGE_TOPIC)
-                follower = LedgerFollower(self, self._store)
-                await follower.open()
-                self._follower = follower
-
     async def _ungrouped_committer(self) -> UngroupedCommitter:
-        await self._topics.create_internal(LINEAGE_TOPIC)
+        await self._topics.ensure([LINEAGE_TOPIC])
         async with self._starting:
             if self._ungrouped is None:
                 group = self._names.on_kafka(WITHOUT_GROUP + self._member_id.name)
                 self._ungrouped = UngroupedCommitter(
-                    group, self._committer, self._producers(group), self._lineage
+                    group, self._batches, self._producers(group), self._lineage
                 )
             return self._ungrouped

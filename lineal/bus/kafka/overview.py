@@ -16,6 +16,7 @@ from lineal.kafka_client.connection import EARLIEST, LATEST, Connection
 from lineal.kafka_client.groups import MemberDescription, describe_groups, list_groups
 from lineal.kafka_client.out_of_order_acks import decode_metadata
 from lineal.kafka_client.record_counts import RecordCounts, count_records
+from lineal.lineage.travel import LEDGER_GROUP
 from lineal.side_by_side import all_of
 
 _MINUTE_MS = 60_000
@@ -33,6 +34,7 @@ class _GroupPartition(NamedTuple):
     acked: int
     """Events that are done beyond the position."""
     owner: str | None
+    works_elsewhere: bool
 
 
 async def lineal_groups(connection: Connection, names: Names) -> list[str]:
@@ -43,7 +45,9 @@ async def lineal_groups(connection: Connection, names: Names) -> list[str]:
     )
 
 
-async def topic_infos(connection: Connection, names: Names, topics: Topics) -> list[TopicInfo]:
+async def topic_infos(
+    connection: Connection, names: Names, topics: Topics, client_id: str
+) -> list[TopicInfo]:
     """All topics with their groups and lag, by name.
 
     Events are those that a read_committed consumer gets. Where there are more than so many offsets,
@@ -61,7 +65,7 @@ async def topic_infos(connection: Connection, names: Names, topics: Topics) -> l
     }
     everywhere = [tp for partitions in listed.values() for tp in partitions]
     first = await connection.list_offsets(everywhere, EARLIEST)
-    groups = await _groups(connection, names, first, listed)
+    groups = await _groups(connection, names, first, listed, client_id)
     # Asked for after the positions of the groups: their lag is never below zero. The last stable
     # offset: what an open transaction has written is not published yet (KIP-98).
     ends = await connection.list_offsets(everywhere, LATEST, read_committed=True)
@@ -116,13 +120,17 @@ def _group_infos(
     counts: Mapping[TopicPartition, _Counts],
 ) -> tuple[GroupInfo, ...]:
     lags: dict[str, list[PartitionLag]] = {}
+    elsewhere: dict[str, bool] = {}
     for tp in partitions:
-        for group, position, acked, owner in groups.get(tp, ()):
+        for group, position, acked, owner, elsewhere[group] in groups.get(tp, ()):
             known = counts[tp]
             left, end = known.since(position).number, max(known.end, position)
             lag = PartitionLag(tp.partition, position, end, owner, max(0, left - acked))
             lags.setdefault(group, []).append(lag)
-    return tuple(GroupInfo(group, topic, tuple(found)) for group, found in sorted(lags.items()))
+    return tuple(
+        GroupInfo(group, topic, tuple(found), elsewhere[group])
+        for group, found in sorted(lags.items())
+    )
 
 
 async def _count(
@@ -149,6 +157,7 @@ async def _groups(
     names: Names,
     first: Mapping[TopicPartition, int],
     topics: Mapping[str, Collection[TopicPartition]],
+    client_id: str,
 ) -> dict[TopicPartition, list[_GroupPartition]]:
     """The groups that read a partition."""
     groups = await lineal_groups(connection, names)
@@ -164,7 +173,9 @@ async def _groups(
     await all_of(ask(group) for group in groups)
     infos: dict[TopicPartition, list[_GroupPartition]] = {}
     for group in groups:
-        owners = _owners(members.get(kafka_names[group], ()))
+        present = members.get(kafka_names[group], ())
+        owners = _owners(present)
+        elsewhere = group != LEDGER_GROUP and any(m.client_id != client_id for m in present)
         known = committed[group]
         for partitions in topics.values():
             if not any(tp in known or tp in owners for tp in partitions):
@@ -174,7 +185,7 @@ async def _groups(
                 position = max(offset, first[tp])
                 acked = sum(item >= position for item in decode_metadata(offset, metadata)[0])
                 infos.setdefault(tp, []).append(
-                    _GroupPartition(group, position, acked, owners.get(tp))
+                    _GroupPartition(group, position, acked, owners.get(tp), elsewhere)
                 )
     return infos
 

@@ -1,18 +1,19 @@
-"""A group's worker on Kafka: records as events, and settlements as transactions."""
+"""A group's worker on Kafka: records as events, and batches as transactions."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from functools import partial
 
 from aiokafka import TopicPartition
 
-from lineal.bus.kafka.committing import Committer
+from lineal.bus.kafka.committing import Batches
 from lineal.bus.kafka.messages import read_event
 from lineal.bus.kafka.translation import raises_bus_errors
-from lineal.bus.protocol import Delivery, Position, Settlement
-from lineal.kafka_client.group_consumer import Ack, GroupConsumer, OnRevoking
+from lineal.bus.protocol import AssignmentLost, Batch, Delivery, OnRevoking, Position
+from lineal.errors import BusUnavailable
+from lineal.kafka_client.group_consumer import Ack, GroupConsumer
+from lineal.kafka_client.group_consumer import OnRevoking as OnRevokingPartitions
 from lineal.kafka_client.record_batches import RecordBatches
 
 
@@ -26,18 +27,19 @@ class KafkaSubscription:
 
     def __init__(
         self,
-        consumer: Callable[[OnRevoking], GroupConsumer],
-        committer: Committer,
+        consumer: Callable[[OnRevokingPartitions], GroupConsumer],
+        batches: Batches,
         topics: Mapping[str, str],
         *,
+        on_revoking: OnRevoking | None,
         on_closed: Callable[[KafkaSubscription], Awaitable[None]],
     ) -> None:
         self._consumer = consumer(self._on_revoking)
-        self._committer = committer
+        self._batches = batches
         self._topics = topics
         self._on_closed = on_closed
-        self._callback: Callable[[Collection[tuple[str, int]]], None] | None = None
-        self._settling = asyncio.Lock()
+        self._callback = on_revoking
+        self._committing = asyncio.Lock()
         self._closed = False
 
     @raises_bus_errors
@@ -49,16 +51,11 @@ class KafkaSubscription:
         """
         await self._consumer.open()
 
-    @property
-    def problem(self) -> str | None:
-        """Why nothing is delivered now; None when all is well."""
+    def _problem(self) -> str | None:
         problem = self._consumer.problem
         if problem is not None and self._consumer.fenced:
             return f"{problem}: give each process its own LINEAL_KAFKA__SLOT"
         return problem
-
-    def on_revoked(self, callback: Callable[[Collection[tuple[str, int]]], None]) -> None:
-        self._callback = callback
 
     async def close(self) -> None:
         if not self._closed:
@@ -77,38 +74,31 @@ class KafkaSubscription:
             )  # fmt: skip
             position = Position(topic, number, record.offset)
             deliveries.append(Delivery(position, event, partition.assignment))
+        if not deliveries and (problem := self._problem()) is not None:
+            raise BusUnavailable(problem)
         return deliveries
 
     @raises_bus_errors
-    async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
-        async with self._settling:
-            rest: Sequence[Settlement] = settlements
-            done: Sequence[Settlement]
+    async def commit(self, batch: Batch) -> None:
+        acks = list(map(_ack, batch.acks))
+        async with self._committing:
             if committed := await self._consumer.resolve():
-                done = [s for s in settlements if _ack(s.delivery) in committed]
-                rest = [s for s in settlements if _ack(s.delivery) not in committed]
-                await self._committer.write_after(done)
-            if not rest:
-                return []
-            acks = [_ack(settlement.delivery) for settlement in rest]
-            if any(settlement.touches_store for settlement in rest):
-                own = self._consumer.in_flight(acks)
-                await self._committer.write_before([rest[index] for index in own])
-            indexes = await self._consumer.commit(acks, partial(self._batches, rest))
-            done = _select(rest, indexes)
-        await self._committer.write_after(done)
-        if len(done) == len(rest):
-            return []
-        kept = set(indexes)
-        return [settlement for index, settlement in enumerate(rest) if index not in kept]
+                done = [ack in committed for ack in acks]
+                if all(done):
+                    return
+                _check_assigned(
+                    batch.acks, [index for index, is_done in enumerate(done) if not is_done]
+                )
+
+            async def batches(indexes: Sequence[int]) -> RecordBatches:
+                # Before anything is sent: all of the batch is committed, or nothing.
+                _check_assigned(batch.acks, indexes)
+                return await self._batches.of(batch.outputs, batch.effects)
+
+            _check_assigned(batch.acks, await self._consumer.commit(acks, batches))
 
     def release(self, deliveries: Sequence[Delivery]) -> None:
         self._consumer.release(map(_ack, deliveries))
-
-    async def _batches(
-        self, settlements: Sequence[Settlement], indexes: Sequence[int]
-    ) -> RecordBatches:
-        return await self._committer.batches(_select(settlements, indexes))
 
     def _on_revoking(self, partitions: Collection[TopicPartition]) -> None:
         if self._callback is not None:
@@ -116,10 +106,11 @@ class KafkaSubscription:
 
 
 def _ack(delivery: Delivery) -> Ack:
-    return Ack(delivery.generation, delivery.position.offset)
+    return Ack(delivery.assignment, delivery.position.offset)
 
 
-def _select(settlements: Sequence[Settlement], indexes: Sequence[int]) -> Sequence[Settlement]:
-    if len(indexes) == len(settlements):
-        return settlements
-    return [settlements[index] for index in indexes]
+def _check_assigned(acks: Sequence[Delivery], indexes: Sequence[int]) -> None:
+    """Raise :class:`AssignmentLost` for those whose index is missing."""
+    if len(indexes) < len(acks):
+        assigned = set(indexes)
+        raise AssignmentLost([d for index, d in enumerate(acks) if index not in assigned])

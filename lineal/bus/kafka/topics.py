@@ -19,10 +19,13 @@ from lineal.kafka_client.admin import (
     topic_config,
 )
 from lineal.kafka_client.connection import Connection
+from lineal.lineage.travel import LINEAGE_TOPIC
 
 log = structlog.get_logger(__name__)
 
 _SECONDS = 30.0
+_INTERNAL = {LINEAGE_TOPIC: TopicSettings(partitions=1)}
+"""Topics whose events are all in one order, whoever creates them, and are kept for ever."""
 
 
 class Topics:
@@ -89,12 +92,13 @@ class Topics:
         """
         if topic in self._partitions and settings is None:
             return
-        chosen = settings or self._defaults
+        internal = _INTERNAL.get(topic)
+        chosen = settings or internal or self._defaults
         name = self._names.on_kafka(topic)
         configs = _configs(chosen)
         async with self._creating:
             if not await self.partitions(topic):
-                count = partitions or chosen.partitions
+                count = internal.partitions if internal else partitions or chosen.partitions
                 try:
                     await create_topic(self._connection, name, count, self._replication, configs)
                 except InvalidReplication as error:
@@ -102,11 +106,6 @@ class Topics:
                 self._look_up(topic)
             elif settings is not None:
                 await alter_topic(self._connection, name, configs)
-
-    async def create_internal(self, topic: str) -> None:
-        """A topic of one partition that is kept for ever."""
-        if not await self.partitions(topic):
-            await self.create(topic, TopicSettings(partitions=1))
 
     async def retention_seconds(self, topics: Sequence[str]) -> dict[str, int | None]:
         """How long topics are kept; None for ever.

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from aiokafka import TopicPartition
 
-from lineal.bus.kafka.committing import Committer
-from lineal.bus.protocol import Settlement
+from lineal.bus.kafka.committing import Batches
+from lineal.bus.protocol import Addressed
+from lineal.effects.effect import Effect
 from lineal.kafka_client.committed_offsets import GroupMetadata
 from lineal.kafka_client.errors import TransactionInDoubt
-from lineal.kafka_client.record_batches import RecordBatches
 from lineal.kafka_client.transactions import AlternatingProducers
-from lineal.lineage.record import Record
+
+
+class _Committed(NamedTuple):
+    """What a transaction commits."""
+
+    outputs: Sequence[Addressed]
+    effects: Sequence[Effect]
 
 
 class UngroupedCommitter:
@@ -26,44 +33,43 @@ class UngroupedCommitter:
     def __init__(
         self,
         group: str,
-        committer: Committer,
+        batches: Batches,
         producers: AlternatingProducers,
         lineage: TopicPartition,
     ) -> None:
         self._group_metadata = GroupMetadata(group)
-        self._committer = committer
+        self._batches = batches
         self._producers = producers
         self._lineage = lineage
         self._lock = asyncio.Lock()
-        self._in_doubt: object = None
-        self.used = False
+        self._in_doubt: _Committed | None = None
 
-    async def settle(self, settlements: Sequence[Settlement]) -> None:
-        """See :meth:`lineal.bus.protocol.Bus.settle_unowned`."""
-        await self._committer.write_before(settlements)
+    async def commit(self, outputs: Sequence[Addressed], effects: Sequence[Effect]) -> None:
+        """Commit outputs and effects in one transaction.
+
+        The very same again, after a failure that left it open whether they were committed, are not
+        committed twice.
+
+        Raises:
+            BusUnavailable, KafkaUnavailable: try again with the same.
+        """
+        committed = _Committed(outputs, effects)
         async with self._lock:
-            if not await self._resolve(settlements):
-                await self._commit(settlements, await self._committer.batches(settlements))
-        await self._committer.write_after(settlements)
+            if await self._resolve(committed):
+                return
+            batches = await self._batches.of(outputs, effects)
+            try:
+                await self._producers.commit(
+                    batches, self._group_metadata, {self._lineage: (0, ())}
+                )
+            except TransactionInDoubt:
+                self._in_doubt = committed
+                raise
 
-    async def record(self, records: Sequence[Record]) -> None:
-        """See :meth:`lineal.bus.protocol.Bus.record`."""
-        async with self._lock:
-            if not await self._resolve(records):
-                await self._commit(records, self._committer.record_batches(records))
-
-    async def _resolve(self, what: Sequence[object]) -> bool:
+    async def _resolve(self, wanted: _Committed) -> bool:
         """Whether this was committed by the transaction in doubt."""
-        self.used = True
         if self._in_doubt is None:
             return False
         committed = await self._producers.resolve()
         in_doubt, self._in_doubt = self._in_doubt, None
-        return committed and in_doubt is what
-
-    async def _commit(self, what: Sequence[object], batches: RecordBatches) -> None:
-        try:
-            await self._producers.commit(batches, self._group_metadata, {self._lineage: (0, ())})
-        except TransactionInDoubt:
-            self._in_doubt = what
-            raise
+        return committed and in_doubt == wanted

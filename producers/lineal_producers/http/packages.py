@@ -36,7 +36,7 @@ def package_route(runtime: Runtime) -> Route:
             raise HTTPException(404, "packages are named by the SHA-256 of their model")
         artifact = released.get(wanted)
         if artifact is None:
-            await runtime.bus.recorded()
+            await runtime.flush_ledger()
             artifact = await runtime.store.read(lambda c: released_model(c, wanted))
             if artifact is None:
                 raise HTTPException(404, "no rollout has sent out a model of this digest")

@@ -17,10 +17,11 @@ from typing import Any
 
 import structlog
 
+from lineal.bus.topic_names import dead_letter_topic
 from lineal.effects.effect import Effect
+from lineal.effects.records import lineage_records
 from lineal.errors import StoreDamaged, StoreUnavailable, Unavailable
 from lineal.runtime import Runtime
-from lineal.stages.dead_letter import dead_letter_topic
 from lineal.stages.retry import unavailable
 from lineal_producers.mqtt.acknowledgements import Acknowledgements
 from lineal_producers.mqtt.address import WrongAddress, parse_address
@@ -178,7 +179,7 @@ class Bridge:
     async def _take_in(self, messages: list[Received]) -> list[Prepared]:
         """Judge messages and make durable what they amount to."""
         try:
-            return [await self._settle(await self._prepare(messages))]
+            return [await self._publish(await self._prepare(messages))]
         except LeaseLost:
             raise
         except Exception as error:
@@ -189,21 +190,21 @@ class Bridge:
             log.error("bridge.unpublishable", topic=messages[0].topic, exc_info=error)
         self._positions.forget()
         refused = Unpublishable("the bus does not take what is in it")
-        return [await self._settle(self._intake.refuse(messages[0], refused))]
+        return [await self._publish(self._intake.refuse(messages[0], refused))]
 
     async def _prepare(self, messages: list[Received]) -> Prepared:
         prepared: Prepared = await self._patiently(lambda: self._intake.prepare(messages))
         return prepared
 
-    async def _settle(self, prepared: Prepared) -> Prepared:
-        settlements = prepared.settlements
-        if settlements:
+    async def _publish(self, prepared: Prepared) -> Prepared:
+        if prepared.outputs or prepared.records:
             effects: list[Effect] = [self._lease.held()]
+            effects += lineage_records(prepared.records)
             if prepared.devices:
                 effects += self._positions.effects(prepared.devices)
-            settlements[-1].effects = effects
-            # the very same list again and again: a bus that is in doubt about a commit knows it
-            await self._patiently(lambda: self._runtime.bus.settle_unowned(settlements))
+            await self._patiently(
+                lambda: self._runtime.committer.publish(prepared.outputs, effects)
+            )
         return prepared
 
     async def _patiently(self, act: Callable[[], Coroutine[Any, Any, Any]]) -> Any:

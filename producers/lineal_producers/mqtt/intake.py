@@ -10,8 +10,8 @@ from hashlib import sha256
 
 from lineal.admission import admit
 from lineal.bus.claim_check import check_in
-from lineal.bus.protocol import Delivery, Position, Settlement
-from lineal.lineage.record import Kind
+from lineal.bus.protocol import Addressed
+from lineal.lineage.record import Kind, Record
 from lineal.store.objects import SMALL_BYTES, ObjectStore
 from lineal_producers.doors import BRIDGE
 from lineal_producers.mqtt.connection import Received
@@ -44,7 +44,8 @@ NOBODY = "unknown"
 class Prepared:
     """What a batch of messages amounts to."""
 
-    settlements: list[Settlement] = field(default_factory=list)
+    outputs: list[Addressed] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     devices: set[str] = field(default_factory=set)
     """Whose positions have moved."""
     heard: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -52,6 +53,11 @@ class Prepared:
     something is missing, to be sent again."""
     counts: Counter[str] = field(default_factory=Counter)
     """Messages by what became of them; ``rows``: readings taken."""
+
+    def add(self, event: RawEvent, record: Record) -> None:
+        """An event goes onto the bus."""
+        self.outputs.append((event.type, event))
+        self.records.append(record)
 
     def hear(self, device: str, boot_id: str, stream: int, kind: str) -> bool:
         """Note what became of a message of a stream; whether it is to be taken."""
@@ -117,12 +123,11 @@ class Intake:
                 self._take(said, message.payload, prepared)
                 if self.missed_something and message.retained and isinstance(said, DeviceBirth):
                     prepared.heard[said.device, said.boot_id] = _EVERYTHING
-        for settlement in prepared.settlements:
-            settlement.outputs = [
-                output if len(output[1].data) <= SMALL_BYTES
-                else (output[0], await check_in(output[1], self._objects))
-                for output in settlement.outputs
-            ]  # fmt: skip
+        prepared.outputs = [
+            output if len(output[1].data) <= SMALL_BYTES
+            else (output[0], await check_in(output[1], self._objects))
+            for output in prepared.outputs
+        ]  # fmt: skip
         return prepared
 
     def refuse(self, message: Received, error: Refused) -> Prepared:
@@ -137,9 +142,11 @@ class Intake:
     ) -> None:
         prepared.counts["refused"] += 1
         device = topic.device if topic is not None else NOBODY
-        settlement = self._refusals.settlement(message.topic, message.payload, device, error)
-        if settlement is not None:
-            prepared.settlements.append(settlement)
+        kept = self._refusals.keep(message.topic, message.payload, device, error)
+        if kept is not None:
+            letter, record = kept
+            prepared.outputs.append(letter)
+            prepared.records.append(record)
 
     def _take(self, said: Said, data: bytes, prepared: Prepared) -> None:
         if isinstance(said, TelemetryReadings | TelemetryGap):
@@ -151,7 +158,7 @@ class Intake:
         else:
             prepared.counts["health"] += 1
             event = _event(said, said.event_id, data)
-            prepared.settlements.append(Settlement(_from(event), [(said.type, event)]))
+            prepared.outputs.append((said.type, event))
 
     def _take_stretch(
         self, said: TelemetryReadings | TelemetryGap, data: bytes, prepared: Prepared
@@ -202,7 +209,7 @@ class Intake:
         record = self._recorder.record(
             event.correlationid, kind=kind, inputs=original, outputs=[event], attributes=facts
         )
-        prepared.settlements.append(Settlement(_from(event), [(said.type, event)], record))
+        prepared.add(event, record)
 
     def _take_event(self, said: WrappedEvent, data: bytes, prepared: Prepared) -> None:
         wrapper, payload = said
@@ -223,11 +230,11 @@ class Intake:
                 "reason": "unexplained",
             }
             record = self._recorder.record(story, kind="gap", attributes=missing)
-            prepared.settlements.append(Settlement(_from(event), record=record))
+            prepared.records.append(record)
         record = self._recorder.record(
             f"device:{device}", inputs=[data], outputs=[event], attributes=facts
         )
-        prepared.settlements.append(Settlement(_from(event), [(payload.type, event)], record))
+        prepared.add(event, record)
 
     def _take_state(self, said: DeviceBirth | DeviceDeath, data: bytes, prepared: Prepared) -> None:
         position = self._positions.of(said.device)
@@ -248,7 +255,7 @@ class Intake:
         event = _event(said, identifier, data)
         facts: dict[str, int | str] = {"boot": said.boot_id, "session": said.session}
         record = self._recorder.record(event.correlationid, outputs=[event], attributes=facts)
-        prepared.settlements.append(Settlement(_from(event), [(said.type, event)], record))
+        prepared.add(event, record)
 
 
 def _event(payload: Payload, identifier: str, data: bytes) -> RawEvent:
@@ -270,8 +277,3 @@ def _event(payload: Payload, identifier: str, data: bytes) -> RawEvent:
         data,
     )
     return admit(event, BRIDGE, payload=payload)
-
-
-def _from(event: RawEvent) -> Delivery:
-    """In place of a delivery, where no group was given one."""
-    return Delivery(Position(event.source, 0, 0), event)

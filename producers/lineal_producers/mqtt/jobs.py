@@ -1,23 +1,25 @@
 """From the bus to the devices: jobs, and the answers to their reports.
 
-An event is settled when the broker has confirmed its message. A job's notice is retained, so a
+An event is acknowledged when the broker has confirmed its message. A job's notice is retained, so a
 device that is away finds it when it comes back.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
 import structlog
 
-from lineal.bus.protocol import Delivery, Settlement, Subscription
+from lineal.bus.protocol import AssignmentLost, Delivery, Subscription
 from lineal.errors import PermanentFailure
 from lineal.runtime import Runtime
-from lineal.stages.dead_letter import dead_letter_settlement
+from lineal.stages.dead_letter import dead_letter_of
+from lineal.stages.decoding import decode_event
+from lineal.stages.result import StepResult, to_batch
 from lineal.stages.retry import unavailable
-from lineal.stages.understanding import understand
 from lineal_producers.mqtt.connection import BrokerConnection
 from lineal_producers.mqtt.effects import NoticePut
 from lineal_producers.mqtt.records import GROUP, Recorder
@@ -74,17 +76,18 @@ class JobRelay:
         try:
             # one after the other: a job and what replaces it must not overtake each other
             for delivery in deliveries:
-                settlement = await self._handle(delivery)
-                await subscription.settle([settlement])
+                result = await self._handle(delivery)
+                with contextlib.suppress(AssignmentLost):
+                    await self._runtime.committer.commit(subscription, to_batch([result]))
                 left.remove(delivery)
         except BaseException:
             subscription.release(left)
             raise
 
-    async def _handle(self, delivery: Delivery) -> Settlement:
+    async def _handle(self, delivery: Delivery) -> StepResult:
         self._recorder.begin()
         try:
-            said = understand(delivery.event).data
+            said = decode_event(delivery.event).data
             if isinstance(said, DeploymentJobIssued):
                 return await self._notify(delivery, said)
             if not isinstance(said, DeploymentJobReplied):
@@ -96,21 +99,21 @@ class JobRelay:
                 raise
             log.error("bridge.cannot_relay", event_id=delivery.event.id, error=str(error))
             record = self._recorder.record(delivery.event.correlationid)
-            return dead_letter_settlement(GROUP, delivery, record, error, 1)
-        return Settlement(delivery)
+            return dead_letter_of(GROUP, delivery, record, error, 1)
+        return StepResult(delivery)
 
-    async def _notify(self, delivery: Delivery, said: DeploymentJobIssued) -> Settlement:
+    async def _notify(self, delivery: Delivery, said: DeploymentJobIssued) -> StepResult:
         row = f"notify/{said.device}"
         kept = await self._runtime.store.read(lambda c: get_row(c, row))
         told = None if kept is None else _Told(*orjson.loads(kept))
         job = said.job
         ended = job.state in FINAL_STATES
         if told is not None and told.job == job.job_id and told.version > job.version:
-            return Settlement(delivery)  # brought twice, and out of date
+            return StepResult(delivery)  # brought twice, and out of date
         if ended and told is not None and told.job != job.job_id:
-            return Settlement(delivery)  # another job stands there: an old one's end leaves it
+            return StepResult(delivery)  # another job stands there: an old one's end leaves it
         notice = JobNotice(job=None if ended else job)
         body = notice.model_dump_json().encode()
         await self._connection.deliver(jobs_notify(said.device), body, retain=True)
         now = orjson.dumps([job.job_id, job.version])
-        return Settlement(delivery, effects=[NoticePut(row, now)])
+        return StepResult(delivery, effects=[NoticePut(row, now)])

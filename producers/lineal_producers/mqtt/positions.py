@@ -1,6 +1,6 @@
 """How far each device has come, durable beside the bus.
 
-A position is an effect of the settlement it belongs to. On the embedded bus that is
+A position is an effect that is published with the events it covers. On the embedded bus that is
 the same transaction: a reading is on the bus exactly once, whatever is killed. Where the bus and
 the store share no transaction it comes after the publication, or never; a bridge that starts there
 reads the end of the telemetry topics from its watermark on, so that the bus itself has the last
@@ -136,7 +136,7 @@ class Positions:
 
     async def catch_up(self) -> None:
         """Bring the positions up to what is on the bus, where they may be behind it."""
-        if self._runtime.bus.capabilities.transactional_store:
+        if self._runtime.bus.capabilities.applies_effects:
             return
         row = await self._runtime.store.read(lambda c: get_row(c, _WATERMARK))
         if row is None:

@@ -10,12 +10,12 @@ import time
 from collections import OrderedDict
 from hashlib import sha256
 
-from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.bus.protocol import Addressed
+from lineal.bus.topic_names import dead_letter_topic
 from lineal.dead_letters import BRIDGED
 from lineal.errors import LinealError
-from lineal.lineage.record import digest
+from lineal.lineage.record import Record, digest
 from lineal.observability.tracing import first_traceparent
-from lineal.stages.dead_letter import dead_letter_topic
 from lineal_producers.mqtt.records import GROUP, Recorder
 from lineal_schemas.envelope import RawEvent, first_event, now_us
 from lineal_schemas.failures import DeadLetter
@@ -99,10 +99,10 @@ class Refusals:
         self._minute = 0
         self._kept: dict[str, int] = {}
 
-    def settlement(
+    def keep(
         self, topic: str, payload: bytes, device: str, error: Refused
-    ) -> Settlement | None:
-        """What keeps a message; None if it is only counted."""
+    ) -> tuple[Addressed, Record] | None:
+        """The dead letter of a message, and its record; None if it is only counted."""
         if not self._is_worth_keeping(device, digest(topic.encode() + b"\n" + payload)):
             return None
         letter = dead_letter(topic, payload, device, error)
@@ -114,8 +114,7 @@ class Refusals:
             error=type(error).__name__,
             reason=str(error),
         )
-        position = Position(f"{BRIDGED}{topic}", 0, 0)
-        return Settlement(Delivery(position, letter), [(dead_letter_topic(GROUP), letter)], record)
+        return (dead_letter_topic(GROUP), letter), record
 
     def _is_worth_keeping(self, device: str, key: str) -> bool:
         if key in self._recent:

@@ -1,4 +1,4 @@
-"""A worker killed between any two steps of settling: done again, and nothing twice."""
+"""A worker killed between any two steps of a commit: done again, and nothing twice."""
 
 from __future__ import annotations
 
@@ -7,49 +7,46 @@ import json
 import signal
 import sys
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from lineal.bus.aws.bus import AwsBus
-from lineal.runtime import open_runtime
-from lineal.settings import Settings
-from tests.conformance.harness import (
-    fetch_all,
-    payload_of,
-    publish,
+from tests.bus.aws.harness import (
+    Installation,
+    make_groups,
+    numbers,
+    opened,
+    publish_tasks,
     records,
-    running,
-    until_settled,
+    results,
+    until_handled,
+    working,
 )
-from tests.conformance.workload import Done, Task, work
 
 _DYING = """
 import asyncio, json, os, signal, sys
-from lineal.bus.aws.bus import AwsBus
-from lineal.bus.aws.custody import Custody
-from lineal.runtime import open_runtime
-from lineal.settings import Settings
-from tests.conformance.harness import running
-from tests.conformance.workload import work
+from lineal.bus.aws.event_publisher import EventPublisher
+from lineal.bus.aws.in_flight import SqsInFlight
+from tests.bus.aws.harness import Installation, opened, working
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
-publish_outputs = AwsBus.publish_outputs
+publish = EventPublisher.publish
 
-async def publish_and_die(self, settlements):
-    await publish_outputs(self, settlements)
+async def publish_and_die(self, outputs, nonces):
+    await publish(self, outputs, nonces)
     die()
 
 if sys.argv[2] == "published":
-    AwsBus.publish_outputs = publish_and_die
+    EventPublisher.publish = publish_and_die
 else:
-    Custody._delete_batch = die
+    SqsInFlight._delete_batch = die
 
 async def main():
-    async with open_runtime(Settings(**json.loads(sys.argv[1]))) as runtime:
-        async with running(runtime, work):
+    async with opened(Installation(**json.loads(sys.argv[1]))) as process:
+        async with working(process.bus):
             await asyncio.sleep(60)
 
 asyncio.run(main())
@@ -57,30 +54,25 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("moment", ["published", "stored"])
-async def test_a_worker_killed_while_it_settles(
-    settings: Settings, moment: str, tmp_path: Path
-) -> None:
-    async with open_runtime(settings) as runtime:
-        assert isinstance(runtime.bus, AwsBus)
-        await runtime.bus.provision("work", [Task.type])
-        await runtime.bus.provision("after", [Done.type])
-        tasks = [Task(key="abcd"[n % 4], number=n, scratch=str(tmp_path)) for n in range(20)]
-        await publish(runtime, *tasks)
-        order = json.dumps(settings.model_dump(mode="json"))
+async def test_a_worker_killed_while_it_commits(installation: Installation, moment: str) -> None:
+    async with opened(installation) as process:
+        bus, store, _ = process
+        await make_groups(bus)
+        await publish_tasks(bus, 20, "abcd")
         dying = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", _DYING, order, moment, cwd=Path(__file__).parents[3]
-        )
+            sys.executable, "-c", _DYING, json.dumps(asdict(installation)), moment,
+            cwd=Path(__file__).parents[3],
+        )  # fmt: skip
         assert await dying.wait() == -signal.SIGKILL
-        kept = len(await records(runtime, "task:a"))
+        kept = len(await records(store, "task:a"))
         assert bool(kept) == (moment == "stored")
-        async with running(runtime, work):
-            await until_settled(runtime, "work")
+        async with working(bus):
+            await until_handled(bus, "work")
         for key in "abcd":
-            assert len(await records(runtime, f"task:{key}")) == 5, "one step, one record"
-        done = await fetch_all(runtime, "after", Done.type, 20, settle=True)
-        await until_settled(runtime, "after")
-    found = [payload_of(delivery.event) for delivery in done]
-    assert Counter(item.number for item in found) == Counter(range(20))
+            assert len(await records(store, f"task:{key}")) == 5, "one step, one record"
+        found = await numbers(process, await results(bus, 20))
+        await until_handled(bus, "after")
+    assert Counter(number for _, number in found) == Counter(range(20))
     for key in "abcd":
-        numbers = [item.number for item in found if item.key == key]
-        assert numbers == sorted(numbers)
+        of_key = [number for name, number in found if name == key]
+        assert of_key == sorted(of_key)

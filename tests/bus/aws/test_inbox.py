@@ -13,7 +13,7 @@ from lineal.bus.protocol import Position
 from lineal.store.connection import Store
 from lineal.store.database import Database
 from lineal_schemas.envelope import RawEvent, first_event, now_us
-from tests.conformance.workload import Task
+from tests.bus.aws.harness import AwsTask
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -47,7 +47,7 @@ async def test_a_publication_is_entered_once_however_many_try(store: Store) -> N
 
 async def test_what_no_message_can_ask_for_is_forgotten(store: Store) -> None:
     await store.write(lambda c: inbox.enter(c, "g", ["old", "new"]))
-    long_ago = now_us() - inbox.KEPT_US - 1
+    long_ago = now_us() - inbox.RETENTION_US - 1
     await store.write(
         lambda c: (
             c.execute("UPDATE handled SET at = ? WHERE publication = 'old'", (long_ago,)) and None
@@ -58,16 +58,18 @@ async def test_what_no_message_can_ask_for_is_forgotten(store: Store) -> None:
 
 
 async def test_others_at_work_are_seen_until_they_leave(store: Store) -> None:
-    await store.write(lambda c: inbox.see_member(c, {"g", "h"}, "one"))
-    await store.write(lambda c: inbox.see_member(c, {"g"}, "one"))
+    await store.write(lambda c: inbox.record_member(c, {"g", "h"}, "one"))
+    await store.write(lambda c: inbox.record_member(c, {"g"}, "one"))
     assert await store.read(lambda c: inbox.groups_of_others(c, "one")) == set()
     assert await store.read(lambda c: inbox.groups_of_others(c, "two")) == {"g", "h"}
-    await store.write(lambda c: inbox.forget_member(c, "g", "one"))
+    await store.write(lambda c: inbox.remove_member(c, "g", "one"))
     assert await store.read(lambda c: inbox.groups_of_others(c, "two")) == {"h"}
 
 
 def letter(number: int) -> RawEvent:
-    return first_event(Task(key="a", number=number), id=f"{number}", source="test:x", time=number)
+    return first_event(
+        AwsTask(key="a", number=number), id=f"{number}", source="test:x", time=number
+    )
 
 
 async def test_dead_letters_are_read_in_portions_each_once(store: Store) -> None:

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from lineal.bus.embedded.subscription import EmbeddedSubscription
-from lineal.bus.protocol import Delivery, Settlement
-from lineal.errors import StoreFull
+from lineal.bus.protocol import AssignmentLost, Batch, Delivery
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal_schemas.envelope import first_event
@@ -38,13 +37,13 @@ async def runtimes(folder: Path, count: int = 1) -> AsyncIterator[list[Runtime]]
         yield [await stack.enter_async_context(open_runtime(settings)) for _ in range(count)]
 
 
-def settlements(deliveries: Sequence[Delivery], text: str) -> list[Settlement]:
-    made = []
+def handled(deliveries: Sequence[Delivery], text: str) -> Batch:
+    outputs = []
     for delivery in deliveries:
         done = Done(key="a", number=payload_of(delivery.event).number, text=text)
         event = first_event(done, id=f"{text} {delivery.event.id}", source="test:x")
-        made.append(Settlement(delivery, [(Done.type, event)]))
-    return made
+        outputs.append((Done.type, event))
+    return Batch(deliveries, outputs)
 
 
 async def subscribe(runtime: Runtime, group: str, topics: Sequence[str]) -> EmbeddedSubscription:
@@ -68,7 +67,7 @@ async def fetch(subscription: EmbeddedSubscription, count: int) -> list[Delivery
     return deliveries
 
 
-async def test_a_worker_that_lost_its_partition_unawares_settles_nothing(tmp_path: Path) -> None:
+async def test_a_worker_that_lost_its_partition_unawares_commits_nothing(tmp_path: Path) -> None:
     async with runtimes(tmp_path, 2) as (one, two):
         await publish(one, *(Task(key="a", number=n) for n in range(4)))
         frozen = await subscribe(one, "g", [Task.type])
@@ -76,16 +75,17 @@ async def test_a_worker_that_lost_its_partition_unawares_settles_nothing(tmp_pat
         await freeze(frozen)
         other = await subscribe(two, "g", [Task.type])
         taken_over = await fetch(other, 4)
-        assert await other.settle(settlements(taken_over[:2], "other")) == []
-        late = settlements(begun, "frozen")
-        assert await frozen.settle(late) == late, "all of it is to be dropped"
-        assert await other.settle(settlements(taken_over[2:], "other")) == []
+        await other.commit(handled(taken_over[:2], "other"))
+        with pytest.raises(AssignmentLost) as lost:
+            await frozen.commit(handled(begun, "frozen"))
+        assert lost.value.deliveries == begun, "all of it is to be dropped"
+        await other.commit(handled(taken_over[2:], "other"))
         done = [payload_of(event) for event in await events_on(one, Done.type)]
         assert [(item.number, item.text) for item in done] == [(n, "other") for n in range(4)]
         assert await lag(one, "g") == 0
 
 
-async def test_a_partition_won_again_while_a_settlement_was_under_way_is_kept(
+async def test_a_partition_won_again_while_a_commit_was_under_way_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with runtimes(tmp_path, 2) as (one, two):
@@ -102,14 +102,15 @@ async def test_a_partition_won_again_while_a_settlement_was_under_way_is_kept(
             return await write(job, wake=wake)
 
         monkeypatch.setattr(one.database, "write", held_up)
-        batch = settlements(begun, "first")
-        settling = asyncio.create_task(subscription.settle(batch))
+        committing = asyncio.create_task(subscription.commit(handled(begun, "first")))
         await asyncio.sleep(0)
         await two.bus.seek("g", Task.type, offset=0, time=None)
         again = await fetch(subscription, 3)  # lost, noticed, won again
         gate.set()
-        assert await settling == batch
-        assert await subscription.settle(settlements(again, "again")) == []
+        with pytest.raises(AssignmentLost) as lost:
+            await committing
+        assert lost.value.deliveries == begun
+        await subscription.commit(handled(again, "again"))
         done = [payload_of(event).text for event in await events_on(one, Done.type)]
         assert done == ["again"] * 3
         await publish(one, Task(key="a", number=3))
@@ -167,7 +168,7 @@ async def test_stopping_with_a_full_disk_ends_and_nothing_is_lost(tmp_path: Path
         await publish(runtime, *tasks)
         await runtime.bus.create_topic(Done.type)
         await runtime.database.write(lambda c: c.execute("PRAGMA max_page_count = 1") and None)
-        with contextlib.suppress(StoreFull):  # it cannot say good-bye either
+        with contextlib.suppress(sqlite3.OperationalError):  # it cannot say good-bye either
             async with running(runtime, work):
                 async with asyncio.timeout(30):
                     while len(_trace(tmp_path)) < 300:

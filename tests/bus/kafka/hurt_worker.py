@@ -1,7 +1,8 @@
-"""A worker that something happens to in the middle of a transaction, once.
+"""A worker that something happens to between two steps of a commit, once.
 
-``python -m tests.bus.kafka.hurt_worker WHEN SIGNAL ORDER``: WHEN is ``before`` or ``after`` the end
-of the transaction is asked for; ORDER is that of :mod:`tests.conformance.worker`.
+``python -m tests.bus.kafka.hurt_worker WHEN SIGNAL ORDER``: WHEN is ``stored`` (the effects that
+others read are in the store, Kafka knows nothing), or ``before`` or ``after`` the end of the
+transaction is asked for; ORDER is that of :mod:`tests.conformance.worker`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import os
 import runpy
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Any
 
+from lineal.committing import CommitStoreFirst
+from lineal.effects.effect import Effect
 from lineal.kafka_client.transactions import TransactionalProducer
 
 when, number = sys.argv[1], signal.Signals[sys.argv[2]]
 sys.argv[1:] = sys.argv[3:]
 
 _end = TransactionalProducer._end
+_apply = CommitStoreFirst._apply_read_by_others
 _ended = 0
 
 
@@ -31,5 +36,13 @@ async def _end_hurt(self: TransactionalProducer, producer: Any) -> None:
         os.kill(os.getpid(), number)
 
 
+async def _apply_hurt(self: CommitStoreFirst, effects: Sequence[Effect]) -> list[Effect]:
+    later = await _apply(self, effects)
+    if _ended == 2 and when == "stored":
+        os.kill(os.getpid(), number)
+    return later
+
+
 TransactionalProducer._end = _end_hurt  # type: ignore[method-assign]
+CommitStoreFirst._apply_read_by_others = _apply_hurt  # type: ignore[method-assign]
 runpy.run_module("tests.conformance.worker", run_name="__main__")

@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError
 from structlog.testing import capture_logs
 
-from lineal.bus.protocol import Delivery, Position, Selection, Settlement, TopicSettings
+from lineal.bus.protocol import Selection, TopicSettings
 from lineal.dead_letters import LetterFilter, waiting_letters
 from lineal.effects.memo import MemoEntry
 from lineal.errors import BusUnavailable
@@ -26,6 +26,7 @@ from lineal.runtime import Runtime
 from lineal.store.memo import MemoOutput, pack
 from lineal_schemas.bindings import to_kafka
 from lineal_schemas.envelope import first_event
+from tests.bus.kafka.following import following
 from tests.conformance.harness import (
     PATIENCE_SECONDS,
     events_on,
@@ -237,7 +238,7 @@ async def test_two_workers_of_a_group_in_one_process_share_it(bus: KafkaBusUnder
         assert set(found.values()) == {1}
         await first.close()
         await second.close()
-        assert len(await fetch_all(runtime, "g", Task.type, 40)) == 40, "nothing was settled"
+        assert len(await fetch_all(runtime, "g", Task.type, 40)) == 40, "nothing was committed"
 
 
 async def test_a_closed_runtime_leaves_nothing_unwritten(bus: KafkaBusUnderTest) -> None:
@@ -245,7 +246,7 @@ async def test_a_closed_runtime_leaves_nothing_unwritten(bus: KafkaBusUnderTest)
         scratch = str(bus.scratch)
         await publish(runtime, *(Task(key="a", number=n, scratch=scratch) for n in range(9)))
         await until_events(runtime, Done.type, 9)
-        await runtime.bus.recorded()
+        await runtime.flush_ledger()
         assert await runtime.store.read(lambda c: len(list(all_steps(c)))) == 9
 
 
@@ -263,7 +264,7 @@ async def test_the_process_that_writes_the_ledger_is_replaced_when_it_dies(
     async def written() -> int:
         return await runtime.store.read(lambda c: len(list(all_steps(c))))
 
-    async with bus.open() as runtime, running(runtime, work):
+    async with bus.open() as runtime, following(runtime), running(runtime, work):
         scratch = str(bus.scratch)
         for begin in range(0, 90, 10):
             numbers = range(begin, begin + 10)
@@ -286,10 +287,7 @@ async def test_the_process_that_writes_the_ledger_has_its_worker_raise_the_alarm
     bus: KafkaBusUnderTest,
 ) -> None:
     """Of steps that made something else this time; and goes on afterwards."""
-    delivery = Delivery(
-        Position(Task.type, 0, 0), first_event(Task(key="a", number=1), id="1", source="test:x")
-    )
-    async with bus.open() as runtime, running(runtime, work):
+    async with bus.open() as runtime, following(runtime):
         with capture_logs() as lines:
 
             def alarmed() -> list[str]:
@@ -299,7 +297,7 @@ async def test_the_process_that_writes_the_ledger_has_its_worker_raise_the_alarm
                 step = number.to_bytes(32, "big")
                 for data in (b"1", b"2"):
                     memo = MemoEntry(step, pack([MemoOutput("x.y", 1, data, None, None)]))
-                    await runtime.bus.settle_unowned([Settlement(delivery, effects=[memo])])
+                    await runtime.bus.publish([], [memo])
                 # Nobody waits for the ledger here, which would have this process write it.
                 await until(lambda count=number: len(alarmed()) == count)  # type: ignore[misc]
             assert alarmed() == [number.to_bytes(32, "big").hex() for number in (1, 2)]

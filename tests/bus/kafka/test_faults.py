@@ -8,27 +8,36 @@ from typing import Any
 
 import pytest
 
+from lineal.effects.effect import Effect
+from lineal.effects.records import lineage_records
 from lineal.errors import BusUnavailable
 from lineal.kafka_client.connection import Connection
 from lineal.kafka_client.errors import RetriableError
 from lineal.runtime import Runtime
 from lineal.stages.runner import StageRunner
-from tests.bus.kafka.whole import assert_whole, count_done, tasks
+from lineal.stages.state import state_rows
+from lineal_schemas.ids import output_id
+from tests.bus.kafka.whole import KEYS, assert_whole, count_done, tasks
 from tests.conformance.harness import (
     WorkerProcess,
+    events_on,
     payload_of,
     publish,
+    records,
     running,
     until,
     until_settled,
 )
 from tests.conformance.kafka import KafkaBusUnderTest
-from tests.conformance.workload import Task, Trace, work
+from tests.conformance.workload import Done, Task, Trace, work
+from tests.lineage.records import one_step
 
 
-def spawn_hurt(bus: KafkaBusUnderTest, when: str, number: signal.Signals) -> WorkerProcess:
+def spawn_hurt(
+    bus: KafkaBusUnderTest, when: str, number: signal.Signals, stage: str = "work"
+) -> WorkerProcess:
     worker = WorkerProcess(
-        bus.settings, "work", {"prefetch": 24}, ("tests.bus.kafka.hurt_worker", when, number.name)
+        bus.settings, stage, {"prefetch": 24}, ("tests.bus.kafka.hurt_worker", when, number.name)
     )
     bus.workers.append(worker)
     return worker
@@ -48,6 +57,34 @@ async def test_a_worker_killed_in_the_middle_of_a_transaction(
         assert await spawn_hurt(bus, when, signal.SIGKILL).ended() == -signal.SIGKILL
         bus.spawn_worker("work")
         await assert_whole(runtime, 240)
+
+
+@pytest.mark.parametrize("when", ["stored", "before", "after"])
+async def test_a_worker_with_state_killed_while_it_commits(
+    bus: KafkaBusUnderTest, when: str
+) -> None:
+    """The store is written before Kafka is: what was counted there counts once, and the outputs
+    are those that the killed worker would have made."""
+    async with bus.open() as runtime:
+        published = await publish(runtime, *tasks(bus, 240))
+        assert await spawn_hurt(bus, when, signal.SIGKILL, "count").ended() == -signal.SIGKILL
+        ahead = await counted(runtime) - await count_done(runtime)
+        assert (ahead > 0) == (when != "after"), "killed where it was to be"
+        bus.spawn_worker("count")
+        await assert_whole(runtime, 240, "count")
+        done = await events_on(runtime, Done.type)
+        assert await counted(runtime) == 240
+    expected = {output_id(event.id, "count", "1", Done.type, 0) for event in published}
+    assert {event.id for event in done} == expected
+    for key in KEYS:
+        counts = [payload_of(event).text for event in done if event.partitionkey == key]
+        assert counts == [str(number + 1) for number in range(len(counts))]
+
+
+async def counted(runtime: Runtime) -> int:
+    """How many events the state of the stage has counted."""
+    rows = await runtime.store.read(lambda connection: state_rows(connection, "count", ""))
+    return sum(int(row.after or 0) for _, row in rows)
 
 
 async def test_a_worker_stopped_in_the_middle_of_a_transaction_wakes_up_as_a_zombie(
@@ -135,9 +172,9 @@ async def test_a_worker_ends_in_order_while_the_broker_is_away(bus: KafkaBusUnde
     assert bus.broker is not None
     async with bus.open() as runtime:
         await publish(runtime, *tasks(bus, 8))
-        subscription = await runtime.bus.subscribe("work", [Task.type])
-        runner = StageRunner(runtime.bind(work), subscription)
-        running = asyncio.create_task(runner.run())
+        runner = StageRunner(runtime.bind(work), runtime.committer)
+        subscription = await runtime.bus.subscribe("work", [Task.type], on_revoking=runner.revoking)
+        running = asyncio.create_task(runner.run(subscription))
         await until_settled(runtime, "work")
         await asyncio.to_thread(bus.broker.kill)
         await asyncio.sleep(0.5)
@@ -225,3 +262,29 @@ async def test_an_end_of_a_transaction_without_an_answer_is_found_out_about(
         await publish(runtime, *tasks(bus, 24, first=24))
         await until(lambda: left == 0)
         await assert_whole(runtime, 48)
+
+
+@pytest.mark.parametrize("then", [1, 2], ids=["the same again", "something else"])
+async def test_a_publication_in_doubt_is_not_taken_for_another(
+    bus: KafkaBusUnderTest, monkeypatch: pytest.MonkeyPatch, then: int
+) -> None:
+    bus.settings.kafka.transaction_seconds = 1.0
+    send = Connection.send
+
+    async def cut(self: Connection, node: int, call: Any, lane: Any = "any") -> Any:
+        answer = await send(self, node, call, lane)
+        if repr(call) == "EndTxn":
+            raise RetriableError("the connection is cut")
+        return answer
+
+    def recorded(number: int) -> list[Effect]:
+        return [*lineage_records([one_step(f"task:{number}", started=number)])]
+
+    async with bus.open() as runtime:
+        with monkeypatch.context() as patch:
+            patch.setattr(Connection, "send", cut)
+            with pytest.raises(BusUnavailable):
+                await runtime.committer.publish((), recorded(1))
+        await runtime.committer.publish((), recorded(then))
+        found = [len(await records(runtime, f"task:{number}")) for number in (1, 2)]
+    assert found == [1, then - 1]

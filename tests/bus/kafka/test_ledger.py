@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
 from pathlib import Path
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
-from lineal.bus.kafka.lineage import record_messages
+from lineal.effects.codec import encode
+from lineal.effects.records import lineage_records
+from lineal.errors import StoreUnavailable
 from lineal.lineage.canonical import canonical_bytes
+from lineal.lineage.follower import LedgerFollower
 from lineal.lineage.ledger import all_steps, stored_bytes
 from lineal.lineage.record import Record
 from lineal.lineage.travel import (
@@ -19,7 +26,15 @@ from lineal.lineage.travel import (
 )
 from lineal.runtime import Runtime
 from lineal.store.database import Database
-from tests.conformance.harness import publish, records, running, until_settled
+from tests.bus.kafka.following import following
+from tests.conformance.harness import (
+    PATIENCE_SECONDS,
+    publish,
+    records,
+    running,
+    until,
+    until_settled,
+)
 from tests.conformance.kafka import KafkaBusUnderTest
 from tests.conformance.workload import Task, work
 from tests.lineage.records import one_step
@@ -30,7 +45,7 @@ def record(number: int) -> Record:
 
 
 def message(offset: int) -> Message:
-    return Message(offset, record_messages([record(offset)])[0])
+    return Message(offset, encode(lineage_records([record(offset)])))
 
 
 async def count(runtime: Runtime) -> int:
@@ -65,7 +80,7 @@ async def test_its_lag_shows_like_that_of_others_and_ends(bus: KafkaBusUnderTest
         return group.lag
 
     async with bus.open() as runtime:
-        async with running(runtime, work):
+        async with following(runtime), running(runtime, work):
             await publish(runtime, *(Task(key="a", number=n, scratch=str(bus.scratch))
                                      for n in range(9)))  # fmt: skip
             await until_settled(runtime, "work")
@@ -79,13 +94,13 @@ async def test_its_lag_shows_like_that_of_others_and_ends(bus: KafkaBusUnderTest
 
 async def test_what_older_versions_wrote_is_read(bus: KafkaBusUnderTest) -> None:
     async with bus.open() as runtime:
-        await runtime.bus.record([record(1)])
+        await runtime.committer.publish([], lineage_records([record(1)]))
         broker = bus.settings.bus.removeprefix("kafka://")
         async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
             topic = f"{bus.settings.kafka.prefix}{LINEAGE_TOPIC}"
             for data in (message(2).data, b"no lineage", message(3).data):
                 await producer.send_and_wait(topic, data)
-        await runtime.bus.recorded()
+        await runtime.flush_ledger()
         assert [len(await records(runtime, f"task:{n}")) for n in (1, 2, 3)] == [1, 1, 1]
 
 
@@ -97,7 +112,7 @@ async def test_a_store_that_is_behind_the_group_gets_everything(
             task = Task(key="a", number=number, scratch=str(bus.scratch))
             await publish(runtime, task)
             await until_settled(runtime, "work")
-            await runtime.bus.recorded()
+            await runtime.flush_ledger()
 
     async with bus.open() as runtime:
         await handle(runtime, 1)
@@ -106,3 +121,68 @@ async def test_a_store_that_is_behind_the_group_gets_everything(
     async with bus.open() as runtime:
         await handle(runtime, 2)
         assert await count(runtime) == 2
+
+
+@pytest.mark.parametrize("first", ["publish", "subscribe", "create"])
+async def test_the_lineage_topic_has_one_partition_whoever_comes_first(
+    bus: KafkaBusUnderTest, first: str
+) -> None:
+    """Its order is causal; in two partitions it would be none."""
+    async with bus.open() as runtime:
+        if first == "publish":
+            await runtime.flush_ledger()
+        elif first == "subscribe":
+            await (await runtime.bus.subscribe(LEDGER_GROUP, [LINEAGE_TOPIC])).close()
+        else:
+            await runtime.bus.create_topic(LINEAGE_TOPIC)
+        (info,) = [item for item in await runtime.bus.topics() if item.topic == LINEAGE_TOPIC]
+        assert info.partitions == 1
+
+
+@pytest.mark.parametrize("when", ["fetched", "writing", "written"])
+async def test_what_a_killed_member_of_the_group_had_is_written_once(
+    bus: KafkaBusUnderTest, when: str
+) -> None:
+    async def lag(runtime: Runtime) -> int:
+        return sum(
+            group.lag
+            for info in await runtime.bus.topics()
+            for group in info.groups
+            if group.group == LEDGER_GROUP
+        )
+
+    async with bus.open() as runtime:
+        async with running(runtime, work):
+            for numbers in (range(20), range(20, 40)):
+                await publish(runtime, *(Task(key="a", number=n, scratch=str(bus.scratch))
+                                         for n in numbers))  # fmt: skip
+                await until_settled(runtime, "work")
+        settings = bus.settings.model_dump_json()
+        killed = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.bus.kafka.hurt_follower", when, settings
+        )
+        assert await killed.wait() == -signal.SIGKILL
+        assert await count(runtime) == (40 if when == "written" else 0)
+        async with following(runtime):
+            while await lag(runtime):
+                await asyncio.sleep(0.05)
+            assert await count(runtime) == 40
+        assert len(await records(runtime, "task:a")) == 40
+
+
+async def test_a_store_that_cannot_be_written_is_a_problem_of_the_worker(
+    bus: KafkaBusUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(self: LedgerFollower, messages: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    async with bus.open() as runtime, following(runtime) as follower:
+        assert follower.problem is None
+        with monkeypatch.context() as patch:
+            patch.setattr(LedgerFollower, "_apply", full)
+            await runtime.bus.publish([], lineage_records([record(1)]))
+            await until(lambda: follower.problem == "the ledger: the disk is full")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await count(runtime):
+                await asyncio.sleep(0.05)
+        await until(lambda: follower.problem is None)

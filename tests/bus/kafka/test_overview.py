@@ -6,7 +6,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from lineal.bus.kafka import overview
-from lineal.bus.protocol import Delivery, Settlement, TopicInfo, TopicSettings
+from lineal.bus.protocol import Batch, Delivery, TopicInfo, TopicSettings
 from lineal.runtime import Runtime
 from lineal_schemas.bindings import to_kafka
 from lineal_schemas.envelope import first_event
@@ -47,9 +47,9 @@ async def test_markers_of_transactions_are_no_events(bus: KafkaBusUnderTest) -> 
         while len(deliveries) < 30:
             deliveries += await worker.fetch(100, 0.2)
         # Of all but the third: 27 of the others are done beyond the committed offset.
-        await worker.settle([Settlement(d) for n, d in enumerate(deliveries) if n != 2])
+        await worker.commit(Batch([d for n, d in enumerate(deliveries) if n != 2]))
         assert (await info(runtime)).groups[0].lag == 1
-        await worker.settle([Settlement(deliveries[2])])
+        await worker.commit(Batch(deliveries[2:3]))
         assert (await info(runtime)).groups[0].lag == 0, "whatever markers stand behind the last"
         await worker.close()
         assert (await info(runtime)).groups[0].lag == 0
@@ -67,7 +67,7 @@ async def test_of_many_it_is_said_that_they_are_not_counted(
         await fetch_all(runtime, "g", Task.type, 6)
         worker = await runtime.bus.subscribe("g", [Task.type])
         deliveries = await worker.fetch(100, PATIENCE_SECONDS)
-        await worker.settle([Settlement(delivery) for delivery in deliveries[:3]])
+        await worker.commit(Batch(deliveries[:3]))
         found = await info(runtime)
         assert found.groups[0].lag == 3, "what is left of a long topic is counted"
         await worker.close()

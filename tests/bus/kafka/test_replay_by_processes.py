@@ -64,7 +64,7 @@ async def test_processes_share_what_is_to_be_handled(bus: KafkaBusUnderTest) -> 
         await publish(runtime, *tasks(120))
         assert await replayed(runtime, share) == {"done": 120}
         done = await events_on(runtime, Done.type)
-        await runtime.bus.recorded()
+        await runtime.flush_ledger()
         steps = [r for n in range(12) for r in await records(runtime, f"task:key-{n}")]
         (whole,) = await records(runtime, "stage:share")
     by_process = Counter(payload_of(event).text for event in done)
@@ -83,7 +83,7 @@ async def test_processes_share_what_is_remembered(bus: KafkaBusUnderTest) -> Non
         first = await events_on(runtime, Done.type)
         assert await replayed(runtime, share, processes=9) == {"memoised": 120}
         again = (await events_on(runtime, Done.type))[120:]
-        await runtime.bus.recorded()
+        await runtime.flush_ledger()
         story = await records(runtime, "task:key-3")
     assert numbers_by_key(again) == {f"key-{n}": list(range(n, 120, 12)) for n in range(12)}
     assert {event.id: event.data for event in again} == {event.id: event.data for event in first}
@@ -98,7 +98,7 @@ async def test_a_process_that_dies_is_told_of_and_what_the_others_had_is_handled
         with pytest.raises(WorkerCrashed, match="SIGKILL"):
             await replayed(runtime, share)
         done = await events_on(runtime, Done.type)
-        await runtime.bus.recorded()
+        await runtime.flush_ledger()
         *_, whole = await records(runtime, "stage:share")
     assert {payload_of(event).text for event in done} == {str(os.getpid())}
     assert 0 < len(done) < 24

@@ -38,15 +38,15 @@ async def count_done(runtime: Runtime) -> int:
             await asyncio.sleep(0.2)
 
 
-async def until_done(runtime: Runtime, count: int) -> None:
+async def until_done(runtime: Runtime, count: int, stage: str) -> None:
     async with asyncio.timeout(2 * PATIENCE_SECONDS):
-        while await count_done(runtime) < count or await lag(runtime, "work"):
+        while await count_done(runtime) < count or await lag(runtime, stage):
             await asyncio.sleep(0.1)
 
 
-async def assert_whole(runtime: Runtime, count: int) -> None:
+async def assert_whole(runtime: Runtime, count: int, stage: str = "work") -> None:
     """Each task is done once, each key's in order, and each step is on record once."""
-    await until_done(runtime, count)
+    await until_done(runtime, count, stage)
     events = await events_on(runtime, Done.type)
     done = [payload_of(event) for event in events]
     times = Counter(item.number for item in done)

@@ -171,7 +171,7 @@ async def birth(runtime: Runtime) -> None:
 
 
 async def records_about(runtime: Runtime, sha256: str) -> list[RecordedStep]:
-    await runtime.bus.recorded()
+    await runtime.flush_ledger()
     return await runtime.store.read(lambda c: steps_of_artifact(c, sha256, made=False))
 
 

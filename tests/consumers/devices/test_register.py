@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from lineal.bus.protocol import Settlement
 from lineal.lineage.ledger import all_steps
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
+from lineal.stages.result import StepResult
 from lineal.stages.runner import StageRunner
 from lineal.testing import StageHarness
 from lineal_catalog.devices.register import Device, registered
@@ -142,23 +142,23 @@ async def test_the_stage_on_a_bus_keeps_what_the_command_reads(
     ]  # fmt: skip
     settings = Settings(data=tmp_path / "data", durability="normal", workers=1)
     async with open_runtime(settings) as runtime:
-        subscription = await runtime.bus.subscribe("devices", [p.type for p in devices.inputs])
         events = [
             (one.type, first_event(one, id=f"{number}", source="test"))
             for number, one in enumerate(said)
         ]
         await runtime.bus.publish(events)
-        done: list[Settlement] = []
+        done: list[StepResult] = []
 
-        def settled(settlements: object) -> None:
-            assert isinstance(settlements, list)
-            done.extend(settlements)
+        def committed(results: Sequence[StepResult]) -> None:
+            done.extend(results)
             if len(done) == len(said):
                 runner.stop()
 
-        bound = runtime.bind(devices)
-        runner = StageRunner(bound, subscription, settings.runner(), on_settled=settled)
-        await runner.run()
+        runner = StageRunner(
+            runtime.bind(devices), runtime.committer, settings.runner(), on_committed=committed
+        )
+        topics = [payload.type for payload in devices.inputs]
+        await runner.run(await runtime.bus.subscribe("devices", topics))
         [device] = await runtime.store.read(registered)
         records = await runtime.store.read(lambda c: list(all_steps(c)))
     assert device.state == "lost"

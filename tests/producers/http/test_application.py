@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from lineal.daemon import Daemon
+from lineal.effects.records import lineage_records
 from lineal.health import Health, health_routes
 from lineal.lineage.record import Artifact
 from lineal.runtime import Runtime
@@ -203,7 +204,7 @@ async def test_the_json_form_holds_text_and_analysis(
     root = f"document:{document['document_id']}"
     for item in made:
         record = one_step(root, outputs=[item])
-        await runtime.bus.record([record])
+        await runtime.committer.publish((), lineage_records([record]))
     answer = await client.get(f"/documents/{document['document_id']}/json")
     assert answer.json() == {"text": "text", "language": "en"}
 

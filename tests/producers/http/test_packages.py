@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from lineal.effects.records import lineage_records
 from lineal.lineage.record import Artifact, Kind
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
@@ -38,7 +39,7 @@ async def stored(
         await runtime.store.write(lambda c: put_small_objects(c, [data]))
     model = Artifact(digest, "application/onnx", len(data), role)
     record = one_step("rollout:r1", kind=kind, attributes=dict(facts), inputs=[model])
-    await runtime.bus.record([record])
+    await runtime.committer.publish((), lineage_records([record]))
     return digest
 
 

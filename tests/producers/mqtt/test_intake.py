@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from lineal.dead_letters import LetterFilter, NobodyToRedriveTo, drop, redrive, waiting_letters
+from lineal.effects.effect import Effect
+from lineal.effects.records import lineage_records
 from lineal.errors import UnknownTopic
 from lineal.lineage.ledger import all_steps
 from lineal.lineage.record import RecordedStep
@@ -58,9 +60,9 @@ class Taking:
 
     async def take(self, *messages: Received) -> Prepared:
         prepared = await self.intake.prepare(messages)
-        if prepared.settlements:
-            prepared.settlements[-1].effects = self.positions.effects(prepared.devices)
-            await self.runtime.bus.settle_unowned(prepared.settlements)
+        effects: list[Effect] = [*lineage_records(prepared.records)]
+        effects += self.positions.effects(prepared.devices)
+        await self.runtime.committer.publish(prepared.outputs, effects)
         return prepared
 
     async def on(self, topic: str) -> list[RawEvent]:
@@ -120,7 +122,8 @@ async def test_a_duplicate_has_no_effect_but_is_acknowledged_again(taking: Takin
     await taking.take(received(readings(1, 20)), received(readings(1, 20)))
     prepared = await taking.take(received(readings(1, 20)))
     assert await taking.ranges() == [(1, 20)]
-    assert prepared.settlements == []
+    assert prepared.outputs == []
+    assert prepared.records == []
     assert prepared.heard == {("pump-1", BOOT): 0}
 
 

@@ -38,7 +38,7 @@ async def apply(store: Store, *effects: Effect) -> None:
 def separate(runtime: Runtime) -> None:
     """Have the bus say that it shares no transaction with the store."""
     bus = runtime.bus
-    apart = dataclasses.replace(bus.capabilities, transactional_store=False)
+    apart = dataclasses.replace(bus.capabilities, applies_effects=False)
     bus.capabilities = apart
 
 

@@ -1,4 +1,4 @@
-"""From one event to one settlement: derived ids, lineage as a by-product, memo, refusals."""
+"""From one event to one result: derived ids, lineage as a by-product, memo, refusals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from lineal.bus.protocol import Delivery, Position, Settlement
+from lineal.bus.protocol import Delivery, Position
 from lineal.errors import (
     BusUnavailable,
     ObjectMissing,
@@ -24,16 +24,19 @@ from lineal.lineage.record import Model, RecordedStep
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, Reject, Retry, Stage, stage
-from lineal.stages.attempts import Attempts
-from lineal.stages.binding import BoundStage, StepFailed
+from lineal.stages.executor import StageExecutor
+from lineal.stages.pipeline import Invocation
+from lineal.stages.result import StepResult
 from lineal.stages.retry import RetryPolicy
 from lineal.store.objects import SMALL_BYTES
 from lineal_catalog.search.effect import SearchEntries
 from lineal_catalog.search.entries import SearchPage, search
 from lineal_schemas.envelope import RawEvent, decode, first_event
+from lineal_schemas.ids import output_id
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload, upcaster
 from tests.conformance.workload import Done, Joined, Piece, Task
+from tests.stages.attempting import attempt, attempt_all, executor_of, keep
 
 
 @pytest.fixture
@@ -69,20 +72,26 @@ async def twice(task: Task, ctx: Any) -> list[Done]:
     return [Done(key="a", number=1), Done(key="a", number=2)]
 
 
-def outputs(settlement: Settlement) -> list[RawEvent]:
-    return [event for _, event in settlement.outputs]
+def outputs(result: StepResult) -> list[RawEvent]:
+    return [event for _, event in result.outputs]
+
+
+def step_of(result: StepResult | Invocation) -> RecordedStep:
+    assert result.record is not None
+    (step,) = result.record.recorded()
+    return step
 
 
 async def test_output_ids_are_the_same_at_every_delivery(runtime: Runtime) -> None:
     bound = runtime.bind(making(twice))
-    first, again = [outputs(await bound.handle(task(), attempt)) for attempt in (1, 2)]
+    first, again = [outputs(await attempt(bound, task())) for _ in range(2)]
     assert [event.id for event in first] == [event.id for event in again]
     assert len({event.id for event in first}) == 2
 
 
 async def test_output_ids_differ_by_version_and_by_input(runtime: Runtime) -> None:
     ids = [
-        outputs(await runtime.bind(making(done, version)).handle(task(number), 1))[0].id
+        outputs(await attempt(runtime.bind(making(done, version)), task(number)))[0].id
         for version in ("1", "2")
         for number in (1, 2)
     ]
@@ -93,7 +102,7 @@ async def test_outputs_name_their_cause_and_keep_its_story_and_trace(runtime: Ru
     delivery = task()
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     delivery = delivery._replace(event=delivery.event._replace(traceparent=trace))
-    (output,) = outputs(await runtime.bind(making(done)).handle(delivery, 1))
+    (output,) = outputs(await attempt(runtime.bind(making(done)), delivery))
     assert (output.causationid, output.correlationid) == ("event-1", "task:a")
     assert output.traceparent is not None
     assert output.traceparent[:36] == trace[:36] and output.traceparent != trace
@@ -101,16 +110,8 @@ async def test_outputs_name_their_cause_and_keep_its_story_and_trace(runtime: Ru
 
 async def test_an_output_that_was_not_declared_is_refused(runtime: Runtime) -> None:
     bound = runtime.bind(making(done, produces=Joined))
-    with pytest.raises(StepFailed) as caught:
-        await bound.handle(task(), 1)
-    assert isinstance(caught.value.__cause__, PermanentFailure)
-    assert "does not declare" in str(caught.value.__cause__)
-
-
-def step_of(settlement: Settlement) -> RecordedStep:
-    assert settlement.record is not None
-    (step,) = settlement.record.recorded()
-    return step
+    with pytest.raises(PermanentFailure, match="does not declare"):
+        await attempt(bound, task())
 
 
 async def test_what_is_read_and_made_is_on_record(runtime: Runtime) -> None:
@@ -126,13 +127,13 @@ async def test_what_is_read_and_made_is_on_record(runtime: Runtime) -> None:
         return await done(task, ctx)
 
     delivery = task()
-    settlement = await runtime.bind(making(act)).handle(delivery, 1)
-    record = step_of(settlement)
+    result = await attempt(runtime.bind(making(act)), delivery)
+    record = step_of(result)
     assert [(item.sha256, item.role) for item in record.inputs] == [
         (sha256(delivery.event.data).hexdigest(), "event"),
         (stored.sha256, "content"),
     ]
-    (output,) = outputs(settlement)
+    (output,) = outputs(result)
     assert [(item.sha256, item.bytes, item.media_type, item.role) for item in record.outputs] == [
         (sha256(output.data).hexdigest(), len(output.data), "application/json", "event"),
         (sha256(b"small").hexdigest(), 5, "text/csv", "csv"),
@@ -141,7 +142,7 @@ async def test_what_is_read_and_made_is_on_record(runtime: Runtime) -> None:
     assert record.attributes == {"pages": 3, "language": "de"}
     assert (record.events_in, record.events_out) == (("event-1",), (output.id,))
     assert (record.kind, record.outcome, record.subject) == ("step", "done", "task:a")
-    await runtime.bus.settle_unowned([settlement])
+    await keep(runtime, result)
     for data in (b"small", big):
         reference = ObjectRef(
             uri="x:y", sha256=sha256(data).hexdigest(), bytes=len(data), media_type="a/b"
@@ -153,23 +154,23 @@ async def test_scattering_a_whole_is_on_record_as_a_split(runtime: Runtime) -> N
     async def scatter(task: Task, ctx: Any) -> list[Piece]:
         return [Piece(whole=ctx.event.id, index=index, count=2, key="a") for index in range(2)]
 
-    settlement = await runtime.bind(making(scatter, produces=Piece)).handle(task(), 1)
-    assert step_of(settlement).kind == "split"
-    assert step_of(settlement).events_out == tuple(event.id for event in outputs(settlement))
+    result = await attempt(runtime.bind(making(scatter, produces=Piece)), task())
+    assert step_of(result).kind == "split"
+    assert step_of(result).events_out == tuple(event.id for event in outputs(result))
 
 
 async def test_the_models_a_stage_names_are_on_record_and_part_of_its_identity(
     runtime: Runtime,
 ) -> None:
-    def with_model(sha256: str) -> BoundStage:
+    def with_model(sha256: str) -> StageExecutor:
         return runtime.bind(making(done, models=lambda config: [Model("eng", "1", sha256)]))
 
     first, again, other = [
-        await with_model(digest * 32).handle(task(), 1) for digest in ("0a", "0a", "0b")
+        await attempt(with_model(digest * 32), task()) for digest in ("0a", "0a", "0b")
     ]
-    assert first.record and again.record and other.record
-    assert first.record.build is not None
-    assert first.record.build.models == (Model("eng", "1", "0a" * 32),)
+    build = step_of(first).build
+    assert build is not None
+    assert build.models == (Model("eng", "1", "0a" * 32),)
     assert step_of(first).step == step_of(again).step != step_of(other).step
 
 
@@ -186,7 +187,7 @@ async def test_a_stage_can_read_what_it_has_just_put(runtime: Runtime) -> None:
         assert (await ctx.objects.path(ref)).read_bytes() == b"mine"
         return await done(task, ctx)
 
-    await runtime.bind(making(act)).handle(task(), 1)
+    await attempt(runtime.bind(making(act)), task())
 
 
 async def test_small_objects_are_written_with_the_step_or_not_at_all(runtime: Runtime) -> None:
@@ -196,10 +197,10 @@ async def test_small_objects_are_written_with_the_step_or_not_at_all(runtime: Ru
         refs.append(await ctx.objects.put(b"mine", "text/plain", "text"))
         return await done(task, ctx)
 
-    settlement = await runtime.bind(making(act)).handle(task(), 1)
+    result = await attempt(runtime.bind(making(act)), task())
     with pytest.raises(ObjectMissing):
         await runtime.objects.get(refs[0])
-    await runtime.bus.settle_unowned([settlement])
+    await keep(runtime, result)
     assert await runtime.objects.get(refs[0]) == b"mine"
 
 
@@ -211,22 +212,20 @@ async def test_a_step_that_fails_keeps_its_objects_and_nothing_else(runtime: Run
         ctx.add_effect(SearchEntries("doc", (SearchPage(1, "findable"),), {}))
         raise Reject("no good")
 
-    settlement = await attempts(runtime, making(act)).settle_or_bury(task())
-    await runtime.bus.settle_unowned([settlement])
-    assert step_of(settlement).outcome == "rejected"
-    assert step_of(settlement).reason == "no good"
-    assert [item.role for item in step_of(settlement).outputs] == ["text", "dead-letter"]
+    result = await handled(runtime, making(act))
+    await keep(runtime, result)
+    assert step_of(result).outcome == "rejected"
+    assert step_of(result).reason == "no good"
+    assert [item.role for item in step_of(result).outputs] == ["text", "dead-letter"]
     assert await runtime.objects.get(refs[0]) == b"until then"
     assert not search(runtime.database.reader, "findable")
 
 
-def attempts(
-    runtime: Runtime, declared: Stage, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-) -> Attempts:
-    from lineal.observability.metrics import StageMetrics
-
+async def handled(
+    runtime: Runtime, declared: Stage, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> StepResult:
     policy = RetryPolicy(attempts=2, first_seconds=0.001, most_seconds=0.002)
-    return Attempts(runtime.bind(declared), "make", policy, StageMetrics("make"), sleep)
+    return await executor_of(runtime, declared, pause=pause).handle(task(), policy)
 
 
 async def test_each_attempt_begins_with_nothing_on_record(runtime: Runtime) -> None:
@@ -240,8 +239,8 @@ async def test_each_attempt_begins_with_nothing_on_record(runtime: Runtime) -> N
             raise ConnectionError
         return await done(task, ctx)
 
-    settlement = await attempts(runtime, making(act)).settle_or_bury(task())
-    assert (step_of(settlement).attributes, step_of(settlement).attempt) == ({"attempt2": 2}, 2)
+    result = await handled(runtime, making(act))
+    assert (step_of(result).attributes, step_of(result).attempt) == ({"attempt2": 2}, 2)
 
 
 @pytest.mark.parametrize("away", [StoreUnavailable("S3"), BusUnavailable("Kafka")])
@@ -253,8 +252,8 @@ async def test_an_outage_uses_up_none_of_the_attempts(runtime: Runtime, away: Ex
             raise error
         return await done(task, ctx)
 
-    settlement = await attempts(runtime, making(act)).settle_or_bury(task())
-    assert (step_of(settlement).outcome, step_of(settlement).attempt) == ("done", 10)
+    result = await handled(runtime, making(act))
+    assert (step_of(result).outcome, step_of(result).attempt) == ("done", 10)
 
 
 @pytest.mark.parametrize("value", [1.5, None, b"x", ["a"]])
@@ -263,9 +262,8 @@ async def test_facts_are_integers_and_strings(runtime: Runtime, value: Any) -> N
         ctx.annotate(fact=value)
         return await done(task, ctx)
 
-    with pytest.raises(StepFailed) as caught:
-        await runtime.bind(making(act)).handle(task(), 1)
-    assert isinstance(caught.value.__cause__, TypeError)
+    with pytest.raises(TypeError, match="integers and strings"):
+        await attempt(runtime.bind(making(act)), task())
 
 
 class Config(BaseModel):
@@ -282,9 +280,9 @@ async def test_the_memo_answers_only_for_the_same_work(runtime: Runtime) -> None
     async def run(version: str = "1", number: int = 1, id: str = "e", **config: int) -> str:
         runtime.settings.stages["make"] = dict(config)
         bound = runtime.bind(making(act, version, config=Config))
-        settlement = await bound.handle(delivered(Task(key="a", number=number), id), 1)
-        await runtime.bus.settle_unowned([settlement])
-        return step_of(settlement).outcome
+        result = await attempt(bound, delivered(Task(key="a", number=number), id))
+        await keep(runtime, result)
+        return step_of(result).outcome
 
     assert await run() == "done"
     assert await run() == "memoised"
@@ -298,10 +296,9 @@ async def test_the_memo_answers_only_for_the_same_work(runtime: Runtime) -> None
 
 async def test_many_are_asked_of_the_memo_at_once_with_the_same_answer(runtime: Runtime) -> None:
     bound = runtime.bind(making(done))
-    await runtime.bus.settle_unowned([await bound.handle(task(n), 1) for n in (1, 2)])
+    await keep(runtime, *[await attempt(bound, task(n)) for n in (1, 2)])
     deliveries = [task(n)._replace(position=Position("t", 0, n)) for n in (1, 2, 3)]
-    await bound.look_ahead(deliveries)
-    steps = [step_of(await bound.handle(delivery, 1)) for delivery in deliveries]
+    steps = [step_of(invocation) for invocation in await attempt_all(bound, deliveries)]
     assert [step.outcome for step in steps] == ["memoised", "memoised", "done"]
 
 
@@ -320,9 +317,9 @@ async def test_what_is_remembered_is_emitted_as_it_was_the_first_time(runtime: R
         return [Told(about="x"), Done(key="b", number=2), Told(about="y")]
 
     bound = runtime.bind(making(act, produces=(Told, Done)))
-    first = await bound.handle(task(), 1)
-    await runtime.bus.settle_unowned([first])
-    again = await bound.handle(task(), 1)
+    first = await attempt(bound, task())
+    await keep(runtime, first)
+    again = await attempt(bound, task())
     assert step_of(again).outcome == "memoised"
     assert [event._replace(time=0) for event in outputs(again)] == [
         event._replace(time=0) for event in outputs(first)
@@ -339,7 +336,7 @@ async def test_what_is_remembered_in_an_older_version_is_emitted_in_the_newest(
         return Older(name="x")
 
     stage = making(make_older, produces=Older)
-    await runtime.bus.settle_unowned([await runtime.bind(stage).handle(task(), 1)])
+    await keep(runtime, await attempt(runtime.bind(stage), task()))
 
     class Newer(Payload, type="test.remembered", version=2):
         title: str
@@ -349,7 +346,7 @@ async def test_what_is_remembered_in_an_older_version_is_emitted_in_the_newest(
         return {"title": fields["name"]}
 
     newer = replace(stage, produces=(Newer,))
-    (event,) = outputs(await runtime.bind(newer).handle(task(), 1))
+    (event,) = outputs(await attempt(runtime.bind(newer), task()))
     assert decode(event).data == Newer(title="x")
     assert event.dataschema == "urn:lineal:schema:test.remembered:2"
 
@@ -357,9 +354,9 @@ async def test_what_is_remembered_in_an_older_version_is_emitted_in_the_newest(
 async def test_a_stage_without_memo_works_every_time(runtime: Runtime) -> None:
     bound = runtime.bind(making(done, memo=False))
     for _ in range(2):
-        settlement = await bound.handle(task(), 1)
-        await runtime.bus.settle_unowned([settlement])
-        assert step_of(settlement).outcome == "done"
+        result = await attempt(bound, task())
+        await keep(runtime, result)
+    assert step_of(result).outcome == "done"
 
 
 async def test_a_configuration_that_does_not_fit_is_refused_when_binding(runtime: Runtime) -> None:
@@ -377,15 +374,66 @@ async def test_outputs_made_from_the_envelope_are_made_for_each_event(runtime: R
     async def run(declared: Stage, id: str, subject: str) -> tuple[str, str]:
         event = first_event(Task(key="a", number=1), id=id, source="test:x")
         delivery = Delivery(Position(Task.type, 0, 0), event._replace(subject=subject))
-        settlement = await runtime.bind(declared).handle(delivery, 1)
-        await runtime.bus.settle_unowned([settlement])
-        (output,) = outputs(settlement)
-        return step_of(settlement).outcome, Done.model_validate_json(output.data).text
+        result = await attempt(runtime.bind(declared), delivery)
+        await keep(runtime, result)
+        (output,) = outputs(result)
+        return step_of(result).outcome, Done.model_validate_json(output.data).text
 
     reading = making(act)
     assert await run(reading, "e-1", "one") == ("done", "e-1 one")
     assert await run(reading, "e-2", "two") == ("done", "e-2 two")
-    assert await run(reading, "e-1", "one") == ("done", "e-1 one")
+    assert await run(reading, "e-1", "one") == ("memoised", "e-1 one"), "the very same event"
+
+
+async def test_outputs_of_equal_data_have_the_envelope_of_their_own_event(
+    runtime: Runtime,
+) -> None:
+    bound = runtime.bind(making(done))
+
+    async def run(number: int) -> tuple[str, RawEvent, RawEvent]:
+        cause = first_event(Task(key="a", number=1), id=f"e-{number}", source="test:x")
+        cause = cause._replace(time=number, correlationid=f"story-{number}")
+        result = await attempt(bound, Delivery(Position(Task.type, 0, number), cause))
+        await keep(runtime, result)
+        step = step_of(result)
+        assert (step.subject, step.events_in) == (f"story-{number}", (f"e-{number}",))
+        (output,) = outputs(result)
+        return step_of(result).outcome, cause, output
+
+    for number, expected in enumerate(["done", "memoised", "memoised"]):
+        outcome, cause, output = await run(number)
+        assert outcome == expected
+        assert (output.causationid, output.correlationid) == (cause.id, cause.correlationid)
+        assert output.id == outputs_id(cause)
+
+
+def outputs_id(cause: RawEvent) -> str:
+    return output_id(cause.id, "make", "1", Done.type, 0)
+
+
+async def test_a_function_that_reads_the_time_is_remembered_for_equal_time_only(
+    runtime: Runtime,
+) -> None:
+    calls = 0
+
+    async def act(task: Task, ctx: Any) -> Done:
+        nonlocal calls
+        calls += 1
+        return Done(key=task.key, number=task.number, text=f"{ctx.event.time}")
+
+    async def run(id: str, time: int) -> tuple[str, str]:
+        event = first_event(Task(key="a", number=1), id=id, source="test:x", time=time)
+        result = await attempt(runtime.bind(making(act)), Delivery(Position("t", 0, 0), event))
+        await keep(runtime, result)
+        (output,) = outputs(result)
+        return step_of(result).outcome, Done.model_validate_json(output.data).text
+
+    assert await run("e-1", 100) == ("done", "100")
+    assert await run("e-2", 100) == ("memoised", "100"), "another event of the same time"
+    assert await run("e-3", 200) == ("done", "200")
+    assert await run("e-4", 100) == ("memoised", "100")
+    assert await run("e-5", 200) == ("memoised", "200")
+    assert calls == 2
 
 
 async def test_the_attributes_that_were_read_are_noted(runtime: Runtime) -> None:
@@ -399,7 +447,7 @@ async def test_the_attributes_that_were_read_are_noted(runtime: Runtime) -> None
         assert ctx.event.dataschema == "urn:lineal:schema:conformance.task:1"
         read.extend(ctx.envelope_read)
 
-    await runtime.bind(making(act)).handle(task(), 1)
+    await attempt(runtime.bind(making(act)), task())
     assert [(item.place, item.name) for item in read] == [
         (0, name)
         for name in (
@@ -413,13 +461,11 @@ async def test_there_is_nothing_to_do_where_a_stage_skips(runtime: Runtime) -> N
         ctx.skip("seen before")
         return None if task.number == 1 else Done(key="a", number=1)
 
-    settlement = await runtime.bind(making(act)).handle(task(1), 1)
-    skipped = step_of(settlement)
-    assert (skipped.outcome, skipped.reason) == ("skipped", "seen before")
-    assert (list(settlement.outputs), list(settlement.effects)) == ([], [])
-    with pytest.raises(StepFailed) as caught:
-        await runtime.bind(making(act)).handle(task(2), 1)
-    assert "skipped an event (seen before) and returned outputs" in str(caught.value.__cause__)
+    result = await attempt(runtime.bind(making(act)), task(1))
+    assert (step_of(result).outcome, step_of(result).reason) == ("skipped", "seen before")
+    assert (list(result.outputs), list(result.effects)) == ([], [])
+    with pytest.raises(PermanentFailure, match=r"skipped an event \(seen before\) and returned"):
+        await attempt(runtime.bind(making(act)), task(2))
 
 
 async def test_a_retry_is_waited_for_and_uses_up_none_of_the_attempts(runtime: Runtime) -> None:
@@ -435,8 +481,8 @@ async def test_a_retry_is_waited_for_and_uses_up_none_of_the_attempts(runtime: R
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    settlement = await attempts(runtime, making(act), sleep).settle_or_bury(task())
-    assert step_of(settlement).outcome == "done"
+    result = await handled(runtime, making(act), sleep)
+    assert step_of(result).outcome == "done"
     assert pauses[1:] == [12.5] * 7
 
 
@@ -446,8 +492,8 @@ async def test_a_batch_handler_says_what_each_event_came_to(runtime: Runtime) ->
         assert [event.id for event in ctx.events] == ["event-1"]
         return [[Done(key=task.key, number=n) for n in range(2)] for task in tasks]
 
-    settlement = await runtime.bind(batches).handle(task(), 1)
-    assert [Done.model_validate_json(event.data).number for event in outputs(settlement)] == [0, 1]
+    result = await attempt(runtime.bind(batches), task())
+    assert [Done.model_validate_json(event.data).number for event in outputs(result)] == [0, 1]
 
 
 @pytest.mark.parametrize("returned", [[], [None, None], None, Done(key="a", number=1)])
@@ -455,9 +501,8 @@ async def test_a_batch_handler_must_answer_for_every_event(runtime: Runtime, ret
     async def act(tasks: list[Task], ctx: Context) -> Any:
         return returned
 
-    with pytest.raises(StepFailed) as caught:
-        await runtime.bind(stage("x", version="1", produces=Done)(act)).handle(task(), 1)
-    assert "for a batch of 1" in str(caught.value.__cause__)
+    with pytest.raises(PermanentFailure, match="for a batch of 1"):
+        await attempt(runtime.bind(stage("x", version="1", produces=Done)(act)), task())
 
 
 async def test_each_type_goes_to_its_handler(runtime: Runtime) -> None:
@@ -471,12 +516,10 @@ async def test_each_type_goes_to_its_handler(runtime: Runtime) -> None:
 
     bound = runtime.bind(several)
     found = [
-        Done.model_validate_json(outputs(await bound.handle(delivery, 1))[0].data).number
+        Done.model_validate_json(outputs(await attempt(bound, delivery))[0].data).number
         for delivery in (task(), delivered(Joined(key="a", whole="w", indexes=())))
     ]
     assert found == [1, 2]
-    with pytest.raises(StepFailed) as caught:
-        await bound.handle(delivered(Done(key="a", number=1)), 1)
-    assert "takes conformance.task, conformance.joined, not conformance.done" in str(
-        caught.value.__cause__
-    )
+    taken = "takes conformance.task, conformance.joined, not conformance.done"
+    with pytest.raises(PermanentFailure, match=taken):
+        await attempt(bound, delivered(Done(key="a", number=1)))

@@ -10,7 +10,7 @@ from lineal_schemas.envelope import Event, MalformedEvent, RawEvent, decode
 from lineal_schemas.payload import Payload, UnknownPayload
 
 
-def understand(raw: RawEvent) -> Event[Payload]:
+def decode_event(raw: RawEvent) -> Event[Payload]:
     """Decode an event.
 
     Raises:

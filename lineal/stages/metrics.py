@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from lineal.bus.protocol import Settlement
+from lineal.stages.result import StepResult
 
 _EVENTS = Counter("lineal_events", "Events handled", ["stage", "outcome"])
 _RETRIES = Counter("lineal_retries", "Attempts after the first", ["stage"])
@@ -32,14 +32,14 @@ class StageMetrics:
         self._seconds = _SECONDS.labels(stage)
         self._in_flight = _IN_FLIGHT.labels(stage)
 
-    def settled(self, settlements: Sequence[Settlement]) -> None:
+    def committed(self, results: Sequence[StepResult]) -> None:
         """Events have their results. Counted by batch: counting takes a lock."""
         outcomes: dict[str, int] = {}
-        for settlement in settlements:
-            if settlement.record is None:
-                outcomes["gathered"] = outcomes.get("gathered", 0) + 1
+        for result in results:
+            if result.record is None:
+                outcomes["collected"] = outcomes.get("collected", 0) + 1
                 continue
-            for entry in settlement.record.steps:
+            for entry in result.record.steps:
                 outcomes[entry.outcome] = outcomes.get(entry.outcome, 0) + 1
                 self._seconds.observe(entry.worked / 1_000_000)
         for name, count in outcomes.items():

@@ -9,7 +9,7 @@ from lineal_schemas.parts import Part
 _OTHERS = "stage = ? AND whole = ? AND part != ? AND (done_by IS NULL OR done_by = ?)"
 
 
-def other_parts_if_all(
+def other_parts_if_complete(
     connection: Connection, stage: str, part: Part, event_id: str
 ) -> list[tuple[int, RawEvent]] | None:
     """The other parts of the group, with their index, if all of them are in.

@@ -1,0 +1,93 @@
+"""How what a step leaves behind becomes durable: acknowledgements, outputs and effects.
+
+Two ways, by what the bus can do:
+
+- :class:`CommitTogether`: the bus applies the effects itself when it commits, in the transaction
+  of the positions (embedded) or in that of its inbox (SNS/SQS).
+- :class:`CommitStoreFirst`: bus and store share no transaction (Kafka). What another step could
+  read (state, objects, fan-in parts) is applied to the store first, which is idempotent by event
+  and key; the rest travels within the bus's transaction and is applied by the group that follows
+  the lineage topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from lineal.bus.protocol import Addressed, Batch, Bus, Position, Subscription
+from lineal.effects.effect import Effect, apply
+from lineal.store.connection import Store
+
+
+class Committer(Protocol):
+    """Makes batches durable on one bus and store."""
+
+    async def commit(self, subscription: Subscription, batch: Batch) -> None:
+        """Commit what a worker of a group has done; all of it or nothing.
+
+        Raises:
+            As :meth:`lineal.bus.protocol.Subscription.commit`.
+            StateConflict: another event has changed what a step of the batch had read.
+        """
+        ...
+
+    async def publish(
+        self, outputs: Sequence[Addressed], effects: Sequence[Effect] = ()
+    ) -> list[Position]:
+        """Publish what was not caused by a delivery, together with its effects.
+
+        Raises:
+            As :meth:`lineal.bus.protocol.Bus.publish`.
+        """
+        ...
+
+
+class CommitTogether:
+    """The bus applies effects as it commits."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def commit(self, subscription: Subscription, batch: Batch) -> None:
+        await subscription.commit(batch)
+
+    async def publish(
+        self, outputs: Sequence[Addressed], effects: Sequence[Effect] = ()
+    ) -> list[Position]:
+        return await self._bus.publish(outputs, effects)
+
+
+class CommitStoreFirst:
+    """The store first, then the bus."""
+
+    def __init__(self, bus: Bus, store: Store) -> None:
+        self._bus = bus
+        self._store = store
+        self.published_effects = False
+        """Whether effects are on their way that nobody may be there to apply."""
+
+    async def commit(self, subscription: Subscription, batch: Batch) -> None:
+        later = await self._apply_read_by_others(batch.effects)
+        await subscription.commit(batch._replace(effects=later))
+
+    async def publish(
+        self, outputs: Sequence[Addressed], effects: Sequence[Effect] = ()
+    ) -> list[Position]:
+        later = await self._apply_read_by_others(effects)
+        self.published_effects |= bool(later)
+        return await self._bus.publish(outputs, later)
+
+    async def _apply_read_by_others(self, effects: Sequence[Effect]) -> list[Effect]:
+        """Apply what others could read; returns the rest."""
+        first = [effect for effect in effects if effect.read_by_others]
+        if first:
+            await self._store.write(lambda connection: apply(connection, first))
+        return [effect for effect in effects if not effect.read_by_others]
+
+
+def committer_of(bus: Bus, store: Store) -> Committer:
+    """The committer that a bus and a store need."""
+    if bus.capabilities.applies_effects:
+        return CommitTogether(bus)
+    return CommitStoreFirst(bus, store)

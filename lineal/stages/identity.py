@@ -1,0 +1,32 @@
+"""What handles an event, and by what the same work is recognised (the memo's key)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+from lineal.lineage.record import Build, build_prefix, gathered_step_id
+from lineal.stages.trained_models import ModelInUse
+
+
+class Identity(NamedTuple):
+    """A build, and the trained models that were in use when a step began."""
+
+    build: Build
+    prefix: bytes
+    """What the ids of its steps begin with."""
+    trained: Mapping[str, ModelInUse | None]
+
+    def step_id(self, digest: bytes) -> bytes:
+        """The id of the work done on data with this SHA-256."""
+        return sha256(self.prefix + digest).digest()
+
+    def group_step_id(self, digests: Sequence[bytes]) -> bytes:
+        """The id of the work done on all parts of a fan-in group, in their order."""
+        return gathered_step_id(map(self.step_id, digests))
+
+
+def identity_of(build: Build, trained: Mapping[str, ModelInUse | None]) -> Identity:
+    """The identity of a build."""
+    return Identity(build, build_prefix(build), trained)

@@ -1,0 +1,27 @@
+"""What happens around a stage's function: one list of wrappers, composed when the stage is bound.
+
+A wrapper has a part before the function and one after it, each over a batch of
+:class:`~lineal.stages.pipeline.invocation.Invocation`. In the order in which they run before the
+function, and in the reverse order after it:
+
+1. ``Recording``     measures; makes the lineage record of each invocation
+2. ``ClaimCheck``    fetches data that was too large for the bus; puts away what the stage made
+3. ``KnownEvents``   leaves out what the group has handled before; remembers what it handles
+4. ``FanIn``         keeps a part until its group is complete
+5. ``Emitting``      makes the events of the outputs, from the envelope at hand
+6. ``Memoising``     takes what the same work made before; remembers new work
+7. ``Decoding``      reads the data as the type that the stage takes
+
+Then :mod:`~lineal.stages.pipeline.invoke` calls the function, under its time limit. A stage has
+those that it needs: ``KnownEvents`` where it has no memo, ``Memoising`` where it has one, ``FanIn``
+where it is a fan-in stage.
+
+An attempt at a batch runs the list once. What failed in it is handled on its own by
+:meth:`lineal.stages.executor.StageExecutor.recover`, which attempts it again after a pause, and
+ends with its dead letter.
+"""
+
+from lineal.stages.pipeline.compose import compose
+from lineal.stages.pipeline.invocation import Invocation, Wrapper
+
+__all__ = ["Invocation", "Wrapper", "compose"]

@@ -1,0 +1,35 @@
+"""The list of wrappers that a stage needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lineal.stages.pipeline.binding import Binding
+from lineal.stages.pipeline.claim_check import ClaimCheck
+from lineal.stages.pipeline.decode import Decoding
+from lineal.stages.pipeline.emit import Emitting
+from lineal.stages.pipeline.fan_in import FanIn
+from lineal.stages.pipeline.invocation import Wrapper
+from lineal.stages.pipeline.known_events import KnownEvents
+from lineal.stages.pipeline.memo import Memoising
+from lineal.stages.pipeline.record import Recording
+
+
+def compose(binding: Binding) -> Sequence[Wrapper]:
+    """The pipeline of a bound stage, see :mod:`lineal.stages.pipeline`."""
+    return list(_wrappers(binding))
+
+
+def _wrappers(binding: Binding) -> Iterator[Wrapper]:
+    stage = binding.stage
+    yield Recording(binding)
+    yield ClaimCheck(binding)
+    if not binding.replaying and (stage.fan_in or not stage.memo):
+        yield KnownEvents(binding)
+    if stage.fan_in:
+        yield FanIn(binding)
+    yield Emitting(binding)
+    if stage.memo:
+        yield Memoising(binding)
+    if not stage.fan_in:
+        yield Decoding(binding)

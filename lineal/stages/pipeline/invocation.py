@@ -1,0 +1,98 @@
+"""One handling of one event, on its way through the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from lineal.bus.protocol import Addressed, Delivery
+from lineal.effects.effect import Effect
+from lineal.lineage.record import Outcome, Record
+from lineal.stages.identity import Identity
+from lineal.stages.result import StepResult
+from lineal.stages.step import Step
+from lineal.store.memo import MemoOutput
+from lineal_schemas.envelope import RawEvent
+from lineal_schemas.ids import gathered_id
+from lineal_schemas.parts import Part
+from lineal_schemas.payload import Payload
+
+
+@dataclass(slots=True)
+class Invocation:
+    """An event being handled. Each wrapper of the pipeline reads and fills in its part.
+
+    What failed has :attr:`error`; the wrappers that follow leave it alone.
+    """
+
+    delivery: Delivery
+    attempt: int
+    identity: Identity
+    """What handles it: stage, version, code, configuration, models."""
+    event: RawEvent
+    """The event with its data, once the claim check is resolved."""
+    digests: Sequence[bytes] = ()
+    """SHA-256 of the event's data; of a fan-in group, of each part's."""
+    memo_key: bytes | None = None
+    """By what the same work is recognised; None where none is remembered for it."""
+    payload: Payload | None = None
+    parts: Sequence[tuple[RawEvent, Part]] | None = None
+    """All parts of a fan-in group, in the order of their index; None for a single event."""
+    step: Step | None = None
+    """What the function was given as context, once it was called."""
+    outcome: Outcome = "done"
+    reason: str | None = None
+    """Why there was nothing to do."""
+    outputs: Sequence[MemoOutput] = ()
+    events: Sequence[RawEvent] = ()
+    """The events of the outputs."""
+    published: Sequence[Addressed] = ()
+    """The same as they ride on the bus, large data put away."""
+    effects: list[Effect] = field(default_factory=list)
+    error: Exception | None = None
+    failed_together: bool = False
+    """The call that failed was of other events too: which of them is to blame is not known."""
+    incomplete: bool = False
+    """The part of a fan-in group of which others are still to come."""
+    known: bool | None = None
+    """Whether the group has handled the event before; None: that was not looked up."""
+    began: int = 0
+    """When the attempt began, microseconds since the Unix epoch."""
+    started: int = 0
+    """When the function was called, microseconds since the Unix epoch."""
+    worked_ns: int = 0
+
+    record: Record | None = None
+
+    @property
+    def input_id(self) -> str:
+        """What the ids of the outputs are derived from."""
+        if self.parts is None:
+            return self.event.id
+        return gathered_id([event.id for event, _ in self.parts])
+
+    @property
+    def result(self) -> StepResult:
+        """What it came to."""
+        return StepResult(self.delivery, self.published, self.effects, self.record)
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still to be handled by the wrappers that follow."""
+        return self.error is None and not self.incomplete and self.outcome == "done"
+
+
+class Wrapper(Protocol):
+    """What happens before and after a stage's function, for a batch of invocations.
+
+    Raises only what is nobody's fault in the batch (the store is away), or cancellation.
+    """
+
+    async def before(self, invocations: Sequence[Invocation]) -> None:
+        """Given what is still open; may close some: with an error, or with their outcome."""
+        ...
+
+    async def after(self, invocations: Sequence[Invocation]) -> None:
+        """Given all that have come to an end, closed ones and failed ones too."""
+        ...

@@ -1,0 +1,61 @@
+"""An event counts once in a group, however often and far apart it is delivered.
+
+An event is known by its source and id. What a group has handled is kept for a stated window
+(:data:`lineal.effects.seen.WINDOW_US`), with the position it was delivered at: the same
+event at the same position is a redelivery (a crash, a group that was moved back on purpose) and is
+handled again; at another position it was published twice, and is left out. An event that became a
+dead letter is known too: published again it is no second dead letter. Redriven it is handled,
+whatever is known: somebody has decided so.
+
+A pure stage needs none of this: its outputs have the same ids each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lineal.bus.topic_names import redrive_topic
+from lineal.effects.seen import Seen, seen_positions
+from lineal.stages.pipeline.binding import Binding
+from lineal.stages.pipeline.invocation import Invocation
+
+
+class KnownEvents:
+    """Leaves out events that were handled under another position; remembers those handled."""
+
+    def __init__(self, binding: Binding) -> None:
+        self._store = binding.services.store
+        self._group = binding.stage.name
+        self._redriven = redrive_topic(self._group)
+
+    async def before(self, invocations: Sequence[Invocation]) -> None:
+        keys = [(item.event.source, item.event.id) for item in invocations]
+        known = await self._store.read(
+            lambda connection: seen_positions(connection, self._group, keys)
+        )
+        for key, invocation in zip(keys, invocations, strict=True):
+            position = _position(invocation)
+            elsewhere = known.get(key, position) != position
+            invocation.known = elsewhere and not self._is_redriven(invocation)
+            if invocation.known:
+                invocation.outcome = "skipped"
+                invocation.reason = "the event was handled before"
+
+    async def after(self, invocations: Sequence[Invocation]) -> None:
+        for invocation in invocations:
+            if invocation.known is False and not self._is_redriven(invocation):
+                event = invocation.event
+                invocation.effects.append(
+                    Seen(
+                        self._group, event.source, event.id, _position(invocation),
+                        invocation.began,
+                    )
+                )  # fmt: skip
+
+    def _is_redriven(self, invocation: Invocation) -> bool:
+        return invocation.delivery.position.topic == self._redriven
+
+
+def _position(invocation: Invocation) -> str:
+    topic, partition, offset = invocation.delivery.position
+    return f"{topic}/{partition}/{offset}"

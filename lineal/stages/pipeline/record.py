@@ -1,0 +1,98 @@
+"""The lineage record of each invocation: what it read and made, what did it, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lineal.lineage import record as lineage
+from lineal.lineage.record import Artifact, Record, StepEntry, digest
+from lineal.observability.tracing import trace_id
+from lineal.stages.pipeline.binding import Binding
+from lineal.stages.pipeline.invocation import Invocation
+from lineal_schemas.envelope import RawEvent
+
+
+class Recording:
+    """Makes the record of each invocation, of failed ones too."""
+
+    def __init__(self, binding: Binding) -> None:
+        self._binding = binding
+
+    async def before(self, invocations: Sequence[Invocation]) -> None:
+        began = self._binding.services.now()
+        for invocation in invocations:
+            invocation.began = began
+
+    async def after(self, invocations: Sequence[Invocation]) -> None:
+        for invocation in invocations:
+            if not invocation.incomplete:
+                invocation.record = record_of(self._binding, invocation)
+
+
+def record_of(binding: Binding, invocation: Invocation) -> Record:
+    """The record of an invocation."""
+    event, step = invocation.event, invocation.step
+    build = invocation.identity.build
+    repeated = binding.replaying and invocation.outcome == "memoised"
+    kind = "replay" if repeated else (step and step.record_kind) or binding.kind
+    inputs = _event_artifacts(invocation)
+    # Of a replay the outputs are those of the step that made them, which has the same id.
+    outputs = () if repeated else tuple(map(_event_artifact, invocation.events))
+    work = None
+    if step is not None:
+        inputs += tuple(step.inputs)
+        outputs += tuple(step.outputs)
+        if step.models:
+            work = _step_id(invocation)
+            build = build._replace(models=(*build.models, *step.models))
+    started = invocation.started or invocation.began
+    entry = StepEntry(
+        event.correlationid,
+        started,
+        invocation.worked_ns // 1000,
+        kind=kind,
+        outcome=invocation.outcome,
+        events_in=_event_ids(invocation),
+        emitted=tuple([output.type for output in invocation.events]),
+        inputs=inputs,
+        outputs=outputs,
+        attempt=invocation.attempt,
+        reason=invocation.reason,
+        attributes=step.attributes if step is not None else {},
+        gathered=invocation.parts is not None,
+        step=work,
+        trace=trace_id(event.traceparent),
+    )
+    return lineage.record_of(
+        entry, build=build, actor=binding.actor, worker=binding.services.worker_name
+    )
+
+
+def _event_artifacts(invocation: Invocation) -> tuple[Artifact, ...]:
+    """The data of the event, or of the parts, as the record names it."""
+    if invocation.parts is None:
+        # What failed before its data was looked at has no digest yet.
+        sha256 = invocation.digests[0].hex() if invocation.digests else None
+        return (_event_artifact(invocation.event, sha256),)
+    return tuple(
+        _event_artifact(event, sha256.hex())
+        for (event, _), sha256 in zip(invocation.parts, invocation.digests, strict=True)
+    )
+
+
+def _event_artifact(event: RawEvent, sha256: str | None = None) -> Artifact:
+    known_by = digest(event.data) if sha256 is None else sha256
+    return Artifact(known_by, event.datacontenttype, len(event.data), "event")
+
+
+def _event_ids(invocation: Invocation) -> tuple[str, ...]:
+    if invocation.parts is None:
+        return (invocation.event.id,)
+    return tuple(event.id for event, _ in invocation.parts)
+
+
+def _step_id(invocation: Invocation) -> str:
+    identity = invocation.identity
+    if invocation.parts is None:
+        return identity.step_id(invocation.digests[0]).hex()
+    return identity.group_step_id(invocation.digests).hex()

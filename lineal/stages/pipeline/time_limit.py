@@ -1,0 +1,64 @@
+"""A time limit that costs nothing where nothing is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Generator
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from lineal.errors import LinealError
+
+T = TypeVar("T")
+
+
+async def limited(work: Awaitable[T], seconds: float) -> T:
+    """What is awaited, unless it takes longer.
+
+    Most functions return without waiting for anything, and cannot be interrupted before they wait:
+    a timer is set only then. For short functions it would cost as much as they do.
+
+    Raises:
+        TimeExceeded: the work was cancelled, because the time was over.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    running = work.__await__()
+    try:
+        waits_for = next(running)
+    except StopIteration as returned:
+        result: T = returned.value
+        return result
+    try:
+        async with asyncio.timeout_at(deadline) as limit:
+            return await _Begun(running, waits_for)
+    except TimeoutError as error:
+        if limit.expired():
+            raise TimeExceeded from error
+        raise
+
+
+class TimeExceeded(LinealError):
+    """The time was over; a TimeoutError may be the work's own."""
+
+
+class _Begun(Generic[T]):
+    """The rest of what has begun and waits for something."""
+
+    def __init__(self, running: Generator[Any, Any, T], waits_for: Any) -> None:
+        self._running = running
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        waits_for = self._waits_for
+        while True:
+            try:
+                yield waits_for
+            except BaseException as error:  # a cancellation is for the work to see
+                go_on = partial(self._running.throw, error)
+            else:
+                go_on = partial(next, self._running)
+            try:
+                waits_for = go_on()
+            except StopIteration as returned:
+                result: T = returned.value
+                return result

@@ -1,0 +1,59 @@
+"""A member of the ledger's group that is killed at a moment of its work.
+
+``python -m tests.bus.kafka.hurt_follower WHEN SETTINGS``: WHEN is ``fetched`` (nothing is in the
+store), ``writing`` (in the store's transaction), or ``written`` (the group's position has not
+moved).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from lineal.lineage import follower, follower_process, travel
+from lineal.lineage.follower import LedgerFollower
+from lineal.lineage.travel import Applied, Message
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
+from lineal.store.connection import Connection, StoreOpener
+
+
+def die(*_: object) -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("unreachable")
+
+
+def apply_and_die(opener: StoreOpener, source: str, messages: Sequence[Message]) -> Applied:
+    """In the process that writes: both it and the one that it writes for are killed."""
+
+    def dying(connection: Connection, source: str, messages: Sequence[Message]) -> Applied:
+        travel.apply_messages(connection, source, messages)
+        os.kill(os.getppid(), signal.SIGKILL)
+        die()
+
+    vars(follower_process)["apply_messages"] = dying
+    return follower_process.apply_in_process(opener, source, messages)
+
+
+async def main(when: str, settings: Settings) -> None:
+    if when == "fetched":
+        LedgerFollower._apply = die  # type: ignore[method-assign, assignment]
+    elif when == "writing":
+        vars(follower)["apply_in_process"] = apply_and_die
+    else:
+        vars(follower)["_report"] = die
+    async with open_runtime(settings) as runtime:
+        member: Any = LedgerFollower(runtime.bus, runtime.store)
+        await member.open()
+        await asyncio.sleep(60)
+
+
+if __name__ == "__main__":
+    # Found again by its name in the process that writes.
+    from tests.bus.kafka.hurt_follower import main as named
+
+    asyncio.run(named(sys.argv[1], Settings.model_validate_json(sys.argv[2])))

@@ -1,0 +1,174 @@
+"""What the scheduler begins, and when: within a key in order, and each event handled once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from lineal.bus.protocol import Delivery
+from lineal.stages.executor import Ended, Spawn, StageExecutor
+from lineal.stages.pipeline import Invocation
+from lineal.stages.result import StepResult
+from lineal.stages.retry import RetryPolicy
+from lineal.stages.scheduler import Scheduler
+from tests.stages.scripted import delivery
+
+KEYS = "abcde"
+
+
+class HeldExecutor:
+    """Handles each event when it is told to, well or not."""
+
+    def __init__(self, *, memo: bool, batch_size: int) -> None:
+        self.stage = SimpleNamespace(memo=memo, name="work")
+        self.batch_size = batch_size
+        self.begun: list[int] = []
+        self.gates: dict[int, asyncio.Future[bool]] = {}
+        """Of events whose function was called and waits: whether it goes well."""
+        self.recovering: dict[int, asyncio.Future[None]] = {}
+
+    async def attempt(self, deliveries: Sequence[Delivery], ended: Ended, spawn: Spawn) -> None:
+        for item in deliveries[1:]:
+            spawn(self._call(item, ended))
+        await self._call(deliveries[0], ended)
+
+    async def _call(self, item: Delivery, ended: Ended) -> None:
+        number = item.position.offset
+        self.begun.append(number)
+        self.gates[number] = asyncio.get_running_loop().create_future()
+        error = None if await self.gates[number] else ValueError("failed")
+        del self.gates[number]
+        ended([cast(Invocation, SimpleNamespace(
+            delivery=item, error=error, result=StepResult(item)
+        ))])  # fmt: skip
+
+    async def recover(self, failed: Invocation, retry: RetryPolicy) -> StepResult:
+        number = failed.delivery.position.offset
+        self.recovering[number] = asyncio.get_running_loop().create_future()
+        await self.recovering[number]
+        del self.recovering[number]
+        return StepResult(failed.delivery)
+
+
+class Machine(RuleBasedStateMachine):
+    """A scheduler against one queue per key."""
+
+    @initialize(lanes=st.integers(1, 4), memo=st.booleans(), batch_size=st.integers(1, 3))
+    def begin(self, lanes: int, memo: bool, batch_size: int) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.lanes, self.memo = lanes, memo
+        self.executor = HeldExecutor(memo=memo, batch_size=batch_size)
+        self.handled: list[StepResult] = []
+        """Not finished yet."""
+        self.finished: list[int] = []
+        self.given_back: list[int] = []
+        self.keys: list[str] = []
+        self.scheduler = Scheduler(
+            cast(StageExecutor, self.executor), lanes, RetryPolicy(), self.handled.extend
+        )
+
+    def turn(self) -> None:
+        """Let everything run until it waits."""
+
+        async def idle() -> None:
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+        self.loop.run_until_complete(idle())
+
+    def in_loop(self, function: Any, *arguments: Any) -> Any:
+        async def call() -> Any:
+            return function(*arguments)
+
+        found = self.loop.run_until_complete(call())
+        self.turn()
+        return found
+
+    @rule(keys=st.text(KEYS, min_size=1, max_size=6))
+    def add(self, keys: str) -> None:
+        items = [
+            delivery(number, key, partition=number % 2)
+            for number, key in enumerate(keys, len(self.keys))
+        ]
+        self.keys += keys
+        self.in_loop(self.scheduler.add, items)
+
+    @rule(data=st.data(), well=st.booleans())
+    def end_a_call(self, data: st.DataObject, well: bool) -> None:
+        if self.executor.gates:
+            number = data.draw(st.sampled_from(sorted(self.executor.gates)))
+            self.in_loop(self.executor.gates[number].set_result, well)
+
+    @rule(data=st.data())
+    def recover(self, data: st.DataObject) -> None:
+        if self.executor.recovering:
+            number = data.draw(st.sampled_from(sorted(self.executor.recovering)))
+            self.in_loop(self.executor.recovering[number].set_result, None)
+
+    @rule(count=st.integers(1, 4))
+    def commit(self, count: int) -> None:
+        done, self.handled[:] = self.handled[:count], self.handled[count:]
+        self.finished += [result.delivery.position.offset for result in done]
+        self.in_loop(self.scheduler.finish, done)
+
+    @rule(partition=st.integers(0, 1))
+    def give_up_a_partition(self, partition: int) -> None:
+        taken = self.in_loop(
+            self.scheduler.take_waiting, lambda item: item.position.partition == partition
+        )
+        self.given_back += [item.position.offset for item in taken]
+
+    @property
+    def under_way(self) -> list[int]:
+        return [*self.executor.gates, *self.executor.recovering]
+
+    @property
+    def uncommitted(self) -> list[int]:
+        return [result.delivery.position.offset for result in self.handled]
+
+    @invariant()
+    def each_begins_once_and_in_order(self) -> None:
+        begun = self.executor.begun
+        assert len(begun) == len(set(begun))
+        assert not set(begun) & set(self.given_back)
+        for key in KEYS:
+            of_key = [number for number in begun if self.keys[number] == key]
+            assert of_key == sorted(of_key)
+
+    @invariant()
+    def no_key_and_no_lane_is_used_twice(self) -> None:
+        assert len(self.under_way) <= self.lanes
+        holding = self.under_way + ([] if self.memo else self.uncommitted)
+        keys = [self.keys[number] for number in holding]
+        assert len(keys) == len(set(keys))
+
+    @invariant()
+    def whatever_may_begin_has_begun(self) -> None:
+        waiting = set(range(len(self.keys))) - {*self.executor.begun, *self.given_back}
+        holding = self.under_way + ([] if self.memo else self.uncommitted)
+        held = {self.keys[number] for number in holding}
+        free = {self.keys[number] for number in waiting} - held
+        assert not free or len(self.under_way) == self.lanes
+
+    @invariant()
+    def size_counts_what_is_not_finished(self) -> None:
+        gone = len(self.finished) + len(self.given_back)
+        assert self.scheduler.size == len(self.keys) - gone
+
+    def teardown(self) -> None:
+        """What did not end is given back, and nothing else."""
+        if not hasattr(self, "scheduler"):
+            return
+        under_way, begun = sorted(self.under_way), len(self.executor.begun)
+        left = self.loop.run_until_complete(self.scheduler.drain(0))
+        assert sorted(item.position.offset for item in left) == under_way
+        assert len(self.executor.begun) == begun, "nothing more is begun"
+        self.loop.close()
+
+
+TestScheduler = Machine.TestCase
