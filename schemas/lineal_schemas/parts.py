@@ -12,7 +12,7 @@ from lineal_schemas.payload import Payload
 class Part(Payload):
     """One of ``count`` parts of a whole.
 
-    ``whole`` names the act of scattering (the id of the event that was scattered), so the parts
+    ``whole`` names what was split, and by what (a digest of the plan, a version), so the parts
     of a replay with a newer stage never mix with those of the first run.
     """
 

@@ -48,7 +48,9 @@ async def scatter(
     stored = await ctx.objects.put(
         plan.model_dump_json().encode(), media_type="application/json", role="plan"
     )
-    whole = ctx.event.id
+    # Named after what is read, and not after the event that asks for it: a document whose
+    # classification comes again unchanged is not read again.
+    whole = f"{document.document_id}/{document.kind}/{stored.sha256}/{scatter.version}"
     return tuple(
         DocumentPartRequested(
             whole=whole,

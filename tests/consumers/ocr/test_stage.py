@@ -88,7 +88,7 @@ async def test_a_long_document_has_only_a_window_of_parts_under_way() -> None:
         requested = harness.outputs(DocumentPartRequested)
     assert (most, under_way) == (3, 0)
     assert sorted(item.index for item in requested) == list(range(20))
-    assert {item.whole for item in requested} == {"whole-1"}
+    assert len({item.whole for item in requested}) == 1
     assert extracted.pages == 20
     assert text.split("\f") == [f"This is page {number}" for number in range(1, 21)]
     assert result.text == text
@@ -205,14 +205,16 @@ async def test_parts_are_gzipped_results() -> None:
     assert stored["text"] == "This is page 1"
 
 
-async def test_each_event_of_equal_data_is_a_group_of_its_own() -> None:
-    """Parts name the event that was scattered, so what is remembered of one is not another's."""
+async def test_the_same_reading_is_the_same_group_whatever_event_asks_for_it() -> None:
+    """So what was read of it once is remembered; another plan is another group."""
     async with StageHarness(scatter) as harness:
-        for number in (1, 2):
-            document = await read_document(harness, b"x", "pdf", single_pages(1), "x/y")
-            await harness.send(document, id=f"again-{number}")
-        wholes = [item.whole for item in harness.outputs(DocumentPartRequested)]
-    assert set(wholes) == {"whole-1", "again-1", "again-2"}
+        document = await read_document(harness, b"x", "pdf", single_pages(1), "x/y")
+        await harness.send(document, id="again")
+        wholes = {item.whole for item in harness.outputs(DocumentPartRequested)}
+        assert len(wholes) == 1
+        assert [record.outcome for record in harness.records] == ["done", "memoised"]
+        await harness.send(document.model_copy(update={"plan": tuple(single_pages(2))}))
+        assert len({item.whole for item in harness.outputs(DocumentPartRequested)}) == 2
 
 
 def test_importing_the_stages_loads_no_engine() -> None:
