@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from lineal.bus.protocol import Addressed, Position
 from lineal.bus.topic_names import dead_letter_topic, is_dead_letter_topic, redrive_topic
+from lineal.effects.effect import Effect
 from lineal.effects.records import lineage_records
+from lineal.effects.waiting import KeyReleased, numbers_of
 from lineal.errors import LinealError, UnknownTopic
 from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.record import Kind, StepEntry, record_of
 from lineal.observability.tracing import trace_id
 from lineal.runtime import Runtime
+from lineal.store.connection import Connection
 from lineal_schemas.envelope import RawEvent, decode, from_json, now_us
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.payload import UnknownPayload
@@ -91,7 +94,7 @@ async def waiting_letters(runtime: Runtime, chosen: LetterFilter) -> list[Letter
                     letters[letter.id] = letter
         except UnknownTopic:
             continue
-    return sorted(letters.values(), key=lambda letter: letter.time)
+    return sorted(letters.values(), key=lambda letter: (letter.time, letter.position))
 
 
 def _content(event: RawEvent) -> DeadLetter | None:
@@ -104,28 +107,53 @@ def _content(event: RawEvent) -> DeadLetter | None:
 
 
 async def redrive(runtime: Runtime, letters: Sequence[Letter]) -> None:
-    """Send the original events to their groups again, and only to these.
+    """Send the original events to their groups again, and only to these. Those of a key that waits
+    go in its order, whichever became a dead letter last.
 
     Raises:
         NobodyToRedriveTo: for some there is no group; none was sent.
     """
     if any(letter.came_from_outside for letter in letters):
         raise NobodyToRedriveTo
-    await _decide(runtime, letters, "redrive")
+    await _decide(runtime, await _in_order_of_keys(runtime, letters), "redrive")
 
 
 async def drop(runtime: Runtime, letters: Sequence[Letter]) -> None:
-    """Decide that nothing is to be done about these."""
+    """Decide that nothing is to be done about these; what waits for them may be redriven then."""
     await _decide(runtime, letters, "drop")
+
+
+async def _in_order_of_keys(runtime: Runtime, letters: Sequence[Letter]) -> list[Letter]:
+    def numbered(connection: Connection) -> list[int]:
+        numbers = {
+            (group, key): numbers_of(connection, group, key)
+            for group, key in {(item.content.group, item.content.key) for item in letters}
+        }
+        return [
+            numbers[item.content.group, item.content.key].get((event.source, event.id), 0)
+            for item in letters
+            for event in [item.event]
+        ]
+
+    found = await runtime.store.read(numbered)
+    places = sorted(range(len(letters)), key=found.__getitem__)
+    return [letters[place] for place in places]
 
 
 async def _decide(runtime: Runtime, letters: Sequence[Letter], kind: Kind) -> None:
     outputs: list[Addressed] = []
     records = []
+    released: list[Effect] = []
     for letter in letters:
         event = letter.event
         if kind == "redrive":
             outputs.append((redrive_topic(letter.content.group), event))
+        else:
+            released.append(
+                KeyReleased(
+                    letter.content.group, event.partitionkey, event.source, event.id, "", now_us()
+                )
+            )
         entry = StepEntry(
             event.correlationid,
             now_us(),
@@ -135,4 +163,4 @@ async def _decide(runtime: Runtime, letters: Sequence[Letter], kind: Kind) -> No
             trace=trace_id(event.traceparent),
         )
         records.append(record_of(entry, build=None, actor=acting_user(), worker=this_worker()))
-    await runtime.committer.publish(outputs, lineage_records(records))
+    await runtime.committer.publish(outputs, [*released, *lineage_records(records)])

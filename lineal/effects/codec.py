@@ -18,7 +18,8 @@ import lineal.effects.claims
 import lineal.effects.fan_in
 import lineal.effects.objects
 import lineal.effects.state
-import lineal.effects.timers  # noqa: F401 - these register their types
+import lineal.effects.timers
+import lineal.effects.waiting  # noqa: F401 - these register their types
 from lineal.effects.effect import Effect, effect_type
 from lineal.effects.memo import MemoEntry
 from lineal.effects.records import LineageRecord

@@ -13,6 +13,7 @@ from lineal.errors import ObjectCorrupt, ObjectMissing, Reject
 from lineal.lineage.record import Artifact, Record, digest
 from lineal.observability.tracing import child_traceparent
 from lineal.stages.pipeline import Invocation
+from lineal.stages.pipeline.held_keys import KeyWaits
 from lineal.stages.result import StepResult
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal_schemas.envelope import RawEvent, caused_event, now_us
@@ -23,6 +24,7 @@ _TRACEBACK_CHARACTERS = 8_000
 _MESSAGE_CHARACTERS = 2_000
 _WITHOUT_PERSONAL_DATA = (
     Reject, WorkerCrashed, WorkerTimeout, WorkerOutOfMemory, ObjectMissing, ObjectCorrupt,
+    KeyWaits,
 )  # fmt: skip
 """Errors whose text the ledger keeps. Of others it keeps the class only; the dead letter, which can
 be erased, has the text."""

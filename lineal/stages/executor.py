@@ -12,6 +12,7 @@ import structlog
 from pydantic import BaseModel
 
 from lineal.bus.protocol import Delivery
+from lineal.effects.waiting import KeyHeld
 from lineal.errors import HandlerTimeout, Reject
 from lineal.lineage.record import Build
 from lineal.stages.dead_letter import dead_letter_result
@@ -21,6 +22,7 @@ from lineal.stages.metrics import StageMetrics
 from lineal.stages.pipeline import Invocation, Wrapper, compose
 from lineal.stages.pipeline.binding import Binding, bind
 from lineal.stages.pipeline.failure import as_failure
+from lineal.stages.pipeline.held_keys import KeyWaits
 from lineal.stages.pipeline.invoke import Call, calls, invoke
 from lineal.stages.pipeline.record import record_of
 from lineal.stages.result import StepResult
@@ -209,11 +211,19 @@ class StageExecutor:
         return ended[0]
 
     def _dead_letter(self, failed: Invocation) -> StepResult:
-        if isinstance(failed.error, Reject):
-            log.info("event.rejected", reason=str(failed.error))
+        if isinstance(failed.error, Reject | KeyWaits):
+            name = "event.rejected" if isinstance(failed.error, Reject) else "event.waits"
+            log.info(name, reason=str(failed.error))
         else:
             log.error("event.dead_letter", error=repr(failed.error), attempts=failed.attempt)
-        return dead_letter_result(self.stage.name, failed)
+        result = dead_letter_result(self.stage.name, failed)
+        if self.stage.on_failure == "wait" and not self._binding.replaying:
+            event = failed.event
+            held = KeyHeld(
+                self.stage.name, event.partitionkey, event.source, event.id, failed.position
+            )
+            result = result._replace(effects=[*result.effects, held])
+        return result
 
     def _invocation(self, delivery: Delivery, attempt: int) -> Invocation:
         return Invocation(delivery, attempt, self._identity, delivery.event)

@@ -143,8 +143,10 @@ class Scheduler:
         self._pass_on([await self._executor.recover(failed, self._retry)])
 
     def _pass_on(self, results: Sequence[StepResult]) -> None:
-        # What a pure function makes follows from its event: the next of the key need not see it.
-        pure = self._executor.stage.memo
+        # What a pure function makes follows from its event: the next of the key need not see it,
+        # unless it has to wait if this one turns out to be a dead letter.
+        stage = self._executor.stage
+        pure = stage.memo and stage.on_failure == "go on"
         for result in results:
             del self._begun[id(result.delivery)]
             self._lanes.handled(result.delivery, free=pure and not result.read_by_others)

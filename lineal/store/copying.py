@@ -52,6 +52,12 @@ CHANGING = (
         "state", "state of stages", ("stage", "name"), ("event_id", "before", "after", "removed")
     ),
     Table("timers", "timers", ("stage", "name"), ("due", "event", "claimed_by", "claimed_until")),
+    Table(
+        "waiting_events",
+        "events of keys that wait",
+        ("stage", "key", "source", "event_id"),
+        ("seq", "position", "released", "released_at"),
+    ),
     Table("taken_objects", "objects taken", ("bucket", "name"), ("version", "taken")),
 )
 """Rows that come, change and go."""

@@ -16,7 +16,7 @@ from lineal.store.migrations import OLDEST_VERSION, migrate
 if TYPE_CHECKING:
     from lineal.store.sqlite import SqliteConnection
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 BUS = """
 CREATE TABLE topics (
@@ -183,6 +183,22 @@ CREATE TABLE seen_events (
     PRIMARY KEY (group_name, event)
 ) WITHOUT ROWID;
 CREATE INDEX seen_events_by_time ON seen_events (at);
+-- Events that failed for good, and later ones of their keys that wait for them; released: the
+-- position at which the event was handled after all.
+CREATE TABLE waiting_events (
+    stage TEXT NOT NULL,
+    key TEXT NOT NULL,
+    source TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    position TEXT NOT NULL,
+    released TEXT,
+    released_at INTEGER,
+    PRIMARY KEY (stage, key, source, event_id)
+) WITHOUT ROWID;
+CREATE INDEX waiting_events_in_order ON waiting_events (stage, key, seq) WHERE released IS NULL;
+CREATE INDEX waiting_events_by_release ON waiting_events (released_at)
+    WHERE released_at IS NOT NULL;
 -- Dead letters, on a bus that keeps no past.
 CREATE TABLE dead_letters (
     topic TEXT NOT NULL,

@@ -9,13 +9,14 @@ import pytest
 from lineal.bus.protocol import Batch, Delivery
 from lineal.dead_letters import LetterFilter, drop, redrive, waiting_letters
 from lineal.runtime import Runtime
-from lineal.stages import Reject, Stage, stage
+from lineal.stages import Context, Reject, Stage, stage
 from lineal_schemas.envelope import RawEvent, first_event
 from tests.conformance.effects import Call
 from tests.conformance.harness import (
     BusUnderTest,
     events_on,
     lag,
+    numbers_by_key,
     payload_of,
     publish,
     records,
@@ -236,3 +237,70 @@ async def test_a_stage_that_lets_a_cancellation_out_does_not_block_its_lane(
         assert await numbers_done(runtime) == [1, 2]
         (letter,) = await waiting_letters(runtime, ANY)
     assert letter.content.error_class == "HandlerCancelled"
+
+
+async def test_later_events_of_a_key_wait_until_a_failed_one_is_redriven(bus: BusUnderTest) -> None:
+    broken = {2}
+
+    @stage("waits", version="1", produces=Done, memo=False, on_failure="wait")
+    async def waits(task: Task, ctx: Context) -> Done:
+        if task.key == "a" and task.number in broken:
+            raise ValueError(f"cannot do {task.number}")
+        count = (await ctx.state.get(task.key, int) or 0) + 1
+        await ctx.state.put(task.key, count)
+        return Done(key=task.key, number=task.number, text=f"{count}")
+
+    async with bus.open() as runtime:
+        events = await publish(
+            runtime, *(Task(key=key, number=n) for n in range(1, 5) for key in "ab")
+        )
+        async with running(runtime, waits):
+            await until_settled(runtime, "waits")
+            made = numbers_by_key(await events_on(runtime, Done.type))
+            assert made == {"a": [1], "b": [1, 2, 3, 4]}, "other keys go on"
+            await publish(runtime, Task(key="a", number=5))
+            await until_settled(runtime, "waits")
+            failed, *waiting = await waiting_letters(runtime, ANY)
+            assert failed.content.error_class == "ValueError"
+            assert [payload_of(letter.event).number for letter in waiting] == [3, 4, 5]
+            second = next(event for event in events if payload_of(event) == Task(key="a", number=2))
+            for letter in waiting:
+                assert (letter.content.error_class, letter.content.attempts) == ("KeyWaits", 1)
+                assert letter.content.message == f"waits for event {second.id} of its key"
+            await redrive(runtime, [failed])
+            await until_settled(runtime, "waits")
+            broken.clear()
+            # The one that all wait for failed last.
+            await redrive(runtime, await waiting_letters(runtime, ANY))
+            await until_settled(runtime, "waits")
+            await publish(runtime, Task(key="a", number=6))
+            await until_settled(runtime, "waits")
+        done = [payload_of(event) for event in await events_on(runtime, Done.type)]
+        assert await waiting_letters(runtime, ANY) == []
+    in_order = [(item.number, item.text) for item in done if item.key == "a"]
+    assert in_order == [(n, f"{n}") for n in range(1, 7)], "in order, once each"
+
+
+async def test_when_a_failed_event_is_dropped_those_that_wait_can_be_redriven(
+    bus: BusUnderTest,
+) -> None:
+    @stage("waits", version="1", produces=Done, on_failure="wait")
+    async def waits(task: Task) -> Done:
+        if task.number == 2:
+            raise Reject("never")
+        return Done(key=task.key, number=task.number)
+
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key="a", number=n) for n in range(1, 6)))
+        async with running(runtime, waits):
+            await until_settled(runtime, "waits")
+            failed, *waiting = await waiting_letters(runtime, ANY)
+            await redrive(runtime, waiting)
+            await until_settled(runtime, "waits")
+            assert await numbers_done(runtime) == [1], "the failed one is still there"
+            failed, *waiting = await waiting_letters(runtime, ANY)
+            await drop(runtime, [failed])
+            await redrive(runtime, waiting)
+            await until_settled(runtime, "waits")
+        assert await numbers_done(runtime) == [1, 3, 4, 5]
+        assert await waiting_letters(runtime, ANY) == []

@@ -39,6 +39,10 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
         ("deploy", "ä rollout", "e3", b"1", b"2", None),
     ],
     "timers": [("deploy", "step", 1 << 55, b"{}", None, None), ("deploy", "x", 0, b"{}", "w", 1)],
+    "waiting_events": [
+        ("book", "a", "test:x", "e1", 1, "t/0/1", "redrive.book/0/1", 1 << 50),
+        ("book", "a", "test:x", "e2", 2, "t/0/2", None, None),
+    ],
     "taken_objects": [("bucket", f"{n} b", "etag", n) for n in range(3)],
     "ledger_positions": [("kafka:cluster:lineal.lineage", 12345)],
 }

@@ -9,6 +9,7 @@ from lineal.stages.pipeline.claim_check import ClaimCheck
 from lineal.stages.pipeline.decode import Decoding
 from lineal.stages.pipeline.emit import Emitting
 from lineal.stages.pipeline.fan_in import FanIn
+from lineal.stages.pipeline.held_keys import HeldKeys
 from lineal.stages.pipeline.invocation import Wrapper
 from lineal.stages.pipeline.known_events import KnownEvents
 from lineal.stages.pipeline.memo import Memoising
@@ -26,6 +27,8 @@ def _wrappers(binding: Binding) -> Iterator[Wrapper]:
     yield ClaimCheck(binding)
     if not binding.replaying and (stage.fan_in or not stage.memo):
         yield KnownEvents(binding)
+    if not binding.replaying and stage.on_failure == "wait":
+        yield HeldKeys(binding)
     if stage.fan_in:
         yield FanIn(binding)
     yield Emitting(binding)

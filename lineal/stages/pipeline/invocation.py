@@ -57,6 +57,8 @@ class Invocation:
     """The part of a fan-in group of which others are still to come."""
     known: bool | None = None
     """Whether the group has handled the event before; None: that was not looked up."""
+    releases_key: bool = False
+    """Later events of the key wait for this one, and no longer once it is handled."""
     began: int = 0
     """When the attempt began, microseconds since the Unix epoch."""
     started: int = 0
@@ -64,6 +66,12 @@ class Invocation:
     worked_ns: int = 0
 
     record: Record | None = None
+
+    @property
+    def position(self) -> str:
+        """Where the event was delivered."""
+        topic, partition, offset = self.delivery.position
+        return f"{topic}/{partition}/{offset}"
 
     @property
     def input_id(self) -> str:

@@ -34,8 +34,7 @@ class KnownEvents:
             lambda connection: seen_positions(connection, self._group, keys)
         )
         for key, invocation in zip(keys, invocations, strict=True):
-            position = _position(invocation)
-            elsewhere = known.get(key, position) != position
+            elsewhere = known.get(key, invocation.position) != invocation.position
             invocation.known = elsewhere and not self._is_redriven(invocation)
             if invocation.known:
                 invocation.outcome = "skipped"
@@ -47,15 +46,10 @@ class KnownEvents:
                 event = invocation.event
                 invocation.effects.append(
                     Seen(
-                        self._group, event.source, event.id, _position(invocation),
+                        self._group, event.source, event.id, invocation.position,
                         invocation.began,
                     )
                 )  # fmt: skip
 
     def _is_redriven(self, invocation: Invocation) -> bool:
         return invocation.delivery.position.topic == self._redriven
-
-
-def _position(invocation: Invocation) -> str:
-    topic, partition, offset = invocation.delivery.position
-    return f"{topic}/{partition}/{offset}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lineal.store.connection import Connection
-from lineal.store.migrations import to_5, to_6, to_7
+from lineal.store.migrations import to_5, to_6, to_7, to_8
 
 OLDEST_VERSION = 4
 
@@ -18,6 +18,7 @@ _STEPS: Mapping[int, Callable[[Connection], None]] = {
     5: to_5.migrate,
     6: to_6.migrate,
     7: to_7.migrate,
+    8: to_8.migrate,
 }
 """What makes each version of the one before."""
 
