@@ -2,16 +2,19 @@
 
 The bytes are durable before the event is, and the event before :func:`announce` returns: an arrival
 that was acknowledged is never lost, and one that was not may be announced again under the same id.
+What a producer notes of it becomes durable with the event.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-from lineal.admission import admit, publish
+from lineal.admission import admit
+from lineal.bus.claim_check import check_in
+from lineal.effects.effect import Effect
 from lineal.runtime import Runtime
 from lineal.store.objects import reference
 from lineal_producers.doors import FILES
@@ -76,9 +79,14 @@ async def announce(
     *,
     content: ObjectRef | None = None,
     problem: str | None = None,
+    effects: Sequence[Effect] = (),
 ) -> Arrival:
     """Publish that a file arrived: with its stored ``content``, or with the ``problem`` that kept
     it from being read, in words without personal data.
+
+    Args:
+        effects: what the producer notes of it; in one transaction with the event where the bus has
+            one with the store.
 
     Raises:
         BusUnavailable, StoreUnavailable: the event could not be written (a full disk); announce
@@ -97,5 +105,6 @@ async def announce(
     )
     identifier = arrival_id(origin.source, content.sha256 if content else "", origin.occurrence)
     event = admit(first_event(payload, id=identifier, source=origin.source), FILES, payload=payload)
-    await publish(runtime.bus, runtime.objects, [(payload.type, event)])
+    output = payload.type, await check_in(event, runtime.objects)
+    await runtime.committer.publish([output], effects)
     return Arrival(payload.document_id, identifier, origin.name)

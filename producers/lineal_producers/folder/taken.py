@@ -7,7 +7,11 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
-from lineal.store.database import Database
+from lineal.effects.effect import Effect
+from lineal.runtime import Runtime
+from lineal_producers.arrival import Arrival, Origin, announce
+from lineal_producers.folder.effects import FileTaken
+from lineal_schemas.objects import ObjectRef
 
 
 class Fingerprint(NamedTuple):
@@ -35,9 +39,14 @@ class TakenFiles:
     Looks into it with a connection of its own, so it may be asked outside of the event loop.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._reader = database.reading_connection()
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._database = runtime.database
+        self._reader = self._database.reading_connection()
+        self._with_events = (
+            runtime.bus.capabilities.transactional_effects and runtime.store is runtime.database
+        )
+        """Whether a file is noted in the transaction that has its event."""
 
     def close(self) -> None:
         self._reader.close()
@@ -73,6 +82,32 @@ class TakenFiles:
             (prefix + b"/", prefix + b"0"),  # "0" comes right after "/"
         )
         return [Path(os.fsdecode(path)) for (path,) in rows if not os.path.lexists(path)]
+
+    async def announce(
+        self,
+        path: Path,
+        fingerprint: Fingerprint,
+        origin: Origin,
+        *,
+        content: ObjectRef | None = None,
+        problem: str | None = None,
+    ) -> Arrival:
+        """Announce a file and note it as taken.
+
+        Raises:
+            As :func:`lineal_producers.arrival.announce`.
+        """
+        effects: list[Effect] = []
+        if self._with_events:
+            effects.append(FileTaken(os.fsencode(path), *fingerprint))
+        arrival = await announce(
+            self._runtime, origin, content=content, problem=problem, effects=effects
+        )
+        if not self._with_events:
+            # The event before the note: a crash in between announces the same arrival once more,
+            # under the same id; the other way round it would be lost.
+            await self.remember(path, fingerprint)
+        return arrival
 
     async def remember(self, path: Path, fingerprint: Fingerprint) -> None:
         """Note a file as taken."""

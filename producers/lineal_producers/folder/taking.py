@@ -81,7 +81,7 @@ class Taker:
 
     async def refuse_vanished(self, path: Path, now_ns: int) -> None:
         """Announce a file that came and went before anybody could look at it."""
-        await self._announce(path, Fingerprint(0, 0, now_ns), str(Gone()))
+        await self._announce_gone(path, Fingerprint(0, 0, now_ns))
 
     async def _take(self, candidate: Candidate) -> float | None:
         """Take a file that seems to be finished; returns in how many seconds to look again."""
@@ -101,8 +101,7 @@ class Taker:
             if seen != candidate.fingerprint:
                 return self._changed(candidate, seen)
             refused = Fingerprint.of_refused(opened.status)
-            await self._announce(path, refused, opened.problem)
-            await self._taken.remember(path, refused)
+            await self._refuse(path, refused, opened.problem)
             return None
         with opened.file as file:
             if seen != candidate.fingerprint:
@@ -116,11 +115,8 @@ class Taker:
             content = await store(self._runtime, file)
             if Fingerprint.of(os.fstat(file.fileno())) != before:
                 return self._changed(candidate, seen)
-        # The event before the note: a crash in between announces the same arrival once more, under
-        # the same id; the other way round it would be lost.
-        arrival = await announce(self._runtime, self._origin(path, seen), content=content)
-        await self._taken.remember(path, seen)
-        self._arrived(arrival)
+        origin = self._origin(path, seen)
+        self._arrived(await self._taken.announce(path, seen, origin, content=content))
         return None
 
     def _changed(self, candidate: Candidate, seen: Fingerprint) -> float:
@@ -148,7 +144,7 @@ class Taker:
         inode = candidate.fingerprint.inode
         renamed = self._candidates.holds_inode(inode, but=candidate.path)
         if not renamed and not self._taken.holds_inode(inode):
-            await self._announce(candidate.path, candidate.fingerprint, str(Gone()))
+            await self._announce_gone(candidate.path, candidate.fingerprint)
         return None
 
     async def _failed(self, candidate: Candidate, error: Exception) -> float | None:
@@ -162,19 +158,22 @@ class Taker:
             try:
                 status = candidate.path.lstat()
                 refused = Fingerprint.of_refused(status)
-                await self._announce(
+                await self._refuse(
                     candidate.path, refused, f"the file cannot be read: {_reason(error)}"
                 )
-                await self._taken.remember(candidate.path, refused)
             except (OSError, LinealError) as next_error:
                 log.warning("folder.cannot_refuse", error=repr(next_error))
             else:
                 return None
         return float(min(2.0 ** min(candidate.failures - 1, 8), _MOST_PAUSE_SECONDS))
 
-    async def _announce(self, path: Path, fingerprint: Fingerprint, problem: str) -> None:
+    async def _refuse(self, path: Path, fingerprint: Fingerprint, problem: str) -> None:
         origin = self._origin(path, fingerprint)
-        self._arrived(await announce(self._runtime, origin, problem=problem))
+        self._arrived(await self._taken.announce(path, fingerprint, origin, problem=problem))
+
+    async def _announce_gone(self, path: Path, fingerprint: Fingerprint) -> None:
+        origin = self._origin(path, fingerprint)
+        self._arrived(await announce(self._runtime, origin, problem=str(Gone())))
 
     def _origin(self, path: Path, fingerprint: Fingerprint) -> Origin:
         source = path.as_uri()

@@ -81,9 +81,9 @@ class FolderWatch:
         self._scan_seconds = scan_seconds
         self._candidates = Candidates(_MOST_CANDIDATES)
         # One for each of those that look into it at the same time.
-        self._in_scan = TakenFiles(runtime.database)
-        self._in_listening = TakenFiles(runtime.database)
-        self._in_taking = TakenFiles(runtime.database)
+        self._in_scan = TakenFiles(runtime)
+        self._in_listening = TakenFiles(runtime)
+        self._in_taking = TakenFiles(runtime)
         self._taker = Taker(
             runtime,
             self._root,

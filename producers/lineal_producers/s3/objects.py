@@ -20,6 +20,7 @@ from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal.store.s3 import AWAY
 from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
+from lineal_producers.s3.effects import ObjectTaken
 from lineal_schemas.envelope import now_us
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
@@ -88,6 +89,7 @@ async def taken_versions(runtime: Runtime, bucket: str, prefix: str) -> dict[str
         )
         return dict(rows.fetchall())
 
+    await runtime.flush_ledger()
     return await runtime.store.read(ask)
 
 
@@ -108,10 +110,8 @@ async def take(client: Any, runtime: Runtime, found: S3Object) -> Arrival:
         occurrence=version,
         tenant=runtime.settings.tenant,
     )
-    arrival = await announce(runtime, origin, content=content)
-    row = (found.bucket, found.key, version, now_us())
-    await runtime.store.write(lambda connection: _note(connection, row))
-    return arrival
+    taken = ObjectTaken(found.bucket, found.key, version, now_us())
+    return await announce(runtime, origin, content=content, effects=[taken])
 
 
 async def _download(client: Any, found: S3Object, sink: IO[bytes]) -> str:
@@ -123,15 +123,6 @@ async def _download(client: Any, found: S3Object, sink: IO[bytes]) -> str:
             while chunk := await stream.read(_CHUNK):
                 await asyncio.to_thread(sink.write, chunk)
     return str(answer["ETag"]).strip('"')
-
-
-def _note(connection: Connection, row: tuple[str, str, str, int]) -> None:
-    connection.execute(
-        "INSERT INTO taken_objects (bucket, name, version, taken) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (bucket, name) DO UPDATE SET version = excluded.version, "
-        "taken = excluded.taken",
-        row,
-    )
 
 
 @contextlib.contextmanager

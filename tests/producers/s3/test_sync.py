@@ -77,6 +77,24 @@ async def test_a_full_sync_takes_all_under_the_same_ids(
     assert len({item.event_id for item in found}) == 2
 
 
+async def test_a_crash_right_after_an_announcement_announces_nothing_twice(
+    s3: Any, bucket: str, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(s3, bucket, a=b"1", b=b"2")
+    publish = runtime.bus.publish
+
+    async def then_crash(*arguments: Any) -> None:
+        await publish(*arguments)
+        raise ConnectionAbortedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runtime.bus, "publish", then_crash)
+        with pytest.raises(ConnectionAbortedError):
+            await sync(s3, runtime, bucket)
+    await sync(s3, runtime, bucket)
+    assert sorted(await names(runtime)) == ["a", "b"]
+
+
 async def test_more_objects_than_a_listing_has(s3: Any, bucket: str, runtime: Runtime) -> None:
     for begin in range(0, 1010, 10):
         await asyncio.gather(
