@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lineal.lineage.projections import Projection, Table
+from lineal.lineage.projections import Projection
 from lineal.lineage.record import RecordedStep
 from lineal.store.connection import Connection
+from lineal.store.derived_table import Table
 
 _OUTCOMES = """
 CREATE TABLE dead_letter_outcomes (

@@ -9,26 +9,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from lineal.plugins import plugins
 
 if TYPE_CHECKING:
     from lineal.lineage.record import RecordedStep
     from lineal.store.connection import Connection, Store
+    from lineal.store.derived_table import Table
     from lineal.store.objects import ObjectStore
 
 ENTRY_POINTS = "lineal.projections"
-
-
-class Table(NamedTuple):
-    """A table of a projection."""
-
-    name: str
-    sql: str
-    """The statements that make it, as SQLite understands them."""
-    postgres: str | None = None
-    """The same for Postgres; None: they are translated."""
 
 
 Apply: TypeAlias = "Callable[[Connection, Sequence[RecordedStep]], None]"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
-from lineal.lineage.projections import Table
+from lineal.store.derived_table import Table
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from lineal.lineage.projections import Table
 from lineal.store.connection import Connection
+from lineal.store.derived_table import Table
 from lineal.store.sqlite_errors import translated
 
 Durability = Literal["full", "normal"]

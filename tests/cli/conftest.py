@@ -19,7 +19,11 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
+from lineal import admission
 from lineal.daemon import Daemon
+from lineal.events import known_types
+from lineal.lineage.projections import installed_projections, projected
+from lineal.plugins import plugins
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import RetrySettings, Settings
 from lineal.store.objects import reference
@@ -163,10 +167,12 @@ def working(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def lineal(working: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Lineal:
+def lineal(working: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lineal]:
     """Run a command in this process."""
     monkeypatch.chdir(working)
     monkeypatch.syspath_prepend(site)
+    # What is installed is found out once in a process, and others may have asked.
+    _forget_plugins()
     for name in os.environ:
         if name.startswith("LINEAL_"):
             monkeypatch.delenv(name)
@@ -183,7 +189,16 @@ def lineal(working: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Lineal
             raise done.exception
         return Answer(done.exit_code, done.stdout_bytes, done.stderr)
 
-    return run
+    yield run
+    _forget_plugins()
+
+
+def _forget_plugins() -> None:
+    for cached in (
+        plugins, discovery._discovered, known_types, installed_projections, projected,
+        admission._makers,
+    ):  # fmt: skip
+        cached.cache_clear()
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from typing import Literal, TypeAlias
 
 import orjson
 
-from lineal.lineage.projections import Projection, Table
+from lineal.lineage.projections import Projection
 from lineal.lineage.record import RecordedStep
 from lineal.store.connection import Connection
+from lineal.store.derived_table import Table
 from lineal.store.rows import insert_rows
 
 DOCUMENT = "document:"

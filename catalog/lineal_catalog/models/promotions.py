@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 import orjson
 
-from lineal.lineage.projections import Projection, Table
+from lineal.lineage.projections import Projection
 from lineal.lineage.record import Artifact, Model, RecordedStep
 from lineal.store.connection import Connection
+from lineal.store.derived_table import Table
 from lineal.store.objects import small_object
 
 MODEL_ROLE = "model"

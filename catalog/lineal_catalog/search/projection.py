@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from lineal.lineage.projections import Projection, Table
+from lineal.lineage.projections import Projection
 from lineal.store.connection import Connection, Store
+from lineal.store.derived_table import Table
 from lineal.store.objects import ObjectStore, reference
 from lineal_catalog.documents.renditions import find_renditions
 from lineal_catalog.search.entries import replace_document

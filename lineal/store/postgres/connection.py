@@ -13,8 +13,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8BinaryDumper
 from psycopg.types.string import StrDumperUnknown
 
-from lineal.lineage.projections import Table
 from lineal.store.connection import Connection, Cursor
+from lineal.store.derived_table import Table
 from lineal.store.postgres.errors import not_connected, translated
 from lineal.store.postgres.tables import define_tables, recreate
 

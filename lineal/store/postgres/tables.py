@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from lineal.lineage.projections import Table, projected_tables
+from lineal.lineage.projections import projected_tables
 from lineal.store.connection import Connection
+from lineal.store.derived_table import Table
 from lineal.store.migrations import OLDEST_VERSION, migrate
 from lineal.store.tables import SCHEMA_VERSION, SHARED, check_version
 
