@@ -26,6 +26,7 @@ from lineal.lineage.projections import installed_projections, projected
 from lineal.plugins import plugins
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import RetrySettings, Settings
+from lineal.stages import discovery
 from lineal.store.objects import reference
 from lineal_cli.main import app
 from lineal_consumers.index.stage import index
