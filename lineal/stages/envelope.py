@@ -78,6 +78,12 @@ class Envelope:
         return self._noted("causation_id", self._raw.causationid)
 
     @property
+    def supersedes(self) -> str | None:
+        """Id of the event whose place this one takes, made by another version of its stage; what
+        was counted of that one is to be undone."""
+        return self._noted("supersedes", self._raw.supersedes)
+
+    @property
     def dataschema(self) -> str | None:
         return self._noted("dataschema", self._raw.dataschema)
 

@@ -16,7 +16,7 @@ from lineal.store.migrations import OLDEST_VERSION, migrate
 if TYPE_CHECKING:
     from lineal.store.sqlite import SqliteConnection
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 BUS = """
 CREATE TABLE topics (
@@ -49,7 +49,8 @@ CREATE TABLE events (
     traceparent TEXT,
     causationid TEXT,
     correlationid TEXT NOT NULL,
-    data BLOB NOT NULL
+    data BLOB NOT NULL,
+    supersedes TEXT
 );
 CREATE TABLE groups (
     id INTEGER PRIMARY KEY,

@@ -34,7 +34,14 @@ _MQTT_BINDING = "0.2.0"
 _OURS_ALONE = "lineal."
 """Types that nobody else may send."""
 
-_EXTENSIONS = ("subject", "partitionkey", "traceparent", "causationid", "correlationid")
+_EXTENSIONS = (
+    "subject",
+    "partitionkey",
+    "traceparent",
+    "causationid",
+    "correlationid",
+    "supersedes",
+)
 
 
 def committed_file() -> Path:

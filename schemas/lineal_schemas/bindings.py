@@ -70,6 +70,8 @@ def to_kafka(event: RawEvent) -> KafkaMessage:
         headers.append(("ce_causationid", event.causationid.encode()))
     if event.traceparent is not None:
         headers.append(("ce_traceparent", event.traceparent.encode()))
+    if event.supersedes is not None:
+        headers.append(("ce_supersedes", event.supersedes.encode()))
     return KafkaMessage(key, event.data, headers)
 
 
@@ -89,7 +91,7 @@ _ALWAYS = (
     "ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "content-type",
     "ce_partitionkey", "ce_correlationid",
 )  # fmt: skip
-_SOMETIMES = ("ce_subject", "ce_dataschema", "ce_causationid", "ce_traceparent")
+_SOMETIMES = ("ce_subject", "ce_dataschema", "ce_causationid", "ce_traceparent", "ce_supersedes")
 
 
 def _layouts() -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:
@@ -150,7 +152,7 @@ def _as_written(
         return None
     known = cast(list[bytes], contents)
     known.append(b"")
-    subject, dataschema, causation, trace = layout
+    subject, dataschema, causation, trace, superseded = layout
     try:
         constant = _constants(known[0], known[2], known[3], known[5], known[dataschema])
         if constant is None:
@@ -169,6 +171,7 @@ def _as_written(
             known[causation].decode() or None,
             known[7].decode(),
             data,
+            known[superseded].decode() or None,
         )
     except UnicodeDecodeError:
         return None
@@ -212,6 +215,7 @@ def to_mqtt5(event: RawEvent) -> MqttMessage:
         ("traceparent", event.traceparent),
         ("causationid", event.causationid),
         ("correlationid", event.correlationid),
+        ("supersedes", event.supersedes),
     ]
     properties = [(name, value) for name, value in attributes if value is not None]
     texts = (event.datacontenttype, *(value for _, value in properties))
@@ -272,6 +276,7 @@ def _event(
         get("causationid") or None,
         get("correlationid") or id,
         data,
+        get("supersedes") or None,
     )
 
 

@@ -54,6 +54,9 @@ class RawEvent(NamedTuple):
     correlationid: str
     """The document or device story it belongs to."""
     data: bytes
+    supersedes: str | None = None
+    """Id of the event whose place this one takes: another version of a stage made that one of the
+    same input."""
 
     def to_json(self, *, exact: bool = False) -> bytes:
         """The JSON event format (CloudEvents structured mode); absent attributes are left out.
@@ -75,6 +78,7 @@ class RawEvent(NamedTuple):
             "traceparent": self.traceparent,
             "causationid": self.causationid,
             "correlationid": self.correlationid,
+            "supersedes": self.supersedes,
         }
         head = render_json({name: value for name, value in attributes.items() if value is not None})
         if not self.data:
@@ -162,7 +166,7 @@ def from_attributes(attributes: dict[str, Any], data: bytes, received_us: int = 
             raise MalformedEvent(f"attribute {name!r} must be a non-empty string")
     for name in (
         "subject", "time", "datacontenttype", "dataschema",
-        "partitionkey", "traceparent", "causationid", "correlationid",
+        "partitionkey", "traceparent", "causationid", "correlationid", "supersedes",
     ):  # fmt: skip
         if attributes.get(name) is not None and not isinstance(attributes[name], str):
             raise MalformedEvent(f"attribute {name!r} must be a string")
@@ -180,6 +184,7 @@ def from_attributes(attributes: dict[str, Any], data: bytes, received_us: int = 
         causationid=attributes.get("causationid") or None,
         correlationid=attributes.get("correlationid") or attributes["id"],
         data=data,
+        supersedes=attributes.get("supersedes") or None,
     )
 
 
@@ -273,6 +278,7 @@ class Event(Generic[P]):
     correlationid: str
     causationid: str | None = None
     traceparent: str | None = None
+    supersedes: str | None = None
 
     @property
     def type(self) -> str:
@@ -299,6 +305,7 @@ def decode(raw: RawEvent) -> Event[Payload]:
         raw.correlationid,
         raw.causationid,
         raw.traceparent,
+        raw.supersedes,
     )
 
 

@@ -212,6 +212,11 @@ def envelope_schema() -> Schema:
                 "description": "The document or device story it belongs to; the id where there is "
                 "none.",
             },
+            "supersedes": {
+                **text,
+                "description": "Id of the event whose place this one takes: another version of its "
+                "stage made that one of the same input.",
+            },
             "data": {"description": "The payload, described by the schema that dataschema names."},
             "data_base64": {
                 "type": "string",

@@ -185,6 +185,8 @@ async def test_a_newer_version_does_the_work_anew_under_new_ids(bus: BusUnderTes
     assert handled == [0, 1, 2, 0, 1, 2]
     assert len({event.id for event in done}) == 6
     assert [payload_of(event).number for event in done] == handled
+    older = [event.id for event in done[:3]]
+    assert [event.supersedes for event in done] == [None, None, None, *older]
 
 
 async def test_a_replay_is_on_record(bus: BusUnderTest) -> None:

@@ -13,7 +13,9 @@ from lineal.dead_letters import LetterFilter, redrive, waiting_letters
 from lineal.errors import UnknownTopic
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime
-from lineal.stages import Stage, fan_in, stage
+from lineal.stages import Context, Stage, fan_in, stage
+from lineal.stages.state import StoredState
+from lineal_schemas.envelope import RawEvent
 from tests.conformance.harness import (
     events_on,
     payload_of,
@@ -40,6 +42,16 @@ def recording(version: str, handled: list[tuple[str, int]], broken: bool = False
     return copy
 
 
+async def counted(runtime: Runtime) -> list[str]:
+    rows = await StoredState(runtime.store).rows("total", "counted ")
+    return [key.removeprefix("counted ") for key, row in rows if row.after is not None]
+
+
+async def made_by(runtime: Runtime, version: str) -> list[RawEvent]:
+    events = await events_on(runtime, Done.type)
+    return [event for event in events if payload_of(event).text == version]
+
+
 async def live(runtime: Runtime, declared: Stage) -> None:
     async with running(runtime, declared):
         await until_settled(runtime, declared.name)
@@ -64,6 +76,52 @@ async def test_exactly_what_an_older_version_made(runtime: Runtime) -> None:
     assert await stale(runtime, recording("2", handled)) == 0, "nothing is stale any more"
     assert handled == []
     assert await stale(runtime, recording("1", handled)) == 9, "going back makes all of it stale"
+
+
+async def test_what_is_made_anew_says_which_older_event_it_takes_the_place_of(
+    runtime: Runtime,
+) -> None:
+    """Whoever counted that one can undo it: a sum of what was done stays right."""
+
+    @stage("total", version="1", produces=Joined, memo=False)
+    async def total(done: Done, ctx: Context) -> None:
+        if ctx.event.supersedes is not None:
+            await ctx.state.delete(f"counted {ctx.event.supersedes}")
+        await ctx.state.put(f"counted {ctx.event.id}", done.number)
+
+    def twice(version: str, outputs: int = 2) -> Stage:
+        @stage("twice", version=version, produces=Done)
+        async def made(task: Task) -> list[Done]:
+            return [Done(key=task.key, number=task.number, text=version)] * outputs
+
+        return made
+
+    await publish(runtime, *(Task(key=f"k{n}", number=n) for n in range(4)))
+    await live(runtime, twice("1"))
+    first = await made_by(runtime, "1")
+    assert {event.supersedes for event in first} == {None}
+    older = {(event.causationid, n % 2): event.id for n, event in enumerate(first)}
+    await live(runtime, total)
+    assert await stale(runtime, twice("2", outputs=3)) == 4
+    await live(runtime, total)
+    newer = await made_by(runtime, "2")
+    for place in range(3):
+        named = {event.causationid: event.supersedes for event in newer[place::3]}
+        assert named == {cause: older.get((cause, place)) for cause in named}
+    assert sorted(await counted(runtime)) == sorted(event.id for event in newer)
+    assert await stale(runtime, twice("3")) == 4
+    newest = {event.supersedes for event in await made_by(runtime, "3")}
+    assert newest == {event.id for n, event in enumerate(newer) if n % 3 < 2}, "not the first"
+
+
+async def test_what_is_made_again_under_the_same_id_takes_no_place(runtime: Runtime) -> None:
+    handled: list[tuple[str, int]] = []
+    await publish(runtime, Task(key="a", number=1))
+    await live(runtime, recording("1", handled))
+    runtime.settings.stages["copy"] = {"depth": 5}
+    assert await stale(runtime, recording("1", handled)) == 1
+    first, again = await events_on(runtime, Done.type)
+    assert (again.id, again.supersedes) == (first.id, None)
 
 
 async def test_a_changed_configuration_makes_stale_and_changing_it_back_is_remembered(

@@ -30,6 +30,7 @@ RAW_EVENTS = st.builds(
     traceparent=st.none() | WORDS,
     causationid=st.none() | WORDS,
     correlationid=WORDS,
+    supersedes=st.none() | WORDS,
     data=st.binary(max_size=40)
     | JSON_VALUES.map(lambda value: json.dumps(value, ensure_ascii=False).encode())
     | st.sampled_from([b"NaN", b'{"a":Infinity}', b"[1", b"\xef\xbb\xbf1", b"{}{}"]),

@@ -193,6 +193,13 @@ def test_mqtt_properties_have_the_attributes_own_names() -> None:
     }  # fmt: skip
 
 
+def test_an_event_that_takes_the_place_of_another_says_so_everywhere() -> None:
+    event = EVENT._replace(supersedes="e0")
+    assert ("ce_supersedes", b"e0") in to_kafka(event).headers
+    assert ("supersedes", "e0") in to_mqtt5(event).user_properties
+    assert json.loads(to_sns(event).body)["supersedes"] == "e0"
+
+
 @pytest.mark.parametrize("subject", ["a\x00b", "x" * 65_536, "a\nb"])
 def test_what_an_mqtt_string_cannot_hold_rides_in_structured_mode(subject: str) -> None:
     message = to_mqtt5(EVENT._replace(subject=subject))

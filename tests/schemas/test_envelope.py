@@ -60,7 +60,8 @@ def test_garbage_is_malformed_and_nothing_else(garbage: bytes | str) -> None:
 
 
 ATTRIBUTES = [*MINIMAL, "subject", "time", "datacontenttype", "dataschema", "partitionkey",
-              "traceparent", "causationid", "correlationid", "data", "data_base64"]  # fmt: skip
+              "traceparent", "causationid", "correlationid", "supersedes", "data",
+              "data_base64"]  # fmt: skip
 
 
 @given(st.dictionaries(st.sampled_from(ATTRIBUTES), JSON_VALUES | TIMES.map(format_time)))

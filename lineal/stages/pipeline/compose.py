@@ -14,6 +14,7 @@ from lineal.stages.pipeline.invocation import Wrapper
 from lineal.stages.pipeline.known_events import KnownEvents
 from lineal.stages.pipeline.memo import Memoising
 from lineal.stages.pipeline.record import Recording
+from lineal.stages.pipeline.supersede import Superseding
 
 
 def compose(binding: Binding) -> Sequence[Wrapper]:
@@ -31,6 +32,8 @@ def _wrappers(binding: Binding) -> Iterator[Wrapper]:
         yield HeldKeys(binding)
     if stage.fan_in:
         yield FanIn(binding)
+    if binding.replaying:
+        yield Superseding(binding)
     yield Emitting(binding)
     if stage.memo:
         yield Memoising(binding)

@@ -81,6 +81,13 @@ class Invocation:
         return gathered_id([event.id for event, _ in self.parts])
 
     @property
+    def input_events(self) -> tuple[str, ...]:
+        """Ids of the events that were handled: of all parts, in their order."""
+        if self.parts is None:
+            return (self.event.id,)
+        return tuple(event.id for event, _ in self.parts)
+
+    @property
     def result(self) -> StepResult:
         """What it came to."""
         return StepResult(self.delivery, self.published, self.effects, self.record)

@@ -52,7 +52,7 @@ def record_of(binding: Binding, invocation: Invocation) -> Record:
         invocation.worked_ns // 1000,
         kind=kind,
         outcome=invocation.outcome,
-        events_in=_event_ids(invocation),
+        events_in=invocation.input_events,
         emitted=tuple([output.type for output in invocation.events]),
         inputs=inputs,
         outputs=outputs,
@@ -83,12 +83,6 @@ def _event_artifacts(invocation: Invocation) -> tuple[Artifact, ...]:
 def _event_artifact(event: RawEvent, sha256: str | None = None) -> Artifact:
     known_by = digest(event.data) if sha256 is None else sha256
     return Artifact(known_by, event.datacontenttype, len(event.data), "event")
-
-
-def _event_ids(invocation: Invocation) -> tuple[str, ...]:
-    if invocation.parts is None:
-        return (invocation.event.id,)
-    return tuple(event.id for event, _ in invocation.parts)
 
 
 def _step_id(invocation: Invocation) -> str:

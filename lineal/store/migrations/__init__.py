@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lineal.store.connection import Connection
-from lineal.store.migrations import to_5, to_6, to_7, to_8
+from lineal.store.migrations import to_5, to_6, to_7, to_8, to_9
 
 OLDEST_VERSION = 4
 
@@ -19,6 +19,7 @@ _STEPS: Mapping[int, Callable[[Connection], None]] = {
     6: to_6.migrate,
     7: to_7.migrate,
     8: to_8.migrate,
+    9: to_9.migrate,
 }
 """What makes each version of the one before."""
 
