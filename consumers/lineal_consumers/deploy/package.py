@@ -30,7 +30,7 @@ trainer's choice."""
 _DIGITS = 6
 
 
-class Order(NamedTuple):
+class PackageSpec(NamedTuple):
     """What a package is made from, besides the model's file."""
 
     model: ModelRef
@@ -46,7 +46,7 @@ class NoPackage(LinealError):
     """No package can be made, and why."""
 
 
-def build_package(file: Path, order: Order) -> str:
+def build_package(file: Path, order: PackageSpec) -> str:
     """A package as JSON of a :class:`SignedPackage`.
 
     Raises:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lineal import Context, stage
-from lineal_consumers.deploy.conducting import Conductor
+from lineal_consumers.deploy.autorollout import remember_device, request_for
 from lineal_consumers.deploy.config import DeployConfig, RequestConfig
-from lineal_consumers.deploy.requesting import remember_device, request_for
+from lineal_consumers.deploy.controller import RolloutController
 from lineal_schemas.deployments import (
     DeploymentAborted,
     DeploymentCompleted,
@@ -63,30 +63,30 @@ async def seen(birth: DeviceBirth, ctx: Context[RequestConfig]) -> None:
 )
 async def deploy(request: DeploymentRequested, ctx: Context[DeployConfig]) -> list[Payload]:
     """Begin a rollout."""
-    conductor = Conductor(ctx)
-    await conductor.requested(request)
-    return conductor.events
+    controller = RolloutController(ctx)
+    await controller.requested(request)
+    return controller.events
 
 
 @deploy.on
 async def controlled(control: DeploymentControl, ctx: Context[DeployConfig]) -> list[Payload]:
     """Pause, resume or abort a rollout."""
-    conductor = Conductor(ctx)
-    await conductor.controlled(control)
-    return conductor.events
+    controller = RolloutController(ctx)
+    await controller.controlled(control)
+    return controller.events
 
 
 @deploy.on
 async def updated(update: DeploymentJobUpdated, ctx: Context[DeployConfig]) -> list[Payload]:
     """Take in what a device reports of its job."""
-    conductor = Conductor(ctx)
-    await conductor.updated(update)
-    return conductor.events
+    controller = RolloutController(ctx)
+    await controller.updated(update)
+    return controller.events
 
 
 @deploy.on
 async def due(due: DeploymentStepDue, ctx: Context[DeployConfig]) -> list[Payload]:
     """Look at a deadline, or give the next devices of a ring their jobs."""
-    conductor = Conductor(ctx)
-    await conductor.due(due)
-    return conductor.events
+    controller = RolloutController(ctx)
+    await controller.due(due)
+    return controller.events

@@ -26,7 +26,7 @@ from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
 
 
-class Desk:
+class RolloutRepository:
     """One event's view of the rollouts."""
 
     def __init__(self, ctx: Context[DeployConfig]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lineal_consumers.deploy.desk import Desk
-from lineal_consumers.deploy.package import NoPackage, Order, build_package
+from lineal_consumers.deploy.package import NoPackage, PackageSpec, build_package
+from lineal_consumers.deploy.repository import RolloutRepository
 from lineal_consumers.deploy.rollout import (
     BEFORE_ACTIVATION,
     DEVICE_STATES,
@@ -35,15 +35,15 @@ from lineal_schemas.deployments import (
 from lineal_schemas.ids import job_id
 
 _STAGE = "stage:deploy"
-_MOST_KEPT = 5
+_MAX_KEPT = 5
 """Rollouts of a model whose jobs are kept, the newest included."""
 _LATE_US = 5_000_000
 _PACKAGE_SECONDS = 120.0
 _DAY_US = 86_400_000_000
 
 
-class Conductor(Desk):
-    """Conducts one event's step of one rollout."""
+class RolloutController(RolloutRepository):
+    """Applies one event to one rollout: a step of its state machine."""
 
     # What events ask for.
 
@@ -324,9 +324,9 @@ class Conductor(Desk):
                     )
                 )
         rollouts = (*rollouts, request.rollout_id)
-        for old in rollouts[:-_MOST_KEPT]:
+        for old in rollouts[:-_MAX_KEPT]:
             await self._forget(old)
-        record = ModelRecord(counter=request.counter, rollouts=rollouts[-_MOST_KEPT:])
+        record = ModelRecord(counter=request.counter, rollouts=rollouts[-_MAX_KEPT:])
         await self._ctx.state.put(model_key(request.model.name), record)
 
     async def _forget(self, rollout_id: str) -> None:
@@ -344,7 +344,7 @@ class Conductor(Desk):
         if request.artifact.sha256 != request.model.sha256:
             raise NoPackage("the artifact is not the model that is to be rolled out")
         config = self._ctx.config
-        order = Order(
+        order = PackageSpec(
             model=request.model,
             counter=request.counter,
             created_us=self._now,
