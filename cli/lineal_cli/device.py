@@ -12,7 +12,7 @@ from lineal_cli.printing import print_json, print_table, recently, when
 
 if TYPE_CHECKING:
     from lineal_catalog.devices.register import Device
-    from lineal_producers.mqtt.standing import Standing
+    from lineal_producers.mqtt.watermarks import DeviceWatermark
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,11 +43,11 @@ def list_devices(data: DataOption = None, as_json: JsonOption = False) -> None:
     """List the devices that have ever been connected."""
     found = _found(data)
     if as_json:
-        print_json([_fields(device, standing) for device, standing in found])
+        print_json([_fields(device, watermark) for device, watermark in found])
         return
     print_table(
         _COLUMNS,
-        [_cells(device, standing) for device, standing in found],
+        [_cells(device, watermark) for device, watermark in found],
         right=frozenset({"last_seq", "lost"}),
         styles=_STYLES,
         empty="No device yet: `lineal bridge` brings what they publish onto the bus.",
@@ -152,29 +152,31 @@ def _say_written(files: dict[str, Path], as_json: bool) -> None:
             typer.echo(f"wrote {file}")
 
 
-def _found(data: Path | None, name: str | None = None) -> list[tuple[Device, Standing | None]]:
+def _found(
+    data: Path | None, name: str | None = None
+) -> list[tuple[Device, DeviceWatermark | None]]:
     from lineal_catalog.devices.register import registered
     from lineal_cli.reading import reading
-    from lineal_producers.mqtt.standing import standings
+    from lineal_producers.mqtt.watermarks import device_watermarks
 
     with reading(data) as (connection, _):
         devices = registered(connection, name)
-        known = standings(connection, [device.device for device in devices])
+        known = device_watermarks(connection, [device.device for device in devices])
     return [(device, known.get(device.device)) for device in devices]
 
 
-def _last_seen(device: Device, standing: Standing | None) -> int:
-    return max(device.last_seen, 0 if standing is None else standing.at)
+def _last_seen(device: Device, watermark: DeviceWatermark | None) -> int:
+    return max(device.last_seen, 0 if watermark is None else watermark.at)
 
 
-def _last_seq(device: Device, standing: Standing | None) -> int | None:
-    boots = () if standing is None else standing.boots
+def _last_seq(device: Device, watermark: DeviceWatermark | None) -> int | None:
+    boots = () if watermark is None else watermark.boots
     if device.birth is not None:
         boots = tuple(boot for boot in boots if boot.boot_id == device.birth.boot_id)
     return boots[-1].upto_seq if boots else None
 
 
-def _fields(device: Device, standing: Standing | None) -> dict[str, Any]:
+def _fields(device: Device, watermark: DeviceWatermark | None) -> dict[str, Any]:
     birth, health = device.birth, device.health
     return {
         "device": device.device,
@@ -187,9 +189,9 @@ def _fields(device: Device, standing: Standing | None) -> dict[str, Any]:
         "models": [model.model_dump() for model in device.models],
         "features": [] if birth is None else list(birth.features),
         "connected_us": device.born or None,
-        "last_seen_us": _last_seen(device, standing),
-        "last_seq": _last_seq(device, standing),
-        "boots": [] if standing is None else [boot._asdict() for boot in standing.boots],
+        "last_seen_us": _last_seen(device, watermark),
+        "last_seq": _last_seq(device, watermark),
+        "boots": [] if watermark is None else [boot._asdict() for boot in watermark.boots],
         "gaps": device.gaps,
         "lost_readings": device.lost,
         "lost_by_reason": device.lost_by_reason,
@@ -197,22 +199,22 @@ def _fields(device: Device, standing: Standing | None) -> dict[str, Any]:
     }
 
 
-def _cells(device: Device, standing: Standing | None) -> tuple[str, ...]:
+def _cells(device: Device, watermark: DeviceWatermark | None) -> tuple[str, ...]:
     birth = device.birth
-    last_seq = _last_seq(device, standing)
+    last_seq = _last_seq(device, watermark)
     return (
         device.device,
         device.state,
         "" if birth is None else birth.agent_version,
         " ".join(f"{model.name}:{model.version}" for model in device.models),
         "" if birth is None else birth.config_digest[:_DIGITS],
-        recently(_last_seen(device, standing)),
+        recently(_last_seen(device, watermark)),
         "" if last_seq is None else str(last_seq),
         str(device.lost) if device.lost else "",
     )
 
 
-def _lines(device: Device, standing: Standing | None) -> list[tuple[str, str]]:
+def _lines(device: Device, watermark: DeviceWatermark | None) -> list[tuple[str, str]]:
     lines = [("device", device.device), ("state", device.state)]
     if (birth := device.birth) is not None:
         lines += [
@@ -223,8 +225,8 @@ def _lines(device: Device, standing: Standing | None) -> list[tuple[str, str]]:
             ("connected", when(device.born)),
         ]
     lines += [("model", f"{m.name}:{m.version} {m.sha256[:_DIGITS]}") for m in device.models]
-    lines.append(("last seen", when(_last_seen(device, standing))))
-    for boot in () if standing is None else standing.boots:
+    lines.append(("last seen", when(_last_seen(device, watermark))))
+    for boot in () if watermark is None else watermark.boots:
         told = f"{boot.boot_id} readings to {boot.upto_seq}, events to {boot.upto_event}"
         lines.append(("on the bus", told))
     if device.gaps:

@@ -13,7 +13,7 @@ import asyncio
 from collections import OrderedDict
 
 from lineal_producers.mqtt.connection import BrokerConnection, BrokerUnavailable
-from lineal_schemas.mqtt_topics import ack
+from lineal_schemas.mqtt_topics import ack as ack_topic
 from lineal_schemas.payload import payload_bytes
 from lineal_schemas.telemetry import TelemetryAck
 
@@ -30,15 +30,15 @@ class Acknowledgements:
         self._due: asyncio.TimerHandle | None = None
         self._sending = False
 
-    def tell(self, told: TelemetryAck) -> None:
+    def tell(self, ack: TelemetryAck) -> None:
         """What a device is to be told; newer than all it was told of this boot."""
-        key = told.device, told.boot_id
+        key = ack.device, ack.boot_id
         known = self._waiting.get(key)
-        if known is not None and known.resend and not told.resend:
-            same = (known.upto_seq, known.upto_event) == (told.upto_seq, told.upto_event)
+        if known is not None and known.resend and not ack.resend:
+            same = (known.upto_seq, known.upto_event) == (ack.upto_seq, ack.upto_event)
             if same:  # the hole is still there
-                told = known
-        self._waiting[key] = told
+                ack = known
+        self._waiting[key] = ack
 
     def soon(self) -> None:
         """A batch of messages has been taken in: tell those it came from, at once if few wait."""
@@ -54,8 +54,8 @@ class Acknowledgements:
             self._due = None
         try:
             while self._waiting and self._connection.has_room:
-                _, told = self._waiting.popitem(last=False)
-                self._connection.send(ack(told.device), payload_bytes(told))
+                _, ack = self._waiting.popitem(last=False)
+                self._connection.send(ack_topic(ack.device), payload_bytes(ack))
         except BrokerUnavailable:
             self._waiting.clear()  # the devices send again what they were not told of
         self._sending = bool(self._waiting)

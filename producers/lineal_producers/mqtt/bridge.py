@@ -27,13 +27,13 @@ from lineal_producers.mqtt.acknowledgements import Acknowledgements
 from lineal_producers.mqtt.address import WrongAddress, parse_address
 from lineal_producers.mqtt.connection import BrokerConnection, BrokerUnavailable, Received
 from lineal_producers.mqtt.effects import LeaseLost
-from lineal_producers.mqtt.intake import Intake, Prepared
+from lineal_producers.mqtt.ingest import MessageIngest, Prepared
 from lineal_producers.mqtt.jobs import JobRelay
 from lineal_producers.mqtt.lease import Lease
 from lineal_producers.mqtt.metrics import count
 from lineal_producers.mqtt.positions import Positions
 from lineal_producers.mqtt.records import GROUP, Recorder, bridge_build
-from lineal_producers.mqtt.refusals import Unpublishable
+from lineal_producers.mqtt.rejections import Unpublishable
 from lineal_schemas.telemetry import (
     DeviceBirth,
     DeviceDeath,
@@ -66,8 +66,8 @@ class Bridge:
         self._address = parse_address(settings.url)
         self._lease = Lease(runtime, settings.client_id, seconds=runtime.settings.lease_seconds)
         self._recorder = Recorder(bridge_build(settings))
-        self._positions = Positions(runtime, sightings=settings.hole_sightings)
-        self._intake = Intake(
+        self._positions = Positions(runtime, confirmations=settings.hole_sightings)
+        self._ingest = MessageIngest(
             self._positions,
             runtime.objects,
             self._recorder,
@@ -127,7 +127,7 @@ class Bridge:
             await connection.open()
             try:
                 self.problem = None
-                self._intake.missed_something = not connection.resumed
+                self._ingest.missed_something = not connection.resumed
                 self.connected.set()
                 await self._work(connection)
             finally:
@@ -162,16 +162,16 @@ class Bridge:
             connection.confirm(messages)
             for prepared in taken:
                 count(prepared.counts)
-                await self._positions.load({device for device, _ in prepared.heard})
-                for (device, boot_id), holes in prepared.heard.items():
+                await self._positions.load({device for device, _ in prepared.acked})
+                for (device, boot_id), gaps in prepared.acked.items():
                     boot = self._positions.of(device).boot(boot_id)
                     acknowledgements.tell(
                         TelemetryAck(
                             device=device,
                             boot_id=boot_id,
-                            upto_seq=boot.readings.upto,
-                            upto_event=boot.events.upto,
-                            resend=holes != 0,
+                            upto_seq=boot.readings.acked_through,
+                            upto_event=boot.events.acked_through,
+                            resend=gaps != 0,
                         )
                     )
             acknowledgements.soon()
@@ -189,11 +189,11 @@ class Bridge:
                 return [part for one in messages for part in await self._take_in([one])]
             log.error("bridge.unpublishable", topic=messages[0].topic, exc_info=error)
         self._positions.forget()
-        refused = Unpublishable("the bus does not take what is in it")
-        return [await self._publish(self._intake.refuse(messages[0], refused))]
+        rejected = Unpublishable("the bus does not take what is in it")
+        return [await self._publish(self._ingest.reject(messages[0], rejected))]
 
     async def _prepare(self, messages: list[Received]) -> Prepared:
-        prepared: Prepared = await self._patiently(lambda: self._intake.prepare(messages))
+        prepared: Prepared = await self._patiently(lambda: self._ingest.prepare(messages))
         return prepared
 
     async def _publish(self, prepared: Prepared) -> Prepared:

@@ -331,12 +331,12 @@ class BrokerConnection:
         self._bytes += len(payload)
         self.arrived.set()
 
-    def _published(self, mid: int, refused: int | None) -> None:
+    def _published(self, mid: int, rejected: int | None) -> None:
         self._progress += 1
         answer = self._unconfirmed.pop(mid, None)
         if answer is not None and not answer.done():
-            if refused is not None:
-                answer.set_exception(PermissionError(f"the broker refuses it: {refused:#x}"))
+            if rejected is not None:
+                answer.set_exception(PermissionError(f"the broker refuses it: {rejected:#x}"))
             else:
                 answer.set_result(None)
         self.room.set()

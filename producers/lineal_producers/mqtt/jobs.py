@@ -40,7 +40,7 @@ _WAIT_SECONDS = 1.0
 TOPICS = (DeploymentJobIssued.type, DeploymentJobReplied.type)
 
 
-class _Told(NamedTuple):
+class _Announced(NamedTuple):
     """What stands on a device's notify topic."""
 
     job: str
@@ -87,13 +87,13 @@ class JobRelay:
     async def _handle(self, delivery: Delivery) -> StepResult:
         self._recorder.begin()
         try:
-            said = decode_event(delivery.event).data
-            if isinstance(said, DeploymentJobIssued):
-                return await self._notify(delivery, said)
-            if not isinstance(said, DeploymentJobReplied):
-                raise PermanentFailure(f"the bridge does not relay {said.type}")
-            body = said.reply.model_dump_json().encode()
-            await self._connection.deliver(jobs_update_reply(said.device), body)
+            message = decode_event(delivery.event).data
+            if isinstance(message, DeploymentJobIssued):
+                return await self._notify(delivery, message)
+            if not isinstance(message, DeploymentJobReplied):
+                raise PermanentFailure(f"the bridge does not relay {message.type}")
+            body = message.reply.model_dump_json().encode()
+            await self._connection.deliver(jobs_update_reply(message.device), body)
         except Exception as error:
             if unavailable(error):
                 raise
@@ -102,18 +102,22 @@ class JobRelay:
             return dead_letter_of(GROUP, delivery, record, error, 1)
         return StepResult(delivery)
 
-    async def _notify(self, delivery: Delivery, said: DeploymentJobIssued) -> StepResult:
-        row = f"notify/{said.device}"
+    async def _notify(self, delivery: Delivery, message: DeploymentJobIssued) -> StepResult:
+        row = f"notify/{message.device}"
         kept = await self._runtime.store.read(lambda c: get_row(c, row))
-        told = None if kept is None else _Told(*orjson.loads(kept))
-        job = said.job
+        announced = None if kept is None else _Announced(*orjson.loads(kept))
+        job = message.job
         ended = job.state in FINAL_STATES
-        if told is not None and told.job == job.job_id and told.version > job.version:
+        if (
+            announced is not None
+            and announced.job == job.job_id
+            and announced.version > job.version
+        ):
             return StepResult(delivery)  # brought twice, and out of date
-        if ended and told is not None and told.job != job.job_id:
+        if ended and announced is not None and announced.job != job.job_id:
             return StepResult(delivery)  # another job stands there: an old one's end leaves it
         notice = JobNotice(job=None if ended else job)
         body = notice.model_dump_json().encode()
-        await self._connection.deliver(jobs_notify(said.device), body, retain=True)
+        await self._connection.deliver(jobs_notify(message.device), body, retain=True)
         now = orjson.dumps([job.job_id, job.version])
         return StepResult(delivery, effects=[NoticePut(row, now)])

@@ -12,7 +12,7 @@ _LOST = Counter("lineal_bridge_lost_readings", "Readings that gaps stand for")
 
 
 def count(counts: Counts[str]) -> None:
-    """Add what a batch of messages came to; see :class:`lineal_producers.mqtt.intake.Prepared`."""
+    """Add what a batch of messages came to; see :class:`lineal_producers.mqtt.ingest.Prepared`."""
     for name, number in counts.items():
         if name == "rows":
             _READINGS.inc(number)

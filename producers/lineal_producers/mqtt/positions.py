@@ -27,8 +27,8 @@ from lineal.errors import NotOffered, ObjectCorrupt, ObjectMissing, UnknownTopic
 from lineal.runtime import Runtime
 from lineal_producers.mqtt.effects import DevicePositionPut
 from lineal_producers.mqtt.rows import get_row, get_rows
-from lineal_producers.mqtt.sequence import SIGHTINGS, Sequence
-from lineal_producers.mqtt.standing import DEVICE
+from lineal_producers.mqtt.sequence import CONFIRMATIONS, Sequence
+from lineal_producers.mqtt.watermarks import DEVICE
 from lineal_schemas.envelope import now_us
 from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings, parse_stream_message
 
@@ -36,9 +36,9 @@ log = structlog.get_logger(__name__)
 
 _WATERMARK = "watermark"
 _MARGIN_US = 60_000_000
-_MOST_BOOTS = 16
+_MAX_BOOTS = 16
 """Boots of one device that are remembered: a device sends the rest of an old one first."""
-_MOST_DEVICES = 50_000
+_MAX_DEVICES = 50_000
 """Devices held in memory; the others are in the store."""
 
 
@@ -54,7 +54,7 @@ class Boot:
 class DevicePosition:
     """All that is known of a device."""
 
-    sightings: int = SIGHTINGS
+    confirmations: int = CONFIRMATIONS
     boots: OrderedDict[str, Boot] = field(default_factory=OrderedDict)
     """By boot id, the one that was heard of last at the end."""
     status: str | None = None
@@ -69,7 +69,7 @@ class DevicePosition:
         if found is None:
             found = self._make(0, 0)
             self.boots[boot_id] = found
-            while len(self.boots) > _MOST_BOOTS:
+            while len(self.boots) > _MAX_BOOTS:
                 self.boots.popitem(last=False)
         else:
             self.boots.move_to_end(boot_id)
@@ -84,23 +84,27 @@ class DevicePosition:
 
     def row(self, at: int) -> bytes:
         """As it is kept, at a time in microseconds since the Unix epoch."""
-        boots = {name: [b.readings.upto, b.events.upto] for name, b in self.boots.items()}
+        boots = {
+            name: [b.readings.acked_through, b.events.acked_through]
+            for name, b in self.boots.items()
+        }
         return orjson.dumps(
             {"boots": boots, "status": self.status, "session": self.session, "at": at}
         )
 
     def _make(self, seq: int, event: int) -> Boot:
         return Boot(
-            Sequence(seq, sightings=self.sightings), Sequence(event, sightings=self.sightings)
+            Sequence(seq, confirmations=self.confirmations),
+            Sequence(event, confirmations=self.confirmations),
         )
 
 
 class Positions:
     """Positions of the devices that speak, loaded when they first do."""
 
-    def __init__(self, runtime: Runtime, *, sightings: int = SIGHTINGS) -> None:
+    def __init__(self, runtime: Runtime, *, confirmations: int = CONFIRMATIONS) -> None:
         self._runtime = runtime
-        self._sightings = sightings
+        self._confirmations = confirmations
         self._known: OrderedDict[str, DevicePosition] = OrderedDict()
 
     async def load(self, devices: Collection[str]) -> None:
@@ -110,10 +114,10 @@ class Positions:
             names = [f"{DEVICE}{device}" for device in wanted]
             rows = await self._runtime.store.read(lambda c: get_rows(c, names))
             for device, name in zip(wanted, names, strict=True):
-                position = self._known[device] = DevicePosition(self._sightings)
+                position = self._known[device] = DevicePosition(self._confirmations)
                 if name in rows:
                     position.read(rows[name])
-        while len(self._known) > _MOST_DEVICES + len(devices):
+        while len(self._known) > _MAX_DEVICES + len(devices):
             self._known.popitem(last=False)
 
     def of(self, device: str) -> DevicePosition:
@@ -163,7 +167,7 @@ class Positions:
                 continue  # emitted by hand, or erased
             await self.load([message.device])
             readings = self.of(message.device).boot(message.boot_id).readings
-            if readings.upto < message.last_seq:
-                readings.upto = message.last_seq
+            if readings.acked_through < message.last_seq:
+                readings.acked_through = message.last_seq
                 behind.add(message.device)
         return behind

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
-from lineal_producers.mqtt.refusals import ForeignDevice, Malformed, NotAllowed, TooLarge
+from lineal_producers.mqtt.rejections import DeviceMismatch, Malformed, NotAllowed, TooLarge
 from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated
 from lineal_schemas.deployments import DeploymentJobUpdated
 from lineal_schemas.payload import Payload, UnknownPayload, parse_payload
@@ -37,30 +37,32 @@ class WrappedEvent(NamedTuple):
     payload: Payload
 
 
-Said = TelemetryReadings | TelemetryGap | DeviceBirth | DeviceDeath | DeviceHealth | WrappedEvent
+DeviceMessage = (
+    TelemetryReadings | TelemetryGap | DeviceBirth | DeviceDeath | DeviceHealth | WrappedEvent
+)
 
 
-def read_message(name: str, device: str, payload: bytes, most_bytes: int) -> Said:
+def read_message(name: str, device: str, payload: bytes, max_bytes: int) -> DeviceMessage:
     """Read a message on the topic ``name`` of a device.
 
     Raises:
-        Refused: it cannot be taken, and why.
+        RejectedMessage: it cannot be taken, and why.
     """
-    if len(payload) > most_bytes:
-        raise TooLarge(f"{len(payload)} bytes, where {most_bytes} are taken")
+    if len(payload) > max_bytes:
+        raise TooLarge(f"{len(payload)} bytes, where {max_bytes} are taken")
     try:
-        said = _parse(name, payload)
+        message = _parse(name, payload)
     except ValidationError as error:
         raise Malformed(_problems(error)) from error
-    speaker = said.wrapper.device if isinstance(said, WrappedEvent) else said.device
+    speaker = message.wrapper.device if isinstance(message, WrappedEvent) else message.device
     if speaker != device:
-        raise ForeignDevice("a device speaks for another one")
-    if isinstance(said, WrappedEvent) and getattr(said.payload, "device", None) != device:
-        raise ForeignDevice("a device sends an event of another one")
-    return said
+        raise DeviceMismatch("a device speaks for another one")
+    if isinstance(message, WrappedEvent) and getattr(message.payload, "device", None) != device:
+        raise DeviceMismatch("a device sends an event of another one")
+    return message
 
 
-def _parse(name: str, payload: bytes) -> Said:
+def _parse(name: str, payload: bytes) -> DeviceMessage:
     if name == "readings":
         return parse_stream_message(payload)
     if name == "status":

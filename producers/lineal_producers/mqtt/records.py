@@ -28,10 +28,10 @@ _VERSION = "1"
 
 def bridge_build(settings: MqttSettings) -> Build:
     """What takes messages in: its code, and the settings that decide what becomes of them."""
-    from lineal_producers.mqtt.intake import Intake
+    from lineal_producers.mqtt.ingest import MessageIngest
 
     decides = f"{settings.hole_sightings} {settings.message_bytes}"
-    return Build(GROUP, _VERSION, source_digest(Intake.prepare), digest(decides.encode()))
+    return Build(GROUP, _VERSION, source_digest(MessageIngest.prepare), digest(decides.encode()))
 
 
 class Recorder:

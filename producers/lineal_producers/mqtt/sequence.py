@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-SIGHTINGS = 10
+CONFIRMATIONS = 10
 """How often a device has to begin behind a hole before the hole is believed."""
 
 
@@ -33,34 +33,34 @@ class Sequence:
     """How far one stream of one boot of a device has come. Takes no memory beyond four numbers,
     whatever a device sends."""
 
-    __slots__ = ("_oldest_ahead", "_sighted", "_sightings", "upto")
+    __slots__ = ("_confirmations", "_confirmed", "_oldest_ahead", "acked_through")
 
-    def __init__(self, upto: int = 0, *, sightings: int = SIGHTINGS) -> None:
-        self.upto = upto
+    def __init__(self, acked_through: int = 0, *, confirmations: int = CONFIRMATIONS) -> None:
+        self.acked_through = acked_through
         """Everything up to this number is taken or accounted for."""
-        self._sightings = sightings
+        self._confirmations = confirmations
         self._oldest_ahead: int | None = None
-        self._sighted = 0
+        self._confirmed = 0
 
     def take(self, first: int, last: int) -> Verdict:
-        """Judge the numbers ``first`` to ``last`` (inclusive), and move on if they are taken."""
-        expected = self.upto + 1
+        """Check the numbers ``first`` to ``last`` (inclusive), and move on if they are taken."""
+        expected = self.acked_through + 1
         if last < expected:
             return Verdict("duplicate", expected)
         if first > expected and not self._is_gone(first):
             return Verdict("early", expected)
-        self.upto = last
-        self._forget_sightings()
+        self.acked_through = last
+        self._forget_confirmations()
         if first == expected:
             return Verdict("next", expected)
         return Verdict("overlap" if first < expected else "hole", expected)
 
     def _is_gone(self, first: int) -> bool:
         if self._oldest_ahead is None or first < self._oldest_ahead:
-            self._oldest_ahead, self._sighted = first, 1
+            self._oldest_ahead, self._confirmed = first, 1
         elif first == self._oldest_ahead:
-            self._sighted += 1
-        return first == self._oldest_ahead and self._sighted >= self._sightings
+            self._confirmed += 1
+        return first == self._oldest_ahead and self._confirmed >= self._confirmations
 
-    def _forget_sightings(self) -> None:
-        self._oldest_ahead, self._sighted = None, 0
+    def _forget_confirmations(self) -> None:
+        self._oldest_ahead, self._confirmed = None, 0

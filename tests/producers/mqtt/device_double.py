@@ -31,7 +31,7 @@ class DeviceDouble:
     ) -> None:
         self.name = name
         self.acks: list[TelemetryAck] = []
-        self.heard: queue.Queue[MQTTMessage] = queue.Queue()
+        self.received: queue.Queue[MQTTMessage] = queue.Queue()
         self._changed = threading.Condition()
         self._client = Client(CallbackAPIVersion.VERSION2, name, protocol=MQTTv5)
         self._client.max_inflight_messages_set(0)
@@ -105,4 +105,4 @@ class DeviceDouble:
                 self.acks.append(TelemetryAck.model_validate_json(message.payload))
                 self._changed.notify_all()
         else:
-            self.heard.put(message)
+            self.received.put(message)

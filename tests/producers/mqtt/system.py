@@ -33,8 +33,8 @@ class BridgeProcess:
     def start(self, *, wait: bool = True) -> None:
         """With ``wait``, until it says that it is connected."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LINEAL_")}
-        said = self.folder / "said"
-        with (self.folder / "log").open("ab") as log, said.open("wb") as out:
+        message = self.folder / "said"
+        with (self.folder / "log").open("ab") as log, message.open("wb") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "lineal_cli.main", "bridge", "--json"],
                 cwd=self.folder,
@@ -44,7 +44,7 @@ class BridgeProcess:
                 stderr=log,
             )
         if wait:
-            self.until(lambda: b"\n" in said.read_bytes())
+            self.until(lambda: b"\n" in message.read_bytes())
 
     @property
     def running(self) -> bool:
@@ -95,10 +95,10 @@ class BridgeProcess:
     def stream(self, device: str = "pump-1", boot: str | None = None) -> list[tuple[int, int, str]]:
         """What the bus has of a device's readings: first, last and kind, by their numbers."""
         data = self.events(TelemetryReadings.type) + self.events(TelemetryGap.type)
-        said = [parse_stream_message(one) for one in data]
+        message = [parse_stream_message(one) for one in data]
         return sorted(
             (one.first_seq, one.last_seq, one.kind)
-            for one in said
+            for one in message
             if one.device == device and boot in (None, one.boot_id)
         )
 
@@ -122,14 +122,14 @@ class BridgeProcess:
             connection.close()
 
 
-def complete(stream: list[tuple[int, int, str]], upto: int) -> bool:
+def complete(stream: list[tuple[int, int, str]], acked_through: int) -> bool:
     """Whether a stream covers 1 to ``upto``, each number exactly once."""
     expected = 1
     for first, last, _ in stream:
         if first != expected:
             raise AssertionError(f"{first} follows {expected - 1}")
         expected = last + 1
-    return expected > upto
+    return expected > acked_through
 
 
 def secure(broker: Mosquitto) -> dict[str, str]:

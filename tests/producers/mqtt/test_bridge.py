@@ -71,12 +71,12 @@ def test_a_device_can_publish_only_as_itself(broker: Mosquitto, bridge: BridgePr
             thief.say(readings(1, 5))
             thief.wait_for_ack(5)
         with pytest.raises(queue.Empty):
-            victim.heard.get(timeout=0.3)
+            victim.received.get(timeout=0.3)
         assert victim.acks == []
     assert bridge.stream("pump-2") == []
     assert bridge.stream("pump-1") == [(1, 5, "readings")]
     [letter] = [orjson.loads(data) for data in bridge.events("dead.bridge")]
-    assert letter["error_class"] == "ForeignDevice"
+    assert letter["error_class"] == "DeviceMismatch"
 
 
 def test_a_device_hears_only_what_is_its_own(broker: Mosquitto, bridge: BridgeProcess) -> None:
@@ -87,7 +87,7 @@ def test_a_device_hears_only_what_is_its_own(broker: Mosquitto, bridge: BridgePr
         pump.wait_for_ack(20)
         spy.say(readings(1, 3, device="pump-2"))
         spy.wait_for_ack(3)
-        assert spy.heard.empty()
+        assert spy.received.empty()
         assert {ack.device for ack in spy.acks} == {"pump-2"}
 
 

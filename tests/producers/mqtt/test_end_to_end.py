@@ -80,9 +80,11 @@ def all_arrived(bridge: BridgeProcess, agent: Agent, count: int) -> None:
     bridge.until(lambda: agent.outbox.waiting_rows == 0)
     assert {kind for _, _, kind in bridge.stream(boot=boot)} == {"readings"}
     for data in bridge.events("telemetry.readings"):
-        said = parse_stream_message(data)
-        assert isinstance(said, TelemetryReadings)
-        assert said.values == tuple((float(n),) for n in range(said.first_seq, said.last_seq + 1))
+        message = parse_stream_message(data)
+        assert isinstance(message, TelemetryReadings)
+        assert message.values == tuple(
+            (float(n),) for n in range(message.first_seq, message.last_seq + 1)
+        )
 
 
 def test_a_broker_killed_with_a_backlog_loses_nothing(

@@ -69,16 +69,16 @@ def issued(
     )
 
 
-async def publish(runtime: Runtime, *said: DeploymentJobIssued | DeploymentJobReplied) -> None:
+async def publish(runtime: Runtime, *message: DeploymentJobIssued | DeploymentJobReplied) -> None:
     events: list[tuple[str, RawEvent]] = [
         (one.type, first_event(one, id=f"{one.type}{number}{id(one)}", source="test"))
-        for number, one in enumerate(said)
+        for number, one in enumerate(message)
     ]
     await runtime.bus.publish(events)
 
 
-async def heard(device: DeviceDouble) -> tuple[str, bytes]:
-    message = await asyncio.to_thread(device.heard.get, True, 20)
+async def received(device: DeviceDouble) -> tuple[str, bytes]:
+    message = await asyncio.to_thread(device.received.get, True, 20)
     return message.topic, bytes(message.payload)
 
 
@@ -90,7 +90,7 @@ async def test_a_job_waits_for_a_device_that_is_away(
         while [g.lag for t in await runtime.bus.topics() for g in t.groups if g.lag]:
             await asyncio.sleep(0.02)
     device = await asyncio.to_thread(DeviceDouble, broker.port)
-    topic, body = await heard(device)
+    topic, body = await received(device)
     device.close()
     assert topic == "lineal/v1/pump-1/jobs/notify"
     assert JobNotice.model_validate_json(body).job == issued("a").job
@@ -110,10 +110,10 @@ async def test_a_job_that_ended_clears_the_notice_unless_another_stands_there(
         issued("b", 1),
         issued("b", 3, "CANCELLED"),
     )
-    notices = [JobNotice.model_validate_json((await heard(device))[1]).job for _ in range(5)]
+    notices = [JobNotice.model_validate_json((await received(device))[1]).job for _ in range(5)]
     device.close()
-    told = [(job.job_id, job.version) if job else None for job in notices]
-    assert told == [("a", 1), None, ("b", 1), ("b", 2), None]
+    ack = [(job.job_id, job.version) if job else None for job in notices]
+    assert ack == [("a", 1), None, ("b", 1), ("b", 2), None]
 
 
 async def test_an_answer_reaches_its_device_only(
@@ -123,10 +123,10 @@ async def test_an_answer_reaches_its_device_only(
     other = await asyncio.to_thread(DeviceDouble, broker.port, "pump-2")
     reply = JobReply(job_id="a", accepted=True, version=2, state="IN_PROGRESS")
     await publish(runtime, DeploymentJobReplied(rollout_id="r", device="pump-1", reply=reply))
-    topic, body = await heard(device)
+    topic, body = await received(device)
     assert topic == "lineal/v1/pump-1/jobs/update/reply"
     assert JobReply.model_validate_json(body) == reply
-    assert other.heard.empty()
+    assert other.received.empty()
     device.close()
     other.close()
 
@@ -138,7 +138,7 @@ async def test_what_cannot_be_relayed_is_a_dead_letter_and_holds_up_nothing(
     broken = first_event(issued("a"), id="broken", source="test")._replace(data=b"{}")
     await runtime.bus.publish([(broken.type, broken)])
     await publish(runtime, issued("b"))
-    _, body = await heard(device)
+    _, body = await received(device)
     device.close()
     job = JobNotice.model_validate_json(body).job
     assert job is not None

@@ -17,7 +17,7 @@ from lineal_producers.mqtt.effects import LeaseLost
 from lineal_producers.mqtt.lease import Lease
 from lineal_producers.mqtt.positions import Positions
 from lineal_producers.mqtt.rows import get_row, get_rows, put_rows
-from lineal_producers.mqtt.standing import standings
+from lineal_producers.mqtt.watermarks import device_watermarks
 from lineal_schemas.envelope import first_event
 from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings
 from tests.producers.mqtt.messages import BOOT, gap, readings
@@ -42,9 +42,9 @@ def separate(runtime: Runtime) -> None:
     bus.capabilities = apart
 
 
-async def publish(runtime: Runtime, *said: TelemetryReadings | TelemetryGap) -> None:
+async def publish(runtime: Runtime, *message: TelemetryReadings | TelemetryGap) -> None:
     await runtime.bus.publish(
-        [(one.type, first_event(one, id=one.event_id, source="test")) for one in said]
+        [(one.type, first_event(one, id=one.event_id, source="test")) for one in message]
     )
 
 
@@ -80,7 +80,7 @@ async def test_a_row_says_how_far_a_device_is(runtime: Runtime) -> None:
     positions.of("pump-1").boot(BOOT).readings.take(1, 20)
     positions.of("pump-1").boot(BOOT).events.take(1, 1)
     await apply(runtime.store, *positions.effects(["pump-1"]))
-    found = await runtime.store.read(lambda c: standings(c, ["pump-1", "pump-2"]))
+    found = await runtime.store.read(lambda c: device_watermarks(c, ["pump-1", "pump-2"]))
     assert list(found) == ["pump-1"]
     assert found["pump-1"].boots == ((BOOT, 20, 1),)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lineal_producers.mqtt.client import ReadingClient
 from lineal_producers.mqtt.reading import read_message
-from lineal_producers.mqtt.refusals import Refused, TooLarge
+from lineal_producers.mqtt.rejections import RejectedMessage, TooLarge
 from lineal_schemas.mqtt_topics import UP
 from lineal_schemas.payload import payload_bytes
 from lineal_schemas.telemetry import TelemetryReadings
@@ -26,7 +26,7 @@ _JSON = st.recursive(
 
 @given(st.sampled_from([*UP, "ack", "nonsense"]), st.binary() | st.sampled_from(_VALID))
 def test_any_bytes_are_read_or_refused(name: str, body: bytes) -> None:
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(RejectedMessage):
         read_message(name, "pump-1", body, 10_000)
 
 
@@ -36,7 +36,7 @@ def test_a_message_that_is_changed_anywhere_is_read_or_refused(
 ) -> None:
     place = data.draw(st.integers(0, len(body) - 1))
     changed = body[:place] + data.draw(st.binary(max_size=3)) + body[place + 1 :]
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(RejectedMessage):
         read_message(name, "pump-1", changed, 10_000)
 
 
@@ -48,16 +48,16 @@ def test_what_an_event_holds_is_read_or_refused(inner: dict[str, object]) -> Non
         body = payload_bytes(wrapper)
     except ValueError:
         return  # no device could have made it either: lone surrogates
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(RejectedMessage):
         read_message("events", "pump-1", body, 1_000_000)
 
 
 def test_why_a_message_is_refused_says_nothing_of_what_was_sent() -> None:
     body = payload_bytes(readings(1, 3)).replace(b"pump-1", b"my secret!")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RejectedMessage) as rejected:
         read_message("readings", "pump-1", body, 10_000)
-    assert "secret" not in str(refused.value)
-    assert str(refused.value) == "device: string_pattern_mismatch"
+    assert "secret" not in str(rejected.value)
+    assert str(rejected.value) == "device: string_pattern_mismatch"
 
 
 def test_the_limit_is_on_bytes() -> None:

@@ -13,20 +13,20 @@ def test_a_message_that_follows_is_taken() -> None:
     stream = Sequence()
     assert stream.take(1, 20) == ("next", 1)
     assert stream.take(21, 40) == ("next", 21)
-    assert stream.upto == 40
+    assert stream.acked_through == 40
 
 
 def test_what_is_known_is_a_duplicate_and_moves_nothing() -> None:
     stream = Sequence(40)
     assert stream.take(21, 40).kind == "duplicate"
     assert stream.take(1, 1).kind == "duplicate"
-    assert stream.upto == 40
+    assert stream.acked_through == 40
 
 
 def test_what_is_known_in_part_is_taken_from_where_it_is_new() -> None:
     stream = Sequence(40)
     assert stream.take(31, 50) == ("overlap", 41)
-    assert stream.upto == 50
+    assert stream.acked_through == 50
 
 
 def test_nothing_is_taken_behind_a_hole() -> None:
@@ -38,7 +38,7 @@ def test_nothing_is_taken_behind_a_hole() -> None:
 
 
 def test_a_hole_is_believed_when_the_device_begins_behind_it_time_and_again() -> None:
-    stream = Sequence(40, sightings=3)
+    stream = Sequence(40, confirmations=3)
     for _ in range(2):
         assert stream.take(61, 80).kind == "early"
         assert stream.take(81, 100).kind == "early"
@@ -47,7 +47,7 @@ def test_a_hole_is_believed_when_the_device_begins_behind_it_time_and_again() ->
 
 
 def test_an_older_message_behind_the_hole_begins_the_count_anew() -> None:
-    stream = Sequence(40, sightings=2)
+    stream = Sequence(40, confirmations=2)
     assert stream.take(61, 80).kind == "early"
     assert stream.take(51, 60).kind == "early"
     assert stream.take(61, 80).kind == "early"
@@ -65,7 +65,7 @@ class LossyNetwork(RuleBasedStateMachine):
         self.sent_upto = 0
         self.on_the_way: list[tuple[int, int]] = []
         # fewer losses in a row than this are never taken for a hole
-        self.stream = Sequence(sightings=1_000_000)
+        self.stream = Sequence(confirmations=1_000_000)
         self.taken: list[int] = []
 
     @rule(count=st.integers(1, 30))
@@ -105,17 +105,17 @@ class LossyNetwork(RuleBasedStateMachine):
 
     @rule()
     def acknowledge(self) -> None:
-        self.acknowledged = self.stream.upto
+        self.acknowledged = self.stream.acked_through
         self.sent_upto = max(self.sent_upto, self.acknowledged)
 
     @rule()
     def crash_and_begin_where_it_was(self) -> None:
-        self.stream = Sequence(self.stream.upto, sightings=1_000_000)
+        self.stream = Sequence(self.stream.acked_through, confirmations=1_000_000)
 
     @invariant()
     def each_is_taken_once_in_order_and_none_before_it_was_sent(self) -> None:
-        assert self.taken == list(range(1, self.stream.upto + 1))
-        assert self.acknowledged <= self.stream.upto <= self.measured
+        assert self.taken == list(range(1, self.stream.acked_through + 1))
+        assert self.acknowledged <= self.stream.acked_through <= self.measured
 
     def teardown(self) -> None:
         """A network that works for once brings everything."""

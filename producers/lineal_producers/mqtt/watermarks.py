@@ -1,4 +1,4 @@
-"""How far the bus has come with a device, for those who only look."""
+"""Device watermarks: how much of each device's streams is on the bus. Read only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEVICE = "device/"
 """Before the names of rows that hold positions."""
 
 
-class BootStanding(NamedTuple):
+class BootWatermark(NamedTuple):
     """The streams of one boot: everything up to these numbers is on the bus."""
 
     boot_id: str
@@ -22,21 +22,23 @@ class BootStanding(NamedTuple):
     upto_event: int
 
 
-class Standing(NamedTuple):
+class DeviceWatermark(NamedTuple):
     """One device."""
 
-    boots: tuple[BootStanding, ...]
+    boots: tuple[BootWatermark, ...]
     """The one that was heard of last at the end."""
     at: int
     """When something of it was last put onto the bus, microseconds since the Unix epoch."""
 
 
-def standings(connection: Connection, devices: Sequence[str]) -> dict[str, Standing]:
+def device_watermarks(connection: Connection, devices: Sequence[str]) -> dict[str, DeviceWatermark]:
     """By device, those left out of which nothing ever came."""
     rows = get_rows(connection, [f"{DEVICE}{device}" for device in devices])
     found = {}
     for name, value in rows.items():
         fields = orjson.loads(value)
-        boots = tuple(BootStanding(boot, *upto) for boot, upto in fields["boots"].items())
-        found[name.removeprefix(DEVICE)] = Standing(boots, fields["at"])
+        boots = tuple(
+            BootWatermark(boot, *acked_through) for boot, acked_through in fields["boots"].items()
+        )
+        found[name.removeprefix(DEVICE)] = DeviceWatermark(boots, fields["at"])
     return found

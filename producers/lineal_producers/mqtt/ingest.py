@@ -15,11 +15,11 @@ from lineal.lineage.record import Kind, Record
 from lineal.store.objects import SMALL_BYTES, ObjectStore
 from lineal_producers.doors import BRIDGE
 from lineal_producers.mqtt.connection import Received
-from lineal_producers.mqtt.cutting import cut
 from lineal_producers.mqtt.positions import Positions
-from lineal_producers.mqtt.reading import Said, WrappedEvent, read_message
+from lineal_producers.mqtt.reading import DeviceMessage, WrappedEvent, read_message
 from lineal_producers.mqtt.records import Recorder
-from lineal_producers.mqtt.refusals import Malformed, Refusals, Refused
+from lineal_producers.mqtt.rejections import Malformed, RejectedMessage, Rejections
+from lineal_producers.mqtt.trim import trim
 from lineal_schemas.envelope import RawEvent, now_us, schema_uri
 from lineal_schemas.ids import device_session_id
 from lineal_schemas.media_types import JSON_MEDIA_TYPE
@@ -48,7 +48,7 @@ class Prepared:
     records: list[Record] = field(default_factory=list)
     devices: set[str] = field(default_factory=set)
     """Whose positions have moved."""
-    heard: dict[tuple[str, str], int] = field(default_factory=dict)
+    acked: dict[tuple[str, str], int] = field(default_factory=dict)
     """Device and boot of everything numbered: they are told how far the bus has come. Not 0:
     something is missing, to be sent again."""
     counts: Counter[str] = field(default_factory=Counter)
@@ -59,21 +59,21 @@ class Prepared:
         self.outputs.append((event.type, event))
         self.records.append(record)
 
-    def hear(self, device: str, boot_id: str, stream: int, kind: str) -> bool:
+    def acknowledge(self, device: str, boot_id: str, stream: int, kind: str) -> bool:
         """Note what became of a message of a stream; whether it is to be taken."""
         self.counts[kind] += 1
-        holes = self.heard.get((device, boot_id), 0)
+        gaps = self.acked.get((device, boot_id), 0)
         if kind == "early":
-            holes |= stream
+            gaps |= stream
         elif kind != "duplicate":
-            holes &= ~stream
+            gaps &= ~stream
             self.devices.add(device)
-        self.heard[device, boot_id] = holes
+        self.acked[device, boot_id] = gaps
         return kind not in ("early", "duplicate")
 
 
-class Intake:
-    """Looks at messages in the order in which they came."""
+class MessageIngest:
+    """Ingests messages in the order in which they came."""
 
     def __init__(
         self,
@@ -86,14 +86,14 @@ class Intake:
         self._positions = positions
         self._objects = objects
         self._recorder = recorder
-        self._refusals = Refusals(recorder)
+        self._rejections = Rejections(recorder)
         self._message_bytes = message_bytes
         self.missed_something = False
         """Set when the broker had lost our session: of devices that are connected (the retained
         births tell) messages may be lost, and they would only find out after a while."""
 
     async def prepare(self, messages: Sequence[Received]) -> Prepared:
-        """Judge messages and move the positions, in memory, by what is taken.
+        """Check messages and move the positions, in memory, by what is taken.
 
         Raises:
             StoreUnavailable, OSError: a position cannot be read, or there is no room
@@ -106,23 +106,25 @@ class Intake:
             raise
 
     async def _prepare(self, messages: Sequence[Received]) -> Prepared:
-        topics = [parse_topic(message.topic) for message in messages]
+        topics = [parse_topic(received.topic) for received in messages]
         await self._positions.load({topic.device for topic in topics if topic is not None})
         prepared = Prepared()
-        for message, topic in zip(messages, topics, strict=True):
+        for received, topic in zip(messages, topics, strict=True):
             self._recorder.begin()
             try:
                 if topic is None:
                     raise Malformed("the topic is none of a device's")
-                if not message.payload and topic.name == "status":
+                if not received.payload and topic.name == "status":
                     continue  # the retained state was cleared
-                said = read_message(topic.name, topic.device, message.payload, self._message_bytes)
-            except Refused as error:
-                self._refuse(message, topic, error, prepared)
+                message = read_message(
+                    topic.name, topic.device, received.payload, self._message_bytes
+                )
+            except RejectedMessage as error:
+                self._reject(received, topic, error, prepared)
             else:
-                self._take(said, message.payload, prepared)
-                if self.missed_something and message.retained and isinstance(said, DeviceBirth):
-                    prepared.heard[said.device, said.boot_id] = _EVERYTHING
+                self._take(message, received.payload, prepared)
+                if self.missed_something and received.retained and isinstance(message, DeviceBirth):
+                    prepared.acked[message.device, message.boot_id] = _EVERYTHING
         prepared.outputs = [
             output if len(output[1].data) <= SMALL_BYTES
             else (output[0], await check_in(output[1], self._objects))
@@ -130,43 +132,47 @@ class Intake:
         ]  # fmt: skip
         return prepared
 
-    def refuse(self, message: Received, error: Refused) -> Prepared:
+    def reject(self, received: Received, error: RejectedMessage) -> Prepared:
         """What keeps a message that could be read and cannot be published."""
         prepared = Prepared()
         self._recorder.begin()
-        self._refuse(message, parse_topic(message.topic), error, prepared)
+        self._reject(received, parse_topic(received.topic), error, prepared)
         return prepared
 
-    def _refuse(
-        self, message: Received, topic: DeviceTopic | None, error: Refused, prepared: Prepared
+    def _reject(
+        self,
+        received: Received,
+        topic: DeviceTopic | None,
+        error: RejectedMessage,
+        prepared: Prepared,
     ) -> None:
         prepared.counts["refused"] += 1
         device = topic.device if topic is not None else NOBODY
-        kept = self._refusals.keep(message.topic, message.payload, device, error)
+        kept = self._rejections.keep(received.topic, received.payload, device, error)
         if kept is not None:
             letter, record = kept
             prepared.outputs.append(letter)
             prepared.records.append(record)
 
-    def _take(self, said: Said, data: bytes, prepared: Prepared) -> None:
-        if isinstance(said, TelemetryReadings | TelemetryGap):
-            self._take_stretch(said, data, prepared)
-        elif isinstance(said, WrappedEvent):
-            self._take_event(said, data, prepared)
-        elif isinstance(said, DeviceBirth | DeviceDeath):
-            self._take_state(said, data, prepared)
+    def _take(self, message: DeviceMessage, data: bytes, prepared: Prepared) -> None:
+        if isinstance(message, TelemetryReadings | TelemetryGap):
+            self._ingest_range(message, data, prepared)
+        elif isinstance(message, WrappedEvent):
+            self._ingest_event(message, data, prepared)
+        elif isinstance(message, DeviceBirth | DeviceDeath):
+            self._ingest_state(message, data, prepared)
         else:
             prepared.counts["health"] += 1
-            event = _event(said, said.event_id, data)
-            prepared.outputs.append((said.type, event))
+            event = _event(message, message.event_id, data)
+            prepared.outputs.append((message.type, event))
 
-    def _take_stretch(
-        self, said: TelemetryReadings | TelemetryGap, data: bytes, prepared: Prepared
+    def _ingest_range(
+        self, message: TelemetryReadings | TelemetryGap, data: bytes, prepared: Prepared
     ) -> None:
-        device, boot_id = said.device, said.boot_id
+        device, boot_id = message.device, message.boot_id
         position = self._positions.of(device).boot(boot_id).readings
-        verdict = position.take(said.first_seq, said.last_seq)
-        if not prepared.hear(device, boot_id, _READINGS, verdict.kind):
+        verdict = position.take(message.first_seq, message.last_seq)
+        if not prepared.acknowledge(device, boot_id, _READINGS, verdict.kind):
             return
         original: tuple[bytes, ...] = ()
         if verdict.kind == "hole":
@@ -174,49 +180,49 @@ class Intake:
                 device=device,
                 boot_id=boot_id,
                 first_seq=verdict.expected,
-                last_seq=said.first_seq - 1,
+                last_seq=message.first_seq - 1,
                 reason="unexplained",
                 found_by="bridge",
                 wall_us=now_us(),
             )
-            self._put_stretch(missing, payload_bytes(missing), (), prepared)
+            self._put_range(missing, payload_bytes(missing), (), prepared)
         elif verdict.kind == "overlap":
             original = (data,)
-            said = cut(said, verdict.expected)
-            data = payload_bytes(said)
-        self._put_stretch(said, data, original, prepared)
+            message = trim(message, verdict.expected)
+            data = payload_bytes(message)
+        self._put_range(message, data, original, prepared)
 
-    def _put_stretch(
+    def _put_range(
         self,
-        said: TelemetryReadings | TelemetryGap,
+        message: TelemetryReadings | TelemetryGap,
         data: bytes,
         original: Sequence[bytes],
         prepared: Prepared,
     ) -> None:
-        event = _event(said, said.event_id, data)
+        event = _event(message, message.event_id, data)
         facts: dict[str, int | str] = {
-            "boot": said.boot_id,
-            "first_seq": said.first_seq,
-            "last_seq": said.last_seq,
+            "boot": message.boot_id,
+            "first_seq": message.first_seq,
+            "last_seq": message.last_seq,
         }
         kind: Kind = "step"
-        if isinstance(said, TelemetryGap):
+        if isinstance(message, TelemetryGap):
             kind = "gap"
-            facts |= {"reason": said.reason, "found_by": said.found_by}
-            prepared.counts["lost"] += said.count
+            facts |= {"reason": message.reason, "found_by": message.found_by}
+            prepared.counts["lost"] += message.count
         else:
-            prepared.counts["rows"] += said.count
+            prepared.counts["rows"] += message.count
         record = self._recorder.record(
             event.correlationid, kind=kind, inputs=original, outputs=[event], attributes=facts
         )
         prepared.add(event, record)
 
-    def _take_event(self, said: WrappedEvent, data: bytes, prepared: Prepared) -> None:
-        wrapper, payload = said
+    def _ingest_event(self, message: WrappedEvent, data: bytes, prepared: Prepared) -> None:
+        wrapper, payload = message
         device = wrapper.device
         position = self._positions.of(device).boot(wrapper.boot_id).events
         verdict = position.take(wrapper.event_seq, wrapper.event_seq)
-        if not prepared.hear(device, wrapper.boot_id, _EVENTS, verdict.kind):
+        if not prepared.acknowledge(device, wrapper.boot_id, _EVENTS, verdict.kind):
             return
         event = _event(payload, wrapper.event_id, payload_bytes(payload))
         facts: dict[str, int | str] = {"boot": wrapper.boot_id, "event": wrapper.event_seq}
@@ -236,24 +242,26 @@ class Intake:
         )
         prepared.add(event, record)
 
-    def _take_state(self, said: DeviceBirth | DeviceDeath, data: bytes, prepared: Prepared) -> None:
-        position = self._positions.of(said.device)
+    def _ingest_state(
+        self, message: DeviceBirth | DeviceDeath, data: bytes, prepared: Prepared
+    ) -> None:
+        position = self._positions.of(message.device)
         content = sha256(data).hexdigest()
         if position.status == content:
             prepared.counts["duplicate"] += 1
             return
         prepared.counts["status"] += 1
-        prepared.devices.add(said.device)
-        identifier = said.event_id
-        if position.session == identifier and isinstance(said, DeviceBirth):
+        prepared.devices.add(message.device)
+        identifier = message.event_id
+        if position.session == identifier and isinstance(message, DeviceBirth):
             # the same session, but other models run now
-            kind = f"birth {said.monotonic_us}"
-            identifier = device_session_id(said.device, said.boot_id, said.session, kind)
+            kind = f"birth {message.monotonic_us}"
+            identifier = device_session_id(message.device, message.boot_id, message.session, kind)
         else:
             position.session = identifier
         position.status = content
-        event = _event(said, identifier, data)
-        facts: dict[str, int | str] = {"boot": said.boot_id, "session": said.session}
+        event = _event(message, identifier, data)
+        facts: dict[str, int | str] = {"boot": message.boot_id, "session": message.session}
         record = self._recorder.record(event.correlationid, outputs=[event], attributes=facts)
         prepared.add(event, record)
 

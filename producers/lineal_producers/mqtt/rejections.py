@@ -1,4 +1,4 @@
-"""Messages that cannot be taken: each a dead letter with its bytes, within bounds.
+"""Rejected messages of devices: each becomes a dead letter with its bytes, within bounds.
 
 A device that sends rubbish sends it again and again (nothing acknowledges it). The same bytes are
 kept once, and of each device only so many in a minute; the others are counted.
@@ -24,34 +24,34 @@ from lineal_schemas.ids import output_id
 MESSAGE_TYPE = "mqtt.message"
 """``type`` of the event in which a dead letter holds a message; ``source`` is ``mqtt:TOPIC``."""
 _REMEMBERED = 4_096
-_A_MINUTE = 20
+_PER_MINUTE = 20
 
 
-class Refused(LinealError):
+class RejectedMessage(LinealError):
     """A message that cannot be taken; the text holds nothing of what was sent."""
 
 
-class Malformed(Refused):
+class Malformed(RejectedMessage):
     """It is not what its topic is for."""
 
 
-class TooLarge(Refused):
+class TooLarge(RejectedMessage):
     """It is larger than is taken."""
 
 
-class ForeignDevice(Refused):
+class DeviceMismatch(RejectedMessage):
     """A device speaks for another one."""
 
 
-class Unpublishable(Refused):
+class Unpublishable(RejectedMessage):
     """It could be read, but the bus does not take what is in it."""
 
 
-class NotAllowed(Refused):
+class NotAllowed(RejectedMessage):
     """A device sends an event that is not a device's to send."""
 
 
-def dead_letter(topic: str, payload: bytes, device: str, error: Refused) -> RawEvent:
+def dead_letter(topic: str, payload: bytes, device: str, error: RejectedMessage) -> RawEvent:
     """The event that keeps a message."""
     sha256_hex = sha256(payload).hexdigest()
     story = f"device:{device}"
@@ -90,7 +90,7 @@ def dead_letter(topic: str, payload: bytes, device: str, error: Refused) -> RawE
     )
 
 
-class Refusals:
+class Rejections:
     """Decides which refused messages are kept, and makes their dead letters."""
 
     def __init__(self, recorder: Recorder) -> None:
@@ -100,7 +100,7 @@ class Refusals:
         self._kept: dict[str, int] = {}
 
     def keep(
-        self, topic: str, payload: bytes, device: str, error: Refused
+        self, topic: str, payload: bytes, device: str, error: RejectedMessage
     ) -> tuple[Addressed, Record] | None:
         """The dead letter of a message, and its record; None if it is only counted."""
         if not self._is_worth_keeping(device, digest(topic.encode() + b"\n" + payload)):
@@ -124,7 +124,7 @@ class Refusals:
         if minute != self._minute:
             self._minute, self._kept = minute, {}
         count = self._kept.get(device, 0)
-        if count >= _A_MINUTE:
+        if count >= _PER_MINUTE:
             return False
         self._kept[device] = count + 1
         self._recent[key] = None
