@@ -7,7 +7,7 @@ import heapq
 from dataclasses import dataclass
 from pathlib import Path
 
-from lineal_producers.folder.taken import Fingerprint
+from lineal_producers.folder.seen_files import Fingerprint
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class Candidates:
             except TimeoutError:
                 continue
 
-    def put_off(self, candidate: Candidate, seconds: float) -> None:
+    def requeue(self, candidate: Candidate, seconds: float) -> None:
         """Hand a candidate out again later."""
         del self._busy[candidate.path]
         candidate.due = asyncio.get_running_loop().time() + seconds

@@ -1,4 +1,4 @@
-"""Which state of a file was taken, noted in the transaction of its event."""
+"""Which state of a file was ingested, noted in the transaction of its event."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from lineal.store.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class FileTaken(Effect):
+class FileIngested(Effect):
     """A state of a file is on the bus. Its table is in the machine's own database only."""
 
-    kind: ClassVar[str] = "folder.taken"
+    kind: ClassVar[str] = "folder.ingested"
     read_by_others: ClassVar[bool] = False
 
     path: bytes
     inode: int
     size: int
     modified_ns: int
-    """Negative: see :meth:`lineal_producers.folder.taken.Fingerprint.of_refused`."""
+    """Negative: see :meth:`lineal_producers.folder.seen_files.Fingerprint.of_rejected`."""
 
 
-def _apply(connection: Connection, files: Sequence[FileTaken]) -> None:
+def _apply(connection: Connection, files: Sequence[FileIngested]) -> None:
     connection.executemany(
         "INSERT INTO watched_files (path, inode, size, modified_ns) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (path) DO UPDATE SET inode = excluded.inode, size = excluded.size, "
@@ -33,4 +33,4 @@ def _apply(connection: Connection, files: Sequence[FileTaken]) -> None:
     )
 
 
-register(_apply, FileTaken)
+register(_apply, FileIngested)

@@ -18,9 +18,9 @@ from lineal.errors import LinealError
 from lineal.runtime import Runtime
 from lineal_producers.arrival import Arrival
 from lineal_producers.folder.candidates import Candidate, Candidates
+from lineal_producers.folder.ingest import Ingester
 from lineal_producers.folder.names import is_ignored
-from lineal_producers.folder.taken import Fingerprint, TakenFiles
-from lineal_producers.folder.taking import Taker
+from lineal_producers.folder.seen_files import Fingerprint, SeenFiles
 from lineal_producers.folder.walk import walk
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 _TAKERS = 4
 _AT_ONCE = 500
-_MOST_CANDIDATES = 10_000
+_MAX_CANDIDATES = 10_000
 _EMPTY_SECONDS = 2.0
 """An empty file is more often one that somebody is about to fill."""
 _SCAN_SHARE = 20
@@ -79,12 +79,12 @@ class FolderWatch:
         self._own = own if own.is_relative_to(self._root) else None
         self._settle = settle_seconds
         self._scan_seconds = scan_seconds
-        self._candidates = Candidates(_MOST_CANDIDATES)
+        self._candidates = Candidates(_MAX_CANDIDATES)
         # One for each of those that look into it at the same time.
-        self._in_scan = TakenFiles(runtime)
-        self._in_listening = TakenFiles(runtime)
-        self._in_taking = TakenFiles(runtime)
-        self._taker = Taker(
+        self._in_scan = SeenFiles(runtime)
+        self._in_listening = SeenFiles(runtime)
+        self._in_taking = SeenFiles(runtime)
+        self._ingester = Ingester(
             runtime,
             self._root,
             self._candidates,
@@ -102,7 +102,7 @@ class FolderWatch:
     @property
     def problem(self) -> str | None:
         """What keeps files from being taken at present."""
-        return self._scan_problem or self._taker.problem
+        return self._scan_problem or self._ingester.problem
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -111,7 +111,7 @@ class FolderWatch:
                 group.create_task(self._listen())
                 group.create_task(self._scan_for_ever())
                 for _ in range(_TAKERS):
-                    group.create_task(self._taker.run())
+                    group.create_task(self._ingester.run())
         finally:
             self._in_scan.close()
             self._in_listening.close()
@@ -165,7 +165,7 @@ class FolderWatch:
                     stop_event=self._root_moved,
                     ignore_permission_denied=True,
                 ):
-                    await self._hear(changes)
+                    await self._notice(changes)
             except (OSError, RuntimeError, ExceptionGroup, LinealError) as error:
                 # Out of watches, or a name that is not UTF-8: that ends the notifications, and
                 # those of the same moment are lost. A scan makes up for it.
@@ -173,15 +173,15 @@ class FolderWatch:
                 self._scan_wanted.set()
                 await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _hear(self, changes: set[tuple[Change, str]]) -> None:
+    async def _notice(self, changes: set[tuple[Change, str]]) -> None:
         from watchfiles import Change
 
         if (Change.deleted, str(self._root)) in changes:
             # A new one in its place can have the same inode: no scan would see the difference.
             self._root_moved.set()
             self._scan_wanted.set()
-        heard = [Path(name) for change, name in changes if change != Change.deleted]
-        real = await asyncio.to_thread(_real_paths, heard)
+        noticed = [Path(name) for change, name in changes if change != Change.deleted]
+        real = await asyncio.to_thread(_real_paths, noticed)
         added = {
             real[path]
             for change, name in changes
@@ -192,7 +192,7 @@ class FolderWatch:
             await self._consider(found, self._in_listening)
         if not added.intersection(path for path, _ in found):
             for path in await asyncio.to_thread(lambda: list(self._vanished(added))):
-                await self._taker.refuse_vanished(path, time.time_ns())
+                await self._ingester.reject_vanished(path, time.time_ns())
 
     def _look_at(self, paths: Collection[Path]) -> Iterator[Seen]:
         folders = set()
@@ -225,10 +225,10 @@ class FolderWatch:
         own = self._own is not None and path.is_relative_to(self._own)
         return own or any(is_ignored(part) for part in parts)
 
-    async def _consider(self, found: Collection[Seen], taken: TakenFiles) -> None:
-        sorted_out = await asyncio.to_thread(_sort_out, found, taken)
+    async def _consider(self, found: Collection[Seen], seen_files: SeenFiles) -> None:
+        sorted_out = await asyncio.to_thread(_sort_out, found, seen_files)
         for path, status in sorted_out.renamed:
-            await taken.remember(path, Fingerprint.of(status))
+            await seen_files.remember(path, Fingerprint.of(status))
         loop_now, now = asyncio.get_running_loop().time(), time.time()
         for path, status in sorted_out.new:
             settle = self._settle if status.st_size else max(self._settle, _EMPTY_SECONDS)
@@ -262,11 +262,11 @@ def _first(found: Iterator[Seen], limit: int) -> list[Seen]:
     return list(itertools.islice(found, limit))
 
 
-def _sort_out(found: Collection[Seen], taken: TakenFiles) -> _SortedOut:
+def _sort_out(found: Collection[Seen], seen_files: SeenFiles) -> _SortedOut:
     sorted_out = _SortedOut([], [])
     for path, status in found:
-        if taken.is_taken(path, status):
+        if seen_files.is_seen(path, status):
             continue
-        renamed = taken.is_renamed(status)
+        renamed = seen_files.is_renamed(status)
         (sorted_out.renamed if renamed else sorted_out.new).append((path, status))
     return sorted_out

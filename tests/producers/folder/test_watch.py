@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import pytest
 
 from lineal.runtime import Runtime
-from lineal_producers.folder import taking
+from lineal_producers.folder import ingest
 from lineal_producers.folder.watch import FolderWatch, InboxIsData
 from lineal_producers.regular_files import Unreadable, open_regular
 from tests.producers.arrivals import arrived, content, names, until, until_named
@@ -80,7 +80,7 @@ async def test_a_file_is_taken_whole_after_its_writer_is_done(
 async def test_without_leases_a_file_must_be_seen_unchanged(
     runtime: Runtime, inbox: Path, watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(taking, "writers_of", lambda descriptor: "unknown")
+    monkeypatch.setattr(ingest, "writers_of", lambda descriptor: "unknown")
     async with watching():
         (inbox / "a.txt").write_text("a")
         await until_named(runtime, "a.txt")
@@ -195,14 +195,14 @@ async def test_a_file_whose_rights_are_put_right_is_tried_again(
             raise Unreadable("permission denied")
         return open_regular(path, **limits)
 
-    monkeypatch.setattr(taking, "open_regular", strict)
+    monkeypatch.setattr(ingest, "open_regular", strict)
     async with watching():
         await until_named(runtime, "a.txt")
         path.chmod(0o600)
         await until_named(runtime, "a.txt", "a.txt")
-    refused, taken = await arrived(runtime)
-    assert refused.data.problem == "permission denied"
-    assert await content(runtime, taken) == b"a"
+    rejected, seen_files = await arrived(runtime)
+    assert rejected.data.problem == "permission denied"
+    assert await content(runtime, seen_files) == b"a"
 
 
 async def test_a_file_deleted_before_it_is_read_is_recorded_and_a_renamed_one_is_not(
@@ -219,7 +219,7 @@ async def test_a_file_deleted_before_it_is_read_is_recorded_and_a_renamed_one_is
             path.rename(path.with_name("after.txt"))
         return open_regular(path, **limits)
 
-    monkeypatch.setattr(taking, "open_regular", deleting)
+    monkeypatch.setattr(ingest, "open_regular", deleting)
     (inbox / "gone.txt").write_text("a")
     (inbox / "before.txt").write_text("b")
     async with watching():
@@ -254,11 +254,11 @@ async def test_a_full_disk_is_waited_out(
     inbox.mkdir()
     (inbox / "a.txt").write_text("a")
     original = runtime.objects.put_file
-    refused: list[Any] = []
+    rejected: list[Any] = []
 
     async def full_once(source: Any) -> Any:
-        if not refused:
-            refused.append(source)
+        if not rejected:
+            rejected.append(source)
             raise OSError(errno.ENOSPC, "No space left on device")
         return await original(source)
 
@@ -266,7 +266,7 @@ async def test_a_full_disk_is_waited_out(
     async with watching():
         await until_named(runtime, "a.txt")
     (arrival,) = await arrived(runtime)
-    assert refused
+    assert rejected
     assert await content(runtime, arrival) == b"a"
     assert (inbox / "a.txt").read_text() == "a"
 

@@ -92,11 +92,11 @@ async def test_an_event_of_the_official_sdk_is_taken(
     message = write(CloudEvent(attributes, PARCEL))
     answer = await client.post("/events", headers=message.headers, content=message.body)
     assert answer.status_code == 202, answer.text
-    (taken,) = await published(runtime, "com.example.parcel")
-    assert (taken.id, taken.source) == ("scan 1 €", "https://example.org/scanner")
-    assert (taken.subject, taken.partitionkey) == ('Ann\'s "läb" 100%', "own key")
-    assert taken.time == int(datetime(2026, 11, 21, 9, tzinfo=UTC).timestamp()) * 1_000_000
-    assert json.loads(taken.data) == PARCEL
+    (arrived,) = await published(runtime, "com.example.parcel")
+    assert (arrived.id, arrived.source) == ("scan 1 €", "https://example.org/scanner")
+    assert (arrived.subject, arrived.partitionkey) == ('Ann\'s "läb" 100%', "own key")
+    assert arrived.time == int(datetime(2026, 11, 21, 9, tzinfo=UTC).timestamp()) * 1_000_000
+    assert json.loads(arrived.data) == PARCEL
     (told,) = answer.json()
     assert (told["id"], told["topic"]) == ("scan 1 €", "com.example.parcel")
     assert isinstance(told["partition"], int)
@@ -132,11 +132,11 @@ async def test_key_story_and_trace_are_filled_in_where_they_are_left_out(
     }  # fmt: skip
     answer = await client.post("/events", headers=headers, content=json.dumps(PARCEL))
     assert answer.status_code == 202, answer.text
-    (taken,) = await published(runtime, "com.example.parcel")
-    assert taken.partitionkey == "p1"
-    assert taken.subject == taken.correlationid == "parcel:p1"
-    assert taken.traceparent is not None
-    assert taken.datacontenttype == "application/json; charset=utf-8"
+    (arrived,) = await published(runtime, "com.example.parcel")
+    assert arrived.partitionkey == "p1"
+    assert arrived.subject == arrived.correlationid == "parcel:p1"
+    assert arrived.traceparent is not None
+    assert arrived.datacontenttype == "application/json; charset=utf-8"
 
 
 async def test_events_without_time_have_that_at_which_they_came(
@@ -148,7 +148,7 @@ async def test_events_without_time_have_that_at_which_they_came(
     await client.post("/events", headers=headers, json=PARCEL)
     await client.post("/events", headers=BATCH, json=[event(id="3")])
     after = now_us()
-    times = [taken.time for taken in await published(runtime, "com.example.parcel")]
+    times = [arrived.time for arrived in await published(runtime, "com.example.parcel")]
     assert len(times) == 3
     assert all(before <= time <= after for time in times)
 
@@ -162,9 +162,9 @@ async def test_any_media_type_of_json_is_taken_and_kept(
     sent = event(datacontenttype=media_type, dataschema="https://example.org/parcel.json")
     answer = await client.post("/events", headers=STRUCTURED, json=sent)
     assert answer.status_code == 202, answer.text
-    (taken,) = await published(runtime, "com.example.parcel")
-    assert (taken.datacontenttype, taken.dataschema) == (media_type, sent["dataschema"])
-    assert taken.partitionkey == "p1"
+    (arrived,) = await published(runtime, "com.example.parcel")
+    assert (arrived.datacontenttype, arrived.dataschema) == (media_type, sent["dataschema"])
+    assert arrived.partitionkey == "p1"
 
 
 async def test_a_batch_is_taken_in_order(client: httpx.AsyncClient, runtime: Runtime) -> None:
@@ -173,7 +173,7 @@ async def test_a_batch_is_taken_in_order(client: httpx.AsyncClient, runtime: Run
     assert answer.status_code == 202, answer.text
     ids = [str(number) for number in range(700)]
     assert [told["id"] for told in answer.json()] == ids
-    assert [taken.id for taken in await published(runtime, "com.example.parcel")] == ids
+    assert [arrived.id for arrived in await published(runtime, "com.example.parcel")] == ids
     nothing = await client.post("/events", headers=BATCH, json=[])
     assert (nothing.status_code, nothing.json()) == (202, [])
 
@@ -196,9 +196,9 @@ async def test_large_data_goes_to_the_object_store(
     text = "wind " * 40_000
     answer = await client.post("/events", headers=STRUCTURED, json=event(type="essays", data=text))
     assert answer.status_code == 202, answer.text
-    (taken,) = await published(runtime, "essays")
-    assert taken.datacontenttype == REFERENCE_MEDIA_TYPE
-    assert json.loads((await check_out(taken, runtime.objects)).data) == text
+    (arrived,) = await published(runtime, "essays")
+    assert arrived.datacontenttype == REFERENCE_MEDIA_TYPE
+    assert json.loads((await check_out(arrived, runtime.objects)).data) == text
 
 
 async def test_a_type_of_ones_own_needs_its_topic(
@@ -207,14 +207,14 @@ async def test_a_type_of_ones_own_needs_its_topic(
     own = event(
         type="com.example.weighed", dataschema="https://example.com/weighed", data={"kg": 1}
     )
-    refused = await client.post("/events", headers=STRUCTURED, json=own)
-    assert refused.status_code == 422
-    assert "lineal topics create com.example.weighed" in refused.json()["error"]
+    rejected = await client.post("/events", headers=STRUCTURED, json=own)
+    assert rejected.status_code == 422
+    assert "lineal topics create com.example.weighed" in rejected.json()["error"]
     assert await published(runtime, "com.example.weighed") == []
     await runtime.bus.create_topic("com.example.weighed")
     assert (await client.post("/events", headers=STRUCTURED, json=own)).status_code == 202
-    (taken,) = await published(runtime, "com.example.weighed")
-    assert (json.loads(taken.data), taken.partitionkey) == ({"kg": 1}, "1")
+    (arrived,) = await published(runtime, "com.example.weighed")
+    assert (json.loads(arrived.data), arrived.partitionkey) == ({"kg": 1}, "1")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Taking one file after the other: looked at once more, stored, announced, noted as taken."""
+"""Ingests one file after the other: looked at once more, stored, announced, noted as seen."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lineal.runtime import Runtime
 from lineal.stages.retry import unavailable
 from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
 from lineal_producers.folder.candidates import Candidate, Candidates
-from lineal_producers.folder.taken import Fingerprint, TakenFiles
+from lineal_producers.folder.seen_files import Fingerprint, SeenFiles
 from lineal_producers.folder.writers import Writers, writers_of
 from lineal_producers.regular_files import Gone, Unreadable, open_regular
 
 log = structlog.get_logger(__name__)
 
-_MOST_PAUSE_SECONDS = 15.0
+_MAX_PAUSE_SECONDS = 15.0
 _ATTEMPTS = 5
 _GONE_SECONDS = 1.0
 """Longer than a notification may take."""
@@ -33,13 +33,13 @@ class _Opened(NamedTuple):
     writers: Writers
 
 
-class _Refused(NamedTuple):
+class _Rejected(NamedTuple):
     status: os.stat_result
     problem: str
 
 
-class Taker:
-    """Takes the candidates of a folder, a few at a time.
+class Ingester:
+    """Ingests the candidates of a folder, a few at a time.
 
     Args:
         root: no file outside of it is read; a path without links.
@@ -52,7 +52,7 @@ class Taker:
         runtime: Runtime,
         root: Path,
         candidates: Candidates,
-        taken: TakenFiles,
+        seen_files: SeenFiles,
         *,
         settle_seconds: float,
         on_arrival: Callable[[Arrival], None] | None,
@@ -60,7 +60,7 @@ class Taker:
         self._runtime = runtime
         self._root = root
         self._candidates = candidates
-        self._taken = taken
+        self._seen_files = seen_files
         self._settle = settle_seconds
         self._on_arrival = on_arrival
         self.problem: str | None = None
@@ -71,37 +71,37 @@ class Taker:
         while True:
             candidate = await self._candidates.next()
             try:
-                again = await self._take(candidate)
+                again = await self._ingest(candidate)
             except Exception as error:
                 again = await self._failed(candidate, error)
             if again is None:
                 self._candidates.finish(candidate)
             else:
-                self._candidates.put_off(candidate, again)
+                self._candidates.requeue(candidate, again)
 
-    async def refuse_vanished(self, path: Path, now_ns: int) -> None:
+    async def reject_vanished(self, path: Path, now_ns: int) -> None:
         """Announce a file that came and went before anybody could look at it."""
         await self._announce_gone(path, Fingerprint(0, 0, now_ns))
 
-    async def _take(self, candidate: Candidate) -> float | None:
+    async def _ingest(self, candidate: Candidate) -> float | None:
         """Take a file that seems to be finished; returns in how many seconds to look again."""
         path = candidate.path
         try:
             opened = await asyncio.to_thread(self._open, path)
         except Gone:
             return await self._missing(candidate)
-        if self._taken.is_taken(path, opened.status):
+        if self._seen_files.is_seen(path, opened.status):
             # It was being taken while it was seen once more.
             if isinstance(opened, _Opened):
                 opened.file.close()
             return None
         candidate.gone = False
         seen = Fingerprint.of(opened.status)
-        if isinstance(opened, _Refused):
+        if isinstance(opened, _Rejected):
             if seen != candidate.fingerprint:
                 return self._changed(candidate, seen)
-            refused = Fingerprint.of_refused(opened.status)
-            await self._refuse(path, refused, opened.problem)
+            rejected = Fingerprint.of_rejected(opened.status)
+            await self._reject(path, rejected, opened.problem)
             return None
         with opened.file as file:
             if seen != candidate.fingerprint:
@@ -116,14 +116,14 @@ class Taker:
             if Fingerprint.of(os.fstat(file.fileno())) != before:
                 return self._changed(candidate, seen)
         origin = self._origin(path, seen)
-        self._arrived(await self._taken.announce(path, seen, origin, content=content))
+        self._arrived(await self._seen_files.announce(path, seen, origin, content=content))
         return None
 
     def _changed(self, candidate: Candidate, seen: Fingerprint) -> float:
         candidate.fingerprint, candidate.unchanged = seen, False
         return self._settle
 
-    def _open(self, path: Path) -> _Opened | _Refused:
+    def _open(self, path: Path) -> _Opened | _Rejected:
         try:
             status = path.lstat()
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -133,7 +133,7 @@ class Taker:
         except Gone:
             raise
         except Unreadable as error:
-            return _Refused(status, str(error))
+            return _Rejected(status, str(error))
         return _Opened(status, file, writers_of(file.fileno()))
 
     async def _missing(self, candidate: Candidate) -> float | None:
@@ -143,7 +143,7 @@ class Taker:
             return _GONE_SECONDS
         inode = candidate.fingerprint.inode
         renamed = self._candidates.holds_inode(inode, but=candidate.path)
-        if not renamed and not self._taken.holds_inode(inode):
+        if not renamed and not self._seen_files.holds_inode(inode):
             await self._announce_gone(candidate.path, candidate.fingerprint)
         return None
 
@@ -157,19 +157,19 @@ class Taker:
         if hopeless and candidate.failures >= _ATTEMPTS:
             try:
                 status = candidate.path.lstat()
-                refused = Fingerprint.of_refused(status)
-                await self._refuse(
-                    candidate.path, refused, f"the file cannot be read: {_reason(error)}"
+                rejected = Fingerprint.of_rejected(status)
+                await self._reject(
+                    candidate.path, rejected, f"the file cannot be read: {_reason(error)}"
                 )
             except (OSError, LinealError) as next_error:
                 log.warning("folder.cannot_refuse", error=repr(next_error))
             else:
                 return None
-        return float(min(2.0 ** min(candidate.failures - 1, 8), _MOST_PAUSE_SECONDS))
+        return float(min(2.0 ** min(candidate.failures - 1, 8), _MAX_PAUSE_SECONDS))
 
-    async def _refuse(self, path: Path, fingerprint: Fingerprint, problem: str) -> None:
+    async def _reject(self, path: Path, fingerprint: Fingerprint, problem: str) -> None:
         origin = self._origin(path, fingerprint)
-        self._arrived(await self._taken.announce(path, fingerprint, origin, problem=problem))
+        self._arrived(await self._seen_files.announce(path, fingerprint, origin, problem=problem))
 
     async def _announce_gone(self, path: Path, fingerprint: Fingerprint) -> None:
         origin = self._origin(path, fingerprint)
@@ -186,7 +186,7 @@ class Taker:
 
     def _arrived(self, arrival: Arrival) -> None:
         self.problem = None
-        log.info("folder.taken", document=arrival.document_id, arrival=arrival.event_id)
+        log.info("folder.ingested", document=arrival.document_id, arrival=arrival.event_id)
         if self._on_arrival is not None:
             self._on_arrival(arrival)
 

@@ -1,4 +1,4 @@
-"""What a folder watch has taken already, kept in the database: a restart reads nothing again."""
+"""Files that were ingested already, kept in the database: a restart reads nothing again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from lineal.effects.effect import Effect
 from lineal.runtime import Runtime
 from lineal_producers.arrival import Arrival, Origin, announce
-from lineal_producers.folder.effects import FileTaken
+from lineal_producers.folder.effects import FileIngested
 from lineal_schemas.objects import ObjectRef
 
 
@@ -26,14 +26,14 @@ class Fingerprint(NamedTuple):
         return cls(status.st_ino, status.st_size, status.st_mtime_ns)
 
     @classmethod
-    def of_refused(cls, status: os.stat_result) -> Fingerprint:
+    def of_rejected(cls, status: os.stat_result) -> Fingerprint:
         """That of a file which could not be read. It holds the time of the last change of any
         kind (negative, to be told from a modification), so that a file whose permissions are put
         right is tried again."""
         return cls(status.st_ino, status.st_size, -status.st_ctime_ns)
 
 
-class TakenFiles:
+class SeenFiles:
     """The table ``watched_files``: the fingerprint of each path when it was last taken.
 
     Looks into it with a connection of its own, so it may be asked outside of the event loop.
@@ -51,13 +51,13 @@ class TakenFiles:
     def close(self) -> None:
         self._reader.close()
 
-    def is_taken(self, path: Path, status: os.stat_result) -> bool:
+    def is_seen(self, path: Path, status: os.stat_result) -> bool:
         """Whether this state of the file has been taken (or refused) under this path."""
         row = self._reader.execute(
             "SELECT inode, size, modified_ns FROM watched_files WHERE path = ?",
             (os.fsencode(path),),
         ).fetchone()
-        return row is not None and row in (Fingerprint.of(status), Fingerprint.of_refused(status))
+        return row is not None and row in (Fingerprint.of(status), Fingerprint.of_rejected(status))
 
     def is_renamed(self, status: os.stat_result) -> bool:
         """Whether the same file in the same state was taken under another path."""
@@ -99,7 +99,7 @@ class TakenFiles:
         """
         effects: list[Effect] = []
         if self._with_events:
-            effects.append(FileTaken(os.fsencode(path), *fingerprint))
+            effects.append(FileIngested(os.fsencode(path), *fingerprint))
         arrival = await announce(
             self._runtime, origin, content=content, problem=problem, effects=effects
         )
