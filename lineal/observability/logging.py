@@ -13,7 +13,7 @@ from structlog.typing import Processor
 
 from lineal.observability.background_output import BackgroundOutput
 from lineal.observability.current_event import add_current_event
-from lineal.observability.recurrence import Recurrence
+from lineal.observability.duplicate_filter import DuplicateLogFilter
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
@@ -24,8 +24,8 @@ def configure_logging(
 ) -> None:
     """Set up structlog, and send the standard library's logs (of libraries) through it.
 
-    What is bound in context variables (the stage, event and story at hand) is part of every line;
-    what recurs is said now and then (:mod:`lineal.observability.recurrence`). A ``daemon`` does not
+    What is bound in context variables (the stage, event and correlation id) is part of every line.
+    Repeated lines are dropped (:mod:`lineal.observability.duplicate_filter`). A ``daemon`` does not
     wait for whoever reads its log: what they leave unread is dropped.
     """
     for_people = format == "console" or (format == "auto" and sys.stderr.isatty())
@@ -34,7 +34,7 @@ def configure_logging(
         structlog.contextvars.merge_contextvars,
         add_current_event,
         structlog.processors.add_log_level,
-        Recurrence(),
+        DuplicateLogFilter(),
         structlog.processors.StackInfoRenderer(),
     ]
     if for_people:

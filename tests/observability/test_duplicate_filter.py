@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from lineal.observability.recurrence import Recurrence
+from lineal.observability.duplicate_filter import DuplicateLogFilter
 
 
 class Clock:
@@ -19,11 +19,11 @@ class Clock:
         return self.now
 
 
-def lines(recurrence: Recurrence, *said: dict[str, Any]) -> list[dict[str, Any]]:
+def lines(duplicates: DuplicateLogFilter, *said: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for line in said:
         try:
-            found.append(dict(recurrence(None, "", {"level": "warning", **line})))
+            found.append(dict(duplicates(None, "", {"level": "warning", **line})))
         except structlog.DropEvent:
             continue
     return found
@@ -31,18 +31,18 @@ def lines(recurrence: Recurrence, *said: dict[str, Any]) -> list[dict[str, Any]]
 
 def test_the_same_line_is_said_once_in_a_while_and_how_often_it_came() -> None:
     clock = Clock()
-    recurrence = Recurrence(30.0, clock)
+    duplicates = DuplicateLogFilter(30.0, clock)
     away = {"event": "cannot connect", "node": 1}
-    assert lines(recurrence, away, away, away) == [{"level": "warning", **away}]
+    assert lines(duplicates, away, away, away) == [{"level": "warning", **away}]
     clock.now += 29
-    assert lines(recurrence, away) == []
+    assert lines(duplicates, away) == []
     clock.now += 2
-    assert lines(recurrence, away, away) == [{"level": "warning", **away, "repeated": 3}]
+    assert lines(duplicates, away, away) == [{"level": "warning", **away, "repeated": 3}]
 
 
 def test_lines_that_say_something_else_are_not_held_back() -> None:
     """Another node, another event, another exception; and what is no warning."""
-    recurrence = Recurrence(30.0, Clock())
+    duplicates = DuplicateLogFilter(30.0, Clock())
     differing: list[dict[str, Any]] = [
         {"event": "cannot connect", "node": 1},
         {"event": "cannot connect", "node": 2},
@@ -50,27 +50,27 @@ def test_lines_that_say_something_else_are_not_held_back() -> None:
         {"event": "failed", "exc_info": (ValueError, ValueError("a"), None)},
         {"event": "failed", "exc_info": ValueError("b")},
     ]
-    assert len(lines(recurrence, *differing)) == len(differing)
+    assert len(lines(duplicates, *differing)) == len(differing)
     told = {"event": "event.rejected", "level": "info"}
-    assert len(lines(recurrence, told, told)) == 2
+    assert len(lines(duplicates, told, told)) == 2
 
 
 def test_the_same_exception_recurs_too() -> None:
-    recurrence = Recurrence(30.0, Clock())
+    duplicates = DuplicateLogFilter(30.0, Clock())
 
     def failed() -> list[dict[str, Any]]:
         try:
             raise OSError("no room")
         except OSError:
-            return lines(recurrence, {"event": "cannot write", "exc_info": True})
+            return lines(duplicates, {"event": "cannot write", "exc_info": True})
 
     assert [len(failed()), len(failed())] == [1, 0]
 
 
 def test_memory_is_bounded() -> None:
-    recurrence = Recurrence(30.0, Clock())
-    lines(recurrence, *({"event": f"line {number}"} for number in range(10_000)))
-    assert len(recurrence._said) <= 1_000
+    duplicates = DuplicateLogFilter(30.0, Clock())
+    lines(duplicates, *({"event": f"line {number}"} for number in range(10_000)))
+    assert len(duplicates._last) <= 1_000
 
 
 @pytest.mark.parametrize("format", ["json", "console"])

@@ -12,16 +12,16 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 _SECONDS = 30.0
-_MOST_LINES = 1_000
+_MAX_LINES = 1_000
 _LEVELS = frozenset({"warning", "error", "critical"})
 
 
-class _Said(NamedTuple):
+class _Last(NamedTuple):
     at: float
     repeated: int
 
 
-class Recurrence:
+class DuplicateLogFilter:
     """A structlog processor that drops warnings and errors which say exactly what was said less
     than ``seconds`` ago. The next one says in ``repeated`` how many were dropped.
 
@@ -33,20 +33,20 @@ class Recurrence:
     ) -> None:
         self._seconds = seconds
         self._clock = clock
-        self._said: dict[tuple[object, ...], _Said] = {}
+        self._last: dict[tuple[object, ...], _Last] = {}
 
     def __call__(self, logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
         if line.get("level") not in _LEVELS:
             return line
         key = tuple(sorted((name, _text(name, value)) for name, value in line.items()))
         now = self._clock()
-        last = self._said.get(key)
+        last = self._last.get(key)
         if last is not None and now - last.at < self._seconds:
-            self._said[key] = last._replace(repeated=last.repeated + 1)
+            self._last[key] = last._replace(repeated=last.repeated + 1)
             raise structlog.DropEvent
-        if len(self._said) >= _MOST_LINES:
-            self._said.clear()  # all different: nothing here recurs
-        self._said[key] = _Said(now, 0)
+        if len(self._last) >= _MAX_LINES:
+            self._last.clear()  # all different: nothing here recurs
+        self._last[key] = _Last(now, 0)
         if last is not None and last.repeated:
             line["repeated"] = last.repeated
         return line
