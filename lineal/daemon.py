@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import structlog
 
 from lineal.bus.topic_names import dead_letter_topic, redrive_topic
+from lineal.concurrency import gather_all
 from lineal.effects.seen import WINDOW_US, sweep_seen
 from lineal.effects.sweep import sweep
 from lineal.lineage.follower import LedgerFollower
 from lineal.runtime import Runtime
-from lineal.side_by_side import all_of
 from lineal.stages.declaration import Stage
 from lineal.stages.runner import StageRunner
 from lineal.stages.timers import TimerClock
@@ -65,7 +65,7 @@ class Daemon:
             await self._follower.open()
         # To the end, also where one fails: who stops us would else close the bus while others are
         # still joining.
-        subscriptions = await all_of(
+        subscriptions = await gather_all(
             self._runtime.bus.subscribe(
                 stage.name,
                 stage_topics(stage),

@@ -10,11 +10,11 @@ from typing import Any, Literal, TypeVar
 from aiokafka import AIOKafkaClient, TopicPartition
 from aiokafka.errors import KafkaError
 
+from lineal.concurrency import gather_all
 from lineal.kafka_client import errors
 from lineal.kafka_client.errors import KafkaUnavailable, RetriableError
 from lineal.kafka_client.requests import LIST_OFFSETS, METADATA
 from lineal.kafka_client.wire import Call
-from lineal.side_by_side import all_of
 
 T = TypeVar("T")
 
@@ -274,7 +274,7 @@ class Connection:
 
         async def attempt() -> None:
             leaders = self.by_leader(wanted - found.keys())
-            await all_of(ask(node, partitions) for node, partitions in leaders.items())
+            await gather_all(ask(node, partitions) for node, partitions in leaders.items())
 
         await self.retry(attempt, seconds)
         return found

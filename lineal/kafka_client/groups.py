@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 
+from lineal.concurrency import gather_all
 from lineal.kafka_client import errors
 from lineal.kafka_client.assignor import PROTOCOL_TYPE, read_assignment
 from lineal.kafka_client.committed_offsets import GroupMetadata, commit_offsets
 from lineal.kafka_client.connection import Connection
 from lineal.kafka_client.errors import RetriableError, UnknownMember
 from lineal.kafka_client.requests import DESCRIBE_GROUPS, LEAVE_GROUP, LIST_GROUPS
-from lineal.side_by_side import all_of
 
 _SECONDS = 15.0
 
@@ -46,7 +46,7 @@ async def list_groups(connection: Connection) -> set[str]:
         found.update(group for group, kind in answer[2] if kind in (PROTOCOL_TYPE, ""))
 
     async def attempt() -> None:
-        await all_of(ask(node) for node in connection.nodes)
+        await gather_all(ask(node) for node in connection.nodes)
 
     await connection.retry(attempt, _SECONDS)
     return found
@@ -78,7 +78,7 @@ async def describe_groups(
 
         await connection.retry(attempt, _SECONDS)
 
-    await all_of(ask(group) for group in groups)
+    await gather_all(ask(group) for group in groups)
     return found
 
 

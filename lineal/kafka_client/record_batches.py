@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from lineal.concurrency import gather_all
 from lineal.kafka_client import errors
 from lineal.kafka_client.connection import Connection
 from lineal.kafka_client.errors import RetriableError
 from lineal.kafka_client.requests import PRODUCE
 from lineal.kafka_client.timestamps import refused_timestamps
-from lineal.side_by_side import all_of
 
 _MAGIC = 2
 _UNCOMPRESSED = 0
@@ -150,7 +150,7 @@ async def produce(
 
     async def attempt() -> None:
         leaders = connection.by_leader(tp for tp in batches if tp not in offsets)
-        await all_of(send(node, partitions) for node, partitions in leaders.items())
+        await gather_all(send(node, partitions) for node, partitions in leaders.items())
 
     await connection.retry(attempt, seconds)
     if len(offsets) != len(batches):

@@ -14,10 +14,10 @@ from typing import NamedTuple
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatch
 
+from lineal.concurrency import gather_all
 from lineal.kafka_client import errors
 from lineal.kafka_client.connection import Connection
 from lineal.kafka_client.requests import FETCH
-from lineal.side_by_side import all_of
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 """Base offset, length, leader epoch, magic, CRC, attributes, last offset delta, two timestamps,
@@ -135,7 +135,7 @@ async def count_records(
 
     async def attempt() -> bool:
         leaders = connection.by_leader(tp for tp, count in counts.items() if not count.complete)
-        return any(await all_of(fetch(node, tps) for node, tps in leaders.items()))
+        return any(await gather_all(fetch(node, tps) for node, tps in leaders.items()))
 
     while not all(count.complete for count in counts.values()) and fetched < max_bytes:
         if not await connection.retry(attempt, _SECONDS):

@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 from aiokafka import TopicPartition
 
+from lineal.concurrency import gather_all
 from lineal.kafka_client.committed_offsets import GroupMetadata, fetch_offsets
 from lineal.kafka_client.connection import Connection
 from lineal.kafka_client.errors import KafkaUnavailable, RetriableError, TransactionInDoubt
@@ -31,7 +32,6 @@ from lineal.kafka_client.requests import (
     TXN_OFFSET_COMMIT,
 )
 from lineal.kafka_client.wire import Call
-from lineal.side_by_side import all_of
 
 log = structlog.get_logger(__name__)
 
@@ -107,10 +107,10 @@ class TransactionalProducer:
             for topic_partition, (offset, acked) in offsets.items()
         }
         try:
-            await all_of(
+            await gather_all(
                 (self._add_partitions(producer, batches), self._add_group(producer, group_metadata))
             )
-            await all_of(
+            await gather_all(
                 (
                     self._produce(producer, batches),
                     self._commit_offsets(producer, group_metadata, described),

@@ -20,8 +20,8 @@ from tenacity import (
 
 from lineal.bus.aws.calls import Aws, Refused, ask, is_sender_fault
 from lineal.bus.aws.messages import BATCH_BYTES, BATCH_ENTRIES, Message
+from lineal.concurrency import gather_all
 from lineal.errors import BusUnavailable
-from lineal.side_by_side import all_of
 
 log = structlog.get_logger(__name__)
 
@@ -90,12 +90,12 @@ class Publisher:
         topics: dict[str, list[Message]] = {}
         for arn, message in messages:
             topics.setdefault(arn, []).append(message)
-        await all_of(self._publish_topic(arn, items) for arn, items in topics.items())
+        await gather_all(self._publish_topic(arn, items) for arn, items in topics.items())
 
     async def _publish_topic(self, arn: str, messages: Sequence[Message]) -> None:
         line = _Line(messages)
         workers = min(_MAX_CALLS, -(-line.groups // BATCH_ENTRIES))
-        await all_of(self._publish_line(arn, line) for _ in range(workers))
+        await gather_all(self._publish_line(arn, line) for _ in range(workers))
 
     async def _publish_line(self, arn: str, line: _Line) -> None:
         while batch := line.take():

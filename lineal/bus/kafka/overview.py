@@ -11,13 +11,13 @@ from aiokafka import TopicPartition
 from lineal.bus.kafka.names import WITHOUT_GROUP, Names
 from lineal.bus.kafka.topics import Topics
 from lineal.bus.protocol import GroupInfo, PartitionLag, TopicInfo
+from lineal.concurrency import gather_all
 from lineal.kafka_client.committed_offsets import fetch_offsets
 from lineal.kafka_client.connection import EARLIEST, LATEST, Connection
 from lineal.kafka_client.groups import MemberDescription, describe_groups, list_groups
 from lineal.kafka_client.out_of_order_acks import decode_metadata
 from lineal.kafka_client.record_counts import RecordCounts, count_records
 from lineal.lineage.travel import LEDGER_GROUP
-from lineal.side_by_side import all_of
 
 _MINUTE_MS = 60_000
 _SECONDS = 15.0
@@ -170,7 +170,7 @@ async def _groups(
             connection, kafka_names[group], None, seconds=_SECONDS, require_stable=False
         )
 
-    await all_of(ask(group) for group in groups)
+    await gather_all(ask(group) for group in groups)
     infos: dict[TopicPartition, list[_GroupPartition]] = {}
     for group in groups:
         present = members.get(kafka_names[group], ())

@@ -1,4 +1,4 @@
-"""Doing things side by side, each to its end."""
+"""Concurrent work, each part run to its end."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def all_of(work: Iterable[Awaitable[T]]) -> list[T]:
-    """Do all of it side by side, to the end; then raise the first exception, if any. Who is told
-    that one failed finds none of the others still at work."""
+async def gather_all(work: Iterable[Awaitable[T]]) -> list[T]:
+    """Do all of it side by side, to the end; then raise the first exception, if any. A caller
+    who catches it finds none of the others still at work."""
     done: list[T] = []
     for result in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(result, BaseException):
