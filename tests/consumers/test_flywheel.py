@@ -66,7 +66,7 @@ class Fleet:
                 quiet = 0 if any(waiting) else quiet + 1
                 await asyncio.sleep(0.1)
 
-    async def told(self, topic: str) -> list[Any]:
+    async def emitted(self, topic: str) -> list[Any]:
         return [decode(event).data for event in await events_on(self.runtime, topic)]
 
     async def ask(self, judge: JudgedModel | None = None) -> None:
@@ -108,26 +108,26 @@ async def test_a_fault_is_found_a_drift_is_learnt_and_all_of_it_can_be_told(
     fleet: Fleet, tmp_path: Path
 ) -> None:
     await fleet.run(10_000)
-    assert await fleet.told("anomaly.opened") == []  # nobody judges yet
+    assert await fleet.emitted("anomaly.opened") == []  # nobody judges yet
     await fleet.ask()
-    (first,) = await fleet.told("model.promoted")
+    (first,) = await fleet.emitted("model.promoted")
     assert first.how == "gates"
 
     await fleet.run(2000)
     await fleet.run(1000, Fault("generator"))
-    opened = await fleet.told("anomaly.opened")
+    opened = await fleet.emitted("anomaly.opened")
     faulty = [item for item in opened if item.contributions[0].feature == "voltage"]
     assert {item.device for item in faulty} == {"t0", "t1"}
     assert {item.model.sha256 for item in faulty} == {first.model.sha256}
 
     await fleet.run(16_000, Fault("drift"))
-    drifts = await fleet.told("drift.detected")
+    drifts = await fleet.emitted("drift.detected")
     assert drifts
     assert drifts[0].model.sha256 == first.model.sha256
-    promoted: list[ModelPromoted] = await fleet.told("model.promoted")
+    promoted: list[ModelPromoted] = await fleet.emitted("model.promoted")
     assert len(promoted) >= 2
     assert promoted[1].previous == first.model
-    last_dataset = (await fleet.told("model.dataset"))[1]
+    last_dataset = (await fleet.emitted("model.dataset"))[1]
     assert last_dataset.quarantined_items > 0
 
     await _check_origin(fleet, tmp_path, faulty[0].anomaly_id, first)
@@ -186,18 +186,18 @@ async def _check_judging(fleet: Fleet, withdrawn: ModelRef) -> None:
     store = fleet.runtime.store
     in_use = await store.read(lambda c: model_in_use(c, "turbine"))
     await asyncio.sleep(1.2)  # the going back as well
-    promotions = await fleet.told("model.promoted")
-    trained = next(t for t in await fleet.told("model.trained") if t.model == withdrawn)
+    promotions = await fleet.emitted("model.promoted")
+    trained = next(t for t in await fleet.emitted("model.trained") if t.model == withdrawn)
     judge = JudgedModel(model=withdrawn, artifact=trained.artifact, iteration=trained.iteration)
     await fleet.ask(judge)
-    evaluated = (await fleet.told("model.evaluated"))[-1]
+    evaluated = (await fleet.emitted("model.evaluated"))[-1]
     assert evaluated.asked_by == "judging"
     assert evaluated.model == withdrawn
     assert in_use is not None
     assert evaluated.champion.sha256 == in_use.sha256
-    assert evaluated.dataset == (await fleet.told("model.dataset"))[-2].dataset
+    assert evaluated.dataset == (await fleet.emitted("model.dataset"))[-2].dataset
     info = await store.read(lambda c: find_model(c, "turbine", withdrawn.version))
     assert info.evaluation is not None
     assert info.evaluation["asked_by"] == "judging"
-    assert await fleet.told("model.promoted") == promotions
+    assert await fleet.emitted("model.promoted") == promotions
     assert await store.read(lambda c: model_in_use(c, "turbine")) == in_use

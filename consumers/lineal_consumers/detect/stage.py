@@ -30,6 +30,6 @@ async def detect(
         ctx.annotate(unscored=message.count)
         return []
     # NumPy and onnxruntime are imported where they are first needed.
-    from lineal_consumers.detect.taking_in import take_in
+    from lineal_consumers.detect.scoring import score_message
 
-    return await take_in(message, ctx.event.id, in_use, ctx)
+    return await score_message(message, ctx.event.id, in_use, ctx)

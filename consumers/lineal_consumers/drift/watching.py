@@ -79,12 +79,14 @@ async def watch(block: TelemetryCollected, ctx: Context[DriftConfig]) -> DriftDe
     features, then = _reference(reference)
     sample = await _extended(block, in_use, features, ctx)
     found = None
-    told = f"told/{in_use.name}"
-    if len(sample.rows) >= ctx.config.least_sample and not await _cooling(told, sample, ctx):
+    cooldown_key = f"told/{in_use.name}"
+    if len(sample.rows) >= ctx.config.least_sample and not await _cooling(
+        cooldown_key, sample, ctx
+    ):
         report = _compared(then, _array(sample.rows), features, ctx.config)
         if report.drifted:
             found = _drift(report, sample, block.device, in_use, known.dataset, ctx.config)
-            await ctx.state.put(told, sample.times[-1])
+            await ctx.state.put(cooldown_key, sample.times[-1])
             sample.times, sample.rows = [], []  # what was told of is not told of again
     await ctx.state.put(f"sample/{block.device}", sample.packed())
     return found

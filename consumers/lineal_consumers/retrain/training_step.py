@@ -71,7 +71,7 @@ async def challengers(data: ModelDataset, ctx: Context[RetrainConfig]) -> list[M
         )
     events = []
     for place, trained in enumerate(made):
-        event = await _told(data, settings, trained, data.first_version + place, len(made), ctx)
+        event = await _to_event(data, settings, trained, data.first_version + place, len(made), ctx)
         log.info("model.trained", model=data.name, version=event.model.version,
                  algorithm=trained.algorithm)  # fmt: skip
         await ctx.objects.put(payload_bytes(event), JSON, role="training")
@@ -79,7 +79,7 @@ async def challengers(data: ModelDataset, ctx: Context[RetrainConfig]) -> list[M
     return events
 
 
-async def _told(
+async def _to_event(
     data: ModelDataset,
     settings: Settings,
     trained: Trained,

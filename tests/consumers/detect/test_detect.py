@@ -64,10 +64,10 @@ async def anomalies(runtime: Runtime, *messages: TelemetryEvent) -> list[Anomaly
     await send(runtime, *messages)
     async with running(runtime, detect):
         await until_settled(runtime, "detect")
-    return await told(runtime)
+    return await emitted(runtime)
 
 
-async def told(runtime: Runtime) -> list[AnomalyEvent]:
+async def emitted(runtime: Runtime) -> list[AnomalyEvent]:
     found: list[Any] = []
     for topic in TOPICS:
         found += [decode(event).data for event in await events_on(runtime, topic)]
@@ -182,7 +182,7 @@ async def test_a_kill_in_the_middle_doubles_and_loses_nothing(runtime: Runtime) 
     async with running(runtime, detect):
         await until_settled(runtime, "detect")
     assert kills >= 5
-    assert same(await told(runtime), device_says(faulty()))
+    assert same(await emitted(runtime), device_says(faulty()))
 
 
 async def test_a_gap_closes_an_anomaly_and_windows_begin_anew(runtime: Runtime) -> None:

@@ -72,8 +72,8 @@ async def harness() -> AsyncIterator[StageHarness]:
         yield opened
 
 
-async def told(harness: StageHarness, *said: TelemetryEvent) -> Device:
-    for one in said:
+async def registered_from(harness: StageHarness, *messages: TelemetryEvent) -> Device:
+    for one in messages:
         await harness.send(one)
     device = await harness.state(devices, "pump-1", Device)
     assert device is not None
@@ -81,44 +81,44 @@ async def told(harness: StageHarness, *said: TelemetryEvent) -> Device:
 
 
 async def test_a_device_that_was_born_is_online(harness: StageHarness) -> None:
-    device = await told(harness, birth())
+    device = await registered_from(harness, birth())
     assert device.state == "online"
     assert [model.version for model in device.models] == [3]
 
 
 @pytest.mark.parametrize("reason", ["lost", "stopped"])
 async def test_a_device_that_died_says_how(harness: StageHarness, reason: str) -> None:
-    assert (await told(harness, birth(), death(reason=reason))).state == reason
+    assert (await registered_from(harness, birth(), death(reason=reason))).state == reason
 
 
 async def test_a_death_may_be_heard_before_its_birth(harness: StageHarness) -> None:
-    assert (await told(harness, death(2), birth(2))).state == "lost"
+    assert (await registered_from(harness, death(2), birth(2))).state == "lost"
 
 
 async def test_a_late_will_of_an_earlier_connection_does_not_count(harness: StageHarness) -> None:
-    assert (await told(harness, birth(1), birth(2), death(1))).state == "online"
+    assert (await registered_from(harness, birth(1), birth(2), death(1))).state == "online"
 
 
 async def test_a_will_of_an_earlier_boot_does_not_count(harness: StageHarness) -> None:
-    device = await told(harness, birth(1), birth(1, SECOND), death(1))
+    device = await registered_from(harness, birth(1), birth(1, SECOND), death(1))
     assert device.state == "online"
     assert device.birth is not None
     assert device.birth.boot_id == SECOND
 
 
 async def test_an_earlier_birth_that_comes_again_changes_nothing(harness: StageHarness) -> None:
-    device = await told(harness, birth(2), birth(1))
+    device = await registered_from(harness, birth(2), birth(1))
     assert device.birth is not None
     assert device.birth.session == 2
 
 
 async def test_the_model_is_the_one_it_spoke_of_last(harness: StageHarness) -> None:
-    device = await told(harness, birth(), health(9, version=4))
+    device = await registered_from(harness, birth(), health(9, version=4))
     assert [model.version for model in device.models] == [4]
 
 
 async def test_gaps_are_counted_by_their_reason(harness: StageHarness) -> None:
-    device = await told(harness, gap(1, 10), gap(21, 25), gap(31, 31, "unexplained"))
+    device = await registered_from(harness, gap(1, 10), gap(21, 25), gap(31, 31, "unexplained"))
     assert (device.gaps, device.lost) == (3, 16)
     assert device.lost_by_reason == {"disk_full": 15, "unexplained": 1}
 
@@ -128,30 +128,30 @@ async def test_any_order_of_two_connections_ends_alike() -> None:
     births, deaths = [birth(1), birth(2)], [death(1), death(2)]
     for places in itertools.combinations(range(4), 2):
         left_births, left_deaths = iter(births), iter(deaths)
-        said = [next(left_births) if n in places else next(left_deaths) for n in range(4)]
+        messages = [next(left_births) if n in places else next(left_deaths) for n in range(4)]
         async with StageHarness(devices) as harness:
-            assert (await told(harness, *said)).state == "lost", said
+            assert (await registered_from(harness, *messages)).state == "lost", messages
 
 
 async def test_the_stage_on_a_bus_keeps_what_the_command_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said: list[TelemetryEvent] = [
+    messages: list[TelemetryEvent] = [
         birth(), *(gap(n, n) for n in range(1, 31)), health(), death(),
     ]  # fmt: skip
     settings = Settings(data=tmp_path / "data", durability="normal", workers=1)
     async with open_runtime(settings) as runtime:
         events = [
             (one.type, first_event(one, id=f"{number}", source="test"))
-            for number, one in enumerate(said)
+            for number, one in enumerate(messages)
         ]
         await runtime.bus.publish(events)
         done: list[StepResult] = []
 
         def committed(results: Sequence[StepResult]) -> None:
             done.extend(results)
-            if len(done) == len(said):
+            if len(done) == len(messages):
                 runner.stop()
 
         runner = StageRunner(

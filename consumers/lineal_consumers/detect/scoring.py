@@ -1,4 +1,4 @@
-"""One message of a device taken in: its rows scored, its state moved on, its anomalies told."""
+"""Scores one message of a device: its rows scored, its state moved on, its anomalies emitted."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from lineal import Context, Reject
 from lineal.stages.trained_models import ModelInUse
+from lineal_consumers.detect.anomaly_events import to_event
 from lineal_consumers.detect.config import DetectConfig
 from lineal_consumers.detect.devices import Device, device_of, keep
 from lineal_consumers.detect.journal import Journal, Row
 from lineal_consumers.detect.loading import model_of
-from lineal_consumers.detect.telling import told
 from lineal_schemas.anomalies import AnomalyEvent
 from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings
 from lineal_scoring.alarm import Transition
@@ -22,7 +22,7 @@ from lineal_scoring.model import ModelError
 Message = TelemetryReadings | TelemetryGap
 
 
-async def take_in(
+async def score_message(
     message: Message, event_id: str, in_use: ModelInUse, ctx: Context[DetectConfig]
 ) -> list[AnomalyEvent]:
     """Score a message with the model in use.
@@ -40,11 +40,11 @@ async def take_in(
         return []
     events: list[AnomalyEvent] = []
     if device.boot_id != message.boot_id:
-        events += _told(message, device, device.scorer.interrupt("restart"))
+        events += _to_events(message, device, device.scorer.interrupt("restart"))
         device.begin_boot(message.boot_id)
     if device.in_use.sha256 != in_use.sha256:
         model = await model_of(in_use, ctx)
-        events += _told(message, device, device.scorer.interrupt("model_changed"))
+        events += _to_events(message, device, device.scorer.interrupt("model_changed"))
         device.change_model(in_use, model)
     if isinstance(message, TelemetryGap):
         row = _skip(message, event_id, device, events)
@@ -70,7 +70,7 @@ def _skip(
     if not gap.first_seq <= device.next_seq <= gap.last_seq:
         return None
     device.next_seq = gap.last_seq + 1
-    events += _told(gap, device, device.scorer.skip_to(device.next_seq))
+    events += _to_events(gap, device, device.scorer.skip_to(device.next_seq))
     return Row(device.next_number, event_id, "gap", {"next": device.next_seq})
 
 
@@ -95,7 +95,7 @@ def _score(
     except ModelError as error:
         raise Reject("the model in use cannot score these readings") from error
     device.next_seq = readings.last_seq + 1
-    events += _told(readings, device, transitions)
+    events += _to_events(readings, device, transitions)
     ctx.annotate(windows=len(windows))
     return Row(device.next_number, event_id, "readings", {"first": first}, values.tobytes())
 
@@ -117,8 +117,10 @@ def _columns(
     return columns
 
 
-def _told(
+def _to_events(
     message: Message, device: Device, transitions: Sequence[Transition]
 ) -> list[AnomalyEvent]:
     threshold = device.scorer.model.threshold
-    return [told(item, message, device.boot_id, device.in_use, threshold) for item in transitions]
+    return [
+        to_event(item, message, device.boot_id, device.in_use, threshold) for item in transitions
+    ]

@@ -18,7 +18,7 @@ from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings
 from lineal_scoring.alarm import Closed, Opened, Transition
 
 
-def told(
+def to_event(
     item: Transition,
     message: TelemetryReadings | TelemetryGap,
     boot_id: str,
@@ -29,7 +29,7 @@ def told(
 
     Args:
         boot_id: the boot the anomaly belongs to; the message may be the first of another.
-        in_use: the model that judged.
+        in_use: the model that scored.
     """
     fields: dict[str, Any] = {
         "device": message.device,
