@@ -57,18 +57,18 @@ async def run_daemon(
     ) as service:
         stopped = asyncio.create_task(signal.wait())
         ended = asyncio.create_task(service.ended())
-        getting_ready = asyncio.create_task(ready(service))
-        await asyncio.wait((stopped, ended, getting_ready), return_when=asyncio.FIRST_COMPLETED)
-        if getting_ready.done():
-            facts = getting_ready.result()
-            log.info(f"{name}.ready", **facts)
+        starting = asyncio.create_task(ready(service))
+        await asyncio.wait((stopped, ended, starting), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            attributes = starting.result()
+            log.info(f"{name}.ready", **attributes)
             if as_json:
                 import orjson
 
-                write_bytes(orjson.dumps({"ready": True, **facts}) + b"\n")
+                write_bytes(orjson.dumps({"ready": True, **attributes}) + b"\n")
         await asyncio.wait((stopped, ended), return_when=asyncio.FIRST_COMPLETED)
         broken, problems = not stopped.done(), "; ".join(service.problems)
-        for task in (stopped, ended, getting_ready):
+        for task in (stopped, ended, starting):
             task.cancel()
     if broken:
         raise CommandFailed(f"{problems}: see the log above, and start it again")

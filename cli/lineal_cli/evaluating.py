@@ -49,7 +49,7 @@ def evaluate(
         version, found = _recorded(data, name, version)
     else:
         version, found = asyncio.run(
-            _judged(existing_data(data), name, version, wait, quiet=as_json)
+            _evaluated(existing_data(data), name, version, wait, quiet=as_json)
         )
     if as_json:
         print_json(found)
@@ -90,7 +90,7 @@ def _recorded(
     return info.known.version, info.evaluation
 
 
-async def _judged(
+async def _evaluated(
     folder: Path, name: str, version: int | None, seconds: float, *, quiet: bool
 ) -> tuple[int, dict[str, Any]]:
     from lineal.runtime import open_runtime

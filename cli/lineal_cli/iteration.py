@@ -17,7 +17,7 @@ from lineal_schemas.models import (
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 _SOURCE = "lineal:cli/model"
 
 
@@ -61,7 +61,7 @@ async def outcome_of(runtime: Runtime, name: str, cause: str, seconds: float) ->
                             "dataset": dataset.model_dump(mode="json"),
                             "evaluated": [item.model_dump(mode="json") for item in evaluated],
                         }
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:
         raise CommandFailed(
             f"no outcome within {seconds:g} s: is a daemon running the retrain stages "
@@ -83,7 +83,7 @@ async def evaluation_of(
                 for item in await _of(runtime, ModelEvaluated, name):
                     if item.asked_by == request_id:
                         return cast(ModelEvaluated, item)
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:
         raise CommandFailed(
             f"no evaluation within {seconds:g} s: is a daemon running the retrain stages "

@@ -90,7 +90,7 @@ def load_settings(data: Path | None = None, **given: Any) -> Settings:
         return Settings(**chosen)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {_said(problem['type'], problem['msg'])}"
+            f"{'.'.join(map(str, problem['loc']))}: {_message(problem['type'], problem['msg'])}"
             for problem in error.errors(include_url=False, include_input=False)
         )
         raise CommandFailed(
@@ -110,7 +110,7 @@ def with_broker(settings: Settings, url: str | None) -> Settings:
     return settings.model_copy(update={"mqtt": mqtt})
 
 
-def _said(kind: str, message: str) -> str:
+def _message(kind: str, message: str) -> str:
     return "there is no such setting" if kind == "extra_forbidden" else message
 
 
@@ -144,10 +144,10 @@ def errors_reported() -> Iterator[None]:
         _forget_stdout()
         raise typer.Exit(PIPE_CLOSED) from None
     except LinealError as error:
-        _say(str(error) or type(error).__name__)
+        _report(str(error) or type(error).__name__)
         raise typer.Exit(FAILED) from error
     except OSError as error:
-        _say(_of_the_machine(error))
+        _report(_of_the_machine(error))
         raise typer.Exit(FAILED) from error
 
 
@@ -156,7 +156,7 @@ def _of_the_machine(error: OSError) -> str:
     return f"{where}{error.strerror or error}"
 
 
-def _say(message: str) -> None:
+def _report(message: str) -> None:
     line = " ".join(message.split())
     with contextlib.suppress(BrokenPipeError):
         typer.echo(f"lineal: {line}", err=True)

@@ -16,7 +16,7 @@ from lineal_catalog.documents.queries import DocumentInfo, UnknownDocument, find
 
 DONE = frozenset({"indexed", "rejected", "failed"})
 _AT_ONCE = 500
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 
 async def finished_documents(runtime: Runtime) -> AsyncIterator[list[DocumentInfo]]:
@@ -32,7 +32,7 @@ async def finished_documents(runtime: Runtime) -> AsyncIterator[list[DocumentInf
     while True:
         rows = await store.read(partial(_next_records, last))
         if not rows:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
             continue
         last = rows[-1][0]
         subjects = {

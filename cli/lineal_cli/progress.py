@@ -9,8 +9,8 @@ from typing import Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from lineal.stages.declaration import Stage
+from lineal_cli.document_status import DocumentStatus
 from lineal_cli.printing import console, plain
-from lineal_cli.standing import Standing
 
 _MOST_BARS = 10
 _NAME_CHARACTERS = 40
@@ -60,13 +60,13 @@ class DocumentBars:
     ) -> None:
         self._progress.stop()
 
-    def show(self, standings: Mapping[str, Standing]) -> None:
+    def show(self, statuses: Mapping[str, DocumentStatus]) -> None:
         """Bring the bars up to date."""
-        done = sum(item.done for item in standings.values())
+        done = sum(item.done for item in statuses.values())
         if self._all is None:
-            self._all = self._progress.add_task("documents", total=len(standings), stage="done")
+            self._all = self._progress.add_task("documents", total=len(statuses), stage="done")
         self._progress.update(self._all, completed=done)
-        for event_id, item in standings.items():
+        for event_id, item in statuses.items():
             bar = self._bars.get(event_id)
             if item.done:
                 if bar is not None:

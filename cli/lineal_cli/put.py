@@ -13,7 +13,7 @@ from lineal_cli.options import FAILED, DataOption, JsonOption, load_settings, pa
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
     from lineal.settings import Settings
-    from lineal_cli.standing import Standing
+    from lineal_cli.document_status import DocumentStatus
     from lineal_producers.arrival import Arrival
 
 _AT_ONCE = 4
@@ -60,26 +60,26 @@ def put(
     from lineal_cli.printing import STATUS_STYLES, print_json, print_table, short_id
 
     found = list(_files(paths, settings.data.resolve()))
-    standings = run_in_loop(_put(settings, found, owner, labels, wait, as_json))
+    statuses = run_in_loop(_put(settings, found, owner, labels, wait, as_json))
     if as_json:
         print_json(
             [
                 {"document_id": item.document_id, "name": item.name, "status": item.status}
-                for item in standings
+                for item in statuses
             ]
         )
-    elif not standings:
+    elif not statuses:
         typer.echo("There is no file in there to be put.", err=True)
     else:
         print_table(
             ("document_id", "name", "status", "reason"),
             [
                 (short_id(item.document_id), item.name, item.status, item.reason or "")
-                for item in standings
+                for item in statuses
             ],
             styles=STATUS_STYLES,
         )
-    if wait and any(item.status != "indexed" for item in standings):
+    if wait and any(item.status != "indexed" for item in statuses):
         raise typer.Exit(FAILED)
 
 
@@ -102,13 +102,13 @@ async def _put(
     labels: Mapping[str, str],
     wait: bool,
     as_json: bool,
-) -> list[Standing]:
+) -> list[DocumentStatus]:
     import asyncio
     from uuid import uuid4
 
     from lineal.observability.logging import configure_logging
     from lineal.runtime import open_runtime
-    from lineal_cli.standing import standing
+    from lineal_cli.document_status import document_status
     from lineal_cli.waiting import someone_works, wait_until_done
 
     # Logs of single steps would tear the bars apart; what became of each is said at the end.
@@ -130,7 +130,7 @@ async def _put(
                 "started (or put them with --wait).",
                 err=True,
             )
-        return [await standing(runtime, arrival) for arrival in arrivals]
+        return [await document_status(runtime, arrival) for arrival in arrivals]
 
 
 async def _take_in(

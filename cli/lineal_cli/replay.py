@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lineal_cli.lifetime import run_in_loop
-from lineal_cli.moments import FORMS, Moment, parse_moment
 from lineal_cli.options import (
     FAILED,
     CommandFailed,
@@ -22,6 +21,7 @@ from lineal_cli.options import (
 )
 from lineal_cli.printing import count_of, print_json, print_table
 from lineal_cli.reading import existing_data
+from lineal_cli.start_positions import FORMS, StartPosition, parse_position
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -74,7 +74,7 @@ def replay(
     if topic is None and stage is None:
         raise typer.BadParameter("give a topic, or a stage with --stage NAME", param_hint="TOPIC")
     now = time.time_ns() // 1000
-    bounds = (parse_moment(start, now), parse_moment(end, now, "--to"))
+    bounds = (parse_position(start, now), parse_position(end, now, "--to"))
     settings = load_settings(existing_data(data))
     stages = _stages(topic, stage)
     summary = run_in_loop(
@@ -117,12 +117,12 @@ def _stages(topic: str | None, name: str | None) -> list[Stage]:
     return found
 
 
-def _selection(start: Moment, end: Moment, key: str | None) -> Selection:
+def _selection(start: StartPosition, end: StartPosition, key: str | None) -> Selection:
     from lineal.bus.protocol import Selection
 
     if start.now:
         raise typer.BadParameter("a replay looks back", param_hint="--from")
-    if end == Moment():
+    if end == StartPosition():
         raise typer.BadParameter("nothing is before the beginning", param_hint="--to")
     return Selection(
         from_time=start.time,

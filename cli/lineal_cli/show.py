@@ -173,7 +173,7 @@ def _print_summary(
             }
         )
         return
-    facts = {
+    attributes = {
         "document": document.document_id,
         "name": plain(document.name),
         "status": document.status + (f": {plain(document.reason)}" if document.reason else ""),
@@ -185,7 +185,7 @@ def _print_summary(
         "registered": when(document.registered),
         "forms": ", ".join(name for name in RENDITIONS if name in forms),
     }
-    _print_facts({name: value for name, value in facts.items() if value}, document.status)
+    _print_attributes({name: value for name, value in attributes.items() if value}, document.status)
     print_table(
         ("stage", "version", "outcome", "started", "duration"),
         [
@@ -203,16 +203,17 @@ def _print_summary(
     )
 
 
-def _print_facts(facts: dict[str, str], status: str) -> None:
-    width = max(map(len, facts))
+def _print_attributes(attributes: dict[str, str], status: str) -> None:
+    width = max(map(len, attributes))
     if not on_terminal():
-        for name, value in facts.items():
+        for name, value in attributes.items():
             typer.echo(f"{name}\t{value}")
         return
     from rich.panel import Panel
     from rich.text import Text
 
     body = Text("\n").join(
-        Text.assemble((f"{name:<{width}}  ", "dim"), (value, "")) for name, value in facts.items()
+        Text.assemble((f"{name:<{width}}  ", "dim"), (value, ""))
+        for name, value in attributes.items()
     )
     console().print(Panel(body, border_style=STATUS_STYLES.get(status, ""), expand=False))

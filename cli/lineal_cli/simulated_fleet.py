@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from lineal.settings import Settings
-from lineal_cli.fleet_telling import FleetTeller, Say
+from lineal_cli.fleet_reporter import FleetReporter, Report
 from lineal_cli.simulation import (
     DRIFT,
     FAULT,
@@ -57,23 +57,23 @@ class Fleet:
         settings = simulated_settings(self._settings, key_file, self._port)
         return settings.model_copy(update={"mqtt": self._broker.settings(settings.mqtt)})
 
-    async def begin(self, runtime: Runtime, say: Say, stack: AsyncExitStack) -> None:
+    async def begin(self, runtime: Runtime, report: Report, stack: AsyncExitStack) -> None:
         """Start the turbines, and tell of what happens until the stack is left."""
         assert self._broker is not None
-        await _beside(stack, FleetTeller(runtime, say).run())
+        await _beside(stack, FleetReporter(runtime, report).run())
         spec = spec_of(self._count, self._broker, self._folder, self._keys)
         devices = await stack.enter_async_context(
             simulated_devices(spec, self._folder / "devices.log")
         )
-        say(
+        report(
             "simulation.begun",
             f"{self._count} turbines are simulated, {SPEED:g} times as fast as real ones",
             {"devices": list(spec.devices)},
         )
-        await _beside(stack, self._play(runtime, say, spec, devices))
+        await _beside(stack, self._play(runtime, report, spec, devices))
 
     async def _play(
-        self, runtime: Runtime, say: Say, spec: SimulationSpec, devices: Process
+        self, runtime: Runtime, report: Report, spec: SimulationSpec, devices: Process
     ) -> None:
         """A first model, a fault on one device, and when that is over a drift on all."""
 
@@ -81,7 +81,7 @@ class Fleet:
             assert devices.stdin is not None
             for name in names:
                 devices.stdin.write(f"{name} {fault}\n".encode())
-            say(kind, line, {"devices": list(names)})
+            report(kind, line, {"devices": list(names)})
 
         await ask_for_first_model(runtime)
         await until_in_use(runtime)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineal_cli.moments import FORMS, Moment, parse_moment
 from lineal_cli.options import DataOption, JsonOption, load_settings
 from lineal_cli.printing import clock, console, on_terminal, plain, write_bytes
 from lineal_cli.reading import existing_data
+from lineal_cli.start_positions import FORMS, StartPosition, parse_position
 
 if TYPE_CHECKING:
     from lineal.bus.protocol import Delivery, Position
@@ -46,15 +46,15 @@ def tail(
     On a terminal a short line an event; in a pipe or with --json the event itself, as one line of
     CloudEvents JSON.
     """
-    moment = parse_moment(start, time.time_ns() // 1000)
+    position = parse_position(start, time.time_ns() // 1000)
     folder = existing_data(data)
-    asyncio.run(_tail(folder, topic, moment, key, limit, follow, as_json or not on_terminal()))
+    asyncio.run(_tail(folder, topic, position, key, limit, follow, as_json or not on_terminal()))
 
 
 async def _tail(
     folder: Path,
     topic: str,
-    moment: Moment,
+    position: StartPosition,
     key: str | None,
     limit: int | None,
     follow: bool,
@@ -64,7 +64,7 @@ async def _tail(
     from lineal.runtime import open_runtime
 
     selection = Selection(
-        from_time=moment.time, from_offset=moment.offset, from_now=moment.now, key=key
+        from_time=position.time, from_offset=position.offset, from_now=position.now, key=key
     )
     async with open_runtime(load_settings(folder)) as runtime:
         deliveries = runtime.bus.read(topic, selection, follow=follow)

@@ -73,8 +73,8 @@ async def _up(
 ) -> None:
     from lineal.observability.logging import configure_logging
     from lineal_cli.lifetime import StopSignal
+    from lineal_cli.reporter import Reporter, reporter
     from lineal_cli.service import serve
-    from lineal_cli.telling import Teller, teller
     from lineal_producers.http.serving import bind
 
     # A terminal shows what became of documents; the steps on the way would bury that.
@@ -86,8 +86,8 @@ async def _up(
     if not stages:
         raise CommandFailed("no stages are installed: install lineal again (`make install`)")
     listening = bind(settings.listen, settings.port)
-    telling: Teller = teller(as_json)
-    signal = StopSignal(telling.stopping)
+    reporting: Reporter = reporter(as_json)
+    signal = StopSignal(reporting.stopping)
     signal.install()
     async with AsyncExitStack() as stack:
         fleet: Fleet | None = None
@@ -105,10 +105,10 @@ async def _up(
                 uploads=True,
             )
         )
-        following = asyncio.create_task(telling.follow(service.runtime))
-        telling.ready(service, time.monotonic() - begun)
+        following = asyncio.create_task(reporting.follow(service.runtime))
+        reporting.ready(service, time.monotonic() - begun)
         if fleet is not None:
-            await fleet.begin(service.runtime, telling.say, stack)
+            await fleet.begin(service.runtime, reporting.report, stack)
         stopped = asyncio.create_task(signal.wait())
         ended = asyncio.create_task(service.ended())
         await asyncio.wait((stopped, ended), return_when=asyncio.FIRST_COMPLETED)
@@ -123,7 +123,7 @@ async def _up(
             ended.cancel()
     if broken:
         raise CommandFailed(f"{problems}: see the log above, and start it again")
-    telling.stopped()
+    reporting.stopped()
 
 
 def _chosen(names: str | None) -> list[Stage]:

@@ -15,14 +15,14 @@ from lineal.daemon import Daemon
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
 from lineal.stages.discovery import stages_after
-from lineal_cli.standing import Standing, standing
+from lineal_cli.document_status import DocumentStatus, document_status
 from lineal_producers.arrival import Arrival
 from lineal_schemas.documents import DocumentArrived
 
 if TYPE_CHECKING:
     from lineal_cli.progress import DocumentBars
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _COVER_SECONDS = 2.0
 
 
@@ -33,13 +33,13 @@ async def someone_works(runtime: Runtime) -> bool:
 
 async def wait_until_done(
     runtime: Runtime, arrivals: Sequence[Arrival], *, quiet: bool
-) -> list[Standing]:
+) -> list[DocumentStatus]:
     """Wait for all documents, with a progress bar for each unless ``quiet`` or not on a terminal.
 
     Stages that no other process works on, now or later, are run here.
     """
     stages = stages_after(DocumentArrived)
-    standings = {arrival.event_id: await standing(runtime, arrival) for arrival in arrivals}
+    statuses = {arrival.event_id: await document_status(runtime, arrival) for arrival in arrivals}
     pending = {arrival.event_id: arrival for arrival in arrivals}
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
@@ -63,14 +63,14 @@ async def wait_until_done(
                     daemons.update({stage.name: daemon for stage in idle})
                 look_for_workers = loop.time() + _COVER_SECONDS
             for event_id, arrival in list(pending.items()):
-                now = standings[event_id] = await standing(runtime, arrival)
+                now = statuses[event_id] = await document_status(runtime, arrival)
                 if now.done:
                     del pending[event_id]
             if bars is not None:
-                bars.show(standings)
+                bars.show(statuses)
             if pending:
-                await asyncio.sleep(_LOOK_SECONDS)
-    return [standings[arrival.event_id] for arrival in arrivals]
+                await asyncio.sleep(_POLL_SECONDS)
+    return [statuses[arrival.event_id] for arrival in arrivals]
 
 
 def _bars(stack: AsyncExitStack, stages: dict[str, Stage], quiet: bool) -> DocumentBars | None:

@@ -18,7 +18,7 @@ from lineal.settings import Settings
 from lineal.stages.discovery import find_stages
 from lineal.store.objects import reference
 from lineal_catalog.models.promotions import model_in_use
-from lineal_cli.fleet_telling import FleetTeller
+from lineal_cli.fleet_reporter import FleetReporter
 from lineal_schemas.documents import DocumentLabelled
 from tests.cli.processes import lineal
 from tests.conformance.harness import events_on, payload_of, publish, records, until, until_settled
@@ -80,12 +80,12 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
         daemon = Daemon(runtime, find_stages(STAGES))
         await daemon.start()
         opened = Archive(runtime)
-        teller = FleetTeller(runtime, lambda _, line, __: opened.lines.append(line))
-        telling = asyncio.create_task(teller.run())
+        reporter = FleetReporter(runtime, lambda _, line, __: opened.lines.append(line))
+        reporting = asyncio.create_task(reporter.run())
         try:
             yield opened
         finally:
-            telling.cancel()
+            reporting.cancel()
             await daemon.stop()
 
 
@@ -96,9 +96,9 @@ async def test_a_model_is_judged_anew_and_the_outcome_kept_without_any_promotion
     await archive.learn(30)
     (_, newest) = await archive.told("model.dataset")
 
-    judged = await archive.command("evaluate", "documents", "1", "--json")
-    assert judged.returncode == 0, judged.stderr
-    found = orjson.loads(judged.stdout)
+    evaluated = await archive.command("evaluate", "documents", "1", "--json")
+    assert evaluated.returncode == 0, evaluated.stderr
+    found = orjson.loads(evaluated.stdout)
     assert (found["model"]["version"], found["champion"]["version"]) == (1, 2)
     assert found["dataset"] == newest.dataset
     assert found["metrics"].keys() == found["champion_metrics"].keys()
@@ -120,12 +120,12 @@ async def test_the_model_in_use_is_not_said_to_have_failed_for_not_being_promote
     archive: Archive,
 ) -> None:
     await archive.learn(30)
-    judged = await archive.command("evaluate", "documents")
-    assert judged.returncode == 0, judged.stderr
-    assert judged.stdout.startswith("documents 1  champion  dataset ")
-    assert "accuracy" in judged.stdout
-    assert "failed" not in judged.stdout
-    assert "judging documents 1" in judged.stderr
+    evaluated = await archive.command("evaluate", "documents")
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert evaluated.stdout.startswith("documents 1  champion  dataset ")
+    assert "accuracy" in evaluated.stdout
+    assert "failed" not in evaluated.stdout
+    assert "judging documents 1" in evaluated.stderr
     shown = await archive.command("show", "documents")
     assert "judged: champion" in shown.stdout
     await until(lambda: "documents 1 is the champion: accuracy=1" in archive.lines)

@@ -78,9 +78,9 @@ async def _train(folder: Path) -> None:
                 )  # fmt: skip
                 told = payload_bytes(evaluated)
                 await _put(runtime, told)
-                judged = Artifact(digest(told), "application/json", len(told), "evaluation")
+                evaluation = Artifact(digest(told), "application/json", len(told), "evaluation")
                 await runtime.committer.publish(
-                    (), lineage_records([_record("evaluate", [file], [judged])])
+                    (), lineage_records([_record("evaluate", [file], [evaluation])])
                 )
 
 
@@ -118,9 +118,9 @@ def test_list_and_show_say_what_there_is_and_what_made_it(lineal: Lineal, data: 
     fields = lineal("model", "show", "turbine", "2", "--data", data, "--json").json
     assert fields["training"]["provenance"]["threads"] == 1
     assert fields["changes"] == []
-    judged = lineal("model", "evaluate", "turbine", "2", "--recorded", "--data", data)
-    assert judged.code == 0
-    assert "sensitivity" in judged.text
+    evaluated = lineal("model", "evaluate", "turbine", "2", "--recorded", "--data", data)
+    assert evaluated.code == 0
+    assert "sensitivity" in evaluated.text
     assert lineal("model", "evaluate", "turbine", "3", "--recorded", "--data", data).code == 1
     assert asyncio.run(_events(data, "model.training_requested")) == []  # it only looked
 

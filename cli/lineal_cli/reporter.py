@@ -1,4 +1,4 @@
-"""What ``lineal up`` says while it runs: to a person, as JSON lines, or to the log."""
+"""Reports what ``lineal up`` does: to a person, as JSON lines, or to the log."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from lineal_cli.service import Service
 
 log = structlog.get_logger(__name__)
 
-_MOST_LINES = 12
+_MAX_LINES = 12
 """Of documents that are done at the same moment; the others are counted."""
-_MOST_WAITING_BYTES = 64 * 1024
+_MAX_WAITING_BYTES = 64 * 1024
 """Of JSON lines that nobody has read yet: the next ones are looked up when these are gone."""
-_LOOK_SECONDS = 0.25
-_SAID_STYLES = {
+_POLL_SECONDS = 0.25
+_EVENT_STYLES = {
     "anomaly.opened": "bold red", "drift.detected": "bold yellow", "model.promoted": "bold green",
     "deployment.completed": "bold green", "deployment.aborted": "bold red",
     "telemetry.readings": "dim",
@@ -37,7 +37,7 @@ _SAID_STYLES = {
 _MARKS = {"indexed": "✓", "rejected": "✗", "failed": "!"}
 
 
-class Teller(Protocol):
+class Reporter(Protocol):
     """Says what happens."""
 
     def ready(self, service: Service, seconds: float) -> None: ...
@@ -46,7 +46,7 @@ class Teller(Protocol):
         """Tell of each document that is done, until cancelled."""
         ...
 
-    def say(self, kind: str, line: str, facts: dict[str, Any]) -> None:
+    def report(self, kind: str, line: str, attributes: dict[str, Any]) -> None:
         """Tell of something that is no document: the type of its event, a line for people, and
         facts for machines."""
         ...
@@ -56,14 +56,14 @@ class Teller(Protocol):
     def stopped(self) -> None: ...
 
 
-def teller(as_json: bool) -> Teller:
+def reporter(as_json: bool) -> Reporter:
     """For the standard output there is."""
     if as_json:
-        return _JsonTeller()
-    return _PersonTeller() if sys.stdout.isatty() else _LogTeller()
+        return _JsonReporter()
+    return _ConsoleReporter() if sys.stdout.isatty() else _LogReporter()
 
 
-def _facts(service: Service, seconds: float) -> dict[str, Any]:
+def _attributes(service: Service, seconds: float) -> dict[str, Any]:
     settings = service.runtime.settings
     port = service.server.port if service.server is not None else settings.port
     return {
@@ -86,23 +86,23 @@ def _outcome(document: DocumentInfo) -> dict[str, Any]:
     }
 
 
-class _JsonTeller:
+class _JsonReporter:
     def __init__(self) -> None:
         self._output = BackgroundOutput(sys.stdout.fileno())
 
     def ready(self, service: Service, seconds: float) -> None:
-        self._print({"ready": True, **_facts(service, seconds)})
+        self._print({"ready": True, **_attributes(service, seconds)})
 
     async def follow(self, runtime: Runtime) -> None:
         async for documents in finished_documents(runtime):
             for document in documents:
-                while self._output.waiting > _MOST_WAITING_BYTES:  # noqa: ASYNC110 - a thread's
-                    await asyncio.sleep(_LOOK_SECONDS)
+                while self._output.waiting > _MAX_WAITING_BYTES:  # noqa: ASYNC110 - a thread's
+                    await asyncio.sleep(_POLL_SECONDS)
                 self._print(_outcome(document))
 
-    def say(self, kind: str, line: str, facts: dict[str, Any]) -> None:
-        if self._output.waiting <= _MOST_WAITING_BYTES:
-            self._print({"type": kind, "text": line, **facts})
+    def report(self, kind: str, line: str, attributes: dict[str, Any]) -> None:
+        if self._output.waiting <= _MAX_WAITING_BYTES:
+            self._print({"type": kind, "text": line, **attributes})
 
     def stopping(self) -> None:
         self._print({"stopping": True})
@@ -115,9 +115,9 @@ class _JsonTeller:
         self._output.write(orjson.dumps(value).decode() + "\n")
 
 
-class _LogTeller:
+class _LogReporter:
     def ready(self, service: Service, seconds: float) -> None:
-        log.info("up.ready", **_facts(service, seconds))
+        log.info("up.ready", **_attributes(service, seconds))
 
     async def follow(self, runtime: Runtime) -> None:
         async for documents in finished_documents(runtime):
@@ -126,8 +126,8 @@ class _LogTeller:
                 del outcome["name"]  # logs travel further than the data folder: no names in them
                 log.info("document.done", **outcome)
 
-    def say(self, kind: str, line: str, facts: dict[str, Any]) -> None:
-        log.info(kind, text=line, **facts)
+    def report(self, kind: str, line: str, attributes: dict[str, Any]) -> None:
+        log.info(kind, text=line, **attributes)
 
     def stopping(self) -> None:
         log.info("up.stopping")
@@ -136,7 +136,7 @@ class _LogTeller:
         log.info("up.stopped")
 
 
-class _PersonTeller:
+class _ConsoleReporter:
     def __init__(self) -> None:
         self._console = console()
 
@@ -144,10 +144,10 @@ class _PersonTeller:
         from rich.table import Table
         from rich.text import Text
 
-        facts = _facts(service, seconds)
+        attributes = _attributes(service, seconds)
         settings = service.runtime.settings
         lines = Table.grid(padding=(0, 3))
-        where = plain(facts["inbox"])
+        where = plain(attributes["inbox"])
         if service.producers["folder"].standing_by:
             where += "  (watched by another `lineal up`; this one shares its work)"
         lines.add_row(" Drop files into", Text(where, "bold"))
@@ -158,7 +158,7 @@ class _PersonTeller:
             ("Ask where from", "lineage DOCUMENT"),
         ):
             lines.add_row(f" {what}", Text(_command(settings.data, subcommand), "cyan"))
-        lines.add_row(" HTTP", Text(facts["url"], "cyan"))
+        lines.add_row(" HTTP", Text(attributes["url"], "cyan"))
         lines.add_row(" Stop", Text("Ctrl-C"))
         self._console.print(Text(f"\nlineal is ready ({seconds:.1f} s)", "bold green"))
         self._console.print(lines)
@@ -166,16 +166,16 @@ class _PersonTeller:
 
     async def follow(self, runtime: Runtime) -> None:
         async for documents in finished_documents(runtime):
-            self._tell(documents)
+            self._report_all(documents)
 
-    def _tell(self, documents: Sequence[DocumentInfo]) -> None:
-        for document in documents[:_MOST_LINES]:
-            self._tell_one(document)
-        more = Counter(document.status for document in documents[_MOST_LINES:])
+    def _report_all(self, documents: Sequence[DocumentInfo]) -> None:
+        for document in documents[:_MAX_LINES]:
+            self._report_one(document)
+        more = Counter(document.status for document in documents[_MAX_LINES:])
         for status, count in more.items():
             self._console.print(f" {_MARKS.get(status, ' ')} and {count} more {status}")
 
-    def _tell_one(self, document: DocumentInfo) -> None:
+    def _report_one(self, document: DocumentInfo) -> None:
         from rich.text import Text
 
         style = STATUS_STYLES.get(document.status, "")
@@ -189,11 +189,11 @@ class _PersonTeller:
         line.append(f"  {document.document_id[:8]}", "dim")
         self._console.print(line, soft_wrap=True)
 
-    def say(self, kind: str, line: str, facts: dict[str, Any]) -> None:
+    def report(self, kind: str, line: str, attributes: dict[str, Any]) -> None:
         from rich.text import Text
 
         text = Text(f" {time.strftime('%H:%M:%S')} ", "dim")
-        text.append(plain(line), _SAID_STYLES.get(kind, ""))
+        text.append(plain(line), _EVENT_STYLES.get(kind, ""))
         self._console.print(text, soft_wrap=True)
 
     def stopping(self) -> None:

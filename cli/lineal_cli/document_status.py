@@ -1,4 +1,4 @@
-"""Where a document stands that was put."""
+"""The status of a document that was put."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from lineal_cli.outcomes import DONE
 from lineal_producers.arrival import Arrival
 
 
-class Standing(NamedTuple):
-    """Where a document stands that was put."""
+class DocumentStatus(NamedTuple):
+    """The status of a document that was put."""
 
     document_id: str
     name: str
@@ -22,22 +22,24 @@ class Standing(NamedTuple):
     """Whether this arrival has been handled, and the document is indexed, rejected or failed."""
 
 
-async def standing(runtime: Runtime, arrival: Arrival) -> Standing:
-    """Where the document of an arrival stands now."""
-    return await runtime.store.read(lambda connection: _standing(connection, arrival))
+async def document_status(runtime: Runtime, arrival: Arrival) -> DocumentStatus:
+    """The status, now, of the document of an arrival."""
+    return await runtime.store.read(lambda connection: _document_status(connection, arrival))
 
 
-def _standing(connection: Connection, arrival: Arrival) -> Standing:
+def _document_status(connection: Connection, arrival: Arrival) -> DocumentStatus:
     row = connection.execute(
         "SELECT status, reason, stage FROM operations WHERE document_id = ?",
         (arrival.document_id,),
     ).fetchone()
     if row is None:
-        return Standing(arrival.document_id, arrival.name, "registered", None, "register", False)
+        return DocumentStatus(
+            arrival.document_id, arrival.name, "registered", None, "register", False
+        )
     status, reason, stage = row
     handled = connection.execute(
         "SELECT 1 FROM arrivals WHERE document_id = ? AND event_id = ?",
         (arrival.document_id, arrival.event_id),
     ).fetchone()
     done = status in DONE and (handled is not None or status == "failed")
-    return Standing(arrival.document_id, arrival.name, status, reason, stage, done)
+    return DocumentStatus(arrival.document_id, arrival.name, status, reason, stage, done)

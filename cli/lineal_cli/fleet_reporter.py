@@ -1,4 +1,4 @@
-"""What ``lineal up`` says of sensors while it runs: a line for everything that matters."""
+"""Reports sensors, models and rollouts while ``lineal up`` runs: a line for each event."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from lineal.runtime import Runtime
     from lineal_schemas.payload import Payload
 
-Say = Callable[[str, str, dict[str, Any]], None]
+Report = Callable[[str, str, dict[str, Any]], None]
 """Takes a type of event, a line for people, and facts for machines."""
 
 _READINGS_SECONDS = 10.0
@@ -19,15 +19,15 @@ _QUIET_SECONDS = 5.0
 """Between two lines about anomalies of one device: those in between are counted."""
 
 
-class FleetTeller:
+class FleetReporter:
     """Follows the topics of sensors, models and rollouts."""
 
-    def __init__(self, runtime: Runtime, say: Say) -> None:
+    def __init__(self, runtime: Runtime, report: Report) -> None:
         self._runtime = runtime
-        self._say = say
+        self._report = report
         self._batches = 0
-        self._last_told: dict[str, float] = {}
-        self._untold: dict[str, int] = {}
+        self._last_reported: dict[str, float] = {}
+        self._suppressed: dict[str, int] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -55,7 +55,7 @@ class FleetTeller:
         )  # fmt: skip
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._count(TelemetryReadings.type))
-            tasks.create_task(self._tell_readings())
+            tasks.create_task(self._report_readings())
             for kind in kinds:
                 tasks.create_task(self._follow(kind.type))
 
@@ -67,13 +67,13 @@ class FleetTeller:
         async for _ in events:
             self._batches += 1
 
-    async def _tell_readings(self) -> None:
+    async def _report_readings(self) -> None:
         while True:
             before = self._batches
             await asyncio.sleep(_READINGS_SECONDS)
             batches = (self._batches - before) / _READINGS_SECONDS
             if batches:
-                self._say(
+                self._report(
                     "telemetry.readings",
                     f"{batches:.0f} batches of readings a second",
                     {"batches_a_second": round(batches, 1)},
@@ -89,21 +89,23 @@ class FleetTeller:
             data: Any = decode(delivery.event).data
             if topic.startswith("anomaly.") and self._too_soon(topic, data.device):
                 continue
-            line = _line(topic, data, self._untold.pop(f"{topic} {getattr(data, 'device', '')}", 0))
-            self._say(topic, line, {"id": delivery.event.id, "subject": delivery.event.subject})
+            line = _line(
+                topic, data, self._suppressed.pop(f"{topic} {getattr(data, 'device', '')}", 0)
+            )
+            self._report(topic, line, {"id": delivery.event.id, "subject": delivery.event.subject})
 
     def _too_soon(self, topic: str, device: str) -> bool:
         now = time.monotonic()
         key = f"{topic} {device}"
-        if now - self._last_told.get(key, -_QUIET_SECONDS) < _QUIET_SECONDS:
-            self._untold[key] = self._untold.get(key, 0) + 1
+        if now - self._last_reported.get(key, -_QUIET_SECONDS) < _QUIET_SECONDS:
+            self._suppressed[key] = self._suppressed.get(key, 0) + 1
             return True
-        self._last_told[key] = now
+        self._last_reported[key] = now
         return False
 
 
-def _line(topic: str, data: Any, untold: int) -> str:
-    more = f"  (and {untold} more since)" if untold else ""
+def _line(topic: str, data: Any, suppressed: int) -> str:
+    more = f"  (and {suppressed} more since)" if suppressed else ""
     match topic:
         case "device.birth":
             return f"{data.device} is connected"

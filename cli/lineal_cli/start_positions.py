@@ -1,4 +1,4 @@
-"""Places in a topic as people write them: ``beginning``, ``now``, a time, an offset."""
+"""Positions in a topic as people write them: ``beginning``, ``now``, a time, an offset."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FORMS = "beginning, now, a time (2026-11-21T09:30, 10m, 2h, 3d) or an offset"
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """A place in a topic; at most one of the three is set, none of them is the beginning."""
+class StartPosition:
+    """A position in a topic; at most one of the three is set, none of them is the beginning."""
 
     time: int | None = None
     """Microseconds since the Unix epoch."""
@@ -30,8 +30,8 @@ class Moment:
     now: bool = False
 
 
-def parse_moment(text: str, now_us: int, option: str = "--from") -> Moment:
-    """Read a place in a topic.
+def parse_position(text: str, now_us: int, option: str = "--from") -> StartPosition:
+    """Read a position in a topic.
 
     ``10m`` is ten minutes before now (s, m, h, d, w); digits alone are an offset; anything else
     must be ISO 8601, where a time without an offset from UTC is local, as ``lineal`` prints them.
@@ -41,16 +41,16 @@ def parse_moment(text: str, now_us: int, option: str = "--from") -> Moment:
     """
     wanted = text.strip()
     if wanted == "beginning":
-        return Moment()
+        return StartPosition()
     if wanted == "now":
-        return Moment(now=True)
+        return StartPosition(now=True)
     if _OFFSET.fullmatch(wanted):
-        return Moment(offset=int(wanted))
+        return StartPosition(offset=int(wanted))
     if relative := _RELATIVE.fullmatch(wanted):
         count, unit = relative.groups()
-        return Moment(time=max(0, now_us - int(count) * _UNIT_US[unit]))
+        return StartPosition(time=max(0, now_us - int(count) * _UNIT_US[unit]))
     try:
         stamp = datetime.fromisoformat(wanted).astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise typer.BadParameter(f"{text!r} is not {FORMS}", param_hint=option) from error
-    return Moment(time=(stamp - _EPOCH) // timedelta(microseconds=1))
+    return StartPosition(time=(stamp - _EPOCH) // timedelta(microseconds=1))
