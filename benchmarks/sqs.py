@@ -27,7 +27,7 @@ from lineal_local.aws import Ministack
 
 _EVENTS = 3_000
 _RUNS = 10
-_AT_ONCE = 16
+_MAX_CONCURRENT = 16
 """Loops of the peer: as many as the bus receives at once."""
 
 
@@ -47,7 +47,7 @@ def measure_sqs() -> Sequence[Result]:
             "bus.sqs",
             "events/s",
             "ratio >= 0.8",
-            f"aiobotocore: {_AT_ONCE} loops of receive, publish and delete, ten at a time",
+            f"aiobotocore: {_MAX_CONCURRENT} loops of receive, publish and delete, ten at a time",
             pairs,
         )
     ]
@@ -117,7 +117,7 @@ async def _bare(emulator: Ministack) -> float:
                 left -= passed
 
         begun = time.perf_counter()
-        await asyncio.gather(*(loop() for _ in range(_AT_ONCE)))
+        await asyncio.gather(*(loop() for _ in range(_MAX_CONCURRENT)))
         return _EVENTS / (time.perf_counter() - begun)
 
 

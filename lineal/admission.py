@@ -21,7 +21,7 @@ from lineal.store.objects import ObjectStore
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.payload import Payload
 
-_MOST_AT_ONCE = 500
+_MAX_CONCURRENT = 500
 _BOOKKEEPING = "lineal."
 _OF_GROUPS = ("dead.", "redrive.")
 """Topics of dead letters, and of those that a group is given again."""
@@ -176,8 +176,8 @@ async def publish(
     is harmless because their ids are the same.
     """
     placed: list[Position] = []
-    for first in range(0, len(events), _MOST_AT_ONCE):
-        some = events[first : first + _MOST_AT_ONCE]
+    for first in range(0, len(events), _MAX_CONCURRENT):
+        some = events[first : first + _MAX_CONCURRENT]
         placed += await bus.publish(
             [(topic, await check_in(event, objects)) for topic, event in some]
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_LEAST_BATCH = 8
+_MIN_BATCH = 8
 
 
 def fair_share(in_flight: int, room: int) -> int:
@@ -14,4 +14,4 @@ def fair_share(in_flight: int, room: int) -> int:
 
 def worth_reading(in_flight: int, room: int) -> bool:
     """Whether a partition is read again: when at least 1/8 of the room is its own."""
-    return fair_share(in_flight, room) >= max(1, room // _LEAST_BATCH)
+    return fair_share(in_flight, room) >= max(1, room // _MIN_BATCH)

@@ -15,7 +15,7 @@ from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 
 _WRITE_SECONDS = 5.0
-_LEAST_FREE_BYTES = 64 * 1024 * 1024
+_MIN_FREE_BYTES = 64 * 1024 * 1024
 
 _LAG = Gauge("lineal_group_lag", "Events a group has yet to handle", ["group", "topic"])
 _EVENTS = Gauge("lineal_topic_events", "Events that are kept in a topic", ["topic"])
@@ -41,7 +41,7 @@ class Health:
         except OSError as error:
             reasons.append(f"the data folder cannot be used: {error.strerror}")
         else:
-            if free < _LEAST_FREE_BYTES:
+            if free < _MIN_FREE_BYTES:
                 reasons.append(
                     f"the disk of the data folder is full ({free // 1_000_000} MB free): make room"
                 )

@@ -23,7 +23,7 @@ from lineal.store.copying import BROUGHT, CHANGING, LASTING, WATCHED, add_rows, 
 from lineal.store.objects import reference
 from lineal_schemas.envelope import RawEvent, now_us
 
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 
 Progress = Callable[[str, int], None]
 """Called with what is being copied and how many more of it have been."""
@@ -151,7 +151,7 @@ def _record_at(seq: int, connection: Connection) -> tuple[int, bytes] | None:
 
 
 def _next_records(last: int, connection: Connection) -> list[tuple[int, bytes, bytes]]:
-    return records_after(connection, last, _AT_ONCE)
+    return records_after(connection, last, _BATCH_SIZE)
 
 
 async def _copy_topics(
@@ -198,6 +198,6 @@ async def _copy_events(
     async for delivery in source.bus.read(topic):
         if delivery.event.id not in there:
             missing.append((topic, delivery.event))
-        if len(missing) == _AT_ONCE:
+        if len(missing) == _BATCH_SIZE:
             await publish()
     await publish()

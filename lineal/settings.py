@@ -29,7 +29,7 @@ class RetrySettings(BaseModel):
     attempts: Annotated[int, Field(ge=1)] = RetryPolicy().attempts
     costly_attempts: Annotated[int, Field(ge=1)] = RetryPolicy().costly_attempts
     first_seconds: Annotated[float, Field(gt=0)] = RetryPolicy().first_seconds
-    most_seconds: Annotated[float, Field(gt=0)] = RetryPolicy().most_seconds
+    most_seconds: Annotated[float, Field(gt=0)] = RetryPolicy().max_seconds
     total_seconds: Annotated[float, Field(gt=0)] = RetryPolicy().total_seconds
 
 
@@ -168,9 +168,11 @@ class Settings(BaseSettings):
 
     def runner(self) -> RunnerSettings:
         """The bounds of every stage runner."""
+        retry = self.retry.model_dump()
+        retry["max_seconds"] = retry.pop("most_seconds")  # the setting's name is promised
         return RunnerSettings(
             lanes=self.lanes,
             prefetch=self.prefetch,
             drain_seconds=self.drain_seconds,
-            retry=RetryPolicy(**self.retry.model_dump()),
+            retry=RetryPolicy(**retry),
         )

@@ -19,7 +19,7 @@ from lineal.settings import Settings
 from lineal_cli.check import Check
 from lineal_cli.server_checks import check_servers
 
-_LEAST_FREE_BYTES = 64 * 1024 * 1024
+_MIN_FREE_BYTES = 64 * 1024 * 1024
 _LITTLE_FREE_BYTES = 2 * 1024 * 1024 * 1024
 _LOAD_SECONDS = 60
 PLUGIN_GROUPS = (
@@ -151,7 +151,7 @@ def _disk(folder: Path) -> Check:
         existing = existing.parent
     free = shutil.disk_usage(existing).free
     found = f"{free / 1e9:.1f} GB free"
-    if free < _LEAST_FREE_BYTES:
+    if free < _MIN_FREE_BYTES:
         return Check("disk", "broken", found, "make room: nothing can be taken in")
     if free < _LITTLE_FREE_BYTES:
         return Check("disk", "warning", found, "make room soon")

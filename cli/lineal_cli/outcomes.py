@@ -15,7 +15,7 @@ from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.queries import DocumentInfo, UnknownDocument, find_document
 
 DONE = frozenset({"indexed", "rejected", "failed"})
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 _POLL_SECONDS = 0.25
 
 
@@ -55,7 +55,7 @@ async def finished_documents(runtime: Runtime) -> AsyncIterator[list[DocumentInf
 
 
 def _next_records(last: int, connection: Connection) -> list[tuple[int, bytes, bytes]]:
-    return records_after(connection, last, _AT_ONCE)
+    return records_after(connection, last, _BATCH_SIZE)
 
 
 def _finished(entry: StepEntry) -> bool:

@@ -12,7 +12,7 @@ from lineal.stages.declaration import Stage
 from lineal_cli.document_status import DocumentStatus
 from lineal_cli.printing import console, plain
 
-_MOST_BARS = 10
+_MAX_BARS = 10
 _NAME_CHARACTERS = 40
 
 
@@ -73,7 +73,7 @@ class DocumentBars:
                     self._progress.remove_task(self._bars.pop(event_id))
                 continue
             if bar is None:
-                if len(self._bars) >= _MOST_BARS:
+                if len(self._bars) >= _MAX_BARS:
                     continue
                 bar = self._bars[event_id] = self._progress.add_task(
                     _shortened(plain(item.name)), total=self._most, stage=""

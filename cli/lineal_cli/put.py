@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lineal_cli.document_status import DocumentStatus
     from lineal_producers.arrival import Arrival
 
-_AT_ONCE = 4
+_MAX_CONCURRENT = 4
 
 
 class _Found(NamedTuple):
@@ -114,7 +114,7 @@ async def _put(
     # Logs of single steps would tear the bars apart; what became of each is said at the end.
     configure_logging("error", settings.log_format)
     occurrence = uuid4().hex
-    turns = asyncio.Semaphore(_AT_ONCE)
+    turns = asyncio.Semaphore(_MAX_CONCURRENT)
     async with open_runtime(settings) as runtime:
 
         async def take(number: int, item: _Found) -> Arrival:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lineal.store.objects import ObjectStore
     from lineal_schemas.envelope import RawEvent
 
-_MOST_SHOWN = 400
+_MAX_SHOWN = 400
 """Bytes of data; the terminal's width cuts further."""
 
 
@@ -99,7 +99,7 @@ async def _print_events(
 def _print_short(position: Position, event: RawEvent) -> None:
     from rich.text import Text
 
-    shown = plain(event.data[:_MOST_SHOWN].decode(errors="replace"))
+    shown = plain(event.data[:_MAX_SHOWN].decode(errors="replace"))
     console().print(
         Text.assemble(
             (clock(event.time), "dim"),

@@ -8,7 +8,7 @@ MAX_GAPS = 1000
 """Gaps of their own; beyond this, neighbours merge whatever the reason of each was."""
 
 _PAGE = 4096
-_ROWS_AT_ONCE = 2000
+_ROWS_BATCH_SIZE = 2000
 
 
 def journal_pages(cap_bytes: int) -> int:
@@ -33,7 +33,7 @@ def drop_oldest_readings(database: sqlite3.Connection, too_much: int, wall_us: i
     """Replace the oldest readings by gaps, in the open transaction: enough to gain ``too_much``
     bytes or as many as fit one transaction. How many went; 0 when there is none left."""
     (gaps,) = database.execute("SELECT count(*) FROM stream WHERE body IS NULL").fetchone()
-    count = min(_ROWS_AT_ONCE, max(100, too_much // 64))
+    count = min(_ROWS_BATCH_SIZE, max(100, too_much // 64))
     begin = database.execute(
         "SELECT id FROM stream WHERE body IS NOT NULL ORDER BY id LIMIT 1"
     ).fetchone()

@@ -75,7 +75,7 @@ spec:
             timeoutSeconds: 8
           resources:
             requests: {{cpu: {cpu}, memory: {memory}, ephemeral-storage: 1Gi}}
-            limits: {{memory: {most_memory}, ephemeral-storage: 8Gi}}
+            limits: {{memory: {max_memory}, ephemeral-storage: 8Gi}}
           securityContext:
             allowPrivilegeEscalation: false
             readOnlyRootFilesystem: true
@@ -168,7 +168,7 @@ def _of(stage: Stage) -> str:
         stage=stage.name,
         cpu='"1"' if heavy else "100m",
         memory="1Gi" if heavy else "384Mi",
-        most_memory="6Gi" if heavy else "2Gi",
+        max_memory="6Gi" if heavy else "2Gi",
         **(_KEY if stage.name == _SIGNS else dict.fromkeys(_KEY, "")),
     )
     return made + "".join(

@@ -21,7 +21,7 @@ from lineal.store.connection import Connection
 from lineal.store.key_index import KEY_BYTES, add_entries, find_numbers, index_entries, text_key
 from lineal.store.rows import insert_rows
 
-_READ_AT_ONCE = 500
+_READ_BATCH_SIZE = 500
 _COMPRESSION = 1
 """zlib's: most of a record is digests, of which no level makes less than another."""
 _JSON = b"{"[0]
@@ -147,8 +147,8 @@ def _with_key(connection: Connection, key: bytes) -> Iterator[bytes]:
     """Records that a key leads to, in their order. Not all need have it: see
     :func:`find_numbers`."""
     numbers = find_numbers(connection, key)
-    for begin in range(0, len(numbers), _READ_AT_ONCE):
-        asked = numbers[begin : begin + _READ_AT_ONCE]
+    for begin in range(0, len(numbers), _READ_BATCH_SIZE):
+        asked = numbers[begin : begin + _READ_BATCH_SIZE]
         rows = connection.execute(
             f"SELECT record FROM ledger WHERE seq IN ({', '.join('?' * len(asked))}) ORDER BY seq",
             asked,
@@ -198,7 +198,7 @@ def records_after(connection: Connection, seq: int, limit: int) -> list[tuple[in
 def all_records(connection: Connection) -> Iterator[Record]:
     """The whole ledger, in order; the connection may be used meanwhile."""
     last = 0
-    while rows := records_after(connection, last, _READ_AT_ONCE):
+    while rows := records_after(connection, last, _READ_BATCH_SIZE):
         for _, _, canonical in rows:
             yield parse_record(canonical)
         last = rows[-1][0]

@@ -6,7 +6,7 @@ import os
 import threading
 from collections import deque
 
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 
 
 class BackgroundOutput:
@@ -16,12 +16,12 @@ class BackgroundOutput:
 
     Args:
         descriptor: an open file; not closed here.
-        most_bytes: how much may wait.
+        max_bytes: how much may wait.
     """
 
-    def __init__(self, descriptor: int, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(self, descriptor: int, max_bytes: int = _MAX_BYTES) -> None:
         self._descriptor = descriptor
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self._dropped = 0
@@ -38,7 +38,7 @@ class BackgroundOutput:
         """Have a text written: part of what a stream does, so that loggers can use it as one."""
         data = text.encode("utf-8", "backslashreplace")
         with self._changed:
-            if self._bytes + len(data) > self._most_bytes:
+            if self._bytes + len(data) > self._max_bytes:
                 self._dropped += 1
                 return len(text)
             self._waiting.append(data)

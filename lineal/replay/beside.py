@@ -21,7 +21,7 @@ from lineal.workers.errors import WorkerCrashed
 from lineal.workers.pool import WorkerPool, worker_pool
 
 _TELL_SECONDS = 0.5
-_LEAST_EVENTS = 10_000
+_MIN_EVENTS = 10_000
 """Of a process: to start one takes half a second."""
 
 
@@ -55,7 +55,7 @@ class Processes:
 
     def worth(self, events: int, partitions: int) -> int:
         """How many should share so many events, this process included."""
-        return max(1, min(self.most, events // _LEAST_EVENTS, partitions))
+        return max(1, min(self.most, events // _MIN_EVENTS, partitions))
 
     def expect(self, events: int, partitions: int) -> None:
         """Start what so many events are worth: while they are still being counted, so that nobody

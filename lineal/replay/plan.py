@@ -21,7 +21,7 @@ from lineal_schemas.envelope import now_us
 from lineal_schemas.parts import Part
 
 _EXPECTED_EVERY = 1_000
-_SUBJECTS_AT_ONCE = 20
+_SUBJECTS_BATCH_SIZE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,8 @@ async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) ->
 async def _superseded(runtime: Runtime, stage: Stage, subjects: Sequence[str]) -> set[str]:
     """Events about subjects that were made anew since: replayed, they would undo the newer."""
     superseded: set[str] = set()
-    for begin in range(0, len(subjects), _SUBJECTS_AT_ONCE):
-        asked = subjects[begin : begin + _SUBJECTS_AT_ONCE]
+    for begin in range(0, len(subjects), _SUBJECTS_BATCH_SIZE):
+        asked = subjects[begin : begin + _SUBJECTS_BATCH_SIZE]
         superseded |= await runtime.store.read(partial(_superseded_of, stage=stage, subjects=asked))
         await asyncio.sleep(0)
     return superseded

@@ -24,20 +24,20 @@ class RetryPolicy:
         attempts: how often an event is tried in all.
         costly_attempts: the same for failures that used up their whole limit (a task that hung,
             or ran out of memory): trying those again rarely helps and costs the most.
-        first_seconds, most_seconds: the pause doubles from the first to the most, with jitter.
+        first_seconds, max_seconds: the pause doubles from the first to the most, with jitter.
         total_seconds: no further attempt is begun after this long.
     """
 
     attempts: int = 5
     costly_attempts: int = 2
     first_seconds: float = 0.2
-    most_seconds: float = 30.0
+    max_seconds: float = 30.0
     total_seconds: float = 300.0
 
     def pauses(self) -> wait_base:
         """How long to wait before each further attempt."""
         return wait_exponential_jitter(
-            multiplier=self.first_seconds, max=self.most_seconds, jitter=self.first_seconds
+            multiplier=self.first_seconds, max=self.max_seconds, jitter=self.first_seconds
         )
 
     def gives_up(self, error: Exception, attempt: int, elapsed_seconds: float) -> bool:

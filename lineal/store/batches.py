@@ -44,12 +44,12 @@ class BatchWriter(ABC, Generic[C]):
 
     Args:
         name: of the thread.
-        most_jobs: callers whose work may share a transaction.
+        max_jobs: callers whose work may share a transaction.
     """
 
-    def __init__(self, name: str, *, most_jobs: int) -> None:
+    def __init__(self, name: str, *, max_jobs: int) -> None:
         self._name = name
-        self._most_jobs = most_jobs
+        self._max_jobs = max_jobs
         self._jobs: queue.SimpleQueue[Job[C] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -110,7 +110,7 @@ class BatchWriter(ABC, Generic[C]):
                     stopping = True
                     break
                 jobs.append(job)
-                if len(jobs) == self._most_jobs:
+                if len(jobs) == self._max_jobs:
                     break
                 try:
                     job = self._jobs.get_nowait()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from lineal.store.connection import Connection, Store
 from lineal.store.rows import insert_rows
 
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 
 Key = tuple[Any, ...]
 Progress = Callable[[int], None]
@@ -109,7 +109,7 @@ def _rows_after(table: Table, last: Key | None, connection: Connection) -> list[
     after = "" if last is None else f"WHERE ({key}) > {_marks(table)}"
     found = connection.execute(
         f"SELECT {key}, {', '.join(table.rest)} FROM {table.name} {after} "
-        f"ORDER BY {key} LIMIT {_AT_ONCE}",
+        f"ORDER BY {key} LIMIT {_BATCH_SIZE}",
         last or (),
     )
     return [tuple(row) for row in found]

@@ -26,7 +26,7 @@ from lineal.store.wakeup import Wakeups
 
 T = TypeVar("T")
 
-_MOST_JOBS_PER_COMMIT = 256
+_MAX_JOBS_PER_COMMIT = 256
 
 
 class Database(BatchWriter[SqliteConnection]):
@@ -39,7 +39,7 @@ class Database(BatchWriter[SqliteConnection]):
     """
 
     def __init__(self, directory: Path, *, durability: Durability = "full") -> None:
-        super().__init__("database-writer", most_jobs=_MOST_JOBS_PER_COMMIT)
+        super().__init__("database-writer", max_jobs=_MAX_JOBS_PER_COMMIT)
         self.directory = directory
         self.path = directory / "lineal.db"
         self.wakeups = Wakeups(directory / "run")

@@ -28,7 +28,7 @@ from lineal.store.blobs import BlobMissing, FileBlobs, StoredFile
 
 _PART_BYTES = 8 << 20
 """S3 takes parts from 5 MiB on, and 10,000 of them: objects up to 80 GB."""
-_PARTS_AT_ONCE = 4
+_MAX_CONCURRENT_PARTS = 4
 _IN_USE_SECONDS = 600.0
 """A cached file used within this time stays, whatever the cap: somebody may be about to open it."""
 _CHECKS_PER_CAP = 16
@@ -229,7 +229,7 @@ class S3Blobs:
                 **where,
                 "UploadId": (await self._client.create_multipart_upload(**where))["UploadId"],
             }
-            turns = asyncio.Semaphore(_PARTS_AT_ONCE)
+            turns = asyncio.Semaphore(_MAX_CONCURRENT_PARTS)
 
             async def send(number: int) -> dict[str, Any]:
                 async with turns:
@@ -283,7 +283,7 @@ class S3Blobs:
         await asyncio.to_thread(trim, self._cache.directory, self._bucket.cache_bytes)
 
 
-def trim(folder: Path, most_bytes: int, *, in_use_seconds: float = _IN_USE_SECONDS) -> int:
+def trim(folder: Path, max_bytes: int, *, in_use_seconds: float = _IN_USE_SECONDS) -> int:
     """Remove the files that were used longest ago until the rest fits; returns how many went."""
     files = []
     for file in folder.glob("??/*"):
@@ -293,7 +293,7 @@ def trim(folder: Path, most_bytes: int, *, in_use_seconds: float = _IN_USE_SECON
     total = sum(size for _, size, _ in files)
     removed = 0
     for used, size, file in sorted(files):
-        if total <= most_bytes or used > time.time() - in_use_seconds:
+        if total <= max_bytes or used > time.time() - in_use_seconds:
             break
         file.unlink(missing_ok=True)
         total -= size

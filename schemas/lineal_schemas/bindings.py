@@ -25,7 +25,7 @@ from lineal_schemas.media_types import JSON_MEDIA_TYPE, is_media_type, is_struct
 CLOUDEVENTS_JSON = "application/cloudevents+json"
 """Media type of an event in the JSON format (structured mode)."""
 
-_MOST_MQTT_BYTES = 65_535
+_MAX_MQTT_BYTES = 65_535
 _NOT_IN_MQTT = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _SPEC_VERSION_HEADER = ("ce_specversion", SPEC_VERSION.encode())
@@ -219,7 +219,7 @@ def to_mqtt5(event: RawEvent) -> MqttMessage:
     ]
     properties = [(name, value) for name, value in attributes if value is not None]
     texts = (event.datacontenttype, *(value for _, value in properties))
-    if any(_NOT_IN_MQTT.search(text) or len(text.encode()) > _MOST_MQTT_BYTES for text in texts):
+    if any(_NOT_IN_MQTT.search(text) or len(text.encode()) > _MAX_MQTT_BYTES for text in texts):
         return MqttMessage(event.to_json(exact=True), CLOUDEVENTS_JSON, [])
     return MqttMessage(event.data, event.datacontenttype, properties)
 

@@ -14,7 +14,7 @@ from lineal_scoring.preparation import Array, Preparation
 
 _LARGEST = 1e15
 """A finite value beyond it is a fault of the sensor too; its square still fits a float32."""
-_MOST_FILLED = 0.5
+_MAX_FILLED = 0.5
 
 
 @dataclass(frozen=True)
@@ -221,8 +221,8 @@ class WindowStream:
         usable = True
         if self._since_filled < length:
             shares = self._filled[self._end - length : self._end].mean(axis=0)
-            missing = tuple(compress(features, shares > _MOST_FILLED))
-            usable = bool(shares.mean() <= _MOST_FILLED)
+            missing = tuple(compress(features, shares > _MAX_FILLED))
+            usable = bool(shares.mean() <= _MAX_FILLED)
         constant: tuple[str, ...] = ()
         # looked at in full only where first and last are alike, for speed
         still = rows[0] == rows[-1]

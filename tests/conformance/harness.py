@@ -172,7 +172,7 @@ async def running(
         await task
 
 
-QUICK = RetryPolicy(attempts=3, first_seconds=0.01, most_seconds=0.05)
+QUICK = RetryPolicy(attempts=3, first_seconds=0.01, max_seconds=0.05)
 
 
 async def until(condition: Callable[[], Any]) -> None:

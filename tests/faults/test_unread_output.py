@@ -55,7 +55,7 @@ def test_it_goes_on_and_says_the_rest_when_somebody_reads(
 def test_what_finds_no_room_is_dropped_whole_and_counted() -> None:
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    output = BackgroundOutput(writing, most_bytes=10_000)
+    output = BackgroundOutput(writing, max_bytes=10_000)
     for number in range(2_000):
         output.write(f'{{"number": {number}}}\n')
     output.close(0.01)  # does not wait for a reader that never comes

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 
 @contextlib.asynccontextmanager
-async def cut_off_after(url: str, most_bytes: int) -> AsyncIterator[str]:
+async def cut_off_after(url: str, max_bytes: int) -> AsyncIterator[str]:
     """The URL of a way to a server on which a connection breaks off after so many bytes of
     answers."""
     upstream = urlsplit(url)
@@ -24,7 +24,7 @@ async def cut_off_after(url: str, most_bytes: int) -> AsyncIterator[str]:
         there = await asyncio.open_connection(upstream.hostname, upstream.port)
         asking = asyncio.create_task(forward(reader, there[1], 1 << 40))
         with contextlib.suppress(OSError):
-            await forward(there[0], writer, most_bytes)
+            await forward(there[0], writer, max_bytes)
         asking.cancel()
         for stream in (writer, there[1]):
             stream.close()

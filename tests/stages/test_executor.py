@@ -224,7 +224,7 @@ async def test_a_step_that_fails_keeps_its_objects_and_nothing_else(runtime: Run
 async def handled(
     runtime: Runtime, declared: Stage, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> StepResult:
-    policy = RetryPolicy(attempts=2, first_seconds=0.001, most_seconds=0.002)
+    policy = RetryPolicy(attempts=2, first_seconds=0.001, max_seconds=0.002)
     return await executor_of(runtime, declared, pause=pause).handle(task(), policy)
 
 

@@ -76,7 +76,7 @@ def test_mistakes_are_not_taken_for_want_of_room(tmp_path: Path) -> None:
 
 
 def test_pauses_grow_and_are_bounded() -> None:
-    policy = RetryPolicy(first_seconds=0.5, most_seconds=10)
+    policy = RetryPolicy(first_seconds=0.5, max_seconds=10)
     pauses = policy.pauses()
     found = [pauses(SimpleNamespace(attempt_number=n)) for n in range(1, 12)]  # type: ignore[arg-type]
     for attempt, pause in enumerate(found):

@@ -59,7 +59,7 @@ SELECT registry.document_id, registry.name, coalesce(operations.status, 'registe
     coalesce(operations.updated, registry.registered), coalesce(operations.facts, '{}')
 FROM registry LEFT JOIN operations ON operations.document_id = registry.document_id
 """
-_ASKED_AT_ONCE = 500
+_QUERY_BATCH_SIZE = 500
 
 
 def list_documents(
@@ -119,8 +119,8 @@ def find_document(connection: Connection, wanted: str) -> DocumentInfo:
 def _infos(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[DocumentInfo]:
     owners: dict[str, list[str]] = {}
     labels: dict[str, dict[str, str]] = {}
-    for begin in range(0, len(rows), _ASKED_AT_ONCE):
-        asked = [row[0] for row in rows[begin : begin + _ASKED_AT_ONCE]]
+    for begin in range(0, len(rows), _QUERY_BATCH_SIZE):
+        asked = [row[0] for row in rows[begin : begin + _QUERY_BATCH_SIZE]]
         these = f"WHERE document_id IN ({', '.join('?' * len(asked))})"
         for document_id, owner in connection.execute(
             f"SELECT document_id, owner FROM ownership {these} ORDER BY since, owner", asked

@@ -6,7 +6,7 @@ import ctypes
 from dataclasses import dataclass
 from typing import Any
 
-_MOST_OBJECTS = 5_000
+_MAX_OBJECTS = 5_000
 """Objects a page that are looked at; a page with more is a drawing in any case."""
 _DEEPEST = 4
 
@@ -31,9 +31,9 @@ def look_at(page: Any) -> PageContent:
     covered = 0.0
     stack: list[tuple[Any, float, int]] = [
         (raw.FPDFPage_GetObject(page, index), 1.0, 0)
-        for index in range(min(raw.FPDFPage_CountObjects(page), _MOST_OBJECTS))
+        for index in range(min(raw.FPDFPage_CountObjects(page), _MAX_OBJECTS))
     ]
-    while stack and seen < _MOST_OBJECTS:
+    while stack and seen < _MAX_OBJECTS:
         seen += 1
         item, scale, depth = stack.pop()
         kind = raw.FPDFPageObj_GetType(item)
@@ -45,7 +45,7 @@ def look_at(page: Any) -> PageContent:
             inner = scale * _magnification(item)
             stack.extend(
                 (raw.FPDFFormObj_GetObject(item, index), inner, depth + 1)
-                for index in range(min(raw.FPDFFormObj_CountObjects(item), _MOST_OBJECTS))
+                for index in range(min(raw.FPDFFormObj_CountObjects(item), _MAX_OBJECTS))
             )
     content.image_coverage = min(1.0, covered / area) if area > 0 else 0.0
     return content

@@ -27,7 +27,7 @@ from lineal_schemas.objects import ObjectRef
 from lineal_schemas.telemetry import TelemetryCollected
 
 Array = npt.NDArray[np.float64]
-_MOST_REFERENCES = 64
+_MAX_REFERENCES = 64
 
 
 class _Reference(BaseModel):
@@ -61,7 +61,7 @@ async def remember_reference(trained: ModelTrained, ctx: Context[DriftConfig]) -
     key = f"{prefix}{trained.model.version:08}-{trained.model.sha256}"
     await ctx.state.put(key, value)
     kept = await ctx.state.items(prefix, bytes)
-    for old, _ in kept[:-_MOST_REFERENCES]:
+    for old, _ in kept[:-_MAX_REFERENCES]:
         await ctx.state.delete(old)
 
 

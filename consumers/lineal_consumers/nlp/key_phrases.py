@@ -20,7 +20,7 @@ from lineal_consumers.nlp.stopwords import stopwords
 from lineal_schemas.results import KeyPhrase
 
 _LONGEST_PHRASE = 3
-_MOST_PAGES = 100
+_MAX_PAGES = 100
 _LONGEST_PAGE = 20_000
 
 _SENTENCE_END = re.compile(r"[.!?…。！？]{1,20}[\"'”’)\]]{0,3}\s+|\n\s*\n")
@@ -90,7 +90,7 @@ def _sentences(
     """Sentences as blocks of words no punctuation stands between."""
     stop = stopwords(language)
     surfaces: dict[str, _Term] = {}
-    step = max(1, -(-len(pages) // _MOST_PAGES))
+    step = max(1, -(-len(pages) // _MAX_PAGES))
     for page in pages[::step]:
         for sentence in _SENTENCE_END.split(_joined_lines(page[:_LONGEST_PAGE])):
             blocks = []

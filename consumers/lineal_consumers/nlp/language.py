@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 UNDETERMINED = "und"
 
 # Under this the detector is guessing: numbers, codes and single words score 0.01 to 0.2.
-_LEAST_CONFIDENCE = 0.3
+_MIN_CONFIDENCE = 0.3
 _SAMPLE = 400
 _SAMPLES = 3
 
@@ -43,7 +43,7 @@ class LangidDetector:
             return UNDETERMINED, 0.0
         language, confidence = self._identifier.classify(sample)
         confidence = round(min(float(confidence), 1.0), 4)
-        if confidence < _LEAST_CONFIDENCE:
+        if confidence < _MIN_CONFIDENCE:
             return UNDETERMINED, confidence
         return str(language), confidence
 

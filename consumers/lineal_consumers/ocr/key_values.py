@@ -9,9 +9,9 @@ from itertools import pairwise
 from lineal_consumers.ocr.layout import Frame, Line, PlacedWord
 from lineal_schemas.results import KeyValue
 
-_MOST_KEY_WORDS = 6
-_MOST_KEY_CHARACTERS = 50
-_MOST_VALUE_CHARACTERS = 200
+_MAX_KEY_WORDS = 6
+_MAX_KEY_CHARACTERS = 50
+_MAX_VALUE_CHARACTERS = 200
 _LETTER = re.compile(r"[^\W\d_]")
 _FILLER = re.compile(r"^[_.…\-=|]{2,}$")
 """Dots and dashes to write on."""
@@ -113,8 +113,8 @@ def _next_label(segment: Segment, colon: int, next_colon: int) -> int:
 def _is_label(words: Segment) -> bool:
     text = " ".join(word.text for word in words)
     return (
-        len(words) <= _MOST_KEY_WORDS
-        and len(text) <= _MOST_KEY_CHARACTERS
+        len(words) <= _MAX_KEY_WORDS
+        and len(text) <= _MAX_KEY_CHARACTERS
         and _LETTER.search(text) is not None
         and not _CAPTION.fullmatch(text)
     )
@@ -147,7 +147,7 @@ def _value_elsewhere(
 
 def _key_value(key: Segment, value: Segment, frame: Frame) -> KeyValue | None:
     text = " ".join(word.text for word in value)
-    if len(text) > _MOST_VALUE_CHARACTERS or _is_prose(key, value):
+    if len(text) > _MAX_VALUE_CHARACTERS or _is_prose(key, value):
         return None
     words = [*key, *value]
     return KeyValue(

@@ -31,7 +31,7 @@ _LETTER_PIXELS = 15
 measurements."""
 _SMALL_PRINT = 5
 """Percentile of the heights of text that counts as that of its smallest letters."""
-_LEAST_DPI = 200
+_MIN_DPI = 200
 _FEW = 30
 """Fewer pieces of ink say nothing about direction."""
 
@@ -194,7 +194,7 @@ def reading_scale(signals: Signals, dpi: int) -> float:
     if len(heights) < _FEW:
         return 1.0
     letters = float(np.percentile(heights, _SMALL_PRINT)) / signals.scale
-    return min(1.0, max(_LETTER_PIXELS / letters, _LEAST_DPI / dpi))
+    return min(1.0, max(_LETTER_PIXELS / letters, _MIN_DPI / dpi))
 
 
 def shrunk(gray: Gray, scale: float) -> Gray:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _STRAIGHT = 0.5
 """Degrees of skew that recognition does not mind."""
-_MOST_READINGS = 5
+_MAX_READINGS = 5
 """A page may be recognised in four directions and once more in even light."""
 
 
@@ -164,7 +164,7 @@ def _in_even_light(attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attempt:
 
 def _recognize(scaled: Gray, scale: float, dpi: int, config: OcrConfig) -> list[SeenWord]:
     """The words of an image of ``dpi`` of which this is a scaled one; in pixels of the former."""
-    seconds = config.page_seconds / _MOST_READINGS
+    seconds = config.page_seconds / _MAX_READINGS
     words = tesseract.recognize(scaled, round(scale * dpi), config.language, seconds)
     if scale == 1:
         return words

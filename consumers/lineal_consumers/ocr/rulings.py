@@ -19,8 +19,8 @@ _SHORTEST_ACROSS = 0.5
 _SHORTEST_DOWN = 0.18
 _THICKEST = 3.0
 """Points up to which a filled rectangle is a ruling."""
-_MOST_OBJECTS = 20_000
-_MOST_RULINGS = 5_000
+_MAX_OBJECTS = 20_000
+_MAX_RULINGS = 5_000
 """Pages with more are drawings."""
 
 
@@ -86,7 +86,7 @@ def drawn_rulings(page: pdfium.PdfPage) -> tuple[list[Ruling], list[Ruling]]:
     down: list[Ruling] = []
     handle = page.raw
     count = raw.FPDFPage_CountObjects(handle)
-    if count > _MOST_OBJECTS:
+    if count > _MAX_OBJECTS:
         return across, down
     seen = seen_from_user_space(page)
     get, type_of, path = raw.FPDFPage_GetObject, raw.FPDFPageObj_GetType, raw.FPDF_PAGEOBJ_PATH
@@ -94,7 +94,7 @@ def drawn_rulings(page: pdfium.PdfPage) -> tuple[list[Ruling], list[Ruling]]:
         item = get(handle, index)
         if type_of(item) == path:
             _add_path(item, seen, across, down)
-            if len(across) + len(down) > _MOST_RULINGS:
+            if len(across) + len(down) > _MAX_RULINGS:
                 return [], []
     return across, down
 

@@ -30,7 +30,7 @@ from lineal_schemas.telemetry import TelemetryCollected
 _BLOCKS = "block/"
 _ANOMALIES = "anomaly/"
 _LABELS = "label/"
-_MOST_ANOMALIES = 256
+_MAX_ANOMALIES = 256
 _JSON = "application/json"
 
 
@@ -70,7 +70,7 @@ async def _remember_anomaly(data: AnomalyEvent, ctx: Context[RetrainConfig]) -> 
 
 async def _forget_oldest(prefix: str, ctx: Context[RetrainConfig]) -> None:
     kept = await ctx.state.items(prefix, bytes)
-    if len(kept) > _MOST_ANOMALIES:
+    if len(kept) > _MAX_ANOMALIES:
         key, _ = min(kept, key=lambda pair: orjson.loads(pair[1])[5])
         await ctx.state.delete(key)
 

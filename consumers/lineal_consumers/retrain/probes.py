@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-_MOST_PLACES = 4
+_MAX_PLACES = 4
 _SHIFT = 4.0
 _NOISE = 3.0
 
@@ -34,7 +34,7 @@ def disturbed(
         for run in runs
         for begin in range(0, len(run) - 6 * length + 1, 6 * length)
     ]
-    picked = np.linspace(0, len(places) - 1, min(len(places), _MOST_PLACES)).astype(int)
+    picked = np.linspace(0, len(places) - 1, min(len(places), _MAX_PLACES)).astype(int)
     begin = 3 * length
     for place in picked:
         for column in range(len(features)):

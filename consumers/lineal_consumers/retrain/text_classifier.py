@@ -41,9 +41,9 @@ class TextSettings:
     regression with many; ``best`` is chosen by cross-validation on the training documents."""
     longest_term: int = 1
     """Words; 2 takes in pairs of neighbours."""
-    least_documents: int = 1
+    min_documents: int = 1
     """A term in fewer documents is left out."""
-    most_terms: int = 200_000
+    max_terms: int = 200_000
     """The most frequent ones are kept."""
     smoothing: float = 0.3
     """Of naive Bayes."""
@@ -100,8 +100,8 @@ def train_text_classifier(
         preprocessor=normalized,
         token_pattern=TOKEN,
         ngram_range=(1, settings.longest_term),
-        min_df=min(settings.least_documents, len(texts)),
-        max_features=settings.most_terms,
+        min_df=min(settings.min_documents, len(texts)),
+        max_features=settings.max_terms,
         sublinear_tf=True,
         dtype=np.float64,
     )

@@ -29,9 +29,9 @@ _SOCKET_SECONDS = 30.0
 RESERVE_BYTES = 16 << 20
 """Of the disk, left free: readings come first."""
 
-_MOST_TRIES = 40
-_MOST_WITHOUT_PROGRESS = 6
-_MOST_WRONG = 2
+_MAX_TRIES = 40
+_MAX_WITHOUT_PROGRESS = 6
+_MAX_WRONG = 2
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
@@ -104,7 +104,7 @@ class Download:
             raise Refused("bad_url", "a model comes over http or https")
         idle = wrong = 0
         last: Exception | None = None
-        for _ in range(_MOST_TRIES):
+        for _ in range(_MAX_TRIES):
             have = self._disk.size(self._part)
             if have >= size:
                 if have == size and self._digest() == sha256:
@@ -113,12 +113,12 @@ class Download:
                     return
                 wrong += 1
                 self._disk.remove(self._part)
-                if wrong >= _MOST_WRONG:
+                if wrong >= _MAX_WRONG:
                     raise Refused("digest_mismatch", "what the server sends is not the model")
                 have = 0
             if self._disk.free_bytes(self._part.parent) < size - have + RESERVE_BYTES:
                 raise Refused("no_space", f"{size - have} bytes do not fit the disk")
-            if idle >= _MOST_WITHOUT_PROGRESS:
+            if idle >= _MAX_WITHOUT_PROGRESS:
                 break
             try:
                 self._take(url, have, size)

@@ -18,7 +18,7 @@ class Limits(NamedTuple):
     """Share of windows above the threshold it may have more than the model it replaces."""
     alarms_alone: float = 0.5
     """The same where there is none to compare with."""
-    least_windows: int = 5
+    min_windows: int = 5
     """Below so many, shares say nothing."""
     stall_seconds: float = 15.0
     """A window that takes longer hangs."""
@@ -94,10 +94,10 @@ def check_health(new: Counts, old: Counts | None, limits: Limits) -> None:
         raise Refused("model_errors", f"{new.errors} windows could not be scored")
     if new.highest == math.inf:
         raise Refused("score_range", "a score is infinite")
-    if new.windows < limits.least_windows:
+    if new.windows < limits.min_windows:
         return
     allowed = limits.alarms_alone
-    if old is not None and old.windows >= limits.least_windows:
+    if old is not None and old.windows >= limits.min_windows:
         allowed = min(1.0, old.alarm_share + limits.more_alarms)
     if new.alarm_share > allowed:
         raise Refused(

@@ -17,7 +17,7 @@ from lineal_schemas.models import ModelRef
 
 log = logging.getLogger(__name__)
 
-_MOST_TEXT = 500
+_MAX_TEXT = 500
 
 
 class Logbook:
@@ -111,7 +111,7 @@ class Logbook:
             model=_model(progress),
             active=None if installed is None else installed.model,
             reason=progress.reason,
-            details={} if progress.text is None else {"text": progress.text[:_MOST_TEXT]},
+            details={} if progress.text is None else {"text": progress.text[:_MAX_TEXT]},
             wall_us=max(0, self._clock.wall_us()),
         )
         try:

@@ -37,7 +37,7 @@ from lineal_schemas.deployments import (
 
 log = logging.getLogger(__name__)
 
-MOST_BOOTS = 3
+MAX_BOOTS = 3
 """Starts with an unconfirmed model; at the next one it goes back."""
 
 _WATCH_SECONDS = 0.25
@@ -140,12 +140,12 @@ class UpdateMachine:
 
     def _take_up(self, progress: Progress) -> None:
         """Go on with a model on trial, or back."""
-        too_often = progress.boots > MOST_BOOTS
+        too_often = progress.boots > MAX_BOOTS
         sha256 = manifest_of(progress).model.sha256
         if progress.going_back:
             self._finish_going_back(progress)
         elif progress.activating and too_often:
-            self._go_back("boot_loop", f"not confirmed after {MOST_BOOTS} starts")
+            self._go_back("boot_loop", f"not confirmed after {MAX_BOOTS} starts")
         elif progress.activating and self._packages.current == sha256:
             if not self._models.put_in_use(sha256):
                 self._go_back("model_damaged", "it cannot be loaded any more")
@@ -153,7 +153,7 @@ class UpdateMachine:
             # If it was activating: the power went between noting and doing it.
             self._load_current()
             if too_often:
-                self._end_badly("boot_loop", f"not tried out after {MOST_BOOTS} starts")
+                self._end_badly("boot_loop", f"not tried out after {MAX_BOOTS} starts")
             elif progress.activating:
                 self._book.change(progress.model_copy(update={"activating": False}))
 

@@ -14,7 +14,7 @@ from lineal_schemas.deployments import SIGNING_PREFIX, PackageManifest, SignedPa
 from lineal_schemas.errors import LinealError
 from lineal_schemas.models import ModelRef
 
-MOST_MODEL_BYTES = 512 << 20
+MAX_MODEL_BYTES = 512 << 20
 
 
 class Refused(LinealError):
@@ -80,5 +80,5 @@ def check_fit(
         raise Refused("replayed", f"counter {manifest.counter}, but {counter} was confirmed before")
     if manifest.expires_us <= now_us:
         raise Refused("expired", "the package's time has passed")
-    if manifest.bytes > MOST_MODEL_BYTES:
+    if manifest.bytes > MAX_MODEL_BYTES:
         raise Refused("too_large", f"{manifest.bytes} bytes")

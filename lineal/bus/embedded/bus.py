@@ -38,9 +38,9 @@ from lineal.store.sqlite import SqliteConnection
 
 log = structlog.get_logger(__name__)
 
-_READ_AT_ONCE = 200
+_READ_BATCH_SIZE = 200
 _MAINTENANCE_SECONDS = 60.0
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 """How long a follower waits for a wake-up before it looks for itself."""
 
 
@@ -159,12 +159,12 @@ class EmbeddedBus:
                     ends[partitions[delivery.position.partition]] = delivery.position.offset
                     if chosen.takes(delivery.event):
                         yield delivery
-                    elif index % _READ_AT_ONCE == 0:
+                    elif index % _READ_BATCH_SIZE == 0:
                         await asyncio.sleep(0)
                 if not follow:
                     return
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_SECONDS):
+                    async with asyncio.timeout(_POLL_SECONDS):
                         await wake.wait()
         finally:
             self.database.wakeups.forget(wake)
@@ -226,10 +226,10 @@ class EmbeddedBus:
         self, topic: str, number: int, identifier: int, first: int, to_offset: int | None
     ) -> Iterator[Delivery]:
         while True:
-            rows = read_events(self.database.reader, identifier, first, _READ_AT_ONCE, to_offset)
+            rows = read_events(self.database.reader, identifier, first, _READ_BATCH_SIZE, to_offset)
             for offset, event in rows:
                 yield Delivery(Position(topic, number, offset), event)
-            if len(rows) < _READ_AT_ONCE:
+            if len(rows) < _READ_BATCH_SIZE:
                 return
             first = rows[-1][0] + 1
 

@@ -30,7 +30,7 @@ from lineal_schemas.envelope import now_us
 
 log = structlog.get_logger(__name__)
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _LOOKS_PER_LEASE = 4
 _REVOKE_BUDGET_SECONDS = 20.0
 _member_numbers = itertools.count(1)
@@ -233,7 +233,7 @@ class EmbeddedSubscription:
         self._on_closed(self)
 
     async def _keep_house(self) -> None:
-        pause = min(_LOOK_SECONDS, self._lease_seconds / _LOOKS_PER_LEASE)
+        pause = min(_POLL_SECONDS, self._lease_seconds / _LOOKS_PER_LEASE)
         while True:
             try:
                 async with asyncio.timeout(pause):

@@ -21,10 +21,10 @@ from lineal.kafka_client.connection import (
 )
 from lineal.kafka_client.consumers import read_committed_consumer, stop_consumer
 
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 _LOOK_MS = 100
 _TURN = 200
-_LEAST_AWAY_SECONDS, _TIMES_AWAY = 15.0, 3
+_MIN_AWAY_SECONDS, _TIMES_AWAY = 15.0, 3
 """How long brokers may stay away: a restart takes some seconds."""
 
 
@@ -177,7 +177,7 @@ class _Reader:
 
     async def _fetch(self, partitions: Sequence[TopicPartition], milliseconds: int) -> bool:
         found = await self._consumer.getmany(
-            *partitions, timeout_ms=milliseconds, max_records=_AT_ONCE * len(partitions)
+            *partitions, timeout_ms=milliseconds, max_records=_BATCH_SIZE * len(partitions)
         )
         for tp, records in found.items():
             self._few[tp] = len(records) // 2
@@ -206,7 +206,7 @@ class _Reader:
     async def _held_back(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
         """Those of which an open transaction holds back what is next; else it is the brokers of
         whom nothing was heard, and they are asked, and given time."""
-        seconds = max(_LEAST_AWAY_SECONDS, _TIMES_AWAY * self._transaction_seconds)
+        seconds = max(_MIN_AWAY_SECONDS, _TIMES_AWAY * self._transaction_seconds)
         stable = await self._connection.list_offsets(
             partitions, LATEST, read_committed=True, seconds=seconds
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from lineal.store.connection import Connection
 from lineal.store.key_index import KEY_BYTES, add_entries, index_entries
 
-_LINKS_AT_ONCE = 50_000
+_LINKS_BATCH_SIZE = 50_000
 _MADE = 2
 _INVERTED = bytes(range(255, -1, -1))
-_LEAST_KEY = -(1 << 63)
+_MIN_KEY = -(1 << 63)
 
 _TABLES = """
 CREATE TABLE ledger_index (
@@ -24,10 +24,10 @@ CREATE INDEX ledger_index_by_node ON ledger_index (node, size, id);
 def migrate(connection: Connection) -> None:
     """Make the entries of the links. Records stay as they are."""
     connection.dialect.define(connection, _TABLES)
-    last = (_LEAST_KEY, -1, -1)
+    last = (_MIN_KEY, -1, -1)
     while rows := connection.execute(
         "SELECT key, link, seq FROM ledger_links WHERE (key, link, seq) > (?, ?, ?) "
-        f"ORDER BY key, link, seq LIMIT {_LINKS_AT_ONCE}",
+        f"ORDER BY key, link, seq LIMIT {_LINKS_BATCH_SIZE}",
         last,
     ).fetchall():
         add_entries(connection, [_entry(*row) for row in rows])

@@ -21,7 +21,7 @@ from lineal.store.postgres.tables import define_tables, recreate
 _WRITERS_LOCK = int.from_bytes(b"lineal", "big")
 """Key of the advisory lock that every writing transaction begins with."""
 
-_STREAMED_AT_ONCE = 500
+_STREAM_BATCH_SIZE = 500
 """Rows, where libpq can (17 and newer)."""
 
 _PARAMETER = re.compile(r"'[^']*'|\?")
@@ -121,7 +121,7 @@ class PostgresConnection:
 
     def stream(self, sql: str, parameters: Sequence[Any] = (), /) -> Iterator[Any]:
         """Rows as they come over the network; :meth:`execute` waits for the last of them."""
-        size = _STREAMED_AT_ONCE if psycopg.capabilities.has_stream_chunked() else 1
+        size = _STREAM_BATCH_SIZE if psycopg.capabilities.has_stream_chunked() else 1
         try:
             cursor = self._connection.cursor()
             yield from cursor.stream(_numbered(sql), parameters or None, binary=True, size=size)

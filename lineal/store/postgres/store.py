@@ -25,7 +25,7 @@ from lineal.store.postgres.tables import create_tables
 
 T = TypeVar("T")
 
-_MOST_JOBS_PER_COMMIT = 60
+_MAX_JOBS_PER_COMMIT = 60
 """Each has a savepoint; of more than 64, Postgres has to look up which belong together."""
 _READERS = 4
 
@@ -38,7 +38,7 @@ class PostgresStore(BatchWriter[PostgresConnection]):
     """
 
     def __init__(self, url: str) -> None:
-        super().__init__("store-writer", most_jobs=_MOST_JOBS_PER_COMMIT)
+        super().__init__("store-writer", max_jobs=_MAX_JOBS_PER_COMMIT)
         self._url = url
         self._writer: PostgresConnection | None = None
         self._idle: list[PostgresConnection] = []

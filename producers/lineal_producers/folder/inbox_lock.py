@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 class InboxLock:
@@ -41,7 +41,7 @@ class InboxLock:
     async def wait(self) -> None:
         """Wait until the inbox is ours: the other process has ended."""
         while not self.acquire():  # noqa: ASYNC110 - no event tells of it
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     def release(self) -> None:
         if self._file is not None:

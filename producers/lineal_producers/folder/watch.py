@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _TAKERS = 4
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 _MAX_CANDIDATES = 10_000
 _EMPTY_SECONDS = 2.0
 """An empty file is more often one that somebody is about to fill."""
@@ -140,7 +140,7 @@ class FolderWatch:
             self._root_moved.set()  # and another folder put in its place
         os.scandir(self._root).close()  # raises if it cannot be read; a walk leaves that out
         found = walk(self._root, leave_out=self._own)
-        while batch := await asyncio.to_thread(_first, found, _AT_ONCE):
+        while batch := await asyncio.to_thread(_first, found, _BATCH_SIZE):
             await self._consider(batch, self._in_scan)
             await self._candidates.room()
         if not self._scanned:

@@ -32,7 +32,7 @@ from lineal_catalog.search.entries import MARK_BEGIN, MARK_END, search
 from lineal_producers.http.parameters import number, pairs
 from lineal_schemas.objects import ObjectRef
 
-_MOST_HITS = 1000
+_MAX_HITS = 1000
 _SAFE = {
     # Whatever a document holds, no browser is to run it in our name.
     "x-content-type-options": "nosniff",
@@ -96,7 +96,7 @@ def answer_routes(runtime: Runtime) -> list[Route]:
         query = request.query_params
         if "q" not in query:
             raise HTTPException(400, "say what to search: /search?q=WORDS")
-        limit = min(number(query.get("limit")) or 20, _MOST_HITS)
+        limit = min(number(query.get("limit")) or 20, _MAX_HITS)
         filters = pairs(query.getlist("filter"))
         hits = await runtime.store.read(
             partial(search, text=query["q"], limit=limit, filters=filters)

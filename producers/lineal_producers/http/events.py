@@ -22,10 +22,10 @@ from lineal_schemas.http_binding import UnsupportedFormat, from_http
 
 log = structlog.get_logger(__name__)
 
-_MOST_BYTES = 16 * 1024 * 1024
+_MAX_BYTES = 16 * 1024 * 1024
 """Of a body: it is held in memory, and files have a door of their own."""
-_MOST_EVENTS = 10_000
-_MOST_TOLD = 10
+_MAX_EVENTS = 10_000
+_MAX_TOLD = 10
 _INLINE_BYTES = 64 * 1024
 """Bodies up to this are read in the event loop; handing them to a thread would cost more."""
 _TOO_LARGE = "send fewer events at once, and files to POST /documents"
@@ -49,7 +49,7 @@ def event_route(runtime: Runtime) -> Route:
     """
 
     async def events(request: Request) -> Response:
-        most = min(runtime.settings.upload_mb * 1024 * 1024, _MOST_BYTES)
+        most = min(runtime.settings.upload_mb * 1024 * 1024, _MAX_BYTES)
         try:
             body = await limited(request, most, _TOO_LARGE).body()
         except ClientDisconnect:
@@ -92,8 +92,8 @@ def _read(headers: list[tuple[bytes, bytes]], body: bytes) -> list[RawEvent]:
         _Refused: they can be read and may not be taken.
     """
     events = from_http(headers, body, now_us())
-    if len(events) > _MOST_EVENTS:
-        raise HTTPException(413, f"send at most {_MOST_EVENTS} events at once")
+    if len(events) > _MAX_EVENTS:
+        raise HTTPException(413, f"send at most {_MAX_EVENTS} events at once")
     taken, problems, forbidden = [], [], False
     for number, event in enumerate(events, 1):
         try:
@@ -142,7 +142,7 @@ def _numbered(number: int, events: list[RawEvent], problem: str) -> str:
 
 
 def _refusal(problems: list[str], status: int = 422) -> Response:
-    told = problems[:_MOST_TOLD]
+    told = problems[:_MAX_TOLD]
     more = f"; and {len(problems) - len(told)} more" if len(problems) > len(told) else ""
     return JSONResponse(
         {"error": f"nothing was published: {'; '.join(told)}{more}", "problems": told},

@@ -23,7 +23,7 @@ from lineal_producers.arrival import Arrival, Origin, announce, readable_name, s
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.parameters import pairs
 
-_MOST_FILES = 1000
+_MAX_FILES = 1000
 _IN_MEMORY_BYTES = 1024 * 1024
 _TOO_LARGE = "use the inbox folder, or raise upload_mb in lineal.toml"
 
@@ -83,7 +83,7 @@ async def _received(request: Request) -> AsyncIterator[_Upload]:
             yield _Upload([file], query.get("owner"), pairs(query.getlist("label")))
         return
     try:
-        form = await request.form(max_files=_MOST_FILES)
+        form = await request.form(max_files=_MAX_FILES)
     except HTTPException as error:
         if error.status_code != 400:
             raise

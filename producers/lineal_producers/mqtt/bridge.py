@@ -45,9 +45,9 @@ from lineal_schemas.telemetry import (
 
 log = structlog.get_logger(__name__)
 
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 _GATHER_SECONDS = 0.005
-_FIRST_PAUSE, _MOST_PAUSE = 0.2, 30.0
+_FIRST_PAUSE, _MAX_PAUSE = 0.2, 30.0
 _TOPICS = (TelemetryReadings, TelemetryGap, DeviceBirth, DeviceDeath, DeviceHealth)
 
 
@@ -98,11 +98,11 @@ class Bridge:
                 self._complain(f"the bridge has failed: {error!r}")
             finally:
                 self.connected.clear()
-            if asyncio.get_running_loop().time() - begun > _MOST_PAUSE:
+            if asyncio.get_running_loop().time() - begun > _MAX_PAUSE:
                 pause = _FIRST_PAUSE
             # with jitter: bridges and devices that lost one broker must not come back as one
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
-            pause = min(_MOST_PAUSE, pause * 2)
+            pause = min(_MAX_PAUSE, pause * 2)
 
     def _complain(self, problem: str) -> None:
         if problem != self.problem:
@@ -151,11 +151,11 @@ class Bridge:
             await connection.arrived.wait()
             if connection.lost.done():
                 raise BrokerUnavailable(connection.lost.result())
-            messages = connection.take(_AT_ONCE)
-            if len(messages) < _AT_ONCE:
+            messages = connection.take(_BATCH_SIZE)
+            if len(messages) < _BATCH_SIZE:
                 # a commit costs as much as many messages: have a few more come along
                 await asyncio.sleep(_GATHER_SECONDS)
-                messages += connection.take(_AT_ONCE - len(messages))
+                messages += connection.take(_BATCH_SIZE - len(messages))
             if not messages:
                 continue
             taken = await self._take_in(messages)
@@ -221,7 +221,7 @@ class Bridge:
                 self.problem = None
                 return done
             await asyncio.sleep(pause)
-            pause = min(_MOST_PAUSE, pause * 2)
+            pause = min(_MAX_PAUSE, pause * 2)
 
 
 async def _until_one_ends(*parts: Coroutine[Any, Any, None]) -> None:

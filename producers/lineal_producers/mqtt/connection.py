@@ -32,7 +32,7 @@ _CONNECT_SECONDS = 10.0
 _PACKETS_A_TURN = 64
 _DEFAULT_WINDOW = 20
 """For brokers that do not say how much they take (mosquitto's own limit)."""
-_MOST_WINDOW = 1000
+_MAX_WINDOW = 1000
 _RESERVED = 4
 _LARGEST_PACKET = 16 << 20
 
@@ -305,9 +305,9 @@ class BrokerConnection:
             return
         most = getattr(properties, "ReceiveMaximum", None)
         if most is not None:
-            self.window = min(most, _MOST_WINDOW)
+            self.window = min(most, _MAX_WINDOW)
         elif self._settings.protocol == 5:
-            self.window = _MOST_WINDOW  # 65,535 where it says nothing (MQTT 5, 3.2.2.3.3)
+            self.window = _MAX_WINDOW  # 65,535 where it says nothing (MQTT 5, 3.2.2.3.3)
         self.resumed = flags.session_present
         client.subscribe([(of_all_devices(name), 1) for name in UP])
         log.info("bridge.connected", session=flags.session_present, window=self.window)

@@ -34,7 +34,7 @@ from lineal_schemas.mqtt_topics import jobs_notify, jobs_update_reply
 
 log = structlog.get_logger(__name__)
 
-_AT_ONCE = 100
+_BATCH_SIZE = 100
 _WAIT_SECONDS = 1.0
 
 TOPICS = (DeploymentJobIssued.type, DeploymentJobReplied.type)
@@ -65,7 +65,7 @@ class JobRelay:
         subscription = await self._runtime.bus.subscribe(GROUP, TOPICS)
         try:
             while True:
-                deliveries = await subscription.fetch(_AT_ONCE, _WAIT_SECONDS)
+                deliveries = await subscription.fetch(_BATCH_SIZE, _WAIT_SECONDS)
                 if deliveries:
                     await self._relay(subscription, deliveries)
         finally:

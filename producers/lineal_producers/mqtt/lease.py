@@ -20,7 +20,7 @@ from lineal_producers.mqtt.effects import LeaseHeld, LeaseLost, lease_holder
 from lineal_producers.mqtt.rows import get_row, put_rows
 from lineal_schemas.envelope import now_us
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 class Lease:
@@ -42,7 +42,7 @@ class Lease:
     async def wait(self) -> None:
         """Wait until it is ours."""
         while not await self.acquire():  # noqa: ASYNC110 - no event tells of it
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def keep(self) -> None:
         """Renew it for ever.

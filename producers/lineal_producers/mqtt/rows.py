@@ -8,7 +8,7 @@ from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
 
 STAGE = "bridge"
-_AT_ONCE = 400
+_BATCH_SIZE = 400
 
 
 def get_row(connection: Connection, name: str) -> bytes | None:
@@ -19,8 +19,8 @@ def get_row(connection: Connection, name: str) -> bytes | None:
 def get_rows(connection: Connection, names: Sequence[str]) -> dict[str, bytes]:
     """The values of those of the names that have one."""
     found = {}
-    for begin in range(0, len(names), _AT_ONCE):
-        part = names[begin : begin + _AT_ONCE]
+    for begin in range(0, len(names), _BATCH_SIZE):
+        part = names[begin : begin + _BATCH_SIZE]
         rows = connection.execute(
             "SELECT name, after FROM state WHERE stage = ? AND after IS NOT NULL "
             f"AND name IN ({', '.join('?' * len(part))})",

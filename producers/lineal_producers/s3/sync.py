@@ -19,7 +19,7 @@ from lineal_producers.s3.objects import (
     taken_versions,
 )
 
-_AT_ONCE = 8
+_MAX_CONCURRENT = 8
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ async def sync(
             elif not full and known.get(found.key) == found.version:
                 result.unchanged += 1
             else:
-                if len(waiting) >= _AT_ONCE:
+                if len(waiting) >= _MAX_CONCURRENT:
                     done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
                         task.result()

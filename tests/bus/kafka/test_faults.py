@@ -152,7 +152,7 @@ async def test_what_reads_through_an_outage_reads_all_of_it_or_fails(
         await asyncio.to_thread(bus.broker.kill)
         with monkeypatch.context() as patch:
             # Brokers of a machine that has much else to do take long to start.
-            patch.setattr("lineal.bus.kafka.reading._LEAST_AWAY_SECONDS", 120.0)
+            patch.setattr("lineal.bus.kafka.reading._MIN_AWAY_SECONDS", 120.0)
             back = asyncio.create_task(_restart_later(bus, patience + 0.5))
             async for delivery in reading:
                 numbers.append(payload_of(delivery.event).number)

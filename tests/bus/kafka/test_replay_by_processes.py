@@ -42,7 +42,7 @@ async def share(task: Task, ctx: Any) -> Done:
 
 @pytest.fixture(autouse=True)
 def few_events_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beside, "_LEAST_EVENTS", 1)
+    monkeypatch.setattr(beside, "_MIN_EVENTS", 1)
     monkeypatch.setattr(plan, "_EXPECTED_EVERY", 1)
     monkeypatch.setenv(STARTED_BY, str(os.getpid()))
 

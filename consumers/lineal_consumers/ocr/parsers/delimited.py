@@ -9,7 +9,7 @@ from pathlib import Path
 from lineal_consumers.ocr.parsers.decoding import decode
 from lineal_consumers.ocr.parsers.grid import tidy
 from lineal_consumers.ocr.parsers.parsed import (
-    MOST_CHARACTERS,
+    MAX_CHARACTERS,
     Parsed,
     ParsedPage,
     engine,
@@ -25,7 +25,7 @@ def read_delimited(path: Path) -> Parsed:
     """The table, and the same as text with a line a row."""
     text, encoding = decode(path.read_bytes())
     delimiter, text = _delimiter(text.replace("\x00", ""))
-    csv.field_size_limit(MOST_CHARACTERS)
+    csv.field_size_limit(MAX_CHARACTERS)
     rows = tidy(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     page = ParsedPage("\n".join(map(row_line, rows)), [table(rows)] if rows else [])
     return Parsed(engine("python-csv", encoding=encoding, delimiter=delimiter), [page])

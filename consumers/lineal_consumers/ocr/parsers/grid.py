@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from lineal.stages import Reject
 
-MOST_CELLS = 5_000_000
+MAX_CELLS = 5_000_000
 """Cells of one document, those that only fill up short rows included."""
 
 
@@ -14,7 +14,7 @@ def tidy(rows: Iterable[Sequence[str]]) -> list[list[str]]:
     """Rows without empty cells at the end, with runs of empty rows as one, none first or last.
 
     Raises:
-        Reject: the rectangle around them has more than :data:`MOST_CELLS` cells.
+        Reject: the rectangle around them has more than :data:`MAX_CELLS` cells.
     """
     kept: list[list[str]] = []
     width = 0
@@ -25,8 +25,8 @@ def tidy(rows: Iterable[Sequence[str]]) -> list[list[str]]:
         if length or (kept and kept[-1]):
             kept.append(list(row[:length]))
             width = max(width, length)
-            if len(kept) * width > MOST_CELLS:
-                raise Reject(f"the sheet is too large: at most {MOST_CELLS:,} cells are read")
+            if len(kept) * width > MAX_CELLS:
+                raise Reject(f"the sheet is too large: at most {MAX_CELLS:,} cells are read")
     while kept and not kept[-1]:
         kept.pop()
     return kept

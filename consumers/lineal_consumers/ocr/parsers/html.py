@@ -25,8 +25,8 @@ _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECAS
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"^\s*<\?xml[^>]+encoding\s*=\s*[\"']([\w:.-]+)")
 _SPACES = re.compile(r"\s+")
-_MOST_COLUMNS = 1_000
-_MOST_SPANNED = 10_000
+_MAX_COLUMNS = 1_000
+_MAX_SPANNED = 10_000
 
 
 def read_html(path: Path) -> Parsed:
@@ -75,7 +75,7 @@ class _OpenTable:
         """Put a cell into the last row; a cell that spans several has its text in the first."""
         columns, rows = self.spans
         row = self.rows[-1]
-        for column in range(min(columns, _MOST_COLUMNS - len(row))):
+        for column in range(min(columns, _MAX_COLUMNS - len(row))):
             if rows > 1:
                 self.below[len(row)] = rows - 1
             row.append("" if column else text)
@@ -209,4 +209,4 @@ def _span(attributes: dict[str, str], name: str) -> int:
     if not attributes:
         return 1
     value = attributes.get(name, "1").strip()
-    return max(1, min(int(value), _MOST_SPANNED)) if value.isdecimal() and len(value) < 6 else 1
+    return max(1, min(int(value), _MAX_SPANNED)) if value.isdecimal() and len(value) < 6 else 1

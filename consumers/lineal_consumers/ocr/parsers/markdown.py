@@ -22,7 +22,7 @@ from lineal_consumers.ocr.parsers.parsed import (
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-MOST_PARSED = 2_000_000
+MAX_PARSED = 2_000_000
 """Longer texts are taken as they are: the parser does about 250 kB a second."""
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*\n", re.DOTALL)
 _FIELD = re.compile(r"^([A-Za-z_][\w -]*):[ \t]+(\S.*)$", re.MULTILINE)
@@ -32,7 +32,7 @@ def read_markdown(path: Path) -> Parsed:
     """The visible text, without the marks; the fields of YAML front matter are key-values."""
     source, encoding = decode(path.read_bytes())
     source = clean(source)
-    if len(source) > MOST_PARSED:
+    if len(source) > MAX_PARSED:
         return Parsed(engine("charset-normalizer", encoding=encoding), [ParsedPage(source)])
     page = ParsedPage("")
     blocks: list[str] = []

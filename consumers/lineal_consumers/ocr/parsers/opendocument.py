@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lineal_consumers.ocr.parsers.grid import MOST_CELLS, tidy
+from lineal_consumers.ocr.parsers.grid import MAX_CELLS, tidy
 from lineal_consumers.ocr.parsers.parsed import (
     Parsed,
     ParsedPage,
@@ -24,7 +24,7 @@ _P, _H = _TEXT + "p", _TEXT + "h"
 _TBL, _ROW = _TABLE + "table", _TABLE + "table-row"
 _CELLS = (_TABLE + "table-cell", _TABLE + "covered-table-cell")
 _NOT_TEXT = {_TEXT + "tracked-changes", _TEXT + "sequence-decls", _OFFICE + "annotation"}
-_MOST_REPEATED = 1_000
+_MAX_REPEATED = 1_000
 
 
 def is_open_document(path: Path) -> bool:
@@ -88,7 +88,7 @@ def _text(element: Any) -> Iterator[str]:
     yield _collapsed(element.text)
     for child in element.iterchildren():
         if child.tag == _TEXT + "s":
-            yield " " * min(int(child.get(_TEXT + "c", "1")), _MOST_REPEATED)
+            yield " " * min(int(child.get(_TEXT + "c", "1")), _MAX_REPEATED)
         elif child.tag == _TEXT + "tab":
             yield "\t"
         elif child.tag == _TEXT + "line-break":
@@ -113,7 +113,7 @@ def _rows(sheet: Any) -> Iterator[list[str]]:
         for cell in row.iterchildren(*_CELLS):
             value = one_line(" ".join(_lines(cell, ParsedPage(""))))
             repeated = int(cell.get(_TABLE + "number-columns-repeated", "1"))
-            cells.extend([value] * min(repeated, _MOST_REPEATED))
+            cells.extend([value] * min(repeated, _MAX_REPEATED))
         repeated = int(row.get(_TABLE + "number-rows-repeated", "1")) if any(cells) else 1
-        for _ in range(min(repeated, MOST_CELLS)):
+        for _ in range(min(repeated, MAX_CELLS)):
             yield cells

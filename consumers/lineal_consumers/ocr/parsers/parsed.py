@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from lineal.stages import Reject
 from lineal_schemas.results import PAGE_SEPARATOR, Engine, KeyValue, Page, Table, TextResult
 
-MOST_CHARACTERS = 20_000_000
+MAX_CHARACTERS = 20_000_000
 """Most characters of text in one document."""
 
 _UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
@@ -38,7 +38,7 @@ class Parsed:
         """The pages as a result, numbered from ``first``.
 
         Raises:
-            Reject: there is more text than :data:`MOST_CHARACTERS`.
+            Reject: there is more text than :data:`MAX_CHARACTERS`.
         """
         texts = [clean(page.text).strip("\n") for page in self.pages]
         check_amount(sum(map(len, texts)))
@@ -67,11 +67,11 @@ def check_amount(characters: int) -> None:
     """Parsers that gather text from something packed call this on the way.
 
     Raises:
-        Reject: it is more than :data:`MOST_CHARACTERS`.
+        Reject: it is more than :data:`MAX_CHARACTERS`.
     """
-    if characters > MOST_CHARACTERS:
+    if characters > MAX_CHARACTERS:
         raise Reject(
-            f"the document holds too much text: at most {MOST_CHARACTERS:,} characters are read"
+            f"the document holds too much text: at most {MAX_CHARACTERS:,} characters are read"
         )
 
 

@@ -35,7 +35,7 @@ _NOT_TEXT = {
 """Properties; text deleted or moved away under review; the second version of a text box that is
 kept for old programs; text boxes, which follow their paragraph as paragraphs of their own."""
 _NOTES = ("/word/footnotes.xml", "/word/endnotes.xml")
-_MOST_COLUMNS = 1_000
+_MAX_COLUMNS = 1_000
 
 
 def read_word(path: Path) -> Parsed:
@@ -154,7 +154,7 @@ def _cell(tc: Any) -> str:
 def _number(element: Any, path: str, default: int) -> int:
     found = element.find(path)
     value = found.get(_VAL, "") if found is not None else ""
-    return min(int(value), _MOST_COLUMNS) if value.isdecimal() else default
+    return min(int(value), _MAX_COLUMNS) if value.isdecimal() else default
 
 
 def _controls(container: Any) -> Iterator[Any]:

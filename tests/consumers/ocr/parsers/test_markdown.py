@@ -39,7 +39,7 @@ def test_html_inside_is_read_as_html(parse):
 
 
 def test_very_long_texts_are_taken_as_they_are(parse, monkeypatch):
-    monkeypatch.setattr(markdown, "MOST_PARSED", 10)
+    monkeypatch.setattr(markdown, "MAX_PARSED", 10)
     assert parse("# A title\n\ntext", "markdown").text == "# A title\n\ntext"
 
 

@@ -72,7 +72,7 @@ def test_an_empty_sheet_is_a_page_without_a_table(parse):
 
 
 def test_a_sheet_that_would_fill_the_memory_is_rejected(parse, monkeypatch):
-    monkeypatch.setattr(grid, "MOST_CELLS", 1000)
+    monkeypatch.setattr(grid, "MAX_CELLS", 1000)
     workbook = openpyxl.Workbook()
     for row in range(1, 12):
         workbook.worksheets[0].cell(row, 1, "x")

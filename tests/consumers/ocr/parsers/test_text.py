@@ -59,7 +59,7 @@ def test_ligatures_and_astral_characters_are_kept(parse):
 
 
 def test_too_much_text_is_rejected(parse, monkeypatch):
-    monkeypatch.setattr(parsed, "MOST_CHARACTERS", 100)
+    monkeypatch.setattr(parsed, "MAX_CHARACTERS", 100)
     with pytest.raises(Reject, match="too much text"):
         parse("x" * 101, "text")
 
