@@ -18,7 +18,7 @@ from lineal_consumers.nlp.trained_class import TrainedClassifier
 from lineal_consumers.retrain.text_classifier import train_text_classifier
 
 FOLDER = Path(__file__).parents[2] / "shared" / "data" / "ag_news"
-JUDGED = 1000
+EVALUATED = 1000
 
 
 def read_documents(file: Path) -> tuple[list[str], list[str]]:
@@ -44,12 +44,12 @@ def _measure() -> Sequence[Result]:
         return []
     first, first_labels = read_documents(folder / "train_head_subset.csv")
     more, more_labels = read_documents(folder / "part1.csv")
-    judged, judged_labels = more[-JUDGED:], more_labels[-JUDGED:]
-    more, more_labels = more[:-JUDGED], more_labels[:-JUDGED]
+    evaluated, evaluated_labels = more[-EVALUATED:], more_labels[-EVALUATED:]
+    more, more_labels = more[:-EVALUATED], more_labels[:-EVALUATED]
     before = train_text_classifier(first, first_labels)
     after = train_text_classifier([*first, *more], [*first_labels, *more_labels])
-    accuracy_before = accuracy(before.data, judged, judged_labels)
-    accuracy_after = accuracy(after.data, judged, judged_labels)
+    accuracy_before = accuracy(before.data, evaluated, evaluated_labels)
+    accuracy_after = accuracy(after.data, evaluated, evaluated_labels)
     print(f"  before: {len(first)} documents, {before.learner}, {accuracy_before:.3f}")
     print(f"  after: {len(first) + len(more)} documents, {after.learner}, {accuracy_after:.3f}")
     return [

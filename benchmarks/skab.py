@@ -82,7 +82,7 @@ def model_of(
     return ScoringModel(train_on_windows(settings, [normal], windows, windows).data)
 
 
-def judge(run: LabelledRun, **changes: Any) -> Quality:
+def evaluate(run: LabelledRun, **changes: Any) -> Quality:
     """Learn from the first 400 rows of a run and judge the others."""
     model = model_of(run.features, run.values[:TRAIN_ROWS], **changes)
     said = alarms(model, run.values)
@@ -98,7 +98,7 @@ def measure_folder(folder: Path, **changes: Any) -> dict[str, Quality]:
     Raises:
         FileNotFoundError: there are no labelled runs.
     """
-    found = {run.name: judge(run, **changes) for run in read_runs(folder)}
+    found = {run.name: evaluate(run, **changes) for run in read_runs(folder)}
     if not found:
         raise FileNotFoundError(f"no labelled runs below {folder}")
     return found
@@ -113,7 +113,7 @@ def measure_without_faults(folder: Path) -> Quality:
         for run in read_runs(folder, labelled=False)
         for begin in range(0, len(run.values) - _PIECE + 1, TRAIN_ROWS)
     )
-    return total(judge(piece) for piece in pieces)
+    return total(evaluate(piece) for piece in pieces)
 
 
 def _measure() -> Sequence[Result]:

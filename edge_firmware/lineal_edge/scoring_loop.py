@@ -47,11 +47,11 @@ class ScoringLoop:
             closed = self._queue.closed
             items = self._queue.take(1, 1.0)
             for item in items:
-                self._put(self._judge(item))
+                self._put(self._score(item))
             if not items and closed:
                 return
 
-    def _judge(self, item: Reading | Lost) -> Sequence[AnomalyPayload]:
+    def _score(self, item: Reading | Lost) -> Sequence[AnomalyPayload]:
         try:
             if isinstance(item, Lost):
                 self.skipped += item.last_seq - item.first_seq + 1
@@ -62,7 +62,7 @@ class ScoringLoop:
             if self.failures & (self.failures - 1) == 0:  # each doubling: a broken model fails ever
                 log.exception("the scorer has failed, for the %d. time", self.failures)
             if isinstance(item, Reading):
-                return self._judge(Lost(item.seq, item.seq, item.wall_us))
+                return self._score(Lost(item.seq, item.seq, item.wall_us))
             return ()
 
     def _put(self, anomalies: Sequence[AnomalyPayload]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lineal.stages import Reject
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.page_content import PageContent, look_at
-from lineal_consumers.classify.text_layer import Layer, judge
+from lineal_consumers.classify.text_layer import Layer, grade
 from lineal_schemas.documents import PageMethod
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _page_method(document: PdfDocument, index: int) -> PageMethod | None:
         return None
     try:
         text, unmapped = _text(page)
-        layer, visible = judge(text, unmapped)
+        layer, visible = grade(text, unmapped)
         if layer is Layer.GARBAGE:
             return "ocr"
         if layer is Layer.GOOD and visible >= SPARSE_TEXT:

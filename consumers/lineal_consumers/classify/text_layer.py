@@ -26,7 +26,7 @@ class Layer(Enum):
     """Characters that mean nothing, or too few to tell from nothing."""
 
 
-def judge(text: str, unmapped: float) -> tuple[Layer, int]:
+def grade(text: str, unmapped: float) -> tuple[Layer, int]:
     """Judge the text of one page; also returned is its number of visible characters.
 
     ``unmapped`` is the share of characters whose font has no map to Unicode. A page without

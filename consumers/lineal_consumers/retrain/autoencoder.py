@@ -33,7 +33,7 @@ class Autoencoder:
     error_scale: Array
     """Per scaled value, the root mean square of its error in training."""
 
-    def judge(self, windows: Array) -> tuple[Array, Array]:
+    def score(self, windows: Array) -> tuple[Array, Array]:
         """Scores (count) and contributions (count × channels), which sum to the score's square.
 
         The reference for the graph.

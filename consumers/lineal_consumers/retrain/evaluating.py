@@ -51,7 +51,7 @@ async def _challengers(key: str, ctx: Context[RetrainConfig]) -> list[ModelTrain
     return [ModelTrained.model_validate_json(line) for line in (kept or b"").splitlines()]
 
 
-async def judged(
+async def evaluate_models(
     trained: Sequence[ModelTrained | JudgedModel],
     name: str,
     dataset: Sha256,

@@ -91,7 +91,7 @@ async def iterate(
     key = f"iteration/{cause.name}"
     kept = await ctx.state.get(key, bytes)
     if isinstance(cause, ModelTrainingRequested) and cause.judge is not None:
-        return await _judging(cause.name, cause.judge, kept, ctx)
+        return await _evaluation_dataset(cause.name, cause.judge, kept, ctx)
     before: dict[str, Any] = orjson.loads(kept) if kept else {"iteration": 0, "versions": 0}
     previous = None
     if "manifest" in before:
@@ -150,7 +150,7 @@ async def iterate(
     )
 
 
-async def _judging(
+async def _evaluation_dataset(
     name: str, judge: JudgedModel, kept: bytes | None, ctx: Context[RetrainConfig]
 ) -> ModelDataset:
     """The dataset there is, for a model to be judged on; what is remembered stays as it is."""

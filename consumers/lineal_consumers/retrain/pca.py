@@ -31,7 +31,7 @@ class Pca:
     components: int
     """Kept."""
 
-    def judge(self, windows: Array) -> tuple[Array, Array]:
+    def score(self, windows: Array) -> tuple[Array, Array]:
         """Scores (count) and contributions (count × channels), which sum to the score's square.
 
         The reference for the graph.

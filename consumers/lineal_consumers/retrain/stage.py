@@ -9,7 +9,7 @@ from __future__ import annotations
 from lineal import Context, stage
 from lineal_catalog.models.promotions import promotion_facts
 from lineal_consumers.retrain.config import RetrainConfig
-from lineal_consumers.retrain.evaluating import judged, newly_trained, trained_before
+from lineal_consumers.retrain.evaluating import evaluate_models, newly_trained, trained_before
 from lineal_consumers.retrain.iterating import iterate, remember
 from lineal_consumers.retrain.promoting import promotion, remember_change
 from lineal_consumers.retrain.training_step import challengers
@@ -66,7 +66,7 @@ async def evaluate(trained: ModelTrained, ctx: Context[RetrainConfig]) -> list[M
     if not models:
         return []
     ctx.record_kind = "evaluate"
-    return await judged(models, trained.name, trained.dataset, trained.manifest, ctx)
+    return await evaluate_models(models, trained.name, trained.dataset, trained.manifest, ctx)
 
 
 @evaluate.on
@@ -76,14 +76,14 @@ async def evaluate_again(data: ModelDataset, ctx: Context[RetrainConfig]) -> lis
         # The challengers of the last iteration are not touched: new test data is for them.
         ctx.record_kind = "evaluate"
         asked_by = data.cause or ctx.event.id
-        return await judged(
+        return await evaluate_models(
             [data.judge], data.name, data.dataset, data.manifest, ctx, asked_by=asked_by
         )
     models = await trained_before(data, ctx)
     if not models:
         return []
     ctx.record_kind = "evaluate"
-    return await judged(models, data.name, data.dataset, data.manifest, ctx)
+    return await evaluate_models(models, data.name, data.dataset, data.manifest, ctx)
 
 
 @stage("retrain.promote", version="1", produces=ModelPromoted, section="retrain", memo=False)

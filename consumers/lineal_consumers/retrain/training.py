@@ -101,13 +101,13 @@ def train_on_windows(
             model = fit_pca(windows, settings)
         else:
             model = fit_autoencoder(windows, settings)
-        scores, _ = model.judge(held_out)
+        scores, _ = model.score(held_out)
         find = empirical_threshold if settings.tail == "empirical" else chi2_threshold
         threshold = settings.margin * find(scores, settings.false_alarm_rate)
         data = to_onnx(model, preparation, threshold, settings.alarm)
         picked = np.linspace(0, len(held_out) - 1, _GOLDEN).astype(int)
         golden = held_out[picked]
-        expected, _ = model.judge(golden)
+        expected, _ = model.score(golden)
     scoring = ScoringModel(data)
     found = [scoring.score(golden[number : number + 1]).value for number in range(_GOLDEN)]
     parity = float(np.max(np.abs(np.array(found) - expected) / np.maximum(expected, 1.0)))

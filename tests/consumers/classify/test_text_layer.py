@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineal_consumers.classify.text_layer import Layer, judge
+from lineal_consumers.classify.text_layer import Layer, grade
 
 LANGUAGES = {
     "english": "The committee met on Tuesday to discuss the annual report and the figures for May.",
@@ -34,44 +34,44 @@ LANGUAGES = {
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_prose_in_any_language_is_good(language):
-    assert judge((LANGUAGES[language] + "\n") * 8, 0.0)[0] is Layer.GOOD
+    assert grade((LANGUAGES[language] + "\n") * 8, 0.0)[0] is Layer.GOOD
 
 
 def test_figures_are_good():
     rows = "\n".join(f"2024-05-{day:02} {day * 137:,}.50 EUR {day}%" for day in range(1, 31))
-    assert judge(rows, 0.0)[0] is Layer.GOOD
+    assert grade(rows, 0.0)[0] is Layer.GOOD
 
 
 def test_upper_case_is_as_good_as_lower_case():
-    assert judge((LANGUAGES["english"].upper() + "\n") * 8, 0.0)[0] is Layer.GOOD
+    assert grade((LANGUAGES["english"].upper() + "\n") * 8, 0.0)[0] is Layer.GOOD
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_random_letters_are_not_trusted(seed):
     letters = random.Random(seed).choices(string.ascii_lowercase + " ", k=600)
-    assert judge("".join(letters), 0.0)[0] is not Layer.GOOD
+    assert grade("".join(letters), 0.0)[0] is not Layer.GOOD
 
 
 def test_single_letters_are_not_trusted():
-    assert judge(" ".join(LANGUAGES["english"].replace(" ", "") * 3), 0.0)[0] is Layer.POOR
+    assert grade(" ".join(LANGUAGES["english"].replace(" ", "") * 3), 0.0)[0] is Layer.POOR
 
 
 def test_private_characters_are_garbage_but_bullets_are_not():
-    assert judge("".join(map(chr, range(0xF020, 0xF0A0))), 0.0)[0] is Layer.GARBAGE
+    assert grade("".join(map(chr, range(0xF020, 0xF0A0))), 0.0)[0] is Layer.GARBAGE
     bullets = "\n".join(f"\uf0b7 {text}" for text in LANGUAGES.values())
-    assert judge(bullets, 0.0)[0] is Layer.GOOD
+    assert grade(bullets, 0.0)[0] is Layer.GOOD
 
 
 def test_a_font_without_a_map_is_garbage_whatever_its_characters():
-    assert judge(LANGUAGES["english"], 0.9)[0] is Layer.GARBAGE
+    assert grade(LANGUAGES["english"], 0.9)[0] is Layer.GARBAGE
 
 
 def test_blanks_are_not_visible():
-    assert judge(" \r\n\t\xa0\x02", 0.0) == (Layer.POOR, 0)
+    assert grade(" \r\n\t\xa0\x02", 0.0) == (Layer.POOR, 0)
 
 
 @given(st.text(max_size=300), st.floats(0, 1))
 def test_any_text_can_be_judged(text, unmapped):
-    layer, visible = judge(text, unmapped)
+    layer, visible = grade(text, unmapped)
     assert isinstance(layer, Layer)
     assert 0 <= visible <= len(text)

@@ -41,7 +41,7 @@ def fitted(**changes) -> tuple[Pca | Autoencoder, ScoringModel, np.ndarray]:
 )
 def test_graph_and_trainer_agree_to_a_hundred_thousandth(algorithm, changes) -> None:
     model, graph, windows = fitted(algorithm=algorithm, **changes)
-    scores, contributions = model.judge(windows)
+    scores, contributions = model.score(windows)
     assert scores.max() > 3 * np.median(scores)  # normal ones and very anomalous ones
     for window, score, parts in zip(windows, scores, contributions, strict=True):
         found = graph.score(window[np.newaxis])
@@ -57,7 +57,7 @@ def test_levels_far_from_zero_lose_nothing() -> None:
     windows, _ = windows_of(preparation, [run])
     model = fit_pca(windows, wanted)
     graph = ScoringModel(to_onnx(model, preparation, 1.5, AlarmRules()))
-    scores, _ = model.judge(windows)
+    scores, _ = model.score(windows)
     found = [graph.score(window[np.newaxis]).value for window in windows]
     assert found == pytest.approx(scores, rel=1e-5)
 
@@ -69,5 +69,5 @@ def test_training_measures_the_parity_itself(algorithm) -> None:
 
 def test_contributions_add_up_to_the_score() -> None:
     model, _, windows = fitted()
-    scores, contributions = model.judge(windows)
+    scores, contributions = model.score(windows)
     assert contributions.sum(axis=1) == pytest.approx(scores**2)

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.ag_news import FOLDER as AG_NEWS
 from benchmarks.ag_news import accuracy, read_documents
 from benchmarks.skab import FOLDER as SKAB
-from benchmarks.skab import LabelledRun, judge, measure_folder, read_runs
+from benchmarks.skab import LabelledRun, evaluate, measure_folder, read_runs
 from lineal_consumers.retrain.evaluation import total
 from lineal_consumers.retrain.text_classifier import train_text_classifier
 
@@ -46,7 +46,7 @@ def test_what_comes_later_changes_no_earlier_verdict() -> None:
     short = LabelledRun("short", ("a", "b"), values[:620], labels[:620])
     longer = LabelledRun("longer", ("a", "b"), values[:700], labels[:700])
     # every alarm counts as false here, so the difference is what the last 80 rows added
-    added = judge(longer).false_alarms - judge(short).false_alarms
+    added = evaluate(longer).false_alarms - evaluate(short).false_alarms
     assert 0 < added <= 80
 
 
@@ -70,5 +70,5 @@ def test_more_labels_make_a_better_text_classifier() -> None:
     more, more_labels = read_documents(AG_NEWS / "part1.csv")
     before = train_text_classifier(first, first_labels)
     after = train_text_classifier([*first, *more[:1500]], [*first_labels, *more_labels[:1500]])
-    judged, labels = more[-600:], more_labels[-600:]
-    assert accuracy(after.data, judged, labels) > accuracy(before.data, judged, labels) + 0.04
+    evaluated, labels = more[-600:], more_labels[-600:]
+    assert accuracy(after.data, evaluated, labels) > accuracy(before.data, evaluated, labels) + 0.04

@@ -223,15 +223,15 @@ async def test_one_sided_news_is_judged_anew_or_trained_anew(flywheel: Flywheel,
     made = await flywheel.spin()
     news = made["dataset"][0].model_copy(update={"case": case, "iteration": 2, "first_version": 2})
     followed = by_step(await flywheel.harness.send(news))
-    trained, judged = followed["trained"], followed["evaluated"]
+    trained, evaluated = followed["trained"], followed["evaluated"]
     if case == "only_test":
         assert trained == []
-        assert [item.model.version for item in judged] == [1]
-        assert judged[0].champion.version == 1
-        assert not judged[0].passed  # it is in use already
+        assert [item.model.version for item in evaluated] == [1]
+        assert evaluated[0].champion.version == 1
+        assert not evaluated[0].passed  # it is in use already
     else:
         assert [item.model.version for item in trained] == [2]
-        assert [item.model.version for item in judged] == [2]
+        assert [item.model.version for item in evaluated] == [2]
 
 
 async def test_of_two_challengers_at_most_the_better_one_passes() -> None:
@@ -332,8 +332,8 @@ async def test_a_judging_leaves_the_flywheel_as_it_was(flywheel: Flywheel) -> No
     await flywheel.spin(judging(old))
     assert "again/turbine" in await flywheel.harness.timers(retrain)
     news = dataset.model_copy(update={"case": "only_test", "iteration": 3})
-    judged = by_step(await flywheel.harness.send(news))["evaluated"]
-    assert [(item.model.version, item.asked_by) for item in judged] == [(2, None)]
+    evaluated = by_step(await flywheel.harness.send(news))["evaluated"]
+    assert [(item.model.version, item.asked_by) for item in evaluated] == [(2, None)]
     await flywheel.collect(3000)
     (following,) = (await flywheel.spin())["dataset"]
     assert (following.iteration, following.first_version) == (4, 3)  # the drift asked for the third
