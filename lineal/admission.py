@@ -141,16 +141,16 @@ def with_defaults(event: RawEvent, payload: Payload | None = None) -> RawEvent:
     valid is replaced.
     """
     if payload is not None:
-        story, key = payload.story(), payload.partition_key()
+        correlation_id, key = payload.story(), payload.partition_key()
         stated = payload.type not in types_of_lineal()
         event = event._replace(
-            subject=(stated and event.subject) or story or event.subject,
+            subject=(stated and event.subject) or correlation_id or event.subject,
             partitionkey=event.partitionkey
             if key is None or (stated and event.partitionkey != event.id)
             else key,
             correlationid=event.correlationid
-            if story is None or (stated and event.correlationid != event.id)
-            else story,
+            if correlation_id is None or (stated and event.correlationid != event.id)
+            else correlation_id,
         )
     if event.traceparent is None or not is_traceparent(event.traceparent):
         event = event._replace(traceparent=first_traceparent(event.correlationid, event.id))

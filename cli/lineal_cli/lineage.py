@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from lineal.lineage.graph import Story, StoryStep, kept_objects, mermaid, story_of
+from lineal.lineage.graph import GraphStep, LineageGraph, kept_objects, lineage_graph, mermaid
 from lineal.lineage.ledger import steps_of_artifact, steps_of_subject
 from lineal.lineage.record import Artifact, RecordedStep
 from lineal_catalog.documents.projection import DOCUMENT
@@ -89,9 +89,9 @@ def lineage(
     if as_json:
         _print_steps(records)
     elif as_mermaid:
-        typer.echo(mermaid(story_of(records)), nl=False)
+        typer.echo(mermaid(lineage_graph(records)), nl=False)
     else:
-        _print_story(found, story_of(records))
+        _print_graph(found, lineage_graph(records))
 
 
 def _print_steps(records: list[RecordedStep]) -> None:
@@ -107,10 +107,10 @@ def _print_subject(
     if as_json:
         _print_steps(records)
     elif as_mermaid:
-        typer.echo(mermaid(story_of(records)), nl=False)
+        typer.echo(mermaid(lineage_graph(records)), nl=False)
     else:
         typer.echo(plain(subject))
-        for step in story_of(records).steps:
+        for step in lineage_graph(records).steps:
             _echo_step(replace(step, follows=[]), 1)
 
 
@@ -132,24 +132,24 @@ def _digest(text: str) -> str:
     return lowered
 
 
-def _print_story(document: DocumentInfo, story: Story) -> None:
+def _print_graph(document: DocumentInfo, graph: LineageGraph) -> None:
     title = f"{plain(document.name)}  {document.document_id}  {document.status}"
     if not on_terminal():
         typer.echo(title)
-        for step in story.beginnings:
+        for step in graph.roots:
             _echo_step(step, 1)
         return
     from rich.text import Text
     from rich.tree import Tree
 
     tree = Tree(Text(title, "bold"), guide_style="dim")
-    for step in story.beginnings:
+    for step in graph.roots:
         arrived = f"arrived {when(step.record.started)}"
         _draw_step(tree.add(Text(arrived, "cyan")), step)
     console().print(tree)
 
 
-def _echo_step(step: StoryStep, depth: int) -> None:
+def _echo_step(step: GraphStep, depth: int) -> None:
     # Only what branches is moved to the right: a chain of twenty steps stays readable.
     indent = "  " * depth
     for number, text in enumerate(_step_lines(step)):
@@ -158,7 +158,7 @@ def _echo_step(step: StoryStep, depth: int) -> None:
         _echo_step(following, depth + (len(step.follows) > 1))
 
 
-def _draw_step(tree: Tree, step: StoryStep) -> None:
+def _draw_step(tree: Tree, step: GraphStep) -> None:
     from rich.text import Text
 
     head, *details = _step_lines(step)
@@ -172,7 +172,7 @@ def _draw_step(tree: Tree, step: StoryStep) -> None:
         _draw_step(tree if len(step.follows) == 1 else node, following)
 
 
-def _step_lines(step: StoryStep) -> list[str]:
+def _step_lines(step: GraphStep) -> list[str]:
     record = step.record
     build = record.build
     title = f"{step.name} {build.version}" if build else f"{step.name} by {record.actor}"

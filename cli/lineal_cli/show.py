@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import typer
 
-from lineal.lineage.graph import StoryStep, story_of
+from lineal.lineage.graph import GraphStep, lineage_graph
 from lineal.lineage.ledger import steps_of_subject
 from lineal.lineage.record import Artifact
 from lineal.store.connection import Connection
@@ -67,7 +67,7 @@ def show(
             if output is not None:
                 raise typer.BadParameter("say in which form: --as text, ...", param_hint="-o")
             records = steps_of_subject(connection, DOCUMENT + found.document_id)
-            _print_summary(found, forms, story_of(records).steps, as_json)
+            _print_summary(found, forms, lineage_graph(records).steps, as_json)
             return
         if as_json and output is None:
             raise typer.BadParameter("with --as, give -o FILE as well", param_hint="--json")
@@ -140,7 +140,7 @@ def _write_stdout(form: str, forms: dict[str, Artifact], pieces: Iterator[bytes]
 
 
 def _print_summary(
-    document: DocumentInfo, forms: dict[str, Artifact], steps: list[StoryStep], as_json: bool
+    document: DocumentInfo, forms: dict[str, Artifact], steps: list[GraphStep], as_json: bool
 ) -> None:
     if as_json:
         print_json(

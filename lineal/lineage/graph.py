@@ -1,4 +1,4 @@
-"""The story of a document or device as a graph: steps, joined by what one made and another read."""
+"""The lineage of a document or device: steps, joined by what one made and another read."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ EVENT_ROLES = frozenset({"event", "dead-letter"})
 
 
 @dataclass(slots=True)
-class StoryStep:
-    """A step of the story and what follows from it."""
+class GraphStep:
+    """A step of the graph and what follows from it."""
 
     number: int
-    """Its place in the ledger among the steps of the story, from 0."""
+    """Its place in the ledger among the steps of the subject, from 0."""
     record: RecordedStep
     causes: tuple[int, ...]
-    """Numbers of the steps whose events this one handled; empty where the story begins."""
-    follows: list[StoryStep] = field(default_factory=list, repr=False)
+    """Numbers of the steps whose events this one handled; empty at the roots of the graph."""
+    follows: list[GraphStep] = field(default_factory=list, repr=False)
     """Steps whose last cause is this one: with them the graph is a tree, in which every step
     stands once."""
 
@@ -31,20 +31,20 @@ class StoryStep:
 
 
 @dataclass(slots=True)
-class Story:
-    """All steps in the order in which they were settled."""
+class LineageGraph:
+    """All steps in the order in which they were committed."""
 
-    steps: list[StoryStep]
+    steps: list[GraphStep]
 
     @property
-    def beginnings(self) -> list[StoryStep]:
-        """Steps that handled an event nothing in the story made: one for every arrival."""
+    def roots(self) -> list[GraphStep]:
+        """Steps that handled an event no step of the graph made: one for every arrival."""
         return [step for step in self.steps if not step.causes]
 
 
-def story_of(recorded: Sequence[RecordedStep]) -> Story:
-    """The story of one subject, from its steps in the order of the ledger."""
-    steps: list[StoryStep] = []
+def lineage_graph(recorded: Sequence[RecordedStep]) -> LineageGraph:
+    """The lineage of one subject, from its steps in the order of the ledger."""
+    steps: list[GraphStep] = []
     maker_of_event: dict[str, int] = {}
     maker_of_data: dict[str, int] = {}
     for number, record in enumerate(recorded):
@@ -56,7 +56,7 @@ def story_of(recorded: Sequence[RecordedStep]) -> Story:
                 for item in record.inputs
                 if item.role in EVENT_ROLES and item.sha256 in maker_of_data
             }
-        step = StoryStep(number, record, tuple(sorted(causes)))
+        step = GraphStep(number, record, tuple(sorted(causes)))
         if causes:
             steps[max(causes)].follows.append(step)
         steps.append(step)
@@ -65,7 +65,7 @@ def story_of(recorded: Sequence[RecordedStep]) -> Story:
         for item in record.outputs:
             if item.role in EVENT_ROLES:
                 maker_of_data.setdefault(item.sha256, number)
-    return Story(steps)
+    return LineageGraph(steps)
 
 
 def kept_objects(artifacts: Sequence[Artifact]) -> list[Artifact]:
@@ -73,15 +73,15 @@ def kept_objects(artifacts: Sequence[Artifact]) -> list[Artifact]:
     return [item for item in artifacts if item.role not in EVENT_ROLES]
 
 
-def mermaid(story: Story) -> str:
-    """The story as a Mermaid flowchart: steps as boxes, objects rounded, arrivals as discs.
+def mermaid(graph: LineageGraph) -> str:
+    """The graph as a Mermaid flowchart: steps as boxes, objects rounded, arrivals as discs.
 
     An object is drawn once however often it was made and read; it is known by its digest.
     """
     lines = ["flowchart TD"]
     drawn: dict[str, str] = {}
     edges: dict[str, None] = {}
-    for step in story.steps:
+    for step in graph.steps:
         lines.append(f"    {_node(step)}[{_label(*_step_label(step))}]")
         if not step.causes and step.record.events_in:
             arrival = f"arrival{step.number}"
@@ -101,11 +101,11 @@ def mermaid(story: Story) -> str:
     return "\n".join([*lines, *(f"    {edge}" for edge in edges)]) + "\n"
 
 
-def _node(step: StoryStep) -> str:
+def _node(step: GraphStep) -> str:
     return f"s{step.number}"
 
 
-def _step_label(step: StoryStep) -> list[str]:
+def _step_label(step: GraphStep) -> list[str]:
     build = step.record.build
     title = f"{step.name} {build.version}" if build else step.name
     return [title, step.record.outcome]

@@ -16,7 +16,7 @@ what version 00 has; neither trace nor span is all zeros."""
 _SPAN = re.compile("(?!0{16})[0-9a-f]{16}")
 
 
-def child_traceparent(parent: str | None, story: str, event_id: str) -> str:
+def child_traceparent(parent: str | None, correlation_id: str, event_id: str) -> str:
     """The ``traceparent`` of an event made from another one.
 
     It keeps the trace; an event without one begins a trace named after its story, so that all of a
@@ -28,13 +28,13 @@ def child_traceparent(parent: str | None, story: str, event_id: str) -> str:
     if _SPAN.fullmatch(span) is None:
         span = _digest(event_id, 8)
     if parent is None or not is_traceparent(parent):
-        return f"00-{_digest(story, 16)}-{span}-01"
+        return f"00-{_digest(correlation_id, 16)}-{span}-01"
     return f"00-{parent[3:36]}{span}-{parent[53:55]}"
 
 
-def first_traceparent(story: str, event_id: str) -> str:
+def first_traceparent(correlation_id: str, event_id: str) -> str:
     """The ``traceparent`` of an event nothing on the bus caused."""
-    return child_traceparent(None, story, event_id)
+    return child_traceparent(None, correlation_id, event_id)
 
 
 def trace_id(traceparent: str | None) -> str | None:

@@ -26,7 +26,7 @@ class MemoOutput(NamedTuple):
     data: bytes
     key: str | None
     """What the payload says its partition key is."""
-    story: str | None
+    correlation_id: str | None
     """The document or device the payload says it belongs to."""
 
 
@@ -52,7 +52,10 @@ def pack(outputs: Sequence[MemoOutput]) -> bytes:
     """Outputs as the memo table keeps them: what is said of each, as one line of JSON, and then
     their data one after the other."""
     head = orjson.dumps(
-        [(type, version, len(data), key, story) for type, version, data, key, story in outputs]
+        [
+            (type, version, len(data), key, correlation_id)
+            for type, version, data, key, correlation_id in outputs
+        ]
     )
     return b"\n".join((head, b"".join([output.data for output in outputs])))
 
@@ -74,9 +77,9 @@ def unpack(packed: bytes) -> list[MemoOutput] | EnvelopeNames:
         ]
     outputs = []
     begin = newline + 1
-    for type, version, length, key, story in orjson.loads(packed[:newline]):
+    for type, version, length, key, correlation_id in orjson.loads(packed[:newline]):
         end = begin + length
-        outputs.append(MemoOutput(type, version, packed[begin:end], key, story))
+        outputs.append(MemoOutput(type, version, packed[begin:end], key, correlation_id))
         begin = end
     return outputs
 

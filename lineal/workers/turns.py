@@ -13,7 +13,7 @@ class Caller(NamedTuple):
     """For whom a task is done."""
 
     stage: str = ""
-    story: str = ""
+    correlation_id: str = ""
 
 
 ANYBODY = Caller()
@@ -30,23 +30,23 @@ class Turns(Generic[T]):
         self._waiting: dict[str, dict[str, deque[T]]] = {}
 
     def add(self, caller: Caller, item: T) -> None:
-        stories = self._waiting.setdefault(caller.stage, {})
-        stories.setdefault(caller.story, deque()).append(item)
+        by_correlation_id = self._waiting.setdefault(caller.stage, {})
+        by_correlation_id.setdefault(caller.correlation_id, deque()).append(item)
 
     def take(self) -> T | None:
         """The item whose turn it is; None if none waits."""
         if not self._waiting:
             return None
-        stage, stories = next(iter(self._waiting.items()))
-        story, items = next(iter(stories.items()))
+        stage, by_correlation_id = next(iter(self._waiting.items()))
+        correlation_id, items = next(iter(by_correlation_id.items()))
         item = items.popleft()
         # Whoever had a turn goes to the end.
-        del stories[story]
+        del by_correlation_id[correlation_id]
         if items:
-            stories[story] = items
+            by_correlation_id[correlation_id] = items
         del self._waiting[stage]
-        if stories:
-            self._waiting[stage] = stories
+        if by_correlation_id:
+            self._waiting[stage] = by_correlation_id
         return item
 
     def take_all(self) -> Iterator[T]:

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineal.lineage.graph import Story, mermaid, story_of
+from lineal.lineage.graph import LineageGraph, lineage_graph, mermaid
 from lineal.lineage.record import Artifact, Build, Kind, RecordedStep
 from tests.lineage.records import one_step
 
@@ -37,29 +37,29 @@ def record(
     return next(recorded.recorded())
 
 
-def followers(story: Story) -> dict[str, list[str]]:
-    return {step.name: [following.name for following in step.follows] for step in story.steps}
+def followers(graph: LineageGraph) -> dict[str, list[str]]:
+    return {step.name: [following.name for following in step.follows] for step in graph.steps}
 
 
 def test_a_chain_is_told_from_the_arrival_on() -> None:
-    story = story_of(
+    graph = lineage_graph(
         [
             record("register", ["arrived"], ["registered"]),
             record("classify", ["registered"], ["classified"]),
             record("ocr", ["classified"], []),
         ]
     )
-    assert [step.name for step in story.beginnings] == ["register"]
-    assert followers(story) == {"register": ["classify"], "classify": ["ocr"], "ocr": []}
+    assert [step.name for step in graph.roots] == ["register"]
+    assert followers(graph) == {"register": ["classify"], "classify": ["ocr"], "ocr": []}
 
 
 def test_every_arrival_is_a_beginning() -> None:
-    story = story_of([record("register", ["one"], ["r"]), record("register", ["two"], [])])
-    assert len(story.beginnings) == 2
+    graph = lineage_graph([record("register", ["one"], ["r"]), record("register", ["two"], [])])
+    assert len(graph.roots) == 2
 
 
 def test_a_join_has_all_its_parts_as_causes_and_stands_once_in_the_tree() -> None:
-    story = story_of(
+    graph = lineage_graph(
         [
             record("scatter", ["in"], ["p1", "p2"]),
             record("read", ["p1"], ["t1"]),
@@ -67,13 +67,13 @@ def test_a_join_has_all_its_parts_as_causes_and_stands_once_in_the_tree() -> Non
             record("gather", ["t1", "t2"], ["whole"], kind="join"),
         ]
     )
-    gather = story.steps[3]
+    gather = graph.steps[3]
     assert gather.causes == (1, 2)
-    assert [len(step.follows) for step in story.steps] == [2, 0, 1, 0]
+    assert [len(step.follows) for step in graph.steps] == [2, 0, 1, 0]
 
 
 def test_what_a_replay_made_follows_from_the_replay() -> None:
-    story = story_of(
+    graph = lineage_graph(
         [
             record("read", ["in"], ["out"]),
             record("index", ["out"], []),
@@ -81,11 +81,11 @@ def test_what_a_replay_made_follows_from_the_replay() -> None:
             record("index", ["out"], []),
         ]
     )
-    assert [[f.number for f in step.follows] for step in story.steps] == [[1], [], [3], []]
+    assert [[f.number for f in step.follows] for step in graph.steps] == [[1], [], [3], []]
 
 
 def test_a_redriven_event_follows_from_the_decision_to_redrive_it() -> None:
-    story = story_of(
+    graph = lineage_graph(
         [
             record("register", ["arrived"], ["event"]),
             record("read", ["event"], ["letter"]),
@@ -93,21 +93,21 @@ def test_a_redriven_event_follows_from_the_decision_to_redrive_it() -> None:
             record("read", ["event"], ["out"]),
         ]
     )
-    assert [step.causes for step in story.steps] == [(), (0,), (1,), (2,)]
-    assert story.steps[2].name == "redrive"
+    assert [step.causes for step in graph.steps] == [(), (0,), (1,), (2,)]
+    assert graph.steps[2].name == "redrive"
 
 
 def test_an_event_published_again_under_another_id_is_known_by_its_bytes() -> None:
     again = record("index", ["other id"], [])
     again = again._replace(entry=again.entry._replace(inputs=(data("text"),)))
-    story = story_of([record("read", ["in"], ["text"]), again])
-    assert story.steps[1].causes == (0,)
+    graph = lineage_graph([record("read", ["in"], ["text"]), again])
+    assert graph.steps[1].causes == (0,)
 
 
 def test_the_drawing_joins_steps_by_the_objects_they_share() -> None:
     shared, made = data("shared", "content"), data("made", "text")
     drawing = mermaid(
-        story_of(
+        lineage_graph(
             [
                 record("read", ["in"], ["out"], read=(shared,), made=(made,)),
                 record("index", ["out"], [], read=(shared, made)),
@@ -124,7 +124,7 @@ def test_the_drawing_joins_steps_by_the_objects_they_share() -> None:
 @given(st.text(max_size=20))
 def test_no_media_type_can_break_the_drawing(media_type: str) -> None:
     item = Artifact("0" * 64, media_type.encode(errors="replace").decode(), 1, "content")
-    drawing = mermaid(story_of([record("read", ["in"], [], read=(item,))]))
+    drawing = mermaid(lineage_graph([record("read", ["in"], [], read=(item,))]))
     for line in drawing.splitlines()[1:]:
         assert line.count('"') in (0, 2)
         assert len(line.split("\n")) == 1
@@ -139,9 +139,9 @@ def test_no_media_type_can_break_the_drawing(media_type: str) -> None:
 def test_every_step_stands_exactly_once_in_the_tree(
     acts: list[tuple[list[str], list[str]]],
 ) -> None:
-    story = story_of([record("s", takes, makes) for takes, makes in acts])
+    graph = lineage_graph([record("s", takes, makes) for takes, makes in acts])
     told: list[int] = []
-    waiting = list(story.beginnings)
+    waiting = list(graph.roots)
     while waiting:
         step = waiting.pop()
         told.append(step.number)

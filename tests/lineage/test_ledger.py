@@ -36,8 +36,8 @@ def test_the_story_of_a_document_in_its_order(connection: Connection) -> None:
     ledger = Ledger()
     ledger.append(connection, [record("document:a", started=1), record("document:b", started=2)])
     ledger.append(connection, [record("document:a", started=3)])
-    story = [step.started for step in steps_of_subject(connection, "document:a")]
-    assert story == [1, 3]
+    times = [step.started for step in steps_of_subject(connection, "document:a")]
+    assert times == [1, 3]
     assert steps_of_subject(connection, "document:c") == []
 
 
@@ -51,8 +51,8 @@ def test_steps_committed_together_are_one_record_and_each_in_its_story(
     ledger.append_canonical(connection, [canonical_bytes(r) for r in merge_records(together)])
     assert [len(kept.steps) for kept in all_records(connection)] == [9, 9]
     for n in range(3):
-        story = [step.started for step in steps_of_subject(connection, f"document:{n}")]
-        assert story == [n, n + 3, n + 6] * 2
+        times = [step.started for step in steps_of_subject(connection, f"document:{n}")]
+        assert times == [n, n + 3, n + 6] * 2
 
 
 def test_bytes_are_followed_forwards_and_backwards(connection: Connection) -> None:

@@ -57,11 +57,13 @@ def test_a_version_that_is_yet_to_come_is_read_as_the_present_one() -> None:
 
 
 @given(st.text(max_size=80), st.text(max_size=80), st.none() | st.text() | st.just(PARENT))
-def test_a_child_is_valid_for_any_id_and_story(story: str, id: str, parent: str | None) -> None:
-    child = child_traceparent(parent, story, id)
+def test_a_child_is_valid_for_any_id_and_story(
+    correlation_id: str, id: str, parent: str | None
+) -> None:
+    child = child_traceparent(parent, correlation_id, id)
     assert FORM.fullmatch(child)
     assert is_traceparent(child)
-    assert child == child_traceparent(parent, story, id)
+    assert child == child_traceparent(parent, correlation_id, id)
 
 
 def test_an_id_of_zeros_or_without_enough_digits_has_a_span_of_its_own() -> None:

@@ -228,14 +228,14 @@ class MessageIngest:
         facts: dict[str, int | str] = {"boot": wrapper.boot_id, "event": wrapper.event_seq}
         if verdict.kind == "hole":
             # the device's disk was full, or its outbox damaged: events have no gap of their own
-            story = f"device:{device}"
+            correlation_id = f"device:{device}"
             missing: dict[str, int | str] = {
                 "boot": wrapper.boot_id,
                 "first_event": verdict.expected,
                 "last_event": wrapper.event_seq - 1,
                 "reason": "unexplained",
             }
-            record = self._recorder.record(story, kind="gap", attributes=missing)
+            record = self._recorder.record(correlation_id, kind="gap", attributes=missing)
             prepared.records.append(record)
         record = self._recorder.record(
             f"device:{device}", inputs=[data], outputs=[event], attributes=facts
@@ -268,20 +268,20 @@ class MessageIngest:
 
 def _event(payload: Payload, identifier: str, data: bytes) -> RawEvent:
     """The event of a payload whose bytes are there already."""
-    story = payload.story() or identifier
+    correlation_id = payload.story() or identifier
     device: str = getattr(payload, "device", NOBODY)
     event = RawEvent(
         identifier,
         f"device:{device}",
         payload.type,
-        story,
+        correlation_id,
         now_us(),
         JSON_MEDIA_TYPE,
         schema_uri(payload.type, payload.version),
         payload.partition_key() or identifier,
         None,
         None,
-        story,
+        correlation_id,
         data,
     )
     return admit(event, BRIDGE, payload=payload)

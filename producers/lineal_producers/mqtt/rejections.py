@@ -54,19 +54,19 @@ class NotAllowed(RejectedMessage):
 def dead_letter(topic: str, payload: bytes, device: str, error: RejectedMessage) -> RawEvent:
     """The event that keeps a message."""
     sha256_hex = sha256(payload).hexdigest()
-    story = f"device:{device}"
+    correlation_id = f"device:{device}"
     original = RawEvent(
         id=output_id(f"{topic}\n{sha256_hex}", GROUP, "1", MESSAGE_TYPE, 0),
         source=f"{BRIDGED}{topic}",
         type=MESSAGE_TYPE,
-        subject=story,
+        subject=correlation_id,
         time=now_us(),
         datacontenttype="application/octet-stream",
         dataschema=None,
         partitionkey=device,
         traceparent=None,
         causationid=None,
-        correlationid=story,
+        correlationid=correlation_id,
         data=payload,
     )
     letter = DeadLetter(
@@ -76,7 +76,7 @@ def dead_letter(topic: str, payload: bytes, device: str, error: RejectedMessage)
         offset=0,
         event=original.to_json(exact=True).decode(),
         key=device,
-        story_of=story,
+        story_of=correlation_id,
         error_class=type(error).__name__,
         message=str(error),
         attempts=1,
@@ -86,7 +86,7 @@ def dead_letter(topic: str, payload: bytes, device: str, error: RejectedMessage)
         letter,
         id=identifier,
         source=f"lineal:group/{GROUP}",
-        traceparent=first_traceparent(story, identifier),
+        traceparent=first_traceparent(correlation_id, identifier),
     )
 
 
