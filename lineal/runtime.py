@@ -25,7 +25,7 @@ from lineal.stages.trained_models import TrainedModels
 from lineal.store.connection import Store
 from lineal.store.database import Database, file_blobs
 from lineal.store.objects import ObjectStore
-from lineal.workers.turns import ANYBODY, Caller
+from lineal.workers.fair_queue import ANYBODY, Caller
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from lineal.stages.state import StateKeeper
 from lineal.stages.trained_models import TrainedModels
 from lineal.store.connection import Store
 from lineal.store.objects import ObjectStore
-from lineal.workers.turns import ANYBODY, Caller
+from lineal.workers.fair_queue import ANYBODY, Caller
 from lineal_schemas.envelope import now_us
 
 R = TypeVar("R")

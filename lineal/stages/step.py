@@ -21,7 +21,7 @@ from lineal.stages.state import StepState
 from lineal.stages.timers import StepTimers
 from lineal.stages.trained_models import ModelInUse
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
-from lineal.workers.turns import Caller
+from lineal.workers.fair_queue import Caller
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.objects import ObjectRef
 

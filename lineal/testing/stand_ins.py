@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from lineal.lineage.record import Model
 from lineal.stages.trained_models import ModelInUse, TrainedModels
 from lineal.store.connection import Store
-from lineal.workers.turns import ANYBODY, Caller
+from lineal.workers.fair_queue import ANYBODY, Caller
 
 R = TypeVar("R")
 

@@ -22,8 +22,8 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
+from lineal.workers.fair_queue import ANYBODY, Caller, FairQueue
 from lineal.workers.start import WorkerStart
-from lineal.workers.turns import ANYBODY, Caller, Turns
 
 if TYPE_CHECKING:
     from lineal.settings import Settings
@@ -68,7 +68,7 @@ class WorkerPool:
         self._memory_bytes = memory_bytes
         self._seconds = seconds
         self._warm_up = warm_up
-        self._waiting: Turns[_Task] = Turns()
+        self._waiting: FairQueue[_Task] = FairQueue()
         self._ready = threading.Condition()
         self._closing = False
         self._workers = [_Worker(self, number) for number in range(workers)]

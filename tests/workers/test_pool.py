@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from lineal.workers.errors import WorkerCrashed, WorkerError, WorkerOutOfMemory, WorkerTimeout
+from lineal.workers.fair_queue import Caller
 from lineal.workers.pool import WorkerPool
-from lineal.workers.turns import Caller
 from tests.workers import tasks
 
 

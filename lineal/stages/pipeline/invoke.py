@@ -20,7 +20,7 @@ from lineal.stages.pipeline.failure import as_failure
 from lineal.stages.pipeline.invocation import Invocation
 from lineal.stages.pipeline.time_limit import TimeExceeded, limited
 from lineal.stages.step import Step
-from lineal.workers.turns import Caller
+from lineal.workers.fair_queue import Caller
 
 
 @dataclass(frozen=True, slots=True)

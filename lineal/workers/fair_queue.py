@@ -1,4 +1,4 @@
-"""Who is next: stages in turn, and within a stage documents (or devices) in turn."""
+"""A fair queue: stages in turn, and within a stage documents (or devices) in turn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Caller(NamedTuple):
 ANYBODY = Caller()
 
 
-class Turns(Generic[T]):
+class FairQueue(Generic[T]):
     """Items waiting, taken so that nobody waits for all of somebody else's.
 
     One caller's items keep their order. A document of a thousand pages and one of a single page

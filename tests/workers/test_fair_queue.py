@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineal.workers.turns import Caller, Turns
+from lineal.workers.fair_queue import Caller, FairQueue
 
 callers = st.builds(Caller, st.sampled_from(["ocr", "nlp"]), st.sampled_from(["a", "b", "c"]))
 
 
 @given(st.lists(callers))
 def test_everything_is_taken_once_and_each_callers_items_in_order(added: list[Caller]) -> None:
-    turns: Turns[tuple[Caller, int]] = Turns()
+    turns: FairQueue[tuple[Caller, int]] = FairQueue()
     for number, caller in enumerate(added):
         turns.add(caller, (caller, number))
     taken = list(turns.take_all())
@@ -24,7 +24,7 @@ def test_everything_is_taken_once_and_each_callers_items_in_order(added: list[Ca
 
 
 def test_a_short_document_waits_for_one_part_of_a_long_one() -> None:
-    turns: Turns[str] = Turns()
+    turns: FairQueue[str] = FairQueue()
     for page in range(1000):
         turns.add(Caller("ocr", "long"), f"long {page}")
     turns.add(Caller("ocr", "short"), "short")
