@@ -52,7 +52,7 @@ class Missing(LinealError, LookupError):
     """There is no such topic, queue or subscription."""
 
 
-class Refused(LinealError, ValueError):
+class RequestRejected(LinealError, ValueError):
     """AWS will never take what it was given."""
 
 
@@ -163,7 +163,7 @@ async def ask(call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
 
     Raises:
         Missing: what it is about does not exist.
-        Refused: it is about something that AWS will never take.
+        RequestRejected: it is about something that AWS will never take.
         BusUnavailable: anything else: AWS away, throttling for too long, no permission. None of
             that is the fault of an event.
     """
@@ -182,7 +182,7 @@ def _translate(error: ClientError) -> NoReturn:
     if code in _MISSING:
         raise Missing(text) from error
     if code in _WRONG:
-        raise Refused(text) from error
+        raise RequestRejected(text) from error
     raise BusUnavailable(f"AWS: {text}") from error
 
 

@@ -38,7 +38,7 @@ class EventPublisher:
         durable.
 
         Raises:
-            Refused: one can never be published.
+            RequestRejected: one can never be published.
             BusUnavailable: some may have been published; trying all again does not double them
                 within five minutes.
         """

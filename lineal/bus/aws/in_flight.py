@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import structlog
 
-from lineal.bus.aws.calls import Aws, Missing, Refused, ask
+from lineal.bus.aws.calls import Aws, Missing, RequestRejected, ask
 from lineal.bus.aws.messages import ATTRIBUTES, BATCH_ENTRIES, Received, received
 from lineal.errors import BusUnavailable
 
@@ -169,7 +169,7 @@ class SqsInFlight:
         # From the last to the first: a message hides all later ones of its group, so the first is
         # not received before those that follow it.
         for some in _chunks(list(reversed(items))):
-            with contextlib.suppress(BusUnavailable, Refused, Missing):
+            with contextlib.suppress(BusUnavailable, RequestRejected, Missing):
                 await self._change_visibility(some, 0)
 
     async def close(self) -> None:
@@ -213,7 +213,7 @@ class SqsInFlight:
             await asyncio.sleep(self._visibility / _CHECKS_PER_LEASE)
             try:
                 await self._extend()
-            except (BusUnavailable, Refused, Missing) as error:
+            except (BusUnavailable, RequestRejected, Missing) as error:
                 # The deadline stands: a lease that cannot be extended in time runs out.
                 log.warning("sqs.extend_failed", queue=self._url, error=str(error))
 
@@ -263,7 +263,7 @@ class SqsInFlight:
                             for number, item in enumerate(left)
                         ],
                     )
-            except (BusUnavailable, Refused, Missing) as error:
+            except (BusUnavailable, RequestRejected, Missing) as error:
                 log.warning("sqs.delete_failed", queue=self._url, error=str(error))
                 continue
             left = [

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from lineal.bus.aws.address import Address
-from lineal.bus.aws.calls import Aws, Missing, Refused, ask
+from lineal.bus.aws.calls import Aws, Missing, RequestRejected, ask
 from lineal.bus.aws.names import (
     dead_letter_queue_resource,
     group_of_resource,
@@ -95,7 +95,7 @@ class Provisioning:
                 await ask(
                     self._aws.sns.create_topic, Name=resource, Attributes=topic_attributes(days)
                 )
-            except Refused:
+            except RequestRejected:
                 # Somebody else has just made it otherwise: that is how it is then.
                 await self.topic_attributes(topic)
         else:
@@ -202,7 +202,7 @@ class Provisioning:
                 Attributes=dict(attributes),
                 tags=dict(tags),
             )
-        except Refused:
+        except RequestRejected:
             url = await self._queue_url(resource)
             if url is None:
                 raise

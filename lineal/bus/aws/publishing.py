@@ -18,7 +18,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from lineal.bus.aws.calls import Aws, Refused, ask, is_sender_fault
+from lineal.bus.aws.calls import Aws, RequestRejected, ask, is_sender_fault
 from lineal.bus.aws.messages import BATCH_BYTES, BATCH_ENTRIES, Message
 from lineal.concurrency import gather_all
 from lineal.errors import BusUnavailable
@@ -83,7 +83,7 @@ class Publisher:
 
         Raises:
             Missing: a topic is gone.
-            Refused: a message can never be published.
+            RequestRejected: a message can never be published.
             BusUnavailable: some may have been published; trying all again does not double them
                 within five minutes.
         """
@@ -129,7 +129,7 @@ class Publisher:
                 line.published(message)
         for entry in failed.values():
             if is_sender_fault(entry):
-                raise Refused(f"SNS will not take an event: {entry.get('Message')}")
+                raise RequestRejected(f"SNS will not take an event: {entry.get('Message')}")
         if failed:
             reasons = sorted({str(entry.get("Code")) for entry in failed.values()})
             log.warning("aws.publish_again", topic=arn, events=len(failed), reasons=reasons)

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 import structlog
 
 from lineal.bus.aws import inbox
-from lineal.bus.aws.calls import Aws, Missing, Refused
+from lineal.bus.aws.calls import Aws, Missing, RequestRejected
 from lineal.bus.aws.event_publisher import EventPublisher
 from lineal.bus.aws.in_flight import InFlightMessage, SqsInFlight, new_attempt_id
 from lineal.bus.aws.key_queues import KeyQueues
@@ -304,5 +304,5 @@ class AwsSubscription:
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._in_flight.receive(attempt, wait_seconds=0)
-        except (BusUnavailable, TimeoutError, Missing, Refused) as error:
+        except (BusUnavailable, TimeoutError, Missing, RequestRejected) as error:
             log.info("sqs.left_hidden", group=self.group, error=str(error))
