@@ -174,21 +174,21 @@ class Agent:
             if not self.sampler.alive:
                 return 0 if self.sampler.failure is None else 1
             self._watchdog.alive()
-            self._tell_of_models()
+            self._report_models()
             if now >= next_health:
                 next_health = now + self.settings.health_seconds
-                self._tell_health()
+                self._report_health()
         return 0
 
-    def _tell_health(self) -> None:
+    def _report_health(self) -> None:
         health = self.health()
         self._watchdog.status(
             f"{health.sampled} readings, {health.waiting_rows} waiting, "
             f"{'connected' if self.publisher.connected else 'offline'}"
         )
-        self.publisher.tell_health(health)
+        self.publisher.report_health(health)
 
-    def _tell_of_models(self) -> None:
+    def _report_models(self) -> None:
         models = self._scorer.models() if self._scorer else ()
         if models != self._models:
             self._models = models

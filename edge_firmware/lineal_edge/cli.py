@@ -150,19 +150,19 @@ def _simulate(chosen: argparse.Namespace) -> int:
 
 
 def _status(chosen: argparse.Namespace) -> int:
-    from lineal_edge.standing import Standing, read_standing
+    from lineal_edge.outbox_stats import OutboxStats, read_outbox_stats
 
     settings: Settings = read_settings(chosen.settings)
-    standing: Standing = read_standing(settings.outbox_file)
+    stats: OutboxStats = read_outbox_stats(settings.outbox_file)
     if chosen.json:
-        print(json.dumps({"device": settings.device, **standing._asdict()}))
+        print(json.dumps({"device": settings.device, **stats._asdict()}))
         return 0
     print(f"device    {settings.device}")
-    print(f"boot      {standing.boot_id or 'never started'}")
-    print(f"readings  {standing.readings} since the start, {standing.waiting} waiting")
-    print(f"gaps      {standing.gaps} waiting, of {standing.lost} readings")
-    print(f"events    {standing.events} waiting")
-    print(f"disk      {standing.bytes} of {settings.outbox.cap_bytes} bytes")
+    print(f"boot      {stats.boot_id or 'never started'}")
+    print(f"readings  {stats.readings} since the start, {stats.waiting} waiting")
+    print(f"gaps      {stats.gaps} waiting, of {stats.lost} readings")
+    print(f"events    {stats.events} waiting")
+    print(f"disk      {stats.bytes} of {settings.outbox.cap_bytes} bytes")
     return 0
 
 

@@ -33,7 +33,7 @@ _BESIDES = 4
 """Room in flight for births, a goodbye and events, beside the readings."""
 
 
-class BrokerRefused(LinealError, ConnectionError):
+class BrokerRejected(LinealError, ConnectionError):
     """The broker does not let us in, or did not answer."""
 
 
@@ -62,7 +62,7 @@ class Connection:
     """Opens in the constructor.
 
     Raises:
-        OSError: there is no way to the broker (BrokerRefused among them), TLS does not agree, or a
+        OSError: there is no way to the broker (BrokerRejected among them), TLS does not agree, or a
             certificate cannot be read.
     """
 
@@ -87,7 +87,7 @@ class Connection:
         self._on_change = on_change
         self._subscriptions = list(subscriptions)
         self._answered = threading.Event()
-        self._refusal: str | None = None
+        self._rejection: str | None = None
         self._connected = False
         self._client = self._make_client(client_id, broker, in_flight, will)
         try:
@@ -134,9 +134,9 @@ class Connection:
             self._client.connect(broker.host, broker.port, broker.keepalive)
         self._client.loop_start()
         if not self._answered.wait(_CONNECT_SECONDS):
-            raise BrokerRefused("the broker does not answer")
-        if self._refusal is not None:
-            raise BrokerRefused(self._refusal)
+            raise BrokerRejected("the broker does not answer")
+        if self._rejection is not None:
+            raise BrokerRejected(self._rejection)
 
     @property
     def alive(self) -> bool:
@@ -178,7 +178,7 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._refusal = str(reason)
+            self._rejection = str(reason)
         else:
             most = getattr(properties, "ReceiveMaximum", None)
             if most is not None:
@@ -199,15 +199,15 @@ class Connection:
     ) -> None:
         if self._connected:
             log.info("disconnected: %s", reason)
-        elif self._refusal is None:
-            self._refusal = str(reason)
+        elif self._rejection is None:
+            self._rejection = str(reason)
         self._connected = False
         self._answered.set()
         self._on_change()
 
     def _ended(self) -> None:
         self._connected = False
-        self._refusal = self._refusal or "the connection has ended"
+        self._rejection = self._rejection or "the connection has ended"
         self._answered.set()
         self._on_change()
 

@@ -1,4 +1,4 @@
-"""What is in an outbox, read beside the agent that may be running."""
+"""Statistics of an outbox, read beside the agent that may be running."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Standing(NamedTuple):
+class OutboxStats(NamedTuple):
     """The contents of an outbox, in numbers."""
 
     boot_id: str | None
@@ -24,14 +24,14 @@ class Standing(NamedTuple):
     """Of the files, with the log."""
 
 
-def read_standing(file: Path) -> Standing:
+def read_outbox_stats(file: Path) -> OutboxStats:
     """Count what waits. Reads the whole outbox once, without holding up who writes to it.
 
     Raises:
         OSError: it cannot be read, or is no outbox.
     """
     if not file.exists():
-        return Standing(None, 0, 0, 0, 0, 0, 0)
+        return OutboxStats(None, 0, 0, 0, 0, 0, 0)
     try:
         # not mode=ro: after a power cut even a reader has to recover the log
         database = sqlite3.connect(file, timeout=5)
@@ -50,4 +50,4 @@ def read_standing(file: Path) -> Standing:
     except sqlite3.Error as error:
         raise OSError(f"{file}: {error}") from error
     size = sum(part.stat().st_size for part in file.parent.glob(f"{file.name}*") if part.is_file())
-    return Standing(boot_id, readings, rows - gaps, gaps, lost, events, size)
+    return OutboxStats(boot_id, readings, rows - gaps, gaps, lost, events, size)

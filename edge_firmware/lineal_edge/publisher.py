@@ -101,7 +101,7 @@ class Publisher:
             self._announce = True
             self._changed.notify_all()
 
-    def tell_health(self, health: DeviceHealth) -> None:
+    def report_health(self, health: DeviceHealth) -> None:
         """Send the counters if there is a connection; they are not kept for later."""
         connection = self._connection
         if connection is not None and connection.alive:

@@ -170,10 +170,10 @@ def read_settings(file: Path) -> Settings:
     except OSError as error:
         raise BadSettings(f"{file}: {error.strerror}") from error
     except ValidationError as error:
-        said = "; ".join(
+        reported = "; ".join(
             f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}"
             for one in error.errors(include_url=False)
         )
-        raise BadSettings(f"{file}: {said}") from error
+        raise BadSettings(f"{file}: {reported}") from error
     except ValueError as error:
         raise BadSettings(f"{file} is not TOML: {error}") from error

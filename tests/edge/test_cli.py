@@ -48,9 +48,9 @@ def test_an_agent_runs_until_it_is_told_to_stop_and_keeps_what_it_took(tmp_path:
         time.sleep(0.1)
     agent.send_signal(signal.SIGTERM)
     assert agent.wait(30) == 0
-    standing = status(file)
-    assert standing["waiting"] == standing["readings"] != 0
-    assert standing["gaps"] == 0
+    stats = status(file)
+    assert stats["waiting"] == stats["readings"] != 0
+    assert stats["gaps"] == 0
 
 
 def test_a_power_cut_loses_at_most_what_was_not_committed_and_numbers_begin_anew(
@@ -77,9 +77,9 @@ def test_a_power_cut_loses_at_most_what_was_not_committed_and_numbers_begin_anew
 
 def test_status_is_told_in_words_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--settings", str(settings(tmp_path))]) == 0
-    said = capsys.readouterr().out
-    assert "pump-1" in said
-    assert "never started" in said
+    reported = capsys.readouterr().out
+    assert "pump-1" in reported
+    assert "never started" in reported
 
 
 def test_a_simulated_turbine_prints_its_lines() -> None:
@@ -93,7 +93,7 @@ def test_a_simulated_turbine_prints_its_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "reported"),
     [
         (["status", "--settings", "none.toml"], 2, "none.toml"),
         (["run", "--settings", "none.toml"], 2, "none.toml"),
@@ -102,9 +102,9 @@ def test_a_simulated_turbine_prints_its_lines() -> None:
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
-    arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], code: int, reported: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == code
     errors = capsys.readouterr().err
-    assert said in errors
+    assert reported in errors
     assert "Traceback" not in errors

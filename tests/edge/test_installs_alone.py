@@ -67,8 +67,8 @@ def resolved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
         )
         for python in PYTHONS
     }  # fmt: skip
-    said = {python: process.communicate() for python, process in running.items()}
-    return {python: (running[python].returncode, *said[python]) for python in PYTHONS}
+    reported = {python: process.communicate() for python, process in running.items()}
+    return {python: (running[python].returncode, *reported[python]) for python in PYTHONS}
 
 
 @pytest.mark.parametrize("python", PYTHONS)

@@ -47,7 +47,7 @@ def test_simulated_devices_of_different_names_differ(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reported"),
     [
         ("device = ", "is not TOML"),
         ("", "device: Field required"),
@@ -59,11 +59,11 @@ def test_simulated_devices_of_different_names_differ(tmp_path: Path) -> None:
         ('device = "a"\n[update.trusted_keys]\nme = "c2hvcnQ="', "me: an Ed25519 public key"),
     ],
 )
-def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(BadSettings) as refused:
+def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, reported: str) -> None:
+    with pytest.raises(BadSettings) as rejected:
         read_settings(write(tmp_path, text))
-    assert said in str(refused.value)
-    assert "agent.toml" in str(refused.value)
+    assert reported in str(rejected.value)
+    assert "agent.toml" in str(rejected.value)
 
 
 def test_a_missing_file_is_told_as_such(tmp_path: Path) -> None:

@@ -49,19 +49,19 @@ def agent(folder: Path, watchdog: Watchdog, source: Counting) -> Agent:
 def test_systemd_hears_of_the_start_of_life_and_of_the_end(
     tmp_path: Path, manager: socket.socket
 ) -> None:
-    said: list[str] = []
+    reported: list[str] = []
 
     def listen() -> None:
-        while "STOPPING=1" not in said:
-            said.append(manager.recv(100).decode())
+        while "STOPPING=1" not in reported:
+            reported.append(manager.recv(100).decode())
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
     assert agent(tmp_path, watchdog(manager), Counting(rate=50)).run(seconds=1.5) == 0
     listener.join(10)
-    assert said[0] == "READY=1"
-    assert said.count("WATCHDOG=1") >= 2
-    assert said[-1] == "STOPPING=1"
+    assert reported[0] == "READY=1"
+    assert reported.count("WATCHDOG=1") >= 2
+    assert reported[-1] == "STOPPING=1"
 
 
 def test_a_manager_that_does_not_listen_holds_up_nothing(manager: socket.socket) -> None:
@@ -111,6 +111,6 @@ def test_systemd_understands_every_line_of_the_unit() -> None:
     done = subprocess.run(
         ["systemd-analyze", "verify", UNIT], capture_output=True, text=True, check=False
     )
-    said = [line for line in done.stderr.splitlines() if UNIT.name in line]
+    reported = [line for line in done.stderr.splitlines() if UNIT.name in line]
     # the agent is not installed where a device has it
-    assert [line for line in said if "is not executable" not in line] == []
+    assert [line for line in reported if "is not executable" not in line] == []

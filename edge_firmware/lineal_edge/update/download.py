@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from lineal_edge.backoff import Backoff
 from lineal_edge.settings import ClientTls
 from lineal_edge.update.disk import Disk
-from lineal_edge.update.verification import Refused
+from lineal_edge.update.verification import PackageRejected
 from lineal_schemas.errors import LinealError
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Interrupted(LinealError):
     """The download was not to go on: the agent stops, or the job is over."""
 
 
-class ServerSaidNo(LinealError):
+class ServerRejected(LinealError):
     """An HTTP status that is not the file."""
 
     def __init__(self, status: int) -> None:
@@ -60,7 +60,7 @@ class Fetch(Protocol):
     """Asks for a file from an offset on, as a context manager.
 
     Raises:
-        ServerSaidNo, OSError, http.client.HTTPException
+        ServerRejected, OSError, http.client.HTTPException
     """
 
     def __call__(self, url: str, offset: int) -> Any: ...
@@ -96,12 +96,12 @@ class Download:
         """Until the part is the whole file, synced.
 
         Raises:
-            Refused: ``bad_url``, ``no_space``, ``http_404`` and the like (at once for what will not
-                change), ``digest_mismatch``, ``download_failed``.
+            PackageRejected: ``bad_url``, ``no_space``, ``http_404`` and the like (at once for what
+                will not change), ``digest_mismatch``, ``download_failed``.
             Interrupted: ``going_on`` said no.
         """
         if urlsplit(url).scheme not in ("http", "https"):
-            raise Refused("bad_url", "a model comes over http or https")
+            raise PackageRejected("bad_url", "a model comes over http or https")
         idle = wrong = 0
         last: Exception | None = None
         for _ in range(_MAX_TRIES):
@@ -114,23 +114,25 @@ class Download:
                 wrong += 1
                 self._disk.remove(self._part)
                 if wrong >= _MAX_WRONG:
-                    raise Refused("digest_mismatch", "what the server sends is not the model")
+                    raise PackageRejected(
+                        "digest_mismatch", "what the server sends is not the model"
+                    )
                 have = 0
             if self._disk.free_bytes(self._part.parent) < size - have + RESERVE_BYTES:
-                raise Refused("no_space", f"{size - have} bytes do not fit the disk")
+                raise PackageRejected("no_space", f"{size - have} bytes do not fit the disk")
             if idle >= _MAX_WITHOUT_PROGRESS:
                 break
             try:
                 self._take(url, have, size)
-            except ServerSaidNo as error:
+            except ServerRejected as error:
                 last = error
                 if error.status == 416:
                     self._disk.remove(self._part)
                 elif error.status not in _TRANSIENT:
-                    raise Refused(f"http_{error.status}", str(error)) from error
+                    raise PackageRejected(f"http_{error.status}", str(error)) from error
             except (OSError, http.client.HTTPException) as error:
                 if isinstance(error, OSError) and _own_fault(error):
-                    raise Refused("no_space", f"cannot be written: {error}") from error
+                    raise PackageRejected("no_space", f"cannot be written: {error}") from error
                 last = error
             now = self._disk.size(self._part)
             if now > have:
@@ -143,7 +145,7 @@ class Download:
                 self._check()
                 self._pause(self._backoff.next())
                 self._check()
-        raise Refused("download_failed", f"given up: {last}")
+        raise PackageRejected("download_failed", f"given up: {last}")
 
     def _take(self, url: str, have: int, size: int) -> None:
         with self._fetch(url, have) as answer:
@@ -197,7 +199,7 @@ def http_fetch(tls: ClientTls | None) -> Fetch:
             )
         except urllib.error.HTTPError as error:
             with error:
-                raise ServerSaidNo(error.code) from error
+                raise ServerRejected(error.code) from error
         except urllib.error.URLError as error:
             reason = error.reason
             raise reason if isinstance(reason, OSError) else OSError(str(reason)) from error
@@ -209,7 +211,7 @@ def http_fetch(tls: ClientTls | None) -> Fetch:
                     raise http.client.HTTPException("a part of the file, but it is not said which")
                 start = int(found[1])
             elif response.status != 200:
-                raise ServerSaidNo(response.status)
+                raise ServerRejected(response.status)
             yield Answer(start, _chunks(response))
 
     return fetch

@@ -6,7 +6,7 @@ import math
 import threading
 from typing import NamedTuple
 
-from lineal_edge.update.verification import Refused
+from lineal_edge.update.verification import PackageRejected
 
 
 class Limits(NamedTuple):
@@ -88,18 +88,18 @@ def check_health(new: Counts, old: Counts | None, limits: Limits) -> None:
         old: the model it replaces, on the same readings; None if there is none.
 
     Raises:
-        Refused: ``model_errors``, ``score_range`` or ``alarm_rate``.
+        PackageRejected: ``model_errors``, ``score_range`` or ``alarm_rate``.
     """
     if new.errors > limits.errors:
-        raise Refused("model_errors", f"{new.errors} windows could not be scored")
+        raise PackageRejected("model_errors", f"{new.errors} windows could not be scored")
     if new.highest == math.inf:
-        raise Refused("score_range", "a score is infinite")
+        raise PackageRejected("score_range", "a score is infinite")
     if new.windows < limits.min_windows:
         return
     allowed = limits.alarms_alone
     if old is not None and old.windows >= limits.min_windows:
         allowed = min(1.0, old.alarm_share + limits.more_alarms)
     if new.alarm_share > allowed:
-        raise Refused(
+        raise PackageRejected(
             "alarm_rate", f"{new.alarm_share:.0%} of its windows alarm; {allowed:.0%} may"
         )

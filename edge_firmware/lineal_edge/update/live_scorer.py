@@ -42,7 +42,7 @@ class _Active(NamedTuple):
     tally: Tally
 
 
-class _Beside(NamedTuple):
+class _Shadow(NamedTuple):
     candidate: Candidate
     scorer: DeviceScorer
     tally: Tally
@@ -57,7 +57,7 @@ class LiveScorer:
         self._boot_id = boot_id
         self._clock = clock
         self._active: _Active | None = None
-        self._beside: _Beside | None = None
+        self._beside: _Shadow | None = None
         self._slot: ModelSlot | None = None
         self._scorer: DeviceScorer | None = None
         self._at_work: _Active | None = None
@@ -77,11 +77,11 @@ class LiveScorer:
         columns = tuple(self.features.index(name) for name in model.preparation.features)
         return Candidate(ref, model, columns)
 
-    def put_beside(self, candidate: Candidate | None) -> Tally:
+    def set_shadow(self, candidate: Candidate | None) -> Tally:
         """Have a model score the readings from the next one on, to no effect but its tally's."""
         tally = Tally()
         self._beside = (
-            None if candidate is None else _Beside(candidate, DeviceScorer(candidate.model), tally)
+            None if candidate is None else _Shadow(candidate, DeviceScorer(candidate.model), tally)
         )
         return tally
 
@@ -99,20 +99,20 @@ class LiveScorer:
     # The agent's side.
 
     def observe(self, reading: Reading) -> Sequence[AnomalyPayload]:
-        beside, active = self._beside, self._active
+        shadow, active = self._beside, self._active
         events = [] if active is self._at_work else self._take_over(active)
         try:
             if active is not None:
                 events += self._score(active, reading)
         finally:
-            if beside is not None:
-                self._score_beside(beside, reading)
+            if shadow is not None:
+                self._score_shadow(shadow, reading)
         return events
 
     def skipped(self, first_seq: int, last_seq: int) -> Sequence[AnomalyPayload]:
-        beside = self._beside
-        if beside is not None:
-            beside.scorer.skip_to(last_seq + 1)
+        shadow = self._beside
+        if shadow is not None:
+            shadow.scorer.skip_to(last_seq + 1)
         active, scorer = self._at_work, self._scorer
         if active is None or scorer is None:
             return []
@@ -173,12 +173,12 @@ class LiveScorer:
             self._event(item, active.candidate.ref, active, reading.wall_us) for item in transitions
         ]
 
-    def _score_beside(self, beside: _Beside, reading: Reading) -> None:
-        tally = beside.tally
+    def _score_shadow(self, shadow: _Shadow, reading: Reading) -> None:
+        tally = shadow.tally
         tally.busy_since_us = self._clock.monotonic_us()
         try:
-            values = [[reading.values[column] for column in beside.candidate.columns]]
-            windows, _ = beside.scorer.push(values, reading.seq)
+            values = [[reading.values[column] for column in shadow.candidate.columns]]
+            windows, _ = shadow.scorer.push(values, reading.seq)
         except Exception as error:
             # Whatever it does, the model in use goes on.
             tally.failed()
@@ -186,7 +186,7 @@ class LiveScorer:
             return
         finally:
             tally.busy_since_us = None
-        threshold = beside.candidate.model.threshold
+        threshold = shadow.candidate.model.threshold
         tally.scored([item.score.value for item in windows if item.score is not None], threshold)
 
     def _event(

@@ -11,7 +11,7 @@ from lineal_edge.interfaces import EventSink
 from lineal_edge.update.disk import Disk
 from lineal_edge.update.journal import Journal, JournalFile, Progress
 from lineal_edge.update.packages import Packages
-from lineal_edge.update.verification import Refused
+from lineal_edge.update.verification import PackageRejected
 from lineal_schemas.deployments import DeploymentJobUpdated, JobState, PackageManifest
 from lineal_schemas.models import ModelRef
 
@@ -92,9 +92,9 @@ class Logbook:
         quiet = state == "QUEUED"
         self.change(progress.model_copy(update={"state": state, "reported": quiet}), **remembered)
         self.begin_step()
-        self.tell()
+        self.report()
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Report the job's state, unless that was done. A report that cannot be kept is tried again
         and changes nothing else."""
         progress = self.journal.progress
@@ -139,18 +139,18 @@ def manifest_of(progress: Progress) -> PackageManifest:
     """The manifest of a job's package; who signed it is another question.
 
     Raises:
-        Refused: ``bad_manifest``
+        PackageRejected: ``bad_manifest``
     """
     try:
         return PackageManifest.model_validate_json(progress.job.package.manifest)
     except ValueError as error:
-        raise Refused("bad_manifest", "the manifest is malformed") from error
+        raise PackageRejected("bad_manifest", "the manifest is malformed") from error
 
 
 def _model(progress: Progress) -> ModelRef:
     """What the job is about, as far as can be said."""
     try:
         return manifest_of(progress).model
-    except Refused:
+    except PackageRejected:
         text = progress.job.package.manifest.encode()
         return ModelRef(name="unknown", version=1, sha256=hashlib.sha256(text).hexdigest())

@@ -26,7 +26,7 @@ from lineal_edge.update.journal import Progress
 from lineal_edge.update.logbook import Logbook, manifest_of
 from lineal_edge.update.models_in_use import STALLS, ModelsInUse, SwappableScorer
 from lineal_edge.update.packages import Packages
-from lineal_edge.update.verification import Refused, check_fit, opened
+from lineal_edge.update.verification import PackageRejected, check_fit, opened
 from lineal_schemas.deployments import (
     FINAL_STATES,
     JobDocument,
@@ -185,7 +185,7 @@ class UpdateMachine:
 
     def _advance(self) -> float:
         self._read_mail()
-        self._book.tell()
+        self._book.report()
         progress = self.progress
         if progress is None or progress.final:
             return self._begin_next()
@@ -193,8 +193,8 @@ class UpdateMachine:
             return self._step(progress)
         except Interrupted:
             return 0.0
-        except Refused as refused:
-            self._end_badly(refused.reason, str(refused))
+        except PackageRejected as rejected:
+            self._end_badly(rejected.reason, str(rejected))
         except Exception as error:
             # A full disk, say. The step is tried again until its time is up.
             log.warning("update: %r", error)
@@ -237,7 +237,7 @@ class UpdateMachine:
     def _admit(self, progress: Progress) -> None:
         """Look at the signed manifest before a byte is fetched."""
         if progress.job.device != self._device:
-            raise Refused("wrong_device", f"the job is for {progress.job.device}")
+            raise PackageRejected("wrong_device", f"the job is for {progress.job.device}")
         manifest = self._checked(progress)
         if self._models.running == self._packages.current == manifest.model.sha256:
             self._confirm(progress, manifest)
@@ -280,14 +280,14 @@ class UpdateMachine:
         if self._stopping or self._book.at_hand.final:
             return False
         if self._book.overdue():
-            raise Refused("download_timeout", "the download takes too long")
+            raise PackageRejected("download_timeout", "the download takes too long")
         return True
 
     def _verify(self, progress: Progress) -> None:
         manifest = self._checked(progress)
         sha256 = manifest.model.sha256
         if self._packages.read(sha256) is None:
-            raise Refused("package_damaged", "it is not on the disk as it was received")
+            raise PackageRejected("package_damaged", "it is not on the disk as it was received")
         self._trial(self._packages.model_file(sha256), manifest, progress.job.timeouts.verify)
         self._book.enter(progress, "VERIFIED")
 
@@ -299,7 +299,7 @@ class UpdateMachine:
             self._activate(progress)
             return 0.0
         if self._book.overdue():
-            raise Refused("shadow_timeout", f"{readings} readings came in time")
+            raise PackageRejected("shadow_timeout", f"{readings} readings came in time")
         return _WATCH_SECONDS
 
     def _activate(self, progress: Progress) -> None:
@@ -320,7 +320,7 @@ class UpdateMachine:
             self._confirm(progress, manifest_of(progress))
             return 0.0
         if self._book.overdue():
-            raise Refused("soak_timeout", f"{readings} readings came in time")
+            raise PackageRejected("soak_timeout", f"{readings} readings came in time")
         return _WATCH_SECONDS
 
     def _confirm(self, progress: Progress, manifest: PackageManifest) -> None:

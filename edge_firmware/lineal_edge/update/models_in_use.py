@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from lineal_edge.clock import Clock
 from lineal_edge.update.health import Counts, Limits, Tally, check_health
 from lineal_edge.update.packages import Packages
-from lineal_edge.update.verification import Refused
+from lineal_edge.update.verification import PackageRejected
 from lineal_schemas.models import ModelRef
 from lineal_scoring.model import ModelError
 
@@ -28,7 +28,7 @@ class SwappableScorer(Protocol):
 
     def prepare(self, data: bytes, ref: ModelRef) -> Any: ...
 
-    def put_beside(self, candidate: Any) -> Tally: ...
+    def set_shadow(self, candidate: Any) -> Tally: ...
 
     def swap(self, candidate: Any) -> Tally: ...
 
@@ -88,13 +88,13 @@ class ModelsInUse:
         """Have a package's model score beside the one in use.
 
         Raises:
-            Refused: ``corrupt_model``
+            PackageRejected: ``corrupt_model``
         """
         candidate = self._candidate(sha256)
         if candidate is None:
-            raise Refused("corrupt_model", "it cannot be loaded")
+            raise PackageRejected("corrupt_model", "it cannot be loaded")
         self._beside = candidate
-        self._beside_tally = self._scorer.put_beside(candidate)
+        self._beside_tally = self._scorer.set_shadow(candidate)
         self._compared_from = None if self._running is None else self._tally.read()
 
     def take_over(self) -> None:
@@ -104,11 +104,11 @@ class ModelsInUse:
             return
         self._before, self._running, self._beside = self._running, self._beside, None
         self._tally = self._scorer.swap(self._running)
-        self._before_tally = self._scorer.put_beside(self._before)
+        self._before_tally = self._scorer.set_shadow(self._before)
 
     def go_back(self, sha256: str | None) -> None:
         """The one before is in use again, or none if it cannot be."""
-        self._scorer.put_beside(None)
+        self._scorer.set_shadow(None)
         before, self._before, self._beside = self._before, None, None
         if before is not None:
             self._running = before
@@ -118,14 +118,14 @@ class ModelsInUse:
 
     def end_trial(self) -> None:
         """Only the one in use is left."""
-        self._scorer.put_beside(None)
+        self._scorer.set_shadow(None)
         self._before = self._beside = None
 
     def check_shadow(self) -> int:
         """How many readings the one in the shadow has scored.
 
         Raises:
-            Refused: it does not do well; see :func:`lineal_edge.update.health.check_health`.
+            PackageRejected: see :func:`lineal_edge.update.health.check_health`.
         """
         begin = self._compared_from
         old = None if begin is None else self._tally.read().since(begin)
@@ -135,7 +135,7 @@ class ModelsInUse:
         """The same for the one in use, since it is.
 
         Raises:
-            Refused: as above.
+            PackageRejected: as above.
         """
         return self._check(self._tally, None if self._before is None else self._before_tally.read())
 
@@ -144,7 +144,9 @@ class ModelsInUse:
         if since is not None:
             busy = (self._clock.monotonic_us() - since) / 1e6
             if busy > self._limits.stall_seconds:
-                raise Refused(STALLS, f"a window has taken {busy:.0f} seconds and is not done")
+                raise PackageRejected(
+                    STALLS, f"a window has taken {busy:.0f} seconds and is not done"
+                )
         counts = tally.read()
         check_health(counts, old, self._limits)
         return counts.readings

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lineal_edge.update.verification import Refused
+from lineal_edge.update.verification import PackageRejected
 from lineal_schemas.deployments import PackageManifest
 
 MEMORY_BYTES = 2 << 30
@@ -33,7 +33,7 @@ def try_model(
     """Score the golden windows of a model in another process and compare.
 
     Raises:
-        Refused: ``corrupt_model``, ``model_crashed``, ``model_hangs``, ``golden_mismatch``,
+        PackageRejected: ``corrupt_model``, ``model_crashed``, ``model_hangs``, ``golden_mismatch``,
             ``schema_mismatch``.
     """
     windows = [golden.values for golden in manifest.golden]
@@ -48,47 +48,49 @@ def try_model(
             start_new_session=True,
         )
     except subprocess.TimeoutExpired as error:
-        raise Refused("model_hangs", f"no scores within {seconds:g} seconds") from error
+        raise PackageRejected("model_hangs", f"no scores within {seconds:g} seconds") from error
     if done.returncode != 0:
-        raise Refused("model_crashed", f"the process ended with {done.returncode}")
+        raise PackageRejected("model_crashed", f"the process ended with {done.returncode}")
     try:
-        said = json.loads(done.stdout)
+        reported = json.loads(done.stdout)
     except ValueError as error:
-        raise Refused("model_crashed", "the process said nothing of use") from error
-    if "error" in said:
-        raise Refused("corrupt_model", str(said["error"])[:500])
-    check_described(manifest, said)
-    compare(manifest, said["scores"])
+        raise PackageRejected("model_crashed", "the process said nothing of use") from error
+    if "error" in reported:
+        raise PackageRejected("corrupt_model", str(reported["error"])[:500])
+    check_described(manifest, reported)
+    compare(manifest, reported["scores"])
 
 
-def check_described(manifest: PackageManifest, said: dict[str, Any]) -> None:
+def check_described(manifest: PackageManifest, reported: dict[str, Any]) -> None:
     """The file and the manifest must speak of one model.
 
     Raises:
-        Refused: ``schema_mismatch``
+        PackageRejected: ``schema_mismatch``
     """
     schema = manifest.input_schema
     expected = {
         "features": list(schema.features), "length": schema.length, "step": schema.step,
         "threshold": manifest.threshold,
     }  # fmt: skip
-    found = {name: said.get(name) for name in expected}
+    found = {name: reported.get(name) for name in expected}
     if found != expected:
-        raise Refused("schema_mismatch", f"the manifest says {expected}, the model {found}")
+        raise PackageRejected("schema_mismatch", f"the manifest says {expected}, the model {found}")
 
 
 def compare(manifest: PackageManifest, scores: list[float | None]) -> None:
     """Hold scores against the golden ones.
 
     Raises:
-        Refused: ``golden_mismatch``
+        PackageRejected: ``golden_mismatch``
     """
     if len(scores) != len(manifest.golden):
-        raise Refused("golden_mismatch", f"{len(scores)} scores, not {len(manifest.golden)}")
+        raise PackageRejected(
+            "golden_mismatch", f"{len(scores)} scores, not {len(manifest.golden)}"
+        )
     for number, (golden, score) in enumerate(zip(manifest.golden, scores, strict=True)):
         limit = manifest.tolerance * max(1.0, abs(golden.score))
         if score is None or not abs(score - golden.score) <= limit:
-            raise Refused(
+            raise PackageRejected(
                 "golden_mismatch", f"golden window {number} scores {score}, not {golden.score}"
             )
 
@@ -127,8 +129,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(10)  # readings are scored meanwhile
-    said = json.dumps(_run(Path(sys.argv[1])))
-    sys.stdout.write(said)
+    reported = json.dumps(_run(Path(sys.argv[1])))
+    sys.stdout.write(reported)
     sys.stdout.flush()
 
 

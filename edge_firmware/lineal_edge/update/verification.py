@@ -17,7 +17,7 @@ from lineal_schemas.models import ModelRef
 MAX_MODEL_BYTES = 512 << 20
 
 
-class Refused(LinealError):
+class PackageRejected(LinealError):
     """A package is not used, or a job not done.
 
     Attributes:
@@ -34,21 +34,21 @@ def opened(package: SignedPackage, trusted_keys: Mapping[str, bytes]) -> Package
     the next one beside the old for a while; no package can add one.
 
     Raises:
-        Refused: ``unknown_key``, ``bad_signature``, or ``bad_manifest``.
+        PackageRejected: ``unknown_key``, ``bad_signature``, or ``bad_manifest``.
     """
     key = trusted_keys.get(package.key_id)
     if key is None:
-        raise Refused("unknown_key", f"nobody here trusts the key {package.key_id!r}")
+        raise PackageRejected("unknown_key", f"nobody here trusts the key {package.key_id!r}")
     signed = package.manifest.encode()
     try:
         signature = base64.b64decode(package.signature, validate=True)
         Ed25519PublicKey.from_public_bytes(key).verify(signature, SIGNING_PREFIX + signed)
     except (InvalidSignature, binascii.Error, ValueError) as error:
-        raise Refused("bad_signature", "the signature is not of this manifest") from error
+        raise PackageRejected("bad_signature", "the signature is not of this manifest") from error
     try:
         return PackageManifest.model_validate_json(signed)
     except ValidationError as error:
-        raise Refused("bad_manifest", f"the manifest is malformed: {error}") from error
+        raise PackageRejected("bad_manifest", f"the manifest is malformed: {error}") from error
 
 
 def check_fit(
@@ -68,17 +68,24 @@ def check_fit(
         now_us: wall clock, or the newest time known from a signed package if that is later.
 
     Raises:
-        Refused: ``wrong_model``, ``schema_mismatch``, ``replayed``, ``expired``, ``too_large``.
+        PackageRejected: ``wrong_model``, ``schema_mismatch``, ``replayed``, ``expired``,
+            ``too_large``.
     """
     if active is not None and manifest.model.name != active.name:
-        raise Refused("wrong_model", f"this is a {manifest.model.name}, not a {active.name}")
+        raise PackageRejected(
+            "wrong_model", f"this is a {manifest.model.name}, not a {active.name}"
+        )
     missing = [name for name in manifest.input_schema.features if name not in features]
     if missing:
-        raise Refused("schema_mismatch", f"the device does not measure {', '.join(missing)}")
+        raise PackageRejected(
+            "schema_mismatch", f"the device does not measure {', '.join(missing)}"
+        )
     same = active is not None and active.sha256 == manifest.model.sha256
     if manifest.counter < counter or (manifest.counter == counter and not same):
-        raise Refused("replayed", f"counter {manifest.counter}, but {counter} was confirmed before")
+        raise PackageRejected(
+            "replayed", f"counter {manifest.counter}, but {counter} was confirmed before"
+        )
     if manifest.expires_us <= now_us:
-        raise Refused("expired", "the package's time has passed")
+        raise PackageRejected("expired", "the package's time has passed")
     if manifest.bytes > MAX_MODEL_BYTES:
-        raise Refused("too_large", f"{manifest.bytes} bytes")
+        raise PackageRejected("too_large", f"{manifest.bytes} bytes")

@@ -11,7 +11,7 @@ import pytest
 from lineal.store.objects import reference
 from lineal_consumers.deploy.stage import deploy
 from lineal_edge.update.trial import try_model
-from lineal_edge.update.verification import Refused, opened
+from lineal_edge.update.verification import PackageRejected, opened
 from lineal_schemas.deployments import (
     DeploymentAborted,
     DeploymentCompleted,
@@ -73,7 +73,7 @@ async def test_the_package_is_one_a_device_accepts(centre: Centre, tmp_path: Pat
     file = tmp_path / "received.onnx"
     file.write_bytes(centre.model)
     try_model(file, manifest, 30)
-    with pytest.raises(Refused):
+    with pytest.raises(PackageRejected):
         opened(job.package, {centre.key.key_id: bytes(32)})
 
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lineal_edge.update.download import Answer, ServerSaidNo
+from lineal_edge.update.download import Answer, ServerRejected
 from lineal_edge.update.health import Tally
 from lineal_edge.update.machine import UpdateMachine
-from lineal_edge.update.verification import Refused
+from lineal_edge.update.verification import PackageRejected
 from lineal_schemas.deployments import (
     SIGNING_PREFIX,
     DeploymentJobUpdated,
@@ -103,7 +103,7 @@ class FakeScorer:
 
     features: tuple[str, ...] = ("rps",)
     active: FakeModel | None = None
-    beside: FakeModel | None = None
+    shadow: FakeModel | None = None
     active_tally: Tally = field(default_factory=Tally)
     beside_tally: Tally = field(default_factory=Tally)
     best: dict[str, int] = field(default_factory=dict)
@@ -115,8 +115,8 @@ class FakeScorer:
             raise ModelError("no model")
         return FakeModel(ref, data)
 
-    def put_beside(self, candidate: FakeModel | None) -> Tally:
-        self.beside, self.beside_tally = candidate, Tally()
+    def set_shadow(self, candidate: FakeModel | None) -> Tally:
+        self.shadow, self.beside_tally = candidate, Tally()
         return self.beside_tally
 
     def swap(self, candidate: FakeModel | None) -> Tally:
@@ -128,7 +128,7 @@ class FakeScorer:
         for _ in range(count):
             for model, tally, in_use in (
                 (self.active, self.active_tally, True),
-                (self.beside, self.beside_tally, False),
+                (self.shadow, self.beside_tally, False),
             ):
                 if model is None:
                     continue
@@ -256,7 +256,7 @@ class Device:
     @contextmanager
     def _fetch(self, url: str, offset: int) -> Iterator[Answer]:
         if self.status is not None:
-            raise ServerSaidNo(self.status)
+            raise ServerRejected(self.status)
         data = self.files[url]
 
         def chunks() -> Iterator[bytes]:
@@ -273,7 +273,7 @@ class Device:
         assert data is not None
         assert math.isfinite(seconds)
         if data.startswith(b"mismatch"):
-            raise Refused("golden_mismatch", "a golden window scores otherwise")
+            raise PackageRejected("golden_mismatch", "a golden window scores otherwise")
 
     def _stalled(self) -> None:
         self.stalls += 1

@@ -12,7 +12,7 @@ import pytest
 from lineal_edge.backoff import Backoff
 from lineal_edge.update.disk import Disk
 from lineal_edge.update.download import RESERVE_BYTES, Download, Interrupted, http_fetch
-from lineal_edge.update.verification import Refused
+from lineal_edge.update.verification import PackageRejected
 from tests.edge.update.server import Behaviour, serving
 
 DATA = random.Random(7).randbytes(700_000)
@@ -47,9 +47,9 @@ def fetch(part: Path, url: str, *, disk: Disk | None = None, size: int = len(DAT
 
 
 def refusal(part: Path, url: str, **options) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(PackageRejected) as rejected:
         fetch(part, url, **options)
-    return refused.value.reason
+    return rejected.value.reason
 
 
 def test_a_file_comes_whole(tmp_path: Path, url: str, server: Behaviour):

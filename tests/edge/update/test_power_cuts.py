@@ -133,8 +133,8 @@ class Updates(RuleBasedStateMachine):
         )
         rollout = f"rollout-{self.version}"
         job = job_of(signed(manifest), rollout)
-        refused = (old and self.device.machine.counter >= 1) or expired
-        self.jobs[job.job_id] = b"refused" if refused else data
+        rejected = (old and self.device.machine.counter >= 1) or expired
+        self.jobs[job.job_id] = b"refused" if rejected else data
         self.device.serve(data)
         self.device.give(job)
 

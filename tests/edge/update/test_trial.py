@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lineal_edge.update.trial import compare, try_model
-from lineal_edge.update.verification import Refused
+from lineal_edge.update.verification import PackageRejected
 from lineal_schemas.deployments import GoldenWindow, PackageManifest
 from tests.edge.update.graphs import FEATURES, LENGTH, STEP, THRESHOLD_VALUE, golden, graph
 from tests.edge.update.simulated_device import manifest_of
@@ -27,9 +27,9 @@ def refusal(data: bytes, folder: Path, seconds: float = 30, **options) -> str:
     file = folder / "model.onnx"
     file.write_bytes(data)
     windows = options.pop("windows", golden())
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(PackageRejected) as rejected:
         try_model(file, manifest(data, windows), seconds, **options)
-    return refused.value.reason
+    return rejected.value.reason
 
 
 def test_a_model_that_scores_its_golden_windows_right_passes(tmp_path: Path):
@@ -80,13 +80,13 @@ def test_a_manifest_that_describes_another_model_is_refused(tmp_path: Path, fiel
     described = manifest_of(data, golden=golden(), step=STEP, **{**fields, field: other[field]})  # type: ignore[arg-type]
     file = tmp_path / "model.onnx"
     file.write_bytes(data)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(PackageRejected) as rejected:
         try_model(file, described, 30)
-    assert refused.value.reason == "schema_mismatch"
+    assert rejected.value.reason == "schema_mismatch"
 
 
 def test_fewer_scores_than_windows_are_a_mismatch():
-    with pytest.raises(Refused):
+    with pytest.raises(PackageRejected):
         compare(manifest(b"model", golden()), [golden()[0].score])
 
 

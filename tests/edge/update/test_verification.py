@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lineal_edge.update.verification import Refused, check_fit, opened
+from lineal_edge.update.verification import PackageRejected, check_fit, opened
 from lineal_schemas.deployments import SignedPackage
 from lineal_schemas.models import ModelRef
 from tests.edge.update.simulated_device import DAY_US, KEY, KEYS, NOW_US, manifest_of, signed
@@ -17,15 +17,15 @@ OLD = ModelRef(name="turbine", version=1, sha256="0" * 64)
 
 
 def refusal(package: SignedPackage, keys=KEYS) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(PackageRejected) as rejected:
         opened(package, keys)
-    return refused.value.reason
+    return rejected.value.reason
 
 
 def unfit(manifest, *, active=OLD, counter=1, now_us=NOW_US, features=("rps", "voltage")) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(PackageRejected) as rejected:
         check_fit(manifest, features=features, active=active, counter=counter, now_us=now_us)
-    return refused.value.reason
+    return rejected.value.reason
 
 
 def test_a_signed_package_opens():
