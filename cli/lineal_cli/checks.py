@@ -217,11 +217,11 @@ def _workers(folder: Path, processes: list[str]) -> Check:
 
 
 def _port(port: int) -> Check:
-    from lineal_producers.http.serving import PortTaken, bind_loopback
+    from lineal_producers.http.serving import PortInUse, bind_loopback
 
     try:
         bind_loopback(port).close()
-    except PortTaken:
+    except PortInUse:
         if _is_ours(port):
             return Check("port", "fine", f"{port}: a `lineal up` answers there")
         return Check("port", "broken", f"{port} is taken by another program", "choose --port N")

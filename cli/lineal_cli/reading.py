@@ -52,7 +52,7 @@ def reading(given: Path | None) -> Iterator[tuple[Connection, Path]]:
     Raises:
         CommandFailed: there is no data yet.
         IncompatibleDatabase: another version of lineal wrote it.
-        StoreUnavailable, StoreRefused: the store is elsewhere and cannot be read.
+        StoreUnavailable, StoreRejected: the store is elsewhere and cannot be read.
     """
     folder = data_folder(given)
     url = _store()

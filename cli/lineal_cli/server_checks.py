@@ -14,26 +14,26 @@ _SECONDS = 20.0
 
 def check_servers(settings: Settings) -> Iterator[Check]:
     """Bus, store and large objects, where they are not in the data folder."""
-    from lineal.examination import examine_bus, examine_objects
+    from lineal.preflight import preflight_bus, preflight_objects
 
     if settings.bus != "sqlite:":
         remedy = "start it, or correct LINEAL_BUS and its credentials"
-        yield _reached("bus", examine_bus(settings), remedy)
+        yield _reached("bus", preflight_bus(settings), remedy)
     yield from _store(settings.store)
     if settings.objects != "file:":
         remedy = "make the bucket, or correct LINEAL_OBJECTS and its credentials"
-        yield _reached("large objects", examine_objects(settings), remedy)
+        yield _reached("large objects", preflight_objects(settings), remedy)
 
 
 def _reached(name: str, examination: Coroutine[None, None, str], remedy: str) -> Check:
     from lineal.errors import BusUnavailable, StoreUnavailable
 
-    async def examined() -> str:
+    async def checked() -> str:
         async with asyncio.timeout(_SECONDS):
             return await examination
 
     try:
-        return Check(name, "fine", asyncio.run(examined()))
+        return Check(name, "fine", asyncio.run(checked()))
     except TimeoutError:
         return Check(name, "broken", f"no answer in {_SECONDS:g} s", remedy)
     except (BusUnavailable, StoreUnavailable, ValueError) as error:
@@ -50,14 +50,14 @@ def _store(url: str) -> Iterator[Check]:
         yield Check("store", "broken", "no such kind", "correct `store`: a postgresql:// URL")
         return
     try:
-        from lineal.errors import StoreRefused
-        from lineal.store.postgres.examination import examine
+        from lineal.errors import StoreRejected
+        from lineal.store.postgres.preflight import preflight
     except ImportError as error:
         yield Check("store", "broken", str(error), "pip install 'lineal[postgres]'")
         return
     try:
-        yield Check("store", "fine", examine(url))
+        yield Check("store", "fine", preflight(url))
     except StoreUnavailable as error:
         yield Check("store", "broken", str(error), "start the server, or correct LINEAL_STORE")
-    except (StoreRefused, IncompatibleDatabase) as error:
+    except (StoreRejected, IncompatibleDatabase) as error:
         yield Check("store", "broken", str(error), "see docs/operating.md")

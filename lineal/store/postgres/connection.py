@@ -171,7 +171,7 @@ def connect(url: str, *, write: bool = False) -> PostgresConnection:
 
     Raises:
         StoreUnavailable: there is none to be had now.
-        StoreRefused: nor later, as things are set.
+        StoreRejected: nor later, as things are set.
     """
     try:
         given = conninfo_to_dict(url)

@@ -6,7 +6,7 @@ import re
 
 import psycopg
 
-from lineal.errors import StoreRefused, StoreUnavailable
+from lineal.errors import StoreRejected, StoreUnavailable
 
 _FOR_NOW = (
     "08",  # connection exception
@@ -34,12 +34,12 @@ def translated(error: psycopg.Error, *, broken: bool) -> Exception:
     return error
 
 
-def refused(error: StoreUnavailable, place: str) -> StoreRefused | None:
+def refused(error: StoreUnavailable, place: str) -> StoreRejected | None:
     """What has to be granted, where that is why a store cannot be opened."""
     reason = error.__cause__
     if not isinstance(reason, psycopg.errors.InsufficientPrivilege):
         return None
-    return StoreRefused(
+    return StoreRejected(
         f"{place}: {_said(reason)}. Let the role make the tables (GRANT CREATE ON SCHEMA ...) or "
         "use those that another made (GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "
         "SCHEMA ...)"
@@ -47,14 +47,14 @@ def refused(error: StoreUnavailable, place: str) -> StoreRefused | None:
 
 
 def not_connected(error: psycopg.Error, place: str) -> Exception:
-    """Why there is no connection: :class:`StoreUnavailable`, or :class:`StoreRefused`.
+    """Why there is no connection: :class:`StoreUnavailable`, or :class:`StoreRejected`.
 
     libpq has no codes for these, only the server's words.
     """
     said = _said(error)
     for words, remedy in _REMEDIES.items():
         if re.search(words, said):
-            return StoreRefused(f"{place}: {said}. {remedy}")
+            return StoreRejected(f"{place}: {said}. {remedy}")
     return StoreUnavailable(f"{place} cannot be reached: {said}")
 
 

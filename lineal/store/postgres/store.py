@@ -15,12 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from lineal.errors import LinealError, StoreClosed, StoreRefused, StoreUnavailable
+from lineal.errors import LinealError, StoreClosed, StoreRejected, StoreUnavailable
 from lineal.store.batches import BatchWriter, Job, fail_all, run_jobs
 from lineal.store.connection import StoreOpener
 from lineal.store.postgres.connection import PostgresConnection, connect, place
 from lineal.store.postgres.errors import refused
-from lineal.store.postgres.examination import check_server
+from lineal.store.postgres.preflight import check_server
 from lineal.store.postgres.tables import create_tables
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class PostgresStore(BatchWriter[PostgresConnection]):
 
         Raises:
             StoreUnavailable: the server cannot be reached now.
-            StoreRefused, IncompatibleDatabase: it cannot be used as it is.
+            StoreRejected, IncompatibleDatabase: it cannot be used as it is.
         """
         self._writer = await asyncio.to_thread(_prepared, self._url)
         self._start()
@@ -162,7 +162,7 @@ def _connected(url: str, *, write: bool) -> PostgresConnection:
     not resolved just now, a password that is being changed)."""
     try:
         return connect(url, write=write)
-    except StoreRefused as error:
+    except StoreRejected as error:
         raise StoreUnavailable(str(error)) from error
 
 

@@ -9,12 +9,12 @@ from functools import partial
 import psycopg
 import pytest
 
-from lineal.errors import IncompatibleDatabase, StoreRefused, StoreUnavailable
+from lineal.errors import IncompatibleDatabase, StoreRejected, StoreUnavailable
 from lineal.lineage.ledger import Ledger, all_steps
 from lineal.lineage.rebuild import rebuild
 from lineal.store.connection import Connection
 from lineal.store.postgres.connection import connect
-from lineal.store.postgres.examination import examine
+from lineal.store.postgres.preflight import preflight
 from lineal.store.postgres.store import PostgresStore
 from lineal.store.postgres.tables import names
 from lineal_local.postgres import Postgres
@@ -81,7 +81,7 @@ async def test_tables_of_another_version_are_refused(postgres_url: str) -> None:
     with pytest.raises(IncompatibleDatabase, match="4000"):
         await opened(postgres_url)
     with pytest.raises(IncompatibleDatabase, match="4000"):
-        examine(postgres_url)
+        preflight(postgres_url)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ async def test_what_is_set_wrongly_is_said_with_what_to_do(
 ) -> None:
     password = postgres_url.split(":")[2].split("@")[0]
     url = f"{postgres_url}?connect_timeout=5".replace(*change)
-    with pytest.raises(StoreRefused, match=says) as caught:
+    with pytest.raises(StoreRejected, match=says) as caught:
         await opened(url)
     assert password not in str(caught.value)
 
@@ -121,30 +121,30 @@ async def test_a_database_that_cannot_hold_every_text_is_refused(
         )
     url = postgres_url.rpartition("/")[0] + f"/{name}"
     try:
-        with pytest.raises(StoreRefused, match="UTF8"):
+        with pytest.raises(StoreRejected, match="UTF8"):
             await opened(url)
     finally:
         postgres.drop_database(url)
 
 
 async def test_a_role_that_may_not_make_tables_is_told_so(clerk: str) -> None:
-    with pytest.raises(StoreRefused, match="GRANT CREATE"):
+    with pytest.raises(StoreRejected, match="GRANT CREATE"):
         await opened(clerk)
-    with pytest.raises(StoreRefused, match="GRANT CREATE"):
-        examine(clerk)
+    with pytest.raises(StoreRejected, match="GRANT CREATE"):
+        preflight(clerk)
 
 
 async def test_a_role_needs_only_to_read_and_write_what_another_made(
     postgres_url: str, clerk: str
 ) -> None:
     await (await opened(postgres_url)).close()
-    with pytest.raises(StoreRefused, match="GRANT SELECT"):
-        examine(clerk)
+    with pytest.raises(StoreRejected, match="GRANT SELECT"):
+        preflight(clerk)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(
             "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO clerk"
         )
-    assert "Postgres" in examine(clerk)
+    assert "Postgres" in preflight(clerk)
     store = await opened(clerk)
     await store.write(lambda c: Ledger().append(c, [record("clerk", 1)]))
     assert await store.write(rebuild) == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from lineal.errors import StoreRefused
+from lineal.errors import StoreRejected
 from lineal.store.postgres.connection import connect
 from lineal_local.certificates import CertificateAuthority
 from lineal_local.postgres import Postgres
@@ -71,5 +71,5 @@ def test_a_server_with_another_authoritys_certificate_is_refused(
     postgres_url: str, authority: CertificateAuthority, tmp_path: Path
 ) -> None:
     other = CertificateAuthority(tmp_path)
-    with pytest.raises(StoreRefused, match="sslrootcert"):
+    with pytest.raises(StoreRejected, match="sslrootcert"):
         encrypted(f"{postgres_url}?sslmode=verify-full&sslrootcert={other.certificate}")

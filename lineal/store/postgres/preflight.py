@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from lineal.errors import StoreRefused, StoreUnavailable
+from lineal.errors import StoreRejected, StoreUnavailable
 from lineal.store.postgres.connection import PostgresConnection, connect, place
 from lineal.store.postgres.errors import refused
 from lineal.store.postgres.tables import names, tables_exist
@@ -13,21 +13,21 @@ _OLDEST_VERSION = 130000
 _PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
-def examine(url: str) -> str:
+def preflight(url: str) -> str:
     """What there is, in a few words; nothing is changed.
 
     Raises:
         StoreUnavailable: the server cannot be reached now.
-        StoreRefused, IncompatibleDatabase: it cannot be used as it is.
+        StoreRejected, IncompatibleDatabase: it cannot be used as it is.
     """
     with contextlib.closing(connect(url)) as connection:
         try:
-            return _examined(connection, url)
+            return _server(connection, url)
         except StoreUnavailable as error:
             raise refused(error, place(url)) or error from error
 
 
-def _examined(connection: PostgresConnection, url: str) -> str:
+def _server(connection: PostgresConnection, url: str) -> str:
     version = check_server(connection, url)
     if tables_exist(connection):
         _check_privileges(connection, url)
@@ -37,7 +37,7 @@ def _examined(connection: PostgresConnection, url: str) -> str:
         "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), FALSE)"
     ).fetchone()
     if not may_create:
-        raise StoreRefused(
+        raise StoreRejected(
             f"{place(url)} has no tables yet, and the role may not make any: "
             "GRANT CREATE ON SCHEMA ... to it, or make them once as another role"
         )
@@ -52,7 +52,7 @@ def _check_privileges(connection: PostgresConnection, url: str) -> None:
                 (table, privilege),
             ).fetchone()
             if not granted:
-                raise StoreRefused(
+                raise StoreRejected(
                     f"{place(url)}: the role has no {privilege} on {table} (or there is no such "
                     "table): GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ... to it"
                 )
@@ -62,16 +62,16 @@ def check_server(connection: PostgresConnection, url: str) -> str:
     """The version of the server.
 
     Raises:
-        StoreRefused: the server or the database will not do.
+        StoreRejected: the server or the database will not do.
     """
     number, version, encoding = connection.execute(
         "SELECT CAST(current_setting('server_version_num') AS bigint), "
         "current_setting('server_version'), current_setting('server_encoding')"
     ).fetchone()
     if number < _OLDEST_VERSION:
-        raise StoreRefused(f"{place(url)}: Postgres {version} is too old, 13 is the oldest")
+        raise StoreRejected(f"{place(url)}: Postgres {version} is too old, 13 is the oldest")
     if encoding != "UTF8":
-        raise StoreRefused(
+        raise StoreRejected(
             f"{place(url)} keeps text as {encoding}: make one with "
             "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
         )

@@ -7,7 +7,7 @@ from lineal.backends import brokers_of, needs, unsupported_bus, unsupported_obje
 from lineal.settings import Settings
 
 
-async def examine_bus(settings: Settings) -> str:
+async def preflight_bus(settings: Settings) -> str:
     """What there is, in a few words.
 
     Raises:
@@ -27,7 +27,7 @@ async def examine_bus(settings: Settings) -> str:
     raise unsupported_bus(settings.bus)
 
 
-async def examine_objects(settings: Settings) -> str:
+async def preflight_objects(settings: Settings) -> str:
     """What there is, in a few words.
 
     Raises:
