@@ -4,8 +4,8 @@ A replay has no group: it reads the topic, runs the stage beside the live worker
 without moving anybody's position, so what is live is undisturbed.
 """
 
-from lineal.replay.beside import Processes
 from lineal.replay.plan import ReplayPlan, plan_replay
+from lineal.replay.processes import Processes
 from lineal.replay.run import run_replay
 
 __all__ = ["Processes", "ReplayPlan", "plan_replay", "run_replay"]

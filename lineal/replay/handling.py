@@ -25,7 +25,7 @@ Count = Callable[[Mapping[str, int]], None]
 """Is given how many events came to which outcome."""
 
 
-async def handle_again(
+async def replay_events(
     runtime: Runtime,
     stage: Stage,
     selection: Selection,

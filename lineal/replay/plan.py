@@ -11,8 +11,8 @@ from lineal.bus.protocol import Selection
 from lineal.errors import PermanentFailure, UnknownTopic
 from lineal.lineage.ledger import stale_input_events, steps_of_subject
 from lineal.lineage.superseded import superseded_events
-from lineal.replay.beside import Processes, shared_partitions
 from lineal.replay.events import events_of
+from lineal.replay.processes import Processes, shared_partitions
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
 from lineal.stages.decoding import decode_event

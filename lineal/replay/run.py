@@ -10,9 +10,9 @@ from lineal.bus.protocol import Selection
 from lineal.effects.records import lineage_records
 from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.record import StepEntry, record_of
-from lineal.replay.beside import Processes, Share, place_of
-from lineal.replay.handling import Count, handle_again
+from lineal.replay.handling import Count, replay_events
 from lineal.replay.plan import ReplayPlan
+from lineal.replay.processes import Processes, Share, import_path
 from lineal.runtime import Runtime
 from lineal.stages.services import Workers
 from lineal_schemas.envelope import now_us
@@ -71,7 +71,7 @@ async def _handle(
     """Handle the planned events; returns what kept it from handling all of them."""
     own, others = _shares(runtime, plan, processes)
     results = await asyncio.gather(
-        handle_again(runtime, plan.stage, own, workers, count),
+        replay_events(runtime, plan.stage, own, workers, count),
         *(processes.handle(share, count) for share in others),
         return_exceptions=True,
     )
@@ -88,10 +88,10 @@ def _shares(
 ) -> tuple[Selection, Sequence[Share]]:
     """What this process takes, and each of the others."""
     whole = plan.selection
-    number = processes.worth(plan.events, plan.partitions)
+    number = processes.share_count(plan.events, plan.partitions)
     if number < 2:
         return whole, ()
-    place = place_of(plan.stage)
+    place = import_path(plan.stage)
     assert place is not None, "partitions are not shared where another process cannot find it"
     own, *others = [
         replace(whole, partitions=frozenset(range(first, plan.partitions, number)))

@@ -13,7 +13,7 @@ from lineal.bus.protocol import Addressed, Delivery, Position, Selection
 from lineal.effects.effect import Effect
 from lineal.errors import BusUnavailable, StoreUnavailable
 from lineal.replay import plan_replay, run_replay
-from lineal.replay.handling import handle_again
+from lineal.replay.handling import replay_events
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, stage
 from tests.conformance.harness import (
@@ -69,7 +69,7 @@ async def test_what_is_remembered_does_not_overtake_what_is_not(
     await publish(runtime, *(Task(key="abc"[n % 3], number=n) for n in numbers))
     handled: list[int] = []
     outcomes: Counter[str] = Counter()
-    await handle_again(
+    await replay_events(
         runtime, copying(handled), Selection(), NoWorkers(), outcomes.update,
         read_batch_size=read_batch_size,
     )  # fmt: skip

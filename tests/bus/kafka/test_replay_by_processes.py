@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from lineal.bus.protocol import Selection
-from lineal.replay import Processes, beside, plan, plan_replay, run_replay
-from lineal.replay.beside import place_of
+from lineal.replay import Processes, plan, plan_replay, processes, run_replay
+from lineal.replay.processes import import_path
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, stage
 from lineal.workers.errors import WorkerCrashed
@@ -42,7 +42,7 @@ async def share(task: Task, ctx: Any) -> Done:
 
 @pytest.fixture(autouse=True)
 def few_events_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beside, "_MIN_EVENTS", 1)
+    monkeypatch.setattr(processes, "_MIN_EVENTS", 1)
     monkeypatch.setattr(plan, "_EXPECTED_EVERY", 1)
     monkeypatch.setenv(STARTED_BY, str(os.getpid()))
 
@@ -153,7 +153,7 @@ async def test_what_another_process_cannot_find_is_not_shared(bus: KafkaBusUnder
     async def local(task: Task, ctx: Any) -> Done:
         return Done(key=task.key, number=task.number, text=str(os.getpid()))
 
-    assert place_of(local) is None
+    assert import_path(local) is None
     async with bus.open() as runtime:
         await publish(runtime, *tasks(24))
         assert await replayed(runtime, local) == {"done": 24}

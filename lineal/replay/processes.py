@@ -13,14 +13,14 @@ import uvloop
 
 from lineal.bus.protocol import Selection
 from lineal.observability.logging import configure_logging
-from lineal.replay.handling import Count, handle_again
+from lineal.replay.handling import Count, replay_events
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.declaration import Stage
 from lineal.workers.errors import WorkerCrashed
 from lineal.workers.pool import WorkerPool, worker_pool
 
-_TELL_SECONDS = 0.5
+_REPORT_SECONDS = 0.5
 _MIN_EVENTS = 10_000
 """Of a process: to start one takes half a second."""
 
@@ -34,7 +34,7 @@ class Share(NamedTuple):
     selection: Selection
 
 
-def place_of(stage: Stage) -> str | None:
+def import_path(stage: Stage) -> str | None:
     """Where another process finds a stage; None where it cannot."""
     function = stage.function
     module, name = function.__module__, function.__qualname__
@@ -53,14 +53,14 @@ class Processes:
         self.most = most
         self._ready: list[WorkerPool] = []
 
-    def worth(self, events: int, partitions: int) -> int:
+    def share_count(self, events: int, partitions: int) -> int:
         """How many should share so many events, this process included."""
         return max(1, min(self.most, events // _MIN_EVENTS, partitions))
 
     def expect(self, events: int, partitions: int) -> None:
         """Start what so many events are worth: while they are still being counted, so that nobody
         waits for it afterwards."""
-        while len(self._ready) < self.worth(events, partitions) - 1:
+        while len(self._ready) < self.share_count(events, partitions) - 1:
             self._ready.append(_started())
 
     async def handle(self, share: Share, count: Count) -> None:
@@ -68,7 +68,7 @@ class Processes:
 
         Raises:
             WorkerCrashed: the process died.
-            Exception: as :func:`handle_again`.
+            Exception: as :func:`replay_events`.
         """
         pool = self._ready.pop() if self._ready else _started()
         try:
@@ -103,7 +103,7 @@ async def shared_partitions(runtime: Runtime, stage: Stage) -> int:
         or capabilities.applies_effects
         or not stage.memo
         or stage.fan_in
-        or place_of(stage) is None
+        or import_path(stage) is None
     ):
         return 1
     topics = {payload.type for payload in stage.inputs}
@@ -148,10 +148,10 @@ async def _handle(share: Share) -> AsyncGenerator[Mapping[str, int] | None, None
     try:
         async with open_runtime(share.settings) as runtime:
             handling = asyncio.create_task(
-                handle_again(runtime, stage, share.selection, workers, counted.update)
+                replay_events(runtime, stage, share.selection, workers, counted.update)
             )
             while not handling.done():
-                await asyncio.wait((handling,), timeout=_TELL_SECONDS)
+                await asyncio.wait((handling,), timeout=_REPORT_SECONDS)
                 outcomes = dict(counted)
                 counted.clear()
                 yield outcomes
