@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from lineal.bus.aws import inbox
 from lineal.bus.aws.address import Address
 from lineal.bus.aws.calls import Aws, connect
+from lineal.bus.aws.dry_run import dry_run, needs_dry_run
 from lineal.bus.aws.event_publisher import EventPublisher
 from lineal.bus.aws.maintenance import Maintenance
 from lineal.bus.aws.membership import Membership
@@ -18,7 +19,6 @@ from lineal.bus.aws.overview import topic_infos
 from lineal.bus.aws.provisioning import Provisioning
 from lineal.bus.aws.publishing import Publisher
 from lineal.bus.aws.reading import read_dead_letters, read_topic
-from lineal.bus.aws.rehearsal import needs_rehearsal, rehearse
 from lineal.bus.aws.subscription import AwsSubscription
 from lineal.bus.protocol import (
     Addressed,
@@ -126,8 +126,8 @@ class AwsBus:
         self, outputs: Sequence[Addressed], effects: Sequence[Effect] = ()
     ) -> list[Position]:
         nonces = [nonce_of_publication(topic, event) for topic, event in outputs]
-        if needs_rehearsal(outputs, effects):
-            await rehearse(self.store, lambda connection: apply(connection, effects))
+        if needs_dry_run(outputs, effects):
+            await dry_run(self.store, lambda connection: apply(connection, effects))
         placed = await self._publisher.publish(outputs, nonces)
 
         def write(connection: Connection) -> None:

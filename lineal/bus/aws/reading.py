@@ -34,7 +34,7 @@ def _within(delivery: Delivery, selection: Selection, newest: int | None) -> boo
         (newest is None or offset <= newest)
         and (selection.from_offset is None or offset >= selection.from_offset)
         and (selection.to_offset is None or offset < selection.to_offset)
-        and selection.takes(delivery.event)
+        and selection.matches(delivery.event)
     )
 
 

@@ -14,12 +14,12 @@ import structlog
 
 from lineal.bus.aws import inbox
 from lineal.bus.aws.calls import Aws, Missing, RequestRejected
+from lineal.bus.aws.dry_run import dry_run, needs_dry_run
 from lineal.bus.aws.event_publisher import EventPublisher
 from lineal.bus.aws.in_flight import InFlightMessage, SqsInFlight, new_attempt_id
 from lineal.bus.aws.key_queues import KeyQueues
 from lineal.bus.aws.nonces import nonces_of_outputs
 from lineal.bus.aws.provisioning import GroupQueue
-from lineal.bus.aws.rehearsal import needs_rehearsal, rehearse
 from lineal.bus.protocol import AssignmentLost, Batch, Delivery, Position
 from lineal.effects.effect import apply
 from lineal.errors import BusUnavailable, LinealError, StoreUnavailable
@@ -185,8 +185,8 @@ class AwsSubscription:
             apply(connection, batch.effects)
 
         try:
-            if needs_rehearsal(batch.outputs, batch.effects):
-                await rehearse(self._store, take_effect)
+            if needs_dry_run(batch.outputs, batch.effects):
+                await dry_run(self._store, take_effect)
             placed = await self._publisher.publish(
                 batch.outputs, nonces_of_outputs(batch.outputs, messages)
             )

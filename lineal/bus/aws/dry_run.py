@@ -22,12 +22,12 @@ class _Undone(LinealError):
     """Has the store undo a transaction that succeeded."""
 
 
-def needs_rehearsal(outputs: Sequence[Addressed], effects: Sequence[Effect]) -> bool:
+def needs_dry_run(outputs: Sequence[Addressed], effects: Sequence[Effect]) -> bool:
     """Whether effects can be refused because of what others wrote, when outputs are out."""
     return bool(outputs) and any(effect.read_by_others for effect in effects)
 
 
-async def rehearse(store: Store, work: Callable[[Connection], None]) -> None:
+async def dry_run(store: Store, work: Callable[[Connection], None]) -> None:
     """Do work in a transaction, and undo it.
 
     Raises:
