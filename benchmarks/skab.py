@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.measurement import Benchmark, Result
-from lineal_consumers.retrain.evaluation import Quality, alarms, compared, total
+from lineal_consumers.retrain.evaluation import Quality, alarms, compare, total
 from lineal_consumers.retrain.settings import TrainingSettings, settings_for_short_runs
 from lineal_consumers.retrain.training import train_on_windows
 from lineal_consumers.retrain.windowing import preparation_of, windows_of
@@ -86,7 +86,7 @@ def evaluate(run: LabelledRun, **changes: Any) -> Quality:
     """Learn from the first 400 rows of a run and judge the others."""
     model = model_of(run.features, run.values[:TRAIN_ROWS], **changes)
     said = alarms(model, run.values)
-    return compared(said[TRAIN_ROWS:], run.anomalous[TRAIN_ROWS:])
+    return compare(said[TRAIN_ROWS:], run.anomalous[TRAIN_ROWS:])
 
 
 def measure_folder(folder: Path, **changes: Any) -> dict[str, Quality]:

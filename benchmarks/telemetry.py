@@ -31,7 +31,7 @@ from lineal.effects.records import lineage_records
 from lineal.lineage.record import Artifact, StepEntry, record_of
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
-from lineal_catalog.models.promotions import MODEL_ROLE, promotion_facts
+from lineal_catalog.models.promotions import MODEL_ROLE, promotion_attributes
 from lineal_consumers.retrain.settings import TrainingSettings
 from lineal_consumers.retrain.training import train
 from lineal_local.mosquitto import Mosquitto
@@ -188,7 +188,7 @@ def _promoted(data: Path) -> None:
                 now_us(),
                 kind="promote",
                 inputs=(Artifact(sha256, "application/onnx", size, MODEL_ROLE),),
-                attributes=promotion_facts("turbine", 1, 1, "by hand"),
+                attributes=promotion_attributes("turbine", 1, 1, "by hand"),
             )
             record = record_of(entry, build=None, actor="benchmark", worker="benchmark")
             await runtime.committer.publish([], lineage_records([record]))

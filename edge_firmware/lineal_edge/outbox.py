@@ -244,7 +244,7 @@ class Outbox:
             (upto_seq + 1, keep, boot, upto_seq),
         )
 
-    def hole_after(self, boot_id: str, seq: int) -> tuple[int, int] | None:
+    def gap_after(self, boot_id: str, seq: int) -> tuple[int, int] | None:
         """The numbers behind ``seq`` that were given out in a boot and are not here any more, as
         first and last; None where the next one is here, or was never given out."""
         with self._lock:

@@ -27,7 +27,7 @@ class ModelSlot:
 
         The future raises :class:`~lineal_scoring.model.ModelError` if it is not fit for use.
         """
-        return self._loader.submit(loaded, data)
+        return self._loader.submit(load_model, data)
 
     def swap(self, model: ScoringModel) -> ScoringModel:
         """Put a model in use from the next sample on and return the one before."""
@@ -39,7 +39,7 @@ class ModelSlot:
         self._loader.shutdown()
 
 
-def loaded(data: bytes) -> ScoringModel:
+def load_model(data: bytes) -> ScoringModel:
     """A model, loaded and warmed up.
 
     Raises:

@@ -65,12 +65,12 @@ def try_out(
 
 
 def _main(megabytes: int) -> int:
-    from lineal_scoring.slot import loaded
+    from lineal_scoring.slot import load_model
 
     _limit_memory(megabytes)
     with np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False) as package:
         try:
-            model = loaded(package["model"].tobytes())
+            model = load_model(package["model"].tobytes())
             model.verify(
                 package["windows"], package["scores"].tolist(), float(package["tolerance"])
             )

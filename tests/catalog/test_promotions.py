@@ -6,7 +6,7 @@ from lineal.lineage.ledger import Ledger
 from lineal.lineage.rebuild import rebuild
 from lineal.lineage.record import Artifact
 from lineal.store.connection import Connection
-from lineal_catalog.models.promotions import model_in_use, promotion_facts, promotions_of
+from lineal_catalog.models.promotions import model_in_use, promotion_attributes, promotions_of
 from tests.lineage.records import one_step
 
 A, B = "aa" * 32, "bb" * 32
@@ -19,7 +19,7 @@ def change(connection: Connection, sha256: str, counter: int, actor: str = "user
         kind="promote",
         actor=actor,
         inputs=[Artifact(sha256, "application/x-onnx", 9, "model")],
-        attributes=promotion_facts("turbine", counter, counter, "hand"),
+        attributes=promotion_attributes("turbine", counter, counter, "hand"),
     )
     Ledger().append(connection, [record])
 

@@ -10,7 +10,7 @@ import numpy as np
 from lineal.effects.records import lineage_records
 from lineal.lineage.record import Artifact, digest
 from lineal.runtime import Runtime
-from lineal_catalog.models.promotions import promotion_facts
+from lineal_catalog.models.promotions import promotion_attributes
 from lineal_schemas.envelope import RawEvent, first_event, now_us
 from lineal_schemas.telemetry import TelemetryEvent, TelemetryGap, TelemetryReadings
 from tests.lineage.records import one_step
@@ -75,7 +75,7 @@ async def put_in_use(
         started=now_us(),
         actor="user:test",
         inputs=[model],
-        attributes={**promotion_facts(name, counter, counter, "hand"), **facts},
+        attributes={**promotion_attributes(name, counter, counter, "hand"), **facts},
     )
     await runtime.committer.publish((), lineage_records([record]))
     await runtime.flush_ledger()

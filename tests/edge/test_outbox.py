@@ -131,15 +131,15 @@ def test_what_is_not_there_any_more_is_told_as_a_hole(tmp_path: Path) -> None:
     first.acknowledge(first.boot_id, 4, 0)
     first.close()
     second = open_outbox(tmp_path / "o.db")
-    assert second.hole_after(first.boot_id, 0) == (1, 4)
-    assert second.hole_after(first.boot_id, 2) == (3, 4)
-    assert second.hole_after(first.boot_id, 4) is None
-    assert second.hole_after(first.boot_id, 9) is None
-    assert second.hole_after("f" * 32, 0) is None
+    assert second.gap_after(first.boot_id, 0) == (1, 4)
+    assert second.gap_after(first.boot_id, 2) == (3, 4)
+    assert second.gap_after(first.boot_id, 4) is None
+    assert second.gap_after(first.boot_id, 9) is None
+    assert second.gap_after("f" * 32, 0) is None
     second.append(readings(1, 3))
     second.acknowledge(first.boot_id, 9, 0)
     second.acknowledge(second.boot_id, 3, 0)
-    assert second.hole_after(second.boot_id, 1) == (2, 3)
+    assert second.gap_after(second.boot_id, 1) == (2, 3)
 
 
 def test_a_boot_that_left_nothing_behind_is_forgotten_and_the_others_are_not(

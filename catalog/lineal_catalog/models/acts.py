@@ -16,7 +16,7 @@ from lineal_catalog.models.promotions import (
     KnownModel,
     Promotion,
     model_before,
-    promotion_facts,
+    promotion_attributes,
     promotions_of,
 )
 from lineal_catalog.models.queries import ModelInfo, UnknownModel
@@ -99,7 +99,7 @@ async def _act(
         inputs=(model,),
         outputs=(made,),
         events_out=(event.id,),
-        attributes=promotion_facts(change.name, change.model.version, change.counter, "hand"),
+        attributes=promotion_attributes(change.name, change.model.version, change.counter, "hand"),
         trace=trace_id(event.traceparent),
     )
     record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())

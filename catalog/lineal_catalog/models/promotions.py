@@ -90,7 +90,7 @@ def trained_models(connection: Connection, name: str | None = None) -> list[Know
     return [KnownModel(*row) for row in rows]
 
 
-def promotion_facts(name: str, version: int, counter: int, how: str) -> dict[str, int | str]:
+def promotion_attributes(name: str, version: int, counter: int, how: str) -> dict[str, int | str]:
     """The facts of a record that changes the model in use."""
     return {"model": name, "model_version": version, "counter": counter, "how": how}
 

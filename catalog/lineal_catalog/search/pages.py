@@ -35,7 +35,7 @@ class Hit(NamedTuple):
     snippet: str
 
 
-def stretches(text: str) -> Iterator[str]:
+def spans(text: str) -> Iterator[str]:
     """A page's text in entries of a bounded length, cut between words where there are any."""
     begin = 0
     while len(text) - begin > _LONGEST_ENTRY:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lineal.store.connection import Connection
 from lineal_catalog.search.filters import filter_clauses
-from lineal_catalog.search.pages import Hit, SearchPage, stretches
+from lineal_catalog.search.pages import Hit, SearchPage, spans
 from lineal_catalog.search.query import Part, Term, parse_query
 from lineal_catalog.search.snippets import snippet
 from lineal_catalog.search.words import lexemes
@@ -26,7 +26,7 @@ def index_pages(connection: Connection, document_id: str, pages: Sequence[Search
         [
             (document_id, page.number, stretch, vector(stretch))
             for page in pages
-            for stretch in stretches(page.text)
+            for stretch in spans(page.text)
         ],
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from lineal.store.connection import Connection
 from lineal_catalog.search.filters import document_name, filter_clauses
-from lineal_catalog.search.pages import MARK_BEGIN, MARK_END, Hit, SearchPage, stretches
+from lineal_catalog.search.pages import MARK_BEGIN, MARK_END, Hit, SearchPage, spans
 from lineal_catalog.search.query import Term, parse_query
 
 
@@ -19,7 +19,7 @@ def index_pages(connection: Connection, document_id: str, pages: Sequence[Search
     connection.executemany("DELETE FROM search_text WHERE rowid = ?", old)
     connection.execute("DELETE FROM search_entries WHERE document_id = ?", (document_id,))
     for page in pages:
-        for stretch in stretches(page.text):
+        for stretch in spans(page.text):
             (entry,) = connection.execute(
                 "INSERT INTO search_entries (document_id, page) VALUES (?, ?) RETURNING id",
                 (document_id, page.number),

@@ -10,7 +10,7 @@ from lineal.stages.trained_models import ModelInUse
 from lineal.store.objects import reference
 from lineal_consumers.detect.config import DetectConfig
 from lineal_scoring.model import ModelError, ScoringModel
-from lineal_scoring.slot import loaded
+from lineal_scoring.slot import load_model
 
 _MOST = 16
 _models: OrderedDict[str, ScoringModel] = OrderedDict()
@@ -30,7 +30,7 @@ async def model_of(in_use: ModelInUse, ctx: Context[DetectConfig]) -> ScoringMod
     ref = reference(in_use.sha256, in_use.bytes, in_use.media_type)
     data = await ctx.objects.get(ref, role="model")
     try:
-        model = await asyncio.to_thread(loaded, data)
+        model = await asyncio.to_thread(load_model, data)
     except ModelError as error:
         raise Reject(f"the model {in_use.name} {in_use.version} is not fit for use") from error
     _models[in_use.sha256] = model

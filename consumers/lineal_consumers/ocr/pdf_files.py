@@ -48,7 +48,7 @@ def close_pdf() -> None:
 
 
 @contextmanager
-def opened_page(path: str, number: int) -> Iterator[pdfium.PdfPage]:
+def open_page(path: str, number: int) -> Iterator[pdfium.PdfPage]:
     """Page ``number`` (from 1) of a file.
 
     Raises:

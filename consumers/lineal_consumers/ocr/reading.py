@@ -78,13 +78,13 @@ def _text_layer_page(path: str, number: int, offset: int, config: OcrConfig) -> 
     from lineal_consumers.ocr.form_fields import field_key_values, field_lines, form_fields
     from lineal_consumers.ocr.key_values import key_values
     from lineal_consumers.ocr.layout import Frame, page_text
-    from lineal_consumers.ocr.pdf_files import opened_page
+    from lineal_consumers.ocr.pdf_files import open_page
     from lineal_consumers.ocr.rulings import drawn_rulings
     from lineal_consumers.ocr.tables import ruled_tables
     from lineal_consumers.ocr.text_layer import text_layer_lines
 
     try:
-        with opened_page(path, number) as page:
+        with open_page(path, number) as page:
             width, height = page.get_size()
             lines = text_layer_lines(page)
             across, down = drawn_rulings(page)
@@ -121,10 +121,10 @@ def _recognized_pdf_page(
     from lineal_consumers.ocr.layout import Frame
     from lineal_consumers.ocr.page_geometry import quarter_turns
     from lineal_consumers.ocr.page_raster import render_page
-    from lineal_consumers.ocr.pdf_files import opened_page
+    from lineal_consumers.ocr.pdf_files import open_page
 
     try:
-        with opened_page(path, number) as page:
+        with open_page(path, number) as page:
             raster = render_page(page, config)
             fields = form_fields(page)
     except (pdfium.PdfiumError, ZeroDivisionError):

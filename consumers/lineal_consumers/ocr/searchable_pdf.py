@@ -73,11 +73,11 @@ class PdfOverlay:
 
     def add(self, page: Page, text: str) -> None:
         """Lay the words of a recognised page under the original one."""
-        from lineal_consumers.ocr.pdf_files import opened_page
+        from lineal_consumers.ocr.pdf_files import open_page
 
         if not page.words:
             return
-        with opened_page(self._path, page.number) as original:
+        with open_page(self._path, page.number) as original:
             to_user = user_space_from_seen(original)
         self._writer.add_text(self._pdf.pages[page.number - 1], page, text, to_user)
 

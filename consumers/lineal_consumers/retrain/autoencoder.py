@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lineal_consumers.retrain.front import Front, fit_front
+from lineal_consumers.retrain.preprocessor import Preprocessor, fit_preprocessor
 from lineal_consumers.retrain.settings import TrainingSettings
 
 Array = npt.NDArray[np.float64]
@@ -27,7 +27,7 @@ cut off still counts as error."""
 class Autoencoder:
     """A fitted model: rectified linear layers, the last one linear."""
 
-    front: Front
+    preprocessor: Preprocessor
     weights: tuple[Array, ...]
     biases: tuple[Array, ...]
     error_scale: Array
@@ -38,7 +38,7 @@ class Autoencoder:
 
         The reference for the graph.
         """
-        values = self.front.apply(windows)
+        values = self.preprocessor.apply(windows)
         flat = values.reshape(len(values), -1)
         squares = ((flat - self._rebuilt(flat)) / self.error_scale) ** 2
         scores = np.sqrt(squares.mean(axis=1))
@@ -67,8 +67,8 @@ def fit_autoencoder(windows: Array, settings: TrainingSettings) -> Autoencoder:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
 
-    front = fit_front(windows, settings)
-    flat = front.apply(windows).reshape(len(windows), -1)
+    preprocessor = fit_preprocessor(windows, settings)
+    flat = preprocessor.apply(windows).reshape(len(windows), -1)
     cut = np.clip(flat, -_LIMIT, _LIMIT)
     network = MLPRegressor(
         hidden_layer_sizes=settings.hidden,
@@ -85,14 +85,14 @@ def fit_autoencoder(windows: Array, settings: TrainingSettings) -> Autoencoder:
         warnings.simplefilter("ignore", ConvergenceWarning)  # the epochs are the setting
         network.fit(cut, cut)
     fitted = Autoencoder(
-        front=front,
+        preprocessor=preprocessor,
         weights=tuple(np.asarray(weight) for weight in network.coefs_),
         biases=tuple(np.asarray(bias) for bias in network.intercepts_),
         error_scale=np.ones(flat.shape[1]),
     )
     errors = np.sqrt(((flat - fitted._rebuilt(flat)) ** 2).mean(axis=0))
     return Autoencoder(
-        front=front,
+        preprocessor=preprocessor,
         weights=fitted.weights,
         biases=fitted.biases,
         error_scale=np.maximum(errors, 0.05),

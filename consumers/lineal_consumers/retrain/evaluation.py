@@ -57,7 +57,7 @@ def total(qualities: Iterable[Quality]) -> Quality:
     return sum(qualities, Quality())
 
 
-def compared(said: Flags, true: Flags) -> Quality:
+def compare(said: Flags, true: Flags) -> Quality:
     """Count readings by what was said of them and what they are."""
     return Quality(
         true_alarms=int((said & true).sum()),
@@ -96,4 +96,4 @@ def evaluate(data: bytes, runs: Sequence[Array], labels: Sequence[Flags]) -> Qua
     """
     model = ScoringModel(data)
     pairs = zip(runs, labels, strict=True)
-    return total(compared(alarms(model, run), label) for run, label in pairs)
+    return total(compare(alarms(model, run), label) for run, label in pairs)

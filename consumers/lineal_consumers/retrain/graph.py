@@ -11,8 +11,8 @@ import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
 from lineal_consumers.retrain.autoencoder import Autoencoder
-from lineal_consumers.retrain.front import LIMIT, Front
 from lineal_consumers.retrain.pca import Pca
+from lineal_consumers.retrain.preprocessor import LIMIT, Preprocessor
 from lineal_scoring.alarm import AlarmRules
 from lineal_scoring.model import ALARM, PREPARATION, THRESHOLD
 from lineal_scoring.preparation import Preparation
@@ -47,44 +47,46 @@ def to_onnx(
     """
     graph = _Graph()
     channels = len(preparation.channels)
-    values = _front(graph, model.front)
+    values = _preprocessor(graph, model.preprocessor)
     flat = graph.node("Flatten", [values], "flat", axis=1)
-    size = np.sqrt(model.front.scale.size)
+    size = np.sqrt(model.preprocessor.scale.size)
     if isinstance(model, Pca):
         root = graph.constant("root", model.root / size)
         errors = graph.node("MatMul", [flat, root], "errors")
     else:
         errors = _rebuilding_errors(graph, model, flat, model.error_scale * size)
     graph.node("ReduceL2", [errors], "score", axes=[1], keepdims=0)
-    if model.front.rows == 1:
+    if model.preprocessor.rows == 1:
         graph.node("Mul", [errors, errors], "contributions")
     else:
-        shape = graph.constant("shape", [-1, model.front.rows, channels], np.int64)
+        shape = graph.constant("shape", [-1, model.preprocessor.rows, channels], np.int64)
         parts = graph.node("Reshape", [errors, shape], "parts")
         graph.node("ReduceSumSquare", [parts], "contributions", axes=[1], keepdims=0)
     return _file(graph, preparation, threshold, rules)
 
 
-def _front(graph: _Graph, front: Front) -> str:
-    mean = graph.constant("mean", front.mean, np.float64)
+def _preprocessor(graph: _Graph, preprocessor: Preprocessor) -> str:
+    mean = graph.constant("mean", preprocessor.mean, np.float64)
     centred = graph.node("Sub", ["window", mean], "centred_double")
     # Only departures from the mean are rounded to single precision: 228.01 V is not.
     centred = graph.node("Cast", [centred], "centred", to=TensorProto.FLOAT)
-    values = graph.node("MatMul", [graph.constant("taps", front.taps), centred], "denoised")
-    if front.floor is not None:
-        assert front.spread_mean is not None
+    values = graph.node("MatMul", [graph.constant("taps", preprocessor.taps), centred], "denoised")
+    if preprocessor.floor is not None:
+        assert preprocessor.spread_mean is not None
         first = graph.node(
-            "MatMul", [graph.constant("first_tap", front.taps[:1]), centred], "newest"
+            "MatMul", [graph.constant("first_tap", preprocessor.taps[:1]), centred], "newest"
         )
         about = graph.node("Sub", [centred, first], "about")
         square = graph.node("Mul", [about, about], "about_square")
         variance = graph.node("ReduceMean", [square], "variance", axes=[1], keepdims=1)
-        floored = graph.node("Add", [variance, graph.constant("floor", front.floor)], "floored")
+        floored = graph.node(
+            "Add", [variance, graph.constant("floor", preprocessor.floor)], "floored"
+        )
         spread = graph.node("Log", [floored], "log_variance")
-        spread_mean = graph.constant("spread_mean", front.spread_mean)
+        spread_mean = graph.constant("spread_mean", preprocessor.spread_mean)
         spread = graph.node("Sub", [spread, spread_mean], "spread")
         values = graph.node("Concat", [values, spread], "features", axis=1)
-    scaled = graph.node("Div", [values, graph.constant("scale", front.scale)], "scaled")
+    scaled = graph.node("Div", [values, graph.constant("scale", preprocessor.scale)], "scaled")
     low, high = graph.constant("low", -LIMIT), graph.constant("high", LIMIT)
     return graph.node("Clip", [scaled, low, high], "values")
 

@@ -139,8 +139,8 @@ def evaluate_readings(
     """
     import numpy as np
 
-    from lineal_consumers.retrain.evaluation import alarms, compared, total
-    from lineal_consumers.retrain.probes import disturbed
+    from lineal_consumers.retrain.evaluation import alarms, compare, total
+    from lineal_consumers.retrain.probes import perturb
     from lineal_consumers.retrain.runs import runs_of
     from lineal_scoring.model import ModelError, ScoringModel
 
@@ -153,9 +153,9 @@ def evaluate_readings(
     runs = _long_enough(runs_of(dataset.test, blocks, features), settings)
     if not runs:
         raise Reject("there are no test readings to judge on")
-    quality = total(compared(alarms(scoring, run), np.zeros(len(run), bool)) for run in runs)
+    quality = total(compare(alarms(scoring, run), np.zeros(len(run), bool)) for run in runs)
     probes = found = 0
-    for run, begin in disturbed(runs, features, settings.length):
+    for run, begin in perturb(runs, features, settings.length):
         probes += 1
         found += bool(alarms(scoring, run)[begin:].any())
     return {

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lineal_consumers.retrain.front import Front, fit_front
+from lineal_consumers.retrain.preprocessor import Preprocessor, fit_preprocessor
 from lineal_consumers.retrain.settings import TrainingSettings
 
 Array = npt.NDArray[np.float64]
@@ -25,7 +25,7 @@ Array = npt.NDArray[np.float64]
 class Pca:
     """A fitted model."""
 
-    front: Front
+    preprocessor: Preprocessor
     root: Array
     """Symmetric; phi of scaled values z is the squared length of z @ root."""
     components: int
@@ -36,7 +36,7 @@ class Pca:
 
         The reference for the graph.
         """
-        values = self.front.apply(windows)
+        values = self.preprocessor.apply(windows)
         squares = (values.reshape(len(values), -1) @ self.root) ** 2
         scores = np.sqrt(squares.mean(axis=1))
         return scores, squares.reshape(values.shape).sum(axis=1) / squares.shape[1]
@@ -48,8 +48,8 @@ def fit_pca(windows: Array, settings: TrainingSettings) -> Pca:
     Raises:
         ValueError: there are fewer than two windows.
     """
-    front = fit_front(windows, settings)
-    values = front.apply(windows).reshape(len(windows), -1)
+    preprocessor = fit_preprocessor(windows, settings)
+    values = preprocessor.apply(windows).reshape(len(windows), -1)
     size = values.shape[1]
     covariance = values.T @ values / len(values)
     covariance = (1 - settings.shrinkage) * covariance + settings.shrinkage * np.eye(size)
@@ -64,4 +64,4 @@ def fit_pca(windows: Array, settings: TrainingSettings) -> Pca:
     root = inside / np.sqrt(variances[:kept]) @ inside.T
     if kept < size:
         root = root + outside @ outside.T / np.sqrt(variances[kept:].mean())
-    return Pca(front=front, root=root, components=kept)
+    return Pca(preprocessor=preprocessor, root=root, components=kept)

@@ -18,7 +18,7 @@ _SHIFT = 4.0
 _NOISE = 3.0
 
 
-def disturbed(
+def perturb(
     runs: Sequence[Array], features: Sequence[str], length: int
 ) -> Iterator[tuple[Array, int]]:
     """Runs with one disturbance each, and the reading it begins at.

@@ -7,7 +7,7 @@ on whose word, on what data, can be told years later.
 from __future__ import annotations
 
 from lineal import Context, stage
-from lineal_catalog.models.promotions import promotion_facts
+from lineal_catalog.models.promotions import promotion_attributes
 from lineal_consumers.retrain.config import RetrainConfig
 from lineal_consumers.retrain.evaluating import evaluate_models, newly_trained, trained_before
 from lineal_consumers.retrain.iterating import iterate, remember
@@ -93,7 +93,9 @@ async def promote(evaluated: ModelEvaluated, ctx: Context[RetrainConfig]) -> Mod
     if promoted is not None:
         ctx.record_kind = "promote"
         ctx.annotate(
-            **promotion_facts(promoted.name, promoted.model.version, promoted.counter, promoted.how)
+            **promotion_attributes(
+                promoted.name, promoted.model.version, promoted.counter, promoted.how
+            )
         )
         ctx.objects.add_input(promoted.artifact, "model")
     return promoted

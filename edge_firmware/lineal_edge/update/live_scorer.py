@@ -23,7 +23,7 @@ from lineal_schemas.models import ModelRef
 from lineal_scoring.alarm import Closed, Opened, Transition, Updated
 from lineal_scoring.model import ModelError, ScoringModel
 from lineal_scoring.scorer import DeviceScorer
-from lineal_scoring.slot import ModelSlot, loaded
+from lineal_scoring.slot import ModelSlot, load_model
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class LiveScorer:
             ModelError: it is corrupt or cannot score.
             ValueError: it asks for a feature the device does not measure.
         """
-        model = loaded(data)
+        model = load_model(data)
         columns = tuple(self.features.index(name) for name in model.preparation.features)
         return Candidate(ref, model, columns)
 

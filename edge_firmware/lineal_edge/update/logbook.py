@@ -50,7 +50,7 @@ class Logbook:
         return self.journal.progress
 
     @property
-    def at_hand(self) -> Progress:
+    def current(self) -> Progress:
         """The job at hand, where there is known to be one."""
         assert self.journal.progress is not None
         return self.journal.progress
@@ -124,7 +124,7 @@ class Logbook:
 
     def overdue(self) -> bool:
         """Whether the step at hand has used up its time. It runs anew after a start."""
-        progress = self.at_hand
+        progress = self.current
         timeouts = progress.job.timeouts
         seconds = {
             "IN_PROGRESS": timeouts.download,

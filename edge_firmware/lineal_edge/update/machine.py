@@ -26,7 +26,7 @@ from lineal_edge.update.journal import Progress
 from lineal_edge.update.logbook import Logbook, manifest_of
 from lineal_edge.update.models_in_use import STALLS, ModelsInUse, SwappableScorer
 from lineal_edge.update.packages import Packages
-from lineal_edge.update.verification import PackageRejected, check_fit, opened
+from lineal_edge.update.verification import PackageRejected, check_fit, open_package
 from lineal_schemas.deployments import (
     FINAL_STATES,
     JobDocument,
@@ -245,7 +245,7 @@ class UpdateMachine:
             self._book.enter(progress, "IN_PROGRESS")
 
     def _checked(self, progress: Progress) -> PackageManifest:
-        manifest = opened(progress.job.package, self._keys)
+        manifest = open_package(progress.job.package, self._keys)
         current = self._packages.current
         active = None if current is None else self._packages.read(current)
         journal = self._book.journal
@@ -272,12 +272,12 @@ class UpdateMachine:
             )
             download.run(progress.job.url, manifest.bytes, sha256)
         self._packages.install(progress.job.package, sha256)
-        self._book.enter(self._book.at_hand, "DOWNLOADED")
+        self._book.enter(self._book.current, "DOWNLOADED")
 
     def _going_on(self) -> bool:
         """Whether to go on with a download; the server may have ended the job meanwhile."""
         self._read_mail()
-        if self._stopping or self._book.at_hand.final:
+        if self._stopping or self._book.current.final:
             return False
         if self._book.overdue():
             raise PackageRejected("download_timeout", "the download takes too long")
@@ -337,7 +337,7 @@ class UpdateMachine:
     # Ways out.
 
     def _end_badly(self, reason: str, text: str) -> None:
-        progress = self._book.at_hand
+        progress = self._book.current
         if progress.activating:
             self._go_back(reason, text)
             return
@@ -349,7 +349,7 @@ class UpdateMachine:
             self._stalled()
 
     def _go_back(self, reason: str, text: str) -> None:
-        progress = self._book.at_hand
+        progress = self._book.current
         log.warning("job %s goes back: %s (%s)", progress.job.job_id, reason, text)
         if not progress.going_back:
             update = {"going_back": True, "reason": reason, "text": text}

@@ -29,7 +29,7 @@ class PackageRejected(LinealError):
         self.reason = reason
 
 
-def opened(package: SignedPackage, trusted_keys: Mapping[str, bytes]) -> PackageManifest:
+def open_package(package: SignedPackage, trusted_keys: Mapping[str, bytes]) -> PackageManifest:
     """The manifest of a package that one of the trusted keys signed. Keys are rotated by trusting
     the next one beside the old for a while; no package can add one.
 

@@ -11,7 +11,7 @@ import pytest
 from lineal.store.objects import reference
 from lineal_consumers.deploy.stage import deploy
 from lineal_edge.update.trial import try_model
-from lineal_edge.update.verification import PackageRejected, opened
+from lineal_edge.update.verification import PackageRejected, open_package
 from lineal_schemas.deployments import (
     DeploymentAborted,
     DeploymentCompleted,
@@ -68,13 +68,13 @@ async def test_the_package_is_one_a_device_accepts(centre: Centre, tmp_path: Pat
     await centre.start(ring("all", "a"))
     job = centre.notice("a")
     keys = {centre.key.key_id: base64.b64decode(centre.key.key)}
-    manifest = opened(job.package, keys)
+    manifest = open_package(job.package, keys)
     assert job.url.endswith(manifest.model.sha256)
     file = tmp_path / "received.onnx"
     file.write_bytes(centre.model)
     try_model(file, manifest, 30)
     with pytest.raises(PackageRejected):
-        opened(job.package, {centre.key.key_id: bytes(32)})
+        open_package(job.package, {centre.key.key_id: bytes(32)})
 
 
 async def test_no_private_key_is_in_any_event_or_object(centre: Centre, tmp_path: Path):

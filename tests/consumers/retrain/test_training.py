@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from lineal_consumers.retrain.calibration import chi2_threshold, empirical_threshold
-from lineal_consumers.retrain.evaluation import Quality, compared, evaluate
+from lineal_consumers.retrain.evaluation import Quality, compare, evaluate
 from lineal_consumers.retrain.settings import TrainingSettings
 from lineal_consumers.retrain.training import train
 from lineal_consumers.retrain.windowing import preparation_of, windows_of
@@ -146,7 +146,7 @@ def test_training_sees_a_wandering_channel() -> None:
 def test_quality_counts_every_reading_alike() -> None:
     said = np.array([1, 1, 0, 0, 1], dtype=bool)
     true = np.array([1, 0, 1, 0, 1], dtype=bool)
-    quality = compared(said, true) + Quality(true_alarms=1)
+    quality = compare(said, true) + Quality(true_alarms=1)
     assert quality == Quality(true_alarms=3, false_alarms=1, missed=1, quiet=1)
     assert quality.f1 == pytest.approx(6 / 8)
     assert (quality.false_alarm_rate, quality.missed_rate) == (0.5, 0.25)

@@ -30,7 +30,7 @@ def taps(length: int, span: int, lags: tuple[int, ...]) -> Array:
 
 
 @dataclass(frozen=True)
-class Front:
+class Preprocessor:
     """From a window to scaled values: lags × channels, and one row more for the spread."""
 
     taps: Array
@@ -56,7 +56,7 @@ class Front:
         return scaled
 
 
-def fit_front(windows: Array, settings: TrainingSettings) -> Front:
+def fit_preprocessor(windows: Array, settings: TrainingSettings) -> Preprocessor:
     """Learn mean and scale (root mean square) from normal windows.
 
     Departures from a baseline are taken as they are: that they were one-sided in training, because
@@ -83,7 +83,7 @@ def fit_front(windows: Array, settings: TrainingSettings) -> Front:
         spread_mean = spread.mean(axis=0)
         scale = np.concatenate([scale, spread.std(axis=0)[np.newaxis]])
     magnitude = np.maximum(np.abs(mean), 1.0)
-    return Front(
+    return Preprocessor(
         taps=matrix,
         mean=mean,
         scale=np.where(scale > 1e-9 * magnitude, scale, 1.0),
