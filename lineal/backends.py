@@ -33,7 +33,7 @@ async def open_store(settings: Settings, database: Database, stack: AsyncExitSta
     Raises:
         UnsupportedSetting: ``settings.store`` names no store there is.
         StoreUnavailable: it cannot be reached now.
-        StoreRefused, IncompatibleDatabase: it cannot be used as it is.
+        StoreRejected, IncompatibleDatabase: it cannot be used as it is.
     """
     if settings.store == "sqlite:":
         return database
@@ -69,7 +69,7 @@ async def open_blobs(settings: Settings, files: FileBlobs, stack: AsyncExitStack
     if settings.objects.startswith("s3:"):
         with needs("aws", "a bucket for objects"):
             from lineal.store.s3 import open_s3_blobs, parse_bucket
-        cache = files.beside("cache")
+        cache = files.sibling("cache")
         cache.remove_unfinished()
         bucket = parse_bucket(settings.objects)
         return await stack.enter_async_context(open_s3_blobs(bucket, cache))

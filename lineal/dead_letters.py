@@ -60,7 +60,7 @@ class LetterFilter:
     ids: frozenset[str] | None = None
     """Ids or unambiguous beginnings of ids."""
 
-    def takes(self, letter: Letter) -> bool:
+    def matches(self, letter: Letter) -> bool:
         return (
             (self.key is None or self.key in (letter.content.key, letter.content.story_of))
             and (self.error_class is None or letter.content.error_class == self.error_class)
@@ -90,7 +90,7 @@ async def waiting_letters(runtime: Runtime, chosen: LetterFilter) -> list[Letter
                 if content is None:
                     continue
                 letter = Letter(delivery.event.id, delivery.event.time, content, delivery.position)
-                if chosen.takes(letter):
+                if chosen.matches(letter):
                     letters[letter.id] = letter
         except UnknownTopic:
             continue

@@ -15,7 +15,7 @@ the runtime raises or handles are here::
         StateConflict
         StoreClosed
         StoreDamaged
-        StoreRefused
+        StoreRejected
         Unavailable
             BusUnavailable
             StoreUnavailable
@@ -33,7 +33,7 @@ from lineal_schemas.errors import LinealError
 __all__ = [
     "BusUnavailable", "HandlerTimeout", "IncompatibleDatabase", "LinealError", "NotOffered",
     "ObjectCorrupt", "ObjectMissing", "PermanentFailure", "Reject", "Retry", "StateConflict",
-    "StoreClosed", "StoreDamaged", "StoreFull", "StoreRefused", "StoreUnavailable", "Unavailable",
+    "StoreClosed", "StoreDamaged", "StoreFull", "StoreRejected", "StoreUnavailable", "Unavailable",
     "UnknownStage", "UnknownTopic", "UnsupportedSetting", "WrongConfiguration",
 ]  # fmt: skip
 
@@ -59,7 +59,7 @@ class StoreDamaged(LinealError):
     """The database file is not one, is malformed, or lacks tables: somebody has to repair it."""
 
 
-class StoreRefused(LinealError, RuntimeError):
+class StoreRejected(LinealError, RuntimeError):
     """The server does not let us in, or do what we have to; the text says what to change."""
 
 

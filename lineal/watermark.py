@@ -1,7 +1,7 @@
 """How far a partition may be called done: the one place that decides it.
 
 The committable offset is the smallest offset in flight, or the last delivered + 1 when nothing is.
-It is never derived from a contiguous run of settled offsets: compaction and transaction markers
+It is never derived from a contiguous run of completed offsets: compaction and transaction markers
 leave holes that would stop such a run for ever.
 """
 
@@ -13,8 +13,8 @@ from collections.abc import Iterable
 class Watermark:
     """The deliveries of one partition to one worker.
 
-    Invariant: ``committable`` <= every offset in flight; every offset in ``beyond`` is settled and
-    >= ``committable``.
+    Invariant: ``committable`` <= every offset in flight; every offset in ``beyond`` is completed
+    and >= ``committable``.
     """
 
     __slots__ = ("_beyond", "_in_flight", "_next")
@@ -45,7 +45,7 @@ class Watermark:
     def deliver(self, offset: int) -> bool:
         """Take note of an event read at ``next_offset`` or later; offsets may have holes.
 
-        Returns False if it must not be handed out: it is in flight, or was settled already (by an
+        Returns False if it must not be handed out: it is in flight, or was completed already (by an
         earlier worker, before it stopped).
         """
         if offset < self._next:
@@ -61,13 +61,13 @@ class Watermark:
         self._next = max(self._next, offset)
 
     def after(self, offsets: Iterable[int]) -> tuple[int, set[int]]:
-        """What ``committable`` would be, and which settled offsets it would not cover, if these
-        offsets in flight were settled; for a transaction that may yet fail."""
+        """What ``committable`` would be, and which completed offsets it would not cover, if these
+        offsets in flight were completed; for a transaction that may yet fail."""
         offsets = set(offsets)
         mark = min(self._next, min(self._in_flight - offsets, default=self._next))
         return mark, {offset for offset in self._beyond | offsets if offset >= mark}
 
-    def settle(self, offsets: Iterable[int]) -> None:
+    def complete(self, offsets: Iterable[int]) -> None:
         """Events in flight are done."""
         offsets = set(offsets)
         _, self._beyond = self.after(offsets)

@@ -29,7 +29,7 @@ class Partition(RuleBasedStateMachine):
         assert not [o for o in self.events if o < mark and o not in self.done | offsets]
         self.position = mark
         self.completed = {o for o in self.completed if o >= mark} | (beyond & offsets)
-        self.watermark.settle(offsets)
+        self.watermark.complete(offsets)
         assert self.watermark.committable == mark
         self.done |= offsets
         self.held -= offsets
@@ -52,7 +52,7 @@ class Partition(RuleBasedStateMachine):
                 assert offset in self.held | self.done, "skipped"
 
     @rule(data=st.data())
-    def settle(self, data: st.DataObject) -> None:
+    def complete(self, data: st.DataObject) -> None:
         if self.held:
             chosen = data.draw(st.sets(st.sampled_from(sorted(self.held)), min_size=1))
             self.settled_now(chosen)
@@ -104,11 +104,11 @@ def test_holes_do_not_stop_the_mark() -> None:
     watermark = Watermark(10)
     for offset in (12, 15, 40):
         assert watermark.deliver(offset)
-    watermark.settle([15])
+    watermark.complete([15])
     assert watermark.committable == 12
-    watermark.settle([12])
+    watermark.complete([12])
     assert watermark.committable == 40
-    watermark.settle([40])
+    watermark.complete([40])
     assert watermark.committable == 41
 
 

@@ -225,9 +225,9 @@ class Publisher:
             return
         self._asked, self._asked_at = asked, now
         log.info("the bus misses what follows %d: sending again", ack.upto_seq)
-        gap = self._outbox.gap_after(ack.boot_id, ack.upto_seq)
-        if gap is not None:
-            gap = GapRow(0, ack.boot_id, *gap, self._clock.wall_us(), "unexplained")
+        missing = self._outbox.gap_after(ack.boot_id, ack.upto_seq)
+        if missing is not None:
+            gap = GapRow(0, ack.boot_id, *missing, self._clock.wall_us(), "unexplained")
             topic = mqtt_topics.readings(self._outbox.device)
             connection.publish(topic, gap_body(self._outbox.device, gap))
         self._rewind()

@@ -173,7 +173,7 @@ class Selection:
     def reads(self, partition: int) -> bool:
         return self.partitions is None or partition in self.partitions
 
-    def takes(self, event: RawEvent) -> bool:
+    def matches(self, event: RawEvent) -> bool:
         return (
             (self.key is None or event.partitionkey == self.key)
             and (self.from_time is None or event.time >= self.from_time)

@@ -38,7 +38,7 @@ class TimerCancelled(Effect):
     name: str
 
 
-class TimerTaken(LinealError):
+class TimerConflict(LinealError):
     """Another worker has published the timer's event, or it was set anew or cancelled."""
 
 
@@ -46,8 +46,8 @@ class TimerTaken(LinealError):
 class TimerDone(Effect):
     """The timer's event is published in the transaction that applies this.
 
-    Applying it raises :class:`TimerTaken` unless the timer is there as it was read, and the event
-    is not published: of several workers that find a timer due, one publishes it.
+    Applying it raises :class:`TimerConflict` unless the timer is there as it was read, and the
+    event is not published: of several workers that find a timer due, one publishes it.
     """
 
     kind: ClassVar[str] = "timer.done"
@@ -92,7 +92,7 @@ def _end(connection: Connection, timers: Sequence[TimerDone]) -> None:
         "DELETE FROM timers WHERE stage = ? AND name = ? AND due = ? AND event = ?", sorted(rows)
     )
     if found.rowcount != len(rows):
-        raise TimerTaken("another worker has published the event of a timer")
+        raise TimerConflict("another worker has published the event of a timer")
 
 
 register(_apply, TimerSet, TimerCancelled)

@@ -318,7 +318,7 @@ class GroupConsumer:
             # It may have been lost, or some of it released, while the transaction was committed.
             if self._assigned.get(partition.topic_partition) is partition:
                 watermark = partition.watermark
-                watermark.settle([offset for offset in found if watermark.holds(offset)])
+                watermark.complete([offset for offset in found if watermark.holds(offset)])
                 partition.committed = max(partition.committed, watermark.committable)
         self._reader.wake()
 

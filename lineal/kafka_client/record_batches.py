@@ -13,7 +13,7 @@ from lineal.kafka_client import errors
 from lineal.kafka_client.connection import Connection
 from lineal.kafka_client.errors import RetriableError
 from lineal.kafka_client.requests import PRODUCE
-from lineal.kafka_client.timestamps import refused_timestamps
+from lineal.kafka_client.timestamps import rejected_timestamps
 
 _MAGIC = 2
 _UNCOMPRESSED = 0
@@ -142,7 +142,7 @@ async def produce(
             for partition, code, base_offset, _, _, record_errors, message in results:
                 if code == errors.INVALID_TIMESTAMP:
                     texts = [text for _, text in record_errors]
-                    raise refused_timestamps(f"storing records of {topic}", texts)
+                    raise rejected_timestamps(f"storing records of {topic}", texts)
                 if code == errors.DUPLICATE_SEQUENCE_NUMBER:
                     code = errors.NONE
                 errors.check(code, f"storing records of {topic} ({message or 'no message'})")

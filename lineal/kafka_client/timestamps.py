@@ -17,7 +17,7 @@ _REFUSED = re.compile(
 """As Kafka's LogValidator words it for a record; in milliseconds since the Unix epoch."""
 
 
-def refused_timestamps(doing: str, messages: Iterable[str | None]) -> Exception:
+def rejected_timestamps(doing: str, messages: Iterable[str | None]) -> Exception:
     """The exception for refused timestamps: :class:`ClockAhead` where they are in the future, for
     no record is given a time that is far ahead of this machine's clock; else
     :class:`RecordsRejected`.

@@ -15,7 +15,7 @@ from hashlib import blake2b, sha256
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from lineal_schemas.ids import gathered_id, output_id
+from lineal_schemas.ids import fan_in_id, output_id
 
 Kind = Literal[
     "step", "split", "join", "drop", "gap", "train", "evaluate", "promote", "deploy", "activate",
@@ -230,7 +230,7 @@ class RecordedStep(NamedTuple):
         entry = self.entry
         if not entry.emitted or self.build is None or not entry.events_in:
             return entry.events_out
-        input_id = gathered_id(list(entry.events_in)) if entry.gathered else entry.events_in[0]
+        input_id = fan_in_id(list(entry.events_in)) if entry.gathered else entry.events_in[0]
         stage, version = self.build.stage, self.build.version
         ordinals: dict[str, int] = {}
         derived = []
@@ -251,7 +251,7 @@ class RecordedStep(NamedTuple):
         if len(read) < len(entry.events_in):
             return None
         ids = [step_id(self.build, bytes.fromhex(item.sha256)) for item in read]
-        return (ids[0] if not entry.gathered else gathered_step_id(ids)).hex()
+        return (ids[0] if not entry.gathered else fan_in_step_id(ids)).hex()
 
     def fields(self) -> dict[str, Any]:
         """As JSON shows a step: the fields, and their names, of records of version 1."""
@@ -298,7 +298,7 @@ def step_id(build: Build, input_digest: bytes) -> bytes:
     return sha256(build_prefix(build) + input_digest).digest()
 
 
-def gathered_step_id(ids: Iterable[bytes]) -> bytes:
+def fan_in_step_id(ids: Iterable[bytes]) -> bytes:
     """The id of a step on several parts, from those that a step on each would have."""
     return sha256(b"".join(ids)).digest()
 

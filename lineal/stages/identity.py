@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from lineal.lineage.record import Build, build_prefix, gathered_step_id
+from lineal.lineage.record import Build, build_prefix, fan_in_step_id
 from lineal.stages.trained_models import ModelInUse
 
 
@@ -24,7 +24,7 @@ class Identity(NamedTuple):
 
     def group_step_id(self, digests: Sequence[bytes]) -> bytes:
         """The id of the work done on all parts of a fan-in group, in their order."""
-        return gathered_step_id(map(self.step_id, digests))
+        return fan_in_step_id(map(self.step_id, digests))
 
 
 def identity_of(build: Build, trained: Mapping[str, ModelInUse | None]) -> Identity:

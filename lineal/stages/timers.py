@@ -18,7 +18,7 @@ from uuid import uuid4
 import structlog
 
 from lineal.bus.protocol import Bus
-from lineal.effects.timers import TimerDone, TimerTaken
+from lineal.effects.timers import TimerConflict, TimerDone
 from lineal.store.connection import Connection, Store
 from lineal_schemas.envelope import from_json, now_us
 from lineal_schemas.payload import Payload
@@ -116,7 +116,7 @@ class TimerClock:
         outputs = [(event.type, event) for event in events]
         try:
             await self._bus.publish(outputs, [TimerDone(*timer) for timer in due])
-        except TimerTaken:
+        except TimerConflict:
             return True  # another worker was faster: see what is left
         return len(due) == _BATCH_SIZE
 

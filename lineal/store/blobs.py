@@ -81,7 +81,7 @@ class FileBlobs:
         """The folder of the files."""
         return self._directory
 
-    def beside(self, name: str) -> FileBlobs:
+    def sibling(self, name: str) -> FileBlobs:
         """Files of the same process in another folder of the data directory."""
         return FileBlobs(self._directory.parent / name, self._run_directory, self._member)
 

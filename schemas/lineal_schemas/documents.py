@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lineal_schemas.ids import document_id, refused_document_id
+from lineal_schemas.ids import document_id, rejected_document_id
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.parts import Part
 from lineal_schemas.payload import Labels, Payload
@@ -34,7 +34,7 @@ class DocumentArrived(Payload, type="document.arrived", version=1):
     @property
     def document_id(self) -> str:
         if self.content is None:
-            return refused_document_id(self.tenant, self.source, self.problem or "no content")
+            return rejected_document_id(self.tenant, self.source, self.problem or "no content")
         return document_id(self.tenant, self.content.sha256)
 
     def partition_key(self) -> str:

@@ -28,7 +28,7 @@ def document_id(tenant: str, content_sha256: str) -> str:
     return _uuid5(f"document\n{tenant}\n{content_sha256}")
 
 
-def refused_document_id(tenant: str, source: str, problem: str) -> str:
+def rejected_document_id(tenant: str, source: str, problem: str) -> str:
     """The id under which an arrival without readable bytes is recorded."""
     return _uuid5(f"refused\n{len(tenant)}\n{len(source)}\n{tenant}\n{source}\n{problem}")
 
@@ -42,7 +42,7 @@ def arrival_id(source: str, content_sha256: str, occurrence: str) -> str:
     return _uuid5(f"arrival\n{len(source)}\n{source}\n{content_sha256}\n{occurrence}")
 
 
-def gathered_id(part_ids: list[str]) -> str:
+def fan_in_id(part_ids: list[str]) -> str:
     """The id that stands for the parts a gather was made from, where one event's id would stand."""
     return _uuid5("gathered\n" + "\n".join(part_ids))
 

@@ -17,7 +17,7 @@ SECOND = 1_000_000
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "position"),
     [
         ("beginning", StartPosition()),
         ("now", StartPosition(now=True)),

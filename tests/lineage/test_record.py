@@ -28,7 +28,7 @@ from lineal.lineage.record import (
     step_id,
     subject_trace,
 )
-from lineal_schemas.ids import gathered_id, output_id
+from lineal_schemas.ids import fan_in_id, output_id
 
 BUILD = Build("ocr", "3", "c0de" * 16, "c0f1" * 16, (Model("eng", "4.1", "e0" * 32),))
 EVENT = "0ab1c2d3-0001-4002-8003-000000000004"
@@ -95,7 +95,7 @@ def test_of_gathered_parts_all_count() -> None:
     read = tuple(Artifact(f"{number:064x}", "application/json", 1, "event") for number in (1, 2))
     entry = StepEntry("s", 1, events_in=parts, emitted=("t",), inputs=read, gathered=True)
     (step,) = Record(BUILD, "a", "w", 1, 1, (entry,)).recorded()
-    assert step.events_out == (output_id(gathered_id(["a", "b"]), "ocr", "3", "t", 0),)
+    assert step.events_out == (output_id(fan_in_id(["a", "b"]), "ocr", "3", "t", 0),)
     assert step.step not in (None, step_id(BUILD, bytes.fromhex(read[0].sha256)).hex())
 
 

@@ -25,7 +25,7 @@ TEXT = st.text(alphabet="a\n1:", max_size=4)
         ),
         (ids.arrival_id("file:///inbox/a.pdf", SHA, "17"), "84b0d6c4-6667-54a1-b938-d0499955d642"),
         (
-            ids.refused_document_id("default", "file:///inbox/a", "unreadable"),
+            ids.rejected_document_id("default", "file:///inbox/a", "unreadable"),
             "0a9c0c39-cbe3-5994-bd95-69f444e85ff1",
         ),
     ],
@@ -63,7 +63,7 @@ def test_the_same_bytes_are_two_documents_for_two_tenants() -> None:
 def test_no_two_refused_arrivals_share_an_id(
     one: tuple[str, str, str], other: tuple[str, str, str]
 ) -> None:
-    same = ids.refused_document_id(*one) == ids.refused_document_id(*other)
+    same = ids.rejected_document_id(*one) == ids.rejected_document_id(*other)
     assert same == (one == other)
 
 
@@ -74,7 +74,7 @@ def test_no_two_refused_arrivals_share_an_id(
 def test_a_line_break_does_not_move_text_from_one_part_to_another(
     one: tuple[str, str, str], other: tuple[str, str, str]
 ) -> None:
-    assert ids.refused_document_id(*one) != ids.refused_document_id(*other)
+    assert ids.rejected_document_id(*one) != ids.rejected_document_id(*other)
     assert ids.arrival_id(one[1], f"{SHA}\n{SHA}", "1") != ids.arrival_id(
         f"{one[1]}\n{SHA}", SHA, "1"
     )

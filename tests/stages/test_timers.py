@@ -15,7 +15,7 @@ import pytest
 from lineal.bus.protocol import Bus
 from lineal.daemon import Daemon
 from lineal.effects.effect import Effect, apply
-from lineal.effects.timers import TimerCancelled, TimerDone, TimerSet, TimerTaken
+from lineal.effects.timers import TimerCancelled, TimerConflict, TimerDone, TimerSet
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.timers import TimerClock
@@ -182,7 +182,7 @@ async def test_a_timer_set_anew_belongs_to_nobody(stores: tuple[Store, Store]) -
 async def test_a_timer_that_is_not_as_it_was_read_is_not_done(stores: tuple[Store, Store]) -> None:
     was = timer(1, name="t")
     await put(stores[0], timer(2, name="t"))
-    with pytest.raises(TimerTaken):
+    with pytest.raises(TimerConflict):
         await put(stores[0], TimerDone("s", "t", was.due, was.event))
     assert await left(stores[0]) == 1
 

@@ -48,7 +48,7 @@ async def bucket(emulator: Emulator, client: Any) -> Bucket:
 
 @pytest.fixture
 async def blobs(bucket: Bucket, database: Database) -> AsyncIterator[S3Blobs]:
-    async with open_s3_blobs(bucket, file_blobs(database).beside("cache")) as blobs:
+    async with open_s3_blobs(bucket, file_blobs(database).sibling("cache")) as blobs:
         yield blobs
 
 
@@ -60,7 +60,7 @@ async def keys(client: Any, bucket: Bucket) -> list[str]:
 async def elsewhere(bucket: Bucket, folder: Path) -> tuple[Database, Any]:
     database = Database(folder, durability="normal")
     database.open()
-    return database, open_s3_blobs(bucket, file_blobs(database).beside("cache"))
+    return database, open_s3_blobs(bucket, file_blobs(database).sibling("cache"))
 
 
 @pytest.mark.parametrize("size", [0, 1000, (8 << 20) - 1, (20 << 20) + 17])
@@ -125,7 +125,7 @@ async def test_a_bucket_that_is_not_there_is_said_at_once(
 ) -> None:
     missing = Bucket(name=f"{bucket.name}-not", endpoint=bucket.endpoint)
     with pytest.raises(StoreUnavailable):
-        async with open_s3_blobs(missing, file_blobs(database).beside("cache")):
+        async with open_s3_blobs(missing, file_blobs(database).sibling("cache")):
             pass
 
 

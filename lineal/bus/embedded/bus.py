@@ -157,7 +157,7 @@ class EmbeddedBus:
                 ]
                 for index, delivery in enumerate(heapq.merge(*streams, key=_published)):
                     ends[partitions[delivery.position.partition]] = delivery.position.offset
-                    if chosen.takes(delivery.event):
+                    if chosen.matches(delivery.event):
                         yield delivery
                     elif index % _READ_BATCH_SIZE == 0:
                         await asyncio.sleep(0)

@@ -189,7 +189,7 @@ class EmbeddedSubscription:
         for identifier, acked in offsets.items():
             # While this was written the partition may have been lost and won again.
             if self._still_owns(identifier, epochs[identifier]):
-                self._owned[identifier].watermark.settle(acked)
+                self._owned[identifier].watermark.complete(acked)
         if self._held_back:
             self._wake.set()
         if self._drained_shares():

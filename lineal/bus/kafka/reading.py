@@ -67,12 +67,12 @@ async def read_topic(
             reader = _Reader(connection, consumer, topic, unread, ends, transaction_seconds)
             async for portion in reader.bounded():
                 for delivery in portion:
-                    if selection.takes(delivery.event):
+                    if selection.matches(delivery.event):
                         yield delivery
                 await asyncio.sleep(0)
             if follow:
                 async for delivery in reader.coming(selection.to_offset):
-                    if selection.takes(delivery.event):
+                    if selection.matches(delivery.event):
                         yield delivery
         except (KafkaError, OSError) as error:
             raise unavailable(error) from error

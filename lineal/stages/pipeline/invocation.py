@@ -14,7 +14,7 @@ from lineal.stages.result import StepResult
 from lineal.stages.step import Step
 from lineal.store.memo import MemoOutput
 from lineal_schemas.envelope import RawEvent
-from lineal_schemas.ids import gathered_id
+from lineal_schemas.ids import fan_in_id
 from lineal_schemas.parts import Part
 from lineal_schemas.payload import Payload
 
@@ -78,7 +78,7 @@ class Invocation:
         """What the ids of the outputs are derived from."""
         if self.parts is None:
             return self.event.id
-        return gathered_id([event.id for event, _ in self.parts])
+        return fan_in_id([event.id for event, _ in self.parts])
 
     @property
     def input_events(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from lineal.errors import LinealError, StoreDamaged, StoreUnavailable
 from lineal.runtime import Runtime
 from lineal_producers.http.answers import answer_routes
-from lineal_producers.http.errors import not_written, told
+from lineal_producers.http.errors import not_written, to_response
 from lineal_producers.http.events import event_route
 from lineal_producers.http.packages import package_route
 from lineal_producers.http.protection import LoopbackOnly, TokenOnly, is_loopback
@@ -63,7 +63,7 @@ def _protected(routes: Sequence[BaseRoute], protection: Sequence[Middleware]) ->
         routes=routes,
         middleware=protection,
         exception_handlers={
-            HTTPException: told,
+            HTTPException: to_response,
             OSError: not_written,
             StoreUnavailable: not_written,
             StoreDamaged: not_written,

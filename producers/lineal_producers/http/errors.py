@@ -18,7 +18,7 @@ _ADVICE = {
 }
 
 
-async def told(request: Request, error: Exception) -> Response:
+async def to_response(request: Request, error: Exception) -> Response:
     """An expected error: its own words, or ours where it has none."""
     assert isinstance(error, HTTPException)
     detail = error.detail

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 _MAX_BYTES = 16 * 1024 * 1024
 """Of a body: it is held in memory, and files have a door of their own."""
 _MAX_EVENTS = 10_000
-_MAX_TOLD = 10
+_MAX_SHOWN = 10
 _INLINE_BYTES = 64 * 1024
 """Bodies up to this are read in the event loop; handing them to a thread would cost more."""
 _TOO_LARGE = "send fewer events at once, and files to POST /documents"
@@ -142,9 +142,9 @@ def _numbered(number: int, events: list[RawEvent], problem: str) -> str:
 
 
 def _refusal(problems: list[str], status: int = 422) -> Response:
-    told = problems[:_MAX_TOLD]
-    more = f"; and {len(problems) - len(told)} more" if len(problems) > len(told) else ""
+    shown = problems[:_MAX_SHOWN]
+    more = f"; and {len(problems) - len(shown)} more" if len(problems) > len(shown) else ""
     return JSONResponse(
-        {"error": f"nothing was published: {'; '.join(told)}{more}", "problems": told},
+        {"error": f"nothing was published: {'; '.join(shown)}{more}", "problems": shown},
         status_code=status,
     )

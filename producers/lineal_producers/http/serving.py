@@ -17,7 +17,7 @@ _GOODBYE_SECONDS = 5
 _BACKLOG = 128
 
 
-class PortTaken(LinealError, OSError):
+class PortInUse(LinealError, OSError):
     """Another process listens on the port."""
 
 
@@ -30,7 +30,7 @@ def bind(address: str, port: int) -> socket.socket:
     """A socket on an IPv4 or IPv6 address; port 0 takes any free one.
 
     Raises:
-        PortTaken: the port is in use; says what to do.
+        PortInUse: the port is in use; says what to do.
         OSError: the port may not be used, or the address is none of this machine's.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -42,7 +42,7 @@ def bind(address: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         if error.errno == errno.EADDRINUSE:
-            raise PortTaken(
+            raise PortInUse(
                 f"port {port} is taken, perhaps by another `lineal up`: "
                 "choose another one with --port N (0 for any free one), or stop the other"
             ) from error

@@ -30,7 +30,7 @@ class Acknowledgements:
         self._due: asyncio.TimerHandle | None = None
         self._sending = False
 
-    def tell(self, ack: TelemetryAck) -> None:
+    def enqueue(self, ack: TelemetryAck) -> None:
         """What a device is to be told; newer than all it was told of this boot."""
         key = ack.device, ack.boot_id
         known = self._waiting.get(key)

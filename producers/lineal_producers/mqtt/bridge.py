@@ -165,7 +165,7 @@ class Bridge:
                 await self._positions.load({device for device, _ in prepared.acked})
                 for (device, boot_id), gaps in prepared.acked.items():
                     boot = self._positions.of(device).boot(boot_id)
-                    acknowledgements.tell(
+                    acknowledgements.enqueue(
                         TelemetryAck(
                             device=device,
                             boot_id=boot_id,

@@ -79,7 +79,7 @@ def is_folder(key: str) -> bool:
     return key.endswith("/")
 
 
-async def taken_versions(runtime: Runtime, bucket: str, prefix: str) -> dict[str, str]:
+async def ingested_versions(runtime: Runtime, bucket: str, prefix: str) -> dict[str, str]:
     """Which version of each key was taken last."""
 
     def ask(connection: Connection) -> dict[str, str]:

@@ -14,9 +14,9 @@ from lineal_producers.s3.objects import (
     Patterns,
     S3Object,
     errors,
+    ingested_versions,
     is_folder,
     take,
-    taken_versions,
 )
 
 _MAX_CONCURRENT = 8
@@ -55,7 +55,7 @@ async def sync(
         StoreUnavailable: S3 cannot be reached, or refuses; there is no such bucket.
     """
     chosen = patterns or Patterns()
-    known = {} if full else await taken_versions(runtime, bucket, prefix)
+    known = {} if full else await ingested_versions(runtime, bucket, prefix)
     result = SyncResult()
     waiting: set[asyncio.Task[None]] = set()
 

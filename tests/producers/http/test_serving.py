@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from lineal_producers.http.serving import LoopbackServer, PortTaken, bind_loopback
+from lineal_producers.http.serving import LoopbackServer, PortInUse, bind_loopback
 
 
 async def _hello(request: Request) -> PlainTextResponse:
@@ -27,5 +27,5 @@ async def test_it_answers_until_it_is_stopped() -> None:
 
 
 def test_a_taken_port_says_what_to_do() -> None:
-    with bind_loopback(0) as first, pytest.raises(PortTaken, match="--port"):
+    with bind_loopback(0) as first, pytest.raises(PortInUse, match="--port"):
         bind_loopback(first.getsockname()[1])
