@@ -30,18 +30,18 @@ def translated(error: psycopg.Error, *, broken: bool) -> Exception:
     """
     state = error.sqlstate or ""
     if broken or state.startswith(_FOR_NOW):
-        return StoreUnavailable(f"the store cannot be used now: {_said(error)}")
+        return StoreUnavailable(f"the store cannot be used now: {_message(error)}")
     return error
 
 
-def refused(error: StoreUnavailable, place: str) -> StoreRejected | None:
+def rejection(error: StoreUnavailable, place: str) -> StoreRejected | None:
     """What has to be granted, where that is why a store cannot be opened."""
     reason = error.__cause__
     if not isinstance(reason, psycopg.errors.InsufficientPrivilege):
         return None
     return StoreRejected(
-        f"{place}: {_said(reason)}. Let the role make the tables (GRANT CREATE ON SCHEMA ...) or "
-        "use those that another made (GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "
+        f"{place}: {_message(reason)}. Let the role make the tables (GRANT CREATE ON SCHEMA ...) "
+        "or use those that another made (GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "
         "SCHEMA ...)"
     )
 
@@ -51,11 +51,11 @@ def not_connected(error: psycopg.Error, place: str) -> Exception:
 
     libpq has no codes for these, only the server's words.
     """
-    said = _said(error)
+    message = _message(error)
     for words, remedy in _REMEDIES.items():
-        if re.search(words, said):
-            return StoreRejected(f"{place}: {said}. {remedy}")
-    return StoreUnavailable(f"{place} cannot be reached: {said}")
+        if re.search(words, message):
+            return StoreRejected(f"{place}: {message}. {remedy}")
+    return StoreUnavailable(f"{place} cannot be reached: {message}")
 
 
 _REMEDIES = {
@@ -72,7 +72,7 @@ _REMEDIES = {
 }
 
 
-def _said(error: psycopg.Error) -> str:
+def _message(error: psycopg.Error) -> str:
     """The first line, without what libpq puts before it."""
     text = error.diag.message_primary or str(error)
     line = next((line for line in text.splitlines() if line.strip()), type(error).__name__)

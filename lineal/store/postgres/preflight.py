@@ -6,7 +6,7 @@ import contextlib
 
 from lineal.errors import StoreRejected, StoreUnavailable
 from lineal.store.postgres.connection import PostgresConnection, connect, place
-from lineal.store.postgres.errors import refused
+from lineal.store.postgres.errors import rejection
 from lineal.store.postgres.tables import names, tables_exist
 
 _OLDEST_VERSION = 130000
@@ -24,7 +24,7 @@ def preflight(url: str) -> str:
         try:
             return _server(connection, url)
         except StoreUnavailable as error:
-            raise refused(error, place(url)) or error from error
+            raise rejection(error, place(url)) or error from error
 
 
 def _server(connection: PostgresConnection, url: str) -> str:

@@ -19,7 +19,7 @@ from lineal.errors import LinealError, StoreClosed, StoreRejected, StoreUnavaila
 from lineal.store.batches import BatchWriter, Job, fail_all, run_jobs
 from lineal.store.connection import StoreOpener
 from lineal.store.postgres.connection import PostgresConnection, connect, place
-from lineal.store.postgres.errors import refused
+from lineal.store.postgres.errors import rejection
 from lineal.store.postgres.preflight import check_server
 from lineal.store.postgres.tables import create_tables
 
@@ -176,7 +176,7 @@ def _prepared(url: str) -> PostgresConnection:
         connection.commit()
     except StoreUnavailable as error:
         connection.close()
-        raise refused(error, place(url)) or error from error
+        raise rejection(error, place(url)) or error from error
     except BaseException:
         connection.close()
         raise

@@ -14,7 +14,7 @@ from lineal.kafka_client.admin import BROKER_DEFAULT, create_topic
 from lineal.kafka_client.connection import Cluster, Connection
 from lineal.kafka_client.errors import RecordsRejected
 from lineal.kafka_client.producer import IdempotentProducer
-from tests.bus.kafka.whole import assert_whole, tasks
+from tests.bus.kafka.invariants import assert_invariants, tasks
 from tests.conformance.harness import events_on, publish, running, until
 from tests.conformance.kafka import KafkaBusUnderTest
 from tests.conformance.workload import Done, Task, work
@@ -44,7 +44,7 @@ async def test_a_worker_whose_clock_is_a_day_ahead_says_so_and_commits_when_it_i
                     await publish(runtime, Task(key="a", number=99))
                 assert await events_on(runtime, Done.type) == []
                 patch.undo()
-                await assert_whole(runtime, 24)
+                await assert_invariants(runtime, 24)
                 assert runner.problem is None
         assert await events_on(runtime, dead_letter_topic("work")) == []
 
@@ -56,7 +56,7 @@ async def test_a_clock_that_is_some_minutes_ahead_keeps_nobody_from_work(
         set_ahead(monkeypatch, _DAY_NS // 48)
         async with running(runtime, work):
             await publish(runtime, *tasks(bus, 24))
-            await assert_whole(runtime, 24)
+            await assert_invariants(runtime, 24)
 
 
 async def test_a_topic_that_refuses_old_records_is_not_taken_for_a_clock(

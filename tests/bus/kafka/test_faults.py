@@ -17,7 +17,7 @@ from lineal.runtime import Runtime
 from lineal.stages.runner import StageRunner
 from lineal.stages.state import state_rows
 from lineal_schemas.ids import output_id
-from tests.bus.kafka.whole import KEYS, assert_whole, count_done, tasks
+from tests.bus.kafka.invariants import KEYS, assert_invariants, count_done, tasks
 from tests.conformance.harness import (
     WorkerProcess,
     events_on,
@@ -56,7 +56,7 @@ async def test_a_worker_killed_in_the_middle_of_a_transaction(
         await publish(runtime, *tasks(bus, 240))
         assert await spawn_hurt(bus, when, signal.SIGKILL).ended() == -signal.SIGKILL
         bus.spawn_worker("work")
-        await assert_whole(runtime, 240)
+        await assert_invariants(runtime, 240)
 
 
 @pytest.mark.parametrize("when", ["stored", "before", "after"])
@@ -71,7 +71,7 @@ async def test_a_worker_with_state_killed_while_it_commits(
         ahead = await counted(runtime) - await count_done(runtime)
         assert (ahead > 0) == (when != "after"), "killed where it was to be"
         bus.spawn_worker("count")
-        await assert_whole(runtime, 240, "count")
+        await assert_invariants(runtime, 240, "count")
         done = await events_on(runtime, Done.type)
         assert await counted(runtime) == 240
     expected = {output_id(event.id, "count", "1", Done.type, 0) for event in published}
@@ -99,7 +99,7 @@ async def test_a_worker_stopped_in_the_middle_of_a_transaction_wakes_up_as_a_zom
         await until_settled(runtime, "work")
         zombie.send(signal.SIGCONT)
         await publish(runtime, *tasks(bus, 240, first=240))
-        await assert_whole(runtime, 480)
+        await assert_invariants(runtime, 480)
         # It is a member again, and does its part of what comes next.
         count = 480
         while not [
@@ -108,7 +108,7 @@ async def test_a_worker_stopped_in_the_middle_of_a_transaction_wakes_up_as_a_zom
             await publish(runtime, *tasks(bus, 48, first=count))
             count += 48
             await until_count(runtime, count)
-        await assert_whole(runtime, count)
+        await assert_invariants(runtime, count)
 
 
 async def until_stopped(worker: WorkerProcess) -> None:
@@ -128,7 +128,7 @@ async def test_the_broker_is_killed_and_restarted_under_load(bus: KafkaBusUnderT
             await asyncio.to_thread(bus.broker.kill)
             await asyncio.sleep(0.5)
             await asyncio.to_thread(bus.broker.restart)
-        await assert_whole(runtime, 600)
+        await assert_invariants(runtime, 600)
 
 
 async def test_what_reads_through_an_outage_reads_all_of_it_or_fails(
@@ -207,7 +207,7 @@ async def test_of_three_brokers_one_is_lost_then_another(cluster_bus: KafkaBusUn
         await asyncio.to_thread(broker.restart, 0)
         await publish(runtime, *tasks(bus, 200, first=400))
         await asyncio.to_thread(broker.kill, 1)
-        await assert_whole(runtime, 600)
+        await assert_invariants(runtime, 600)
 
 
 async def test_a_storm_of_workers_that_come_and_go(bus: KafkaBusUnderTest) -> None:
@@ -219,7 +219,7 @@ async def test_a_storm_of_workers_that_come_and_go(bus: KafkaBusUnderTest) -> No
             await guest.ready()
             await asyncio.sleep(0.3)
             guest.send(signal.SIGKILL if turn % 3 == 2 else signal.SIGTERM)
-        await assert_whole(runtime, 1200)
+        await assert_invariants(runtime, 1200)
 
 
 async def test_a_handler_slower_than_the_session_is_not_expelled(bus: KafkaBusUnderTest) -> None:
@@ -231,7 +231,7 @@ async def test_a_handler_slower_than_the_session_is_not_expelled(bus: KafkaBusUn
         # Meanwhile it holds the partitions all the same, however often the others look.
         await asyncio.sleep(2 * bus.settings.kafka.session_seconds)
         (bus.scratch / "go").touch()
-        await assert_whole(runtime, 12)
+        await assert_invariants(runtime, 12)
     assert {pid for _, _, pid in trace.read("begin")} == {first.pid}
     assert len(trace.read("begin")) == 12
 
@@ -264,7 +264,7 @@ async def test_an_end_of_a_transaction_without_an_answer_is_found_out_about(
         left = answers_lost
         await publish(runtime, *tasks(bus, 24, first=24))
         await until(lambda: left == 0)
-        await assert_whole(runtime, 48)
+        await assert_invariants(runtime, 48)
 
 
 @pytest.mark.parametrize("then", [1, 2], ids=["the same again", "something else"])

@@ -44,7 +44,7 @@ async def until_done(runtime: Runtime, count: int, stage: str) -> None:
             await asyncio.sleep(0.1)
 
 
-async def assert_whole(runtime: Runtime, count: int, stage: str = "work") -> None:
+async def assert_invariants(runtime: Runtime, count: int, stage: str = "work") -> None:
     """Each task is done once, each key's in order, and each step is on record once."""
     await until_done(runtime, count, stage)
     events = await events_on(runtime, Done.type)
