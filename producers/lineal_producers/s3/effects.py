@@ -1,4 +1,4 @@
-"""Which version of an object was taken, noted in the transaction of its event."""
+"""Which version of an object was ingested, noted in the transaction of its event."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from lineal.store.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectTaken(Effect):
+class ObjectIngested(Effect):
     """A version of an object is on the bus. Never noted before its event is: what is noted is not
     taken again."""
 
-    kind: ClassVar[str] = "s3.taken"
+    kind: ClassVar[str] = "s3.ingested"
     read_by_others: ClassVar[bool] = False
 
     bucket: str
@@ -25,7 +25,7 @@ class ObjectTaken(Effect):
     """Microseconds since the Unix epoch."""
 
 
-def _apply(connection: Connection, objects: Sequence[ObjectTaken]) -> None:
+def _apply(connection: Connection, objects: Sequence[ObjectIngested]) -> None:
     connection.executemany(
         "INSERT INTO taken_objects (bucket, name, version, taken) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (bucket, name) DO UPDATE SET version = excluded.version, "
@@ -34,4 +34,4 @@ def _apply(connection: Connection, objects: Sequence[ObjectTaken]) -> None:
     )
 
 
-register(_apply, ObjectTaken)
+register(_apply, ObjectIngested)

@@ -20,7 +20,7 @@ from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal.store.s3 import AWAY
 from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
-from lineal_producers.s3.effects import ObjectTaken
+from lineal_producers.s3.effects import ObjectIngested
 from lineal_schemas.envelope import now_us
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
@@ -110,7 +110,7 @@ async def take(client: Any, runtime: Runtime, found: S3Object) -> Arrival:
         occurrence=version,
         tenant=runtime.settings.tenant,
     )
-    taken = ObjectTaken(found.bucket, found.key, version, now_us())
+    taken = ObjectIngested(found.bucket, found.key, version, now_us())
     return await announce(runtime, origin, content=content, effects=[taken])
 
 
