@@ -203,7 +203,7 @@ class GroupConsumer:
                 )
                 break
             except KafkaUnavailable as error:
-                log.warning("group.cannot_find_positions", group=self._group, error=str(error))
+                log.warning("group.fetch_offsets_failed", group=self._group, error=str(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
         if not (partitions := self._still_starting(number)):
             return
@@ -331,7 +331,7 @@ class GroupConsumer:
                 self._give_up(self._drained())
                 await self._commit_passed()
             except KafkaUnavailable as error:
-                log.warning("group.cannot_commit", group=self._group, error=str(error))
+                log.warning("group.commit_failed", group=self._group, error=str(error))
             except Exception as error:
                 # Whatever it is: partitions that are being revoked must be given up.
                 log.error("group.housekeeping_failed", group=self._group, error=repr(error))

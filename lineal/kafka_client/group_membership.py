@@ -166,7 +166,7 @@ class GroupMember:
             await self._connection.send_to_coordinator("group", self._group, request)
         except KafkaUnavailable as error:
             # The group removes the member when its session times out.
-            log.warning("group.cannot_leave", group=self._group, error=str(error))
+            log.warning("group.leave_failed", group=self._group, error=str(error))
 
     def revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Give these up; when all that are being revoked are, the member joins again (KIP-429)."""
@@ -216,7 +216,7 @@ class GroupMember:
                 self._lose_all()
                 return
             except RetriableError as error:
-                log.warning("group.cannot_reach_coordinator", group=self._group, error=str(error))
+                log.warning("group.coordinator_unreachable", group=self._group, error=str(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
             except AuthorizationFailed as error:
                 self._problem = str(error)
@@ -226,7 +226,7 @@ class GroupMember:
                 await asyncio.sleep(_LONG_PAUSE_SECONDS)
             except Exception as error:
                 # Whatever it is: a member that stopped trying would silently stop working.
-                log.error("group.cannot_join", group=self._group, error=repr(error))
+                log.error("group.join_failed", group=self._group, error=repr(error))
                 await asyncio.sleep(_LONG_PAUSE_SECONDS)
 
     def _lose_all(self) -> None:
@@ -337,7 +337,7 @@ class GroupMember:
                 self._check(code, f"heartbeat in group {self._group}")
             except RetriableError as error:
                 # Still a member, as far as the group knows.
-                log.warning("group.cannot_reach_coordinator", group=self._group, error=str(error))
+                log.warning("group.coordinator_unreachable", group=self._group, error=str(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
 
     def _revocation_overdue(self) -> bool:

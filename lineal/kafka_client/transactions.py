@@ -147,7 +147,7 @@ class TransactionalProducer:
         try:
             await self.open()
         except (KafkaUnavailable, OSError) as error:
-            log.warning("transaction.cannot_abort", id=self._id, error=str(error))
+            log.warning("transaction.abort_failed", id=self._id, error=str(error))
 
     async def _add_partitions(self, producer: ProducerId, batches: RecordBatches) -> None:
         topics: dict[str, list[int]] = {}

@@ -122,7 +122,7 @@ class LedgerFollower:
                 continue
             except _PASSING as error:
                 self._failure = str(error)
-                log.warning("ledger.cannot_write", error=str(error))
+                log.warning("ledger.write_failed", error=str(error))
             except Exception as error:
                 self._failure = repr(error)
                 log.exception("ledger.follower_failed")

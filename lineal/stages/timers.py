@@ -91,7 +91,7 @@ class TimerClock:
                 more = await self.look()
             except Exception as error:
                 # A full disk, a broker that is away: the next look tries again.
-                log.warning("timers.cannot_publish", error=repr(error))
+                log.warning("timers.publish_failed", error=repr(error))
                 more = False
             if not more:
                 await asyncio.sleep(_POLL_SECONDS)

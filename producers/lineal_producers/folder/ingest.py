@@ -152,7 +152,7 @@ class Ingester:
         a few times where it may be the file that cannot be read."""
         candidate.failures += 1
         self.problem = f"files cannot be taken from the inbox: {error}"
-        log.warning("folder.cannot_take", error=repr(error), failures=candidate.failures)
+        log.warning("folder.ingest_failed", error=repr(error), failures=candidate.failures)
         hopeless = isinstance(error, OSError) and not unavailable(error)
         if hopeless and candidate.failures >= _ATTEMPTS:
             try:
@@ -162,7 +162,7 @@ class Ingester:
                     candidate.path, rejected, f"the file cannot be read: {_reason(error)}"
                 )
             except (OSError, LinealError) as next_error:
-                log.warning("folder.cannot_refuse", error=repr(next_error))
+                log.warning("folder.reject_failed", error=repr(next_error))
             else:
                 return None
         return float(min(2.0 ** min(candidate.failures - 1, 8), _MAX_PAUSE_SECONDS))

@@ -34,7 +34,7 @@ class InboxProducer:
         if self.standing_by:
             await self._lock.wait()
             self.standing_by = False
-            log.info("folder.taken_over")
+            log.info("folder.lock_acquired")
         try:
             await self._watch.run()
         finally:

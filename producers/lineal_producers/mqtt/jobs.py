@@ -97,7 +97,7 @@ class JobRelay:
         except Exception as error:
             if unavailable(error):
                 raise
-            log.error("bridge.cannot_relay", event_id=delivery.event.id, error=str(error))
+            log.error("bridge.relay_failed", event_id=delivery.event.id, error=str(error))
             record = self._recorder.record(delivery.event.correlationid)
             return dead_letter_of(GROUP, delivery, record, error, 1)
         return StepResult(delivery)

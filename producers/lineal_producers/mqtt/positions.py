@@ -151,7 +151,7 @@ class Positions:
             try:
                 behind |= await self._read_topic(topic, since)
             except (UnknownTopic, NotOffered) as error:
-                log.info("bridge.cannot_look_back", topic=topic, reason=str(error))
+                log.info("bridge.catch_up_unavailable", topic=topic, reason=str(error))
         if behind:
             log.info("bridge.caught_up", devices=len(behind))
             effects = self.effects(behind)
