@@ -89,7 +89,7 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
             await daemon.stop()
 
 
-async def test_a_model_is_judged_anew_and_the_outcome_kept_without_any_promotion(
+async def test_a_model_is_evaluated_anew_and_the_outcome_kept_without_any_promotion(
     archive: Archive,
 ) -> None:
     await archive.learn(30)

@@ -166,7 +166,7 @@ def test_emit_publishes_cloudevents_as_they_are(
     }
 
 
-def test_emitted_data_of_a_known_type_gets_the_key_and_story_of_its_document(
+def test_emitted_data_of_a_known_type_gets_the_key_and_correlation_id_of_its_document(
     lineal: Lineal, tmp_path: Path
 ) -> None:
     lineal(

@@ -142,7 +142,7 @@ async def test_a_store_that_is_left_alone_on_kafka_has_its_records_once(
     assert len(after) == len(set(after)) == len(before) + 1
 
 
-async def test_what_was_settled_last_on_kafka_is_in_the_ledger_that_is_taken_along(
+async def test_what_was_committed_last_on_kafka_is_in_the_ledger_that_is_taken_along(
     on_kafka: Settings, tmp_path: Path
 ) -> None:
     elsewhere = Settings(data=tmp_path / "new", durability="normal")

@@ -20,7 +20,7 @@ def pieces(whole: str, count: int) -> list[Piece]:
     return [Piece(whole=whole, index=n, count=count, key=whole[0]) for n in range(count)]
 
 
-async def test_a_whole_is_made_once_with_its_parts_in_order(bus: BusUnderTest) -> None:
+async def test_a_group_is_made_once_with_its_parts_in_order(bus: BusUnderTest) -> None:
     scattered = [*pieces("a1", 5), *pieces("a2", 3), *pieces("b1", 1), *pieces("c1", 7)]
     random.Random(7).shuffle(scattered)
     async with bus.open() as runtime:

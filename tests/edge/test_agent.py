@@ -174,7 +174,7 @@ def test_what_the_broker_lost_on_the_way_is_sent_again_at_once(
         assert listener.holes != []
 
 
-def test_a_hole_the_device_has_nothing_for_becomes_a_gap(
+def test_a_gap_the_device_has_nothing_for_is_stated(
     tmp_path: Path, broker: Mosquitto, started: list[Agent]
 ) -> None:
     """A bridge that forgot what it had acknowledged asks for what is gone."""

@@ -39,7 +39,7 @@ def test_a_handler_that_fails_does_not_end_the_connection() -> None:
     broken.received(mqtt_topics.ack("pump-1"), payload_bytes(ack(1)))
 
 
-def test_only_what_is_for_this_device_is_heard() -> None:
+def test_only_what_is_for_this_device_is_received() -> None:
     heard: list[Any] = []
     link = downlink(heard)
     link.received(mqtt_topics.ack("pump-1"), payload_bytes(ack(1)))
@@ -49,7 +49,7 @@ def test_only_what_is_for_this_device_is_heard() -> None:
     assert heard == [ack(1)]
 
 
-def test_acknowledgements_are_cumulative_and_a_hole_stays_until_it_is_passed() -> None:
+def test_acknowledgements_are_cumulative_and_a_gap_stays_until_it_is_passed() -> None:
     assert merged(None, ack(5)) == ack(5)
     assert merged(ack(5, 2), ack(3, 4)) == ack(5, 4)
     assert merged(ack(5, resend=True), ack(5)) == ack(5, resend=True)

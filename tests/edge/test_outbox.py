@@ -125,7 +125,7 @@ def test_boots_are_acknowledged_apart(tmp_path: Path) -> None:
     }
 
 
-def test_what_is_not_there_any_more_is_told_as_a_hole(tmp_path: Path) -> None:
+def test_what_is_not_there_any_more_is_told_as_a_gap(tmp_path: Path) -> None:
     first = open_outbox(tmp_path / "o.db")
     first.append(readings(1, 9))
     first.acknowledge(first.boot_id, 4, 0)

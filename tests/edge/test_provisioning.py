@@ -187,7 +187,7 @@ def test_a_provisioned_device_delivers_over_mutual_tls(tmp_path: Path, broker: M
         agent.stop()
 
 
-def test_a_device_that_claims_anothers_name_is_not_heard(broker: Mosquitto) -> None:
+def test_a_device_that_claims_anothers_name_is_not_received(broker: Mosquitto) -> None:
     with Listener(broker.port) as listener:
         thief = connect("thief", secure(broker, "thief"))
         health = payload_bytes(

@@ -32,7 +32,7 @@ def artifact(name: str) -> Artifact:
     return Artifact(name * 32, "text/plain", 1, "text")
 
 
-def test_the_story_of_a_document_in_its_order(connection: Connection) -> None:
+def test_the_lineage_of_a_document_in_its_order(connection: Connection) -> None:
     ledger = Ledger()
     ledger.append(connection, [record("document:a", started=1), record("document:b", started=2)])
     ledger.append(connection, [record("document:a", started=3)])
@@ -41,7 +41,7 @@ def test_the_story_of_a_document_in_its_order(connection: Connection) -> None:
     assert steps_of_subject(connection, "document:c") == []
 
 
-def test_steps_committed_together_are_one_record_and_each_in_its_story(
+def test_steps_committed_together_are_one_record_and_each_in_its_lineage(
     connection: Connection,
 ) -> None:
     together = [record(f"document:{n % 3}", started=n) for n in range(9)]

@@ -90,7 +90,7 @@ def test_ids_of_outputs_and_of_the_work_are_derived() -> None:
     assert (second.events_out, second.step) == (("letter",), None)
 
 
-def test_of_gathered_parts_all_count() -> None:
+def test_of_fan_in_parts_all_count() -> None:
     parts = ("a", "b")
     read = tuple(Artifact(f"{number:064x}", "application/json", 1, "event") for number in (1, 2))
     entry = StepEntry("s", 1, events_in=parts, emitted=("t",), inputs=read, gathered=True)

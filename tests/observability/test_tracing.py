@@ -26,7 +26,7 @@ def test_a_child_keeps_the_trace_and_has_a_span_of_its_own() -> None:
     assert trace_id(PARENT) == TRACE
 
 
-def test_one_story_is_one_trace() -> None:
+def test_one_correlation_id_is_one_trace() -> None:
     first, other = (first_traceparent("document:a", id) for id in (EVENT, EVENT[::-1]))
     assert FORM.fullmatch(first)
     assert trace_id(first) == trace_id(other) != trace_id(first_traceparent("document:b", EVENT))
@@ -57,7 +57,7 @@ def test_a_version_that_is_yet_to_come_is_read_as_the_present_one() -> None:
 
 
 @given(st.text(max_size=80), st.text(max_size=80), st.none() | st.text() | st.just(PARENT))
-def test_a_child_is_valid_for_any_id_and_story(
+def test_a_child_is_valid_for_any_id_and_correlation_id(
     correlation_id: str, id: str, parent: str | None
 ) -> None:
     child = child_traceparent(parent, correlation_id, id)

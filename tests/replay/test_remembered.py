@@ -80,7 +80,7 @@ async def test_what_is_remembered_does_not_overtake_what_is_not(
     assert again == {key: [n for n in all_numbers if "abc"[n % 3] == key] for key in sorted("abc")}
 
 
-async def test_each_is_on_record_in_its_story(runtime: Runtime) -> None:
+async def test_each_is_on_record_in_its_lineage(runtime: Runtime) -> None:
     before = await remembering(runtime, range(250), keys="a")
     assert await replay(runtime, []) == {"memoised": 250}
     first = await events_on(runtime, Done.type)

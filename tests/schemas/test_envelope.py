@@ -102,7 +102,7 @@ def test_what_is_wrong_is_said(broken: bytes, said: str) -> None:
         from_json(broken)
 
 
-def test_a_minimal_event_is_its_own_key_and_story() -> None:
+def test_a_minimal_event_is_its_own_key_and_correlation_id() -> None:
     event = from_json(message())
     assert (event.partitionkey, event.correlationid) == ("1", "1")
     assert (event.subject, event.causationid, event.dataschema) == (None, None, None)
@@ -212,7 +212,7 @@ def test_an_event_without_time_has_that_at_which_it_was_received() -> None:
     assert from_json(message()) == from_json(message()), "whenever it is read"
 
 
-def test_an_event_keeps_the_story_of_its_cause() -> None:
+def test_an_event_keeps_the_correlation_id_of_its_cause() -> None:
     cause = first_event(indexed(), id="1", source="test", time=5)
     event = caused_event(indexed(3), cause, id="2", source="stage", traceparent="00-a-b-01", time=6)
     typed = decode(from_json(event.to_json()))
@@ -227,7 +227,9 @@ class Storyless(Payload, type="test.storyless", version=1):
     """Belongs to whatever caused it."""
 
 
-def test_a_payload_with_a_story_of_its_own_starts_it_and_others_keep_their_causes() -> None:
+def test_a_payload_with_a_correlation_id_of_its_own_starts_it_and_others_keep_their_causes() -> (
+    None
+):
     cause = first_event(indexed(), id="1", source="test", time=5)._replace(partitionkey="k")
     kept = caused_event(Storyless(), cause, id="2", source="s", traceparent=None, time=6)
     assert (kept.partitionkey, kept.subject, kept.correlationid) == (

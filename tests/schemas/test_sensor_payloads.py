@@ -127,7 +127,7 @@ def test_a_repeated_message_has_the_same_id_and_another_one_has_not() -> None:
     assert len(others | {readings().event_id}) == 4
 
 
-def test_everything_of_a_device_is_in_order_and_belongs_to_its_story() -> None:
+def test_everything_of_a_device_is_in_order_and_belongs_to_its_correlation_id() -> None:
     model = ModelRef(name="turbine", version=2, sha256=SHA)
     anomaly = AnomalyOpened(
         anomaly_id=anomaly_id("turbine-1", SHA, BOOT, 41),

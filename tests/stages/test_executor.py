@@ -98,7 +98,9 @@ async def test_output_ids_differ_by_version_and_by_input(runtime: Runtime) -> No
     assert len(set(ids)) == 4
 
 
-async def test_outputs_name_their_cause_and_keep_its_story_and_trace(runtime: Runtime) -> None:
+async def test_outputs_name_their_cause_and_keep_its_correlation_id_and_trace(
+    runtime: Runtime,
+) -> None:
     delivery = task()
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     delivery = delivery._replace(event=delivery.event._replace(traceparent=trace))
@@ -150,7 +152,7 @@ async def test_what_is_read_and_made_is_on_record(runtime: Runtime) -> None:
         assert await runtime.objects.get(reference) == data
 
 
-async def test_scattering_a_whole_is_on_record_as_a_split(runtime: Runtime) -> None:
+async def test_fanning_out_a_payload_is_on_record_as_a_split(runtime: Runtime) -> None:
     async def scatter(task: Task, ctx: Any) -> list[Piece]:
         return [Piece(whole=ctx.event.id, index=index, count=2, key="a") for index in range(2)]
 

@@ -87,7 +87,7 @@ def part_of(part: Part, name: str, stage: str = "gather") -> FanInPart:
     return FanInPart(stage, part.whole, part.index, event(name).to_json(exact=True))
 
 
-def test_a_whole_is_gathered_when_its_last_part_is_in(connection: Connection) -> None:
+def test_a_group_is_complete_when_its_last_part_is_in(connection: Connection) -> None:
     parts = [Part(whole="w", index=number, count=3) for number in range(3)]
     apply(connection, [part_of(parts[0], "old"), part_of(parts[0], "zero")])
     apply(connection, [part_of(parts[1], "of another stage", "other")])

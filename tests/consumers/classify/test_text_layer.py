@@ -71,7 +71,7 @@ def test_blanks_are_not_visible():
 
 
 @given(st.text(max_size=300), st.floats(0, 1))
-def test_any_text_can_be_judged(text, unmapped):
+def test_any_text_can_be_graded(text, unmapped):
     layer, visible = grade(text, unmapped)
     assert isinstance(layer, Layer)
     assert 0 <= visible <= len(text)

@@ -236,7 +236,7 @@ async def test_a_promoted_model_takes_over_between_two_batches(
     assert events[-1].model.sha256 == digest(other)
 
 
-async def test_missing_infinite_and_constant_sensors_are_judged_as_on_the_device(
+async def test_missing_infinite_and_constant_sensors_are_evaluated_as_on_the_device(
     runtime: Runtime,
 ) -> None:
     await put_in_use(runtime, trained().data)

@@ -91,7 +91,7 @@ async def test_a_device_that_died_says_how(harness: StageHarness, reason: str) -
     assert (await registered_from(harness, birth(), death(reason=reason))).state == reason
 
 
-async def test_a_death_may_be_heard_before_its_birth(harness: StageHarness) -> None:
+async def test_a_death_may_be_received_before_its_birth(harness: StageHarness) -> None:
     assert (await registered_from(harness, death(2), birth(2))).state == "lost"
 
 

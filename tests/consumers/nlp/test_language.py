@@ -32,6 +32,6 @@ def test_what_cannot_be_told_is_undetermined(text: str) -> None:
     assert LangidDetector().detect(text)[0] == "und"
 
 
-def test_a_long_text_is_judged_by_more_than_its_beginning() -> None:
+def test_a_long_text_is_graded_by_more_than_its_beginning() -> None:
     text = "1.00 2.00 3.00\n" * 60 + SENTENCES["fr"] * 200
     assert LangidDetector().detect(text)[0] == "fr"

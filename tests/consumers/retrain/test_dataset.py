@@ -86,7 +86,7 @@ def test_new_readings_are_split_by_time_the_latest_for_the_test() -> None:
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=6))
-def test_what_was_judged_on_is_never_learnt_from(growth: list[int]) -> None:
+def test_what_was_evaluated_on_is_never_learnt_from(growth: list[int]) -> None:
     last, previous = 0, None
     tested: set[str] = set()
     learnt: set[str] = set()

@@ -21,7 +21,7 @@ def rows(count: int, begin: int, end: int) -> np.ndarray:
     return values
 
 
-def test_a_folder_of_runs_is_read_and_judged(tmp_path) -> None:
+def test_a_folder_of_runs_is_read_and_evaluated(tmp_path) -> None:
     values = rows(900, 600, 750)
     lines = [HEADER]
     for number, (a, b) in enumerate(values):

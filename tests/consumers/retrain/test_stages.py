@@ -136,7 +136,7 @@ async def test_a_restarted_device_begins_a_new_block(flywheel: Flywheel) -> None
     assert [(block.boot_id, len(block.batches)) for block in made] == [(BOOT, 3), ("c" * 32, 8)]
 
 
-async def test_an_iteration_trains_judges_and_promotes(flywheel: Flywheel) -> None:
+async def test_an_iteration_trains_evaluates_and_promotes(flywheel: Flywheel) -> None:
     await flywheel.collect(4000)
     made = await flywheel.spin()
     (dataset,), (trained,) = made["dataset"], made["trained"]
@@ -156,7 +156,7 @@ async def test_an_iteration_trains_judges_and_promotes(flywheel: Flywheel) -> No
     assert not (again["trained"] or again["evaluated"] or again["promoted"])
 
 
-async def test_the_second_iteration_is_judged_against_the_champion(flywheel: Flywheel) -> None:
+async def test_the_second_iteration_is_evaluated_against_the_champion(flywheel: Flywheel) -> None:
     await flywheel.collect(4000)
     await flywheel.spin()
     await flywheel.collect(3000)
@@ -218,7 +218,9 @@ async def test_anomalous_readings_are_quarantined_from_training(flywheel: Flywhe
 
 
 @pytest.mark.parametrize("case", ["only_test", "only_train"])
-async def test_one_sided_news_is_judged_anew_or_trained_anew(flywheel: Flywheel, case: str) -> None:
+async def test_one_sided_news_is_evaluated_anew_or_trained_anew(
+    flywheel: Flywheel, case: str
+) -> None:
     await flywheel.collect(4000)
     made = await flywheel.spin()
     news = made["dataset"][0].model_copy(update={"case": case, "iteration": 2, "first_version": 2})
@@ -303,7 +305,7 @@ def judging(trained: ModelTrained) -> ModelTrainingRequested:
     return ModelTrainingRequested(name="turbine", cause="hand", requested_us=1, judge=judge)
 
 
-async def test_a_model_is_judged_on_request_and_not_promoted_though_it_passes(
+async def test_a_model_is_evaluated_on_request_and_not_promoted_though_it_passes(
     flywheel: Flywheel,
 ) -> None:
     await flywheel.collect(4000)
@@ -339,7 +341,7 @@ async def test_a_judging_leaves_the_flywheel_as_it_was(flywheel: Flywheel) -> No
     assert (following.iteration, following.first_version) == (4, 3)  # the drift asked for the third
 
 
-async def test_nothing_is_judged_before_there_is_test_data(flywheel: Flywheel) -> None:
+async def test_nothing_is_evaluated_before_there_is_test_data(flywheel: Flywheel) -> None:
     await flywheel.collect(4000)
     (trained,) = (await flywheel.spin())["trained"]
     async with turning() as other:

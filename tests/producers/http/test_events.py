@@ -123,7 +123,7 @@ async def test_a_stage_handles_what_was_posted(client: httpx.AsyncClient, runtim
     await daemon.stop()
 
 
-async def test_key_story_and_trace_are_filled_in_where_they_are_left_out(
+async def test_key_correlation_id_and_trace_are_filled_in_where_they_are_left_out(
     client: httpx.AsyncClient, runtime: Runtime
 ) -> None:
     headers = {

@@ -167,7 +167,7 @@ async def test_reordered_messages_end_up_in_order(ingesting: Taking) -> None:
     assert await ingesting.ranges() == [(n, n + 9) for n in range(1, 100, 10)]
 
 
-async def test_a_hole_nobody_closes_becomes_a_gap_on_the_bus_and_in_the_ledger(
+async def test_a_gap_nobody_closes_is_on_the_bus_and_in_the_ledger(
     runtime: Runtime,
 ) -> None:
     ingesting = Taking(runtime, hole_sightings=3)

@@ -29,7 +29,7 @@ def test_what_is_known_in_part_is_taken_from_where_it_is_new() -> None:
     assert stream.acked_through == 50
 
 
-def test_nothing_is_taken_behind_a_hole() -> None:
+def test_nothing_is_taken_behind_a_gap() -> None:
     stream = Sequence(40)
     assert stream.take(61, 80) == ("early", 41)
     assert stream.take(81, 100) == ("early", 41)
@@ -37,7 +37,7 @@ def test_nothing_is_taken_behind_a_hole() -> None:
     assert stream.take(61, 80).kind == "next"
 
 
-def test_a_hole_is_believed_when_the_device_begins_behind_it_time_and_again() -> None:
+def test_a_gap_is_believed_when_the_device_begins_behind_it_time_and_again() -> None:
     stream = Sequence(40, confirmations=3)
     for _ in range(2):
         assert stream.take(61, 80).kind == "early"
@@ -46,7 +46,7 @@ def test_a_hole_is_believed_when_the_device_begins_behind_it_time_and_again() ->
     assert stream.take(81, 100).kind == "next"
 
 
-def test_an_older_message_behind_the_hole_begins_the_count_anew() -> None:
+def test_an_older_message_behind_the_gap_begins_the_count_anew() -> None:
     stream = Sequence(40, confirmations=2)
     assert stream.take(61, 80).kind == "early"
     assert stream.take(51, 60).kind == "early"
