@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 
+from lineal.bus.dead_letter_event import dead_letter_event
 from lineal.bus.protocol import Delivery
 from lineal.bus.topic_names import dead_letter_topic
 from lineal.effects.effect import Effect
@@ -11,14 +12,11 @@ from lineal.effects.objects import ObjectPut
 from lineal.effects.seen import Seen
 from lineal.errors import ObjectCorrupt, ObjectMissing, Reject
 from lineal.lineage.record import Artifact, Record, digest
-from lineal.observability.tracing import child_traceparent
 from lineal.stages.pipeline import Invocation
 from lineal.stages.pipeline.held_keys import KeyWaits
 from lineal.stages.result import StepResult
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
-from lineal_schemas.envelope import RawEvent, caused_event, now_us
-from lineal_schemas.failures import DeadLetter
-from lineal_schemas.ids import output_id
+from lineal_schemas.envelope import RawEvent
 
 _TRACEBACK_CHARACTERS = 8_000
 _MESSAGE_CHARACTERS = 2_000
@@ -64,30 +62,15 @@ def dead_letter_of(
 
 
 def _dead_letter(group: str, delivery: Delivery, error: Exception, attempts: int) -> RawEvent:
-    position, event = delivery.position, delivery.event
-    # The position, and not only the event's id: a redriven event that fails again is another
-    # dead letter, while a redelivery of the same one is the same.
-    identifier = output_id(event.id, group, f"{position}", DeadLetter.type, 0)
     trace = _storable("".join(traceback.format_exception(error))[-_TRACEBACK_CHARACTERS:])
-    return caused_event(
-        DeadLetter(
-            group=group,
-            topic=position.topic,
-            partition=position.partition,
-            offset=position.offset,
-            event=event.to_json(exact=True).decode(),
-            key=event.partitionkey,
-            story_of=event.correlationid,
-            error_class=_class_name(error),
-            message=_message(error),
-            traceback=None if isinstance(error, Reject) else trace,
-            attempts=attempts,
-        ),
-        event,
-        id=identifier,
-        source=f"lineal:group/{group}",
-        traceparent=child_traceparent(event.traceparent, event.correlationid, identifier),
-        time=now_us(),
+    return dead_letter_event(
+        group,
+        delivery.position,
+        delivery.event,
+        error_class=_class_name(error),
+        message=_message(error),
+        attempts=attempts,
+        traceback=None if isinstance(error, Reject) else trace,
     )
 
 

@@ -15,17 +15,15 @@ import structlog
 from lineal.bus.aws.calls import Aws, Missing, ask
 from lineal.bus.aws.messages import ATTRIBUTES, BATCH_ENTRIES, Received, received
 from lineal.bus.aws.resources import MAX_RECEIVES
+from lineal.bus.dead_letter_event import dead_letter_event
 from lineal.bus.protocol import Addressed
 from lineal.bus.topic_names import dead_letter_topic
 from lineal.effects.effect import Effect
 from lineal.effects.records import lineage_records
 from lineal.lineage.actor import this_worker
 from lineal.lineage.record import Artifact, StepEntry, digest, record_of
-from lineal.observability.tracing import child_traceparent
 from lineal.workers.errors import WorkerCrashed
-from lineal_schemas.envelope import RawEvent, caused_event, now_us
-from lineal_schemas.failures import DeadLetter
-from lineal_schemas.ids import output_id
+from lineal_schemas.envelope import RawEvent, now_us
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +63,10 @@ def from_native_dlq(group: str, message: Received) -> tuple[Addressed, Effect]:
     """The dead letter of a poison message, and the lineage record of it."""
     event = message.event
     log.error("event.poison", group=group, event_id=event.id)
-    letter = _dead_letter(group, message)
+    letter = dead_letter_event(
+        group, message.position, event,
+        error_class=_ERROR, message=_MESSAGE, attempts=MAX_RECEIVES,
+    )  # fmt: skip
     entry = StepEntry(
         event.correlationid,
         now_us(),
@@ -85,28 +86,3 @@ def from_native_dlq(group: str, message: Received) -> tuple[Addressed, Effect]:
 
 def _artifact(event: RawEvent, role: str) -> Artifact:
     return Artifact(digest(event.data), event.datacontenttype, len(event.data), role)
-
-
-def _dead_letter(group: str, message: Received) -> RawEvent:
-    position, event = message.position, message.event
-    # As for the dead letters of stages: by the position, and not only by the event's id.
-    identifier = output_id(event.id, group, f"{position}", DeadLetter.type, 0)
-    return caused_event(
-        DeadLetter(
-            group=group,
-            topic=position.topic,
-            partition=position.partition,
-            offset=position.offset,
-            event=event.to_json(exact=True).decode(),
-            key=event.partitionkey,
-            story_of=event.correlationid,
-            error_class=_ERROR,
-            message=_MESSAGE,
-            attempts=MAX_RECEIVES,
-        ),
-        event,
-        id=identifier,
-        source=f"lineal:group/{group}",
-        traceparent=child_traceparent(event.traceparent, event.correlationid, identifier),
-        time=now_us(),
-    )

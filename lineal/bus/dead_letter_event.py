@@ -1,0 +1,45 @@
+"""The event that stands for one that a group gives up on."""
+
+from __future__ import annotations
+
+from lineal.bus.protocol import Position
+from lineal.observability.tracing import child_traceparent
+from lineal_schemas.envelope import RawEvent, caused_event, now_us
+from lineal_schemas.failures import DeadLetter
+from lineal_schemas.ids import output_id
+
+
+def dead_letter_event(
+    group: str,
+    position: Position,
+    event: RawEvent,
+    *,
+    error_class: str,
+    message: str,
+    attempts: int,
+    traceback: str | None = None,
+) -> RawEvent:
+    """The dead letter of an event that was delivered at a position."""
+    # The position, and not only the event's id: a redriven event that fails again is another
+    # dead letter, while a redelivery of the same one is the same.
+    identifier = output_id(event.id, group, f"{position}", DeadLetter.type, 0)
+    return caused_event(
+        DeadLetter(
+            group=group,
+            topic=position.topic,
+            partition=position.partition,
+            offset=position.offset,
+            event=event.to_json(exact=True).decode(),
+            key=event.partitionkey,
+            story_of=event.correlationid,
+            error_class=error_class,
+            message=message,
+            traceback=traceback,
+            attempts=attempts,
+        ),
+        event,
+        id=identifier,
+        source=f"lineal:group/{group}",
+        traceparent=child_traceparent(event.traceparent, event.correlationid, identifier),
+        time=now_us(),
+    )
