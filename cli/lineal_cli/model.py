@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,7 +101,7 @@ def show(
             if change.sha256 == info.known.sha256
         ]
     if as_json:
-        changes = [change._asdict() for change in history]
+        changes = [asdict(change) for change in history]
         print_json({**_fields(info), "changes": changes, "evaluation": info.evaluation,
                     "training": _training(info)})  # fmt: skip
         return

@@ -12,8 +12,8 @@ from typing_extensions import TypeVar as DefaultedTypeVar
 
 from lineal.effects.effect import Effect
 from lineal.lineage.record import Kind
+from lineal.model_in_use import ModelInUse
 from lineal.stages.envelope import Envelope
-from lineal.stages.trained_models import ModelInUse
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from lineal.lineage.record import Build, build_prefix, fan_in_step_id
-from lineal.stages.trained_models import ModelInUse
+from lineal.model_in_use import ModelInUse
 
 
 class Identity(NamedTuple):

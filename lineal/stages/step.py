@@ -15,11 +15,11 @@ from lineal.effects.claims import Claim
 from lineal.effects.effect import Effect
 from lineal.effects.objects import ObjectPut
 from lineal.lineage.record import Artifact, Kind, Model
+from lineal.model_in_use import ModelInUse
 from lineal.stages.claims import holder_of
 from lineal.stages.envelope import Envelope, EnvelopeRead
 from lineal.stages.state import StepState
 from lineal.stages.timers import StepTimers
-from lineal.stages.trained_models import ModelInUse
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
 from lineal.workers.fair_queue import Caller
 from lineal_schemas.envelope import RawEvent

@@ -10,41 +10,12 @@ import time
 from functools import partial
 from typing import Protocol
 
-from lineal.lineage.record import Model
+from lineal.model_in_use import ModelInUse
 from lineal.plugins import plugins
 from lineal.store.connection import Connection, Store
 
 ENTRY_POINTS = "lineal.models"
 _KNOWN_SECONDS = 1.0
-
-
-class ModelInUse(Protocol):
-    """A trained model that is in use under a name."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def counter(self) -> int:
-        """Its number among the changes of the model in use under this name, from 1."""
-        ...
-
-    @property
-    def version(self) -> int: ...
-
-    @property
-    def sha256(self) -> str: ...
-
-    @property
-    def bytes(self) -> int: ...
-
-    @property
-    def media_type(self) -> str: ...
-
-    @property
-    def model(self) -> Model:
-        """As it stands in records."""
-        ...
 
 
 class ModelSource(Protocol):

@@ -19,6 +19,7 @@ from lineal.bus.topic_names import is_dead_letter_topic
 from lineal.errors import LinealError
 from lineal.lineage.actor import this_worker
 from lineal.lineage.record import RecordedStep
+from lineal.model_in_use import ModelInUse
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.declaration import Stage
@@ -29,10 +30,9 @@ from lineal.stages.services import Services
 from lineal.stages.state import StoredState
 from lineal.stages.state_values import decode_value
 from lineal.stages.timers import TimerClock
-from lineal.stages.trained_models import ModelInUse
 from lineal.store.objects import reference
 from lineal.testing.clock import START_US, Clock
-from lineal.testing.stand_ins import GivenModel, GivenModels, InProcessWorkers
+from lineal.testing.stand_ins import GivenModels, InProcessWorkers
 from lineal_schemas.envelope import Event, RawEvent, decode, first_event
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.objects import ObjectRef
@@ -208,7 +208,7 @@ class StageHarness:
         known = self.models.get(name)
         ref = await self.put(data, media_type)
         counter = 1 if known is None else known.counter + 1
-        model = GivenModel(name, counter, version, ref.sha256, ref.bytes, media_type)
+        model = ModelInUse(name, counter, version, ref.sha256, ref.bytes, media_type)
         self.models[name] = model
         return model
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from lineal.lineage.record import Model
-from lineal.stages.trained_models import ModelInUse, TrainedModels
+from lineal.model_in_use import ModelInUse
+from lineal.stages.trained_models import TrainedModels
 from lineal.store.connection import Store
 from lineal.workers.fair_queue import ANYBODY, Caller
 
@@ -32,22 +32,6 @@ class InProcessWorkers:
         function, arguments = pickle.loads(pickle.dumps((function, arguments)))  # noqa: S301
         result: R = pickle.loads(pickle.dumps(function(*arguments)))  # noqa: S301
         return result
-
-
-class GivenModel(NamedTuple):
-    """A trained model that a test has put into use."""
-
-    name: str
-    counter: int
-    version: int
-    sha256: str
-    bytes: int
-    media_type: str
-
-    @property
-    def model(self) -> Model:
-        """As it stands in records."""
-        return Model(self.name, str(self.version), self.sha256)
 
 
 class GivenModels(TrainedModels):

@@ -12,12 +12,14 @@ number that it expects. The one with the highest number holds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import orjson
 
 from lineal.lineage.projections import Projection
-from lineal.lineage.record import Artifact, Model, RecordedStep
+from lineal.lineage.record import Artifact, RecordedStep
+from lineal.model_in_use import ModelInUse
 from lineal.store.connection import Connection
 from lineal.store.derived_table import Table
 from lineal.store.objects import small_object
@@ -26,27 +28,16 @@ MODEL_ROLE = "model"
 """Role of a model's file among the inputs and outputs of a record."""
 
 
-class Promotion(NamedTuple):
-    """A model that is, or was, in use under a name."""
+@dataclass(frozen=True, slots=True)
+class Promotion(ModelInUse):
+    """A model that is, or was, in use under a name, and who has put it there."""
 
-    name: str
-    counter: int
-    """Its number among the changes of the model in use under this name, from 1."""
-    version: int
-    sha256: str
-    bytes: int
-    media_type: str
     act: str
     """``promote`` or ``rollback``."""
     actor: str
     """The person or the stage."""
     since: int
     """Microseconds since the Unix epoch."""
-
-    @property
-    def model(self) -> Model:
-        """As it stands in records."""
-        return Model(self.name, str(self.version), self.sha256)
 
 
 TRAINING_ROLE = "training"

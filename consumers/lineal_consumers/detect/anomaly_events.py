@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lineal.stages.trained_models import ModelInUse
+from lineal.model_in_use import ModelInUse
 from lineal_schemas.anomalies import (
     AnomalyClosed,
     AnomalyEvent,

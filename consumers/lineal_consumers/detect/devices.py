@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from lineal import Context
-from lineal.lineage.record import Model
-from lineal.stages.trained_models import ModelInUse
+from lineal.model_in_use import ModelInUse
 from lineal_consumers.detect.config import DetectConfig
 from lineal_consumers.detect.journal import Journal, Mark, Row
 from lineal_consumers.detect.loading import model_of
@@ -22,21 +20,6 @@ _MOST = 8192
 _PAST_BOOTS = 4
 _kept: OrderedDict[str, Device] = OrderedDict()
 """Each is used only if the journal says that nobody else has gone on from it."""
-
-
-class RestoredModel(NamedTuple):
-    """The model that scored a device when its state was written; a ``ModelInUse``."""
-
-    name: str
-    counter: int
-    version: int
-    sha256: str
-    bytes: int
-    media_type: str
-
-    @property
-    def model(self) -> Model:
-        return Model(self.name, str(self.version), self.sha256)
 
 
 @dataclass
@@ -122,7 +105,7 @@ async def _restored(journal: Journal, ctx: Context[DetectConfig]) -> Device | No
         return None
     snapshot, *later = rows
     # snapshots once held more, behind these
-    in_use = RestoredModel(*snapshot.facts["model"][:6])
+    in_use = ModelInUse(*snapshot.facts["model"][:6])
     slot = ModelSlot(await model_of(in_use, ctx))
     try:
         scorer = DeviceScorer.restored(slot, snapshot.content)

@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 
 from lineal import Context, Reject
-from lineal.stages.trained_models import ModelInUse
+from lineal.model_in_use import ModelInUse
 from lineal.store.objects import reference
 from lineal_consumers.detect.config import DetectConfig
 from lineal_scoring.model import ModelError, ScoringModel

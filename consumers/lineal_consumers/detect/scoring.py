@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lineal import Context, Reject
-from lineal.stages.trained_models import ModelInUse
+from lineal.model_in_use import ModelInUse
 from lineal_consumers.detect.anomaly_events import to_event
 from lineal_consumers.detect.config import DetectConfig
 from lineal_consumers.detect.devices import Device, device_of, keep

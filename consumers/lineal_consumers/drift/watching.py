@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel
 
 from lineal import Context
-from lineal.stages.trained_models import ModelInUse
+from lineal.model_in_use import ModelInUse
 from lineal_consumers.drift.config import DriftConfig
 from lineal_consumers.drift.engine import (
     DriftReport,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lineal import Context
-from lineal.stages.trained_models import ModelInUse
+from lineal.model_in_use import ModelInUse
 from lineal.store.objects import reference
 from lineal_consumers.retrain.config import DocumentsModel, RetrainConfig
 from lineal_consumers.retrain.flywheel import gates_of

@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from lineal.lineage.record import Build, Kind, digest
+from lineal.model_in_use import ModelInUse
 from lineal.stages.declaration import Stage
 from lineal.stages.emitting import Emitter
 from lineal.stages.identity import Identity, identity_of
 from lineal.stages.services import Services
-from lineal.stages.trained_models import ModelInUse
 from lineal_schemas.parts import Part
 
 
