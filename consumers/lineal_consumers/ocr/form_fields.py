@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lineal_consumers.ocr.layout import Frame, Line, PlacedWord
+from lineal_consumers.ocr.layout import Frame, Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import seen_from_user_space
 from lineal_schemas.results import KeyValue
 
@@ -101,10 +101,10 @@ def field_lines(fields: list[FormField]) -> list[Line]:
         words = field.value.split()
         step = (field.right - field.left) / (sum(len(word) + 1 for word in words) or 1)
         left = field.left
-        placed: list[PlacedWord] = []
+        placed: list[PositionedWord] = []
         for word in words:
             right = left + step * len(word)
-            placed.append(PlacedWord(word, 1.0, left, field.top, right, field.bottom))
+            placed.append(PositionedWord(word, 1.0, left, field.top, right, field.bottom))
             left = right + step
         lines.append(Line(placed, new_paragraph=not lines))
     return lines

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from itertools import pairwise
 
-from lineal_consumers.ocr.layout import Frame, Line, PlacedWord
+from lineal_consumers.ocr.layout import Frame, Line, PositionedWord
 from lineal_schemas.results import KeyValue
 
 _MAX_KEY_WORDS = 6
@@ -20,7 +20,7 @@ _CAPTION = re.compile(
     r"(table|figure|fig\.|chapter|section|part|appendix) [\dIVX.]+:", re.IGNORECASE
 )
 
-Segment = list[PlacedWord]
+Segment = list[PositionedWord]
 
 
 def key_values(lines: list[Line], frame: Frame) -> tuple[KeyValue, ...]:
@@ -51,7 +51,7 @@ def key_values(lines: list[Line], frame: Frame) -> tuple[KeyValue, ...]:
     return tuple(found)
 
 
-def _ends_label(word: PlacedWord) -> bool:
+def _ends_label(word: PositionedWord) -> bool:
     return word.text.endswith(":")
 
 

@@ -8,7 +8,7 @@ from lineal_consumers.ocr.page_geometry import IDENTITY, Affine
 from lineal_schemas.results import Box, Word
 
 
-class PlacedWord(NamedTuple):
+class PositionedWord(NamedTuple):
     """A word and its box in points, from the top left of the page as seen."""
 
     text: str
@@ -26,7 +26,7 @@ class PlacedWord(NamedTuple):
 class Line(NamedTuple):
     """The words of one text line, at least one, in reading order."""
 
-    words: list[PlacedWord]
+    words: list[PositionedWord]
     new_paragraph: bool
     """Whether a blank line sets it off from the line before."""
 
@@ -89,7 +89,7 @@ class Frame(NamedTuple):
             x, y, round(_fraction(right / across) - x, 4), round(_fraction(bottom / down) - y, 4)
         )
 
-    def box_around(self, words: list[PlacedWord]) -> Box:
+    def box_around(self, words: list[PositionedWord]) -> Box:
         """The box around some words, in fractions of the page."""
         return self.box(
             min(word.left for word in words),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lineal_consumers.ocr.tesseract import SeenWord
+from lineal_consumers.ocr.tesseract import DetectedWord
 
 if TYPE_CHECKING:
     import numpy as np
@@ -163,7 +163,7 @@ def _sharpest(along: Edges, across: Edges, *, fine: bool = False) -> tuple[float
     return round(float(angles[int(scores.argmax())]), 1), float(scores.max()), level
 
 
-def ink_coverage(signals: Signals, words: list[SeenWord]) -> float:
+def ink_coverage(signals: Signals, words: list[DetectedWord]) -> float:
     """Share of the text-like ink that lies inside word boxes: 1 when all text was found.
 
     Rulings and pictures are no text-like ink. A margin of one pixel of the view is allowed for.

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from lineal_consumers.ocr import page_signals, tesseract
 from lineal_consumers.ocr.config import OcrConfig
-from lineal_consumers.ocr.layout import Line, PlacedWord
+from lineal_consumers.ocr.layout import Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import IDENTITY, Affine, turned_by
 from lineal_consumers.ocr.page_raster import Raster
 from lineal_consumers.ocr.page_signals import Signals
-from lineal_consumers.ocr.tesseract import SeenWord
+from lineal_consumers.ocr.tesseract import DetectedWord
 from lineal_schemas.results import PageQuality
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class _Attempt:
     gray: Gray
     signals: Signals
     unskew: Affine
-    words: list[SeenWord]
+    words: list[DetectedWord]
     coverage: float
 
     @property
@@ -162,7 +162,7 @@ def _in_even_light(attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attempt:
     return replace(attempt, words=words, coverage=coverage)
 
 
-def _recognize(scaled: Gray, scale: float, dpi: int, config: OcrConfig) -> list[SeenWord]:
+def _recognize(scaled: Gray, scale: float, dpi: int, config: OcrConfig) -> list[DetectedWord]:
     """The words of an image of ``dpi`` of which this is a scaled one; in pixels of the former."""
     seconds = config.page_seconds / _MAX_READINGS
     words = tesseract.recognize(scaled, round(scale * dpi), config.language, seconds)
@@ -231,13 +231,13 @@ def _straightened(gray: Gray, skew: float) -> tuple[Gray, Affine]:
     return np.asarray(straight, np.uint8), turn.inverse()
 
 
-def _lines(words: list[SeenWord], place: Affine) -> list[Line]:
+def _lines(words: list[DetectedWord], place: Affine) -> list[Line]:
     lines: list[Line] = []
     for word in words:
         if word.new_line or not lines:
             lines.append(Line([], word.new_paragraph))
         box = place.box(word.left, word.top, word.right, word.bottom)
-        lines[-1].words.append(PlacedWord(word.text, round(word.confidence, 3), *box))
+        lines[-1].words.append(PositionedWord(word.text, round(word.confidence, 3), *box))
     return lines
 
 

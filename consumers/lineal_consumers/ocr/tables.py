@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import NamedTuple
 
-from lineal_consumers.ocr.layout import Frame, PlacedWord
+from lineal_consumers.ocr.layout import Frame, PositionedWord
 from lineal_schemas.results import Table
 
 _TOUCH = 4.0
@@ -35,7 +35,7 @@ class _Group(NamedTuple):
 def ruled_tables(
     across: list[Ruling],
     down: list[Ruling],
-    words: list[PlacedWord],
+    words: list[PositionedWord],
     frame: Frame,
 ) -> tuple[Table, ...]:
     """The tables that horizontal (``across``) and vertical (``down``) rulings make on a page.
@@ -92,13 +92,13 @@ def _edges(rulings: list[Ruling], begin: float, end: float) -> list[float]:
     return edges
 
 
-def _table(group: _Group, words: list[PlacedWord], frame: Frame) -> Table | None:
+def _table(group: _Group, words: list[PositionedWord], frame: Frame) -> Table | None:
     xs = _edges(group.down, min(r.begin for r in group.across), max(r.end for r in group.across))
     ys = _edges(group.across, min(r.begin for r in group.down), max(r.end for r in group.down))
     rows, columns = len(ys) - 1, len(xs) - 1
     if rows < 2 or columns < 2 or rows * columns > 20_000:
         return None
-    cells: dict[tuple[int, int], list[PlacedWord]] = {}
+    cells: dict[tuple[int, int], list[PositionedWord]] = {}
     for word in words:
         x, y = (word.left + word.right) / 2, (word.top + word.bottom) / 2
         if xs[0] <= x <= xs[-1] and ys[0] <= y <= ys[-1] and word.text.strip("|[]_—-~"):
@@ -142,11 +142,11 @@ def _ruled(rulings: list[Ruling], at: float, begin: float, end: float) -> bool:
     )
 
 
-def _cell_text(words: list[PlacedWord]) -> str:
+def _cell_text(words: list[PositionedWord]) -> str:
     """The words of a cell line by line, without what an engine made of the rulings."""
     if not words:
         return ""
-    lines: list[list[PlacedWord]] = []
+    lines: list[list[PositionedWord]] = []
     for word in sorted(words, key=lambda word: (word.top + word.bottom) / 2):
         middle = (word.top + word.bottom) / 2
         if lines and lines[-1][0].top <= middle <= lines[-1][0].bottom:

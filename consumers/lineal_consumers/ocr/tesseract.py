@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 os.environ["OMP_THREAD_LIMIT"] = "1"
 
 
-class SeenWord(NamedTuple):
+class DetectedWord(NamedTuple):
     """A recognised word and its box in pixels."""
 
     text: str
@@ -63,7 +63,7 @@ def _orientation_api() -> Any:
     return tesserocr.PyTessBaseAPI(path=data_path(), lang=ORIENTATION, psm=tesserocr.PSM.OSD_ONLY)
 
 
-def recognize(gray: Gray, dpi: int, language: str, seconds: float) -> list[SeenWord]:
+def recognize(gray: Gray, dpi: int, language: str, seconds: float) -> list[DetectedWord]:
     """The words of an image in reading order; blanks and words without letters are left out.
 
     Raises:
@@ -80,7 +80,7 @@ def recognize(gray: Gray, dpi: int, language: str, seconds: float) -> list[SeenW
         raise TimeoutError("recognition takes too long")
     level = tesserocr.RIL
     word_level, line_level, paragraph_level = level.WORD, level.TEXTLINE, level.PARA
-    words: list[SeenWord] = []
+    words: list[DetectedWord] = []
     new_line = new_paragraph = True
     iterator = api.GetIterator()
     while iterator is not None:
@@ -94,7 +94,9 @@ def recognize(gray: Gray, dpi: int, language: str, seconds: float) -> list[SeenW
                 confidence = iterator.Confidence(word_level) / 100
                 left, top, right, bottom = box
                 words.append(
-                    SeenWord(text, confidence, left, top, right, bottom, new_line, new_paragraph)
+                    DetectedWord(
+                        text, confidence, left, top, right, bottom, new_line, new_paragraph
+                    )
                 )
                 new_line = new_paragraph = False
         if not iterator.Next(word_level):

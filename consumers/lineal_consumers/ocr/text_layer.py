@@ -12,7 +12,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from lineal_consumers.ocr.layout import Line, PlacedWord
+from lineal_consumers.ocr.layout import Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import Affine, seen_from_user_space
 from lineal_consumers.ocr.reading_order import in_reading_order
 from lineal_consumers.ocr.writing_direction import as_if_across, as_seen, writing_direction
@@ -74,7 +74,7 @@ def _characters(handle: Any, count: int) -> str:
     return bytes(buffer)[: 2 * max(0, written - 1)].decode("utf-16-le", errors="replace")
 
 
-def _placed(page: pdfium.PdfPage, handle: Any, text: str, count: int) -> list[list[PlacedWord]]:
+def _placed(page: pdfium.PdfPage, handle: Any, text: str, count: int) -> list[list[PositionedWord]]:
     """The words of each line; ``count`` is how many characters pdfium knows on the page."""
     lines: list[list[str]] = []
     ends: list[int] = []
@@ -97,7 +97,7 @@ def _placed(page: pdfium.PdfPage, handle: Any, text: str, count: int) -> list[li
         ends = _character_indices(handle, text, ends)
     boxes = iter(_seen_boxes(_boxes(handle, ends), seen_from_user_space(page)))
     return [
-        [PlacedWord(word, 1.0, *box) for word, box in zip(words, boxes, strict=False)]
+        [PositionedWord(word, 1.0, *box) for word, box in zip(words, boxes, strict=False)]
         for words in lines
     ]
 
@@ -153,7 +153,7 @@ def _character_indices(handle: Any, text: str, positions: list[int]) -> list[int
     ]
 
 
-def _with_paragraphs(lines: list[list[PlacedWord]]) -> list[Line]:
+def _with_paragraphs(lines: list[list[PositionedWord]]) -> list[Line]:
     """A gap wider than half the line itself sets a paragraph off."""
     out = [Line(words, False) for words in lines[:1]]
     for above, words in pairwise(lines):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lineal_consumers.ocr.layout import Line, PlacedWord
+from lineal_consumers.ocr.layout import Line, PositionedWord
 
 Direction = Literal["across", "down", "up"]
 
 
-def writing_direction(lines: list[list[PlacedWord]]) -> Direction:
+def writing_direction(lines: list[list[PositionedWord]]) -> Direction:
     """Where most words follow one another. Right to left counts as across, as Arabic is written."""
     across = down = up = 0
     for words in lines:
@@ -27,7 +27,9 @@ def writing_direction(lines: list[list[PlacedWord]]) -> Direction:
     return "down" if down >= up else "up"
 
 
-def as_if_across(lines: list[list[PlacedWord]], direction: Direction) -> list[list[PlacedWord]]:
+def as_if_across(
+    lines: list[list[PositionedWord]], direction: Direction
+) -> list[list[PositionedWord]]:
     """The words where they would be if they were written across, so that order and paragraphs are
     found in one way; coordinates may be negative."""
     return [[_turned(word, back=direction == "down") for word in words] for words in lines]
@@ -41,7 +43,7 @@ def as_seen(lines: list[Line], direction: Direction) -> list[Line]:
     ]
 
 
-def _turned(word: PlacedWord, *, back: bool) -> PlacedWord:
+def _turned(word: PositionedWord, *, back: bool) -> PositionedWord:
     """A quarter turn clockwise about the origin, or ``back`` against the clock."""
     left, top, right, bottom = word[2:]
     if back:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal_consumers.ocr.key_values import key_values
-from lineal_consumers.ocr.layout import Frame, Line, PlacedWord
+from lineal_consumers.ocr.layout import Frame, Line, PositionedWord
 from tests.consumers.ocr.conftest import DrawPage, ReadFile
 
 
@@ -18,7 +18,9 @@ def line(text: str, left: float, top: float, confidence: float = 1.0) -> Line:
     words = []
     for word in text.split(" "):
         if word:
-            words.append(PlacedWord(word, confidence, left, top, left + 6 * len(word), top + 10))
+            words.append(
+                PositionedWord(word, confidence, left, top, left + 6 * len(word), top + 10)
+            )
         left += 6 * (len(word) + 1)
     return Line(words, False)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from lineal_consumers.ocr.layout import Frame, PlacedWord
+from lineal_consumers.ocr.layout import Frame, PositionedWord
 from lineal_consumers.ocr.tables import Ruling, ruled_tables
 from tests.consumers.ocr.conftest import DrawPage, ReadFile
 
@@ -58,8 +58,8 @@ def test_prose_has_no_tables(
     assert read.assembled.csv is None
 
 
-def words(*placed: tuple[str, float, float]) -> list[PlacedWord]:
-    return [PlacedWord(text, 1.0, x, y, x + 20, y + 8) for text, x, y in placed]
+def words(*placed: tuple[str, float, float]) -> list[PositionedWord]:
+    return [PositionedWord(text, 1.0, x, y, x + 20, y + 8) for text, x, y in placed]
 
 
 def rulings(*lines: tuple[float, float, float]) -> list[Ruling]:
