@@ -25,7 +25,7 @@ from lineal.lineage.travel import (
 )
 from lineal.store.connection import Connection, Store
 from lineal.store.memo import warn_nondeterministic
-from lineal.store.positions import Overtaken, position_of
+from lineal.store.positions import PositionConflict, position_of
 from lineal.workers.errors import WorkerCrashed, WorkerTimeout
 from lineal.workers.pool import WorkerPool
 
@@ -43,7 +43,7 @@ _HELP_AFTER_SECONDS = 0.5
 """More than lies between two writes under load."""
 _POLL_SECONDS = 0.01
 _PASSING = (
-    AssignmentLost, BusUnavailable, StoreUnavailable, Overtaken, WorkerCrashed, WorkerTimeout,
+    AssignmentLost, BusUnavailable, StoreUnavailable, PositionConflict, WorkerCrashed, WorkerTimeout,
     OSError,
 )  # fmt: skip
 """What is tried again, and nobody's fault here."""
@@ -201,7 +201,7 @@ async def _write(store: Store, source: str, deliveries: Sequence[Delivery]) -> N
         try:
             _report(await store.write(partial(_apply_in, source, messages)))
             return
-        except Overtaken:
+        except PositionConflict:
             continue
 
 

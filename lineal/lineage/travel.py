@@ -70,7 +70,7 @@ def apply_messages(connection: Connection, source: str, messages: Sequence[Messa
         messages: consecutive ones, in order; they begin at the store's position or below it.
 
     Raises:
-        Overtaken: another process has applied some of them meanwhile; try again.
+        PositionConflict: another process has applied some of them meanwhile; try again.
     """
     position = position_of(connection, source)
     ahead = [message for message in messages if message.offset >= position]

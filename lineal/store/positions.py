@@ -6,7 +6,7 @@ from lineal.errors import LinealError
 from lineal.store.connection import Connection
 
 
-class Overtaken(LinealError):
+class PositionConflict(LinealError):
     """Another one has written what was to be written."""
 
     def __init__(self, position: int) -> None:
@@ -26,7 +26,7 @@ def advance(connection: Connection, source: str, position: int, reached: int) ->
     """Move the mark, in the transaction that writes what lies between.
 
     Raises:
-        Overtaken: the mark is not where it was thought to be.
+        PositionConflict: the mark is not where it was thought to be.
     """
     connection.execute(
         "INSERT INTO ledger_positions (source, position) VALUES (?, 0) ON CONFLICT DO NOTHING",
@@ -37,4 +37,4 @@ def advance(connection: Connection, source: str, position: int, reached: int) ->
         (reached, source, position),
     )
     if moved.rowcount != 1:
-        raise Overtaken(position_of(connection, source))
+        raise PositionConflict(position_of(connection, source))
