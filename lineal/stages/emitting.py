@@ -9,7 +9,7 @@ from lineal.effects.timers import TimerCancelled, TimerSet
 from lineal.errors import PermanentFailure
 from lineal.observability.tracing import child_traceparent
 from lineal.stages.declaration import Outputs, Stage
-from lineal.stages.timers import Alarm
+from lineal.stages.timers import ScheduledEvent
 from lineal.store.memo import MemoOutput, memo_output
 from lineal_schemas.envelope import RawEvent, caused_by, caused_event
 from lineal_schemas.ids import output_id
@@ -97,7 +97,7 @@ class Emitter:
         return events
 
     def timer_effects(
-        self, changes: Mapping[str, Alarm | None], cause: RawEvent, now: int
+        self, changes: Mapping[str, ScheduledEvent | None], cause: RawEvent, now: int
     ) -> list[Effect]:
         """What sets and cancels the timers of a step.
 

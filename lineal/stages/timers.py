@@ -29,7 +29,7 @@ _POLL_SECONDS = 1.0
 _BATCH_SIZE = 500
 
 
-class Alarm(NamedTuple):
+class ScheduledEvent(NamedTuple):
     """What a timer was set to."""
 
     due_us: int
@@ -42,10 +42,10 @@ class StepTimers:
     __slots__ = ("changes",)
 
     def __init__(self) -> None:
-        self.changes: dict[str, Alarm | None] = {}
+        self.changes: dict[str, ScheduledEvent | None] = {}
 
     def set(self, name: str, due_us: int, payload: Payload) -> None:
-        self.changes[name] = Alarm(due_us, payload)
+        self.changes[name] = ScheduledEvent(due_us, payload)
 
     def cancel(self, name: str) -> None:
         self.changes[name] = None
