@@ -25,7 +25,7 @@ BRIDGED = "mqtt:"
 bus."""
 
 
-class NobodyToRedriveTo(LinealError):
+class NoRedriveTarget(LinealError):
     """Letters hold messages that never were on the bus: there is no group to read them again."""
 
 
@@ -111,10 +111,10 @@ async def redrive(runtime: Runtime, letters: Sequence[Letter]) -> None:
     go in its order, whichever became a dead letter last.
 
     Raises:
-        NobodyToRedriveTo: for some there is no group; none was sent.
+        NoRedriveTarget: for some there is no group; none was sent.
     """
     if any(letter.came_from_outside for letter in letters):
-        raise NobodyToRedriveTo
+        raise NoRedriveTarget
     await _decide(runtime, await _in_order_of_keys(runtime, letters), "redrive")
 
 

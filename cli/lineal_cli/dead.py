@@ -123,12 +123,12 @@ def redrive(
     as_json: JsonOption = False,
 ) -> None:
     """Send events to their stage again, and only to it."""
-    from lineal.dead_letters import NobodyToRedriveTo
+    from lineal.dead_letters import NoRedriveTarget
     from lineal.dead_letters import redrive as send_again
 
     try:
         _decide(send_again, "redriven", ids, group, key, error, every, data, as_json)
-    except NobodyToRedriveTo as refused:
+    except NoRedriveTarget as refused:
         raise CommandFailed(
             "nothing was redriven: some of these were refused before they came onto the bus (their "
             "group is bridge), and no stage could read them again. Mend the cause and have the "

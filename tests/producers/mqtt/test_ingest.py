@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lineal.dead_letters import LetterFilter, NobodyToRedriveTo, drop, redrive, waiting_letters
+from lineal.dead_letters import LetterFilter, NoRedriveTarget, drop, redrive, waiting_letters
 from lineal.effects.effect import Effect
 from lineal.effects.records import lineage_records
 from lineal.errors import UnknownTopic
@@ -209,7 +209,7 @@ async def test_a_refused_message_waits_on_when_somebody_tries_to_redrive_it(
     await ingesting.take(received(readings(1, 20, device="pump-2"), device="pump-1"))
     waiting = await waiting_letters(ingesting.runtime, LetterFilter())
     assert len(waiting) == 1
-    with pytest.raises(NobodyToRedriveTo):
+    with pytest.raises(NoRedriveTarget):
         await redrive(ingesting.runtime, waiting)
     assert await ingesting.on("redrive.bridge") == []
     assert await waiting_letters(ingesting.runtime, LetterFilter()) == waiting
