@@ -43,8 +43,8 @@ _HELP_AFTER_SECONDS = 0.5
 """More than lies between two writes under load."""
 _POLL_SECONDS = 0.01
 _PASSING = (
-    AssignmentLost, BusUnavailable, StoreUnavailable, PositionConflict, WorkerCrashed, WorkerTimeout,
-    OSError,
+    AssignmentLost, BusUnavailable, StoreUnavailable, PositionConflict, WorkerCrashed,
+    WorkerTimeout, OSError,
 )  # fmt: skip
 """What is tried again, and nobody's fault here."""
 

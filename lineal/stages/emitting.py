@@ -106,18 +106,18 @@ class Emitter:
         """
         stage = self._stage
         effects: list[Effect] = []
-        for name, alarm in changes.items():
-            if alarm is None:
+        for name, scheduled in changes.items():
+            if scheduled is None:
                 effects.append(TimerCancelled(stage.name, name))
                 continue
-            kind = alarm.payload.type
+            kind = scheduled.payload.type
             if kind not in self._inputs:
                 raise PermanentFailure(
                     f"stage {stage.name!r} set a timer with a {kind}, which it does not consume"
                 )
             identifier = output_id(cause.id, stage.name, stage.version, f"timer {name} {kind}", 0)
             event = caused_event(
-                alarm.payload,
+                scheduled.payload,
                 cause,
                 id=identifier,
                 source=self._source,
@@ -125,5 +125,5 @@ class Emitter:
                 time=now,
             )
             serialized = event.to_json(exact=True)
-            effects.append(TimerSet(stage.name, name, alarm.due_us, serialized))
+            effects.append(TimerSet(stage.name, name, scheduled.due_us, serialized))
         return effects

@@ -1,4 +1,4 @@
-"""How far the store has come with what a broker brings, moved with what is written."""
+"""Positions up to which the store has applied a source, moved in the transaction that applies."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from lineal.store.connection import Connection
 
 
 class PositionConflict(LinealError):
-    """Another one has written what was to be written."""
+    """Another process has applied the events after the expected position already."""
 
     def __init__(self, position: int) -> None:
-        super().__init__(f"the store has come to {position} already")
+        super().__init__(f"the store has applied everything up to {position} already")
         self.position = position
 
 
 def position_of(connection: Connection, source: str) -> int:
-    """Everything of a source below this is written."""
+    """The position up to which a source has been applied."""
     row = connection.execute(
         "SELECT position FROM ledger_positions WHERE source = ?", (source,)
     ).fetchone()
@@ -23,10 +23,10 @@ def position_of(connection: Connection, source: str) -> int:
 
 
 def advance(connection: Connection, source: str, position: int, reached: int) -> None:
-    """Move the mark, in the transaction that writes what lies between.
+    """Move the position of a source, in the transaction that applies what lies between.
 
     Raises:
-        PositionConflict: the mark is not where it was thought to be.
+        PositionConflict: the source is not at ``position``: somebody else applied events.
     """
     connection.execute(
         "INSERT INTO ledger_positions (source, position) VALUES (?, 0) ON CONFLICT DO NOTHING",
