@@ -3,7 +3,7 @@
 #   PYTHON=/path/to/python   the Python (3.11 or newer) that .venv is made with
 #   PYTEST_ARGS="-k words"   passed on to pytest
 #   TEST_PROCESSES=2         how many tests run side by side; 0 for one after the other
-#   ONLY=name                the one benchmark to run
+#   ONLY=bus.                the one benchmark of a name, or those whose names begin so
 #   SYSTEM_PACKAGES=no       never touch the system's packages (tests that need them are skipped)
 #   BROKERS=3                make kafka starts a quorum of three
 #   UPGRADE=1                make lock takes the newest versions instead of keeping what it can
@@ -71,7 +71,7 @@ types: install-dev ## mypy --strict
 contracts: install-dev ## import-linter: arrows point down only
 	$(BIN)/lint-imports --no-logo
 
-bench: install-dev ## measure against peers (ONLY=name for one)
+bench: install-dev ## measure against peers (ONLY=bus. for some)
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 services: install-dev ## fetch the real servers that tests use: Kafka, Postgres, AWS, MQTT

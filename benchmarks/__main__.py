@@ -1,17 +1,16 @@
-"""``make bench [ONLY=name]``: run the benchmarks, print a table, write results/latest.json."""
+"""``make bench [ONLY=name]``: run the benchmarks and print a table.
+
+The results are written to results/latest.json; those of a run of all benchmarks into the README
+too.
+"""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
-import os
-import platform
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import (
     ag_news,
@@ -25,10 +24,10 @@ from benchmarks import (
     start,
     telemetry,
 )
-from benchmarks.measurement import Result
+from benchmarks.measurement import Benchmark, Result
+from benchmarks.report import README, RESULTS, Run, replace_table, terminal_table, write_results
 
-RESULTS = Path(__file__).parent / "results" / "latest.json"
-BENCHMARKS = (
+BENCHMARKS: Sequence[Benchmark] = (
     *bus.BENCHMARKS,
     *kafka.BENCHMARKS,
     *sqs.BENCHMARKS,
@@ -42,49 +41,48 @@ BENCHMARKS = (
 )
 
 
-def main() -> int:
-    names = [name for benchmark in BENCHMARKS for name in benchmark.names]
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is asked for; 1 if there is no such benchmark, or if one failed."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=names, help="one benchmark")
-    arguments = parser.parse_args()
+    parser.add_argument("--only", help="a benchmark, or what the names of several begin with")
+    only: str | None = parser.parse_args(arguments).only
+    chosen = select(BENCHMARKS, only)
+    if not chosen:
+        names = " ".join(name for benchmark in BENCHMARKS for name in benchmark.names)
+        print(f"nothing was measured: no benchmark begins with {only!r}", file=sys.stderr)
+        print(f"there are: {names}", file=sys.stderr)
+        return 1
+    results, failures = measure(chosen)
+    run = Run.now()
+    write_results(RESULTS, run, results)
+    Console(width=160).print(terminal_table(run, results))
+    for name, problem in failures.items():
+        print(f"not measured: {name}: {problem}", file=sys.stderr)
+    if only is None:
+        README.write_text(replace_table(README.read_text(), run, results, failures))
+    return 1 if failures else 0
+
+
+def select(benchmarks: Sequence[Benchmark], only: str | None) -> Sequence[Benchmark]:
+    """The benchmark of a name, or else all with a name that begins so; all for None."""
+    if only is None:
+        return benchmarks
+    named = [benchmark for benchmark in benchmarks if only in benchmark.names]
+    return named or [b for b in benchmarks if any(name.startswith(only) for name in b.names)]
+
+
+def measure(benchmarks: Sequence[Benchmark]) -> tuple[list[Result], dict[str, str]]:
+    """The results, and by name what is wrong with benchmarks that could not be run: a fault of one
+    is no reason to lose the hours of the others."""
     results: list[Result] = []
-    for benchmark in BENCHMARKS:
-        if arguments.only is None or arguments.only in benchmark.names:
-            print(f"measuring {', '.join(benchmark.names)} ...", file=sys.stderr, flush=True)
+    failures: dict[str, str] = {}
+    for benchmark in benchmarks:
+        print(f"measuring {', '.join(benchmark.names)} ...", file=sys.stderr, flush=True)
+        try:
             results += benchmark.measure()
-    write(results)
-    show(results)
-    return 0
-
-
-def write(results: list[Result]) -> None:
-    """Write the results, keeping those of benchmarks that were not run this time."""
-    kept = {}
-    if RESULTS.exists():
-        kept = {item["name"]: item for item in json.loads(RESULTS.read_text())}
-    kept.update({result.name: dataclasses.asdict(result) for result in results})
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(list(kept.values()), indent=2) + "\n")
-
-
-def show(results: list[Result]) -> None:
-    """Print the table."""
-    table = Table(
-        title=f"{os.cpu_count()} cores, {platform.machine()}, Python {sys.version.split()[0]}"
-    )
-    for column in ("name", "value", "unit", "peer", "peer's value", "ratio", "goal"):
-        table.add_column(column)
-    for result in results:
-        table.add_row(
-            result.name,
-            f"{result.value:,.3g}" if result.value < 100 else f"{result.value:,.0f}",
-            result.unit,
-            result.peer or "",
-            "" if result.peer_value is None else f"{result.peer_value:,.3g}",
-            "" if result.ratio is None else f"{result.ratio:.2f}",
-            result.goal,
-        )
-    Console(width=160).print(table)
+        except Exception as error:
+            failures |= dict.fromkeys(benchmark.names, f"{type(error).__name__}: {error}")
+    return results, failures
 
 
 if __name__ == "__main__":
