@@ -142,10 +142,10 @@ async def _take_in(
 ) -> Arrival:
     import asyncio
 
-    from lineal_producers.arrival import Origin, announce, readable_name, store
+    from lineal_producers.arrival import ArrivalSource, announce, readable_name, store
     from lineal_producers.regular_files import Unreadable, open_regular
 
-    origin = Origin(
+    origin = ArrivalSource(
         name=readable_name(item.path.name),
         source=item.path.as_uri(),
         occurrence=occurrence,

@@ -1,4 +1,4 @@
-"""Taking bytes in: into the object store, and onto the bus as ``document.arrived``.
+"""Store bytes that arrived, and publish ``document.arrived`` for them.
 
 The bytes are durable before the event is, and the event before :func:`announce` returns: an arrival
 that was acknowledged is never lost, and one that was not may be announced again under the same id.
@@ -28,8 +28,8 @@ UNKNOWN_MEDIA_TYPE = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """What is known of a file besides its bytes.
+class ArrivalSource:
+    """Where a file came from, and what its producer says of it besides the bytes.
 
     Attributes:
         name: as its owner knows it; see :func:`readable_name`. Never used as a path.
@@ -75,7 +75,7 @@ async def store(runtime: Runtime, stream: BinaryIO) -> ObjectRef:
 
 async def announce(
     runtime: Runtime,
-    origin: Origin,
+    origin: ArrivalSource,
     *,
     content: ObjectRef | None = None,
     problem: str | None = None,

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal.runtime import Runtime
-from lineal_producers.arrival import Origin, announce, readable_name, store
+from lineal_producers.arrival import ArrivalSource, announce, readable_name, store
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.payload import payload_bytes
 from tests.producers.arrivals import arrived, content
 
-ORIGIN = Origin(name="a.txt", source="file:///in/a.txt", occurrence="1", owner="ann")
+ORIGIN = ArrivalSource(name="a.txt", source="file:///in/a.txt", occurrence="1", owner="ann")
 
 
 async def test_the_bytes_can_be_had_through_the_event(runtime: Runtime) -> None:
@@ -34,7 +34,7 @@ async def test_announcing_again_repeats_the_id_and_another_occurrence_does_not(
     ref = await store(runtime, io.BytesIO(b"some bytes"))
     first = await announce(runtime, ORIGIN, content=ref)
     again = await announce(runtime, ORIGIN, content=ref)
-    later = Origin(name="a.txt", source="file:///in/a.txt", occurrence="2")
+    later = ArrivalSource(name="a.txt", source="file:///in/a.txt", occurrence="2")
     other = await announce(runtime, later, content=ref)
     assert first == again
     assert other.event_id != first.event_id

@@ -13,7 +13,7 @@ import structlog
 from lineal.errors import LinealError
 from lineal.runtime import Runtime
 from lineal.stages.retry import unavailable
-from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
+from lineal_producers.arrival import Arrival, ArrivalSource, announce, readable_name, store
 from lineal_producers.folder.candidates import Candidate, Candidates
 from lineal_producers.folder.seen_files import Fingerprint, SeenFiles
 from lineal_producers.folder.writers import Writers, writers_of
@@ -175,9 +175,9 @@ class Ingester:
         origin = self._origin(path, fingerprint)
         self._arrived(await announce(self._runtime, origin, problem=str(Gone())))
 
-    def _origin(self, path: Path, fingerprint: Fingerprint) -> Origin:
+    def _origin(self, path: Path, fingerprint: Fingerprint) -> ArrivalSource:
         source = path.as_uri()
-        return Origin(
+        return ArrivalSource(
             name=readable_name(path.name),
             source=source,
             occurrence=f"{source}\n{fingerprint.modified_ns}\n{fingerprint.inode}",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lineal.effects.effect import Effect
 from lineal.runtime import Runtime
-from lineal_producers.arrival import Arrival, Origin, announce
+from lineal_producers.arrival import Arrival, ArrivalSource, announce
 from lineal_producers.folder.effects import FileIngested
 from lineal_schemas.objects import ObjectRef
 
@@ -87,7 +87,7 @@ class SeenFiles:
         self,
         path: Path,
         fingerprint: Fingerprint,
-        origin: Origin,
+        origin: ArrivalSource,
         *,
         content: ObjectRef | None = None,
         problem: str | None = None,

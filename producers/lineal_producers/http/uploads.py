@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from lineal.runtime import Runtime
 from lineal_catalog.documents.queries import UnknownDocument, find_document
-from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
+from lineal_producers.arrival import Arrival, ArrivalSource, announce, readable_name, store
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.parameters import pairs
 
@@ -104,7 +104,7 @@ async def _take_in(
     runtime: Runtime, file: UploadFile, received: _Upload, occurrence: str
 ) -> Arrival:
     name = readable_name(file.filename or "upload")
-    origin = Origin(
+    origin = ArrivalSource(
         name=name,
         source=f"http:upload/{quote(name, safe='')}",
         occurrence=occurrence,

@@ -19,7 +19,7 @@ from lineal.errors import LinealError, StoreUnavailable
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal.store.s3 import AWAY
-from lineal_producers.arrival import Arrival, Origin, announce, readable_name, store
+from lineal_producers.arrival import Arrival, ArrivalSource, announce, readable_name, store
 from lineal_producers.s3.effects import ObjectIngested
 from lineal_schemas.envelope import now_us
 
@@ -104,7 +104,7 @@ async def take(client: Any, runtime: Runtime, found: S3Object) -> Arrival:
         version = await _download(client, found, spool)
         await asyncio.to_thread(spool.seek, 0)
         content = await store(runtime, cast("BinaryIO", spool))
-    origin = Origin(
+    origin = ArrivalSource(
         name=readable_name(found.key.rpartition("/")[2]),
         source=found.source,
         occurrence=version,

@@ -21,7 +21,7 @@ from lineal.stages.discovery import installed_stages
 from lineal_catalog.documents.queries import DocumentInfo, list_documents
 from lineal_catalog.search.entries import search
 from lineal_local.aws import Emulator
-from lineal_producers.arrival import Origin, announce, store
+from lineal_producers.arrival import ArrivalSource, announce, store
 
 PATIENCE_SECONDS = 120
 TEXT = b"Dear Ms Miller, the invoice for the quarterly turbine inspection is enclosed. Regards."
@@ -142,7 +142,7 @@ async def test_the_pipeline_runs_on_the_deployed_stack_and_makes_nothing_itself(
         daemon = Daemon(runtime, stages)
         await daemon.start()
         try:
-            origin = Origin(name="letter.txt", source="test:letter", occurrence="1")
+            origin = ArrivalSource(name="letter.txt", source="test:letter", occurrence="1")
             with (tmp_path / "letter.txt").open("rb") as file:
                 await announce(runtime, origin, content=await store(runtime, file))
             document = await until_done(runtime)
