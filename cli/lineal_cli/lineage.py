@@ -115,13 +115,13 @@ def _print_subject(
 
 
 def _print_origin(data: Path | None, wanted: str, as_json: bool) -> None:
-    from lineal_cli.origin import origin_lines, origin_of
+    from lineal_cli.anomaly_provenance import anomaly_provenance, provenance_lines
 
-    origin = asyncio.run(origin_of(data, wanted))
+    provenance = asyncio.run(anomaly_provenance(data, wanted))
     if as_json:
-        print_json(origin)
+        print_json(provenance)
         return
-    for line in origin_lines(origin):
+    for line in provenance_lines(provenance):
         typer.echo(line)
 
 

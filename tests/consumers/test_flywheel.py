@@ -20,7 +20,7 @@ from lineal.stages.discovery import find_stages
 from lineal_catalog.models.acts import roll_back
 from lineal_catalog.models.promotions import model_in_use
 from lineal_catalog.models.queries import find_model
-from lineal_cli.origin import origin_of
+from lineal_cli.anomaly_provenance import anomaly_provenance
 from lineal_edge.sources.simulator import Simulator
 from lineal_schemas.envelope import decode, first_event, now_us
 from lineal_schemas.models import JudgedModel, ModelPromoted, ModelRef, ModelTrainingRequested
@@ -139,7 +139,7 @@ async def _check_origin(
     fleet: Fleet, tmp_path: Path, anomaly_id: str, promoted: ModelPromoted
 ) -> None:
     """From the anomaly to the model, the batches it was learnt from, the code, the promotion."""
-    origin = await origin_of(fleet.runtime.settings.data, anomaly_id)
+    origin = await anomaly_provenance(fleet.runtime.settings.data, anomaly_id)
     assert origin["found"]["stage"] == "detect 1"
     assert origin["found"]["models"][0]["sha256"] == promoted.model.sha256
     (training,) = origin["trainings"]

@@ -1,4 +1,4 @@
-"""Where an anomaly came from, as ``lineal lineage anomaly:ID`` tells it."""
+"""The provenance of an anomaly: its model, trainings, datasets, promotions and rollouts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from lineal_schemas.envelope import RawEvent
 
 
-async def origin_of(data: Path | None, wanted: str) -> dict[str, Any]:
-    """The origin of the anomaly with this id (or the only one whose id begins so), as JSON.
+async def anomaly_provenance(data: Path | None, wanted: str) -> dict[str, Any]:
+    """The provenance of the anomaly with this id (or the only one whose id begins so), as JSON.
 
     Raises:
         CommandFailed: there is none, or more than one.
@@ -104,9 +104,9 @@ def _fields(record: RecordedStep) -> dict[str, Any]:
     }
 
 
-def origin_lines(origin: dict[str, Any]) -> list[str]:
+def provenance_lines(provenance: dict[str, Any]) -> list[str]:
     """The same for people, one link of the chain a line."""
-    anomaly, found = origin["anomaly"], origin["found"]
+    anomaly, found = provenance["anomaly"], provenance["found"]
     model = anomaly["model"]
     batch = next((item for item in found["inputs"] if item["role"] == "event"), None)
     lines = [
@@ -118,11 +118,11 @@ def origin_lines(origin: dict[str, Any]) -> list[str]:
     if batch is not None:
         lines.append(f"  in readings {batch['sha256'][:12]}  up to {anomaly['last_seq']}")
     lines.append(f"  with model {model['name']} {model['version']}  {model['sha256'][:12]}")
-    for record in origin["trainings"]:
+    for record in provenance["trainings"]:
         lines.append(
             f"    trained by {record['stage']}  {when(record['at'])}  code {record['code'][:12]}"
         )
-    for dataset in origin["datasets"]:
+    for dataset in provenance["datasets"]:
         if dataset.get("erased"):
             lines.append(f"    on dataset {dataset['sha256'][:12]}, which was erased")
             continue
@@ -131,11 +131,11 @@ def origin_lines(origin: dict[str, Any]) -> list[str]:
             f"from, {len(dataset['calibration'])} for the threshold, {dataset['test']} for the "
             f"test, {dataset['quarantined']} quarantined"
         )
-    for record in origin["judgements"]:
+    for record in provenance["judgements"]:
         lines.append(f"    judged by {record['stage']}  {when(record['at'])}")
-    for record in origin["promotions"]:
+    for record in provenance["promotions"]:
         act = "promoted" if record["kind"] == "promote" else "gone back to"
         lines.append(f"    {act} by {plain(record['actor'])}  {when(record['at'])}")
-    if origin["rollouts"]:
-        lines.append(f"    rolled out in {len(origin['rollouts'])} steps")
+    if provenance["rollouts"]:
+        lines.append(f"    rolled out in {len(provenance['rollouts'])} steps")
     return lines
