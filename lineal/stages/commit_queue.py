@@ -26,7 +26,7 @@ class CommitQueue:
 
     Args:
         dead_letter: turns a result that cannot be written into that of a dead letter.
-        handle_again: handles a delivery anew whose state another event has changed meanwhile.
+        reprocess: handles a delivery again whose state another event has changed meanwhile.
         finished: called with results that are done with, and whether they took effect.
         more_to_come: whether events are at hand that can be handled without waiting for anything.
         enough: as many results are not waited with for more.
@@ -41,7 +41,7 @@ class CommitQueue:
         committer: Committer,
         *,
         dead_letter: Callable[[Delivery, Exception], StepResult],
-        handle_again: Callable[[Delivery], Awaitable[StepResult]],
+        reprocess: Callable[[Delivery], Awaitable[StepResult]],
         finished: Callable[[Sequence[StepResult], bool], None],
         more_to_come: Callable[[], bool],
         enough: int,
@@ -52,7 +52,7 @@ class CommitQueue:
         self._subscription = subscription
         self._committer = committer
         self._dead_letter = dead_letter
-        self._handle_again = handle_again
+        self._reprocess = reprocess
         self._finished = finished
         self._more_to_come = more_to_come
         self._enough = enough
@@ -150,7 +150,7 @@ class CommitQueue:
         delivery = results[0].delivery
         if isinstance(error, StateConflict):
             if not self._finish.is_set():
-                await self._commit([await self._handle_again(delivery)])
+                await self._commit([await self._reprocess(delivery)])
             return
         log.error("commit.failed", exc_info=error)
         await self._commit_dead_letter([self._dead_letter(delivery, error)])

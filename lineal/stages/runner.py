@@ -107,7 +107,7 @@ class StageRunner:
             subscription,
             self._committer,
             dead_letter=self._executor.unwritable,
-            handle_again=lambda delivery: self._executor.handle(delivery, self._settings.retry),
+            reprocess=lambda delivery: self._executor.handle(delivery, self._settings.retry),
             finished=self._finished,
             more_to_come=lambda: self._scheduler.may_begin,
             enough=self._settings.prefetch // _COMMITTED_PART,

@@ -138,7 +138,7 @@ async def run(plan: Plan) -> tuple[ScriptedCommitter, list[tuple[int, bool]]]:
     committer = ScriptedCommitter(plan)
     finished: Noted[tuple[int, bool]] = Noted()
 
-    async def handle_again(item: Delivery) -> StepResult:
+    async def reprocess(item: Delivery) -> StepResult:
         await asyncio.sleep(0)
         return result_of(item, AGAIN)
 
@@ -146,7 +146,7 @@ async def run(plan: Plan) -> tuple[ScriptedCommitter, list[tuple[int, bool]]]:
         ScriptedSubscription(),
         committer,
         dead_letter=lambda item, error: result_of(item, DEAD),
-        handle_again=handle_again,
+        reprocess=reprocess,
         finished=lambda results, took_effect: finished.note(
             *((result.delivery.position.offset, took_effect) for result in results)
         ),
