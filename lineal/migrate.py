@@ -16,7 +16,7 @@ from lineal.bus.topic_names import is_dead_letter_topic
 from lineal.errors import LinealError, NotOffered
 from lineal.lineage.ledger import Ledger, records_after
 from lineal.lineage.projections import installed_projections
-from lineal.lineage.travel import LINEAGE_TOPIC
+from lineal.lineage.topic import LINEAGE_TOPIC
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal.store.copying import BROUGHT, CHANGING, LASTING, WATCHED, add_rows, equal_rows

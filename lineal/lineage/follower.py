@@ -15,7 +15,7 @@ import structlog
 from lineal.bus.protocol import AssignmentLost, Batch, Bus, Delivery, Selection, Subscription
 from lineal.errors import BusUnavailable, StoreUnavailable
 from lineal.lineage.follower_process import apply_in_process
-from lineal.lineage.travel import (
+from lineal.lineage.topic import (
     LEDGER_GROUP,
     LINEAGE_TOPIC,
     Applied,

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from lineal.lineage.travel import Applied, Message, apply_messages
+from lineal.lineage.topic import Applied, Message, apply_messages
 from lineal.store.connection import Connection, Store, StoreOpener
 
 _NICE = 5

@@ -41,7 +41,7 @@ from lineal.kafka_client.groups import reset_offsets
 from lineal.kafka_client.producer import IdempotentProducer
 from lineal.kafka_client.static_member_id import StaticMemberId
 from lineal.kafka_client.transactions import AlternatingProducers
-from lineal.lineage.travel import LINEAGE_TOPIC
+from lineal.lineage.topic import LINEAGE_TOPIC
 
 if TYPE_CHECKING:
     from lineal.settings import KafkaSettings

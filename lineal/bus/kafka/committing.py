@@ -13,7 +13,7 @@ from lineal.bus.protocol import Addressed
 from lineal.effects.codec import frame
 from lineal.effects.effect import Effect
 from lineal.kafka_client.record_batches import RecordBatches
-from lineal.lineage.travel import lineage_event
+from lineal.lineage.topic import lineage_event
 from lineal_schemas.bindings import to_kafka
 
 MAX_BYTES = 900_000

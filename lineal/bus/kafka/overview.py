@@ -17,7 +17,7 @@ from lineal.kafka_client.connection import EARLIEST, LATEST, Connection
 from lineal.kafka_client.groups import MemberDescription, describe_groups, list_groups
 from lineal.kafka_client.out_of_order_acks import decode_metadata
 from lineal.kafka_client.record_counts import RecordCounts, count_records
-from lineal.lineage.travel import LEDGER_GROUP
+from lineal.lineage.topic import LEDGER_GROUP
 
 _MINUTE_MS = 60_000
 _SECONDS = 15.0

@@ -19,7 +19,7 @@ from lineal.kafka_client.admin import (
     topic_config,
 )
 from lineal.kafka_client.connection import Connection
-from lineal.lineage.travel import LINEAGE_TOPIC
+from lineal.lineage.topic import LINEAGE_TOPIC
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from lineal.lineage import follower, follower_process, travel
+from lineal.lineage import follower, follower_process, topic
 from lineal.lineage.follower import LedgerFollower
-from lineal.lineage.travel import Applied, Message
+from lineal.lineage.topic import Applied, Message
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.store.connection import Connection, StoreOpener
@@ -31,7 +31,7 @@ def apply_and_die(opener: StoreOpener, source: str, messages: Sequence[Message])
     """In the process that writes: both it and the one that it writes for are killed."""
 
     def dying(connection: Connection, source: str, messages: Sequence[Message]) -> Applied:
-        travel.apply_messages(connection, source, messages)
+        topic.apply_messages(connection, source, messages)
         os.kill(os.getppid(), signal.SIGKILL)
         die()
 

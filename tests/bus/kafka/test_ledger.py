@@ -17,7 +17,7 @@ from lineal.lineage.canonical import canonical_bytes
 from lineal.lineage.follower import LedgerFollower
 from lineal.lineage.ledger import all_steps, stored_bytes
 from lineal.lineage.record import Record
-from lineal.lineage.travel import (
+from lineal.lineage.topic import (
     EFFECTS_MEDIA_TYPE,
     LEDGER_GROUP,
     LINEAGE_TOPIC,

@@ -1,4 +1,4 @@
-"""Effects and lineage records as events, where they travel to the store on a topic of the bus.
+"""The lineage topic: effects and lineage records as events of the bus, and applying them to a store.
 
 They are published in the transaction of the steps that they belong to. The topic has one partition:
 a step reads an event only after the transaction with the event's record is committed, so the order
@@ -39,10 +39,10 @@ class Message(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What came of applying messages."""
+    """The result of applying messages."""
 
     position: int
-    """Everything below is in the store."""
+    """The offset below which everything is in the store."""
     unreadable: Sequence[tuple[int, str]] = ()
     """Offsets of messages that were left out, and what is wrong with them."""
     changed: Sequence[bytes] = ()
@@ -50,7 +50,7 @@ class Applied(NamedTuple):
 
 
 def lineage_event(data: bytes) -> RawEvent:
-    """The event that carries effects; without data, a mark that :func:`flush_ledger` waits for."""
+    """The event that carries effects; without data, the marker that ``flush_ledger`` waits for."""
     id = sha256(data).hexdigest()[:32] if data else uuid.uuid4().hex
     return RawEvent(
         id=id, source=_SOURCE, type=LINEAGE_TOPIC, subject=None, time=now_us(),
@@ -66,7 +66,7 @@ def apply_messages(connection: Connection, source: str, messages: Sequence[Messa
     any number of processes may read the topic, and read parts of it again.
 
     Args:
-        source: what the store knows the topic by.
+        source: the name under which the store keeps its position on the topic.
         messages: consecutive ones, in order; they begin at the store's position or below it.
 
     Raises:
@@ -89,6 +89,6 @@ def apply_messages(connection: Connection, source: str, messages: Sequence[Messa
     records = [e.canonical for e in effects if isinstance(e, LineageRecord)]
     apply(connection, [e for e in effects if not isinstance(e, (MemoEntry, LineageRecord))])
     changed = keep_memos(connection, memos)
-    # Last: projections read what stands beside them.
+    # Last: projections read what the other effects wrote.
     Ledger().append_canonical(connection, records)
     return Applied(reached, unreadable, changed)
