@@ -32,7 +32,7 @@ from lineal.stages.state_values import decode_value
 from lineal.stages.timers import TimerClock
 from lineal.store.objects import reference
 from lineal.testing.clock import START_US, Clock
-from lineal.testing.stand_ins import GivenModels, InProcessWorkers
+from lineal.testing.substitutes import InMemoryModels, InProcessWorkers
 from lineal_schemas.envelope import Event, RawEvent, decode, first_event
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.objects import ObjectRef
@@ -125,7 +125,7 @@ class StageHarness:
             workers=InProcessWorkers(),
             worker_name=this_worker(),
             state=StoredState(runtime.store),
-            trained=GivenModels(runtime.store, self.models),
+            trained=InMemoryModels(runtime.store, self.models),
             now=self.clock.now,
         )
         config = next((c for c in self._configs if isinstance(c, stage.config)), None)

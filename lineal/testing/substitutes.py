@@ -1,4 +1,4 @@
-"""What stands in for the parts of a daemon that a test does without."""
+"""Workers without processes and models without a store, for stages under test."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ R = TypeVar("R")
 
 
 class InProcessWorkers:
-    """Runs what would run in a worker process here, without limits of time and memory.
+    """Runs functions of worker processes in the calling process, without limits of time and memory.
 
-    Function, arguments and result go through pickle, so what a worker process could not be sent
+    Function, arguments and result go through pickle, so what could not be sent to a worker process
     fails here too.
     """
 
@@ -28,18 +28,18 @@ class InProcessWorkers:
         caller: Caller = ANYBODY,
         seconds: float | None = None,
     ) -> R:
-        # Made by ourselves a moment before.
+        # Pickled on the same line: nobody else could have written it.
         function, arguments = pickle.loads(pickle.dumps((function, arguments)))  # noqa: S301
         result: R = pickle.loads(pickle.dumps(function(*arguments)))  # noqa: S301
         return result
 
 
-class GivenModels(TrainedModels):
+class InMemoryModels(TrainedModels):
     """The models in use that a test names; of other names those of the store."""
 
-    def __init__(self, store: Store, given: Mapping[str, ModelInUse]) -> None:
+    def __init__(self, store: Store, models: Mapping[str, ModelInUse]) -> None:
         super().__init__(store)
-        self._given = given
+        self._models = models
 
     async def in_use(self, name: str) -> ModelInUse | None:
-        return self._given.get(name) or await super().in_use(name)
+        return self._models.get(name) or await super().in_use(name)
