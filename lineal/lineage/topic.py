@@ -1,4 +1,4 @@
-"""The lineage topic: effects and lineage records as events of the bus, and applying them to a store.
+"""The lineage topic: effects and lineage records as events, and applying them to a store.
 
 They are published in the transaction of the steps that they belong to. The topic has one partition:
 a step reads an event only after the transaction with the event's record is committed, so the order
