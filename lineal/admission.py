@@ -1,11 +1,12 @@
 """Events that come from outside: who may send what, what they lack, and putting them on the bus.
 
-Every door (HTTP, ``lineal emit``, folders, S3, the MQTT bridge) lets events in by :func:`admit`;
-what they differ in is a :class:`Door`.
+Every ingress (HTTP, ``lineal emit``, folders, S3, the MQTT bridge) admits events by :func:`admit`,
+each under an :class:`AdmissionPolicy` of its own.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -29,91 +30,103 @@ _SOURCES_OF_STAGES = ("lineal:stage/", "lineal:group/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """A way in for events from outside, and what it takes.
+class AdmissionPolicy:
+    """Which events an ingress admits.
 
     Attributes:
-        name: what logs call it.
-        types: event types of lineal itself that may come in here.
-        own_types: whether types of a user's own may, unless an installed stage makes them.
-        operator: whoever comes in here answers for what is sent: every type may, but for lineal's
-            own bookkeeping.
-        keeps_misfits: data that does not fit the schema of its type is taken too, and ends as a
-            dead letter of the stages that cannot read it.
-        elsewhere: by the beginning of a type, which door is meant for it.
+        name: of the ingress, in logs.
+        types: event types of lineal itself that are admitted.
+        own_types: whether types of a user's own are, unless an installed stage makes them.
+        operator: the sender answers for what is sent: every type is admitted but for lineal's own
+            bookkeeping.
+        accepts_invalid: data that does not fit the schema of its type is admitted too, and ends
+            as a dead letter of the stages that cannot read it.
+        elsewhere: by the beginning of a type, the ingress that is meant for it.
     """
 
     name: str
     types: frozenset[str] = frozenset()
     own_types: bool = True
     operator: bool = False
-    keeps_misfits: bool = False
+    accepts_invalid: bool = False
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
+def __getattr__(name: str) -> object:
+    if name == "Door":
+        warnings.warn(
+            "lineal.admission.Door is called AdmissionPolicy", DeprecationWarning, stacklevel=2
+        )
+        return AdmissionPolicy
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 class NotAllowed(PermanentFailure):
-    """A door does not take events of this type; says which one is meant for it."""
+    """The policy does not admit events of this type; the message names the ingress meant for it."""
 
 
 def admit(
-    event: RawEvent, door: Door, topic: str | None = None, payload: Payload | None = None
+    event: RawEvent,
+    policy: AdmissionPolicy,
+    topic: str | None = None,
+    payload: Payload | None = None,
 ) -> RawEvent:
     """An event from outside as it may be published: with everything that its sender left out.
 
     Args:
         topic: where it is to go, if not on the topic that is named after its type.
-        payload: its data, where the door has read it already.
+        payload: its data, where the caller has decoded it already.
 
     Raises:
-        NotAllowed: it may not come in here; says why, and which door is meant.
+        NotAllowed: the policy does not admit it.
         PermanentFailure: its type is known here, and its data does not fit that.
     """
-    check_allowed(event, door, topic)
+    check_allowed(event, policy, topic)
     if is_reference(event):
         raise PermanentFailure(f"{REFERENCE_MEDIA_TYPE} is made by lineal itself: send the data")
     if payload is None and event.type in known_types():
         try:
             payload = decode_event(event).data
         except PermanentFailure:
-            if not door.keeps_misfits:
+            if not policy.accepts_invalid:
                 raise
     return with_defaults(event, payload)
 
 
-def check_allowed(event: RawEvent, door: Door, topic: str | None = None) -> None:
-    """Refuse what may not come in at a door.
+def check_allowed(event: RawEvent, policy: AdmissionPolicy, topic: str | None = None) -> None:
+    """Raise when a policy does not admit an event.
 
     Raises:
-        NotAllowed: says why, and which door is meant.
+        NotAllowed: with the reason, and the ingress that is meant.
     """
-    reason = reserved_reason(event.type, door)
+    reason = reserved_reason(event.type, policy)
     if reason is None and topic is not None and topic != event.type:
-        reason = reserved_reason(topic, door)
-    if reason is None and not door.operator and event.source.startswith(_SOURCES_OF_STAGES):
+        reason = reserved_reason(topic, policy)
+    if reason is None and not policy.operator and event.source.startswith(_SOURCES_OF_STAGES):
         reason = f"events of source {event.source} are made by lineal itself"
     if reason is not None:
         raise NotAllowed(reason)
 
 
-def reserved_reason(kind: str, door: Door) -> str | None:
-    """Why events of a type (or for the topic named after it) may not come in at a door; None if
-    they may.
+def reserved_reason(kind: str, policy: AdmissionPolicy) -> str | None:
+    """Why a policy does not admit events of a type (or for the topic named after it); None if it
+    does.
 
     What a stage makes comes from that stage only, and what lineal's own producers make from them:
     an event that asks for a rollout, or holds a document's text, is acted upon without asking who
     sent it.
     """
-    if kind in door.types:
+    if kind in policy.types:
         return None
-    if kind.startswith(_BOOKKEEPING) or (kind.startswith(_OF_GROUPS) and not door.operator):
+    if kind.startswith(_BOOKKEEPING) or (kind.startswith(_OF_GROUPS) and not policy.operator):
         return f"events of type {kind} are made by lineal itself"
-    if door.operator:
+    if policy.operator:
         return None
     makers = _makers().get(kind, ())
-    if door.own_types and not makers and kind not in types_of_lineal():
+    if policy.own_types and not makers and kind not in types_of_lineal():
         return None
     made = f" are made by stage {' or '.join(makers)}, and" if makers else ""
-    meant = [way for prefix, way in door.elsewhere.items() if kind.startswith(prefix)]
+    meant = [way for prefix, way in policy.elsewhere.items() if kind.startswith(prefix)]
     use = f": use {meant[0]}" if meant else ""
     return f"events of type {kind}{made} do not come in here{use}"
 

@@ -1,4 +1,4 @@
-"""One admission for all doors: who may send what, and what an event that came in has."""
+"""One admission for every ingress: who may send what, and what an event that came in has."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineal.admission import NotAllowed, admit, schema_error
+from lineal import admission
+from lineal.admission import AdmissionPolicy, NotAllowed, admit, schema_error
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE
 from lineal.errors import PermanentFailure
 from lineal.observability.tracing import is_traceparent
-from lineal_producers.doors import BRIDGE, EMIT, FILES, HTTP, OPERATOR
+from lineal_producers.admission_policies import BRIDGE, EMIT, FILES, HTTP, OPERATOR
 from lineal_schemas.catalogue import our_payloads
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.envelope import RawEvent, first_event, from_json
 from lineal_schemas.payload import Payload, payload_bytes
 from tests.schemas.raw_events import RAW_EVENTS
 
-DOORS = [HTTP, EMIT, OPERATOR, FILES, BRIDGE]
+POLICIES = [HTTP, EMIT, OPERATOR, FILES, BRIDGE]
 ARRIVED = DocumentArrived(name="a.txt", source="x:a", problem="unreadable")
 
 
@@ -42,22 +43,22 @@ def foreign(type: str, **attributes: Any) -> RawEvent:
 
 
 def test_every_door_but_an_operators_takes_its_types_and_no_other_of_ours() -> None:
-    for door in (HTTP, EMIT, FILES, BRIDGE):
+    for policy in (HTTP, EMIT, FILES, BRIDGE):
         taken = set()
         for type in {*our_payloads(), "dead.nlp", "redrive.nlp", "lineal.lineage"}:
             try:
-                admit(foreign(type), door, payload=ARRIVED)
+                admit(foreign(type), policy, payload=ARRIVED)
             except NotAllowed:
                 continue
             taken.add(type)
-        assert taken == door.types
+        assert taken == policy.types
 
 
 def test_nobody_forges_the_bookkeeping() -> None:
-    for door in DOORS:
+    for policy in POLICIES:
         for type in ("lineal.lineage", "lineal.dead_letter"):
             with pytest.raises(NotAllowed, match="made by lineal itself"):
-                admit(foreign(type), door)
+                admit(foreign(type), policy)
 
 
 def test_a_topic_is_guarded_like_the_type_it_is_named_after() -> None:
@@ -67,16 +68,16 @@ def test_a_topic_is_guarded_like_the_type_it_is_named_after() -> None:
     admit(foreign("com.example.own"), OPERATOR, "redrive.nlp")
 
 
-@pytest.mark.parametrize("door", [FILES, BRIDGE])
-def test_some_doors_take_no_types_of_a_users_own(door: Any) -> None:
+@pytest.mark.parametrize("policy", [FILES, BRIDGE])
+def test_some_policies_admit_no_types_of_a_users_own(policy: Any) -> None:
     with pytest.raises(NotAllowed):
-        admit(foreign("com.example.own"), door)
+        admit(foreign("com.example.own"), policy)
 
 
-@pytest.mark.parametrize("door", [HTTP, EMIT])
-def test_nobody_outside_speaks_for_a_stage(door: Any) -> None:
+@pytest.mark.parametrize("policy", [HTTP, EMIT])
+def test_nobody_outside_speaks_for_a_stage(policy: Any) -> None:
     with pytest.raises(NotAllowed, match="lineal:stage/ocr"):
-        admit(foreign("com.example.own", source="lineal:stage/ocr"), door)
+        admit(foreign("com.example.own", source="lineal:stage/ocr"), policy)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_nobody_outside_sends_references(media_type: str) -> None:
 @pytest.mark.parametrize("type", ["com.example.crate", "com.example.nobody_knows"])
 def test_one_event_is_the_same_by_every_door(type: str) -> None:
     event = foreign(type, data=payload_bytes(Crate(parcel="p1")))
-    admitted = [admit(event, door) for door in (HTTP, EMIT, OPERATOR)]
+    admitted = [admit(event, policy) for policy in (HTTP, EMIT, OPERATOR)]
     assert len(set(admitted)) == 1
     known = type == Crate.type
     (one, *_) = admitted
@@ -137,11 +138,16 @@ def test_what_came_in_has_a_valid_trace_and_all_that_was_stated(event: RawEvent)
     assert admitted._replace(traceparent=event.traceparent) == event
 
 
-@given(st.sampled_from(DOORS), RAW_EVENTS)
-def test_any_event_is_admitted_or_refused_with_a_reason(door: Any, event: RawEvent) -> None:
+@given(st.sampled_from(POLICIES), RAW_EVENTS)
+def test_any_event_is_admitted_or_refused_with_a_reason(policy: Any, event: RawEvent) -> None:
     try:
-        admitted = admit(event, door)
+        admitted = admit(event, policy)
     except PermanentFailure as error:
         assert str(error)
     else:
         assert admitted.id == event.id
+
+
+def test_a_policy_is_still_found_under_its_old_name() -> None:
+    with pytest.warns(DeprecationWarning, match="AdmissionPolicy"):
+        assert admission.Door is AdmissionPolicy

@@ -20,7 +20,7 @@ from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_setti
 from lineal_cli.printing import count_of, plain, print_json
 
 if TYPE_CHECKING:
-    from lineal.admission import Door
+    from lineal.admission import AdmissionPolicy
     from lineal.bus.protocol import Position
     from lineal.settings import Settings
     from lineal_schemas.envelope import RawEvent
@@ -58,17 +58,17 @@ def emit(
     installed stage makes, and document.arrived.
     """
     from lineal.admission import reserved_reason
-    from lineal_producers.doors import EMIT, OPERATOR
+    from lineal_producers.admission_policies import EMIT, OPERATOR
 
     settings = load_settings(data)
-    door = OPERATOR if as_operator else EMIT
-    if (reason := reserved_reason(topic, door)) is not None:
-        raise _refusal(reason, door)
+    policy = OPERATOR if as_operator else EMIT
+    if (reason := reserved_reason(topic, policy)) is not None:
+        raise _refusal(reason, policy)
     reads_stdin = file is None or str(file) == "-"
     if reads_stdin and sys.stdin.isatty():
         typer.echo("Type JSON, one event a line; end with Ctrl-D.", err=True)
     with nullcontext(sys.stdin.buffer) if file is None or reads_stdin else file.open("rb") as taken:
-        placed = asyncio.run(_emit(settings, topic, items_of(_chunks(taken)), check, door))
+        placed = asyncio.run(_emit(settings, topic, items_of(_chunks(taken)), check, policy))
     if as_json:
         print_json(
             [
@@ -97,7 +97,11 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 async def _emit(
-    settings: Settings, topic: str, items: Iterator[list[bytes]], check: bool, door: Door
+    settings: Settings,
+    topic: str,
+    items: Iterator[list[bytes]],
+    check: bool,
+    policy: AdmissionPolicy,
 ) -> list[tuple[Position, RawEvent]]:
     from lineal.admission import NotAllowed, admit, publish, schema_error
     from lineal.errors import PermanentFailure
@@ -116,9 +120,9 @@ async def _emit(
             for item in batch:
                 number += 1
                 try:
-                    event = admit(_event(topic, item, number, started), door, topic)
+                    event = admit(_event(topic, item, number, started), policy, topic)
                 except NotAllowed as error:
-                    raise _refusal(f"item {number}: {error}", door, len(placed)) from error
+                    raise _refusal(f"item {number}: {error}", policy, len(placed)) from error
                 except PermanentFailure as error:
                     raise CommandFailed(f"item {number}: {error}") from error
                 events.append(event)
@@ -158,9 +162,9 @@ async def _in_thread(items: Iterator[list[bytes]]) -> AsyncIterator[list[bytes]]
         yield batch
 
 
-def _refusal(reason: str, door: Door, published: int = 0) -> CommandFailed:
+def _refusal(reason: str, policy: AdmissionPolicy, published: int = 0) -> CommandFailed:
     before = f"; {count_of(published, 'event')} before it went through" if published else ""
-    way = "" if door.operator else ", or send it with --as-operator if you answer for it"
+    way = "" if policy.operator else ", or send it with --as-operator if you answer for it"
     return CommandFailed(f"{reason}{way}{before}")
 
 

@@ -17,7 +17,7 @@ from lineal.bus.claim_check import check_in
 from lineal.effects.effect import Effect
 from lineal.runtime import Runtime
 from lineal.store.objects import reference
-from lineal_producers.doors import FILES
+from lineal_producers.admission_policies import FILES
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.envelope import first_event
 from lineal_schemas.ids import arrival_id

@@ -102,8 +102,8 @@ def from_json(message: bytes | str, received_us: int = 0) -> RawEvent:
     """Read one event in the JSON event format.
 
     Args:
-        received_us: when it came to a broker or a door, in microseconds since the Unix epoch: the
-            time of an event that states none (``time`` is optional in CloudEvents).
+        received_us: when a broker or an ingress received it, in microseconds since the Unix epoch:
+            the time of an event that states none (``time`` is optional in CloudEvents).
 
     Raises:
         MalformedEvent: it is not JSON, not an object, or a required attribute is missing or wrong.

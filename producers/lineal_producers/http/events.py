@@ -15,7 +15,7 @@ from lineal.bus.topic_names import TOPIC_RULE, is_topic_name
 from lineal.errors import LinealError, PermanentFailure
 from lineal.events import known_types
 from lineal.runtime import Runtime
-from lineal_producers.doors import HTTP
+from lineal_producers.admission_policies import HTTP
 from lineal_producers.http.body_limit import limited
 from lineal_schemas.envelope import MalformedEvent, RawEvent, now_us
 from lineal_schemas.http_binding import UnsupportedFormat, from_http
@@ -23,7 +23,7 @@ from lineal_schemas.http_binding import UnsupportedFormat, from_http
 log = structlog.get_logger(__name__)
 
 _MAX_BYTES = 16 * 1024 * 1024
-"""Of a body: it is held in memory, and files have a door of their own."""
+"""Of a body: it is held in memory, and files have an endpoint of their own."""
 _MAX_EVENTS = 10_000
 _MAX_SHOWN = 10
 _INLINE_BYTES = 64 * 1024
@@ -108,7 +108,7 @@ def _read(headers: list[tuple[bytes, bytes]], body: bytes) -> list[RawEvent]:
             if isinstance(error, NotAllowed):
                 forbidden = True
                 log.warning(
-                    "door.refused", door=HTTP.name, type=event.type, id=event.id,
+                    "admission.refused", ingress=HTTP.name, type=event.type, id=event.id,
                     source=event.source, reason=str(error),
                 )  # fmt: skip
     if problems:

@@ -13,7 +13,7 @@ from lineal.bus.claim_check import check_in
 from lineal.bus.protocol import Addressed
 from lineal.lineage.record import Kind, Record
 from lineal.store.objects import SMALL_BYTES, ObjectStore
-from lineal_producers.doors import BRIDGE
+from lineal_producers.admission_policies import BRIDGE
 from lineal_producers.mqtt.connection import Received
 from lineal_producers.mqtt.positions import Positions
 from lineal_producers.mqtt.reading import DeviceMessage, WrappedEvent, read_message

@@ -290,7 +290,12 @@ async def test_what_lineal_makes_itself_cannot_be_forged(
     assert await published(runtime, type) == []
     assert await published(runtime, "com.example.parcel") == []
     ((_, (told,), line),) = log.calls
-    assert (told, line["door"], line["type"], line["id"]) == ("door.refused", "http", type, "1")
+    assert (told, line["ingress"], line["type"], line["id"]) == (
+        "admission.refused",
+        "http",
+        type,
+        "1",
+    )
     assert FORGED_BY not in str(line)
 
 

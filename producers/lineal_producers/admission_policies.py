@@ -1,10 +1,10 @@
-"""The doors that events come in by, and what each takes."""
+"""The admission policy of each ingress: HTTP, ``lineal emit``, files and the MQTT bridge."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from lineal.admission import Door
+from lineal.admission import AdmissionPolicy
 from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated
 from lineal_schemas.deployments import DeploymentJobUpdated
 from lineal_schemas.documents import DocumentArrived
@@ -26,25 +26,25 @@ ELSEWHERE = {
     "device.": "the MQTT bridge, which devices send to",
     "anomaly.": "the MQTT bridge, which devices send to",
 }
-"""Which door is meant for an event type of ours, by its beginning; the first that fits."""
+"""The ingress that is meant for an event type of ours, by its beginning; the first that fits."""
 
-HTTP = Door(name="http", types=frozenset((DocumentArrived.type,)), elsewhere=ELSEWHERE)
+HTTP = AdmissionPolicy(name="http", types=frozenset((DocumentArrived.type,)), elsewhere=ELSEWHERE)
 """``POST /events``."""
 
-EMIT = replace(HTTP, name="emit", keeps_misfits=True)
+EMIT = replace(HTTP, name="emit", accepts_invalid=True)
 """``lineal emit``."""
 
-OPERATOR = Door(name="operator", operator=True, keeps_misfits=True)
+OPERATOR = AdmissionPolicy(name="operator", operator=True, accepts_invalid=True)
 """``lineal emit --as-operator``."""
 
-FILES = Door(
+FILES = AdmissionPolicy(
     name="files",
     types=frozenset((DocumentArrived.type,)),
     own_types=False,
 )
 """The inbox folder, uploads, ``lineal put`` and S3: they make the event of a file themselves."""
 
-BRIDGE = Door(
+BRIDGE = AdmissionPolicy(
     name="bridge",
     types=frozenset(
         payload.type
@@ -55,4 +55,4 @@ BRIDGE = Door(
     ),
     own_types=False,
 )  # fmt: skip
-"""The MQTT bridge: what devices may say."""
+"""The MQTT bridge: what devices may send."""
