@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lineal_schemas.payload import Payload
 
 Report = Callable[[str, str, dict[str, Any]], None]
-"""Takes a type of event, a line for people, and facts for machines."""
+"""Takes a type of event, a line for people, and fields for machines."""
 
 _READINGS_SECONDS = 10.0
 _QUIET_SECONDS = 5.0

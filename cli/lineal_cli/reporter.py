@@ -48,7 +48,7 @@ class Reporter(Protocol):
 
     def report(self, kind: str, line: str, attributes: dict[str, Any]) -> None:
         """Tell of something that is no document: the type of its event, a line for people, and
-        facts for machines."""
+        fields for machines."""
         ...
 
     def stopping(self) -> None: ...

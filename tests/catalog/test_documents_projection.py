@@ -78,7 +78,7 @@ def story(connection: Connection) -> Story:
 
 def tables(connection: Connection) -> dict[str, list[Any]]:
     found = {name: list(connection.execute(f"SELECT * FROM {name}")) for name in _DERIVED}
-    # How facts are spelled is the store's own.
+    # How attributes are spelled is the store's own.
     found["operations"] = [
         (*row[:4], orjson.loads(row[4]), *row[5:]) for row in found["operations"]
     ]
@@ -147,10 +147,10 @@ def test_facts_may_hold_any_text(story: Story) -> None:
     story.arrive()
     story.record("classify", attributes={"class": "a\x00b", "other": '\\u0000 "\U0001f600'})
     story.record("nlp", attributes={"language": "e\u0301n"})
-    facts = find_document(story.connection, "d").facts
-    assert facts["class"] in ("a\x00b", "a\ufffdb"), "as it is, or as Postgres has it"
-    assert facts["other"].endswith(' "\U0001f600')
-    assert facts["language"] == "e\u0301n"
+    attributes = find_document(story.connection, "d").attributes
+    assert attributes["class"] in ("a\x00b", "a\ufffdb"), "as it is, or as Postgres has it"
+    assert attributes["other"].endswith(' "\U0001f600')
+    assert attributes["language"] == "e\u0301n"
 
 
 def test_an_erased_person_stays_erased(story: Story) -> None:

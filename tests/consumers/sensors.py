@@ -64,7 +64,7 @@ async def send(runtime: Runtime, *messages: TelemetryEvent) -> None:
 
 
 async def put_in_use(
-    runtime: Runtime, data: bytes, name: str = "turbine", counter: int = 1, **facts: Any
+    runtime: Runtime, data: bytes, name: str = "turbine", counter: int = 1, **attributes: Any
 ) -> None:
     """Have a model be in use, by a record as a promotion leaves it."""
     await runtime.objects.put_large(data)
@@ -75,7 +75,7 @@ async def put_in_use(
         started=now_us(),
         actor="user:test",
         inputs=[model],
-        attributes={**promotion_attributes(name, counter, counter, "hand"), **facts},
+        attributes={**promotion_attributes(name, counter, counter, "hand"), **attributes},
     )
     await runtime.committer.publish((), lineage_records([record]))
     await runtime.flush_ledger()

@@ -46,7 +46,7 @@ INSTEAD = {
     "look_ahead": "prefetch", "keep_ahead": "prefetch", "take_in": "ingest",
     "taking_in": "ingest", "give_back": "nack", "given_out": "exported", "all_of": "gather_all",
     "side_by_side": "concurrency", "at_once": "batch_size or max_concurrent",
-    "how_manieth": "attempt", "door": "ingress or admission_policy",
+    "how_manieth": "attempt", "fact": "attribute", "door": "ingress or admission_policy",
     "doors": "ingress or admission_policies", "misfits": "invalid",
 }  # fmt: skip
 """A private word, or several joined by _, and what to say instead."""

@@ -86,7 +86,7 @@ class _Operation:
     status: str
     stage: str
     reason: str | None
-    facts: dict[str, int | str]
+    attributes: dict[str, int | str]
     started: int
     updated: int
     decides: bool
@@ -100,7 +100,7 @@ class _Operation:
             self.status, self.reason = later.status, later.reason
         self.decides |= later.decides
         self.stage, self.updated = later.stage, later.updated
-        self.facts |= later.facts
+        self.attributes |= later.attributes
 
 
 class _Operations:
@@ -113,13 +113,15 @@ class _Operations:
     def add(self, document_id: str, record: RecordedStep) -> None:
         """Take note of a step; those of a document come in their order."""
         # Sorted, as they are in the canonical record from which a rebuild takes them.
-        facts = {name: fact for name, fact in sorted(record.attributes.items()) if name != "status"}
+        attributes = {
+            name: value for name, value in sorted(record.attributes.items()) if name != "status"
+        }
         status = _status(record)
         operation = _Operation(
             status,
             record.build.stage if record.build else record.kind,
             record.reason or record.error,
-            facts,
+            attributes,
             record.started,
             record.started + record.worked,
             status != "processing" or record.kind == "redrive",
@@ -139,7 +141,7 @@ class _Operations:
                 operation.status,
                 operation.stage,
                 operation.reason,
-                orjson.dumps(operation.facts).decode() if operation.facts else "{}",
+                orjson.dumps(operation.attributes).decode() if operation.attributes else "{}",
                 operation.started,
                 operation.updated,
             )

@@ -35,7 +35,7 @@ class DocumentInfo:
     registered: int
     """Microseconds since the Unix epoch, as ``updated``."""
     updated: int
-    facts: Mapping[str, Any]
+    attributes: Mapping[str, Any]
 
     def listed(self) -> dict[str, Any]:
         """As it is listed in JSON, by the command line and over HTTP."""
@@ -134,7 +134,7 @@ def _infos(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Docume
 
 
 def _info(row: Sequence[Any], owners: Sequence[str], labels: Mapping[str, str]) -> DocumentInfo:
-    facts = orjson.loads(row[10])
+    attributes = orjson.loads(row[10])
     return DocumentInfo(
         document_id=row[0],
         name=row[1],
@@ -144,11 +144,11 @@ def _info(row: Sequence[Any], owners: Sequence[str], labels: Mapping[str, str]) 
         owner=owners[0] if owners else None,
         owners=tuple(owners),
         labels=labels,
-        pages=facts.get("pages"),
+        pages=attributes.get("pages"),
         arrivals=row[5],
-        media_type=facts.get("media_type", row[6]),
+        media_type=attributes.get("media_type", row[6]),
         bytes=row[7],
         registered=row[8],
         updated=row[9],
-        facts=facts,
+        attributes=attributes,
     )

@@ -82,17 +82,17 @@ def trained_models(connection: Connection, name: str | None = None) -> list[Know
 
 
 def promotion_attributes(name: str, version: int, counter: int, how: str) -> dict[str, int | str]:
-    """The facts of a record that changes the model in use."""
+    """The attributes of a record that changes the model in use."""
     return {"model": name, "model_version": version, "counter": counter, "how": how}
 
 
 def _promotion(connection: Connection, record: RecordedStep) -> None:
     """Bring the table up to date with a record of kind ``promote`` or ``rollback``."""
-    facts = record.attributes
+    attributes = record.attributes
     file = next((item for item in record.inputs if item.role == MODEL_ROLE), None)
-    if record.outcome != "done" or file is None or "counter" not in facts:
+    if record.outcome != "done" or file is None or "counter" not in attributes:
         return
-    name, expected = facts["model"], int(facts["counter"])
+    name, expected = attributes["model"], int(attributes["counter"])
     known = connection.execute(
         "SELECT 1 FROM promotions WHERE name = ? AND counter >= ? AND sha256 = ? AND act = ?",
         (name, expected, file.sha256, record.kind),
@@ -106,7 +106,7 @@ def _promotion(connection: Connection, record: RecordedStep) -> None:
         "INSERT INTO promotions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             # Who acts expects a number; where another act took it first, this one has the next.
-            name, max(expected, last + 1), facts["model_version"], *_file(file),
+            name, max(expected, last + 1), attributes["model_version"], *_file(file),
             record.kind, record.actor, record.started,
         ),
     )  # fmt: skip

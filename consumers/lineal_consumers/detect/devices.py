@@ -61,7 +61,7 @@ class Device:
         """Write what a message has changed: ``row``, or the whole if that is due."""
         mark = self.mark
         if self.needs_snapshot or mark is None or journal.due(mark):
-            facts = {
+            fields = {
                 "boot": self.boot_id,
                 "next_seq": self.next_seq,
                 "past": self.past_boots,
@@ -70,7 +70,7 @@ class Device:
                     self.in_use.sha256, self.in_use.bytes, self.in_use.media_type,
                 ],
             }  # fmt: skip
-            row = Row(row.number, row.event_id, "snapshot", facts, self.scorer.snapshot())
+            row = Row(row.number, row.event_id, "snapshot", fields, self.scorer.snapshot())
             self.mark = await journal.write(row, row.number)
         else:
             self.mark = await journal.write(row, mark.snapshot)
@@ -105,7 +105,7 @@ async def _restored(journal: Journal, ctx: Context[DetectConfig]) -> Device | No
         return None
     snapshot, *later = rows
     # snapshots once held more, behind these
-    in_use = ModelInUse(*snapshot.facts["model"][:6])
+    in_use = ModelInUse(*snapshot.fields["model"][:6])
     slot = ModelSlot(await model_of(in_use, ctx))
     try:
         scorer = DeviceScorer.restored(slot, snapshot.content)
@@ -115,19 +115,19 @@ async def _restored(journal: Journal, ctx: Context[DetectConfig]) -> Device | No
         in_use=in_use,
         slot=slot,
         scorer=scorer,
-        boot_id=snapshot.facts["boot"],
-        next_seq=snapshot.facts["next_seq"],
-        past_boots=tuple(snapshot.facts["past"]),
+        boot_id=snapshot.fields["boot"],
+        next_seq=snapshot.fields["next_seq"],
+        past_boots=tuple(snapshot.fields["past"]),
         mark=await journal.mark_of(rows),
         needs_snapshot=False,
     )
     columns = len(slot.current.preparation.features)
     for row in later:
         if row.kind == "gap":
-            scorer.skip_to(row.facts["next"])
-            device.next_seq = row.facts["next"]
+            scorer.skip_to(row.fields["next"])
+            device.next_seq = row.fields["next"]
         else:
             values = np.frombuffer(row.content, dtype=np.float64).reshape(-1, columns)
-            scorer.push(values, row.facts["first"])
-            device.next_seq = row.facts["first"] + len(values)
+            scorer.push(values, row.fields["first"])
+            device.next_seq = row.fields["first"] + len(values)
     return device

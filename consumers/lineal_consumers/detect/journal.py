@@ -20,25 +20,25 @@ from lineal_consumers.detect.config import DetectConfig
 
 
 class Row(NamedTuple):
-    """One row: a head of small facts, and bytes."""
+    """One row: a few small fields as JSON, then bytes."""
 
     number: int
     event_id: str
     """The event that wrote it."""
     kind: Literal["snapshot", "snapshot_written", "readings", "gap"]
-    facts: dict[str, Any]
+    fields: dict[str, Any]
     content: bytes = b""
 
     def packed(self) -> bytes:
-        head = [self.number, self.event_id, self.kind, self.facts]
-        return orjson.dumps(head) + b"\n" + self.content
+        first_line = [self.number, self.event_id, self.kind, self.fields]
+        return orjson.dumps(first_line) + b"\n" + self.content
 
 
 def unpacked(value: bytes) -> Row:
     """Read what :meth:`Row.packed` wrote."""
-    head, _, content = value.partition(b"\n")
-    number, event_id, kind, facts = orjson.loads(head)
-    return Row(number, event_id, kind, facts, content)
+    first_line, _, content = value.partition(b"\n")
+    number, event_id, kind, fields = orjson.loads(first_line)
+    return Row(number, event_id, kind, fields, content)
 
 
 class Mark(NamedTuple):

@@ -79,10 +79,10 @@ class Flywheel:
 
     def noted(self, attribute: str) -> Any:
         """What the last record that has an attribute says."""
-        facts = [
+        attributes = [
             record.attributes for record in self.harness.records if attribute in record.attributes
         ]
-        return facts[-1][attribute]
+        return attributes[-1][attribute]
 
 
 def by_step(made: list[Payload]) -> dict[str, list[Any]]:
