@@ -1,0 +1,1 @@
+"""The transparency log of the ledger: tree, tiles, checkpoints, proofs, and what checks them."""
