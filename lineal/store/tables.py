@@ -16,7 +16,7 @@ from lineal.store.migrations import OLDEST_VERSION, migrate
 if TYPE_CHECKING:
     from lineal.store.sqlite import SqliteConnection
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 BUS = """
 CREATE TABLE topics (
@@ -114,6 +114,23 @@ CREATE TABLE ledger_positions (
     source TEXT PRIMARY KEY,
     position INTEGER NOT NULL
 ) WITHOUT ROWID;
+-- The log whose leaves are the records (docs/proof.md): its verifier keys, oldest first, a line
+-- each; how many records its tree has; its newest checkpoint, and the newest that the witnesses of
+-- the policy have signed; which process extends it, until when. There is one row.
+CREATE TABLE ledger_log (
+    id INTEGER PRIMARY KEY,
+    keys TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    checkpoint TEXT,
+    witnessed TEXT,
+    owner TEXT,
+    lease_until INTEGER NOT NULL
+);
+-- The tiles of its tree. id = level << 40 | number; the last tile of a level grows.
+CREATE TABLE ledger_tiles (
+    id INTEGER PRIMARY KEY,
+    hashes BLOB NOT NULL
+);
 """
 
 STAGES = """

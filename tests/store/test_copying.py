@@ -53,6 +53,7 @@ ELSEWHERE = {
     "topics", "partitions", "events", "groups", "group_partitions", "group_completed",
     "group_members",  # the embedded bus: topics are copied by their events
     "members",  # who works now
+    "ledger_log", "ledger_tiles",  # the log's tree is made anew from the records
     *(table.name for table in projected_tables()),
 }  # fmt: skip
 BY_NAME = {table.name: table for table in (*LASTING, *CHANGING, BROUGHT)}
