@@ -9,8 +9,8 @@
 #   UPGRADE=1                make lock takes the newest versions instead of keeping what it can
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test lint types contracts schemas bench format lock clean \
-	services kafka postgres aws moto mosquitto compose-env
+.PHONY: help install install-dev run test test-long lint types contracts schemas bench format \
+	lock clean services kafka postgres aws moto mosquitto compose-env
 
 BIN := .venv/bin
 PYTHON_SOURCES := lineal schemas/lineal_schemas producers/lineal_producers \
@@ -56,7 +56,11 @@ run: install ## start everything and watch ./inbox
 	$(BIN)/lineal up
 
 test: schemas lint types contracts services ## schema check, lint, types, contracts and all tests
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
+
+test-long: services ## tests that take longer than CI has, properties with many more examples
+	$(BIN)/python -m pytest --long -m "long or hypothesis" --timeout 3600 \
+		--numprocesses $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
 
 schemas: install-dev ## compare the event models with the committed JSON Schemas
 	$(BIN)/python -m lineal_cli.schema check

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
-
-# No test asserts on time, Hypothesis's included: a busy machine is not a failure.
-settings.register_profile("lineal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("lineal")
 
 # real servers, each started by the first test that asks for it
 pytest_plugins = [
@@ -17,4 +14,14 @@ pytest_plugins = [
     "tests.services.aws",
     "tests.services.mosquitto",
     "tests.store.stores",
+    "tests.long",
 ]
+
+# No test asserts on time, Hypothesis's included: a busy machine is not a failure.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", _PATIENT, max_examples=50)
+settings.register_profile("long", _PATIENT, max_examples=1000)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("long" if config.getoption("long") else "quick")

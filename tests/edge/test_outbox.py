@@ -23,6 +23,7 @@ from lineal_edge.rows import GapRow, ReadingRow
 from lineal_schemas.deployments import DeploymentJobUpdated
 from lineal_schemas.models import ModelRef, ModelRolledBack
 from lineal_schemas.objects import ObjectRef
+from tests.long import examples
 
 FEATURES = ("a", "b")
 MODEL = ModelRef(name="m", version=1, sha256="0" * 64)
@@ -418,4 +419,6 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 TestOutboxMachine = OutboxMachine.TestCase
-TestOutboxMachine.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestOutboxMachine.settings = settings(
+    max_examples=examples(40), stateful_step_count=25, deadline=None
+)

@@ -32,6 +32,7 @@ from lineal_catalog.search.effect import SearchEntries
 from lineal_catalog.search.pages import SearchPage
 from lineal_producers.mqtt.effects import DevicePositionPut, NoticePut
 from tests.lineage.records import one_step
+from tests.long import examples
 
 TABLES = "state", "memo", "objects", "timers", "gathering", "claims", "search_entries"
 NAMES = st.sampled_from(["a", "b"])
@@ -101,7 +102,7 @@ def histories(draw: st.DrawFn) -> list[Effect]:
     return effects
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(effects=histories())
 def test_effects_applied_again_after_a_crash_change_nothing(
     connection: sqlite3.Connection, effects: Sequence[Effect]
@@ -116,7 +117,7 @@ def test_effects_applied_again_after_a_crash_change_nothing(
         connection.execute("ROLLBACK")
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(effects=histories())
 def test_effects_applied_together_are_those_applied_one_by_one(
     connection: sqlite3.Connection, effects: Sequence[Effect]

@@ -16,6 +16,7 @@ from lineal.kafka_client.assignor import (
     read_subscription,
     subscription_bytes,
 )
+from tests.long import examples
 
 TOPICS = ("input", "redrive")
 PARTITIONS = st.frozensets(
@@ -109,7 +110,7 @@ class Group(RuleBasedStateMachine):
         assert self.owned == before, "nothing moves without need"
 
 
-Group.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+Group.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=25, deadline=None)
 test_a_group = Group.TestCase
 
 

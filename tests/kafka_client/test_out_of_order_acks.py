@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineal.kafka_client.out_of_order_acks import MAX_BYTES, decode_metadata, encode_metadata
+from tests.long import examples
 
 OFFSETS = st.sets(st.integers(0, 2**20), max_size=300)
 RUNS = st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 3000)), max_size=30)
@@ -35,7 +36,7 @@ def test_runs_cost_next_to_nothing(committed: int, runs: list[tuple[int, int]]) 
     assert decode_metadata(committed, metadata)[0] == done
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 @given(st.integers(0, 1000), st.integers(0, 2**32))
 def test_what_does_not_fit_is_left_out_from_the_far_end(committed: int, seed: int) -> None:
     done = {committed + n for n in random.Random(seed).sample(range(100_000), 30_000)}

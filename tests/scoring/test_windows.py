@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lineal_scoring.preparation import Baseline, Preparation
 from lineal_scoring.windows import Window, WindowStream
+from tests.long import examples
 
 PLAIN = Preparation(features=("a", "b"), length=4, step=2, neutral=(10.0, 20.0), patience=3)
 MOVING = Preparation(
@@ -135,7 +136,7 @@ def test_readings_of_another_width_are_refused() -> None:
         WindowStream(PLAIN).push([[1.0, 2.0, 3.0]], 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     portions=st.lists(st.integers(1, 9), min_size=1, max_size=25),
     missing=st.sets(st.tuples(st.integers(0, 120), st.integers(0, 1)), max_size=60),
@@ -166,7 +167,7 @@ def test_however_the_readings_arrive_the_windows_are_the_same(
     assert all((a.values == b.values).all() for a, b in zip(found, expected, strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(st.integers(-6, 4), st.integers(1, 12)), min_size=1, max_size=20))
 def test_repeats_change_nothing_and_no_window_spans_what_is_missing(deliveries) -> None:
     """Batches that overlap what was there (negative) or leave a gap (positive) before them."""

@@ -33,6 +33,7 @@ from lineal.store.connection import Connection
 from lineal_schemas.envelope import RawEvent, decode, first_event
 from lineal_schemas.failures import DeadLetter
 from tests.conformance.workload import Done, Joined, Piece, Task
+from tests.long import examples
 from tests.stages.attempting import executor_of
 from tests.stages.scripted import Noted, PassingOn, ScriptedSubscription
 
@@ -294,7 +295,7 @@ def run_plan(plan: Plan) -> Recording:
         return asyncio.run(run(plan, Path(folder)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(plans())
 def test_each_event_ends_in_one_result_or_one_dead_letter(plan: Plan) -> None:
     subscription = run_plan(plan)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lineal.bus.aws.key_queues import KeyQueues
+from tests.long import examples
 
 KEYS = st.sampled_from("abcd")
 
@@ -104,7 +105,7 @@ class KeyQueuesMachine(RuleBasedStateMachine):
 
 
 TestKeyQueues = KeyQueuesMachine.TestCase
-TestKeyQueues.settings = settings(max_examples=150, stateful_step_count=40)
+TestKeyQueues.settings = settings(max_examples=examples(150), stateful_step_count=40)
 
 
 def test_a_slow_key_leaves_room_for_others() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lineal.store.connection import Connection
 from lineal_catalog.search.entries import SearchPage, replace_document, search
 from lineal_local.postgres import Postgres
+from tests.long import examples
 from tests.store.stores import postgres_connection, sqlite_connection
 
 WORDS = [
@@ -46,7 +47,7 @@ def found(connection: Connection, text: str) -> set[int]:
     return {hit.page for hit in search(connection, text, limit=1_000)}
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(queries)
 def test_the_same_pages_are_found(both: tuple[Connection, Connection], text: str) -> None:
     shared, embedded = both

@@ -14,6 +14,7 @@ from lineal.stages import Reject
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.inspection import inspect_file
 from lineal_schemas.documents import PageRange
+from tests.long import examples
 
 SCANS = Path(__file__).parents[3].parent / "shared" / "data" / "scans"
 NONSENSE = "~ ;. | i l! ', _ . :- l1 |' ` .; ,, ^ i ; ~. | ! .. : l' - _ , " * 8
@@ -182,7 +183,9 @@ def test_a_header_alone_is_rejected(inspect):
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     at=st.floats(0, 1, exclude_max=True),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lineal.stages import Reject
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.inspection import inspect_file
+from tests.long import examples
 
 HTML = b"<!DOCTYPE html>\n<html><head><title>t</title></head><body><p>hello</p></body></html>"
 MAIL = (
@@ -122,7 +123,9 @@ def test_reasons_hold_nothing_of_the_file(inspect):
 
 
 @settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(200),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.binary(max_size=300), name=st.text(max_size=12))
 def test_any_bytes_under_any_name_are_a_kind_or_rejected(tmp_path, data, name):
@@ -137,7 +140,9 @@ def test_any_bytes_under_any_name_are_a_kind_or_rejected(tmp_path, data, name):
 
 
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(text=st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=200))
 def test_any_printable_text_is_taken_as_text(tmp_path, text):

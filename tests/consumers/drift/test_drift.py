@@ -13,11 +13,12 @@ from lineal_consumers.drift.config import DriftConfig
 from lineal_consumers.drift.correction import benjamini_hochberg, bonferroni, holm
 from lineal_consumers.drift.engine import compare, compare_adaptively, thinned
 from lineal_consumers.drift.two_samples import kolmogorov_smirnov, population_stability_index
+from tests.long import examples
 
 FEATURES = ("a", "b", "c", "d", "e", "f")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     st.lists(st.integers(-5, 5), min_size=1, max_size=60),
     st.lists(st.integers(-5, 5), min_size=1, max_size=60),

@@ -17,6 +17,7 @@ from lineal.stages import Reject
 from lineal_consumers.nlp.analysis import analyze_object, analyze_text
 from lineal_consumers.nlp.config import NlpConfig
 from lineal_schemas.results import PAGE_SEPARATOR, Analysis
+from tests.long import examples
 
 CONFIG = NlpConfig()
 
@@ -126,7 +127,7 @@ def test_without_the_personal_engines_no_personal_data_is_found() -> None:
     assert any(entity.type == "MONEY" for entity in analysis.entities)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     st.lists(
         st.one_of(

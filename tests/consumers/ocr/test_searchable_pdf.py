@@ -18,6 +18,7 @@ from lineal_consumers.ocr.page_geometry import Affine
 from lineal_consumers.ocr.searchable_pdf import PageWriter
 from lineal_schemas.results import Page, Word
 from tests.consumers.ocr.conftest import DrawPage, ReadFile
+from tests.long import examples
 
 SaveFile = Callable[..., Path]
 ScanPdf = Callable[..., bytes]
@@ -64,7 +65,7 @@ def with_text(words: list[str]) -> bytes:
     return writer.to_bytes()
 
 
-few = settings(max_examples=25)
+few = settings(max_examples=examples(25))
 letters = st.characters(categories=("Lu", "Ll", "Lo", "Nd", "Sc", "So"))
 
 

@@ -20,6 +20,7 @@ from lineal_consumers.retrain.settings import TrainingSettings
 from lineal_consumers.retrain.training import train
 from lineal_consumers.retrain.windowing import preparation_of, windows_of
 from lineal_scoring.model import ScoringModel
+from tests.long import examples
 from tests.scoring.readings import FEATURES, normal, settings, trained
 
 ROOT = Path(__file__).parents[3]
@@ -85,7 +86,7 @@ def test_a_calibrated_threshold_keeps_its_false_alarm_rate_on_new_normal_data(ra
     assert abs(alarms - windows * rate) < spread
 
 
-@hypothesis_settings(max_examples=50, deadline=None)
+@hypothesis_settings(max_examples=examples(50), deadline=None)
 @given(st.integers(20, 300), st.floats(0.05, 0.5), st.integers(0, 1000))
 def test_the_empirical_threshold_is_exceeded_by_no_more_than_its_rank_allows(n, rate, seed) -> None:
     scores = np.random.default_rng(seed).gamma(2.0, size=n)

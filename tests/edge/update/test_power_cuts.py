@@ -22,6 +22,7 @@ from tests.edge.update.simulated_device import (
     signed,
 )
 from tests.edge.update.simulated_disk import PowerCut
+from tests.long import examples
 
 OLD = b"good old model" * 4
 NEW = b"good new model" * 8
@@ -257,7 +258,7 @@ def progress_model(progress: Progress) -> str:
 
 TestUpdates = Updates.TestCase
 TestUpdates.settings = settings(
-    max_examples=100,
+    max_examples=examples(100),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

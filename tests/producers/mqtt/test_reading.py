@@ -14,6 +14,7 @@ from lineal_producers.mqtt.rejections import RejectedMessage, TooLarge
 from lineal_schemas.mqtt_topics import UP
 from lineal_schemas.payload import payload_bytes
 from lineal_schemas.telemetry import TelemetryReadings
+from tests.long import examples
 from tests.producers.mqtt.messages import anomaly, birth, gap, readings, wrapped
 
 _VALID = [payload_bytes(one) for one in (readings(1, 3), gap(4, 5), birth(), wrapped(anomaly()))]
@@ -40,7 +41,7 @@ def test_a_message_that_is_changed_anywhere_is_read_or_refused(
         read_message(name, "pump-1", changed, 10_000)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.dictionaries(st.text(), _JSON, max_size=5))
 def test_what_an_event_holds_is_read_or_refused(inner: dict[str, object]) -> None:
     wrapper = wrapped(anomaly()).model_copy(update={"data": inner})

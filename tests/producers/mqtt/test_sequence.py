@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lineal_producers.mqtt.sequence import Sequence
+from tests.long import examples
 
 
 def test_a_message_that_follows_is_taken() -> None:
@@ -128,4 +129,6 @@ class LossyNetwork(RuleBasedStateMachine):
 
 
 TestLossyNetwork = LossyNetwork.TestCase
-TestLossyNetwork.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestLossyNetwork.settings = settings(
+    max_examples=examples(150), stateful_step_count=40, deadline=None
+)

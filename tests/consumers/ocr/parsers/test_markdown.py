@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lineal_consumers.ocr.parsers import markdown
+from tests.long import examples
 
 
 def test_marks_are_gone_and_words_are_kept(parse):
@@ -44,7 +45,9 @@ def test_very_long_texts_are_taken_as_they_are(parse, monkeypatch):
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(80),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1, max_size=30))
 def test_no_plain_word_is_lost(parse, words):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lineal.stages import Reject
 from lineal_consumers.ocr.parsers import grid
+from tests.long import examples
 
 AG_NEWS = Path(__file__).parents[5] / "shared" / "data" / "ag_news" / "train_head_subset.csv"
 CELL = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=8)
@@ -153,7 +154,9 @@ def test_real_news_are_read_row_by_row(parse):
 
 
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     st.integers(2, 5).flatmap(

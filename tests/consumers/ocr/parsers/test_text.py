@@ -12,6 +12,7 @@ from lineal.stages import Reject
 from lineal_consumers.ocr.parsers import parse_document, parsed
 from lineal_consumers.ocr.parsers.decoding import decode
 from lineal_schemas.documents import PageRange
+from tests.long import examples
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,9 @@ def test_utf8_is_never_mistaken(text):
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     kind=st.sampled_from(["text", "markdown", "html", "sheet", "email", "word"]),
