@@ -15,7 +15,7 @@ _QUICK_EXAMPLES = 50
 def examples(number: int) -> int:
     """The examples of a property whose cost asks for another number than usual: as many in
     ``make test``, more in ``make test-long``."""
-    return number * settings.default.max_examples // _QUICK_EXAMPLES
+    return number * settings().max_examples // _QUICK_EXAMPLES
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
