@@ -17,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from lineal.former_settings import former_names
 from lineal.stages.retry import RetryPolicy
 from lineal.stages.runner import RunnerSettings
 
@@ -25,11 +26,12 @@ class RetrySettings(BaseModel):
     """See :class:`lineal.stages.retry.RetryPolicy`."""
 
     model_config = ConfigDict(extra="forbid")
+    _former_names = former_names(max_seconds="most_seconds")
 
     attempts: Annotated[int, Field(ge=1)] = RetryPolicy().attempts
     costly_attempts: Annotated[int, Field(ge=1)] = RetryPolicy().costly_attempts
     first_seconds: Annotated[float, Field(gt=0)] = RetryPolicy().first_seconds
-    most_seconds: Annotated[float, Field(gt=0)] = RetryPolicy().max_seconds
+    max_seconds: Annotated[float, Field(gt=0)] = RetryPolicy().max_seconds
     total_seconds: Annotated[float, Field(gt=0)] = RetryPolicy().total_seconds
 
 
@@ -37,12 +39,14 @@ class KafkaSettings(BaseModel):
     """The bus on Kafka: ``LINEAL_BUS=kafka://HOST:PORT[,HOST:PORT...]``."""
 
     model_config = ConfigDict(extra="forbid")
+    _former_names = former_names(member_id="slot")
 
     prefix: str | None = None
     """Before the names of topics, groups and transactions: several buses may share a cluster."""
-    slot: str | None = None
-    """What this machine's workers are known by to the cluster; none: its host name and data folder.
-    A restarted worker takes its predecessor's place by it."""
+    member_id: str | None = None
+    """The prefix of the static member ids of this machine's workers (``group.instance.id``); none:
+    made from its host name and data folder. A restarted worker gets its predecessor's partitions
+    by it."""
     session_seconds: Annotated[float, Field(ge=1)] = 10.0
     """How long a worker that gives no sign keeps its partitions."""
     transaction_seconds: Annotated[float, Field(ge=1)] = 10.0
@@ -69,6 +73,7 @@ class MqttSettings(BaseModel):
     """The broker of the devices, and how the bridge takes part in it."""
 
     model_config = ConfigDict(extra="forbid")
+    _former_names = former_names(gap_confirmations="hole_sightings")
 
     url: str | None = None
     """``mqtts://HOST[:PORT]`` (TLS) or ``mqtt://HOST[:PORT]``; none: no bridge."""
@@ -93,9 +98,9 @@ class MqttSettings(BaseModel):
     """Bytes of messages that may wait in memory."""
     message_bytes: Annotated[int, Field(ge=1)] = 8 << 20
     """Largest message; larger ones are refused."""
-    hole_sightings: Annotated[int, Field(ge=1)] = 10
-    """How often a device that was asked to close a hole has to begin behind it again before it is
-    believed."""
+    gap_confirmations: Annotated[int, Field(ge=1)] = 10
+    """How often a device that was asked for missing numbers has to begin after them again before
+    the gap is believed."""
 
 
 class Settings(BaseSettings):
@@ -168,11 +173,9 @@ class Settings(BaseSettings):
 
     def runner(self) -> RunnerSettings:
         """The bounds of every stage runner."""
-        retry = self.retry.model_dump()
-        retry["max_seconds"] = retry.pop("most_seconds")  # the setting's name is promised
         return RunnerSettings(
             lanes=self.lanes,
             prefetch=self.prefetch,
             drain_seconds=self.drain_seconds,
-            retry=RetryPolicy(**retry),
+            retry=RetryPolicy(**self.retry.model_dump()),
         )

@@ -47,10 +47,10 @@ def simulated_settings(settings: Settings, key_file: Path, port: int) -> Setting
             "models": {
                 MODEL: {
                     "algorithms": ["pca"],
-                    "least_new_readings": int(10 * per_second),
+                    "min_new_readings": int(10 * per_second),
                     "lasting_readings": int(8 * per_second),
                     # a minute of readings cannot tell what a year's would
-                    "most_false_alarms": 0.2,
+                    "max_false_alarms": 0.2,
                     "tolerance": 0.1,
                     "open_after": 3,
                 },
@@ -60,8 +60,8 @@ def simulated_settings(settings: Settings, key_file: Path, port: int) -> Setting
         "drift": {
             "spacing_seconds": 10 / SPEED,
             "sample": 60,
-            "least_sample": 30,
-            "least_shift": 0.5,
+            "min_sample": 30,
+            "min_shift": 0.5,
             "cool_down_seconds": 30,
         },
         "deploy": {"key_file": str(key_file), "url": f"http://127.0.0.1:{port}/packages"},

@@ -83,7 +83,7 @@ class Fleet:
 @pytest.fixture
 async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
     turbine = {
-        "algorithms": ["pca"], "least_new_readings": 4000, "most_false_alarms": 0.2,
+        "algorithms": ["pca"], "min_new_readings": 4000, "max_false_alarms": 0.2,
         "tolerance": 0.2, "lasting_readings": 2000,
     }  # fmt: skip
     settings = Settings(
@@ -92,7 +92,7 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
         workers=2,
         stages={
             "retrain": {"models": {"turbine": turbine}},
-            "drift": {"spacing_seconds": 10, "sample": 80, "least_sample": 60, "least_shift": 0.45},
+            "drift": {"spacing_seconds": 10, "sample": 80, "min_sample": 60, "min_shift": 0.45},
         },
     )
     async with open_runtime(settings) as runtime:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lineal.former_settings import former_names
 from lineal_schemas.deployments import StepTimeouts
 from lineal_schemas.models import ModelName
 
@@ -17,6 +18,7 @@ class DeployConfig(BaseModel):
     """Settings of the ``deploy`` stage: ``[stages.deploy]``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    _former_names = former_names(job_batch_size="jobs_at_once")
 
     key_file: Path | None = None
     """Ed25519 private key (PEM) that signs packages; ``lineal deploy key`` makes one. It is read
@@ -30,7 +32,7 @@ class DeployConfig(BaseModel):
     golden_windows: Annotated[int, Field(ge=1, le=16)] = 2
     grace_seconds: Annotated[float, Field(ge=0)] = 30
     """What a report may take to arrive, on top of a step's own time."""
-    jobs_at_once: Annotated[int, Field(ge=1)] = 25
+    job_batch_size: Annotated[int, Field(ge=1)] = 25
     """Devices of a ring that are given their jobs in one step, about one step a second: what the
     download server has to bear, and six reports of each device that are taken one by one."""
 

@@ -247,7 +247,7 @@ class RolloutController(RolloutRepository):
         """Give the next devices of the ring their jobs, and the rest theirs a little later."""
         index = rollout.ring
         ring = rollout.rings[index]
-        end = ring.issued + self._ctx.config.jobs_at_once
+        end = ring.issued + self._ctx.config.job_batch_size
         package = await self._package_of(rollout)
         for device in plan.rings[index].devices[ring.issued : end]:
             job = JobRecord(
@@ -293,13 +293,13 @@ class RolloutController(RolloutRepository):
         if not open_jobs:
             return rollout
         package = await self._package_of(rollout)
-        for job in open_jobs[: self._ctx.config.jobs_at_once]:
+        for job in open_jobs[: self._ctx.config.job_batch_size]:
             job = self._moved(job, rollout, "CANCELLED", rollout.reason)
             await self._keep_job(job, rollout)
             self.events.append(self._issued(job, rollout, package))
             ring = rollout.rings[job.ring].counted("CANCELLED")
             rollout = rollout.with_ring(ring, job.ring)
-        if len(open_jobs) > self._ctx.config.jobs_at_once:
+        if len(open_jobs) > self._ctx.config.job_batch_size:
             self._go_on_later(rollout)
         return rollout
 

@@ -1,4 +1,4 @@
-"""When readings count as drifted."""
+"""Settings of the ``drift`` stage: which models and features it tests, and how."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from lineal.former_settings import former_names
 from lineal_schemas.models import ModelName
 
 
@@ -14,18 +15,21 @@ class DriftConfig(BaseModel):
     """Settings of the ``drift`` stage: ``[stages.drift]``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    _former_names = former_names(
+        excluded="left_out", min_sample="least_sample", min_shift="least_shift"
+    )
 
     models: dict[str, ModelName] = {"*": "turbine"}
     """By device names (``*`` and ``?`` allowed) the model whose training readings they are compared
     with; the first that fits."""
-    left_out: tuple[str, ...] = ("yaw",)
+    excluded: tuple[str, ...] = ("yaw",)
     """Features that are not tested. The yaw goes wherever the wind comes from."""
     spacing_seconds: Annotated[float, Field(gt=0)] = 20.0
     """Time between two readings of a sample: about as long as what is measured remembers, since
     the test takes readings for independent."""
     sample: Annotated[int, Field(ge=20)] = 240
     """Readings of a device that are compared, the newest."""
-    least_sample: Annotated[int, Field(ge=10)] = 120
+    min_sample: Annotated[int, Field(ge=10)] = 120
     """Until there are so many new ones nothing is tested."""
     test: Literal["ks", "adwin"] = "ks"
     """Kolmogorov-Smirnov, which sees any change of the distribution but takes readings for
@@ -33,7 +37,7 @@ class DriftConfig(BaseModel):
     significance: Annotated[float, Field(gt=0, lt=1)] = 0.001
     correction: Literal["holm", "bonferroni", "benjamini_hochberg", "none"] = "holm"
     """For the number of features. Always Bonferroni's with ADWIN."""
-    least_shift: Annotated[float, Field(ge=0, le=1)] = 0.3
+    min_shift: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Of the test's statistic: a change, however significant, that is smaller does not matter. With
     ADWIN the shift of the mean in standard deviations."""
     cool_down_seconds: Annotated[float, Field(ge=0)] = 3600.0

@@ -57,7 +57,7 @@ def compare(
     features: Sequence[str],
     significance: float = 0.01,
     correction: Correction = "holm",
-    least_shift: float = 0.0,
+    min_shift: float = 0.0,
 ) -> DriftReport:
     """Test every feature for a change of its distribution.
 
@@ -70,7 +70,7 @@ def compare(
         features: their names.
         significance: drift is a corrected p-value below it.
         correction: for the number of features.
-        least_shift: the statistic (0 to 1) below which a change, however significant with very many
+        min_shift: the statistic (0 to 1) below which a change, however significant with very many
             readings, is too small to matter.
 
     Raises:
@@ -85,7 +85,7 @@ def compare(
                 feature=name,
                 statistic=statistic,
                 p_value=p,
-                drifted=p < significance and statistic >= least_shift,
+                drifted=p < significance and statistic >= min_shift,
                 stability_index=index,
                 reference_mean=then,
                 mean=now,
@@ -103,7 +103,7 @@ def compare_adaptively(
     current: Array,
     features: Sequence[str],
     significance: float = 0.01,
-    least_shift: float = 0.0,
+    min_shift: float = 0.0,
 ) -> DriftReport:
     """Look in every feature for a change of its mean by ADWIN, which takes the readings in as they
     came, and so does not take them for independent of when they did.
@@ -131,7 +131,7 @@ def compare_adaptively(
                 feature=name,
                 statistic=statistic,
                 p_value=None,
-                drifted=changes and statistic >= least_shift,
+                drifted=changes and statistic >= min_shift,
                 stability_index=index,
                 reference_mean=mean_then,
                 mean=mean_now,

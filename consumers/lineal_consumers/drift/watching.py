@@ -80,9 +80,7 @@ async def watch(block: TelemetryCollected, ctx: Context[DriftConfig]) -> DriftDe
     sample = await _extended(block, in_use, features, ctx)
     found = None
     cooldown_key = f"told/{in_use.name}"
-    if len(sample.rows) >= ctx.config.least_sample and not await _cooling(
-        cooldown_key, sample, ctx
-    ):
+    if len(sample.rows) >= ctx.config.min_sample and not await _cooling(cooldown_key, sample, ctx):
         report = _compared(then, _array(sample.rows), features, ctx.config)
         if report.drifted:
             found = _drift(report, sample, block.device, in_use, known.dataset, ctx.config)
@@ -131,11 +129,11 @@ async def _extended(
 
 
 def _compared(then: Array, now: Array, features: list[str], config: DriftConfig) -> DriftReport:
-    tested = [place for place, name in enumerate(features) if name not in config.left_out]
+    tested = [place for place, name in enumerate(features) if name not in config.excluded]
     names = [features[place] for place in tested]
     if config.test == "adwin":
         return compare_adaptively(
-            then[:, tested], now[:, tested], names, config.significance, config.least_shift
+            then[:, tested], now[:, tested], names, config.significance, config.min_shift
         )
     return compare(
         then[:, tested],
@@ -143,7 +141,7 @@ def _compared(then: Array, now: Array, features: list[str], config: DriftConfig)
         names,
         significance=config.significance,
         correction=config.correction,
-        least_shift=config.least_shift,
+        min_shift=config.min_shift,
     )
 
 

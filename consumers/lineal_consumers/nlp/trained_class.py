@@ -46,7 +46,7 @@ class TrainedClassifier:
             if header["format"] != _FORMAT:
                 raise ModelFileError(f"a {header['format']}")
             self.classes: tuple[str, ...] = tuple(header["classes"])
-            self._longest_term = int(header["longest_term"])
+            self._max_ngram = int(header["longest_term"])
             self._word = re.compile(header["token"])
         except ModelFileError:
             raise
@@ -78,7 +78,7 @@ class TrainedClassifier:
     def _term_counts(self, text: str) -> dict[int, int]:
         words = self._word.findall(normalize("NFKC", text).lower())
         counts: Counter[str] = Counter(words)
-        for size in range(2, self._longest_term + 1):
+        for size in range(2, self._max_ngram + 1):
             counts.update(" ".join(words[at : at + size]) for at in range(len(words) - size + 1))
         return {
             index: count

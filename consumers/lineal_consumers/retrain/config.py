@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from lineal.former_settings import former_names
 from lineal_schemas.models import ModelName
 from lineal_schemas.telemetry import TURBINE_FEATURES
 
@@ -30,6 +31,12 @@ class CollectConfig(_Settings):
 class ReadingsModel(_Settings):
     """A scoring model of sensors; spans and lengths are in readings."""
 
+    _former_names = former_names(
+        min_new_readings="least_new_readings",
+        max_false_alarms="most_false_alarms",
+        min_sensitivity="least_sensitivity",
+    )
+
     kind: Literal["readings"] = "readings"
     devices: tuple[str, ...] = ("*",)
     """Devices it learns from, with ``*`` and ``?``."""
@@ -53,16 +60,16 @@ class ReadingsModel(_Settings):
     """Of new readings, those before; thresholds are set on them."""
     window_blocks: Annotated[int, Field(ge=1)] = 2000
     """The newest collected blocks a dataset is made from, of all devices together."""
-    least_new_readings: Annotated[int, Field(ge=1)] = 20_000
+    min_new_readings: Annotated[int, Field(ge=1)] = 20_000
     """Fewer new ones are nothing new."""
     guard_readings: Annotated[int, Field(ge=0)] = 100
     """Quarantined on both sides of an anomaly."""
     lasting_readings: Annotated[int, Field(ge=1)] = 6000
     """When a drift asks for the training, an anomaly that has lasted longer is taken for the new
     normal, not for a fault: with it, nothing could be learnt from a changed world."""
-    most_false_alarms: Annotated[float, Field(ge=0, le=1)] = 0.05
+    max_false_alarms: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Gate: of the normal test readings, the share in an anomaly."""
-    least_sensitivity: Annotated[float, Field(ge=0, le=1)] = 0.6
+    min_sensitivity: Annotated[float, Field(ge=0, le=1)] = 0.6
     """Gate: of the disturbances put into test readings, the share that is found."""
     tolerance: Annotated[float, Field(ge=0)] = 0.02
     """By how much a challenger may be worse than the champion in one of the two."""
@@ -73,14 +80,21 @@ class ReadingsModel(_Settings):
 class DocumentsModel(_Settings):
     """A text classifier, learnt from labelled documents."""
 
+    _former_names = former_names(
+        max_ngram="longest_term",
+        min_new_documents="least_new_documents",
+        min_accuracy="least_accuracy",
+    )
+
     kind: Literal["documents"] = "documents"
     learner: Literal["best", "complement_naive_bayes", "logistic"] = "best"
-    longest_term: Annotated[int, Field(ge=1, le=3)] = 1
+    max_ngram: Annotated[int, Field(ge=1, le=3)] = 1
+    """Words of the longest term."""
     seed: int = 0
     threads: Annotated[int, Field(ge=1)] = 1
     test_share: Share = 0.2
-    least_new_documents: Annotated[int, Field(ge=1)] = 10
-    least_accuracy: Annotated[float, Field(ge=0, le=1)] = 0.6
+    min_new_documents: Annotated[int, Field(ge=1)] = 10
+    min_accuracy: Annotated[float, Field(ge=0, le=1)] = 0.6
     """Gate."""
     tolerance: Annotated[float, Field(ge=0)] = 0.0
     """By how much a challenger may be less accurate than the champion."""
@@ -101,6 +115,8 @@ TrainedKind = Annotated[
 class RetrainConfig(_Settings):
     """Settings of all ``retrain`` stages but the one that collects: ``[stages.retrain]``."""
 
+    _former_names = former_names(max_waits="most_waits")
+
     models: dict[ModelName, TrainedKind] = {
         "turbine": ReadingsModel(),
         "documents": DocumentsModel(),
@@ -109,6 +125,6 @@ class RetrainConfig(_Settings):
     """The newest collected blocks of a device that are remembered."""
     wait_seconds: Annotated[float, Field(gt=0)] = 60
     """When a drift is found and there is too little to learn from yet, it is tried again then."""
-    most_waits: Annotated[int, Field(ge=0)] = 60
+    max_waits: Annotated[int, Field(ge=0)] = 60
     seconds: Annotated[float, Field(gt=0)] = 3600
     """Limit of one training or evaluation."""

@@ -41,30 +41,30 @@ def gates_of(
     """
     gates = []
     if isinstance(settings, DocumentsModel):
-        gates.append(_at_least("accuracy", metrics["accuracy"], settings.least_accuracy))
+        gates.append(_gate_min("accuracy", metrics["accuracy"], settings.min_accuracy))
         if champion is not None:
             limit = champion["accuracy"] - settings.tolerance
-            gates.append(_at_least("accuracy_of_champion", metrics["accuracy"], limit))
+            gates.append(_gate_min("accuracy_of_champion", metrics["accuracy"], limit))
     else:
         rate, found = metrics["false_alarm_rate"], metrics["sensitivity"]
-        gates.append(_at_most("false_alarm_rate", rate, settings.most_false_alarms))
-        gates.append(_at_least("sensitivity", found, settings.least_sensitivity))
+        gates.append(_gate_max("false_alarm_rate", rate, settings.max_false_alarms))
+        gates.append(_gate_min("sensitivity", found, settings.min_sensitivity))
         if champion is not None:
             limit = champion["false_alarm_rate"] + settings.tolerance
-            gates.append(_at_most("false_alarm_rate_of_champion", rate, limit))
-            if champion["false_alarm_rate"] <= settings.most_false_alarms:
+            gates.append(_gate_max("false_alarm_rate_of_champion", rate, limit))
+            if champion["false_alarm_rate"] <= settings.max_false_alarms:
                 # What cries without end finds everything: that is no sensitivity to be held to.
                 limit = champion["sensitivity"] - settings.tolerance
-                gates.append(_at_least("sensitivity_of_champion", found, limit))
+                gates.append(_gate_min("sensitivity_of_champion", found, limit))
     if others:
         best = max(score(other) for other in others)
-        gates.append(_at_least("score_of_other_challengers", score(metrics), best))
+        gates.append(_gate_min("score_of_other_challengers", score(metrics), best))
     return tuple(gates)
 
 
-def _at_least(name: str, value: float, limit: float) -> Gate:
+def _gate_min(name: str, value: float, limit: float) -> Gate:
     return Gate(name=name, value=value, limit=limit, rule="at_least", passed=value >= limit)
 
 
-def _at_most(name: str, value: float, limit: float) -> Gate:
+def _gate_max(name: str, value: float, limit: float) -> Gate:
     return Gate(name=name, value=value, limit=limit, rule="at_most", passed=value <= limit)

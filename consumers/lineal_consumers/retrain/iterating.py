@@ -101,7 +101,7 @@ async def iterate(
     if isinstance(settings, DocumentsModel):
         labels = [orjson.loads(value) for _, value in await ctx.state.items(_LABELS, bytes)]
         dataset = documents_dataset(cause.name, settings, labels, previous)
-        least = settings.least_new_documents
+        least = settings.min_new_documents
     else:
         blocks = [orjson.loads(value) for _, value in await ctx.state.items(_BLOCKS, bytes)]
         blocks = [block for block in blocks if _of_devices(block["device"], settings.devices)]
@@ -112,7 +112,7 @@ async def iterate(
         dataset = readings_dataset(
             cause.name, settings, blocks, anomalies, previous, drifted_us=drifted_us
         )
-        least = settings.least_new_readings
+        least = settings.min_new_readings
     enough = dataset.new_rows >= least
     case = case_of(
         new_train=enough and dataset.new_train > 0, new_test=enough and dataset.new_test > 0
@@ -214,7 +214,7 @@ async def _wait(
     if isinstance(cause, ModelTrainingRequested):
         kept = await ctx.state.get(key, _Waits)
         waits = 0 if kept is None else kept.times
-    if not wait or drifted_us is None or waits >= ctx.config.most_waits:
+    if not wait or drifted_us is None or waits >= ctx.config.max_waits:
         await ctx.state.delete(key)
         ctx.timers.cancel(timer)
         return

@@ -183,7 +183,7 @@ def train_documents(
             [item.label or "" for item in dataset.train],
             TextSettings(
                 learner=settings.learner,
-                longest_term=settings.longest_term,
+                max_ngram=settings.max_ngram,
                 seed=settings.seed,
                 threads=settings.threads,
             ),
@@ -198,7 +198,7 @@ def train_documents(
             "classes": float(len(trained.classes)),
             "terms": float(trained.terms),
         },
-        parameters={"learner": trained.learner, "longest_term": settings.longest_term},
+        parameters={"learner": trained.learner, "max_ngram": settings.max_ngram},
         libraries={name: version(name) for name in _TEXT_LIBRARIES},
         python=platform.python_version(),
         platform=f"{platform.machine()}-{sys.platform}",

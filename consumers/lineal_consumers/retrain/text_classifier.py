@@ -39,7 +39,7 @@ class TextSettings:
     learner: Learner | Literal["best"] = "best"
     """Complement naive Bayes (Rennie et al. 2003) is better with few documents, logistic
     regression with many; ``best`` is chosen by cross-validation on the training documents."""
-    longest_term: int = 1
+    max_ngram: int = 1
     """Words; 2 takes in pairs of neighbours."""
     min_documents: int = 1
     """A term in fewer documents is left out."""
@@ -99,7 +99,7 @@ def train_text_classifier(
     vectorizer = TfidfVectorizer(
         preprocessor=normalized,
         token_pattern=TOKEN,
-        ngram_range=(1, settings.longest_term),
+        ngram_range=(1, settings.max_ngram),
         min_df=min(settings.min_documents, len(texts)),
         max_features=settings.max_terms,
         sublinear_tf=True,
@@ -120,7 +120,7 @@ def train_text_classifier(
         "format": FORMAT,
         "classes": list(classes),
         "learner": learner,
-        "longest_term": settings.longest_term,
+        "longest_term": settings.max_ngram,
         "token": TOKEN,
         "documents": len(texts),
     }

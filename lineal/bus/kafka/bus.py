@@ -75,7 +75,7 @@ class KafkaBus:
     ) -> None:
         self._settings = settings
         self._names = Names(settings.prefix or "")
-        self._member_id = StaticMemberId(folder, settings.slot)
+        self._member_id = StaticMemberId(folder, settings.member_id)
         self._cluster = cluster_of(bootstrap, f"lineal-{self._member_id.name}", settings)
         self._connection = Connection(self._cluster)
         self._topics = Topics(self._connection, self._names, topic_settings, settings.replication)

@@ -66,7 +66,7 @@ class Bridge:
         self._address = parse_address(settings.url)
         self._lease = Lease(runtime, settings.client_id, seconds=runtime.settings.lease_seconds)
         self._recorder = Recorder(bridge_build(settings))
-        self._positions = Positions(runtime, confirmations=settings.hole_sightings)
+        self._positions = Positions(runtime, confirmations=settings.gap_confirmations)
         self._ingest = MessageIngest(
             self._positions,
             runtime.objects,

@@ -30,7 +30,7 @@ def bridge_build(settings: MqttSettings) -> Build:
     """What takes messages in: its code, and the settings that decide what becomes of them."""
     from lineal_producers.mqtt.ingest import MessageIngest
 
-    decides = f"{settings.hole_sightings} {settings.message_bytes}"
+    decides = f"{settings.gap_confirmations} {settings.message_bytes}"
     return Build(GROUP, _VERSION, source_digest(MessageIngest.prepare), digest(decides.encode()))
 
 

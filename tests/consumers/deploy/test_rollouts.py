@@ -37,7 +37,7 @@ async def centre(tmp_path: Path) -> AsyncIterator[Centre]:
 @pytest.fixture
 async def few_at_once(tmp_path: Path) -> AsyncIterator[Centre]:
     """A centre that gives three devices their jobs at a time."""
-    async with open_centre(tmp_path, jobs_at_once=3) as opened:
+    async with open_centre(tmp_path, job_batch_size=3) as opened:
         yield opened
 
 

@@ -100,7 +100,7 @@ def test_a_change_too_small_to_matter_can_be_let_pass() -> None:
     random = np.random.default_rng(4)
     then, now = random.standard_normal((20_000, 1)), random.standard_normal((20_000, 1)) + 0.05
     assert compare(then, now, ("a",)).drifted
-    assert not compare(then, now, ("a",), least_shift=0.1).drifted
+    assert not compare(then, now, ("a",), min_shift=0.1).drifted
 
 
 def test_the_stability_index_grows_with_the_shift() -> None:

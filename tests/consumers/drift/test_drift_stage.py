@@ -62,8 +62,8 @@ class Watch:
 async def watching(**changes: Any) -> AsyncIterator[Watch]:
     """The stage, with nothing in use yet."""
     settings = {
-        "spacing_seconds": PERIOD_US / SECOND, "sample": 400, "least_sample": 300,
-        "cool_down_seconds": 60, "least_shift": 0.1,
+        "spacing_seconds": PERIOD_US / SECOND, "sample": 400, "min_sample": 300,
+        "cool_down_seconds": 60, "min_shift": 0.1,
     }  # fmt: skip
     configs = [CollectConfig(block_batches=8), DriftConfig(**{**settings, **changes})]
     async with StageHarness(collect, drift, config=configs) as harness:
@@ -103,7 +103,7 @@ async def test_a_drift_says_which_feature_moved_and_when(watch: Watch) -> None:
 
 
 async def test_adwin_tells_a_shift_and_nothing_of_readings_as_in_training() -> None:
-    async with watching(test="adwin", least_shift=0.3) as watch:
+    async with watching(test="adwin", min_shift=0.3) as watch:
         await watch.put_in_use()
         assert await watch.see(readings(4000, seed=5)) == []
         moved = readings(960, seed=3)
@@ -133,13 +133,13 @@ async def test_a_new_model_is_compared_with_its_own_training(watch: Watch) -> No
 
 
 async def test_a_change_too_small_to_matter_is_let_be() -> None:
-    async with watching(least_shift=0.5) as watch:
+    async with watching(min_shift=0.5) as watch:
         await watch.put_in_use()
         assert await watch.see(readings(4000, seed=3) + 0.5) == []
 
 
 async def test_a_feature_that_is_left_out_is_not_tested() -> None:
-    async with watching(left_out=("b",)) as watch:
+    async with watching(excluded=("b",)) as watch:
         await watch.put_in_use()
         moved = readings(1600, seed=3)
         moved[:, 1] += 5.0

@@ -37,8 +37,8 @@ from tests.scoring.readings import FEATURES, normal
 
 TURBINE: dict[str, Any] = {
     "features": FEATURES, "angles": ("yaw",), "length": 40, "step": 5, "false_alarm_rate": 0.01,
-    "epochs": 5, "least_new_readings": 500, "algorithms": ("pca",), "least_sensitivity": 0.3,
-    "most_false_alarms": 0.3, "tolerance": 1.0,
+    "epochs": 5, "min_new_readings": 500, "algorithms": ("pca",), "min_sensitivity": 0.3,
+    "max_false_alarms": 0.3, "tolerance": 1.0,
 }  # fmt: skip
 SHA = "ab" * 32
 
@@ -256,7 +256,7 @@ async def test_by_hand_nothing_is_promoted() -> None:
 
 
 async def test_a_failed_gate_keeps_it_out_of_use() -> None:
-    async with turning(least_sensitivity=1.0, most_false_alarms=0.0) as flywheel:
+    async with turning(min_sensitivity=1.0, max_false_alarms=0.0) as flywheel:
         await flywheel.collect(4000)
         made = await flywheel.spin()
         assert not made["evaluated"][0].passed

@@ -103,7 +103,7 @@ def test_the_reader_computes_what_scikit_learn_computes(learner) -> None:
     from sklearn.naive_bayes import ComplementNB
 
     texts, labels = documents(60, 1)
-    wanted = TextSettings(learner=learner, longest_term=2)
+    wanted = TextSettings(learner=learner, max_ngram=2)
     classifier = TrainedClassifier(train_text_classifier(texts, labels, wanted).data)
     vectorizer = TfidfVectorizer(
         token_pattern=r"(?u)[^\W_]{2,}", ngram_range=(1, 2), sublinear_tf=True

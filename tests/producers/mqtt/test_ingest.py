@@ -50,7 +50,7 @@ class Taking:
     def __init__(self, runtime: Runtime, **settings: int) -> None:
         self.runtime = runtime
         chosen = MqttSettings.model_validate(settings)
-        self.positions = Positions(runtime, confirmations=chosen.hole_sightings)
+        self.positions = Positions(runtime, confirmations=chosen.gap_confirmations)
         self.intake = MessageIngest(
             self.positions,
             runtime.objects,
@@ -170,7 +170,7 @@ async def test_reordered_messages_end_up_in_order(ingesting: Taking) -> None:
 async def test_a_gap_nobody_closes_is_on_the_bus_and_in_the_ledger(
     runtime: Runtime,
 ) -> None:
-    ingesting = Taking(runtime, hole_sightings=3)
+    ingesting = Taking(runtime, gap_confirmations=3)
     for _ in range(3):
         await ingesting.take(received(readings(21, 40)), received(readings(41, 60)))
     [event] = await ingesting.on("telemetry.gap")
@@ -326,7 +326,7 @@ async def test_events_of_both_topics_share_one_count(ingesting: Taking) -> None:
 
 
 async def test_lost_events_leave_a_gap_record(runtime: Runtime) -> None:
-    ingesting = Taking(runtime, hole_sightings=2)
+    ingesting = Taking(runtime, gap_confirmations=2)
     for _ in range(2):
         await ingesting.take(received(wrapped(anomaly(), 4), "events"))
     assert len(await ingesting.on("anomaly.opened")) == 1
