@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -86,23 +87,25 @@ def _libraries() -> Iterator[Check]:
     if missing := missing_libraries(distribution("lineal"), ["documents"]):
         yield Check("documents", "warning", "cannot be read", missing.replace("needs ", ""))
         return
-    for name, program in _LIBRARIES.items():
-        try:
-            ended = subprocess.run(
-                [sys.executable, "-c", program],
-                capture_output=True,
-                text=True,
-                timeout=_LOAD_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            yield Check(name, "broken", f"did not load in {_LOAD_SECONDS} s", _REINSTALL)
-            continue
-        if ended.returncode == 0:
-            yield Check(name, "fine", ended.stdout.strip())
-        else:
-            said = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
-            yield Check(name, "broken", said, _REINSTALL)
+    with ThreadPoolExecutor() as side_by_side:
+        yield from side_by_side.map(_library, *zip(*_LIBRARIES.items(), strict=True))
+
+
+def _library(name: str, program: str) -> Check:
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=_LOAD_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Check(name, "broken", f"did not load in {_LOAD_SECONDS} s", _REINSTALL)
+    if ended.returncode == 0:
+        return Check(name, "fine", ended.stdout.strip())
+    said = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
+    return Check(name, "broken", said, _REINSTALL)
 
 
 def _stages() -> Check:

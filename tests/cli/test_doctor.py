@@ -8,6 +8,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from lineal.settings import Settings
+from lineal_cli.check import Check
+from lineal_cli.server_checks import check_servers
 from lineal_local.aws import Emulator
 from lineal_local.kafka import Kafka
 from tests.cli.processes import lineal
@@ -25,6 +28,7 @@ def test_a_good_machine(tmp_path: Path) -> None:
 
 
 def test_what_is_broken_is_named_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "lineal.toml").write_text('bus = "kafka://"')
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "lineal.db").write_bytes(b"this is no database" * 100)
     with socket.socket() as other:
@@ -37,17 +41,16 @@ def test_what_is_broken_is_named_with_a_remedy(tmp_path: Path) -> None:
         for check in orjson.loads(answer.stdout)
         if check["state"] == "broken"
     }
-    assert set(broken) == {"database", "port"}
+    assert set(broken) == {"bus", "database", "port"}
     assert all(broken.values())
 
 
-def servers(folder: Path, **settings: str) -> dict[str, dict[str, str]]:
+def servers(folder: Path, **settings: str) -> dict[str, Check]:
     """What is said of the servers that the settings name."""
-    lines = [f'{name} = "{value}"' for name, value in settings.items()]
-    (folder / "lineal.toml").write_text("\n".join(lines))
-    answer = lineal(folder, "doctor", "--json", "--port", "0")
-    checks = {check["name"]: check for check in orjson.loads(answer.stdout)}
-    return {name: checks[name] for name in ("bus", "large objects") if name in checks}
+    return {
+        check.name: check
+        for check in check_servers(Settings.model_validate({"data": folder / "data", **settings}))
+    }
 
 
 def test_servers_that_are_there(
@@ -56,13 +59,13 @@ def test_servers_that_are_there(
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
     found = servers(tmp_path, bus=f"kafka://{kafka.bootstrap}")
-    assert {name: check["state"] for name, check in found.items()} == {"bus": "fine"}
-    assert "1 broker," in found["bus"]["found"]
+    assert {name: check.state for name, check in found.items()} == {"bus": "fine"}
+    assert "1 broker," in found["bus"].found
     found = servers(tmp_path, bus=f"aws://{aws.region}", objects="s3://there-is-none/x")
-    assert found["bus"]["state"] == "fine"
-    assert aws.account in found["bus"]["found"]
-    assert found["large objects"]["state"] == "broken"
-    assert "make the bucket" in found["large objects"]["remedy"]
+    assert found["bus"].state == "fine"
+    assert aws.account in found["bus"].found
+    assert found["large objects"].state == "broken"
+    assert "make the bucket" in found["large objects"].remedy
     assert not (tmp_path / "data").exists()
 
 
@@ -82,9 +85,9 @@ def test_servers_that_are_not_there(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     (check,) = servers(tmp_path, **settings).values()
-    assert check["state"] == "broken"
-    assert said in check["found"]
-    assert check["remedy"]
+    assert check.state == "broken"
+    assert said in check.found
+    assert check.remedy
 
 
 def test_a_wrong_setting_is_a_finding(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ import orjson
 import pytest
 
 from lineal.lineage.projections import projected_tables
+from lineal.settings import Settings
 from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
 from lineal_catalog.search.entries import SearchPage, replace_document
 from lineal_cli.reading import reading_folder
+from lineal_cli.server_checks import check_servers
 from tests.cli.conftest import FILES, Lineal, id_of
 
 _TABLES = (
@@ -111,10 +113,10 @@ def test_tables_are_made_again(lineal: Lineal, url: str, working: Path) -> None:
     assert not (working / "data").exists()
 
 
-def test_the_doctor_looks_at_the_store(lineal: Lineal, url: str) -> None:
-    answer = lineal("doctor", "--json", LINEAL_STORE=url)
-    [store] = [check for check in answer.json if check["name"] == "store"]
-    assert store["state"] == "fine" and "Postgres" in store["found"]
+def test_the_doctor_looks_at_the_store(url: str) -> None:
+    [store] = check_servers(Settings(store=url))
+    assert store.name == "store"
+    assert store.state == "fine" and "Postgres" in store.found
 
 
 def test_what_is_wrong_is_one_line(lineal: Lineal, store_url: str) -> None:

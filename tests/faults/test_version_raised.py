@@ -4,6 +4,7 @@ is stale redoes exactly that, beside what is live."""
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -21,16 +22,24 @@ OLD = [f"old-{number}.txt" for number in range(5)] + ["old.pdf"]
 NEW = ["new-0.txt", "new-1.txt"]
 
 
-@pytest.fixture
-def system(new_system: NewSystem, tmp_path: Path) -> Iterator[System]:
-    """A running system with some documents, in which stages may be given other versions."""
-    site = tmp_path / "site"
-    site.mkdir()
+@pytest.fixture(scope="module")
+def stopped(new_system: NewSystem, tmp_path_factory: pytest.TempPathFactory) -> System:
+    """A system that has ended after some documents, in which stages may be given other versions."""
+    site = tmp_path_factory.mktemp("site")
     source = Path(__file__).with_name("changed_world.py").read_bytes()
     (site / "sitecustomize.py").write_bytes(source)
     system = new_system(variables={"PYTHONPATH": str(site), "LINEAL_WORKERS": "1"})
     system.start()
     drop(system, OLD)
+    assert system.stop() == 0
+    return system
+
+
+@pytest.fixture
+def system(stopped: System, new_system: NewSystem) -> Iterator[System]:
+    """One with a copy of its data, not started."""
+    system = new_system(variables=dict(stopped.variables))
+    shutil.copytree(stopped.data, system.data)
     yield system
     system.kill()
 
@@ -45,9 +54,8 @@ def drop(system: System, names: list[str]) -> None:
     assert {system.document(name).status for name in names} == {"indexed"}
 
 
-def restart_with(system: System, **variables: Any) -> None:
-    """Start again with other variables: values are written as JSON."""
-    assert system.stop() == 0
+def start_with(system: System, **variables: Any) -> None:
+    """Start with other variables: values are written as JSON."""
     system.variables.update({name: json.dumps(value) for name, value in variables.items()})
     system.start()
 
@@ -75,7 +83,7 @@ def found(system: System) -> set[str]:
 
 
 def test_exactly_the_documents_of_the_older_version_are_redone(system: System) -> None:
-    restart_with(system, OTHER_VERSIONS={"nlp": "2"})
+    start_with(system, OTHER_VERSIONS={"nlp": "2"})
     drop(system, NEW)
     seen = len(system.records())
     stale = {system.document(name).document_id for name in OLD}
@@ -95,7 +103,7 @@ def test_exactly_the_documents_of_the_older_version_are_redone(system: System) -
 
 
 def test_search_answers_while_a_replay_goes_on(system: System) -> None:
-    restart_with(system, OTHER_VERSIONS={"nlp": "2"})
+    start_with(system, OTHER_VERSIONS={"nlp": "2"})
     command = [sys.executable, "-m", "lineal_cli.main", "replay", "--stage", "nlp", "--stale"]
     with subprocess.Popen(command, cwd=system.folder, env=system.environment()) as replaying:
         while replaying.poll() is None:
@@ -110,16 +118,17 @@ def test_search_answers_while_a_replay_goes_on(system: System) -> None:
 
 
 def test_a_changed_configuration_makes_stale_and_changing_it_back_is_free(system: System) -> None:
-    restart_with(system, LINEAL_STAGES={"nlp": {"key_phrase_count": 3}})
+    start_with(system, LINEAL_STAGES={"nlp": {"key_phrase_count": 3}})
     assert replay(system, "nlp") == {"events": len(OLD), "done": len(OLD)}
     assert replay(system, "nlp", "--dry-run") == {}
 
-    restart_with(system, LINEAL_STAGES={})
+    assert system.stop() == 0
+    start_with(system, LINEAL_STAGES={})
     assert replay(system, "nlp") == {"events": len(OLD), "memoised": len(OLD)}
 
 
 def test_work_after_an_output_that_did_not_change_is_not_done_again(system: System) -> None:
-    restart_with(system, OTHER_VERSIONS={"classify": "2"})
+    start_with(system, OTHER_VERSIONS={"classify": "2"})
     seen = len(system.records())
     assert replay(system, "classify") == {"events": len(OLD), "done": len(OLD)}
     system.until_settled()
@@ -137,7 +146,7 @@ def test_work_after_an_output_that_did_not_change_is_not_done_again(system: Syst
 
 
 def test_a_clock_that_was_set_back_hides_nothing(system: System) -> None:
-    restart_with(system, OTHER_VERSIONS={"nlp": "2"}, CLOCK_BACK=3600)
+    start_with(system, OTHER_VERSIONS={"nlp": "2"}, CLOCK_BACK=3600)
     drop(system, NEW)
 
     assert replay(system, "nlp") == {"events": len(OLD), "done": len(OLD)}
