@@ -11,7 +11,9 @@ from lineal.bus.topic_names import dead_letter_topic, redrive_topic
 from lineal.concurrency import gather_all
 from lineal.effects.seen import WINDOW_US, sweep_seen
 from lineal.effects.sweep import sweep
+from lineal.lineage.actor import this_worker
 from lineal.lineage.follower import LedgerFollower
+from lineal.proof.follower import LogFollower
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
 from lineal.stages.runner import StageRunner
@@ -42,6 +44,7 @@ class Daemon:
         self._runners: dict[str, StageRunner] = {}
         self._follower: LedgerFollower | None = None
         """Applies effects, where bus and store share no transaction."""
+        self._log: LogFollower | None = None
         self._running: list[asyncio.Task[None]] = []
         """What drains by itself when its runner is told to stop."""
         self._beside: list[asyncio.Task[None]] = []
@@ -83,6 +86,15 @@ class Daemon:
             clock = TimerClock(self._runtime.store, self._runtime.bus, names)
             self._beside.append(asyncio.create_task(clock.run(), name="timers"))
         self._beside.append(asyncio.create_task(self._keep_swept(), name="sweep"))
+        if self._runtime.settings.log.enabled:
+            self._log = LogFollower(
+                self._runtime.store,
+                self._runtime.bus,
+                self._runtime.settings.log,
+                self._runtime.settings.data,
+                this_worker(),
+            )
+            self._beside.append(asyncio.create_task(self._log.run(), name="log"))
 
     @property
     def _tasks(self) -> list[asyncio.Task[None]]:
@@ -95,6 +107,8 @@ class Daemon:
         problems = [runner.problem for runner in self._runners.values()]
         if self._follower is not None:
             problems.append(self._follower.problem)
+        if self._log is not None:
+            problems.append(self._log.problem)
         return ended + [problem for problem in problems if problem is not None]
 
     async def wait(self) -> None:
@@ -113,6 +127,9 @@ class Daemon:
                 log.error("daemon.runner_failed", exc_info=result)
         if self._follower is not None:
             await self._follower.close()
+        if self._log is not None:
+            await asyncio.gather(*self._beside, return_exceptions=True)
+            await self._log.close()
         await self.workers.close()
 
     async def _keep_swept(self) -> None:

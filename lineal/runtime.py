@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from lineal.backends import open_blobs, open_bus, open_store
 from lineal.bus.protocol import Bus
 from lineal.committing import CommitStoreFirst, Committer, committer_of
-from lineal.errors import BusUnavailable, StoreUnavailable, WrongConfiguration
+from lineal.errors import BusUnavailable, LinealError, StoreUnavailable, WrongConfiguration
 from lineal.lineage.actor import this_worker
 from lineal.settings import Settings
 from lineal.stages.declaration import Stage
@@ -133,6 +133,26 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         finally:
             if isinstance(committer, CommitStoreFirst) and committer.published_effects:
                 await _flush_at_close(runtime)
+            if settings.log.enabled:
+                await _sign_at_close(runtime)
+
+
+async def _sign_at_close(runtime: Runtime) -> None:
+    """No daemon may be there to sign what a command has done."""
+    # Not imported for questions: it brings a library that they do not need.
+    from lineal.proof.log_tables import is_behind
+
+    try:
+        if not await runtime.store.read(is_behind):
+            return
+        from lineal.proof.writer import LogWriter
+
+        settings = runtime.settings
+        writer = LogWriter(runtime.store, settings.log, settings.data, this_worker())
+        if await writer.catch_up() is not None:
+            await writer.release()
+    except (LinealError, OSError) as error:
+        log.warning("log.not_signed", error=str(error))
 
 
 async def _flush_at_close(runtime: Runtime) -> None:

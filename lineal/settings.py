@@ -69,6 +69,32 @@ class KafkaSettings(BaseModel):
     """Command that prints the OAUTHBEARER token."""
 
 
+class LogSettings(BaseModel):
+    """The transparency log over the ledger: see docs/proof.md."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: bool = True
+    """Whether daemons extend and sign it."""
+    origin: str | None = None
+    """Name of a new log, as a URL without its scheme; none: this machine's name and chance. Taken
+    when the key is made: a log's name never changes."""
+    key: Path | None = None
+    """File of the key that signs it, made on first use; none: ``log.key`` in the data folder."""
+    key_password: SecretStr | None = None
+    """Encrypts the key file."""
+    checkpoints: Path | None = None
+    """Directory of its checkpoints, best on another disk; none: ``checkpoints`` in the data
+    folder."""
+    kept_seconds: Annotated[float, Field(ge=0)] = 10.0
+    """A copy of a checkpoint is kept, and published on the bus, at most so often."""
+    policy: Path | None = None
+    """File that names the witnesses, and how many must sign (C2SP tlog-policy); none: no
+    witnesses."""
+    witness_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """Witnesses are asked at most so often."""
+
+
 class MqttSettings(BaseModel):
     """The broker of the devices, and how the bridge takes part in it."""
 
@@ -156,6 +182,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     """``auto``: for people on a terminal, JSON otherwise."""
+    log: LogSettings = LogSettings()
     mqtt: MqttSettings = MqttSettings()
     stages: dict[str, dict[str, Any]] = {}
     """Configuration by stage: ``[stages.nlp]``."""

@@ -168,7 +168,7 @@ class Signer:
     def __init__(self, name: str, key: Ed25519PrivateKey, type: int = ED25519) -> None:
         if not valid_key_name(name):
             raise MalformedNote(f"a key cannot be called {name!r}: no spaces, no plus signs")
-        self._key = key
+        self.private_key = key
         self.verifier = VerifierKey(name, type, key.public_key().public_bytes_raw())
 
     def sign(self, text: str, time: int = 0) -> NoteSignature:
@@ -179,8 +179,8 @@ class Signer:
         """
         key = self.verifier
         if key.type == ED25519:
-            return NoteSignature(key.name, key.id, self._key.sign(text.encode()))
-        signed = self._key.sign(_cosigned(text, time))
+            return NoteSignature(key.name, key.id, self.private_key.sign(text.encode()))
+        signed = self.private_key.sign(_cosigned(text, time))
         return NoteSignature(key.name, key.id, time.to_bytes(_TIME_BYTES, "big") + signed)
 
 

@@ -1,0 +1,118 @@
+"""Keeps the log's tree behind the ledger, and its checkpoints outside the database."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from hashlib import sha256
+from pathlib import Path
+
+import structlog
+
+from lineal.bus.protocol import Bus
+from lineal.errors import BusUnavailable, LinealError, StoreUnavailable
+from lineal.proof.errors import ForeignLog, LogInconsistent, UnusableKey
+from lineal.proof.note import MalformedNote, WrongSignature
+from lineal.proof.writer import LogWriter, Signed
+from lineal.settings import LogSettings
+from lineal.store.connection import Store
+from lineal_schemas.envelope import RawEvent, now_us
+
+log = structlog.get_logger(__name__)
+
+CHECKPOINT_TOPIC = "lineal.checkpoint"
+"""Topic and type of the events that carry checkpoints; their data is the signed note."""
+_MEDIA_TYPE = "text/plain; charset=utf-8"
+_POLL_SECONDS = 0.4
+_PAUSE_SECONDS = 5.0
+_REPORT_SECONDS = 5.0
+_CATCHING_UP = 100_000
+"""Records to add that are worth a line in the log."""
+_LASTING = (ForeignLog, LogInconsistent, MalformedNote, UnusableKey, WrongSignature)
+"""What does not pass by itself."""
+
+
+class LogFollower:
+    """Extends and signs the log in the background of a daemon; one process at a time does it.
+
+    Args:
+        owner: names this process.
+    """
+
+    def __init__(
+        self, store: Store, bus: Bus, settings: LogSettings, directory: Path, owner: str
+    ) -> None:
+        self._bus = bus
+        self._settings = settings
+        self.writer = LogWriter(store, settings, directory, f"{owner}/{uuid.uuid4().hex[:8]}")
+        self._published_at = 0.0
+        self._reported_at = 0.0
+        self._failure: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the ledger is not signed; None when all is well."""
+        return self._failure and f"the log: {self._failure}"
+
+    async def run(self) -> None:
+        """Follow the ledger until cancelled."""
+        while True:
+            try:
+                more = await self._follow()
+                self._failure = None
+                await asyncio.sleep(0 if more else _POLL_SECONDS)
+            except (*_LASTING, StoreUnavailable, OSError) as error:
+                if str(error) != self._failure:
+                    self._failure = str(error)
+                    report = log.error if isinstance(error, _LASTING) else log.warning
+                    report("log.not_signed", error=self._failure)
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def close(self) -> None:
+        """Sign what there is, and let another process go on."""
+        try:
+            if self._failure is None:
+                if await self.writer.behind():
+                    await self.writer.catch_up()
+                await self.writer.release()
+        except (LinealError, OSError) as error:
+            log.warning("log.not_signed", error=str(error))
+
+    async def _follow(self) -> bool:
+        """Whether there is more to do at once."""
+        if not await self.writer.behind():
+            return False
+        done = await self.writer.advance()
+        if done is None:
+            return False
+        self._report(done)
+        if done.signed and done.checkpoint is not None:
+            await self._publish(done.checkpoint)
+        return bool(done.behind)
+
+    def _report(self, done: Signed) -> None:
+        now = asyncio.get_running_loop().time()
+        if done.behind > _CATCHING_UP and now - self._reported_at > _REPORT_SECONDS:
+            self._reported_at = now
+            log.info("log.catching_up", records=done.size, of=done.records)
+
+    async def _publish(self, checkpoint: bytes) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._published_at and now - self._published_at < self._settings.kept_seconds:
+            return
+        self._published_at = now
+        try:
+            await self._bus.publish([(CHECKPOINT_TOPIC, checkpoint_event(checkpoint))])
+        except BusUnavailable as error:
+            log.warning("log.not_published", error=str(error))
+
+
+def checkpoint_event(checkpoint: bytes) -> RawEvent:
+    """The event that carries a checkpoint."""
+    origin = checkpoint.partition(b"\n")[0].decode()
+    id = sha256(checkpoint).hexdigest()[:32]
+    return RawEvent(
+        id=id, source="lineal:log", type=CHECKPOINT_TOPIC, subject=None, time=now_us(),
+        datacontenttype=_MEDIA_TYPE, dataschema=None, partitionkey=origin, traceparent=None,
+        causationid=None, correlationid=f"log:{origin}", data=checkpoint,
+    )  # fmt: skip
