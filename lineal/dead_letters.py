@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import uuid4
 
 from lineal.bus.protocol import Addressed, Position
 from lineal.bus.topic_names import dead_letter_topic, is_dead_letter_topic, redrive_topic
 from lineal.effects.effect import Effect
+from lineal.effects.letter_claims import LetterClaim, LettersClaimed
 from lineal.effects.records import lineage_records
 from lineal.effects.waiting import KeyReleased, numbers_of
 from lineal.errors import LinealError, UnknownTopic
@@ -106,21 +108,28 @@ def _content(event: RawEvent) -> DeadLetter | None:
     return data if isinstance(data, DeadLetter) else None
 
 
-async def redrive(runtime: Runtime, letters: Sequence[Letter]) -> None:
+async def redrive(runtime: Runtime, letters: Sequence[Letter]) -> list[Letter]:
     """Send the original events to their groups again, and only to these. Those of a key that waits
     go in its order, whichever became a dead letter last.
+
+    Returns:
+        The letters that were redriven: all but those about which somebody else decided meanwhile.
 
     Raises:
         NoRedriveTarget: for some there is no group; none was sent.
     """
     if any(letter.came_from_outside for letter in letters):
         raise NoRedriveTarget
-    await _decide(runtime, await _in_order_of_keys(runtime, letters), "redrive")
+    return await _decide(runtime, await _in_order_of_keys(runtime, letters), "redrive")
 
 
-async def drop(runtime: Runtime, letters: Sequence[Letter]) -> None:
-    """Decide that nothing is to be done about these; what waits for them may be redriven then."""
-    await _decide(runtime, letters, "drop")
+async def drop(runtime: Runtime, letters: Sequence[Letter]) -> list[Letter]:
+    """Decide that nothing is to be done about these; what waits for them may be redriven then.
+
+    Returns:
+        The letters that were dropped: all but those about which somebody else decided meanwhile.
+    """
+    return await _decide(runtime, letters, "drop")
 
 
 async def _in_order_of_keys(runtime: Runtime, letters: Sequence[Letter]) -> list[Letter]:
@@ -140,16 +149,33 @@ async def _in_order_of_keys(runtime: Runtime, letters: Sequence[Letter]) -> list
     return [letters[place] for place in places]
 
 
-async def _decide(runtime: Runtime, letters: Sequence[Letter], kind: Kind) -> None:
+async def _decide(runtime: Runtime, letters: Sequence[Letter], kind: Kind) -> list[Letter]:
+    """Decide about those letters that nobody else decides about; returns them."""
+    claimant = uuid4().hex
+    left = list(letters)
+    while left:
+        try:
+            await _publish_decisions(runtime, left, kind, claimant)
+        except LettersClaimed as error:
+            left = [letter for letter in left if letter.id not in error.ids]
+        else:
+            break
+    return left
+
+
+async def _publish_decisions(
+    runtime: Runtime, letters: Sequence[Letter], kind: Kind, claimant: str
+) -> None:
     outputs: list[Addressed] = []
     records = []
-    released: list[Effect] = []
+    effects: list[Effect] = []
     for letter in letters:
         event = letter.event
+        effects.append(LetterClaim(letter.id, letter.time, claimant, now_us()))
         if kind == "redrive":
             outputs.append((redrive_topic(letter.content.group), event))
         else:
-            released.append(
+            effects.append(
                 KeyReleased(
                     letter.content.group, event.partitionkey, event.source, event.id, "", now_us()
                 )
@@ -163,4 +189,4 @@ async def _decide(runtime: Runtime, letters: Sequence[Letter], kind: Kind) -> No
             trace=trace_id(event.traceparent),
         )
         records.append(record_of(entry, build=None, actor=acting_user(), worker=this_worker()))
-    await runtime.committer.publish(outputs, [*released, *lineage_records(records)])
+    await runtime.committer.publish(outputs, [*effects, *lineage_records(records)])

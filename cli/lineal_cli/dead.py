@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lineal.dead_letters import Letter
     from lineal.runtime import Runtime
 
-    Act = Callable[[Runtime, Sequence[Letter]], Awaitable[None]]
+    Act = Callable[[Runtime, Sequence[Letter]], Awaitable[list[Letter]]]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -112,65 +112,67 @@ def show(
     typer.echo(f"\n{plain_lines(orjson.dumps(event, option=orjson.OPT_INDENT_2).decode())}")
 
 
-@app.command()
-def redrive(
-    ids: IdsArgument = None,
-    group: GroupOption = None,
-    key: KeyOption = None,
-    error: ErrorOption = None,
-    every: AllOption = False,
-    data: DataOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Send events to their stage again, and only to it."""
-    from lineal.dead_letters import NoRedriveTarget
-    from lineal.dead_letters import redrive as send_again
+def _add_decision(name: str, done: str, load: Callable[[], Act], summary: str) -> None:
+    """Add the command of a decision; ``load`` imports what carries it out."""
 
-    try:
-        _decide(send_again, "redriven", ids, group, key, error, every, data, as_json)
-    except NoRedriveTarget as refused:
-        raise CommandFailed(
-            "nothing was redriven: some of these were refused before they came onto the bus (their "
-            "group is bridge), and no stage could read them again. Mend the cause and have the "
-            "device send them again, or `lineal dead drop --group bridge`; redrive others by "
-            "--group STAGE"
-        ) from refused
+    @app.command(name, help=summary)
+    def decide(
+        ids: IdsArgument = None,
+        group: GroupOption = None,
+        key: KeyOption = None,
+        error: ErrorOption = None,
+        every: AllOption = False,
+        data: DataOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        if not (ids or group or key or error or every):
+            raise typer.BadParameter("name ids, or a filter, or --all", param_hint="ID")
+        decided: list[Letter] = []
 
+        async def act(runtime: Runtime, letters: Sequence[Letter]) -> list[Letter]:
+            decided.extend(await load()(runtime, letters))
+            return decided
 
-@app.command()
-def drop(
-    ids: IdsArgument = None,
-    group: GroupOption = None,
-    key: KeyOption = None,
-    error: ErrorOption = None,
-    every: AllOption = False,
-    data: DataOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Decide that nothing is to be done about them."""
-    from lineal.dead_letters import drop as give_up
-
-    _decide(give_up, "dropped", ids, group, key, error, every, data, as_json)
+        chosen = asyncio.run(_choose(data, ids, group, key, error, act))
+        if as_json:
+            print_json([_fields(letter) for letter in decided])
+        else:
+            typer.echo(f"{done} {count_of(len(decided), 'dead letter')}")
+        if left := len(chosen) - len(decided):
+            typer.echo(
+                f"{count_of(left, 'dead letter')} left out: somebody else decides about them just "
+                "now, or has decided; `lineal dead list` shows what still waits",
+                err=True,
+            )
 
 
-def _decide(
-    act: Act,
-    done: str,
-    ids: list[str] | None,
-    group: str | None,
-    key: str | None,
-    error: str | None,
-    every: bool,
-    data: Path | None,
-    as_json: bool,
-) -> None:
-    if not (ids or group or key or error or every):
-        raise typer.BadParameter("name ids, or a filter, or --all", param_hint="ID")
-    letters = asyncio.run(_choose(data, ids, group, key, error, act))
-    if as_json:
-        print_json([_fields(letter) for letter in letters])
-    else:
-        typer.echo(f"{done} {count_of(len(letters), 'dead letter')}")
+def _redrive() -> Act:
+    from lineal.dead_letters import NoRedriveTarget, redrive
+
+    async def act(runtime: Runtime, letters: Sequence[Letter]) -> list[Letter]:
+        try:
+            return await redrive(runtime, letters)
+        except NoRedriveTarget as refused:
+            raise CommandFailed(
+                "nothing was redriven: some of these were refused before they came onto the bus "
+                "(their group is bridge), and no stage could read them again. Mend the cause and "
+                "have the device send them again, or `lineal dead drop --group bridge`; redrive "
+                "others by --group STAGE"
+            ) from refused
+
+    return act
+
+
+def _drop() -> Act:
+    from lineal.dead_letters import drop
+
+    return drop
+
+
+_add_decision(
+    "redrive", "redriven", _redrive, "Send events to their stage again, and only to it, once."
+)
+_add_decision("drop", "dropped", _drop, "Decide that nothing is to be done about them.")
 
 
 async def _choose(

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 import lineal.effects.claims
 import lineal.effects.fan_in
+import lineal.effects.letter_claims
 import lineal.effects.objects
 import lineal.effects.state
 import lineal.effects.timers

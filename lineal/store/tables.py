@@ -16,7 +16,7 @@ from lineal.store.migrations import OLDEST_VERSION, migrate
 if TYPE_CHECKING:
     from lineal.store.sqlite import SqliteConnection
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 BUS = """
 CREATE TABLE topics (
@@ -225,6 +225,27 @@ CREATE TABLE dead_letters (
     published INTEGER NOT NULL,
     event BLOB NOT NULL,
     PRIMARY KEY (topic, event_id)
+) WITHOUT ROWID;
+-- Outputs that are decided and perhaps not published yet, on a bus that shares no transaction with
+-- the store; key_number and published: the position of each.
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY,
+    batch TEXT NOT NULL,
+    group_name TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    topic TEXT NOT NULL,
+    key_number INTEGER NOT NULL,
+    published INTEGER NOT NULL,
+    nonce TEXT,
+    event BLOB NOT NULL
+);
+CREATE INDEX outbox_by_batch ON outbox (batch);
+-- Who decides about a dead letter just now; see lineal.effects.letter_claims.
+CREATE TABLE dead_letter_claims (
+    event_id TEXT PRIMARY KEY,
+    letter_time INTEGER NOT NULL,
+    claimant TEXT NOT NULL,
+    claimed_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 -- Who works for a group, on a bus that does not tell.
 CREATE TABLE members (

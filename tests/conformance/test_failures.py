@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -151,6 +152,27 @@ async def test_redriven_events_are_handled_again_by_their_group_only(bus: BusUnd
         assert len(await events_on(runtime, Task.type)) == 4, "other groups see nothing of it"
 
 
+async def test_a_dead_letter_that_two_redrive_at_once_is_handled_once(bus: BusUnderTest) -> None:
+    broken = {0, 1, 2}
+    async with bus.open() as runtime, bus.open() as other:
+        await publish(runtime, *(Task(key="a", number=n) for n in range(3)))
+        async with running(runtime, fragile(broken)):
+            await until_settled(runtime, "fragile")
+            letters = await waiting_letters(runtime, ANY)
+            broken.clear()
+            by = await asyncio.gather(
+                redrive(runtime, letters), redrive(other, letters[1:]), drop(other, letters[:1])
+            )
+            await until_settled(runtime, "fragile")
+        assert sorted(letter.id for decided in by for letter in decided) == sorted(
+            letter.id for letter in letters
+        ), "each is decided about by one"
+        dropped = {payload_of(letter.event).number for letter in by[2]}
+        assert sorted(await numbers_done(runtime)) == sorted({0, 1, 2} - dropped)
+        assert await redrive(other, letters) == [], "what was decided stays so"
+        assert await waiting_letters(runtime, ANY) == []
+
+
 async def test_dropped_dead_letters_are_gone_and_it_is_on_record(bus: BusUnderTest) -> None:
     async with bus.open() as runtime:
         await publish(runtime, *(Task(key="ab"[n], number=n) for n in range(2)))
@@ -222,8 +244,6 @@ async def test_a_commit_that_fails_changes_nothing_and_can_be_tried_again(
 async def test_a_stage_that_lets_a_cancellation_out_does_not_block_its_lane(
     bus: BusUnderTest,
 ) -> None:
-    import asyncio
-
     @stage("leaky", version="1", produces=Done)
     async def leaky(task: Task, ctx: Any) -> Done:
         if task.number == 0:

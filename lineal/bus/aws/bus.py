@@ -10,11 +10,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from lineal.bus.aws import inbox
 from lineal.bus.aws.address import Address
 from lineal.bus.aws.calls import Aws, connect
-from lineal.bus.aws.dry_run import dry_run, needs_dry_run
 from lineal.bus.aws.event_publisher import EventPublisher
 from lineal.bus.aws.maintenance import Maintenance
 from lineal.bus.aws.membership import Membership
 from lineal.bus.aws.nonces import nonce_of_publication
+from lineal.bus.aws.outbox import Outbox
 from lineal.bus.aws.overview import topic_infos
 from lineal.bus.aws.provisioning import Provisioning
 from lineal.bus.aws.publishing import Publisher
@@ -32,9 +32,9 @@ from lineal.bus.protocol import (
     TopicSettings,
 )
 from lineal.bus.topic_names import is_dead_letter_topic
-from lineal.effects.effect import Effect, apply
+from lineal.effects.effect import Effect
 from lineal.errors import NotOffered
-from lineal.store.connection import Connection, Store
+from lineal.store.connection import Store
 from lineal.store.objects import ObjectStore
 
 
@@ -61,11 +61,12 @@ async def open_aws_bus(
 class AwsBus:
     """See :class:`lineal.bus.protocol.Bus`; :func:`open_aws_bus` makes one.
 
-    Handling is at least once; its effect is exactly once. A commit publishes the outputs first;
-    then one transaction of the store takes the effects together with the fact that the events were
-    handled; then the messages are deleted. Who fails in between does it again: the outputs have the
-    same ids, so SNS drops them within five minutes and the inbox of who receives them does ever
-    after; the transaction finds itself done.
+    Handling is at least once; its effect is exactly once. One transaction of the store takes the
+    effects, the fact that the events were handled, and their outputs as rows of the outbox; then
+    these are published; then the messages and the rows are deleted. Who fails in between leaves
+    rows that another worker publishes (:mod:`lineal.bus.aws.outbox`): an output that is published
+    twice has the same id, so SNS drops it within five minutes and the inbox of who receives it does
+    ever after.
 
     Args:
         lease_seconds: how long a message stays hidden when its worker dies.
@@ -95,6 +96,7 @@ class AwsBus:
         self._visibility_seconds = max(1, math.ceil(lease_seconds))
         self.provisioning = Provisioning(aws, address, self._visibility_seconds)
         self._publisher = EventPublisher(Publisher(aws), self.provisioning, objects)
+        self._outbox = Outbox(store, self._publisher)
         self._subscriptions: set[AwsSubscription] = set()
         self._membership = Membership(store, self._own_groups)
         self.maintenance = Maintenance(
@@ -102,6 +104,7 @@ class AwsBus:
             store,
             self.provisioning,
             self._publisher,
+            self._outbox,
             lambda: [(item.group, item.topics) for item in self._subscriptions],
         )
         self._background: list[asyncio.Task[None]] = []
@@ -126,17 +129,11 @@ class AwsBus:
         self, outputs: Sequence[Addressed], effects: Sequence[Effect] = ()
     ) -> list[Position]:
         nonces = [nonce_of_publication(topic, event) for topic, event in outputs]
-        if needs_dry_run(outputs, effects):
-            await dry_run(self.store, lambda connection: apply(connection, effects))
-        placed = await self._publisher.publish(outputs, nonces)
-
-        def write(connection: Connection) -> None:
-            apply(connection, effects)
-            inbox.keep_dead_letters(connection, placed)
-
         if effects or any(is_dead_letter_topic(topic) for topic, _ in outputs):
-            await self.store.write(write)
-        return [position for position, _ in placed]
+            return await self._outbox.publish(outputs, effects, nonces)
+        outgoing = self._publisher.place(outputs, nonces)
+        await self._publisher.publish(outgoing)
+        return [item.position for item in outgoing]
 
     async def subscribe(
         self,
@@ -149,11 +146,13 @@ class AwsBus:
         # Nothing is ever revoked: keys go to whoever asks.
         await self.provisioning.ensure_topics(topics)
         queue = await self.provisioning.ensure_group(group, topics, start)
+        await self._outbox.publish_left(group)
         subscription = AwsSubscription(
             self.aws,
             queue,
             self.store,
             self._publisher,
+            self._outbox,
             visibility_seconds=self._visibility_seconds,
             wait_seconds=self._address.wait_seconds,
             on_closed=self._left,
@@ -209,3 +208,4 @@ class AwsBus:
         self._background = []
         for subscription in list(self._subscriptions):
             await subscription.close()
+        await self._outbox.close()

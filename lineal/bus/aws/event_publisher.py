@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from lineal.bus.aws.calls import Missing
-from lineal.bus.aws.inbox import Placed
 from lineal.bus.aws.messages import Message, Offsets, message_of, partition_of
 from lineal.bus.aws.nonces import Nonce
 from lineal.bus.aws.provisioning import Provisioning
@@ -13,9 +13,18 @@ from lineal.bus.aws.publishing import Publisher
 from lineal.bus.claim_check import check_in
 from lineal.bus.protocol import Addressed, Position
 from lineal.store.objects import ObjectStore
+from lineal_schemas.envelope import RawEvent
 
 _MAX_MESSAGE_BYTES = 200_000
 """What is larger goes by reference. SNS takes 262,144."""
+
+
+class Outgoing(NamedTuple):
+    """An event that is to be published, and where it will stand."""
+
+    position: Position
+    event: RawEvent
+    nonce: Nonce
 
 
 class EventPublisher:
@@ -33,29 +42,31 @@ class EventPublisher:
         self._objects = objects
         self._offsets = Offsets()
 
-    async def publish(self, outputs: Sequence[Addressed], nonces: Sequence[Nonce]) -> list[Placed]:
-        """Publish events, each with its nonce; returns them with their positions when all are
-        durable.
+    def place(self, outputs: Sequence[Addressed], nonces: Sequence[Nonce]) -> list[Outgoing]:
+        """Give events, each with its nonce, the positions at which they will be published."""
+        return [
+            Outgoing(
+                Position(topic, partition_of(event.partitionkey), self._offsets.next()),
+                event,
+                nonce,
+            )
+            for (topic, event), nonce in zip(outputs, nonces, strict=True)
+        ]
+
+    async def publish(self, outgoing: Sequence[Outgoing]) -> None:
+        """Publish events; returns when all are durable.
 
         Raises:
             RequestRejected: one can never be published.
             BusUnavailable: some may have been published; trying all again does not double them
                 within five minutes.
         """
-        if not outputs:
-            return []
-        topics = {topic for topic, _ in outputs}
+        if not outgoing:
+            return
+        topics = {item.position.topic for item in outgoing}
         await self._provisioning.ensure_topics(topics)
         arns = {topic: self._provisioning.topic_arn(topic) for topic in topics}
-        placed: list[Placed] = []
-        messages: list[tuple[str, Message]] = []
-        for (topic, event), nonce in zip(outputs, nonces, strict=True):
-            offset = self._offsets.next()
-            placed.append((Position(topic, partition_of(event.partitionkey), offset), event))
-            message = message_of(topic, event, offset, nonce)
-            if message.size > _MAX_MESSAGE_BYTES:
-                message = message_of(topic, await check_in(event, self._objects), offset, nonce)
-            messages.append((arns[topic], message))
+        messages = [(arns[item.position.topic], await self._message(item)) for item in outgoing]
         try:
             await self._publisher.publish(messages)
         except Missing:
@@ -63,4 +74,10 @@ class EventPublisher:
             self._provisioning.forget(topics)
             await self._provisioning.ensure_topics(topics)
             await self._publisher.publish(messages)
-        return placed
+
+    async def _message(self, item: Outgoing) -> Message:
+        (topic, _, offset), event, nonce = item
+        message = message_of(topic, event, offset, nonce)
+        if message.size > _MAX_MESSAGE_BYTES:
+            return message_of(topic, await check_in(event, self._objects), offset, nonce)
+        return message

@@ -51,7 +51,8 @@ class InFlightMessage:
     deadline: float
     """When the lease ends, on the monotonic clock."""
     commit_in_doubt: bool = False
-    """Whether the store went away while it was committed, perhaps after it was."""
+    """Whether it was committed without success: the store may have it, and its outputs may be
+    left."""
 
     @property
     def lease_valid(self) -> bool:

@@ -53,6 +53,14 @@ def enter(connection: Connection, group: str, publications: Collection[str]) -> 
     return entered
 
 
+def remove(connection: Connection, group: str, publications: Collection[str]) -> None:
+    """Publications are not handled by a group after all."""
+    connection.executemany(
+        "DELETE FROM handled WHERE group_name = ? AND publication = ?",
+        [(group, publication) for publication in sorted(publications)],
+    )
+
+
 def keep_dead_letters(connection: Connection, placed: Iterable[Placed]) -> None:
     """Keep those of the events that are dead letters, for as long as there is a store."""
     for position, event in placed:

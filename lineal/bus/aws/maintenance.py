@@ -12,6 +12,7 @@ from lineal.bus.aws.calls import Aws
 from lineal.bus.aws.event_publisher import EventPublisher
 from lineal.bus.aws.names import dead_letter_queue_resource
 from lineal.bus.aws.native_dlq import delete_poison, from_native_dlq, receive_poison
+from lineal.bus.aws.outbox import Outbox
 from lineal.bus.aws.provisioning import Provisioning
 from lineal.bus.aws.reading import sweep_readings
 from lineal.effects.effect import apply
@@ -26,8 +27,8 @@ Group = tuple[str, tuple[str, ...]]
 
 
 class Maintenance:
-    """Prunes the inbox, deletes the queues of readers that died, and makes dead letters of poison
-    messages.
+    """Publishes what dead workers left in the outbox, prunes the inbox, deletes the queues of
+    readers that died, and makes dead letters of poison messages.
 
     Args:
         groups: those this process works for now.
@@ -39,12 +40,14 @@ class Maintenance:
         store: Store,
         provisioning: Provisioning,
         publisher: EventPublisher,
+        outbox: Outbox,
         groups: Callable[[], Iterable[Group]],
     ) -> None:
         self._aws = aws
         self._store = store
         self._provisioning = provisioning
         self._publisher = publisher
+        self._outbox = outbox
         self._groups = groups
 
     async def run(self) -> None:
@@ -56,6 +59,7 @@ class Maintenance:
     async def run_once(self) -> None:
         """Do all of it. What fails is left to the next time."""
         self._provisioning.clear_cache()
+        await self._try("outbox", self._outbox.publish_left)
         await self._try("inbox", self._prune)
         await self._try("readers", self._sweep)
         for group, topics in list(self._groups()):
@@ -83,16 +87,16 @@ class Maintenance:
         if not messages:
             return 0
         letters = {message.publication: from_native_dlq(group, message) for message in messages}
-        placed = await self._publisher.publish(
+        outgoing = self._publisher.place(
             [output for output, _ in letters.values()], [None] * len(letters)
         )
 
-        def write(connection: Connection) -> None:
+        def take_effect(connection: Connection) -> None:
             # Another worker may have been given the same messages.
             entered = inbox.enter(connection, group, list(letters))
             apply(connection, [letters[publication][1] for publication in sorted(entered)])
-            inbox.keep_dead_letters(connection, placed)
 
-        await self._store.write(write)
+        stored = await self._outbox.store(group, outgoing, take_effect)
+        await self._outbox.publish_stored(stored, outgoing)
         await delete_poison(self._aws, url, messages)
         return len(messages)

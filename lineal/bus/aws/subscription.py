@@ -14,15 +14,15 @@ import structlog
 
 from lineal.bus.aws import inbox
 from lineal.bus.aws.calls import Aws, Missing, RequestRejected
-from lineal.bus.aws.dry_run import dry_run, needs_dry_run
-from lineal.bus.aws.event_publisher import EventPublisher
+from lineal.bus.aws.event_publisher import EventPublisher, Outgoing
 from lineal.bus.aws.in_flight import InFlightMessage, SqsInFlight, new_attempt_id
 from lineal.bus.aws.key_queues import KeyQueues
 from lineal.bus.aws.nonces import nonces_of_outputs
+from lineal.bus.aws.outbox import Outbox, delete
 from lineal.bus.aws.provisioning import GroupQueue
 from lineal.bus.protocol import AssignmentLost, Batch, Delivery, Position
 from lineal.effects.effect import apply
-from lineal.errors import BusUnavailable, LinealError, StoreUnavailable
+from lineal.errors import BusUnavailable, LinealError, Unavailable
 from lineal.store.connection import Connection, Store
 
 log = structlog.get_logger(__name__)
@@ -58,6 +58,7 @@ class AwsSubscription:
         queue: GroupQueue,
         store: Store,
         publisher: EventPublisher,
+        outbox: Outbox,
         *,
         visibility_seconds: int,
         wait_seconds: int,
@@ -67,6 +68,7 @@ class AwsSubscription:
         self.topics = queue.topics
         self._store = store
         self._publisher = publisher
+        self._outbox = outbox
         self._on_closed = on_closed
         self._in_flight = SqsInFlight(
             aws,
@@ -167,7 +169,14 @@ class AwsSubscription:
         known = [item for item in fresh if item.message.publication in handled]
         if known:
             log.info("sqs.handled_already", group=self.group, messages=len(known))
-            self._in_flight.delete(known)
+            try:
+                await self._outbox.publish_left(self.group)
+            except Unavailable as error:
+                # What follows in their keys must not overtake their outputs.
+                log.warning("outbox.publish_failed", group=self.group, error=str(error))
+                self._nack(known)
+            else:
+                self._in_flight.delete(known)
         for item in fresh:
             if item.message.publication not in handled:
                 self._queues.add(item)
@@ -184,33 +193,34 @@ class AwsSubscription:
                 raise _HandledElsewhere(publications - entered)
             apply(connection, batch.effects)
 
+        outgoing = self._publisher.place(batch.outputs, nonces_of_outputs(batch.outputs, messages))
         try:
-            if needs_dry_run(batch.outputs, batch.effects):
-                await dry_run(self._store, take_effect)
-            placed = await self._publisher.publish(
-                batch.outputs, nonces_of_outputs(batch.outputs, messages)
-            )
-            await self._write(items, placed, take_effect)
+            stored = await self._outbox.store(self.group, outgoing, take_effect)
+            await self._publish(stored, outgoing, publications)
         except _HandledElsewhere as error:
+            # Before what follows in their keys.
+            await self._outbox.publish_left(self.group)
             self._drop_handled(batch.acks, items, error.publications)
+        except Unavailable:
+            for item in items:
+                item.commit_in_doubt = True
+            raise
         else:
             self._finish(items)
 
-    async def _write(
-        self,
-        items: Sequence[InFlightMessage],
-        placed: Sequence[inbox.Placed],
-        take_effect: Callable[[Connection], None],
+    async def _publish(
+        self, stored: str, outgoing: Sequence[Outgoing], publications: Collection[str]
     ) -> None:
-        def write(connection: Connection) -> None:
-            take_effect(connection)
-            inbox.keep_dead_letters(connection, placed)
-
         try:
-            await self._store.write(write)
-        except StoreUnavailable:
-            for item in items:
-                item.commit_in_doubt = True
+            await self._outbox.publish_stored(stored, outgoing)
+        except RequestRejected:
+
+            def undo(connection: Connection) -> None:
+                inbox.remove(connection, self.group, publications)
+                delete(connection, [stored])
+
+            # What becomes a dead letter in its place writes the same keys again.
+            await self._store.write(undo)
             raise
 
     def _find_all(self, acks: Sequence[Delivery]) -> list[InFlightMessage]:
@@ -243,7 +253,8 @@ class AwsSubscription:
         publications: Collection[str],
     ) -> None:
         """Some messages are in the inbox already: by another worker, or by this batch, when it was
-        committed before and the store went away in that moment.
+        committed before, and the store went away in that moment or its outputs could not be
+        published.
 
         Raises:
             AssignmentLost: by another worker.
