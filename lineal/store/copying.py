@@ -58,6 +58,12 @@ CHANGING = (
         ("stage", "key", "source", "event_id"),
         ("seq", "position", "released", "released_at"),
     ),
+    Table(
+        "outbox",
+        "outputs to publish",
+        ("batch", "published"),
+        ("group_name", "at", "topic", "key_number", "nonce", "event"),
+    ),
     Table("taken_objects", "objects taken", ("bucket", "name"), ("version", "taken")),
 )
 """Rows that come, change and go."""

@@ -184,7 +184,7 @@ def _stored(
     chosen, value = ("at < ?", before) if group is None else ("group_name = ?", group)
     rows = connection.execute(
         "SELECT batch, topic, key_number, published, nonce, event FROM outbox "
-        f"WHERE {chosen} ORDER BY id",
+        f"WHERE {chosen} ORDER BY at, published",
         (value,),
     )
     batches: dict[str, list[Outgoing]] = {}
