@@ -27,6 +27,7 @@ from aiohttp import web
 
 from lineal_local.aws import Emulator
 
+_REPLAY_WAIT_SECONDS = 0.05
 _BEGINNING = "2020-01-01T00:00:00.000Z"
 Fields = dict[str, str]
 Fault = Callable[[str, Any], Awaitable[web.Response | None]]
@@ -80,6 +81,7 @@ class ArchiveProxy:
         self._emulator = emulator
         self._topics: dict[str, Topic] = {}
         self._replayed: set[str] = set()
+        self._replay_queues: set[str] = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stopping = asyncio.Event()
@@ -159,6 +161,7 @@ class ArchiveProxy:
             "PublishBatch": self._publish_batch,
             "Subscribe": self._subscribe,
             "GetSubscriptionAttributes": self._get_subscription_attributes,
+            "ReceiveMessage": self._receive_message,
         }.get(action)
         if special is not None:
             return await special(request, parameters, body)
@@ -275,8 +278,20 @@ class ArchiveProxy:
                 await self._replay(topic, parameters["Endpoint"], raw=raw)
         return answer
 
+    async def _receive_message(
+        self, request: web.Request, parameters: dict[str, Any], body: bytes
+    ) -> web.Response:
+        name = parameters["QueueUrl"].rpartition("/")[2]
+        if name in self._replay_queues and parameters.get("WaitTimeSeconds"):
+            # All that is replayed is in the queue by now: a reader need not wait a whole second,
+            # which no request can be shorter than, to see that nothing follows.
+            await asyncio.sleep(_REPLAY_WAIT_SECONDS)
+            body = json.dumps({**parameters, "WaitTimeSeconds": 0}).encode()
+        return await self._forward(request, body)
+
     async def _replay(self, topic: Topic, queue_arn: str, *, raw: bool) -> None:
         name = queue_arn.rpartition(":")[2]
+        self._replay_queues.add(name)
         url = (await self._sqs.get_queue_url(QueueName=name))["QueueUrl"]
         for begin in range(0, len(topic.messages), 10):
             some = topic.messages[begin : begin + 10]
