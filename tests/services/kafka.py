@@ -15,11 +15,11 @@ from tests.services.running import shared
 
 # A JVM that compiles less and has one collector thread starts with half the work; benchmarks, where
 # the broker's speed matters, start one without these.
-_QUICK_START = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+QUICK_START = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 
 
 def _started(brokers: int) -> Iterator[Kafka]:
-    server = Kafka(brokers, jvm=_QUICK_START)
+    server = Kafka(brokers, jvm=QUICK_START)
     with skipped_when_unavailable():
         server.start()
     try:

@@ -264,21 +264,21 @@ async def test_the_process_that_writes_the_ledger_is_replaced_when_it_dies(
     async def written() -> int:
         return await runtime.store.read(lambda c: len(list(all_steps(c))))
 
-    async with bus.open() as runtime, following(runtime), running(runtime, work):
-        scratch = str(bus.scratch)
-        for begin in range(0, 90, 10):
-            numbers = range(begin, begin + 10)
-            await publish(runtime, *(Task(key="a", number=n, scratch=scratch) for n in numbers))
-            if begin % 30 == 0:
-                await until(_writers)
-                for pid in _writers():
-                    os.kill(pid, signal.SIGKILL)
-        await until_events(runtime, Done.type, 90)
-        # Nobody asks for it here, which would have this process write what is missing.
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while await written() < 90:
-                await asyncio.sleep(0.02)
-        await asyncio.sleep(0.3)
+    async with bus.open() as runtime:
+        async with following(runtime), running(runtime, work):
+            scratch = str(bus.scratch)
+            for begin in range(0, 90, 10):
+                numbers = range(begin, begin + 10)
+                await publish(runtime, *(Task(key="a", number=n, scratch=scratch) for n in numbers))
+                if begin % 30 == 0:
+                    await until(_writers)
+                    for pid in _writers():
+                        os.kill(pid, signal.SIGKILL)
+            await until_events(runtime, Done.type, 90)
+            # Nobody asks for it here, which would have this process write what is missing.
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while await written() < 90:
+                    await asyncio.sleep(0.02)
         assert await written() == 90, "and none twice"
     assert _writers() == []
 

@@ -19,6 +19,7 @@ from lineal_local.kafka import Kafka
 from tests.bus.kafka.test_security import assert_works, scram_settings
 from tests.conformance.harness import publish
 from tests.conformance.workload import Task
+from tests.services.kafka import QUICK_START
 
 _text = String("utf-8")
 CREATE_ACLS = Api(
@@ -31,6 +32,22 @@ CREATE_ACLS = Api(
         ("throttle_time_ms", Int32), ("results", Array(("code", Int16), ("message", _text))),
     ),
 )  # fmt: skip
+DESCRIBE_ACLS = Api(
+    "DescribeAcls", 29, 1,
+    Schema(
+        ("resource_type", Int8), ("resource", _text), ("pattern", Int8), ("principal", _text),
+        ("host", _text), ("operation", Int8), ("permission", Int8),
+    ),
+    Schema(
+        ("throttle_time_ms", Int32), ("code", Int16), ("message", _text),
+        ("resources", Array(
+            ("resource_type", Int8), ("resource", _text), ("pattern", Int8), ("acls", Array(
+                ("principal", _text), ("host", _text), ("operation", Int8), ("permission", Int8),
+            )),
+        )),
+    ),
+)  # fmt: skip
+ANY = 1
 TOPICS, GROUPS, TRANSACTIONAL_IDS = 2, 3, 5
 READ, WRITE, CREATE, DESCRIBE = 3, 4, 5, 8
 PREFIXED, ALLOWED = 4, 3
@@ -49,7 +66,7 @@ def strict_kafka() -> Iterator[Kafka]:
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",
     }
-    with Kafka(overrides=overrides) as kafka:
+    with Kafka(overrides=overrides, jvm=QUICK_START) as kafka:
         yield kafka
 
 
@@ -64,9 +81,18 @@ async def grant(kafka: Kafka, settings: Settings, *names: str) -> None:
         for resource, operation in GRANTS[name]
     ]
     answer = await connection.send_to_any(CREATE_ACLS(rules))
+    while await _rules_in_force(connection, user, prefix) < len(rules):
+        await asyncio.sleep(0.02)
     await connection.close()
     assert {code for code, _ in answer[1]} == {0}
-    await asyncio.sleep(0.5)  # until the broker goes by it
+
+
+async def _rules_in_force(connection: Connection, user: str, prefix: str | None) -> int:
+    """How many the broker goes by: it answers from its authorizer."""
+    asked = DESCRIBE_ACLS(ANY, prefix, PREFIXED, user, None, ANY, ANY)
+    _, code, _, resources = await connection.send_to_any(asked)
+    assert code == 0
+    return sum(len(acls) for _, _, _, acls in resources)
 
 
 async def test_what_the_documentation_lists_is_enough(strict_kafka: Kafka, tmp_path: Path) -> None:

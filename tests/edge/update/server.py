@@ -24,6 +24,7 @@ class Behaviour:
     range_off_by: int = 0
     hold: threading.Event | None = None
     """Waited for before the second half is sent."""
+    half_sent: threading.Event = field(default_factory=threading.Event)
     requests: list[str | None] = field(default_factory=list)
     """The Range header of every request."""
     sent: int = 0
@@ -69,6 +70,7 @@ def serving(behaviour: Behaviour) -> Iterator[str]:
             half = len(body) // 2
             self.wfile.write(body[:half])
             self.wfile.flush()
+            behaviour.half_sent.set()
             if behaviour.hold is not None:
                 behaviour.hold.wait(30)
             self.wfile.write(body[half:])

@@ -144,10 +144,11 @@ def test_a_missing_file_fails_the_job(folder: Path):
 def test_a_server_that_trickles_is_not_waited_for_for_ever(folder: Path):
     data = graph(factor=2.0, padding=200_000)
     hold = threading.Event()
-    with serving(Behaviour(data, hold=hold)) as url, RealDevice(folder) as device:
+    server = Behaviour(data, hold=hold)
+    with serving(server) as url, RealDevice(folder) as device:
         slow = job(data, url, 2, factor=2.0)
         device.give(slow)
-        time.sleep(0.3)
+        assert server.half_sent.wait(30)
         device.give(None)  # the server gives up on it
         hold.set()
         assert device.ended(slow) == "FAILED"
@@ -157,11 +158,12 @@ def test_a_server_that_trickles_is_not_waited_for_for_ever(folder: Path):
 def test_the_agent_stops_in_the_middle_of_a_download(tmp_path: Path):
     data = graph(factor=2.0, padding=200_000)
     hold = threading.Event()
-    with serving(Behaviour(data, hold=hold)) as url:
+    server = Behaviour(data, hold=hold)
+    with serving(server) as url:
         slow = job(data, url, 1, factor=2.0, shadow_readings=0)
         with RealDevice(tmp_path) as device:
             device.give(slow)
-            time.sleep(0.3)
+            assert server.half_sent.wait(30)
             hold.set()
         with RealDevice(tmp_path) as device:
             assert device.ended(slow) == "SUCCEEDED", "it goes on by itself"
