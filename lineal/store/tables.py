@@ -229,7 +229,6 @@ CREATE TABLE dead_letters (
 -- Outputs that are decided and perhaps not published yet, on a bus that shares no transaction with
 -- the store; key_number and published: the position of each.
 CREATE TABLE outbox (
-    id INTEGER PRIMARY KEY,
     batch TEXT NOT NULL,
     group_name TEXT NOT NULL,
     at INTEGER NOT NULL,
@@ -237,9 +236,9 @@ CREATE TABLE outbox (
     key_number INTEGER NOT NULL,
     published INTEGER NOT NULL,
     nonce TEXT,
-    event BLOB NOT NULL
-);
-CREATE INDEX outbox_by_batch ON outbox (batch);
+    event BLOB NOT NULL,
+    PRIMARY KEY (batch, published)
+) WITHOUT ROWID;
 -- Who decides about a dead letter just now; see lineal.effects.letter_claims.
 CREATE TABLE dead_letter_claims (
     event_id TEXT PRIMARY KEY,

@@ -12,7 +12,6 @@ CREATE TABLE dead_letter_claims (
     claimed_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE outbox (
-    id INTEGER PRIMARY KEY,
     batch TEXT NOT NULL,
     group_name TEXT NOT NULL,
     at INTEGER NOT NULL,
@@ -20,9 +19,9 @@ CREATE TABLE outbox (
     key_number INTEGER NOT NULL,
     published INTEGER NOT NULL,
     nonce TEXT,
-    event BLOB NOT NULL
-);
-CREATE INDEX outbox_by_batch ON outbox (batch);
+    event BLOB NOT NULL,
+    PRIMARY KEY (batch, published)
+) WITHOUT ROWID;
 """
 
 
