@@ -82,3 +82,4 @@ fi
 # Compiled here: where Python may not write bytecode, every command would compile all it imports.
 "$python" -m compileall -q lineal schemas/lineal_schemas producers consumers catalog cli \
     scoring/lineal_scoring edge_firmware/lineal_edge
+if [ "$1" = dev ]; then "$python" -m compileall -q infra/local/lineal_local tests; fi

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -18,10 +19,15 @@ OURS = {
     "lineal_scoring", "lineal_catalog", "tests",
 }  # fmt: skip
 OF_TESTS = {"lineal_local", "benchmarks", "infra"}  # never imported by what runs
-# an extra that is not installed is taken to be named as what it is imported by
-PROVIDERS = {**packages_distributions(), "pydantic_core": ["pydantic"]}  # one library in two
 RUNTIME = ["lineal", "producers/lineal_producers", "consumers/lineal_consumers",
            "catalog/lineal_catalog", "cli/lineal_cli"]  # fmt: skip
+
+
+@cache
+def providers_of() -> dict[str, list[str]]:
+    """The distributions of each package; an extra that is not installed is taken to be named as
+    what it is imported by."""
+    return {**packages_distributions(), "pydantic_core": ["pydantic"]}  # one library in two
 
 
 def declared(*groups: str) -> set[str]:
@@ -48,7 +54,9 @@ def undeclared(folder: str, allowed: set[str], ours: set[str] = OURS) -> set[str
             elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
                 names = _beginning(node.args[0])
             for package in {name.partition(".")[0] for name in names}:
-                providers = {canonicalize_name(name) for name in PROVIDERS.get(package, [package])}
+                providers = {
+                    canonicalize_name(name) for name in providers_of().get(package, [package])
+                }
                 known = package in sys.stdlib_module_names or package in ours
                 known = known or any((ROOT / folder).rglob(f"{package}.py"))
                 if not known and not providers & allowed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from lineal_schemas.documents import DocumentArrived, DocumentClassified, PageRange
 from lineal_schemas.envelope import first_event
 from lineal_schemas.export import (
+    Schema,
     committed_folder,
     export,
     our_payloads,
@@ -23,17 +25,22 @@ from lineal_schemas.export import (
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.results import Engine, Page, TextResult, Word
 
-SCHEMAS = export()
 REF = ObjectRef(uri="object:x", sha256="ab" * 32, bytes=3, media_type="application/pdf")
 ARRIVED = DocumentArrived(name="a.pdf", source="file:///a.pdf", content=REF)
 
 
+@cache
+def published() -> dict[tuple[str, int], Schema]:
+    """The schemas of all our models."""
+    return export()
+
+
 def valid(name: str, instance: Any) -> None:
-    Draft202012Validator(SCHEMAS[name, 1]).validate(instance)
+    Draft202012Validator(published()[name, 1]).validate(instance)
 
 
 def test_every_document_event_the_envelope_and_the_results_are_published() -> None:
-    names = {type for type, _ in SCHEMAS}
+    names = {type for type, _ in published()}
     assert {
         "document.arrived", "document.registered", "document.classified",
         "document.part_requested", "document.part_extracted", "document.text_extracted",
@@ -44,12 +51,12 @@ def test_every_document_event_the_envelope_and_the_results_are_published() -> No
 
 
 def test_each_is_a_2020_12_schema_named_by_its_dataschema() -> None:
-    for (type, version), schema in SCHEMAS.items():
+    for (type, version), schema in published().items():
         Draft202012Validator.check_schema(schema)
         assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
         assert schema["$id"] == f"urn:lineal:schema:{type}:{version}"
-    assert [name for name, schema in SCHEMAS.items() if not schema["title"]] == []
-    assert [name for name, schema in SCHEMAS.items() if not schema["description"]] == []
+    assert [name for name, schema in published().items() if not schema["title"]] == []
+    assert [name for name, schema in published().items() if not schema["description"]] == []
 
 
 def test_our_events_fit_the_published_schemas() -> None:
@@ -57,7 +64,7 @@ def test_our_events_fit_the_published_schemas() -> None:
     fields = json.loads(event.to_json())
     valid("envelope", fields)
     valid("document.arrived", fields["data"])
-    assert fields["dataschema"] == SCHEMAS["document.arrived", 1]["$id"]
+    assert fields["dataschema"] == published()["document.arrived", 1]["$id"]
     classified = DocumentClassified(
         document_id="d", name="a", content=REF, kind="pdf", pages=3,
         plan=(PageRange(first=1, last=3, method="ocr"),),
@@ -93,9 +100,9 @@ def test_what_our_readers_refuse_the_schemas_refuse(name: str, instance: Any) ->
 
 
 def test_fields_carry_the_words_of_the_source() -> None:
-    problem = SCHEMAS["document.arrived", 1]["properties"]["problem"]
+    problem = published()["document.arrived", 1]["properties"]["problem"]
     assert problem["description"].startswith("Why there is no content")
-    result = SCHEMAS["document.text_extracted", 1]["properties"]["result"]
+    result = published()["document.text_extracted", 1]["properties"]["result"]
     assert result["description"] == "Gzipped JSON of a lineal_schemas.results.TextResult."
 
 
@@ -103,20 +110,20 @@ def test_the_export_does_not_depend_on_the_order_of_registration() -> None:
     models = list(our_payloads().items())
     random.Random(1).shuffle(models)
     again = export(dict(models))
-    assert list(again) == list(SCHEMAS)
+    assert list(again) == list(published())
     assert {name: render(schema) for name, schema in again.items()} == {
-        name: render(schema) for name, schema in SCHEMAS.items()
+        name: render(schema) for name, schema in published().items()
     }
 
 
 def test_writing_touches_only_what_changed(tmp_path: Path) -> None:
     older = tmp_path / "document.arrived.v0.json"
     older.write_text("{}")
-    assert len(write_folder(tmp_path, SCHEMAS)) == len(SCHEMAS)
-    assert write_folder(tmp_path, SCHEMAS) == []
+    assert len(write_folder(tmp_path, published())) == len(published())
+    assert write_folder(tmp_path, published()) == []
     arrived = tmp_path / "document.arrived.v1.json"
     arrived.write_text("{}")
-    assert write_folder(tmp_path, SCHEMAS) == [arrived]
+    assert write_folder(tmp_path, published()) == [arrived]
     assert older.read_text() == "{}"
 
 

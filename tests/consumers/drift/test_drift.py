@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy  # its parts are loaded when they are used
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from scipy.stats import binom, false_discovery_control, ks_2samp
 
 from lineal_consumers.drift.config import DriftConfig
 from lineal_consumers.drift.correction import benjamini_hochberg, bonferroni, holm
@@ -26,7 +26,7 @@ FEATURES = ("a", "b", "c", "d", "e", "f")
 def test_the_statistic_is_scipys_with_ties_and_all(first, second) -> None:
     then, now = np.array(first, dtype=float), np.array(second, dtype=float)
     statistic, p_value = kolmogorov_smirnov(then, now)
-    assert statistic == pytest.approx(ks_2samp(then, now).statistic)
+    assert statistic == pytest.approx(scipy.stats.ks_2samp(then, now).statistic)
     assert 0 <= p_value <= 1
 
 
@@ -36,13 +36,15 @@ def test_the_p_value_is_close_to_the_exact_one(shift, n, m) -> None:
     random = np.random.default_rng(n + m)
     then, now = random.standard_normal(n), random.standard_normal(m) + shift
     _, p_value = kolmogorov_smirnov(then, now)
-    exact = ks_2samp(then, now, method="exact").pvalue
+    exact = scipy.stats.ks_2samp(then, now, method="exact").pvalue
     assert p_value == pytest.approx(exact, rel=0.15, abs=1e-4)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_corrections_order_as_they_must(p_values) -> None:
-    assert benjamini_hochberg(p_values) == pytest.approx(false_discovery_control(p_values))
+    assert benjamini_hochberg(p_values) == pytest.approx(
+        scipy.stats.false_discovery_control(p_values)
+    )
     for plain, step_up, step_down, crude in zip(
         p_values, benjamini_hochberg(p_values), holm(p_values), bonferroni(p_values), strict=True
     ):
@@ -63,7 +65,7 @@ def test_false_findings_stay_below_the_significance() -> None:
         ).drifted
         for _ in range(300)
     )
-    assert binom.sf(found - 1, 300, 0.05) > 1e-4
+    assert scipy.stats.binom.sf(found - 1, 300, 0.05) > 1e-4
 
 
 def test_a_quarter_of_a_standard_deviation_in_500_readings_is_found() -> None:
