@@ -28,7 +28,7 @@ class ClassifyConfig(BaseModel):
     archive_entries: PositiveInt = 20_000
     """Files inside an Office document, which is a ZIP archive."""
     archive_bytes: PositiveInt = 512 * MEBIBYTE
-    """All files inside an Office document together, unpacked."""
+    """All XML files inside an Office document together, unpacked."""
     markup_bytes: PositiveInt = 128 * MEBIBYTE
     """One XML file inside an Office document, unpacked."""
     compression_ratio: PositiveFloat = 200.0

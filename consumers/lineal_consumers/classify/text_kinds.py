@@ -33,10 +33,16 @@ _NAMED: dict[str, DocumentKind] = {
     ".htm": "html",
     ".xhtml": "html",
 }
-_NOT_READ = {"text/rtf", "application/postscript", "application/pgp-encrypted"}
+_NOT_READ = {"application/postscript", "application/pgp-encrypted"}
 """Media types whose bytes are text that is not meant for readers."""
+_DELIMITERS = ",;\t|^"
+_RICH_TEXT = b"{\\rtf"
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of UTF-16; that of little-endian UTF-32 begins with the first."""
+_WIDE_TEXT = re.compile(
+    "[\t-\r -~\u0370-\u06ff\u0e00-\u0e7f\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff00-\uffef]"
+)
+"""Greek, Cyrillic, Hebrew, Arabic, Thai, Chinese, Japanese, Korean."""
 _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
@@ -45,7 +51,6 @@ _TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _HEADER = re.compile(r"([!-9;-~]+):[ \t]?(.*)")
 _TRANSPORT = {"message-id", "mime-version", "received", "return-path", "dkim-signature"}
 _COMMON = {"from", "to", "subject", "date", "cc", "reply-to", "sender"}
-_DELIMITERS = ",;\t|"
 
 
 def recognise(
@@ -58,18 +63,24 @@ def recognise(
     """
     if media_type in _NOT_READ or not _is_text(head):
         raise Reject(_refusal(media_type, head))
+    if head.startswith(_RICH_TEXT):
+        _check_bytes(path, config.email_bytes)
+        return "word", "application/rtf"
     kind = _kind(_decode_head(head), PurePath(name).suffix.lower())
-    most = config.email_bytes if kind == "email" else config.text_bytes
+    _check_bytes(path, config.email_bytes if kind == "email" else config.text_bytes)
+    if _wide_encoding(head) is None and kind != "email" and _has_nul(path):
+        raise Reject("the file begins as text but goes on as binary data")
+    tabs = kind == "sheet" and PurePath(name).suffix.lower() in (".tsv", ".tab")
+    return kind, "text/tab-separated-values" if tabs else _MEDIA_TYPES[kind]
+
+
+def _check_bytes(path: Path, most: int) -> None:
     size = path.stat().st_size
     if size > most:
         raise Reject(
             f"the text is too large: {size / MEBIBYTE:,.1f} MiB, "
             f"at most {most / MEBIBYTE:,.0f} are read"
         )
-    if not head.startswith(_WIDE_MARKS) and kind != "email" and _has_nul(path):
-        raise Reject("the file begins as text but goes on as binary data")
-    tabs = kind == "sheet" and PurePath(name).suffix.lower() in (".tsv", ".tab")
-    return kind, "text/tab-separated-values" if tabs else _MEDIA_TYPES[kind]
 
 
 def _refusal(media_type: str, head: bytes) -> str:
@@ -84,7 +95,7 @@ def _refusal(media_type: str, head: bytes) -> str:
 
 def _is_text(head: bytes) -> bool:
     """Whether bytes are text in some encoding: no control characters that text has no use for."""
-    if head.startswith(_WIDE_MARKS):
+    if _wide_encoding(head) is not None:
         wide = _decode_head(head)
         return sum(not c.isprintable() and not c.isspace() for c in wide) < 0.05 * len(wide) + 1
     control = sum(
@@ -101,11 +112,38 @@ def _is_text(head: bytes) -> bool:
     return control <= 0.1 * len(head)
 
 
-def _decode_head(head: bytes) -> str:
+def _wide_encoding(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 by its mark, or UTF-16 by every second byte being mostly zero, or by the
+    other order making no sense."""
     if head.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
-        return head[: len(head) // 4 * 4].decode("utf-32", "replace")
+        return "utf-32"
     if head.startswith(_WIDE_MARKS):
-        return head[: len(head) // 2 * 2].decode("utf-16", "replace")
+        return "utf-16"
+    half = len(head) // 2
+    even, odd = head[0 : half * 2 : 2].count(0), head[1 : half * 2 : 2].count(0)
+    if half < 4 or 0 not in head:
+        return None
+    if max(even, odd) >= 0.2 * half:
+        found = "utf-16-le" if odd > even else "utf-16-be"
+        return found if min(even, odd) <= 0.02 * max(even, odd) else None
+    if half < 16 or sum(" " <= chr(byte) <= "~" for byte in head) > 0.8 * len(head):
+        return None
+    little, big = (_plausible(head, order) for order in ("utf-16-le", "utf-16-be"))
+    if max(little, big) < 0.95 or min(little, big) > 0.8:
+        return None
+    return "utf-16-le" if little > big else "utf-16-be"
+
+
+def _plausible(head: bytes, encoding: str) -> float:
+    """The share of characters from alphabets that whole texts are written in."""
+    text = head[: len(head) // 2 * 2].decode(encoding, "replace")
+    return len(_WIDE_TEXT.findall(text)) / len(text)
+
+
+def _decode_head(head: bytes) -> str:
+    wide = _wide_encoding(head)
+    if wide is not None:
+        return head[: len(head) // 4 * 4].decode(wide, "replace")
     return head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
 
 
@@ -131,7 +169,7 @@ def _kind(text: str, suffix: str) -> DocumentKind:
 def _headers(text: str) -> set[str]:
     """Names, in lower case, of the header fields that the text begins with."""
     names: set[str] = set()
-    lines = text[: 64 * 1024].splitlines()
+    lines = text.lstrip()[: 64 * 1024].splitlines()
     if lines and lines[0].startswith("From "):
         del lines[0]
     for line in lines:

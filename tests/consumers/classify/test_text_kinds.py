@@ -104,9 +104,17 @@ def test_a_program_is_rejected_by_what_it_is(inspect):
         inspect(elf, "invoice.pdf")
 
 
-def test_rich_text_is_rejected_although_it_is_ascii(inspect):
-    with pytest.raises(Reject, match="rtf"):
-        inspect(rb"{\rtf1\ansi hello}", "letter.txt")
+def test_rich_text_is_a_word_document_although_it_is_ascii(inspect):
+    found = inspect(rb"{\rtf1\ansi hello}", "letter.txt")
+    assert (found.kind, found.media_type) == ("word", "application/rtf")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text", ["name\tamount\nMüller\t12,50\n", "東京都の請求書です。支払期限は来月末\n"]
+)
+def test_utf_16_without_a_mark_is_text(inspect, encoding, text):
+    assert inspect(text.encode(encoding), "table.csv").kind == "sheet"
 
 
 def test_too_much_text_is_rejected(inspect):

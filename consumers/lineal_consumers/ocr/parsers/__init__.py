@@ -62,21 +62,35 @@ def _html(path: Path) -> Parsed:
 
 
 def _word(path: Path) -> Parsed:
-    from lineal_consumers.ocr.parsers.opendocument import is_open_document, read_text_document
+    from lineal_consumers.ocr.parsers.book import read_book
+    from lineal_consumers.ocr.parsers.open_xml import Package
+    from lineal_consumers.ocr.parsers.opendocument import is_open_document, read_open_document
+    from lineal_consumers.ocr.parsers.rich_text import read_rich_text
+    from lineal_consumers.ocr.parsers.slides import read_slides
     from lineal_consumers.ocr.parsers.word import read_word
 
-    return read_text_document(path) if is_open_document(path) else read_word(path)
+    with path.open("rb") as file:
+        if file.read(5) == b"{\\rtf":
+            return read_rich_text(path)
+    if is_open_document(path):
+        return read_open_document(path)
+    with Package(path) as package:
+        if "META-INF/container.xml" in package:
+            read = read_book
+        else:
+            read = read_slides if package.main_part().startswith("ppt/") else read_word
+    return read(path)
 
 
 def _sheet(path: Path) -> Parsed:
     import zipfile
 
     from lineal_consumers.ocr.parsers.delimited import read_delimited
-    from lineal_consumers.ocr.parsers.opendocument import is_open_document, read_spreadsheet
-    from lineal_consumers.ocr.parsers.sheet import read_workbook
+    from lineal_consumers.ocr.parsers.opendocument import is_open_document, read_open_document
+    from lineal_consumers.ocr.parsers.workbook import read_workbook
 
     if is_open_document(path):
-        return read_spreadsheet(path)
+        return read_open_document(path)
     return read_workbook(path) if zipfile.is_zipfile(path) else read_delimited(path)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 
+from lineal_consumers.ocr.parsers.code_pages import code_page
+
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -12,36 +14,79 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE_BYTES = 64 * 1024
-_WESTERN = "cp1252"
-_OTHERS = (
-    "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r",
-    "cp932", "euc_jp", "gb18030", "big5", "cp949",
+_ALPHABETS = (
+    ("\t", "\r"), (" ", "~"), ("\u0370", "\u06ff"), ("\u0e00", "\u0e7f"), ("\u3000", "\u30ff"),
+    ("\u4e00", "\u9fff"), ("\uac00", "\ud7a3"), ("\uff00", "\uffef"),
 )  # fmt: skip
-"""Encodings that text files are found in today; more candidates only make short texts ambiguous."""
+_WESTERN = "cp1252"
+_OTHERS = ("cp932", "euc_jp", "gb18030", "big5", "cp949", "iso2022_jp", "cp874", "cp1258")
+"""Encodings that text files are found in today, beside those that :mod:`code_pages` tells."""
+_DOS_PAGES = ("cp437", "cp850", "cp852", "cp858", "cp866")
+_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949", "shift_jis": "cp932"}
+"""What senders call an encoding, and the larger one that they use."""
 
 
 def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
     """The text and the name of the encoding it was in.
 
-    By byte order mark, then what the file declares, then UTF-8, then statistics; what still does
-    not fit becomes U+FFFD, so that a stray byte does not cost the rest.
+    By byte order mark, then what the file declares, then UTF-8, then UTF-16 without a mark, then
+    statistics; what still does not fit becomes U+FFFD, so that a stray byte does not cost the rest.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data.decode(encoding, "replace"), encoding
-    for candidate in (declared, "utf-8"):
-        if candidate and (text := _strictly(data, candidate)) is not None:
+    wide = wide_encoding(data)
+    if wide is not None:
+        return data.decode(wide, "replace"), wide
+    candidates = ("utf-8", declared) if _any_bytes_fit(declared) else (declared, "utf-8")
+    for candidate in candidates:
+        if candidate and (text := decode_declared(data, candidate)) is not None:
             return text, candidate
     encoding = _guess(data)
     return data.decode(encoding, "replace"), encoding
 
 
-def _strictly(data: bytes, encoding: str) -> str | None:
+def _any_bytes_fit(encoding: str | None) -> bool:
+    """Whether nearly any bytes are text in an encoding: what is UTF-8 besides is UTF-8."""
+    try:
+        name = codecs.lookup(encoding or "").name
+    except LookupError:
+        return False
+    return name.startswith(("iso8859", "cp125", "koi8", "mac", "ascii")) or name in _DOS_PAGES
+
+
+def wide_encoding(data: bytes) -> str | None:
+    """UTF-16 without a mark: ``utf-16-le`` or ``-be`` where every second byte is mostly zero, as
+    in texts of Latin letters, or where the other order makes no sense; None for other bytes."""
+    sample = data[: _SAMPLE_BYTES // 2 * 2]
+    half = len(sample) // 2
+    if half < 4 or 0 not in sample:
+        return None
+    even, odd = sample[0 : half * 2 : 2].count(0), sample[1 : half * 2 : 2].count(0)
+    if max(even, odd) >= 0.2 * half:
+        found = "utf-16-le" if odd > even else "utf-16-be"
+        return found if min(even, odd) <= 0.02 * max(even, odd) else None
+    if half < 16 or sum(" " <= chr(byte) <= "~" for byte in sample) > 0.8 * len(sample):
+        return None
+    little, big = (_plausible(sample, order) for order in ("utf-16-le", "utf-16-be"))
+    if max(little, big) < 0.95 or min(little, big) > 0.8:
+        return None
+    return "utf-16-le" if little > big else "utf-16-be"
+
+
+def _plausible(sample: bytes, encoding: str) -> float:
+    """The share of characters from alphabets that whole texts are written in."""
+    text = sample[: len(sample) // 2 * 2].decode(encoding, "replace")
+    return sum(any(low <= c <= high for low, high in _ALPHABETS) for c in text) / len(text)
+
+
+def decode_declared(data: bytes, encoding: str) -> str | None:
+    """The text in an encoding that somebody states; None where it is unknown or does not fit."""
     try:
         codec = codecs.lookup(encoding)
         # Browsers and mailers take these two as Windows-1252, and so do their senders.
         name = _WESTERN if codec.name in ("iso8859-1", "ascii") else codec.name
-        return data.decode(name)
+        return data.decode(_WIDER.get(name, name))
     except (LookupError, UnicodeError, ValueError):
         return None
 
@@ -54,7 +99,7 @@ def _guess(data: bytes) -> str:
             sample += line + b"\n"
             if len(sample) >= _SAMPLE_BYTES:
                 break
-    return "utf-8" if _almost_utf8(bytes(sample)) else _by_statistics(bytes(sample))
+    return "utf-8" if _almost_utf8(bytes(sample)) else _guess_other(bytes(sample))
 
 
 def _almost_utf8(sample: bytes) -> bool:
@@ -64,16 +109,27 @@ def _almost_utf8(sample: bytes) -> bool:
     return broken * 20 < sum(character > "\x7f" for character in text) - broken
 
 
-def _by_statistics(sample: bytes) -> str:
+def _guess_other(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
-    matches = list(from_bytes(sample, cp_isolation=[_WESTERN, *_OTHERS]))
-    if not matches:
-        return _WESTERN
-    best = matches[0]
-    for match in matches:
-        # Short texts leave several encodings level, and the order among them is alphabetical.
-        level = (match.chaos, match.coherence) == (best.chaos, best.coherence)
-        if level and _WESTERN in match.could_be_from_charset:
-            return _WESTERN
-    return best.encoding
+    japanese = _japanese(sample)
+    if japanese is not None:
+        return japanese
+    found = code_page(sample)
+    if found is not None:
+        return found
+    best = from_bytes(sample, cp_isolation=[_WESTERN, *_OTHERS]).best()
+    return best.encoding if best is not None else _WESTERN
+
+
+def _japanese(sample: bytes) -> str | None:
+    """The encoding in which the bytes are Japanese: no text in it is without many kana."""
+    for encoding in ("cp932", "euc_jp"):
+        try:
+            wide = [c for c in sample.decode(encoding) if c > "\x7f"]
+        except UnicodeError:
+            continue
+        kana = sum("\u3040" <= c <= "\u30ff" for c in wide)
+        if len(wide) >= 4 and kana > 0.2 * len(wide):
+            return encoding
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from lineal_consumers.ocr.parsers.decoding import decode
@@ -17,8 +18,10 @@ from lineal_consumers.ocr.parsers.parsed import (
     table,
 )
 
-_DELIMITERS = ",;\t|"
+_DELIMITERS = ",;\t|^~"
 _SAMPLE_LINES = 100
+_SAMPLE_CHARACTERS = 256 * 1024
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?[€$£]?\s?\d+(?:[. ']\d{3})*,\d+\s?[€$£%]?\s*")
 
 
 def read_delimited(path: Path) -> Parsed:
@@ -38,15 +41,31 @@ def _delimiter(text: str) -> tuple[str, str]:
     stated = first.strip().lower()
     if len(stated) == 5 and stated.startswith("sep="):
         return stated[4], rest
-    lines = text[: 256 * 1024].splitlines()[:_SAMPLE_LINES]
+    lines = text[:_SAMPLE_CHARACTERS].splitlines()[:_SAMPLE_LINES]
     best, best_score = ",", 0.0
     for delimiter in _DELIMITERS:
-        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+        rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
+        widths = [len(row) for row in rows]
         if not widths or max(widths) < 2:
             continue
         usual = max(set(widths), key=lambda width: (widths.count(width), width))
         # One cell a line is what every wrong delimiter gives.
         score = widths.count(usual) / len(widths) * (1 + min(usual, 50) / 100) if usual > 1 else 0.1
+        # Cells that would be cut once more: the delimiter was a decimal comma, or a mark in prose.
+        score *= 1 - _cut_share(rows, delimiter) / 2
         if score > best_score:
             best, best_score = delimiter, score
     return best, text
+
+
+def _cut_share(rows: list[list[str]], delimiter: str) -> float:
+    """The share of the rows that hold another delimiter, other than as a decimal comma."""
+    others = _DELIMITERS.replace(delimiter, "")
+    cut = sum(
+        any(
+            any(other in cell for other in others) and not _DECIMAL_COMMA.fullmatch(cell)
+            for cell in row
+        )
+        for row in rows
+    )
+    return cut / len(rows)

@@ -1,78 +1,182 @@
-"""E-mails: headers as key-values, the body as text, attachments by name."""
+"""E-mails: headers as key-values, and everything that a person would see below them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from email import message_from_binary_file, policy
-from email.message import EmailMessage, Message, MIMEPart
+import re
 from pathlib import Path
-from typing import Any
 
-from lineal_consumers.ocr.parsers.decoding import decode
-from lineal_consumers.ocr.parsers.html import visible_text
-from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage, engine, key_value, one_line
+from lineal_consumers.ocr.parsers.html import html_page
+from lineal_consumers.ocr.parsers.mime import MailPart, read_mail
+from lineal_consumers.ocr.parsers.parsed import (
+    Parsed,
+    ParsedPage,
+    Picture,
+    check_amount,
+    engine,
+    key_value,
+    one_line,
+)
+from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_room
 
 _SHOWN = ("From", "To", "Cc", "Bcc", "Reply-To", "Date", "Subject")
+_MESSAGES = ("message/rfc822", "message/global")
+_EVENT = {
+    "SUMMARY": "Summary", "DTSTART": "Start", "DTEND": "End", "LOCATION": "Location",
+    "DESCRIPTION": "Description", "ORGANIZER": "Organizer", "ATTENDEE": "Attendee",
+    "RRULE": "Repeats", "STATUS": "Status", "COMMENT": "Comment",
+}  # fmt: skip
+_ESCAPED = re.compile(r"\\([\\;,nN])")
+_WORD = re.compile(r"\w{3,}")
+_FEW_WORDS = 3
+_MISSING_SHARE = 0.2
+"""Share of the words of a mail's HTML that its plain text may lack and still be the same text."""
 
 
 def read_email(path: Path) -> Parsed:
-    """Headers, body (plain if it has one, else the HTML) and names of attachments, as one page."""
-    with path.open("rb") as file:
-        message = message_from_binary_file(file, policy=policy.default)
-    fields = [(name, value) for name in _SHOWN if (value := _header(message, name))]
-    if names := [name for name in map(_attachment, message.walk()) if name]:
+    """Headers, body, attached messages and texts, and the names of attachments, as one page."""
+    mail = read_mail(path.read_bytes())
+    page = ParsedPage("")
+    fields = _fields(mail)
+    names = [name for part in mail.walk() if (name := _attachment(part))]
+    if names:
         fields.append(("Attachments", ", ".join(names)))
-    body = _body(message)
-    head = "\n".join(f"{name}: {value}" for name, value in fields)
-    page = ParsedPage(
-        f"{head}\n\n{body.text}", body.tables, [key_value(name, value) for name, value in fields]
-    )
+    page.key_values = [key_value(name, value) for name, value in fields]
+    lines = [f"{name}: {value}" for name, value in fields]
+    _Body(page).read(mail, lines)
+    page.text = "\n".join(lines)
     return Parsed(engine("python-email"), [page])
 
 
-def _header(message: Message[Any, Any], name: str) -> str:
-    """All values of a header; one that the standard library stumbles over is taken as it is."""
-    try:
-        values = [str(value) for value in message.get_all(name, [])]
-    except Exception:
-        values = [str(raw) for key, raw in message.raw_items() if key.lower() == name.lower()]
-    return one_line(", ".join(values))
+def _fields(mail: MailPart) -> list[tuple[str, str]]:
+    return [(name, value) for name in _SHOWN if (value := mail.header(name))]
 
 
-def _attachment(part: MIMEPart[Any, Any]) -> str:
-    if part.get_content_type() == "message/rfc822":
-        inner = part.get_payload()
-        first = inner[0] if isinstance(inner, list) and inner else None
-        subject = _header(first, "Subject") if isinstance(first, Message) else ""
-        return f"{subject or 'message'}.eml"
-    name = one_line(part.get_filename() or "")
-    return name or ("unnamed" if part.get_content_disposition() == "attachment" else "")
+def _attachment(part: MailPart) -> str:
+    if part.content_type in _MESSAGES:
+        subject = part.parts[0].header("Subject") if part.parts else ""
+        return part.file_name or f"{subject or 'message'}.eml"
+    return part.file_name or ("unnamed" if part.disposition == "attachment" else "")
 
 
-def _body(message: EmailMessage) -> ParsedPage:
-    parts = list(_texts(message))
-    plain = "\n".join(_content(part) for part in parts if part.get_content_subtype() != "html")
-    if plain.strip():
-        return ParsedPage(plain)
-    pages = [visible_text(_content(part)) for part in parts if part.get_content_subtype() == "html"]
-    return ParsedPage(
-        "\n".join(page.text for page in pages), [table for page in pages for table in page.tables]
-    )
+class _Body:
+    """Walks the parts of a mail and writes what is shown of them."""
+
+    def __init__(self, page: ParsedPage) -> None:
+        self._page = page
+
+    def read(self, mail: MailPart, lines: list[str]) -> None:
+        """Add what is shown below the headers of a mail."""
+        lines.append("")
+        self._show(mail, lines)
+
+    def _show(self, part: MailPart, lines: list[str]) -> None:
+        check_amount(sum(map(len, lines)))
+        if part.content_type in _MESSAGES:
+            for inner in part.parts:
+                lines += ["", *(f"{name}: {value}" for name, value in _fields(inner))]
+                self.read(inner, lines)
+        elif part.subtype == "alternative" and part.parts:
+            self._alternative(part, lines)
+        elif part.content_type == "multipart/encrypted":
+            self._page.doubt("the mail is encrypted")
+        elif part.parts:
+            for inner in part.parts:
+                self._show(inner, lines)
+        else:
+            self._leaf(part, lines)
+
+    def _leaf(self, part: MailPart, lines: list[str]) -> None:
+        main = part.content_type.partition("/")[0]
+        if part.content_type == "text/calendar":
+            lines += _event_lines(part.text())
+        elif part.content_type == "text/html":
+            page, _, _ = html_page(part.content(), part.charset)
+            lines.append(page.text)
+            self._page.tables += page.tables
+            self._page.pictures += page.pictures
+        elif main == "text" or part.content_type in (
+            "message/delivery-status", "message/disposition-notification",
+        ):  # fmt: skip
+            lines.append(part.text())
+        elif main == "image":
+            self._picture(part)
+        elif part.content_type.startswith("multipart/") or not part.body.strip():
+            return
+        elif "pkcs7-mime" in part.content_type:
+            self._page.doubt("the mail is encrypted, or signed so that it cannot be read")
+        elif "signature" not in part.content_type:
+            name = _attachment(part) or part.content_type
+            self._page.doubt(f"the attachment {name} was not read")
+
+    def _picture(self, part: MailPart) -> None:
+        name = _attachment(part) or part.content_type
+        data = part.content()
+        if len(data) > MAX_PICTURE_BYTES or not has_room(self._page):
+            self._page.doubt("the mail holds more pictures than are read")
+        else:
+            self._page.pictures.append(Picture(name, data))
+
+    def _alternative(self, part: MailPart, lines: list[str]) -> None:
+        """The plain text where it says what the HTML says, else the HTML, or both where each says
+        something of its own; invitations besides, as they hold the time and the place."""
+        plain: list[str] = []
+        rich: list[str] = []
+        invitations: list[str] = []
+        for inner in part.parts:
+            kind = inner.content_type
+            if kind == "text/calendar":
+                invitations += _event_lines(inner.text())
+            elif kind.startswith("text/") and kind != "text/html":
+                self._show(inner, plain)
+            else:
+                self._show(inner, rich)
+        in_plain, in_rich = _words(plain), _words(rich)
+        if not in_plain:
+            lines += rich
+        elif not _says_more(in_rich, in_plain):
+            lines += plain
+        else:
+            lines += rich
+            if _says_more(in_plain, in_rich):
+                lines += plain
+        known = _words(lines)
+        lines += [line for line in invitations if not _words([line]) <= known]
 
 
-def _texts(message: MIMEPart[Any, Any]) -> Iterator[MIMEPart[Any, Any]]:
-    """The text parts of the message itself: no attachments, nothing of attached messages."""
-    if message.get_content_disposition() == "attachment":
-        return
-    if message.get_content_maintype() == "multipart":
-        for part in message.iter_parts():
-            yield from _texts(part)
-    elif message.get_content_type() in ("text/plain", "text/html"):
-        yield message
+def _says_more(these: set[str], those: set[str]) -> bool:
+    return len(these - those) > max(_FEW_WORDS, _MISSING_SHARE * len(these))
 
 
-def _content(part: MIMEPart[Any, Any]) -> str:
-    payload = part.get_payload(decode=True)
-    if not isinstance(payload, bytes):
-        return ""
-    return decode(payload, part.get_content_charset())[0]
+def _words(lines: list[str]) -> set[str]:
+    return {word.lower() for line in lines for word in _WORD.findall(line)}
+
+
+def _event_lines(calendar: str) -> list[str]:
+    """What a person is shown of an invitation (RFC 5545): what, when, where and who."""
+    lines: list[str] = []
+    unfolded = re.sub(r"\r?\n[ \t]", "", calendar)
+    component = ""
+    for line in unfolded.splitlines():
+        name, _, value = line.partition(":")
+        name, _, parameters = name.partition(";")
+        if name.upper() == "BEGIN":
+            component = value.strip().upper()
+        elif name.upper() in _EVENT and component in ("VEVENT", "VTODO", "VJOURNAL"):
+            shown = _ESCAPED.sub(lambda m: "\n" if m[1] in "nN" else m[1], value)
+            if name.upper().startswith("DT"):
+                shown = _time(shown)
+            person = re.search(r'CN="?([^";:]+)', parameters, re.IGNORECASE)
+            if person:
+                shown = f"{person[1]} <{re.sub('(?i)^mailto:', '', shown)}>"
+            lines.append(f"{_EVENT[name.upper()]}: {shown.strip()}")
+    return lines
+
+
+def _time(stamp: str) -> str:
+    """A time of an invitation in ISO 8601."""
+    match = re.match(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d*(Z?))?$", one_line(stamp))
+    if match is None:
+        return stamp
+    year, month, day, hour, minute, utc = match.groups()
+    clock = f" {hour}:{minute}{' UTC' if utc else ''}" if hour else ""
+    return f"{year}-{month}-{day}{clock}"

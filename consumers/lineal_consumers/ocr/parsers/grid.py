@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lineal.stages import Reject
+from lineal_consumers.ocr.parsers.parsed import check_amount
 
 MAX_CELLS = 5_000_000
 """Cells of one document, those that only fill up short rows included."""
@@ -14,10 +15,11 @@ def tidy(rows: Iterable[Sequence[str]]) -> list[list[str]]:
     """Rows without empty cells at the end, with runs of empty rows as one, none first or last.
 
     Raises:
-        Reject: the rectangle around them has more than :data:`MAX_CELLS` cells.
+        Reject: the rectangle around them has more than :data:`MAX_CELLS` cells, or they hold too
+            much text.
     """
     kept: list[list[str]] = []
-    width = 0
+    width = characters = 0
     for row in rows:
         length = len(row)
         while length and not row[length - 1]:
@@ -25,8 +27,19 @@ def tidy(rows: Iterable[Sequence[str]]) -> list[list[str]]:
         if length or (kept and kept[-1]):
             kept.append(list(row[:length]))
             width = max(width, length)
-            if len(kept) * width > MAX_CELLS:
-                raise Reject(f"the sheet is too large: at most {MAX_CELLS:,} cells are read")
+            check_cells(len(kept) * width)
+            characters += sum(map(len, row))
+            check_amount(characters)
     while kept and not kept[-1]:
         kept.pop()
     return kept
+
+
+def check_cells(count: int) -> None:
+    """Bound what is kept of tables.
+
+    Raises:
+        Reject: these are more than :data:`MAX_CELLS`.
+    """
+    if count > MAX_CELLS:
+        raise Reject(f"the document is too large: at most {MAX_CELLS:,} cells are read")

@@ -6,12 +6,24 @@ twenty megabytes of tags (20 seconds, most of them for tables) need more memory 
 
 from __future__ import annotations
 
+import binascii
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 from lineal_consumers.ocr.parsers.decoding import decode
-from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage, clean, engine, one_line, table
+from lineal_consumers.ocr.parsers.grid import check_cells
+from lineal_consumers.ocr.parsers.parsed import (
+    Parsed,
+    ParsedPage,
+    Picture,
+    clean,
+    engine,
+    one_line,
+    table,
+)
+from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_room
 
 _UNSEEN = {"script", "style", "template", "noscript", "head", "svg", "iframe", "object", "datalist"}
 _BLOCKS = {
@@ -27,22 +39,40 @@ _XML_ENCODING = re.compile(rb"^\s*<\?xml[^>]+encoding\s*=\s*[\"']([\w:.-]+)")
 _SPACES = re.compile(r"\s+")
 _MAX_COLUMNS = 1_000
 _MAX_SPANNED = 10_000
+_MAX_NESTED_TABLES = 30
+"""Tables inside each other; deeper ones are text of the one they stand in."""
 
 
 def read_html(path: Path) -> Parsed:
     """The visible text as one page, the title first; tables of at least two by two cells."""
-    data = path.read_bytes()
+    page, encoding, _ = html_page(path.read_bytes())
+    return Parsed(engine("lxml", encoding=encoding), [page])
+
+
+def html_page(data: bytes, declared: str | None = None) -> tuple[ParsedPage, str, list[str]]:
+    """The visible text of some HTML with its tables and the pictures inside it, the encoding it
+    was in, and where its other pictures are.
+
+    Args:
+        declared: the encoding that stands outside of it, in the header of a mail.
+    """
     found = _CHARSET.search(data[:4096]) or _XML_ENCODING.search(data[:4096])
-    declared = found[1].decode("ascii") if found else None
+    inside = found[1].decode("ascii") if found else None
+    declared = declared or inside
     if declared and declared.lower().startswith(("utf-16", "utf-32", "ucs")):
         # Nobody could have read the declaration if it were true.
         declared = None
     text, encoding = decode(data, declared)
-    return Parsed(engine("lxml", encoding=encoding), [visible_text(text)])
+    page, sources = _visible(text)
+    return page, encoding, sources
 
 
 def visible_text(markup: str) -> ParsedPage:
-    """The text that a browser would show of some HTML, and its tables."""
+    """The text that a browser would show of some HTML, its tables, and the pictures inside it."""
+    return _visible(markup)[0]
+
+
+def _visible(markup: str) -> tuple[ParsedPage, list[str]]:
     from lxml import etree  # type: ignore[import-untyped]
 
     target = _Visible()
@@ -51,10 +81,35 @@ def visible_text(markup: str) -> ParsedPage:
     parser = etree.HTMLParser(target=target, recover=True, huge_tree=True, encoding="utf-8")
     content = clean(markup).encode()
     if not content.strip():
-        return ParsedPage("")
+        return ParsedPage(""), []
     parser.feed(content)
     parser.close()
-    return target.page()
+    page = target.page()
+    others = []
+    for source in target.sources:
+        if source.lower().startswith("data:"):
+            _add_picture(page, source)
+        elif ":" not in source.partition("/")[0]:
+            others.append(source)
+    return page, others
+
+
+def _add_picture(page: ParsedPage, source: str) -> None:
+    """Add the picture that a data URL (RFC 2397) holds."""
+    head, _, body = source[len("data:") :].partition(",")
+    if not head.lower().startswith("image/") or "svg" in head.lower():
+        return
+    if len(body) > MAX_PICTURE_BYTES or not has_room(page):
+        page.doubt("the page holds more pictures than are read")
+        return
+    data = unquote_to_bytes(body)
+    if head.lower().endswith(";base64"):
+        try:
+            data = binascii.a2b_base64(data)
+        except binascii.Error:
+            page.doubt("a picture is damaged")
+            return
+    page.pictures.append(Picture(f"picture {len(page.pictures) + 1}", data))
 
 
 @dataclass(slots=True)
@@ -93,8 +148,12 @@ class _Visible:
 
     def __init__(self) -> None:
         self.out: list[str] = []
+        self.sources: list[str] = []
+        """Where the pictures are."""
         self.tables: list[list[list[str]]] = []
         self._open: list[_OpenTable] = []
+        self._too_deep = 0
+        self._cells = 0
         self._unseen = 0
         self._title = 0
         self._in_head = False
@@ -115,6 +174,12 @@ class _Visible:
             self._verbatim += 1
         elif tag == "img":
             self.data(f" {attributes.get('alt', '')} ")
+            if source := attributes.get("src", "").strip():
+                self.sources.append(source)
+        elif tag == "table" and len(self._open) == _MAX_NESTED_TABLES:
+            self._too_deep += 1
+        elif self._too_deep:
+            return
         elif tag == "table":
             if self._open:
                 self._open[-1].nested = True
@@ -133,7 +198,9 @@ class _Visible:
             return
         if tag in ("pre", "textarea"):
             self._verbatim = max(0, self._verbatim - 1)
-        if tag in ("td", "th") and self._open:
+        if self._too_deep:
+            self._too_deep -= tag == "table"
+        elif tag in ("td", "th") and self._open:
             self._end_cell()
         elif tag == "table" and self._open:
             self._end_table()
@@ -171,6 +238,7 @@ class _Visible:
         current = self._open[-1]
         if tag == "tr":
             current.open_row()
+            self._count(len(current.rows[-1]))
         elif tag in ("td", "th"):
             if not current.rows:
                 current.open_row()
@@ -187,8 +255,14 @@ class _Visible:
         if not current.nested:
             # One line a row: breaks inside a cell would tear the row apart.
             self.out[current.cell :] = [text] if text else []
+        before = len(current.rows[-1])
         current.place(text)
+        self._count(len(current.rows[-1]) - before)
         current.cell = None
+
+    def _count(self, cells: int) -> None:
+        self._cells += cells
+        check_cells(self._cells)
 
     def _end_table(self) -> None:
         closed = self._open.pop()

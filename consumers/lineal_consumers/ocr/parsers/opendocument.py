@@ -1,30 +1,47 @@
-"""OpenDocument texts and spreadsheets (LibreOffice), by the XML inside."""
+"""OpenDocument (LibreOffice): texts, spreadsheets, presentations and drawings, by the XML inside.
+
+Source of the names: OASIS OpenDocument 1.3, part 3.
+"""
 
 from __future__ import annotations
 
+import posixpath
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lineal_consumers.ocr.parsers.grid import MAX_CELLS, tidy
+from lineal_consumers.ocr.parsers.markup import local_name
+from lineal_consumers.ocr.parsers.open_xml import Package
 from lineal_consumers.ocr.parsers.parsed import (
     Parsed,
     ParsedPage,
+    Picture,
     check_amount,
     engine,
     one_line,
     row_line,
     table,
 )
+from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_room
 
 _NAMES = "urn:oasis:names:tc:opendocument:xmlns:"
-_OFFICE, _TEXT, _TABLE = (f"{{{_NAMES}{part}:1.0}}" for part in ("office", "text", "table"))
+_OFFICE, _TEXT, _TABLE, _DRAW, _STYLE = (
+    f"{{{_NAMES}{part}:1.0}}" for part in ("office", "text", "table", "drawing", "style")
+)
+_HREF = "{http://www.w3.org/1999/xlink}href"
+_MATH = "{http://www.w3.org/1998/Math/MathML}"
+_CREATOR = "{http://purl.org/dc/elements/1.1/}creator"
 _P, _H = _TEXT + "p", _TEXT + "h"
-_TBL, _ROW = _TABLE + "table", _TABLE + "table-row"
+_TBL, _ROW, _PAGE = _TABLE + "table", _TABLE + "table-row", _DRAW + "page"
 _CELLS = (_TABLE + "table-cell", _TABLE + "covered-table-cell")
-_NOT_TEXT = {_TEXT + "tracked-changes", _TEXT + "sequence-decls", _OFFICE + "annotation"}
+_ANNOTATION = _OFFICE + "annotation"
+_OBJECT, _IMAGE = _DRAW + "object", _DRAW + "image"
+_NOT_TEXT = {_TEXT + "tracked-changes", _TEXT + "sequence-decls"}
+_VALUES = ("string-value", "date-value", "time-value", "boolean-value", "value")
 _MAX_REPEATED = 1_000
+_CONTENT = "content.xml"
 
 
 def is_open_document(path: Path) -> bool:
@@ -32,70 +49,234 @@ def is_open_document(path: Path) -> bool:
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
-        return "content.xml" in archive.namelist()
+        return _CONTENT in archive.namelist()
 
 
-def read_text_document(path: Path) -> Parsed:
-    """Paragraphs and tables in their order, as one page."""
-    page = ParsedPage("")
-    page.text = "\n".join(_lines(_body(path, "text"), page))
-    return Parsed(engine("lxml", format="opendocument"), [page])
+def read_open_document(path: Path) -> Parsed:
+    """A text as one page, each sheet of a spreadsheet and each slide or drawing as a page.
 
+    What is on a page and not read is a doubt.
 
-def read_spreadsheet(path: Path) -> Parsed:
-    """Every sheet as a page and a table; cells as they are shown."""
-    pages: list[ParsedPage] = []
-    characters = 0
-    for sheet in _body(path, "spreadsheet").iterchildren(_TBL):
-        title = sheet.get(_TABLE + "name", "")
-        rows = tidy(_rows(sheet))
-        page = ParsedPage("\n".join([title, *map(row_line, rows)]))
-        if rows:
-            page.tables.append(table(rows, title))
-        pages.append(page)
-        characters += len(page.text)
-        check_amount(characters)
+    Raises:
+        ValueError: it has none of these bodies.
+    """
+    with Package(path) as package:
+        content = package.parse(_CONTENT)
+        body = None if content is None else content.find(_OFFICE + "body")
+        kinds = [] if body is None else [child for child in body if isinstance(child.tag, str)]
+        if not kinds:
+            raise ValueError("the document has no body")
+        reader = _Reader(package)
+        match local_name(kinds[0]):
+            case "text":
+                pages = [reader.text(kinds[0])]
+            case "spreadsheet":
+                pages = [reader.sheet(sheet) for sheet in kinds[0].iterchildren(_TBL)]
+            case "presentation" | "drawing":
+                pages = [reader.slide(slide) for slide in kinds[0].iterchildren(_PAGE)]
+            case other:
+                raise ValueError(f"the body is of kind {other}")
     return Parsed(engine("lxml", format="opendocument"), pages)
 
 
-def _body(path: Path, kind: str) -> Any:
-    from lxml import etree  # type: ignore[import-untyped]
+class _Reader:
+    """Walks bodies and writes their lines; counts the characters of all pages."""
 
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
-    with zipfile.ZipFile(path) as archive, archive.open("content.xml") as file:
-        root = etree.parse(file, parser).getroot()
-    body = root.find(f"{_OFFICE}body/{_OFFICE}{kind}")
-    if body is None:
-        raise ValueError(f"no {kind} in the body")
-    return body
+    def __init__(self, package: Package) -> None:
+        self._package = package
+        self._characters = 0
+        self._page = ParsedPage("")
+
+    def text(self, body: Any) -> ParsedPage:
+        """A text with the headers and footers of its page styles."""
+        page = self._page = ParsedPage("")
+        lines: list[str] = []
+        styles = self._package.parse("styles.xml")
+        around = [] if styles is None else _surroundings(styles)
+        for element in (e for e in around if local_name(e).startswith("header")):
+            self._blocks(element, lines, page)
+        self._blocks(body, lines, page)
+        for element in (e for e in around if local_name(e).startswith("footer")):
+            self._blocks(element, lines, page)
+        page.text = "\n".join(lines)
+        return page
+
+    def sheet(self, sheet: Any) -> ParsedPage:
+        """A sheet; cells as they are shown, then what is drawn on it and noted at its cells."""
+        page = self._page = ParsedPage("")
+        title = sheet.get(_TABLE + "name", "")
+        noted: list[str] = []
+        rows = tidy(self._rows(sheet, noted))
+        if rows:
+            page.tables.append(table(rows, title))
+        lines = [title, *map(row_line, rows)]
+        for shapes in sheet.iterchildren(_TABLE + "shapes"):
+            self._blocks(shapes, lines, ParsedPage(""))
+        page.text = "\n".join([*lines, *noted])
+        self._count(page.text)
+        return page
+
+    def slide(self, slide: Any) -> ParsedPage:
+        """A slide or drawing, and the notes to it."""
+        page = self._page = ParsedPage("")
+        lines: list[str] = []
+        self._blocks(slide, lines, page)
+        page.text = "\n".join(line for line in lines if line.strip())
+        return page
+
+    def _blocks(self, container: Any, lines: list[str], page: ParsedPage) -> None:
+        for child in container.iterchildren():
+            tag = child.tag
+            if tag in (_P, _H):
+                self._paragraph(child, lines, page)
+            elif tag == _TBL:
+                rows = tidy(self._rows(child, lines))
+                if rows:
+                    page.tables.append(table(rows))
+                    lines.extend(map(row_line, rows))
+            elif tag == _ANNOTATION:
+                self._annotation(child, lines)
+            elif tag == _OBJECT:
+                self._object(child, lines)
+                return  # the picture that follows shows the same
+            elif tag == _IMAGE:
+                self._image(child)
+            elif isinstance(tag, str) and tag not in _NOT_TEXT:
+                self._blocks(child, lines, page)
+
+    def _paragraph(self, paragraph: Any, lines: list[str], page: ParsedPage) -> None:
+        pieces: list[str] = []
+        apart: list[Any] = []
+        _text(paragraph, pieces, apart)
+        text = "".join(pieces)
+        self._count(text)
+        lines.append(text)
+        for element in apart:
+            if element.tag == _ANNOTATION:
+                self._annotation(element, lines)
+            else:
+                self._blocks(element, lines, page)
+
+    def _annotation(self, annotation: Any, lines: list[str]) -> None:
+        creator = annotation.findtext(_CREATOR) or "somebody"
+        lines.append(f"Comment by {one_line(creator)}:")
+        for paragraph in annotation.iter(_P):
+            pieces: list[str] = []
+            _text(paragraph, pieces, [])
+            lines.append("".join(pieces))
+
+    def _object(self, element: Any, lines: list[str]) -> None:
+        """A formula, chart or other document inside this one."""
+        folder = posixpath.normpath(element.get(_HREF, "")).lstrip("./")
+        name = f"{folder}/{_CONTENT}"
+        if name not in self._package:
+            name = folder
+        root = self._package.parse(name) if folder else element
+        if root is None:
+            self._page.doubt("a document that is embedded in this one was not read")
+            return
+        if (formula := next(root.iter(_MATH + "math"), None)) is not None:
+            lines.append(one_line(" ".join(_formula(formula))))
+            return
+        for paragraph in root.iter(_P, _H):
+            pieces: list[str] = []
+            _text(paragraph, pieces, [])
+            if text := "".join(pieces):
+                self._count(text)
+                lines.append(text)
+
+    def _image(self, image: Any) -> None:
+        name = posixpath.normpath(image.get(_HREF, "")).lstrip("./")
+        if not name or name.startswith("ObjectReplacements/"):
+            return
+        label = posixpath.basename(name)
+        if any(picture.name == label for picture in self._page.pictures):
+            return
+        if name not in self._package:
+            self._page.doubt(f"the picture {label} is missing in the file")
+        elif not has_room(self._page):
+            self._page.doubt("the page holds more pictures than are read")
+        else:
+            data = self._package.read(name, MAX_PICTURE_BYTES)
+            self._page.pictures.append(Picture(label, data))
+
+    def _rows(self, sheet: Any, noted: list[str]) -> Iterator[list[str]]:
+        for row in sheet.iter(_ROW):
+            if next(row.iterancestors(_TBL)) is not sheet:
+                continue
+            cells: list[str] = []
+            for cell in row.iterchildren(*_CELLS):
+                value = self._value(cell, noted)
+                repeated = _repeated(cell, "number-columns-repeated")
+                cells.extend([value] * min(repeated, _MAX_REPEATED))
+            times = _repeated(row, "number-rows-repeated") if any(cells) else 1
+            for _ in range(min(times, MAX_CELLS)):
+                yield cells
+
+    def _value(self, cell: Any, noted: list[str]) -> str:
+        lines: list[str] = []
+        comments: list[str] = []
+        for child in cell.iterchildren():
+            if child.tag == _ANNOTATION:
+                self._annotation(child, comments)
+            elif isinstance(child.tag, str):
+                holder = [child] if child.tag in (_P, _H, _TBL) else child
+                for part in holder:
+                    if part.tag in (_P, _H):
+                        self._paragraph(part, lines, ParsedPage(""))
+                    elif isinstance(part.tag, str):
+                        self._blocks(part, lines, ParsedPage(""))
+        noted.extend(comments)
+        if lines:
+            return one_line(" ".join(lines))
+        return next((v for name in _VALUES if (v := cell.get(_OFFICE + name))), "")
+
+    def _count(self, text: str) -> None:
+        self._characters += len(text)
+        check_amount(self._characters)
 
 
-def _lines(container: Any, page: ParsedPage) -> Iterator[str]:
-    for child in container.iterchildren():
-        if child.tag in (_P, _H):
-            yield "".join(_text(child))
-        elif child.tag == _TBL:
-            rows = tidy(_rows(child))
-            if rows:
-                page.tables.append(table(rows))
-                yield from map(row_line, rows)
-        elif isinstance(child.tag, str) and child.tag not in _NOT_TEXT:
-            yield from _lines(child, page)
+def _surroundings(styles: Any) -> list[Any]:
+    """The headers and footers of the page styles, each text once."""
+    found: dict[str, Any] = {}
+    for master in styles.iter(_STYLE + "master-page"):
+        for element in master.iterchildren():
+            name = local_name(element)
+            if name.startswith(("header", "footer")) and element.get(_STYLE + "display") != "false":
+                found.setdefault(name[:6] + "".join(element.itertext()), element)
+    return list(found.values())
 
 
-def _text(element: Any) -> Iterator[str]:
-    """A paragraph's text; white space is collapsed except where it is spelled out."""
-    yield _collapsed(element.text)
+def _repeated(element: Any, name: str) -> int:
+    value = element.get(_TABLE + name, "1")
+    return int(value) if value.isdecimal() and len(value) < 10 else 1
+
+
+def _text(element: Any, pieces: list[str], apart: list[Any]) -> None:
+    """A paragraph's text; white space is collapsed except where it is spelled out. Frames and
+    comments, which stand on lines of their own, are put apart."""
+    pieces.append(_collapsed(element.text))
     for child in element.iterchildren():
-        if child.tag == _TEXT + "s":
-            yield " " * min(int(child.get(_TEXT + "c", "1")), _MAX_REPEATED)
-        elif child.tag == _TEXT + "tab":
-            yield "\t"
-        elif child.tag == _TEXT + "line-break":
-            yield "\n"
-        elif isinstance(child.tag, str) and child.tag not in _NOT_TEXT:
-            yield from _text(child)
-        yield _collapsed(child.tail)
+        tag = child.tag
+        if tag == _TEXT + "s":
+            count = child.get(_TEXT + "c", "1")
+            pieces.append(" " * (min(int(count), _MAX_REPEATED) if count.isdecimal() else 1))
+        elif tag == _TEXT + "tab":
+            pieces.append("\t")
+        elif tag == _TEXT + "line-break":
+            pieces.append("\n")
+        elif tag == _ANNOTATION or (isinstance(tag, str) and tag.startswith(_DRAW)):
+            apart.append(child)
+        elif isinstance(tag, str) and tag not in _NOT_TEXT:
+            _text(child, pieces, apart)
+        pieces.append(_collapsed(child.tail))
+
+
+def _formula(element: Any) -> Iterator[str]:
+    """The signs of a MathML formula in their order; not its source for the editor."""
+    for part in element.iter():
+        if isinstance(part.tag, str) and not part.tag.endswith("annotation"):
+            yield part.text or ""
 
 
 def _collapsed(text: str | None) -> str:
@@ -103,17 +284,3 @@ def _collapsed(text: str | None) -> str:
         return ""
     words = " ".join(text.split())
     return f"{' ' * text[0].isspace()}{words}{' ' * (bool(words) and text[-1].isspace())}"
-
-
-def _rows(sheet: Any) -> Iterator[list[str]]:
-    for row in sheet.iter(_ROW):
-        if next(row.iterancestors(_TBL)) is not sheet:
-            continue
-        cells: list[str] = []
-        for cell in row.iterchildren(*_CELLS):
-            value = one_line(" ".join(_lines(cell, ParsedPage(""))))
-            repeated = int(cell.get(_TABLE + "number-columns-repeated", "1"))
-            cells.extend([value] * min(repeated, _MAX_REPEATED))
-        repeated = int(row.get(_TABLE + "number-rows-repeated", "1")) if any(cells) else 1
-        for _ in range(min(repeated, MAX_CELLS)):
-            yield cells

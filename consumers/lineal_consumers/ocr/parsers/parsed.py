@@ -18,6 +18,15 @@ _BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image that stands on a page, to be recognised."""
+
+    name: str
+    """What it is called where it was found, for doubts about it."""
+    data: bytes
+
+
 @dataclass(slots=True)
 class ParsedPage:
     """The text of a page and what is known about its structure."""
@@ -25,6 +34,14 @@ class ParsedPage:
     text: str
     tables: list[Table] = field(default_factory=list)
     key_values: list[KeyValue] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    """What a person would see of this page and was not read."""
+
+    def doubt(self, reason: str) -> None:
+        """Note a doubt, each once."""
+        if reason not in self.doubts:
+            self.doubts.append(reason)
 
 
 @dataclass(slots=True)
@@ -55,6 +72,7 @@ class Parsed:
                     source="parse",
                     tables=tuple(page.tables),
                     key_values=tuple(page.key_values),
+                    doubts=tuple(page.doubts),
                 )
             )
             begin += len(text) + len(PAGE_SEPARATOR)

@@ -1,12 +1,20 @@
-"""DOCX: paragraphs and tables in their order, and what python-docx's own ``text`` leaves out:
-content controls, insertions under review, text boxes, notes."""
+"""DOCX: everything that a reader of the document sees, in its order.
+
+The main story with its content controls, insertions under review, text boxes, formulas, drawings
+and chunks of other formats; then what stands beside it: headers and footers of all kinds, notes,
+comments.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lineal_consumers.ocr.parsers.chunk import chunk_page
+from lineal_consumers.ocr.parsers.drawing import add_pictures, drawn_lines
+from lineal_consumers.ocr.parsers.formula import MATH, formula_text
+from lineal_consumers.ocr.parsers.grid import check_cells
+from lineal_consumers.ocr.parsers.open_xml import RELATION_ID, Package
 from lineal_consumers.ocr.parsers.parsed import (
     Parsed,
     ParsedPage,
@@ -22,6 +30,8 @@ _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _P, _TBL, _TR, _TC, _T = _W + "p", _W + "tbl", _W + "tr", _W + "tc", _W + "t"
 _SDT, _BOX, _FALLBACK = _W + "sdt", _W + "txbxContent", _MC + "Fallback"
+_CHUNK, _SYMBOL = _W + "altChunk", _W + "sym"
+_FORMULAS = (MATH + "oMath", MATH + "oMathPara")
 _VAL = _W + "val"
 _MARKS = {
     _W + "tab": "\t",
@@ -34,138 +44,234 @@ _NOT_TEXT = {
 }  # fmt: skip
 """Properties; text deleted or moved away under review; the second version of a text box that is
 kept for old programs; text boxes, which follow their paragraph as paragraphs of their own."""
-_NOTES = ("/word/footnotes.xml", "/word/endnotes.xml")
+_BOXED = {_W + "drawing", _W + "pict", _W + "object", _MC + "AlternateContent"}
+_CHECK_BOXES = {"F0FE": "☒", "F0FD": "☒", "F0FC": "✓", "F052": "☑", "F0A8": "☐", "F06F": "☐"}
+"""Characters of Wingdings that forms use."""
+_NOTES = ("footnotes", "endnotes")
 _MAX_COLUMNS = 1_000
+_MAX_NESTED_CONTROLS = 8
 
 
-def read_word(path: Path) -> Parsed:
-    """The text as one page: page headers, body, notes, page footers.
+def read_word(path: Path, *, chunks: bool = True) -> Parsed:
+    """The text as one page: page headers, body, notes, comments, page footers.
 
-    Content controls with a title or tag give key-values.
+    Content controls with a title or tag give key-values. What is on the page and not read is a
+    doubt.
+
+    Args:
+        chunks: whether content of other formats inside it is read too.
     """
-    part = _main_part(path)
     page = ParsedPage("")
-    lines: list[str] = []
-    sections = part.document.sections
-    headers = _distinct(section.header for section in sections)
-    footers = _distinct(section.footer for section in sections)
-    for container in [*headers, part.document.element.body, *_notes(part), *footers]:
-        lines.extend(_lines(container, page))
-        check_amount(sum(map(len, lines)))
-        page.key_values.extend(_controls(container))
-    page.text = "\n".join(lines)
-    return Parsed(engine("python-docx"), [page])
+    with Package(path) as package:
+        reader = _Reader(package, page, chunks=chunks)
+        main = package.main_part()
+        body = package.parse(main)
+        if body is None:
+            raise ValueError("the document has no body")
+        for part, story in _surroundings(package, main, body, "headerReference"):
+            reader.read(part, story)
+        reader.read(main, body)
+        for kind in _NOTES:
+            for part in package.related(main, kind):
+                for note in _children_of(package, part):
+                    if note.get(_W + "type", "normal") == "normal":
+                        reader.read(part, note)
+        for part in package.related(main, "comments"):
+            for comment in _children_of(package, part):
+                reader.lines.append(f"Comment by {comment.get(_W + 'author', 'somebody')}:")
+                reader.read(part, comment)
+        for part, story in _surroundings(package, main, body, "footerReference"):
+            reader.read(part, story)
+        if package.related(main, "package") or package.related(main, "oleObject"):
+            page.doubt("a file that is embedded in the document was not read")
+        page.text = "\n".join(reader.lines)
+    return Parsed(engine("lxml", format="docx"), [page])
 
 
-def _main_part(path: Path) -> Any:
-    from docx.opc.part import PartFactory
-    from docx.package import Package
-    from docx.parts.document import DocumentPart
-
-    for content_type in (
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml",
-        "application/vnd.ms-word.document.macroEnabled.main+xml",
-        "application/vnd.ms-word.template.macroEnabledTemplate.main+xml",
-    ):
-        # Templates and documents with macros have the same body under another name.
-        PartFactory.part_type_for.setdefault(content_type, DocumentPart)
-    return Package.open(str(path)).main_document_part
-
-
-def _distinct(stories: Iterator[Any]) -> list[Any]:
-    """The elements of headers or footers, each text once: sections repeat them."""
-    found: dict[str, Any] = {}
-    for story in stories:
-        if not story.is_linked_to_previous:
-            element = story._element
-            found.setdefault("".join(element.itertext()), element)
+def _surroundings(package: Package, main: str, body: Any, kind: str) -> list[tuple[str, Any]]:
+    """The headers or footers that sections refer to, first and even ones too, each text once:
+    sections repeat them."""
+    found: dict[str, tuple[str, Any]] = {}
+    for reference in body.iter(_W + kind):
+        relation = package.relations(main).get(reference.get(RELATION_ID, ""))
+        if relation is None or relation.external:
+            continue
+        root = package.parse(relation.target)
+        if root is not None:
+            drawn = sum(1 for _ in root.iter(_W + "drawing", _W + "pict"))
+            found.setdefault(f"{drawn} {''.join(root.itertext())}", (relation.target, root))
     return list(found.values())
 
 
-def _notes(part: Any) -> Iterator[Any]:
-    from docx.oxml.parser import parse_xml
-
-    for other in part.package.iter_parts():
-        if str(other.partname) in _NOTES:
-            yield from parse_xml(other.blob)
+def _children_of(package: Package, part: str) -> list[Any]:
+    root = package.parse(part)
+    return [] if root is None else list(root.iterchildren(tag=f"{_W}*"))
 
 
-def _blocks(container: Any) -> Iterator[Any]:
-    """Paragraphs and tables, also those inside content controls and other wrappers."""
-    for child in container.iterchildren():
-        if child.tag in (_P, _TBL):
-            yield child
-        elif child.tag not in _NOT_TEXT and isinstance(child.tag, str):
-            yield from _blocks(child)
+class _Reader:
+    """Walks stories and writes their lines."""
+
+    def __init__(self, package: Package, page: ParsedPage, *, chunks: bool) -> None:
+        self.lines: list[str] = []
+        self._chunks = chunks
+        self._package = package
+        self._page = page
+        self._characters = 0
+        self._cells = 0
+
+    def read(self, part: str, story: Any) -> None:
+        """Add the lines of a story of a part, and the values of its controls."""
+        self._blocks(part, story, self.lines, self._page)
+        self._page.key_values.extend(_controls(story))
+
+    def _blocks(self, part: str, container: Any, lines: list[str], page: ParsedPage) -> None:
+        """Paragraphs, tables and chunks, also those inside content controls and other wrappers."""
+        for child in container.iterchildren():
+            tag = child.tag
+            if tag == _P:
+                self._paragraph(part, child, lines, page)
+            elif tag == _TBL:
+                self._table(part, child, lines, page)
+            elif tag == _CHUNK:
+                self._chunk(part, child, lines)
+            elif tag in _FORMULAS:
+                self._add(formula_text(child), lines)
+            elif isinstance(tag, str) and tag not in _NOT_TEXT:
+                self._blocks(part, child, lines, page)
+
+    def _paragraph(self, part: str, paragraph: Any, lines: list[str], page: ParsedPage) -> None:
+        pieces: list[str] = []
+        boxed: list[Any] = []
+        _text(paragraph, pieces, boxed)
+        self._add("".join(pieces), lines)
+        for holder in boxed:
+            boxes = [box for box in holder.iter(_BOX) if _is_shown(box, holder)]
+            for box in boxes:
+                self._blocks(part, box, lines, page)
+            if boxes:
+                add_pictures(self._package, part, _shown(holder), self._page)
+                continue
+            for line in drawn_lines(self._package, part, _shown(holder), self._page):
+                self._add(line, lines)
+
+    def _table(self, part: str, tbl: Any, lines: list[str], page: ParsedPage) -> None:
+        rows = self._rows(part, tbl)
+        if any(any(row) for row in rows):
+            page.tables.append(table(rows))
+            for row in rows:
+                self._add(row_line(row), lines)
+
+    def _rows(self, part: str, tbl: Any) -> list[list[str]]:
+        rows: list[list[str]] = []
+        for tr in _children(tbl, _TR):
+            row = [""] * _number(tr, f"{_W}trPr/{_W}gridBefore", 0)
+            for tc in _children(tr, _TC):
+                merged = tc.find(f"{_W}tcPr/{_W}vMerge")
+                continued = merged is not None and merged.get(_VAL) != "restart"
+                row.append("" if continued else self._cell(part, tc))
+                row.extend([""] * (_number(tc, f"{_W}tcPr/{_W}gridSpan", 1) - 1))
+            rows.append(row)
+            self._cells += len(row)
+            check_cells(self._cells)
+        return rows
+
+    def _cell(self, part: str, tc: Any) -> str:
+        # Tables inside a cell become its text, and are no tables of the page.
+        lines: list[str] = []
+        self._blocks(part, tc, lines, ParsedPage(""))
+        return one_line(" ".join(lines))
+
+    def _chunk(self, part: str, chunk: Any, lines: list[str]) -> None:
+        relation = self._package.relations(part).get(chunk.get(RELATION_ID, ""))
+        if relation is None or relation.external or relation.target not in self._package:
+            self._page.doubt("a part of the text is not in the file")
+            return
+        if not self._chunks:
+            self._page.doubt("a document inside a document that is inside this one was not read")
+            return
+        read = chunk_page(self._package.read(relation.target), relation.target)
+        self._page.tables += read.tables
+        self._page.key_values += read.key_values
+        self._page.pictures += read.pictures
+        for doubt in read.doubts:
+            self._page.doubt(doubt)
+        self._add(read.text, lines)
+
+    def _add(self, line: str, lines: list[str]) -> None:
+        self._characters += len(line)
+        check_amount(self._characters)
+        lines.append(line)
 
 
-def _lines(container: Any, page: ParsedPage) -> Iterator[str]:
-    for block in _blocks(container):
-        if block.tag == _TBL:
-            rows = _rows(block)
-            if any(any(row) for row in rows):
-                page.tables.append(table(rows))
-                yield from map(row_line, rows)
-            continue
-        yield "".join(_text(block))
-        for box in block.iter(_BOX):
-            if next(box.iterancestors(_FALLBACK), None) is None:
-                yield from _lines(box, page)
+def _is_shown(box: Any, holder: Any) -> bool:
+    """Whether a text box is the version that is shown, and is not inside another box."""
+    for ancestor in box.iterancestors():
+        if ancestor is holder:
+            return True
+        if ancestor.tag in (_FALLBACK, _BOX):
+            return False
+    return True
 
 
-def _text(element: Any) -> Iterator[str]:
+def _shown(holder: Any) -> Any:
+    """What is looked at for drawings: the first choice of an alternative."""
+    choice = holder.find(_MC + "Choice") if holder.tag == _MC + "AlternateContent" else None
+    return holder if choice is None else choice
+
+
+def _text(element: Any, pieces: list[str], boxed: list[Any]) -> None:
+    """Add the text of an element, and the elements that may hold text boxes or drawings."""
     for child in element.iterchildren():
         tag = child.tag
         if tag == _T:
-            yield child.text or ""
+            pieces.append(child.text or "")
         elif tag in _MARKS:
-            yield _MARKS[tag]
+            pieces.append(_MARKS[tag])
+        elif tag in _FORMULAS:
+            pieces.append(formula_text(child))
+        elif tag == _SYMBOL:
+            code = child.get(_W + "char", "").upper()
+            pieces.append(_CHECK_BOXES.get(code, "•"))
+        elif tag in _BOXED:
+            boxed.append(child)
         elif tag not in _NOT_TEXT:
-            yield from _text(child)
+            _text(child, pieces, boxed)
 
 
-def _rows(tbl: Any) -> list[list[str]]:
-    rows: list[list[str]] = []
-    for tr in _children(tbl, _TR):
-        row = [""] * _number(tr, f"{_W}trPr/{_W}gridBefore", 0)
-        for tc in _children(tr, _TC):
-            merged = tc.find(f"{_W}tcPr/{_W}vMerge")
-            continued = merged is not None and merged.get(_VAL) != "restart"
-            row.append("" if continued else _cell(tc))
-            row.extend([""] * (_number(tc, f"{_W}tcPr/{_W}gridSpan", 1) - 1))
-        rows.append(row)
-    return rows
-
-
-def _children(element: Any, tag: str) -> Iterator[Any]:
+def _children(element: Any, tag: str) -> list[Any]:
     """Children of one kind, also those inside content controls and insertions."""
+    found: list[Any] = []
     for child in element.iterchildren():
         if child.tag == tag:
-            yield child
+            found.append(child)
         elif child.tag not in (_P, _TBL, _TR, _TC) and child.tag not in _NOT_TEXT:
-            yield from _children(child, tag)
-
-
-def _cell(tc: Any) -> str:
-    # Tables inside a cell become its text, and are no tables of the page.
-    return one_line(" ".join(_lines(tc, ParsedPage(""))))
+            found += _children(child, tag)
+    return found
 
 
 def _number(element: Any, path: str, default: int) -> int:
     found = element.find(path)
     value = found.get(_VAL, "") if found is not None else ""
-    return min(int(value), _MAX_COLUMNS) if value.isdecimal() else default
+    return min(int(value), _MAX_COLUMNS) if value.isdecimal() and len(value) < 9 else default
 
 
-def _controls(container: Any) -> Iterator[Any]:
+def _controls(container: Any) -> list[Any]:
+    found = []
     for control in container.iter(_SDT):
         properties, content = control.find(_W + "sdtPr"), control.find(_W + "sdtContent")
         if properties is None or content is None:
+            continue
+        if sum(1 for _ in control.iterancestors(_SDT)) > _MAX_NESTED_CONTROLS:
             continue
         label = properties.find(_W + "alias")
         label = properties.find(_W + "tag") if label is None else label
         if label is None or properties.find(_W + "showingPlcHdr") is not None:
             continue
-        value = one_line(" ".join(_text(content)) if content.find(_P) is None else _cell(content))
+        pieces: list[str] = []
+        for paragraph in content.iter(_P) if content.find(f".//{_P}") is not None else [content]:
+            _text(paragraph, pieces, [])
+            pieces.append(" ")
+        value = one_line("".join(pieces))
         if value and label.get(_VAL):
-            yield key_value(label.get(_VAL), value)
+            found.append(key_value(label.get(_VAL), value))
+    return found

@@ -6,6 +6,8 @@ from email.message import EmailMessage
 
 import pytest
 
+from lineal.stages import Reject
+
 
 @pytest.fixture
 def message() -> EmailMessage:
@@ -49,7 +51,7 @@ def test_an_html_body_is_read_as_text_with_its_tables(parse, message):
     assert result.pages[0].tables[0].rows == (("a", "b"), ("c", "d"))
 
 
-def test_attachments_are_named_and_not_read(parse, message):
+def test_attached_texts_and_messages_are_read_and_others_are_doubts(parse, message):
     message.set_content("see attached\n")
     message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="ä.pdf")
     message.add_attachment("secret words", filename="notes.txt")
@@ -59,7 +61,9 @@ def test_attachments_are_named_and_not_read(parse, message):
     message.add_attachment(inner)
     result = parse(message.as_bytes(), "email")
     assert _values(result)["Attachments"] == "ä.pdf, notes.txt, the earlier mail.eml"
-    assert "secret words" not in result.text and "inner words" not in result.text
+    assert "secret words" in result.text
+    assert "Subject: the earlier mail\n\ninner words" in result.text
+    assert result.pages[0].doubts == ("the attachment ä.pdf was not read",)
 
 
 @pytest.mark.parametrize("charset", ["iso-8859-1", "no-such-charset", "utf-8"])
@@ -97,3 +101,79 @@ def test_a_message_cut_off_in_the_middle_of_a_part_is_read(parse, message):
     message.add_attachment(b"x" * 5000, maintype="application", subtype="pdf", filename="a.pdf")
     result = parse(message.as_bytes()[:-3000], "email")
     assert "first words" in result.text
+
+
+def _multipart(subtype: str, *parts: tuple[str, str]) -> str:
+    pieces = "".join(f"--b\nContent-Type: {kind}\n\n{body}\n" for kind, body in parts)
+    head = "From: a@b.c\nMessage-ID: <1@x>\nMIME-Version: 1.0\n"
+    return f'{head}Content-Type: multipart/{subtype}; boundary="b"\n\n{pieces}--b--\n'
+
+
+def test_the_body_is_chosen_where_there_is_a_choice_and_nowhere_else(parse):
+    """A footer in plain text that a mailing list adds is no other version of an HTML body."""
+    mail = _multipart("mixed", ("text/html", "<p>Sign the contract"), ("text/plain", "List footer"))
+    assert parse(mail, "email").text.endswith("Sign the contract\nList footer")
+
+
+def test_a_plain_text_that_says_less_than_the_html_is_not_taken_for_it(parse):
+    mail = _multipart(
+        "alternative",
+        ("text/plain", "Please use a reader that shows HTML."),
+        ("text/html", "<p>The invoice 4711 over 1,250 euros is due on Friday, by transfer"),
+    )
+    text = parse(mail, "email").text
+    assert "invoice 4711" in text
+
+
+def test_an_invitation_says_what_when_and_where(parse):
+    event = (
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Review\\, second\nDTSTART:20240312T090000Z\n"
+        "LOCATION:Room\n  7\nATTENDEE;CN=Ben:mailto:ben@b.c\nEND:VEVENT\nEND:VCALENDAR"
+    )
+    text = parse(_multipart("alternative", ("text/calendar", event)), "email").text
+    for line in (
+        "Summary: Review, second",
+        "Start: 2024-03-12 09:00 UTC",
+        "Location: Room 7",
+        "Attendee: Ben <ben@b.c>",
+    ):
+        assert line in text.splitlines()
+
+
+def test_parts_of_an_attached_message_are_chosen_like_those_of_the_mail(parse):
+    inner = _multipart("alternative", ("text/plain", "inner plain words"))
+    text = parse(_multipart("mixed", ("message/rfc822", inner.replace("--b", "--c").replace(
+        'boundary="b"', 'boundary="c"'))), "email").text  # fmt: skip
+    assert text.endswith("inner plain words")
+
+
+@pytest.mark.parametrize(
+    ("header", "charset", "shown"),
+    [
+        ("für Müller".encode("latin-1"), "iso-8859-1", "für Müller"),
+        ("für Müller".encode(), "iso-8859-1", "für Müller"),
+        ("für Müller".encode("cp1252"), "no-such", "für Müller"),
+        (b"=?gb2312?B?sGzGsb+C7n60X9VK?=", "utf-8", "發票總額確認"),
+        (b"=?unknown-8bit?Q?Gr=FC=DFe?=", "utf-8", "Grüße"),
+        (b"=?utf-8?Q?M=C3?= =?utf-8?Q?=BCller?=", "utf-8", "Müller"),
+    ],
+)
+def test_headers_are_readable_whatever_they_are_declared_as(parse, header, charset, shown):
+    head = b"From: a@b.c\nMessage-ID: <1@x>\nSubject: " + header
+    mail = head + f"\nContent-Type: text/plain; charset={charset}\n\nbody".encode()
+    assert _values(parse(mail, "email"))["Subject"] == shown
+
+
+@pytest.mark.parametrize("before", [b"\r\n", b"\xef\xbb\xbf", b"From x Mon Jan 1\n"])
+def test_what_stands_before_the_first_header_is_passed_over(parse, before):
+    mail = before + b"From: a@b.c\nSubject: s\n\nthe body"
+    assert _values(parse(mail, "email"))["From"] == "a@b.c"
+
+
+def test_parameters_parts_and_depth_have_limits(parse):
+    many = "a=" + "x;b=" * 500_000
+    mail = f"From: a@b.c\nMessage-ID: <1@x>\nContent-Type: text/plain; {many}\n\nbody"
+    assert parse(mail, "email").text.endswith("body")
+    deep = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(200))
+    with pytest.raises(Reject, match="inside each other"):
+        parse(f"From: a@b.c\nMessage-ID: <1@x>\n{deep}", "email")

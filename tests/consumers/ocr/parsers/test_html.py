@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lineal.stages import Reject
 from tests.long import examples
 
 
@@ -95,3 +96,14 @@ def test_references_to_impossible_characters_are_survived(parse):
 @given(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=100))
 def test_escaped_text_comes_back(parse, text):
     assert parse(f"<p>{html.escape(text)}</p>", "html").text == text
+
+
+def test_cells_that_rows_and_columns_span_are_bounded(parse):
+    spans = "<tr><td colspan=999 rowspan=10000>a<td>b" + "<tr><td>c" * 9_000
+    with pytest.raises(Reject, match="cells"):
+        parse(f"<table>{spans}</table>", "html")
+
+
+def test_tables_inside_each_other_are_read_however_deep(parse):
+    source = "<table><tr><td>x" * 5_000 + "deep" + "</table>" * 5_000 + "<p>after"
+    assert parse(source, "html").text.split()[-2:] == ["xdeep", "after"]

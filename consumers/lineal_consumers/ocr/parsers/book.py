@@ -1,0 +1,62 @@
+"""EPUB: every document of the reading order a page (EPUB 3.3, 4 and 5)."""
+
+from __future__ import annotations
+
+import posixpath
+from pathlib import Path
+from urllib.parse import unquote
+
+from lineal_consumers.ocr.parsers.html import html_page
+from lineal_consumers.ocr.parsers.open_xml import Package
+from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage, Picture, check_amount, engine
+from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_room
+
+_CONTAINER = "META-INF/container.xml"
+
+
+def read_book(path: Path) -> Parsed:
+    """The documents in the order in which they are read, with the pictures in them.
+
+    Raises:
+        ValueError: the book has no list of its documents.
+    """
+    pages: list[ParsedPage] = []
+    characters = 0
+    with Package(path) as package:
+        container = package.parse(_CONTAINER)
+        root_file = None if container is None else next(container.iter("{*}rootfile"), None)
+        name = "" if root_file is None else root_file.get("full-path", "")
+        root = package.parse(name)
+        if root is None:
+            raise ValueError("the book names no package")
+        folder = posixpath.dirname(name)
+        items = {item.get("id"): item.get("href", "") for item in root.iter("{*}item")}
+        for reference in root.iter("{*}itemref"):
+            target = _join(folder, items.get(reference.get("idref"), ""))
+            page = ParsedPage("")
+            if target in package:
+                page, _, sources = html_page(package.read(target))
+                for source in sources:
+                    _add_picture(package, _join(posixpath.dirname(target), source), page)
+            else:
+                page.doubt("a chapter is missing in the file")
+            characters += len(page.text)
+            check_amount(characters)
+            pages.append(page)
+    return Parsed(engine("lxml", format="epub"), pages)
+
+
+def _join(folder: str, href: str) -> str:
+    return posixpath.normpath(posixpath.join(folder, unquote(href.partition("#")[0])))
+
+
+def _add_picture(package: Package, name: str, page: ParsedPage) -> None:
+    label = posixpath.basename(name)
+    if any(picture.name == label for picture in page.pictures):
+        return
+    if name not in package:
+        page.doubt(f"the picture {label} is missing in the file")
+    elif not has_room(page):
+        page.doubt("the page holds more pictures than are read")
+    else:
+        page.pictures.append(Picture(label, package.read(name, MAX_PICTURE_BYTES)))

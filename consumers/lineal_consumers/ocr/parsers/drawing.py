@@ -1,0 +1,120 @@
+"""What Office documents draw: charts, diagrams (SmartArt), shapes with text, pictures."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from typing import Any
+
+from lineal_consumers.ocr.parsers.markup import local_name
+from lineal_consumers.ocr.parsers.open_xml import RELATION_EMBED, RELATION_ID, Package
+from lineal_consumers.ocr.parsers.parsed import ParsedPage, Picture, one_line
+from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_room
+
+_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
+_DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
+_VML_IMAGE = "{urn:schemas-microsoft-com:vml}imagedata"
+_VML_TEXT = "{urn:schemas-microsoft-com:vml}textpath"
+_DIAGRAM_DATA = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}dm"
+_MAX_POINTS = 10_000
+"""Values of one series of a chart; they also stand in the sheet it was made from."""
+
+
+def drawn_lines(package: Package, part: str, container: Any, page: ParsedPage) -> Iterator[str]:
+    """The text of the charts and diagrams that an element of a part refers to; its pictures are
+    added to the page. What cannot be read is a doubt of the page."""
+    for element in container.iter(
+        _CHART + "chart", _DIAGRAM + "relIds", _A + "blip", _VML_IMAGE, _VML_TEXT
+    ):
+        name = local_name(element)
+        if name == "textpath":
+            yield one_line(element.get("string", ""))
+        elif name in ("blip", "imagedata"):
+            add_pictures(package, part, element, page)
+        else:
+            reference = element.get(RELATION_ID if name == "chart" else _DIAGRAM_DATA)
+            root = _related(package, part, reference)
+            if root is None:
+                page.doubt(f"a {'chart' if name == 'chart' else 'diagram'} is missing in the file")
+            else:
+                yield from chart_lines(root) if name == "chart" else diagram_lines(root)
+
+
+def chart_lines(root: Any) -> Iterator[str]:
+    """A chart's titles, and its series each as a line: name, then category and value in turn."""
+    for title in root.iter(_CHART + "title"):
+        if text := _text(title):
+            yield text
+    for series in root.iter(_CHART + "ser"):
+        name = " ".join(_cached(series.find(_CHART + "tx")))
+        categories = _cached(series.find(_CHART + "cat")) or _cached(series.find(_CHART + "xVal"))
+        values = _cached(series.find(_CHART + "val")) or _cached(series.find(_CHART + "yVal"))
+        cells = [name] if name else []
+        for at, value in enumerate(values):
+            cells += ([categories[at]] if at < len(categories) else []) + [value]
+        if cells:
+            yield "\t".join(cells)
+
+
+def _cached(holder: Any) -> list[str]:
+    """The values that a chart keeps of the cells it shows."""
+    if holder is None:
+        return []
+    return [one_line(value.text or "") for value in holder.iter(_CHART + "v")][:_MAX_POINTS]
+
+
+def diagram_lines(root: Any) -> Iterator[str]:
+    """The texts of a diagram's points, a line each."""
+    for point in root.iter(_DIAGRAM + "pt"):
+        if text := _text(point):
+            yield text
+
+
+def shape_lines(container: Any) -> Iterator[str]:
+    """The paragraphs of DrawingML text in an element."""
+    for paragraph in container.iter(_A + "p"):
+        yield paragraph_text(paragraph)
+
+
+def paragraph_text(paragraph: Any) -> str:
+    """A paragraph of DrawingML."""
+    parts: list[str] = []
+    for element in paragraph.iter(_A + "t", _A + "br", _A + "tab"):
+        name = local_name(element)
+        parts.append(element.text or "" if name == "t" else "\n" if name == "br" else "\t")
+    return "".join(parts)
+
+
+def _text(container: Any) -> str:
+    found = [one_line(line) for line in shape_lines(container)]
+    return " ".join(filter(None, found)) or " ".join(_cached(container))
+
+
+def _related(package: Package, part: str, reference: str | None) -> Any | None:
+    relation = package.relations(part).get(reference or "")
+    return None if relation is None or relation.external else package.parse(relation.target)
+
+
+def add_pictures(package: Package, part: str, container: Any, page: ParsedPage) -> None:
+    """Add the pictures that an element of a part refers to; a missing one is a doubt."""
+    for element in container.iter(_A + "blip", _VML_IMAGE):
+        _add_picture(package, part, element, page)
+
+
+def _add_picture(package: Package, part: str, element: Any, page: ParsedPage) -> None:
+    reference = element.get(RELATION_EMBED) or element.get(RELATION_ID)
+    relation = package.relations(part).get(reference or "")
+    if relation is None or relation.external:
+        if reference or element.keys():
+            page.doubt("a picture is not in the file")
+        return
+    name = posixpath.basename(relation.target)
+    if any(picture.name == name for picture in page.pictures):
+        return
+    if relation.target not in package:
+        page.doubt(f"the picture {name} is missing in the file")
+    elif not has_room(page):
+        page.doubt("the page holds more pictures than are read")
+    else:
+        page.pictures.append(Picture(name, package.read(relation.target, MAX_PICTURE_BYTES)))

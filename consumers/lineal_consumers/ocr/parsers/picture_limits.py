@@ -1,0 +1,16 @@
+"""How many pictures of a document are looked at, and how large they may be."""
+
+from __future__ import annotations
+
+from lineal_consumers.ocr.parsers.parsed import ParsedPage
+
+MAX_PICTURE_BYTES = 64 * 1024 * 1024
+"""One picture as it is stored in the document."""
+_MAX_PICTURES = 200
+_MAX_TOTAL_BYTES = 128 * 1024 * 1024
+
+
+def has_room(page: ParsedPage) -> bool:
+    """Whether a page may have one more picture."""
+    held = sum(len(picture.data) for picture in page.pictures)
+    return len(page.pictures) < _MAX_PICTURES and held < _MAX_TOTAL_BYTES

@@ -1,0 +1,108 @@
+"""PPTX: every slide a page, with its shapes, tables, charts, notes and comments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lineal_consumers.ocr.parsers.drawing import (
+    add_pictures,
+    drawn_lines,
+    paragraph_text,
+    shape_lines,
+)
+from lineal_consumers.ocr.parsers.grid import tidy
+from lineal_consumers.ocr.parsers.markup import local_name
+from lineal_consumers.ocr.parsers.open_xml import RELATION_ID, Package
+from lineal_consumers.ocr.parsers.parsed import (
+    Parsed,
+    ParsedPage,
+    check_amount,
+    engine,
+    one_line,
+    row_line,
+    table,
+)
+
+_P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
+_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+
+
+def read_slides(path: Path) -> Parsed:
+    """All slides in their order, hidden ones too. What is on one and not read is a doubt.
+
+    Raises:
+        ValueError: the presentation is missing.
+    """
+    pages: list[ParsedPage] = []
+    characters = 0
+    with Package(path) as package:
+        main = package.main_part()
+        root = package.parse(main)
+        if root is None:
+            raise ValueError("the presentation is missing")
+        for slide in root.iterfind(f"{_P}sldIdLst/{_P}sldId"):
+            relation = package.relations(main).get(slide.get(RELATION_ID, ""))
+            page = ParsedPage("")
+            if relation is None or relation.external or relation.target not in package:
+                page.doubt("the slide is missing in the file")
+            else:
+                _read_slide(package, relation.target, page)
+            characters += len(page.text)
+            check_amount(characters)
+            pages.append(page)
+    return Parsed(engine("lxml", format="pptx"), pages)
+
+
+def _read_slide(package: Package, part: str, page: ParsedPage) -> None:
+    lines: list[str] = []
+    root = package.parse(part)
+    if root is not None:
+        _shapes(package, part, root, lines, page)
+    for notes in package.related(part, "notesSlide"):
+        found = package.parse(notes)
+        if found is not None:
+            _shapes(package, notes, found, lines, page, notes=True)
+    for comments in package.related(part, "comments"):
+        found = package.parse(comments)
+        for text in () if found is None else found.iter("{*}text", "{*}txBody"):
+            shown = text.text if local_name(text) == "text" else " ".join(shape_lines(text))
+            lines.append(f"Comment: {one_line(shown or '')}")
+    page.text = "\n".join(line for line in lines if line.strip())
+
+
+def _shapes(
+    package: Package,
+    part: str,
+    container: Any,
+    lines: list[str],
+    page: ParsedPage,
+    *,
+    notes: bool = False,
+) -> None:
+    for child in container.iterchildren():
+        name = local_name(child)
+        if name in ("sp", "cxnSp"):
+            kind = child.find(f".//{_P}ph")
+            if notes and kind is not None and kind.get("type") in ("sldNum", "sldImg"):
+                continue
+            for paragraph in child.iter(_A + "p"):
+                lines.append(paragraph_text(paragraph))
+            add_pictures(package, part, child, page)
+        elif name == "graphicFrame":
+            for found in child.iter(_A + "tbl"):
+                rows = tidy(
+                    [one_line(" ".join(shape_lines(cell))) for cell in row.iterchildren(_A + "tc")]
+                    for row in found.iterchildren(_A + "tr")
+                )
+                if rows:
+                    page.tables.append(table(rows))
+                    lines.extend(map(row_line, rows))
+            lines.extend(drawn_lines(package, part, child, page))
+        elif name == "pic":
+            add_pictures(package, part, child, page)
+        elif name == "AlternateContent":
+            choice = next(child.iterchildren("{*}Choice"), child)
+            _shapes(package, part, choice, lines, page, notes=notes)
+        elif name in ("cSld", "spTree", "grpSp", "bg", "bgPr", "contentPart"):
+            _shapes(package, part, child, lines, page, notes=notes)

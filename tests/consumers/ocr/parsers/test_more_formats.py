@@ -1,0 +1,151 @@
+"""Presentations, RTF, books, and OpenDocument beside its main text."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from lineal.stages import Reject
+from tests.consumers.ocr.parsers.packages import OFFICE, A, P, package, relations
+
+NAMES = "urn:oasis:names:tc:opendocument:xmlns"
+ODF = " ".join(
+    f'xmlns:{short}="{NAMES}:{name}:1.0"'
+    for short, name in (
+        ("o", "office"), ("x", "text"), ("t", "table"), ("d", "drawing"), ("s", "style"),
+        ("p", "presentation"),
+    )
+)  # fmt: skip
+ODF += ' xmlns:l="http://www.w3.org/1999/xlink" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+
+
+def _archive(members: dict[str, str]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def _shape(text: str, kind: str = "body") -> str:
+    return (
+        f'<p:sp><p:nvPr><p:ph type="{kind}"/></p:nvPr><p:txBody><a:p><a:r><a:t>{text}</a:t></a:r>'
+        "</a:p></p:txBody></p:sp>"
+    )
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_slides_are_pages_with_tables_and_notes(parse, strict):
+    names = f'xmlns:p="{P}" xmlns:a="{A}" xmlns:r="{OFFICE}"'
+    cells = "".join(f"<a:tc><a:p><a:r><a:t>{c}</a:t></a:r></a:p></a:tc>" for c in "ab")
+    slide = "<p:sld {0}><p:cSld><p:spTree>{1}</p:spTree></p:cSld></p:sld>"
+    table = f"<p:graphicFrame><a:tbl><a:tr>{cells}</a:tr></a:tbl></p:graphicFrame>"
+    data = package(
+        "ppt/presentation.xml",
+        {
+            "ppt/presentation.xml": f"<p:presentation {names}><p:sldIdLst>"
+            '<p:sldId r:id="slide_2"/><p:sldId r:id="slide_1"/><p:sldId r:id="slide_9"/>'
+            "</p:sldIdLst></p:presentation>",
+            "ppt/_rels/presentation.xml.rels": relations(slide_1="one.xml", slide_2="two.xml"),
+            "ppt/one.xml": slide.format(names, _shape("Title") + table),
+            "ppt/two.xml": slide.format(names, f"<p:grpSp>{_shape('Grouped')}</p:grpSp>"),
+            "ppt/_rels/two.xml.rels": relations(notesSlide_1="notes.xml"),
+            "ppt/notes.xml": slide.format(names, _shape("Say this") + _shape("1", "sldNum")),
+        },
+        strict=strict,
+    )
+    result = parse(data, "word", pages=3)
+    assert result.text == "Grouped\nSay this\fTitle\na\tb\f"
+    assert result.pages[1].tables[0].rows == (("a", "b"),)
+    assert result.pages[2].doubts == ("the slide is missing in the file",)
+
+
+def test_rich_text_is_read_with_what_stands_around_it(parse):
+    data = (
+        rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset204 X;}}"
+        rb"{\info{\title hidden}}{\header Letterhead\par}"
+        rb"Gr\'fc\'dfe \u8364? {\f1\'cf\'f0\'e8} \{x\}\par"
+        rb"{\field{\*\fldinst HYPERLINK}{\fldrslt link}}{\footnote a note}{\v unseen}\par"
+        rb"\trowd\cellx1\pard\intbl a\cell b\cell\row\trowd\pard\intbl c\cell d\cell\row\pard end}"
+    )
+    result = parse(data, "word")
+    text = result.text
+    for shown in ("Letterhead", "Grüße € При {x}", "link", "a note", "a\tb", "end"):
+        assert shown in text
+    assert "hidden" not in text and "unseen" not in text and "HYPERLINK" not in text
+    assert result.pages[0].tables[0].rows == (("a", "b"), ("c", "d"))
+
+
+def test_rich_text_has_a_depth(parse):
+    with pytest.raises(Reject, match="too deep"):
+        parse(b"{\\rtf1 " + b"{" * 5_000, "word")
+
+
+def test_the_chapters_of_a_book_are_pages_in_reading_order(parse):
+    data = _archive(
+        {
+            "mimetype": "application/epub+zip",
+            "META-INF/container.xml": '<container><rootfiles><rootfile full-path="b/p.opf"/>'
+            "</rootfiles></container>",
+            "b/p.opf": '<package><manifest><item id="1" href="one.html"/><item id="2" '
+            'href="t%20wo.html"/></manifest><spine><itemref idref="2"/><itemref idref="1"/>'
+            '<itemref idref="3"/></spine></package>',
+            "b/one.html": "<p>first file</p>",
+            "b/t wo.html": "<p>second file</p>",
+        }
+    )
+    result = parse(data, "word", pages=3)
+    assert result.text == "second file\ffirst file\f"
+    assert result.pages[2].doubts == ("a chapter is missing in the file",)
+
+
+def test_an_open_document_has_headers_comments_boxes_and_objects(parse):
+    data = _archive(
+        {
+            "mimetype": "application/vnd.oasis.opendocument.text",
+            "content.xml": f"<o:document-content {ODF}><o:body><o:text>"
+            "<x:p>body<o:annotation><dc:creator>Ada</dc:creator><x:p>no</x:p></o:annotation></x:p>"
+            "<x:p><d:frame><d:text-box><x:p>boxed</x:p></d:text-box></d:frame></x:p>"
+            '<x:p><d:frame><d:object l:href="./Object 1"/></d:frame></x:p>'
+            '<x:p><d:frame><d:image l:href="Pictures/gone.png"/></d:frame></x:p>'
+            "</o:text></o:body></o:document-content>",
+            "styles.xml": f"<o:styles {ODF}><s:master-page><s:header><x:p>head</x:p></s:header>"
+            "<s:footer-first><x:p>foot</x:p></s:footer-first></s:master-page></o:styles>",
+            "Object 1/content.xml": f"<o:document-content {ODF}><x:p>chart title</x:p>"
+            "</o:document-content>",
+        }
+    )
+    page = parse(data, "word").pages[0]
+    text = parse(data, "word").text
+    assert [line for line in text.splitlines() if line] == [
+        "head", "body", "Comment by Ada:", "no", "boxed", "chart title", "foot",
+    ]  # fmt: skip
+    assert page.doubts == ("the picture gone.png is missing in the file",)
+
+
+def test_open_document_slides_are_pages(parse):
+    data = _archive(
+        {
+            "mimetype": "application/vnd.oasis.opendocument.presentation",
+            "content.xml": f"<o:document-content {ODF}><o:body><o:presentation>"
+            "<d:page><d:frame><d:text-box><x:p>one</x:p></d:text-box></d:frame>"
+            "<p:notes><d:frame><d:text-box><x:p>say</x:p></d:text-box></d:frame></p:notes></d:page>"
+            "<d:page/></o:presentation></o:body></o:document-content>",
+        }
+    )
+    assert parse(data, "word", pages=2).text == "one\nsay\f"
+
+
+def test_repeated_cells_of_an_open_document_are_bounded(parse):
+    data = _archive(
+        {
+            "content.xml": f"<o:document-content {ODF}><o:body><o:spreadsheet><t:table>"
+            '<t:table-row t:number-rows-repeated="4999"><t:table-cell '
+            f't:number-columns-repeated="1000"><x:p>{"y" * 20_000}</x:p></t:table-cell>'
+            "</t:table-row></t:table></o:spreadsheet></o:body></o:document-content>"
+        }
+    )
+    with pytest.raises(Reject, match="too much text"):
+        parse(data, "sheet")
