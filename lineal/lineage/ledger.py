@@ -117,6 +117,17 @@ def _build_id(connection: Connection, build: Build, known: dict[Build, int]) -> 
     return known[build]
 
 
+def has_other_builds(connection: Connection, build: Build) -> bool:
+    """Whether the ledger has steps of other builds of a build's stage."""
+    key = (build.version, build.code, build.config, _models_text(build))
+    row = connection.execute(
+        "SELECT 1 FROM builds WHERE stage = ? AND (version, code, config, models) <> (?, ?, ?, ?) "
+        "LIMIT 1",
+        (build.stage, *key),
+    ).fetchone()
+    return row is not None
+
+
 def _models_text(build: Build) -> str:
     """The models of a build as the table of builds keeps them."""
     return orjson.dumps([list(model) for model in build.models]).decode()

@@ -11,8 +11,16 @@ from collections.abc import Sequence
 
 from lineal.lineage.record import RecordedStep
 
-_GIVEN_UP = ("rejected", "failed", "skipped", "duplicate")
+_GIVEN_UP = ("rejected", "failed", "duplicate")
 """Steps that end so make nothing in the place of what was made before."""
+
+
+def replaces(step: RecordedStep) -> bool:
+    """Whether a step stands in the place of an older one on the same events. One that had nothing
+    to do does when it withdrew what was made before: the event that says so is among its own."""
+    if step.outcome == "skipped":
+        return bool(step.entry.events_out)
+    return step.outcome not in _GIVEN_UP
 
 
 def superseded_events(steps: Sequence[RecordedStep], consumer: str) -> set[str]:
@@ -27,7 +35,7 @@ def superseded_events(steps: Sequence[RecordedStep], consumer: str) -> set[str]:
     made: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     superseded: set[str] = set()
     for step in steps:
-        if step.build is None or not step.events_in or step.outcome in _GIVEN_UP:
+        if step.build is None or not step.events_in or not replaces(step):
             continue
         if step.build.stage == consumer:
             continue

@@ -41,7 +41,8 @@ class BoundedSource:
         read_batch_size: int = READ_BATCH_SIZE,
     ) -> None:
         self._committer = committer
-        self._own_topics = {payload.type for payload in stage.inputs}
+        taken = {payload.type for payload in stage.inputs}
+        self._own_topics = taken & {payload.type for payload in stage.produces}
         self._state = state
         self._events = events
         self._read_batch_size = read_batch_size

@@ -21,7 +21,7 @@ class Emitter:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._source = f"lineal:stage/{stage.name}"
+        self.source = f"lineal:stage/{stage.name}"
         self._versions = {payload.type: payload.version for payload in stage.produces}
         self._inputs = {payload.type for payload in stage.inputs}
 
@@ -87,7 +87,7 @@ class Emitter:
                     cause,
                     *output,
                     id=identifier,
-                    source=self._source,
+                    source=self.source,
                     traceparent=child_traceparent(
                         cause.traceparent, cause.correlationid, identifier
                     ),
@@ -120,7 +120,7 @@ class Emitter:
                 scheduled.payload,
                 cause,
                 id=identifier,
-                source=self._source,
+                source=self.source,
                 traceparent=child_traceparent(cause.traceparent, cause.correlationid, identifier),
                 time=now,
             )

@@ -23,6 +23,15 @@ def output_id(input_id: str, stage: str, stage_version: str, output_type: str, o
     return _uuid5(f"output\n{input_id}\n{stage}\n{stage_version}\n{output_type}\n{ordinal}")
 
 
+def withdrawal_id(input_id: str, stage: str, withdrawn: list[str], since: int) -> str:
+    """The id of the event that withdraws outputs a stage made of one input event.
+
+    ``since`` is when the step that made them was begun, microseconds since the Unix epoch: made
+    anew and withdrawn again they are withdrawn under another id.
+    """
+    return _uuid5(f"withdrawn\n{input_id}\n{stage}\n{since}\n" + "\n".join(withdrawn))
+
+
 def document_id(tenant: str, content_sha256: str) -> str:
     """The id of a document: the same bytes are the same document within a tenant."""
     return _uuid5(f"document\n{tenant}\n{content_sha256}")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from lineal.bus.protocol import Selection
 from lineal.errors import NotOffered
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime
-from lineal.stages import Stage, stage
+from lineal.stages import Context, Stage, stage
 from lineal_schemas.envelope import now_us
+from lineal_schemas.withdrawals import OutputsWithdrawn
 from tests.conformance.harness import (
     BusUnderTest,
     events_on,
@@ -198,3 +200,62 @@ async def test_a_replay_is_on_record(bus: BusUnderTest) -> None:
     assert record.kind == "replay"
     assert record.actor.startswith("user:")
     assert record.attributes == {"events": 1, "stage": "count", "version": "1"}
+
+
+class Tally(BaseModel):
+    """What a downstream system knows that counts events, of two topics in any order."""
+
+    made: dict[str, int] = {}
+    """When each event was made last, by its id."""
+    gone: dict[str, int] = {}
+    """When each was replaced or withdrawn last."""
+
+    @property
+    def counted(self) -> set[str]:
+        return {id for id, made in self.made.items() if made > self.gone.get(id, -1)}
+
+
+@stage("total", version="1", memo=False)
+async def total(done: Done, ctx: Context) -> None:
+    tally = await ctx.state.get(done.key, Tally) or Tally()
+    tally.made[ctx.event.id] = ctx.event.time
+    if ctx.event.supersedes is not None:
+        tally.gone[ctx.event.supersedes] = ctx.event.time
+    await ctx.state.put(done.key, tally)
+
+
+@total.on
+async def take_back(withdrawn: OutputsWithdrawn, ctx: Context) -> None:
+    tally = await ctx.state.get(withdrawn.key, Tally) or Tally()
+    tally.gone.update({output.id: ctx.event.time for output in withdrawn.outputs})
+    await ctx.state.put(withdrawn.key, tally)
+
+
+async def test_what_a_newer_version_makes_no_more_is_withdrawn(bus: BusUnderTest) -> None:
+    def splitting(version: str, outputs: Callable[[Task], int]) -> Stage:
+        @stage("split", version=version, produces=Done)
+        async def split(task: Task) -> list[Done]:
+            return [Done(key=task.key, number=task.number, text=version)] * outputs(task)
+
+        return split
+
+    async with bus.open() as runtime:
+        await publish(runtime, *(Task(key="a", number=number) for number in range(3)))
+        async with running(runtime, splitting("1", lambda task: 3)):
+            await until_settled(runtime, "split")
+        first = await events_on(runtime, Done.type)
+        await replay(runtime, splitting("2", lambda task: 2 if task.number else 0), Selection())
+        newer = (await events_on(runtime, Done.type))[9:]
+        withdrawals = await events_on(runtime, OutputsWithdrawn.type)
+        named = [(w.id, w.type) for event in withdrawals for w in payload_of(event).outputs]
+        assert len(newer) == 4
+        replaced = {event.supersedes for event in newer}
+        assert sorted(named) == sorted((e.id, e.type) for e in first if e.id not in replaced)
+        await replay(runtime, splitting("2", lambda task: 2 if task.number else 0), Selection())
+        assert len(await events_on(runtime, OutputsWithdrawn.type)) == 3, "nothing new to say"
+        async with running(runtime, total):
+            await until_settled(runtime, "total")
+            ((kept,),) = await runtime.store.read(
+                lambda c: c.execute("SELECT after FROM state WHERE stage = 'total'").fetchall()
+            )
+    assert Tally.model_validate_json(bytes(kept)).counted == {event.id for event in newer}

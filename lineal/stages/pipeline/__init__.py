@@ -9,7 +9,7 @@ function, and in the reverse order after it:
 3. ``KnownEvents``   leaves out what the group has handled before; remembers what it handles
 4. ``HeldKeys``      puts an event aside while an earlier one of its key has failed for good
 5. ``FanIn``         keeps a part until its group is complete
-6. ``Superseding``   says which earlier outputs those of a replay replace
+6. ``Superseding``   says which earlier outputs those of a replay replace, or withdraw
 7. ``Emitting``      makes the events of the outputs, from the envelope at hand
 8. ``Memoising``     takes what the same work made before; remembers new work
 9. ``Decoding``      reads the data as the type that the stage takes

@@ -39,7 +39,8 @@ class ClaimCheck:
     async def after(self, invocations: Sequence[Invocation]) -> None:
         for invocation in invocations:
             published = []
-            for event in invocation.events:
+            withdrawal = () if invocation.withdrawal is None else (invocation.withdrawal,)
+            for event in (*invocation.events, *withdrawal):
                 if len(event.data) > SMALL_BYTES:
                     published.append((event.type, await check_in(event, self._objects)))
                 else:

@@ -47,8 +47,10 @@ class Invocation:
     outputs: Sequence[MemoOutput] = ()
     events: Sequence[RawEvent] = ()
     """The events of the outputs."""
+    withdrawal: RawEvent | None = None
+    """In a replay, what says which outputs of before are not made any more."""
     published: Sequence[Addressed] = ()
-    """The same as they ride on the bus, large data put away."""
+    """All events as they ride on the bus, large data put away."""
     effects: list[Effect] = field(default_factory=list)
     error: Exception | None = None
     failed_together: bool = False

@@ -54,6 +54,7 @@ def record_of(binding: Binding, invocation: Invocation) -> Record:
         outcome=invocation.outcome,
         events_in=invocation.input_events,
         emitted=tuple([output.type for output in invocation.events]),
+        events_out=() if invocation.withdrawal is None else (invocation.withdrawal.id,),
         inputs=inputs,
         outputs=outputs,
         attempt=invocation.attempt,

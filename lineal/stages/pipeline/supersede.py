@@ -1,66 +1,118 @@
-"""What a replay makes anew says which older event it takes the place of.
+"""What a replay makes anew says which older events it takes the place of.
 
 Ids of outputs are derived from the input event and the version of the stage, so another version
 makes others, beside the older ones. The older one of the same input, type and place is named, so
-that whoever counted it can undo that.
+that whoever counted it can undo that. Older ones that nothing takes the place of, because the newer
+build makes fewer or other outputs, are withdrawn by an event that names them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from lineal.lineage.ledger import steps_of_artifact
+from lineal.lineage.ledger import has_other_builds, steps_of_artifact
 from lineal.lineage.record import RecordedStep
+from lineal.lineage.superseded import replaces
+from lineal.observability.tracing import child_traceparent
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
 from lineal.store.connection import Connection
-from lineal_schemas.envelope import RawEvent
+from lineal_schemas.envelope import RawEvent, caused_event
+from lineal_schemas.ids import withdrawal_id
+from lineal_schemas.withdrawals import OutputsWithdrawn, WithdrawnOutput
+
+_ENDED = ("done", "memoised", "skipped")
+
+
+class _Older(NamedTuple):
+    """Steps of before on the same events."""
+
+    version: RecordedStep | None
+    """The newest of another version: its outputs have other ids."""
+    newest: RecordedStep | None
+    """The newest of any build: its outputs hold until now."""
 
 
 class Superseding:
-    """Names, in each output of a replay, the event of the newest step of another version."""
+    """Names, in each output of a replay, the event of the newest step of another version; and
+    withdraws what the newest step made and this one does not."""
 
     def __init__(self, binding: Binding) -> None:
         self._store = binding.services.store
         self._stage = binding.stage
+        self._source = binding.emitter.source
         self._others: bool | None = None
-        """Whether the ledger has steps of other versions; None: that was not looked up."""
+        """Whether the ledger has steps of other builds; None: that was not looked up."""
 
     async def before(self, invocations: Sequence[Invocation]) -> None:
         """There are no outputs yet."""
 
     async def after(self, invocations: Sequence[Invocation]) -> None:
-        made = [item for item in invocations if item.error is None and item.events]
-        if made:
-            steps = await self._store.read(lambda connection: self._older_steps(connection, made))
-            for invocation, step in zip(made, steps, strict=True):
-                if step is not None:
-                    invocation.events = list(_naming(invocation.events, step))
+        ended = [
+            item
+            for item in invocations
+            if item.error is None and not item.incomplete and item.outcome in _ENDED
+        ]
+        if ended:
+            found = await self._store.read(lambda connection: self._older_steps(connection, ended))
+            for invocation, older in zip(ended, found, strict=True):
+                if older.version is not None:
+                    invocation.events = list(_naming(invocation.events, older.version))
+                if older.newest is not None:
+                    invocation.withdrawal = self._withdrawal(invocation, older.newest)
 
     def _older_steps(
         self, connection: Connection, invocations: Sequence[Invocation]
-    ) -> list[RecordedStep | None]:
-        """For each the newest step of another version on the same events that emitted any."""
+    ) -> list[_Older]:
         if self._others is None:
-            found = connection.execute(
-                "SELECT 1 FROM builds WHERE stage = ? AND version <> ? LIMIT 1",
-                (self._stage.name, self._stage.version),
-            )
-            self._others = found.fetchone() is not None
+            self._others = has_other_builds(connection, invocations[0].identity.build)
         if not self._others:
-            return [None] * len(invocations)
-        return [self._older_step(connection, invocation) for invocation in invocations]
+            return [_Older(None, None)] * len(invocations)
+        return [self._older(connection, invocation) for invocation in invocations]
 
-    def _older_step(self, connection: Connection, invocation: Invocation) -> RecordedStep | None:
+    def _older(self, connection: Connection, invocation: Invocation) -> _Older:
         read = invocation.input_events
+        newest = None
         steps = steps_of_artifact(connection, invocation.digests[0].hex(), made=False)
         for step in reversed(steps):
             build = step.build
             if build is None or build.stage != self._stage.name or step.events_in != read:
                 continue
+            if not replaces(step):
+                continue
+            newest = newest or step
             if build.version != self._stage.version and step.entry.emitted:
-                return step
-        return None
+                return _Older(step, newest)
+        return _Older(None, newest)
+
+    def _withdrawal(self, invocation: Invocation, step: RecordedStep) -> RawEvent | None:
+        """The event that withdraws what a step made and nothing takes the place of now."""
+        held = {event.id for event in invocation.events}
+        held |= {event.supersedes for event in invocation.events if event.supersedes is not None}
+        made = zip(step.entry.emitted, step.events_out, strict=False)
+        gone = [(kind, event_id) for kind, event_id in made if event_id not in held]
+        if not gone:
+            return None
+        cause = invocation.event
+        identifier = withdrawal_id(
+            invocation.input_id, self._stage.name, [event_id for _, event_id in gone], step.started
+        )
+        payload = OutputsWithdrawn(
+            stage=self._stage.name,
+            stage_version=self._stage.version,
+            outputs=tuple(WithdrawnOutput(id=event_id, type=kind) for kind, event_id in gone),
+            key=cause.partitionkey,
+            story_of=cause.correlationid,
+        )
+        return caused_event(
+            payload,
+            cause,
+            id=identifier,
+            source=self._source,
+            traceparent=child_traceparent(cause.traceparent, cause.correlationid, identifier),
+            time=invocation.started or invocation.began,
+        )
 
 
 def _naming(events: Iterable[RawEvent], step: RecordedStep) -> Iterable[RawEvent]:
