@@ -55,3 +55,15 @@ def test_a_document_is_found_by_the_beginning_of_its_id_or_by_its_name(filled: C
     for wanted in ("a", "two.pdf", "A", "b", "%"):
         with pytest.raises(UnknownDocument):
             find_document(filled, wanted)
+
+
+def test_a_document_is_found_by_every_name_it_arrived_under(filled: Connection) -> None:
+    filled.execute(
+        "INSERT INTO arrivals VALUES (?, ?, ?, ?, ?)", ("aB-1", "event", "copy.pdf", "file:", 9)
+    )
+    assert find_document(filled, "copy.pdf").document_id == "aB-1"
+
+
+def test_of_several_documents_of_one_name_the_ids_are_listed(filled: Connection) -> None:
+    with pytest.raises(UnknownDocument, match=r"newest first: aé-3, ab-2$"):
+        find_document(filled, "two.pdf")

@@ -60,6 +60,8 @@ SELECT registry.document_id, registry.name, coalesce(operations.status, 'registe
 FROM registry LEFT JOIN operations ON operations.document_id = registry.document_id
 """
 _QUERY_BATCH_SIZE = 500
+_MAX_LISTED = 10
+"""Ids in an error."""
 
 
 def list_documents(
@@ -96,23 +98,33 @@ def list_documents(
 
 
 def find_document(connection: Connection, wanted: str) -> DocumentInfo:
-    """The document with this id, or with the only id that begins like this, or with this name.
+    """The document with this id, or with the only id that begins like this, or that arrived under
+    this name, the first or a later one.
 
     Raises:
-        UnknownDocument: there is none, or more than one.
+        UnknownDocument: there is none, or more than one; then it lists their ids.
     """
     rows = connection.execute(
-        f"{_SELECT} WHERE registry.document_id >= ? AND registry.document_id < ? LIMIT 2",
-        (wanted, wanted + "\U0010ffff"),
+        f"{_SELECT} WHERE registry.document_id >= ? AND registry.document_id < ? "
+        "ORDER BY registry.document_id LIMIT ?",
+        (wanted, wanted + "\U0010ffff", _MAX_LISTED + 1),
     ).fetchall()
     if not rows:
         rows = connection.execute(
-            f"{_SELECT} WHERE registry.name = ? LIMIT 2", (wanted,)
+            f"{_SELECT} WHERE registry.name = ? OR registry.document_id IN "
+            "(SELECT document_id FROM arrivals WHERE name = ?) "
+            "ORDER BY registry.registered DESC, registry.document_id LIMIT ?",
+            (wanted, wanted, _MAX_LISTED + 1),
         ).fetchall()
     if not rows:
         raise UnknownDocument(f"no document {wanted!r}: `lineal documents` lists them")
     if len(rows) > 1:
-        raise UnknownDocument(f"more than one document is meant by {wanted!r}: give more of the id")
+        ids = [str(row[0]) for row in rows]
+        more = ", ..." if len(ids) > _MAX_LISTED else ""
+        raise UnknownDocument(
+            f"more than one document is meant by {wanted!r}: give one of their ids, the newest "
+            f"first: {', '.join(ids[:_MAX_LISTED])}{more}"
+        )
     return _infos(connection, rows)[0]
 
 

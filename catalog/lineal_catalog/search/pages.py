@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lineal_catalog.search.words import is_unspaced, searchable
+
 MARK_BEGIN, MARK_END = "\x02", "\x03"
 """Around the hits in a snippet; control characters, so that no text can be taken for them."""
 
@@ -13,6 +15,11 @@ _LONGEST_ENTRY = 10_000
 """In characters. FTS5 takes time by the square of a word's occurrences in an entry to choose a
 snippet: a log of 18 MB as one entry kept a search busy for ten minutes. Postgres counts no further
 than 16,383 positions in one."""
+
+
+_LONGEST_UNSPACED_ENTRY = 3_000
+"""Where every character is a word: Postgres keeps 255 places of one, and the most frequent ones are
+a twentieth of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +43,16 @@ class Hit(NamedTuple):
 
 
 def spans(text: str) -> Iterator[str]:
-    """A page's text in entries of a bounded length, cut between words where there are any."""
+    """A page's text, normalised, in entries of a bounded length, cut between words or sentences
+    where there are any."""
+    text = searchable(text)
+    longest = _LONGEST_UNSPACED_ENTRY if is_unspaced(text) else _LONGEST_ENTRY
     begin = 0
-    while len(text) - begin > _LONGEST_ENTRY:
-        limit = begin + _LONGEST_ENTRY
-        end = max(text.rfind("\n", begin, limit), text.rfind(" ", limit - 1_000, limit)) + 1
+    while len(text) - begin > longest:
+        limit = begin + longest
+        near = limit - longest // 10
+        end = max(text.rfind("\n", begin, limit), text.rfind(" ", near, limit)) + 1
+        end = max(end, text.rfind("。", near, limit) + 1)
         if end <= begin:
             end = limit
         yield text[begin:end]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple, TypeAlias
 
+from lineal_catalog.search.words import searchable
+
 
 class Term(NamedTuple):
     """A word, or several that stand one after the other."""
@@ -85,6 +87,7 @@ def _drop_operator(parts: list[Part]) -> None:
 def _term(text: str, prefix: bool) -> Term | None:
     if not prefix and text.endswith("*"):
         text, prefix = text.rstrip("*"), True
+    text = searchable(text)
     if not any(character.isalnum() for character in text):
         return None
     return Term(text, prefix)

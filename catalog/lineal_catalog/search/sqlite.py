@@ -9,6 +9,7 @@ from lineal.store.connection import Connection
 from lineal_catalog.search.filters import document_name, filter_clauses
 from lineal_catalog.search.pages import MARK_BEGIN, MARK_END, Hit, SearchPage, spans
 from lineal_catalog.search.query import Term, parse_query
+from lineal_catalog.search.words import BREAK, separated
 
 
 def index_pages(connection: Connection, document_id: str, pages: Sequence[SearchPage]) -> None:
@@ -25,7 +26,7 @@ def index_pages(connection: Connection, document_id: str, pages: Sequence[Search
                 (document_id, page.number),
             ).fetchone()
             connection.execute(
-                "INSERT INTO search_text (rowid, text) VALUES (?, ?)", (entry, stretch)
+                "INSERT INTO search_text (rowid, text) VALUES (?, ?)", (entry, separated(stretch))
             )
 
 
@@ -80,7 +81,7 @@ def _snippet(connection: Connection, query: str, entry: int) -> str:
         "WHERE search_text MATCH ? AND rowid = ?",
         (MARK_BEGIN, MARK_END, query, entry),
     ).fetchone()
-    return str(row[0])
+    return str(row[0]).replace(BREAK, "")
 
 
 def match_expression(text: str) -> str | None:
@@ -90,5 +91,5 @@ def match_expression(text: str) -> str | None:
 
 
 def _quoted(term: Term) -> str:
-    quoted = term.text.replace('"', '""').replace("\x00", " ")
+    quoted = separated(term.text).replace('"', '""').replace("\x00", " ")
     return f'"{quoted}"{" *" if term.prefix else ""}'

@@ -1,6 +1,10 @@
 """A text's words as FTS5 sees them (``unicode61 remove_diacritics 2``), so that a search finds the
 same pages in every store: letters and digits in a row, without case and without diacritics.
 
+In scripts that put no spaces between words (Chinese, Japanese, Thai, ...), and in Korean, where
+particles are joined to them, every character is a word, and a word that is searched for is a
+phrase: parts of words are found, and no dictionary is needed.
+
 Made here and not by Postgres: its own parser takes URLs, paths and numbers with a sign for words,
 and its extension ``unaccent`` is not for everybody to create.
 """
@@ -14,10 +18,30 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _DIACRITICS = "\u0300-\u036f"
-_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{_DIACRITICS}])*")
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai and Lao, Burmese, Khmer
+    "\u3005\u3007\u3041-\u30ff\u3105-\u312d\u31f0-\u31ff"  # kana, bopomofo
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"  # Chinese characters
+    "\uac00-\ud7a3"  # Korean syllables
+)
+_JOINED = rf"(?![{_UNSPACED}])[^\W_]"
+_WORD = re.compile(rf"(?=[{_UNSPACED}])[^\W_]|{_JOINED}(?:{_JOINED}|[{_DIACRITICS}])*")
+_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 _DIACRITIC = re.compile(f"[{_DIACRITICS}]")
 _LONGEST = 500
 """In characters, well below the 2,046 bytes that a lexeme may have. What is longer is cut."""
+
+
+BREAK = "\u200b"
+"""Stands in stored text between words that no space separates: a zero width space."""
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
+"""Soft hyphens, and characters that only say where a line may or may not be broken."""
+_RADICALS = str.maketrans(
+    "⺁⺄⺟⺠⺪⺫⺼⻁⻄⻅⻉⻋⻑⻒⻓⻔⻘⻙⻚⻛⻜⻝⻢⻣⻤⻥⻦⻧⻨⻩⻫⻬⻭⻮⻯⻰⻱⻲⻳",
+    "厂乙母民疋目月虎西见贝车長長长门青韦页风飞食马骨鬼鱼鸟卤麦黄斉齐歯齿竜龙龟亀龟",
+)
+"""CJK radicals that PDFs have in the place of the characters they look like; NFKC does this for the
+Kangxi radicals only. Source: Unicode's EquivalentUnifiedIdeograph.txt."""
 
 
 class Word(NamedTuple):
@@ -26,6 +50,26 @@ class Word(NamedTuple):
     lexeme: str
     begin: int
     end: int
+
+
+def searchable(text: str) -> str:
+    """A text as it is indexed and searched for: ligatures, full width forms, radicals and
+    characters made of several code points as their usual ones (NFKC), without soft hyphens."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text).translate(_RADICALS))
+
+
+def separated(text: str) -> str:
+    """A text with a :data:`BREAK` around each character that is a word of its own."""
+    if text.isascii():
+        return text
+    return _UNSPACED_CHARACTER.sub(rf"{BREAK}\g<0>{BREAK}", text)
+
+
+def is_unspaced(text: str) -> bool:
+    """Whether a tenth of a text or more are characters that are words of their own."""
+    return not text.isascii() and len(_UNSPACED_CHARACTER.findall(text)) * 10 >= len(text)
 
 
 def words(text: str) -> Iterator[Word]:

@@ -17,7 +17,9 @@ from tests.store.stores import postgres_connection, sqlite_connection
 
 WORDS = [
     "fox", "foxglove", "red", "Réd", "dog", "dogs", "INV-2026/17", "a.b", "x_y", "naïve", "über",
-    "Ärger", "don't", "100%", "e\u0301tude", "ﬁne", "½", "½cup", "№5", "日本語", "東京", "\x00",
+    "Ärger", "don't", "100%", "e\u0301tude", "ﬁne", "½", "½cup", "№5", "日本語", "東京",
+    "日本東京", "語A", "กรุงเทพ", "서울에서", "ｆｏｘ", "fo\u00adx",
+    "\x00",
     "a\u200db",
 ]  # fmt: skip
 OPERATORS = ["AND", "OR", "NOT", "AND NOT", "(", ")", '"', "*"]

@@ -97,3 +97,47 @@ def test_of_a_long_text_the_place_is_shown_that_answers_best(connection: Connect
     assert "[oil] in the [gearbox]" in shown
     assert shown.startswith(" … ") and shown.endswith(" … ")
     assert len(shown.split()) < 40
+
+
+@pytest.mark.parametrize(
+    ("text", "queries"),
+    [
+        ("東京都港区の請求書番号四七一一", ["請求書", "東京", "京都", "番号 港区", "請求*"]),
+        ("本合同由北京供应商与上海采购方签订", ["北京", "供应商", "采购"]),
+        ("สัญญาฉบับนี้ทำขึ้นที่กรุงเทพ", ["กรุงเทพ", "สัญญา"]),
+        ("계약서는 서울에서 체결되었습니다", ["서울", "계약서", "체결"]),
+        ("第3号A社のテスト", ["A社", "3号", "テスト"]),
+    ],
+)
+def test_words_without_spaces_around_them_are_found(
+    connection: Connection, text: str, queries: list[str]
+) -> None:
+    index(connection, "d", text)
+    index(connection, "e", "".join(reversed(text)))
+    for query in queries:
+        assert ("d", 1) in found(connection, query), query
+        assert ("e", 1) not in found(connection, query), query
+
+
+def test_a_part_of_a_long_text_without_spaces_is_found_and_shown(connection: Connection) -> None:
+    index(connection, "d", "これはの文章です。" * 3_000 + "支払期限は来月末日です。")
+    assert found(connection, "支払期限") == [("d", 1)]
+    assert "[支払期限]は来月末日です。" in snippet(connection, "支払期限")
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("the co\u00adoperation agree\u00adment", "cooperation agreement"),
+        ("the of\ufb01ce", "office"),
+        ("ＩＮＶＯＩＣＥ ４７１１", "invoice 4711"),
+        ("invoice", "ｉｎｖｏｉｃｅ"),
+        ("\u2f47\u672c", "日本"),
+        ("\u2ed8空", "青空"),
+        ("ﾃｽﾄ", "テスト"),
+        ("u\u0308ber", "über"),
+    ],
+)
+def test_what_looks_alike_is_found(connection: Connection, text: str, query: str) -> None:
+    index(connection, "d", text)
+    assert found(connection, query) == [("d", 1)]
