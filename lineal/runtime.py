@@ -161,4 +161,4 @@ async def _flush_at_close(runtime: Runtime) -> None:
         async with asyncio.timeout(_FLUSH_SECONDS_AT_CLOSE):
             await runtime.flush_ledger()
     except (TimeoutError, BusUnavailable, StoreUnavailable) as error:
-        log.warning("ledger.not_written_yet", error=str(error))
+        log.warning("ledger.write_pending", error=str(error))

@@ -90,7 +90,7 @@ async def fetch_start_offsets(
         acked, _ = decode_metadata(offset, metadata)
         if not first <= offset <= latest[topic_partition]:
             log.warning(
-                "group.position_is_gone", group=group, topic=topic_partition.topic,
+                "group.offset_out_of_range", group=group, topic=topic_partition.topic,
                 partition=topic_partition.partition, position=offset, first=first,
             )  # fmt: skip
             offset = first

@@ -173,7 +173,7 @@ class GroupConsumer:
     def _restart(self, partitions: Collection[TopicPartition]) -> None:
         """The partition ends before the offset that was to be read next."""
         log.warning(
-            "group.position_is_gone", group=self._group,
+            "group.offset_out_of_range", group=self._group,
             partitions=[f"{item.topic}/{item.partition}" for item in partitions],
         )  # fmt: skip
         self.on_lost(partitions)

@@ -247,7 +247,7 @@ class PartitionReader:
                     truncated.append(topic_partition)
             else:
                 log.warning(
-                    "group.events_have_expired", group=self._group, topic=topic_partition.topic,
+                    "group.events_expired", group=self._group, topic=topic_partition.topic,
                     partition=topic_partition.partition, position=partition.watermark.next_offset,
                     first=earliest[topic_partition],
                 )  # fmt: skip

@@ -132,5 +132,5 @@ class Publisher:
                 raise RequestRejected(f"SNS will not take an event: {entry.get('Message')}")
         if failed:
             reasons = sorted({str(entry.get("Code")) for entry in failed.values()})
-            log.warning("aws.publish_again", topic=arn, events=len(failed), reasons=reasons)
+            log.warning("aws.publish_retried", topic=arn, events=len(failed), reasons=reasons)
         return [message for number, message in enumerate(batch) if number in failed]

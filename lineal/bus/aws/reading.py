@@ -85,7 +85,7 @@ async def read_topic(
         )
         if not follow:
             raise NotOffered(reason)
-        log.warning("aws.read_from_now_on", reason=reason)
+        log.warning("aws.read_from_latest", reason=reason)
     begun = now_us()
     resource = reading_resource(provisioning.prefix, int(time.time()), uuid4().hex[:12])
     past = archived and not selection.from_now

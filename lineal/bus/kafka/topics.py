@@ -134,7 +134,7 @@ class Topics:
             count = self._connection.partition_count(self._names.on_kafka(topic))
             if count > len(partitions):
                 log.warning(
-                    "topic.partitions_were_added", topic=topic, before=len(partitions), now=count,
+                    "topic.partitions_added", topic=topic, before=len(partitions), now=count,
                     note="events of a key may stand in two partitions, and not be in order",
                 )  # fmt: skip
                 self._look_up(topic)
