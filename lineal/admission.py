@@ -154,7 +154,7 @@ def with_defaults(event: RawEvent, payload: Payload | None = None) -> RawEvent:
     valid is replaced.
     """
     if payload is not None:
-        correlation_id, key = payload.story(), payload.partition_key()
+        correlation_id, key = payload.correlation_key(), payload.partition_key()
         stated = payload.type not in types_of_lineal()
         event = event._replace(
             subject=(stated and event.subject) or correlation_id or event.subject,

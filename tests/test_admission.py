@@ -32,7 +32,7 @@ class Crate(Payload, type="com.example.crate", version=1):
     def partition_key(self) -> str:
         return self.parcel
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"parcel:{self.parcel}"
 
 

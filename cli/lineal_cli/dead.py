@@ -40,7 +40,7 @@ GroupOption = Annotated[
     str | None, typer.Option("--group", metavar="STAGE", help="Only those of this stage.")
 ]
 KeyOption = Annotated[
-    str | None, typer.Option("--key", help="Only those of this key or document story.")
+    str | None, typer.Option("--key", help="Only those of this key or correlation id.")
 ]
 ErrorOption = Annotated[
     str | None, typer.Option("--error", metavar="CLASS", help="Only those of this error class.")

@@ -103,5 +103,5 @@ def _labelled(connection: Any, document_id: str, name: str) -> Any:
         payload,
         id=identifier,
         source="lineal:cli/label",
-        traceparent=first_traceparent(payload.story(), identifier),
+        traceparent=first_traceparent(payload.correlation_key(), identifier),
     )

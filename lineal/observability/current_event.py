@@ -16,11 +16,11 @@ binding them costs more than many a stage."""
 def add_current_event(
     logger: Any, method: str, line: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """A structlog processor that adds ``stage``, ``event_id`` and ``story`` to a line."""
+    """A structlog processor that adds ``stage``, ``event_id`` and ``correlation_id`` to a line."""
     current = current_event.get()
     if current is not None:
         stage, event = current
         line.setdefault("stage", stage)
         line.setdefault("event_id", event.id)
-        line.setdefault("story", event.correlationid)
+        line.setdefault("correlation_id", event.correlationid)
     return line

@@ -19,8 +19,9 @@ _SPAN = re.compile("(?!0{16})[0-9a-f]{16}")
 def child_traceparent(parent: str | None, correlation_id: str, event_id: str) -> str:
     """The ``traceparent`` of an event made from another one.
 
-    It keeps the trace; an event without one begins a trace named after its story, so that all of a
-    document's events share it. The span is named after the event, so redelivery names it the same.
+    It keeps the trace; an event without one begins a trace named after its correlation id, so that
+    all of a document's events share it. The span is named after the event, so redelivery names it
+    the same.
     A ``parent`` that is not valid counts as none (section 4.3 of the specification).
     """
     # Our own ids are UUIDs: their digits are as good as a digest, and cost nothing.

@@ -73,7 +73,7 @@ class Emitter:
     def events(
         self, outputs: Sequence[MemoOutput], cause: RawEvent, input_id: str, now: int
     ) -> list[RawEvent]:
-        """The events of outputs: they keep the story of their cause, and name it."""
+        """The events of outputs: they keep the correlation id of their cause, and name it."""
         stage = self._stage
         ordinals: dict[str, int] = {}
         events = []

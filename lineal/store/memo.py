@@ -44,7 +44,7 @@ def memo_output(payload: Payload) -> MemoOutput:
         payload.version,
         payload_bytes(payload),
         payload.partition_key(),
-        payload.story(),
+        payload.correlation_key(),
     )
 
 

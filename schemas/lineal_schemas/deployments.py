@@ -101,7 +101,7 @@ class DeploymentEvent(Payload):
     def partition_key(self) -> str:
         return self.rollout_id
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"rollout:{self.rollout_id}"
 
 

@@ -40,7 +40,7 @@ class DocumentArrived(Payload, type="document.arrived", version=1):
     def partition_key(self) -> str:
         return self.document_id
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"document:{self.document_id}"
 
 
@@ -52,7 +52,7 @@ class DocumentEvent(Payload):
     def partition_key(self) -> str:
         return self.document_id
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"document:{self.document_id}"
 
 
@@ -97,7 +97,7 @@ class DocumentPartRequested(Part, type="document.part_requested", version=1):
     def partition_key(self) -> str:
         return f"{self.document_id}/{self.index}"
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"document:{self.document_id}"
 
 
@@ -113,7 +113,7 @@ class DocumentPartExtracted(Part, type="document.part_extracted", version=1):
     def partition_key(self) -> str:
         return self.document_id
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"document:{self.document_id}"
 
 

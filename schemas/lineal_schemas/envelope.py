@@ -52,7 +52,7 @@ class RawEvent(NamedTuple):
     causationid: str | None
     """Id of the event that caused this one; None for events that producers mint."""
     correlationid: str
-    """The document or device story it belongs to."""
+    """Shared by all events about one document, device or other thing."""
     data: bytes
     supersedes: str | None = None
     """Id of the event whose place this one takes: another version of a stage made that one of the
@@ -333,14 +333,14 @@ def first_event(
         id=id,
         source=source,
         type=payload.type,
-        subject=payload.story(),
+        subject=payload.correlation_key(),
         time=now_us() if time is None else time,
         datacontenttype=JSON_MEDIA_TYPE,
         dataschema=schema_uri(payload.type, payload.version),
         partitionkey=payload.partition_key() or id,
         traceparent=traceparent,
         causationid=None,
-        correlationid=payload.story() or id,
+        correlationid=payload.correlation_key() or id,
         data=payload_bytes(payload),
     )
 
@@ -354,14 +354,14 @@ def caused_event(
     traceparent: str | None,
     time: int,
 ) -> RawEvent:
-    """An event made from another one: it keeps the cause's story and names the cause."""
+    """An event made from another one: it keeps the cause's correlation id and names the cause."""
     return caused_by(
         cause,
         payload.type,
         payload.version,
         payload_bytes(payload),
         payload.partition_key(),
-        payload.story(),
+        payload.correlation_key(),
         id=id,
         source=source,
         traceparent=traceparent,
@@ -382,8 +382,8 @@ def caused_by(
     traceparent: str | None,
     time: int,
 ) -> RawEvent:
-    """:func:`caused_event` where there is a payload's data, and what it says its partition key and
-    its story are, instead of the payload."""
+    """:func:`caused_event` for a payload that is given as its data, partition key and correlation
+    key."""
     return RawEvent(
         id,
         source,

@@ -209,8 +209,8 @@ def envelope_schema() -> Schema:
             },
             "correlationid": {
                 **text,
-                "description": "The document or device story it belongs to; the id where there is "
-                "none.",
+                "description": "Shared by all events about one document or device; the id where "
+                "there is none.",
             },
             "supersedes": {
                 **text,

@@ -25,5 +25,5 @@ class DeadLetter(Payload, type="lineal.dead_letter", version=1):
     def partition_key(self) -> str:
         return self.key
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return self.story_of

@@ -98,7 +98,7 @@ class ModelEvent(Payload):
     def partition_key(self) -> str:
         return self.name
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"model:{self.name}"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from inspect import isfunction
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -37,6 +39,7 @@ class Payload(BaseModel):
         cls, *, type: str | None = None, version: int | None = None, **kwargs: Any
     ) -> None:
         super().__init_subclass__(**kwargs)
+        _adopt_story(cls)
         if type is None and version is None:
             return
         if type is None or version is None or version < 1:
@@ -53,9 +56,39 @@ class Payload(BaseModel):
         """Events with the same key are handled strictly in order; None takes the event's id."""
         return None
 
-    def story(self) -> str | None:
-        """The document or device the event belongs to; None keeps the story of its cause."""
+    def correlation_key(self) -> str | None:
+        """What the event is about, as ``order:x-1``: its subject and correlation id.
+
+        None keeps those of the event that caused it.
+        """
         return None
+
+    def story(self) -> str | None:
+        """The former name of :meth:`correlation_key`."""
+        warnings.warn(
+            "Payload.story() is called correlation_key() now", DeprecationWarning, stacklevel=2
+        )
+        for base in self.__class__.__mro__:
+            own = base.__dict__.get("correlation_key")
+            if own is not None and own is not _story_as_correlation_key:
+                key: str | None = own(self)
+                return key
+        return None
+
+
+def _story_as_correlation_key(self: Payload) -> str | None:
+    return self.story()
+
+
+def _adopt_story(model: type[Payload]) -> None:
+    """Let a model that overrides ``story`` alone say its correlation key by it."""
+    if isfunction(model.__dict__.get("story")) and "correlation_key" not in model.__dict__:
+        warnings.warn(
+            f"{model.__qualname__}.story() is called correlation_key() now: rename it",
+            DeprecationWarning,
+            stacklevel=5,
+        )
+        model.correlation_key = _story_as_correlation_key  # type: ignore[method-assign]
 
 
 def _home(model: type[Payload]) -> tuple[str, str]:

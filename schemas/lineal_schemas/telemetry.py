@@ -59,7 +59,7 @@ class TelemetryEvent(Payload):
     def partition_key(self) -> str:
         return self.device
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"device:{self.device}"
 
 

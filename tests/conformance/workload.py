@@ -27,7 +27,7 @@ class Task(Payload, type="conformance.task", version=1):
     def partition_key(self) -> str:
         return self.key
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"task:{self.key}"
 
 

@@ -26,7 +26,7 @@ from lineal_schemas.payload import Payload
 class OrderPlaced(Payload, type="order.placed", version=1):
     order: str
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"order:{self.order}"
 
 

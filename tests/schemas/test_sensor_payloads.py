@@ -144,7 +144,7 @@ def test_everything_of_a_device_is_in_order_and_belongs_to_its_correlation_id() 
     )
     for payload in (readings(), anomaly):
         assert payload.partition_key() == "turbine-1"
-        assert payload.story() == "device:turbine-1"
+        assert payload.correlation_key() == "device:turbine-1"
 
 
 def test_ids_of_rollouts_and_jobs_are_derived() -> None:

@@ -310,7 +310,7 @@ class Told(Payload, type="test.told", version=1):
     def partition_key(self) -> str:
         return f"key of {self.about}"
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"story of {self.about}"
 
 

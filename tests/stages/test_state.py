@@ -33,7 +33,7 @@ class Bid(Payload, type="test.bid", version=1):
     def partition_key(self) -> str:
         return self.lot
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"lot:{self.lot}"
 
 
@@ -44,7 +44,7 @@ class Hammer(Payload, type="test.hammer", version=1):
     def partition_key(self) -> str:
         return self.lot
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"lot:{self.lot}"
 
 

@@ -268,7 +268,7 @@ class MessageIngest:
 
 def _event(payload: Payload, identifier: str, data: bytes) -> RawEvent:
     """The event of a payload whose bytes are there already."""
-    correlation_id = payload.story() or identifier
+    correlation_id = payload.correlation_key() or identifier
     device: str = getattr(payload, "device", NOBODY)
     event = RawEvent(
         identifier,

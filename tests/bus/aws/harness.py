@@ -39,7 +39,7 @@ class AwsTask(Payload, type="test.aws.task", version=1):
     def partition_key(self) -> str:
         return self.key
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"task:{self.key}"
 
 

@@ -49,7 +49,7 @@ class Parcel(Payload, type="com.example.parcel", version=1):
     def partition_key(self) -> str:
         return self.parcel_id
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return f"parcel:{self.parcel_id}"
 
 
