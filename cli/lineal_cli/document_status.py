@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
+from lineal_catalog.documents.queries import attachments_of
 from lineal_cli.outcomes import DONE
 from lineal_producers.arrival import Arrival
 
@@ -19,7 +20,8 @@ class DocumentStatus(NamedTuple):
     reason: str | None
     stage: str
     done: bool
-    """Whether this arrival has been handled, and the document is indexed, rejected or failed."""
+    """Whether this arrival has been handled, and the document and all that is known to be attached
+    to it are indexed, rejected or failed."""
 
 
 async def document_status(runtime: Runtime, arrival: Arrival) -> DocumentStatus:
@@ -42,4 +44,17 @@ def _document_status(connection: Connection, arrival: Arrival) -> DocumentStatus
         (arrival.document_id, arrival.event_id),
     ).fetchone()
     done = status in DONE and (handled is not None or status == "failed")
+    done = done and _attachments_done(connection, arrival.document_id)
     return DocumentStatus(arrival.document_id, arrival.name, status, reason, stage, done)
+
+
+def _attachments_done(connection: Connection, document_id: str) -> bool:
+    reached, waiting = {document_id}, [document_id]
+    while waiting:
+        for attached in attachments_of(connection, waiting.pop()):
+            if attached.status not in DONE:
+                return False
+            if attached.document_id not in reached:
+                reached.add(attached.document_id)
+                waiting.append(attached.document_id)
+    return True

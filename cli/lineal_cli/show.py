@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 from uuid import uuid4
 
 import typer
@@ -15,7 +15,13 @@ from lineal.lineage.ledger import steps_of_subject
 from lineal.lineage.record import Artifact
 from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
-from lineal_catalog.documents.queries import DocumentInfo, find_document
+from lineal_catalog.documents.queries import (
+    DocumentInfo,
+    RelatedDocument,
+    attachments_of,
+    find_document,
+    parents_of,
+)
 from lineal_catalog.documents.renditions import (
     ANALYSIS,
     RENDITIONS,
@@ -34,6 +40,7 @@ from lineal_cli.printing import (
     plain_lines,
     print_json,
     print_table,
+    short_id,
     size,
     when,
 )
@@ -67,7 +74,11 @@ def show(
             if output is not None:
                 raise typer.BadParameter("say in which form: --as text, ...", param_hint="-o")
             records = steps_of_subject(connection, DOCUMENT + found.document_id)
-            _print_summary(found, forms, lineage_graph(records).steps, as_json)
+            related = _Related(
+                parents_of(connection, found.document_id),
+                attachments_of(connection, found.document_id),
+            )
+            _print_summary(found, forms, related, lineage_graph(records).steps, as_json)
             return
         if as_json and output is None:
             raise typer.BadParameter("with --as, give -o FILE as well", param_hint="--json")
@@ -139,8 +150,21 @@ def _write_stdout(form: str, forms: dict[str, Artifact], pieces: Iterator[bytes]
     typer.echo(plain_lines(b"".join(pieces).decode(errors="replace")))
 
 
+def _names(documents: list[RelatedDocument]) -> str:
+    return ", ".join(f"{plain(item.name)} ({short_id(item.document_id)})" for item in documents)
+
+
+class _Related(NamedTuple):
+    parents: list[RelatedDocument]
+    attachments: list[RelatedDocument]
+
+
 def _print_summary(
-    document: DocumentInfo, forms: dict[str, Artifact], steps: list[GraphStep], as_json: bool
+    document: DocumentInfo,
+    forms: dict[str, Artifact],
+    related: _Related,
+    steps: list[GraphStep],
+    as_json: bool,
 ) -> None:
     if as_json:
         print_json(
@@ -160,6 +184,8 @@ def _print_summary(
                     for name, item in forms.items()
                     if name in RENDITIONS
                 },
+                "parents": [item.listed() for item in related.parents],
+                "attachments": [item.listed() for item in related.attachments],
                 "timeline": [
                     {
                         "stage": step.name,
@@ -184,6 +210,8 @@ def _print_summary(
         "arrivals": str(document.arrivals),
         "registered": when(document.registered),
         "forms": ", ".join(name for name in RENDITIONS if name in forms),
+        "attached to": _names(related.parents),
+        "attachments": _names(related.attachments),
     }
     _print_attributes({name: value for name, value in attributes.items() if value}, document.status)
     print_table(

@@ -30,6 +30,10 @@ class DocumentArrived(Payload, type="document.arrived", version=1):
     content: ObjectRef | None = None
     problem: str | None = None
     """Why there is no content: unreadable, a link out of the inbox, gone before it was read."""
+    parent: str | None = None
+    """The id of the document that it is attached to: a mail, a PDF portfolio."""
+    depth: Annotated[int, Field(ge=0)] = 0
+    """How many documents lie around it: 0 for one that came by itself."""
 
     @property
     def document_id(self) -> str:
@@ -61,6 +65,9 @@ class DocumentRegistered(DocumentEvent, type="document.registered", version=1):
 
     name: str
     content: ObjectRef
+    tenant: str = "default"
+    depth: Annotated[int, Field(ge=0)] = 0
+    """See :attr:`DocumentArrived.depth`."""
 
 
 class PageRange(BaseModel):
@@ -82,6 +89,9 @@ class DocumentClassified(DocumentEvent, type="document.classified", version=1):
     kind: DocumentKind
     pages: Annotated[int, Field(ge=1)]
     plan: tuple[PageRange, ...]
+    tenant: str = "default"
+    depth: Annotated[int, Field(ge=0)] = 0
+    """See :attr:`DocumentArrived.depth`."""
 
 
 class DocumentPartRequested(Part, type="document.part_requested", version=1):

@@ -15,7 +15,7 @@ from lineal.lineage.projections import projected_tables
 from lineal.lineage.rebuild import rebuild
 from lineal.lineage.record import Artifact, Build
 from lineal.store.connection import Connection
-from lineal_catalog.documents.queries import find_document
+from lineal_catalog.documents.queries import attachments_of, find_document, parents_of
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import payload_bytes
@@ -49,14 +49,15 @@ class Story:
 
     def arrive(
         self, document: str = "d", name: str = "a.pdf", owner: str | None = None,
-        labels: dict[str, str] | None = None, **fields: Any,
+        labels: dict[str, str] | None = None, parent: str | None = None, **fields: Any,
     ) -> None:  # fmt: skip
         content = ObjectRef(uri="x:y", sha256="ab" * 32, bytes=7, media_type="application/pdf")
         arrival = payload_bytes(
             DocumentArrived(
-                name=name, source=f"file:{name}", owner=owner, labels=labels or {}, content=content
+                name=name, source=f"file:{name}", owner=owner, labels=labels or {}, content=content,
+                parent=parent,
             )
-        )
+        )  # fmt: skip
         digest = sha256(arrival)
         self.connection.execute(
             "INSERT INTO objects VALUES (?, ?) ON CONFLICT DO NOTHING", (digest.digest(), arrival)
@@ -108,6 +109,33 @@ def test_every_arrival_is_kept_and_the_document_is_one(story: Story) -> None:
     assert (document.name, document.arrivals, document.status) == ("a.pdf", 2, "indexed")
     assert document.owners == ("ann", "bob")
     assert document.labels == {"k": "2", "x": "1"}
+
+
+def test_attachments_are_found_from_their_parents_and_back(story: Story) -> None:
+    story.arrive("mail", name="mail.eml")
+    story.arrive("invoice", name="invoice.pdf", parent="mail")
+    story.arrive("other", name="other.eml")
+    story.arrive("invoice", name="invoice.pdf", parent="other", outcome="skipped", attributes={})
+    [found] = attachments_of(story.connection, "mail")
+    assert (found.document_id, found.name, found.status) == (
+        "invoice",
+        "invoice.pdf",
+        "registered",
+    )
+    assert [item.name for item in parents_of(story.connection, "invoice")] == [
+        "mail.eml",
+        "other.eml",
+    ]
+    assert parents_of(story.connection, "mail") == []
+
+
+def test_what_is_attached_belongs_to_whom_the_document_around_it_does(story: Story) -> None:
+    story.arrive("mail", owner="ann")
+    story.arrive("zip", parent="mail")
+    story.arrive("invoice", parent="zip")
+    story.arrive("mail", owner="bob", outcome="skipped", attributes={})
+    for document in ("mail", "zip", "invoice"):
+        assert find_document(story.connection, document).owners == ("ann", "bob")
 
 
 @pytest.mark.parametrize(

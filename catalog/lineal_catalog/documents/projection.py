@@ -64,16 +64,40 @@ def _arrived(
         "INSERT INTO arrivals VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (document_id, record.events_in[0], name, arrival.get("source", "(erased)"), record.started),
     )
-    if arrival.get("owner"):
+    if arrival.get("parent"):
         connection.execute(
-            "INSERT INTO ownership VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            (document_id, arrival["owner"], record.started),
+            "INSERT INTO attachments VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (arrival["parent"], document_id, record.started),
         )
+        # Whose the document around it is, this one is too.
+        for (owner,) in connection.execute(
+            "SELECT owner FROM ownership WHERE document_id = ? ORDER BY owner",
+            (arrival["parent"],),
+        ).fetchall():
+            _owned(connection, document_id, owner, record.started)
+    if arrival.get("owner"):
+        _owned(connection, document_id, arrival["owner"], record.started)
     connection.executemany(
         "INSERT INTO labels VALUES (?, ?, ?) "
         "ON CONFLICT (document_id, key) DO UPDATE SET value = excluded.value",
         [(document_id, key, value) for key, value in arrival.get("labels", {}).items()],
     )
+
+
+def _owned(connection: Connection, document_id: str, owner: str, since: int) -> None:
+    """Give a document, and all that is attached to it, an owner."""
+    reached, waiting = {document_id}, [document_id]
+    while waiting:
+        owned = waiting.pop()
+        connection.execute(
+            "INSERT INTO ownership VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (owned, owner, since)
+        )
+        for (attached,) in connection.execute(
+            "SELECT document_id FROM attachments WHERE parent_id = ?", (owned,)
+        ).fetchall():
+            if attached not in reached:
+                reached.add(attached)
+                waiting.append(attached)
 
 
 _Row: TypeAlias = tuple[str, str, str, str | None, str, int, int]
@@ -191,6 +215,15 @@ CREATE TABLE arrivals (
     PRIMARY KEY (document_id, event_id)
 ) WITHOUT ROWID;
 """
+_ATTACHMENTS = """
+CREATE TABLE attachments (
+    parent_id TEXT NOT NULL,
+    document_id TEXT NOT NULL,
+    attached INTEGER NOT NULL,
+    PRIMARY KEY (parent_id, document_id)
+) WITHOUT ROWID;
+CREATE INDEX attachments_by_document ON attachments (document_id);
+"""
 _OWNERSHIP = """
 CREATE TABLE ownership (
     document_id TEXT NOT NULL,
@@ -225,6 +258,7 @@ DOCUMENTS = Projection(
     (
         Table("registry", _REGISTRY),
         Table("arrivals", _ARRIVALS),
+        Table("attachments", _ATTACHMENTS),
         Table("ownership", _OWNERSHIP),
         Table("labels", _LABELS),
         Table("operations", _OPERATIONS),

@@ -128,6 +128,49 @@ def find_document(connection: Connection, wanted: str) -> DocumentInfo:
     return _infos(connection, rows)[0]
 
 
+@dataclass(frozen=True, slots=True)
+class RelatedDocument:
+    """A document that is attached to another one, or has it attached."""
+
+    document_id: str
+    name: str
+    status: str
+    reason: str | None
+
+    def listed(self) -> dict[str, Any]:
+        """As it is listed in JSON, by the command line and over HTTP."""
+        return {
+            "document_id": self.document_id,
+            "name": self.name,
+            "status": self.status,
+            "reason": self.reason,
+        }
+
+
+def attachments_of(connection: Connection, document_id: str) -> list[RelatedDocument]:
+    """The documents that are attached to a document, in the order in which they arrived."""
+    return _related(connection, "document_id", "parent_id", document_id)
+
+
+def parents_of(connection: Connection, document_id: str) -> list[RelatedDocument]:
+    """The documents that a document is attached to: the same bytes may be in several."""
+    return _related(connection, "parent_id", "document_id", document_id)
+
+
+def _related(
+    connection: Connection, wanted: str, given: str, document_id: str
+) -> list[RelatedDocument]:
+    rows = connection.execute(
+        f"SELECT attachments.{wanted}, coalesce(registry.name, ''), "
+        "coalesce(operations.status, 'registered'), operations.reason FROM attachments "
+        f"LEFT JOIN registry ON registry.document_id = attachments.{wanted} "
+        f"LEFT JOIN operations ON operations.document_id = attachments.{wanted} "
+        f"WHERE attachments.{given} = ? ORDER BY attachments.attached, attachments.{wanted}",
+        (document_id,),
+    )
+    return [RelatedDocument(*row) for row in rows.fetchall()]
+
+
 def _infos(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[DocumentInfo]:
     owners: dict[str, list[str]] = {}
     labels: dict[str, dict[str, str]] = {}

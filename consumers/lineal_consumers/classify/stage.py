@@ -29,4 +29,6 @@ async def classify(
         kind=found.kind,
         pages=found.pages,
         plan=found.plan,
+        tenant=registered.tenant,
+        depth=registered.depth,
     )

@@ -22,5 +22,9 @@ async def register(arrival: DocumentArrived, ctx: Context) -> DocumentRegistered
         return None
     ctx.annotate(status="registered")
     return DocumentRegistered(
-        document_id=arrival.document_id, name=arrival.name, content=arrival.content
+        document_id=arrival.document_id,
+        name=arrival.name,
+        content=arrival.content,
+        tenant=arrival.tenant,
+        depth=arrival.depth,
     )

@@ -14,13 +14,17 @@ from starlette.routing import Route
 from lineal.errors import ObjectMissing
 from lineal.lineage.record import Artifact
 from lineal.runtime import Runtime
+from lineal.store.connection import Connection
 from lineal.store.objects import reference
 from lineal_catalog.documents.projection import Status
 from lineal_catalog.documents.queries import (
     DocumentInfo,
+    RelatedDocument,
     UnknownDocument,
+    attachments_of,
     find_document,
     list_documents,
+    parents_of,
 )
 from lineal_catalog.documents.renditions import (
     ANALYSIS,
@@ -58,7 +62,19 @@ def answer_routes(runtime: Runtime) -> list[Route]:
         return JSONResponse([info.listed() for info in found])
 
     async def document(request: Request) -> Response:
-        return JSONResponse((await _found(request)).listed())
+        info = await _found(request)
+
+        def related(connection: Connection) -> dict[str, list[RelatedDocument]]:
+            return {
+                "parents": parents_of(connection, info.document_id),
+                "attachments": attachments_of(connection, info.document_id),
+            }
+
+        found = await runtime.store.read(related)
+        return JSONResponse(
+            info.listed()
+            | {name: [item.listed() for item in items] for name, items in found.items()}
+        )
 
     async def form(request: Request) -> Response:
         wanted = request.path_params["form"]

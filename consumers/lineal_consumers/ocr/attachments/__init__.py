@@ -1,0 +1,1 @@
+"""Files that lie in other files, and how each becomes a document of its own."""
