@@ -143,14 +143,10 @@ async def _sign_at_close(runtime: Runtime) -> None:
     from lineal.proof.log_tables import is_behind
 
     try:
-        if not await runtime.store.read(is_behind):
-            return
-        from lineal.proof.writer import LogWriter
+        if await runtime.store.read(is_behind):
+            from lineal.proof.writer import sign_behind
 
-        settings = runtime.settings
-        writer = LogWriter(runtime.store, settings.log, settings.data, this_worker())
-        if await writer.catch_up() is not None:
-            await writer.release()
+            await sign_behind(runtime.store, runtime.settings.log, runtime.settings.data)
     except (LinealError, OSError) as error:
         log.warning("log.not_signed", error=str(error))
 

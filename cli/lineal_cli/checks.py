@@ -24,8 +24,8 @@ _MIN_FREE_BYTES = 64 * 1024 * 1024
 _LITTLE_FREE_BYTES = 2 * 1024 * 1024 * 1024
 _LOAD_SECONDS = 60
 PLUGIN_GROUPS = (
-    "lineal.commands", "lineal.effects", "lineal.events", "lineal.models", "lineal.producers",
-    "lineal.projections",
+    "lineal.checks", "lineal.commands", "lineal.effects", "lineal.events", "lineal.models",
+    "lineal.producers", "lineal.projections",
 )  # fmt: skip
 _LOCK_SECONDS = 2.0
 _REINSTALL = "install lineal again: `make install`"
@@ -62,6 +62,7 @@ def check_settings(settings: Settings) -> list[Check]:
         _folder("inbox", settings.inbox, "name another with --inbox"),
         _disk(settings.data),
         *_database(settings.data),
+        *_log(settings),
         *check_servers(settings),
         _port(settings.port),
     ]
@@ -183,6 +184,15 @@ def _database(folder: Path) -> Iterator[Check]:
     yield Check("database", "fine", f"{path.stat().st_size / 1e6:.1f} MB")
     yield _write_lock(folder)
     yield _workers(folder, [member.rpartition(".")[0] for (member,) in members])
+
+
+def _log(settings: Settings) -> Iterator[Check]:
+    """The log over the ledger, if there can be one."""
+    there = settings.store != "sqlite:" or (settings.data / "lineal.db").is_file()
+    if settings.log.enabled and there:
+        from lineal_cli.log_check import check_log
+
+        yield check_log(settings)
 
 
 def _write_lock(folder: Path) -> Check:

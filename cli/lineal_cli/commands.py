@@ -48,6 +48,13 @@ COMMANDS = (
         _SYSTEM,
         "Copy everything to another bus, store or bucket.",
     ),
+    Command("verify", "lineal_cli.verify:verify", _SYSTEM, "Check that nobody edited the ledger."),
+    Command(
+        "log",
+        "lineal_cli.log:app",
+        _SYSTEM,
+        "Sign the ledger, publish its log, and rotate the key.",
+    ),
     Command("put", "lineal_cli.put:put", _DOCUMENTS, "Put files on the bus."),
     Command(
         "sync", "lineal_cli.sync:sync", _DOCUMENTS, "Put the documents of a bucket on the bus."

@@ -5,21 +5,36 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineal_cli.options import DataOption, JsonOption, load_settings
+from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings
 from lineal_cli.printing import count_of, print_json
 from lineal_cli.reading import existing_data
 
 if TYPE_CHECKING:
-    from lineal.store.connection import Connection
+    from lineal.settings import Settings
+    from lineal.store.connection import Connection, Store
 
 
-def rebuild(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Make the metadata tables again from the ledger."""
-    records, rows = asyncio.run(_rebuild(existing_data(data)))
+def rebuild(
+    unverified: Annotated[
+        bool,
+        typer.Option("--unverified", help="Also from a ledger that is not the one signed."),
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the metadata tables again from the ledger.
+
+    Verifies the ledger before: tables that are made from an edited one would make the edit the
+    truth.
+    """
+    folder = existing_data(data)
+    if not unverified:
+        _verify(folder, quiet=as_json)
+    records, rows = asyncio.run(_rebuild(folder))
     if as_json:
         print_json({"records": records, "rows": rows})
         return
@@ -28,12 +43,58 @@ def rebuild(data: DataOption = None, as_json: JsonOption = False) -> None:
         typer.echo(f"  {table.replace('_', ' ')}: {count_of(count, 'row')}")
 
 
-async def _rebuild(folder: Path) -> tuple[int, dict[str, int]]:
+def _verify(folder: Path, *, quiet: bool) -> None:
+    """Refuse a ledger that does not verify.
+
+    Raises:
+        CommandFailed: it does not.
+    """
+    from lineal.proof.ledger_check import LedgerCheck
+    from lineal.proof.verification import run_checks
+    from lineal_cli.verifying import verification
+    from lineal_cli.work_bar import work_bar
+
+    settings = load_settings(folder)
+    if not settings.log.enabled or not asyncio.run(_sign(settings)):
+        return
+    with verification(folder) as context, work_bar(quiet=quiet) as show:
+        first = run_checks([LedgerCheck()], context, show).first
+    if first is not None:
+        raise CommandFailed(
+            f"the ledger does not verify: {first.what}. `lineal verify` says more; --unverified "
+            "makes the tables from it all the same"
+        )
+
+
+async def _sign(settings: Settings) -> bool:
+    """Sign what no daemon has signed yet; False where nothing was ever signed."""
+    from lineal.proof.log_tables import read_log
+    from lineal.proof.writer import sign_behind
+
+    async with AsyncExitStack() as stack:
+        store = await _open(settings, stack)
+        key = settings.log.key or settings.data / "log.key"
+        if not key.exists() and await store.read(read_log) is None:
+            return False
+        await sign_behind(store, settings.log, settings.data)
+        return True
+
+
+async def _open(settings: Settings, stack: AsyncExitStack) -> Store:
     from lineal.backends import open_shared_store
+    from lineal.store.database import Database
+
+    if settings.store != "sqlite:":
+        return await open_shared_store(settings, stack)
+    database = Database(settings.data, durability=settings.durability)
+    database.open()
+    stack.push_async_callback(database.close)
+    return database
+
+
+async def _rebuild(folder: Path) -> tuple[int, dict[str, int]]:
     from lineal.lineage.projections import projected_tables
     from lineal.lineage.rebuild import rebuild as rebuild_tables
-    from lineal.store.connection import Store
-    from lineal.store.database import Database
 
     def work(connection: Connection) -> tuple[int, dict[str, int]]:
         records = rebuild_tables(connection)
@@ -45,11 +106,5 @@ async def _rebuild(folder: Path) -> tuple[int, dict[str, int]]:
 
     settings = load_settings(folder)
     async with AsyncExitStack() as stack:
-        store: Store
-        if settings.store == "sqlite:":
-            store = database = Database(folder, durability=settings.durability)
-            database.open()
-            stack.push_async_callback(database.close)
-        else:
-            store = await open_shared_store(settings, stack)
+        store = await _open(settings, stack)
         return await store.write(work)

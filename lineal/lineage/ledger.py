@@ -141,7 +141,13 @@ def stored_bytes(kept: bytes) -> bytes:
 def steps_of_subject(connection: Connection, subject: str) -> list[RecordedStep]:
     """The steps that are about a document, a device or whatever else, in their order."""
     found = _with_key(connection, text_key(subject))
-    return [step for canonical in found for step in steps_about(canonical, subject)]
+    return [step for _, canonical in found for step in steps_about(canonical, subject)]
+
+
+def records_of_subject(connection: Connection, subject: str) -> list[tuple[int, bytes]]:
+    """The records that have steps about a subject: their numbers and canonical bytes."""
+    found = _with_key(connection, text_key(subject))
+    return [(seq, canonical) for seq, canonical in found if steps_about(canonical, subject)]
 
 
 def steps_of_artifact(connection: Connection, sha256_hex: str, *, made: bool) -> list[RecordedStep]:
@@ -149,23 +155,34 @@ def steps_of_artifact(connection: Connection, sha256_hex: str, *, made: bool) ->
     found = _with_key(connection, _made_key(sha256_hex) if made else _read_key(sha256_hex))
     return [
         step
-        for canonical in found
+        for _, canonical in found
         for step in steps_with_artifact(canonical, sha256_hex, made=made)
     ]
 
 
-def _with_key(connection: Connection, key: bytes) -> Iterator[bytes]:
-    """Records that a key leads to, in their order. Not all need have it: see
+def records_that_made(connection: Connection, sha256_hex: str) -> list[tuple[int, bytes]]:
+    """The records that have steps which made these bytes: their numbers and canonical bytes."""
+    found = _with_key(connection, _made_key(sha256_hex))
+    return [
+        (seq, canonical)
+        for seq, canonical in found
+        if steps_with_artifact(canonical, sha256_hex, made=True)
+    ]
+
+
+def _with_key(connection: Connection, key: bytes) -> Iterator[tuple[int, bytes]]:
+    """Records that a key leads to, in their order, with their numbers. Not all need have it: see
     :func:`find_numbers`."""
     numbers = find_numbers(connection, key)
     for begin in range(0, len(numbers), _READ_BATCH_SIZE):
         asked = numbers[begin : begin + _READ_BATCH_SIZE]
         rows = connection.execute(
-            f"SELECT record FROM ledger WHERE seq IN ({', '.join('?' * len(asked))}) ORDER BY seq",
+            f"SELECT seq, record FROM ledger WHERE seq IN ({', '.join('?' * len(asked))}) "
+            "ORDER BY seq",
             asked,
         ).fetchall()
-        for (record,) in rows:
-            yield stored_bytes(record)
+        for seq, record in rows:
+            yield seq, stored_bytes(record)
 
 
 def steps_of_model(connection: Connection, model_sha256: str) -> Iterator[RecordedStep]:
@@ -196,6 +213,14 @@ def stale_input_events(connection: Connection, current: Build) -> frozenset[str]
         for event_id in events_in_of(stored_bytes(record)):
             newest[event_id] = is_current
     return frozenset(event_id for event_id, is_current in newest.items() if not is_current)
+
+
+def record_digests(connection: Connection, seq: int, limit: int) -> list[bytes]:
+    """The digests of the next records after a number."""
+    rows = connection.execute(
+        "SELECT digest FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
+    ).fetchall()
+    return [bytes(digest) for (digest,) in rows]
 
 
 def records_after(connection: Connection, seq: int, limit: int) -> list[tuple[int, bytes, bytes]]:

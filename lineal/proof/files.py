@@ -28,6 +28,14 @@ class CheckpointFile(NamedTuple):
     hour: str
 
 
+class OutsideCheckpoints(NamedTuple):
+    """What a directory of checkpoints held at one time."""
+
+    newest: bytes | None = None
+    kept: tuple[tuple[str, int, bytes], ...] = ()
+    """Name of the file, size as it says, and the note."""
+
+
 class CheckpointFiles:
     """A directory of checkpoints, made when the first is put there."""
 
@@ -48,6 +56,15 @@ class CheckpointFiles:
     def kept(self) -> list[CheckpointFile]:
         """Those that were kept, by their size."""
         return sorted(self._kept(), key=lambda item: (item.size, item.path.name))
+
+    def load(self) -> OutsideCheckpoints:
+        """All of them.
+
+        Raises:
+            OSError: one cannot be read.
+        """
+        kept = [(item.path.name, item.size, item.path.read_bytes()) for item in self.kept()]
+        return OutsideCheckpoints(self.newest(), tuple(kept))
 
     def put(self, note: bytes, size: int, *, keep: bool) -> None:
         """Write the newest checkpoint; durable on return.

@@ -45,6 +45,7 @@ class LogFollower:
         self._bus = bus
         self._settings = settings
         self.writer = LogWriter(store, settings, directory, f"{owner}/{uuid.uuid4().hex[:8]}")
+        self._begun = False
         self._published_at = 0.0
         self._reported_at = 0.0
         self._failure: str | None = None
@@ -80,8 +81,10 @@ class LogFollower:
 
     async def _follow(self) -> bool:
         """Whether there is more to do at once."""
-        if not await self.writer.behind():
+        # The first time also where nothing is new: a checkpoint may not have reached its file.
+        if self._begun and not await self.writer.behind():
             return False
+        self._begun = True
         done = await self.writer.advance()
         if done is None:
             return False

@@ -190,3 +190,35 @@ def verify_consistency(
         raise WrongProof("the proof is too short")
     if first != old_root or second != new_root:
         raise WrongProof("the later tree does not begin with the earlier one")
+
+
+class Frontier:
+    """The complete subtrees of a tree's beginning, enough to add leaves and to tell the root."""
+
+    def __init__(self) -> None:
+        self._subtrees: list[tuple[int, bytes]] = []
+
+    def add(self, height: int, root: bytes) -> None:
+        """Add a complete subtree behind the others, none of which is smaller."""
+        while self._subtrees and self._subtrees[-1][0] == height:
+            root = node_hash(self._subtrees.pop()[1], root)
+            height += 1
+        self._subtrees.append((height, root))
+
+    def root(self, rest: Sequence[bytes] = ()) -> bytes:
+        """The root over what was added, and the leaves' hashes of one smaller subtree behind."""
+        subtrees = [root for _, root in self._subtrees]
+        if rest:
+            subtrees.append(root_of(rest))
+        if not subtrees:
+            return EMPTY_ROOT
+        found = subtrees.pop()
+        while subtrees:
+            found = node_hash(subtrees.pop(), found)
+        return found
+
+    def copy(self) -> Frontier:
+        """Another one of the same tree."""
+        other = Frontier()
+        other._subtrees = list(self._subtrees)
+        return other

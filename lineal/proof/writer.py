@@ -7,7 +7,9 @@ import time
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
+from lineal.lineage.actor import this_worker
 from lineal.proof.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from lineal.proof.errors import ForeignLog, LogInconsistent
 from lineal.proof.files import CheckpointFiles
@@ -114,7 +116,7 @@ class LogWriter:
         if done is None or done.checkpoint is None:
             return done
         checkpoint = open_checkpoint(done.checkpoint, keys.verifiers).checkpoint
-        if done.signed or self._last is None or keep:
+        if checkpoint != self._last or done.signed or keep:
             kept = keep or time.monotonic() - self._kept_at >= self._settings.kept_seconds
             await asyncio.to_thread(self._put, done.checkpoint, checkpoint.size, kept)
         self._last = checkpoint
@@ -239,3 +241,16 @@ def _foreign(row: LogRow, file: Path) -> str:
         f"the store's log {newest.name} is signed with the key {newest.id.hex()}, which is not in "
         f"{file}: put it there, or name its file by LINEAL_LOG__KEY"
     )
+
+
+async def sign_behind(store: Store, settings: LogSettings, directory: Path) -> None:
+    """Sign what is in the ledger and was not signed yet, unless another process does.
+
+    Raises:
+        As :meth:`LogWriter.advance`.
+    """
+    if not await store.read(is_behind):
+        return
+    writer = LogWriter(store, settings, directory, f"{this_worker()}/{uuid4().hex[:8]}")
+    if await writer.catch_up() is not None:
+        await writer.release()

@@ -1,0 +1,118 @@
+"""``lineal verify``: whether the ledger is the one that was signed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lineal_cli.options import FAILED, DataOption, JsonOption
+from lineal_cli.printing import count_of, plain, print_json
+
+if TYPE_CHECKING:
+    from lineal.proof.verification import Check, VerificationContext, Verified
+
+_SHOWN = 20
+
+
+def verify(
+    document: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DOC",
+            help="Only the records of this document, or of a subject such as model:NAME.",
+        ),
+    ] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Only what follows this checkpoint, before which all was verified."
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A checkpoint that was kept elsewhere."),
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VKEY", help="Trust this verifier key, and not the one in the data folder."
+        ),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Logs to trust and witnesses that must have signed (tlog-policy)."
+        ),
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that nobody edited the ledger.
+
+    Computes the log's tree again from all records and compares it with the signed checkpoints, in
+    the database, outside of it, and elsewhere. Says the first thing that is wrong and what still
+    holds; fails if anything is wrong. Asks nobody: it works without a network and beside daemons.
+    """
+    from lineal.proof.verification import run_checks
+    from lineal_cli.verifying import verification
+    from lineal_cli.work_bar import work_bar
+
+    with (
+        verification(
+            data, keys=key or (), policy=policy, since=since, given=checkpoint or ()
+        ) as context,
+        work_bar(quiet=as_json) as show,
+    ):
+        verified = run_checks(_checks(context, document), context, show)
+    if as_json:
+        print_json(_as_json(verified))
+    else:
+        _print(verified)
+    if verified.findings:
+        raise typer.Exit(FAILED)
+
+
+def _checks(context: VerificationContext, document: str | None) -> list[Check]:
+    from lineal.proof.subject_check import SubjectCheck
+    from lineal.proof.verification import installed_checks
+    from lineal_cli.subjects import find_subject
+
+    if document is None:
+        return installed_checks()
+    return [SubjectCheck(find_subject(context.connection, document))]
+
+
+def _as_json(verified: Verified) -> dict[str, Any]:
+    first = verified.first
+    return {
+        "verified": not verified.findings,
+        **verified.results,
+        "first": None if first is None else first._asdict(),
+        "findings": [finding._asdict() for finding in verified.findings],
+        "checks": list(verified.checks),
+    }
+
+
+def _print(verified: Verified) -> None:
+    results, first = verified.results, verified.first
+    records = count_of(int(results.get("records") or 0), "record")
+    if first is None:
+        typer.echo(f"{records}: all as they were signed")
+    else:
+        typer.echo(f"WRONG: {plain(first.what)}")
+        others = [finding for finding in verified.findings if finding != first]
+        for finding in others[:_SHOWN]:
+            typer.echo(f"  {finding.check}: {plain(finding.what)}")
+        if len(others) > _SHOWN:
+            typer.echo(f"  and {len(others) - _SHOWN} more: --json lists them")
+        if "holds" in results:
+            holds = results["holds"]
+            typer.echo(
+                f"records 1 to {holds} of {results['records']} still hold"
+                if holds
+                else "no part of the ledger is proven"
+            )
+    if results.get("witnessed"):
+        typer.echo(f"witnesses have signed {results['witnessed']} records")

@@ -1,0 +1,84 @@
+"""Giving the log a new key, which is a record like any other act."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from lineal.effects.records import lineage_records
+from lineal.errors import StoreUnavailable
+from lineal.lineage.actor import acting_user, this_worker
+from lineal.lineage.ledger import steps_of_subject
+from lineal.lineage.record import StepEntry, record_of
+from lineal.proof.checkpoint import open_checkpoint
+from lineal.proof.keys import LogKeys, new_signer, replace_keys
+from lineal.proof.log_tables import read_log
+from lineal.proof.note import VerifierKey
+from lineal.proof.trust import KEY_AFTER, KEY_BEFORE, ROTATION, log_subject
+from lineal.proof.writer import LogWriter
+from lineal.runtime import Runtime
+from lineal.store.connection import Connection
+from lineal_schemas.envelope import now_us
+
+_POLL_SECONDS = 0.1
+_WAIT_SECONDS = 60.0
+
+
+async def rotate_key(runtime: Runtime) -> LogKeys:
+    """Make a new key and record it; the checkpoint that covers the record is signed by both keys,
+    and what follows by the new one alone. What was interrupted is brought to its end.
+
+    Raises:
+        UnusableKey, ForeignLog, LogInconsistent: the log cannot be signed.
+        StoreUnavailable: whoever signs the log does not do it.
+    """
+    settings = runtime.settings
+    writer = LogWriter(runtime.store, settings.log, settings.data, this_worker())
+    keys = await writer.keys()
+    await writer.catch_up()
+    if len(keys.signers) == 1:
+        keys = new_signer(keys)
+        await asyncio.to_thread(replace_keys, writer.key_file, keys, writer.password)
+    before, after = keys.verifiers[-2:]
+    if not await runtime.store.read(partial(_is_recorded, before, after)):
+        entry = StepEntry(
+            log_subject(keys.origin),
+            now_us(),
+            kind=ROTATION,
+            attributes={KEY_AFTER: str(after), KEY_BEFORE: str(before)},
+        )
+        record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())
+        await runtime.committer.publish([], lineage_records([record]))
+        await runtime.flush_ledger()
+    checkpoint = await _signed_by_both(runtime, writer, keys)
+    size = open_checkpoint(checkpoint, keys.verifiers).checkpoint.size
+    await asyncio.to_thread(partial(writer.files.put, checkpoint, size, keep=True))
+    done = keys._replace(signers=keys.signers[-1:])
+    await asyncio.to_thread(replace_keys, writer.key_file, done, writer.password)
+    await writer.release()
+    return done
+
+
+def _is_recorded(before: VerifierKey, after: VerifierKey, connection: Connection) -> bool:
+    wanted = {KEY_AFTER: str(after), KEY_BEFORE: str(before)}
+    steps = steps_of_subject(connection, log_subject(after.name))
+    return any(dict(step.attributes) == wanted for step in steps)
+
+
+async def _signed_by_both(runtime: Runtime, writer: LogWriter, keys: LogKeys) -> bytes:
+    """The checkpoint that both keys signed, made here or by a daemon."""
+    both = {signer.verifier for signer in keys.signers}
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _WAIT_SECONDS
+    while loop.time() < deadline:
+        await writer.catch_up()
+        row = await runtime.store.read(read_log)
+        if row is not None and row.checkpoint is not None:
+            opened = open_checkpoint(row.checkpoint, keys.verifiers)
+            if set(opened.signed_by) == both and not await writer.behind():
+                return row.checkpoint
+        await asyncio.sleep(_POLL_SECONDS)
+    raise StoreUnavailable(
+        "another process has the log and does not sign it with the new key: see its log, and run "
+        "this again"
+    )

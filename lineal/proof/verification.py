@@ -1,0 +1,124 @@
+"""Checks of what claims to be proof: one interface, and how all of them are run.
+
+A package adds checks of its own under the entry points ``lineal.checks``: an object with a name and
+``run``, which looks at something and says what it found wrong with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from lineal.plugins import plugins
+from lineal.proof.checkpoint import Checkpoint
+from lineal.proof.files import OutsideCheckpoints
+from lineal.proof.note import VerifierKey
+from lineal.proof.policy import Policy
+from lineal.store.connection import Connection
+
+ENTRY_POINTS = "lineal.checks"
+
+Progress = Callable[[int, int], None]
+"""Called with how much is done, and of how much."""
+
+
+class Finding(NamedTuple):
+    """Something that is wrong."""
+
+    check: str
+    """Who found it."""
+    what: str
+    """For people: what is wrong, where."""
+    record: int | None = None
+    """Number of the first record concerned, if there is one."""
+
+
+@dataclass(slots=True)
+class VerificationContext:
+    """What is verified, and what is believed before."""
+
+    connection: Connection
+    """Cannot write; the same state of the store until the end."""
+    folder: Path
+    """The data folder."""
+    outside: OutsideCheckpoints
+    keys: Sequence[VerifierKey]
+    """Those that are trusted to sign the log."""
+    policy: Policy | None = None
+    """Who must have cosigned."""
+    since: Checkpoint | None = None
+    """What lies before it was verified already."""
+    given: Sequence[bytes] = ()
+    """Checkpoints that somebody has kept elsewhere."""
+    results: dict[str, int | str | None] = field(default_factory=dict)
+    """What checks have to say beside their findings, by name."""
+
+
+class Check(Protocol):
+    """Looks at one thing."""
+
+    @property
+    def name(self) -> str: ...
+
+    def run(self, context: VerificationContext, progress: Progress) -> Iterator[Finding]:
+        """Everything that is wrong, the worst first where it matters.
+
+        Raises:
+            StoreUnavailable, StoreDamaged: the store cannot be read.
+        """
+        ...
+
+
+class Verified(NamedTuple):
+    """What all checks came to."""
+
+    findings: tuple[Finding, ...]
+    checks: tuple[str, ...]
+    results: dict[str, int | str | None]
+
+    @property
+    def first(self) -> Finding | None:
+        """The finding with the smallest record, else the first."""
+        return min(self.findings, key=_place, default=None)
+
+
+def _place(finding: Finding) -> float:
+    return math.inf if finding.record is None else finding.record
+
+
+def begin_snapshot(connection: Connection) -> None:
+    """Let a connection that only reads see one state of the store until its transaction ends."""
+    isolated = connection.dialect.name == "postgres"
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ" if isolated else "BEGIN")
+
+
+def installed_checks() -> list[Check]:
+    """Ours, and those of all installed packages."""
+    from lineal.proof.ledger_check import LedgerCheck
+
+    return [LedgerCheck(), *plugins(ENTRY_POINTS).loaded.values()]
+
+
+def run_checks(
+    checks: Iterable[Check],
+    context: VerificationContext,
+    progress: Callable[[str, int, int], None] = lambda name, done, total: None,
+) -> Verified:
+    """Run checks one after the other.
+
+    Args:
+        progress: called with the name of a check, how much it has done, and of how much.
+
+    Raises:
+        As :meth:`Check.run`.
+    """
+    findings: list[Finding] = []
+    names = []
+    for check in checks:
+        name = check.name
+        names.append(name)
+        findings += check.run(context, lambda done, total, name=name: progress(name, done, total))  # type: ignore[misc]
+    return Verified(tuple(findings), tuple(names), context.results)
