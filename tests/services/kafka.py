@@ -1,4 +1,4 @@
-"""Fixtures: a broker, and a quorum of three. Each starts at most once in a test run.
+"""Fixtures: a broker, started at most once in each test process, and a quorum of three.
 
 Topics are the test's own affair: take names that no other test takes.
 """
@@ -35,7 +35,8 @@ def kafka() -> Iterator[Kafka]:
     yield from _started(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kafka_cluster() -> Iterator[Kafka]:
-    """Three brokers: replication 3, in sync 2."""
+    """Three brokers: replication 3, in sync 2. They are not kept beside all that follows, for few
+    tests need them."""
     yield from _started(3)
