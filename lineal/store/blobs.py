@@ -179,7 +179,7 @@ class FileBlobs:
     def _sync(self, file: BinaryIO) -> None:
         file.flush()
         os.fsync(file.fileno())
-        Path(file.name).chmod(0o444)
+        Path(file.name).chmod(0o400)
 
     def _move(self, temporary: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)

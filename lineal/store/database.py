@@ -19,6 +19,7 @@ from lineal.errors import LinealError
 from lineal.store.batches import BatchWriter, Job, fail_all, run_jobs
 from lineal.store.blobs import FileBlobs
 from lineal.store.connection import StoreOpener
+from lineal.store.private import make_private, make_private_file
 from lineal.store.sqlite import Durability, SqliteConnection, connect
 from lineal.store.sqlite_errors import translated
 from lineal.store.tables import create_tables
@@ -49,7 +50,8 @@ class Database(BatchWriter[SqliteConnection]):
 
     def open(self) -> None:
         """Create what is missing and start writing; to be called in the running loop."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        make_private(self.directory)
+        make_private_file(self.path)
         with self._turn(), contextlib.closing(self._connect()) as connection:
             create_tables(connection)
         self.reader = self.reading_connection()
