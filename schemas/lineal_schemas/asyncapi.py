@@ -41,6 +41,8 @@ _EXTENSIONS = (
     "causationid",
     "correlationid",
     "supersedes",
+    "actor",
+    "mark",
 )
 
 

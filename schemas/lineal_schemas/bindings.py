@@ -72,6 +72,10 @@ def to_kafka(event: RawEvent) -> KafkaMessage:
         headers.append(("ce_traceparent", event.traceparent.encode()))
     if event.supersedes is not None:
         headers.append(("ce_supersedes", event.supersedes.encode()))
+    if event.actor is not None:
+        headers.append(("ce_actor", event.actor.encode()))
+    if event.mark is not None:
+        headers.append(("ce_mark", event.mark.encode()))
     return KafkaMessage(key, event.data, headers)
 
 
@@ -91,7 +95,10 @@ _ALWAYS = (
     "ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "content-type",
     "ce_partitionkey", "ce_correlationid",
 )  # fmt: skip
-_SOMETIMES = ("ce_subject", "ce_dataschema", "ce_causationid", "ce_traceparent", "ce_supersedes")
+_SOMETIMES = (
+    "ce_subject", "ce_dataschema", "ce_causationid", "ce_traceparent", "ce_supersedes", "ce_actor",
+    "ce_mark",
+)  # fmt: skip
 
 
 def _layouts() -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:
@@ -152,7 +159,7 @@ def _as_written(
         return None
     known = cast(list[bytes], contents)
     known.append(b"")
-    subject, dataschema, causation, trace, superseded = layout
+    subject, dataschema, causation, trace, superseded, actor, mark = layout
     try:
         constant = _constants(known[0], known[2], known[3], known[5], known[dataschema])
         if constant is None:
@@ -172,6 +179,8 @@ def _as_written(
             known[7].decode(),
             data,
             known[superseded].decode() or None,
+            known[actor].decode() or None,
+            known[mark].decode() or None,
         )
     except UnicodeDecodeError:
         return None
@@ -216,6 +225,8 @@ def to_mqtt5(event: RawEvent) -> MqttMessage:
         ("causationid", event.causationid),
         ("correlationid", event.correlationid),
         ("supersedes", event.supersedes),
+        ("actor", event.actor),
+        ("mark", event.mark),
     ]
     properties = [(name, value) for name, value in attributes if value is not None]
     texts = (event.datacontenttype, *(value for _, value in properties))
@@ -277,6 +288,8 @@ def _event(
         get("correlationid") or id,
         data,
         get("supersedes") or None,
+        get("actor") or None,
+        get("mark") or None,
     )
 
 

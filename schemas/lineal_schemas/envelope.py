@@ -57,6 +57,11 @@ class RawEvent(NamedTuple):
     supersedes: str | None = None
     """Id of the event whose place this one takes: another version of a stage made that one of the
     same input."""
+    actor: str | None = None
+    """Who sent it, as the runtime has found out where it came in; None for what a stage made."""
+    mark: str | None = None
+    """By which the workers of an installation know, on a broker that others write to as well, that
+    one of them published it."""
 
     def to_json(self, *, exact: bool = False) -> bytes:
         """The JSON event format (CloudEvents structured mode); absent attributes are left out.
@@ -79,6 +84,8 @@ class RawEvent(NamedTuple):
             "causationid": self.causationid,
             "correlationid": self.correlationid,
             "supersedes": self.supersedes,
+            "actor": self.actor,
+            "mark": self.mark,
         }
         head = render_json({name: value for name, value in attributes.items() if value is not None})
         if not self.data:
@@ -166,7 +173,8 @@ def from_attributes(attributes: dict[str, Any], data: bytes, received_us: int = 
             raise MalformedEvent(f"attribute {name!r} must be a non-empty string")
     for name in (
         "subject", "time", "datacontenttype", "dataschema",
-        "partitionkey", "traceparent", "causationid", "correlationid", "supersedes",
+        "partitionkey", "traceparent", "causationid", "correlationid", "supersedes", "actor",
+        "mark",
     ):  # fmt: skip
         if attributes.get(name) is not None and not isinstance(attributes[name], str):
             raise MalformedEvent(f"attribute {name!r} must be a string")
@@ -185,6 +193,8 @@ def from_attributes(attributes: dict[str, Any], data: bytes, received_us: int = 
         correlationid=attributes.get("correlationid") or attributes["id"],
         data=data,
         supersedes=attributes.get("supersedes") or None,
+        actor=attributes.get("actor") or None,
+        mark=attributes.get("mark") or None,
     )
 
 

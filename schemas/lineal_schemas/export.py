@@ -217,6 +217,16 @@ def envelope_schema() -> Schema:
                 "description": "Id of the event whose place this one takes: another version of its "
                 "stage made that one of the same input.",
             },
+            "actor": {
+                **text,
+                "description": "Who sent it, as lineal has found out where it came in: what others "
+                "state is overwritten. Absent where a stage made it.",
+            },
+            "mark": {
+                **text,
+                "description": "By which the workers of an installation know that one of them "
+                "published it, on a broker that others write to as well.",
+            },
             "data": {"description": "The payload, described by the schema that dataschema names."},
             "data_base64": {
                 "type": "string",

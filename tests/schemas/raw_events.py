@@ -31,6 +31,8 @@ RAW_EVENTS = st.builds(
     causationid=st.none() | WORDS,
     correlationid=WORDS,
     supersedes=st.none() | WORDS,
+    actor=st.none() | WORDS,
+    mark=st.none() | WORDS,
     data=st.binary(max_size=40)
     | JSON_VALUES.map(lambda value: json.dumps(value, ensure_ascii=False).encode())
     | st.sampled_from([b"NaN", b'{"a":Infinity}', b"[1", b"\xef\xbb\xbf1", b"{}{}"]),

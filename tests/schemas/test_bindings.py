@@ -194,10 +194,12 @@ def test_mqtt_properties_have_the_attributes_own_names() -> None:
 
 
 def test_an_event_that_takes_the_place_of_another_says_so_everywhere() -> None:
-    event = EVENT._replace(supersedes="e0")
+    event = EVENT._replace(supersedes="e0", actor="user:ann", mark="k:m")
     assert ("ce_supersedes", b"e0") in to_kafka(event).headers
     assert ("supersedes", "e0") in to_mqtt5(event).user_properties
     assert json.loads(to_sns(event).body)["supersedes"] == "e0"
+    assert json.loads(to_sns(event).body)["actor"] == "user:ann"
+    assert dict(to_kafka(event).headers)["ce_mark"] == b"k:m"
 
 
 @pytest.mark.parametrize("subject", ["a\x00b", "x" * 65_536, "a\nb"])

@@ -60,7 +60,7 @@ def test_garbage_is_malformed_and_nothing_else(garbage: bytes | str) -> None:
 
 
 ATTRIBUTES = [*MINIMAL, "subject", "time", "datacontenttype", "dataschema", "partitionkey",
-              "traceparent", "causationid", "correlationid", "supersedes", "data",
+              "traceparent", "causationid", "correlationid", "supersedes", "actor", "mark", "data",
               "data_base64"]  # fmt: skip
 
 
