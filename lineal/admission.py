@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache
 
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_in, is_reference
@@ -35,6 +36,7 @@ class AdmissionPolicy:
 
     Attributes:
         name: of the ingress, in logs.
+        only: patterns; of the types that the ingress is for, these alone are admitted. None: all.
         types: event types of lineal itself that are admitted.
         own_types: whether types of a user's own are, unless an installed stage makes them.
         operator: the sender answers for what is sent: every type is admitted but for lineal's own
@@ -45,6 +47,7 @@ class AdmissionPolicy:
     """
 
     name: str
+    only: Sequence[str] | None = None
     types: frozenset[str] = frozenset()
     own_types: bool = True
     operator: bool = False
@@ -70,10 +73,13 @@ def admit(
     policy: AdmissionPolicy,
     topic: str | None = None,
     payload: Payload | None = None,
+    *,
+    actor: str | None = None,
 ) -> RawEvent:
     """An event from outside as it may be published: with everything that its sender left out.
 
     Args:
+        actor: who sends it, by the credential that was shown; what the event says is overwritten.
         topic: where it is to go, if not on the topic that is named after its type.
         payload: its data, where the caller has decoded it already.
 
@@ -90,7 +96,7 @@ def admit(
         except PermanentFailure:
             if not policy.accepts_invalid:
                 raise
-    return with_defaults(event, payload)
+    return with_defaults(event._replace(actor=actor, mark=None), payload)
 
 
 def check_allowed(event: RawEvent, policy: AdmissionPolicy, topic: str | None = None) -> None:
@@ -116,6 +122,8 @@ def reserved_reason(kind: str, policy: AdmissionPolicy) -> str | None:
     an event that asks for a rollout, or holds a document's text, is acted upon without asking who
     sent it.
     """
+    if policy.only is not None and not any(fnmatchcase(kind, each) for each in policy.only):
+        return f"this credential may not send events of type {kind}"
     if kind in policy.types:
         return None
     if kind.startswith(_BOOKKEEPING) or (kind.startswith(_OF_GROUPS) and not policy.operator):

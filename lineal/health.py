@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from starlette.requests import Request
@@ -55,8 +55,8 @@ class Health:
         return reasons
 
 
-def health_routes(runtime: Runtime, health: Health) -> list[Route]:
-    """``/healthz`` (alive), ``/readyz`` (200, or 503 with reasons) and ``/metrics``."""
+def health_routes(health: Health) -> list[Route]:
+    """``/healthz`` (alive) and ``/readyz`` (200, or 503 with reasons)."""
 
     async def healthz(request: Request) -> Response:
         return JSONResponse({"status": "alive"})
@@ -68,14 +68,20 @@ def health_routes(runtime: Runtime, health: Health) -> list[Route]:
             status_code=503 if reasons else 200,
         )
 
-    async def metrics(request: Request) -> Response:
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+
+
+def metrics(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
+    """What answers ``/metrics``."""
+
+    async def answer(request: Request) -> Response:
         for topic in await runtime.bus.topics():
             _EVENTS.labels(topic.topic).set(topic.events)
             for group in topic.groups:
                 _LAG.labels(group.group, topic.topic).set(group.lag)
         return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    return answer
 
 
 def _touch(connection: Connection) -> None:

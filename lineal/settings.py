@@ -143,10 +143,10 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8480
     """HTTP port on loopback."""
     listen: str = "127.0.0.1"
-    """Address that HTTP listens on. Any but a loopback one lets other machines in: then uploads,
-    events and answers need ``http_token``; health and metrics do not."""
+    """Address that HTTP listens on. Any but a loopback one lets other machines in: then
+    there must be an ``http_token``."""
     http_token: SecretStr | None = None
-    """Bearer token that other machines have to show."""
+    """Bearer token of an owner, of at least 22 characters."""
     upload_mb: Annotated[int, Field(ge=1)] = 1024
     """Largest HTTP upload."""
     tenant: str = "default"

@@ -130,7 +130,8 @@ def test_what_does_not_fit_its_type_is_refused_or_kept_for_the_dead_letters() ->
 
 @given(RAW_EVENTS.map(lambda event: event._replace(type="com.example.own", source="/s")))
 def test_what_came_in_has_a_valid_trace_and_all_that_was_stated(event: RawEvent) -> None:
-    admitted = admit(event, EMIT)
+    admitted = admit(event, EMIT, actor="user:ann")
+    event = event._replace(actor="user:ann", mark=None)
     assert admitted.traceparent is not None
     assert is_traceparent(admitted.traceparent)
     if event.traceparent is not None and is_traceparent(event.traceparent):

@@ -48,6 +48,10 @@ COMMANDS = (
         _SYSTEM,
         "Copy everything to another bus, store or bucket.",
     ),
+    Command(
+        "user", "lineal_cli.user:app", _SYSTEM, "Users and their roles, and an address to log in."
+    ),
+    Command("token", "lineal_cli.token:app", _SYSTEM, "API tokens: create, list and revoke."),
     Command("verify", "lineal_cli.verify:verify", _SYSTEM, "Check that nobody edited the ledger."),
     Command(
         "log",

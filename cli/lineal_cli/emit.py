@@ -105,6 +105,7 @@ async def _emit(
 ) -> list[tuple[Position, RawEvent]]:
     from lineal.admission import NotAllowed, admit, publish, schema_error
     from lineal.errors import PermanentFailure
+    from lineal.lineage.actor import acting_user
     from lineal.runtime import open_runtime
     from lineal_schemas.envelope import now_us
 
@@ -120,7 +121,9 @@ async def _emit(
             for item in batch:
                 number += 1
                 try:
-                    event = admit(_event(topic, item, number, started), policy, topic)
+                    event = admit(
+                        _event(topic, item, number, started), policy, topic, actor=acting_user()
+                    )
                 except NotAllowed as error:
                     raise _refusal(f"item {number}: {error}", policy, len(placed)) from error
                 except PermanentFailure as error:

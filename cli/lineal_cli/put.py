@@ -142,12 +142,14 @@ async def _take_in(
 ) -> Arrival:
     import asyncio
 
+    from lineal.lineage.actor import acting_user
     from lineal_producers.arrival import ArrivalSource, announce, readable_name, store
     from lineal_producers.regular_files import Unreadable, open_regular
 
     origin = ArrivalSource(
         name=readable_name(item.path.name),
         source=item.path.as_uri(),
+        actor=acting_user(),
         occurrence=occurrence,
         tenant=runtime.settings.tenant,
         owner=owner,

@@ -40,7 +40,9 @@ _MARKS = {"indexed": "✓", "rejected": "✗", "failed": "!"}
 class Reporter(Protocol):
     """Says what happens."""
 
-    def ready(self, service: Service, seconds: float) -> None: ...
+    def ready(self, service: Service, seconds: float, login: str) -> None:
+        """Tell that it runs; ``login`` is an address that logs a browser in, once."""
+        ...
 
     async def follow(self, runtime: Runtime) -> None:
         """Tell of each document that is done, until cancelled."""
@@ -90,8 +92,8 @@ class _JsonReporter:
     def __init__(self) -> None:
         self._output = BackgroundOutput(sys.stdout.fileno())
 
-    def ready(self, service: Service, seconds: float) -> None:
-        self._print({"ready": True, **_attributes(service, seconds)})
+    def ready(self, service: Service, seconds: float, login: str) -> None:
+        self._print({"ready": True, **_attributes(service, seconds), "login": login})
 
     async def follow(self, runtime: Runtime) -> None:
         async for documents in finished_documents(runtime):
@@ -116,7 +118,8 @@ class _JsonReporter:
 
 
 class _LogReporter:
-    def ready(self, service: Service, seconds: float) -> None:
+    def ready(self, service: Service, seconds: float, login: str) -> None:
+        # without the address to log in: logs travel further than the data folder
         log.info("up.ready", **_attributes(service, seconds))
 
     async def follow(self, runtime: Runtime) -> None:
@@ -140,7 +143,7 @@ class _ConsoleReporter:
     def __init__(self) -> None:
         self._console = console()
 
-    def ready(self, service: Service, seconds: float) -> None:
+    def ready(self, service: Service, seconds: float, login: str) -> None:
         from rich.table import Table
         from rich.text import Text
 
@@ -158,7 +161,7 @@ class _ConsoleReporter:
             ("Ask where from", "lineage DOCUMENT"),
         ):
             lines.add_row(f" {what}", Text(_command(settings.data, subcommand), "cyan"))
-        lines.add_row(" HTTP", Text(attributes["url"], "cyan"))
+        lines.add_row(" HTTP, once", Text(login, "cyan"))
         lines.add_row(" Stop", Text("Ctrl-C"))
         self._console.print(Text(f"\nlineal is ready ({seconds:.1f} s)", "bold green"))
         self._console.print(lines)

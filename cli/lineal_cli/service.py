@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ from lineal.producers import Producer, RunningProducer
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.declaration import Stage
+from lineal.store.private import make_private
 
 if TYPE_CHECKING:
     import socket
@@ -69,18 +72,23 @@ class Service:
 
     async def start_http(self, listening: socket.socket, *, uploads: bool) -> None:
         """Answer on a listening socket: health and metrics, with ``uploads`` everything else."""
-        from lineal.health import Health, health_routes
+        from lineal.health import Health
         from lineal_producers.http.application import application, bare_application
         from lineal_producers.http.serving import LoopbackServer
 
-        routes = health_routes(self.runtime, Health(self.runtime, lambda: self.problems))
-        app = (
-            application(self.runtime, routes)
-            if uploads
-            else bare_application(routes, listen=self.runtime.settings.listen)
-        )
+        health = Health(self.runtime, lambda: self.problems)
+        make = application if uploads else bare_application
+        app = make(self.runtime, health)
         self.server = LoopbackServer(app, listening)
         await self.server.start()
+
+
+def _keep_temporary_files_private(settings: Settings) -> None:
+    """Uploads and pages that wait on the disk do so in the data folder: the system's temporary
+    folder is everybody's."""
+    folder = settings.data.resolve() / "tmp"
+    make_private(folder)
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
 
 
 @asynccontextmanager
@@ -101,6 +109,7 @@ async def serve(
     """
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(open_runtime(settings))
+        _keep_temporary_files_private(settings)
         daemon = Daemon(runtime, stages)
         service = Service(runtime, daemon)
         stack.push_async_callback(daemon.stop)

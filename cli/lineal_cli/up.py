@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lineal.producers import Producer
     from lineal.settings import Settings
     from lineal.stages.declaration import Stage
+    from lineal_cli.service import Service
     from lineal_cli.simulated_fleet import Fleet
 
 
@@ -106,7 +107,7 @@ async def _up(
             )
         )
         following = asyncio.create_task(reporting.follow(service.runtime))
-        reporting.ready(service, time.monotonic() - begun)
+        reporting.ready(service, time.monotonic() - begun, await _login(service))
         if fleet is not None:
             await fleet.begin(service.runtime, reporting.report, stack)
         stopped = asyncio.create_task(signal.wait())
@@ -124,6 +125,17 @@ async def _up(
     if broken:
         raise CommandFailed(f"{problems}: see the log above, and start it again")
     reporting.stopped()
+
+
+async def _login(service: Service) -> str:
+    """An address that logs a browser in as the owner, once."""
+    from lineal.access.sessions import new_session
+    from lineal_cli.user import login_address
+    from lineal_schemas.envelope import now_us
+
+    assert service.server is not None
+    key = await service.runtime.store.write(lambda c: new_session(c, "key", None, now_us()))
+    return login_address(f"http://127.0.0.1:{service.server.port}", key)
 
 
 def _chosen(names: str | None) -> list[Stage]:

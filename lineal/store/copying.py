@@ -65,6 +65,13 @@ CHANGING = (
         ("group_name", "at", "topic", "key_number", "nonce", "event"),
     ),
     Table("taken_objects", "objects taken", ("bucket", "name"), ("version", "taken")),
+    Table("users", "users", ("name",), ("role", "password", "created")),
+    Table(
+        "api_tokens",
+        "API tokens",
+        ("token_id",),
+        ("digest", "name", "user_name", "acts", "types", "created", "expires", "revoked"),
+    ),
 )
 """Rows that come, change and go."""
 

@@ -16,7 +16,7 @@ from lineal.store.migrations import OLDEST_VERSION, migrate
 if TYPE_CHECKING:
     from lineal.store.sqlite import SqliteConnection
 
-SCHEMA_VERSION = 12
+SCHEMA_VERSION = 13
 
 BUS = """
 CREATE TABLE topics (
@@ -50,7 +50,8 @@ CREATE TABLE events (
     causationid TEXT,
     correlationid TEXT NOT NULL,
     data BLOB NOT NULL,
-    supersedes TEXT
+    supersedes TEXT,
+    actor TEXT
 );
 CREATE TABLE groups (
     id INTEGER PRIMARY KEY,
@@ -281,7 +282,37 @@ CREATE TABLE watched_files (
 CREATE INDEX watched_files_by_inode ON watched_files (inode);
 """
 
-SHARED = (LEDGER, STAGES, OBJECTS)
+ACCESS = """
+-- password: an Argon2id hash; none for who only has tokens.
+CREATE TABLE users (
+    name TEXT PRIMARY KEY,
+    role TEXT NOT NULL,
+    password TEXT,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
+-- digest: SHA-256 of the secret. user_name: on whose behalf; none: the owner's.
+CREATE TABLE api_tokens (
+    token_id TEXT PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    user_name TEXT,
+    acts TEXT NOT NULL,
+    types TEXT,
+    created INTEGER NOT NULL,
+    expires INTEGER,
+    revoked INTEGER
+) WITHOUT ROWID;
+-- Of browsers, and the one-time keys that open one.
+CREATE TABLE sessions (
+    digest BLOB PRIMARY KEY,
+    kind TEXT NOT NULL,
+    user_name TEXT,
+    expires INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sessions_by_user ON sessions (user_name);
+"""
+
+SHARED = (LEDGER, STAGES, OBJECTS, ACCESS)
 """What every store has beside the tables of projections; Postgres's are translated from these."""
 
 

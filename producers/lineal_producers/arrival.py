@@ -34,12 +34,15 @@ class ArrivalSource:
     Attributes:
         name: as its owner knows it; see :func:`readable_name`. Never used as a path.
         source: URI of where it came from.
+        actor: who sends it, by what they have shown; of a folder or a bucket, the process that
+            watches it.
         occurrence: tells two arrivals of the same bytes from the same source apart; a producer
             that tries again passes the same one.
     """
 
     name: str
     source: str
+    actor: str
     occurrence: str
     tenant: str = "default"
     owner: str | None = None
@@ -104,7 +107,12 @@ async def announce(
         problem=problem,
     )
     identifier = arrival_id(origin.source, content.sha256 if content else "", origin.occurrence)
-    event = admit(first_event(payload, id=identifier, source=origin.source), FILES, payload=payload)
+    event = admit(
+        first_event(payload, id=identifier, source=origin.source),
+        FILES,
+        payload=payload,
+        actor=origin.actor,
+    )
     output = payload.type, await check_in(event, runtime.objects)
     await runtime.committer.publish([output], effects)
     return Arrival(payload.document_id, identifier, origin.name)

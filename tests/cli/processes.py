@@ -28,11 +28,11 @@ def environment() -> dict[str, str]:
     return kept | {"LINEAL_WORKERS": "1", "LINEAL_DURABILITY": "normal"}
 
 
-def lineal(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def lineal(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command in a folder and wait for its end."""
     return subprocess.run(
         command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True,
-        timeout=_PATIENCE_SECONDS, check=False,
+        input=stdin, timeout=_PATIENCE_SECONDS, check=False,
     )  # fmt: skip
 
 

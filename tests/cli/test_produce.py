@@ -19,7 +19,10 @@ def test_http_and_folder_put_events_on_the_bus_without_any_stage(tmp_path: Path)
         request = urllib.request.Request(
             f"{ready['url']}/events",
             data=json.dumps(event).encode(),
-            headers={"content-type": "application/cloudevents+json"},
+            headers={
+                "content-type": "application/cloudevents+json",
+                "authorization": f"Bearer {(tmp_path / 'data' / 'api-token').read_text().strip()}",
+            },
         )
         with urllib.request.urlopen(request) as answer:
             assert answer.status == 202

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import orjson
 
@@ -30,7 +30,9 @@ def test_what_is_dropped_is_indexed_or_refused_and_can_be_searched(tmp_path: Pat
 
         found = orjson.loads(lineal(tmp_path, "search", "bearings", "--json").stdout)
         assert [hit["document_id"] for hit in found] == [note["document_id"]]
-        with urlopen(f"{told['url']}/documents") as answer:
+        token = (tmp_path / "data" / "api-token").read_text().strip()
+        asked = Request(f"{told['url']}/documents", headers={"authorization": f"Bearer {token}"})
+        with urlopen(asked) as answer:
             listed = orjson.loads(answer.read())
         assert listed == orjson.loads(lineal(tmp_path, "documents", "--json").stdout)
         with urlopen(f"{told['url']}/readyz") as answer:

@@ -140,11 +140,17 @@ class System:
     def get(self, path: str) -> tuple[int, Any]:
         """Ask over HTTP: the status and the JSON that was answered."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=60) as answer:
+            request = urllib.request.Request(self.url + path, headers=self.authorization())
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.load(error)
+
+    def authorization(self) -> dict[str, str]:
+        """The header that lets the owner of the data folder in."""
+        token = (self.folder / "data" / "api-token").read_text().strip()
+        return {"authorization": f"Bearer {token}"}
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LINEAL_")}

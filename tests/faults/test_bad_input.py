@@ -234,7 +234,12 @@ def upload(system: System, name: str, content: bytes) -> None:
     from urllib.parse import quote
     from urllib.request import Request, urlopen
 
-    request = Request(f"{system.url}/documents?name={quote(name, safe='')}", content, method="POST")
+    request = Request(
+        f"{system.url}/documents?name={quote(name, safe='')}",
+        content,
+        system.authorization(),
+        method="POST",
+    )
     with urlopen(request, timeout=60) as answer:
         assert answer.status == 202
 

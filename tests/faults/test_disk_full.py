@@ -57,7 +57,12 @@ def fill(ballast: Path) -> None:
 
 
 def upload(system: System) -> int:
-    request = Request(f"{system.url}/documents?name=late.txt", content("late"), method="POST")
+    request = Request(
+        f"{system.url}/documents?name=late.txt",
+        content("late"),
+        system.authorization(),
+        method="POST",
+    )
     try:
         with urlopen(request, timeout=60) as answer:
             return int(answer.status)

@@ -16,7 +16,9 @@ from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.payload import payload_bytes
 from tests.producers.arrivals import arrived, content
 
-ORIGIN = ArrivalSource(name="a.txt", source="file:///in/a.txt", occurrence="1", owner="ann")
+ORIGIN = ArrivalSource(
+    name="a.txt", source="file:///in/a.txt", occurrence="1", owner="ann", actor="user:ann"
+)
 
 
 async def test_the_bytes_can_be_had_through_the_event(runtime: Runtime) -> None:
@@ -34,7 +36,7 @@ async def test_announcing_again_repeats_the_id_and_another_occurrence_does_not(
     ref = await store(runtime, io.BytesIO(b"some bytes"))
     first = await announce(runtime, ORIGIN, content=ref)
     again = await announce(runtime, ORIGIN, content=ref)
-    later = ArrivalSource(name="a.txt", source="file:///in/a.txt", occurrence="2")
+    later = ArrivalSource(name="a.txt", source="file:///in/a.txt", occurrence="2", actor="user:ann")
     other = await announce(runtime, later, content=ref)
     assert first == again
     assert other.event_id != first.event_id

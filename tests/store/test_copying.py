@@ -48,6 +48,11 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
         ("b", 2, "", 1, "t", 7, "n", b""),
     ],
     "taken_objects": [("bucket", f"{n} b", "etag", n) for n in range(3)],
+    "users": [("ann", "reader", "$argon2id$", 1), ("bob", "owner", None, 2)],
+    "api_tokens": [
+        ("1", b"\x00" * 32, "t", None, "read", None, 1, None, None),
+        ("2", b"\xff" * 32, "t", "ann", "read,upload", "a.*", 1, 1 << 55, 3),
+    ],
     "ledger_positions": [("kafka:cluster:lineal.lineage", 12345)],
 }
 ELSEWHERE = {
@@ -58,6 +63,7 @@ ELSEWHERE = {
     "group_members",  # the embedded bus: topics are copied by their events
     "members", "dead_letter_claims",  # who works now
     "ledger_log", "ledger_tiles",  # the log's tree is made anew from the records
+    "sessions",  # whoever was logged in logs in again
     *(table.name for table in projected_tables()),
 }  # fmt: skip
 BY_NAME = {table.name: table for table in (*LASTING, *CHANGING, BROUGHT)}

@@ -9,7 +9,10 @@ from lineal.store.sqlite import SqliteConnection
 from lineal_schemas.envelope import RawEvent
 
 _OFFSET_BITS = 40
-_COLUMNS = ", ".join(RawEvent._fields)
+_FIELDS = tuple(name for name in RawEvent._fields if name != "mark")
+"""Nobody else writes to this bus: there is nothing to mark."""
+_COLUMNS = ", ".join(_FIELDS)
+_COUNT = len(_FIELDS)
 
 
 def append_events(
@@ -33,7 +36,7 @@ def append_events(
         connection,
         "INSERT INTO events",
         [
-            ((identifier << _OFFSET_BITS) + firsts[identifier] + index, *event)
+            ((identifier << _OFFSET_BITS) + firsts[identifier] + index, *event[:_COUNT])
             for identifier, index, event in events
         ],
     )
@@ -55,7 +58,7 @@ def read_events(
         "WHERE position >= ? AND position < ? ORDER BY position LIMIT ?",
         (base + first, end, limit),
     )
-    return [(row[0] - base, RawEvent._make(row[1:])) for row in rows]
+    return [(row[0] - base, RawEvent(*row[1:])) for row in rows]
 
 
 def partition_ids(connection: SqliteConnection, topic: str) -> list[int]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lineal.lineage import record as lineage
-from lineal.lineage.record import Artifact, Record, StepEntry, digest
+from lineal.lineage.record import Artifact, Attributes, Record, StepEntry, digest
 from lineal.observability.tracing import trace_id
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
+from lineal.stages.step import Step
 from lineal_schemas.envelope import RawEvent
+
+SENT_BY = "sent_by"
+"""Attribute of a step whose event came in from outside: who sent it."""
 
 
 class Recording:
@@ -59,7 +63,7 @@ def record_of(binding: Binding, invocation: Invocation) -> Record:
         outputs=outputs,
         attempt=invocation.attempt,
         reason=invocation.reason,
-        attributes=step.attributes if step is not None else {},
+        attributes=_attributes(event, step),
         gathered=invocation.parts is not None,
         step=work,
         trace=trace_id(event.traceparent),
@@ -67,6 +71,15 @@ def record_of(binding: Binding, invocation: Invocation) -> Record:
     return lineage.record_of(
         entry, build=build, actor=binding.actor, worker=binding.services.worker_name
     )
+
+
+def _attributes(event: RawEvent, step: Step | None) -> Attributes:
+    """What the function said of the step, and who sent its event, where that is not what the step
+    is about."""
+    attributes: Attributes = step.attributes if step is not None else {}
+    if event.actor is None or event.actor == event.correlationid:
+        return attributes
+    return {**attributes, SENT_BY: event.actor}
 
 
 def _event_artifacts(invocation: Invocation) -> tuple[Artifact, ...]:

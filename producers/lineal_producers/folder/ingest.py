@@ -21,6 +21,7 @@ from lineal_producers.regular_files import Gone, Unreadable, open_regular
 
 log = structlog.get_logger(__name__)
 
+_ACTOR = "process:folder"
 _MAX_PAUSE_SECONDS = 15.0
 _ATTEMPTS = 5
 _GONE_SECONDS = 1.0
@@ -180,6 +181,7 @@ class Ingester:
         return ArrivalSource(
             name=readable_name(path.name),
             source=source,
+            actor=_ACTOR,
             occurrence=f"{source}\n{fingerprint.modified_ns}\n{fingerprint.inode}",
             tenant=self._runtime.settings.tenant,
         )

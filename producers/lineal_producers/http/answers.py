@@ -33,6 +33,7 @@ from lineal_catalog.documents.renditions import (
     json_rendition,
 )
 from lineal_catalog.search.entries import MARK_BEGIN, MARK_END, search
+from lineal_producers.http.guard import guarded
 from lineal_producers.http.parameters import number, pairs
 from lineal_schemas.objects import ObjectRef
 
@@ -129,10 +130,10 @@ def answer_routes(runtime: Runtime) -> list[Route]:
             raise HTTPException(404, f"{error} (GET /documents)") from error
 
     return [
-        Route("/documents", documents),
-        Route("/documents/{id}", document),
-        Route("/documents/{id}/{form}", form),
-        Route("/search", search_pages),
+        guarded("read", "/documents", documents),
+        guarded("read", "/documents/{id}", document),
+        guarded("read", "/documents/{id}/{form}", form),
+        guarded("read", "/search", search_pages),
     ]
 
 

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from lineal.access.slowdown import TooManyAttempts
 from lineal.errors import StoreFull, StoreUnavailable
 from lineal.stages.retry import unavailable
 
@@ -25,6 +26,13 @@ async def to_response(request: Request, error: Exception) -> Response:
     if error.status_code in _ADVICE and detail in ("Not Found", "Method Not Allowed"):
         detail = _ADVICE[error.status_code]
     return JSONResponse({"error": detail}, status_code=error.status_code, headers=error.headers)
+
+
+async def not_authenticated(request: Request, error: Exception) -> Response:
+    """A name and a password, or a one-time key, that let nobody in."""
+    if isinstance(error, TooManyAttempts):
+        return JSONResponse({"error": "too many attempts to log in: try again later"}, 429)
+    return JSONResponse({"error": "this lets nobody in: it is wrong, or no longer valid"}, 401)
 
 
 async def not_written(request: Request, error: Exception) -> Response:

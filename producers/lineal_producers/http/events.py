@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from lineal.access.credential import Credential
 from lineal.admission import NotAllowed, admit, publish
 from lineal.bus.topic_names import TOPIC_RULE, is_topic_name
 from lineal.errors import LinealError, PermanentFailure
@@ -17,6 +18,7 @@ from lineal.events import known_types
 from lineal.runtime import Runtime
 from lineal_producers.admission_policies import HTTP
 from lineal_producers.http.body_limit import limited
+from lineal_producers.http.guard import credential_in, guarded
 from lineal_schemas.envelope import MalformedEvent, RawEvent, now_us
 from lineal_schemas.http_binding import UnsupportedFormat, from_http
 
@@ -54,12 +56,12 @@ def event_route(runtime: Runtime) -> Route:
             body = await limited(request, most, _TOO_LARGE).body()
         except ClientDisconnect:
             return Response(status_code=400)
-        headers = request.headers.raw
+        headers, credential = request.headers.raw, credential_in(request)
         try:
             if len(body) <= _INLINE_BYTES:
-                taken = _read(headers, body)
+                taken = _read(headers, body, credential)
             else:
-                taken = await asyncio.to_thread(_read, headers, body)
+                taken = await asyncio.to_thread(_read, headers, body, credential)
         except UnsupportedFormat as error:
             raise HTTPException(415, str(error)) from error
         except MalformedEvent as error:
@@ -81,10 +83,12 @@ def event_route(runtime: Runtime) -> Route:
         ]
         return JSONResponse(answer, status_code=202)
 
-    return Route("/events", events, methods=["POST"])
+    return guarded("publish", "/events", events, methods=["POST"])
 
 
-def _read(headers: list[tuple[bytes, bytes]], body: bytes) -> list[RawEvent]:
+def _read(
+    headers: list[tuple[bytes, bytes]], body: bytes, credential: Credential
+) -> list[RawEvent]:
     """The events of a request, as they are published; one without a time has that of its arrival.
 
     Raises:
@@ -95,9 +99,10 @@ def _read(headers: list[tuple[bytes, bytes]], body: bytes) -> list[RawEvent]:
     if len(events) > _MAX_EVENTS:
         raise HTTPException(413, f"send at most {_MAX_EVENTS} events at once")
     taken, problems, forbidden = [], [], False
+    policy = credential.under(HTTP)
     for number, event in enumerate(events, 1):
         try:
-            admitted = admit(event, HTTP)
+            admitted = admit(event, policy, actor=credential.actor)
             if not is_topic_name(event.type):
                 raise PermanentFailure(
                     f"no topic can be named after the type {event.type!r}: {TOPIC_RULE}"
@@ -109,7 +114,7 @@ def _read(headers: list[tuple[bytes, bytes]], body: bytes) -> list[RawEvent]:
                 forbidden = True
                 log.warning(
                     "admission.refused", ingress=HTTP.name, type=event.type, id=event.id,
-                    source=event.source, reason=str(error),
+                    source=event.source, actor=credential.actor, reason=str(error),
                 )  # fmt: skip
     if problems:
         raise _Refused(problems, 403 if forbidden else 422)

@@ -21,6 +21,7 @@ from lineal.runtime import Runtime
 from lineal_catalog.documents.queries import UnknownDocument, find_document
 from lineal_producers.arrival import Arrival, ArrivalSource, announce, readable_name, store
 from lineal_producers.http.body_limit import limited
+from lineal_producers.http.guard import credential_in, guarded
 from lineal_producers.http.parameters import pairs
 
 _MAX_FILES = 1000
@@ -31,6 +32,7 @@ _TOO_LARGE = "use the inbox folder, or raise upload_mb in lineal.toml"
 @dataclass(frozen=True, slots=True)
 class _Upload:
     files: list[UploadFile]
+    actor: str
     owner: str | None
     labels: dict[str, str]
 
@@ -63,13 +65,13 @@ def upload_route(runtime: Runtime) -> Route:
         ]
         return JSONResponse(listed, status_code=202)
 
-    return Route("/documents", upload, methods=["POST"])
+    return guarded("upload", "/documents", upload, methods=["POST"])
 
 
 @asynccontextmanager
 async def _received(request: Request) -> AsyncIterator[_Upload]:
     """The whole request, its files on the disk when they are large."""
-    query = request.query_params
+    query, actor = request.query_params, credential_in(request).actor
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "multipart/form-data":
         name = query.get("name")
@@ -80,7 +82,7 @@ async def _received(request: Request) -> AsyncIterator[_Upload]:
             async for chunk in request.stream():
                 await file.write(chunk)
             await file.seek(0)
-            yield _Upload([file], query.get("owner"), pairs(query.getlist("label")))
+            yield _Upload([file], actor, query.get("owner"), pairs(query.getlist("label")))
         return
     try:
         form = await request.form(max_files=_MAX_FILES)
@@ -95,7 +97,7 @@ async def _received(request: Request) -> AsyncIterator[_Upload]:
         fields = [*query.multi_items(), *form.multi_items()]
         owners = [value for name, value in fields if name == "owner" and isinstance(value, str)]
         labels = [value for name, value in fields if name == "label" and isinstance(value, str)]
-        yield _Upload(files, owners[-1] if owners else None, pairs(labels))
+        yield _Upload(files, actor, owners[-1] if owners else None, pairs(labels))
     finally:
         await form.close()
 
@@ -107,6 +109,7 @@ async def _take_in(
     origin = ArrivalSource(
         name=name,
         source=f"http:upload/{quote(name, safe='')}",
+        actor=received.actor,
         occurrence=occurrence,
         tenant=runtime.settings.tenant,
         owner=received.owner or None,

@@ -284,4 +284,4 @@ def _event(payload: Payload, identifier: str, data: bytes) -> RawEvent:
         correlation_id,
         data,
     )
-    return admit(event, BRIDGE, payload=payload)
+    return admit(event, BRIDGE, payload=payload, actor=event.source)

@@ -25,6 +25,7 @@ from lineal_schemas.envelope import now_us
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 _CHUNK = 1 << 20
+_ACTOR = "process:s3"
 _IN_MEMORY = 8 << 20
 
 
@@ -107,6 +108,7 @@ async def take(client: Any, runtime: Runtime, found: S3Object) -> Arrival:
     origin = ArrivalSource(
         name=readable_name(found.key.rpartition("/")[2]),
         source=found.source,
+        actor=_ACTOR,
         occurrence=version,
         tenant=runtime.settings.tenant,
     )

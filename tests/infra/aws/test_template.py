@@ -142,7 +142,9 @@ async def test_the_pipeline_runs_on_the_deployed_stack_and_makes_nothing_itself(
         daemon = Daemon(runtime, stages)
         await daemon.start()
         try:
-            origin = ArrivalSource(name="letter.txt", source="test:letter", occurrence="1")
+            origin = ArrivalSource(
+                name="letter.txt", source="test:letter", occurrence="1", actor="user:ann"
+            )
             with (tmp_path / "letter.txt").open("rb") as file:
                 await announce(runtime, origin, content=await store(runtime, file))
             document = await until_done(runtime)

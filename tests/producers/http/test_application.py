@@ -15,13 +15,14 @@ import pytest
 
 from lineal.daemon import Daemon
 from lineal.effects.records import lineage_records
-from lineal.health import Health, health_routes
+from lineal.health import Health
 from lineal.lineage.record import Artifact
 from lineal.runtime import Runtime
 from lineal_consumers.register.stage import register
 from lineal_producers.http.application import application
 from tests.lineage.records import one_step
 from tests.producers.arrivals import arrived, content, until
+from tests.producers.http.owner import as_owner
 
 
 @pytest.fixture
@@ -31,9 +32,13 @@ def problems() -> list[str]:
 
 @pytest.fixture
 async def client(runtime: Runtime, problems: list[str]) -> AsyncIterator[httpx.AsyncClient]:
-    app = application(runtime, health_routes(runtime, Health(runtime, lambda: problems)))
+    app = application(runtime, Health(runtime, lambda: problems))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8480") as opened:
+    async with httpx.AsyncClient(
+        transport=transport,
+        base_url="http://127.0.0.1:8480",
+        headers=as_owner(runtime.settings.data),
+    ) as opened:
         yield opened
 
 

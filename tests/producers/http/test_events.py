@@ -35,6 +35,7 @@ from lineal_schemas.models import ModelRef
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload, payload_bytes
 from tests.producers.arrivals import until
+from tests.producers.http.owner import as_owner
 
 PARCEL = {"parcel_id": "p1", "kg": 2}
 FORGED_BY = "alice (administrator)"
@@ -67,7 +68,9 @@ async def client(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the real server: percent-encoding is a matter of the wire."""
     server = LoopbackServer(application(runtime), bind_loopback(0))
     await server.start()
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as opened:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{server.port}", headers=as_owner(runtime.settings.data)
+    ) as opened:
         yield opened
     await server.stop()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lineal.health import Health, health_routes
+from lineal.health import Health
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.store.connection import Connection
@@ -19,6 +19,7 @@ from lineal.store.postgres.store import PostgresStore
 from lineal_catalog.search.entries import SearchPage, replace_document
 from lineal_local.postgres import Postgres
 from lineal_producers.http.application import application
+from tests.producers.http.owner import as_owner
 
 
 def fill(connection: Connection) -> None:
@@ -40,10 +41,12 @@ async def client(
     settings = Settings(data=tmp_path / "data", durability="normal", workers=1)
     async with open_runtime(settings) as embedded:
         runtime = replace(embedded, store=store)
-        routes = health_routes(runtime, Health(runtime, list))
-        transport = httpx.ASGITransport(application(runtime, routes), raise_app_exceptions=False)
+        app = application(runtime, Health(runtime, list))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         base = "http://127.0.0.1:8480"
-        async with httpx.AsyncClient(transport=transport, base_url=base) as opened:
+        async with httpx.AsyncClient(
+            transport=transport, base_url=base, headers=as_owner(settings.data)
+        ) as opened:
             yield opened
     await store.close()
 

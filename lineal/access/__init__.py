@@ -1,0 +1,1 @@
+"""Who may do what: acts, roles, credentials, users, API tokens and sessions."""
