@@ -2,8 +2,8 @@
 
 The documents are not part of this repository; ``LINEAL_AG_NEWS`` names another folder. Before: a
 model of the 581 labelled documents at the head of the training set. After: 2,800 more have been
-labelled. Both are judged on the same 1,000 documents, which neither has seen. The rules for kinds
-of document (invoice, letter, ...) do not know these classes and score nothing here.
+labelled. Both are evaluated on the same 1,000 documents, which neither has seen. The rules for
+kinds of document (invoice, letter, ...) do not know these classes and score nothing here.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class LetterFilter:
 
     def matches(self, letter: Letter) -> bool:
         return (
-            (self.key is None or self.key in (letter.content.key, letter.content.story_of))
+            (self.key is None or self.key in (letter.content.key, letter.content.correlation_id))
             and (self.error_class is None or letter.content.error_class == self.error_class)
             and (self.ids is None or any(letter.id.startswith(wanted) for wanted in self.ids))
         )

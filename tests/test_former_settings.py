@@ -64,3 +64,9 @@ def test_in_a_model_of_a_stage() -> None:
 def test_not_beside_the_present_one() -> None:
     with pytest.raises(ValidationError, match="set only min_sample"):
         DriftConfig.model_validate({"least_sample": 30, "min_sample": 40})
+
+
+def test_the_former_word_for_a_promotion_by_a_person() -> None:
+    with pytest.warns(FutureWarning, match="manual"):
+        made = RetrainConfig.model_validate({"models": {"pump": {"promotion": "hand"}}})
+    assert made == RetrainConfig.model_validate({"models": {"pump": {"promotion": "manual"}}})

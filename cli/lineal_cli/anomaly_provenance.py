@@ -41,7 +41,7 @@ async def anomaly_provenance(data: Path | None, wanted: str) -> dict[str, Any]:
         "found": _fields(found.found),
         "trainings": [_fields(record) for record in found.trainings],
         "datasets": datasets,
-        "judgements": [_fields(record) for record in found.judgements],
+        "judgements": [_fields(record) for record in found.evaluations],
         "promotions": [_fields(record) for record in found.promotions],
         "rollouts": [_fields(record) for record in found.rollouts],
     }
@@ -132,7 +132,7 @@ def provenance_lines(provenance: dict[str, Any]) -> list[str]:
             f"test, {dataset['quarantined']} quarantined"
         )
     for record in provenance["judgements"]:
-        lines.append(f"    judged by {record['stage']}  {when(record['at'])}")
+        lines.append(f"    evaluated by {record['stage']}  {when(record['at'])}")
     for record in provenance["promotions"]:
         act = "promoted" if record["kind"] == "promote" else "gone back to"
         lines.append(f"    {act} by {plain(record['actor'])}  {when(record['at'])}")

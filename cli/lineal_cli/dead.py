@@ -213,7 +213,8 @@ def _fields(letter: Letter) -> dict[str, Any]:
         "partition": content.partition,
         "offset": content.offset,
         "key": content.key,
-        "story": content.story_of,
+        "story": content.correlation_id,  # the name that was promised
+        "correlation_id": content.correlation_id,
         "error": content.error_class,
         "message": content.message,
         "attempts": content.attempts,

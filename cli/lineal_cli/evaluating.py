@@ -1,4 +1,4 @@
-"""``lineal model evaluate``: a model judged anew, or how it was judged."""
+"""``lineal model evaluate``: a model evaluated again, or how it was evaluated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def evaluate(
     name: ModelArgument,
     version: ModelVersionArgument = None,
     recorded: Annotated[
-        bool, typer.Option("--recorded", help="Judge nothing: show how it was judged last.")
+        bool, typer.Option("--recorded", help="Evaluate nothing: show how it was evaluated last.")
     ] = False,
     wait: Annotated[
         float,
@@ -41,7 +41,7 @@ def evaluate(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge a model anew, and the one in use, on the frozen test data; gate by gate.
+    """Evaluate a model again, and the one in use, on the frozen test data; gate by gate.
 
     The outcome is recorded, and promotes nothing.
     """
@@ -55,7 +55,7 @@ def evaluate(
         print_json(found)
         return
     if found is None:
-        raise CommandFailed(f"{name} {version} was not judged yet")
+        raise CommandFailed(f"{name} {version} was not evaluated yet")
     typer.echo(f"{name} {version}  {verdict(found)}  dataset {found['dataset'][:12]}")
     champion = found.get("champion_metrics") or {}
     rows = [
@@ -71,7 +71,7 @@ def evaluate(
 
 
 def verdict(evaluation: dict[str, Any]) -> str:
-    """How an evaluation came out, in a word: a champion judged beside itself neither passed nor
+    """How an evaluation came out, in a word: a champion evaluated beside itself neither passed nor
     failed, for it is in use already."""
     from lineal_schemas.models import ModelEvaluated
 
@@ -96,18 +96,18 @@ async def _evaluated(
     from lineal.runtime import open_runtime
     from lineal_catalog.models.queries import find_model
     from lineal_cli.iteration import ask_for, evaluation_of
-    from lineal_schemas.models import JudgedModel
+    from lineal_schemas.models import EvaluationTarget
 
     async with open_runtime(load_settings(folder)) as runtime:
         info = await runtime.store.read(lambda c: find_model(c, name, version))
         version, training = info.known.version, info.training
         if training is None:
-            raise CommandFailed(f"{name} {version} was erased: there is nothing left to judge")
-        judge = JudgedModel(
+            raise CommandFailed(f"{name} {version} was erased: there is nothing left to evaluate")
+        target = EvaluationTarget(
             model=training.model, artifact=training.artifact, iteration=training.iteration
         )
-        with _waiting(f"judging {name} {version}, for up to {seconds:g} s", quiet=quiet):
-            asked = await ask_for(runtime, name, judge)
+        with _waiting(f"evaluating {name} {version}, for up to {seconds:g} s", quiet=quiet):
+            asked = await ask_for(runtime, name, target)
             evaluated = await evaluation_of(runtime, name, asked, seconds)
     return version, evaluated.model_dump(mode="json")
 

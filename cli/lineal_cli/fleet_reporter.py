@@ -126,12 +126,12 @@ def _line(topic: str, data: Any, suppressed: int) -> str:
             )
             return f"{data.device}: readings have drifted ({what})"
         case "model.dataset":
-            if data.judge is not None:
-                return f"{data.name} {data.judge.model.version} is judged anew"
+            if data.evaluate is not None:
+                return f"{data.name} {data.evaluate.model.version} is evaluated again"
             case = data.case.replace("_", " ")
             return (
                 f"{data.name}: iteration {data.iteration}, new: {case}; {data.train_items} batches "
-                f"to learn from, {data.test_items} to judge on, {data.quarantined_items} "
+                f"to learn from, {data.test_items} to evaluate on, {data.quarantined_items} "
                 "quarantined"
             )
         case "model.trained":

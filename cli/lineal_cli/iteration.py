@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lineal_cli.options import CommandFailed
 from lineal_schemas.models import (
-    JudgedModel,
+    EvaluationTarget,
     ModelDataset,
     ModelEvaluated,
     ModelTrained,
@@ -21,16 +21,18 @@ _POLL_SECONDS = 0.5
 _SOURCE = "lineal:cli/model"
 
 
-async def ask_for(runtime: Runtime, name: str, judge: JudgedModel | None = None) -> str:
-    """Ask for an iteration, or only for a model to be judged; the id of the event that asks."""
+async def ask_for(runtime: Runtime, name: str, target: EvaluationTarget | None = None) -> str:
+    """Ask for an iteration, or only for a model to be evaluated; the id of the event that asks."""
     from lineal.lineage.actor import acting_user
     from lineal.observability.tracing import first_traceparent
     from lineal_schemas.envelope import first_event, now_us
     from lineal_schemas.ids import arrival_id
 
     now, by = now_us(), acting_user()
-    request = ModelTrainingRequested(name=name, cause="hand", by=by, requested_us=now, judge=judge)
-    act = "train" if judge is None else f"judge {judge.model.version}"
+    request = ModelTrainingRequested(
+        name=name, cause="manual", by=by, requested_us=now, evaluate=target
+    )
+    act = "train" if target is None else f"evaluate {target.model.version}"
     identifier = arrival_id(_SOURCE, "", f"{act} {name} {by} {now}")
     event = first_event(
         request,
@@ -81,7 +83,7 @@ async def evaluation_of(
         async with asyncio.timeout(seconds):
             while True:
                 for item in await _of(runtime, ModelEvaluated, name):
-                    if item.asked_by == request_id:
+                    if item.requested_by == request_id:
                         return cast(ModelEvaluated, item)
                 await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:
@@ -99,7 +101,7 @@ async def _evaluated(runtime: Runtime, dataset: ModelDataset) -> list[ModelEvalu
     found = [
         item
         for item in await _of(runtime, ModelEvaluated, dataset.name)
-        if item.dataset == dataset.dataset and item.asked_by is None
+        if item.dataset == dataset.dataset and item.requested_by is None
     ]
     if dataset.case == "only_test":
         return found or None

@@ -1,4 +1,4 @@
-"""``lineal model``: what was trained, how it was judged, what is in use, and the acts of people."""
+"""``lineal model``: lists and shows trained models, promotes them and rolls them back."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def list_(
         print_json([_fields(info) for info in found])
         return
     print_table(
-        ("model", "version", "status", "algorithm", "trained", "judged", "sha256"),
+        ("model", "version", "status", "algorithm", "trained", "evaluated", "sha256"),
         [
             (
                 info.known.name,
@@ -89,7 +89,7 @@ def show(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a model: what made it, from what, how it was judged and when it was in use."""
+    """Show a model: what made it, from what, how it was evaluated and when it was in use."""
     from lineal_catalog.models.promotions import promotions_of
     from lineal_catalog.models.queries import find_model
 
@@ -196,7 +196,7 @@ def _request(name: str, wait: float | None, data: Path | None, as_json: bool) ->
         return
     dataset = asked["dataset"]
     typer.echo(f"iteration {dataset['iteration']}: {dataset['case'].replace('_', ' ')}, "
-               f"{dataset['train_items']} to learn from, {dataset['test_items']} to judge on, "
+               f"{dataset['train_items']} to learn from, {dataset['test_items']} to evaluate on, "
                f"{dataset['quarantined_items']} quarantined")  # fmt: skip
     for item in asked["evaluated"]:
         typer.echo(f"version {item['model']['version']}: "
@@ -253,7 +253,7 @@ def _lines(info: ModelInfo) -> list[str]:
         )
     if info.evaluation is not None:
         lines.append(
-            f"judged: {verdict(info.evaluation)}  {_metrics_text(info.evaluation['metrics'])}"
+            f"evaluated: {verdict(info.evaluation)}  {_metrics_text(info.evaluation['metrics'])}"
         )
     return lines
 

@@ -166,7 +166,7 @@ async def ask_for_first_model(runtime: Runtime) -> None:
         if readings >= _FIRST_READINGS:
             break
     now = now_us()
-    request = ModelTrainingRequested(name=MODEL, cause="hand", by=acting_user(), requested_us=now)
+    request = ModelTrainingRequested(name=MODEL, cause="manual", by=acting_user(), requested_us=now)
     event = first_event(
         request,
         id=arrival_id("lineal:simulation", "", f"first model {now}"),

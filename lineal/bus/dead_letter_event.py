@@ -31,7 +31,7 @@ def dead_letter_event(
             offset=position.offset,
             event=event.to_json(exact=True).decode(),
             key=event.partitionkey,
-            story_of=event.correlationid,
+            correlation_id=event.correlationid,
             error_class=error_class,
             message=message,
             traceback=traceback,

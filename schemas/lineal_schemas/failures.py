@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from lineal_schemas.payload import Payload
+from typing import Any
+
+from lineal_schemas.payload import Payload, upcaster
 
 
-class DeadLetter(Payload, type="lineal.dead_letter", version=1):
-    """An event that a group gave up on, whole, with why."""
+class DeadLetter(Payload, type="lineal.dead_letter", version=2):
+    """An event that a group could not handle, complete, with the error."""
 
     group: str
     topic: str
@@ -15,7 +17,7 @@ class DeadLetter(Payload, type="lineal.dead_letter", version=1):
     event: str
     """The original event, CloudEvents JSON format."""
     key: str
-    story_of: str
+    correlation_id: str
     """The correlation id of the original event."""
     error_class: str
     message: str
@@ -26,4 +28,9 @@ class DeadLetter(Payload, type="lineal.dead_letter", version=1):
         return self.key
 
     def correlation_key(self) -> str:
-        return self.story_of
+        return self.correlation_id
+
+
+@upcaster("lineal.dead_letter", from_version=1)
+def _dead_letter_2(fields: dict[str, Any]) -> dict[str, Any]:
+    return {("correlation_id" if key == "story_of" else key): fields[key] for key in fields}

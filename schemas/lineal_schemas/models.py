@@ -1,4 +1,4 @@
-"""The life of a model: what it was trained on, how it was judged, when it went into use.
+"""The life of a model: what it was trained on, how it was evaluated, when it went into use.
 
 A model's versions are whole numbers from 1, counted per name. A dataset is a manifest of digests,
 kept in the object store: whoever has the batches can build the same arrays from it.
@@ -6,12 +6,12 @@ kept in the object store: whoever has the batches can build the same arrays from
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lineal_schemas.objects import ObjectRef, Sha256
-from lineal_schemas.payload import Labels, Payload
+from lineal_schemas.payload import Labels, Payload, upcaster
 
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 ModelVersion = Annotated[int, Field(ge=1)]
@@ -32,8 +32,8 @@ class ModelRef(_Frozen):
     """Of the model's file."""
 
 
-class JudgedModel(_Frozen):
-    """A model that is to be judged anew, outside of any iteration."""
+class EvaluationTarget(_Frozen):
+    """A model that is to be evaluated again, outside of any iteration."""
 
     model: ModelRef
     artifact: ObjectRef
@@ -76,7 +76,7 @@ class QuarantinedItem(DatasetItem):
 
 
 class DatasetManifest(_Frozen):
-    """What a model is trained and judged on, without the data; stored as JSON."""
+    """What a model is trained and evaluated on, without the data; stored as JSON."""
 
     model: ModelName
     kind: Literal["readings", "documents"]
@@ -84,7 +84,7 @@ class DatasetManifest(_Frozen):
     calibration: tuple[DatasetItem, ...] = ()
     """Normal data held out from training, on which thresholds are set."""
     test: tuple[DatasetItem, ...]
-    """Frozen: champion and challengers are judged on the same."""
+    """Frozen: champion and challengers are evaluated on the same."""
     quarantined: tuple[QuarantinedItem, ...] = ()
 
 
@@ -102,21 +102,21 @@ class ModelEvent(Payload):
         return f"model:{self.name}"
 
 
-class ModelTrainingRequested(ModelEvent, type="model.training_requested", version=1):
-    """An iteration of the flywheel is asked for, or only that a model be judged anew."""
+class ModelTrainingRequested(ModelEvent, type="model.training_requested", version=2):
+    """An iteration of the flywheel is asked for, or only that a model be evaluated again."""
 
-    cause: Literal["drift", "schedule", "hand"]
+    cause: Literal["drift", "schedule", "manual"]
     cause_event: str | None = None
     """Id of the drift event."""
     by: str | None = None
     """The person who asked."""
     requested_us: Annotated[int, Field(ge=0)]
-    judge: JudgedModel | None = None
-    """Nothing is trained and no iteration counted: this model is judged, with the one in use, on
+    evaluate: EvaluationTarget | None = None
+    """Nothing is trained and no iteration counted: this model is evaluated, with the one in use, on
     the test data there is."""
 
 
-class ModelDataset(ModelEvent, type="model.dataset", version=1):
+class ModelDataset(ModelEvent, type="model.dataset", version=2):
     """The data of an iteration is fixed."""
 
     iteration: Annotated[int, Field(ge=1)]
@@ -132,14 +132,14 @@ class ModelDataset(ModelEvent, type="model.dataset", version=1):
     previous: Sha256 | None = None
     """The dataset of the iteration before."""
     case: Literal["nothing_new", "only_test", "only_train", "both"]
-    """What is new since then: nothing is done, all are judged anew, trained anew on the old test
-    data, or both."""
+    """What is new since then: nothing is done, all are evaluated again, trained anew on the old
+    test data, or both."""
     train_items: Annotated[int, Field(ge=0)]
     test_items: Annotated[int, Field(ge=0)]
     quarantined_items: Annotated[int, Field(ge=0)] = 0
-    judge: JudgedModel | None = None
-    """Nothing is new: only this model is judged anew, with the one in use. ``iteration`` is the one
-    the data was fixed in."""
+    evaluate: EvaluationTarget | None = None
+    """Nothing is new: only this model is evaluated again, with the one in use. ``iteration`` is the
+    one the data was fixed in."""
 
 
 class Provenance(_Frozen):
@@ -181,7 +181,7 @@ class ModelTrained(ModelEvent, type="model.trained", version=1):
     provenance: Provenance
     seconds: Annotated[float, Field(ge=0)] | None = None
     challengers: Annotated[int, Field(ge=1)] = 1
-    """How many are trained in this iteration; they are judged together."""
+    """How many are trained in this iteration; they are evaluated together."""
     reference: ObjectRef | None = None
     """A sample of the readings it was trained on, to tell drift from: JSON with ``features`` and
     ``rows``."""
@@ -197,8 +197,8 @@ class Gate(_Frozen):
     passed: bool
 
 
-class ModelEvaluated(ModelEvent, type="model.evaluated", version=1):
-    """Champion and challenger have been judged on the same frozen data."""
+class ModelEvaluated(ModelEvent, type="model.evaluated", version=2):
+    """Champion and challenger have been evaluated on the same frozen data."""
 
     model: ModelRef
     champion: ModelRef | None = None
@@ -211,22 +211,22 @@ class ModelEvaluated(ModelEvent, type="model.evaluated", version=1):
     passed: bool
     """All gates passed: it may be promoted."""
     artifact: ObjectRef | None = None
-    """The file of the model that was judged."""
-    asked_by: str | None = None
+    """The file of the model that was evaluated."""
+    requested_by: str | None = None
     """Id of the event that asked for nothing but this evaluation: it promotes nothing."""
 
     @property
     def of_champion(self) -> bool:
-        """Whether it is the model in use itself that was judged: it neither passed nor failed."""
+        """Whether the model in use itself was evaluated: it neither passed nor failed."""
         return self.champion is not None and self.champion.sha256 == self.model.sha256
 
 
-class ModelPromoted(ModelEvent, type="model.promoted", version=1):
+class ModelPromoted(ModelEvent, type="model.promoted", version=2):
     """A model goes into use: an act of its own, by the gates or by a person."""
 
     model: ModelRef
     previous: ModelRef | None = None
-    how: Literal["gates", "hand"]
+    how: Literal["gates", "manual"]
     by: str
     """The person, or the stage."""
     evaluation: str | None = None
@@ -247,3 +247,33 @@ class ModelRolledBack(ModelEvent, type="model.rolled_back", version=1):
     reason: str
     counter: Annotated[int, Field(ge=1)]
     artifact: ObjectRef
+
+
+def _renamed(fields: dict[str, Any], former: str, name: str) -> dict[str, Any]:
+    """The fields with one under its present name."""
+    return {name if key == former else key: value for key, value in fields.items()}
+
+
+def _manual(fields: dict[str, Any], field: str) -> dict[str, Any]:
+    """The fields with the present word for an act of a person, which was ``hand``."""
+    return fields | {field: "manual"} if fields.get(field) == "hand" else fields
+
+
+@upcaster("model.training_requested", from_version=1)
+def _training_requested_2(fields: dict[str, Any]) -> dict[str, Any]:
+    return _manual(_renamed(fields, "judge", "evaluate"), "cause")
+
+
+@upcaster("model.dataset", from_version=1)
+def _dataset_2(fields: dict[str, Any]) -> dict[str, Any]:
+    return _renamed(fields, "judge", "evaluate")
+
+
+@upcaster("model.evaluated", from_version=1)
+def _evaluated_2(fields: dict[str, Any]) -> dict[str, Any]:
+    return _renamed(fields, "asked_by", "requested_by")
+
+
+@upcaster("model.promoted", from_version=1)
+def _promoted_2(fields: dict[str, Any]) -> dict[str, Any]:
+    return _manual(fields, "how")

@@ -154,7 +154,7 @@ class TelemetryCollected(TelemetryEvent, type="telemetry.collected", version=1):
 
     boot_id: BootId
     number: Annotated[int, Field(ge=1)]
-    """The how-manieth block of the device."""
+    """The number of this block among those of the device."""
     features: tuple[str, ...]
     batches: Annotated[tuple[CollectedBatch, ...], Field(min_length=1)]
     content: ObjectRef
@@ -234,7 +234,7 @@ class DeviceBirth(TelemetryEvent, type="device.birth", version=1):
     kind: Literal["birth"] = "birth"
     boot_id: BootId
     session: Seq
-    """The how-manieth connection of this boot."""
+    """The number of this connection within the boot."""
     monotonic_us: Micros
     wall_us: Micros
     agent_version: str

@@ -32,5 +32,5 @@ class OutputsWithdrawn(Payload, type="lineal.outputs_withdrawn", version=1):
     def partition_key(self) -> str:
         return self.key
 
-    def story(self) -> str:
+    def correlation_key(self) -> str:
         return self.story_of

@@ -19,7 +19,7 @@ def change(connection: Connection, sha256: str, counter: int, actor: str = "user
         kind="promote",
         actor=actor,
         inputs=[Artifact(sha256, "application/x-onnx", 9, "model")],
-        attributes=promotion_attributes("turbine", counter, counter, "hand"),
+        attributes=promotion_attributes("turbine", counter, counter, "manual"),
     )
     Ledger().append(connection, [record])
 

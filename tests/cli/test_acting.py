@@ -170,7 +170,7 @@ def test_json_of_others_is_shown_as_json(lineal: Lineal, data: Path) -> None:
         data=b'{"total": 1.50}', datacontenttype="application/vnd.example+json; charset=utf-8"
     )
     letter = DeadLetter(
-        group="billing", topic="orders", partition=0, offset=0, key="o1", story_of="o1",
+        group="billing", topic="orders", partition=0, offset=0, key="o1", correlation_id="o1",
         event=event.to_json(exact=True).decode(), error_class="Reject", message="no", attempts=1,
     )  # fmt: skip
 

@@ -59,7 +59,7 @@ def _promoted(model: bytes, version: int) -> ModelPromoted:
     return ModelPromoted(
         name="turbine",
         model=ModelRef(name="turbine", version=version, sha256=digest),
-        how="hand",
+        how="manual",
         by="ann",
         counter=version,
         artifact=ObjectRef(

@@ -1,4 +1,4 @@
-"""``lineal model evaluate`` and the stages that judge, on labelled documents."""
+"""``lineal model evaluate`` and the stages that evaluate, on labelled documents."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ async def test_a_model_is_evaluated_anew_and_the_outcome_kept_without_any_promot
     assert (kinds.count("train"), kinds.count("evaluate")) == (2, 3)
     recorded = await archive.command("evaluate", "documents", "1", "--recorded", "--json")
     assert orjson.loads(recorded.stdout) == found
-    await until(lambda: "documents 1 is judged anew" in archive.lines)
+    await until(lambda: "documents 1 is evaluated again" in archive.lines)
 
 
 async def test_the_model_in_use_is_not_said_to_have_failed_for_not_being_promoted(
@@ -125,7 +125,7 @@ async def test_the_model_in_use_is_not_said_to_have_failed_for_not_being_promote
     assert evaluated.stdout.startswith("documents 1  champion  dataset ")
     assert "accuracy" in evaluated.stdout
     assert "failed" not in evaluated.stdout
-    assert "judging documents 1" in evaluated.stderr
+    assert "evaluating documents 1" in evaluated.stderr
     shown = await archive.command("show", "documents")
-    assert "judged: champion" in shown.stdout
+    assert "evaluated: champion" in shown.stdout
     await until(lambda: "documents 1 is the champion: accuracy=1" in archive.lines)

@@ -37,7 +37,7 @@ MODELS = [f"model {version}".encode() for version in (1, 2, 3)]
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data folder in which three versions of a model were trained, two of them judged."""
+    """A data folder in which three versions of a model were trained, two of them evaluated."""
     folder = tmp_path / "data"
     asyncio.run(_train(folder))
     return folder
@@ -131,7 +131,7 @@ def test_a_promotion_by_hand_is_an_event_and_a_record_with_a_name(
     answer = lineal("model", "promote", "turbine", "1", "--reason", "urgent", "--data", data)
     assert answer.code == 0, answer.err
     (event,) = asyncio.run(_events(data, "model.promoted"))
-    assert (event.how, event.reason, event.counter) == ("hand", "urgent", 1)
+    assert (event.how, event.reason, event.counter) == ("manual", "urgent", 1)
     assert event.by.startswith("user:")
     shown = lineal("model", "show", "turbine", "--data", data)
     assert f"promoted by {event.by}" in shown.text
@@ -169,14 +169,14 @@ def test_train_asks_for_an_iteration_in_your_name(lineal: Lineal, data: Path) ->
     assert lineal("model", "train", "turbine", "--data", data).code == 0
     (request,) = asyncio.run(_events(data, "model.training_requested"))
     assert isinstance(request, ModelTrainingRequested)
-    assert request.cause == "hand"
+    assert request.cause == "manual"
     assert request.by is not None
     waited = lineal("model", "train", "turbine", "--wait", "0.1", "--data", data)
     assert waited.code == 1
     assert "lineal up" in waited.err
 
 
-def test_evaluate_asks_for_a_judgement_and_says_what_to_do_where_none_comes(
+def test_evaluate_asks_for_an_evaluation_and_says_what_to_do_where_none_comes(
     lineal: Lineal, data: Path
 ) -> None:
     waited = lineal("model", "evaluate", "turbine", "1", "--wait", "0.1", "--data", data)
@@ -185,8 +185,8 @@ def test_evaluate_asks_for_a_judgement_and_says_what_to_do_where_none_comes(
         assert expected in waited.err
     assert waited.out == b""
     (request,) = asyncio.run(_events(data, "model.training_requested"))
-    assert request.judge.model == ModelRef(name="turbine", version=1, sha256=digest(MODELS[0]))
-    assert request.judge.artifact.sha256 == digest(MODELS[0])
+    assert request.evaluate.model == ModelRef(name="turbine", version=1, sha256=digest(MODELS[0]))
+    assert request.evaluate.artifact.sha256 == digest(MODELS[0])
     assert request.by.startswith("user:")
 
 
@@ -201,7 +201,7 @@ def test_an_evaluation_somebody_asked_for_is_not_the_outcome_of_an_iteration(
     anew = ModelEvaluated(
         name="turbine", model=model, iteration=1, dataset="d" * 64, metrics={}, passed=False
     )
-    asked = anew.model_copy(update={"asked_by": "person"})
+    asked = anew.model_copy(update={"requested_by": "person"})
 
     async def outcomes() -> tuple[Any, ModelEvaluated]:
         async with open_runtime(Settings(data=tmp_path, durability="normal")) as runtime:
@@ -215,7 +215,7 @@ def test_an_evaluation_somebody_asked_for_is_not_the_outcome_of_an_iteration(
             )
 
     of_iteration, of_person = asyncio.run(outcomes())
-    assert [item["asked_by"] for item in of_iteration["evaluated"]] == [None]
+    assert [item["requested_by"] for item in of_iteration["evaluated"]] == [None]
     assert of_person == asked
 
 

@@ -73,7 +73,7 @@ async def test_a_dead_letter_has_the_whole_event_and_why(bus: BusUnderTest) -> N
     assert letter.event == event
     content = letter.content
     assert (content.topic, content.partition, content.offset) == standing.position
-    assert (content.group, content.key, content.story_of) == ("fragile", "a", "task:a")
+    assert (content.group, content.key, content.correlation_id) == ("fragile", "a", "task:a")
     assert (content.error_class, content.message) == ("ValueError", "cannot do 1")
     assert content.attempts == 3
     assert content.traceback is not None and "raise error or ValueError" in content.traceback

@@ -75,7 +75,7 @@ async def put_in_use(
         started=now_us(),
         actor="user:test",
         inputs=[model],
-        attributes={**promotion_attributes(name, counter, counter, "hand"), **attributes},
+        attributes={**promotion_attributes(name, counter, counter, "manual"), **attributes},
     )
     await runtime.committer.publish((), lineage_records([record]))
     await runtime.flush_ledger()

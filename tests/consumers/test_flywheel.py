@@ -23,7 +23,7 @@ from lineal_catalog.models.queries import find_model
 from lineal_cli.anomaly_provenance import anomaly_provenance
 from lineal_edge.sources.simulator import Simulator
 from lineal_schemas.envelope import decode, first_event, now_us
-from lineal_schemas.models import JudgedModel, ModelPromoted, ModelRef, ModelTrainingRequested
+from lineal_schemas.models import EvaluationTarget, ModelPromoted, ModelRef, ModelTrainingRequested
 from lineal_schemas.telemetry import TURBINE_FEATURES
 from lineal_scoring.turbine.simulation import Fault
 from tests.conformance.harness import events_on, lag
@@ -69,12 +69,12 @@ class Fleet:
     async def emitted(self, topic: str) -> list[Any]:
         return [decode(event).data for event in await events_on(self.runtime, topic)]
 
-    async def ask(self, judge: JudgedModel | None = None) -> None:
-        """Ask for an iteration, or only for a model to be judged."""
+    async def ask(self, target: EvaluationTarget | None = None) -> None:
+        """Ask for an iteration, or only for a model to be evaluated."""
         request = ModelTrainingRequested(
-            name="turbine", cause="hand", by="ann", requested_us=now_us(), judge=judge
+            name="turbine", cause="manual", by="ann", requested_us=now_us(), evaluate=target
         )
-        event = first_event(request, id="judging" if judge else "request", source="test:cli")
+        event = first_event(request, id="evaluation" if target else "request", source="test:cli")
         await self.runtime.bus.publish([(event.type, event)])
         await self.settled()
         await asyncio.sleep(1.2)  # a promotion is noticed within a second
@@ -132,7 +132,7 @@ async def test_a_fault_is_found_a_drift_is_learnt_and_all_of_it_can_be_told(
 
     await _check_origin(fleet, tmp_path, faulty[0].anomaly_id, first)
     await _check_records(fleet, promoted)
-    await _check_judging(fleet, promoted[-1].model)
+    await _check_evaluation(fleet, promoted[-1].model)
 
 
 async def _check_origin(
@@ -181,23 +181,25 @@ async def _check_records(fleet: Fleet, promoted: list[ModelPromoted]) -> None:
     assert (in_use.sha256, in_use.act) == (newest.previous.sha256, "rollback")
 
 
-async def _check_judging(fleet: Fleet, withdrawn: ModelRef) -> None:
-    """What was gone back from is judged beside what is in use again, and stays out of use."""
+async def _check_evaluation(fleet: Fleet, withdrawn: ModelRef) -> None:
+    """What was gone back from is evaluated beside what is in use again, and stays out of use."""
     store = fleet.runtime.store
     in_use = await store.read(lambda c: model_in_use(c, "turbine"))
     await asyncio.sleep(1.2)  # the going back as well
     promotions = await fleet.emitted("model.promoted")
     trained = next(t for t in await fleet.emitted("model.trained") if t.model == withdrawn)
-    judge = JudgedModel(model=withdrawn, artifact=trained.artifact, iteration=trained.iteration)
-    await fleet.ask(judge)
+    target = EvaluationTarget(
+        model=withdrawn, artifact=trained.artifact, iteration=trained.iteration
+    )
+    await fleet.ask(target)
     evaluated = (await fleet.emitted("model.evaluated"))[-1]
-    assert evaluated.asked_by == "judging"
+    assert evaluated.requested_by == "evaluation"
     assert evaluated.model == withdrawn
     assert in_use is not None
     assert evaluated.champion.sha256 == in_use.sha256
     assert evaluated.dataset == (await fleet.emitted("model.dataset"))[-2].dataset
     info = await store.read(lambda c: find_model(c, "turbine", withdrawn.version))
     assert info.evaluation is not None
-    assert info.evaluation["asked_by"] == "judging"
+    assert info.evaluation["requested_by"] == "evaluation"
     assert await fleet.emitted("model.promoted") == promotions
     assert await store.read(lambda c: model_in_use(c, "turbine")) == in_use

@@ -53,7 +53,6 @@ INSTEAD = {
 
 ALLOWED = {
     "story": "Payload.story() is overridden by the payloads of users",
-    "JudgedModel": "a definition in published schemas",
     "standing_by": "an attribute of producers, described in docs/extend.md",
 }
 """Names that were promised before, and to whom."""

@@ -45,7 +45,7 @@ async def promote(runtime: Runtime, info: ModelInfo, reason: str | None) -> Mode
         name=info.known.name,
         model=_ref(info.known),
         previous=_ref(history[-1]) if history else None,
-        how="hand",
+        how="manual",
         by=acting_user(),
         counter=history[-1].counter + 1 if history else 1,
         artifact=info.training.artifact,
@@ -99,7 +99,9 @@ async def _act(
         inputs=(model,),
         outputs=(made,),
         events_out=(event.id,),
-        attributes=promotion_attributes(change.name, change.model.version, change.counter, "hand"),
+        attributes=promotion_attributes(
+            change.name, change.model.version, change.counter, "manual"
+        ),
         trace=trace_id(event.traceparent),
     )
     record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())

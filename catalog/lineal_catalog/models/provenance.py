@@ -21,7 +21,7 @@ class AnomalyProvenance:
     """What made the model: more than one where the same was trained again."""
     datasets: tuple[Artifact, ...]
     """Manifests of the readings it was learnt from."""
-    judgements: tuple[RecordedStep, ...]
+    evaluations: tuple[RecordedStep, ...]
     promotions: tuple[RecordedStep, ...]
     """Promotions and goings back of the model."""
     rollouts: tuple[RecordedStep, ...]
@@ -35,7 +35,7 @@ def provenance_of(
 
     Args:
         event_sha256: digest of the data of the event.
-        model_sha256: of the model that judged.
+        model_sha256: of the model that scored.
     """
     found = steps_of_artifact(connection, event_sha256, made=True)
     if not found:
@@ -56,7 +56,7 @@ def provenance_of(
         found=found[0],
         trainings=tuple(trainings),
         datasets=tuple(datasets.values()),
-        judgements=tuple(record for record in read if record.kind == "evaluate"),
+        evaluations=tuple(record for record in read if record.kind == "evaluate"),
         promotions=tuple(record for record in read if record.kind in ("promote", "rollback")),
         rollouts=tuple(record for record in read if record.kind in ("deploy", "activate")),
     )

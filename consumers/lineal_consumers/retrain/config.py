@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from lineal.former_settings import former_names
 from lineal_schemas.models import ModelName
@@ -12,6 +13,17 @@ from lineal_schemas.telemetry import TURBINE_FEATURES
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Algorithm = Literal["pca", "autoencoder"]
+
+
+def _present_mode(mode: Any) -> Any:
+    if mode == "hand":
+        warnings.warn('promotion = "hand" is "manual" now', FutureWarning, stacklevel=2)
+        return "manual"
+    return mode
+
+
+PromotionMode = Annotated[Literal["gates", "manual"], BeforeValidator(_present_mode)]
+"""``manual``: what passes waits for ``lineal model promote``."""
 
 
 class _Settings(BaseModel):
@@ -55,7 +67,7 @@ class ReadingsModel(_Settings):
     seed: int = 0
     threads: Annotated[int, Field(ge=1)] = 1
     test_share: Share = 0.2
-    """Of new readings, the latest: champion and challengers are judged on them."""
+    """Of new readings, the latest: champion and challengers are evaluated on them."""
     calibration_share: Share = 0.25
     """Of new readings, those before; thresholds are set on them."""
     window_blocks: Annotated[int, Field(ge=1)] = 2000
@@ -73,8 +85,7 @@ class ReadingsModel(_Settings):
     """Gate: of the disturbances put into test readings, the share that is found."""
     tolerance: Annotated[float, Field(ge=0)] = 0.02
     """By how much a challenger may be worse than the champion in one of the two."""
-    promotion: Literal["gates", "hand"] = "gates"
-    """``hand``: what passes waits for ``lineal model promote``."""
+    promotion: PromotionMode = "gates"
 
 
 class DocumentsModel(_Settings):
@@ -98,7 +109,7 @@ class DocumentsModel(_Settings):
     """Gate."""
     tolerance: Annotated[float, Field(ge=0)] = 0.0
     """By how much a challenger may be less accurate than the champion."""
-    promotion: Literal["gates", "hand"] = "gates"
+    promotion: PromotionMode = "gates"
 
 
 def _kind(value: Any) -> str:

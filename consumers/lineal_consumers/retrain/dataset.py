@@ -1,7 +1,7 @@
 """From collected batches (or labelled documents) to the manifest of an iteration's dataset.
 
 An item that was given to training, calibration or test stays there as long as it is in the window:
-what a model is judged on was never learnt from. New items are split by time, the latest for the
+what a model is evaluated on was never learnt from. New items are split by time, the latest for the
 test.
 """
 
@@ -56,7 +56,7 @@ def readings_dataset(
         previous: of the iteration before.
         drifted_us: where a drift asked for it, since when (see ``lasting_readings``): what came
             before and what came since are split each for itself, so that the changed world is
-            learnt from as well as judged on, and only what came since counts as new.
+            learnt from as well as evaluated on, and only what came since counts as new.
     """
     newest = sorted(blocks, key=_block_time)[-settings.window_blocks :]
     items: list[tuple[DatasetItem, str | None]] = []

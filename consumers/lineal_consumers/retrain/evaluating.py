@@ -1,4 +1,4 @@
-"""Champion and challengers judged on the same frozen data."""
+"""Champion and challengers evaluated on the same frozen data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lineal_consumers.retrain.jobs import evaluate_documents, evaluate_readings
 from lineal_consumers.retrain.training_step import JSON, Settings, files_of, settings_for
 from lineal_schemas.models import (
     DatasetManifest,
-    JudgedModel,
+    EvaluationTarget,
     Metrics,
     ModelDataset,
     ModelEvaluated,
@@ -52,23 +52,23 @@ async def _challengers(key: str, ctx: Context[RetrainConfig]) -> list[ModelTrain
 
 
 async def evaluate_models(
-    trained: Sequence[ModelTrained | JudgedModel],
+    trained: Sequence[ModelTrained | EvaluationTarget],
     name: str,
     dataset: Sha256,
     manifest: ObjectRef,
     ctx: Context[RetrainConfig],
-    asked_by: str | None = None,
+    requested_by: str | None = None,
 ) -> list[ModelEvaluated]:
-    """Judge challengers and the model in use; of several challengers at most the best passes.
+    """Evaluate challengers and the model in use; of several challengers at most the best passes.
 
     Args:
-        asked_by: id of the event that asked for nothing but this evaluation.
+        requested_by: id of the event that asked for nothing but this evaluation.
     """
     settings = settings_for(name, ctx.config)
     text = await ctx.objects.get(manifest, role="dataset")
     files = await files_of(DatasetManifest.model_validate_json(text).test, ctx)
     in_use = await ctx.model(name)
-    # The champion may be one of them, when it is judged anew on new test data.
+    # The champion may be one of them, when it is evaluated again on new test data.
     metrics = await asyncio.gather(
         *(_metrics(item.artifact, text, files, settings, ctx) for item in trained)
     )
@@ -92,7 +92,7 @@ async def evaluate_models(
             gates=gates,
             passed=not is_champion and all(gate.passed for gate in gates),
             artifact=item.artifact,
-            asked_by=asked_by,
+            requested_by=requested_by,
         )
         await ctx.objects.put(payload_bytes(event), JSON, role="evaluation")
         events.append(event)

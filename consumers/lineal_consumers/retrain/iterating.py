@@ -19,7 +19,7 @@ from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.drift import DriftDetected
 from lineal_schemas.models import (
     DatasetManifest,
-    JudgedModel,
+    EvaluationTarget,
     ModelDataset,
     ModelTrainingRequested,
 )
@@ -82,16 +82,16 @@ async def iterate(
     """Fix the dataset of the next iteration; None where there was never anything to learn from.
 
     Raises:
-        Reject: no model of this name is configured, or one is to be judged without there being any
-            data yet.
+        Reject: no model of this name is configured, or one is to be evaluated without there being
+            any data yet.
     """
     settings = ctx.config.models.get(cause.name)
     if settings is None:
         raise Reject("no model of this name is configured: [stages.retrain.models]")
     key = f"iteration/{cause.name}"
     kept = await ctx.state.get(key, bytes)
-    if isinstance(cause, ModelTrainingRequested) and cause.judge is not None:
-        return await _evaluation_dataset(cause.name, cause.judge, kept, ctx)
+    if isinstance(cause, ModelTrainingRequested) and cause.evaluate is not None:
+        return await _evaluation_dataset(cause.name, cause.evaluate, kept, ctx)
     before: dict[str, Any] = orjson.loads(kept) if kept else {"iteration": 0, "versions": 0}
     previous = None
     if "manifest" in before:
@@ -151,18 +151,18 @@ async def iterate(
 
 
 async def _evaluation_dataset(
-    name: str, judge: JudgedModel, kept: bytes | None, ctx: Context[RetrainConfig]
+    name: str, target: EvaluationTarget, kept: bytes | None, ctx: Context[RetrainConfig]
 ) -> ModelDataset:
-    """The dataset there is, for a model to be judged on; what is remembered stays as it is."""
+    """The dataset there is, for a model to be evaluated on; what is remembered stays as it is."""
     if kept is None:
         raise Reject(
-            f"there is no test data of {name} to judge on: `lineal model train {name}` makes the "
-            "first dataset"
+            f"there is no test data of {name} to evaluate on: `lineal model train {name}` "
+            "makes the first dataset"
         )
     standing = orjson.loads(kept)
     manifest = ObjectRef(**standing["manifest"])
     held = DatasetManifest.model_validate_json(await ctx.objects.get(manifest, role="dataset"))
-    ctx.annotate(model=name, judged=judge.model.version)
+    ctx.annotate(model=name, evaluated=target.model.version)
     return ModelDataset(
         name=name,
         iteration=standing["iteration"],
@@ -175,7 +175,7 @@ async def _evaluation_dataset(
         train_items=len(held.train) + len(held.calibration),
         test_items=len(held.test),
         quarantined_items=len(held.quarantined),
-        judge=judge,
+        evaluate=target,
     )
 
 

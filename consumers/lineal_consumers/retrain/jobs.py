@@ -128,14 +128,14 @@ def _long_enough(runs: list[Any], settings: ReadingsModel) -> list[Any]:
 def evaluate_readings(
     model: Path, manifest: bytes, blocks: Mapping[str, Path], settings: ReadingsModel
 ) -> dict[str, float]:
-    """Judge a scoring model on a manifest's test data.
+    """Evaluate a scoring model on a manifest's test data.
 
     Returns:
         ``false_alarm_rate``: of the test readings, all normal as far as is known, the share within
         an anomaly; ``sensitivity``: of the disturbances put into them, the share that was found.
 
     Raises:
-        Reject: there is nothing to judge on, or the file is no model.
+        Reject: there is nothing to evaluate on, or the file is no model.
     """
     import numpy as np
 
@@ -152,7 +152,7 @@ def evaluate_readings(
     features = scoring.preparation.features
     runs = _long_enough(runs_of(dataset.test, blocks, features), settings)
     if not runs:
-        raise Reject("there are no test readings to judge on")
+        raise Reject("there are no test readings to evaluate on")
     quality = total(compare(alarms(scoring, run), np.zeros(len(run), bool)) for run in runs)
     probes = found = 0
     for run, begin in perturb(runs, features, settings.length):
@@ -215,7 +215,7 @@ def evaluate_documents(model: Path, manifest: bytes, texts: Mapping[str, Path]) 
 
     dataset = DatasetManifest.model_validate_json(manifest)
     if not dataset.test:
-        raise Reject("there are no test documents to judge on")
+        raise Reject("there are no test documents to evaluate on")
     try:
         said = classes_of(
             model.read_bytes(), [texts[item.digest].read_text() for item in dataset.test]

@@ -31,15 +31,15 @@ async def remember_change(
 
 async def promotion(evaluated: ModelEvaluated, ctx: Context[RetrainConfig]) -> ModelPromoted | None:
     """The promotion that follows from an evaluation; None where none does."""
-    if evaluated.asked_by is not None:
-        ctx.annotate(model=evaluated.name, promoted="only judged")
+    if evaluated.requested_by is not None:
+        ctx.annotate(model=evaluated.name, promoted="only evaluated")
         return None
     settings = settings_for(evaluated.name, ctx.config)
     if not evaluated.passed or evaluated.artifact is None:
         failed = [gate.name for gate in evaluated.gates if not gate.passed]
         ctx.annotate(model=evaluated.name, promoted="no", failed=", ".join(failed))
         return None
-    if settings.promotion == "hand":
+    if settings.promotion == "manual":
         ctx.annotate(model=evaluated.name, promoted="waits")
         return None
     key = f"in_use/{evaluated.name}"

@@ -1,4 +1,5 @@
-"""The flywheel's stages: a dataset, challengers trained on it, judged with the champion, promoted.
+"""The flywheel's stages: a dataset, challengers trained on it, evaluated with the champion,
+promoted.
 
 They are keyed by the model's name and each leaves a record of its own kind, so what went into use,
 on whose word, on what data, can be told years later.
@@ -32,7 +33,7 @@ async def retrain(
     cause: DriftDetected | ModelTrainingRequested, ctx: Context[RetrainConfig]
 ) -> ModelDataset | None:
     """When a drift or a person asks, fix a dataset, or name the one there is for a model to be
-    judged on."""
+    evaluated on."""
     return await iterate(cause, ctx)
 
 
@@ -72,12 +73,12 @@ async def evaluate(trained: ModelTrained, ctx: Context[RetrainConfig]) -> list[M
 @evaluate.on
 async def evaluate_again(data: ModelDataset, ctx: Context[RetrainConfig]) -> list[ModelEvaluated]:
     """Evaluate where there is only new test data, or where somebody asks for it."""
-    if data.judge is not None:
+    if data.evaluate is not None:
         # The challengers of the last iteration are not touched: new test data is for them.
         ctx.record_kind = "evaluate"
-        asked_by = data.cause or ctx.event.id
+        requested_by = data.cause or ctx.event.id
         return await evaluate_models(
-            [data.judge], data.name, data.dataset, data.manifest, ctx, asked_by=asked_by
+            [data.evaluate], data.name, data.dataset, data.manifest, ctx, requested_by=requested_by
         )
     models = await trained_before(data, ctx)
     if not models:

@@ -219,7 +219,8 @@ def _archive(arrays: dict[str, npt.NDArray[np.generic]]) -> bytes:
 def classes_of(data: bytes, texts: Sequence[str]) -> list[str | None]:
     """What a classifier says of texts; None for one without a word it knows.
 
-    All at once, to judge a model; the nlp stage has a reader of its own, which needs NumPy alone.
+    All at once, to evaluate a model; the nlp stage has a reader of its own, which needs NumPy
+    alone.
 
     Raises:
         ValueError: it is no text classifier.

@@ -76,7 +76,7 @@ def dead_letter(topic: str, payload: bytes, device: str, error: RejectedMessage)
         offset=0,
         event=original.to_json(exact=True).decode(),
         key=device,
-        story_of=correlation_id,
+        correlation_id=correlation_id,
         error_class=type(error).__name__,
         message=str(error),
         attempts=1,

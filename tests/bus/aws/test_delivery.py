@@ -311,7 +311,7 @@ def letter_of(event: RawEvent) -> DeadLetter:
 
 def dead_letter(event: RawEvent) -> RawEvent:
     letter = DeadLetter(
-        group="work", topic=AwsTask.type, partition=0, offset=0, key="a", story_of="task:a",
+        group="work", topic=AwsTask.type, partition=0, offset=0, key="a", correlation_id="task:a",
         event=event.to_json(exact=True).decode(), error_class="Reject", message="", attempts=1,
     )  # fmt: skip
     return first_event(letter, id=f"letter of {event.id}", source="test:aws", time=1)

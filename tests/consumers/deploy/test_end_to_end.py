@@ -150,7 +150,7 @@ async def promote(runtime: Runtime, model: bytes, version: int) -> ModelRef:
     change = ModelPromoted(
         name="turbine",
         model=ModelRef(name="turbine", version=version, sha256=stored.sha256),
-        how="hand",
+        how="manual",
         by="ann",
         counter=version,
         artifact=ObjectRef.model_validate(ref.model_dump()),

@@ -134,7 +134,7 @@ async def test_an_iteration_on_ag_news_is_better_than_the_one_before() -> None:
 
         async def iterate(number: int) -> None:
             await harness.send(
-                ModelTrainingRequested(name="documents", cause="hand", requested_us=number)
+                ModelTrainingRequested(name="documents", cause="manual", requested_us=number)
             )
 
         await label(articles[:300], 0)

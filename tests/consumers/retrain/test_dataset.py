@@ -1,4 +1,4 @@
-"""What is learnt from, what is judged on, and what is left out."""
+"""What is learnt from, what is evaluated on, and what is left out."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.drift import DriftDetected
 from lineal_schemas.models import (
     DatasetManifest,
-    JudgedModel,
+    EvaluationTarget,
     ModelDataset,
     ModelEvaluated,
     ModelPromoted,
@@ -61,7 +61,7 @@ class Flywheel:
 
     async def spin(self, cause: Payload | None = None) -> dict[str, list[Any]]:
         """One iteration to its end."""
-        request = ModelTrainingRequested(name="turbine", cause="hand", requested_us=1)
+        request = ModelTrainingRequested(name="turbine", cause="manual", requested_us=1)
         made = await self.harness.send(cause or request)
         for promoted in made:
             if isinstance(promoted, ModelPromoted):
@@ -248,7 +248,7 @@ async def test_of_two_challengers_at_most_the_better_one_passes() -> None:
 
 
 async def test_by_hand_nothing_is_promoted() -> None:
-    async with turning(promotion="hand") as flywheel:
+    async with turning(promotion="manual") as flywheel:
         await flywheel.collect(4000)
         made = await flywheel.spin()
         assert made["evaluated"][0].passed
@@ -269,7 +269,7 @@ async def test_an_evaluation_against_a_model_that_is_out_of_use_promotes_nothing
 ) -> None:
     await flywheel.collect(4000)
     made = await flywheel.spin()
-    outdated: ModelEvaluated = made["evaluated"][0]  # judged when there was no champion
+    outdated: ModelEvaluated = made["evaluated"][0]  # evaluated when there was no champion
     assert await flywheel.harness.send(outdated) == []
     assert flywheel.noted("promoted") == "outdated"
 
@@ -295,14 +295,16 @@ async def test_a_drift_with_too_little_to_learn_from_is_tried_again_later(
 
 
 async def test_a_model_nobody_configured_is_refused(flywheel: Flywheel) -> None:
-    request = ModelTrainingRequested(name="other", cause="hand", requested_us=1)
+    request = ModelTrainingRequested(name="other", cause="manual", requested_us=1)
     assert await flywheel.harness.send(request) == []
     assert flywheel.harness.dead_letters[-1].error_class == "Reject"
 
 
-def judging(trained: ModelTrained) -> ModelTrainingRequested:
-    judge = JudgedModel(model=trained.model, artifact=trained.artifact, iteration=trained.iteration)
-    return ModelTrainingRequested(name="turbine", cause="hand", requested_us=1, judge=judge)
+def evaluation_of(trained: ModelTrained) -> ModelTrainingRequested:
+    target = EvaluationTarget(
+        model=trained.model, artifact=trained.artifact, iteration=trained.iteration
+    )
+    return ModelTrainingRequested(name="turbine", cause="manual", requested_us=1, evaluate=target)
 
 
 async def test_a_model_is_evaluated_on_request_and_not_promoted_though_it_passes(
@@ -312,30 +314,30 @@ async def test_a_model_is_evaluated_on_request_and_not_promoted_though_it_passes
     (old,) = (await flywheel.spin())["trained"]
     await flywheel.collect(3000)
     newest = await flywheel.spin()
-    made = await flywheel.spin(judging(old))
+    made = await flywheel.spin(evaluation_of(old))
     (dataset,), (evaluated,) = made["dataset"], made["evaluated"]
     assert made["trained"] == []
     assert dataset.dataset == newest["dataset"][0].dataset  # the test data there is, not made anew
     assert evaluated.dataset == dataset.dataset
     assert (evaluated.model, evaluated.champion.version) == (old.model, 2)
     assert evaluated.champion_metrics == newest["evaluated"][0].metrics
-    assert evaluated.asked_by == dataset.cause
+    assert evaluated.requested_by == dataset.cause
     assert evaluated.passed
     assert made["promoted"] == []
-    assert flywheel.noted("promoted") == "only judged"
+    assert flywheel.noted("promoted") == "only evaluated"
 
 
-async def test_a_judging_leaves_the_flywheel_as_it_was(flywheel: Flywheel) -> None:
+async def test_an_evaluation_leaves_the_flywheel_as_it_was(flywheel: Flywheel) -> None:
     await flywheel.collect(4000)
     (old,) = (await flywheel.spin())["trained"]
     await flywheel.collect(3000)
     (dataset,) = (await flywheel.spin())["dataset"]
     await flywheel.spin(drift())  # there is too little to learn from it yet
-    await flywheel.spin(judging(old))
+    await flywheel.spin(evaluation_of(old))
     assert "again/turbine" in await flywheel.harness.timers(retrain)
     news = dataset.model_copy(update={"case": "only_test", "iteration": 3})
     evaluated = by_step(await flywheel.harness.send(news))["evaluated"]
-    assert [(item.model.version, item.asked_by) for item in evaluated] == [(2, None)]
+    assert [(item.model.version, item.requested_by) for item in evaluated] == [(2, None)]
     await flywheel.collect(3000)
     (following,) = (await flywheel.spin())["dataset"]
     assert (following.iteration, following.first_version) == (4, 3)  # the drift asked for the third
@@ -345,7 +347,7 @@ async def test_nothing_is_evaluated_before_there_is_test_data(flywheel: Flywheel
     await flywheel.collect(4000)
     (trained,) = (await flywheel.spin())["trained"]
     async with turning() as other:
-        assert await other.harness.send(judging(trained)) == []
+        assert await other.harness.send(evaluation_of(trained)) == []
         [letter] = other.harness.dead_letters
     assert letter.error_class == "Reject"
     assert "lineal model train turbine" in letter.message
@@ -376,7 +378,7 @@ async def test_labelled_documents_make_a_classifier(flywheel: Flywheel) -> None:
                 document_id=f"d{number}", label=label, text=text, by="ann", labelled_us=number
             )
         )
-    request = ModelTrainingRequested(name="documents", cause="hand", requested_us=1)
+    request = ModelTrainingRequested(name="documents", cause="manual", requested_us=1)
     made = await flywheel.spin(request)
     (dataset,), (evaluated,) = made["dataset"], made["evaluated"]
     assert (dataset.kind, dataset.train_items, dataset.test_items) == ("documents", 24, 6)

@@ -199,7 +199,7 @@ async def test_a_device_that_claims_to_be_another_is_refused(ingesting: Taking) 
     assert await ingesting.ranges() == []
     [letter] = await ingesting.letters()
     assert letter.error_class == "DeviceMismatch"
-    assert letter.story_of == "device:pump-1"
+    assert letter.correlation_id == "device:pump-1"
 
 
 async def test_a_refused_message_waits_on_when_somebody_tries_to_redrive_it(
