@@ -26,11 +26,11 @@ class OutputsWithdrawn(Payload, type="lineal.outputs_withdrawn", version=1):
     outputs: tuple[WithdrawnOutput, ...]
     key: str
     """The partition key of the input event."""
-    story_of: str
+    correlation_id: str
     """The correlation id of the input event."""
 
     def partition_key(self) -> str:
         return self.key
 
     def correlation_key(self) -> str:
-        return self.story_of
+        return self.correlation_id

@@ -103,7 +103,7 @@ class Superseding:
             stage_version=self._stage.version,
             outputs=tuple(WithdrawnOutput(id=event_id, type=kind) for kind, event_id in gone),
             key=cause.partitionkey,
-            story_of=cause.correlationid,
+            correlation_id=cause.correlationid,
         )
         return caused_event(
             payload,
