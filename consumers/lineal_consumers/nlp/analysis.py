@@ -23,6 +23,7 @@ from lineal_consumers.nlp.engines import (
 )
 from lineal_consumers.nlp.grouping import group
 from lineal_consumers.nlp.overlaps import without_overlaps
+from lineal_consumers.nlp.region import document_region
 from lineal_schemas.results import PAGE_SEPARATOR, Analysis, DocumentClass
 
 _LONGEST_STRETCH = 20_000
@@ -76,9 +77,10 @@ def analyze_text(text: str, config: NlpConfig, classifier: Path | None = None) -
     language, language_confidence = (
         engines.language.detect(text) if engines.language else ("und", 0.0)
     )
+    region = document_region(text, config.region)
     mentions: list[Mention] = []
     for begin, stretch in _stretches(pages):
-        page = PageText(stretch, language, config.region)
+        page = PageText(stretch, language, region.country, region.day_first)
         found = [
             mention for recognizer in engines.recognizers for mention in recognizer.recognize(page)
         ]

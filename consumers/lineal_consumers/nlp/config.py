@@ -33,7 +33,8 @@ class NlpConfig(BaseModel):
     class_model: ModelName | None = "documents"
     """Name of the trained classifier that decides once one is in use; None: never."""
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"
-    """ISO 3166 country of English documents: it decides 03/04/2026, national phone numbers, $."""
+    """ISO 3166 country of English documents that do not show where they are from: it decides
+    03/04/2026, national phone numbers, $."""
     names_in_prose: bool = True
     """Whether persons are also looked for in running text (by lists of given and family names),
     or only where a label, a title or a signature announces them."""

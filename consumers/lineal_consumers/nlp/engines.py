@@ -18,6 +18,8 @@ class PageText:
     """ISO 639-1 code, or ``und``."""
     region: str
     """ISO 3166 country whose conventions count where the language leaves it open."""
+    day_first: bool | None = None
+    """Whether the document writes the day before the month; None: as the region does."""
 
 
 class Mention(NamedTuple):

@@ -7,7 +7,12 @@ from collections.abc import Iterable
 from lineal_consumers.nlp.engines import Mention
 from lineal_schemas.results import Entity, Span
 
-PERSONAL_TYPES = frozenset({"EMAIL", "PHONE", "US_SSN", "IBAN", "CREDIT_CARD", "PERSON", "ADDRESS"})
+PERSONAL_TYPES = frozenset(
+    {
+        "EMAIL", "PHONE", "US_SSN", "IBAN", "CREDIT_CARD", "PERSON", "ADDRESS", "DATE_OF_BIRTH",
+        "PASSPORT", "UK_NHS", "DRIVER_LICENSE", "TAX_ID", "PATIENT_ID", "NATIONAL_ID",
+    }
+)  # fmt: skip
 
 
 def group(text: str, mentions: Iterable[Mention]) -> tuple[Entity, ...]:

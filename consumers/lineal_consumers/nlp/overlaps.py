@@ -12,8 +12,9 @@ _RANK = {
     name: rank
     for rank, name in enumerate(
         (
-            "URL", "EMAIL", "IBAN", "CREDIT_CARD", "IP_ADDRESS", "US_SSN", "ADDRESS", "PHONE",
-            "DATE", "MONEY", "PERCENT", "ORGANIZATION", "PERSON",
+            "URL", "EMAIL", "IBAN", "CREDIT_CARD", "IP_ADDRESS", "US_SSN", "UK_NHS",
+            "DATE_OF_BIRTH", "PASSPORT", "DRIVER_LICENSE", "TAX_ID", "PATIENT_ID", "NATIONAL_ID",
+            "ADDRESS", "PHONE", "DATE", "MONEY", "PERCENT", "ORGANIZATION", "PERSON",
         )
     )
 }  # fmt: skip

@@ -178,3 +178,20 @@ def test_every_dollar_sum_is_read(dollars: int, cents: int) -> None:
     text = f"Total ${dollars:,}.{cents:02d} due"
     sums = [e.value for e in analyze_text(text, BARE).entities if e.type == "MONEY"]
     assert sums == [f"{dollars}.{cents:02d} USD"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Date: 03/04/2024. Deliver to 10 Downing Street, London SW1A 2AA", "2024-04-03"),
+        ("Invoice date: 03/04/2024, total £ 15.00, VAT GB123456789", "2024-04-03"),
+        ("Invoice 03/04/2024, due 30/04/2024", "2024-04-03"),
+        ("Invoice 03/04/2024, due 04/30/2024", "2024-03-04"),
+        ("Invoice 03/04/2024, mail to Springfield, IL 62704", "2024-03-04"),
+        ("Invoice 03/04/2024", "2024-03-04"),
+    ],
+)
+def test_the_document_itself_says_which_number_is_the_month(
+    find: Find, text: str, value: str
+) -> None:
+    assert find("DATE", text)[0].value == value

@@ -197,3 +197,53 @@ def test_codes_of_machines_are_no_personal_data(code: str) -> None:
     config = NlpConfig(language="none", key_phrases="none", document_class="none")
     found = analyze_text(f"seen {code} there", config).entities
     assert [entity for entity in found if entity.personal] == []
+
+
+@pytest.mark.parametrize(
+    ("type", "text", "shown", "value"),
+    [
+        ("DATE_OF_BIRTH", "Date of birth: 03/04/1980", "03/04/1980", "1980-03-04"),
+        ("DATE_OF_BIRTH", "DOB 5 March 1980, male", "5 March 1980", "1980-03-05"),
+        ("DATE_OF_BIRTH", "Date of Birth\n1980-03-05\nSex", "1980-03-05", "1980-03-05"),
+        ("DATE_OF_BIRTH", "Geburtsdatum: 05.03.1980", "05.03.1980", "1980-03-05"),
+        ("DATE_OF_BIRTH", "Ann Lee was born on March 5, 1980", "March 5, 1980", "1980-03-05"),
+        ("PASSPORT", "Passport No: 533380006", "533380006", "533380006"),
+        ("PASSPORT", "Passport number\tC01X00T47\n", "C01X00T47", "C01X00T47"),
+        ("PASSPORT", "holder of passport X1234567 issued", "X1234567", "X1234567"),
+        ("UK_NHS", "NHS Number: 943 476 5919", "943 476 5919", "9434765919"),
+        ("UK_NHS", "NHS no. 9434765919", "9434765919", "9434765919"),
+        ("DRIVER_LICENSE", "Driver's License #: D1234567", "D1234567", "D1234567"),
+        ("DRIVER_LICENSE", "Driving licence no MORGA657054SM9IJ", "MORGA657054SM9IJ", None),
+        ("DRIVER_LICENSE", "Driver licence: F255-921-50-094-0", "F255-921-50-094-0", None),
+        ("TAX_ID", "Tax ID: 912-70-1234", "912-70-1234", "912701234"),
+        ("TAX_ID", "Steuer-ID 12 345 678 901", "12 345 678 901", "12345678901"),
+        ("TAX_ID", "UTR: 1234567890", "1234567890", "1234567890"),
+        ("TAX_ID", "Codice fiscale: RSSMRA85T10A562S", "RSSMRA85T10A562S", None),
+        ("PATIENT_ID", "Patient ID: 00123456", "00123456", "00123456"),
+        ("PATIENT_ID", "MRN 00123456", "00123456", "00123456"),
+        ("PATIENT_ID", "Medical record number: AB-123456", "AB-123456", "AB123456"),
+        ("NATIONAL_ID", "National Insurance number: QQ 12 34 56 C", "QQ 12 34 56 C", "QQ123456C"),
+    ],
+)
+def test_what_only_its_label_tells_is_found(
+    find: Find, type: str, text: str, shown: str, value: str | None
+) -> None:
+    (entity,) = find(type, text)
+    assert (entity.text, entity.personal) == (shown, True)
+    if value is not None:
+        assert entity.value == value
+
+
+@pytest.mark.parametrize(
+    ("type", "text"),
+    [
+        ("DATE_OF_BIRTH", "The date of delivery: 03/04/1980"),
+        ("PASSPORT", "A passport is needed; order 533380006"),
+        ("PATIENT_ID", "The patient is 45 years old"),
+        ("TAX_ID", "VAT ID: GB123456789"),
+        ("DRIVER_LICENSE", "Licence: Apache-2.0, version 1234567"),
+        ("UK_NHS", "NHS trust, phone 0207 946 0958"),
+    ],
+)
+def test_a_number_without_its_label_is_left_alone(find: Find, type: str, text: str) -> None:
+    assert find(type, text) == []

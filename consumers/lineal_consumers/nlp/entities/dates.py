@@ -68,6 +68,8 @@ def _year_first(text: str) -> Iterator[Mention]:
 
 def _numeric(page: PageText) -> Iterator[Mention]:
     month_first = page.language in ("en", "und") and page.region in _MONTH_FIRST
+    if page.day_first is not None:
+        month_first = not page.day_first
     for match in _NUMERIC.finditer(page.text):
         first, second, separator, year = match[1], match[3], match[2], match[4]
         context = before(page.text, match.start())

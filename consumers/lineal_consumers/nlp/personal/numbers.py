@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from lineal_consumers.nlp.engines import Mention, PageText
+from lineal_consumers.nlp.personal.labelled_data import labelled_data
 from lineal_consumers.nlp.surroundings import NOT_PERSONAL, before
 
 _SSN = re.compile(r"(?<![\w./-])(\d{3})([- ]?)(\d{2})\2(\d{4})(?![\w/-]|\.\d)")
@@ -37,12 +38,13 @@ _CARD_GROUPS = {(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 4
 
 
 class NumberRecognizer:
-    """``US_SSN``, ``IBAN`` and ``CREDIT_CARD``."""
+    """``US_SSN``, ``IBAN``, ``CREDIT_CARD``, and what its label tells (:mod:`labelled_data`)."""
 
     def recognize(self, page: PageText) -> Iterator[Mention]:
         yield from _social_security_numbers(page.text)
         yield from _ibans(page.text)
         yield from _cards(page.text)
+        yield from labelled_data(page)
 
 
 def _social_security_numbers(text: str) -> Iterator[Mention]:
