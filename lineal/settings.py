@@ -51,6 +51,9 @@ class KafkaSettings(BaseModel):
     """How long a worker that gives no sign keeps its partitions."""
     transaction_seconds: Annotated[float, Field(ge=1)] = 10.0
     """How long the transaction of a dead worker may hold back those who read what it wrote to."""
+    away_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """How long who reads a topic (a replay, a migration) waits for brokers that are away: a restart
+    takes some seconds. Never less than six times ``transaction_seconds``."""
     replication: Annotated[int, Field(ge=1)] | None = None
     """Copies of new topics; none: as the brokers say."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"

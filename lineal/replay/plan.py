@@ -20,7 +20,8 @@ from lineal.store.connection import Connection
 from lineal_schemas.envelope import now_us
 from lineal_schemas.parts import Part
 
-_EXPECTED_EVERY = 1_000
+_EXPECTED_IN_ADVANCE = 10
+"""So many times as often as another process would be worth its start it is looked whether it is."""
 _SUBJECTS_BATCH_SIZE = 20
 
 
@@ -65,11 +66,12 @@ async def plan_replay(
         selection = replace(selection, to_time=now_us())
     count = 0
     processes = processes or Processes(1)
+    expected_every = max(1, processes.min_events // _EXPECTED_IN_ADVANCE)
     partitions = await shared_partitions(runtime, stage) if processes.most > 1 else 1
     try:
         async for _ in events_of(runtime.bus, stage, selection):
             count += 1
-            if count % _EXPECTED_EVERY == 0:
+            if count % expected_every == 0:
                 processes.expect(count, partitions)
     except UnknownTopic:
         if not stale:

@@ -21,7 +21,7 @@ from lineal.workers.errors import WorkerCrashed
 from lineal.workers.pool import WorkerPool, worker_pool
 
 _REPORT_SECONDS = 0.5
-_MIN_EVENTS = 10_000
+MIN_EVENTS = 10_000
 """Of a process: to start one takes half a second."""
 
 
@@ -47,15 +47,17 @@ class Processes:
 
     Args:
         most: how many may handle the events of a replay, this process included.
+        min_events: how many one of them is worth.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, min_events: int = MIN_EVENTS) -> None:
         self.most = most
+        self.min_events = min_events
         self._ready: list[WorkerPool] = []
 
     def share_count(self, events: int, partitions: int) -> int:
         """How many should share so many events, this process included."""
-        return max(1, min(self.most, events // _MIN_EVENTS, partitions))
+        return max(1, min(self.most, events // self.min_events, partitions))
 
     def expect(self, events: int, partitions: int) -> None:
         """Start what so many events are worth: while they are still being counted, so that nobody

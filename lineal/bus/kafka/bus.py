@@ -177,6 +177,7 @@ class KafkaBus:
         return read_topic(
             self._connection, topic, partial(self._existing, topic), selection or Selection(),
             follow=follow, transaction_seconds=2 * self._settings.transaction_seconds,
+            away_seconds=self._settings.away_seconds,
         )  # fmt: skip
 
     @raises_bus_errors

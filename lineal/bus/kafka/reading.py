@@ -24,8 +24,8 @@ from lineal.kafka_client.consumers import read_committed_consumer, stop_consumer
 _BATCH_SIZE = 500
 _LOOK_MS = 100
 _TURN = 200
-_MIN_AWAY_SECONDS, _TIMES_AWAY = 15.0, 3
-"""How long brokers may stay away: a restart takes some seconds."""
+_TIMES_AWAY = 3
+"""Brokers that are away are waited for so many times as long as an open transaction, at least."""
 
 
 async def read_topic(
@@ -36,6 +36,7 @@ async def read_topic(
     *,
     follow: bool,
     transaction_seconds: float,
+    away_seconds: float,
 ) -> AsyncGenerator[Delivery, None]:
     """See :meth:`lineal.bus.protocol.Bus.read`; partitions are merged by the time of their events.
 
@@ -44,6 +45,7 @@ async def read_topic(
 
     Args:
         find: gives the partitions of the topic.
+        away_seconds: how long brokers may stay away.
 
     Raises:
         UnknownTopic: there is no such topic.
@@ -64,7 +66,10 @@ async def read_topic(
             consumer.assign(unread)
             for tp in unread:
                 consumer.seek(tp, begins[tp])
-            reader = _Reader(connection, consumer, topic, unread, ends, transaction_seconds)
+            reader = _Reader(
+                connection, consumer, topic, unread, ends, transaction_seconds,
+                max(away_seconds, _TIMES_AWAY * transaction_seconds),
+            )  # fmt: skip
             async for portion in reader.bounded():
                 for delivery in portion:
                     if selection.matches(delivery.event):
@@ -109,6 +114,7 @@ class _Reader:
         partitions: Sequence[TopicPartition],
         ends: dict[TopicPartition, int],
         transaction_seconds: float,
+        away_seconds: float,
     ) -> None:
         self._connection = connection
         self._consumer = consumer
@@ -116,6 +122,7 @@ class _Reader:
         self._places = partitions
         self._ends = ends
         self._transaction_seconds = transaction_seconds
+        self._away_seconds = away_seconds
         self._heads: dict[TopicPartition, deque[Delivery]] = {tp: deque() for tp in partitions}
         self._few = dict.fromkeys(partitions, 0)
         """Of so many heads of a partition more are fetched: the brokers' answer comes while these
@@ -206,9 +213,8 @@ class _Reader:
     async def _held_back(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
         """Those of which an open transaction holds back what is next; else it is the brokers of
         whom nothing was heard, and they are asked, and given time."""
-        seconds = max(_MIN_AWAY_SECONDS, _TIMES_AWAY * self._transaction_seconds)
         stable = await self._connection.list_offsets(
-            partitions, LATEST, read_committed=True, seconds=seconds
+            partitions, LATEST, read_committed=True, seconds=self._away_seconds
         )
         return [p for p in partitions if stable[p] <= await self._consumer.position(p)]
 

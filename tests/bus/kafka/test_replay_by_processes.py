@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lineal.bus.protocol import Selection
-from lineal.replay import Processes, plan, plan_replay, processes, run_replay
+from lineal.replay import Processes, plan_replay, run_replay
 from lineal.replay.processes import import_path
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Stage, stage
@@ -42,15 +42,13 @@ async def share(task: Task, ctx: Any) -> Done:
 
 
 @pytest.fixture(autouse=True)
-def few_events_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_MIN_EVENTS", 1)
-    monkeypatch.setattr(plan, "_EXPECTED_EVERY", 1)
+def started_by(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(STARTED_BY, str(os.getpid()))
 
 
 async def replayed(runtime: Runtime, declared: Stage, processes: int = 2) -> Counter[str]:
     outcomes: Counter[str] = Counter()
-    async with Processes(processes) as those:
+    async with Processes(processes, min_events=1) as those:
         planned = await plan_replay(runtime, declared, Selection(), processes=those)
         await run_replay(runtime, planned, NoWorkers(), outcomes.update, processes=those)
     return outcomes
@@ -136,12 +134,9 @@ def _children() -> set[str]:
 async def test_processes_are_started_while_events_are_counted_and_end_where_there_is_no_need(
     bus: KafkaBusUnderTest,
 ) -> None:
-    async with bus.open() as runtime, Processes(2) as those:
-        await publish(runtime, *tasks(1))
+    async with bus.open() as runtime, Processes(2, min_events=1) as those:
         before = _children()
-        await plan_replay(runtime, share, Selection(), processes=those)
-        await asyncio.sleep(0.2)
-        assert _children() == before, "one event is not worth it"
+        assert those.share_count(1, 4) == 1, "one event is not worth it"
         await publish(runtime, *tasks(24))
         await plan_replay(runtime, share, Selection(), processes=those)
         while not (children := _children() - before):
