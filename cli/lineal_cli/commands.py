@@ -83,6 +83,12 @@ COMMANDS = (
         "Show every step that led to a document's outputs.",
     ),
     Command(
+        "prove",
+        "lineal_cli.prove:prove",
+        _DOCUMENTS,
+        "Write evidence of what happened to something.",
+    ),
+    Command(
         "device",
         "lineal_cli.device:app",
         _DEVICES,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from lineal.lineage.ledger import records_of_subject
+from lineal.lineage.ledger import all_steps, records_of_subject
 from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
-from lineal_catalog.documents.queries import find_document
+from lineal_catalog.documents.queries import UnknownDocument, find_document
 
 
 def find_subject(connection: Connection, wanted: str) -> str:
-    """The subject of records that ``model:NAME``, ``order:ID``, or a document's id, beginning of
-    its id, or name stands for.
+    """The subject of records that ``model:NAME``, ``order:ID``, the id of an event, or a document's
+    id, beginning of its id, or name stands for.
 
     Raises:
         UnknownDocument: there is none.
@@ -18,5 +18,19 @@ def find_subject(connection: Connection, wanted: str) -> str:
     kind, _, name = wanted.partition(":")
     if name and kind != "document" and records_of_subject(connection, wanted):
         return wanted
-    found = find_document(connection, name if kind == "document" and name else wanted)
+    try:
+        found = find_document(connection, name if kind == "document" and name else wanted)
+    except UnknownDocument:
+        if (subject := _subject_of_event(connection, wanted)) is None:
+            raise
+        return subject
     return DOCUMENT + found.document_id
+
+
+def _subject_of_event(connection: Connection, event_id: str) -> str | None:
+    """What the steps were about that emitted or handled an event. Every record is looked at: events
+    are not in the ledger's index."""
+    for step in all_steps(connection):
+        if event_id in step.events_in or event_id in step.events_out:
+            return step.subject
+    return None

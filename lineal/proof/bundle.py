@@ -1,0 +1,172 @@
+"""Bundles: what happened to something, with the evidence that a stranger can check.
+
+A bundle is a zip file. ``bundle.json`` says what it is about; ``records/N.json`` are the records, N
+being a record's place in the log (from 0), and ``records/N.tlog-proof`` the proof of each
+(c2sp.org/tlog-proof), which holds the signed checkpoint. A record is logged as the SHA-256 of its
+file. ``objects/SHA256`` are bytes that the records name, where they were asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+import orjson
+
+from lineal.errors import LinealError, ObjectMissing
+from lineal.lineage.canonical import parse_record
+from lineal.lineage.ledger import records_of_subject, records_that_made
+from lineal.lineage.record import Record
+from lineal.proof.checkpoint import OpenedCheckpoint
+from lineal.proof.inclusion import InclusionProof
+from lineal.proof.log_tables import record_leaf, tile_source
+from lineal.proof.merkle import WrongProof, inclusion_proof, verify_inclusion
+from lineal.proof.tiles import TiledTree
+from lineal.store.connection import Connection
+
+VERSION = 1
+MEDIA_TYPE = "application/vnd.lineal.bundle+zip"
+_WRITTEN = (1980, 1, 1, 0, 0, 0)
+"""The same of every file: what was proven twice is the same bundle."""
+_EVENT = "event"
+"""Role of data that was on the bus, and is in no object store."""
+
+Read = Callable[[str], Iterator[bytes]]
+"""Gives the bytes of an object, piece by piece; raises ObjectMissing before the first."""
+
+
+class NotProven(LinealError):
+    """A record is not in the tree that was signed: there is no proof of it."""
+
+
+class Evidence(NamedTuple):
+    """A record, and the proof that it is in the log."""
+
+    seq: int
+    canonical: bytes
+    proof: InclusionProof
+
+
+def records_behind(connection: Connection, subject: str) -> dict[int, bytes]:
+    """The records about a subject, and those about the models that made its outputs: how they were
+    trained, evaluated and promoted. Canonical bytes by their numbers, in order."""
+    found: dict[int, bytes] = {}
+    waiting, seen = [subject], {subject}
+    while waiting:
+        for seq, canonical in records_of_subject(connection, waiting.pop()):
+            if seq in found:
+                continue
+            found[seq] = canonical
+            for named in _subjects_of_models(connection, parse_record(canonical)):
+                if named not in seen:
+                    seen.add(named)
+                    waiting.append(named)
+    return dict(sorted(found.items()))
+
+
+def _subjects_of_models(connection: Connection, record: Record) -> Iterator[str]:
+    for model in record.build.models if record.build else ():
+        for _, canonical in records_that_made(connection, model.sha256):
+            for entry in parse_record(canonical).steps:
+                if any(item.sha256 == model.sha256 for item in entry.outputs):
+                    yield entry.subject
+
+
+def prove_records(
+    connection: Connection, records: Iterable[tuple[int, bytes]], opened: OpenedCheckpoint
+) -> list[Evidence]:
+    """The proofs of records, each checked.
+
+    Raises:
+        NotProven: one is not in the tree of the checkpoint, or not as it was logged.
+    """
+    signed = opened.checkpoint
+    note = str(opened.note).encode()
+    tree = TiledTree(tile_source(connection))
+    evidence = []
+    for seq, canonical in records:
+        index, leaf = seq - 1, record_leaf(sha256(canonical).digest())
+        try:
+            hashes = inclusion_proof(tree, index, signed.size)
+            verify_inclusion(leaf, index, signed.size, hashes, signed.root)
+        except (LookupError, WrongProof) as error:
+            raise NotProven(
+                f"record {seq} is not in the log of {signed.size} records that was signed: {error}"
+            ) from error
+        evidence.append(Evidence(seq, canonical, InclusionProof(index, tuple(hashes), note)))
+    return evidence
+
+
+def objects_named(evidence: Iterable[Evidence]) -> list[str]:
+    """The digests of what steps read and made that may be in the object store."""
+    return list(
+        dict.fromkeys(
+            item.sha256
+            for one in evidence
+            for entry in parse_record(one.canonical).steps
+            for item in (*entry.inputs, *entry.outputs)
+            if item.role != _EVENT
+        )
+    )
+
+
+def write_bundle(
+    file: Path, about: str, evidence: list[Evidence], read: Read | None = None
+) -> list[str]:
+    """Write a bundle.
+
+    Args:
+        read: gives the bytes of objects, to be put into it.
+
+    Returns:
+        The digests of objects that are in it.
+
+    Raises:
+        ObjectCorrupt: an object is not what its digest says.
+        OSError: the file cannot be written.
+    """
+    temporary = file.with_name(f".{file.name[:100]}.{uuid4().hex[:8]}")
+    try:
+        with ZipFile(temporary, "x") as bundle:
+            kept = [] if read is None else list(_put_objects(bundle, evidence, read))
+            files = []
+            for one in evidence:
+                name = f"records/{one.proof.leaf_index}"
+                _put(bundle, f"{name}.json", one.canonical)
+                _put(bundle, f"{name}.tlog-proof", bytes(one.proof))
+                files.append({"record": f"{name}.json", "proof": f"{name}.tlog-proof"})
+            said = {"about": about, "objects": kept, "records": files, "version": VERSION}
+            _put(bundle, "bundle.json", orjson.dumps(said, option=orjson.OPT_INDENT_2) + b"\n")
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return kept
+
+
+def _put_objects(bundle: ZipFile, evidence: list[Evidence], read: Read) -> Iterator[str]:
+    for digest in objects_named(evidence):
+        pieces = read(digest)
+        try:
+            first = next(pieces, b"")
+        except ObjectMissing:  # erased, or never kept: the record names it all the same
+            continue
+        with bundle.open(_info(f"objects/{digest}"), "w", force_zip64=True) as target:
+            target.write(first)
+            for piece in pieces:
+                target.write(piece)
+        yield digest
+
+
+def _put(bundle: ZipFile, name: str, data: bytes) -> None:
+    bundle.writestr(_info(name), data)
+
+
+def _info(name: str) -> ZipInfo:
+    info = ZipInfo(name, _WRITTEN)
+    info.compress_type = ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    return info
