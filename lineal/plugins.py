@@ -18,7 +18,7 @@ _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
 
 
-class LeftOut(NamedTuple):
+class SkippedPlugin(NamedTuple):
     """A plug-in that is not used."""
 
     group: str
@@ -39,31 +39,31 @@ class Plugins(NamedTuple):
 
     loaded: dict[str, Any]
     """By the name of the entry point, in the order of the names."""
-    left_out: tuple[LeftOut, ...]
+    skipped: tuple[SkippedPlugin, ...]
 
 
 @cache
 def plugins(group: str) -> Plugins:
     """Everything installed under a group of entry points, imported once in a process."""
     loaded: dict[str, Any] = {}
-    left_out: list[LeftOut] = []
+    skipped: list[SkippedPlugin] = []
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         if missing := _missing(entry):
-            left_out.append(LeftOut(group, entry.name, entry.value, "missing", missing))
+            skipped.append(SkippedPlugin(group, entry.name, entry.value, "missing", missing))
             continue
         try:
             found = entry.load()
         except Exception as error:  # somebody else's module: it may raise anything
             reason = f"{type(error).__name__}: {error}"
-            left_out.append(LeftOut(group, entry.name, entry.value, "broken", reason))
+            skipped.append(SkippedPlugin(group, entry.name, entry.value, "broken", reason))
             continue
         if entry.name in loaded and loaded[entry.name] is not found:
             reason = "another package has one of the same name"
-            left_out.append(LeftOut(group, entry.name, entry.value, "broken", reason))
+            skipped.append(SkippedPlugin(group, entry.name, entry.value, "broken", reason))
             continue
         loaded[entry.name] = found
-    _log(left_out)
-    return Plugins(loaded, tuple(left_out))
+    _log(skipped)
+    return Plugins(loaded, tuple(skipped))
 
 
 def _missing(entry: EntryPoint) -> str:
@@ -98,18 +98,18 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def _log(left_out: list[LeftOut]) -> None:
-    if not left_out:
+def _log(skipped: list[SkippedPlugin]) -> None:
+    if not skipped:
         return
     import structlog  # questions from the command line go without it where all is well
 
     if not structlog.is_configured():  # a command: its standard output is for its answer
-        for item in left_out:
+        for item in skipped:
             if item.why == "broken":
                 print(f"lineal: left out {item}", file=sys.stderr)
         return
     log = structlog.get_logger(__name__)
-    for item in left_out:
+    for item in skipped:
         say = log.error if item.why == "broken" else log.info
-        say("plugin.left_out", group=item.group, plugin=item.name, target=item.target,
+        say("plugin.skipped", group=item.group, plugin=item.name, target=item.target,
             reason=item.reason)  # fmt: skip

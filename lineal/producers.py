@@ -70,8 +70,8 @@ def find_producers(names: Sequence[str]) -> list[Producer]:
     installed = installed_producers()
     missing = [name for name in names if name not in installed]
     if missing:
-        left_out = plugins(ENTRY_POINTS).left_out
-        reasons = [f"{item.name} {item.reason}" for item in left_out if item.name in missing]
+        skipped = plugins(ENTRY_POINTS).skipped
+        reasons = [f"{item.name} {item.reason}" for item in skipped if item.name in missing]
         raise UnknownProducer(
             "; ".join(reasons)
             or f"no producer is named {', '.join(missing)}; installed: "

@@ -121,12 +121,12 @@ def _stages() -> Check:
 def _plugins() -> Iterator[Check]:
     """Plug-ins that are left out, and why."""
     from lineal.plugins import plugins
-    from lineal.stages.discovery import stages_left_out
+    from lineal.stages.discovery import skipped_stages
 
-    left_out = list(stages_left_out())
+    skipped = list(skipped_stages())
     for group in PLUGIN_GROUPS:
-        left_out += plugins(group).left_out
-    for item in left_out:
+        skipped += plugins(group).skipped
+    for item in skipped:
         if item.why == "missing":
             found = f"left out: {item.name} ({item.group})"
             yield Check("plug-in", "warning", found, item.reason.replace("needs ", ""))

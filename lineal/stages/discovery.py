@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 
 from lineal.errors import UnknownStage
-from lineal.plugins import LeftOut, plugins
+from lineal.plugins import SkippedPlugin, plugins
 from lineal.stages.declaration import Stage
 from lineal_schemas.payload import Payload
 
@@ -15,10 +15,10 @@ ENTRY_POINTS = "lineal.stages"
 
 
 @cache
-def _discovered() -> tuple[Mapping[str, Stage], tuple[LeftOut, ...]]:
+def _discovered() -> tuple[Mapping[str, Stage], tuple[SkippedPlugin, ...]]:
     found = plugins(ENTRY_POINTS)
     stages: dict[str, Stage] = {}
-    left_out = list(found.left_out)
+    skipped = list(found.skipped)
     for name, stage in found.loaded.items():
         reason = None
         if not isinstance(stage, Stage):
@@ -26,18 +26,18 @@ def _discovered() -> tuple[Mapping[str, Stage], tuple[LeftOut, ...]]:
         elif stage.name in stages and stages[stage.name] is not stage:
             reason = f"another installed stage is named {stage.name!r}"
         if reason is not None:
-            left_out.append(LeftOut(ENTRY_POINTS, name, "", "broken", reason))
+            skipped.append(SkippedPlugin(ENTRY_POINTS, name, "", "broken", reason))
         else:
             stages[stage.name] = stage
-    return stages, tuple(left_out)
+    return stages, tuple(skipped)
 
 
 def installed_stages() -> dict[str, Stage]:
-    """All stages that can be run here, by name; what was left out :func:`stages_left_out` says."""
+    """All stages that can be run here, by name; what was left out :func:`skipped_stages` says."""
     return dict(_discovered()[0])
 
 
-def stages_left_out() -> tuple[LeftOut, ...]:
+def skipped_stages() -> tuple[SkippedPlugin, ...]:
     """Stages of installed packages that cannot be run here, and why."""
     return _discovered()[1]
 
@@ -51,7 +51,7 @@ def find_stages(names: Collection[str]) -> list[Stage]:
     installed = installed_stages()
     missing = [name for name in names if name not in installed]
     if missing:
-        reasons = [str(item) for item in stages_left_out() if item.name in missing]
+        reasons = [str(item) for item in skipped_stages() if item.name in missing]
         raise UnknownStage(
             "; ".join(reasons)
             or f"no stage is named {', '.join(missing)}; installed: {', '.join(sorted(installed))}"
