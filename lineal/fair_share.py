@@ -12,6 +12,6 @@ def fair_share(in_flight: int, room: int) -> int:
     return (room - in_flight + 1) // 2
 
 
-def worth_reading(in_flight: int, room: int) -> bool:
+def should_read(in_flight: int, room: int) -> bool:
     """Whether a partition is read again: when at least 1/8 of the room is its own."""
     return fair_share(in_flight, room) >= max(1, room // _MIN_BATCH)

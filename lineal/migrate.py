@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from hashlib import sha256
 
-from lineal.bus.protocol import TopicInfo, TopicSettings, groups_at_work
+from lineal.bus.protocol import TopicInfo, TopicSettings, active_groups
 from lineal.bus.topic_names import is_dead_letter_topic
 from lineal.errors import LinealError, NotOffered
 from lineal.lineage.ledger import Ledger, records_after
@@ -63,7 +63,7 @@ async def migrate(
 
 
 async def _at_rest(source: Runtime, infos: Iterable[TopicInfo], leave: Collection[str]) -> None:
-    working = groups_at_work(infos)
+    working = active_groups(infos)
     if working:
         raise CannotMigrate(
             f"daemons still work on {', '.join(sorted(working))}: stop them, and all producers"

@@ -25,7 +25,7 @@ from lineal.stages.trained_models import TrainedModels
 from lineal.store.connection import Store
 from lineal.store.database import Database, file_blobs
 from lineal.store.objects import ObjectStore
-from lineal.workers.fair_queue import ANYBODY, Caller
+from lineal.workers.fair_queue import ANY_CALLER, Caller
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class NoWorkers:
         self,
         function: Callable[..., R],
         *arguments: object,
-        caller: Caller = ANYBODY,
+        caller: Caller = ANY_CALLER,
         seconds: float | None = None,
     ) -> R:
         raise RuntimeError("no worker pool is running in this process")

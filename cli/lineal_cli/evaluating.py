@@ -95,7 +95,7 @@ async def _evaluated(
 ) -> tuple[int, dict[str, Any]]:
     from lineal.runtime import open_runtime
     from lineal_catalog.models.queries import find_model
-    from lineal_cli.iteration import ask_for, evaluation_of
+    from lineal_cli.iteration import evaluation_of, request_iteration
     from lineal_schemas.models import EvaluationTarget
 
     async with open_runtime(load_settings(folder)) as runtime:
@@ -107,7 +107,7 @@ async def _evaluated(
             model=training.model, artifact=training.artifact, iteration=training.iteration
         )
         with _waiting(f"evaluating {name} {version}, for up to {seconds:g} s", quiet=quiet):
-            asked = await ask_for(runtime, name, target)
+            asked = await request_iteration(runtime, name, target)
             evaluated = await evaluation_of(runtime, name, asked, seconds)
     return version, evaluated.model_dump(mode="json")
 

@@ -21,7 +21,9 @@ _POLL_SECONDS = 0.5
 _SOURCE = "lineal:cli/model"
 
 
-async def ask_for(runtime: Runtime, name: str, target: EvaluationTarget | None = None) -> str:
+async def request_iteration(
+    runtime: Runtime, name: str, target: EvaluationTarget | None = None
+) -> str:
     """Ask for an iteration, or only for a model to be evaluated; the id of the event that asks."""
     from lineal.lineage.actor import acting_user
     from lineal.observability.tracing import first_traceparent

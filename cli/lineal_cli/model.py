@@ -205,10 +205,10 @@ def _request(name: str, wait: float | None, data: Path | None, as_json: bool) ->
 
 async def _ask(folder: Path, name: str, wait: float | None) -> dict[str, Any]:
     from lineal.runtime import open_runtime
-    from lineal_cli.iteration import ask_for, outcome_of
+    from lineal_cli.iteration import outcome_of, request_iteration
 
     async with open_runtime(load_settings(folder)) as runtime:
-        identifier = await ask_for(runtime, name)
+        identifier = await request_iteration(runtime, name)
         if wait is None:
             return {"event": identifier}
         return {"event": identifier, **await outcome_of(runtime, name, identifier, wait)}

@@ -109,7 +109,7 @@ async def _put(
     from lineal.observability.logging import configure_logging
     from lineal.runtime import open_runtime
     from lineal_cli.document_status import document_status
-    from lineal_cli.waiting import someone_works, wait_until_done
+    from lineal_cli.waiting import any_worker_running, wait_until_done
 
     # Logs of single steps would tear the bars apart; what became of each is said at the end.
     configure_logging("error", settings.log_format)
@@ -124,7 +124,7 @@ async def _put(
         arrivals = await asyncio.gather(*(take(n, item) for n, item in enumerate(found)))
         if wait:
             return await wait_until_done(runtime, arrivals, quiet=as_json)
-        if arrivals and not as_json and not await someone_works(runtime):
+        if arrivals and not as_json and not await any_worker_running(runtime):
             typer.echo(
                 f"Nothing is running on {settings.data}: they wait there until `lineal up` is "
                 "started (or put them with --wait).",

@@ -14,8 +14,8 @@ from lineal_cli.simulation import (
     DRIFT,
     FAULT,
     SPEED,
-    ask_for_first_model,
     local_broker,
+    request_first_model,
     signing_key,
     simulated_devices,
     simulated_settings,
@@ -83,7 +83,7 @@ class Fleet:
                 devices.stdin.write(f"{name} {fault}\n".encode())
             report(kind, line, {"devices": list(names)})
 
-        await ask_for_first_model(runtime)
+        await request_first_model(runtime)
         await until_in_use(runtime)
         await asyncio.sleep(_BEFORE_FAULT_SECONDS)
         first = spec.devices[0]

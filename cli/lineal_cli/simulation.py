@@ -146,7 +146,7 @@ async def simulated_devices(
             await process.wait()
 
 
-async def ask_for_first_model(runtime: Runtime) -> None:
+async def request_first_model(runtime: Runtime) -> None:
     """When enough readings have been collected, ask for a first model, unless one is in use."""
     from lineal.lineage.actor import acting_user
     from lineal_catalog.models.promotions import model_in_use

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from lineal.bus.protocol import groups_at_work
+from lineal.bus.protocol import active_groups
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
@@ -26,9 +26,9 @@ _POLL_SECONDS = 0.1
 _COVER_SECONDS = 2.0
 
 
-async def someone_works(runtime: Runtime) -> bool:
+async def any_worker_running(runtime: Runtime) -> bool:
     """Whether any other process runs stages on this bus."""
-    return bool(groups_at_work(await runtime.bus.topics()))
+    return bool(active_groups(await runtime.bus.topics()))
 
 
 async def wait_until_done(
@@ -48,7 +48,7 @@ async def wait_until_done(
         look_for_workers = 0.0
         while pending:
             if loop.time() >= look_for_workers:
-                working = groups_at_work(await runtime.bus.topics())
+                working = active_groups(await runtime.bus.topics())
                 idle = [
                     s for s in stages.values() if s.name not in working and s.name not in daemons
                 ]

@@ -93,7 +93,7 @@ class Agent:
         self.sampler = Sampler(self._source, queues, self._clock)
 
     def run(self, seconds: float | None = None) -> int:
-        """Until :meth:`ask_to_stop`, the source's end, or ``seconds`` have passed; the exit code:
+        """Until :meth:`request_stop`, the source's end, or ``seconds`` have passed; the exit code:
         1 if the source failed or a part died."""
         self.start()
         try:
@@ -113,7 +113,7 @@ class Agent:
         self._watchdog.ready()
         log.info("%s has started, boot %s", self.settings.device, self.outbox.boot_id)
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """From any thread or signal handler."""
         self._stopped.set()
 
@@ -210,7 +210,7 @@ class Agent:
         )
 
     def _keep_event(self, payload: Payload) -> None:
-        self._queue.hurry()  # the readings it was found in are kept at once as well
+        self._queue.flush()  # the readings it was found in are kept at once as well
         self.outbox.put_event(payload)
         self.publisher.wake()
 

@@ -31,7 +31,7 @@ class BoundedQueue:
         self._lost: Lost | None = None
         self._changed = threading.Condition()
         self._closed = False
-        self._hurried = False
+        self._flushing = False
         self.lost = 0
         """Readings that found no room, since the start."""
 
@@ -49,24 +49,24 @@ class BoundedQueue:
             self._items.append(reading)
             self._changed.notify()
 
-    def take(self, most: int, seconds: float) -> list[Reading | Lost]:
-        """Up to ``most`` items, waiting up to ``seconds`` for that many; fewer when time is up or
-        the queue is closed or hurried, none when there are none."""
+    def take(self, limit: int, seconds: float) -> list[Reading | Lost]:
+        """Up to ``limit`` items, waiting up to ``seconds`` for that many; fewer when time is up or
+        the queue is closed or flushed, none when there are none."""
         with self._changed:
             self._changed.wait_for(
-                lambda: len(self._items) >= most or self._closed or self._hurried, seconds
+                lambda: len(self._items) >= limit or self._closed or self._flushing, seconds
             )
-            self._hurried = False
-            taken = [self._items.popleft() for _ in range(min(most, len(self._items)))]
+            self._flushing = False
+            taken = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
             if not self._items and self._lost is not None:
                 taken.append(self._lost)
                 self._lost = None
             return taken
 
-    def hurry(self) -> None:
-        """Let who takes have what there is, now."""
+    def flush(self) -> None:
+        """Let a waiting reader have at once what there is."""
         with self._changed:
-            self._hurried = True
+            self._flushing = True
             self._changed.notify_all()
 
     def close(self) -> None:

@@ -93,7 +93,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
     agent = Agent(read_settings(chosen.settings))
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: agent.ask_to_stop())
+        signal.signal(number, lambda *_: agent.request_stop())
     return agent.run(chosen.seconds)
 
 

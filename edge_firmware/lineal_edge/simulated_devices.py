@@ -22,7 +22,7 @@ from lineal_scoring.turbine.fleet import SimulationSpec
 from lineal_scoring.turbine.simulation import parse_fault
 
 
-class HurriedSimulator:
+class FastSimulator:
     """A simulated turbine whose time runs faster than ours."""
 
     def __init__(self, seed: int, rate: float, speed: float, faults: tuple[str, ...]) -> None:
@@ -49,7 +49,7 @@ class HurriedSimulator:
         self._simulator.close()
 
 
-def _agent(spec: SimulationSpec, device: str, source: HurriedSimulator) -> Agent:
+def _agent(spec: SimulationSpec, device: str, source: FastSimulator) -> Agent:
     settings = Settings.model_validate(
         {
             "device": device,
@@ -68,14 +68,14 @@ def main() -> int:
     spec = SimulationSpec.model_validate_json(sys.stdin.readline())
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     sources = {
-        device: HurriedSimulator(number + 1, spec.rate, spec.speed, spec.faults.get(device, ()))
+        device: FastSimulator(number + 1, spec.rate, spec.speed, spec.faults.get(device, ()))
         for number, device in enumerate(spec.devices)
     }
     agents = [_agent(spec, device, source) for device, source in sources.items()]
 
     def stop(*_: object) -> None:
         for agent in agents:
-            agent.ask_to_stop()
+            agent.request_stop()
 
     def follow_parent() -> None:
         for line in sys.stdin:

@@ -130,7 +130,7 @@ class TopicInfo(NamedTuple):
     end of each transaction takes one."""
 
 
-def groups_at_work(infos: Iterable[TopicInfo]) -> set[str]:
+def active_groups(infos: Iterable[TopicInfo]) -> set[str]:
     """The groups that living workers of other processes are members of."""
     return {group.group for info in infos for group in info.groups if group.works_elsewhere}
 

@@ -14,7 +14,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from lineal.fair_share import fair_share, worth_reading
+from lineal.fair_share import fair_share, should_read
 from lineal.kafka_client.assigned_partition import AssignedPartition
 from lineal.kafka_client.connection import EARLIEST, LATEST, Connection, unavailable
 from lineal.kafka_client.consumers import read_committed_consumer, stop_consumer
@@ -162,7 +162,7 @@ class PartitionReader:
         return [
             item
             for item in found[self._turn :] + found[: self._turn]
-            if worth_reading(item.watermark.in_flight, limit)
+            if should_read(item.watermark.in_flight, limit)
         ]
 
     async def _read(self, batch: list[Fetched], limit: int) -> None:

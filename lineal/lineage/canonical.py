@@ -239,7 +239,7 @@ def parse_fields(fields: dict[str, Any]) -> Record:
     )
 
 
-def steps_about(canonical: bytes, subject: str) -> Sequence[RecordedStep]:
+def subject_entries(canonical: bytes, subject: str) -> Sequence[RecordedStep]:
     """The steps of a record that are about a subject; of the others none is made."""
     fields = orjson.loads(canonical)
     if fields.get("v", 1) != _VERSION:

@@ -12,8 +12,8 @@ from lineal.lineage.canonical import (
     canonical_bytes,
     events_in_of,
     parse_record,
-    steps_about,
     steps_with_artifact,
+    subject_entries,
 )
 from lineal.lineage.projections import project, projected
 from lineal.lineage.record import Build, Record, RecordedStep, merge_records
@@ -141,13 +141,13 @@ def stored_bytes(kept: bytes) -> bytes:
 def steps_of_subject(connection: Connection, subject: str) -> list[RecordedStep]:
     """The steps that are about a document, a device or whatever else, in their order."""
     found = _with_key(connection, text_key(subject))
-    return [step for _, canonical in found for step in steps_about(canonical, subject)]
+    return [step for _, canonical in found for step in subject_entries(canonical, subject)]
 
 
 def records_of_subject(connection: Connection, subject: str) -> list[tuple[int, bytes]]:
     """The records that have steps about a subject: their numbers and canonical bytes."""
     found = _with_key(connection, text_key(subject))
-    return [(seq, canonical) for seq, canonical in found if steps_about(canonical, subject)]
+    return [(seq, canonical) for seq, canonical in found if subject_entries(canonical, subject)]
 
 
 def steps_of_artifact(connection: Connection, sha256_hex: str, *, made: bool) -> list[RecordedStep]:

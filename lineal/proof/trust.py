@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from lineal.lineage.canonical import steps_about
+from lineal.lineage.canonical import subject_entries
 from lineal.lineage.ledger import records_of_subject
 from lineal.proof.checkpoint import OpenedCheckpoint, open_checkpoint
 from lineal.proof.log_tables import read_log, record_leaf, tile_source
@@ -83,7 +83,7 @@ def _rotations(connection: Connection, origin: str) -> Iterator[_Rotation]:
     subject = log_subject(origin)
     for seq, canonical in records_of_subject(connection, subject):
         leaf = record_leaf(sha256(canonical).digest())
-        for step in steps_about(canonical, subject):
+        for step in subject_entries(canonical, subject):
             if step.kind != ROTATION:
                 continue
             named = [str(step.attributes.get(name)) for name in (KEY_BEFORE, KEY_AFTER)]

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from lineal.stages.state import StateKeeper
+from lineal.stages.state import StateStore
 from lineal.stages.trained_models import TrainedModels
 from lineal.store.connection import Store
 from lineal.store.objects import ObjectStore
-from lineal.workers.fair_queue import ANYBODY, Caller
+from lineal.workers.fair_queue import ANY_CALLER, Caller
 from lineal_schemas.envelope import now_us
 
 R = TypeVar("R")
@@ -23,7 +23,7 @@ class Workers(Protocol):
         self,
         function: Callable[..., R],
         *arguments: object,
-        caller: Caller = ANYBODY,
+        caller: Caller = ANY_CALLER,
         seconds: float | None = None,
     ) -> R: ...
 
@@ -37,7 +37,7 @@ class Services:
     workers: Workers
     worker_name: str
     """Host and process, for lineage records."""
-    state: StateKeeper
+    state: StateStore
     trained: TrainedModels
     now: Callable[[], int] = now_us
     """The clock: microseconds since the Unix epoch."""

@@ -38,7 +38,7 @@ class StateRow(NamedTuple):
         return self.before if self.event_id == event_id else self.after
 
 
-class StateKeeper(Protocol):
+class StateStore(Protocol):
     """Where state is kept: in the store, or, for a replay, in memory."""
 
     async def row(self, stage: str, key: str) -> StateRow | None: ...
@@ -121,7 +121,7 @@ class StepState:
 
     __slots__ = ("_event_id", "_keeper", "_seen", "_stage", "_values")
 
-    def __init__(self, keeper: StateKeeper, stage: str, event_id: str) -> None:
+    def __init__(self, keeper: StateStore, stage: str, event_id: str) -> None:
         self._keeper = keeper
         self._stage = stage
         self._event_id = event_id

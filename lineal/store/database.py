@@ -108,7 +108,7 @@ class Database(BatchWriter[SqliteConnection]):
         if topics := _topics_to_wake(jobs):
             # The others look for themselves now and then; no descriptors left is no reason to end.
             with contextlib.suppress(OSError):
-                self.wakeups.wake_others(topics)
+                self.wakeups.wake_other_processes(topics)
 
     def _delivered(self, jobs: Sequence[Job[SqliteConnection]]) -> None:
         self.wakeups.wake_local(_topics_to_wake(jobs))

@@ -80,7 +80,7 @@ class Wakeups:
             for event in self._waiters.get(topic, ()):
                 event.set()
 
-    def wake_others(self, topics: Iterable[str]) -> None:
+    def wake_other_processes(self, topics: Iterable[str]) -> None:
         """Tell all other processes; called from the writer thread after a commit."""
         now = time.monotonic()
         if now - self._refreshed > _REFRESH_SECONDS:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from lineal.model_in_use import ModelInUse
 from lineal.stages.trained_models import TrainedModels
 from lineal.store.connection import Store
-from lineal.workers.fair_queue import ANYBODY, Caller
+from lineal.workers.fair_queue import ANY_CALLER, Caller
 
 R = TypeVar("R")
 
@@ -25,7 +25,7 @@ class InProcessWorkers:
         self,
         function: Callable[..., R],
         *arguments: object,
-        caller: Caller = ANYBODY,
+        caller: Caller = ANY_CALLER,
         seconds: float | None = None,
     ) -> R:
         # Pickled on the same line: nobody else could have written it.

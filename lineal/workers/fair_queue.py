@@ -16,7 +16,7 @@ class Caller(NamedTuple):
     correlation_id: str = ""
 
 
-ANYBODY = Caller()
+ANY_CALLER = Caller()
 
 
 class FairQueue(Generic[T]):

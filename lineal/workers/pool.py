@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
-from lineal.workers.fair_queue import ANYBODY, Caller, FairQueue
+from lineal.workers.fair_queue import ANY_CALLER, Caller, FairQueue
 from lineal.workers.start import WorkerStart
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class WorkerPool:
         self,
         function: Callable[..., R],
         *arguments: Any,
-        caller: Caller = ANYBODY,
+        caller: Caller = ANY_CALLER,
         seconds: float | None = None,
     ) -> R:
         """Call ``function(*arguments)`` in a worker; both, and the result, must be picklable.

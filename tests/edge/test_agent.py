@@ -516,7 +516,7 @@ def test_health_tells_the_counters(tmp_path: Path, broker: Mosquitto, started: l
         agent = Agent(settings, source=Counting(rate=100))
         threading.Thread(target=agent.run, daemon=True).start()
         listener.wait(lambda: listener.health)
-        agent.ask_to_stop()
+        agent.request_stop()
         assert listener.health[-1].sampled > 0
         listener.wait(lambda: isinstance(listener.states[-1], DeviceDeath))
 

@@ -54,7 +54,7 @@ def test_a_full_queue_counts_what_it_cannot_take() -> None:
 def test_who_hurries_a_queue_has_taken_what_there_is() -> None:
     queue = BoundedQueue(10)
     queue.offer(reading(1))
-    queue.hurry()
+    queue.flush()
     assert queue.take(100, 60) == [reading(1)]
     assert queue.take(100, 0) == []
 

@@ -13,8 +13,8 @@ from lineal.lineage.canonical import (
     canonical_bytes,
     events_in_of,
     parse_record,
-    steps_about,
     steps_with_artifact,
+    subject_entries,
 )
 from lineal.lineage.record import (
     MAX_STEPS,
@@ -120,7 +120,7 @@ VERSION_1 = (
 def test_a_record_of_version_1_is_read_and_shown_as_it_is() -> None:
     (step,) = parse_record(VERSION_1.encode()).recorded()
     assert step.fields() == json.loads(VERSION_1)
-    assert steps_about(VERSION_1.encode(), "document:é") == [step]
+    assert subject_entries(VERSION_1.encode(), "document:é") == [step]
     assert steps_with_artifact(VERSION_1.encode(), "22" * 32, made=True) == [step]
     assert list(events_in_of(VERSION_1.encode())) == ["in"]
 
@@ -135,7 +135,7 @@ def test_what_a_replay_of_version_1_emitted_again_is_a_step_each() -> None:
         ],
     }  # fmt: skip
     canonical = json.dumps(fields).encode()
-    first, second = steps_about(canonical, "document:a")
+    first, second = subject_entries(canonical, "document:a")
     assert first == second
     assert (first.kind, first.outcome, first.step) == ("replay", "memoised", "0a" * 32)
     assert (first.events_in, first.events_out) == (("a",), ("a1",))
@@ -205,7 +205,7 @@ def test_single_steps_are_found_without_reading_the_others(record: Record) -> No
     canonical = canonical_bytes(record)
     steps = list(record.recorded())
     for step in steps:
-        assert list(steps_about(canonical, step.subject)) == [
+        assert list(subject_entries(canonical, step.subject)) == [
             other for other in steps if other.subject == step.subject
         ]
         for item in step.outputs:

@@ -78,7 +78,7 @@ async def test_many_wakeups_at_once_lose_none(database: Database, separately: bo
     other.open()
     # All at once and before this loop can read any of it.
     for part in [[topic] for topic in topics] if separately else [topics]:
-        other.wakeups.wake_others(part)
+        other.wakeups.wake_other_processes(part)
     async with asyncio.timeout(60):
         await asyncio.gather(*(waiter.wait() for waiter in waiters))
     await other.close()

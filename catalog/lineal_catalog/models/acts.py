@@ -28,7 +28,7 @@ from lineal_schemas.objects import ObjectRef
 _SOURCE = "lineal:cli/model"
 
 
-class NothingToGoBackTo(LinealError, LookupError):
+class NoPreviousModel(LinealError, LookupError):
     """No other model was in use before the one that is."""
 
 
@@ -59,12 +59,12 @@ async def roll_back(runtime: Runtime, name: str, reason: str) -> ModelRolledBack
     """Put the model before into use again.
 
     Raises:
-        NothingToGoBackTo: there is none.
+        NoPreviousModel: there is none.
     """
     history = await runtime.store.read(lambda c: promotions_of(c, name))
     before = model_before(history)
     if before is None:
-        raise NothingToGoBackTo(f"no other model {name!r} was in use before: nothing to go back to")
+        raise NoPreviousModel(f"no other model {name!r} was in use before: nothing to go back to")
     rolled_back = ModelRolledBack(
         name=name,
         model=_ref(before),

@@ -165,9 +165,9 @@ def _compared(then: Array, now: Array) -> tuple[float, float, float, float, floa
     return statistic, p_value, index, float(then.mean()), float(now.mean())
 
 
-def thinned(readings: Array, most: int) -> Array:
+def downsample(readings: Array, limit: int) -> Array:
     """At most so many readings, evenly spaced: bounded, and closer to independent."""
-    if len(readings) <= most:
+    if len(readings) <= limit:
         return readings
-    picked: Array = readings[np.linspace(0, len(readings) - 1, most).astype(int)]
+    picked: Array = readings[np.linspace(0, len(readings) - 1, limit).astype(int)]
     return picked

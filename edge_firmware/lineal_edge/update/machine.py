@@ -359,7 +359,7 @@ class UpdateMachine:
     def _finish_going_back(self, progress: Progress) -> None:
         """The model before is in use again: on the disk first, then here."""
         self._packages.point("current", progress.before)
-        self._models.go_back(progress.before)
+        self._models.roll_back(progress.before)
         self._book.enter(progress.model_copy(update={"activating": False}), "ROLLED_BACK")
         self._packages.prune()
         if progress.reason == STALLS:

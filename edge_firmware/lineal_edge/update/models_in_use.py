@@ -106,7 +106,7 @@ class ModelsInUse:
         self._tally = self._scorer.swap(self._running)
         self._before_tally = self._scorer.set_shadow(self._before)
 
-    def go_back(self, sha256: str | None) -> None:
+    def roll_back(self, sha256: str | None) -> None:
         """The one before is in use again, or none if it cannot be."""
         self._scorer.set_shadow(None)
         before, self._before, self._beside = self._before, None, None

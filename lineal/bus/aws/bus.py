@@ -146,7 +146,7 @@ class AwsBus:
         # Nothing is ever revoked: keys go to whoever asks.
         await self.provisioning.ensure_topics(topics)
         queue = await self.provisioning.ensure_group(group, topics, start)
-        await self._outbox.publish_left(group)
+        await self._outbox.publish_remaining(group)
         subscription = AwsSubscription(
             self.aws,
             queue,

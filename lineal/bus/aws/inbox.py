@@ -110,7 +110,7 @@ def remove_member(connection: Connection, group: str, member: str) -> None:
     connection.execute("DELETE FROM members WHERE group_name = ? AND member = ?", (group, member))
 
 
-def groups_of_others(connection: Connection, member: str) -> set[str]:
+def other_groups(connection: Connection, member: str) -> set[str]:
     """The groups that other living workers work for."""
     rows = connection.execute(
         "SELECT DISTINCT group_name FROM members WHERE member <> ? AND seen > ?",

@@ -59,7 +59,7 @@ class Maintenance:
     async def run_once(self) -> None:
         """Do all of it. What fails is left to the next time."""
         self._provisioning.clear_cache()
-        await self._try("outbox", self._outbox.publish_left)
+        await self._try("outbox", self._outbox.publish_remaining)
         await self._try("inbox", self._prune)
         await self._try("readers", self._sweep)
         for group, topics in list(self._groups()):

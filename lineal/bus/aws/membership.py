@@ -51,4 +51,4 @@ class Membership:
 
     async def groups_elsewhere(self) -> set[str]:
         """The groups that living workers of other processes work for."""
-        return await self._store.read(lambda c: inbox.groups_of_others(c, self._member))
+        return await self._store.read(lambda c: inbox.other_groups(c, self._member))

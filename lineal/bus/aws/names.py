@@ -23,7 +23,7 @@ _DEAD = "--dead"
 _READING = "--reading-"
 
 
-class UnsuitableName(LinealError, ValueError):
+class InvalidName(LinealError, ValueError):
     """A topic or group cannot be called this on AWS."""
 
 
@@ -31,11 +31,11 @@ def topic_resource(prefix: str, topic: str) -> str:
     """The name of a topic's SNS topic.
 
     Raises:
-        UnsuitableName: it would be too long.
+        InvalidName: it would be too long.
     """
     name = f"{prefix}{_escape(topic)}{_FIFO}"
     if len(name) > _MAX_TOPIC:
-        raise UnsuitableName(f"topic {topic!r}: SNS takes names of at most {_MAX_TOPIC} letters")
+        raise InvalidName(f"topic {topic!r}: SNS takes names of at most {_MAX_TOPIC} letters")
     return name
 
 
@@ -50,7 +50,7 @@ def queue_resource(prefix: str, group: str) -> str:
     """The name of a group's queue.
 
     Raises:
-        UnsuitableName: it would be too long.
+        InvalidName: it would be too long.
     """
     return _queue_name(prefix, group, "")
 
@@ -59,7 +59,7 @@ def dead_letter_queue_resource(prefix: str, group: str) -> str:
     """The name of the queue that SQS moves a group's poison messages to.
 
     Raises:
-        UnsuitableName: it would be too long.
+        InvalidName: it would be too long.
     """
     return _queue_name(prefix, group, _DEAD)
 
@@ -67,7 +67,7 @@ def dead_letter_queue_resource(prefix: str, group: str) -> str:
 def _queue_name(prefix: str, group: str, suffix: str) -> str:
     name = f"{prefix}{_escape(group)}{suffix}{_FIFO}"
     if len(name) > _MAX_QUEUE or "--" in _escape(group):
-        raise UnsuitableName(
+        raise InvalidName(
             f"group {group!r}: with its prefix its name on SQS may have {_MAX_QUEUE} letters, "
             "and no two dots in a row"
         )
@@ -105,7 +105,7 @@ def identifier(text: str) -> str:
 
 def _escape(name: str) -> str:
     if not name.isascii():
-        raise UnsuitableName(f"{name!r}: names on AWS are ASCII")
+        raise InvalidName(f"{name!r}: names on AWS are ASCII")
     escaped = name.replace("_x", "_x5Fx")
     return "".join(
         letter if _PLAIN.match(letter) else f"_x{ord(letter):02X}" for letter in escaped

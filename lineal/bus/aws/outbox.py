@@ -110,7 +110,7 @@ class Outbox:
             await self._publisher.publish(outgoing)
             self._clear(batch)
 
-    async def publish_left(self, group: str | None = None) -> int:
+    async def publish_remaining(self, group: str | None = None) -> int:
         """Publish what was left of a group; of all groups only what was abandoned. Returns how
         many events.
 

@@ -72,7 +72,7 @@ class Provisioning:
         """The ARN of a topic, whether or not it exists.
 
         Raises:
-            UnsuitableName
+            InvalidName
         """
         return self._aws.topic_arn(topic_resource(self.prefix, topic))
 

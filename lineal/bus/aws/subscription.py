@@ -170,7 +170,7 @@ class AwsSubscription:
         if known:
             log.info("sqs.handled_already", group=self.group, messages=len(known))
             try:
-                await self._outbox.publish_left(self.group)
+                await self._outbox.publish_remaining(self.group)
             except Unavailable as error:
                 # What follows in their keys must not overtake their outputs.
                 log.warning("outbox.publish_failed", group=self.group, error=str(error))
@@ -199,7 +199,7 @@ class AwsSubscription:
             await self._publish(stored, outgoing, publications)
         except _HandledElsewhere as error:
             # Before what follows in their keys.
-            await self._outbox.publish_left(self.group)
+            await self._outbox.publish_remaining(self.group)
             self._drop_handled(batch.acks, items, error.publications)
         except Unavailable:
             for item in items:

@@ -22,7 +22,7 @@ from lineal.bus.embedded.topics import Topics
 from lineal.bus.protocol import AssignmentLost, Batch, Delivery, OnRevoking, Position
 from lineal.effects.effect import apply
 from lineal.errors import LinealError
-from lineal.fair_share import fair_share, worth_reading
+from lineal.fair_share import fair_share, should_read
 from lineal.store.database import Database
 from lineal.store.sqlite import SqliteConnection
 from lineal.watermark import Watermark
@@ -119,7 +119,7 @@ class EmbeddedSubscription:
             if len(order) > 1:
                 in_flight = owned_one.watermark.in_flight
                 share = min(share, fair_share(in_flight, room))
-                if share < 1 or not worth_reading(in_flight, limit):
+                if share < 1 or not should_read(in_flight, limit):
                     self._held_back = True
                     continue
             batch.extend(self._read_partition(identifier, owned_one, share))

@@ -60,10 +60,10 @@ async def test_what_no_message_can_ask_for_is_forgotten(store: Store) -> None:
 async def test_others_at_work_are_seen_until_they_leave(store: Store) -> None:
     await store.write(lambda c: inbox.record_member(c, {"g", "h"}, "one"))
     await store.write(lambda c: inbox.record_member(c, {"g"}, "one"))
-    assert await store.read(lambda c: inbox.groups_of_others(c, "one")) == set()
-    assert await store.read(lambda c: inbox.groups_of_others(c, "two")) == {"g", "h"}
+    assert await store.read(lambda c: inbox.other_groups(c, "one")) == set()
+    assert await store.read(lambda c: inbox.other_groups(c, "two")) == {"g", "h"}
     await store.write(lambda c: inbox.remove_member(c, "g", "one"))
-    assert await store.read(lambda c: inbox.groups_of_others(c, "two")) == {"h"}
+    assert await store.read(lambda c: inbox.other_groups(c, "two")) == {"h"}
 
 
 def letter(number: int) -> RawEvent:

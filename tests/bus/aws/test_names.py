@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lineal.bus.aws.address import MalformedAddress, parse_address
 from lineal.bus.aws.names import (
-    UnsuitableName,
+    InvalidName,
     dead_letter_queue_resource,
     group_of_resource,
     identifier,
@@ -50,9 +50,9 @@ def test_a_groups_queue_is_told_from_what_belongs_to_it(group: str) -> None:
 
 
 def test_a_name_that_is_too_long_is_said() -> None:
-    with pytest.raises(UnsuitableName):
+    with pytest.raises(InvalidName):
         queue_resource("p-", "x" * 80)
-    with pytest.raises(UnsuitableName):
+    with pytest.raises(InvalidName):
         topic_resource("p-", "/" * 100)
 
 

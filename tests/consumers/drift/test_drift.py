@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from lineal_consumers.drift.config import DriftConfig
 from lineal_consumers.drift.correction import benjamini_hochberg, bonferroni, holm
-from lineal_consumers.drift.engine import compare, compare_adaptively, thinned
+from lineal_consumers.drift.engine import compare, compare_adaptively, downsample
 from lineal_consumers.drift.two_samples import kolmogorov_smirnov, population_stability_index
 from tests.long import examples
 
@@ -116,10 +116,10 @@ def test_the_stability_index_grows_with_the_shift() -> None:
 
 def test_thinning_keeps_order_and_ends() -> None:
     rows = np.arange(1000.0).reshape(-1, 1)
-    kept = thinned(rows, 100)
+    kept = downsample(rows, 100)
     assert len(kept) == 100
     assert (np.diff(kept[:, 0]) > 0).all()
-    assert thinned(rows, 5000) is rows
+    assert downsample(rows, 5000) is rows
 
 
 @pytest.mark.parametrize(
