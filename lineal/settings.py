@@ -143,6 +143,11 @@ class Settings(BaseSettings):
     """Folder of everything lineal keeps."""
     inbox: Path = Path("inbox")
     """Folder that ``lineal up`` watches."""
+    inbox_settle_seconds: Annotated[float, Field(ge=0.05)] = 0.5
+    """How long a file there must have been unchanged before it is taken."""
+    inbox_unfinished_seconds: Annotated[float, Field(ge=0)] = 10.0
+    """The same for a file that is empty, or has not the end that files of its kind have: a scanner
+    may close and reopen it between two pages."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8480
     """HTTP port on loopback."""
     listen: str = "127.0.0.1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -15,6 +16,7 @@ from lineal.runtime import Runtime
 from lineal.stages.retry import unavailable
 from lineal_producers.arrival import Arrival, ArrivalSource, announce, readable_name, store
 from lineal_producers.folder.candidates import Candidate, Candidates
+from lineal_producers.folder.completeness import has_its_end
 from lineal_producers.folder.seen_files import Fingerprint, SeenFiles
 from lineal_producers.folder.writers import Writers, writers_of
 from lineal_producers.regular_files import Gone, Unreadable, open_regular
@@ -24,6 +26,8 @@ log = structlog.get_logger(__name__)
 _ACTOR = "process:folder"
 _MAX_PAUSE_SECONDS = 15.0
 _ATTEMPTS = 5
+_LOOK_AGAIN_SECONDS = 0.5
+_AFTERWARDS = 0.01
 _GONE_SECONDS = 1.0
 """Longer than a notification may take."""
 
@@ -45,6 +49,7 @@ class Ingester:
     Args:
         root: no file outside of it is read; a path without links.
         settle_seconds: how long a file must have been unchanged.
+        unfinished_seconds: the same for a file that is empty or lacks the end of its kind.
         on_arrival: called with each arrival.
     """
 
@@ -56,6 +61,7 @@ class Ingester:
         seen_files: SeenFiles,
         *,
         settle_seconds: float,
+        unfinished_seconds: float,
         on_arrival: Callable[[Arrival], None] | None,
     ) -> None:
         self._runtime = runtime
@@ -63,6 +69,7 @@ class Ingester:
         self._candidates = candidates
         self._seen_files = seen_files
         self._settle = settle_seconds
+        self._unfinished = unfinished_seconds
         self._on_arrival = on_arrival
         self.problem: str | None = None
         """What keeps files from being taken at present."""
@@ -112,6 +119,8 @@ class Ingester:
             ):
                 candidate.unchanged = True
                 return self._settle
+            if (wait := self._unfinished_wait(opened)) > 0:
+                return wait
             before = Fingerprint.of(os.fstat(file.fileno()))
             content = await store(self._runtime, file)
             if Fingerprint.of(os.fstat(file.fileno())) != before:
@@ -119,6 +128,15 @@ class Ingester:
         origin = self._origin(path, seen)
         self._arrived(await self._seen_files.announce(path, seen, origin, content=content))
         return None
+
+    def _unfinished_wait(self, opened: _Opened) -> float:
+        """How many seconds a file without the end of its kind may still get one; not above 0 for
+        one that has it. Looked at again meanwhile, as it may be finished at any moment."""
+        age = time.time() - opened.status.st_mtime
+        left = self._unfinished - age
+        if left <= 0 or has_its_end(opened.file):
+            return 0.0
+        return min(left + _AFTERWARDS, max(self._settle, _LOOK_AGAIN_SECONDS))
 
     def _changed(self, candidate: Candidate, seen: Fingerprint) -> float:
         candidate.fingerprint, candidate.unchanged = seen, False

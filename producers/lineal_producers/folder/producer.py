@@ -22,7 +22,12 @@ class InboxProducer:
         from lineal_producers.folder.watch import FolderWatch
 
         inbox = runtime.settings.inbox
-        self._watch = FolderWatch(runtime, inbox)
+        self._watch = FolderWatch(
+            runtime,
+            inbox,
+            settle_seconds=runtime.settings.inbox_settle_seconds,
+            unfinished_seconds=runtime.settings.inbox_unfinished_seconds,
+        )
         self._lock = InboxLock(runtime.settings.data, inbox)
         self.standing_by = not self._lock.acquire()
 

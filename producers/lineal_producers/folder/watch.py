@@ -31,8 +31,6 @@ log = structlog.get_logger(__name__)
 _TAKERS = 4
 _BATCH_SIZE = 500
 _MAX_CANDIDATES = 10_000
-_EMPTY_SECONDS = 2.0
-"""An empty file is more often one that somebody is about to fill."""
 _SCAN_SHARE = 20
 """A scan that takes long is made less often: at most one twentieth of the time."""
 _PAUSE_SECONDS = 0.2
@@ -48,7 +46,8 @@ class FolderWatch:
     """Takes every file below a folder once it has stopped growing.
 
     A file has stopped growing when its size and modification time have been the same for
-    ``settle_seconds`` and, where the system can tell, no process has it open for writing. Files
+    ``settle_seconds`` and, where the system can tell, no process has it open for writing. One that
+    is empty, or lacks the end that files of its kind have, is given ``unfinished_seconds``. Files
     stay where they are; a changed one is a new arrival, a moved or renamed one is not. The data
     folder, should it lie in there, is left alone.
 
@@ -67,6 +66,7 @@ class FolderWatch:
         inbox: Path,
         *,
         settle_seconds: float = 0.5,
+        unfinished_seconds: float = 10.0,
         scan_seconds: float = 5.0,
         on_arrival: Callable[[Arrival], None] | None = None,
     ) -> None:
@@ -90,6 +90,7 @@ class FolderWatch:
             self._candidates,
             self._in_taking,
             settle_seconds=settle_seconds,
+            unfinished_seconds=unfinished_seconds,
             on_arrival=on_arrival,
         )
         self._root_moved = asyncio.Event()
@@ -231,8 +232,7 @@ class FolderWatch:
             await seen_files.remember(path, Fingerprint.of(status))
         loop_now, now = asyncio.get_running_loop().time(), time.time()
         for path, status in sorted_out.new:
-            settle = self._settle if status.st_size else max(self._settle, _EMPTY_SECONDS)
-            wait = min(max(0.0, status.st_mtime + settle - now), settle)
+            wait = min(max(0.0, status.st_mtime + self._settle - now), self._settle)
             self._candidates.add(Candidate(path, Fingerprint.of(status), loop_now + wait))
 
 

@@ -309,3 +309,37 @@ async def test_lineals_own_files_are_left_alone(runtime: Runtime, tmp_path: Path
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert len(await names(runtime)) == 3
+
+
+async def test_a_scan_that_is_closed_and_reopened_is_one_document(
+    runtime: Runtime, inbox: Path, watching: Watching
+) -> None:
+    """Between its parts other files come and are taken, so time enough passes for it to be too."""
+    pieces = [b"%PDF-1.4\n", b"1 0 obj\n", b"endobj\n", b"startxref\n9\n%%EOF\n"]
+    others: list[str] = []
+    async with watching():
+        inbox.mkdir(exist_ok=True)
+        for number, piece in enumerate(pieces):
+            with (inbox / "scan.pdf").open("ab") as scanner:
+                scanner.write(piece)
+            if number == len(pieces) - 1:
+                break
+            others.append(f"other{number}.txt")
+            (inbox / others[-1]).write_text(str(number))
+            await until_named(runtime, *others)
+        await until_named(runtime, *others, "scan.pdf")
+    scan = next(arrival for arrival in await arrived(runtime) if arrival.name == "scan.pdf")
+    assert await content(runtime, scan) == b"".join(pieces)
+
+
+async def test_a_file_without_an_end_is_taken_in_the_end(runtime: Runtime, inbox: Path) -> None:
+    inbox.mkdir()
+    (inbox / "empty.txt").touch()
+    (inbox / "cut.pdf").write_bytes(b"%PDF-1.4\n")
+    watch = FolderWatch(
+        runtime, inbox, settle_seconds=0.05, unfinished_seconds=0.3, scan_seconds=0.2
+    )
+    task = asyncio.create_task(watch.run())
+    await until_named(runtime, "empty.txt", "cut.pdf")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
