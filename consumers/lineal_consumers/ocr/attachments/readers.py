@@ -29,7 +29,24 @@ def _pdf(path: Path) -> Iterator[AttachedFile]:
     return pdf_attachments(path)
 
 
-_READERS: dict[DocumentKind, Callable[[Path], Iterator[AttachedFile]]] = {"pdf": _pdf}
+def _email(path: Path) -> Iterator[AttachedFile]:
+    from lineal_consumers.ocr.attachments.mail import mail_attachments
+
+    return mail_attachments(path)
+
+
+def _office(path: Path) -> Iterator[AttachedFile]:
+    from lineal_consumers.ocr.attachments.office import office_attachments
+
+    return office_attachments(path)
+
+
+_READERS: dict[DocumentKind, Callable[[Path], Iterator[AttachedFile]]] = {
+    "pdf": _pdf,
+    "email": _email,
+    "word": _office,
+    "sheet": _office,
+}
 
 KINDS = frozenset(_READERS)
 """Kinds of documents that may have attachments."""

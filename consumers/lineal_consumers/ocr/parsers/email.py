@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from lineal_consumers.ocr.parsers.html import html_page
-from lineal_consumers.ocr.parsers.mime import MailPart, read_mail
+from lineal_consumers.ocr.parsers.mime import MESSAGE_TYPES, MailPart, read_mail
 from lineal_consumers.ocr.parsers.parsed import (
     Parsed,
     ParsedPage,
@@ -19,7 +19,7 @@ from lineal_consumers.ocr.parsers.parsed import (
 from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_room
 
 _SHOWN = ("From", "To", "Cc", "Bcc", "Reply-To", "Date", "Subject")
-_MESSAGES = ("message/rfc822", "message/global")
+_REPORTS = ("message/delivery-status", "message/disposition-notification")
 _EVENT = {
     "SUMMARY": "Summary", "DTSTART": "Start", "DTEND": "End", "LOCATION": "Location",
     "DESCRIPTION": "Description", "ORGANIZER": "Organizer", "ATTENDEE": "Attendee",
@@ -33,11 +33,15 @@ _MISSING_SHARE = 0.2
 
 
 def read_email(path: Path) -> Parsed:
-    """Headers, body, attached messages and texts, and the names of attachments, as one page."""
+    """Headers, everything that is shown below them, and the names of attachments, as one page.
+
+    Attachments are documents of their own (``ocr.attachments``). A message that is not attached
+    but a part of the mail, as a forwarded one may be, is both.
+    """
     mail = read_mail(path.read_bytes())
     page = ParsedPage("")
     fields = _fields(mail)
-    names = [name for part in mail.walk() if (name := _attachment(part))]
+    names = [name for part in mail.walk() if (name := attachment_name(part))]
     if names:
         fields.append(("Attachments", ", ".join(names)))
     page.key_values = [key_value(name, value) for name, value in fields]
@@ -51,11 +55,28 @@ def _fields(mail: MailPart) -> list[tuple[str, str]]:
     return [(name, value) for name in _SHOWN if (value := mail.header(name))]
 
 
-def _attachment(part: MailPart) -> str:
-    if part.content_type in _MESSAGES:
+def is_attached(part: MailPart) -> bool:
+    """Whether a part is a file of its own and not, or not only, a part of what the mail shows."""
+    if part.content_type in MESSAGE_TYPES:
+        return True
+    if part.parts or part.content_type.startswith("multipart/") or not part.body.strip():
+        return False
+    if part.disposition == "attachment":
+        return "signature" not in part.content_type
+    main = part.content_type.partition("/")[0]
+    return not (
+        main in ("text", "image") or part.content_type in _REPORTS or "pkcs7" in part.content_type
+        or "signature" in part.content_type
+    )  # fmt: skip
+
+
+def attachment_name(part: MailPart) -> str:
+    """What a part is called where attachments are listed; empty for one without a name that is
+    none."""
+    if part.content_type in MESSAGE_TYPES:
         subject = part.parts[0].header("Subject") if part.parts else ""
         return part.file_name or f"{subject or 'message'}.eml"
-    return part.file_name or ("unnamed" if part.disposition == "attachment" else "")
+    return part.file_name or ("unnamed" if is_attached(part) else "")
 
 
 class _Body:
@@ -71,7 +92,9 @@ class _Body:
 
     def _show(self, part: MailPart, lines: list[str]) -> None:
         check_amount(sum(map(len, lines)))
-        if part.content_type in _MESSAGES:
+        if part.disposition == "attachment":
+            return
+        if part.content_type in MESSAGE_TYPES:
             for inner in part.parts:
                 lines += ["", *(f"{name}: {value}" for name, value in _fields(inner))]
                 self.read(inner, lines)
@@ -94,22 +117,15 @@ class _Body:
             lines.append(page.text)
             self._page.tables += page.tables
             self._page.pictures += page.pictures
-        elif main == "text" or part.content_type in (
-            "message/delivery-status", "message/disposition-notification",
-        ):  # fmt: skip
+        elif main == "text" or part.content_type in _REPORTS:
             lines.append(part.text())
         elif main == "image":
             self._picture(part)
-        elif part.content_type.startswith("multipart/") or not part.body.strip():
-            return
         elif "pkcs7-mime" in part.content_type:
             self._page.doubt("the mail is encrypted, or signed so that it cannot be read")
-        elif "signature" not in part.content_type:
-            name = _attachment(part) or part.content_type
-            self._page.doubt(f"the attachment {name} was not read")
 
     def _picture(self, part: MailPart) -> None:
-        name = _attachment(part) or part.content_type
+        name = attachment_name(part) or part.content_type
         data = part.content()
         if len(data) > MAX_PICTURE_BYTES or not has_room(self._page):
             self._page.doubt("the mail holds more pictures than are read")

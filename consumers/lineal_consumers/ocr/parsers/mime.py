@@ -19,6 +19,7 @@ from email.policy import compat32
 from lineal.stages import Reject
 from lineal_consumers.ocr.parsers.decoding import decode, decode_declared
 
+MESSAGE_TYPES = ("message/rfc822", "message/global")
 MAX_PARTS = 5_000
 MAX_DEPTH = 40
 """Multiparts and messages inside each other."""
@@ -140,7 +141,7 @@ class _Reader:
             else:
                 usual = "message/rfc822" if part.subtype == "digest" else "text/plain"
                 part.parts = [self.part(piece, depth + 1, usual) for piece in inside]
-        elif part.content_type in ("message/rfc822", "message/global"):
+        elif part.content_type in MESSAGE_TYPES:
             part.parts = [self.part(part.content().lstrip(_LEADING), depth + 1, "text/plain")]
         return part
 

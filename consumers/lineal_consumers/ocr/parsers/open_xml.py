@@ -20,6 +20,9 @@ from lineal_consumers.ocr.parsers.markup import MAX_MARKUP_BYTES, parse_markup
 RELATION_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 RELATION_EMBED = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}embed"
 
+OTHER_PROGRAM = "an object of another program that is embedded in the document was not read"
+"""A doubt of the page that it is on."""
+
 _MAIN_PARTS = ("word/document.xml", "xl/workbook.xml", "ppt/presentation.xml")
 
 
@@ -96,6 +99,16 @@ class Package:
             for relation in self.relations(part).values()
             if relation.type == kind and not relation.external
         ]
+
+    def embedded(self, kind: str) -> list[str]:
+        """The files inside the document that a reader of it can open: of the kind ``package`` (an
+        Office file) or ``oleObject`` (of another program). The data behind charts are not."""
+        found: dict[str, None] = {}
+        for name in self._names:
+            folder, _, file = name.rpartition("/_rels/")
+            if file.endswith(".rels") and not folder.endswith("charts"):
+                found |= dict.fromkeys(self.related(f"{folder}/{file.removesuffix('.rels')}", kind))
+        return [name for name in found if name in self]
 
     def main_part(self) -> str:
         """The part that the document begins with.

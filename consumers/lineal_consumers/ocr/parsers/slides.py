@@ -13,7 +13,7 @@ from lineal_consumers.ocr.parsers.drawing import (
 )
 from lineal_consumers.ocr.parsers.grid import tidy
 from lineal_consumers.ocr.parsers.markup import local_name
-from lineal_consumers.ocr.parsers.open_xml import RELATION_ID, Package
+from lineal_consumers.ocr.parsers.open_xml import OTHER_PROGRAM, RELATION_ID, Package
 from lineal_consumers.ocr.parsers.parsed import (
     Parsed,
     ParsedPage,
@@ -51,6 +51,8 @@ def read_slides(path: Path) -> Parsed:
             characters += len(page.text)
             check_amount(characters)
             pages.append(page)
+        if pages and package.embedded("oleObject"):
+            pages[0].doubt(OTHER_PROGRAM)
     return Parsed(engine("lxml", format="pptx"), pages)
 
 

@@ -14,7 +14,7 @@ from lineal_consumers.ocr.parsers.chunk import chunk_page
 from lineal_consumers.ocr.parsers.drawing import add_pictures, drawn_lines
 from lineal_consumers.ocr.parsers.formula import MATH, formula_text
 from lineal_consumers.ocr.parsers.grid import check_cells
-from lineal_consumers.ocr.parsers.open_xml import RELATION_ID, Package
+from lineal_consumers.ocr.parsers.open_xml import OTHER_PROGRAM, RELATION_ID, Package
 from lineal_consumers.ocr.parsers.parsed import (
     Parsed,
     ParsedPage,
@@ -82,8 +82,8 @@ def read_word(path: Path, *, chunks: bool = True) -> Parsed:
                 reader.read(part, comment)
         for part, story in _surroundings(package, main, body, "footerReference"):
             reader.read(part, story)
-        if package.related(main, "package") or package.related(main, "oleObject"):
-            page.doubt("a file that is embedded in the document was not read")
+        if package.embedded("oleObject"):
+            page.doubt(OTHER_PROGRAM)
         page.text = "\n".join(reader.lines)
     return Parsed(engine("lxml", format="docx"), [page])
 

@@ -16,7 +16,7 @@ from lineal_consumers.ocr.parsers.drawing import add_pictures, drawn_lines, shap
 from lineal_consumers.ocr.parsers.grid import tidy
 from lineal_consumers.ocr.parsers.markup import local_name, parse_markup
 from lineal_consumers.ocr.parsers.number_format import BUILT_IN, format_number
-from lineal_consumers.ocr.parsers.open_xml import RELATION_ID, Package
+from lineal_consumers.ocr.parsers.open_xml import OTHER_PROGRAM, RELATION_ID, Package
 from lineal_consumers.ocr.parsers.parsed import (
     Parsed,
     ParsedPage,
@@ -53,6 +53,8 @@ def read_workbook(path: Path) -> Parsed:
             characters += len(page.text)
             check_amount(characters)
             pages.append(page)
+        if pages and package.embedded("oleObject"):
+            pages[0].doubt(OTHER_PROGRAM)
     return Parsed(engine("lxml", format="xlsx"), pages)
 
 

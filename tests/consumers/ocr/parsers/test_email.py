@@ -7,6 +7,7 @@ from email.message import EmailMessage
 import pytest
 
 from lineal.stages import Reject
+from lineal_consumers.ocr.attachments.mail import mail_attachments
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_an_html_body_is_read_as_text_with_its_tables(parse, message):
     assert result.pages[0].tables[0].rows == (("a", "b"), ("c", "d"))
 
 
-def test_attached_texts_and_messages_are_read_and_others_are_doubts(parse, message):
+def test_attachments_are_named_and_no_part_of_the_text(parse, message):
     message.set_content("see attached\n")
     message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="ä.pdf")
     message.add_attachment("secret words", filename="notes.txt")
@@ -61,9 +62,26 @@ def test_attached_texts_and_messages_are_read_and_others_are_doubts(parse, messa
     message.add_attachment(inner)
     result = parse(message.as_bytes(), "email")
     assert _values(result)["Attachments"] == "ä.pdf, notes.txt, the earlier mail.eml"
-    assert "secret words" in result.text
-    assert "Subject: the earlier mail\n\ninner words" in result.text
-    assert result.pages[0].doubts == ("the attachment ä.pdf was not read",)
+    assert "secret words" not in result.text and "inner words" not in result.text
+    assert result.pages[0].doubts == ()
+
+
+def test_attachments_are_files_of_their_own(tmp_path, message):
+    message.set_content("see attached\n")
+    message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="ä.pdf")
+    message.add_attachment("words", filename="notes.txt")
+    inner = EmailMessage()
+    inner["Subject"] = "the earlier mail"
+    inner.set_content("inner words")
+    inner.add_attachment(b"deep", maintype="application", subtype="x", filename="deep.bin")
+    message.add_attachment(inner)
+    path = tmp_path / "mail"
+    path.write_bytes(message.as_bytes())
+    found = [(file.name, file.read(1_000)) for file in mail_attachments(path)]
+    assert [name for name, _ in found] == ["ä.pdf", "notes.txt", "the earlier mail.eml"]
+    assert found[0][1] == b"%PDF"
+    assert found[1][1].strip() == b"words"
+    assert b"inner words" in found[2][1]
 
 
 @pytest.mark.parametrize("charset", ["iso-8859-1", "no-such-charset", "utf-8"])

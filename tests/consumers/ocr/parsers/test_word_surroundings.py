@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lineal.stages import Reject
+from lineal_consumers.ocr.attachments.office import office_attachments
 from lineal_consumers.ocr.parsers import markup
 from tests.consumers.ocr.parsers.packages import OFFICE, A, C, W, paragraph, word
 
@@ -95,13 +96,13 @@ def test_charts_and_diagrams_are_read(parse):
     ]  # fmt: skip
 
 
-def test_an_embedded_file_and_a_missing_picture_are_doubts(parse):
+def test_a_missing_picture_and_an_object_of_another_program_are_doubts(parse):
     picture = '<w:p><w:r><w:drawing><a:blip r:embed="image_1"/></w:drawing></w:r></w:p>'
-    data = word(picture, package_1=("embeddings/a.xlsx", b"PK"))
+    data = word(picture, oleObject_1=("embeddings/a.bin", b"?"))
     doubts = parse(data, "word").pages[0].doubts
     assert doubts == (
         "a picture is not in the file",
-        "a file that is embedded in the document was not read",
+        "an object of another program that is embedded in the document was not read",
     )
 
 
@@ -121,3 +122,11 @@ def test_markup_is_bounded_by_what_it_is(parse, monkeypatch):
 def test_relations_out_of_the_file_are_not_followed(parse):
     outside = f'<w:p><w:r><w:drawing><a:blip r:link="{OFFICE}"/></w:drawing></w:r></w:p>'
     assert parse(word(outside), "word").pages[0].doubts == ("a picture is not in the file",)
+
+
+def test_an_embedded_office_file_is_a_file_of_its_own(tmp_path):
+    path = tmp_path / "letter"
+    path.write_bytes(word(paragraph("x"), package_1=("embeddings/a.xlsx", b"PK")))
+    assert [(f.name, f.read(9)) for f in office_attachments(path)] == [("a.xlsx", b"PK")]
+    path.write_bytes(b"{\\rtf1 no package}")
+    assert list(office_attachments(path)) == []
