@@ -78,7 +78,7 @@ def model_of(
     There are too few to hold some out, so the threshold is set on the readings it learns from.
     """
     settings: TrainingSettings = settings_for_short_runs(features, **changes)
-    windows, _ = windows_of(preparation_of(settings, [normal]), [normal], settings.settle)
+    windows, _ = windows_of(preparation_of(settings, [normal]), [normal], settings.settling)
     return ScoringModel(train_on_windows(settings, [normal], windows, windows).data)
 
 

@@ -143,7 +143,7 @@ class Settings(BaseSettings):
     """Folder of everything lineal keeps."""
     inbox: Path = Path("inbox")
     """Folder that ``lineal up`` watches."""
-    inbox_settle_seconds: Annotated[float, Field(ge=0.05)] = 0.5
+    inbox_stable_seconds: Annotated[float, Field(ge=0.05)] = 0.5
     """How long a file there must have been unchanged before it is taken."""
     inbox_unfinished_seconds: Annotated[float, Field(ge=0)] = 10.0
     """The same for a file that is empty, or has not the end that files of its kind have: a scanner

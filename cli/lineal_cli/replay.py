@@ -21,7 +21,7 @@ from lineal_cli.options import (
 )
 from lineal_cli.printing import count_of, print_json, print_table
 from lineal_cli.reading import existing_data
-from lineal_cli.start_positions import FORMS, StartPosition, parse_position
+from lineal_cli.start_positions import SYNTAX, StartPosition, parse_position
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -40,7 +40,7 @@ def replay(
         str | None, typer.Argument(help="All installed stages that read this topic.")
     ] = None,
     stage: Annotated[str | None, typer.Option(metavar="NAME", help="Only this stage.")] = None,
-    start: Annotated[str, typer.Option("--from", metavar="WHERE", help=f"{FORMS}.")] = "beginning",
+    start: Annotated[str, typer.Option("--from", metavar="WHERE", help=f"{SYNTAX}.")] = "beginning",
     end: Annotated[
         str, typer.Option("--to", metavar="WHERE", help="The same; not included.")
     ] = "now",

@@ -16,7 +16,7 @@ _RELATIVE = re.compile(r"(\d{1,9}) ?([smhdw])", re.ASCII)
 _OFFSET = re.compile(r"\d{1,12}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-FORMS = "beginning, now, a time (2026-11-21T09:30, 10m, 2h, 3d) or an offset"
+SYNTAX = "beginning, now, a time (2026-11-21T09:30, 10m, 2h, 3d) or an offset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,5 +52,5 @@ def parse_position(text: str, now_us: int, option: str = "--from") -> StartPosit
     try:
         stamp = datetime.fromisoformat(wanted).astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise typer.BadParameter(f"{text!r} is not {FORMS}", param_hint=option) from error
+        raise typer.BadParameter(f"{text!r} is not {SYNTAX}", param_hint=option) from error
     return StartPosition(time=(stamp - _EPOCH) // timedelta(microseconds=1))

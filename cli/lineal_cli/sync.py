@@ -70,7 +70,7 @@ def sync(
     if as_json:
         print_json(
             {
-                "taken": result.taken,
+                "taken": result.ingested,
                 "unchanged": result.unchanged,
                 "left_out": result.left_out,
                 "gone": result.gone,
@@ -78,7 +78,7 @@ def sync(
         )
     else:
         typer.echo(
-            f"{result.taken} taken, {result.unchanged} unchanged, {result.left_out} left out"
+            f"{result.ingested} taken, {result.unchanged} unchanged, {result.left_out} left out"
         )
 
 
@@ -107,7 +107,7 @@ async def _sync(
             from lineal_producers.s3.notifications import Notifications
 
             def count(_: object) -> None:
-                result.taken += 1
+                result.ingested += 1
 
             import asyncio
 

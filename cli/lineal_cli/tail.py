@@ -17,7 +17,7 @@ import typer
 from lineal_cli.options import DataOption, JsonOption, load_settings
 from lineal_cli.printing import clock, console, on_terminal, plain, write_bytes
 from lineal_cli.reading import existing_data
-from lineal_cli.start_positions import FORMS, StartPosition, parse_position
+from lineal_cli.start_positions import SYNTAX, StartPosition, parse_position
 
 if TYPE_CHECKING:
     from lineal.bus.protocol import Delivery, Position
@@ -30,7 +30,7 @@ _MAX_SHOWN = 400
 
 def tail(
     topic: Annotated[str, typer.Argument(help="`lineal topics` lists them.")],
-    start: Annotated[str, typer.Option("--from", metavar="WHERE", help=f"{FORMS}.")] = "now",
+    start: Annotated[str, typer.Option("--from", metavar="WHERE", help=f"{SYNTAX}.")] = "now",
     key: Annotated[str | None, typer.Option(help="Only events of this partition key.")] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="End after this many events.", show_default=False)

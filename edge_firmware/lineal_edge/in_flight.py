@@ -21,9 +21,11 @@ class InFlight:
         """A message that ends with this number of this boot was sent."""
         self._sent.append(_Sent(boot_id, last))
 
-    def acknowledge(self, boot_id: str, upto: int) -> bool:
+    def acknowledge(self, boot_id: str, acked_through: int) -> bool:
         """Take out what a cumulative acknowledgement covers; whether that was anything."""
-        left = deque(sent for sent in self._sent if sent.boot_id != boot_id or sent.last > upto)
+        left = deque(
+            sent for sent in self._sent if sent.boot_id != boot_id or sent.last > acked_through
+        )
         progress = len(left) < len(self._sent)
         self._sent = left
         return progress

@@ -120,7 +120,7 @@ class Publisher:
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        backoff = Backoff(self._settings.backoff_first, self._settings.backoff_most)
+        backoff = Backoff(self._settings.backoff_first, self._settings.backoff_max)
         while not self._stopping:
             began = time.monotonic()
             try:

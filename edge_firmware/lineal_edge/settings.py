@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lineal_schemas.errors import LinealError
 from lineal_schemas.telemetry import TURBINE_FEATURES, DeviceId
@@ -91,8 +91,11 @@ class Publishing(_Section):
     """Seconds without a confirmation after which everything unconfirmed is sent again; doubles
     each time, up to ten minutes."""
     backoff_first: Annotated[float, Field(gt=0)] = 1.0
-    backoff_most: Annotated[float, Field(gt=0)] = 120.0
-    """Seconds: bounds of the wait before the first and any new connection."""
+    backoff_max: Annotated[
+        float, Field(gt=0, validation_alias=AliasChoices("backoff_max", "backoff_most"))
+    ] = 120.0
+    """Seconds: bounds of the wait before the first and any new connection. ``backoff_most`` is the
+    former name of the upper one; it still works."""
 
 
 class OutboxSettings(_Section):

@@ -68,7 +68,7 @@ def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
     previous: str | None = None
     for (
         subject, started, worked, waited, kind, outcome, events_in, emitted, events_out, inputs,
-        outputs, attempt, error, reason, attributes, gathered, step, trace,
+        outputs, attempt, error, reason, attributes, fan_in, step, trace,
     ) in steps:  # fmt: skip
         entry: dict[str, Any] = {}
         if started != begin:
@@ -79,7 +79,7 @@ def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
             entry["attributes"] = _sorted(attributes)
         if error is not None:
             entry["error"] = error
-        if gathered:
+        if fan_in:
             entry["gathered"] = 1
         event_in = None
         if events_in:

@@ -75,7 +75,7 @@ class StepEntry(NamedTuple):
     kind: Kind = "step"
     outcome: Outcome = "done"
     events_in: tuple[str, ...] = ()
-    """Ids; of a step that gathered parts, those of all parts in their order."""
+    """Ids; of a fan-in step those of all parts in their order."""
     emitted: tuple[str, ...] = ()
     """Types of the events it emitted, in their order, whose ids are derived from its input
     (DESIGN §3): the ids themselves are not written."""
@@ -91,7 +91,7 @@ class StepEntry(NamedTuple):
     """Why it was rejected or skipped, in words that hold no personal data."""
     attributes: Attributes = _NONE
     """What the stage said of the step; projections are made from them."""
-    gathered: bool = False
+    fan_in: bool = False
     """Whether the ids of outputs are derived from all parts, instead of from the one event."""
     step: str | None = None
     """Names the work (the memo's key) where it is not derived from the build and the inputs."""
@@ -230,7 +230,7 @@ class RecordedStep(NamedTuple):
         entry = self.entry
         if not entry.emitted or self.build is None or not entry.events_in:
             return entry.events_out
-        input_id = fan_in_id(list(entry.events_in)) if entry.gathered else entry.events_in[0]
+        input_id = fan_in_id(list(entry.events_in)) if entry.fan_in else entry.events_in[0]
         stage, version = self.build.stage, self.build.version
         ordinals: dict[str, int] = {}
         derived = []
@@ -251,7 +251,7 @@ class RecordedStep(NamedTuple):
         if len(read) < len(entry.events_in):
             return None
         ids = [step_id(self.build, bytes.fromhex(item.sha256)) for item in read]
-        return (ids[0] if not entry.gathered else fan_in_step_id(ids)).hex()
+        return (ids[0] if not entry.fan_in else fan_in_step_id(ids)).hex()
 
     def fields(self) -> dict[str, Any]:
         """As JSON shows a step: the fields, and their names, of records of version 1."""

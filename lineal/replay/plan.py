@@ -67,7 +67,7 @@ async def plan_replay(
     count = 0
     processes = processes or Processes(1)
     expected_every = max(1, processes.min_events // _EXPECTED_IN_ADVANCE)
-    partitions = await shared_partitions(runtime, stage) if processes.most > 1 else 1
+    partitions = await shared_partitions(runtime, stage) if processes.limit > 1 else 1
     try:
         async for _ in events_of(runtime.bus, stage, selection):
             count += 1

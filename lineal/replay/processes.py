@@ -46,18 +46,18 @@ class Processes:
     """Processes that take shares of replays, each one share.
 
     Args:
-        most: how many may handle the events of a replay, this process included.
+        limit: how many may handle the events of a replay, this process included.
         min_events: how many one of them is worth.
     """
 
-    def __init__(self, most: int, min_events: int = MIN_EVENTS) -> None:
-        self.most = most
+    def __init__(self, limit: int, min_events: int = MIN_EVENTS) -> None:
+        self.limit = limit
         self.min_events = min_events
         self._ready: list[WorkerPool] = []
 
     def share_count(self, events: int, partitions: int) -> int:
         """How many should share so many events, this process included."""
-        return max(1, min(self.most, events // self.min_events, partitions))
+        return max(1, min(self.limit, events // self.min_events, partitions))
 
     def expect(self, events: int, partitions: int) -> None:
         """Start what so many events are worth: while they are still being counted, so that nobody

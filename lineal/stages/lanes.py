@@ -11,18 +11,18 @@ from lineal.bus.protocol import Delivery
 class Lanes:
     """Which deliveries may begin now.
 
-    Invariant: at most one delivery holds a key; at most ``most`` are begun and not yet handled;
+    Invariant: at most one delivery holds a key; at most ``limit`` are begun and not yet handled;
     within a key, deliveries begin in the order in which they were added.
 
-    What is handled and waits to be committed gives up its place among the ``most``: the next are
+    What is handled and waits to be committed gives up its place among the ``limit``: the next are
     handled while these are written. It keeps its key where the next event of the key has to see
     what it wrote.
     """
 
-    __slots__ = ("_at_work", "_holders", "_most", "_ready", "_waiting", "size")
+    __slots__ = ("_at_work", "_holders", "_limit", "_ready", "_waiting", "size")
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._at_work = 0
         self._holders: dict[str, Delivery] = {}
         """By key, the delivery that keeps the next of the key from beginning."""
@@ -46,7 +46,7 @@ class Lanes:
     @property
     def may_begin(self) -> bool:
         """Whether :meth:`begin` has something to give."""
-        return bool(self._ready) and self._at_work < self._most
+        return bool(self._ready) and self._at_work < self._limit
 
     def begin(self) -> Delivery | None:
         """The next delivery that may begin; None if none may."""

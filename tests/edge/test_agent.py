@@ -44,7 +44,7 @@ def make_settings(folder: Path, port: int, **more: Any) -> Settings:
             "data": folder,
             "source": {"kind": "simulator"},
             "broker": {"host": "127.0.0.1", "port": port, "will_delay": 0},
-            "publishing": {"wait": 0.1, "backoff_first": 0.05, "backoff_most": 0.2},
+            "publishing": {"wait": 0.1, "backoff_first": 0.05, "backoff_max": 0.2},
             "outbox": {"commit_seconds": 0.05},
             "scoring": {"enabled": False},
             "update": {"enabled": False},
@@ -143,7 +143,7 @@ def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
     settings = make_settings(
         tmp_path,
         broker.port,
-        publishing={"wait": 0.1, "resend_after": 0.5, "backoff_first": 0.05, "backoff_most": 0.2},
+        publishing={"wait": 0.1, "resend_after": 0.5, "backoff_first": 0.05, "backoff_max": 0.2},
     )
     with Listener(broker.port) as listener:
         agent = Agent(settings, source=Counting(3000, rate=1500))

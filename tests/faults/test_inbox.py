@@ -57,7 +57,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     arrivals: list[Arrival] = []
     async with open_runtime(Settings(data=tmp_path / "data", durability="normal")) as runtime:
         watch = FolderWatch(
-            runtime, inbox, settle_seconds=0.1, scan_seconds=0.2, on_arrival=arrivals.append
+            runtime, inbox, stable_seconds=0.1, scan_seconds=0.2, on_arrival=arrivals.append
         )
         task = asyncio.create_task(watch.run())
         try:

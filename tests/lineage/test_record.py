@@ -93,7 +93,7 @@ def test_ids_of_outputs_and_of_the_work_are_derived() -> None:
 def test_of_fan_in_parts_all_count() -> None:
     parts = ("a", "b")
     read = tuple(Artifact(f"{number:064x}", "application/json", 1, "event") for number in (1, 2))
-    entry = StepEntry("s", 1, events_in=parts, emitted=("t",), inputs=read, gathered=True)
+    entry = StepEntry("s", 1, events_in=parts, emitted=("t",), inputs=read, fan_in=True)
     (step,) = Record(BUILD, "a", "w", 1, 1, (entry,)).recorded()
     assert step.events_out == (output_id(fan_in_id(["a", "b"]), "ocr", "3", "t", 0),)
     assert step.step not in (None, step_id(BUILD, bytes.fromhex(read[0].sha256)).hex())
@@ -184,7 +184,7 @@ steps = st.builds(
     error=st.none() | texts,
     reason=st.none() | texts,
     attributes=st.dictionaries(texts, numbers | texts, max_size=3),
-    gathered=st.booleans(),
+    fan_in=st.booleans(),
     step=st.none() | digests,
     trace=st.none() | texts.filter(bool),
 )

@@ -67,27 +67,27 @@ class Device(BaseModel):
         return health.boot_id == birth.boot_id and health.monotonic_us > birth.monotonic_us
 
     def after(
-        self, said: DeviceBirth | DeviceDeath | DeviceHealth | TelemetryGap, time: int
+        self, event: DeviceBirth | DeviceDeath | DeviceHealth | TelemetryGap, time: int
     ) -> Device:
         """The same device after it has said this, at a time."""
         changes: dict[str, object] = {"last_seen": max(self.last_seen, time)}
-        if isinstance(said, DeviceBirth):
-            same_boot = self.birth is not None and self.birth.boot_id == said.boot_id
-            if not (same_boot and self.birth is not None and said.session < self.birth.session):
-                changes |= {"birth": said, "born": time}
-        elif isinstance(said, DeviceDeath):
+        if isinstance(event, DeviceBirth):
+            same_boot = self.birth is not None and self.birth.boot_id == event.boot_id
+            if not (same_boot and self.birth is not None and event.session < self.birth.session):
+                changes |= {"birth": event, "born": time}
+        elif isinstance(event, DeviceDeath):
             if self.ending is None or time >= self.ending.time:
                 changes["ending"] = Ending(
-                    boot_id=said.boot_id, session=said.session, reason=said.reason, time=time
+                    boot_id=event.boot_id, session=event.session, reason=event.reason, time=time
                 )
-        elif isinstance(said, DeviceHealth):
-            changes["health"] = said
+        elif isinstance(event, DeviceHealth):
+            changes["health"] = event
         else:
             by_reason = dict(self.lost_by_reason)
-            by_reason[said.reason] = by_reason.get(said.reason, 0) + said.count
+            by_reason[event.reason] = by_reason.get(event.reason, 0) + event.count
             changes |= {
                 "gaps": self.gaps + 1,
-                "lost": self.lost + said.count,
+                "lost": self.lost + event.count,
                 "lost_by_reason": by_reason,
             }
         return self.model_copy(update=changes)

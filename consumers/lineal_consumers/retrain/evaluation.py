@@ -17,13 +17,13 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Quality:
-    """Readings by what they are and what was said of them; add them up over runs."""
+    """Readings by what they are and what was flagged in them; add them up over runs."""
 
     true_alarms: int = 0
     false_alarms: int = 0
     missed: int = 0
     quiet: int = 0
-    """Normal, and nothing was said."""
+    """Normal, and nothing was flagged."""
 
     def __add__(self, other: Quality) -> Quality:
         return Quality(
@@ -35,7 +35,7 @@ class Quality:
 
     @property
     def f1(self) -> float:
-        """2TP / (2TP + FP + FN), 0 to 1; 1 where there was nothing to find and nothing was said."""
+        """2TP / (2TP + FP + FN), 0 to 1; 1 where there was nothing to find or flag."""
         wrong = self.false_alarms + self.missed
         return 2 * self.true_alarms / (2 * self.true_alarms + wrong) if wrong else 1.0
 
@@ -57,13 +57,13 @@ def total(qualities: Iterable[Quality]) -> Quality:
     return sum(qualities, Quality())
 
 
-def compare(said: Flags, true: Flags) -> Quality:
-    """Count readings by what was said of them and what they are."""
+def compare(flagged: Flags, true: Flags) -> Quality:
+    """Count readings by what was flagged in them and what they are."""
     return Quality(
-        true_alarms=int((said & true).sum()),
-        false_alarms=int((said & ~true).sum()),
-        missed=int((~said & true).sum()),
-        quiet=int((~said & ~true).sum()),
+        true_alarms=int((flagged & true).sum()),
+        false_alarms=int((flagged & ~true).sum()),
+        missed=int((~flagged & true).sum()),
+        quiet=int((~flagged & ~true).sum()),
     )
 
 
@@ -75,12 +75,12 @@ def alarms(model: ScoringModel, run: Array) -> Flags:
         run: readings × features, consecutive, from the device's start.
     """
     scorer = DeviceScorer(model)
-    said = np.zeros(len(run), dtype=bool)
+    flagged = np.zeros(len(run), dtype=bool)
     step = model.preparation.step
     for window in scorer.push(run, 0)[0]:
         end = window.window.last_seq
-        said[end - step + 1 : end + 1] = window.anomalous
-    return said
+        flagged[end - step + 1 : end + 1] = window.anomalous
+    return flagged
 
 
 def evaluate(data: bytes, runs: Sequence[Array], labels: Sequence[Flags]) -> Quality:

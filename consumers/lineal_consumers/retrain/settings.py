@@ -28,7 +28,7 @@ class TrainingSettings:
     tells of vibration, and of a sensor that is stuck."""
     baseline_span: int | None = None
     """None: levels are absolute, compared with the training mean."""
-    settle: int = 30
+    settling: int = 30
     """First readings of every run that are not learnt from: averages have not settled."""
     wander_gate: float = 1.5
     """A channel whose slow movement in training exceeds its noise by this factor has no level of

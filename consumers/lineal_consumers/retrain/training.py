@@ -74,8 +74,8 @@ def train(
         ParityError: graph and trainer differ by more than 1e-5.
     """
     preparation = preparation_of(settings, runs)
-    windows, _ = windows_of(preparation, runs, settings.settle)
-    held_out, _ = windows_of(preparation, calibration, settings.settle)
+    windows, _ = windows_of(preparation, runs, settings.settling)
+    held_out, _ = windows_of(preparation, calibration, settings.settling)
     return train_on_windows(settings, runs, windows, held_out)
 
 

@@ -38,7 +38,7 @@ def preparation_of(settings: TrainingSettings, runs: Sequence[Array]) -> Prepara
     together = np.concatenate(channels)
     baseline = None
     if settings.baseline_span is not None:
-        ratio = wander(channels, settings.settle) / settings.wander_gate
+        ratio = wander(channels, settings.settling) / settings.wander_gate
         follow = ratio**_WANDER_STEEPNESS / (1 + ratio**_WANDER_STEEPNESS)
         baseline = Baseline(span=settings.baseline_span, follow=tuple(np.round(follow, 6).tolist()))
     return Preparation(
@@ -51,20 +51,20 @@ def preparation_of(settings: TrainingSettings, runs: Sequence[Array]) -> Prepara
     )
 
 
-def wander(channels: Sequence[Array], settle: int) -> Array:
+def wander(channels: Sequence[Array], settling: int) -> Array:
     """Per channel, slow movement over noise: the standard deviation of an exponential moving
     average (span 30) over that of the readings about it. White noise has 0.18.
 
     Raises:
-        ValueError: no run is longer than ``settle``.
+        ValueError: no run is longer than ``settling``.
     """
     slow, fast = [], []
     for rows in channels:
-        if len(rows) <= settle:
+        if len(rows) <= settling:
             continue
         average = _moving_average(rows, _WANDER_SPAN)
-        slow.append(average[settle:])
-        fast.append((rows - average)[settle:])
+        slow.append(average[settling:])
+        fast.append((rows - average)[settling:])
     if not fast:
         raise ValueError("runs this short are not enough to learn from")
     noise = np.concatenate(fast).std(axis=0)
@@ -97,14 +97,14 @@ def _filled(run: Array) -> Array:
 
 
 def windows_of(
-    preparation: Preparation, runs: Sequence[Array], settle: int = 0
+    preparation: Preparation, runs: Sequence[Array], settling: int = 0
 ) -> tuple[Array, npt.NDArray[np.int64]]:
     """All usable windows of runs of normal readings.
 
     Args:
         preparation: the recipe.
         runs: each readings × features, consecutive readings of one device.
-        settle: windows that end before this reading of their run are left out.
+        settling: windows that end before this reading of their run are left out.
 
     Returns:
         The windows (count × length × channels), and for each the index of its last reading in its
@@ -117,7 +117,7 @@ def windows_of(
         for begin in range(0, len(run), _CHUNK):
             stream.push(run[begin : begin + _CHUNK], begin)
             while (window := stream.take(held=False)) is not None:
-                if window.usable and window.last_seq >= settle:
+                if window.usable and window.last_seq >= settling:
                     windows.append(window.values[0])
                     ends.append(window.last_seq)
     if not windows:

@@ -44,7 +44,7 @@ class SerialLine:
         self._port = port
         self._baud = baud
         self._silence = silence
-        self._backoff = backoff or Backoff(first=0.2, most=10.0)
+        self._backoff = backoff or Backoff(first=0.2, limit=10.0)
         self._closed = threading.Event()
 
     def readings(self) -> Iterator[tuple[float, ...]]:

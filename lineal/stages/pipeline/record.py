@@ -64,7 +64,7 @@ def record_of(binding: Binding, invocation: Invocation) -> Record:
         attempt=invocation.attempt,
         reason=invocation.reason,
         attributes=_attributes(event, step),
-        gathered=invocation.parts is not None,
+        fan_in=invocation.parts is not None,
         step=work,
         trace=trace_id(event.traceparent),
     )

@@ -48,7 +48,7 @@ class Ingester:
 
     Args:
         root: no file outside of it is read; a path without links.
-        settle_seconds: how long a file must have been unchanged.
+        stable_seconds: how long a file must have been unchanged.
         unfinished_seconds: the same for a file that is empty or lacks the end of its kind.
         on_arrival: called with each arrival.
     """
@@ -60,7 +60,7 @@ class Ingester:
         candidates: Candidates,
         seen_files: SeenFiles,
         *,
-        settle_seconds: float,
+        stable_seconds: float,
         unfinished_seconds: float,
         on_arrival: Callable[[Arrival], None] | None,
     ) -> None:
@@ -68,7 +68,7 @@ class Ingester:
         self._root = root
         self._candidates = candidates
         self._seen_files = seen_files
-        self._settle = settle_seconds
+        self._settle = stable_seconds
         self._unfinished = unfinished_seconds
         self._on_arrival = on_arrival
         self.problem: str | None = None

@@ -25,7 +25,7 @@ class InboxProducer:
         self._watch = FolderWatch(
             runtime,
             inbox,
-            settle_seconds=runtime.settings.inbox_settle_seconds,
+            stable_seconds=runtime.settings.inbox_stable_seconds,
             unfinished_seconds=runtime.settings.inbox_unfinished_seconds,
         )
         self._lock = InboxLock(runtime.settings.data, inbox)

@@ -46,7 +46,7 @@ class FolderWatch:
     """Takes every file below a folder once it has stopped growing.
 
     A file has stopped growing when its size and modification time have been the same for
-    ``settle_seconds`` and, where the system can tell, no process has it open for writing. One that
+    ``stable_seconds`` and, where the system can tell, no process has it open for writing. One that
     is empty, or lacks the end that files of its kind have, is given ``unfinished_seconds``. Files
     stay where they are; a changed one is a new arrival, a moved or renamed one is not. The data
     folder, should it lie in there, is left alone.
@@ -65,7 +65,7 @@ class FolderWatch:
         runtime: Runtime,
         inbox: Path,
         *,
-        settle_seconds: float = 0.5,
+        stable_seconds: float = 0.5,
         unfinished_seconds: float = 10.0,
         scan_seconds: float = 5.0,
         on_arrival: Callable[[Arrival], None] | None = None,
@@ -77,7 +77,7 @@ class FolderWatch:
             raise InboxIsData("the inbox is the data folder: name another one with --inbox")
         # What is kept there must not be taken for a new file.
         self._own = own if own.is_relative_to(self._root) else None
-        self._settle = settle_seconds
+        self._settle = stable_seconds
         self._scan_seconds = scan_seconds
         self._candidates = Candidates(_MAX_CANDIDATES)
         # One for each of those that look into it at the same time.
@@ -89,7 +89,7 @@ class FolderWatch:
             self._root,
             self._candidates,
             self._in_taking,
-            settle_seconds=settle_seconds,
+            stable_seconds=stable_seconds,
             unfinished_seconds=unfinished_seconds,
             on_arrival=on_arrival,
         )

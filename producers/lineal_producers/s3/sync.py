@@ -26,7 +26,7 @@ _MAX_CONCURRENT = 8
 class SyncResult:
     """What a sync did, in objects."""
 
-    taken: int = 0
+    ingested: int = 0
     unchanged: int = 0
     left_out: int = 0
     gone: int = 0
@@ -65,7 +65,7 @@ async def sync(
         except ObjectGone:
             result.gone += 1
         else:
-            result.taken += 1
+            result.ingested += 1
 
     try:
         async for found in _listed(client, bucket, prefix):

@@ -18,7 +18,7 @@ def fitted(**changes) -> tuple[Pca | Autoencoder, ScoringModel, np.ndarray]:
     wanted = settings(**changes)
     runs = [normal(1500, 1), normal(800, 2)]
     preparation = preparation_of(wanted, runs)
-    windows, _ = windows_of(preparation, runs, wanted.settle)
+    windows, _ = windows_of(preparation, runs, wanted.settling)
     fit = fit_pca if wanted.algorithm == "pca" else fit_autoencoder
     model = fit(windows, wanted)
     graph = ScoringModel(to_onnx(model, preparation, 1.5, AlarmRules()))

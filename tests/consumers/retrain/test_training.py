@@ -69,7 +69,7 @@ def test_a_calibrated_threshold_keeps_its_false_alarm_rate_on_new_normal_data(ra
     their sum must not exceed what chance allows (1 in 10,000).
     """
     wanted = TrainingSettings(
-        features=("a", "b"), length=10, step=10, denoise_span=4, false_alarm_rate=rate, settle=0
+        features=("a", "b"), length=10, step=10, denoise_span=4, false_alarm_rate=rate, settling=0
     )
     random = np.random.default_rng(5)
     alarms = windows = 0

@@ -33,7 +33,7 @@ async def main(data, inbox, most):
                 os.kill(os.getpid(), signal.SIGKILL)
 
         runtime.bus.publish = killed_after
-        await FolderWatch(runtime, inbox, settle_seconds=0.01, scan_seconds=0.1).run()
+        await FolderWatch(runtime, inbox, stable_seconds=0.01, scan_seconds=0.1).run()
 
 asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
 """

@@ -32,7 +32,7 @@ def inbox(tmp_path: Path) -> Path:
 def watching(runtime: Runtime, inbox: Path) -> Watching:
     @asynccontextmanager
     async def run() -> AsyncIterator[None]:
-        watch = FolderWatch(runtime, inbox, settle_seconds=0.05, scan_seconds=0.2)
+        watch = FolderWatch(runtime, inbox, stable_seconds=0.05, scan_seconds=0.2)
         task = asyncio.create_task(watch.run())
         try:
             yield
@@ -301,7 +301,7 @@ async def test_a_folder_that_is_taken_away_is_made_again(
 async def test_lineals_own_files_are_left_alone(runtime: Runtime, tmp_path: Path) -> None:
     with pytest.raises(InboxIsData):
         FolderWatch(runtime, tmp_path / "data")
-    watch = FolderWatch(runtime, tmp_path, settle_seconds=0.05, scan_seconds=0.1)
+    watch = FolderWatch(runtime, tmp_path, stable_seconds=0.05, scan_seconds=0.1)
     task = asyncio.create_task(watch.run())
     for number in range(3):
         (tmp_path / f"{number}.txt").write_text("x" * number)
@@ -337,7 +337,7 @@ async def test_a_file_without_an_end_is_taken_in_the_end(runtime: Runtime, inbox
     (inbox / "empty.txt").touch()
     (inbox / "cut.pdf").write_bytes(b"%PDF-1.4\n")
     watch = FolderWatch(
-        runtime, inbox, settle_seconds=0.05, unfinished_seconds=0.3, scan_seconds=0.2
+        runtime, inbox, stable_seconds=0.05, unfinished_seconds=0.3, scan_seconds=0.2
     )
     task = asyncio.create_task(watch.run())
     await until_named(runtime, "empty.txt", "cut.pdf")

@@ -61,7 +61,7 @@ def start_agent(
                     "key": identity.key,
                 },
             },
-            "publishing": {"wait": 0.1, "backoff_first": 0.05, "backoff_most": 0.2},
+            "publishing": {"wait": 0.1, "backoff_first": 0.05, "backoff_max": 0.2},
             "outbox": {"commit_seconds": 0.05},
             "scoring": {"enabled": False},
             "update": {"enabled": False},

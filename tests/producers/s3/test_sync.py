@@ -53,10 +53,10 @@ async def test_a_bucket_is_taken_once_and_then_what_changed(
 ) -> None:
     await put(s3, bucket, a=b"1", in__b=b"2", in__c=b"3")
     await s3.put_object(Bucket=bucket, Key="in/", Body=b"")
-    assert await sync(s3, runtime, bucket) == SyncResult(taken=3, left_out=1)
+    assert await sync(s3, runtime, bucket) == SyncResult(ingested=3, left_out=1)
     assert await sync(s3, runtime, bucket) == SyncResult(unchanged=3, left_out=1)
     await put(s3, bucket, in__b=b"two", d=b"4")
-    assert await sync(s3, runtime, bucket) == SyncResult(taken=2, unchanged=2, left_out=1)
+    assert await sync(s3, runtime, bucket) == SyncResult(ingested=2, unchanged=2, left_out=1)
     found = await arrived(runtime)
     assert sorted([(a.name, await content(runtime, a)) for a in found]) == [
         ("a", b"1"), ("b", b"2"), ("b", b"two"), ("c", b"3"), ("d", b"4"),
@@ -71,7 +71,7 @@ async def test_a_full_sync_takes_all_under_the_same_ids(
 ) -> None:
     await put(s3, bucket, a=b"1", b=b"2")
     await sync(s3, runtime, bucket)
-    assert await sync(s3, runtime, bucket, full=True) == SyncResult(taken=2)
+    assert await sync(s3, runtime, bucket, full=True) == SyncResult(ingested=2)
     found = await arrived(runtime)
     assert len(found) == 4
     assert len({item.event_id for item in found}) == 2
@@ -101,7 +101,7 @@ async def test_more_objects_than_a_listing_has(s3: Any, bucket: str, runtime: Ru
             *(put(s3, bucket, **{f"k{n}": b"same"}) for n in range(begin, begin + 10))
         )
     result = await sync(s3, runtime, bucket, patterns=Patterns(include=("k100?", "k1")))
-    assert result == SyncResult(taken=11, left_out=999)
+    assert result == SyncResult(ingested=11, left_out=999)
 
 
 async def test_only_what_the_patterns_want_below_the_prefix(
@@ -112,7 +112,7 @@ async def test_only_what_the_patterns_want_below_the_prefix(
         await s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
     wanted = Patterns(include=("*.pdf",), exclude=("draft/*",))
     result = await sync(s3, runtime, bucket, "in/", wanted)
-    assert result == SyncResult(taken=2, left_out=2)
+    assert result == SyncResult(ingested=2, left_out=2)
     assert sorted(await names(runtime)) == ["a.pdf", "b.pdf"]
 
 
@@ -156,7 +156,7 @@ async def test_an_object_that_breaks_off_is_taken_the_next_time(
             with pytest.raises(StoreUnavailable, match="s3://"):
                 await sync(client, runtime, bucket)
     assert await arrived(runtime) == []
-    assert await sync(s3, runtime, bucket) == SyncResult(taken=1)
+    assert await sync(s3, runtime, bucket) == SyncResult(ingested=1)
 
 
 async def test_new_objects_are_taken_as_s3_tells_of_them(
@@ -188,7 +188,7 @@ async def test_new_objects_are_taken_as_s3_tells_of_them(
         await asyncio.gather(watching, return_exceptions=True)
     assert watch.problem is None
     # What was taken on being told is not taken again by a sync.
-    assert (await sync(s3, runtime, bucket)).taken == 1
+    assert (await sync(s3, runtime, bucket)).ingested == 1
 
 
 async def left(sqs: Any, queue: str) -> int:
