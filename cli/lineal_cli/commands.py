@@ -59,6 +59,12 @@ COMMANDS = (
         _SYSTEM,
         "Sign the ledger, publish its log, and rotate the key.",
     ),
+    Command(
+        "witness",
+        "lineal_cli.witness:app",
+        _SYSTEM,
+        "Cosign checkpoints of logs that were not tampered with.",
+    ),
     Command("put", "lineal_cli.put:put", _DOCUMENTS, "Put files on the bus."),
     Command(
         "sync", "lineal_cli.sync:sync", _DOCUMENTS, "Put the documents of a bucket on the bus."

@@ -44,7 +44,7 @@ def key(data: DataOption = None, as_json: JsonOption = False) -> None:
 def checkpoint(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Sign what is in the ledger, and print the newest checkpoint.
 
-    A daemon does so by itself within a second.
+    A daemon does so by itself within a second. Witnesses of the policy are asked to cosign it.
     """
     from lineal.proof.checkpoint import parse_checkpoint
     from lineal.proof.note import parse_note
@@ -68,7 +68,9 @@ def checkpoint(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 async def _signed(settings: Settings, *, quiet: bool) -> bytes | None:
     from lineal.lineage.actor import this_worker
+    from lineal.proof.cosigning import CosignatureCollector
     from lineal.proof.log_tables import read_log
+    from lineal.proof.policy import read_policy
     from lineal.proof.writer import LogWriter
     from lineal.runtime import open_runtime
     from lineal_cli.work_bar import work_bar
@@ -81,6 +83,9 @@ async def _signed(settings: Settings, *, quiet: bool) -> bytes | None:
                 show("records", done.size, done.records)
                 if not done.behind:
                     break
+        if settings.log.policy is not None:
+            policy = read_policy(settings.log.policy)
+            await CosignatureCollector(runtime.store, writer, policy).collect()
         if done is not None:
             await writer.release()
         row = await runtime.store.read(read_log)
@@ -143,11 +148,10 @@ async def _serve(settings: Settings, port: int, as_json: bool) -> None:
     import structlog
 
     from lineal.observability.logging import configure_logging
-    from lineal.proof.serving import log_routes
+    from lineal.proof.serving import log_routes, public_application
     from lineal.runtime import open_runtime
     from lineal_cli.lifetime import StopSignal
     from lineal_cli.printing import write_bytes
-    from lineal_producers.http.application import bare_application
     from lineal_producers.http.serving import LoopbackServer, bind
 
     configure_logging(settings.log_level, settings.log_format, daemon=True)
@@ -157,7 +161,7 @@ async def _serve(settings: Settings, port: int, as_json: bool) -> None:
     signal.install()
     async with open_runtime(settings) as runtime:
         routes = log_routes(runtime.store, witnessed=settings.log.policy is not None)
-        server = LoopbackServer(bare_application(routes, listen=settings.listen), listening)
+        server = LoopbackServer(public_application(routes, settings.listen), listening)
         await server.start()
         url = f"http://{settings.listen}:{server.port}"
         log.info("log.ready", url=url)

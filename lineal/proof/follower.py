@@ -11,8 +11,10 @@ import structlog
 
 from lineal.bus.protocol import Bus
 from lineal.errors import BusUnavailable, LinealError, StoreUnavailable
+from lineal.proof.cosigning import CosignatureCollector
 from lineal.proof.errors import ForeignLog, LogInconsistent, UnusableKey
 from lineal.proof.note import MalformedNote, WrongSignature
+from lineal.proof.policy import read_policy
 from lineal.proof.writer import LogWriter, Signed
 from lineal.settings import LogSettings
 from lineal.store.connection import Store
@@ -37,6 +39,9 @@ class LogFollower:
 
     Args:
         owner: names this process.
+
+    Raises:
+        MalformedPolicy, OSError: the settings name no policy that can be read.
     """
 
     def __init__(
@@ -49,6 +54,10 @@ class LogFollower:
         self._published_at = 0.0
         self._reported_at = 0.0
         self._failure: str | None = None
+        self._collector: CosignatureCollector | None = None
+        if settings.policy is not None:
+            policy = read_policy(settings.policy)
+            self._collector = CosignatureCollector(store, self.writer, policy)
 
     @property
     def problem(self) -> str | None:
@@ -57,6 +66,20 @@ class LogFollower:
 
     async def run(self) -> None:
         """Follow the ledger until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_following())
+            if self._collector is not None:
+                group.create_task(self._keep_collecting(self._collector))
+
+    async def _keep_collecting(self, collector: CosignatureCollector) -> None:
+        while True:
+            try:
+                await collector.collect()
+            except (LinealError, OSError) as error:
+                log.warning("log.not_witnessed", error=str(error))
+            await asyncio.sleep(self._settings.witness_seconds)
+
+    async def _keep_following(self) -> None:
         while True:
             try:
                 more = await self._follow()
@@ -75,6 +98,8 @@ class LogFollower:
             if self._failure is None:
                 if await self.writer.behind():
                     await self.writer.catch_up()
+                if self._collector is not None:
+                    await self._collector.collect()
                 await self.writer.release()
         except (LinealError, OSError) as error:
             log.warning("log.not_signed", error=str(error))

@@ -91,6 +91,16 @@ def set_checkpoint(connection: Connection, checkpoint: bytes) -> None:
     )
 
 
+def replace_checkpoint(connection: Connection, before: bytes, after: bytes) -> bool:
+    """Put a checkpoint with more signatures in the place of the newest; False if there is a newer
+    one by now."""
+    replaced = connection.execute(
+        "UPDATE ledger_log SET checkpoint = ? WHERE id = ? AND checkpoint = ?",
+        (after.decode(), _ROW, before.decode()),
+    )
+    return replaced.rowcount == 1
+
+
 def set_witnessed(connection: Connection, checkpoint: bytes) -> None:
     """Note the newest checkpoint that satisfies the policy."""
     connection.execute(

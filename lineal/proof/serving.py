@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -15,8 +19,21 @@ from lineal.proof.merkle import HASH_BYTES
 from lineal.proof.tiles import TILE_WIDTH, Tile, pack_bundle, parse_tile_path, tile_exists
 from lineal.store.connection import Connection, Store
 
+_LOOPBACK = ["127.0.0.1", "localhost"]
 _CHECKPOINT_HEADERS = {"cache-control": "no-cache"}
 _TILE_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
+
+
+def public_application(routes: Sequence[Route], listen: str) -> Starlette:
+    """Routes that anybody may ask: what they give out is public, and what they take is signed.
+
+    Args:
+        listen: address that they are served on. On loopback only its own names are answered, so
+            that no web page can have its name resolved to it.
+    """
+    loopback = listen in _LOOPBACK
+    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK, www_redirect=False)
+    return Starlette(routes=routes, middleware=[hosts] if loopback else [])
 
 
 def log_routes(store: Store, *, witnessed: bool = False) -> list[Route]:
