@@ -6,7 +6,9 @@ again, so a migration that was interrupted is simply run once more.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import shutil
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from hashlib import sha256
@@ -18,6 +20,7 @@ from lineal.lineage.ledger import Ledger, records_after
 from lineal.lineage.projections import installed_projections
 from lineal.lineage.topic import LINEAGE_TOPIC
 from lineal.runtime import Runtime
+from lineal.settings import Settings
 from lineal.store.connection import Connection
 from lineal.store.copying import BROUGHT, CHANGING, LASTING, WATCHED, add_rows, equal_rows
 from lineal.store.objects import reference
@@ -52,14 +55,31 @@ async def migrate(
     await source.flush_ledger()
     old, new = source.settings, target.settings
     other_folder = old.data != new.data
+    if other_folder:
+        # Before there are records that somebody else's key would sign.
+        await asyncio.to_thread(_copy_key, old, new)
     await _copy_blobs(source, target, progress)
     if old.store != new.store or (new.store == "sqlite:" and other_folder):
         await _copy_store(source, target, progress)
     if other_folder:
         taken = partial(progress, WATCHED.label)
         await equal_rows(source.database, target.database, WATCHED, taken)
+        await asyncio.to_thread(_copy_checkpoints, old, new)
     if old.bus != new.bus or (new.bus == "sqlite:" and other_folder):
         await _copy_topics(source, target, infos, partial(progress, "events"))
+
+
+def _copy_key(old: Settings, new: Settings) -> None:
+    """The log goes on under its name, signed with its key."""
+    source, target = old.log.key_file(old.data), new.log.key_file(new.data)
+    if source.exists() and not target.exists():
+        shutil.copy2(source, target)  # with its mode
+
+
+def _copy_checkpoints(old: Settings, new: Settings) -> None:
+    source, target = (item.log.checkpoint_folder(item.data) for item in (old, new))
+    if source.is_dir() and source != target:
+        shutil.copytree(source, target, dirs_exist_ok=True)
 
 
 async def _at_rest(source: Runtime, infos: Iterable[TopicInfo], leave: Collection[str]) -> None:

@@ -97,6 +97,14 @@ class LogSettings(BaseModel):
     witness_seconds: Annotated[float, Field(gt=0)] = 10.0
     """Witnesses are asked at most so often."""
 
+    def key_file(self, data: Path) -> Path:
+        """Where the key is, of a data folder."""
+        return self.key or data / "log.key"
+
+    def checkpoint_folder(self, data: Path) -> Path:
+        """Where checkpoints are, of a data folder."""
+        return self.checkpoints or data / "checkpoints"
+
 
 class MqttSettings(BaseModel):
     """The broker of the devices, and how the bridge takes part in it."""

@@ -29,7 +29,7 @@ def key(data: DataOption = None, as_json: JsonOption = False) -> None:
     from lineal.proof.keys import read_verifier_keys
 
     folder = existing_data(data)
-    file = load_settings(folder).log.key or folder / "log.key"
+    file = load_settings(folder).log.key_file(folder)
     try:
         keys = read_verifier_keys(file)
     except FileNotFoundError as error:

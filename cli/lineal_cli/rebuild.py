@@ -73,7 +73,7 @@ async def _sign(settings: Settings) -> bool:
 
     async with AsyncExitStack() as stack:
         store = await _open(settings, stack)
-        key = settings.log.key or settings.data / "log.key"
+        key = settings.log.key_file(settings.data)
         if not key.exists() and await store.read(read_log) is None:
             return False
         await sign_behind(store, settings.log, settings.data)

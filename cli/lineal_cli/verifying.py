@@ -50,7 +50,7 @@ def verification(
         rules = None if chosen is None else read_policy(chosen)
         trusted = _trusted(keys, rules, settings, folder)
         begun = None if since is None else _checkpoint(since, trusted)
-        files = CheckpointFiles(settings.checkpoints or folder / "checkpoints")
+        files = CheckpointFiles(settings.checkpoint_folder(folder))
         _wait_until_signed(connection)
         for _ in range(_TRIES):
             outside = files.load()
@@ -81,7 +81,7 @@ def _trusted(
         return [parse_verifier_key(key) for key in keys]
     if policy is not None and policy.logs:
         return [log.key for log in policy.logs]
-    file = settings.key or folder / "log.key"
+    file = settings.key_file(folder)
     try:
         return read_verifier_keys(file)[-1:]
     except FileNotFoundError as error:

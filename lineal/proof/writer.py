@@ -68,8 +68,8 @@ class LogWriter:
         self._store = store
         self._owner = owner
         self._settings = settings
-        self.key_file = settings.key or directory / "log.key"
-        self.files = CheckpointFiles(settings.checkpoints or directory / "checkpoints")
+        self.key_file = settings.key_file(directory)
+        self.files = CheckpointFiles(settings.checkpoint_folder(directory))
         self._keys: LogKeys | None = None
         self._keys_read: tuple[int, int] | None = None
         self._last: Checkpoint | None = None

@@ -45,6 +45,20 @@ async def everything(folder: Path) -> dict[str, object]:
         }
 
 
+def test_the_log_of_the_ledger_goes_on(old: Path, tmp_path: Path) -> None:
+    """Under its name, with its key: what was signed at the old place holds at the new one."""
+    new = tmp_path / "new"
+    checkpoint = tmp_path / "checkpoint"
+    shutil.copy(old / "checkpoints" / "checkpoint", checkpoint)
+    assert lineal(tmp_path, "migrate", "--to-data", str(new), "--data", str(old)).returncode == 0
+    for options in ([], ["--checkpoint", str(checkpoint)]):
+        verified = lineal(tmp_path, "verify", "--data", str(new), *options)
+        assert verified.returncode == 0, verified.stdout
+    assert lineal(tmp_path, "log", "key", "--data", str(new)).stdout == (
+        lineal(tmp_path, "log", "key", "--data", str(old)).stdout
+    )
+
+
 async def test_everything_is_there_afterwards_and_nothing_twice(old: Path, tmp_path: Path) -> None:
     new = tmp_path / "new"
     first = lineal(old.parent, "migrate", "--to-data", str(new), "--json", "--data", str(old))
