@@ -1,4 +1,4 @@
-"""Events that come from outside: who may send what, what they lack, and putting them on the bus.
+"""Checks events from outside against an admission policy, fills in defaults, publishes them.
 
 Every ingress (HTTP, ``lineal emit``, folders, S3, the MQTT bridge) admits events by :func:`admit`,
 each under an :class:`AdmissionPolicy` of its own.

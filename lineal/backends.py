@@ -1,4 +1,4 @@
-"""Which bus, store and blobs the settings name. What is not used is not imported."""
+"""Opens the bus, store and object store that the settings name; imports only those."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How what a step leaves behind becomes durable: acknowledgements, outputs and effects.
+"""Committers: make acks, outputs and effects durable, in one transaction or store first.
 
 Two ways, by what the bus can do:
 

@@ -1,4 +1,4 @@
-"""Concurrent work, each part run to its end."""
+"""Runs coroutines concurrently, each to its end, and raises the first error afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stages as a long-lived daemon: their runners, the worker pool, timers."""
+"""Runs stages until stopped: their runners, the worker pool, timers and the ledger follower."""
 
 from __future__ import annotations
 

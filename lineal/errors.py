@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree.
+"""The exceptions of the runtime, as one tree below ``LinealError``.
 
 Every exception of our packages descends from :class:`LinealError`; those that more than one part of
 the runtime raises or handles are here::

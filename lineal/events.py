@@ -1,4 +1,4 @@
-"""Event types: those of lineal, and those of anybody's package.
+"""Finds event types: those of lineal and those of installed packages.
 
 A package names the modules that define its types under the entry points ``lineal.events``.
 """

@@ -1,4 +1,4 @@
-"""How much a reader takes of each of the partitions that it holds."""
+"""How many events a reader fetches from each of its partitions."""
 
 from __future__ import annotations
 

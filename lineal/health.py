@@ -1,4 +1,4 @@
-"""Whether a process works: ``/healthz``, ``/readyz`` and ``/metrics``."""
+"""Health and metrics of a process over HTTP: ``/healthz``, ``/readyz`` and ``/metrics``."""
 
 from __future__ import annotations
 

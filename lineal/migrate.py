@@ -1,4 +1,4 @@
-"""Moving house: everything one bus, store and object store hold, copied to others.
+"""Copies topics, dead letters, ledger, state and objects to another bus, store or bucket.
 
 The source is only read. Each part can be repeated: what is at the target already is not copied
 again, so a migration that was interrupted is simply run once more.

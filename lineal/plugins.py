@@ -1,4 +1,4 @@
-"""What installed packages bring, found by entry points: nothing is imported by name.
+"""Loads plug-ins by entry points; nothing is imported by name.
 
 A plug-in that fails to import is named and left out, as is one whose libraries are not installed;
 the others are used. Which libraries a plug-in needs its package says with an extra, behind the

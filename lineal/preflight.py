@@ -1,5 +1,5 @@
-"""Whether the bus and the place for large objects that the settings name will do, where they are
-not in the data folder; nothing is changed."""
+"""Checks that the bus and the object store of the settings can be reached and used; changes
+nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Producers: what puts events on the bus by itself, for as long as a daemon runs.
+"""Producers: found by entry point, run for as long as a daemon runs.
 
 A package brings its own under the entry points ``lineal.producers``. ``lineal up`` starts those
 that the settings ask for, ``lineal produce NAME`` starts them by name.

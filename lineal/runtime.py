@@ -1,4 +1,4 @@
-"""A process's connection to one data folder: its database, bus and objects."""
+"""Opens what a process works with: settings, store, bus and object store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a partition may be called done: the one place that decides it.
+"""The watermark of a partition: the offset below which everything is done.
 
 The committable offset is the smallest offset in flight, or the last delivered + 1 when nothing is.
 It is never derived from a contiguous run of completed offsets: compaction and transaction markers

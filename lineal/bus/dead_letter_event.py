@@ -1,4 +1,4 @@
-"""The event that stands for one that a group gives up on."""
+"""Makes the dead letter event of an event that a group could not handle."""
 
 from __future__ import annotations
 

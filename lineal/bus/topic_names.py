@@ -1,4 +1,4 @@
-"""What a topic may be called, so that every bus can carry it, and the names with a meaning."""
+"""Which topic names are valid on every bus, and the names with a meaning of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands on a topic and is no event: it goes aside as a dead letter, with the reason."""
+"""Makes dead letters of messages that are not events."""
 
 from __future__ import annotations
 

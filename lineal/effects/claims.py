@@ -1,4 +1,4 @@
-"""A claim on a name: only the first of several events has it."""
+"""The effect of claiming a name, which only the first of several events gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Effects as bytes, for a topic that carries them.
+"""Encodes effects as bytes and decodes them.
 
 Frames follow one another: a letter for the kind, the length as four bytes, big-endian, and the
 content. Records and memo entries, of which every step has one, are binary; other effects are JSON

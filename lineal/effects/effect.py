@@ -1,4 +1,4 @@
-"""What an effect is, which types there are, and the one function that applies them.
+"""The effect types, and ``apply``, the one function that writes them to a store.
 
 An effect is frozen data. Each type is registered with the function that applies a sequence of its
 effects; a package that brings a type of its own registers it in the same way.

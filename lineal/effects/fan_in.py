@@ -1,4 +1,4 @@
-"""Parts that wait for the others of their group, and groups that are complete.
+"""Effects of fan-in: a part that waits for its group, and a group that is complete.
 
 The parts of a group that was handled stay, marked with the event that completed it: this event,
 handled again after a crash, finds them, and others do not. :func:`lineal.effects.sweep.sweep`

@@ -1,4 +1,4 @@
-"""A claim on a dead letter: of several who decide about it at once, one does.
+"""The effect of claiming a dead letter, so that one of several concurrent decisions counts.
 
 Where bus and store share a transaction the claim, the decision and what is redriven are in it.
 Elsewhere the claim is made first; if its holder dies before the decision is committed, others can

@@ -1,4 +1,4 @@
-"""A memo entry: what a step made, so that the same work is not done twice."""
+"""The effect of keeping a step's outputs in the memo."""
 
 from __future__ import annotations
 

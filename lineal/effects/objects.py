@@ -1,4 +1,4 @@
-"""A small object, written in the transaction of the step that made it."""
+"""The effect of writing a small object in the transaction of its step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lineage record, appended to the ledger.
+"""The effect of appending a lineage record to the ledger.
 
 Unlike other effects it is no change of a key: whoever applies it must know that it was not applied
 before, by its position on the topic that brings it or by a transaction shared with the bus.

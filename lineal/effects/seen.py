@@ -1,4 +1,4 @@
-"""What a group has handled, so that an event published twice counts once.
+"""The effect of noting that a group has handled an event, so that a duplicate counts once.
 
 An event is known by its source and id. Rows are found by sixteen bytes of their digest, and are
 swept when they are older than :data:`WINDOW_US`.

@@ -1,4 +1,4 @@
-"""A change of a key of a stage's state.
+"""The effect of changing a key of a stage's state.
 
 The row keeps the event that changed it last and the value before it, so that this event, handled
 again after a crash, begins with what was before. A key that was removed keeps its row for the same

@@ -1,4 +1,4 @@
-"""Deleting what was kept only for an event that might be handled again."""
+"""Deletes rows that were kept only in case an event is delivered again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys whose later events wait because an earlier one failed for good.
+"""Effects of ``on_failure="wait"``: keys whose later events are held after a failed one.
 
 The first row of a key is the event that failed; the others wait for it, in the order in which they
 came. A row that was released keeps the position at which its event was handled: delivered there

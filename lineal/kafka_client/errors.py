@@ -1,4 +1,4 @@
-"""Error codes of the Kafka protocol, and the exceptions that they become.
+"""Error codes of the Kafka protocol, and the exceptions they are raised as.
 
 Codes are those of https://kafka.apache.org/protocol#protocol_error_codes.
 """

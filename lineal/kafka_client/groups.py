@@ -1,4 +1,4 @@
-"""Consumer groups from outside: which there are, their members, and resetting their offsets."""
+"""Administers consumer groups: lists them and their members, resets their offsets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the assigned partitions: fairly, in order, and again what was released.
+"""Reads the assigned partitions fairly and in order, and released records again.
 
 Invariant: what an assigned partition's watermark has not passed is in flight, or will be read
 (again).

@@ -1,4 +1,4 @@
-"""Whether a cluster answers and lets this client in."""
+"""Checks whether a cluster answers and authenticates this client."""
 
 from __future__ import annotations
 

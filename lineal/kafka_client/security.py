@@ -1,4 +1,4 @@
-"""TLS and SASL as aiokafka's clients take them."""
+"""TLS and SASL settings in the form that aiokafka's clients take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a broker says about the timestamps of records that it refuses (INVALID_TIMESTAMP).
+"""Parses what a broker says about timestamps that it rejects (INVALID_TIMESTAMP).
 
 A broker takes timestamps from ``message.timestamp.before.max.ms`` before its own time to
 ``message.timestamp.after.max.ms``, an hour by default, after it (KIP-937). It names both bounds.

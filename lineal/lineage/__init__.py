@@ -1,1 +1,1 @@
-"""The ledger of what happened, and the questions it answers."""
+"""Lineage: records of steps, the ledger that holds them, and queries."""

@@ -1,4 +1,4 @@
-"""Who acts: the names that lineage records give to people and processes."""
+"""The actor names in lineage records: of people, stages and processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A record's bytes: canonical JSON as RFC 8785 says, of sorted keys, integers and strings.
+"""Encodes lineage records as canonical JSON (RFC 8785) and decodes them.
 
 Written in version 2. What can be derived is not written:
 

@@ -1,4 +1,4 @@
-"""What was decided about dead letters: a projection of the acts of redriving and dropping."""
+"""The projection of decisions about dead letters: redriven or dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process that applies lineage messages beside a worker.
+"""Applies messages of the lineage topic in a process of its own.
 
 A worker that handles events has its one interpreter busy: what appending to the ledger costs, it
 would handle fewer.

@@ -1,4 +1,4 @@
-"""The ledger in the store: append in a step's transaction, answer from indexes."""
+"""The ledger in the store: appends records and answers queries from an index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Projections: tables that say what the ledger says, kept up to date as records are appended.
+"""Projections: tables derived from the ledger, updated in the transaction that appends a record.
 
 A package brings its own under the entry points ``lineal.projections``. What its tables say can
 never differ from what the ledger says: ``lineal rebuild`` makes them again from all records.

@@ -1,4 +1,4 @@
-"""Making the tables of projections again from the ledger and the objects."""
+"""Rebuilds the tables of projections from the ledger and the objects."""
 
 from __future__ import annotations
 

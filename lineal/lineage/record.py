@@ -1,4 +1,4 @@
-"""The lineage record: what the steps that one worker committed together read and made.
+"""The lineage record: what the steps of one commit read and made, by which build.
 
 A record has a header (what did the steps, and when) and an entry for each step. Its bytes are
 canonical JSON (:mod:`lineal.lineage.canonical`), and it is known by their SHA-256. It holds digests

@@ -1,4 +1,4 @@
-"""Reading records of version 1, which say one step each: written until there were merged ones."""
+"""Decodes records of version 1, which hold one step each."""
 
 from __future__ import annotations
 

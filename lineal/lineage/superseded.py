@@ -1,4 +1,4 @@
-"""Which events of a subject were made anew since, so that they are out of date.
+"""Finds the events of a subject that a later step has made again.
 
 A step on the same event makes other events when its stage is of another version. The newest are
 those that count; what followed from the older ones is out of date with them. Events that no step

@@ -1,4 +1,4 @@
-"""Output that must not hold up a daemon when nobody reads it: a full pipe, a terminal on hold."""
+"""Writes output in a thread, so that a full pipe or a paused terminal does not block a daemon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The event a task is handling, for its log lines."""
+"""Adds the event that a task is handling to its log lines."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Lines that come again and again, as clients write them while a broker is away: hundreds a second,
-which fill disks and hide everything else."""
+"""Filters repeated log lines, which clients write by the hundred while a broker is away."""
 
 from __future__ import annotations
 

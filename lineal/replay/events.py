@@ -1,4 +1,4 @@
-"""The events that a stage takes, read from their topics."""
+"""Reads the events of a stage's input types from their topics."""
 
 from __future__ import annotations
 

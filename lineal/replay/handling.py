@@ -1,4 +1,4 @@
-"""Handling what a replay takes, in this process."""
+"""Handles the events of a replay in this process."""
 
 from __future__ import annotations
 

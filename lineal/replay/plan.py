@@ -1,4 +1,4 @@
-"""Which events a replay takes: all of a topic, or exactly those a changed stage made stale."""
+"""Selects the events of a replay: all of a topic, or those a changed stage made stale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A share of a replay, handled in a process beside the one that was asked for it."""
+"""Handles a share of a replay in another process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running a replay, by one process or by several that share its partitions."""
+"""Runs a replay, in one process or in several that share its partitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The past events that a replay handles, as the subscription of a stage runner."""
+"""A bounded subscription of past events, for the runner of a replay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stage author needs."""
+"""Declaring and running stages."""
 
 from lineal.errors import Reject, Retry
 from lineal.stages.context import Context, NoConfig

@@ -1,4 +1,4 @@
-"""Claims: what only the first of several events may do, kept across restarts."""
+"""Who holds a claim on a name within a stage."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What a stage reads and writes through. Everything used is noted as it is used, so lineage is a
-by-product of working."""
+"""``Context``: what a stage reads and writes through; each use is recorded as lineage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making a dead letter of an event that a group gives up on."""
+"""Makes the step result of an event that failed for good: its dead letter and its record."""
 
 from __future__ import annotations
 

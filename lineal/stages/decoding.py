@@ -1,4 +1,4 @@
-"""Reading an event as a typed one, and saying in words why that cannot be done."""
+"""Decodes an event's data as its payload type, with errors in plain words."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Finding stages: through entry points, so the runtime never imports one by name and anybody's
-package can add one."""
+"""Finds installed stages by entry point, those of other packages alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a stage returns to the events that are published."""
+"""Makes events of what a stage returns."""
 
 from __future__ import annotations
 

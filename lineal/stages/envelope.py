@@ -1,4 +1,4 @@
-"""The attributes of an event as a stage sees them."""
+"""``ctx.event``: the attributes of an event as a stage sees them."""
 
 from __future__ import annotations
 

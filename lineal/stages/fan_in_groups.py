@@ -1,4 +1,4 @@
-"""Fan-in: which parts of a group have come, kept across restarts."""
+"""Which parts of a fan-in group have arrived, kept across restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stage's function takes, read from its annotations."""
+"""Reads from a function's annotations which payloads and configuration it takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What handles an event, and by what the same work is recognised (the memo's key)."""
+"""The step id (the memo's key) and the build that handles an event."""
 
 from __future__ import annotations
 

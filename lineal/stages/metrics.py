@@ -1,5 +1,4 @@
-"""Prometheus metrics. Label children are bound once: looking them up per event costs more than
-counting."""
+"""Prometheus metrics of stages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one handling of an event came to, as data."""
+"""``StepResult``: outputs, effects and lineage record of one handling of an event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is tried again, how often and how long apart."""
+"""The retry policy: how many attempts, and how long apart."""
 
 from __future__ import annotations
 

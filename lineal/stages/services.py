@@ -1,4 +1,4 @@
-"""What all stages of a process share."""
+"""The services that all stages of a process share: store, objects, workers, state, models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The digest of a stage's code: what makes work done by other code stale."""
+"""The digest of a stage's code, part of its build."""
 
 from __future__ import annotations
 

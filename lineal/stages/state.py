@@ -1,4 +1,4 @@
-"""State: what a stage keeps from event to event under a key, across restarts.
+"""``ctx.state``: typed values that a stage keeps between events, by key.
 
 A row remembers the event that changed it last, and its value before and after. Where the bus and
 the store cannot share a transaction an event may be handled again after its changes were applied;

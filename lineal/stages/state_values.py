@@ -1,4 +1,4 @@
-"""Values of a stage's state as bytes: JSON, and bytes as they are."""
+"""Encodes values of a stage's state: models as JSON, bytes as they are."""
 
 from __future__ import annotations
 

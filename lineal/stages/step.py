@@ -1,4 +1,4 @@
-"""A step: one handling of one event (or of all parts of a whole), and everything it touches.
+"""A step in progress: its inputs, attributes, state changes and objects.
 
 This is the :class:`~lineal.stages.context.Context` that stages get. What it collects becomes one
 settlement: outputs, lineage record and effects, made durable together.

@@ -1,4 +1,4 @@
-"""The trained models in use, as stages ask for them: known for a second, then looked up again.
+"""Looks up the trained models in use, at most once a second for each.
 
 Which model is in use is somebody else's to say: one installed package does, under the entry points
 ``lineal.models``.

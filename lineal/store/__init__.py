@@ -1,1 +1,1 @@
-"""Where state lives on one machine: the database, objects, the search index, memo and gathering."""
+"""The store: database, objects, memo, key index and migrations."""

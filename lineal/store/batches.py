@@ -1,4 +1,4 @@
-"""Writing in batches: one thread a process makes one transaction of what many callers hand in."""
+"""Batches writes: one thread of a process runs what many callers pass in one transaction."""
 
 from __future__ import annotations
 

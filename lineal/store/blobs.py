@@ -1,4 +1,4 @@
-"""Where the bytes of large objects are: by digest, in files or in a bucket."""
+"""Blob stores for large objects, addressed by digest: a folder or a bucket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a store is to those who write SQL: a dialect-neutral connection, read and written in turns.
+"""The interfaces ``Store`` and ``Connection``, the same for SQLite and Postgres.
 
 The SQL of ledger, projections and memo is the same for SQLite and Postgres (``?`` marks a
 parameter, upserts say ``ON CONFLICT``). What cannot be the same is a :class:`Dialect`.

@@ -1,4 +1,4 @@
-"""Copying tables from one store to another, of whichever kind.
+"""Copies tables from one store to another, SQLite or Postgres.
 
 Every copy can be repeated: what the other store has already is left as it is.
 """

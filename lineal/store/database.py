@@ -1,4 +1,4 @@
-"""The embedded database: one SQLite file, written by one thread per process, many commits as one.
+"""The embedded database: one SQLite file, one writer thread a process, group commit.
 
 Everything a step changes (positions, outputs, lineage, metadata, memo, search) is in this file, so
 that it is one transaction. Processes take turns through a file lock: unlike SQLite's own busy

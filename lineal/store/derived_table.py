@@ -1,4 +1,4 @@
-"""A table that holds nothing of its own: a projection makes it from the ledger."""
+"""``Table``: a table that a projection fills from the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memo: what steps already done made, so that the same work is not done twice."""
+"""The memo's table: outputs of earlier steps by step id."""
 
 from __future__ import annotations
 

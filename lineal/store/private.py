@@ -1,4 +1,4 @@
-"""Files that nobody else on the machine can read, from their first byte."""
+"""Creates files that only their owner can read."""
 
 from __future__ import annotations
 

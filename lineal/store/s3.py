@@ -1,4 +1,4 @@
-"""Large objects in a bucket, with a folder of those that were used last.
+"""Large objects in an S3 bucket, with a local cache of those used last.
 
 An object's name is its digest, which is known only at its end: it is taken in locally first, then
 sent, in parts when it is large. An object that is there already is not sent again.

@@ -1,4 +1,4 @@
-"""SQLite's ways of saying what every store must say."""
+"""The SQLite dialect: what differs from Postgres."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What SQLite complains of: is it for now, or until somebody changes something?"""
+"""Translates errors of SQLite: transient ones, and those that need somebody to act."""
 
 from __future__ import annotations
 

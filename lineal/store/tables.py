@@ -1,4 +1,4 @@
-"""The tables of the embedded database, and those that every store has.
+"""The tables of every store, and those of the embedded bus.
 
 They are written as SQLite understands them; :mod:`lineal.store.postgres.tables` translates. Those
 of projections stand where the projection is declared (:mod:`lineal.lineage.projections`).

@@ -1,4 +1,4 @@
-"""Waking the other processes on this machine that wait for events, without polling.
+"""Wakes the other processes of this machine that wait for events.
 
 Every process that waits owns a named pipe in the data directory. A pipe with a reader also proves
 that its process is alive: the kernel closes it with the process, however that ended. (Named pipes

@@ -1,4 +1,4 @@
-"""Stages in a unit test: the real steps on a store in a temporary folder, without a broker::
+"""Tests of stages: the real pipeline on a store in a temporary folder, without a broker::
 
 async with StageHarness(count) as harness:
     [counted] = await harness.send(DocumentTextExtracted(...))

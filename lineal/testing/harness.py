@@ -1,4 +1,4 @@
-"""One stage, or several that feed each other, run to their end for every event that is sent."""
+"""``StageHarness``: runs one or several stages to their end for every event sent."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Processes for work that would hold up the event loop."""
+"""Worker processes, for work that would block the event loop."""

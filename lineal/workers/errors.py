@@ -1,4 +1,4 @@
-"""How a task can fail without having raised an error of its own."""
+"""Errors of tasks that died, ran out of memory or took too long."""
 
 from __future__ import annotations
 

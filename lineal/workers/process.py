@@ -1,5 +1,5 @@
-"""The process a worker is: started as a program of its own, so that it depends on nothing of the
-daemon's main module, which multiprocessing would import again in every child."""
+"""Starts a worker process as a program of its own, independent of the daemon's main module, which
+multiprocessing would import again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker process is told first."""
+"""The first message to a worker process: limits and warm-up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``aws://REGION?...``: where the topics and queues are, and how they are to be kept."""
+"""Parses ``aws://REGION?...``: region, prefix, endpoint and how long messages are kept."""
 
 from __future__ import annotations
 

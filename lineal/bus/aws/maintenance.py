@@ -1,4 +1,4 @@
-"""What is to be done now and then while a process works for groups."""
+"""Periodic maintenance: outbox, inbox, abandoned queues and poison messages."""
 
 from __future__ import annotations
 

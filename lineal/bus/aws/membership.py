@@ -1,4 +1,4 @@
-"""Which groups have workers: each process says so in the store, now and then."""
+"""Which groups have workers: each process writes a heartbeat into the store."""
 
 from __future__ import annotations
 

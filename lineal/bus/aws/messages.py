@@ -1,4 +1,4 @@
-"""An event as a message: structured CloudEvents JSON in the body, and what it needs beside.
+"""Converts events to SNS/SQS messages (structured CloudEvents JSON and attributes) and back.
 
 Attributes: ``type`` and ``subject`` for the filter policies of other subscribers; ``topic``,
 because a queue holds what several topics sent it; ``offset``, microseconds since the Unix epoch at

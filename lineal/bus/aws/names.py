@@ -1,4 +1,4 @@
-"""What topics and groups are called on AWS.
+"""The names of SNS topics and SQS queues for the topics and groups of the bus.
 
 Names of SNS topics and SQS queues are letters, digits, ``-`` and ``_``. A dot becomes ``-``; what
 else a topic may have in its name becomes ``_x`` and two hexadecimal digits, so that every name can

@@ -1,4 +1,4 @@
-"""Poison messages: those of the queue that SQS itself keeps for what is never deleted.
+"""Reads poison messages from SQS's own dead letter queue and makes dead letters of them.
 
 SQS moves a message there that was received again and again and never deleted: its workers died of
 it before they could make a dead letter of it. Nobody looks into such a queue; dead letters are

@@ -1,4 +1,4 @@
-"""Which publication of an event a message is.
+"""The nonce of a publication, which tells an event published again from one delivered again.
 
 SNS drops a message whose deduplication id it was given within five minutes, and the inbox of a
 group drops an event that the group has handled. That is right for an event that is published again

@@ -1,4 +1,4 @@
-"""Outputs that are decided and perhaps not published yet.
+"""Outputs that are committed to the store and may still have to be published.
 
 SNS and the store share no transaction. The transaction that has the effects of a handling and the
 fact that it was handled has its outputs too, as rows of the outbox; then they are published; then

@@ -1,4 +1,4 @@
-"""Making topics, queues and subscriptions where they are missing, and finding those there are.
+"""Creates missing topics, queues and subscriptions, and looks up existing ones.
 
 Every act can be repeated, and what exists is left as it is: it may come from a CloudFormation
 template, made by somebody with more rights than a worker has.

@@ -1,4 +1,4 @@
-"""Reading a topic without a group: through a queue that lives as long as the reading."""
+"""Reads a topic without a group, through a temporary queue."""
 
 from __future__ import annotations
 

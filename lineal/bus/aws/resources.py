@@ -1,4 +1,4 @@
-"""How topics and queues are made: the same whether by calls or by a CloudFormation template.
+"""The attributes of topics and queues, for API calls and for the CloudFormation template alike.
 
 One topic for each type of event, not one for all with filter policies: quotas of throughput,
 permissions and archives are a topic's own; a filter policy takes minutes to take effect, and what

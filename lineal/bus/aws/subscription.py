@@ -1,4 +1,4 @@
-"""A worker of a group on SQS.
+"""The subscription of a group's worker on SQS: receive, commit, release.
 
 SQS delivers up to ten messages of a message group (a key) at once, and nothing more of it until
 they are deleted or visible again. In which order they are handed out is the matter of

@@ -1,4 +1,4 @@
-"""The bus itself: publishing, subscribing, reading without a group, seeking, lag."""
+"""The embedded bus: publish, subscribe, read without a group, seek, lag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of a group: its positions, and which member holds which partition until when.
+"""Rows of a group: its positions, and which member has leased which partition until when.
 
 Partitions are held by lease. Every change of holder raises the partition's epoch, and whoever
 changes a row names the epoch it knows: what was decided on an outdated view changes nothing.

@@ -1,4 +1,4 @@
-"""Removing events that are old enough and that every group has handled."""
+"""Deletes events older than the retention that every group has handled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the members of a group share its partitions: all of one number go to one member."""
+"""Divides a group's partitions into shares, evenly among its members."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker of a group on the embedded bus: which partitions it holds, and how far they are done.
+"""The subscription of a group's worker on the embedded bus: leased partitions and watermarks.
 
 Committing checks in its own transaction that the partition is still held in the same epoch, so a
 worker that was thought dead commits nothing. Workers of a group need no leader: each computes the

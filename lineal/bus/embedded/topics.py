@@ -1,4 +1,4 @@
-"""Topics and the events that are appended to them."""
+"""Creates topics and appends events to their partitions."""
 
 from __future__ import annotations
 

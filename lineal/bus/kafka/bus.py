@@ -1,4 +1,4 @@
-"""The bus on Kafka: what joins the parts."""
+"""The Kafka bus: publish, subscribe, read without a group, seek, lag."""
 
 from __future__ import annotations
 

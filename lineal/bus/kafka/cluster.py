@@ -1,4 +1,4 @@
-"""From the settings of this project to a cluster that the client can connect to."""
+"""Makes the Kafka client's cluster configuration from the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The records of a Kafka transaction: outputs, and the effects that travel with them."""
+"""The records of a Kafka transaction: outputs, and one lineage event with the effects."""
 
 from __future__ import annotations
 

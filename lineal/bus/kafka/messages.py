@@ -1,4 +1,4 @@
-"""Events as messages, and messages as events, also where they are none."""
+"""Converts events to Kafka messages and back; what is no event is read as an unreadable one."""
 
 from __future__ import annotations
 

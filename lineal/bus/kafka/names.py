@@ -1,4 +1,4 @@
-"""What topics and groups are called on the cluster, and which partition a key belongs to."""
+"""The names of topics and groups on the cluster, and the partition of a key."""
 
 from __future__ import annotations
 

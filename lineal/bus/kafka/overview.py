@@ -1,4 +1,4 @@
-"""What topics there are, how full they are, and how far behind their groups are."""
+"""Lists topics with their numbers of events, groups and lag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a cluster will do, asked by ``lineal doctor``."""
+"""Checks for ``lineal doctor`` whether a cluster answers and can carry the bus."""
 
 from __future__ import annotations
 

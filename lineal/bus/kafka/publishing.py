@@ -1,4 +1,4 @@
-"""Publishing events: in parts that the producer can send at once."""
+"""Publishes events in portions that the producer can send at once."""
 
 from __future__ import annotations
 

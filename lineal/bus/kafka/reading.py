@@ -1,4 +1,4 @@
-"""Reading a topic without a group: to look, to follow, to replay."""
+"""Reads a topic without a group, from a position to the end or on and on."""
 
 from __future__ import annotations
 

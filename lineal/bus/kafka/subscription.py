@@ -1,4 +1,4 @@
-"""A group's worker on Kafka: records as events, and batches as transactions."""
+"""The subscription of a group's worker on Kafka: records as events, batches as transactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The topics of this bus on the cluster: created where missing, their partitions never changed."""
+"""Creates missing topics on the cluster and lists them; partition counts are never changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exceptions of the Kafka client, as those that the bus promises."""
+"""Translates exceptions of the Kafka client into those of the bus contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commits without a group: replays, redrives, acts that have no event."""
+"""Commits without a group, for replays, redrives and acts of people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bringing a store that an earlier lineal made to the tables of this one.
+"""Migrates a store of an earlier schema version to the present one.
 
 There is a module for each schema version after 4, the oldest that is brought up to date. A store is
 migrated when it is opened to be written, in the transaction that also sets its version: whatever

@@ -1,4 +1,4 @@
-"""What Postgres complains of: is it for now, or until somebody changes something?"""
+"""Translates errors of Postgres: transient ones, and those that need somebody to act."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a Postgres database will do, asked before it is used and by ``lineal doctor``."""
+"""Checks whether a Postgres database can be used as the store."""
 
 from __future__ import annotations
 
