@@ -1,3 +1,3 @@
-"""The device agent: installs alone, knows nothing of lineal but its schemas."""
+"""The device agent. It imports the schemas and the scoring code, and nothing else of lineal."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The agent: puts the parts together, watches over them and takes them down again."""
+"""The agent: starts its threads, watches over them and stops them in order."""
 
 from __future__ import annotations
 

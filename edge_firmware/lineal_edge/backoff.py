@@ -1,4 +1,4 @@
-"""Waiting before the next try, longer each time and never in step with others."""
+"""Exponential backoff with jitter."""
 
 from __future__ import annotations
 

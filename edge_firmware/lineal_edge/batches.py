@@ -1,4 +1,4 @@
-"""From rows of the outbox to messages on the readings topic."""
+"""Packs rows of the outbox into messages of the readings topic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue between the sampler, which must not wait, and those who take readings from it."""
+"""A bounded queue between the sampler, which must not wait, and the readers of its readings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two clocks of a device: one that never jumps, and one that says what day it is."""
+"""The device's two clocks: monotonic and wall clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One connection to the broker: made, used, and thrown away with all that paho holds in memory.
+"""One MQTT connection to the broker; a lost one is discarded with paho's whole client.
 
 The outbox knows what has to be sent, so paho's own queue of unsent messages is not wanted after a
 reconnect: it would send them a second time.

@@ -1,4 +1,4 @@
-"""What is given up when the outbox reaches its cap: the oldest readings, each accounted for."""
+"""Deletes the oldest readings when the outbox reaches its cap, and records the gap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server says to the device."""
+"""Handles messages from the server to the device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was sent and is not acknowledged by the bus yet."""
+"""Messages that were sent and not yet acknowledged by the bus."""
 
 from __future__ import annotations
 

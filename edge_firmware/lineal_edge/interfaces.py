@@ -1,4 +1,4 @@
-"""What the agent asks of the parts that score readings and take new models.
+"""The interfaces between the agent and the parts that score readings and install models.
 
 The parts run in threads of their own. Nothing they do can hold up the sampler: a scorer that is
 too slow is skipped readings, and told so.

@@ -1,4 +1,4 @@
-"""Everything the bus does not have yet, on the device's disk.
+"""The outbox: readings and events on the device's disk until the bus has acknowledged them.
 
 One SQLite file (WAL, ``synchronous=FULL``: what is committed outlives a power cut). The readings
 stream is a row for each reading or gap, in order; together the rows cover every number that is not

@@ -1,4 +1,4 @@
-"""The outbox's file: its tables, and how it is opened after whatever happened to it."""
+"""The outbox's SQLite file: its tables, and recovery of a damaged one."""
 
 from __future__ import annotations
 

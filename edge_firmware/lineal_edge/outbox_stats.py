@@ -1,4 +1,4 @@
-"""Statistics of an outbox, read beside the agent that may be running."""
+"""Statistics of an outbox, read while the agent may be running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes the parts the settings ask for."""
+"""Makes the source of readings that the settings name, and the digest of the agent's code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A device's identity: a key that never leaves it, a request for a certificate, and settings.
+"""Provisions a device: private key, certificate request, settings.
 
 The certificate's common name is the device's id; brokers take it as the MQTT user name, so a device
 can publish only as itself.

@@ -1,4 +1,4 @@
-"""From the outbox to the broker, and the bus's acknowledgements back.
+"""Publishes rows of the outbox to the broker, and handles acknowledgements.
 
 The broker's PUBACK only means that the broker has a message. What counts is the acknowledgement
 that the bridge sends after the bus has it; until then a message is in flight, and at most

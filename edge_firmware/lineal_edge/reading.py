@@ -1,4 +1,4 @@
-"""One reading, as it goes from the sampler to the outbox and to the scorer."""
+"""``Reading``: one reading, as the sampler makes it."""
 
 from __future__ import annotations
 

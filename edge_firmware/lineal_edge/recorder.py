@@ -1,4 +1,4 @@
-"""From the queue to the disk, a commit at a time."""
+"""Writes readings from the queue to the outbox, many in a transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of the readings stream as they are kept in the outbox."""
+"""Encodes the rows of the readings stream in the outbox."""
 
 from __future__ import annotations
 

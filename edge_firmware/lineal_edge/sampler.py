@@ -1,4 +1,4 @@
-"""From the source to the queues, never waiting for anybody behind them."""
+"""Reads the source and fills the queues, without ever waiting for their readers."""
 
 from __future__ import annotations
 

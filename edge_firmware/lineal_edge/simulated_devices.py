@@ -1,4 +1,4 @@
-"""Simulated turbines behind real agents: a program of its own, whose threads disturb nobody.
+"""Simulated turbines behind real agents, as a program with threads of its own.
 
 ``python -m lineal_edge.simulated_devices``. The first line of its standard input is the JSON of a
 :class:`~lineal_scoring.turbine.fleet.SimulationSpec`; each further line, ``DEVICE FAULT``, lets a

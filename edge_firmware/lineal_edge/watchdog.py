@@ -1,4 +1,4 @@
-"""Telling systemd that the agent is up and alive (the sd_notify protocol, over its socket)."""
+"""Notifies systemd's watchdog (the sd_notify protocol, over its socket)."""
 
 from __future__ import annotations
 

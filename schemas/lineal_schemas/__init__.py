@@ -1,1 +1,1 @@
-"""The ground floor: the event envelope and every event's payload. pydantic and nothing else."""
+"""Schemas: the event envelope and every event's payload. Depends on pydantic only."""

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document: every topic with its events, for tools that read such documents.
+"""Makes the AsyncAPI 3.0 document: every topic with its events.
 
 It stands alone: the JSON Schemas are in it, in the dialect of AsyncAPI (a superset of draft 7).
 """

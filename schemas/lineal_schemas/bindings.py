@@ -1,4 +1,4 @@
-"""An event as a message of Kafka, MQTT 5 or SNS/SQS: the CloudEvents protocol bindings 1.0.2.
+"""CloudEvents protocol bindings 1.0.2: an event as a message of Kafka, MQTT 5 or SNS/SQS.
 
 Pure functions: they know the formats and no client library. HTTP has a module of its own,
 :mod:`lineal_schemas.http_binding`.

@@ -1,4 +1,4 @@
-"""Every event type that this distribution defines, whatever has been imported so far."""
+"""Lists every event type that this distribution defines."""
 
 from __future__ import annotations
 

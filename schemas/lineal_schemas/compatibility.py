@@ -1,4 +1,4 @@
-"""Whether a changed schema still fits the events and the subscribers that are there already.
+"""Compares two versions of a schema: is the change compatible for readers and writers?
 
 Two questions about an old and a new schema of one version: can a reader with the new one read all
 that was written under the old one, and can a subscriber that kept the old one read all that is

@@ -1,4 +1,4 @@
-"""A model on its way to the devices: the signed package, jobs, and rollouts in rings.
+"""Payloads of rollouts: signed packages, jobs of devices, rings.
 
 A job follows the style of AWS IoT Jobs: the device is told of its next job, reports every step, and
 each report names the version of the job's state it was made from (``expected_version``).

@@ -1,4 +1,4 @@
-"""The events of a document's life, in the order in which they happen."""
+"""Payloads of a document's events, in the order in which they happen."""
 
 from __future__ import annotations
 

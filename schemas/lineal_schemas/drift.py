@@ -1,4 +1,4 @@
-"""Drift: what a model sees is no longer distributed as what it was trained on."""
+"""Payload of drift: the readings of a model have left the distribution of its training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CloudEvents 1.0 envelope, as it is read and written on every bus.
+"""The CloudEvents 1.0 envelope: ``RawEvent``, typed events, JSON in and out.
 
 Two forms of one event: :class:`RawEvent` has the data as bytes and is what buses move;
 :class:`Event` has it as a typed payload and is what stages see.

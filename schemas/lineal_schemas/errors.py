@@ -1,4 +1,4 @@
-"""The root of all our exceptions: the lowest of our packages has it, so that all can."""
+"""``LinealError``, the base of all exceptions of lineal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The event that carries what could not be handled."""
+"""The payload of dead letters."""
 
 from __future__ import annotations
 

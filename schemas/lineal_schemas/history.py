@@ -1,4 +1,4 @@
-"""The committed schemas against the present models: may these models be released?"""
+"""Checks committed schemas against the present models: versions, files, upcasters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events in HTTP messages: binary, structured and batched content mode.
+"""CloudEvents HTTP binding: binary, structured and batched content mode.
 
 The rules are those of the CloudEvents HTTP protocol binding 1.0.2.
 """

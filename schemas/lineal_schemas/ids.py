@@ -1,4 +1,4 @@
-"""Derived ids: the same cause always yields the same id, so every duplicate can be recognised.
+"""Derived ids: the same cause always gives the same id, so duplicates are recognised.
 
 All ids are RFC 9562 version-5 UUIDs in their canonical text form. They are computed with
 hashlib rather than :func:`uuid.uuid5`, which costs twice as much and sits on the hot path.

@@ -1,4 +1,4 @@
-"""The life of a model: what it was trained on, how it was evaluated, when it went into use.
+"""Payloads of a model's life: dataset, training, evaluation, promotion, rollback.
 
 A model's versions are whole numbers from 1, counted per name. A dataset is a manifest of digests,
 kept in the object store: whoever has the batches can build the same arrays from it.

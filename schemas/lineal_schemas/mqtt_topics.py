@@ -1,4 +1,4 @@
-"""The MQTT topics of a device, and back from a topic to the device.
+"""The MQTT topics of a device, and the device of a topic.
 
 =================  =========  ===  ========  ====================================================
 topic              direction  QoS  retained  payload (JSON)

@@ -1,4 +1,4 @@
-"""References to bytes: what rides on the bus in place of the bytes themselves."""
+"""``ObjectRef``: a reference to bytes in the object store, carried in their place."""
 
 from __future__ import annotations
 

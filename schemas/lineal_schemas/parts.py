@@ -1,4 +1,4 @@
-"""Scatter and gather: how the parts of a whole find each other again."""
+"""``Part``: a payload that is one of the parts of a fan-out group."""
 
 from __future__ import annotations
 

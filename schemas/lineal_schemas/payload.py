@@ -1,4 +1,4 @@
-"""Payloads: frozen, versioned models, found by the type and version an event names."""
+"""``Payload``: frozen, versioned models, found by event type and version; upcasters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reading and analysing a document yields: the contents of the stored result objects.
+"""The stored results of documents: ``TextResult`` and ``Analysis``.
 
 Offsets are counted in code points of ``TextResult.text``; they are the join from an entity to
 words, to boxes, to a redaction. Geometry and confidences are fractions from 0 to 1, measured from

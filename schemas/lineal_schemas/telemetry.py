@@ -1,4 +1,4 @@
-"""What a device says about itself: readings, gaps in them, its birth, its death and its health.
+"""Payloads of devices: readings, gaps, births, deaths, health.
 
 A device counts its readings from 1 since its agent started (the *boot*) and sends them in order.
 The readings stream covers 1, 2, 3, ... without a hole: what could not be kept is replaced by a

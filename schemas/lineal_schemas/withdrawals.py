@@ -1,4 +1,4 @@
-"""The event that takes back what a newer build of a stage does not make any more."""
+"""The payload of outputs that a newer build of a stage no longer makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From readings to anomalies, the same on the device and on the bus.
+"""Scoring: from readings to anomalies, by the same code on devices and on the bus.
 
 ``preparation`` fixes what is made of readings before a model sees them, ``windows`` does it reading
 by reading, ``model`` runs the ONNX graph, ``slot`` swaps it while it is in use, ``alarm`` turns

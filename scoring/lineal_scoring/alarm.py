@@ -1,4 +1,4 @@
-"""From scores to anomalies: one that opens, grows and closes, not an alarm for every window.
+"""The alarm: opens, updates and closes an anomaly from the scores of windows.
 
 The lower threshold for closing is the classical hysteresis (a Schmitt trigger): a score that
 hovers about the threshold does not open and close an anomaly with every window.

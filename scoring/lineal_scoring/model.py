@@ -1,4 +1,4 @@
-"""A scoring model: an ONNX graph that holds its normalisation and score, and how to feed it.
+"""``ScoringModel``: an ONNX graph with its normalisation and score inside.
 
 The file says itself how it is used, in its metadata: ``lineal.preparation`` (a
 :class:`~lineal_scoring.preparation.Preparation` as JSON), ``lineal.threshold`` and

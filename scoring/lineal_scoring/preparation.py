@@ -1,4 +1,4 @@
-"""What is made of readings before a model sees them: part of the model, fixed at training."""
+"""Transforms readings before they are scored; part of the model, fixed at training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One device's readings in, its anomalies out: what device and bus both run."""
+"""``DeviceScorer``: readings of one device in, windows and anomalies out."""
 
 from __future__ import annotations
 

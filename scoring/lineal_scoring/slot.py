@@ -1,4 +1,4 @@
-"""Where the running model stands, and how another takes its place without a sample being missed."""
+"""Holds the running scorer, and replaces it without missing a reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Try a model out in a process of its own: one that crashes or hangs must not do it in ours."""
+"""Loads and runs a model in a process of its own, which may crash or hang."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sliding windows over one device's readings, made reading by reading in bounded memory."""
+"""Sliding windows over one device's readings, in bounded memory."""
 
 from __future__ import annotations
 

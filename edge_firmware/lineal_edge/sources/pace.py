@@ -1,4 +1,4 @@
-"""Readings at a steady rate, for the sources that could go faster."""
+"""Paces readings to a steady rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A CSV file played as if it were measured now."""
+"""A source that plays a CSV file as if it were measured now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The turbine on a serial port: bad lines are counted and skipped, a lost port is opened anew."""
+"""A source on a serial port: counts and skips malformed lines, reopens a lost port."""
 
 from __future__ import annotations
 

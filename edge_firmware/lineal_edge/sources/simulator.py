@@ -1,4 +1,4 @@
-"""The simulated turbine as a source."""
+"""A source that simulates the turbine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every source is."""
+"""The interface of all sources."""
 
 from __future__ import annotations
 

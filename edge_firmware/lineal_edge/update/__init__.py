@@ -1,4 +1,4 @@
-"""New models for the device: verified, tried beside the running one, swapped in, and back again.
+"""Updates of the device's model: verified, run as a shadow, activated, rolled back.
 
 ``verification`` says whether a package may be used, ``download`` fetches it, ``trial`` runs it
 where it can do no harm, ``live_scorer`` scores beside and swaps, ``health`` judges, ``packages``

@@ -1,4 +1,4 @@
-"""Changes to files in an order that a power cut cannot spoil.
+"""File operations in an order that survives a power cut.
 
 What is not synced may be lost, in part or whole; what is renamed may be back under its old name
 until the folder is synced. Everything here is made of a few primitive changes, so that tests can

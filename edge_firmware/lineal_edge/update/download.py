@@ -1,4 +1,4 @@
-"""Fetching a model file: resumed after a break, and given up after a bounded number of tries."""
+"""Downloads a model file: resumes after an interruption, gives up after a number of attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a model does on live readings: counted while it scores, judged by fixed limits."""
+"""Counts how a model does on live readings and compares that with fixed limits."""
 
 from __future__ import annotations
 

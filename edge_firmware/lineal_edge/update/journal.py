@@ -1,4 +1,4 @@
-"""What an update has come to, on the disk before it is acted upon."""
+"""The state of an update, on the disk before it is acted upon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The device's scorer: one model in use, perhaps another beside it, swapped between readings.
+"""The device's scorer: an active model and perhaps a shadow, swapped between two readings.
 
 The scorer's thread reads each reference once per reading. Loading, warming up and judging happen in
 the updater's thread; nothing here waits for a lock longer than a few assignments.

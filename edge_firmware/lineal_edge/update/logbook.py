@@ -1,4 +1,4 @@
-"""The job at hand: each state is noted on the disk first, then reported."""
+"""The log of the current job: each state is on the disk before it is reported."""
 
 from __future__ import annotations
 

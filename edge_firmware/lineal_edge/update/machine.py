@@ -1,4 +1,4 @@
-"""The steps of a job on the device, each on the disk before it is acted upon.
+"""The state machine of a rollout job on the device.
 
     QUEUED -> IN_PROGRESS -> DOWNLOADED -> VERIFIED -> SHADOW -> ACTIVE_UNCONFIRMED -> SUCCEEDED
     before the swap whatever goes wrong ends in FAILED, after it in ROLLED_BACK

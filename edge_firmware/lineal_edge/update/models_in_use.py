@@ -1,4 +1,4 @@
-"""Which models the scorer has: one in use, and during a trial another beside it."""
+"""The active model and, during a trial, the shadow."""
 
 from __future__ import annotations
 

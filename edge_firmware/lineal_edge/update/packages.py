@@ -1,4 +1,4 @@
-"""The device's model files: folders named by digest, and which of them is in use.
+"""The device's packages: folders named by digest, and which one is active.
 
 packages/SHA256/model.onnx, package.json    complete once it has this name
 current  -> packages/SHA256                 what scores

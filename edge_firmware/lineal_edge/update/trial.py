@@ -1,4 +1,4 @@
-"""A model's first run: in a process of its own, so that one that crashes or hangs harms nothing.
+"""Runs a new model for the first time, in a process of its own.
 
 ``python -m lineal_edge.update.trial MODEL`` reads golden windows from standard input and writes
 their scores to standard output, both as JSON.

@@ -1,4 +1,4 @@
-"""The updater: gives the update machine a thread, and its messages."""
+"""Runs the update machine in a thread and passes it messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a package may be used here: who signed it, for what, and whether its time has passed."""
+"""Verifies a package: signature, target device and expiry."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The wind turbine: its line of readings, what is derived from it, and a simulated one."""
+"""The wind turbine of the examples: line protocol, derived angles, simulation."""

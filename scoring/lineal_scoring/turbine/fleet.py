@@ -1,4 +1,4 @@
-"""What is to be simulated: told by the command line to the process that runs the devices."""
+"""``SimulationSpec``: what the command line passes to the process of simulated devices."""
 
 from __future__ import annotations
 

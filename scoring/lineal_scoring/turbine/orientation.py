@@ -1,4 +1,4 @@
-"""Quaternions of an inertial sensor to angles, and back for the simulator."""
+"""Converts the quaternions of an inertial sensor to angles, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A simulated wind turbine: what its twenty sensors say, with faults that can be switched on.
+"""A simulated wind turbine with twenty sensors and switchable faults.
 
 The wind comes and goes (an Ornstein-Uhlenbeck process), the rotor follows it with inertia, the
 generator's voltage follows the rotor, and the nacelle nods a little with every turn. Means and
