@@ -1,1 +1,1 @@
-"""What is known of documents, models and devices: projections of the ledger, and what is asked."""
+"""The catalog: projections of the ledger about documents, models and devices, and queries."""

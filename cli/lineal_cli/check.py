@@ -1,4 +1,4 @@
-"""A line of what ``lineal doctor`` reports."""
+"""``Check``: one line of the report of ``lineal doctor``."""
 
 from __future__ import annotations
 

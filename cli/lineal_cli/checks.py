@@ -1,4 +1,4 @@
-"""What ``lineal doctor`` looks at. Every check says what it found and, if need be, what to do."""
+"""The checks of ``lineal doctor``; each says what it found and what to do about it."""
 
 from __future__ import annotations
 

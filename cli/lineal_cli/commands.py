@@ -1,4 +1,4 @@
-"""What a command is before it is imported, and the table of lineal's own.
+"""The table of commands, known by name and help text before they are imported.
 
 Another package adds commands under the entry points ``lineal.commands``: a :class:`Command`, or
 several.

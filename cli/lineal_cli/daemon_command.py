@@ -1,4 +1,4 @@
-"""What all daemon commands do: say when they are ready, run until a signal or until a part ends."""
+"""What all daemon commands share: report readiness, run until a signal or a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lineal dead``: what could not be handled, and what a person decides about it."""
+"""``lineal dead``: lists, shows, redrives and drops dead letters."""
 
 from __future__ import annotations
 

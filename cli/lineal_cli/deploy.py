@@ -1,4 +1,4 @@
-"""``lineal deploy``: models on their way to devices."""
+"""``lineal deploy``: starts rollouts of models and controls them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lineal device``: the devices that are known, and certificates for new ones."""
+"""``lineal device``: lists devices and issues certificates for new ones."""
 
 from __future__ import annotations
 

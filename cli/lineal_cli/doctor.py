@@ -1,4 +1,4 @@
-"""``lineal doctor``: whether this machine can do it all, and what to do where it cannot."""
+"""``lineal doctor``: checks the machine and the configured servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lineal documents``: what there is and where it stands."""
+"""``lineal documents``: lists documents with their status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lineal emit``: publish what a file or a pipe holds."""
+"""``lineal emit``: publishes the events of a file or pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lineal model evaluate``: a model evaluated again, or how it was evaluated."""
+"""``lineal model evaluate``: evaluates a model again, or shows its last evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking for an iteration of the flywheel, or for one evaluation, and waiting for the outcome."""
+"""Requests an iteration or an evaluation of a model, and waits for its outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking apart what is emitted: JSON lines, one JSON document, a JSON array, or anything else."""
+"""Splits input into events: JSON lines, one JSON document or array, or plain data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lineal label``: a person says what kind a document is."""
+"""``lineal label``: labels a document with its kind, to learn from."""
 
 from __future__ import annotations
 

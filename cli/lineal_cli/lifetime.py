@@ -1,4 +1,4 @@
-"""How long a daemon lives: until a signal, and a second one ends it at once."""
+"""Stops a daemon on a signal; a second signal ends it at once."""
 
 from __future__ import annotations
 

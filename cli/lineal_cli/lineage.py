@@ -1,4 +1,4 @@
-"""``lineal lineage``: which bytes, which code, which model made this."""
+"""``lineal lineage``: shows the steps of a document, device, event or anomaly."""
 
 from __future__ import annotations
 

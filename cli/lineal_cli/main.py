@@ -1,4 +1,4 @@
-"""``lineal``: finds the commands. A command's module is imported when that command runs."""
+"""The command ``lineal``: finds a subcommand and imports its module only when it runs."""
 
 from __future__ import annotations
 

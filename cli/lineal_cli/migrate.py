@@ -1,4 +1,4 @@
-"""``lineal migrate``: from the embedded bus to a broker, and back."""
+"""``lineal migrate``: copies everything to another bus, store or bucket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a topic may be called."""
+"""Checks topic names given on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all commands share: their options, and how errors become one line and an exit code."""
+"""Options that commands share, and errors as one line and an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following the ledger for documents that are done with, one way or another."""
+"""Follows the ledger for documents that are finished."""
 
 from __future__ import annotations
 

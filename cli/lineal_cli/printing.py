@@ -1,4 +1,4 @@
-"""How answers look: tables for people, tab-separated lines in a pipe, JSON when asked for.
+"""Prints answers as tables, as tab-separated lines in a pipe, or as JSON.
 
 rich is imported only where there is a terminal to draw on.
 """

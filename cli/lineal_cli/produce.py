@@ -1,4 +1,4 @@
-"""``lineal produce``: the producers of ``lineal up`` without its stages."""
+"""``lineal produce``: runs the producers of ``lineal up`` without its stages."""
 
 from __future__ import annotations
 

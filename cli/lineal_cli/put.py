@@ -1,4 +1,4 @@
-"""``lineal put``: files and folders onto the bus, and if wanted all the way into the index."""
+"""``lineal put``: stores files and folders, announces them, and can wait for their indexing."""
 
 from __future__ import annotations
 

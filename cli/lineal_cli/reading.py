@@ -1,4 +1,4 @@
-"""The store as commands that only read see it, with or without a running daemon."""
+"""Opens the store for commands that only read, with or without a running daemon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lineal rebuild``: the metadata tables hold nothing of their own."""
+"""``lineal rebuild``: makes the tables of projections again from the ledger."""
 
 from __future__ import annotations
 

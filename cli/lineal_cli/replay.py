@@ -1,4 +1,4 @@
-"""``lineal replay``: handle events again, beside what is live."""
+"""``lineal replay``: handles past events again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lineal run``: chosen stages as a daemon."""
+"""``lineal run``: runs the named stages as a daemon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lineal search``: pages by their text."""
+"""``lineal search``: searches the pages of documents."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What ``lineal doctor`` asks the servers that the settings name: each is reached, nothing is
-changed there."""
+"""Checks of ``lineal doctor`` that reach the configured servers; they change nothing there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``lineal up`` and ``lineal run`` start: stages, and if wanted producers and HTTP."""
+"""The service behind ``lineal up`` and ``lineal run``: stages, producers and HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lineal show``: one document, as a summary or in one of its forms."""
+"""``lineal show``: shows a document's summary or exports one of its renditions."""
 
 from __future__ import annotations
 

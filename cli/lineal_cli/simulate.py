@@ -1,4 +1,4 @@
-"""``lineal simulate``: turbines that send readings, over MQTT or straight onto the bus."""
+"""``lineal simulate``: simulates turbines that send readings, over MQTT or onto the bus."""
 
 from __future__ import annotations
 

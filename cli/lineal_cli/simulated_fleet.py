@@ -1,4 +1,4 @@
-"""The simulated fleet beside ``lineal up``: prepared before the service starts, begun after it."""
+"""The simulated fleet of ``lineal up --simulate``: prepared first, started with the service."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""What ``lineal up --simulate`` sets up: a broker, turbines, and stages that learn in minutes what
-takes days in the field. Simulated time runs :data:`SPEED` times as fast as ours.
-"""
+"""Settings of ``lineal up --simulate``: a local broker, turbines, and a flywheel that turns in
+minutes. Simulated time runs :data:`SPEED` times as fast."""
 
 from __future__ import annotations
 

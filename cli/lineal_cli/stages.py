@@ -1,4 +1,4 @@
-"""``lineal stages``: what reacts to what, and in which version."""
+"""``lineal stages``: lists the installed stages with their inputs, outputs and versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Positions in a topic as people write them: ``beginning``, ``now``, a time, an offset."""
+"""Parses positions in a topic: ``beginning``, ``now``, a time, an offset."""
 
 from __future__ import annotations
 

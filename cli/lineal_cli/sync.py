@@ -1,4 +1,4 @@
-"""``lineal sync``: what a bucket holds, onto the bus."""
+"""``lineal sync``: announces the objects of a bucket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lineal tail``: how a person watches a topic, and how a shell script subscribes to it."""
+"""``lineal tail``: prints the events of a topic as they arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lineal topics``: what is on the bus, who reads it, and how far behind they are."""
+"""``lineal topics``: lists topics with groups and lag, creates topics, moves groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for documents that were put, and doing the work where nobody else does."""
+"""Waits until documents are done, and runs the stages that no other process runs."""
 
 from __future__ import annotations
 

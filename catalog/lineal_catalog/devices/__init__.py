@@ -1,1 +1,1 @@
-"""Devices: what each last said of itself."""
+"""The register of devices."""

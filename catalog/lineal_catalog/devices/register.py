@@ -1,4 +1,4 @@
-"""What is known of a device, as the stage keeps it and the command line reads it."""
+"""``Device``: what is known of a device, kept as state by the devices stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents as their records tell of them: registry, arrivals, owners, labels, and their status."""
+"""The projection of documents: registry, arrivals, owners, labels and status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions about documents: listed, or found by (the beginning of) an id or by name."""
+"""Lists documents and finds them by id, beginning of an id, or name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The renditions of a document that can be exported: where each is, and what ``json`` holds."""
+"""Finds the renditions of a document that can be exported."""
 
 from __future__ import annotations
 

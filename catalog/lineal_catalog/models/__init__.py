@@ -1,1 +1,1 @@
-"""Trained models: which there are, which is in use, and where it came from."""
+"""Trained models: versions, promotions and provenance."""

@@ -1,4 +1,4 @@
-"""Acts of people: promoting a model by hand, and going back to the one before."""
+"""Promotes a model manually, and rolls back to the one before."""
 
 from __future__ import annotations
 

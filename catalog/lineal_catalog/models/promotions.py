@@ -1,4 +1,4 @@
-"""Which models there are, and which is in use under a name: derived from their records.
+"""The projection of models: trained versions, and the one in use under each name.
 
 A record of kind ``train`` made, beside the model's file, an object that tells of the training (role
 ``training``, a ``model.trained`` as JSON).

@@ -1,4 +1,4 @@
-"""From an anomaly back to its causes: readings, model, training data, code, and who promoted it."""
+"""The provenance of an anomaly: readings, model, training data, code, promotion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions about trained models."""
+"""Lists and finds trained models."""
 
 from __future__ import annotations
 

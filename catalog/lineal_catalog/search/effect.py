@@ -1,4 +1,4 @@
-"""The full-text entries of a document."""
+"""The effect of indexing a document's pages."""
 
 from __future__ import annotations
 

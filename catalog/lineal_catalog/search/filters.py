@@ -1,4 +1,4 @@
-"""What a search may be narrowed to, in any dialect: facets, labels, owner, name."""
+"""Filters of a search: facets, labels, owner, name."""
 
 from __future__ import annotations
 

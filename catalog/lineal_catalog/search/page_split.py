@@ -1,4 +1,4 @@
-"""A document's text as the pages that are indexed.
+"""Splits a document's text into the pages that are indexed.
 
 Apart from the pages themselves: commands that only read import those as well, and need not load
 the models of results for it.

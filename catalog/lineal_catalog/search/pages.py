@@ -1,4 +1,4 @@
-"""What goes into the search index, and what comes out."""
+"""``SearchPage`` and ``Hit``: what is put into the search index, and what a search finds."""
 
 from __future__ import annotations
 

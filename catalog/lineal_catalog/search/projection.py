@@ -1,4 +1,4 @@
-"""The tables of the search index, and how it comes to another store.
+"""The projection of the search index, and how it is copied to another store.
 
 Its entries are effects of steps: `lineal rebuild` leaves them, a replay of the stage writes them
 again.

@@ -1,4 +1,4 @@
-"""What a person types into a search, understood the same way by every store."""
+"""Parses a search query into the same tree for every store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The place in a text that answers a query best, with marks around what was found.
+"""Chooses the best matching passage of a text and marks the matches.
 
 ``ts_headline`` would look for its own words, not for ours (:mod:`lineal_catalog.search.words`).
 """
