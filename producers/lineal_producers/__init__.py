@@ -1,1 +1,1 @@
-"""What puts events on the bus."""
+"""Producers: what brings events onto the bus from outside."""

@@ -1,4 +1,4 @@
-"""Opening what somebody dropped: only regular files, and none that lie outside a folder."""
+"""Opens regular files inside a folder, and nothing else."""
 
 from __future__ import annotations
 

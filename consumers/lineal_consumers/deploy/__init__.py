@@ -1,1 +1,1 @@
-"""Bringing models to devices: signed packages, and rollouts in rings."""
+"""Rollouts of models to devices: signed packages, jobs, rings."""

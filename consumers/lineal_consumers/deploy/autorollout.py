@@ -1,4 +1,4 @@
-"""From a promotion to the request for a rollout."""
+"""Requests a rollout when a model is promoted."""
 
 from __future__ import annotations
 

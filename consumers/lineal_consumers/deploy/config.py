@@ -1,4 +1,4 @@
-"""How models are brought to devices."""
+"""Settings of the ``deploy`` stages: packages, rings, timeouts."""
 
 from __future__ import annotations
 

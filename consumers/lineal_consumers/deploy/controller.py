@@ -1,4 +1,4 @@
-"""One step of a rollout: reads what is kept of it, collects what follows."""
+"""``RolloutController``: one step of a rollout, from its state and an event to what follows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key that signs packages: a file that only its owner reads."""
+"""The private key that signs packages, in a file that only its owner can read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making the signed package of a model. Runs in a worker process: it loads the model."""
+"""Makes the signed package of a model, in a worker process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rollout's step reads and keeps: rollouts, jobs, their deadlines, and words to devices."""
+"""``RolloutRepository``: reads and writes the state of rollouts and jobs, and their timers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a rollout between events, and what follows from it."""
+"""The state of a rollout, and the decisions that follow from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rollouts: who is asked for one, and how it goes on from what devices report or fail to report."""
+"""The stages of rollouts: requests, reports of devices, timeouts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Anomalies found on the bus, by the code that finds them on the device."""
+"""Anomaly detection on the bus, by the code that devices run too."""

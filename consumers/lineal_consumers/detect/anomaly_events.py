@@ -1,4 +1,4 @@
-"""From what a scorer says to the events of an anomaly."""
+"""Makes the events of an anomaly from what a scorer reports."""
 
 from __future__ import annotations
 

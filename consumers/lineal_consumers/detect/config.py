@@ -1,4 +1,4 @@
-"""Which model looks at which device, and how its state is kept."""
+"""Settings of the ``detect`` stage: which model scores which device."""
 
 from __future__ import annotations
 

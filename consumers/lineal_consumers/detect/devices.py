@@ -1,4 +1,4 @@
-"""Scorers of devices, kept in memory between batches and found again in the journal."""
+"""The scorers of devices, cached between batches and restored from the journal."""
 
 from __future__ import annotations
 

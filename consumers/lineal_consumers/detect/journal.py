@@ -1,4 +1,4 @@
-"""A device's state on disk: a snapshot now and then, and what came since, each in a row of its own.
+"""The journal of a device's scorer: a snapshot now and then, and the batches since.
 
 A snapshot is some ten kilobytes, a batch of readings one: writing the whole state with every batch
 would cost more than scoring. Feeding the same readings again yields the same state, so a worker

@@ -1,4 +1,4 @@
-"""Models loaded once a process, by digest."""
+"""Loads models, once in a process, by digest."""
 
 from __future__ import annotations
 

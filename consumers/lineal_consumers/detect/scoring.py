@@ -1,4 +1,4 @@
-"""Scores one message of a device: its rows scored, its state moved on, its anomalies emitted."""
+"""Scores one message of a device and emits the anomalies that open, change or close."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage that scores readings as they arrive and says when anomalies open, change and close."""
+"""The stage that scores readings and emits anomalies."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""The register of devices: what each last said of itself."""
+"""The register of devices."""
 
 from __future__ import annotations

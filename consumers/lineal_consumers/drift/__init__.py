@@ -1,1 +1,1 @@
-"""Whether readings still come from where the training data came from."""
+"""Drift detection: do readings still have the distribution of the training data?"""

@@ -1,5 +1,5 @@
-"""ADWIN (Bifet and Gavaldà 2007): a window that is cut where its mean changes. Needs the extra
-``adwin`` (river)."""
+"""ADWIN (Bifet and Gavaldà 2007), a test for a change of the mean. Needs the extra ``adwin``
+(river)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compare what a model sees now with what it was trained on, feature by feature."""
+"""Compares readings with the training data, feature by feature."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage that tells when readings have moved away from what their model was trained on."""
+"""The stage that reports drift."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two samples, one feature: Kolmogorov-Smirnov decides, the population stability index is noted."""
+"""The two-sample tests of a feature: Kolmogorov-Smirnov, and the population stability index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One collected block looked at: the device's sample goes on, and is compared when it is due."""
+"""Adds a collected block to a device's sample, and tests the sample when it is due."""
 
 from __future__ import annotations
 

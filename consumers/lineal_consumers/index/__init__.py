@@ -1,1 +1,1 @@
-"""The index stage: an analysed document becomes findable."""
+"""The index stage: puts documents into the full-text index."""

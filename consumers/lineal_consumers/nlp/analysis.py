@@ -1,4 +1,4 @@
-"""From text to :class:`Analysis`: which engine looks at what, in which order.
+"""Runs the engines of the language stage over a text, in order, and collects the ``Analysis``.
 
 Runs in a worker process. Texts are looked at page by page, so nothing found ever spans a page and
 the work grows linearly with the text.

@@ -1,4 +1,4 @@
-"""What can be switched in the language stage."""
+"""Settings of the language stage."""
 
 from __future__ import annotations
 

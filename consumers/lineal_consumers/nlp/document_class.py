@@ -1,4 +1,4 @@
-"""What kind of document it is, by rules; a trained model will stand beside them."""
+"""Classifies documents by rules."""
 
 from __future__ import annotations
 

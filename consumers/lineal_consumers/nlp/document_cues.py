@@ -1,4 +1,4 @@
-"""What gives the kind of a document away: titles and tell-tale words, in four languages."""
+"""The cues of each document class: titles and typical words, in four languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an engine of the language stage has to look like to be swapped for another."""
+"""The interfaces of the language stage's engines."""
 
 from __future__ import annotations
 

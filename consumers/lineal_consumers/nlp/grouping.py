@@ -1,4 +1,4 @@
-"""From single mentions to entities that know all their places."""
+"""Groups mentions of the same entity."""
 
 from __future__ import annotations
 

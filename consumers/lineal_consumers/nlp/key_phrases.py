@@ -1,4 +1,4 @@
-"""Key phrases from a document's own statistics; no training, any language written in words.
+"""Extracts key phrases from a document's own statistics, without training.
 
 The score is YAKE's (Campos et al., "YAKE! Keyword extraction from single documents using multiple
 local features", Information Sciences 509, 2020, equations 1 to 7): a term is characteristic when

@@ -1,4 +1,4 @@
-"""Labelled values: "Name: John Smith", or a label on a line of its own and the value below it."""
+"""Finds labelled values, as "Name: John Smith", or a label with the value below it."""
 
 from __future__ import annotations
 

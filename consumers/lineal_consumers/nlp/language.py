@@ -1,4 +1,4 @@
-"""Which language a document is written in, by py3langid."""
+"""Detects the language of a text, by py3langid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trained models of the engines a configuration asks for, by digest."""
+"""The digests of the trained models that a configuration uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of several readings of the same characters is kept."""
+"""Chooses among overlapping mentions."""
 
 from __future__ import annotations
 

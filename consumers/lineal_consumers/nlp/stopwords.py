@@ -1,4 +1,4 @@
-"""Words that carry no subject: they neither begin nor end a key phrase."""
+"""Stop words, which neither begin nor end a key phrase."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands around a candidate: labels and words that speak for or against a reading."""
+"""The words around a candidate that speak for or against it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kind of document it is, by a model learnt from labelled documents.
+"""Classifies documents by a model trained on labelled documents.
 
 Reads the archive that the retrain stage writes (TF-IDF and a linear model) with
 NumPy alone; see :class:`~lineal_consumers.nlp.engines.DocumentClassifier`.

@@ -1,4 +1,4 @@
-"""What a worker process does at its start, so that the first document need not wait for it."""
+"""Loads the language models at the start of a worker process."""
 
 from __future__ import annotations
 

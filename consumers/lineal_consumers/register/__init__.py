@@ -1,1 +1,1 @@
-"""The register stage: bytes seen for the first time become a document."""
+"""The register stage: makes a document of new bytes."""

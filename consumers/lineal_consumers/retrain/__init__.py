@@ -1,1 +1,1 @@
-"""Models learnt from what the bus carries: scoring models for sensors, a classifier for texts."""
+"""Training: scoring models for sensors, and a classifier for texts."""

@@ -1,4 +1,4 @@
-"""A dense autoencoder: what it cannot rebuild from a few numbers is not as in training.
+"""A dense autoencoder; its reconstruction error is the score.
 
 The score is the root mean square of the rebuilding errors, each over its own root mean square in
 training, so a channel that is hard to rebuild does not drown the others: about 1 for a normal

@@ -1,4 +1,4 @@
-"""Thresholds from the scores of held-out normal windows, for a stated false-alarm rate."""
+"""Calibrates thresholds on held-out normal windows, for a stated false alarm rate."""
 
 from __future__ import annotations
 

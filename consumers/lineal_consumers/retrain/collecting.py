@@ -1,4 +1,4 @@
-"""The stage that keeps readings to learn from: batches of a device, many in one object."""
+"""Collects batches of readings into blocks to learn from."""
 
 from __future__ import annotations
 

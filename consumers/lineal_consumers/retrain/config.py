@@ -1,4 +1,4 @@
-"""Which models are trained, from what, and when one may go into use."""
+"""Settings of the ``retrain`` stages: models, data, gates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From collected batches (or labelled documents) to the manifest of an iteration's dataset.
+"""Makes a dataset's manifest from collected batches or labelled documents.
 
 An item that was given to training, calibration or test stays there as long as it is in the window:
 what a model is evaluated on was never learnt from. New items are split by time, the latest for the

@@ -1,4 +1,4 @@
-"""Champion and challengers evaluated on the same frozen data."""
+"""Evaluates champion and challengers on the same frozen data."""
 
 from __future__ import annotations
 

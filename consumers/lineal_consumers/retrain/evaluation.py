@@ -1,4 +1,4 @@
-"""How good a scoring model is on labelled runs."""
+"""Metrics of a scoring model on labelled runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an iteration does, and what a challenger must reach: no data, no state, only decisions."""
+"""Decisions of the flywheel: what an iteration does, and which gates apply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fitted models as ONNX, written by hand: normalisation and score are inside the graph."""
+"""Writes fitted models as ONNX graphs, with normalisation and score inside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered to learn from, and the dataset of an iteration made from it."""
+"""Starts an iteration: keeps track of new data and makes its dataset."""
 
 from __future__ import annotations
 

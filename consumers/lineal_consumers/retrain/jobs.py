@@ -1,4 +1,4 @@
-"""What worker processes do for the retrain stages: plain functions of files and settings."""
+"""The functions that worker processes run for the retrain stages."""
 
 from __future__ import annotations
 

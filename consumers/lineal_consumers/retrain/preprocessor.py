@@ -1,4 +1,4 @@
-"""What both kinds of model do first: take the noise off a window and bring it to one scale.
+"""The first layers of both kinds of model: smoothing and normalisation of a window.
 
 The denoising is one fixed, causal filter, an exponential moving average truncated to the window, so
 it is the same in training and on the device whatever the length of the series (a wavelet threshold

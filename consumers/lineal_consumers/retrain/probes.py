@@ -1,4 +1,4 @@
-"""Disturbances put into normal readings: what a scoring model should find, and does it.
+"""Perturbs normal readings, to measure how much of it a model finds.
 
 Real faults are rare and unlabelled, and a model that never alarms has no false alarms. So every
 challenger has to find, in the same places of the same readings, sensors that are stuck, shifted or

@@ -1,4 +1,4 @@
-"""What has to be the same for the same weights to come out, as it is here."""
+"""What has to be equal for a training to give the same weights: code, libraries, seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a manifest and the collected blocks to arrays: runs of consecutive readings."""
+"""Loads the batches of a manifest as arrays: runs of consecutive readings."""
 
 from __future__ import annotations
 

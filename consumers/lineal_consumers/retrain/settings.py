@@ -1,4 +1,4 @@
-"""What a scoring model is made with."""
+"""Parameters of a training."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The flywheel's stages: a dataset, challengers trained on it, evaluated with the champion,
-promoted.
+"""The stages of the flywheel: dataset, training, evaluation, promotion.
 
 They are keyed by the model's name and each leaves a record of its own kind, so what went into use,
 on whose word, on what data, can be told years later.

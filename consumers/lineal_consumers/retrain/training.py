@@ -1,4 +1,4 @@
-"""From runs of normal readings to a scoring model that can be made again, bit for bit."""
+"""Trains a scoring model from runs of normal readings, reproducibly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The challengers of an iteration, each trained in a worker process of its own."""
+"""Trains the challengers of an iteration, each in a worker process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training data: runs of normal readings, cut into windows by the code that scores them later."""
+"""Cuts runs of readings into windows, by the code that scores them later."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Watching a folder: what is dropped there and has stopped growing is taken in."""
+"""The folder watch: announces files that are complete."""

@@ -1,4 +1,4 @@
-"""Files that have been seen and may not be finished yet."""
+"""Files that were seen and may not be complete yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which state of a file was ingested, noted in the transaction of its event."""
+"""The effect of noting which state of a file was ingested."""
 
 from __future__ import annotations
 

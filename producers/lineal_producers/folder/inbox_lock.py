@@ -1,4 +1,4 @@
-"""One watch per inbox and data folder, however many processes share them."""
+"""A lock, so that only one process watches an inbox of a data folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ingests one file after the other: looked at once more, stored, announced, noted as seen."""
+"""Ingests files one after the other: checks, stores and announces them."""
 
 from __future__ import annotations
 

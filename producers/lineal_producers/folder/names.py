@@ -1,4 +1,4 @@
-"""Which names in a watched folder are left alone."""
+"""Which names in a watched folder are ignored."""
 
 from __future__ import annotations
 

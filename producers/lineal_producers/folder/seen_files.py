@@ -1,4 +1,4 @@
-"""Files that were ingested already, kept in the database: a restart reads nothing again."""
+"""Remembers the files that were ingested, so that a restart reads none again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding files below a folder, a few at a time, with one file descriptor."""
+"""Walks a folder tree a few files at a time, with one file descriptor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watch itself: notifications for speed, a scan every few seconds for certainty."""
+"""Watches a folder, by notifications and by a scan every few seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a file is still being written."""
+"""Checks whether a process has a file open for writing."""
 
 from __future__ import annotations
 

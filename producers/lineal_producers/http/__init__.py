@@ -1,1 +1,1 @@
-"""Uploads and answers over HTTP, on loopback."""
+"""The HTTP API: uploads, events and queries."""

@@ -1,4 +1,4 @@
-"""What can be asked over HTTP: documents, their forms, and searches."""
+"""Queries over HTTP: documents, renditions and searches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bound for a request's body, whether or not its length is announced."""
+"""Limits the size of a request's body, whether or not its length is announced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors as JSON that says what to do."""
+"""Error responses as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model files for devices: ``GET /packages/SHA256``, whole or in ranges.
+"""``GET /packages/SHA256``: model files for devices, complete or in ranges.
 
 Only files that a rollout has sent out are given; nothing else of the object store can be had here.
 A file is what its digest says and never changes, so it may be cached for ever; that it may be used

@@ -1,4 +1,4 @@
-"""Reading what a request's query or form says."""
+"""Parses the parameters of a query or form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping those out who are not meant to use the service.
+"""Protects the HTTP API against requests of other sites and other machines.
 
 Loopback keeps other machines out, not other users of this one, nor web sites: a page may post to
 any address, and one whose name is made to resolve to 127.0.0.1 (DNS rebinding) may even read the

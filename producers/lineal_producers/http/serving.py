@@ -1,4 +1,4 @@
-"""Serving an application, on loopback unless told otherwise, in the running event loop."""
+"""Serves an application in the running event loop, on loopback by default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``POST /documents``: files, as a form (multipart) or as the body itself."""
+"""``POST /documents``: uploads of files, as a form (multipart) or as the body."""
 
 from __future__ import annotations
 

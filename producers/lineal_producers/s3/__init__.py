@@ -1,1 +1,1 @@
-"""Documents from buckets: brought into line when asked, or taken as S3 tells of them."""
+"""Documents from S3 buckets, by synchronisation and by notifications."""

@@ -1,4 +1,4 @@
-"""Which version of an object was ingested, noted in the transaction of its event."""
+"""The effect of noting which version of an object was ingested."""
 
 from __future__ import annotations
 

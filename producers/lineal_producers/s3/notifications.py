@@ -1,4 +1,4 @@
-"""What S3 tells of new objects through a queue, taken in as it comes.
+"""Ingests new objects that S3 announces through an SQS queue.
 
 The queue gets S3's event notifications itself, or by way of an SNS topic or of EventBridge. A
 notification is deleted when its objects are on the bus; until then it comes again, here or to

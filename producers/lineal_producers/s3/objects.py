@@ -1,4 +1,4 @@
-"""Taking one object of a bucket, once for each of its versions."""
+"""Ingests one object of a bucket, once for each of its versions."""
 
 from __future__ import annotations
 

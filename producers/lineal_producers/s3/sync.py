@@ -1,4 +1,4 @@
-"""Bringing what a bucket holds onto the bus: all of it, or what has changed since the last time."""
+"""Ingests all objects of a bucket, or those that changed since the last time."""
 
 from __future__ import annotations
 

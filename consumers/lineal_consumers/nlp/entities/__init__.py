@@ -1,1 +1,1 @@
-"""Recognisers of facts: links, addresses of machines, dates, sums, percentages, organisations."""
+"""Recognisers of entities: links, network addresses, dates, money, percentages, organisations."""

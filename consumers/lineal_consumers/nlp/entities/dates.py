@@ -1,4 +1,4 @@
-"""Dates with their ISO 8601 values.
+"""Recognises dates, with their ISO 8601 values.
 
 Own patterns; the names of the months come from the language data of dateparser, whose
 ``search_dates`` was wrong on 24 of 26 texts and whose ``parse`` takes 1.6 ms a date.

@@ -1,4 +1,4 @@
-"""Web addresses and the addresses of machines."""
+"""Recognises web addresses and network addresses."""
 
 from __future__ import annotations
 

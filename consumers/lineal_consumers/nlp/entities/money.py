@@ -1,4 +1,4 @@
-"""Sums of money with amount and currency, and percentages."""
+"""Recognises sums of money, with amount and currency, and percentages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Organisations that say what they are: by legal form, by kind, or by a label before them."""
+"""Recognises organisations by legal form, by kind, or by a label before them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""E-mail addresses."""
+"""Recognises e-mail addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words that the lists of names hold and that are mostly something else."""
+"""Words to leave out of the lists of names, because they mostly mean something else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that name a person or an account: US social security, IBAN, payment cards.
+"""Recognises social security numbers (US), IBANs and payment card numbers.
 
 Only numbers whose checksum or structure holds (python-stdnum) are reported; one that merely looks
 the part is not.

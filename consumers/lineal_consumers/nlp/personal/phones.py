@@ -1,4 +1,4 @@
-"""Telephone and fax numbers, checked against the numbering plans of libphonenumber."""
+"""Recognises telephone and fax numbers, checked against libphonenumber's numbering plans."""
 
 from __future__ import annotations
 
