@@ -1,4 +1,4 @@
-"""``lineal topics``: lists topics with groups and lag, creates topics, moves groups."""
+"""``lineal topics``: lists topics with their groups and lag, and creates topics."""
 
 from __future__ import annotations
 
