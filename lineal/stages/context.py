@@ -13,6 +13,7 @@ from lineal.effects.effect import Effect
 from lineal.lineage.record import Kind
 from lineal.model_in_use import ModelInUse
 from lineal.stages.envelope import Envelope
+from lineal.store.connection import Connection
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
 
@@ -145,6 +146,13 @@ class Context(Protocol, Generic[C]):
         A stage with a memo names it in its declaration (``trained=``), so that another model is
         another step.
         """
+        ...
+
+    async def query(self, question: Callable[[Connection], R]) -> R:
+        """Ask the store: what a projection, or an effect type of an installed package, keeps. The
+        question gets a connection that cannot write. Needs a stage that is declared with
+        ``memo=False``. On a bus that shares no transaction with the store projections may be
+        behind what was committed."""
         ...
 
     def add_effect(self, effect: Effect) -> None:

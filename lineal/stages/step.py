@@ -20,6 +20,7 @@ from lineal.stages.claims import holder_of
 from lineal.stages.envelope import Envelope, EnvelopeRead
 from lineal.stages.state import StepState
 from lineal.stages.timers import StepTimers
+from lineal.store.connection import Connection
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
 from lineal.workers.fair_queue import Caller
 from lineal_schemas.envelope import RawEvent
@@ -137,6 +138,13 @@ class Step:
         if found is not None and found.model not in self.models:
             self.models.append(found.model)
         return found
+
+    async def query(self, question: Callable[[Connection], R]) -> R:
+        if self._memo:
+            raise TypeError(
+                f"stage {self._caller.stage!r} asks the store: declare it with memo=False"
+            )
+        return await self._services.store.read(question)
 
     def add_effect(self, effect: Effect) -> None:
         self.effects.append(effect)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, TypeVar
+from uuid import uuid4
 
 from lineal.effects.records import lineage_records
-from lineal.errors import LinealError
+from lineal.errors import LinealError, StateConflict
 from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.record import Artifact, StepEntry, digest, record_of
 from lineal.observability.tracing import first_traceparent, trace_id
 from lineal.runtime import Runtime
 from lineal.store.objects import reference
+from lineal_catalog.models.changes import LastChange, ModelChange, change_before
 from lineal_catalog.models.promotions import (
     MODEL_ROLE,
     KnownModel,
@@ -23,9 +27,10 @@ from lineal_catalog.models.queries import ModelInfo, UnknownModel
 from lineal_schemas.envelope import first_event, now_us
 from lineal_schemas.ids import arrival_id
 from lineal_schemas.models import ModelPromoted, ModelRef, ModelRolledBack
-from lineal_schemas.objects import ObjectRef
 
 _SOURCE = "lineal:cli/model"
+
+C = TypeVar("C", ModelPromoted, ModelRolledBack)
 
 
 class NoPreviousModel(LinealError, LookupError):
@@ -40,19 +45,21 @@ async def promote(runtime: Runtime, info: ModelInfo, reason: str | None) -> Mode
     """
     if info.training is None:
         raise UnknownModel(f"{info.known.name} {info.known.version} was erased")
-    history = await runtime.store.read(lambda c: promotions_of(c, info.known.name))
-    promoted = ModelPromoted(
-        name=info.known.name,
-        model=_ref(info.known),
-        previous=_ref(history[-1]) if history else None,
-        how="manual",
-        by=acting_user(),
-        counter=history[-1].counter + 1 if history else 1,
-        artifact=info.training.artifact,
-        reason=reason,
-    )
-    await _act(runtime, promoted, "promote", promoted.artifact)
-    return promoted
+    training = info.training
+
+    def promoted(last: LastChange, history: list[Promotion]) -> ModelPromoted:
+        return ModelPromoted(
+            name=info.known.name,
+            model=_ref(info.known),
+            previous=last.model,
+            how="manual",
+            by=acting_user(),
+            counter=last.counter + 1,
+            artifact=training.artifact,
+            reason=reason,
+        )
+
+    return await _change(runtime, info.known.name, "promote", promoted)
 
 
 async def roll_back(runtime: Runtime, name: str, reason: str) -> ModelRolledBack:
@@ -61,32 +68,58 @@ async def roll_back(runtime: Runtime, name: str, reason: str) -> ModelRolledBack
     Raises:
         NoPreviousModel: there is none.
     """
-    history = await runtime.store.read(lambda c: promotions_of(c, name))
-    before = model_before(history)
-    if before is None:
-        raise NoPreviousModel(f"no other model {name!r} was in use before: nothing to go back to")
-    rolled_back = ModelRolledBack(
-        name=name,
-        model=_ref(before),
-        withdrawn=_ref(history[-1]),
-        by=acting_user(),
-        reason=reason,
-        counter=history[-1].counter + 1,
-        artifact=reference(before.sha256, before.bytes, before.media_type),
-    )
-    await _act(runtime, rolled_back, "rollback", rolled_back.artifact)
-    return rolled_back
+
+    def rolled_back(last: LastChange, history: list[Promotion]) -> ModelRolledBack:
+        before = model_before(history)
+        if before is None:
+            raise NoPreviousModel(
+                f"no other model {name!r} was in use before: nothing to go back to"
+            )
+        return ModelRolledBack(
+            name=name,
+            model=_ref(before),
+            withdrawn=_ref(history[-1]),
+            by=acting_user(),
+            reason=reason,
+            counter=last.counter + 1,
+            artifact=reference(before.sha256, before.bytes, before.media_type),
+        )
+
+    return await _change(runtime, name, "rollback", rolled_back)
 
 
-async def _act(
+async def _change(
+    runtime: Runtime,
+    name: str,
+    kind: Literal["promote", "rollback"],
+    make: Callable[[LastChange, list[Promotion]], C],
+) -> C:
+    """Publish a change of the model in use, made from the last one, together with its record."""
+    while True:
+        await runtime.flush_ledger()
+        now = now_us()
+        identifier = arrival_id(_SOURCE, name, f"{kind}\n{uuid4()}")
+        last = await runtime.store.read(
+            partial(change_before, name=name, event_id=identifier, now=now)
+        )
+        history = await runtime.store.read(lambda c: promotions_of(c, name))
+        change = make(last, history)
+        try:
+            await _publish(runtime, change, kind, identifier, now)
+        except StateConflict:
+            continue  # somebody else was faster: this change follows that one
+        await runtime.flush_ledger()
+        return change
+
+
+async def _publish(
     runtime: Runtime,
     change: ModelPromoted | ModelRolledBack,
     kind: Literal["promote", "rollback"],
-    artifact: ObjectRef,
+    identifier: str,
+    now: int,
 ) -> None:
-    """Publish a change of the model in use together with its record."""
-    now = now_us()
-    identifier = arrival_id(_SOURCE, change.model.sha256, f"{change.type}\n{change.counter}\n{now}")
+    artifact = change.artifact
     event = first_event(
         change, id=identifier, source=_SOURCE, traceparent=first_traceparent(identifier, identifier)
     )
@@ -105,8 +138,10 @@ async def _act(
         trace=trace_id(event.traceparent),
     )
     record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())
-    await runtime.committer.publish([(event.type, event)], lineage_records([record]))
-    await runtime.flush_ledger()
+    numbered = ModelChange(
+        change.name, change.counter, identifier, change.model.version, change.model.sha256, now
+    )
+    await runtime.committer.publish([(event.type, event)], [numbered, *lineage_records([record])])
 
 
 def _ref(model: KnownModel | Promotion) -> ModelRef:

@@ -4,9 +4,9 @@ A record of kind ``train`` made, beside the model's file, an object that tells o
 ``training``, a ``model.trained`` as JSON).
 
 A change of the model in use is a step of kind ``promote`` or ``rollback`` that read the model's
-file (role ``model``) and says in its attributes which version of which name it is. Changes of one
-name are numbered in the order of the ledger, here and nowhere else: what a writer says is the
-number that it expects. The one with the highest number holds.
+file (role ``model``) and says in its attributes which version of which name it is, and its number
+among the changes of that name (:mod:`lineal_catalog.models.changes`). Of older records two may have
+one number: the second in the ledger has the next. The one with the highest number holds.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from lineal.model_in_use import ModelInUse
 from lineal.store.connection import Connection
 from lineal.store.derived_table import Table
 from lineal.store.objects import small_object
+from lineal_catalog.models.changes import MODEL_CHANGES
 
 MODEL_ROLE = "model"
 """Role of a model's file among the inputs and outputs of a record."""
@@ -192,7 +193,7 @@ CREATE TABLE promotions (
 
 MODELS = Projection(
     "models",
-    (Table("trained_models", _TRAINED_MODELS), Table("promotions", _PROMOTIONS)),
+    (Table("trained_models", _TRAINED_MODELS), Table("promotions", _PROMOTIONS), MODEL_CHANGES),
     _apply,
     kinds=frozenset(("train", "promote", "rollback")),
 )

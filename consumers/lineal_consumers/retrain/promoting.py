@@ -1,63 +1,45 @@
-"""Whether what passed goes into use, and what is in use."""
+"""Whether what passed goes into use."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from functools import partial
 
 from lineal import Context
+from lineal_catalog.models.changes import ModelChange, change_before
 from lineal_consumers.retrain.config import RetrainConfig
 from lineal_consumers.retrain.training_step import settings_for
-from lineal_schemas.models import ModelEvaluated, ModelPromoted, ModelRef, ModelRolledBack
-
-
-class _InUse(BaseModel):
-    """The model in use, and the count of changes that made it so."""
-
-    model_config = ConfigDict(frozen=True)
-
-    counter: int
-    model: ModelRef
-
-
-async def remember_change(
-    change: ModelPromoted | ModelRolledBack, ctx: Context[RetrainConfig]
-) -> None:
-    """Take note of a change of the model in use, by whomever; they come over two topics."""
-    key = f"in_use/{change.name}"
-    known = await ctx.state.get(key, _InUse)
-    if known is None or known.counter <= change.counter:
-        await ctx.state.put(key, _InUse(counter=change.counter, model=change.model))
+from lineal_schemas.models import ModelEvaluated, ModelPromoted
 
 
 async def promotion(evaluated: ModelEvaluated, ctx: Context[RetrainConfig]) -> ModelPromoted | None:
     """The promotion that follows from an evaluation; None where none does."""
+    name = evaluated.name
     if evaluated.requested_by is not None:
-        ctx.annotate(model=evaluated.name, promoted="only evaluated")
+        ctx.annotate(model=name, promoted="only evaluated")
         return None
-    settings = settings_for(evaluated.name, ctx.config)
+    settings = settings_for(name, ctx.config)
     if not evaluated.passed or evaluated.artifact is None:
         failed = [gate.name for gate in evaluated.gates if not gate.passed]
-        ctx.annotate(model=evaluated.name, promoted="no", failed=", ".join(failed))
+        ctx.annotate(model=name, promoted="no", failed=", ".join(failed))
         return None
     if settings.promotion == "manual":
-        ctx.annotate(model=evaluated.name, promoted="waits")
+        ctx.annotate(model=name, promoted="waits")
         return None
-    key = f"in_use/{evaluated.name}"
-    known = await ctx.state.get(key, _InUse)
-    previous = None if known is None else known.model
-    if previous != evaluated.champion:
+    now, evaluation = ctx.now(), ctx.event.id
+    last = await ctx.query(partial(change_before, name=name, event_id=evaluation, now=now))
+    if last.model != evaluated.champion:
         # It was compared with a model that is not in use any more: that says nothing.
-        ctx.annotate(model=evaluated.name, promoted="outdated")
+        ctx.annotate(model=name, promoted="outdated")
         return None
-    counter = 1 if known is None else known.counter + 1
-    await ctx.state.put(key, _InUse(counter=counter, model=evaluated.model))
+    counter, model = last.counter + 1, evaluated.model
+    ctx.add_effect(ModelChange(name, counter, evaluation, model.version, model.sha256, now))
     return ModelPromoted(
-        name=evaluated.name,
-        model=evaluated.model,
-        previous=previous,
+        name=name,
+        model=model,
+        previous=last.model,
         how="gates",
         by="stage:retrain.promote",
-        evaluation=ctx.event.id,
+        evaluation=evaluation,
         counter=counter,
         artifact=evaluated.artifact,
     )

@@ -11,7 +11,7 @@ from lineal_catalog.models.promotions import promotion_attributes
 from lineal_consumers.retrain.config import RetrainConfig
 from lineal_consumers.retrain.evaluating import evaluate_models, newly_trained, trained_before
 from lineal_consumers.retrain.iterating import iterate, remember
-from lineal_consumers.retrain.promoting import promotion, remember_change
+from lineal_consumers.retrain.promoting import promotion
 from lineal_consumers.retrain.training_step import challengers
 from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated
 from lineal_schemas.documents import DocumentLabelled
@@ -20,7 +20,6 @@ from lineal_schemas.models import (
     ModelDataset,
     ModelEvaluated,
     ModelPromoted,
-    ModelRolledBack,
     ModelTrained,
     ModelTrainingRequested,
 )
@@ -99,11 +98,3 @@ async def promote(evaluated: ModelEvaluated, ctx: Context[RetrainConfig]) -> Mod
         )
         ctx.objects.add_input(promoted.artifact, "model")
     return promoted
-
-
-@promote.on
-async def in_use_changed(
-    change: ModelPromoted | ModelRolledBack, ctx: Context[RetrainConfig]
-) -> None:
-    """Remember which model is in use, whoever put it there."""
-    await remember_change(change, ctx)
