@@ -11,22 +11,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks.measurement import Benchmark, Result, against_peer, alone
 from benchmarks.passthrough import (
     Ping,
+    Pong,
     new_runner,
     new_runtime,
-    passthrough,
     pings,
     publish_all,
     run,
     run_until_committed,
 )
-from lineal import Context
+from lineal.stages import stage
 from lineal.store.sqlite import SqliteConnection
 from lineal.store.tables import create_tables
 from lineal_cli.lifetime import run_in_loop
@@ -117,15 +115,13 @@ async def _latency() -> float:
     """Median of 100 events, each published only when the one before has been handled."""
     handled = asyncio.Event()
     async with new_runtime() as runtime:
-        bound = runtime.bind(passthrough)
-        [handler] = bound.stage.handlers.values()
 
-        async def note(payload: object, ctx: Context[Any]) -> object:
+        @stage("benchmark", version="1", produces=Pong)
+        async def note(ping: Ping) -> Pong:
             handled.set()
-            return await handler.call(payload, ctx)
+            return Pong(key=ping.key, text=ping.text)
 
-        bound.stage = replace(bound.stage, handlers={Ping: replace(handler, call=note)})
-        runner = new_runner(runtime, bound)
+        runner = new_runner(runtime, note)
         running = asyncio.create_task(run(runtime, runner))
         times = []
         for event in pings(100):

@@ -12,24 +12,28 @@ Two ways, by what the bus can do:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Protocol, TypeAlias
 
 from lineal.bus.protocol import Addressed, Batch, Bus, Position, Subscription
 from lineal.effects.effect import Effect, apply
 from lineal.store.connection import Store
 
+Commit: TypeAlias = Callable[[Batch], Awaitable[None]]
+"""Commits what a worker of a group has done; all of it or nothing.
+
+Raises:
+    As :meth:`lineal.bus.protocol.Subscription.commit`.
+    StateConflict: another event has changed what a step of the batch had read.
+"""
+
 
 class Committer(Protocol):
     """Makes batches durable on one bus and store."""
 
-    async def commit(self, subscription: Subscription, batch: Batch) -> None:
-        """Commit what a worker of a group has done; all of it or nothing.
-
-        Raises:
-            As :meth:`lineal.bus.protocol.Subscription.commit`.
-            StateConflict: another event has changed what a step of the batch had read.
-        """
+    def commit_of(self, subscription: Subscription) -> Commit:
+        """What commits the batches of a subscription."""
         ...
 
     async def publish(
@@ -49,8 +53,8 @@ class CommitTogether:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def commit(self, subscription: Subscription, batch: Batch) -> None:
-        await subscription.commit(batch)
+    def commit_of(self, subscription: Subscription) -> Commit:
+        return subscription.commit
 
     async def publish(
         self, outputs: Sequence[Addressed], effects: Sequence[Effect] = ()
@@ -67,7 +71,10 @@ class CommitStoreFirst:
         self.published_effects = False
         """Whether effects are on their way that nobody may be there to apply."""
 
-    async def commit(self, subscription: Subscription, batch: Batch) -> None:
+    def commit_of(self, subscription: Subscription) -> Commit:
+        return partial(self._commit, subscription)
+
+    async def _commit(self, subscription: Subscription, batch: Batch) -> None:
         later = await self._apply_read_by_others(batch.effects)
         await subscription.commit(batch._replace(effects=later))
 

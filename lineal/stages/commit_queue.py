@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
-from lineal.bus.protocol import AssignmentLost, Delivery, Subscription
-from lineal.committing import Committer
+from lineal.bus.protocol import AssignmentLost, Batch, Delivery
+from lineal.committing import Commit
 from lineal.errors import StateConflict
 from lineal.stages.result import StepResult, to_batch
 from lineal.stages.retry import unavailable
@@ -21,14 +23,43 @@ LINGER_SECONDS = 0.1
 _POLL_SECONDS = 0.002
 
 
+class HandledResults(Protocol):
+    """Where results that are yet to be committed come from."""
+
+    handled: list[StepResult]
+    some_handled: asyncio.Event
+    """Set whenever there are more of them, and at the end."""
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether events are at hand that can be handled without waiting for anything."""
+        ...
+
+    def take_handled(self) -> list[StepResult]:
+        """Those there are, which are the caller's from now on."""
+        ...
+
+
+@dataclass(slots=True)
+class _Write:
+    """Results that are to be committed together."""
+
+    results: Sequence[StepResult]
+    batch: Batch
+    pause_seconds: float
+    """How long to wait before it is tried again."""
+    dead_letter: bool = False
+
+
 class CommitQueue:
-    """Collects results and makes them durable: while one batch is written the next collects.
+    """Makes results durable: while one batch is written the next collects.
 
     Args:
+        source: where results come from.
+        commit: commits a batch.
         dead_letter: turns a result that cannot be written into that of a dead letter.
         reprocess: handles a delivery again whose state another event has changed meanwhile.
         finished: called with results that are done with, and whether they took effect.
-        more_to_come: whether events are at hand that can be handled without waiting for anything.
         enough: as many results are not waited with for more.
         linger_seconds: nor are others for longer than this.
         first_pause_seconds, max_pause_seconds: how long to wait before what could not be written is
@@ -37,147 +68,128 @@ class CommitQueue:
 
     def __init__(
         self,
-        subscription: Subscription,
-        committer: Committer,
+        source: HandledResults,
+        commit: Commit,
         *,
         dead_letter: Callable[[Delivery, Exception], StepResult],
         reprocess: Callable[[Delivery], Awaitable[StepResult]],
         finished: Callable[[Sequence[StepResult], bool], None],
-        more_to_come: Callable[[], bool],
         enough: int,
         linger_seconds: float = LINGER_SECONDS,
         first_pause_seconds: float = _FIRST_PAUSE_SECONDS,
         max_pause_seconds: float = _MAX_PAUSE_SECONDS,
     ) -> None:
-        self._subscription = subscription
-        self._committer = committer
+        self._source = source
+        self._commit = commit
         self._dead_letter = dead_letter
         self._reprocess = reprocess
         self._finished = finished
-        self._more_to_come = more_to_come
         self._enough = enough
         self._linger_seconds = linger_seconds
         self._first_pause_seconds = first_pause_seconds
         self._max_pause_seconds = max_pause_seconds
-        self._collected: list[StepResult] = []
-        self._some = asyncio.Event()
+        self._writes: list[_Write] = []
+        """What is to be committed before anything else: the last one first."""
         self._finish = asyncio.Event()
         self._gave_up = False
         self.problem: str | None = None
         """Why nothing can be committed at present."""
 
-    def add(self, results: Sequence[StepResult]) -> None:
-        """Have results committed soon."""
-        self._collected += results
-        self._some.set()
-
     def finish(self) -> None:
-        """Nothing more will be added. What cannot be written now, for want of room, is dropped:
+        """Nothing more will be handled. What cannot be written now, for want of room, is dropped:
         it was not committed and will be handled again; nor is anything after it, which would
         overtake it."""
         self._finish.set()
-        self._some.set()
+        self._source.some_handled.set()
 
     async def run(self) -> None:
-        """Commit what is added, until :meth:`finish` and all of it is committed.
+        """Commit what is handled, until :meth:`finish` and all of it is committed.
 
         Not to be cancelled: nobody could tell whether the batch at hand became durable, and a
         second try might double it.
         """
-        while self._collected or not self._finish.is_set():
-            await self._some.wait()
+        while (write := await self._next_write()) is not None:
+            try:
+                await self._commit(write.batch)
+            except AssignmentLost as lost:
+                self.problem = None
+                self._drop(write, lost.deliveries)
+            except Exception as error:
+                await self._failed(write, error)
+            else:
+                self.problem = None
+                self._writes.pop()
+                self._finished(write.results, True)
+
+    async def _next_write(self) -> _Write | None:
+        while not self._writes and not self._gave_up:
+            if not self._source.handled and self._finish.is_set():
+                return None
+            await self._source.some_handled.wait()
             await self._linger()
-            self._some.clear()
-            results, self._collected = self._collected, []
-            if results and not self._gave_up:
-                await self._commit(results)
+            if results := self._source.take_handled():
+                self._put(results)
+        return self._writes[-1] if not self._gave_up else None
+
+    def _put(self, results: Sequence[StepResult], *, dead_letter: bool = False) -> None:
+        pause = self._max_pause_seconds if dead_letter else self._first_pause_seconds
+        self._writes.append(_Write(results, to_batch(results), pause, dead_letter))
 
     async def _linger(self) -> None:
         """Under load, wait for more: a transaction costs a broker as much as many events do."""
         clock = asyncio.get_running_loop().time
         until = clock() + self._linger_seconds
         while (  # noqa: ASYNC110 - by then what was at hand may wait for something itself
-            len(self._collected) < self._enough
-            and self._more_to_come()
+            len(self._source.handled) < self._enough
+            and self._source.has_pending
             and not self._finish.is_set()
             and clock() < until
         ):
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def _commit(self, results: Sequence[StepResult]) -> None:
-        pause = self._first_pause_seconds
-        batch = to_batch(results)
-        while results:
-            try:
-                await self._committer.commit(self._subscription, batch)
-            except AssignmentLost as lost:
-                self.problem = None
-                results = self._without(results, lost.deliveries)
-                batch = to_batch(results)
-            except Exception as error:
-                if not unavailable(error):
-                    self.problem = None
-                    await self._commit_one_by_one(results, error)
-                    return
-                # The very same batch again: a bus in doubt about a commit recognises it.
-                self.problem = f"cannot commit: {error}"
-                log.error("commit.waiting", error=str(error), pause_seconds=pause)
-                if self._finish.is_set():
-                    self._gave_up = True
-                    return
-                await self._pause(pause)
-                pause = min(pause * 2, self._max_pause_seconds)
-            else:
-                self.problem = None
-                self._finished(results, True)
-                return
-
-    def _without(
-        self, results: Sequence[StepResult], lost: Sequence[Delivery]
-    ) -> Sequence[StepResult]:
+    def _drop(self, write: _Write, lost: Sequence[Delivery]) -> None:
+        """Some deliveries of a batch belong to another worker now."""
         # By identity: deliveries are compared often, and equal ones are not the same.
         gone = {id(delivery) for delivery in lost}
-        self._finished([result for result in results if id(result.delivery) in gone], False)
-        return [result for result in results if id(result.delivery) not in gone]
+        self._writes.pop()
+        self._finished([result for result in write.results if id(result.delivery) in gone], False)
+        if kept := [result for result in write.results if id(result.delivery) not in gone]:
+            self._put(kept)
 
-    async def _commit_one_by_one(self, results: Sequence[StepResult], error: Exception) -> None:
-        """One result spoils the batch: find it, and write a dead letter in its place."""
-        if len(results) > 1:
-            for result in results:
-                if not self._gave_up:
-                    await self._commit([result])
+    async def _failed(self, write: _Write, error: Exception) -> None:
+        """Nothing of a batch took effect."""
+        if write.dead_letter or unavailable(error):
+            # The very same batch again: a bus in doubt about a commit recognises it.
+            self.problem = f"cannot commit{' a dead letter' * write.dead_letter}: {error}"
+            await self._wait(write, error)
             return
-        delivery = results[0].delivery
-        if isinstance(error, StateConflict):
-            if not self._finish.is_set():
-                await self._commit([await self._reprocess(delivery)])
+        self.problem = None
+        self._writes.pop()
+        if len(write.results) > 1:
+            # One of them spoils the batch: each on its own, the first of them first.
+            for result in reversed(write.results):
+                self._put([result])
             return
-        log.error("commit.failed", exc_info=error)
-        await self._commit_dead_letter([self._dead_letter(delivery, error)])
+        delivery = write.results[0].delivery
+        if not isinstance(error, StateConflict):
+            log.error("commit.failed", exc_info=error)
+            self._put([self._dead_letter(delivery, error)], dead_letter=True)
+        elif not self._finish.is_set():
+            self._put([await self._reprocess(delivery)])
 
-    async def _commit_dead_letter(self, results: Sequence[StepResult]) -> None:
-        while True:
-            try:
-                await self._committer.commit(self._subscription, to_batch(results))
-            except AssignmentLost:
-                self.problem = None
-                self._finished(results, False)
-                return
-            except Exception as error:
-                self.problem = f"cannot commit a dead letter: {error}"
-                log.error("commit.dead_letter_failed", exc_info=error)
-                if self._finish.is_set():
-                    self._gave_up = True
-                    return
-                await self._pause(self._max_pause_seconds)
-            else:
-                self.problem = None
-                self._finished(results, True)
-                return
-
-    async def _pause(self, seconds: float) -> None:
+    async def _wait(self, write: _Write, error: Exception) -> None:
+        """Wait before a batch is tried again; at the end, give up."""
+        pause = write.pause_seconds
+        if write.dead_letter:
+            log.error("commit.dead_letter_failed", exc_info=error)
+        else:
+            log.error("commit.waiting", error=str(error), pause_seconds=pause)
+        if self._finish.is_set():
+            self._gave_up = True
+            return
+        write.pause_seconds = min(pause * 2, self._max_pause_seconds)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(pause):
                 await self._finish.wait()
         except TimeoutError:
             pass

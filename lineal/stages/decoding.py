@@ -6,6 +6,8 @@ from pydantic import ValidationError
 
 from lineal.bus.unreadable import UNREADABLE
 from lineal.errors import PermanentFailure
+from lineal.stages.declaration import Stage
+from lineal.stages.handlers import Handler
 from lineal_schemas.envelope import Event, MalformedEvent, RawEvent, decode
 from lineal_schemas.payload import Payload, UnknownPayload
 
@@ -28,3 +30,17 @@ def decode_event(raw: RawEvent) -> Event[Payload]:
         raise PermanentFailure(f"the data does not fit {raw.type}: {problems}") from error
     except (MalformedEvent, UnknownPayload, ValueError) as error:
         raise PermanentFailure(str(error)) from error
+
+
+def decode_for(stage: Stage, event: RawEvent) -> tuple[Payload, Handler]:
+    """The data of an event that a stage takes, and what handles it.
+
+    Raises:
+        PermanentFailure: it cannot be understood, or is of a type that the stage does not take.
+    """
+    payload = decode_event(event).data
+    handler = stage.handler_for(payload)
+    if handler is None:
+        taken = ", ".join(item.type for item in stage.inputs)
+        raise PermanentFailure(f"stage {stage.name!r} takes {taken}, not {event.type}")
+    return payload, handler

@@ -1,12 +1,11 @@
-"""A bound stage: one attempt at a batch of events, and all further attempts at a single one."""
+"""A bound stage: one attempt at each event, in batches, and further attempts at a single one."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 from pydantic import BaseModel
@@ -15,15 +14,17 @@ from lineal.bus.protocol import Delivery
 from lineal.effects.waiting import KeyHeld
 from lineal.errors import HandlerTimeout, Reject
 from lineal.lineage.record import Build
+from lineal.stages.batch_source import BatchSource, SingleEvent
 from lineal.stages.dead_letter import dead_letter_result
 from lineal.stages.declaration import Stage
+from lineal.stages.handlers import Handler
 from lineal.stages.identity import Identity
 from lineal.stages.metrics import StageMetrics
 from lineal.stages.pipeline import Invocation, Wrapper, compose
 from lineal.stages.pipeline.binding import Binding, bind
 from lineal.stages.pipeline.failure import as_failure
 from lineal.stages.pipeline.held_keys import KeyWaits
-from lineal.stages.pipeline.invoke import Call, calls, invoke
+from lineal.stages.pipeline.invoke import invoke
 from lineal.stages.pipeline.record import record_of
 from lineal.stages.result import StepResult
 from lineal.stages.retry import RetryPolicy, pause_after, unavailable
@@ -33,11 +34,6 @@ log = structlog.get_logger(__name__)
 
 _BATCH_SIZE = 64
 """Of events whose function takes one: a task is not begun for each."""
-
-Ended: TypeAlias = Callable[[Sequence[Invocation]], None]
-"""Is given invocations that have come to an end, failed ones among them."""
-Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
-"""Runs a coroutine in a task of its own."""
 
 
 class StageExecutor:
@@ -62,8 +58,8 @@ class StageExecutor:
         pipeline: Callable[[Binding], Sequence[Wrapper]] = compose,
     ) -> None:
         self.stage = stage
-        self.batch_size = _batch_size(stage)
-        """At most so many events are given to an attempt."""
+        self._batch_handlers = _batch_handlers(stage)
+        self._batch_size = stage.batch if self._batch_handlers else _BATCH_SIZE
         self.metrics = StageMetrics(stage.name)
         self._binding = bind(
             stage, config, services, handler_seconds=handler_seconds, replaying=replaying
@@ -81,10 +77,8 @@ class StageExecutor:
         """What would handle an event now."""
         return (await self._current_identity()).build
 
-    async def attempt(
-        self, deliveries: Sequence[Delivery], ended: Ended, spawn: Spawn, *, attempt: int = 1
-    ) -> None:
-        """Handle events of different keys, once.
+    async def work(self, source: BatchSource) -> None:
+        """Handle events, each once, batch after batch for as long as the source has any.
 
         A function that waits for something keeps nobody else waiting: what is done by then ends,
         and what has not begun goes on in another task.
@@ -92,58 +86,70 @@ class StageExecutor:
         Raises:
             CancelledError: the task was cancelled.
         """
-        invocations = [self._invocation(delivery, attempt) for delivery in deliveries]
-        try:
-            identity = await self._current_identity()
-            for invocation in invocations:
-                invocation.identity = identity
-            open_ones: Sequence[Invocation] = invocations
-            for wrapper in self._wrappers:
-                await wrapper.before(open_ones)
-                open_ones = [invocation for invocation in open_ones if invocation.open]
-        except (Exception, asyncio.CancelledError) as error:
-            await self._end(_failed(invocations, as_failure(error)), ended)
-            return
-        closed = [invocation for invocation in invocations if not invocation.open]
-        await self._call(calls(self.stage, open_ones), closed, ended, spawn)
+        while deliveries := source.begin_batch(self._batch_size):
+            attempt, identity = source.attempt, self._identity
+            invocations = [Invocation(item, attempt, identity, item.event) for item in deliveries]
+            waiting: Sequence[Invocation] = invocations
+            try:
+                if self._binding.trained:
+                    identity = await self._current_identity()
+                    for invocation in invocations:
+                        invocation.identity = identity
+                for wrapper in self._wrappers:
+                    await wrapper.before(waiting)
+                    waiting = [invocation for invocation in waiting if invocation.open]
+            except (Exception, asyncio.CancelledError) as error:
+                _fail(invocations, as_failure(error))
+                waiting = ()
+            closed = [item for item in invocations if not item.open]
+            await self._call(_calls(self._batch_handlers, waiting), closed, source)
+            if source.slice_is_over:
+                await source.next_slice()
 
     async def _call(
-        self, made: Iterable[Call], closed: Sequence[Invocation], ended: Ended, spawn: Spawn
+        self, waiting: deque[Sequence[Invocation]], done: list[Invocation], source: BatchSource
     ) -> None:
-        done = list(closed)
-        waiting = deque(made)
+        """Call the function for what waits, and end what is done."""
 
         def others_run() -> None:
             # The function that was called waits for something: nobody else is to wait with it.
             nonlocal done
-            if done:
-                spawn(self._end(done, ended))
-                done = []
+            ending, done = done, []
+            rest = deque(waiting)
+            waiting.clear()
+            if ending:
+                source.start_task(self._call(deque(), ending, source))
+            if rest:
+                source.start_task(self._call(rest, [], source))
+
+        while True:
             if waiting:
-                rest = list(waiting)
-                waiting.clear()
-                spawn(self._call(rest, (), ended, spawn))
-
-        turn = asyncio.get_running_loop().call_soon(others_run)
-        try:
-            while waiting:
-                call = waiting.popleft()
-                await invoke(self._binding, call)
-                done += call.invocations
-        finally:
-            turn.cancel()
-        await self._end(done, ended)
-
-    async def _end(self, invocations: Sequence[Invocation], ended: Ended) -> None:
-        """Run what comes after the function."""
-        try:
-            for wrapper in reversed(self._wrappers):
-                await wrapper.after(invocations)
-        except (Exception, asyncio.CancelledError) as error:
-            for invocation in _failed(invocations, as_failure(error)):
-                invocation.record = record_of(self._binding, invocation)
-        self._note_timeouts(invocations)
-        ended(invocations)
+                others = asyncio.get_running_loop().call_soon(others_run)
+                try:
+                    while waiting:
+                        invocations = waiting.popleft()
+                        await invoke(self._binding, invocations)
+                        done += invocations
+                        if source.slice_is_over:
+                            break
+                finally:
+                    others.cancel()
+            try:
+                for wrapper in reversed(self._wrappers):
+                    await wrapper.after(done)
+            except (Exception, asyncio.CancelledError) as error:
+                _fail(done, as_failure(error))
+                for invocation in done:
+                    invocation.record = record_of(self._binding, invocation)
+            self._note_timeouts(done)
+            source.ended(
+                [item.result for item in done if item.error is None],
+                [item for item in done if item.error is not None],
+            )
+            if not waiting:
+                return
+            done = []
+            await source.next_slice()
 
     def _note_timeouts(self, invocations: Sequence[Invocation]) -> None:
         for invocation in invocations:
@@ -171,7 +177,9 @@ class StageExecutor:
     async def _try_again(self, failed: Invocation, retry: RetryPolicy) -> StepResult:
         pauses = retry.pauses()
         failures, began = 0, time.monotonic()
-        while (error := failed.error) is not None:
+        while True:
+            error = failed.error
+            assert error is not None
             if unavailable(error):
                 # Not the event's doing, and not counted: it begins anew when the outage is over.
                 failures, began = 0, time.monotonic()
@@ -187,28 +195,28 @@ class StageExecutor:
                 error=repr(error), attempt=failed.attempt, pause_seconds=round(pause, 2),
             )  # fmt: skip
             await self._pause(pause)
-            failed = await self._attempt_one(failed.delivery, failed.attempt + 1)
-        return failed.result
+            ended = await self._attempt_one(failed.delivery, failed.attempt + 1)
+            if isinstance(ended, StepResult):
+                return ended
+            failed = ended
 
     async def handle(self, delivery: Delivery, retry: RetryPolicy) -> StepResult:
         """Handle one event to its end: its result, or its dead letter."""
-        return await self.recover(await self._attempt_one(delivery, 1), retry)
+        ended = await self._attempt_one(delivery, 1)
+        return ended if isinstance(ended, StepResult) else await self.recover(ended, retry)
 
     def unwritable(self, delivery: Delivery, error: Exception) -> StepResult:
         """The dead letter of an event whose result cannot be committed."""
-        failed = self._invocation(delivery, 1)
+        failed = Invocation(delivery, 1, self._identity, delivery.event)
         failed.error, failed.began = error, self._binding.services.now()
         failed.record = record_of(self._binding, failed)
         return self._dead_letter(failed)
 
-    async def _attempt_one(self, delivery: Delivery, attempt: int) -> Invocation:
-        ended: list[Invocation] = []
-
-        def never(work: Coroutine[Any, Any, None]) -> None:
-            raise AssertionError("a single event has nothing to hand on")
-
-        await self.attempt([delivery], ended.extend, never, attempt=attempt)
-        return ended[0]
+    async def _attempt_one(self, delivery: Delivery, attempt: int) -> Invocation | StepResult:
+        source = SingleEvent(delivery, attempt)
+        await self.work(source)
+        (ended,) = source.all_ended
+        return ended
 
     def _dead_letter(self, failed: Invocation) -> StepResult:
         if isinstance(failed.error, Reject | KeyWaits):
@@ -225,9 +233,6 @@ class StageExecutor:
             result = result._replace(effects=[*result.effects, held])
         return result
 
-    def _invocation(self, delivery: Delivery, attempt: int) -> Invocation:
-        return Invocation(delivery, attempt, self._identity, delivery.event)
-
     async def _current_identity(self) -> Identity:
         """With the trained models that are in use now."""
         if self._binding.trained:
@@ -237,14 +242,35 @@ class StageExecutor:
         return self._identity
 
 
-def _failed(invocations: Sequence[Invocation], error: Exception) -> Sequence[Invocation]:
+def _calls(
+    handlers: Mapping[str, Handler], invocations: Sequence[Invocation]
+) -> deque[Sequence[Invocation]]:
+    """What the function is called with at once: an event, a fan-in group, or all events that a
+    handler of batches takes; these by the type of their events."""
+    if not handlers:
+        return deque([(invocation,) for invocation in invocations])
+    calls: deque[Sequence[Invocation]] = deque()
+    batches: dict[int, list[Invocation]] = {}
+    for invocation in invocations:
+        handler = handlers.get(invocation.event.type)
+        if handler is None:
+            calls.append((invocation,))
+        elif (batch := batches.get(id(handler))) is not None:
+            batch.append(invocation)
+        else:
+            batches[id(handler)] = batch = [invocation]
+            calls.append(batch)
+    return calls
+
+
+def _fail(invocations: Sequence[Invocation], error: Exception) -> None:
     for invocation in invocations:
         invocation.error = invocation.error or error
         invocation.incomplete = False
-    return invocations
 
 
-def _batch_size(stage: Stage) -> int:
-    if not stage.fan_in and any(h.takes == "batch" for h in stage.handlers.values()):
-        return stage.batch
-    return _BATCH_SIZE
+def _batch_handlers(stage: Stage) -> Mapping[str, Handler]:
+    """The handlers that take batches, by the types of their events."""
+    if stage.fan_in:
+        return {}
+    return {kind.type: h for kind, h in stage.handlers.items() if h.takes == "batch"}

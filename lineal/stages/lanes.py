@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 
 from lineal.bus.protocol import Delivery
 
@@ -32,40 +32,37 @@ class Lanes:
         self.size = 0
         """Deliveries that are not finished."""
 
-    def add(self, delivery: Delivery) -> None:
-        """A delivery has come."""
-        key = delivery.event.partitionkey
-        queue = self._waiting.get(key)
-        if queue is None:
-            queue = self._waiting[key] = deque()
-            if key not in self._holders:
-                self._ready[key] = None
-        queue.append(delivery)
-        self.size += 1
+    def add(self, deliveries: Iterable[Delivery]) -> None:
+        """Deliveries have come."""
+        waiting = self._waiting
+        for delivery in deliveries:
+            key = delivery.event.partitionkey
+            queue = waiting.get(key)
+            if queue is None:
+                queue = waiting[key] = deque()
+                if key not in self._holders:
+                    self._ready[key] = None
+            queue.append(delivery)
+            self.size += 1
 
     @property
     def may_begin(self) -> bool:
-        """Whether :meth:`begin` has something to give."""
+        """Whether :meth:`begin_batch` has something to give."""
         return bool(self._ready) and self._at_work < self._limit
-
-    def begin(self) -> Delivery | None:
-        """The next delivery that may begin; None if none may."""
-        if not self.may_begin:
-            return None
-        key, _ = self._ready.popitem(last=False)
-        queue = self._waiting[key]
-        delivery = queue.popleft()
-        if not queue:
-            del self._waiting[key]
-        self._holders[key] = delivery
-        self._at_work += 1
-        return delivery
 
     def begin_batch(self, limit: int) -> list[Delivery]:
         """The next deliveries that may begin, at most ``limit``, each of another key."""
+        waiting, ready = self._waiting, self._ready
         batch: list[Delivery] = []
-        while len(batch) < limit and (delivery := self.begin()) is not None:
+        for _ in range(min(limit, self._limit - self._at_work, len(ready))):
+            key, _ = ready.popitem(last=False)
+            queue = waiting[key]
+            delivery = queue.popleft()
+            if not queue:
+                del waiting[key]
+            self._holders[key] = delivery
             batch.append(delivery)
+        self._at_work += len(batch)
         return batch
 
     def handled(self, delivery: Delivery, *, free: bool) -> None:
@@ -87,7 +84,7 @@ class Lanes:
             if key in self._waiting:
                 self._ready[key] = None
 
-    def take_waiting(self, wanted: Callable[[Delivery], bool]) -> Collection[Delivery]:
+    def take_waiting(self, wanted: Callable[[Delivery], bool]) -> list[Delivery]:
         """Remove and return deliveries that have not begun.
 
         With a key's delivery all later ones of the key go too: they must not overtake it.

@@ -15,15 +15,14 @@ from lineal.stages.commit_queue import LINGER_SECONDS, CommitQueue
 from lineal.stages.executor import StageExecutor
 from lineal.stages.result import StepResult
 from lineal.stages.retry import RetryPolicy
+from lineal.stages.room import Room
 from lineal.stages.scheduler import Scheduler
 
 log = structlog.get_logger(__name__)
 
 _FETCH_SECONDS = 1.0
-_WORTHWHILE_PART = 4
 _COMMITTED_PART = 3
 """Of what is in memory a third is being committed, a third waits for it, and a third is handled."""
-_LINGER_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +62,11 @@ class StageRunner:
         self._committer = committer
         self._settings = settings or RunnerSettings()
         self._on_committed = on_committed
-        lanes = executor.stage.lanes or self._settings.lanes
-        self._scheduler = Scheduler(executor, lanes, self._settings.retry, self._handled)
+        self._scheduler = Scheduler(
+            executor, executor.stage.lanes or self._settings.lanes, self._settings.retry
+        )
+        self._room = Room(self._settings.prefetch, lambda: self._scheduler.size)
         self._fetching: asyncio.Task[None] | None = None
-        self._room = asyncio.Event()
         self._stopping = asyncio.Event()
         self._fetch_problem: str | None = None
         self._subscription: Subscription | None = None
@@ -88,28 +88,26 @@ class StageRunner:
     def stop(self) -> None:
         """Begin to drain: no new events; what has begun finishes within the budget."""
         self._stopping.set()
-        self._room.set()
         if self._fetching is not None:
             self._fetching.cancel()
 
     def revoking(self, partitions: Collection[tuple[str, int]]) -> None:
         """What has not begun of partitions that have to be given up is released; what has begun is
         committed if that is still possible. To be given to the bus when subscribing."""
-        waiting = self._scheduler.take_waiting(lambda d: d.position[:2] in partitions)
+        waiting = self._scheduler.lanes.take_waiting(lambda d: d.position[:2] in partitions)
         if self._subscription is not None:
-            self._subscription.release(list(waiting))
-        self._room.set()
+            self._subscription.release(waiting)
+        self._room.look()
 
     async def run(self, subscription: Subscription) -> None:
         """Handle events until :meth:`stop`, then drain and leave the group."""
         self._subscription = subscription
         self._queue = queue = CommitQueue(
-            subscription,
-            self._committer,
+            self._scheduler,
+            self._committer.commit_of(subscription),
             dead_letter=self._executor.unwritable,
             reprocess=lambda delivery: self._executor.handle(delivery, self._settings.retry),
             finished=self._finished,
-            more_to_come=lambda: self._scheduler.may_begin,
             enough=self._settings.prefetch // _COMMITTED_PART,
             linger_seconds=self._settings.linger_seconds,
         )
@@ -119,7 +117,7 @@ class StageRunner:
         try:
             await self._fetch_until_stopped(subscription)
         finally:
-            subscription.release(list(self._scheduler.take_waiting(lambda _: True)))
+            subscription.release(self._scheduler.lanes.take_waiting(lambda _: True))
             subscription.release(await self._scheduler.drain(self._settings.drain_seconds))
             queue.finish()
             results = await asyncio.gather(committing, return_exceptions=True)
@@ -139,13 +137,12 @@ class StageRunner:
 
     async def _fetch(self, subscription: Subscription) -> None:
         while not self._stopping.is_set():
-            await self._wait_for_room()
-            room = self._settings.prefetch - self._scheduler.size
+            room = await self._room.wait()
             try:
-                # In this task, so that nothing runs between what the bus hands out and the next
-                # line: were its partition revoked then, what is known of it would be released, and
+                # In this task, so that nothing runs between what the bus hands out and what is
+                # known of it: were its partition revoked then, what is known would be released, and
                 # what is not would overtake it.
-                deliveries = await subscription.fetch(room, _FETCH_SECONDS)
+                self._scheduler.lanes.add(await subscription.fetch(room, _FETCH_SECONDS))
             except Exception as error:
                 self._fetch_problem = f"cannot fetch: {error}"
                 log.error("runner.fetch_failed", stage=self._executor.stage.name, error=str(error))
@@ -154,27 +151,7 @@ class StageRunner:
                         await self._stopping.wait()
                 continue
             self._fetch_problem = None
-            self._scheduler.add(deliveries)
-
-    async def _wait_for_room(self) -> None:
-        """Wait for a worthwhile part of the room, so that batches stay batches under load; but
-        after a while for any: slow keys may keep the rest for long."""
-        prefetch = self._settings.prefetch
-        worthwhile = prefetch // _WORTHWHILE_PART
-        if prefetch - self._scheduler.size < worthwhile:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LINGER_SECONDS):
-                    await self._wait_until_in_flight(prefetch - worthwhile)
-        await self._wait_until_in_flight(prefetch - 1)
-
-    async def _wait_until_in_flight(self, limit: int) -> None:
-        while self._scheduler.size > limit and not self._stopping.is_set():
-            self._room.clear()
-            await self._room.wait()
-
-    def _handled(self, results: Sequence[StepResult]) -> None:
-        assert self._queue is not None
-        self._queue.add(results)
+            self._scheduler.wake()
 
     def _finished(self, results: Sequence[StepResult], took_effect: bool) -> None:
         self._scheduler.finish(results)
@@ -184,4 +161,4 @@ class StageRunner:
             if self._on_committed is not None:
                 self._on_committed(results)
         metrics.in_flight(self._scheduler.size)
-        self._room.set()
+        self._room.look()

@@ -241,11 +241,12 @@ class StageHarness:
         while busy:
             busy = False
             for worker in self._workers:
+                commit = self._runtime.committer.commit_of(worker.subscription)
                 for delivery in await worker.subscription.fetch(_FETCH_LIMIT, 0):
                     busy = True
                     self._pauses = 0
                     result = await worker.executor.handle(delivery, RetryPolicy())
-                    await self._runtime.committer.commit(worker.subscription, to_batch([result]))
+                    await commit(to_batch([result]))
                     await self._note(result)
 
     async def _note(self, result: StepResult) -> None:

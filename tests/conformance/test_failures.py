@@ -231,12 +231,13 @@ async def test_a_commit_that_fails_changes_nothing_and_can_be_tried_again(
                 raise ArithmeticError
 
         batch = Batch(deliveries, [output(d) for d in deliveries], [Call(write)])
+        commit = runtime.committer.commit_of(subscription)
         with pytest.raises(ArithmeticError):
-            await runtime.committer.commit(subscription, batch)
+            await commit(batch)
         assert await numbers_done(runtime) == []
         assert await lag(runtime, "g") == 3
         failing = False
-        await runtime.committer.commit(subscription, batch)
+        await commit(batch)
         assert await numbers_done(runtime) == [0, 1, 2]
         assert await lag(runtime, "g") == 0
 

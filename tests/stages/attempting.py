@@ -52,19 +52,42 @@ def executor_of(
     )
 
 
-async def attempt_all(executor: StageExecutor, deliveries: Sequence[Delivery]) -> list[Invocation]:
-    """One attempt at a batch: what came to an end, in the order of the deliveries."""
-    ended: list[Invocation] = []
-    tasks: list[asyncio.Task[None]] = []
+class Batches:
+    """Batches of events to be handled, and what came of them."""
 
-    def spawn(work: Coroutine[Any, Any, None]) -> None:
-        tasks.append(asyncio.create_task(work))
+    attempt = 1
+    slice_is_over = False
 
-    await executor.attempt(deliveries, ended.extend, spawn)
-    while tasks:
-        await tasks.pop()
+    def __init__(self, *batches: Sequence[Delivery]) -> None:
+        self._left = list(batches)
+        self.results: list[StepResult] = []
+        self.failed: list[Invocation] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def begin_batch(self, limit: int) -> Sequence[Delivery]:
+        return self._left.pop(0) if self._left else ()
+
+    def ended(self, results: Sequence[StepResult], failed: Sequence[Invocation]) -> None:
+        self.results += results
+        self.failed += failed
+
+    def start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        self.tasks.append(asyncio.create_task(work))
+
+    async def next_slice(self) -> None:
+        await asyncio.sleep(0)
+
+
+async def attempt_all(
+    executor: StageExecutor, deliveries: Sequence[Delivery]
+) -> list[StepResult | Invocation]:
+    """One attempt at a batch: results, and what failed, in the order of the deliveries."""
+    batches = Batches(deliveries)
+    await executor.work(batches)
+    while batches.tasks:
+        await batches.tasks.pop()
     places = {id(delivery): place for place, delivery in enumerate(deliveries)}
-    return sorted(ended, key=lambda invocation: places[id(invocation.delivery)])
+    return sorted([*batches.results, *batches.failed], key=lambda ended: places[id(ended.delivery)])
 
 
 async def attempt(executor: StageExecutor, delivery: Delivery) -> StepResult:
@@ -73,10 +96,11 @@ async def attempt(executor: StageExecutor, delivery: Delivery) -> StepResult:
     Raises:
         Exception: what it failed with.
     """
-    (invocation,) = await attempt_all(executor, [delivery])
-    if invocation.error is not None:
-        raise invocation.error
-    return invocation.result
+    (ended,) = await attempt_all(executor, [delivery])
+    if isinstance(ended, Invocation):
+        assert ended.error is not None
+        raise ended.error
+    return ended
 
 
 async def keep(runtime: Runtime, *results: StepResult) -> None:

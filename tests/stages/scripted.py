@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from lineal.bus.protocol import Addressed, Batch, Delivery, Position, Subscription
+from lineal.committing import Commit
 from lineal.effects.effect import Effect
 from lineal.stages.executor import StageExecutor
 from lineal.stages.runner import RunnerSettings, StageRunner
@@ -74,8 +75,8 @@ class ScriptedSubscription:
 class PassingOn:
     """A committer without a store."""
 
-    async def commit(self, subscription: Subscription, batch: Batch) -> None:
-        await subscription.commit(batch)
+    def commit_of(self, subscription: Subscription) -> Commit:
+        return subscription.commit
 
     async def publish(
         self, outputs: Sequence[Addressed], effects: Sequence[Effect] = ()

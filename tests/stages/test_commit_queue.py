@@ -16,14 +16,11 @@ from lineal.bus.protocol import (
     AssignmentLost,
     Batch,
     Delivery,
-    Position,
-    Subscription,
 )
-from lineal.effects.effect import Effect
 from lineal.errors import BusUnavailable, StateConflict, StoreUnavailable
 from lineal.stages.commit_queue import CommitQueue
 from lineal.stages.result import StepResult
-from tests.stages.scripted import Noted, ScriptedSubscription, delivery
+from tests.stages.scripted import Noted, delivery
 
 KEYS = "abc"
 DEAD, AGAIN = "dead.work", "again"
@@ -86,7 +83,7 @@ class ScriptedCommitter:
         self.in_doubt: Batch | None = None
         self.at_call: asyncio.Event = asyncio.Event()
 
-    async def commit(self, subscription: Subscription, batch: Batch) -> None:
+    async def commit(self, batch: Batch) -> None:
         if self.calls == self.plan.finish_after:
             self.at_call.set()
             await asyncio.sleep(0)
@@ -123,10 +120,24 @@ class ScriptedCommitter:
             self.in_doubt = batch
             raise BusUnavailable("no answer")
 
-    async def publish(
-        self, outputs: Sequence[Addressed], effects: Sequence[Effect] = ()
-    ) -> list[Position]:
-        raise NotImplementedError
+
+class Handled:
+    """Results that a test says are handled."""
+
+    has_pending = False
+
+    def __init__(self) -> None:
+        self.handled: list[StepResult] = []
+        self.some_handled = asyncio.Event()
+
+    def add(self, results: Sequence[StepResult]) -> None:
+        self.handled += results
+        self.some_handled.set()
+
+    def take_handled(self) -> list[StepResult]:
+        self.some_handled.clear()
+        handled, self.handled = self.handled, []
+        return handled
 
 
 def result_of(item: Delivery, topic: str = "work") -> StepResult:
@@ -142,15 +153,15 @@ async def run(plan: Plan) -> tuple[ScriptedCommitter, list[tuple[int, bool]]]:
         await asyncio.sleep(0)
         return result_of(item, AGAIN)
 
+    source = Handled()
     queue = CommitQueue(
-        ScriptedSubscription(),
-        committer,
+        source,
+        committer.commit,
         dead_letter=lambda item, error: result_of(item, DEAD),
         reprocess=reprocess,
         finished=lambda results, took_effect: finished.note(
             *((result.delivery.position.offset, took_effect) for result in results)
         ),
-        more_to_come=lambda: False,
         enough=100,
         first_pause_seconds=0,
         max_pause_seconds=0,
@@ -158,7 +169,7 @@ async def run(plan: Plan) -> tuple[ScriptedCommitter, list[tuple[int, bool]]]:
     committing = asyncio.create_task(queue.run())
     results = [result_of(delivery(number, key)) for number, key in enumerate(plan.keys)]
     for size in plan.portions:
-        queue.add(results[:size])
+        source.add(results[:size])
         del results[:size]
         await asyncio.sleep(0)
     if plan.finish_after is None:

@@ -34,24 +34,28 @@ class Machine(RuleBasedStateMachine):
         self.holders: dict[str, Delivery] = {}
         self.next = 0
 
-    @rule(key=KEYS)
-    def add(self, key: str) -> None:
-        self.lanes.add(delivery(key, self.next, partition=self.next % 2))
-        self.waiting[key].append(self.next)
-        self.next += 1
+    @rule(keys=st.lists(KEYS, max_size=3))
+    def add(self, keys: list[str]) -> None:
+        first = self.next
+        self.lanes.add(
+            delivery(key, number, partition=number % 2) for number, key in enumerate(keys, first)
+        )
+        for key in keys:
+            self.waiting[key].append(self.next)
+            self.next += 1
 
-    @rule()
-    def begin(self) -> None:
-        begun = self.lanes.begin()
+    @rule(limit=st.integers(1, 4))
+    def begin(self, limit: int) -> None:
         may = [key for key, queue in self.waiting.items() if queue and key not in self.holders]
-        if begun is None:
-            assert not may or len(self.at_work) == self.most
-            return
-        key = begun.event.partitionkey
-        assert key in may and len(self.at_work) < self.most
-        assert begun.position.offset == self.waiting[key].popleft(), "out of order"
-        self.holders[key] = begun
-        self.at_work.append(begun)
+        begun = self.lanes.begin_batch(limit)
+        assert len(begun) == min(limit, len(may), self.most - len(self.at_work))
+        for item in begun:
+            key = item.event.partitionkey
+            assert key in may
+            assert key not in self.holders
+            assert item.position.offset == self.waiting[key].popleft(), "out of order"
+            self.holders[key] = item
+            self.at_work.append(item)
 
     @rule(data=st.data(), free=st.booleans())
     def handle(self, data: st.DataObject, free: bool) -> None:
@@ -101,7 +105,8 @@ class Machine(RuleBasedStateMachine):
             self.lanes.handled(item, free=False)
         for item in self.at_work + self.handled:
             self.lanes.finish(item)
-        while (begun := self.lanes.begin()) is not None:
+        while batch := self.lanes.begin_batch(1):
+            (begun,) = batch
             assert begun.position.offset == self.waiting[begun.event.partitionkey].popleft()
             self.lanes.handled(begun, free=True)
             self.lanes.finish(begun)
@@ -113,10 +118,10 @@ TestLanes = Machine.TestCase
 
 def test_keys_take_turns() -> None:
     lanes = Lanes(1)
-    for offset, key in enumerate("aaabbb"):
-        lanes.add(delivery(key, offset))
+    lanes.add(delivery(key, offset) for offset, key in enumerate("aaabbb"))
     order = []
-    while (begun := lanes.begin()) is not None:
+    while batch := lanes.begin_batch(2):
+        (begun,) = batch
         order.append(begun.event.partitionkey)
         lanes.handled(begun, free=False)
         lanes.finish(begun)

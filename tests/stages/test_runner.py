@@ -190,7 +190,7 @@ async def test_a_task_that_lets_others_have_the_loop_is_not_joined_by_another(
     async def work(task: Task, ctx: Any) -> None:
         compute(0.003)
         tasks = [task.get_coro() for task in asyncio.all_tasks()]
-        side_by_side.append(sum("Scheduler._handle_batches" in repr(found) for found in tasks))
+        side_by_side.append(sum("StageExecutor.work" in repr(found) for found in tasks))
 
     subscription = ScriptedSubscription()
     async with at_work(runtime, work, subscription):

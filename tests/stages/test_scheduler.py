@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,11 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from lineal.bus.protocol import Delivery
-from lineal.stages.executor import Ended, Spawn, StageExecutor
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
+from lineal.stages import stage
+from lineal.stages.batch_source import BatchSource
+from lineal.stages.executor import StageExecutor
 from lineal.stages.pipeline import Invocation
 from lineal.stages.result import StepResult
 from lineal.stages.retry import RetryPolicy
 from lineal.stages.scheduler import Scheduler
+from tests.conformance.workload import Done, Task
 from tests.stages.scripted import delivery
 
 KEYS = "abcde"
@@ -32,20 +38,22 @@ class HeldExecutor:
         """Of events whose function was called and waits: whether it goes well."""
         self.recovering: dict[int, asyncio.Future[None]] = {}
 
-    async def attempt(self, deliveries: Sequence[Delivery], ended: Ended, spawn: Spawn) -> None:
-        for item in deliveries[1:]:
-            spawn(self._call(item, ended))
-        await self._call(deliveries[0], ended)
+    async def work(self, source: BatchSource) -> None:
+        while deliveries := source.begin_batch(self.batch_size):
+            for item in deliveries[1:]:
+                source.start_task(self._call(item, source))
+            await self._call(deliveries[0], source)
 
-    async def _call(self, item: Delivery, ended: Ended) -> None:
+    async def _call(self, item: Delivery, source: BatchSource) -> None:
         number = item.position.offset
         self.begun.append(number)
         self.gates[number] = asyncio.get_running_loop().create_future()
-        error = None if await self.gates[number] else ValueError("failed")
+        well = await self.gates[number]
         del self.gates[number]
-        ended([cast(Invocation, SimpleNamespace(
-            delivery=item, error=error, result=StepResult(item)
-        ))])  # fmt: skip
+        if well:
+            source.ended([StepResult(item)], [])
+        else:
+            source.ended([], [cast(Invocation, SimpleNamespace(delivery=item))])
 
     async def recover(self, failed: Invocation, retry: RetryPolicy) -> StepResult:
         number = failed.delivery.position.offset
@@ -63,14 +71,10 @@ class Machine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.lanes, self.memo = lanes, memo
         self.executor = HeldExecutor(memo=memo, batch_size=batch_size)
-        self.handled: list[StepResult] = []
-        """Not finished yet."""
         self.finished: list[int] = []
         self.given_back: list[int] = []
         self.keys: list[str] = []
-        self.scheduler = Scheduler(
-            cast(StageExecutor, self.executor), lanes, RetryPolicy(), self.handled.extend
-        )
+        self.scheduler = Scheduler(cast(StageExecutor, self.executor), lanes, RetryPolicy())
 
     def turn(self) -> None:
         """Let everything run until it waits."""
@@ -96,7 +100,11 @@ class Machine(RuleBasedStateMachine):
             for number, key in enumerate(keys, len(self.keys))
         ]
         self.keys += keys
-        self.in_loop(self.scheduler.add, items)
+        self.in_loop(self.add_to_lanes, items)
+
+    def add_to_lanes(self, items: Sequence[Delivery]) -> None:
+        self.scheduler.lanes.add(items)
+        self.scheduler.wake()
 
     @rule(data=st.data(), well=st.booleans())
     def end_a_call(self, data: st.DataObject, well: bool) -> None:
@@ -112,14 +120,16 @@ class Machine(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 4))
     def commit(self, count: int) -> None:
-        done, self.handled[:] = self.handled[:count], self.handled[count:]
+        done, self.scheduler.handled[:] = (
+            self.scheduler.handled[:count], self.scheduler.handled[count:]
+        )  # fmt: skip
         self.finished += [result.delivery.position.offset for result in done]
         self.in_loop(self.scheduler.finish, done)
 
     @rule(partition=st.integers(0, 1))
     def give_up_a_partition(self, partition: int) -> None:
         taken = self.in_loop(
-            self.scheduler.take_waiting, lambda item: item.position.partition == partition
+            self.scheduler.lanes.take_waiting, lambda item: item.position.partition == partition
         )
         self.given_back += [item.position.offset for item in taken]
 
@@ -129,7 +139,7 @@ class Machine(RuleBasedStateMachine):
 
     @property
     def uncommitted(self) -> list[int]:
-        return [result.delivery.position.offset for result in self.handled]
+        return [result.delivery.position.offset for result in self.scheduler.handled]
 
     @invariant()
     def each_begins_once_and_in_order(self) -> None:
@@ -172,3 +182,45 @@ class Machine(RuleBasedStateMachine):
 
 
 TestScheduler = Machine.TestCase
+
+
+class Clock:
+    """A clock that goes on when somebody says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_others_have_the_loop_when_events_have_taken_their_time(tmp_path: Path) -> None:
+    """What is being committed waits for answers: 64 events of 10 ms would keep it from them for
+    640 ms."""
+    clock = Clock()
+    turns, turn_of_event = 0, []
+
+    @stage("work", version="1", produces=Done)
+    async def work(task: Task) -> Done:
+        turn_of_event.append(turns)
+        clock.now += 0.01
+        return Done(key=task.key, number=task.number)
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with open_runtime(Settings(data=tmp_path, durability="normal")) as runtime:
+        scheduler = Scheduler(runtime.bind(work), 100, RetryPolicy(), clock=clock)
+        counting = asyncio.create_task(count_turns())
+        scheduler.lanes.add(delivery(number, key=f"{number}") for number in range(20))
+        scheduler.wake()
+        async with asyncio.timeout(30):
+            while len(turn_of_event) < 20:
+                await scheduler.some_handled.wait()
+                scheduler.take_handled()
+        counting.cancel()
+        assert len(set(turn_of_event)) == 20
+        assert await scheduler.drain(10) == []

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lineal.stages.pipeline.binding import Binding
-from lineal.stages.pipeline.claim_check import ClaimCheck
-from lineal.stages.pipeline.decode import Decoding
-from lineal.stages.pipeline.emit import Emitting
 from lineal.stages.pipeline.fan_in import FanIn
 from lineal.stages.pipeline.held_keys import HeldKeys
 from lineal.stages.pipeline.invocation import Wrapper
@@ -15,6 +12,7 @@ from lineal.stages.pipeline.known_events import KnownEvents
 from lineal.stages.pipeline.memo import Memoising
 from lineal.stages.pipeline.record import Recording
 from lineal.stages.pipeline.supersede import Superseding
+from lineal.stages.pipeline.transport import Transport
 
 
 def compose(binding: Binding) -> Sequence[Wrapper]:
@@ -25,17 +23,12 @@ def compose(binding: Binding) -> Sequence[Wrapper]:
 def _wrappers(binding: Binding) -> Iterator[Wrapper]:
     stage = binding.stage
     yield Recording(binding)
-    yield ClaimCheck(binding)
+    yield Transport(binding, Superseding(binding) if binding.replaying else None)
     if not binding.replaying and (stage.fan_in or not stage.memo):
         yield KnownEvents(binding)
     if not binding.replaying and stage.on_failure == "wait":
         yield HeldKeys(binding)
     if stage.fan_in:
         yield FanIn(binding)
-    if binding.replaying:
-        yield Superseding(binding)
-    yield Emitting(binding)
     if stage.memo:
         yield Memoising(binding)
-    if not stage.fan_in:
-        yield Decoding(binding)

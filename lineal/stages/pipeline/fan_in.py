@@ -8,9 +8,9 @@ from typing import cast
 
 from lineal.effects.fan_in import FanInDone, FanInPart
 from lineal.errors import PermanentFailure
+from lineal.stages.decoding import decode_for
 from lineal.stages.fan_in_groups import other_parts_if_complete
 from lineal.stages.pipeline.binding import Binding
-from lineal.stages.pipeline.decode import decode_for
 from lineal.stages.pipeline.invocation import Invocation
 from lineal_schemas.parts import Part
 
@@ -39,7 +39,7 @@ class FanIn:
 
     async def _collect(self, invocation: Invocation) -> None:
         stage, event = self._stage, invocation.event
-        part = cast(Part, decode_for(stage, event))
+        part = cast(Part, decode_for(stage, event)[0])
         if part.index >= part.count:
             raise PermanentFailure(f"part {part.index} of {part.count} cannot be")
         others = await self._store.read(
@@ -51,5 +51,5 @@ class FanIn:
             invocation.effects.append(FanInPart(stage.name, part.whole, part.index, exact))
             return
         events = [found for _, found in sorted([*others, (part.index, event)])]
-        invocation.parts = [(found, cast(Part, decode_for(stage, found))) for found in events]
+        invocation.parts = [(found, cast(Part, decode_for(stage, found)[0])) for found in events]
         invocation.digests = [sha256(found.data).digest() for found in events]

@@ -16,7 +16,6 @@ from lineal.store.memo import MemoOutput
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.ids import fan_in_id
 from lineal_schemas.parts import Part
-from lineal_schemas.payload import Payload
 
 
 @dataclass(slots=True)
@@ -36,7 +35,6 @@ class Invocation:
     """SHA-256 of the event's data; of a fan-in group, of each part's."""
     memo_key: bytes | None = None
     """By what the same work is recognised; None where none is remembered for it."""
-    payload: Payload | None = None
     parts: Sequence[tuple[RawEvent, Part]] | None = None
     """All parts of a fan-in group, in the order of their index; None for a single event."""
     step: Step | None = None

@@ -1,19 +1,19 @@
-"""The stage's function is called, under its time limit."""
+"""The data is read as the type that the stage takes, and its function is called with it, under its
+time limit."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextvars import copy_context
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from lineal.errors import HandlerTimeout, PermanentFailure
 from lineal.observability.current_event import current_event
-from lineal.stages.declaration import Stage
+from lineal.stages.decoding import decode_for
 from lineal.stages.handlers import Handler
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.failure import as_failure
@@ -21,56 +21,50 @@ from lineal.stages.pipeline.invocation import Invocation
 from lineal.stages.pipeline.time_limit import TimeExceeded, limited
 from lineal.stages.step import Step
 from lineal.workers.fair_queue import Caller
+from lineal_schemas.envelope import RawEvent
+from lineal_schemas.payload import Payload
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a stage's function: for an event, a fan-in group, or a batch of events."""
+async def invoke(binding: Binding, invocations: Sequence[Invocation]) -> None:
+    """Read the data as the type that the stage takes, and call the function; each invocation has
+    its outputs, or its error, then.
 
-    handler: Handler
-    invocations: Sequence[Invocation]
-
-
-def calls(stage: Stage, invocations: Iterable[Invocation]) -> Iterator[Call]:
-    """The calls that invocations need."""
-    batches: dict[int, list[Invocation]] = {}
-    for invocation in invocations:
-        payload = invocation.payload if invocation.parts is None else invocation.parts[0][1]
-        assert payload is not None
-        handler = stage.handler_for(payload)
-        assert handler is not None  # decoding has seen to it
-        if handler.takes == "event" or stage.fan_in:
-            yield Call(handler, (invocation,))
-        elif id(handler) in batches:
-            batches[id(handler)].append(invocation)
-        else:
-            batches[id(handler)] = [invocation]
-    for batch in batches.values():
-        payload = batch[0].payload
-        assert payload is not None
-        handler = stage.handler_for(payload)
-        assert handler is not None
-        yield Call(handler, batch)
-
-
-async def invoke(binding: Binding, call: Call) -> None:
-    """Call the function; each invocation has its outputs, or its error, then.
+    Args:
+        invocations: one, or several whose events a handler of batches takes.
 
     Raises:
         CancelledError: the task was cancelled.
     """
-    if call.handler.takes == "event" or binding.stage.fan_in:
-        await _invoke_one(binding, call.handler, call.invocations[0])
+    first = invocations[0]
+    if first.parts is not None:
+        parts = [part for _, part in first.parts]
+        group_handler = binding.stage.handler_for(parts[0])
+        assert group_handler is not None  # what found the parts has seen to it
+        await _invoke_one(binding, group_handler, first, parts, [event for event, _ in first.parts])
+        return
+    batch: list[tuple[Invocation, Payload]] = []
+    for invocation in invocations:
+        try:
+            payload, handler = decode_for(binding.stage, invocation.event)
+        except PermanentFailure as error:
+            invocation.error = error
+        else:
+            batch.append((invocation, payload))
+    if not batch:
+        return
+    if handler.takes == "event":
+        await _invoke_one(binding, handler, first, payload, (first.event,))
     else:
-        await _invoke_batch(binding, call.handler, call.invocations)
+        await _invoke_batch(binding, handler, batch)
 
 
-async def _invoke_one(binding: Binding, handler: Handler, invocation: Invocation) -> None:
-    argument: Any = invocation.payload
-    events = [invocation.event]
-    if invocation.parts is not None:
-        argument = [part for _, part in invocation.parts]
-        events = [event for event, _ in invocation.parts]
+async def _invoke_one(
+    binding: Binding,
+    handler: Handler,
+    invocation: Invocation,
+    argument: Any,
+    events: Sequence[RawEvent],
+) -> None:
     current_event.set((binding.stage.name, invocation.event))
     variables = len(copy_context())
     invocation.step = step = _step(binding, invocation, events)
@@ -94,28 +88,27 @@ async def _invoke_one(binding: Binding, handler: Handler, invocation: Invocation
 
 
 async def _invoke_batch(
-    binding: Binding, handler: Handler, invocations: Sequence[Invocation]
+    binding: Binding, handler: Handler, batch: Sequence[tuple[Invocation, Payload]]
 ) -> None:
     # One context for the call: what it reads is an input of every event's step.
-    events = [invocation.event for invocation in invocations]
-    step = _step(binding, invocations[0], events, of_batch=True)
-    current_event.set((binding.stage.name, invocations[0].event))
+    first = batch[0][0]
+    step = _step(binding, first, [item.event for item, _ in batch], of_batch=True)
+    current_event.set((binding.stage.name, first.event))
     started = binding.services.now()
     clock = time.perf_counter_ns()
     failure: Exception | None = None
     returned: Sequence[Any] = ()
     try:
-        payloads = [invocation.payload for invocation in invocations]
-        returned = await _limited(binding, handler, payloads, step)
-        binding.emitter.check_length(returned, len(invocations))
+        returned = await _limited(binding, handler, [payload for _, payload in batch], step)
+        binding.emitter.check_length(returned, len(batch))
     except (Exception, asyncio.CancelledError) as error:
         failure = as_failure(error)
-    each_ns = (time.perf_counter_ns() - clock) // len(invocations)
-    for index, invocation in enumerate(invocations):
+    each_ns = (time.perf_counter_ns() - clock) // len(batch)
+    for index, (invocation, _) in enumerate(batch):
         invocation.step, invocation.started, invocation.worked_ns = step, started, each_ns
         try:
             if failure is not None:
-                invocation.failed_together = len(invocations) > 1
+                invocation.failed_together = len(batch) > 1
                 raise failure
             _finish(binding, invocation, returned[index])
         except Exception as error:
@@ -123,7 +116,7 @@ async def _invoke_batch(
 
 
 def _step(
-    binding: Binding, invocation: Invocation, events: Sequence[Any], *, of_batch: bool = False
+    binding: Binding, invocation: Invocation, events: Sequence[RawEvent], *, of_batch: bool = False
 ) -> Step:
     event = invocation.event
     return Step(

@@ -45,10 +45,8 @@ class Superseding:
         self._others: bool | None = None
         """Whether the ledger has steps of other builds; None: that was not looked up."""
 
-    async def before(self, invocations: Sequence[Invocation]) -> None:
-        """There are no outputs yet."""
-
-    async def after(self, invocations: Sequence[Invocation]) -> None:
+    async def supersede(self, invocations: Sequence[Invocation]) -> None:
+        """Name the older events in those of invocations that have come to an end."""
         ended = [
             item
             for item in invocations

@@ -73,12 +73,13 @@ class JobRelay:
 
     async def _relay(self, subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
         left = list(deliveries)
+        commit = self._runtime.committer.commit_of(subscription)
         try:
             # one after the other: a job and what replaces it must not overtake each other
             for delivery in deliveries:
                 result = await self._handle(delivery)
                 with contextlib.suppress(AssignmentLost):
-                    await self._runtime.committer.commit(subscription, to_batch([result]))
+                    await commit(to_batch([result]))
                 left.remove(delivery)
         except BaseException:
             subscription.release(left)
