@@ -40,6 +40,11 @@ async def passthrough(ping: Ping, ctx: Context[NoConfig]) -> Pong:
     return Pong(key=ping.key, text=ping.text)
 
 
+@stage("benchmark", version="1", produces=Pong, batch=500)
+async def passthrough_of_batches(pings: list[Ping]) -> list[Pong]:
+    return [Pong(key=ping.key, text=ping.text) for ping in pings]
+
+
 @stage("benchmark", version="1", produces=Pong, lanes=8)
 async def slow_passthrough(ping: Ping, ctx: Context[NoConfig]) -> Pong:
     await asyncio.sleep(0.02)
@@ -86,24 +91,47 @@ def new_runner(
     return StageRunner(executor, runtime.committer, settings, on_committed=on_committed)
 
 
+@contextlib.asynccontextmanager
+async def ledger_followed(runtime: Runtime) -> AsyncIterator[None]:
+    """A member of the ledger's group, as a daemon has it, where the bus does not apply effects
+    itself."""
+    if runtime.bus.capabilities.applies_effects:
+        yield
+        return
+    follower = LedgerFollower(runtime.bus, runtime.store)
+    await follower.open()
+    try:
+        yield
+    finally:
+        await follower.close()
+
+
 async def run(runtime: Runtime, runner: StageRunner) -> None:
-    """Work for the group until the runner is stopped, as a daemon does: with a member of the
-    ledger's group beside it, where the bus does not apply effects itself."""
-    async with contextlib.AsyncExitStack() as stack:
-        if not runtime.bus.capabilities.applies_effects:
-            follower = LedgerFollower(runtime.bus, runtime.store)
-            await follower.open()
-            stack.push_async_callback(follower.close)
-        subscription = await runtime.bus.subscribe(
-            "benchmark", [Ping.type], on_revoking=runner.revoking
-        )
-        await runner.run(subscription)
+    """Work for the group until the runner is stopped, as a daemon does."""
+    async with ledger_followed(runtime):
+        await _work(runtime, runner)
+
+
+async def _work(runtime: Runtime, runner: StageRunner) -> None:
+    subscription = await runtime.bus.subscribe(
+        "benchmark", [Ping.type], on_revoking=runner.revoking
+    )
+    await runner.run(subscription)
 
 
 async def run_until_committed(
     runtime: Runtime, count: int, handled: Stage = passthrough
 ) -> list[int]:
-    """Run a stage until it has committed ``count`` events; returns how many each commit held."""
+    """Run a stage, with the ledger beside it, until it has committed ``count`` events; returns how
+    many each commit held."""
+    async with ledger_followed(runtime):
+        return await work_until_committed(runtime, count, handled)
+
+
+async def work_until_committed(
+    runtime: Runtime, count: int, handled: Stage = passthrough
+) -> list[int]:
+    """:func:`run_until_committed` without the ledger."""
     commits: list[int] = []
 
     def committed(results: Sequence[StepResult]) -> None:
@@ -112,5 +140,5 @@ async def run_until_committed(
             runner.stop()
 
     runner = new_runner(runtime, handled, committed)
-    await run(runtime, runner)
+    await _work(runtime, runner)
     return commits

@@ -45,6 +45,11 @@ class LocalServer(ABC):
         return [process.log for process in self._processes]
 
     @property
+    def pids(self) -> list[int]:
+        """Their process ids."""
+        return [process.pid for process in self._processes]
+
+    @property
     def running(self) -> list[bool]:
         """Which processes are there, paused ones included."""
         return [process.running for process in self._processes]
