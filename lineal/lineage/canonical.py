@@ -64,6 +64,7 @@ def canonical_bytes(record: Record) -> bytes:
 
 def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
     # Called for every step there ever is. Keys are set in their order: nothing has to be sorted.
+    ids, digests = _short_ids(steps), _short_digests(steps)
     entries = []
     previous: str | None = None
     for (
@@ -85,13 +86,13 @@ def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
         if events_in:
             event_in = events_in[0]
             if len(events_in) == 1:
-                entry["in"] = _short_id(event_in)
+                entry["in"] = ids[event_in]
             else:
-                entry["in"] = [_short_id(event_id) for event_id in events_in]
+                entry["in"] = [ids[event_id] for event_id in events_in]
         if kind != "step":
             entry["kind"] = kind
         if outputs:
-            entry["made"] = [_short_artifact(item) for item in outputs]
+            entry["made"] = [_short_artifact(item, digests) for item in outputs]
         if emitted:
             entry["out"] = emitted if len(emitted) == 1 else _counted(emitted)
         if events_out:
@@ -99,13 +100,13 @@ def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
         if outcome != "done":
             entry["outcome"] = outcome
         if inputs:
-            entry["read"] = [_short_artifact(item) for item in inputs]
+            entry["read"] = [_short_artifact(item, digests) for item in inputs]
         if reason is not None:
             entry["reason"] = reason
         if step is not None:
             entry["step"] = _short_digest(step)
         if subject != event_in:
-            entry["subject"] = 0 if subject == previous else _short_id(subject)
+            entry["subject"] = 0 if subject == previous else ids[subject]
         previous = subject
         if trace is None:
             entry["trace"] = ""
@@ -153,28 +154,68 @@ def _uncounted(counted: Sequence[str | int]) -> tuple[str, ...]:
     return tuple(emitted)
 
 
-def _short_artifact(item: Artifact) -> list[str | int]:
+def _short_artifact(item: Artifact, digests: Mapping[str, str]) -> list[str | int]:
     sha256, media_type, size, role = item
     if media_type != _MEDIA_TYPE:
-        return [_short_digest(sha256), size, role, media_type]
+        return [digests[sha256], size, role, media_type]
     if role != _ROLE:
-        return [_short_digest(sha256), size, role]
-    return [_short_digest(sha256), size]
+        return [digests[sha256], size, role]
+    return [digests[sha256], size]
 
 
 def _artifact(sha256: str, size: int, role: str = _ROLE, media: str = _MEDIA_TYPE) -> Artifact:
     return Artifact(_digest(sha256), media, size, role)
 
 
+def _short_digests(steps: Iterable[StepEntry]) -> Mapping[str, str]:
+    """Those of all artifacts of steps, shortened together: one by one it takes three times as
+    long."""
+    texts = {item.sha256 for step in steps for item in (*step.inputs, *step.outputs)}
+    long = [text for text in texts if len(text) == _HEX]
+    # A zero byte makes each a multiple of three bytes, which base64 takes apart from the others.
+    digits = "00".join([*long, ""])
+    raw = _from_hex(digits)
+    if raw is None or len(long) < len(texts):
+        return {text: _short_digest(text) for text in texts}
+    shortened = b2a_base64(raw, newline=False).decode()
+    return {
+        text: shortened[begin : begin + _SHORT_HEX]
+        for text, begin in zip(long, range(0, len(shortened), 44), strict=True)
+    }
+
+
+def _short_ids(steps: Iterable[StepEntry]) -> Mapping[str, str]:
+    """Those of all events and subjects of steps, shortened together."""
+    texts = {text for step in steps for text in (step.subject, *step.events_in, *step.events_out)}
+    uuids = [text for text in texts if len(text) == _UUID and text[8:24:5] == "----"]
+    digits = "0000".join([*uuids, ""]).replace("-", "")
+    raw = _from_hex(digits)
+    if raw is None or len(digits) != 36 * len(uuids):
+        return {text: _short_id(text) for text in texts}
+    shortened = b2a_base64(raw, newline=False).decode()
+    short = {
+        text: shortened[begin : begin + _SHORT_UUID]
+        for text, begin in zip(uuids, range(0, len(shortened), 24), strict=True)
+    }
+    if len(uuids) < len(texts):
+        short.update({text: _short_id(text) for text in texts if text not in short})
+    return short
+
+
+def _from_hex(digits: str) -> bytes | None:
+    """The bytes of lower-case hexadecimal digits, and of nothing else."""
+    try:
+        raw = bytes.fromhex(digits)
+    except ValueError:
+        return None
+    return raw if raw.hex() == digits else None
+
+
 def _short_digest(text: str) -> str:
-    if len(text) == _HEX:
-        try:
-            raw = bytes.fromhex(text)
-        except ValueError:
-            raw = b""
-        if raw.hex() == text:
-            return b2a_base64(raw, newline=False)[:_SHORT_HEX].decode()
-    return f":{text}"
+    raw = _from_hex(text) if len(text) == _HEX else None
+    if raw is None:
+        return f":{text}"
+    return b2a_base64(raw, newline=False)[:_SHORT_HEX].decode()
 
 
 def _digest(short: str) -> str:
@@ -186,12 +227,9 @@ def _digest(short: str) -> str:
 def _short_id(text: str) -> str:
     end = text[-_UUID:]
     digits = end.replace("-", "")
-    if len(digits) == 32 and len(end) == _UUID and text[0] != ":":
-        try:
-            raw = bytes.fromhex(digits)
-        except ValueError:
-            return f":{text}"
-        if raw.hex() == digits and end[8] == end[13] == end[18] == end[23] == "-":
+    if len(digits) == 32 and end[8:24:5] == "----" and text[0] != ":":
+        raw = _from_hex(digits)
+        if raw is not None:
             return text[:-_UUID] + b2a_base64(raw, newline=False)[:_SHORT_UUID].decode()
     return f":{text}"
 

@@ -28,13 +28,16 @@ _JSON = b"{"[0]
 _INVERTED = bytes(range(255, -1, -1))
 
 
+_KEY_DIGITS = 2 * KEY_BYTES
+
+
 def _read_key(sha256_hex: str) -> bytes:
-    return bytes.fromhex(sha256_hex[: 2 * KEY_BYTES])
+    return bytes.fromhex(sha256_hex[:_KEY_DIGITS])
 
 
 def _made_key(sha256_hex: str) -> bytes:
     # Another one, so that a model that millions of steps read leads to the one that made it.
-    return bytes.fromhex(sha256_hex[: 2 * KEY_BYTES]).translate(_INVERTED)
+    return _read_key(sha256_hex).translate(_INVERTED)
 
 
 class Ledger:
@@ -88,18 +91,16 @@ def _append(connection: Connection, records: Sequence[tuple[Record, bytes]]) -> 
 
 
 def _keys(record: Record) -> set[bytes]:
-    keys = set()
-    previous = None
-    for entry in record.steps:
-        subject = entry.subject
-        if subject != previous:
-            keys.add(text_key(subject))
-            previous = subject
-        for item in entry.inputs:
-            keys.add(_read_key(item.sha256))
-        for item in entry.outputs:
-            keys.add(_made_key(item.sha256))
+    keys = {text_key(subject) for subject in {entry.subject for entry in record.steps}}
+    read = [item.sha256[:_KEY_DIGITS] for entry in record.steps for item in entry.inputs]
+    made = [item.sha256[:_KEY_DIGITS] for entry in record.steps for item in entry.outputs]
+    keys.update(_cut(bytes.fromhex("".join(read))))
+    keys.update(_cut(bytes.fromhex("".join(made)).translate(_INVERTED)))
     return keys
+
+
+def _cut(keys: bytes) -> Iterator[bytes]:
+    return (keys[begin : begin + KEY_BYTES] for begin in range(0, len(keys), KEY_BYTES))
 
 
 def _build_id(connection: Connection, build: Build, known: dict[Build, int]) -> int:
