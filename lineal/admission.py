@@ -140,8 +140,8 @@ def reserved_reason(kind: str, policy: AdmissionPolicy) -> str | None:
 
 
 def schema_error(topic: str, event: RawEvent) -> str | None:
-    """Why no stage will understand an event on a topic; None if one may, or if nobody here knows
-    its type."""
+    """Why no stage could decode an event on a topic; None if one could, or if the type is not known
+    here."""
     if event.type != topic and topic in known_types():
         return f"a {event.type} does not belong on this topic"
     if event.type not in known_types():
@@ -193,8 +193,8 @@ async def publish(
 ) -> list[Position]:
     """Put events on their topics, large data going to the object store; durable on return.
 
-    Many are published in several goes: when one fails, those before it stay, and sending all again
-    is harmless because their ids are the same.
+    They are published in batches. When one fails, the batches before it stay published; publishing
+    all again is harmless because the ids are the same.
     """
     placed: list[Position] = []
     for first in range(0, len(events), _MAX_CONCURRENT):

@@ -69,7 +69,8 @@ class CommitStoreFirst:
         self._bus = bus
         self._store = store
         self.published_effects = False
-        """Whether effects are on their way that nobody may be there to apply."""
+        """Whether committed effects are still on the lineage topic, and perhaps no follower
+        runs."""
 
     def commit_of(self, subscription: Subscription) -> Commit:
         return partial(self._commit, subscription)

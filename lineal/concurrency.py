@@ -10,8 +10,8 @@ T = TypeVar("T")
 
 
 async def gather_all(work: Iterable[Awaitable[T]]) -> list[T]:
-    """Do all of it side by side, to the end; then raise the first exception, if any. A caller
-    who catches it finds none of the others still at work."""
+    """Await all concurrently, each to its end; then raise the first exception, if any. None of the
+    others is still running when a caller catches it."""
     done: list[T] = []
     for result in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(result, BaseException):

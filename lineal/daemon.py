@@ -46,8 +46,8 @@ class Daemon:
         """Applies effects, where bus and store share no transaction."""
         self._log: LogFollower | None = None
         self._running: list[asyncio.Task[None]] = []
-        """What drains by itself when its runner is told to stop."""
-        self._beside: list[asyncio.Task[None]] = []
+        """Tasks that drain by themselves when their runner is stopped."""
+        self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Join the groups and begin to handle events.
@@ -84,8 +84,8 @@ class Daemon:
             self._running.append(asyncio.create_task(run, name=f"stage {name}"))
         if names := [stage.name for stage in self._stages]:
             clock = TimerClock(self._runtime.store, self._runtime.bus, names)
-            self._beside.append(asyncio.create_task(clock.run(), name="timers"))
-        self._beside.append(asyncio.create_task(self._keep_swept(), name="sweep"))
+            self._background.append(asyncio.create_task(clock.run(), name="timers"))
+        self._background.append(asyncio.create_task(self._keep_swept(), name="sweep"))
         if self._runtime.settings.log.enabled:
             self._log = LogFollower(
                 self._runtime.store,
@@ -94,11 +94,11 @@ class Daemon:
                 self._runtime.settings.data,
                 this_worker(),
             )
-            self._beside.append(asyncio.create_task(self._log.run(), name="log"))
+            self._background.append(asyncio.create_task(self._log.run(), name="log"))
 
     @property
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return self._running + self._beside
+        return self._running + self._background
 
     @property
     def problems(self) -> list[str]:
@@ -119,7 +119,7 @@ class Daemon:
         """Drain: finish what has begun within the budget, hand back the rest."""
         for runner in self._runners.values():
             runner.stop()
-        for task in self._beside:
+        for task in self._background:
             task.cancel()
         results = await asyncio.gather(*self._running, return_exceptions=True)
         for result in results:
@@ -128,7 +128,7 @@ class Daemon:
         if self._follower is not None:
             await self._follower.close()
         if self._log is not None:
-            await asyncio.gather(*self._beside, return_exceptions=True)
+            await asyncio.gather(*self._background, return_exceptions=True)
             await self._log.close()
         await self.workers.close()
 

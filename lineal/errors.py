@@ -56,7 +56,7 @@ class StoreFull(StoreUnavailable):
 
 
 class StoreDamaged(LinealError):
-    """The database file is not one, is malformed, or lacks tables: somebody has to repair it."""
+    """The database file is not a database, is malformed, or lacks tables: it has to be repaired."""
 
 
 class StoreRejected(LinealError, RuntimeError):
@@ -98,7 +98,7 @@ class StateConflict(LinealError):
 
 
 class PermanentFailure(LinealError):
-    """An event that cannot be understood, whoever tries: wrong schema, unknown type."""
+    """An event that no worker can decode: wrong schema, unknown type."""
 
 
 class Reject(LinealError):

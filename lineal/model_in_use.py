@@ -21,5 +21,5 @@ class ModelInUse:
 
     @property
     def model(self) -> Model:
-        """As it stands in records."""
+        """As records have it."""
         return Model(self.name, str(self.version), self.sha256)

@@ -67,7 +67,7 @@ class KafkaSettings(BaseModel):
     username: str | None = None
     password: Annotated[str | None, Field(repr=False)] = None
     token_file: str | None = None
-    """File with the OAUTHBEARER token, read anew for every connection."""
+    """File with the OAUTHBEARER token, read again for every connection."""
     token_command: str | None = None
     """Command that prints the OAUTHBEARER token."""
 
@@ -122,7 +122,7 @@ class MqttSettings(BaseModel):
     username: str | None = None
     password: SecretStr | None = None
     client_id: str = "lineal-bridge"
-    """Bridges of one id stand by for each other."""
+    """Of several bridges with the same id one works and the others are on standby."""
     protocol: Literal[5, 4] = 5
     """5, or 4 for a broker that knows MQTT 3.1.1 only."""
     keepalive: Annotated[int, Field(ge=5)] = 30

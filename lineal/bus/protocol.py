@@ -1,4 +1,4 @@
-"""What a bus is: publish, subscribe, commit, seek, lag. No stage ever sees any of this.
+"""The bus contract: publish, subscribe, commit, seek, lag. Stages never use it directly.
 
 A topic is named after the type of its events. Within a topic, events of one partition key stand in
 one partition, in the order in which they were published. A group is a set of workers that share
@@ -53,7 +53,7 @@ class Capabilities:
 
 
 class Position(NamedTuple):
-    """Where an event stands."""
+    """The topic, partition and offset of an event."""
 
     topic: str
     partition: int
@@ -66,8 +66,8 @@ class Delivery(NamedTuple):
     position: Position
     event: RawEvent
     assignment: int = 0
-    """Which assignment of its partition it comes from: a worker that lost a partition and got it
-    again is given its events anew, and what it began before no longer counts."""
+    """The assignment of its partition that it belongs to: a worker that lost a partition and was
+    assigned it again gets its events again, and work begun before no longer counts."""
 
 
 class Batch(NamedTuple):
@@ -80,8 +80,8 @@ class Batch(NamedTuple):
 
 
 class AssignmentLost(LinealError):
-    """Some deliveries of a batch belong to another worker now, which handles them again. Nothing
-    of the batch took effect: commit it again without them, and drop what came of them."""
+    """Some deliveries of a batch belong to another worker now, which handles them again. Nothing of
+    the batch took effect: commit it again without them and their results."""
 
     def __init__(self, deliveries: Sequence[Delivery]) -> None:
         super().__init__(f"{len(deliveries)} deliveries belong to another worker now")
@@ -122,7 +122,7 @@ class TopicInfo(NamedTuple):
     events: int
     """Events that are still there to be read."""
     published_last_minute: int | None
-    """None on a bus that does not tell."""
+    """None on a bus that does not know."""
     retention_seconds: int | None
     groups: tuple[GroupInfo, ...]
     counted: bool = True

@@ -12,11 +12,12 @@ _REASON_CHARACTERS = 200
 def unreadable_event(
     data: bytes, reason: str, *, id: str, source: str, key: str | None, time_us: int
 ) -> RawEvent:
-    """An event that holds the bytes as they are, and as its subject why they cannot be read.
+    """An event with the unchanged bytes as its data and the reason they cannot be read as its
+    subject.
 
     Args:
         key: of the message, if it has one.
-        time_us: when it came to the broker, microseconds since the Unix epoch.
+        time_us: when the broker received it, in microseconds since the Unix epoch.
     """
     return RawEvent(
         id=id,

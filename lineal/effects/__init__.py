@@ -1,1 +1,1 @@
-"""Effects: what a step leaves in the store beside its outputs, as data."""
+"""Effects: the changes of the store that a step makes, as frozen data."""

@@ -12,7 +12,7 @@ from lineal.store.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class Claim(Effect):
-    """The event claims the name; whoever came first keeps it for good."""
+    """The event claims the name; the first claim stays."""
 
     kind: ClassVar[str] = "claim"
     read_by_others: ClassVar[bool] = True

@@ -81,7 +81,7 @@ def apply(connection: Connection, effects: Sequence[Effect]) -> None:
     """Apply effects in the caller's transaction, those of a type together.
 
     Types come in the same order in every transaction, so that two of them cannot wait for each
-    other's rows; lineage records come last, since projections read objects put beside them.
+    other's rows; lineage records come last, since projections read objects of the same transaction.
 
     Raises:
         StateConflict: another event has changed a key of state meanwhile.

@@ -1,7 +1,7 @@
 """The effect of appending a lineage record to the ledger.
 
-Unlike other effects it is no change of a key: whoever applies it must know that it was not applied
-before, by its position on the topic that brings it or by a transaction shared with the bus.
+Unlike other effects it is not idempotent by key: the caller must know that it was not applied
+before, from its position on the lineage topic or from a transaction shared with the bus.
 """
 
 from __future__ import annotations

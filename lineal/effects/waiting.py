@@ -1,9 +1,8 @@
 """Effects of ``on_failure="wait"``: keys whose later events are held after a failed one.
 
-The first row of a key is the event that failed; the others wait for it, in the order in which they
-came. A row that was released keeps the position at which its event was handled: delivered there
-again after a crash, the event is handled again and waits for nobody. Such rows are deleted by
-:func:`lineal.effects.sweep.sweep`.
+The first row of a key is the event that failed; the others wait for it, in order. A row that was
+released keeps the position at which its event was handled: delivered there again after a crash, the
+event is handled again without waiting. Such rows are deleted by :func:`lineal.effects.sweep.sweep`.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ class EventAsked(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where an event stands among those of its key that wait."""
+    """The place of an event among the waiting ones of its key."""
 
     first: tuple[str, str] | None
     """Source and id of the event that the key waits for; None: nothing waits."""

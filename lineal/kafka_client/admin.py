@@ -82,7 +82,7 @@ async def alter_topic(connection: Connection, topic: str, configs: Mapping[str, 
 
 
 async def topic_config(connection: Connection, topics: Iterable[str], name: str) -> dict[str, str]:
-    """The value of a config by topic; without topics of which the cluster does not tell.
+    """The value of a config by topic, for the topics that the cluster describes.
 
     Raises:
         KafkaUnavailable

@@ -152,7 +152,7 @@ class Connection:
         errors.check(code, doing)
 
     async def refresh_metadata(self) -> None:
-        """Fetch the topics, their partitions and leaders anew."""
+        """Fetch the metadata of topics again: partitions and leaders."""
         if not await self._client.force_metadata_update():
             raise RetriableError("no Kafka broker answers")
 

@@ -99,7 +99,7 @@ def name_of(code: int) -> str:
 
 
 def check(code: int, doing: str) -> None:
-    """Raise the exception that an error code stands for.
+    """Raise the exception of an error code.
 
     Raises:
         RetriableError, AuthorizationFailed, UnknownMember, RecordsRejected, KafkaUnavailable

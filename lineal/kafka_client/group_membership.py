@@ -247,7 +247,7 @@ class GroupMember:
         return {topic: self._connection.partition_count(topic) for topic in topics}
 
     def _on_metadata(self) -> None:
-        """Rebalance when partitions were added: nobody else tells the group of it."""
+        """Rebalance when partitions were added: the coordinator does not notice them by itself."""
         counts = self._count_partitions(self._counts)
         if any(counts[topic] > known for topic, known in self._counts.items()):
             self.rejoin()

@@ -46,7 +46,7 @@ class PartitionReader:
 
     Args:
         on_truncated: called with partitions that end before the offset where they are to be read
-            on: their owner has to find out anew where to start.
+            on: their owner has to fetch the start offset again.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class PartitionReader:
 
     def _still_wanted(self, batch: list[Fetched], rewinds: Mapping[int, int]) -> list[Fetched]:
         """Without records of partitions whose revocation began, or whose reading went back, while
-        others were read: what stands before them may have been released, and must not be overtaken.
+        others were read: records before them may have been released, and have to be read first.
         """
         wanted = {
             item.assignment
@@ -234,7 +234,7 @@ class PartitionReader:
             raise unavailable(error) from error
 
     async def _reset_out_of_range(self, partitions: Collection[TopicPartition]) -> None:
-        """What was to be read has expired; or the topic was truncated, or made anew."""
+        """The next offset has expired, or the topic was truncated or recreated."""
         earliest = await self._connection.list_offsets(partitions, EARLIEST)
         latest = await self._connection.list_offsets(partitions, LATEST)
         truncated = []

@@ -18,7 +18,7 @@ MAX_SEND_BYTES = 8 * 1024 * 1024
 """Of what is sent at once, and of what may wait."""
 
 Append = Callable[[RecordBatches], Sequence[BatchPosition]]
-"""Appends records and returns where they stand."""
+"""Appends records and returns their positions."""
 
 
 class _Waiting(NamedTuple):

@@ -25,7 +25,7 @@ Header = tuple[str, bytes]
 
 
 class BatchPosition(NamedTuple):
-    """Where a record stands in what is to be sent."""
+    """The index of a record in its batch."""
 
     topic_partition: TopicPartition
     batch: int

@@ -23,7 +23,7 @@ _HEADER = struct.Struct(">qiibIhiqqqhii")
 """Base offset, length, leader epoch, magic, CRC, attributes, last offset delta, two timestamps,
 producer id, producer epoch, base sequence, number of records."""
 _LENGTH_AT = 12
-"""What stands before the part of a batch whose length its header gives."""
+"""Bytes of a batch before the part whose length its header gives."""
 _MAGIC = 2
 _TRANSACTIONAL, _CONTROL = 0x10, 0x20
 _READ_COMMITTED = 1
@@ -57,7 +57,7 @@ class RecordCounts:
         return self._position >= self._end
 
     def since(self, offset: int) -> int:
-        """How many records of the range stand at ``offset`` or after it."""
+        """How many records of the range have ``offset`` or a greater one."""
         return sum(
             batch.records if batch.base_offset >= offset else _count_from(batch, offset)
             for batch in self._batches

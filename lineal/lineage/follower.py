@@ -46,7 +46,7 @@ _PASSING = (
     AssignmentLost, BusUnavailable, StoreUnavailable, PositionConflict, WorkerCrashed,
     WorkerTimeout, OSError,
 )  # fmt: skip
-"""What is tried again, and nobody's fault here."""
+"""Transient errors, after which the follower goes on."""
 
 
 class LedgerFollower:
@@ -131,8 +131,8 @@ class LedgerFollower:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _align(self, first: Delivery) -> None:
-        """Apply what stands between the store's position and the group's: a store that is new, or
-        was restored, lies behind the group."""
+        """Apply what lies between the store's position and the group's: a store that is new or was
+        restored is behind the group."""
         position = await _position(self._store, self._source)
         if position < (end := first.position.offset):
             selection = Selection(from_offset=position, to_offset=end)
@@ -155,7 +155,7 @@ class LedgerFollower:
 
 async def flush_ledger(bus: Bus, store: Store, seconds: float = 60.0) -> None:
     """Wait until the store has everything that was committed to the topic before this call; apply
-    it here if nobody else seems to.
+    it here if no other follower seems to run.
 
     Raises:
         BusUnavailable: it took longer than ``seconds``.

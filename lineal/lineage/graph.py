@@ -21,8 +21,7 @@ class GraphStep:
     causes: tuple[int, ...]
     """Numbers of the steps whose events this one handled; empty at the roots of the graph."""
     follows: list[GraphStep] = field(default_factory=list, repr=False)
-    """Steps whose last cause is this one: with them the graph is a tree, in which every step
-    stands once."""
+    """Steps whose last cause is this one: with them the graph is a tree with each step once."""
 
     @property
     def name(self) -> str:

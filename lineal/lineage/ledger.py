@@ -233,7 +233,7 @@ def records_after(connection: Connection, seq: int, limit: int) -> list[tuple[in
 
 
 def all_records(connection: Connection) -> Iterator[Record]:
-    """The whole ledger, in order; the connection may be used meanwhile."""
+    """All records of the ledger, in order; the connection may be used meanwhile."""
     last = 0
     while rows := records_after(connection, last, _READ_BATCH_SIZE):
         for _, _, canonical in rows:

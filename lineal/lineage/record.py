@@ -163,7 +163,7 @@ def _merged(records: Sequence[Record]) -> list[Record]:
 
 
 class RecordedStep(NamedTuple):
-    """A step as it stands in the ledger: an entry with the header of its record."""
+    """A step in the ledger: an entry with the header of its record."""
 
     build: Build | None
     actor: str

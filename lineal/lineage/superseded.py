@@ -16,8 +16,8 @@ _GIVEN_UP = ("rejected", "failed", "duplicate")
 
 
 def replaces(step: RecordedStep) -> bool:
-    """Whether a step stands in the place of an older one on the same events. One that had nothing
-    to do does when it withdrew what was made before: the event that says so is among its own."""
+    """Whether a step replaces an older one on the same events. One that had nothing to do does when
+    it withdrew what was made before: the event that says so is among its own."""
     if step.outcome == "skipped":
         return bool(step.entry.events_out)
     return step.outcome not in _GIVEN_UP

@@ -31,7 +31,7 @@ class BackgroundOutput:
 
     @property
     def waiting(self) -> int:
-        """Bytes that nobody has taken yet."""
+        """Bytes that are not written yet."""
         return self._bytes
 
     def write(self, text: str) -> int:
@@ -50,7 +50,7 @@ class BackgroundOutput:
         """Everything is on its way already."""
 
     def close(self, seconds: float = 1.0) -> None:
-        """Wait for the rest to be written, but not for ever."""
+        """Wait for the rest to be written, for a bounded time."""
         with self._changed:
             self._changed.wait_for(lambda: not self._bytes, seconds)
 

@@ -21,10 +21,9 @@ class _Last(NamedTuple):
 
 
 class DuplicateLogFilter:
-    """A structlog processor that drops warnings and errors which say exactly what was said less
-    than ``seconds`` ago. The next one says in ``repeated`` how many were dropped.
-
-    To stand behind what adds the level and before what adds the time.
+    """A structlog processor that drops warnings and errors that are equal to one of less than
+    ``seconds`` ago. The next one has in ``repeated`` how many were dropped. It has to run after the
+    processor that adds the level and before the one that adds the time.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Replay: handling events again, all of a topic or exactly those a changed stage made stale.
 
-A replay has no group: it reads the topic, runs the stage beside the live workers, and settles
-without moving anybody's position, so what is live is undisturbed.
+A replay has no group: it reads the topic, runs the stage next to the live workers, and commits
+without moving any group's position.
 """
 
 from lineal.replay.plan import ReplayPlan, plan_replay

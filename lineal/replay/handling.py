@@ -22,7 +22,7 @@ _PREFETCH_FACTOR = 4
 """Nobody waits for one event of a replay: the larger its batches the sooner all of it is done."""
 
 Count = Callable[[Mapping[str, int]], None]
-"""Is given how many events came to which outcome."""
+"""Called with the number of events by outcome."""
 
 
 async def replay_events(

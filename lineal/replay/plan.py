@@ -110,7 +110,7 @@ async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) ->
 
 
 async def _superseded(runtime: Runtime, stage: Stage, subjects: Sequence[str]) -> set[str]:
-    """Events about subjects that were made anew since: replayed, they would undo the newer."""
+    """Events that were superseded since: replaying them would undo the newer ones."""
     superseded: set[str] = set()
     for begin in range(0, len(subjects), _SUBJECTS_BATCH_SIZE):
         asked = subjects[begin : begin + _SUBJECTS_BATCH_SIZE]

@@ -30,7 +30,7 @@ class Share(NamedTuple):
 
     settings: Settings
     stage: str
-    """Where it stands: ``module:name``."""
+    """``module:name`` of the stage."""
     selection: Selection
 
 
@@ -60,8 +60,8 @@ class Processes:
         return max(1, min(self.limit, events // self.min_events, partitions))
 
     def expect(self, events: int, partitions: int) -> None:
-        """Start what so many events are worth: while they are still being counted, so that nobody
-        waits for it afterwards."""
+        """Start as many processes as so many events justify, while the events are still being
+        counted."""
         while len(self._ready) < self.share_count(events, partitions) - 1:
             self._ready.append(_started())
 

@@ -26,10 +26,9 @@ async def run_replay(
     *,
     processes: Processes | None = None,
 ) -> None:
-    """Handle the planned events; ``progress`` is called with how many came to which outcome.
-
-    What the stage emits goes to the live topics, where the following stages take it up. A record
-    of the replay itself is left in the ledger.
+    """Handle the planned events; ``progress`` is called with the number of events by outcome.
+    Outputs go to the live topics, where the following stages handle them. The replay itself is
+    recorded in the ledger.
 
     Args:
         processes: those that may share it, as it was planned with them.

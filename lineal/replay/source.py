@@ -50,7 +50,7 @@ class BoundedSource:
         """Read, and not fetched yet."""
         self._in_flight = 0
         self._reading: asyncio.Task[_Read] | None = asyncio.create_task(self._read())
-        """Reads what comes next, while what came before is handled; None when there is no more."""
+        """Reads the next events while earlier ones are handled; None when there are no more."""
         self.finished = asyncio.Event()
         """Set when every event of the selection is handled, or none can be read any more."""
         self.problem: Exception | None = None

@@ -94,8 +94,8 @@ class Timers(Protocol):
 
     def set(self, name: str, due_us: int, payload: Payload) -> None:
         """Publish ``payload``, of a type the stage consumes, at a time in microseconds since the
-        Unix epoch; at once if that is past. A timer of the same name is set anew. In a replay
-        nothing is set."""
+        Unix epoch; at once if that is past. A timer of the same name is replaced. In a replay no
+        timer is set."""
         ...
 
     def cancel(self, name: str) -> None:

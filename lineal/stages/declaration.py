@@ -66,8 +66,8 @@ class StageOptions(TypedDict, total=False):
     timeout: float
     """Seconds a handler may take; one that takes longer has failed."""
     on_failure: OnFailure
-    """What happens to later events of a key after one has failed for good (is a dead letter):
-    ``"go on"`` handles them, ``"wait"`` holds them back until it is redriven or dropped."""
+    """What happens to later events of a key after one has become a dead letter: ``"go on"`` handles
+    them, ``"wait"`` holds them back until it is redriven or dropped."""
     record_kind: Kind
     """What its lineage records say a step was; a step may say otherwise (``ctx.record_kind``)."""
     lanes: int
@@ -76,7 +76,7 @@ class StageOptions(TypedDict, total=False):
     """``module:function`` that every worker process calls at its start, so that the first events
     do not wait for models to be loaded."""
     section: str
-    """Under which name its settings stand, for stages that share them. Default: its own."""
+    """The name of its section of settings, for stages that share one. Default: its own name."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -106,7 +106,7 @@ class Stage:
     """The handler of each type it takes. Events of one key are handled one after another whatever
     their type, but no order between types is kept."""
     code_digest: str = ""
-    """SHA-256 over the sources of the packages (or single modules) its functions stand in."""
+    """SHA-256 over the sources of the packages (or single modules) of its functions."""
 
     @property
     def inputs(self) -> tuple[type[Payload], ...]:

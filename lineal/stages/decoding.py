@@ -16,7 +16,7 @@ def decode_event(raw: RawEvent) -> Event[Payload]:
     """Decode an event.
 
     Raises:
-        PermanentFailure: it cannot be understood; nobody's fault here, and no use to try again.
+        PermanentFailure: it cannot be decoded; trying again is of no use.
     """
     if raw.type == UNREADABLE:
         raise PermanentFailure(f"this is no event: {raw.subject}")

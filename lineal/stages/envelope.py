@@ -28,10 +28,8 @@ def attribute_of(event: RawEvent, name: str) -> str | int | None:
 
 
 class Envelope:
-    """The attributes of an event beside its data (CloudEvents 1.0 and our extensions).
-
-    Each is noted as an input of the step when it is read: a step that has read any is not known by
-    its data alone.
+    """The attributes of an event (CloudEvents 1.0 and our extensions), without its data. Each that
+    is read is recorded as an input of the step and becomes part of its memo key.
     """
 
     __slots__ = ("_place", "_raw", "_read")

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def source_digest(*functions: Callable[..., Any]) -> str:
-    """SHA-256 (hex) over the sources that functions stand among."""
+    """SHA-256 (hex) over the sources of several functions."""
     digests = dict.fromkeys(_digest_of(function) for function in functions)
     if len(digests) == 1:
         return next(iter(digests))
@@ -18,7 +18,7 @@ def source_digest(*functions: Callable[..., Any]) -> str:
 
 
 def _digest_of(function: Callable[..., Any]) -> str:
-    """SHA-256 (hex) over the sources the function stands among.
+    """SHA-256 (hex) over the sources of a function's package.
 
     A stage that is a folder is digested with all ``.py`` files of the folder; one that is a single
     module next to others, by that module alone. File names relative to the folder are part of

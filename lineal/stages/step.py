@@ -61,11 +61,11 @@ class Step:
         self._memo = memo
         self._of_batch = of_batch
         self.envelope_read: list[EnvelopeRead] = []
-        """The attributes of its events that the step has read: inputs beside their data."""
+        """The envelope attributes that the step has read."""
         self.trained = trained or {}
         """The models in use that the stage declares, as they were when the step began."""
         self.models: list[Model] = []
-        """Other trained models the step asked for."""
+        """Other trained models that the step looked up."""
         self.record_kind: Kind | None = None
         self.kept_state: StepState | None = None
         self.kept_timers: StepTimers | None = None

@@ -1,6 +1,6 @@
 """Looks up the trained models in use, at most once a second for each.
 
-Which model is in use is somebody else's to say: one installed package does, under the entry points
+Which model is in use is answered by one installed package, under the entry points
 ``lineal.models``.
 """
 
@@ -19,7 +19,7 @@ _KNOWN_SECONDS = 1.0
 
 
 class ModelSource(Protocol):
-    """Says which model is in use under a name; None where none was ever put into use."""
+    """Finds the model in use under a name; None where none was ever promoted."""
 
     def __call__(self, connection: Connection, name: str) -> ModelInUse | None: ...
 

@@ -87,14 +87,14 @@ class BatchWriter(ABC, Generic[C]):
 
     @abstractmethod
     def _transact(self, jobs: Sequence[Job[C]]) -> None:
-        """Make a transaction of this work: each ends with its result or its error. Never raises:
-        without its thread nothing is ever written."""
+        """Run this work in one transaction; each part ends with its result or its error. Never
+        raises, since the writer thread must not end."""
 
     def _transacted(self, jobs: Sequence[Job[C]]) -> None:
-        """Called in the thread when the callers have been told."""
+        """Called in the thread after the callers have their results."""
 
     def _delivered(self, jobs: Sequence[Job[C]]) -> None:
-        """Called in the loop when the callers have been told."""
+        """Called in the event loop after the callers have their results."""
 
     @abstractmethod
     def _end(self) -> None:

@@ -31,8 +31,8 @@ class MemoOutput(NamedTuple):
 
 
 class EnvelopeNames(NamedTuple):
-    """What stands in the place of outputs where they depend on the envelope too: the attributes
-    that were read. The outputs stand under a key over their values."""
+    """Kept in place of outputs that depend on the envelope too: the attributes that were read. The
+    outputs are kept under a key that includes the attributes' values."""
 
     names: tuple[str, ...]
 

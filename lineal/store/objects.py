@@ -60,7 +60,7 @@ class Chunked(Protocol):
 
 
 def object_chunks(connection: Connection, blobs: Chunked, sha256: str) -> Iterator[bytes]:
-    """The bytes of an object piece by piece, read beside whatever else uses the store.
+    """The bytes of an object in chunks; other callers use the store meanwhile.
 
     Raises:
         ObjectMissing: before the first piece.

@@ -26,7 +26,7 @@ def advance(connection: Connection, source: str, position: int, reached: int) ->
     """Move the position of a source, in the transaction that applies what lies between.
 
     Raises:
-        PositionConflict: the source is not at ``position``: somebody else applied events.
+        PositionConflict: the source is not at ``position``: another process applied events.
     """
     connection.execute(
         "INSERT INTO ledger_positions (source, position) VALUES (?, 0) ON CONFLICT DO NOTHING",

@@ -9,9 +9,8 @@ _OTHERS = 0o077
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only its owner may enter; one of ours that others may enter is closed.
-
-    A folder of somebody else's (a mounted volume) is left as it is.
+    """Make a folder with mode 0700; an existing one of ours gets that mode. A folder of another
+    owner (a mounted volume) is left as it is.
 
     Raises:
         OSError: it cannot be made, or not closed.
@@ -21,8 +20,8 @@ def make_private(folder: Path) -> None:
 
 
 def make_private_file(file: Path) -> None:
-    """Make an empty file that only its owner may read, before anything is in it; one that is there
-    is closed to others. SQLite gives the files beside its database the same mode.
+    """Make an empty file with mode 0600 before anything is written; an existing one gets that mode.
+    SQLite gives the files beside its database the same mode.
 
     Raises:
         OSError: it cannot be made, or not closed.

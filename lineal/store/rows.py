@@ -1,7 +1,7 @@
-"""Inserting many rows with few statements.
+"""Inserts many rows with few statements.
 
 ``executemany`` runs one statement a row, and gives up and takes back Python's global lock with
-each: beside a busy event loop the writer thread would wait for its turn at every row.
+each: next to a busy event loop the writer thread would wait for it at every row.
 """
 
 from __future__ import annotations

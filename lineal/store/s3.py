@@ -30,7 +30,7 @@ _PART_BYTES = 8 << 20
 """S3 takes parts from 5 MiB on, and 10,000 of them: objects up to 80 GB."""
 _MAX_CONCURRENT_PARTS = 4
 _IN_USE_SECONDS = 600.0
-"""A cached file used within this time stays, whatever the cap: somebody may be about to open it."""
+"""A cached file used within this time stays, whatever the cap: a caller may be about to open it."""
 _CHECKS_PER_CAP = 16
 _DIGEST = re.compile("[0-9a-f]{64}")
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})

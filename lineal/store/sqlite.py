@@ -76,7 +76,7 @@ class SqliteConnection(sqlite3.Connection):
             raise translated(error) from error
 
     def stream(self, sql: str, parameters: Sequence[Any] = (), /) -> sqlite3.Cursor:
-        """Rows one by one: SQLite finds each when it is asked for."""
+        """Rows one by one: SQLite computes each when it is fetched."""
         return self.execute(sql, parameters)
 
 

@@ -1,7 +1,7 @@
 """The tables of every store, and those of the embedded bus.
 
-They are written as SQLite understands them; :mod:`lineal.store.postgres.tables` translates. Those
-of projections stand where the projection is declared (:mod:`lineal.lineage.projections`).
+They are written as SQLite understands them; :mod:`lineal.store.postgres.tables` translates. Tables
+of projections are declared with the projection (:mod:`lineal.lineage.projections`).
 """
 
 from __future__ import annotations
@@ -313,7 +313,7 @@ CREATE INDEX sessions_by_user ON sessions (user_name);
 """
 
 SHARED = (LEDGER, STAGES, OBJECTS, ACCESS)
-"""What every store has beside the tables of projections; Postgres's are translated from these."""
+"""The tables of every store without those of projections; Postgres's are translated from these."""
 
 
 def check_version(version: int, what: str) -> None:

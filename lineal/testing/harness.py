@@ -90,7 +90,7 @@ class StageHarness:
         self.records: list[RecordedStep] = []
         """What lineage has of all steps, in their order."""
         self.dead_letters: list[DeadLetter] = []
-        """What was rejected, or failed for good."""
+        """Dead letters: events that were rejected or failed."""
         self._emitted: list[Event[Payload]] = []
         self._numbers = count(1)
         self._pauses = 0
@@ -236,7 +236,7 @@ class StageHarness:
         return self._runtime
 
     async def _handle_all(self) -> None:
-        """Until nobody has anything to handle."""
+        """Run until no stage has an event left to handle."""
         busy = True
         while busy:
             busy = False

@@ -20,7 +20,7 @@ ANY_CALLER = Caller()
 
 
 class FairQueue(Generic[T]):
-    """Items waiting, taken so that nobody waits for all of somebody else's.
+    """A queue that serves callers in turn, so that none waits for all items of another.
 
     One caller's items keep their order. A document of a thousand pages and one of a single page
     get a turn each, and so do OCR and classifying.

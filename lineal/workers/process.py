@@ -50,8 +50,8 @@ def _sendable(error: BaseException) -> Exception:
 
 
 def _warm_up(name: str) -> None:
-    """Call ``module:function``. This only saves time: what goes wrong here goes wrong again, and is
-    told, in the task that needs it."""
+    """Call ``module:function``. This only saves time: an error here is ignored, since the task that
+    needs it fails with it again."""
     module, _, function = name.partition(":")
     with contextlib.suppress(Exception):
         getattr(importlib.import_module(module), function)()

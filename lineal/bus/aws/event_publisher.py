@@ -20,7 +20,7 @@ _MAX_MESSAGE_BYTES = 200_000
 
 
 class Outgoing(NamedTuple):
-    """An event that is to be published, and where it will stand."""
+    """An event to be published, and its position."""
 
     position: Position
     event: RawEvent

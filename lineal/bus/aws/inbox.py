@@ -1,7 +1,7 @@
-"""What the store keeps for a bus that delivers at least once and has no past.
+"""The inbox: which messages a group has handled, for a bus that delivers at least once.
 
 The *inbox* makes the effect exactly once: a publication is entered in the transaction of all
-effects of its handling, so whoever comes second finds it there and does nothing.
+effects of its handling, so a second handling finds it there and does nothing.
 """
 
 from __future__ import annotations

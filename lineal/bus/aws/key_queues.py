@@ -26,7 +26,7 @@ class _Key(Generic[T]):
 
 
 class KeyQueues(Generic[T]):
-    """Messages in memory, by key. They are told apart by identity.
+    """Messages in memory, by key. They are compared by identity.
 
     Args:
         key_of: the key of a message.

@@ -83,7 +83,7 @@ def publication_of(event_id: str, nonce: str | None) -> str:
 
 
 def partition_of(key: str) -> int:
-    """The number that stands for a key in positions: message groups have none of their own."""
+    """The number of a key in positions: message groups have no number of their own."""
     return crc32(key.encode("utf-8", "surrogatepass"))
 
 
@@ -154,8 +154,8 @@ def unwrapped(message: Mapping[str, Any]) -> Mapping[str, Any]:
 def received(message: Mapping[str, Any], topics: tuple[str, ...]) -> Received:
     """Read a message of a queue that is subscribed to these topics.
 
-    One that is no event (somebody else can publish to a topic) becomes an event that no stage
-    understands, with the body as its data: it goes aside as a dead letter like others.
+    One that is no event (somebody else can publish to a topic) becomes an event that no stage can
+    decode, with the body as its data, and ends as a dead letter.
     """
     attributes = {
         name: value.get("StringValue", "")
@@ -194,5 +194,5 @@ def _offset(attributes: Mapping[str, str], system: Mapping[str, str]) -> int:
 
 
 def _sent_us(system: Mapping[str, str]) -> int:
-    """When a message came to SQS: the time of an event that states none."""
+    """When SQS received a message: the time of an event that states none."""
     return int(system.get("SentTimestamp", 0)) * 1000

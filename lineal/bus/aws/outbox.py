@@ -34,7 +34,8 @@ log = structlog.get_logger(__name__)
 WITHOUT_GROUP = ""
 """The group of what no delivery led to."""
 _ABANDONED_US = 60 * 1_000_000
-"""Rows that are older were left by somebody: to publish ten events takes some milliseconds."""
+"""Rows that are older were left behind by another worker: publishing ten events takes
+milliseconds."""
 _MAX_REMEMBERED = 1_000
 """Publications of this process that failed, of which a second try is recognised."""
 

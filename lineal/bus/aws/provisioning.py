@@ -1,7 +1,7 @@
 """Creates missing topics, queues and subscriptions, and looks up existing ones.
 
-Every act can be repeated, and what exists is left as it is: it may come from a CloudFormation
-template, made by somebody with more rights than a worker has.
+Every operation can be repeated, and what exists is left as it is: it may come from a CloudFormation
+template, applied by a person with more permissions than a worker has.
 """
 
 from __future__ import annotations
@@ -299,12 +299,12 @@ class Provisioning:
         return self._groups[url]
 
     def clear_cache(self) -> None:
-        """Ask topics and queues anew how they are kept and what they get, when next it matters."""
+        """Forget the cached subscriptions of groups and retentions of topics."""
         self._groups.clear()
         self._days.clear()
 
     async def archive_days(self, topic: str) -> int | None:
-        """For how many days a topic keeps its past; None: it does not."""
+        """The days of a topic's archive; None without an archive."""
         if topic not in self._days:
             policy = _read(await self.topic_attributes(topic), "ArchivePolicy")
             days = policy.get("MessageRetentionPeriod")

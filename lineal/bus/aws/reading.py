@@ -68,7 +68,7 @@ async def read_topic(
     *,
     follow: bool,
 ) -> AsyncIterator[Delivery]:
-    """What a topic's archive holds, and with ``follow`` what is published from now on.
+    """The events in a topic's archive, and with ``follow`` those published from now on.
 
     Raises:
         UnknownTopic: there is no such topic.

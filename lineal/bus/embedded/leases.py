@@ -1,7 +1,7 @@
 """Rows of a group: its positions, and which member has leased which partition until when.
 
-Partitions are held by lease. Every change of holder raises the partition's epoch, and whoever
-changes a row names the epoch it knows: what was decided on an outdated view changes nothing.
+Partitions are held by lease. Every change of holder raises the partition's epoch, and an update
+names the epoch that it was decided at: one decided on an outdated view changes nothing.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ def topic_infos(connection: SqliteConnection, wakeups: Wakeups | None = None) ->
     """All topics with their groups and lag, by name.
 
     Args:
-        wakeups: tell which processes live; without them nobody is said to work.
+        wakeups: know which processes are alive; without them no group counts as active.
     """
     working = _groups_working_elsewhere(connection, wakeups) if wakeups is not None else ()
     since = now_us() - _MINUTE_US

@@ -105,7 +105,7 @@ class _Counts(NamedTuple):
     records: RecordCounts | None
 
     def since(self, offset: int) -> _Number:
-        """How many events stand at an offset or after it, at most."""
+        """The number of events from an offset on: exact, or an upper bound."""
         if offset >= self.end:
             return _Number(0, True)
         if self.records is not None and offset >= self.start:
@@ -139,7 +139,8 @@ async def _count(
     ends: Mapping[TopicPartition, int],
     groups: Mapping[TopicPartition, Collection[_GroupPartition]],
 ) -> dict[TopicPartition, _Counts]:
-    """Count whole partitions that are short, and of longer ones what a group has yet to handle."""
+    """Count all events of short partitions, and of longer ones those that a group has yet to
+    handle."""
     ranges: dict[TopicPartition, tuple[int, int]] = {}
     for tp, end in ends.items():
         starts = [first[tp], *(item.position for item in groups.get(tp, ()))]

@@ -12,7 +12,7 @@ from lineal.kafka_client.producer import MAX_SEND_BYTES, IdempotentProducer
 from lineal_schemas.envelope import RawEvent
 
 _ENVELOPE_BYTES = 512
-"""About what an event needs beside its data."""
+"""About the size of an event's envelope, in bytes."""
 
 
 class Publisher:

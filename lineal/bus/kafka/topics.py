@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 _SECONDS = 30.0
 _INTERNAL = {LINEAGE_TOPIC: TopicSettings(partitions=1)}
-"""Topics whose events are all in one order, whoever creates them, and are kept for ever."""
+"""Topics with one partition and unlimited retention, however they are created."""
 
 
 class Topics:

@@ -1,8 +1,8 @@
 """Migrates a store of an earlier schema version to the present one.
 
 There is a module for each schema version after 4, the oldest that is brought up to date. A store is
-migrated when it is opened to be written, in the transaction that also sets its version: whatever
-ends it early, nothing has happened, and the next opening begins anew.
+migrated when it is opened to be written, in the transaction that also sets its version: if it is
+interrupted, nothing has changed, and the next opening starts again.
 """
 
 from __future__ import annotations

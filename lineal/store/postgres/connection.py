@@ -62,7 +62,7 @@ class Postgres:
         define_tables(connection, tables)
 
     def recreate(self, connection: Connection, table: Table) -> None:
-        """Emptied, not dropped: whoever reads meanwhile sees what was there before."""
+        """Emptied, not dropped: concurrent readers see the rows of before."""
         recreate(connection, table)
 
 
@@ -71,7 +71,8 @@ def _as_jsonb(text: str) -> str:
 
 
 class _TextDumper(StrDumperUnknown):
-    """Postgres's text has no NUL: it becomes U+FFFD, in what is kept and in what is asked for."""
+    """Postgres's text has no NUL: it becomes U+FFFD, in stored values and in parameters of
+    queries."""
 
     def dump(self, obj: str) -> bytes:
         return obj.replace("\x00", "\ufffd").encode()

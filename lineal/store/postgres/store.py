@@ -158,8 +158,8 @@ class _Lost(LinealError):
 
 
 def _connected(url: str, *, write: bool) -> PostgresConnection:
-    """A connection at a time when somebody waits for it: also a refusal may pass (a name that is
-    not resolved just now, a password that is being changed)."""
+    """A connection that a caller waits for: a refusal is retried too (a name that does not resolve
+    yet, a password that is being changed)."""
     try:
         return connect(url, write=write)
     except StoreRejected as error:
