@@ -13,6 +13,7 @@ from lineal.effects.seen import WINDOW_US, sweep_seen
 from lineal.effects.sweep import sweep
 from lineal.lineage.actor import this_worker
 from lineal.lineage.follower import LedgerFollower
+from lineal.lineage.rebuild import make_missing
 from lineal.proof.follower import LogFollower
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
@@ -57,6 +58,8 @@ class Daemon:
             BusUnavailable, StoreUnavailable: not all groups could be joined; to be stopped all the
                 same.
         """
+        if made := await self._runtime.store.write(make_missing):
+            log.info("projection.tables_made", projections=made)
         settings = self._runtime.settings.runner()
         committer = self._runtime.committer
         for stage in self._stages:

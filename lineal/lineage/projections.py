@@ -76,9 +76,14 @@ def projected() -> tuple[frozenset[str], tuple[str, ...]]:
     return kinds, tuple(subject for item in applied for subject in item.subjects)
 
 
-def project(connection: Connection, steps: Sequence[RecordedStep]) -> None:
-    """Bring the tables of all installed projections up to date with steps, in their order."""
-    for projection in installed_projections():
+def project(
+    connection: Connection,
+    steps: Sequence[RecordedStep],
+    projections: Sequence[Projection] | None = None,
+) -> None:
+    """Bring the tables of projections, of all that are installed unless given, up to date with
+    steps, in their order."""
+    for projection in installed_projections() if projections is None else projections:
         if projection.apply is None:
             continue
         mine = [item for item in steps if projection.handles(item.kind, item.subject)]

@@ -48,6 +48,10 @@ class Dialect(Protocol):
         """Make tables and indexes that are written as SQLite understands them."""
         ...
 
+    def has_table(self, connection: Connection, name: str) -> bool:
+        """Whether there is a table of this name."""
+        ...
+
     def recreate(self, connection: Connection, table: Table) -> None:
         """Empty a table of a projection, whatever is left of it."""
         ...

@@ -31,6 +31,12 @@ class Sqlite:
             if statement.strip():
                 connection.execute(statement)
 
+    def has_table(self, connection: Connection, name: str) -> bool:
+        found = connection.execute(
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)
+        )
+        return found.fetchone() is not None
+
     def recreate(self, connection: Connection, table: Table) -> None:
         connection.execute(f"DROP TABLE IF EXISTS {table.name}")
         self.define(connection, table.sql)

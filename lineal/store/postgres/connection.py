@@ -16,7 +16,7 @@ from psycopg.types.string import StrDumperUnknown
 from lineal.store.connection import Connection, Cursor
 from lineal.store.derived_table import Table
 from lineal.store.postgres.errors import not_connected, translated
-from lineal.store.postgres.tables import define_tables, recreate
+from lineal.store.postgres.tables import define_tables, has_table, recreate
 
 _WRITERS_LOCK = int.from_bytes(b"lineal", "big")
 """Key of the advisory lock that every writing transaction begins with."""
@@ -60,6 +60,9 @@ class Postgres:
 
     def define(self, connection: Connection, tables: str) -> None:
         define_tables(connection, tables)
+
+    def has_table(self, connection: Connection, name: str) -> bool:
+        return has_table(connection, name)
 
     def recreate(self, connection: Connection, table: Table) -> None:
         """Emptied, not dropped: concurrent readers see the rows of before."""

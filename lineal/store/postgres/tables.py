@@ -53,7 +53,7 @@ def tables_exist(connection: Connection) -> bool:
 
 
 def _version(connection: Connection) -> int | None:
-    if not _there(connection, "lineal_schema"):
+    if not has_table(connection, "lineal_schema"):
         return None
     row = connection.execute("SELECT version FROM lineal_schema").fetchone()
     return 0 if row is None else int(row[0])
@@ -86,7 +86,7 @@ def names() -> list[str]:
 
 def recreate(connection: Connection, table: Table) -> None:
     """Empty a table of a projection; made if it is missing."""
-    if _there(connection, table.name):
+    if has_table(connection, table.name):
         connection.execute(f"DELETE FROM {table.name}")
         return
     define_tables(connection, _sql(table))
@@ -96,7 +96,8 @@ def _sql(table: Table) -> str:
     return table.sql if table.postgres is None else table.postgres
 
 
-def _there(connection: Connection, table: str) -> bool:
+def has_table(connection: Connection, table: str) -> bool:
+    """Whether there is a table of this name."""
     # Not to_regclass: in a transaction that waited for its turn it still says what was before.
     row = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = ? AND pg_table_is_visible(oid))",

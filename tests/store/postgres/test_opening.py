@@ -11,7 +11,7 @@ import pytest
 
 from lineal.errors import IncompatibleDatabase, StoreRejected, StoreUnavailable
 from lineal.lineage.ledger import Ledger, all_steps
-from lineal.lineage.rebuild import rebuild
+from lineal.lineage.rebuild import make_missing, rebuild
 from lineal.store.connection import Connection
 from lineal.store.postgres.connection import connect
 from lineal.store.postgres.preflight import preflight
@@ -193,4 +193,13 @@ async def test_a_refusal_while_at_work_is_no_events_fault(postgres_url: str, cle
         connection.execute("ALTER ROLE clerk PASSWORD 'secret'")
         for work in (ask, change):
             await work()
+    await store.close()
+
+
+async def test_only_tables_of_new_projections_are_made(postgres_url: str) -> None:
+    store = await opened(postgres_url)
+    assert await store.write(make_missing) == []
+    await store.write(lambda c: c.execute("DROP TABLE dead_letter_outcomes").rowcount)
+    assert await store.write(make_missing) == ["dead_letters"]
+    assert await store.write(make_missing) == []
     await store.close()
