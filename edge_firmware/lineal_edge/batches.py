@@ -70,7 +70,7 @@ def first_message(device: str, rows: Sequence[StreamRow]) -> Message | None:
 
 
 def gap_body(device: str, row: GapRow) -> bytes:
-    """The message that stands for a gap."""
+    """The message of a gap."""
     gap = TelemetryGap(
         device=device,
         boot_id=row.boot_id,

@@ -19,10 +19,9 @@ class Lost(NamedTuple):
 
 
 class BoundedQueue:
-    """Readings in order, with what was lost in its place: no number is ever missing.
-
-    One thread offers, one drains. The lock is held for a few list operations only, never while
-    anybody reads a disk or waits.
+    """Readings in order, and lost ones as ranges in their place, so that no number is missing. One
+    thread offers, one takes. The lock is held for a few list operations only, never while a thread
+    waits for a disk.
     """
 
     def __init__(self, capacity: int) -> None:

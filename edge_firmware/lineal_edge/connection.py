@@ -30,7 +30,7 @@ _SESSION_SECONDS = 86_400
 the will's delay: a session that ends sends the will at once (MQTT 5, 3.1.3.2.2)."""
 
 _BESIDES = 4
-"""Room in flight for births, a goodbye and events, beside the readings."""
+"""Messages in flight that are kept free of readings, for births, the last message and events."""
 
 
 class BrokerRejected(LinealError, ConnectionError):

@@ -1,7 +1,7 @@
 """The interfaces between the agent and the parts that score readings and install models.
 
-The parts run in threads of their own. Nothing they do can hold up the sampler: a scorer that is
-too slow is skipped readings, and told so.
+The parts run in threads of their own. Nothing they do can hold up the sampler: a scorer that is too
+slow misses readings, which are counted.
 """
 
 from __future__ import annotations

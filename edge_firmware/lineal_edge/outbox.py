@@ -74,8 +74,8 @@ class Outbox:
         clock: Clock | None = None,
         boot_id: str | None = None,
     ) -> None:
-        """Open or make the file, and begin a new boot in it. A file that is no longer a database
-        is put aside under another name, and a new one begun.
+        """Open or make the file, and begin a new boot in it. A file that is no longer a database is
+        renamed, and a new one begun.
 
         Raises:
             OSError: another agent has it open, or the folder cannot be written.

@@ -61,7 +61,7 @@ def claim(file: Path) -> int:
 
 
 def open_database(file: Path, cap_bytes: int) -> sqlite3.Connection:
-    """Open the database, or make it. A file that is none any more is put aside.
+    """Open the database, or make it. A file that is no longer one is renamed.
 
     Raises:
         sqlite3.OperationalError: the disk is full or cannot be read.

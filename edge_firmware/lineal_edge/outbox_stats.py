@@ -18,14 +18,14 @@ class OutboxStats(NamedTuple):
     """Readings that the bus does not have."""
     gaps: int
     lost: int
-    """Readings these gaps stand for."""
+    """Readings missing in these gaps."""
     events: int
     bytes: int
     """Of the files, with the log."""
 
 
 def read_outbox_stats(file: Path) -> OutboxStats:
-    """Count what waits. Reads the whole outbox once, without holding up who writes to it.
+    """Count the rows that wait. Reads the outbox once, without blocking its writer.
 
     Raises:
         OSError: it cannot be read, or is no outbox.

@@ -96,7 +96,7 @@ class Publisher:
             self._changed.notify_all()
 
     def announce(self) -> None:
-        """Send the birth anew: another model scores now."""
+        """Send the birth again, since another model scores now."""
         with self._changed:
             self._announce = True
             self._changed.notify_all()

@@ -19,8 +19,8 @@ _RETRY_SECONDS = 1.0
 class Recorder:
     """A thread that commits readings each ``rows`` or ``seconds``, whichever comes first.
 
-    A disk that cannot be written holds it up and nobody else: the queue fills, and what finds no
-    room there is accounted for by a gap once the disk works again.
+    A disk that cannot be written blocks this thread only: the queue fills, and readings that find
+    no room there become a gap once the disk works again.
     """
 
     def __init__(

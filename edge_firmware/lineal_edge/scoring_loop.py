@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 
 class ScoringLoop:
-    """Hands every reading to the scorer and its anomalies to the outbox.
+    """Passes every reading to the scorer, and its anomalies to the outbox.
 
     A scorer that raises has not ended scoring: the reading counts as skipped, so that its windows
-    begin anew, and the next one is tried.
+    start again, and the next one is tried.
     """
 
     def __init__(self, queue: BoundedQueue, scorer: Scorer, sink: EventSink) -> None:

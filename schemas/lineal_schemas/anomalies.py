@@ -67,5 +67,5 @@ class AnomalyClosed(AnomalyEvent, type="anomaly.closed", version=1):
 
     peak_score: float
     reason: Literal["normal", "gap", "restart", "model_changed"]
-    """``normal``: windows score below the threshold again. Otherwise the windows that would tell
-    are missing, or another model judges from here on."""
+    """``normal``: windows score below the threshold again. Otherwise the windows that would decide
+    are missing, or another model scores from here on."""

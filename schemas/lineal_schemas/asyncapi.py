@@ -1,6 +1,7 @@
 """Makes the AsyncAPI 3.0 document: every topic with its events.
 
-It stands alone: the JSON Schemas are in it, in the dialect of AsyncAPI (a superset of draft 7).
+It is self-contained: the JSON Schemas are in it, in the dialect of AsyncAPI (a superset of draft
+7).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _KAFKA_BINDING = "0.5.0"
 _HTTP_BINDING = "0.3.0"
 _MQTT_BINDING = "0.2.0"
 _OURS_ALONE = "lineal."
-"""Types that nobody else may send."""
+"""Types that only lineal may send."""
 
 _EXTENSIONS = (
     "subject",
@@ -123,7 +124,7 @@ def message_name(name: Name) -> str:
 
 
 def stale(committed: bytes | None, schemas: Mapping[Name, Schema] | None = None) -> str | None:
-    """Why the committed document has to be written anew; None if it is up to date."""
+    """Why the committed document has to be written again; None if it is up to date."""
     if committed is None:
         return f"{FILE} is not there yet"
     return None if committed == render(document(schemas)) else f"{FILE} is not what the schemas say"

@@ -108,8 +108,8 @@ def _layouts() -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:
 
 
 _LAYOUTS = dict(_layouts())
-"""The names of the headers as :func:`to_kafka` writes them, and where those stand that may be
-absent; behind the last one if they are."""
+"""The names of the headers as :func:`to_kafka` writes them, and the indices of optional ones; past
+the end for absent ones."""
 
 
 def from_kafka(

@@ -33,7 +33,7 @@ class Change:
     """One incompatible change."""
 
     path: str
-    """Where: ``content.sha256``, ``plan[]``; empty for the whole."""
+    """Path of the change: ``content.sha256``, ``plan[]``; empty for the schema itself."""
     what: str
     """What changed, in words."""
     breaks: str
@@ -44,7 +44,7 @@ class Change:
 
 
 def incompatible_changes(old: Schema, new: Schema) -> list[Change]:
-    """The changes from ``old`` to ``new`` that keep somebody from reading; none means compatible.
+    """The changes from ``old`` to ``new`` that break a reader; none means compatible.
 
     Adding an optional field (one with a default) is compatible, as are changes of titles and
     descriptions. Everything that allows less breaks new readers of old events, everything that

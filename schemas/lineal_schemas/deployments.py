@@ -1,6 +1,6 @@
 """Payloads of rollouts: signed packages, jobs of devices, rings.
 
-A job follows the style of AWS IoT Jobs: the device is told of its next job, reports every step, and
+A job follows the style of AWS IoT Jobs: the device is sent its next job, reports every step, and
 each report names the version of the job's state it was made from (``expected_version``).
 """
 
@@ -28,7 +28,7 @@ JobState = Literal[
     "TIMED_OUT",
     "CANCELLED",
 ]
-"""Where a device's job stands. QUEUED, TIMED_OUT and CANCELLED are set by the server, the others by
+"""The state of a device's job. QUEUED, TIMED_OUT and CANCELLED are set by the server, the others by
 the device; SUCCEEDED only after the soak."""
 
 FINAL_STATES: frozenset[JobState] = frozenset(
@@ -71,7 +71,7 @@ class PackageManifest(_Frozen):
 
 
 class SignedPackage(_Frozen):
-    """A manifest as the text that was signed, so that nobody has to write it anew to check it."""
+    """A manifest as the text that was signed, so that it can be verified as it is."""
 
     manifest: str
     """JSON of a :class:`PackageManifest`."""
@@ -88,7 +88,7 @@ class StepTimeouts(_Frozen):
     shadow: Annotated[float, Field(gt=0)] = 300
     soak: Annotated[float, Field(gt=0)] = 600
     answer: Annotated[float, Field(gt=0)] = 600
-    """From being told of the job to the first report: a silent device has failed then."""
+    """From the notification to the first report: a silent device has failed then."""
 
 
 class DeploymentEvent(Payload):
@@ -119,7 +119,7 @@ class JobDocument(_Frozen):
     """Where the model file is; supports HTTP Range."""
     timeouts: StepTimeouts = StepTimeouts()
     shadow_readings: Annotated[int, Field(ge=0)] = 200
-    """Readings scored beside the running model before the swap."""
+    """Readings scored as a shadow before the swap."""
     soak_readings: Annotated[int, Field(ge=0)] = 400
     """Readings scored after the swap before it counts as a success."""
     issued_us: Micros
@@ -250,7 +250,7 @@ class DeploymentCompleted(DeploymentEvent, type="deployment.completed", version=
 
 
 class DeploymentJobIssued(DeploymentEvent, type="deployment.job_issued", version=1):
-    """A device is given a job, or its job's state was changed by the server: the bridge tells it.
+    """A device is given a job, or the server changed its job's state: the bridge notifies it.
 
     A job in a final state clears the notify topic of its device.
     """
@@ -278,7 +278,7 @@ class DeploymentJobUpdated(DeploymentEvent, type="deployment.job_updated", versi
 
 
 class DeploymentJobReplied(DeploymentEvent, type="deployment.job_replied", version=1):
-    """The server's answer to a report; the bridge tells the device."""
+    """The server's answer to a report; the bridge sends it to the device."""
 
     device: DeviceId
     reply: JobReply

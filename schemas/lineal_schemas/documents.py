@@ -128,7 +128,7 @@ class DocumentPartExtracted(Part, type="document.part_extracted", version=1):
 
 
 class DocumentTextExtracted(DocumentEvent, type="document.text_extracted", version=1):
-    """The whole text is there, in the forms that ``lineal show`` gives out."""
+    """The complete text is extracted, in the renditions that ``lineal show`` exports."""
 
     content: ObjectRef
     kind: DocumentKind

@@ -66,9 +66,9 @@ class RawEvent(NamedTuple):
     def to_json(self, *, exact: bool = False) -> bytes:
         """The JSON event format (CloudEvents structured mode); absent attributes are left out.
 
-        JSON data is put in as it is, and who reads the event may write it anew in other bytes.
-        With ``exact``, data that :func:`from_json` would not give back to the byte is put in as
-        base64; costs a reading.
+        JSON data is embedded as it is, so a reader may serialise it to other bytes. With ``exact``,
+        data that :func:`from_json` would not give back to the byte is put in as base64; costs a
+        reading.
         """
         attributes = {
             "specversion": SPEC_VERSION,
@@ -321,8 +321,7 @@ def decode(raw: RawEvent) -> Event[Payload]:
 
 @lru_cache(maxsize=1024)
 def _version_of(type: str, dataschema: str | None) -> int | None:
-    """The version that a type's data is in; None, the newest, where its schema is somebody
-    else's."""
+    """The version of a type's data; None (the newest) where the schema is not lineal's."""
     if dataschema is not None and not dataschema.startswith(_SCHEMA_PREFIX):
         return None
     if dataschema is not None and not dataschema.startswith(f"{_SCHEMA_PREFIX}{type}:"):

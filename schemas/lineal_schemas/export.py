@@ -54,7 +54,7 @@ def file_name(name: Name) -> str:
 
 
 def render(schema: Schema) -> bytes:
-    """A schema as it stands in its file; equal schemas give equal bytes."""
+    """The content of a schema's file; equal schemas give equal bytes."""
     return (json.dumps(schema, indent=2, ensure_ascii=False) + "\n").encode()
 
 
@@ -83,8 +83,8 @@ def read_folder(folder: Path) -> dict[Name, bytes]:
 
 
 def write_folder(folder: Path, schemas: Mapping[Name, Schema]) -> list[Path]:
-    """Write the schemas that are new or changed and return their files. Files of older versions
-    are never touched: old events are described by them for ever."""
+    """Write the schemas that are new or changed and return their files. Files of older versions are
+    never touched: old events are described by them."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, schema in schemas.items():

@@ -26,8 +26,8 @@ def output_id(input_id: str, stage: str, stage_version: str, output_type: str, o
 def withdrawal_id(input_id: str, stage: str, withdrawn: list[str], since: int) -> str:
     """The id of the event that withdraws outputs a stage made of one input event.
 
-    ``since`` is when the step that made them was begun, microseconds since the Unix epoch: made
-    anew and withdrawn again they are withdrawn under another id.
+    ``since`` is when the step that made them was begun, microseconds since the Unix epoch: outputs
+    that are made and withdrawn again are withdrawn under another id.
     """
     return _uuid5(f"withdrawn\n{input_id}\n{stage}\n{since}\n" + "\n".join(withdrawn))
 
@@ -52,7 +52,7 @@ def arrival_id(source: str, content_sha256: str, occurrence: str) -> str:
 
 
 def fan_in_id(part_ids: list[str]) -> str:
-    """The id that stands for the parts a gather was made from, where one event's id would stand."""
+    """The id of a fan-in's parts together, used like the id of one input event."""
     return _uuid5("gathered\n" + "\n".join(part_ids))
 
 
@@ -72,7 +72,7 @@ def device_session_id(device: str, boot_id: str, session: int, kind: str) -> str
 
 
 def anomaly_id(device: str, model_sha256: str, boot_id: str, first_seq: int) -> str:
-    """The id of an anomaly: whoever finds it with the same model, device or bus, names it alike."""
+    """The id of an anomaly: the same on the device and on the bus, for the same model."""
     return _uuid5(f"anomaly\n{device}\n{model_sha256}\n{boot_id}\n{first_seq}")
 
 

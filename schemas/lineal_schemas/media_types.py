@@ -1,7 +1,7 @@
 """Parses and compares media types (RFC 2045 section 5.1, RFC 6838 section 4.2.8).
 
 Type, subtype and the names of parameters are the same in any case, and a subtype that ends in
-``+json`` is JSON whatever stands before it. JSON is UTF-8 (RFC 8259, section 8.1).
+``+json`` is JSON whatever its prefix. JSON is UTF-8 (RFC 8259, section 8.1).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Payloads of a model's life: dataset, training, evaluation, promotion, rollback.
 
 A model's versions are whole numbers from 1, counted per name. A dataset is a manifest of digests,
-kept in the object store: whoever has the batches can build the same arrays from it.
+kept in the object store: the same arrays can be built from it and the batches.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class ModelEvent(Payload):
 
 
 class ModelTrainingRequested(ModelEvent, type="model.training_requested", version=2):
-    """An iteration of the flywheel is asked for, or only that a model be evaluated again."""
+    """A request for an iteration of the flywheel, or only for the evaluation of a model."""
 
     cause: Literal["drift", "schedule", "manual"]
     cause_event: str | None = None
@@ -123,7 +123,7 @@ class ModelDataset(ModelEvent, type="model.dataset", version=2):
     first_version: ModelVersion = 1
     """What the first challenger trained on it is called."""
     cause: str | None = None
-    """Id of the event that asked for the iteration."""
+    """Id of the event that requested the iteration."""
     dataset: Sha256
     """Digest of the manifest: the dataset's name."""
     kind: Literal["readings", "documents"] = "readings"
@@ -132,7 +132,7 @@ class ModelDataset(ModelEvent, type="model.dataset", version=2):
     previous: Sha256 | None = None
     """The dataset of the iteration before."""
     case: Literal["nothing_new", "only_test", "only_train", "both"]
-    """What is new since then: nothing is done, all are evaluated again, trained anew on the old
+    """What is new since then: nothing is done, all are evaluated again, trained again on the old
     test data, or both."""
     train_items: Annotated[int, Field(ge=0)]
     test_items: Annotated[int, Field(ge=0)]
@@ -183,7 +183,7 @@ class ModelTrained(ModelEvent, type="model.trained", version=1):
     challengers: Annotated[int, Field(ge=1)] = 1
     """How many are trained in this iteration; they are evaluated together."""
     reference: ObjectRef | None = None
-    """A sample of the readings it was trained on, to tell drift from: JSON with ``features`` and
+    """A sample of the readings it was trained on, to detect drift with: JSON with ``features`` and
     ``rows``."""
 
 
@@ -213,7 +213,7 @@ class ModelEvaluated(ModelEvent, type="model.evaluated", version=2):
     artifact: ObjectRef | None = None
     """The file of the model that was evaluated."""
     requested_by: str | None = None
-    """Id of the event that asked for nothing but this evaluation: it promotes nothing."""
+    """Id of the event that requested only this evaluation: it promotes nothing."""
 
     @property
     def of_champion(self) -> bool:

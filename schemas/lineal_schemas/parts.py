@@ -10,10 +10,9 @@ from lineal_schemas.payload import Payload
 
 
 class Part(Payload):
-    """One of ``count`` parts of a whole.
-
-    ``whole`` names what was split, and by what (a digest of the plan, a version), so the parts
-    of a replay with a newer stage never mix with those of the first run.
+    """One of the ``count`` parts of a group. ``whole`` identifies the group: what was split, and by
+    which plan and version, so the parts of a replay with a newer stage never mix with those of the
+    first run.
     """
 
     whole: str

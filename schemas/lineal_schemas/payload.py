@@ -92,7 +92,7 @@ def _adopt_story(model: type[Payload]) -> None:
 
 
 def _home(model: type[Payload]) -> tuple[str, str]:
-    """Where a model is defined; a module that is loaded anew defines the same one again."""
+    """Where a model is defined; a reloaded module defines the same one again."""
     return model.__module__, model.__qualname__
 
 
@@ -124,7 +124,7 @@ def parse_payload(type: str, version: int | None, data: bytes) -> Payload:
     """Read an event's data as the newest version of its type.
 
     Args:
-        version: of the data; None where only somebody else's schema names it: the newest is tried.
+        version: of the data; None where only a foreign schema names it: the newest is tried.
 
     Raises:
         UnknownPayload: the type is not registered, or its version cannot be upcast.

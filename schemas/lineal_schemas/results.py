@@ -106,7 +106,7 @@ class Page(BaseModel):
     source: PageMethod
     dpi: int | None = None
     rotation: int = 0
-    """Degrees clockwise the stored page had to be turned to stand upright: 0, 90, 180, 270."""
+    """Degrees clockwise the stored page had to be turned to be upright: 0, 90, 180, 270."""
     skew: float = 0.0
     """Degrees clockwise the text lines were off the horizontal."""
     quality: PageQuality | None = None
@@ -185,7 +185,7 @@ class KeyPhrase(BaseModel):
 
 
 class Entity(BaseModel):
-    """Something named in the text, with all the places where it stands."""
+    """An entity named in the text, with all its occurrences."""
 
     model_config = ConfigDict(frozen=True)
 

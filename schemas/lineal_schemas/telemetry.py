@@ -25,7 +25,7 @@ DeviceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 """A device's name: one level of an MQTT topic, the common name of its certificate."""
 
 BootId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-"""Drawn anew each time the agent starts."""
+"""Random, new at each start of the agent."""
 
 Seq = Annotated[int, Field(ge=1)]
 """Position of a reading (or event) in its stream since the agent started, from 1."""
@@ -183,7 +183,7 @@ def parse_stream_message(data: bytes) -> TelemetryReadings | TelemetryGap:
 
 
 class TelemetryAck(TelemetryEvent, type="telemetry.ack", version=1):
-    """What the bus has of a device, told to the device, which may forget it then.
+    """The acknowledgement of a device's stream; the device may delete what it covers.
 
     Cumulative: all readings up to ``upto_seq`` and all events up to ``upto_event`` of this boot;
     0 means none. Goes to the device only, never onto the bus.

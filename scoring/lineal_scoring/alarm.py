@@ -15,7 +15,7 @@ Interruption = Literal["gap", "restart", "model_changed"]
 
 @dataclass(frozen=True)
 class AlarmRules:
-    """When an anomaly opens, is told of again, and closes."""
+    """When an anomaly opens, is updated, and closes."""
 
     open_after: int = 1
     """Windows in a row above the threshold until it opens."""
@@ -24,12 +24,12 @@ class AlarmRules:
     close_ratio: float = 1.0
     """The lower threshold, as a share of the threshold: at most 1."""
     growth: float = 1.5
-    """It is told of again when its peak has grown by this factor since it was last told of, or when
+    """It is updated when its peak has grown by this factor since the last event of it, or when
     another feature contributes most."""
     update_after: int = 10
     """Windows at least between two such updates."""
     patience: int = 30
-    """Windows in a row without a usable score until it closes for want of data."""
+    """Windows in a row without a usable score after which it closes."""
 
     def __post_init__(self) -> None:
         if min(self.open_after, self.close_after, self.update_after, self.patience) < 1:
@@ -66,7 +66,7 @@ class Updated:
 
 @dataclass(frozen=True)
 class Closed:
-    """It is over: scores are low again, or what would tell is missing."""
+    """It is over: scores are low again, or data is missing."""
 
     first_seq: int
     last_seq: int
@@ -167,7 +167,7 @@ class AlarmMachine:
         return self._close("gap") if self._blind >= self.rules.patience else None
 
     def interrupt(self, reason: Interruption) -> Transition | None:
-        """Close what is open, because what would tell is missing or another model judges."""
+        """Close an open anomaly, because data is missing or another model scores."""
         self._above = 0
         return self._close(reason) if self._open else None
 

@@ -43,7 +43,7 @@ class Score:
 
 class ScoringModel:
     """A loaded model. Windows are scored one at a time, in one thread: the same window always has
-    the same score, whatever is scored beside it.
+    the same score, whatever else is scored.
     """
 
     def __init__(self, data: bytes) -> None:

@@ -46,11 +46,11 @@ class Preparation:
     angles: tuple[str, ...] = ()
     """Features in radians that become a sine and a cosine: 359 degrees are next to 1 degree."""
     neutral: tuple[float, ...] = ()
-    """Per channel, what stands for a reading that has long been missing where there is no baseline
-    (the training mean); empty: zero."""
+    """Per channel, the value used for a reading that has long been missing where there is no
+    baseline (the training mean); empty: zero."""
     baseline: Baseline | None = None
     patience: int = 20
-    """Readings for which the last value stands in for missing ones."""
+    """For how many missing readings the last value is used."""
 
     def __post_init__(self) -> None:
         if not self.features or len(set(self.features)) != len(self.features):

@@ -57,10 +57,8 @@ class DeviceScorer:
     def push(
         self, values: npt.ArrayLike, first_seq: int
     ) -> tuple[list[ScoredWindow], list[Transition]]:
-        """Take in consecutive readings, rows × features; None and NaN stand for missing values.
-
-        Readings that were there before are left out; after a gap windows begin anew and an open
-        anomaly is closed.
+        """Score consecutive readings, rows × features; None and NaN are missing values. Readings
+        seen before are ignored; after a gap windows start again and an open anomaly is closed.
 
         Returns:
             The windows they complete, and all transitions, in order.
@@ -102,13 +100,13 @@ class DeviceScorer:
         return ScoredWindow(window, self._model, None, error, self._machine.is_open, transition)
 
     def interrupt(self, reason: Interruption) -> list[Transition]:
-        """Close an open anomaly, because what would tell is missing or the device restarts."""
+        """Close an open anomaly, because data is missing or the device restarts."""
         transition = self._machine.interrupt(reason)
         self._held = False
         return [] if transition is None else [transition]
 
     def skip_to(self, next_seq: int) -> list[Transition]:
-        """Readings before ``next_seq`` will not come: windows begin anew there."""
+        """Readings before ``next_seq`` will not come: windows start again there."""
         if self._stream.next_seq is None or next_seq <= self._stream.next_seq:
             return []
         self._stream.restart(next_seq)

@@ -8,7 +8,7 @@ from lineal_scoring.model import ScoringModel
 
 
 class ModelSlot:
-    """One model in use and, for a while, another that gets ready beside it.
+    """The model in use and, for a while, the next one while it is being loaded.
 
     The scorer reads ``current`` between two samples. Loading and warming up happen in a thread of
     the slot's own; only the reference is exchanged, which needs no lock.
@@ -23,7 +23,7 @@ class ModelSlot:
         return self._current
 
     def load(self, data: bytes) -> Future[ScoringModel]:
-        """Load a model and warm it up beside the running one, which goes on scoring.
+        """Load a model and warm it up while the running one goes on scoring.
 
         The future raises :class:`~lineal_scoring.model.ModelError` if it is not fit for use.
         """

@@ -80,10 +80,9 @@ class WindowStream:
         return self._next_seq
 
     def push(self, values: npt.ArrayLike, first_seq: int) -> bool:
-        """Take in consecutive readings, rows × features; None and NaN stand for missing values.
-
-        What was there before is left out. Returns whether readings are missing between those
-        before and these; windows begin anew then.
+        """Add consecutive readings, rows × features; None and NaN are missing values. Readings seen
+        before are ignored. Returns whether readings are missing before these; windows start again
+        then.
 
         Raises:
             ValueError: the rows do not have this preparation's features.
@@ -110,7 +109,7 @@ class WindowStream:
         return gap
 
     def restart(self, next_seq: int) -> None:
-        """Begin windows anew at a reading, after a gap. The baseline stays."""
+        """Start windows again at a reading, after a gap. The baseline stays."""
         self._end = 0
         self._pending.clear()
         self._pending_rows = 0

@@ -16,7 +16,7 @@ Reason = Literal["stopped", "lost"]
 
 
 class Ending(BaseModel):
-    """The last death that was heard of, whether or not its birth has been."""
+    """The last death event, whether or not its birth was received."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,15 +38,15 @@ class Device(BaseModel):
     ending: Ending | None = None
     health: DeviceHealth | None = None
     last_seen: int = 0
-    """When it last said something that is not a reading."""
+    """The time of its last event that is not a reading."""
     gaps: int = 0
     lost: int = 0
-    """Readings these gaps stand for."""
+    """Readings missing in these gaps."""
     lost_by_reason: dict[str, int] = {}
 
     @property
     def state(self) -> Literal["online", "stopped", "lost", "unknown"]:
-        """Whether it is connected, and if not, how that came."""
+        """Whether it is connected, and if not, why."""
         birth, ending = self.birth, self.ending
         if birth is None:
             return "unknown" if ending is None else ending.reason
@@ -57,7 +57,7 @@ class Device(BaseModel):
 
     @property
     def models(self) -> tuple[ModelRef, ...]:
-        """What scores on it, by what it said last."""
+        """The models that score on it, by its last birth or health event."""
         birth, health = self.birth, self.health
         if health is not None and (birth is None or self._is_newer(health, birth)):
             return health.models
@@ -69,7 +69,7 @@ class Device(BaseModel):
     def after(
         self, event: DeviceBirth | DeviceDeath | DeviceHealth | TelemetryGap, time: int
     ) -> Device:
-        """The same device after it has said this, at a time."""
+        """The device after an event of it, received at a time."""
         changes: dict[str, object] = {"last_seen": max(self.last_seen, time)}
         if isinstance(event, DeviceBirth):
             same_boot = self.birth is not None and self.birth.boot_id == event.boot_id

@@ -114,12 +114,12 @@ class _Operation:
     started: int
     updated: int
     decides: bool
-    """Whether this is where the document stands, wherever it stood. Parts of one document are
-    handled side by side, and an indexed document may be gone over again by a replay: just going on
-    does not undo what another part or an earlier run reached."""
+    """Whether the status replaces any earlier one. Parts of a document are handled concurrently,
+    and an indexed document may be replayed: a step that only goes on does not undo a final
+    status."""
 
     def go_on(self, later: _Operation) -> None:
-        """Add what came after."""
+        """Merge a later operation into this one."""
         if later.decides or self.status not in _FINAL:
             self.status, self.reason = later.status, later.reason
         self.decides |= later.decides

@@ -18,7 +18,7 @@ class UnknownDocument(LinealError, LookupError):
 
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:
-    """A document with where it stands."""
+    """A document with its status."""
 
     document_id: str
     name: str

@@ -1,6 +1,6 @@
 """The projection of models: trained versions, and the one in use under each name.
 
-A record of kind ``train`` made, beside the model's file, an object that tells of the training (role
+A record of kind ``train`` made the model's file and an object that describes the training (role
 ``training``, a ``model.trained`` as JSON).
 
 A change of the model in use is a step of kind ``promote`` or ``rollback`` that read the model's
@@ -42,7 +42,7 @@ class Promotion(ModelInUse):
 
 
 TRAINING_ROLE = "training"
-"""Role of the object that tells of a training."""
+"""Role of the object that describes a training."""
 
 
 class KnownModel(NamedTuple):
@@ -52,7 +52,7 @@ class KnownModel(NamedTuple):
     version: int
     sha256: str
     training: str
-    """Digest of the object that tells of its training."""
+    """Digest of the object that describes its training."""
     trained: int
     """Microseconds since the Unix epoch."""
 

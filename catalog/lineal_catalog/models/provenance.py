@@ -23,7 +23,7 @@ class AnomalyProvenance:
     """Manifests of the readings it was learnt from."""
     evaluations: tuple[RecordedStep, ...]
     promotions: tuple[RecordedStep, ...]
-    """Promotions and goings back of the model."""
+    """Promotions and rollbacks of the model."""
     rollouts: tuple[RecordedStep, ...]
     """Steps of rollouts that brought it to devices."""
 
@@ -31,7 +31,7 @@ class AnomalyProvenance:
 def provenance_of(
     connection: Connection, event_sha256: str, model_sha256: str
 ) -> AnomalyProvenance | None:
-    """Where the anomaly came from that an event tells of; None if no record made the event.
+    """The provenance of the anomaly of an event; None if no record made the event.
 
     Args:
         event_sha256: digest of the data of the event.

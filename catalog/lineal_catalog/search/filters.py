@@ -35,7 +35,7 @@ def filter_clauses(filters: Mapping[str, str]) -> tuple[str, list[str]]:
 
 
 def document_name(connection: Connection, document_id: str) -> str:
-    """What a document is called; empty when nobody registered it."""
+    """The name of a document; empty when it is not registered."""
     row = connection.execute(
         "SELECT name FROM registry WHERE document_id = ?", (document_id,)
     ).fetchone()

@@ -21,7 +21,7 @@ from lineal_catalog.search.page_split import pages_to_index
 async def _copy(
     source: Store, target: Store, objects: ObjectStore, progress: Callable[[int], None]
 ) -> None:
-    """Index each document's text anew: every store has an index of its own kind."""
+    """Index each document's text again: every store has an index of its own kind."""
     indexed = await source.read(_facets)
     there = await target.read(_facets)
     for document_id, facets in indexed.items():

@@ -9,7 +9,7 @@ from lineal_catalog.search.words import searchable
 
 
 class Term(NamedTuple):
-    """A word, or several that stand one after the other."""
+    """A word, or a phrase of several words in a row."""
 
     text: str
     prefix: bool

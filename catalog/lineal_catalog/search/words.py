@@ -73,7 +73,7 @@ def is_unspaced(text: str) -> bool:
 
 
 def words(text: str) -> Iterator[Word]:
-    """The words with where they stand."""
+    """The words with their positions."""
     for match in _WORD.finditer(text):
         yield Word(folded(match[0]), match.start(), match.end())
 

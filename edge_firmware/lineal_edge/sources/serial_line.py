@@ -19,10 +19,10 @@ BAUD = 115200
 
 
 class SerialLine:
-    """Reads lines from a port for ever.
+    """Reads lines from a port until it is closed.
 
     After opening, everything up to the first line end is thrown away without being counted: it is
-    the end of a line whose begin nobody saw, and may well look like a whole one.
+    the end of a line whose beginning was missed, and may look like a complete one.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class SerialLine:
         silence: float = 5.0,
         backoff: Backoff | None = None,
     ) -> None:
-        """``silence``: seconds without a byte after which the port is closed and opened anew, as
+        """``silence``: seconds without a byte after which the port is closed and opened again, as
         some USB adapters never report that the other end is gone."""
         self.features = tuple(features)
         self.counts = SourceCounts()

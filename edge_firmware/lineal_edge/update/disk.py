@@ -1,8 +1,8 @@
 """File operations in an order that survives a power cut.
 
-What is not synced may be lost, in part or whole; what is renamed may be back under its old name
-until the folder is synced. Everything here is made of a few primitive changes, so that tests can
-cut the power between any two of them.
+What is not synced may be lost, in part or completely; what is renamed may be back under its old
+name until the folder is synced. Everything here is made of a few primitive changes, so that tests
+can cut the power between any two of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Disk:
     """The device's file system."""
 
     def replace(self, path: Path, data: bytes) -> None:
-        """Write a file whole: whoever looks, whenever, finds the old one or the new one.
+        """Replace a file atomically: a reader finds the old content or the new.
 
         Raises:
             OSError: the old one is still there.

@@ -70,7 +70,7 @@ class Download:
     """One file's way onto the disk.
 
     Args:
-        part: where it is kept until it is whole.
+        part: where it is kept until it is complete.
         going_on: asked between chunks.
         pause: waits so many seconds, or less.
     """
@@ -93,7 +93,7 @@ class Download:
         self._backoff = backoff or Backoff(1.0, 60.0)
 
     def run(self, url: str, size: int, sha256: str) -> None:
-        """Until the part is the whole file, synced.
+        """Download until the part is the complete file, synced.
 
         Raises:
             PackageRejected: ``bad_url``, ``no_space``, ``http_404`` and the like (at once for what

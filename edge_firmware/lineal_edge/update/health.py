@@ -54,7 +54,7 @@ class Tally:
         self._lock = threading.Lock()
         self._counts = Counts(0, 0, 0, 0, math.nan)
         self.busy_since_us: int | None = None
-        """Monotonic clock at which the reading at hand was begun; None between two."""
+        """Monotonic clock at which the current reading was begun; None between two."""
 
     def scored(self, scores: list[float], threshold: float) -> None:
         """A reading completed these windows."""

@@ -22,7 +22,7 @@ class Progress(BaseModel):
     reported: bool = False
     """Whether the outbox has the report of this state."""
     trying: bool = False
-    """The model is loaded into the agent, beside the one in use."""
+    """The model is loaded into the agent as a shadow."""
     activating: bool = False
     """``current`` may point to the new model already."""
     going_back: bool = False

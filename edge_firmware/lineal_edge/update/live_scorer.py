@@ -34,7 +34,7 @@ class Candidate(NamedTuple):
     ref: ModelRef
     model: ScoringModel
     columns: tuple[int, ...]
-    """Where its features stand in a reading."""
+    """The indices of its features in a reading."""
 
 
 class _Active(NamedTuple):
@@ -67,7 +67,7 @@ class LiveScorer:
     # The updater's side.
 
     def prepare(self, data: bytes, ref: ModelRef) -> Candidate:
-        """Load a model and warm it up, beside whatever runs.
+        """Load a model and warm it up while the running one goes on.
 
         Raises:
             ModelError: it is corrupt or cannot score.
@@ -86,7 +86,7 @@ class LiveScorer:
         return tally
 
     def swap(self, candidate: Candidate | None) -> Tally:
-        """Have a model score for good from the next reading on; None: no model does."""
+        """Make a model the active one from the next reading on; None: no model scores."""
         tally = Tally()
         self._active = None if candidate is None else _Active(candidate, tally)
         return tally

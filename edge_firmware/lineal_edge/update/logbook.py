@@ -21,7 +21,7 @@ _MAX_TEXT = 500
 
 
 class Logbook:
-    """Keeps the journal, and tells the server what is in it.
+    """Writes the journal and reports its states to the server.
 
     Args:
         packages: says what is in use when a report is made.
@@ -46,12 +46,12 @@ class Logbook:
 
     @property
     def progress(self) -> Progress | None:
-        """The job at hand, or the last one."""
+        """The current job, or the last one."""
         return self.journal.progress
 
     @property
     def current(self) -> Progress:
-        """The job at hand, where there is known to be one."""
+        """The current job; there must be one."""
         assert self.journal.progress is not None
         return self.journal.progress
 
@@ -123,7 +123,7 @@ class Logbook:
             log.warning("a job's state cannot be reported now: %r", error)
 
     def overdue(self) -> bool:
-        """Whether the step at hand has used up its time. It runs anew after a start."""
+        """Whether the current step has used up its time. A restart of the agent resets it."""
         progress = self.current
         timeouts = progress.job.timeouts
         seconds = {

@@ -91,7 +91,7 @@ class UpdateMachine:
 
     @property
     def progress(self) -> Progress | None:
-        """The job at hand, or the last one."""
+        """The current job, or the last one."""
         return self._book.progress
 
     @property

@@ -46,7 +46,7 @@ class ModelsInUse:
         self._running: Any = None
         self._tally = Tally()
         self._before: Any = None
-        """During a soak, what was in use before; it scores on beside the new one."""
+        """During a soak, the model of before; it scores on as a shadow of the new one."""
         self._before_tally = Tally()
         self._beside: Any = None
         """During a shadow run, what is tried."""
@@ -66,7 +66,7 @@ class ModelsInUse:
 
     @property
     def in_shadow(self) -> bool:
-        """Whether one is being tried beside it."""
+        """Whether a shadow runs."""
         return self._beside is not None
 
     def put_in_use(self, sha256: str | None) -> bool:
@@ -85,7 +85,7 @@ class ModelsInUse:
         return True
 
     def put_in_shadow(self, sha256: str) -> None:
-        """Have a package's model score beside the one in use.
+        """Run a package's model as the shadow.
 
         Raises:
             PackageRejected: ``corrupt_model``

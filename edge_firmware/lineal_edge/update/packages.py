@@ -51,7 +51,7 @@ class Packages:
         return self._downloads / sha256
 
     def install(self, package: SignedPackage, sha256: str) -> None:
-        """Make a package folder of a whole download."""
+        """Make a package folder of a complete download."""
         if self.read(sha256) is not None:
             self._disk.remove(self.part(sha256))
             return

@@ -82,7 +82,7 @@ class ThreadedUpdater:
 
 
 def _ask_for_restart() -> None:
-    """End the agent in order; systemd starts it anew."""
+    """End the agent in order; systemd restarts it."""
     log.critical("the model in use hangs and was taken back: the agent has to start anew")
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -31,7 +31,7 @@ class PackageRejected(LinealError):
 
 def open_package(package: SignedPackage, trusted_keys: Mapping[str, bytes]) -> PackageManifest:
     """The manifest of a package that one of the trusted keys signed. Keys are rotated by trusting
-    the next one beside the old for a while; no package can add one.
+    the next and the old one for a while; no package can add one.
 
     Raises:
         PackageRejected: ``unknown_key``, ``bad_signature``, or ``bad_manifest``.
