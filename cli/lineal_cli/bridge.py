@@ -33,12 +33,11 @@ def bridge(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring what devices publish over MQTT onto the bus.
-
-    And what the bus has for them (acknowledgements, jobs) to the devices. Several bridges of one
-    client id stand by for each other. Certificates and the client id are settings: LINEAL_MQTT__CA,
-    LINEAL_MQTT__CERTIFICATE, LINEAL_MQTT__KEY, LINEAL_MQTT__CLIENT_ID. Runs until SIGTERM or
-    Ctrl-C. With --json, prints one JSON line when it is connected.
+    """Publish what devices send over MQTT on the bus, and send acknowledgements and jobs to them.
+    Of several bridges with the same client id one works and the others are on standby. Certificates
+    and the client id are settings: LINEAL_MQTT__CA, LINEAL_MQTT__CERTIFICATE, LINEAL_MQTT__KEY,
+    LINEAL_MQTT__CLIENT_ID. Runs until SIGTERM or Ctrl-C. With --json, prints one JSON line when it
+    is connected.
     """
     settings = with_broker(load_settings(data, workers=1), url)
     if settings.mqtt.url is None:

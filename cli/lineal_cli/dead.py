@@ -94,7 +94,7 @@ def show(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a dead letter whole: the event, the error, and where it happened."""
+    """Show a dead letter: the event, the error, and where it happened."""
     (letter,) = asyncio.run(_choose(data, [id], None, None, None))
     event = _original(letter)
     if as_json:

@@ -166,7 +166,7 @@ async def _in_use(runtime: Runtime, name: str) -> tuple[ModelPromoted | ModelRol
 
 
 async def _devices(runtime: Runtime) -> list[str]:
-    """Every device that was ever connected, by name."""
+    """All devices that have been connected, by name."""
     from lineal.errors import UnknownTopic
     from lineal_schemas.telemetry import DeviceBirth
 
@@ -402,7 +402,7 @@ def key(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the key that signs packages, and say what devices and stage are to be told of it."""
+    """Make the key that signs packages, and print the settings of devices and stage for it."""
     from lineal_consumers.deploy.keys import make_key
 
     settings = load_settings(data)

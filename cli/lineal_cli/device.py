@@ -40,7 +40,7 @@ DaysOption = Annotated[int, typer.Option(min=1, help="Days that a certificate is
 
 @app.command("list")
 def list_devices(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """List the devices that have ever been connected."""
+    """List the devices that have been connected."""
     found = _found(data)
     if as_json:
         print_json([_fields(device, watermark) for device, watermark in found])

@@ -38,7 +38,7 @@ def documents(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List documents and where they stand."""
+    """List documents with their status."""
     labels = pairs(label, "--label")
     with reading(data) as (connection, _):
         found = list_documents(

@@ -71,8 +71,8 @@ def evaluate(
 
 
 def verdict(evaluation: dict[str, Any]) -> str:
-    """How an evaluation came out, in a word: a champion evaluated beside itself neither passed nor
-    failed, for it is in use already."""
+    """The outcome of an evaluation in a word: a champion that was evaluated itself neither passed
+    nor failed, since it is in use already."""
     from lineal_schemas.models import ModelEvaluated
 
     if ModelEvaluated.model_validate(evaluation).of_champion:

@@ -47,7 +47,7 @@ async def request_iteration(
 
 
 async def outcome_of(runtime: Runtime, name: str, cause: str, seconds: float) -> dict[str, Any]:
-    """The dataset of the iteration that an event asked for, and the evaluations.
+    """The dataset of the iteration that an event requested, and the evaluations.
 
     Raises:
         CommandFailed: it takes longer.
@@ -76,7 +76,7 @@ async def outcome_of(runtime: Runtime, name: str, cause: str, seconds: float) ->
 async def evaluation_of(
     runtime: Runtime, name: str, request_id: str, seconds: float
 ) -> ModelEvaluated:
-    """The evaluation that an event asked for and nothing else.
+    """The evaluation that an event requested.
 
     Raises:
         CommandFailed: it takes longer.

@@ -41,9 +41,8 @@ def collect_garbage_rarely() -> None:
 class StopSignal:
     """Set by the first SIGTERM or SIGINT.
 
-    The second ends the process on the spot: whoever sends it does not want to wait for the drain,
-    and nothing is lost that way but work that will be done again. The worker processes end with
-    this one by themselves.
+    The second ends the process at once, without the drain; unfinished work is done again later. The
+    worker processes end with this one by themselves.
 
     Args:
         on_first: called on the first signal.

@@ -54,7 +54,7 @@ def list_(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List trained models and where they stand."""
+    """List trained models with their status."""
     from lineal_catalog.models.queries import list_models
 
     with reading(data) as (connection, _):

@@ -39,12 +39,12 @@ def on_terminal() -> bool:
 
 
 def short_id(identifier: str) -> str:
-    """As much of an id as tells it apart on a terminal; all of it in a pipe."""
+    """A short form of an id on a terminal; all of it in a pipe."""
     return identifier[:13] if on_terminal() else identifier
 
 
 def plain(text: str) -> str:
-    """Text that cannot steer a terminal: file names and contents are somebody else's."""
+    """Text without control characters, since file names and contents may hold escape sequences."""
     return text.translate(_CONTROLS)
 
 
@@ -129,8 +129,7 @@ def when(us: int) -> str:
 
 
 def recently(us: int) -> str:
-    """As short as a terminal's table wants it: the time if it was today, else the day; all of it
-    in a pipe."""
+    """A short form on a terminal: the time if it was today, else the day; all of it in a pipe."""
     if not on_terminal():
         return when(us)
     day, _, time_of_day = when(us).partition(" ")

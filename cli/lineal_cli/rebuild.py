@@ -67,7 +67,7 @@ def _verify(folder: Path, *, quiet: bool) -> None:
 
 
 async def _sign(settings: Settings) -> bool:
-    """Sign what no daemon has signed yet; False where nothing was ever signed."""
+    """Sign the records that no daemon has signed yet; False for a ledger without signatures."""
     from lineal.proof.log_tables import read_log
     from lineal.proof.writer import sign_behind
 

@@ -68,8 +68,8 @@ def replay(
 ) -> None:
     """Handle events again: all, some, or what is stale.
 
-    The live stages are undisturbed; what a replayed stage makes anew goes on to the stages after
-    it. Work already done by the same code on the same input is not done twice.
+    Live stages go on. Outputs of a replayed stage go to the stages after it. Work already done by
+    the same code on the same input is not done twice.
     """
     if topic is None and stage is None:
         raise typer.BadParameter("give a topic, or a stage with --stage NAME", param_hint="TOPIC")

@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 _MAX_LINES = 12
 """Of documents that are done at the same moment; the others are counted."""
 _MAX_WAITING_BYTES = 64 * 1024
-"""Of JSON lines that nobody has read yet: the next ones are looked up when these are gone."""
+"""JSON lines that may wait to be read: the next ones are looked up when these are gone."""
 _POLL_SECONDS = 0.25
 _EVENT_STYLES = {
     "anomaly.opened": "bold red", "drift.detected": "bold yellow", "model.promoted": "bold green",

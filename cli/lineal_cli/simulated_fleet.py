@@ -34,7 +34,7 @@ _BEFORE_DRIFT_SECONDS = 8.0
 
 
 class Fleet:
-    """``count`` turbines, a broker for them, and what is told of them."""
+    """``count`` turbines, a broker for them, and a reporter of their events."""
 
     def __init__(self, count: int, settings: Settings, port: int) -> None:
         """``port`` is the one on which devices get their models."""
@@ -58,7 +58,7 @@ class Fleet:
         return settings.model_copy(update={"mqtt": self._broker.settings(settings.mqtt)})
 
     async def begin(self, runtime: Runtime, report: Report, stack: AsyncExitStack) -> None:
-        """Start the turbines, and tell of what happens until the stack is left."""
+        """Start the turbines, and report their events until the stack is closed."""
         assert self._broker is not None
         await _beside(stack, FleetReporter(runtime, report).run())
         spec = spec_of(self._count, self._broker, self._folder, self._keys)

@@ -48,8 +48,8 @@ def sync(
 ) -> None:
     """Put the documents of a bucket on the bus.
 
-    Patterns are told of the key below the prefix; * stands for slashes, too. An object that was
-    taken before arrives under the same id: nothing is registered twice.
+    Patterns are matched with the key below the prefix; * matches slashes, too. An object that was
+    ingested before arrives under the same id: nothing is registered twice.
     """
     parts = urlsplit(source)
     if parts.scheme != "s3" or not parts.netloc or parts.query:

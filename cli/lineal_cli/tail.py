@@ -115,7 +115,7 @@ def _print_short(position: Position, event: RawEvent) -> None:
 
 
 async def _unless_reader_goes(printing: asyncio.Task[None]) -> None:
-    """Wait for the printing, or until nobody reads standard output any more.
+    """Wait for the printing, or until the reader of standard output is gone.
 
     Raises:
         BrokenPipeError: nobody does. Without looking for it, ``lineal tail | head -1`` would stay

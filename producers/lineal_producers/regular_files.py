@@ -66,8 +66,8 @@ def _require_regular(mode: int) -> None:
 
 
 def _opened_path(descriptor: int, path: Path) -> Path:
-    """Where the opened file really lies: by the descriptor where the system can tell, so that a
-    link changed after the look cannot lead astray."""
+    """The real path of an opened file: by its descriptor where the system can, so that a link that
+    is changed after the check has no effect."""
     if sys.platform == "linux":
         return Path(os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115 - may be deleted
     return path.resolve()

@@ -16,7 +16,7 @@ _DEVICE = "device/"
 
 
 async def remember_device(birth: DeviceBirth, ctx: Context[RequestConfig]) -> None:
-    """A device that was ever there belongs to the fleet."""
+    """Add a device to the fleet, at its first birth."""
     key = f"{_DEVICE}{birth.device}"
     if await ctx.state.get(key, bytes) is None:
         await ctx.state.put(key, b"1")
@@ -25,7 +25,7 @@ async def remember_device(birth: DeviceBirth, ctx: Context[RequestConfig]) -> No
 async def request_for(
     change: ModelPromoted | ModelRolledBack, ctx: Context[RequestConfig]
 ) -> DeploymentRequested | None:
-    """The rollout that follows a model's going into use; None where none is to follow."""
+    """The rollout that follows a promotion; None where the model has no automatic rollout."""
     settings = ctx.config.models.get(change.name)
     if settings is None:
         ctx.annotate(rollout="by_hand")

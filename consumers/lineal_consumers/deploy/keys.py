@@ -19,7 +19,7 @@ class UnusableKey(LinealError):
 
 
 class PublicKey(NamedTuple):
-    """What devices are told of a key."""
+    """The public key in the form of the devices' settings."""
 
     key_id: str
     key: str

@@ -74,7 +74,7 @@ class RolloutRepository:
         return DeploymentJobIssued(rollout_id=rollout.rollout_id, device=job.device, job=document)
 
     async def _clear_notice(self, job: JobRecord, rollout: RolloutRecord) -> None:
-        """A job in a final state, so that the device is not told of it for ever."""
+        """A job in a final state, so that it is cleared from the device's notify topic."""
         self.events.append(self._issued(job, rollout, await self._package_of(rollout)))
 
     def _reply(

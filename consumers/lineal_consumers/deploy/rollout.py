@@ -43,7 +43,7 @@ class JobRecord(_Kept):
     version: int = 1
     deadline_us: int
     extended: bool = False
-    """The deadline was put off once, because nobody looked when it passed."""
+    """The deadline was extended once, because no worker ran when it passed."""
     reason: str | None = None
     updated_us: int
 

@@ -31,7 +31,7 @@ from lineal_schemas.telemetry import DeviceBirth
 async def request(
     change: ModelPromoted | ModelRolledBack, ctx: Context[RequestConfig]
 ) -> DeploymentRequested | None:
-    """Ask for the rollout of a model that went into use, to the devices that were ever seen."""
+    """Request the rollout of a promoted model to all devices of the fleet."""
     return await request_for(change, ctx)
 
 

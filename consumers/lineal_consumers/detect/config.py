@@ -19,7 +19,8 @@ class DetectConfig(BaseModel):
     """By device names (``*`` and ``?`` allowed) the model that scores; the first that fits. Devices
     that none fits pass unscored."""
     snapshot_batches: Annotated[int, Field(ge=2, le=64)] = 16
-    """A device's whole state is written every so many batches, what came since as it came."""
+    """After how many batches a snapshot of a device's state is written; batches since are kept as
+    they are."""
 
 
 def model_names(config: DetectConfig) -> list[str]:

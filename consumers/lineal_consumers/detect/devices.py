@@ -19,7 +19,7 @@ from lineal_scoring.slot import ModelSlot
 _MOST = 8192
 _PAST_BOOTS = 4
 _kept: OrderedDict[str, Device] = OrderedDict()
-"""Each is used only if the journal says that nobody else has gone on from it."""
+"""A cached scorer is used only if the journal shows that no other worker has gone on from it."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Device:
     mark: Mark | None = None
     """None: the state has never been written."""
     needs_snapshot: bool = True
-    """What changed cannot be told by readings alone."""
+    """The change cannot be restored from readings alone: the next row has to be a snapshot."""
 
     @classmethod
     def new(cls, in_use: ModelInUse, model: ScoringModel, boot_id: str) -> Device:
@@ -44,7 +44,7 @@ class Device:
         return cls(in_use, slot, DeviceScorer(slot), boot_id, 1)
 
     def begin_boot(self, boot_id: str) -> None:
-        """Readings are counted anew, and nothing is known of what lies between."""
+        """A new boot: readings are counted from 1 again, and what lies between is unknown."""
         self.past_boots = (self.boot_id, *self.past_boots)[:_PAST_BOOTS]
         self.boot_id, self.next_seq = boot_id, 1
         self.slot = ModelSlot(self.slot.current)
@@ -58,7 +58,7 @@ class Device:
         self.needs_snapshot = True
 
     async def write(self, journal: Journal, row: Row) -> None:
-        """Write what a message has changed: ``row``, or the whole if that is due."""
+        """Write the change of a message: ``row``, or a snapshot if one is due."""
         mark = self.mark
         if self.needs_snapshot or mark is None or journal.due(mark):
             fields = {

@@ -42,13 +42,13 @@ def unpacked(value: bytes) -> Row:
 
 
 class Mark(NamedTuple):
-    """Where the state of a device stood when it was last written."""
+    """The last written position of a device's journal."""
 
     number: int
     snapshot: int
     """Number of the last snapshot."""
     value: bytes
-    """What stands in its slot: if it is still there, nobody else has gone on from it."""
+    """The content of its slot: while it is unchanged, no other worker has gone on from it."""
 
 
 class Journal:
@@ -71,7 +71,7 @@ class Journal:
         return mark.number + 1 - mark.snapshot >= self._slots
 
     async def rows(self) -> list[Row]:
-        """The last snapshot and what came after it, in order; empty for a new device."""
+        """The last snapshot and the rows after it, in order; empty for a new device."""
         rows = [unpacked(value) for _, value in await self._state.items(self._prefix, bytes)]
         snapshot = max((row for row in rows if row.kind == "snapshot"), default=None)
         if snapshot is None:
@@ -85,7 +85,7 @@ class Journal:
     async def write(self, row: Row, snapshot: int) -> Mark:
         """Write the next row; ``snapshot`` is the number of the last snapshot.
 
-        Returns where the state stands then.
+        Returns the new position.
         """
         if row.kind == "snapshot":
             await self._state.put(f"{self._prefix}snapshot", row.packed())
@@ -95,7 +95,7 @@ class Journal:
         return Mark(row.number, snapshot, value)
 
     async def mark_of(self, rows: list[Row]) -> Mark:
-        """Where the state stands after the rows that were found."""
+        """The position after these rows."""
         number = rows[-1].number
         value = await self._state.get(self._slot(number), bytes)
         return Mark(number, rows[0].number, value or b"")

@@ -61,11 +61,9 @@ async def score_message(
 def _skip(
     gap: TelemetryGap, event_id: str, device: Device, events: list[AnomalyEvent]
 ) -> Row | None:
-    """Begin windows anew behind a gap.
-
-    Readings and gaps come over two topics, between which no order is kept. A gap that is ahead of
-    the readings says nothing yet: those before it are still to come, and those behind it will show
-    it.
+    """Start windows again after a gap. Readings and gaps arrive on two topics, without an order
+    between them. A gap ahead of the readings is ignored: the readings before it are still to come,
+    and those after it will show it.
     """
     if not gap.first_seq <= device.next_seq <= gap.last_seq:
         return None

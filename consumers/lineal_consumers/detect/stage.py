@@ -21,7 +21,7 @@ async def detect(
     """Score a batch with the model in use for its device, going on from the batch before.
 
     The windows, scores and anomalies are those of the device itself, bit for bit. While there is no
-    model, readings pass unscored.
+    model, readings are not scored.
     """
     ctx.annotate(boot=message.boot_id[:8], first_seq=message.first_seq, last_seq=message.last_seq)
     name = model_for(ctx.config, message.device)

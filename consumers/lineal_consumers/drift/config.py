@@ -41,7 +41,7 @@ class DriftConfig(BaseModel):
     """Of the test's statistic: a change, however significant, that is smaller does not matter. With
     ADWIN the shift of the mean in standard deviations."""
     cool_down_seconds: Annotated[float, Field(ge=0)] = 3600.0
-    """After a drift of a model none is told for so long, by the devices' clocks."""
+    """For how long after a drift of a model no further one is reported, by the devices' clocks."""
 
     @field_validator("test")
     @classmethod

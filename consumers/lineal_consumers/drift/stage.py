@@ -18,7 +18,7 @@ from lineal_schemas.telemetry import TelemetryCollected
 )
 async def drift(block: TelemetryCollected, ctx: Context[DriftConfig]) -> DriftDetected | None:
     """Keep a bounded sample of each device's newest readings and compare it with the training
-    sample of the model in use. A drift of a model is told once."""
+    sample of the model in use. A drift of a model is reported once."""
     # NumPy is imported where it is first needed.
     from lineal_consumers.drift.watching import watch
 

@@ -66,7 +66,8 @@ async def remember_reference(trained: ModelTrained, ctx: Context[DriftConfig]) -
 
 
 async def watch(block: TelemetryCollected, ctx: Context[DriftConfig]) -> DriftDetected | None:
-    """Take in a block; the drift, if one is found that was not told yet."""
+    """Add a block to its device's sample; returns a drift that was not reported yet, if one is
+    found."""
     name = _model_for(ctx.config, block.device)
     in_use = None if name is None else await ctx.model(name)
     if in_use is None:
@@ -99,7 +100,7 @@ async def _cooling(key: str, sample: _Sample, ctx: Context[DriftConfig]) -> bool
 async def _extended(
     block: TelemetryCollected, in_use: ModelInUse, features: list[str], ctx: Context[DriftConfig]
 ) -> _Sample:
-    """The device's sample with what the block brings; begun anew for another model."""
+    """The device's sample with the readings of the block; a new one for another model."""
     kept = await ctx.state.get(f"sample/{block.device}", bytes)
     sample = _Sample(*orjson.loads(kept)) if kept else _Sample(in_use.sha256, features)
     if sample.model != in_use.sha256 or sample.features != features:

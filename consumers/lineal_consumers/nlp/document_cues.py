@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 class Cues(NamedTuple):
     titles: tuple[str, ...]
-    """Say it when they stand in a short line near the top; worth 3."""
+    """Words that count in a short line near the top; worth 3."""
     words: tuple[tuple[str, float], ...]
     """Literal texts (lower case) with their weights; each counts once."""
 

@@ -18,8 +18,7 @@ PERSONAL_TYPES = frozenset(
 def group(text: str, mentions: Iterable[Mention]) -> tuple[Entity, ...]:
     """Entities with all their occurrences, in the order of their first one.
 
-    Mentions are the same entity when their type and key are; it is shown as it first stands in
-    the text.
+    Mentions are the same entity when their type and key are; it is shown as it is written first.
     """
     found: dict[tuple[str, str], list[Mention]] = {}
     for mention in mentions:

@@ -87,7 +87,7 @@ class StatisticalExtractor:
 def _sentences(
     pages: Sequence[str], language: str, terms: dict[str, _Term]
 ) -> Iterator[list[_Block]]:
-    """Sentences as blocks of words no punctuation stands between."""
+    """Sentences as blocks of words without punctuation between them."""
     stop = stopwords(language)
     surfaces: dict[str, _Term] = {}
     step = max(1, -(-len(pages) // _MAX_PAGES))

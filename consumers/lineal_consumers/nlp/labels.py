@@ -65,7 +65,7 @@ class Labelled(NamedTuple):
 
 
 def labelled_values(text: str) -> Iterator[Labelled]:
-    """The values that stand behind a known label, or on the line below one."""
+    """The values after a known label, or on the line below one."""
     if ":" not in text and "：" not in text:
         return
     for match in _LABELLED.finditer(text):

@@ -25,4 +25,4 @@ NOT_PERSONAL = re.compile(
     r"|bestell\w*|rechnung\w*|artikel\w*|kunden\w*|facture|commande|factura|pedido)"
     r"\s{0,2}(?:(?:number|no|num|nr|id|code|key)\b\.?|#|n°|nº)?\s{0,2}[.:#=]{0,2}\s{0,3}#?$"
 )
-"""Labels of numbers that identify things, read from the right end of what stands before one."""
+"""Labels of numbers that identify things, matched at the end of the text before one."""

@@ -6,7 +6,7 @@ _TEXT = "Invoice of Mary Smith, 12 Main Street, Springfield, IL 62701. Due on 3 
 
 
 def load() -> None:
-    """Load the models of all engines, by a text that is nobody's."""
+    """Load the models of all engines, by analysing a made-up text."""
     from lineal_consumers.nlp.analysis import analyze_text
     from lineal_consumers.nlp.config import NlpConfig
 

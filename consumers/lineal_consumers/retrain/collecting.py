@@ -16,7 +16,7 @@ _LEVEL = 3
 
 
 class _Head(NamedTuple):
-    """How far a device's readings have been put aside."""
+    """Up to which reading a device's batches have been collected."""
 
     blocks: int = 0
     """Blocks that were made."""

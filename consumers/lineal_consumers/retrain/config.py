@@ -34,8 +34,8 @@ class CollectConfig(_Settings):
     """Settings of the ``retrain.collect`` stage: ``[stages."retrain.collect"]``."""
 
     devices: tuple[str, ...] = ("*",)
-    """Devices whose readings are kept to learn from: names with ``*`` and ``?``. A large fleet need
-    not be kept whole."""
+    """Devices whose readings are kept to learn from: names with ``*`` and ``?``. Of a large fleet a
+    part may be enough."""
     block_batches: Annotated[int, Field(ge=1, le=256)] = 32
     """Batches in an object."""
 

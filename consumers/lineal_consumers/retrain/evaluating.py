@@ -62,7 +62,7 @@ async def evaluate_models(
     """Evaluate challengers and the model in use; of several challengers at most the best passes.
 
     Args:
-        requested_by: id of the event that asked for nothing but this evaluation.
+        requested_by: id of the event that requested only this evaluation.
     """
     settings = settings_for(name, ctx.config)
     text = await ctx.objects.get(manifest, role="dataset")

@@ -12,7 +12,7 @@ Case = Literal["nothing_new", "only_test", "only_train", "both"]
 
 
 def case_of(*, new_train: bool, new_test: bool) -> Case:
-    """The flywheel's four cases: nothing is done, all are evaluated again, trained anew and
+    """The flywheel's four cases: nothing is done, all are evaluated again, trained again and
     evaluated on the old test data, or both."""
     if new_train:
         return "both" if new_test else "only_train"
@@ -32,7 +32,7 @@ def gates_of(
     champion: Mapping[str, float] | None,
     others: Sequence[Mapping[str, float]] = (),
 ) -> tuple[Gate, ...]:
-    """The conditions for going into use, and how they came out.
+    """The gates of a promotion, and whether each is passed.
 
     Args:
         metrics: of the challenger.

@@ -35,7 +35,7 @@ _JSON = "application/json"
 
 
 class _Waits(NamedTuple):
-    """How often an iteration was put off for want of data, and since when there is a drift."""
+    """How often an iteration was postponed for lack of data, and since when there is a drift."""
 
     times: int
     drifted_us: int
@@ -192,7 +192,7 @@ def _of_devices(device: str, patterns: tuple[str, ...]) -> bool:
 async def _drifted_since(
     cause: DriftDetected | ModelTrainingRequested, ctx: Context[RetrainConfig]
 ) -> int | None:
-    """Since when the readings have drifted, if that is why the iteration is asked for."""
+    """Since when the readings have drifted, if the iteration was requested because of that."""
     if isinstance(cause, DriftDetected):
         return cause.from_us
     if cause.cause != "drift":

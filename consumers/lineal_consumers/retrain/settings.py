@@ -25,7 +25,7 @@ class TrainingSettings:
     """How long ago, within the window, the denoised values are taken from."""
     spread: bool = False
     """Whether the logarithm of each channel's variance about its denoised value counts too: it
-    tells of vibration, and of a sensor that is stuck."""
+    shows vibration, and a stuck sensor."""
     baseline_span: int | None = None
     """None: levels are absolute, compared with the training mean."""
     settling: int = 30

@@ -1,7 +1,7 @@
 """The stages of the flywheel: dataset, training, evaluation, promotion.
 
-They are keyed by the model's name and each leaves a record of its own kind, so what went into use,
-on whose word, on what data, can be told years later.
+They are keyed by the model's name and each leaves a record of its own kind, so it can be shown
+years later which model was promoted, by whom, and on what data.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ async def evaluate(trained: ModelTrained, ctx: Context[RetrainConfig]) -> list[M
 
 @evaluate.on
 async def evaluate_again(data: ModelDataset, ctx: Context[RetrainConfig]) -> list[ModelEvaluated]:
-    """Evaluate where there is only new test data, or where somebody asks for it."""
+    """Evaluate where there is only new test data, or on request."""
     if data.evaluate is not None:
         # The challengers of the last iteration are not touched: new test data is for them.
         ctx.record_kind = "evaluate"

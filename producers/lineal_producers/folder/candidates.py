@@ -61,7 +61,8 @@ class Candidates:
             await self._room.wait()
 
     def add(self, candidate: Candidate) -> None:
-        """Have a candidate handed out when it is due; one in hand or waiting is let be."""
+        """Schedule a candidate; one that is being ingested or is scheduled already stays as it
+        is."""
         if candidate.path not in self:
             self._schedule(candidate)
 

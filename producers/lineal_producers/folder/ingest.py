@@ -88,7 +88,7 @@ class Ingester:
                 self._candidates.requeue(candidate, again)
 
     async def reject_vanished(self, path: Path, now_ns: int) -> None:
-        """Announce a file that came and went before anybody could look at it."""
+        """Announce a file that was deleted before it could be read."""
         await self._announce_gone(path, Fingerprint(0, 0, now_ns))
 
     async def _ingest(self, candidate: Candidate) -> float | None:
@@ -167,8 +167,8 @@ class Ingester:
         return None
 
     async def _failed(self, candidate: Candidate, error: Exception) -> float | None:
-        """The file stays where it is and is tried again: for ever where the machine has no room,
-        a few times where it may be the file that cannot be read."""
+        """The file stays where it is and is tried again: until there is room where the disk is
+        full, a few times where the file itself may be unreadable."""
         candidate.failures += 1
         self.problem = f"files cannot be taken from the inbox: {error}"
         log.warning("folder.ingest_failed", error=repr(error), failures=candidate.failures)

@@ -1,4 +1,4 @@
-"""The folder watch as a producer: one process watches an inbox, others stand by."""
+"""The folder watch as a producer: one process watches an inbox, others are on standby."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 class InboxProducer:
-    """Watches the inbox of the settings, or stands by while another process does."""
+    """Watches the inbox of the settings, or is on standby while another process does."""
 
     def __init__(self, runtime: Runtime) -> None:
         from lineal_producers.folder.inbox_lock import InboxLock

@@ -212,8 +212,8 @@ class FolderWatch:
             yield from walk(folder, leave_out=self._own)
 
     def _vanished(self, added: Iterable[Path]) -> Iterator[Path]:
-        """Files that came and went before anybody could look at them. (One that vanished while
-        others came may have been renamed to one of them, so then nobody asks.)"""
+        """Files that were deleted before they could be read. (One that vanished while others came
+        may have been renamed to one of them, so then nobody asks.)"""
         for path in added:
             if not self._ignores(path) and not os.path.lexists(path):
                 yield path
@@ -243,7 +243,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 def _real_paths(paths: Iterable[Path]) -> dict[Path, Path]:
     """The same paths with no links in their folders. The system knows a folder by one path only:
-    one that is also linked to from below the root may be heard of by that other path."""
+    one that is also linked to from below the root may be reported by that other path."""
     folders: dict[Path, Path] = {}
     real = {}
     for path in paths:

@@ -67,8 +67,7 @@ def application(
 def bare_application(
     runtime: Runtime, health: Health, *, slowdown: Slowdown | None = None
 ) -> Starlette:
-    """Only health and metrics, which tell nothing of documents: what a daemon without producers
-    serves."""
+    """Only health and metrics, without documents: what a daemon without producers serves."""
     authentication = Authentication(runtime, slowdown)
     return _protected(runtime, _health_routes(runtime, health), authentication)
 

@@ -122,8 +122,8 @@ def _read(
 
 
 async def _without_topic(runtime: Runtime, events: list[RawEvent]) -> list[str]:
-    """Complaints about events whose type nobody here knows and that have no topic either: a
-    misspelt type is to be told and not to become a topic."""
+    """Errors of events with an unknown type and no topic: a misspelt type is an error and not a new
+    topic."""
     unknown = {event.type for event in events} - known_types().keys()
     if not unknown:
         return []

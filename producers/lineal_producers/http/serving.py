@@ -96,7 +96,7 @@ class LoopbackServer:
         return ["http has ended"] if self._task is not None and self._task.done() else []
 
     async def stop(self) -> None:
-        """Finish the requests at hand, for some seconds at most."""
+        """Finish the requests in progress, for some seconds at most."""
         self._server.should_exit = True
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)

@@ -70,7 +70,7 @@ def upload_route(runtime: Runtime) -> Route:
 
 @asynccontextmanager
 async def _received(request: Request) -> AsyncIterator[_Upload]:
-    """The whole request, its files on the disk when they are large."""
+    """The request's fields and files, large files on the disk."""
     query, actor = request.query_params, credential_in(request).actor
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "multipart/form-data":

@@ -32,7 +32,7 @@ class Notifications:
     """A watch of one queue.
 
     Args:
-        patterns: which keys are taken, whole keys; the rest is deleted from the queue unread.
+        patterns: which keys are ingested; messages of others are deleted from the queue.
         on_arrival: called with each arrival.
     """
 
@@ -111,7 +111,7 @@ class Notifications:
 
 
 def created_objects(body: str) -> Iterator[S3Object]:
-    """The new objects that a message tells of; none if it tells of something else.
+    """The new objects in a message; none if it is about something else.
 
     Known are S3's event notifications (structure version 2), the same inside an SNS notification,
     and EventBridge's ``Object Created``.

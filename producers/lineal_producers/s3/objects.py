@@ -51,8 +51,8 @@ class S3Object(NamedTuple):
 
 @dataclass(frozen=True)
 class Patterns:
-    """Which keys are wanted, told of the key below the prefix: those that an ``include`` fits (any
-    where there is none) and no ``exclude``. ``*`` stands for anything, slashes too, ``?`` for one
+    """Which keys are ingested, by the key below the prefix: those that match an ``include`` (all
+    where there is none) and no ``exclude``. ``*`` matches anything, slashes too, ``?`` one
     character, ``[...]`` for one of a set."""
 
     include: tuple[str, ...] = ()
@@ -117,7 +117,7 @@ async def take(client: Any, runtime: Runtime, found: S3Object) -> Arrival:
 
 
 async def _download(client: Any, found: S3Object, sink: IO[bytes]) -> str:
-    """Returns the version of what came, which may be newer than what was found."""
+    """Returns the version that was downloaded, which may be newer than the one that was listed."""
     wanted = {} if found.version_id is None else {"VersionId": found.version_id}
     with errors(found.source):
         answer = await client.get_object(Bucket=found.bucket, Key=found.key, **wanted)

@@ -20,7 +20,7 @@ _MONTHS = (
     "october", "november", "december",
 )  # fmt: skip
 _WITHOUT_LANGUAGE = ("en", "de", "fr", "es", "it", "nl", "pt")
-"""Whose month names are tried in texts too short for their language to be told."""
+"""The languages whose month names are tried in texts too short to detect their language."""
 _MONTH_FIRST = frozenset({"US", "PH", "PR", "GU"})
 
 _YEAR_FIRST = re.compile(
@@ -122,8 +122,8 @@ def _written(page: PageText) -> Iterator[Mention]:
 
 @cache
 def _written_dates(language: str) -> tuple[re.Pattern[str], dict[str, int]]:
-    """What stands before a year: day and month, month and day, or a month, with the names of a
-    language and the English ones; and the number of each name."""
+    """Patterns of what precedes a year: day and month, month and day, or a month, with the names of
+    a language and the English ones; and the number of each name."""
     months: dict[str, int] = {"sept": 9}
     for code in dict.fromkeys((language, "en") if language != "und" else _WITHOUT_LANGUAGE):
         try:

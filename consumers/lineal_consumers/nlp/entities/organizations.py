@@ -28,7 +28,7 @@ _NOT_A_NAME = frozenset(
     et & - but although while when as if after before since because is was london-based us-based
     """.split()  # noqa: SIM905 - sixty quoted words would be harder to read
 )
-"""Words that stand before a name, capitalised at the beginning of a line or sentence."""
+"""Words that may precede a name, capitalised at the beginning of a line or sentence."""
 _PLACES = frozenset({"west bank", "left bank", "right bank", "south bank", "outer banks"})
 
 
