@@ -178,12 +178,13 @@ def _step_lines(step: GraphStep) -> list[str]:
     title = f"{step.name} {build.version}" if build else f"{step.name} by {record.actor}"
     code = f"  code {build.code[:8]} config {build.config[:8]}" if build else ""
     again = f"  attempt {record.attempt}" if record.attempt > 1 else ""
+    waited = f"  waited {lasting(record.waited)}" if record.waited else ""
     joined = f"  joins {len(step.causes)} steps" if len(step.causes) > 1 else ""
     if record.kind == "replay" and build is not None:
         joined = "  emitted again"
     lines = [
         f"{title}  {record.outcome}  {clock(record.started)}  {lasting(record.worked)}"
-        f"{code}{again}{joined}"
+        f"{waited}{code}{again}{joined}"
     ]
     if record.error is not None:
         lines.append(f"error {record.error}{': ' + plain(record.reason) if record.reason else ''}")

@@ -71,7 +71,8 @@ class StepEntry(NamedTuple):
     worked: int = 0
     """Microseconds that it took."""
     waited: int = 0
-    """Microseconds between the arrival of its event at the worker and its beginning."""
+    """Microseconds between the time of its event and its beginning: that at which the event was
+    made or, where it states none, appended; when it was due, of a timer's. 0 in a replay."""
     kind: Kind = "step"
     outcome: Outcome = "done"
     events_in: tuple[str, ...] = ()
@@ -191,6 +192,11 @@ class RecordedStep(NamedTuple):
     def worked(self) -> int:
         """Microseconds."""
         return self.entry.worked
+
+    @property
+    def waited(self) -> int:
+        """Microseconds."""
+        return self.entry.waited
 
     @property
     def inputs(self) -> tuple[Artifact, ...]:

@@ -20,7 +20,7 @@ import structlog
 from lineal.bus.protocol import Bus
 from lineal.effects.timers import TimerConflict, TimerDone
 from lineal.store.connection import Connection, Store
-from lineal_schemas.envelope import from_json, now_us
+from lineal_schemas.envelope import RawEvent, from_json, now_us
 from lineal_schemas.payload import Payload
 
 log = structlog.get_logger(__name__)
@@ -56,6 +56,13 @@ class _Due(NamedTuple):
     name: str
     due: int
     event: bytes
+
+
+def _event_of(timer: _Due) -> RawEvent:
+    """The event of a timer, whose time is when it is due; of one set to the past, when it was
+    set."""
+    event = from_json(timer.event)
+    return event._replace(time=max(event.time, timer.due))
 
 
 class TimerClock:
@@ -112,7 +119,7 @@ class TimerClock:
         due = await self._store.read(self._due)
         if not due:
             return False
-        events = [from_json(timer.event) for timer in due]
+        events = list(map(_event_of, due))
         outputs = [(event.type, event) for event in events]
         try:
             await self._bus.publish(outputs, [TimerDone(*timer) for timer in due])
@@ -124,7 +131,7 @@ class TimerClock:
         claimed = await self._store.write(self._claim)
         if not claimed:
             return False
-        events = [from_json(timer.event) for timer in claimed]
+        events = list(map(_event_of, claimed))
         # When the claim has run out another worker publishes them.
         async with asyncio.timeout(self._claim_seconds / 2):
             await self._bus.publish([(event.type, event) for event in events])

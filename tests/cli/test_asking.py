@@ -231,6 +231,8 @@ def test_lineage_json_is_the_records_of_the_ledger(lineal: Lineal, filled: Path)
     made = {item["sha256"] for item in by_stage["reading"]["outputs"]}
     read = {item["sha256"] for item in by_stage["index"]["inputs"]}
     assert read <= made
+    assert by_stage["index"]["waited"] > 0
+    assert "  waited " in lineal("lineage", "letter.txt", "--data", filled).text
 
 
 def test_lineage_tree_has_every_step_with_what_it_read_and_made(

@@ -240,3 +240,13 @@ async def test_objects_and_models_are_given_by_the_test() -> None:
         assert harness.records[-1].build.models == (used.model,)
         stored = await harness.put(b"made", "text/plain")
         assert (stored.sha256, await harness.get(stored)) == (made.device, b"made")
+
+
+async def test_a_record_says_how_long_the_event_waited() -> None:
+    async with StageHarness(total) as harness:
+        event = first_event(
+            Reading(device="a", value=1), id="late", source="test", time=START_US - 5_000_000
+        )
+        await harness.send(event)
+        await harness.clock.advance(60)
+        assert [record.waited for record in harness.records] == [5_000_000, 0], "due on time"

@@ -54,6 +54,7 @@ def record_of(binding: Binding, invocation: Invocation) -> Record:
         event.correlationid,
         started,
         invocation.worked_ns // 1000,
+        0 if binding.replaying else max(0, started - event.time),
         kind=kind,
         outcome=invocation.outcome,
         events_in=invocation.input_events,
