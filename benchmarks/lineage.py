@@ -39,7 +39,7 @@ _WINDOW = 100_000
 _STORIES = 1_000
 
 
-class _Steps:
+class LineageSteps:
     """Steps as the pass-through of events of 1 KB leaves them, each with bytes of its own.
 
     Subjects come in turns of a thousand: the ten steps of one are in ten transactions.
@@ -77,7 +77,7 @@ class _Steps:
 
 
 @contextlib.contextmanager
-def _new_database(folder: Path) -> Iterator[SqliteConnection]:
+def new_database(folder: Path) -> Iterator[SqliteConnection]:
     with contextlib.closing(connect(folder / "lineal.db", "full")) as database:
         create_tables(database)
         yield database
@@ -87,12 +87,12 @@ def _new_database(folder: Path) -> Iterator[SqliteConnection]:
 def _in_new_folder() -> Iterator[SqliteConnection]:
     with (
         tempfile.TemporaryDirectory(prefix="lineal-benchmark-") as folder,
-        _new_database(Path(folder)) as database,
+        new_database(Path(folder)) as database,
     ):
         yield database
 
 
-def _append(connection: Connection, steps: _Steps, count: int) -> float:
+def append_steps(connection: Connection, steps: LineageSteps, count: int) -> float:
     """Append steps in transactions of 500; returns microseconds a step."""
     ledger = Ledger()
     taken = 0.0
@@ -111,14 +111,14 @@ def measure_append() -> Sequence[Result]:
     collect_garbage_rarely()
     made, inserted, sizes = [], [], []
     for _ in range(_RUNS):
-        records = _Steps().records(_APPENDED)
+        records = LineageSteps().records(_APPENDED)
         begun = time.perf_counter()
         for record in records:
             canonical_bytes(record)
         made.append((time.perf_counter() - begun) / _APPENDED * 1e6)
         with _in_new_folder() as database:
             empty = _pages(database)
-            inserted.append(_append(database, _Steps(), _APPENDED))
+            inserted.append(append_steps(database, LineageSteps(), _APPENDED))
             sizes.append((_pages(database) - empty) / _APPENDED)
     return [
         alone("lineage.make", "µs/step", "<= 10", made),
@@ -145,13 +145,13 @@ class _Flat(NamedTuple):
 
 def _flat(connection: Connection, checkpoint: str) -> _Flat:
     collect_garbage_rarely()
-    steps = _Steps()
-    _append(connection, steps, _SMALL)
+    steps = LineageSteps()
+    append_steps(connection, steps, _SMALL)
     connection.execute(checkpoint)
-    small = _append(connection, steps, _WINDOW)
-    _append(connection, steps, _LARGE - _SMALL - _WINDOW)
+    small = append_steps(connection, steps, _WINDOW)
+    append_steps(connection, steps, _LARGE - _SMALL - _WINDOW)
     connection.execute(checkpoint)
-    large = _append(connection, steps, _WINDOW)
+    large = append_steps(connection, steps, _WINDOW)
     stories = []
     for number in random.Random(2).sample(range(_LARGE // _STEPS_PER_SUBJECT // 2), _STORIES):
         begun = time.perf_counter()
@@ -195,10 +195,10 @@ def measure_flat_postgres() -> Sequence[Result]:
 def measure_query() -> Sequence[Result]:
     """The story of one document out of a million steps: in the store, and the command."""
     with tempfile.TemporaryDirectory(prefix="lineal-benchmark-") as folder:
-        with _new_database(Path(folder)) as database:
+        with new_database(Path(folder)) as database:
             database.execute("PRAGMA synchronous = OFF")
-            steps = _Steps("document:")
-            _append(database, steps, _LEDGER)
+            steps = LineageSteps("document:")
+            append_steps(database, steps, _LEDGER)
             database.execute(
                 "INSERT INTO registry SELECT document_id, 'default', 'a.pdf', NULL, NULL, NULL, 0 "
                 "FROM operations"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from lineal_cli.reading import existing_data
 if TYPE_CHECKING:
     from lineal.proof.keys import LogKeys
     from lineal.settings import Settings
+    from lineal_cli.service import Service
 
 app = typer.Typer(
     no_args_is_help=True, help="Sign the ledger, publish its log, and rotate the key."
@@ -119,6 +120,38 @@ async def _rotated(settings: Settings) -> LogKeys:
 
     async with open_runtime(settings) as runtime:
         return await rotate_key(runtime)
+
+
+@app.command()
+def follow(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Serve health and metrics on this port; off unless set."
+        ),
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Extend and sign the log, and run no stage.
+
+    For the one machine that has the key, where others run the stages (with
+    LINEAL_LOG__ENABLED=false). Runs until SIGTERM or Ctrl-C.
+    """
+    from lineal_cli.lifetime import run_in_loop
+
+    settings = load_settings(data, workers=1)
+    log = settings.log.model_copy(update={"enabled": True})
+    run_in_loop(_follow(settings.model_copy(update={"log": log}), port, as_json))
+
+
+async def _follow(settings: Settings, port: int | None, as_json: bool) -> None:
+    from lineal_cli.daemon_command import run_daemon, url_of
+
+    async def ready(service: Service) -> dict[str, Any]:
+        return {"url": url_of(service, settings)}
+
+    await run_daemon("log", settings, [], ready, port=port, as_json=as_json)
 
 
 @app.command()

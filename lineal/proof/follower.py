@@ -27,10 +27,11 @@ CHECKPOINT_TOPIC = "lineal.checkpoint"
 _MEDIA_TYPE = "text/plain; charset=utf-8"
 _POLL_SECONDS = 0.4
 _PAUSE_SECONDS = 5.0
+_ELSEWHERE_SECONDS = 30.0
 _REPORT_SECONDS = 5.0
 _CATCHING_UP = 100_000
 """Records to add that are worth a line in the log."""
-_LASTING = (ForeignLog, LogInconsistent, MalformedNote, UnusableKey, WrongSignature)
+_LASTING = (LogInconsistent, MalformedNote, UnusableKey, WrongSignature)
 """What does not pass by itself."""
 
 
@@ -51,6 +52,7 @@ class LogFollower:
         self._settings = settings
         self.writer = LogWriter(store, settings, directory, f"{owner}/{uuid.uuid4().hex[:8]}")
         self._begun = False
+        self._is_elsewhere = False
         self._published_at = 0.0
         self._reported_at = 0.0
         self._failure: str | None = None
@@ -85,6 +87,12 @@ class LogFollower:
                 more = await self._follow()
                 self._failure = None
                 await asyncio.sleep(0 if more else _POLL_SECONDS)
+            except ForeignLog as error:
+                # Another machine has the key, and signs: this one works on.
+                if not self._is_elsewhere:
+                    self._is_elsewhere = True
+                    log.warning("log.signed_elsewhere", reason=str(error))
+                await asyncio.sleep(_ELSEWHERE_SECONDS)
             except (*_LASTING, StoreUnavailable, OSError) as error:
                 if str(error) != self._failure:
                     self._failure = str(error)

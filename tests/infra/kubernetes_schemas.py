@@ -14,7 +14,8 @@ KUBERNETES = ("k8s.io/kubernetes", "v1.34.0")
 KEDA = ("github.com/kedacore/keda/v2", "v2.18.0")
 LOCATION = "{{ .ResourceKind }}-{{ .Group }}-{{ .ResourceAPIVersion }}.json"
 _KINDS = {
-    "Deployment", "Service", "ServiceAccount", "ConfigMap", "PodDisruptionBudget", "NetworkPolicy",
+    "ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount",
+    "StatefulSet",
 }  # fmt: skip
 _CUSTOM = "config/crd/bases/keda.sh_scaledobjects.yaml"
 

@@ -149,6 +149,19 @@ def test_only_deploy_has_the_key_that_signs(built: str) -> None:
     assert having == ["stage-deploy"]
 
 
+def test_one_pod_signs_the_log_and_keeps_its_key(built: str) -> None:
+    (item,) = objects(built, "StatefulSet")
+    assert item["spec"]["replicas"] == 1
+    (container,) = item["spec"]["template"]["spec"]["containers"]
+    assert container["args"][:2] == ["log", "follow"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    (claim,) = item["spec"]["volumeClaimTemplates"]
+    (config,) = objects(built, "ConfigMap")
+    assert mounts[claim["metadata"]["name"]] == config["data"]["LINEAL_DATA"]
+    assert config["data"]["LINEAL_LOG__ENABLED"] == "false"
+
+
 def test_a_restarted_container_has_its_slot_again(built: str) -> None:
     for item in objects(built, "Deployment"):
         (container,) = item["spec"]["template"]["spec"]["containers"]

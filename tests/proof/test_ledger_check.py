@@ -203,10 +203,11 @@ def test_the_key_of_somebody_else_signs_nothing(folder: Path, tmp_path: Path) ->
     assert len(read_keys(folder / "log.key").signers) == 1
 
 
-def test_random_changes_are_found_each(folder: Path) -> None:
-    random = Random(15)
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.long)])
+def test_random_changes_are_found_each(folder: Path, count: int) -> None:
+    random = Random(count)
     with tampering(folder) as connection:
-        for number in range(400):
+        for number in range(count):
             connection.execute("BEGIN")
             said = _mutate(random, connection)
             verified = _verify_here(folder, connection)
