@@ -2,7 +2,7 @@
 #
 #   PYTHON=/path/to/python   the Python (3.11 or newer) that .venv is made with
 #   PYTEST_ARGS="-k words"   passed on to pytest
-#   TEST_PROCESSES=4         how many tests run side by side; 0 for one after the other
+#   TEST_PROCESSES=6         how many tests run side by side; 0 for one after the other
 #   ONLY=bus.                the one benchmark of a name, or those whose names begin so
 #   SYSTEM_PACKAGES=no       never touch the system's packages (tests that need them are skipped)
 #   BROKERS=3                make kafka starts a quorum of three
@@ -36,7 +36,7 @@ EXTRAS := $(foreach extra,documents sensors models kafka aws postgres mqtt passw
 test test-long: export PYTHONDONTWRITEBYTECODE =
 
 # More than cores: most tests wait for servers and processes they have started.
-TEST_PROCESSES ?= 4
+TEST_PROCESSES ?= 6
 
 export PYTHON SYSTEM_PACKAGES
 

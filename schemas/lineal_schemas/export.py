@@ -7,6 +7,7 @@ with a default may be left out, unknown fields are allowed.
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import itertools
 import json
@@ -145,6 +146,7 @@ def _describe(schema: Schema, model: type[BaseModel]) -> None:
         field_schema.pop("title", None)  # pydantic's, and only the field's name again
 
 
+@functools.cache  # reading and parsing a class's source is most of the work of an export
 def _field_docstrings(model: type[BaseModel]) -> dict[str, str]:
     """The string that follows each field in the source; none where there is no source."""
     try:

@@ -19,7 +19,7 @@ QUICK_START = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 
 
 def _started(brokers: int) -> Iterator[Kafka]:
-    server = Kafka(brokers, jvm=QUICK_START)
+    server = Kafka(brokers, heap="320m", jvm=QUICK_START)
     with skipped_when_unavailable():
         server.start()
     try:
