@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from lineal_schemas import asyncapi
 from lineal_schemas import export as exporting
 from lineal_schemas import payload as registry
 from lineal_schemas.documents import DocumentEvent
-from lineal_schemas.export import Name, render, write_folder
+from lineal_schemas.export import Name, read_folder, render
 from lineal_schemas.history import check
 from lineal_schemas.payload import Payload, upcaster
 
@@ -48,7 +49,15 @@ def release(model: type[Payload], version: int = 1) -> dict[Name, dict[str, Any]
 
 
 def files(schemas: dict[Name, dict[str, Any]]) -> dict[Name, bytes]:
-    return {name: render(schema) for name, schema in schemas.items()}
+    """What is committed: these, and the earlier versions of ours."""
+    return {**_EARLIER, **{name: render(schema) for name, schema in schemas.items()}}
+
+
+_EARLIER = {
+    (type, version): content
+    for (type, version), content in read_folder(exporting.committed_folder()).items()
+    if type in exporting.our_payloads() and version < exporting.our_payloads()[type].version
+}
 
 
 def problems(committed: dict[Name, bytes], current: dict[Name, dict[str, Any]]) -> list[str]:
@@ -131,7 +140,7 @@ def run(*words: str) -> Result:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of committed schemas that a test may spoil."""
     folder = tmp_path / "json"
-    write_folder(folder, exporting.export())
+    shutil.copytree(exporting.committed_folder(), folder)
     monkeypatch.setattr(exporting, "committed_folder", lambda: folder)
     asyncapi.write(asyncapi.committed_file())
     return folder
