@@ -24,7 +24,7 @@ from lineal.lineage.record import Artifact, Build, Record, StepEntry, record_of,
 from lineal.store.connection import Connection
 from lineal.store.sqlite import SqliteConnection, connect
 from lineal.store.tables import create_tables
-from lineal_cli.lifetime import collect_garbage_rarely
+from lineal_cli.lifetime import reduce_garbage_collection
 
 _BUILD = Build("passthrough", "1", "c" * 64, "d" * 64)
 _APPENDED = 20_000
@@ -108,7 +108,7 @@ def append_steps(connection: Connection, steps: LineageSteps, count: int) -> flo
 
 def measure_append() -> Sequence[Result]:
     """Microseconds to make a record's bytes, and to append it at full durability; bytes on disk."""
-    collect_garbage_rarely()
+    reduce_garbage_collection()
     made, inserted, sizes = [], [], []
     for _ in range(_RUNS):
         records = LineageSteps().records(_APPENDED)
@@ -144,7 +144,7 @@ class _Flat(NamedTuple):
 
 
 def _flat(connection: Connection, checkpoint: str) -> _Flat:
-    collect_garbage_rarely()
+    reduce_garbage_collection()
     steps = LineageSteps()
     append_steps(connection, steps, _SMALL)
     connection.execute(checkpoint)

@@ -2,9 +2,9 @@
 
 Two ways, by what the bus can do:
 
-- :class:`CommitTogether`: the bus applies the effects itself when it commits, in the transaction
-  of the positions (embedded) or in that of its inbox (SNS/SQS).
-- :class:`CommitStoreFirst`: bus and store share no transaction (Kafka). What another step could
+- :class:`TransactionCommitter`: the bus applies the effects itself when it commits, in the
+  transaction of the positions (embedded) or in that of its inbox (SNS/SQS).
+- :class:`StoreFirstCommitter`: bus and store share no transaction (Kafka). What another step could
   read (state, objects, fan-in parts) is applied to the store first, which is idempotent by event
   and key; the rest travels within the bus's transaction and is applied by the group that follows
   the lineage topic.
@@ -47,7 +47,7 @@ class Committer(Protocol):
         ...
 
 
-class CommitTogether:
+class TransactionCommitter:
     """The bus applies effects as it commits."""
 
     def __init__(self, bus: Bus) -> None:
@@ -62,7 +62,7 @@ class CommitTogether:
         return await self._bus.publish(outputs, effects)
 
 
-class CommitStoreFirst:
+class StoreFirstCommitter:
     """The store first, then the bus."""
 
     def __init__(self, bus: Bus, store: Store) -> None:
@@ -97,5 +97,5 @@ class CommitStoreFirst:
 def committer_of(bus: Bus, store: Store) -> Committer:
     """The committer that a bus and a store need."""
     if bus.capabilities.applies_effects:
-        return CommitTogether(bus)
-    return CommitStoreFirst(bus, store)
+        return TransactionCommitter(bus)
+    return StoreFirstCommitter(bus, store)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 
 from lineal.plugins import plugins
-from lineal_schemas.catalogue import our_payloads
+from lineal_schemas.catalogue import lineal_payloads
 from lineal_schemas.payload import Payload, payload_types
 
 ENTRY_POINTS = "lineal.events"
@@ -19,7 +19,7 @@ def known_types() -> dict[str, type[Payload]]:
     """The newest model of every type that is known here, those of installed stages included."""
     from lineal.stages.discovery import installed_stages
 
-    our_payloads()
+    lineal_payloads()
     plugins(ENTRY_POINTS)
     installed_stages()
     return payload_types()
@@ -43,7 +43,7 @@ def installed_types() -> dict[str, type[Payload]]:
 @cache
 def types_of_lineal() -> frozenset[str]:
     """The types that lineal itself defines."""
-    return frozenset(our_payloads())
+    return frozenset(lineal_payloads())
 
 
 def types_of(package: str) -> dict[str, type[Payload]]:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from lineal.backends import open_blobs, open_bus, open_store
 from lineal.bus.protocol import Bus
-from lineal.committing import CommitStoreFirst, Committer, committer_of
+from lineal.committing import Committer, StoreFirstCommitter, committer_of
 from lineal.errors import BusUnavailable, LinealError, StoreUnavailable, WrongConfiguration
 from lineal.lineage.actor import this_worker
 from lineal.settings import Settings
@@ -131,7 +131,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         try:
             yield runtime
         finally:
-            if isinstance(committer, CommitStoreFirst) and committer.published_effects:
+            if isinstance(committer, StoreFirstCommitter) and committer.published_effects:
                 await _flush_at_close(runtime)
             if settings.log.enabled:
                 await _sign_at_close(runtime)

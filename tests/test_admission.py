@@ -14,7 +14,7 @@ from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE
 from lineal.errors import PermanentFailure
 from lineal.observability.tracing import is_traceparent
 from lineal_producers.admission_policies import BRIDGE, EMIT, FILES, HTTP, OPERATOR
-from lineal_schemas.catalogue import our_payloads
+from lineal_schemas.catalogue import lineal_payloads
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.envelope import RawEvent, first_event, from_json
 from lineal_schemas.payload import Payload, payload_bytes
@@ -45,7 +45,7 @@ def foreign(type: str, **attributes: Any) -> RawEvent:
 def test_every_door_but_an_operators_takes_its_types_and_no_other_of_ours() -> None:
     for policy in (HTTP, EMIT, FILES, BRIDGE):
         taken = set()
-        for type in {*our_payloads(), "dead.nlp", "redrive.nlp", "lineal.lineage"}:
+        for type in {*lineal_payloads(), "dead.nlp", "redrive.nlp", "lineal.lineage"}:
             try:
                 admit(foreign(type), policy, payload=ARRIVED)
             except NotAllowed:

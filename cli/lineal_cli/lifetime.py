@@ -26,12 +26,12 @@ def run_in_loop(main: Coroutine[Any, Any, R]) -> R:
     """Run a coroutine on uvloop, in a process that is a daemon from here on, or has much to do."""
     import uvloop
 
-    collect_garbage_rarely()
+    reduce_garbage_collection()
     sys.setswitchinterval(_SWITCH_SECONDS)
     return uvloop.run(main)
 
 
-def collect_garbage_rarely() -> None:
+def reduce_garbage_collection() -> None:
     """Set the garbage collector for a daemon."""
     # What is loaded stays: it need not be looked through at every collection.
     gc.freeze()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from lineal.lineage.graph import GraphStep, LineageGraph, kept_objects, lineage_graph, mermaid
+from lineal.lineage.graph import GraphStep, LineageGraph, lineage_graph, mermaid, stored_objects
 from lineal.lineage.ledger import steps_of_artifact, steps_of_subject
 from lineal.lineage.record import Artifact, RecordedStep
 from lineal_catalog.documents.projection import DOCUMENT
@@ -190,8 +190,8 @@ def _step_lines(step: GraphStep) -> list[str]:
         lines.append(f"error {record.error}{': ' + plain(record.reason) if record.reason else ''}")
     for model in build.models if build else ():
         lines.append(f"model {model.name} {model.version} {model.sha256[:12]}")
-    lines.extend(f"read  {_artifact(item)}" for item in kept_objects(record.inputs))
-    lines.extend(f"made  {_artifact(item)}" for item in kept_objects(record.outputs))
+    lines.extend(f"read  {_artifact(item)}" for item in stored_objects(record.inputs))
+    lines.extend(f"made  {_artifact(item)}" for item in stored_objects(record.outputs))
     return lines
 
 

@@ -73,11 +73,11 @@ class Service:
     async def start_http(self, listening: socket.socket, *, uploads: bool) -> None:
         """Answer on a listening socket: health and metrics, with ``uploads`` everything else."""
         from lineal.health import Health
-        from lineal_producers.http.application import application, bare_application
+        from lineal_producers.http.application import application, monitoring_application
         from lineal_producers.http.serving import LoopbackServer
 
         health = Health(self.runtime, lambda: self.problems)
-        make = application if uploads else bare_application
+        make = application if uploads else monitoring_application
         app = make(self.runtime, health)
         self.server = LoopbackServer(app, listening)
         await self.server.start()

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from lineal.effects.effect import Effect, register
 from lineal.store.connection import Connection
-from lineal.store.memo import keep_memos, warn_nondeterministic
+from lineal.store.memo import put_memos, warn_nondeterministic
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class MemoEntry(Effect):
 
 
 def _apply(connection: Connection, entries: Sequence[MemoEntry]) -> None:
-    kept = keep_memos(connection, [(entry.step, entry.outputs) for entry in entries])
+    kept = put_memos(connection, [(entry.step, entry.outputs) for entry in entries])
     warn_nondeterministic(kept)
 
 

@@ -47,15 +47,15 @@ class KeyReleased(Effect):
     """Microseconds since the Unix epoch."""
 
 
-class EventAsked(NamedTuple):
-    """An event by which :func:`places_in_keys` is asked."""
+class EventOfKey(NamedTuple):
+    """An event by which :func:`queue_places` is asked."""
 
     key: str
     source: str
     id: str
 
 
-class Place(NamedTuple):
+class QueuePlace(NamedTuple):
     """The place of an event among the waiting ones of its key."""
 
     first: tuple[str, str] | None
@@ -66,7 +66,9 @@ class Place(NamedTuple):
     """Where the event was delivered when it was handled after all."""
 
 
-def places_in_keys(connection: Connection, stage: str, events: Sequence[EventAsked]) -> list[Place]:
+def queue_places(
+    connection: Connection, stage: str, events: Sequence[EventOfKey]
+) -> list[QueuePlace]:
     """The places of events, in their order."""
     rows = connection.execute(
         "SELECT asked.column1, asked.column2, asked.column3, "
@@ -79,15 +81,15 @@ def places_in_keys(connection: Connection, stage: str, events: Sequence[EventAsk
         "AND own.source = asked.column2 AND own.event_id = asked.column3",
         (*(value for event in events for value in event), stage, stage, stage),
     ).fetchall()
-    found: dict[EventAsked, Place] = {}
+    found: dict[EventOfKey, QueuePlace] = {}
     # Two workers may have given the same number: the smaller name is the first then.
     for key, source, event_id, seq, *first, position, released in sorted(rows, key=_order):
-        place = Place(
+        place = QueuePlace(
             None if seq is None else (first[0], first[1]),
             position if released is None else None,
             released,
         )
-        found.setdefault(EventAsked(key, source, event_id), place)
+        found.setdefault(EventOfKey(key, source, event_id), place)
     return [found[event] for event in events]
 
 

@@ -67,7 +67,7 @@ def lineage_graph(recorded: Sequence[RecordedStep]) -> LineageGraph:
     return LineageGraph(steps)
 
 
-def kept_objects(artifacts: Sequence[Artifact]) -> list[Artifact]:
+def stored_objects(artifacts: Sequence[Artifact]) -> list[Artifact]:
     """Those artifacts that are objects in the store, not events on the bus."""
     return [item for item in artifacts if item.role not in EVENT_ROLES]
 
@@ -88,14 +88,14 @@ def mermaid(graph: LineageGraph) -> str:
             edges[f"{arrival} --> {_node(step)}"] = None
         for cause in step.causes:
             edges[f"s{cause} --> {_node(step)}"] = None
-        for item in kept_objects((*step.record.inputs, *step.record.outputs)):
+        for item in stored_objects((*step.record.inputs, *step.record.outputs)):
             if item.sha256 not in drawn:
                 drawn[item.sha256] = f"o{len(drawn)}"
                 label = _label(item.role, item.sha256[:12], item.media_type)
                 lines.append(f"    {drawn[item.sha256]}({label})")
-        for item in kept_objects(step.record.inputs):
+        for item in stored_objects(step.record.inputs):
             edges[f"{drawn[item.sha256]} -.-> {_node(step)}"] = None
-        for item in kept_objects(step.record.outputs):
+        for item in stored_objects(step.record.outputs):
             edges[f"{_node(step)} ==> {drawn[item.sha256]}"] = None
     return "\n".join([*lines, *(f"    {edge}" for edge in edges)]) + "\n"
 

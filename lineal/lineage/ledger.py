@@ -161,7 +161,7 @@ def steps_of_artifact(connection: Connection, sha256_hex: str, *, made: bool) ->
     ]
 
 
-def records_that_made(connection: Connection, sha256_hex: str) -> list[tuple[int, bytes]]:
+def records_of_output(connection: Connection, sha256_hex: str) -> list[tuple[int, bytes]]:
     """The records that have steps which made these bytes: their numbers and canonical bytes."""
     found = _with_key(connection, _made_key(sha256_hex))
     return [

@@ -18,7 +18,7 @@ from lineal.effects.memo import MemoEntry
 from lineal.effects.records import LineageRecord
 from lineal.lineage.ledger import Ledger
 from lineal.store.connection import Connection
-from lineal.store.memo import keep_memos
+from lineal.store.memo import put_memos
 from lineal.store.positions import advance, position_of
 from lineal_schemas.envelope import RawEvent, now_us
 
@@ -88,7 +88,7 @@ def apply_messages(connection: Connection, source: str, messages: Sequence[Messa
     memos = [(e.step, e.outputs) for e in effects if isinstance(e, MemoEntry)]
     records = [e.canonical for e in effects if isinstance(e, LineageRecord)]
     apply(connection, [e for e in effects if not isinstance(e, (MemoEntry, LineageRecord))])
-    changed = keep_memos(connection, memos)
+    changed = put_memos(connection, memos)
     # Last: projections read what the other effects wrote.
     Ledger().append_canonical(connection, records)
     return Applied(reached, unreadable, changed)

@@ -19,7 +19,7 @@ import orjson
 
 from lineal.errors import LinealError, ObjectMissing
 from lineal.lineage.canonical import parse_record
-from lineal.lineage.ledger import records_of_subject, records_that_made
+from lineal.lineage.ledger import records_of_output, records_of_subject
 from lineal.lineage.record import Record
 from lineal.proof.checkpoint import OpenedCheckpoint
 from lineal.proof.inclusion import InclusionProof
@@ -70,7 +70,7 @@ def records_behind(connection: Connection, subject: str) -> dict[int, bytes]:
 
 def _subjects_of_models(connection: Connection, record: Record) -> Iterator[str]:
     for model in record.build.models if record.build else ():
-        for _, canonical in records_that_made(connection, model.sha256):
+        for _, canonical in records_of_output(connection, model.sha256):
             for entry in parse_record(canonical).steps:
                 if any(item.sha256 == model.sha256 for item in entry.outputs):
                     yield entry.subject

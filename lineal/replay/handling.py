@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from lineal.bus.protocol import Selection
-from lineal.committing import CommitTogether
+from lineal.committing import TransactionCommitter
 from lineal.replay.events import events_of
 from lineal.replay.source import READ_BATCH_SIZE, BoundedSource
 from lineal.runtime import Runtime
@@ -50,7 +50,7 @@ async def replay_events(
     settings = runtime.settings.runner()
     runner = StageRunner(
         runtime.bind(stage, workers, replayed=state),
-        CommitTogether(runtime.bus),
+        TransactionCommitter(runtime.bus),
         replace(settings, prefetch=_PREFETCH_FACTOR * settings.prefetch),
         on_committed=lambda results: count(Counter(map(_outcome, results))),
     )

@@ -99,7 +99,7 @@ def recall(
     return found
 
 
-def keep_memos(connection: Connection, memos: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+def put_memos(connection: Connection, memos: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
     """Remember steps with their packed outputs; returns those that are known with other outputs
     (:func:`warn_nondeterministic`)."""
     if not memos:

@@ -16,7 +16,7 @@ class Unreadable(LinealError):
     """A file that will not be read. The text says why, in words without personal data."""
 
 
-class Gone(Unreadable):
+class FileDeleted(Unreadable):
     """There is no file of this name (any more)."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ def open_regular(path: Path, *, within: Path | None = None) -> BinaryIO:
 
     Raises:
         Unreadable: the file will not be read.
-        Gone: it does not exist.
+        FileDeleted: it does not exist.
         OSError: the machine is to blame (no more descriptors, a disk error); try again.
     """
     try:
@@ -77,7 +77,7 @@ def _explained(error: OSError, path: Path) -> Exception:
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         if path.is_symlink():
             return Unreadable("the file is a link that leads nowhere")
-        return Gone()
+        return FileDeleted()
     if error.errno in _REASONS:
         return Unreadable(_REASONS[error.errno])
     if error.errno in (errno.ENXIO, errno.ENODEV):

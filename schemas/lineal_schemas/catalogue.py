@@ -13,7 +13,7 @@ _TOOLS = {"asyncapi", "catalogue", "compatibility", "export", "history", "media_
 """Modules that define no event and cost time to import."""
 
 
-def our_payloads() -> dict[str, type[Payload]]:
+def lineal_payloads() -> dict[str, type[Payload]]:
     """The newest payload models that this distribution defines, by event type."""
     _import_all()
     return {

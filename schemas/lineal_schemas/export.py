@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lineal_schemas.catalogue import our_payloads as our_payloads
+from lineal_schemas.catalogue import lineal_payloads as lineal_payloads
 from lineal_schemas.envelope import SPEC_VERSION, schema_uri
 from lineal_schemas.media_types import JSON_MEDIA_TYPE
 from lineal_schemas.payload import Payload
@@ -40,7 +40,7 @@ RESULTS: dict[Name, type[BaseModel]] = {("text_result", 1): TextResult, ("analys
 def export(payloads: Mapping[str, type[Payload]] | None = None) -> dict[Name, Schema]:
     """The schemas of the envelope, the result documents and ``payloads`` (None takes all of ours),
     by name, in a fixed order."""
-    models = our_payloads() if payloads is None else payloads
+    models = lineal_payloads() if payloads is None else payloads
     named = {(type, model.version): model for type, model in sorted(models.items())}
     return {
         ENVELOPE: envelope_schema(),

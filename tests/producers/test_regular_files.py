@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lineal_producers.regular_files import Gone, Unreadable, open_regular
+from lineal_producers.regular_files import FileDeleted, Unreadable, open_regular
 
 
 def refusal(path: Path, within: Path | None = None) -> str:
@@ -65,7 +65,7 @@ def test_a_file_below_a_linked_folder_lies_outside(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_gone(tmp_path: Path) -> None:
-    with pytest.raises(Gone):
+    with pytest.raises(FileDeleted):
         open_regular(tmp_path / "missing")
 
 

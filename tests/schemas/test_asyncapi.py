@@ -16,7 +16,7 @@ from lineal_cli.schema import app
 from lineal_schemas import asyncapi
 from lineal_schemas.asyncapi import document, stale
 from lineal_schemas.bindings import to_kafka
-from lineal_schemas.catalogue import our_payloads
+from lineal_schemas.catalogue import lineal_payloads
 from lineal_schemas.documents import DocumentIndexed
 from lineal_schemas.envelope import first_event
 from lineal_schemas.export import export, render
@@ -49,7 +49,7 @@ def test_the_official_parser_accepts_the_published_document() -> None:
     found = parsed(asyncapi.committed_file())
     worse = [told for told in found["diagnostics"] if told["severity"] <= _WARNING]
     assert worse == []
-    for type, model in our_payloads().items():
+    for type, model in lineal_payloads().items():
         channel = found["channels"][type]
         assert channel["address"] == ("dead.{group}" if type == "lineal.dead_letter" else type)
         message = next(m for m in channel["messages"] if m["id"] == f"{type}.v{model.version}")

@@ -17,7 +17,7 @@ from lineal_schemas.export import (
     Schema,
     committed_folder,
     export,
-    our_payloads,
+    lineal_payloads,
     read_folder,
     render,
     write_folder,
@@ -47,7 +47,7 @@ def test_every_document_event_the_envelope_and_the_results_are_published() -> No
         "document.review_requested", "document.analyzed", "document.indexed",
         "lineal.dead_letter", "envelope", "text_result", "analysis",
     } <= names  # fmt: skip
-    assert names >= our_payloads().keys()
+    assert names >= lineal_payloads().keys()
 
 
 def test_each_is_a_2020_12_schema_named_by_its_dataschema() -> None:
@@ -107,7 +107,7 @@ def test_fields_carry_the_words_of_the_source() -> None:
 
 
 def test_the_export_does_not_depend_on_the_order_of_registration() -> None:
-    models = list(our_payloads().items())
+    models = list(lineal_payloads().items())
     random.Random(1).shuffle(models)
     again = export(dict(models))
     assert list(again) == list(published())

@@ -35,7 +35,7 @@ class WeighedAnew(DocumentEvent):
 
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    exporting.our_payloads()  # all of ours are registered before the registry is copied
+    exporting.lineal_payloads()  # all of ours are registered before the registry is copied
     monkeypatch.setattr(registry, "_latest", dict(registry._latest))
     monkeypatch.setattr(registry, "_upcasters", dict(registry._upcasters))
 
@@ -45,7 +45,7 @@ def release(model: type[Payload], version: int = 1) -> dict[Name, dict[str, Any]
     registry._latest.pop("document.weighed", None)
     name = f"{model.__name__}V{version}"
     made = type(name, (model,), {"__module__": __name__}, type="document.weighed", version=version)
-    return exporting.export({**exporting.our_payloads(), "document.weighed": made})
+    return exporting.export({**exporting.lineal_payloads(), "document.weighed": made})
 
 
 def files(schemas: dict[Name, dict[str, Any]]) -> dict[Name, bytes]:
@@ -56,7 +56,7 @@ def files(schemas: dict[Name, dict[str, Any]]) -> dict[Name, bytes]:
 _EARLIER = {
     (type, version): content
     for (type, version), content in read_folder(exporting.committed_folder()).items()
-    if type in exporting.our_payloads() and version < exporting.our_payloads()[type].version
+    if type in exporting.lineal_payloads() and version < exporting.lineal_payloads()[type].version
 }
 
 

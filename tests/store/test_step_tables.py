@@ -18,9 +18,9 @@ from lineal.stages.fan_in_groups import other_parts_if_complete
 from lineal.store.connection import Connection
 from lineal.store.memo import (
     MemoOutput,
-    keep_memos,
     memo_output,
     pack,
+    put_memos,
     recall,
     warn_nondeterministic,
 )
@@ -49,19 +49,19 @@ def test_memos_are_recalled_as_they_were_kept(connection: Connection, count: int
         MemoOutput("x.y", 2, b'{"a":1}', "key", None),
         MemoOutput("x.z", 1, b"{}\n\n{}", None, "document:\n"),
     ]
-    keep_memos(connection, [(step(number), pack(outputs)) for number in range(count)])
-    keep_memos(connection, [(step(count), pack([]))])
+    put_memos(connection, [(step(number), pack(outputs)) for number in range(count)])
+    put_memos(connection, [(step(count), pack([]))])
     found = recall(connection, [step(number) for number in range(count + 2)])
     assert found == {**{step(number): outputs for number in range(count)}, step(count): []}
 
 
 def test_a_step_that_makes_something_else_raises_an_alarm(connection: Connection) -> None:
     first, other = (pack([made_of(data)]) for data in (b"1", b"2"))
-    keep_memos(connection, [(step(1), first)])
+    put_memos(connection, [(step(1), first)])
     with capture_logs() as quiet:
-        warn_nondeterministic(keep_memos(connection, [(step(1), first), (step(2), first)]))
+        warn_nondeterministic(put_memos(connection, [(step(1), first), (step(2), first)]))
     with capture_logs() as alarmed:
-        warn_nondeterministic(keep_memos(connection, [(step(1), other), (step(3), other)]))
+        warn_nondeterministic(put_memos(connection, [(step(1), other), (step(3), other)]))
     assert quiet == []
     assert [entry["step"] for entry in alarmed] == [step(1).hex()]
     assert recall(connection, [step(1)])[step(1)] == [made_of(b"1")]
@@ -70,9 +70,9 @@ def test_a_step_that_makes_something_else_raises_an_alarm(connection: Connection
 def test_memos_of_the_first_form_are_read_and_raise_no_alarm(connection: Connection) -> None:
     output = memo_output(Task(key="a", number=1))
     old = b'[["%b",%d,%b]]' % (output.type.encode(), output.version, output.data)
-    keep_memos(connection, [(step(1), old)])
+    put_memos(connection, [(step(1), old)])
     assert recall(connection, [step(1)])[step(1)] == [output]
-    assert keep_memos(connection, [(step(1), pack([output]))]) == []
+    assert put_memos(connection, [(step(1), pack([output]))]) == []
 
 
 def test_whoever_claims_first_keeps_it(connection: Connection) -> None:

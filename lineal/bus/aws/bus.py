@@ -197,7 +197,7 @@ class AwsBus:
 
     async def topics(self) -> list[TopicInfo]:
         dead_letters = await self.store.read(inbox.dead_letter_counts)
-        elsewhere = await self._membership.groups_elsewhere()
+        elsewhere = await self._membership.groups_of_other_processes()
         archived = self._address.archive_days is not None
         return await topic_infos(self.provisioning, dead_letters, elsewhere, archived=archived)
 

@@ -61,7 +61,7 @@ def remove(connection: Connection, group: str, publications: Collection[str]) ->
     )
 
 
-def keep_dead_letters(connection: Connection, placed: Iterable[Placed]) -> None:
+def put_dead_letters(connection: Connection, placed: Iterable[Placed]) -> None:
     """Keep those of the events that are dead letters, for as long as there is a store."""
     for position, event in placed:
         if is_dead_letter_topic(position.topic):

@@ -49,6 +49,6 @@ class Membership:
         with contextlib.suppress(Exception):
             await self._store.write(lambda c: inbox.remove_member(c, group, self._member))
 
-    async def groups_elsewhere(self) -> set[str]:
+    async def groups_of_other_processes(self) -> set[str]:
         """The groups that living workers of other processes work for."""
         return await self._store.read(lambda c: inbox.other_groups(c, self._member))

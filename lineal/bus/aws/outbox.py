@@ -95,7 +95,7 @@ class Outbox:
         def write(connection: Connection) -> None:
             take_effect(connection)
             _enter(connection, group, batch, outgoing)
-            inbox.keep_dead_letters(connection, [(item.position, item.event) for item in outgoing])
+            inbox.put_dead_letters(connection, [(item.position, item.event) for item in outgoing])
 
         await self._store.write(write)
         return batch

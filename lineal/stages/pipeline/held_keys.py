@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lineal.bus.topic_names import redrive_topic
-from lineal.effects.waiting import EventAsked, KeyReleased, Place, places_in_keys
+from lineal.effects.waiting import EventOfKey, KeyReleased, QueuePlace, queue_places
 from lineal.errors import PermanentFailure
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
@@ -30,18 +30,18 @@ class HeldKeys:
 
     async def before(self, invocations: Sequence[Invocation]) -> None:
         events = [
-            EventAsked(item.event.partitionkey, item.event.source, item.event.id)
+            EventOfKey(item.event.partitionkey, item.event.source, item.event.id)
             for item in invocations
         ]
         if not events:
             return
         places = await self._store.read(
-            lambda connection: places_in_keys(connection, self._stage, events)
+            lambda connection: queue_places(connection, self._stage, events)
         )
         for invocation, place in zip(invocations, places, strict=True):
             self._decide(invocation, place)
 
-    def _decide(self, invocation: Invocation, place: Place) -> None:
+    def _decide(self, invocation: Invocation, place: QueuePlace) -> None:
         event, position = invocation.event, invocation.position
         if place.first == (event.source, event.id) or place.released_at == position:
             invocation.releases_key = True

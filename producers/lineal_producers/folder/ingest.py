@@ -19,7 +19,7 @@ from lineal_producers.folder.candidates import Candidate, Candidates
 from lineal_producers.folder.completeness import has_its_end
 from lineal_producers.folder.seen_files import Fingerprint, SeenFiles
 from lineal_producers.folder.writers import Writers, writers_of
-from lineal_producers.regular_files import Gone, Unreadable, open_regular
+from lineal_producers.regular_files import FileDeleted, Unreadable, open_regular
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +87,7 @@ class Ingester:
             else:
                 self._candidates.requeue(candidate, again)
 
-    async def reject_vanished(self, path: Path, now_ns: int) -> None:
+    async def reject_deleted(self, path: Path, now_ns: int) -> None:
         """Announce a file that was deleted before it could be read."""
         await self._announce_gone(path, Fingerprint(0, 0, now_ns))
 
@@ -96,7 +96,7 @@ class Ingester:
         path = candidate.path
         try:
             opened = await asyncio.to_thread(self._open, path)
-        except Gone:
+        except FileDeleted:
             return await self._missing(candidate)
         if self._seen_files.is_seen(path, opened.status):
             # It was being taken while it was seen once more.
@@ -146,10 +146,10 @@ class Ingester:
         try:
             status = path.lstat()
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise Gone from error
+            raise FileDeleted from error
         try:
             file = open_regular(path, within=self._root)
-        except Gone:
+        except FileDeleted:
             raise
         except Unreadable as error:
             return _Rejected(status, str(error))
@@ -192,7 +192,7 @@ class Ingester:
 
     async def _announce_gone(self, path: Path, fingerprint: Fingerprint) -> None:
         origin = self._origin(path, fingerprint)
-        self._arrived(await announce(self._runtime, origin, problem=str(Gone())))
+        self._arrived(await announce(self._runtime, origin, problem=str(FileDeleted())))
 
     def _origin(self, path: Path, fingerprint: Fingerprint) -> ArrivalSource:
         source = path.as_uri()

@@ -193,7 +193,7 @@ class FolderWatch:
             await self._consider(found, self._in_listening)
         if not added.intersection(path for path, _ in found):
             for path in await asyncio.to_thread(lambda: list(self._vanished(added))):
-                await self._ingester.reject_vanished(path, time.time_ns())
+                await self._ingester.reject_deleted(path, time.time_ns())
 
     def _look_at(self, paths: Collection[Path]) -> Iterator[Seen]:
         folders = set()

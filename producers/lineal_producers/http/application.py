@@ -64,7 +64,7 @@ def application(
     return _protected(runtime, routes, authentication)
 
 
-def bare_application(
+def monitoring_application(
     runtime: Runtime, health: Health, *, slowdown: Slowdown | None = None
 ) -> Starlette:
     """Only health and metrics, without documents: what a daemon without producers serves."""

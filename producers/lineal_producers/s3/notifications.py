@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lineal.runtime import Runtime
 from lineal.stages.retry import unavailable
 from lineal_producers.arrival import Arrival
-from lineal_producers.s3.objects import ObjectGone, Patterns, S3Object, is_folder, take
+from lineal_producers.s3.objects import ObjectDeleted, Patterns, S3Object, is_folder, take
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +96,7 @@ class Notifications:
             return
         try:
             self._on_arrival(await take(self._s3, self._runtime, found))
-        except ObjectGone:
+        except ObjectDeleted:
             log.info("s3.gone", source=found.source)
 
     async def _keep_hidden(self, receipt: str) -> None:

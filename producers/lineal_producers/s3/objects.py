@@ -29,7 +29,7 @@ _ACTOR = "process:s3"
 _IN_MEMORY = 8 << 20
 
 
-class ObjectGone(LinealError, LookupError):
+class ObjectDeleted(LinealError, LookupError):
     """The object is not in the bucket any more."""
 
 
@@ -98,7 +98,7 @@ async def take(client: Any, runtime: Runtime, found: S3Object) -> Arrival:
     """Take an object in and note its version as taken. The same version again is the same event.
 
     Raises:
-        ObjectGone: it is not there any more.
+        ObjectDeleted: it is not there any more.
         StoreUnavailable: S3 cannot be reached, or refuses.
     """
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(runtime.settings.data)) as spool:
@@ -132,14 +132,14 @@ def errors(what: str) -> Iterator[None]:
     """Turn S3's errors into ours.
 
     Raises:
-        ObjectGone, StoreUnavailable
+        ObjectDeleted, StoreUnavailable
     """
     try:
         yield
     except ClientError as error:
         told = error.response.get("Error", {})
         if str(told.get("Code")) in _MISSING:
-            raise ObjectGone(f"{what} is not there") from error
+            raise ObjectDeleted(f"{what} is not there") from error
         raise StoreUnavailable(f"{what}: {told.get('Code')}: {told.get('Message')}") from error
     except AWAY as error:
         raise StoreUnavailable(f"{what}: {error}") from error

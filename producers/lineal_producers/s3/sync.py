@@ -10,7 +10,7 @@ from typing import Any
 from lineal.runtime import Runtime
 from lineal_producers.arrival import Arrival
 from lineal_producers.s3.objects import (
-    ObjectGone,
+    ObjectDeleted,
     Patterns,
     S3Object,
     errors,
@@ -62,7 +62,7 @@ async def sync(
     async def take_one(found: S3Object) -> None:
         try:
             on_arrival(await take(client, runtime, found))
-        except ObjectGone:
+        except ObjectDeleted:
             result.gone += 1
         else:
             result.ingested += 1

@@ -75,7 +75,7 @@ def letter(number: int) -> RawEvent:
 async def test_dead_letters_are_read_in_portions_each_once(store: Store) -> None:
     placed = [(Position("dead.g", 7, 1000 + n // 3), letter(n)) for n in range(450)]
     elsewhere = (Position("document.arrived", 7, 1), letter(1))
-    await store.write(lambda c: inbox.keep_dead_letters(c, [*placed, elsewhere, placed[0]]))
+    await store.write(lambda c: inbox.put_dead_letters(c, [*placed, elsewhere, placed[0]]))
     assert await store.read(inbox.dead_letter_counts) == {"dead.g": 450}
     found: list[str] = []
     after = (0, "")

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from lineal.committing import CommitStoreFirst
+from lineal.committing import StoreFirstCommitter
 from lineal.effects.effect import Effect
 from lineal.kafka_client.transactions import TransactionalProducer
 
@@ -22,7 +22,7 @@ when, number = sys.argv[1], signal.Signals[sys.argv[2]]
 sys.argv[1:] = sys.argv[3:]
 
 _end = TransactionalProducer._end
-_apply = CommitStoreFirst._apply_read_by_others
+_apply = StoreFirstCommitter._apply_read_by_others
 _ended = 0
 
 
@@ -36,7 +36,7 @@ async def _end_hurt(self: TransactionalProducer, producer: Any) -> None:
         os.kill(os.getpid(), number)
 
 
-async def _apply_hurt(self: CommitStoreFirst, effects: Sequence[Effect]) -> list[Effect]:
+async def _apply_hurt(self: StoreFirstCommitter, effects: Sequence[Effect]) -> list[Effect]:
     later = await _apply(self, effects)
     if _ended == 2 and when == "stored":
         os.kill(os.getpid(), number)
@@ -44,5 +44,5 @@ async def _apply_hurt(self: CommitStoreFirst, effects: Sequence[Effect]) -> list
 
 
 TransactionalProducer._end = _end_hurt  # type: ignore[method-assign]
-CommitStoreFirst._apply_read_by_others = _apply_hurt  # type: ignore[method-assign]
+StoreFirstCommitter._apply_read_by_others = _apply_hurt  # type: ignore[method-assign]
 runpy.run_module("tests.conformance.worker", run_name="__main__")

@@ -22,7 +22,7 @@ from lineal.store.objects import reference
 from lineal_consumers.register.stage import register
 from lineal_producers.http.application import application
 from lineal_producers.http.serving import LoopbackServer, bind_loopback
-from lineal_schemas.catalogue import our_payloads
+from lineal_schemas.catalogue import lineal_payloads
 from lineal_schemas.deployments import (
     DeploymentControl,
     DeploymentRequested,
@@ -308,7 +308,7 @@ async def test_no_type_that_a_stage_makes_comes_in_over_http(
     made = {payload.type for stage in installed_stages().values() for payload in stage.produces}
     assert len(made) > 10
     offences = []
-    for number, type in enumerate(sorted({*made, *our_payloads()} - {DocumentArrived.type})):
+    for number, type in enumerate(sorted({*made, *lineal_payloads()} - {DocumentArrived.type})):
         sent = event(type=type, id=str(number))
         answer = await client.post("/events", headers=STRUCTURED, json=sent)
         if answer.status_code != 403:

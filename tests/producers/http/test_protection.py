@@ -22,7 +22,7 @@ from lineal.access.users import add_user, remove_user, set_role
 from lineal.errors import WrongConfiguration
 from lineal.health import Health
 from lineal.runtime import Runtime
-from lineal_producers.http.application import TokenMissing, application, bare_application
+from lineal_producers.http.application import TokenMissing, application, monitoring_application
 from lineal_producers.http.authentication import SESSION_COOKIE
 from lineal_producers.http.protection import is_loopback
 from lineal_schemas.envelope import now_us
@@ -42,7 +42,7 @@ async def opened(
     host: str = "lineal.example",
     slowdown: Slowdown | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    make = bare_application if bare else application
+    make = monitoring_application if bare else application
     app = make(runtime, Health(runtime, list), slowdown=slowdown or Slowdown(pause=no_pause))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url=f"http://{host}"
