@@ -92,7 +92,7 @@ def admit(
         raise PermanentFailure(f"{REFERENCE_MEDIA_TYPE} is made by lineal itself: send the data")
     if payload is None and event.type in known_types():
         try:
-            payload = decode_event(event).data
+            payload = decode_event(event)
         except PermanentFailure:
             if not policy.accepts_invalid:
                 raise

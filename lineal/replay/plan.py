@@ -92,7 +92,7 @@ async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) ->
             event = delivery.event
             if parts:
                 try:
-                    part = decode_event(event).data
+                    part = decode_event(event)
                 except PermanentFailure:
                     continue
                 assert isinstance(part, Part)

@@ -8,12 +8,12 @@ from lineal.bus.unreadable import UNREADABLE
 from lineal.errors import PermanentFailure
 from lineal.stages.declaration import Stage
 from lineal.stages.handlers import Handler
-from lineal_schemas.envelope import Event, MalformedEvent, RawEvent, decode
+from lineal_schemas.envelope import MalformedEvent, RawEvent, decode_payload
 from lineal_schemas.payload import Payload, UnknownPayload
 
 
-def decode_event(raw: RawEvent) -> Event[Payload]:
-    """Decode an event.
+def decode_event(raw: RawEvent) -> Payload:
+    """The data of an event.
 
     Raises:
         PermanentFailure: it cannot be decoded; trying again is of no use.
@@ -21,7 +21,7 @@ def decode_event(raw: RawEvent) -> Event[Payload]:
     if raw.type == UNREADABLE:
         raise PermanentFailure(f"this is no event: {raw.subject}")
     try:
-        return decode(raw)
+        return decode_payload(raw)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, problem['loc'])) or 'data'}: {problem['msg']}"
@@ -38,7 +38,7 @@ def decode_for(stage: Stage, event: RawEvent) -> tuple[Payload, Handler]:
     Raises:
         PermanentFailure: it cannot be understood, or is of a type that the stage does not take.
     """
-    payload = decode_event(event).data
+    payload = decode_event(event)
     handler = stage.handler_for(payload)
     if handler is None:
         taken = ", ".join(item.type for item in stage.inputs)

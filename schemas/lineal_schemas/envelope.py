@@ -302,13 +302,10 @@ def decode(raw: RawEvent) -> Event[Payload]:
         UnknownPayload, MalformedEvent, pydantic.ValidationError, ValueError: the event cannot be
             understood.
     """
-    if (problem := json_problem(raw.datacontenttype)) is not None:
-        raise MalformedEvent(problem)
-    version = _version_of(raw.type, raw.dataschema)
     return Event(
         raw.id,
         raw.source,
-        parse_payload(raw.type, version, raw.data),
+        decode_payload(raw),
         raw.time,
         raw.subject,
         raw.partitionkey,
@@ -317,6 +314,17 @@ def decode(raw: RawEvent) -> Event[Payload]:
         raw.traceparent,
         raw.supersedes,
     )
+
+
+def decode_payload(raw: RawEvent) -> Payload:
+    """:func:`decode` without the attributes.
+
+    Raises:
+        As :func:`decode`.
+    """
+    if (problem := json_problem(raw.datacontenttype)) is not None:
+        raise MalformedEvent(problem)
+    return parse_payload(raw.type, _version_of(raw.type, raw.dataschema), raw.data)
 
 
 @lru_cache(maxsize=1024)

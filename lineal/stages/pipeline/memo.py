@@ -84,9 +84,9 @@ def envelope_key(key: bytes, names: Sequence[str], invocation: Invocation) -> by
 def _entries(key: bytes, invocation: Invocation) -> list[MemoEntry]:
     packed = pack(invocation.outputs)
     step = invocation.step
-    names = sorted({read.name for read in step.envelope_read}) if step is not None else ()
-    if not names:
+    if step is None or not step.envelope_read:
         return [MemoEntry(key, packed)]
+    names = sorted({read.name for read in step.envelope_read})
     return [
         MemoEntry(key, pack_names(names)),
         MemoEntry(envelope_key(key, names, invocation), packed),

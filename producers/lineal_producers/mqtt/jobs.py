@@ -88,7 +88,7 @@ class JobRelay:
     async def _handle(self, delivery: Delivery) -> StepResult:
         self._recorder.begin()
         try:
-            message = decode_event(delivery.event).data
+            message = decode_event(delivery.event)
             if isinstance(message, DeploymentJobIssued):
                 return await self._notify(delivery, message)
             if not isinstance(message, DeploymentJobReplied):
