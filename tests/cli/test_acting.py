@@ -19,8 +19,8 @@ NOTHING = {"done": 0, "memoised": 0, "rejected": 0, "failed": 0}
 QUICK = {"LINEAL_RETRY__ATTEMPTS": "1", "LINEAL_DURABILITY": "normal"}
 
 
-def replayed(process: Lineal, data: Path, *arguments: str, **variables: str) -> Answer:
-    return process("replay", *arguments, "--data", data, "--json", **QUICK, **variables)
+def replayed(lineal: Lineal, data: Path, *arguments: str, **variables: str) -> Answer:
+    return lineal("replay", *arguments, "--data", data, "--json", **QUICK, **variables)
 
 
 def test_stages_lists_what_is_installed(lineal: Lineal) -> None:
@@ -32,8 +32,10 @@ def test_stages_lists_what_is_installed(lineal: Lineal) -> None:
     assert {"register", "index"} <= set(stages)
 
 
-def test_replay_handles_again_and_skips_what_is_remembered(process: Lineal, data: Path) -> None:
-    before = process("topics", "--data", data, "--json").json
+def test_replay_handles_again_and_skips_what_is_remembered(
+    process: Lineal, lineal: Lineal, data: Path
+) -> None:
+    before = lineal("topics", "--data", data, "--json").json
     answer = replayed(process, data, "--stage", "reading")
     assert answer.json == {
         "stages": [
@@ -42,7 +44,7 @@ def test_replay_handles_again_and_skips_what_is_remembered(process: Lineal, data
         "dry_run": False,
     }
     assert answer.code == 1  # one failed again
-    after = process("topics", "--data", data, "--json").json
+    after = lineal("topics", "--data", data, "--json").json
 
     def positions(topics: object) -> object:
         return [
@@ -55,26 +57,28 @@ def test_replay_handles_again_and_skips_what_is_remembered(process: Lineal, data
         ]
 
     assert positions(after) == positions(before)  # the live groups are where they were
-    kinds = [r["kind"] for r in process("lineage", "note.txt", "--data", data, "--json").json]
+    kinds = [r["kind"] for r in lineal("lineage", "note.txt", "--data", data, "--json").json]
     assert len(kinds) == 4
 
 
-def test_a_dry_run_only_counts(process: Lineal, data: Path) -> None:
-    answer = replayed(process, data, "document.registered", "--stage", "reading", "--dry-run")
+def test_a_dry_run_only_counts(lineal: Lineal, data: Path) -> None:
+    answer = replayed(lineal, data, "document.registered", "--stage", "reading", "--dry-run")
     assert (answer.code, answer.json) == (
         0,
         {"stages": [{"stage": "reading", "events": 4, **NOTHING}], "dry_run": True},
     )
-    assert len(process("lineage", "note.txt", "--data", data, "--json").json) == 3
+    assert len(lineal("lineage", "note.txt", "--data", data, "--json").json) == 3
 
 
-def test_a_topic_alone_means_all_stages_that_read_it(process: Lineal, data: Path) -> None:
-    answer = replayed(process, data, "document.registered", "--dry-run")
+def test_a_topic_alone_means_all_stages_that_read_it(lineal: Lineal, data: Path) -> None:
+    answer = replayed(lineal, data, "document.registered", "--dry-run")
     stages = {row["stage"]: row["events"] for row in answer.json["stages"]}
     assert stages["reading"] == stages["classify"] == 4
 
 
-def test_stale_is_what_an_older_version_made(process: Lineal, data: Path, tmp_path: Path) -> None:
+def test_stale_is_what_an_older_version_made(
+    process: Lineal, lineal: Lineal, data: Path, tmp_path: Path
+) -> None:
     assert replayed(process, data, "--stage", "reading", "--stale").json["stages"] == [
         {"stage": "reading", "events": 0, **NOTHING}
     ]
@@ -86,19 +90,19 @@ def test_stale_is_what_an_older_version_made(process: Lineal, data: Path, tmp_pa
     ]
     again = replayed(process, data, "--stage", "reading", "--stale", PYTHONPATH=str(newer))
     assert again.json["stages"][0]["events"] == 0
-    shown = process("show", "note.txt", "--as", "json", "--data", data).json
+    shown = lineal("show", "note.txt", "--as", "json", "--data", data).json
     assert shown["engines"] == [
         {"name": "reading", "version": "2", "language": None, "parameters": {}}
     ]
 
 
-def test_replay_takes_a_key_and_a_time(process: Lineal, data: Path) -> None:
+def test_replay_takes_a_key_and_a_time(lineal: Lineal, data: Path) -> None:
     key = id_of("note.txt")
-    (one,) = replayed(process, data, "--stage", "reading", "--key", key).json["stages"]
+    (one,) = replayed(lineal, data, "--stage", "reading", "--key", key).json["stages"]
     assert (one["events"], one["memoised"]) == (1, 1)
     dry = ("--stage", "reading", "--dry-run")
-    assert replayed(process, data, *dry, "--to", "2020-01-01").json["stages"][0]["events"] == 0
-    assert replayed(process, data, *dry, "--from", "1h").json["stages"][0]["events"] == 4
+    assert replayed(lineal, data, *dry, "--to", "2020-01-01").json["stages"][0]["events"] == 0
+    assert replayed(lineal, data, *dry, "--from", "1h").json["stages"][0]["events"] == 4
 
 
 @pytest.mark.parametrize(

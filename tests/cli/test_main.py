@@ -118,12 +118,12 @@ def test_a_file_that_is_no_database_is_one_line(lineal: Lineal, tmp_path: Path) 
     ],
 )
 def test_a_wrong_setting_is_named(
-    process: Lineal, data: Path, working: Path, toml: str, variables: dict[str, str], names: str
+    lineal: Lineal, data: Path, working: Path, toml: str, variables: dict[str, str], names: str
 ) -> None:
     (working / "lineal.toml").write_text(toml)
     if "workers" in toml:
         variables = {**variables, "LINEAL_WORKERS": "0"}
-    answer = process("replay", "--stage", "reading", "--stale", "--data", data, **variables)
+    answer = lineal("replay", "--stage", "reading", "--stale", "--data", data, **variables)
     assert (answer.code, answer.out) == (1, b"")
     assert names in answer.err
     assert answer.err.count("\n") == 1
