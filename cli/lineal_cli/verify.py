@@ -75,8 +75,8 @@ def verify(
 
 
 def _checks(context: VerificationContext, document: str | None) -> list[Check]:
+    from lineal.proof.installed_checks import installed_checks
     from lineal.proof.subject_check import SubjectCheck
-    from lineal.proof.verification import installed_checks
     from lineal_cli.subjects import find_subject
 
     if document is None:

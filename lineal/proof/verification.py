@@ -12,14 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from lineal.plugins import plugins
 from lineal.proof.checkpoint import Checkpoint
 from lineal.proof.files import OutsideCheckpoints
 from lineal.proof.note import VerifierKey
 from lineal.proof.policy import Policy
 from lineal.store.connection import Connection
-
-ENTRY_POINTS = "lineal.checks"
 
 Progress = Callable[[int, int], None]
 """Called with how much is done, and of how much."""
@@ -93,13 +90,6 @@ def begin_snapshot(connection: Connection) -> None:
     """Let a connection that only reads see one state of the store until its transaction ends."""
     isolated = connection.dialect.name == "postgres"
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ" if isolated else "BEGIN")
-
-
-def installed_checks() -> list[Check]:
-    """Ours, and those of all installed packages."""
-    from lineal.proof.ledger_check import LedgerCheck
-
-    return [LedgerCheck(), *plugins(ENTRY_POINTS).loaded.values()]
 
 
 def run_checks(

@@ -27,12 +27,12 @@ from lineal_producers.mqtt.acknowledgements import Acknowledgements
 from lineal_producers.mqtt.address import WrongAddress, parse_address
 from lineal_producers.mqtt.connection import BrokerConnection, BrokerUnavailable, Received
 from lineal_producers.mqtt.effects import LeaseLost
-from lineal_producers.mqtt.ingest import MessageIngest, Prepared
+from lineal_producers.mqtt.ingest import MessageIngest, Prepared, bridge_build
 from lineal_producers.mqtt.jobs import JobRelay
 from lineal_producers.mqtt.lease import Lease
 from lineal_producers.mqtt.metrics import count
 from lineal_producers.mqtt.positions import Positions
-from lineal_producers.mqtt.records import GROUP, Recorder, bridge_build
+from lineal_producers.mqtt.records import GROUP, Recorder
 from lineal_producers.mqtt.rejections import Unpublishable
 from lineal_schemas.telemetry import (
     DeviceBirth,

@@ -11,13 +11,15 @@ from hashlib import sha256
 from lineal.admission import admit
 from lineal.bus.claim_check import check_in
 from lineal.bus.protocol import Addressed
-from lineal.lineage.record import Kind, Record
+from lineal.lineage.record import Build, Kind, Record, digest
+from lineal.settings import MqttSettings
+from lineal.stages.source_digest import source_digest
 from lineal.store.objects import SMALL_BYTES, ObjectStore
 from lineal_producers.admission_policies import BRIDGE
 from lineal_producers.mqtt.connection import Received
 from lineal_producers.mqtt.positions import Positions
 from lineal_producers.mqtt.reading import DeviceMessage, WrappedEvent, read_message
-from lineal_producers.mqtt.records import Recorder
+from lineal_producers.mqtt.records import GROUP, Recorder
 from lineal_producers.mqtt.rejections import Malformed, RejectedMessage, Rejections
 from lineal_producers.mqtt.trim import trim
 from lineal_schemas.envelope import RawEvent, now_us, schema_uri
@@ -34,6 +36,8 @@ from lineal_schemas.telemetry import (
 
 parse_topic = lru_cache(maxsize=65_536)(parse)
 
+_VERSION = "1"
+"""Of the bridge as a build."""
 _READINGS, _EVENTS, _EVERYTHING = 1, 2, 4
 
 NOBODY = "unknown"
@@ -285,3 +289,9 @@ def _event(payload: Payload, identifier: str, data: bytes) -> RawEvent:
         data,
     )
     return admit(event, BRIDGE, payload=payload, actor=event.source)
+
+
+def bridge_build(settings: MqttSettings) -> Build:
+    """What takes messages in: its code, and the settings that decide what becomes of them."""
+    decides = f"{settings.gap_confirmations} {settings.message_bytes}"
+    return Build(GROUP, _VERSION, source_digest(MessageIngest.prepare), digest(decides.encode()))

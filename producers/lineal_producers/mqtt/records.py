@@ -17,21 +17,10 @@ from lineal.lineage.record import (
     record_of,
 )
 from lineal.observability.tracing import trace_id
-from lineal.settings import MqttSettings
-from lineal.stages.source_digest import source_digest
 from lineal_schemas.envelope import RawEvent, now_us
 
 GROUP = "bridge"
 """The bridge's name: of its group on the bus, of its dead letters, in lineage records."""
-_VERSION = "1"
-
-
-def bridge_build(settings: MqttSettings) -> Build:
-    """What takes messages in: its code, and the settings that decide what becomes of them."""
-    from lineal_producers.mqtt.ingest import MessageIngest
-
-    decides = f"{settings.gap_confirmations} {settings.message_bytes}"
-    return Build(GROUP, _VERSION, source_digest(MessageIngest.prepare), digest(decides.encode()))
 
 
 class Recorder:

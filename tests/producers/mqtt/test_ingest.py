@@ -18,9 +18,9 @@ from lineal.lineage.record import RecordedStep
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import MqttSettings, Settings
 from lineal_producers.mqtt.connection import Received
-from lineal_producers.mqtt.ingest import MessageIngest, Prepared
+from lineal_producers.mqtt.ingest import MessageIngest, Prepared, bridge_build
 from lineal_producers.mqtt.positions import Positions
-from lineal_producers.mqtt.records import Recorder, bridge_build
+from lineal_producers.mqtt.records import Recorder
 from lineal_schemas.deployments import DeploymentJobUpdated
 from lineal_schemas.envelope import RawEvent, decode
 from lineal_schemas.failures import DeadLetter

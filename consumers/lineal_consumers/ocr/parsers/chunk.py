@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from lineal_consumers.ocr.parsers.parsed import ParsedPage
+from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage
 
 _TEXT_ENDINGS = (".txt", ".text")
 
 
-def chunk_page(data: bytes, name: str) -> ParsedPage:
+def chunk_page(data: bytes, name: str, read_word: Callable[[Path], Parsed]) -> ParsedPage:
     """The page that some HTML, RTF, DOCX or text makes; what it is, is told by its bytes.
+
+    Args:
+        read_word: reads a file of Word without its chunks.
 
     A chunk's own chunks are a doubt: no program writes such files.
     """
     if data.startswith(b"PK\x03\x04"):
-        from lineal_consumers.ocr.parsers.word import read_word
-
         with tempfile.NamedTemporaryFile() as file:
             file.write(data)
             file.flush()
-            return _only_page(read_word(Path(file.name), chunks=False).pages)
+            return _only_page(read_word(Path(file.name)).pages)
     if data.startswith(b"{\\rtf"):
         from lineal_consumers.ocr.parsers.rich_text import rich_text_page
 

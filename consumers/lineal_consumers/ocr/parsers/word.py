@@ -7,6 +7,7 @@ comments.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,9 @@ class _Reader:
         if not self._chunks:
             self._page.doubt("a document inside a document that is inside this one was not read")
             return
-        read = chunk_page(self._package.read(relation.target), relation.target)
+        read = chunk_page(
+            self._package.read(relation.target), relation.target, partial(read_word, chunks=False)
+        )
         self._page.tables += read.tables
         self._page.key_values += read.key_values
         self._page.pictures += read.pictures
