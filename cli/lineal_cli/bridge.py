@@ -33,7 +33,9 @@ def bridge(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Publish what devices send over MQTT on the bus, and send acknowledgements and jobs to them.
+    """Publish what devices send over MQTT on the bus.
+
+    Sends them acknowledgements and jobs.
     Of several bridges with the same client id one works and the others are on standby. Certificates
     and the client id are settings: LINEAL_MQTT__CA, LINEAL_MQTT__CERTIFICATE, LINEAL_MQTT__KEY,
     LINEAL_MQTT__CLIENT_ID. Runs until SIGTERM or Ctrl-C. With --json, prints one JSON line when it

@@ -37,7 +37,7 @@ COMMANDS = (
         "bridge",
         "lineal_cli.bridge:bridge",
         _SYSTEM,
-        "Bring what devices publish over MQTT onto the bus.",
+        "Publish what devices send over MQTT on the bus.",
     ),
     Command(
         "doctor", "lineal_cli.doctor:doctor", _SYSTEM, "Check that this machine can do it all."
@@ -74,7 +74,7 @@ COMMANDS = (
         "documents",
         "lineal_cli.documents:documents",
         _DOCUMENTS,
-        "List documents and where they stand.",
+        "List documents with their status.",
     ),
     Command(
         "show",
