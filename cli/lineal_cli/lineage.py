@@ -11,8 +11,9 @@ import orjson
 import typer
 
 from lineal.lineage.graph import GraphStep, LineageGraph, lineage_graph, mermaid, stored_objects
-from lineal.lineage.ledger import steps_of_artifact, steps_of_subject
+from lineal.lineage.ledger import steps_of_artifact
 from lineal.lineage.record import Artifact, RecordedStep
+from lineal.proof.logged import logged_steps
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.queries import DocumentInfo, find_document
 from lineal_cli.options import CommandFailed, DataOption, JsonOption
@@ -80,12 +81,12 @@ def lineage(
             _print_origin(data, name, as_json)
             return
         if name and kind != "document":
-            steps = steps_of_subject(connection, document)
+            steps = logged_steps(connection, document)
             if steps or kind in ("device", "model"):  # else a document may have that name
                 _print_subject(document, steps, as_mermaid, as_json)
                 return
         found = find_document(connection, document)
-        records = steps_of_subject(connection, DOCUMENT + found.document_id)
+        records = logged_steps(connection, DOCUMENT + found.document_id)
     if as_json:
         _print_steps(records)
     elif as_mermaid:

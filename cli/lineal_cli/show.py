@@ -11,8 +11,8 @@ from uuid import uuid4
 import typer
 
 from lineal.lineage.graph import GraphStep, lineage_graph
-from lineal.lineage.ledger import steps_of_subject
 from lineal.lineage.record import Artifact
+from lineal.proof.logged import logged_steps
 from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.queries import (
@@ -73,7 +73,7 @@ def show(
         if form is None:
             if output is not None:
                 raise typer.BadParameter("say in which form: --as text, ...", param_hint="-o")
-            records = steps_of_subject(connection, DOCUMENT + found.document_id)
+            records = logged_steps(connection, DOCUMENT + found.document_id)
             related = _Related(
                 parents_of(connection, found.document_id),
                 attachments_of(connection, found.document_id),

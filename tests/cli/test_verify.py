@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
+import zlib
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -63,6 +65,21 @@ def test_an_edited_ledger_is_found_and_not_made_the_truth(lineal: Lineal, data: 
     assert "the ledger does not verify: record 2" in refused.err
     assert "--unverified" in refused.err
     assert lineal("rebuild", "--data", data, "--unverified").code == 0
+
+
+def test_an_edited_record_is_not_shown_as_true(lineal: Lineal, data: Path) -> None:
+    other = id_of("note.txt")
+    with tampering(data) as connection:
+        for seq, record in connection.execute("SELECT seq, record FROM ledger").fetchall():
+            forged = zlib.decompress(record).replace(b'"stage":"reg', b'"stage":"peg')
+            connection.execute(
+                "UPDATE ledger SET digest = ?, record = ? WHERE seq = ?",
+                (sha256(forged).digest(), zlib.compress(forged), seq),
+            )
+    for asked in ("lineage", "show"):
+        answer = lineal(asked, other, "--data", data)
+        assert answer.code == 1 and answer.text == ""
+        assert "is not the one that was logged" in answer.err
 
 
 def test_a_cut_off_ledger_is_broken_for_the_doctor(lineal: Lineal, data: Path) -> None:

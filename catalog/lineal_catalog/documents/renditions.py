@@ -7,8 +7,8 @@ from typing import Literal
 
 import orjson
 
-from lineal.lineage.ledger import steps_of_subject
 from lineal.lineage.record import Artifact
+from lineal.proof.logged import logged_steps
 from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
 
@@ -33,7 +33,7 @@ def find_renditions(connection: Connection, document_id: str) -> dict[str, Artif
     found: dict[str, Artifact] = {}
     original = _registered_content(connection, document_id)
     made: dict[str, tuple[Artifact, ...]] = {}
-    for record in steps_of_subject(connection, DOCUMENT + document_id):
+    for record in logged_steps(connection, DOCUMENT + document_id):
         for item in record.inputs:
             if item.role == "content":
                 original = item  # a later step knows its media type from the bytes themselves
