@@ -106,7 +106,7 @@ def provision(
         write_file(written["key"], key, mode=0o600)
     write_file(written["certificate"], certificate, mode=0o644)
     write_file(written["ca"], signer.certificate, mode=0o644)
-    _say_written(written, as_json)
+    _print_written(written, as_json)
 
 
 @app.command()
@@ -141,10 +141,10 @@ def broker(
     }
     for file, (content, mode) in contents.items():
         write_file(folder / file, content, mode=mode)
-    _say_written({file: folder / file for file in contents}, as_json)
+    _print_written({file: folder / file for file in contents}, as_json)
 
 
-def _say_written(files: dict[str, Path], as_json: bool) -> None:
+def _print_written(files: dict[str, Path], as_json: bool) -> None:
     if as_json:
         print_json({name: str(file) for name, file in files.items()})
     else:

@@ -146,17 +146,17 @@ async def _in_thread(items: Iterator[list[bytes]]) -> AsyncIterator[list[bytes]]
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[list[bytes] | BaseException | None] = asyncio.Queue(1)
 
-    def hand_over(item: list[bytes] | BaseException | None) -> None:
+    def publish_rest(item: list[bytes] | BaseException | None) -> None:
         if not loop.is_closed():
             asyncio.run_coroutine_threadsafe(queue.put(item), loop).result()
 
     def take() -> None:
         try:
             for batch in items:
-                hand_over(batch)
-            hand_over(None)
+                publish_rest(batch)
+            publish_rest(None)
         except Exception as error:
-            hand_over(error)
+            publish_rest(error)
 
     threading.Thread(target=take, name="input", daemon=True).start()
     while (batch := await queue.get()) is not None:

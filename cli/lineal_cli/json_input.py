@@ -27,7 +27,7 @@ def items_of(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
     if not _is_json(first[0]):
         for batch in batches:
             seen += batch
-        yield _whole(b"\n".join(seen))
+        yield _complete(b"\n".join(seen))
         return
     if first[0].lstrip().startswith(b"["):
         # Only with the next line it is known whether this array is one of many items or all.
@@ -51,7 +51,7 @@ def _elements(array: bytes) -> list[bytes]:
     return [to_json(element) for element in from_json(array)]
 
 
-def _whole(data: bytes) -> list[bytes]:
+def _complete(data: bytes) -> list[bytes]:
     if _is_json(data):
         return _elements(data) if data.lstrip().startswith(b"[") else [data.strip()]
     try:

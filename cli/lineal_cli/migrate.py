@@ -84,10 +84,10 @@ def migrate(
         typer.echo(f"{what}: {count:,} copied")
     if not copied:
         typer.echo("Nothing was left to copy.")
-    _say_what_to_set(source, target)
+    _print_settings(source, target)
 
 
-def _say_what_to_set(source: Settings, target: Settings) -> None:
+def _print_settings(source: Settings, target: Settings) -> None:
     typer.echo("Now put into lineal.toml:")
     for name in ("bus", "store", "objects", "data"):
         value = getattr(target, name)

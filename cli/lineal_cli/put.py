@@ -119,7 +119,7 @@ async def _put(
 
         async def take(number: int, item: _Found) -> Arrival:
             async with turns:
-                return await _take_in(runtime, item, f"{occurrence}\n{number}", owner, labels)
+                return await _ingest(runtime, item, f"{occurrence}\n{number}", owner, labels)
 
         arrivals = await asyncio.gather(*(take(n, item) for n, item in enumerate(found)))
         if wait:
@@ -133,7 +133,7 @@ async def _put(
         return [await document_status(runtime, arrival) for arrival in arrivals]
 
 
-async def _take_in(
+async def _ingest(
     runtime: Runtime,
     item: _Found,
     occurrence: str,

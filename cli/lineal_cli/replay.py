@@ -196,8 +196,8 @@ async def _run(
 def _counting(
     count: Counter[str], progress: Progress, task: TaskID
 ) -> Callable[[Mapping[str, int]], None]:
-    def settled(outcomes: Mapping[str, int]) -> None:
+    def handled(outcomes: Mapping[str, int]) -> None:
         count.update(outcomes)
         progress.advance(task, sum(outcomes.values()))
 
-    return settled
+    return handled

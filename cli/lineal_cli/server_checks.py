@@ -24,12 +24,12 @@ def check_servers(settings: Settings) -> Iterator[Check]:
         yield _reached("large objects", preflight_objects(settings), remedy)
 
 
-def _reached(name: str, examination: Coroutine[None, None, str], remedy: str) -> Check:
+def _reached(name: str, preflight: Coroutine[None, None, str], remedy: str) -> Check:
     from lineal.errors import BusUnavailable, StoreUnavailable
 
     async def checked() -> str:
         async with asyncio.timeout(_SECONDS):
-            return await examination
+            return await preflight
 
     try:
         return Check(name, "fine", asyncio.run(checked()))

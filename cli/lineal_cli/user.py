@@ -68,7 +68,7 @@ def add(
         action="user added",
         role=role,
     )
-    _say(f"added {name}, {role}", added, as_json)
+    _report(f"added {name}, {role}", added, as_json)
 
 
 @app.command("list")
@@ -105,7 +105,7 @@ def role(
         return find_user(connection, name)
 
     changed = _change(existing_data(data), name, change, action="role changed", role=role)
-    _say(f"{name} is {role} now", changed, as_json)
+    _report(f"{name} is {role} now", changed, as_json)
 
 
 @app.command()
@@ -122,7 +122,7 @@ def password(name: NameArgument, data: DataOption = None, as_json: JsonOption = 
         return find_user(connection, name)
 
     changed = _change(folder, name, change, action="password changed")
-    _say(f"{name} has a new password", changed, as_json)
+    _report(f"{name} has a new password", changed, as_json)
 
 
 @app.command()
@@ -137,7 +137,7 @@ def remove(name: NameArgument, data: DataOption = None, as_json: JsonOption = Fa
         return user
 
     removed = _change(existing_data(data), name, change, action="user removed")
-    _say(f"removed {name}", removed, as_json)
+    _report(f"removed {name}", removed, as_json)
 
 
 @app.command()
@@ -228,7 +228,7 @@ def _fields(user: User) -> dict[str, Any]:
     }
 
 
-def _say(line: str, user: User, as_json: bool) -> None:
+def _report(line: str, user: User, as_json: bool) -> None:
     if as_json:
         print_json(_fields(user))
     else:

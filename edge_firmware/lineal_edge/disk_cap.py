@@ -46,29 +46,29 @@ def drop_oldest_readings(database: sqlite3.Connection, too_much: int, wall_us: i
         (begin[0], begin[0], count),
     ).fetchall()
     dropped = 0
-    stretch: list[tuple[int, int, int, int, str | None]] = []
+    span: list[tuple[int, int, int, int, str | None]] = []
     for row in rows:
         _, boot, first, last, reason = row
         mergeable = reason in (None, "disk_full") or gaps > MAX_GAPS
-        if stretch and (not mergeable or stretch[-1][1] != boot):
-            _replace(database, stretch, wall_us)
-            stretch = []
+        if span and (not mergeable or span[-1][1] != boot):
+            _replace(database, span, wall_us)
+            span = []
         if mergeable:
-            stretch.append(row)
+            span.append(row)
         if reason is None:
             dropped += last - first + 1
-    _replace(database, stretch, wall_us)
+    _replace(database, span, wall_us)
     return dropped
 
 
 def _replace(
     database: sqlite3.Connection,
-    stretch: list[tuple[int, int, int, int, str | None]],
+    span: list[tuple[int, int, int, int, str | None]],
     wall_us: int,
 ) -> None:
-    if not stretch or (len(stretch) == 1 and stretch[0][4] is not None):
+    if not span or (len(span) == 1 and span[0][4] is not None):
         return
-    first, last = stretch[0], stretch[-1]
+    first, last = span[0], span[-1]
     database.execute("DELETE FROM stream WHERE id BETWEEN ? AND ?", (first[0], last[0]))
     # under the last id: a cursor that stands further back comes upon it
     database.execute(

@@ -29,7 +29,7 @@ from lineal_schemas.telemetry import DeviceBirth, DeviceDeath, DeviceHealth, Tel
 
 log = logging.getLogger(__name__)
 
-_RESEND_MOST = 600.0
+_MAX_RESEND_SECONDS = 600.0
 _ASKED_SECONDS = 2.0
 _EVENTS_AHEAD = 2
 _HEADER_BYTES = 200
@@ -185,7 +185,7 @@ class Publisher:
                 self._acknowledge(connection, ack)
             if self._stalled():
                 log.warning("no acknowledgement for %.0f s: sending again", self._resend_after)
-                self._resend_after = min(_RESEND_MOST, self._resend_after * 2)
+                self._resend_after = min(_MAX_RESEND_SECONDS, self._resend_after * 2)
                 self._rewind()
             sent_event = self._send_event(connection)
             wait = 0.0 if sent_event else self._send_stream(connection)

@@ -21,19 +21,19 @@ class Watchdog:
         """How often to say that all is well: half the time after which systemd restarts us."""
 
     def ready(self) -> None:
-        self._say("READY=1")
+        self._notify("READY=1")
 
     def alive(self) -> None:
-        self._say("WATCHDOG=1")
+        self._notify("WATCHDOG=1")
 
     def stopping(self) -> None:
-        self._say("STOPPING=1")
+        self._notify("STOPPING=1")
 
     def status(self, text: str) -> None:
         """One line for ``systemctl status``."""
-        self._say(f"STATUS={text}")
+        self._notify(f"STATUS={text}")
 
-    def _say(self, text: str) -> None:
+    def _notify(self, text: str) -> None:
         if not self._address:
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from lineal.kafka_client.errors import ClockAhead, RecordsRejected
 
-_REFUSED = re.compile(
+_REJECTED = re.compile(
     r"Timestamp (?P<time>-?\d+) .*within \[(?P<first>-?\d+), (?P<last>-?\d+)\]", re.DOTALL
 )
 """As Kafka's LogValidator words it for a record; in milliseconds since the Unix epoch."""
@@ -27,7 +27,7 @@ def rejected_timestamps(doing: str, messages: Iterable[str | None]) -> Exception
     """
     texts = [text for text in messages if text]
     for text in texts:
-        found = _REFUSED.search(text)
+        found = _REJECTED.search(text)
         if found is not None and (ahead := int(found["time"]) - int(found["last"])) > 0:
             hours, minutes = divmod(ahead // 60_000, 60)
             return ClockAhead(

@@ -38,11 +38,11 @@ async def run_replay(
         Exception: the events could not be read to their end; what was read is handled, and on
             record.
     """
-    settled = 0
+    handled = 0
 
     def count(outcomes: Mapping[str, int]) -> None:
-        nonlocal settled
-        settled += sum(outcomes.values())
+        nonlocal handled
+        handled += sum(outcomes.values())
         progress(outcomes)
 
     started = now_us()
@@ -56,7 +56,7 @@ async def run_replay(
         kind="replay",
         outcome="done" if problem is None else "failed",
         error=None if problem is None else type(problem).__name__,
-        attributes={"events": settled, "stage": plan.stage.name, "version": plan.stage.version},
+        attributes={"events": handled, "stage": plan.stage.name, "version": plan.stage.version},
     )
     record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())
     await runtime.committer.publish((), lineage_records([record]))

@@ -127,7 +127,7 @@ class _Comparison:
             and all(one in taken or (one == "integer" and "number" in taken) for one in written)
         ):
             return True
-        self.report(path, self._phrase("type", _said(written), _said(taken)))
+        self.report(path, self._phrase("type", _type_names(written), _type_names(taken)))
         return False
 
     def _compare_values(self, writer: Schema, reader: Schema, path: str) -> None:
@@ -226,7 +226,7 @@ def _types(schema: Schema) -> list[str] | None:
     return [type] if isinstance(type, str) else type
 
 
-def _said(types: list[str] | None) -> str:
+def _type_names(types: list[str] | None) -> str:
     return " or ".join(types) if types else "anything"
 
 
@@ -236,7 +236,7 @@ def _values(schema: Schema) -> list[str] | None:
 
 
 def _kind(schema: Schema) -> str:
-    return str(schema.get("title") or _said(_types(schema)))
+    return str(schema.get("title") or _type_names(_types(schema)))
 
 
 def _text(value: Any) -> str:

@@ -63,7 +63,7 @@ class TelemetryEvent(Payload):
         return f"device:{self.device}"
 
 
-class _Stretch(TelemetryEvent):
+class _ReadingsRange(TelemetryEvent):
     """A stretch of a device's readings stream."""
 
     boot_id: BootId
@@ -92,10 +92,10 @@ class _Stretch(TelemetryEvent):
         return sha256(payload_bytes(self)).hexdigest()
 
 
-S = TypeVar("S", bound=_Stretch)
+S = TypeVar("S", bound=_ReadingsRange)
 
 
-class TelemetryReadings(_Stretch, type="telemetry.readings", version=1):
+class TelemetryReadings(_ReadingsRange, type="telemetry.readings", version=1):
     """A batch of consecutive readings of one device: row ``i`` is reading ``first_seq + i``."""
 
     kind: Literal["readings"] = "readings"
@@ -124,7 +124,7 @@ class TelemetryReadings(_Stretch, type="telemetry.readings", version=1):
         return self
 
 
-class TelemetryGap(_Stretch, type="telemetry.gap", version=1):
+class TelemetryGap(_ReadingsRange, type="telemetry.gap", version=1):
     """Readings that were measured, or counted, and are not there."""
 
     kind: Literal["gap"] = "gap"

@@ -12,7 +12,7 @@ import numpy as np
 from lineal_scoring.model import ModelError
 from lineal_scoring.preparation import Array
 
-_REFUSED = 3
+_REJECTED = 3
 _LONGEST_REASON = 500
 
 
@@ -56,7 +56,7 @@ def try_out(
         )
     except subprocess.TimeoutExpired:
         raise ModelError(f"the model was not tried out within {seconds:g} s") from None
-    if done.returncode == _REFUSED:
+    if done.returncode == _REJECTED:
         raise ModelError(done.stdout.decode(errors="replace")[:_LONGEST_REASON])
     if done.returncode != 0:
         how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit {done.returncode}"
@@ -76,7 +76,7 @@ def _main(megabytes: int) -> int:
             )
         except ModelError as error:
             print(error)
-            return _REFUSED
+            return _REJECTED
     return 0
 
 

@@ -24,9 +24,9 @@ def index_pages(connection: Connection, document_id: str, pages: Sequence[Search
         "INSERT INTO search_text (entry, text, words) "
         "SELECT id, CAST(? AS text), CAST(? AS tsvector) FROM entry",
         [
-            (document_id, page.number, stretch, vector(stretch))
+            (document_id, page.number, span, vector(span))
             for page in pages
-            for stretch in spans(page.text)
+            for span in spans(page.text)
         ],
     )
 

@@ -20,13 +20,13 @@ def index_pages(connection: Connection, document_id: str, pages: Sequence[Search
     connection.executemany("DELETE FROM search_text WHERE rowid = ?", old)
     connection.execute("DELETE FROM search_entries WHERE document_id = ?", (document_id,))
     for page in pages:
-        for stretch in spans(page.text):
+        for span in spans(page.text):
             (entry,) = connection.execute(
                 "INSERT INTO search_entries (document_id, page) VALUES (?, ?) RETURNING id",
                 (document_id, page.number),
             ).fetchone()
             connection.execute(
-                "INSERT INTO search_text (rowid, text) VALUES (?, ?)", (entry, separated(stretch))
+                "INSERT INTO search_text (rowid, text) VALUES (?, ?)", (entry, separated(span))
             )
 
 

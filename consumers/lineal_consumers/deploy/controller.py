@@ -57,13 +57,13 @@ class RolloutController(RolloutRepository):
         ctx.annotate(model=f"{request.model.name} {request.model.version}")
         before = await ctx.state.get(model_key(request.model.name), ModelRecord)
         if before is not None and request.counter < before.counter:
-            self._refuse(request, f"a rollout with the later counter {before.counter} was begun")
+            self._reject(request, f"a rollout with the later counter {before.counter} was begun")
             return
         try:
             rings = rings_of(request.plan)
             package = await self._package(request)
         except (NoPackage, ValueError) as error:
-            self._refuse(request, str(error))
+            self._reject(request, str(error))
             return
         await self._supersede(request, before)
         self.events.append(
@@ -334,7 +334,7 @@ class RolloutController(RolloutRepository):
             await self._ctx.state.delete(key)
         await self._ctx.state.delete(rollout_key(rollout_id))
 
-    def _refuse(self, request: DeploymentRequested, reason: str) -> None:
+    def _reject(self, request: DeploymentRequested, reason: str) -> None:
         self._ctx.annotate(refused="yes")
         self.events.append(
             DeploymentAborted(rollout_id=request.rollout_id, by=_STAGE, reason=reason)

@@ -16,7 +16,7 @@ from lineal_scoring.model import ScoringModel
 from lineal_scoring.scorer import DeviceScorer
 from lineal_scoring.slot import ModelSlot
 
-_MOST = 8192
+_MAX_CACHED = 8192
 _PAST_BOOTS = 4
 _kept: OrderedDict[str, Device] = OrderedDict()
 """A cached scorer is used only if the journal shows that no other worker has gone on from it."""
@@ -95,7 +95,7 @@ async def device_of(name: str, journal: Journal, ctx: Context[DetectConfig]) -> 
 def keep(name: str, device: Device) -> None:
     """Have a device ready for its next message."""
     _kept[name] = device
-    while len(_kept) > _MOST:
+    while len(_kept) > _MAX_CACHED:
         _kept.popitem(last=False)
 
 

@@ -12,7 +12,7 @@ from lineal_consumers.detect.config import DetectConfig
 from lineal_scoring.model import ModelError, ScoringModel
 from lineal_scoring.slot import load_model
 
-_MOST = 16
+_MAX_CACHED = 16
 _models: OrderedDict[str, ScoringModel] = OrderedDict()
 
 
@@ -34,6 +34,6 @@ async def model_of(in_use: ModelInUse, ctx: Context[DetectConfig]) -> ScoringMod
     except ModelError as error:
         raise Reject(f"the model {in_use.name} {in_use.version} is not fit for use") from error
     _models[in_use.sha256] = model
-    while len(_models) > _MOST:
+    while len(_models) > _MAX_CACHED:
         _models.popitem(last=False)
     return model

@@ -26,7 +26,7 @@ from lineal_consumers.nlp.overlaps import without_overlaps
 from lineal_consumers.nlp.region import document_region
 from lineal_schemas.results import PAGE_SEPARATOR, Analysis, DocumentClass
 
-_LONGEST_STRETCH = 20_000
+_MAX_SPAN = 20_000
 
 
 class AnalyzedObject(NamedTuple):
@@ -79,8 +79,8 @@ def analyze_text(text: str, config: NlpConfig, classifier: Path | None = None) -
     )
     region = document_region(text, config.region)
     mentions: list[Mention] = []
-    for begin, stretch in _stretches(pages):
-        page = PageText(stretch, language, region.country, region.day_first)
+    for begin, span in _spans(pages):
+        page = PageText(span, language, region.country, region.day_first)
         found = [
             mention for recognizer in engines.recognizers for mention in recognizer.recognize(page)
         ]
@@ -109,14 +109,14 @@ def _plain(text: str) -> str:
     return text
 
 
-def _stretches(pages: list[str]) -> Iterator[tuple[int, str]]:
+def _spans(pages: list[str]) -> Iterator[tuple[int, str]]:
     """Pages with where they begin; those without end (a page of a log file) in pieces, cut
     between lines or words where there are any."""
     offset = 0
     for page in pages:
         begin = 0
-        while len(page) - begin > _LONGEST_STRETCH:
-            limit = begin + _LONGEST_STRETCH
+        while len(page) - begin > _MAX_SPAN:
+            limit = begin + _MAX_SPAN
             cut = max(page.rfind("\n", begin, limit), page.rfind(" ", limit - 1_000, limit)) + 1
             end = cut if cut > begin else limit
             yield offset + begin, page[begin:end]

@@ -10,7 +10,7 @@ from lineal_schemas.results import DocumentClass, Entity
 
 _HEAD = 6_000
 _TITLE_LINES = 8
-_LEAST = 2.0
+_MIN_EVIDENCE = 2.0
 _OTHER_CONFIDENCE = 0.3
 
 _MAIL_HEADER = re.compile(
@@ -47,7 +47,7 @@ class RuleClassifier:
         scores = _scores(head, _kinds(entities, len(head)))
         ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
         (name, best), (_, second) = ranked[0], ranked[1]
-        if best < _LEAST:
+        if best < _MIN_EVIDENCE:
             return DocumentClass(name="other", confidence=_OTHER_CONFIDENCE)
         confidence = best / (best + second) * best / (best + 1)
         return DocumentClass(name=name, confidence=round(confidence, 3))

@@ -60,15 +60,13 @@ def readings_dataset(
     """
     newest = sorted(blocks, key=_block_time)[-settings.window_blocks :]
     items: list[tuple[DatasetItem, str | None]] = []
-    stretches: dict[tuple[str, str], list[tuple[str, int, int]]] = {}
+    ranges: dict[tuple[str, str], list[tuple[str, int, int]]] = {}
     for block in newest:
         device, boot = block["device"], block["boot_id"]
         ref = ObjectRef(**block["content"])
-        if (device, boot) not in stretches:
+        if (device, boot) not in ranges:
             of_boot = [item for item in anomalies.get(device, ()) if item.boot_id == boot]
-            stretches[device, boot] = _quarantined(
-                of_boot, settings, drifted=drifted_us is not None
-            )
+            ranges[device, boot] = _quarantined(of_boot, settings, drifted=drifted_us is not None)
         for batch in block["batches"]:
             first, last = batch["first_seq"], batch["last_seq"]
             item = DatasetItem(
@@ -81,7 +79,7 @@ def readings_dataset(
             reason = next(
                 (
                     f"anomaly {known}"
-                    for known, a, b in stretches[device, boot]
+                    for known, a, b in ranges[device, boot]
                     if first <= b and last >= a
                 ),
                 None,

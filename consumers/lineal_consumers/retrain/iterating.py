@@ -159,14 +159,14 @@ async def _evaluation_dataset(
             f"there is no test data of {name} to evaluate on: `lineal model train {name}` "
             "makes the first dataset"
         )
-    standing = orjson.loads(kept)
-    manifest = ObjectRef(**standing["manifest"])
+    current = orjson.loads(kept)
+    manifest = ObjectRef(**current["manifest"])
     held = DatasetManifest.model_validate_json(await ctx.objects.get(manifest, role="dataset"))
     ctx.annotate(model=name, evaluated=target.model.version)
     return ModelDataset(
         name=name,
-        iteration=standing["iteration"],
-        first_version=standing["versions"] + 1,
+        iteration=current["iteration"],
+        first_version=current["versions"] + 1,
         cause=ctx.event.id,
         dataset=manifest.sha256,
         kind=held.kind,

@@ -57,7 +57,7 @@ class LiveScorer:
         self._boot_id = boot_id
         self._clock = clock
         self._active: _Active | None = None
-        self._beside: _Shadow | None = None
+        self._shadow: _Shadow | None = None
         self._slot: ModelSlot | None = None
         self._scorer: DeviceScorer | None = None
         self._at_work: _Active | None = None
@@ -80,7 +80,7 @@ class LiveScorer:
     def set_shadow(self, candidate: Candidate | None) -> Tally:
         """Have a model score the readings from the next one on, to no effect but its tally's."""
         tally = Tally()
-        self._beside = (
+        self._shadow = (
             None if candidate is None else _Shadow(candidate, DeviceScorer(candidate.model), tally)
         )
         return tally
@@ -99,7 +99,7 @@ class LiveScorer:
     # The agent's side.
 
     def observe(self, reading: Reading) -> Sequence[AnomalyPayload]:
-        shadow, active = self._beside, self._active
+        shadow, active = self._shadow, self._active
         events = [] if active is self._at_work else self._take_over(active)
         try:
             if active is not None:
@@ -110,7 +110,7 @@ class LiveScorer:
         return events
 
     def skipped(self, first_seq: int, last_seq: int) -> Sequence[AnomalyPayload]:
-        shadow = self._beside
+        shadow = self._shadow
         if shadow is not None:
             shadow.scorer.skip_to(last_seq + 1)
         active, scorer = self._at_work, self._scorer

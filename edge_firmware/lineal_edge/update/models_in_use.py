@@ -48,9 +48,9 @@ class ModelsInUse:
         self._before: Any = None
         """During a soak, the model of before; it scores on as a shadow of the new one."""
         self._before_tally = Tally()
-        self._beside: Any = None
+        self._shadow: Any = None
         """During a shadow run, what is tried."""
-        self._beside_tally = Tally()
+        self._shadow_tally = Tally()
         self._compared_from: Counts | None = None
         """What the one in use had counted when the shadow run began."""
 
@@ -67,7 +67,7 @@ class ModelsInUse:
     @property
     def in_shadow(self) -> bool:
         """Whether a shadow runs."""
-        return self._beside is not None
+        return self._shadow is not None
 
     def put_in_use(self, sha256: str | None) -> bool:
         """Have a package's model score from the next reading on, or none; whether that worked."""
@@ -93,23 +93,23 @@ class ModelsInUse:
         candidate = self._candidate(sha256)
         if candidate is None:
             raise PackageRejected("corrupt_model", "it cannot be loaded")
-        self._beside = candidate
-        self._beside_tally = self._scorer.set_shadow(candidate)
+        self._shadow = candidate
+        self._shadow_tally = self._scorer.set_shadow(candidate)
         self._compared_from = None if self._running is None else self._tally.read()
 
     def take_over(self) -> None:
         """The one in the shadow is in use from the next reading on. The one before scores on, so
         that there is something to compare with."""
-        if self._beside is None:
+        if self._shadow is None:
             return
-        self._before, self._running, self._beside = self._running, self._beside, None
+        self._before, self._running, self._shadow = self._running, self._shadow, None
         self._tally = self._scorer.swap(self._running)
         self._before_tally = self._scorer.set_shadow(self._before)
 
     def roll_back(self, sha256: str | None) -> None:
         """The one before is in use again, or none if it cannot be."""
         self._scorer.set_shadow(None)
-        before, self._before, self._beside = self._before, None, None
+        before, self._before, self._shadow = self._before, None, None
         if before is not None:
             self._running = before
             self._tally = self._scorer.swap(before)
@@ -119,7 +119,7 @@ class ModelsInUse:
     def end_trial(self) -> None:
         """Only the one in use is left."""
         self._scorer.set_shadow(None)
-        self._before = self._beside = None
+        self._before = self._shadow = None
 
     def check_shadow(self) -> int:
         """How many readings the one in the shadow has scored.
@@ -129,7 +129,7 @@ class ModelsInUse:
         """
         begin = self._compared_from
         old = None if begin is None else self._tally.read().since(begin)
-        return self._check(self._beside_tally, old)
+        return self._check(self._shadow_tally, old)
 
     def check_soak(self) -> int:
         """The same for the one in use, since it is.

@@ -32,7 +32,7 @@ _FIRST_PAUSE_SECONDS = 0.1
 _MAX_PAUSE_SECONDS = 5.0
 
 
-class _SomeNotTaken(BusUnavailable):
+class _PartlyRejected(BusUnavailable):
     """Entries of a batch failed that may succeed later."""
 
 
@@ -106,13 +106,13 @@ class Publisher:
         async for attempt in AsyncRetrying(
             stop=stop_after_attempt(_MAX_ATTEMPTS),
             wait=wait_random_exponential(multiplier=_FIRST_PAUSE_SECONDS, max=_MAX_PAUSE_SECONDS),
-            retry=retry_if_exception_type(_SomeNotTaken),
+            retry=retry_if_exception_type(_PartlyRejected),
             reraise=True,
         ):
             with attempt:
                 left = await self._try_to_publish(arn, line, left)
                 if left:
-                    raise _SomeNotTaken(f"SNS does not take {len(left)} events for {arn} now")
+                    raise _PartlyRejected(f"SNS does not take {len(left)} events for {arn} now")
 
     async def _try_to_publish(
         self, arn: str, line: _Line, batch: Sequence[Message]

@@ -41,7 +41,7 @@ class _Owned(NamedTuple):
     watermark: Watermark
 
 
-class _TakenOver(LinealError):
+class _Reassigned(LinealError):
     """Partitions have another owner: the transaction is undone."""
 
     def __init__(self, partitions: Sequence[int]) -> None:
@@ -164,22 +164,22 @@ class EmbeddedSubscription:
         }
 
         def write(connection: SqliteConnection) -> None:
-            taken_over = []
+            reassigned = []
             for identifier, (mark, beyond) in marks.items():
                 if not self._leases.advance(connection, identifier, epochs[identifier], mark):
-                    taken_over.append(identifier)
+                    reassigned.append(identifier)
                     continue
                 self._leases.remember_completed(
                     connection, identifier, mark, [o for o in offsets[identifier] if o in beyond]
                 )
-            if taken_over:
-                raise _TakenOver(taken_over)
+            if reassigned:
+                raise _Reassigned(reassigned)
             self._topics.append(connection, batch.outputs)
             apply(connection, batch.effects)
 
         try:
             await self._database.write(write, wake=topics)
-        except _TakenOver as error:
+        except _Reassigned as error:
             for identifier in error.partitions:
                 if self._still_owns(identifier, epochs[identifier]):
                     self._drop(identifier)

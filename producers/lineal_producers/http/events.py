@@ -33,7 +33,7 @@ _INLINE_BYTES = 64 * 1024
 _TOO_LARGE = "send fewer events at once, and files to POST /documents"
 
 
-class _Refused(LinealError, ValueError):
+class _Rejected(LinealError, ValueError):
     """Events that are well-formed and cannot be taken; one line for each."""
 
     def __init__(self, problems: list[str], status: int = 422) -> None:
@@ -66,7 +66,7 @@ def event_route(runtime: Runtime) -> Route:
             raise HTTPException(415, str(error)) from error
         except MalformedEvent as error:
             raise HTTPException(400, str(error)) from error
-        except _Refused as error:
+        except _Rejected as error:
             return _refusal(error.problems, error.status)
         if problems := await _without_topic(runtime, taken):
             return _refusal(problems)
@@ -93,7 +93,7 @@ def _read(
 
     Raises:
         MalformedEvent: there is no reading them.
-        _Refused: they can be read and may not be taken.
+        _Rejected: they can be read and may not be taken.
     """
     events = from_http(headers, body, now_us())
     if len(events) > _MAX_EVENTS:
@@ -117,7 +117,7 @@ def _read(
                     source=event.source, actor=credential.actor, reason=str(error),
                 )  # fmt: skip
     if problems:
-        raise _Refused(problems, 403 if forbidden else 422)
+        raise _Rejected(problems, 403 if forbidden else 422)
     return taken
 
 

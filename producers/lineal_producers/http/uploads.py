@@ -50,7 +50,7 @@ def upload_route(runtime: Runtime) -> Route:
         try:
             async with _received(bounded) as received:
                 arrivals = [
-                    await _take_in(runtime, file, received, f"{key}\n{number}")
+                    await _ingest(runtime, file, received, f"{key}\n{number}")
                     for number, file in enumerate(received.files)
                 ]
         except ClientDisconnect:
@@ -102,7 +102,7 @@ async def _received(request: Request) -> AsyncIterator[_Upload]:
         await form.close()
 
 
-async def _take_in(
+async def _ingest(
     runtime: Runtime, file: UploadFile, received: _Upload, occurrence: str
 ) -> Arrival:
     name = readable_name(file.filename or "upload")
