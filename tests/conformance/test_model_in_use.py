@@ -106,9 +106,9 @@ async def test_a_promotion_by_a_stage_that_a_person_overtakes_is_made_anew(
         assert stage_result.outputs
         await promote(runtime, known(3), None)
         with pytest.raises(StateConflict):
-            await runtime.committer.commit(subscription, to_batch([stage_result]))
+            await runtime.committer.commit_of(subscription)(to_batch([stage_result]))
         again = await executor.handle(delivery, RetryPolicy())
         assert again.record is not None
         assert (again.outputs, again.record.steps[0].attributes["promoted"]) == ([], "outdated")
-        await runtime.committer.commit(subscription, to_batch([again]))
+        await runtime.committer.commit_of(subscription)(to_batch([again]))
         assert [item.model.version for item in await changes(runtime)] == [1, 3]
