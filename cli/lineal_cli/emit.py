@@ -22,6 +22,7 @@ from lineal_cli.printing import count_of, plain, print_json
 if TYPE_CHECKING:
     from lineal.admission import AdmissionPolicy
     from lineal.bus.protocol import Position
+    from lineal.runtime import Runtime
     from lineal.settings import Settings
     from lineal_schemas.envelope import RawEvent
 
@@ -45,9 +46,17 @@ def emit(
         typer.Option(
             "--as-operator",
             help="Send also what lineal makes itself. You answer for it: stages act upon it "
-            "without asking who sent it.",
+            "without asking who sent it. It is on record.",
         ),
     ] = False,
+    again: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            help="Count events again that were published before: each gets a new id, made of its "
+            "own and TOKEN. With the same TOKEN they are not counted twice.",
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,7 +77,7 @@ def emit(
     if reads_stdin and sys.stdin.isatty():
         typer.echo("Type JSON, one event a line; end with Ctrl-D.", err=True)
     with nullcontext(sys.stdin.buffer) if file is None or reads_stdin else file.open("rb") as taken:
-        placed = asyncio.run(_emit(settings, topic, items_of(_chunks(taken)), check, policy))
+        placed = asyncio.run(_emit(settings, topic, items_of(_chunks(taken)), check, policy, again))
     if as_json:
         print_json(
             [
@@ -102,12 +111,13 @@ async def _emit(
     items: Iterator[list[bytes]],
     check: bool,
     policy: AdmissionPolicy,
+    again: str | None,
 ) -> list[tuple[Position, RawEvent]]:
     from lineal.admission import NotAllowed, admit, publish, schema_error
     from lineal.errors import PermanentFailure
     from lineal.lineage.actor import acting_user
     from lineal.runtime import open_runtime
-    from lineal_schemas.envelope import now_us
+    from lineal_schemas.envelope import now_us, published_again
 
     started = now_us()
     if check:
@@ -128,16 +138,41 @@ async def _emit(
                     raise _refusal(f"item {number}: {error}", policy, len(placed)) from error
                 except PermanentFailure as error:
                     raise CommandFailed(f"item {number}: {error}") from error
-                events.append(event)
+                events.append(event if again is None else published_again(event, again))
                 if (problem := schema_error(topic, event)) is not None:
                     problems.append(f"item {number}: {problem}")
             if check and problems:
                 raise CommandFailed(f"nothing was published: {'; '.join(problems[:5])}")
             going = [(topic, event) for event in events]
+            if policy.operator:
+                await _record(runtime, events)
             positions = await publish(runtime.bus, runtime.objects, going)
             placed.extend(zip(positions, events, strict=True))
             _warn(problems)
     return placed
+
+
+async def _record(runtime: Runtime, events: Sequence[RawEvent]) -> None:
+    """Put on record what somebody sends as an operator, before it is sent: stages act upon it."""
+    from lineal.effects.records import lineage_records
+    from lineal.lineage.actor import acting_user, this_worker
+    from lineal.lineage.record import Artifact, StepEntry, digest, record_of
+    from lineal.observability.tracing import trace_id
+    from lineal_schemas.envelope import now_us
+
+    records = []
+    for event in events:
+        sent = Artifact(digest(event.data), event.datacontenttype, len(event.data), "event")
+        entry = StepEntry(
+            event.correlationid,
+            now_us(),
+            kind="emit",
+            events_out=(event.id,),
+            outputs=(sent,),
+            trace=trace_id(event.traceparent),
+        )
+        records.append(record_of(entry, build=None, actor=acting_user(), worker=this_worker()))
+    await runtime.committer.publish((), lineage_records(records))
 
 
 async def _in_thread(items: Iterator[list[bytes]]) -> AsyncIterator[list[bytes]]:

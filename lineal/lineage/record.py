@@ -19,7 +19,7 @@ from lineal_schemas.ids import fan_in_id, output_id
 
 Kind = Literal[
     "step", "split", "join", "drop", "gap", "train", "evaluate", "promote", "deploy", "activate",
-    "rollback", "review", "redact", "redrive", "replay", "rotate", "access",
+    "rollback", "review", "redact", "redrive", "replay", "emit", "rotate", "access",
 ]  # fmt: skip
 Outcome = Literal["done", "memoised", "skipped", "duplicate", "rejected", "failed"]
 """How a step ended. ``skipped``: the stage said that there was nothing to do. ``duplicate`` is its

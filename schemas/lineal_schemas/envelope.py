@@ -18,6 +18,7 @@ from pydantic_core import from_json as parse_json
 from pydantic_core import to_json as render_json
 
 from lineal_schemas.errors import LinealError
+from lineal_schemas.ids import again_id
 from lineal_schemas.media_types import JSON_MEDIA_TYPE, is_json, json_problem
 from lineal_schemas.payload import Payload, parse_payload, payload_bytes
 
@@ -360,6 +361,17 @@ def first_event(
         correlationid=payload.correlation_key() or id,
         data=payload_bytes(payload),
     )
+
+
+def published_again(event: RawEvent, token: str) -> RawEvent:
+    """The event as it is published again on purpose: with another id, so that groups that have
+    handled it handle it again, and with the old id as its cause.
+
+    Args:
+        token: names this publication. With the same one the event has the same id, so that a
+            repetition is harmless; with another one it counts again.
+    """
+    return event._replace(id=again_id(event.id, token), causationid=event.id)
 
 
 def caused_event(

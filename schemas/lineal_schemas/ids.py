@@ -23,6 +23,12 @@ def output_id(input_id: str, stage: str, stage_version: str, output_type: str, o
     return _uuid5(f"output\n{input_id}\n{stage}\n{stage_version}\n{output_type}\n{ordinal}")
 
 
+def again_id(event_id: str, token: str) -> str:
+    """The id of an event that is published again on purpose; ``token`` tells one such publication
+    from another, and is the same for who repeats it."""
+    return _uuid5(f"again\n{len(event_id)}\n{event_id}\n{token}")
+
+
 def withdrawal_id(input_id: str, stage: str, withdrawn: list[str], since: int) -> str:
     """The id of the event that withdraws outputs a stage made of one input event.
 

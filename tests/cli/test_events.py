@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from lineal.lineage.ledger import steps_of_subject
+from lineal_cli.reading import reading
 from lineal_schemas.envelope import from_json, now_us, parse_time
 from tests.cli.conftest import FILES, Lineal, id_of
 
@@ -216,8 +218,22 @@ def test_emit_sends_what_lineal_makes_itself_only_for_an_operator(
     assert (refused.code, "item 2: " in refused.err) == (1, True)
     emit = ("emit", "document.indexed", "--as-operator", "--data", tmp_path)
     assert lineal(*emit, stdin=data).code == 0
-    assert len(tailed(lineal, tmp_path, "document.indexed")) == 1
+    (sent,) = tailed(lineal, tmp_path, "document.indexed")
+    with reading(tmp_path) as (connection, _):
+        (record,) = steps_of_subject(connection, str(sent["correlationid"]))
+    assert (record.kind, record.events_out) == ("emit", (sent["id"],))
+    assert record.actor.startswith("user:")
     assert lineal("emit", "lineal.lineage", "--as-operator", "--data", tmp_path).code == 1
+
+
+def test_events_are_emitted_again_under_ids_of_their_own(lineal: Lineal, tmp_path: Path) -> None:
+    sent = b'{"specversion": "1.0", "id": "1", "source": "s", "type": "mine"}'
+    for option in ((), ("--again", "x"), ("--again", "x"), ("--again", "y")):
+        assert lineal("emit", "mine", *option, "--data", tmp_path, stdin=sent).code == 0
+    events = tailed(lineal, tmp_path, "mine")
+    assert events[0]["id"] == "1"
+    assert [event.get("causationid") for event in events] == [None, "1", "1", "1"]
+    assert len({event["id"] for event in events}) == 3, "the same token is the same event"
 
 
 def test_an_event_emitted_without_time_has_that_at_which_it_came(

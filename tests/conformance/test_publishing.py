@@ -12,8 +12,8 @@ from typing import Any
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE
 from lineal.bus.embedded.retention import remove_expired
 from lineal.bus.protocol import Delivery, Selection, Subscription, TopicSettings
-from lineal.stages import stage
-from lineal_schemas.envelope import now_us
+from lineal.stages import Context, stage
+from lineal_schemas.envelope import now_us, published_again
 from tests.conformance.harness import (
     BusUnderTest,
     events_on,
@@ -219,3 +219,21 @@ async def _drain(subscription: Subscription, count: int) -> list[Delivery]:
     while len(deliveries) < count:
         deliveries += await subscription.fetch(100, 5.0)
     return deliveries
+
+
+async def test_an_event_that_is_published_again_on_purpose_counts_again(bus: BusUnderTest) -> None:
+    handled: list[str] = []
+
+    @stage("counts", version="1", memo=False)
+    async def counts(task: Task, ctx: Context) -> None:
+        handled.append(ctx.event.id)
+
+    async with bus.open() as runtime:
+        (event,) = await publish(runtime, Task(key="a", number=1))
+        again = published_again(event, "monday")
+        assert (again.causationid, again.data) == (event.id, event.data)
+        async with running(runtime, counts):
+            for sent in (event, event, again, again, published_again(event, "tuesday")):
+                await runtime.bus.publish([(Task.type, sent)])
+                await until_settled(runtime, "counts")
+    assert handled == [event.id, again.id, published_again(event, "tuesday").id]

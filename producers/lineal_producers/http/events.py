@@ -19,7 +19,7 @@ from lineal.runtime import Runtime
 from lineal_producers.admission_policies import HTTP
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.guard import credential_in, guarded
-from lineal_schemas.envelope import MalformedEvent, RawEvent, now_us
+from lineal_schemas.envelope import MalformedEvent, RawEvent, now_us, published_again
 from lineal_schemas.http_binding import UnsupportedFormat, from_http
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,8 @@ def event_route(runtime: Runtime) -> Route:
 
     An event goes on the topic that is named after its type. Arrivals of documents are taken, and
     types of a user's own that no installed stage makes (:data:`HTTP`). Of a batch all are taken or,
-    when one is refused, none. Sending an event again, with the same id, is harmless.
+    when one is refused, none. Sending an event again, with the same id, is harmless; with
+    ``?again=TOKEN`` it gets a new id, made of its own and the token, and counts again.
     """
 
     async def events(request: Request) -> Response:
@@ -57,6 +58,7 @@ def event_route(runtime: Runtime) -> Route:
         except ClientDisconnect:
             return Response(status_code=400)
         headers, credential = request.headers.raw, credential_in(request)
+        again = request.query_params.get("again")
         try:
             if len(body) <= _INLINE_BYTES:
                 taken = _read(headers, body, credential)
@@ -68,6 +70,8 @@ def event_route(runtime: Runtime) -> Route:
             raise HTTPException(400, str(error)) from error
         except _Rejected as error:
             return _refusal(error.problems, error.status)
+        if again:
+            taken = [published_again(event, again) for event in taken]
         if problems := await _without_topic(runtime, taken):
             return _refusal(problems)
         going = [(event.type, event) for event in taken]

@@ -181,6 +181,22 @@ async def test_a_batch_is_taken_in_order(client: httpx.AsyncClient, runtime: Run
     assert (nothing.status_code, nothing.json()) == (202, [])
 
 
+async def test_events_are_taken_again_on_purpose_under_other_ids(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    sent = event(id="1")
+    answers = [
+        await client.post("/events", params=again, headers=STRUCTURED, json=sent)
+        for again in ({}, {"again": "x"}, {"again": "x"})
+    ]
+    first, second, third = (answer.json()[0]["id"] for answer in answers)
+    assert first == "1"
+    assert second == third != first
+    assert [arrived.id for arrived in await published(runtime, "com.example.parcel")] == [
+        first, second, third,
+    ]  # fmt: skip
+
+
 async def test_of_a_batch_with_a_wrong_event_none_is_taken(
     client: httpx.AsyncClient, runtime: Runtime
 ) -> None:
