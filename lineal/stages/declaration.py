@@ -270,14 +270,14 @@ def _check_form(stage: Stage, handler: Handler, *, has_batch: bool) -> None:
     where = f"stage {stage.name!r}"
     if stage.fan_in:
         [first, *more] = handler.payloads
-        if handler.takes != "batch" or more or not issubclass(first, Part):
+        if handler.input_kind != "batch" or more or not issubclass(first, Part):
             raise TypeError(
                 f"{where}: a fan-in stage takes all parts of a group: write "
                 "`(parts: Sequence[MyPart], ctx: Context)` with one payload that is a Part"
             )
         if has_batch:
             raise TypeError(f"{where}: a fan-in stage is given a group at a time, it has no batch=")
-    elif has_batch and handler.takes != "batch":
+    elif has_batch and handler.input_kind != "batch":
         raise TypeError(
             f"{where}: batch= is for a handler that takes a list: write "
             f"`list[{handler.payloads[0].__name__}]`"

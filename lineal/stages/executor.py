@@ -273,4 +273,4 @@ def _batch_handlers(stage: Stage) -> Mapping[str, Handler]:
     """The handlers that take batches, by the types of their events."""
     if stage.fan_in:
         return {}
-    return {kind.type: h for kind, h in stage.handlers.items() if h.takes == "batch"}
+    return {kind.type: h for kind, h in stage.handlers.items() if h.input_kind == "batch"}

@@ -14,7 +14,7 @@ from lineal.stages.context import Context
 from lineal_schemas.envelope import Event
 from lineal_schemas.payload import Payload
 
-Takes = Literal["event", "batch"]
+InputKind = Literal["event", "batch"]
 _SEQUENCES = (list, Sequence)
 
 
@@ -25,7 +25,7 @@ class Handler:
     function: Callable[..., Awaitable[Any]]
     payloads: tuple[type[Payload], ...]
     """The types of events it takes."""
-    takes: Takes
+    input_kind: InputKind
     """Whether it is called with one payload or with a list of payloads: a batch, or, in a fan-in
     stage, all parts of a group."""
     call: Callable[[Any, Context[Any]], Awaitable[Any]]
@@ -57,13 +57,13 @@ def read_handler(
         )
     first, *rest = parameters
     annotation = _resolved(where, function, first, names)
-    takes: Takes = "event"
+    input_kind: InputKind = "event"
     if get_origin(annotation) in _SEQUENCES or annotation in _SEQUENCES:
-        takes = "batch"
+        input_kind = "batch"
         annotation = get_args(annotation)[0] if get_args(annotation) else inspect.Parameter.empty
     payloads = _payloads(where, first.name, annotation)
     config = _config(where, _resolved(where, function, rest[0], names)) if rest else None
-    return Handler(function, payloads, takes, function if rest else _without(function), config)
+    return Handler(function, payloads, input_kind, function if rest else _without(function), config)
 
 
 def _without(

@@ -77,7 +77,7 @@ def test_a_list_is_a_batch() -> None:
     async def handle(tasks: list[Task]) -> list[Done | None]:
         return [None for _ in tasks]
 
-    assert (handle.handlers[Task].takes, handle.batch) == ("batch", 100)
+    assert (handle.handlers[Task].input_kind, handle.batch) == ("batch", 100)
 
 
 def test_fan_in_takes_the_parts_of_a_group() -> None:

@@ -52,7 +52,7 @@ async def invoke(binding: Binding, invocations: Sequence[Invocation]) -> None:
             batch.append((invocation, payload))
     if not batch:
         return
-    if handler.takes == "event":
+    if handler.input_kind == "event":
         await _invoke_one(binding, handler, first, payload, (first.event,))
     else:
         await _invoke_batch(binding, handler, batch)
