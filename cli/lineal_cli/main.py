@@ -70,7 +70,7 @@ app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="An event bus for documents and sensors in which every result shows where it came from.",
+    help="An event bus for documents and sensors in which every result proves where it came from.",
 )
 
 

@@ -254,6 +254,18 @@ def parse_record(canonical: bytes) -> Record:
     return parse_fields(fields)
 
 
+def parse_build(canonical: bytes) -> Build | None:
+    """The build that a record's canonical bytes name; of its steps none is made.
+
+    Raises:
+        ValueError: they are of a later version.
+    """
+    fields = orjson.loads(canonical)
+    if fields.get("v", 1) != _VERSION:
+        return parse_fields(fields).build
+    return _build(fields.get("build"))
+
+
 def parse_fields(fields: dict[str, Any]) -> Record:
     """The record that parsed canonical bytes say.
 

@@ -18,9 +18,9 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 import orjson
 
 from lineal.errors import LinealError, ObjectMissing
-from lineal.lineage.canonical import parse_record
+from lineal.lineage.canonical import parse_build, parse_record
 from lineal.lineage.ledger import records_of_output, records_of_subject
-from lineal.lineage.record import Record
+from lineal.lineage.record import Build
 from lineal.proof.checkpoint import OpenedCheckpoint
 from lineal.proof.inclusion import InclusionProof
 from lineal.proof.log_tables import record_leaf, tile_source
@@ -32,6 +32,8 @@ VERSION = 1
 MEDIA_TYPE = "application/vnd.lineal.bundle+zip"
 _WRITTEN = (1980, 1, 1, 0, 0, 0)
 """The same of every file: what was proven twice is the same bundle."""
+_COMPRESSION = 1
+"""zlib's: most of a record is digests, of which no level makes less than another."""
 _EVENT = "event"
 """Role of data that was on the bus, and is in no object store."""
 
@@ -61,15 +63,15 @@ def records_behind(connection: Connection, subject: str) -> dict[int, bytes]:
             if seq in found:
                 continue
             found[seq] = canonical
-            for named in _subjects_of_models(connection, parse_record(canonical)):
+            for named in _subjects_of_models(connection, parse_build(canonical)):
                 if named not in seen:
                     seen.add(named)
                     waiting.append(named)
     return dict(sorted(found.items()))
 
 
-def _subjects_of_models(connection: Connection, record: Record) -> Iterator[str]:
-    for model in record.build.models if record.build else ():
+def _subjects_of_models(connection: Connection, build: Build | None) -> Iterator[str]:
+    for model in build.models if build is not None else ():
         for _, canonical in records_of_output(connection, model.sha256):
             for entry in parse_record(canonical).steps:
                 if any(item.sha256 == model.sha256 for item in entry.outputs):
@@ -131,7 +133,7 @@ def write_bundle(
     """
     temporary = file.with_name(f".{file.name[:100]}.{uuid4().hex[:8]}")
     try:
-        with ZipFile(temporary, "x") as bundle:
+        with ZipFile(temporary, "x", compresslevel=_COMPRESSION) as bundle:
             kept = [] if read is None else list(_put_objects(bundle, evidence, read))
             files = []
             for one in evidence:
@@ -162,7 +164,7 @@ def _put_objects(bundle: ZipFile, evidence: list[Evidence], read: Read) -> Itera
 
 
 def _put(bundle: ZipFile, name: str, data: bytes) -> None:
-    bundle.writestr(_info(name), data)
+    bundle.writestr(_info(name), data, compresslevel=_COMPRESSION)
 
 
 def _info(name: str) -> ZipInfo:
