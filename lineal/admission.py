@@ -76,7 +76,7 @@ def admit(
     *,
     actor: str | None = None,
 ) -> RawEvent:
-    """An event from outside as it may be published: with everything that its sender left out.
+    """An event from outside, admitted and completed with what its sender left out.
 
     Args:
         actor: who sends it, by the credential that was shown; what the event says is overwritten.
@@ -157,9 +157,9 @@ def with_defaults(event: RawEvent, payload: Payload | None = None) -> RawEvent:
     """The event with what its sender left out: the subject, key and correlation id that its
     payload gives to such data, and a trace.
 
-    What the sender states stays, but for lineal's own types: what an event of theirs is about is
-    what its data says, or it would be counted to another document. A ``traceparent`` that is not
-    valid is replaced.
+    What the sender states stays, except for lineal's own types: subject and correlation id of these
+    follow from the data, or an event could be attributed to another document. A ``traceparent``
+    that is not valid is replaced.
     """
     if payload is not None:
         correlation_id, key = payload.correlation_key(), payload.partition_key()

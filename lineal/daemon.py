@@ -115,7 +115,7 @@ class Daemon:
         return ended + [problem for problem in problems if problem is not None]
 
     async def wait(self) -> None:
-        """Until a part of the daemon ends by itself, which none should."""
+        """Wait until a part of the daemon ends by itself, which is a failure."""
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
     async def stop(self) -> None:

@@ -60,7 +60,7 @@ class StoreDamaged(LinealError):
 
 
 class StoreRejected(LinealError, RuntimeError):
-    """The server does not let us in, or do what we have to; the text says what to change."""
+    """The server refuses the login or a needed operation; the text says what to change."""
 
 
 class StoreClosed(LinealError, RuntimeError):

@@ -6,9 +6,9 @@ _MIN_BATCH = 8
 
 
 def fair_share(in_flight: int, room: int) -> int:
-    """How many events of a partition may be read: it may not hold more than there is room left for
-    the others, those included that have nothing yet. One whose keys are slow would else fill all
-    there is, and hold up every other one."""
+    """How many events of a partition may be read: at most as many as leave room for the same number
+    of the others. A partition with slow keys would otherwise fill all the room and block the
+    others."""
     return (room - in_flight + 1) // 2
 
 

@@ -70,7 +70,7 @@ async def migrate(
 
 
 def _copy_key(old: Settings, new: Settings) -> None:
-    """The log goes on under its name, signed with its key."""
+    """The log continues under its name, signed with its key."""
     source, target = old.log.key_file(old.data), new.log.key_file(new.data)
     if source.exists() and not target.exists():
         shutil.copy2(source, target)  # with its mode

@@ -1,6 +1,6 @@
 """Loads plug-ins by entry points; nothing is imported by name.
 
-A plug-in that fails to import is named and left out, as is one whose libraries are not installed;
+A plug-in that fails to import is named and skipped, as is one whose libraries are not installed;
 the others are used. Which libraries a plug-in needs its package says with an extra, behind the
 entry point: ``classify = "my_stages.classify:classify [documents]"``.
 """
@@ -35,7 +35,7 @@ class SkippedPlugin(NamedTuple):
 
 
 class Plugins(NamedTuple):
-    """What a group of entry points gave."""
+    """The plug-ins of a group of entry points."""
 
     loaded: dict[str, Any]
     """By the name of the entry point, in the order of the names."""

@@ -25,7 +25,7 @@ class UnknownProducer(LinealError, LookupError):
 
 
 class RunningProducer(Protocol):
-    """A producer at work in a process."""
+    """A running producer."""
 
     @property
     def problem(self) -> str | None:

@@ -152,7 +152,8 @@ async def _sign_at_close(runtime: Runtime) -> None:
 
 
 async def _flush_at_close(runtime: Runtime) -> None:
-    """Nobody may be there to apply what a command has published, and the next may look for it."""
+    """Apply the effects that a command published, since perhaps no follower runs and the next
+    command reads them."""
     try:
         async with asyncio.timeout(_FLUSH_SECONDS_AT_CLOSE):
             await runtime.flush_ledger()

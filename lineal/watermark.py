@@ -26,7 +26,7 @@ class Watermark:
 
     @property
     def next_offset(self) -> int:
-        """Where to go on reading."""
+        """The offset to continue reading at."""
         return self._next
 
     @property

@@ -25,7 +25,7 @@ Addressed: TypeAlias = tuple[str, RawEvent]
 """Topic and event. The topic is the event's type, but for dead letters and what is redriven."""
 
 OnRevoking: TypeAlias = Callable[[Collection[tuple[str, int]]], None]
-"""Is given (topic, partition) pairs that a worker has to give up."""
+"""Called with the (topic, partition) pairs that a worker has to release."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

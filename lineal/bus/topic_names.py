@@ -12,7 +12,7 @@ _REDRIVE = "redrive."
 
 
 def is_topic_name(text: str) -> bool:
-    """Whether a topic may have this name; :data:`TOPIC_RULE` says it in words."""
+    """Whether a topic may have this name; :data:`TOPIC_RULE` is the rule in words."""
     return _TOPIC.fullmatch(text) is not None
 
 

@@ -13,8 +13,8 @@ from lineal.kafka_client.requests import OFFSET_COMMIT, OFFSET_FETCH
 
 
 class GroupMetadata(NamedTuple):
-    """As whom offsets are committed: Kafka's ConsumerGroupMetadata (KIP-447). A group with members
-    refuses one that is not of its present generation."""
+    """The member that commits offsets: Kafka's ConsumerGroupMetadata (KIP-447). A group with
+    members refuses one that is not of its present generation."""
 
     group: str
     generation: int = -1

@@ -60,7 +60,7 @@ class Connection:
     """Sends requests to brokers.
 
     ``lane`` names a TCP connection of its own: a broker answers the requests of one connection in
-    turn, so that one that waits (JoinGroup) would hold up those behind it.
+    turn, so a request that waits (JoinGroup) would block those after it.
     """
 
     def __init__(self, cluster: Cluster) -> None:

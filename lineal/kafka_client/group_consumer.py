@@ -241,8 +241,8 @@ class GroupConsumer:
     async def commit(
         self, acks: Sequence[Ack], batches: Callable[[Sequence[int]], Awaitable[RecordBatches]]
     ) -> list[int]:
-        """Commit in one transaction; returns the indexes of those acks that are in it. The others
-        belong to other members now.
+        """Commit in one transaction; returns the indexes of the acks that are in it. The partitions
+        of the others are assigned to other members now.
 
         Args:
             batches: gives the records to commit with the acks of these indexes; called again when
@@ -337,7 +337,7 @@ class GroupConsumer:
                 log.error("group.housekeeping_failed", group=self._group, error=repr(error))
 
     def _drained(self) -> list[TopicPartition]:
-        """Partitions to give up: nothing is in flight, or the deadline has passed."""
+        """Partitions to release: nothing is in flight, or the deadline has passed."""
         now = asyncio.get_running_loop().time()
         return [
             topic_partition

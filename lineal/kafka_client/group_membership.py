@@ -58,11 +58,11 @@ class RebalanceListener(Protocol):
         ...
 
     def on_revoke_cancelled(self, partitions: Collection[TopicPartition]) -> None:
-        """These, of which a revocation had begun, stay after all."""
+        """Called with partitions whose revocation was cancelled."""
         ...
 
     def on_lost(self, partitions: Collection[TopicPartition]) -> None:
-        """These belong to others already."""
+        """Called with partitions that are assigned to other members already."""
         ...
 
 
@@ -121,7 +121,7 @@ class GroupMember:
 
     @property
     def group_metadata(self) -> GroupMetadata:
-        """As whom offsets are committed now."""
+        """The member and generation with which offsets are committed now."""
         return GroupMetadata(self._group, self._generation, self._member, self._static_member_id)
 
     @property

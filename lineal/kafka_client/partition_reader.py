@@ -94,7 +94,7 @@ class PartitionReader:
         self._changed.set()
 
     def rewind(self, partition: AssignedPartition) -> None:
-        """Go on reading where the partition's watermark says."""
+        """Continue reading at the partition's watermark."""
         self._consumer.seek(partition.topic_partition, partition.watermark.next_offset)
         partition.rewinds += 1
         self._changed.set()
@@ -209,8 +209,8 @@ class PartitionReader:
         return _Prefetched({} if reading.cancelled() else reading.result(), rewinds)
 
     def _valid(self, found: _Prefetched) -> Mapping[TopicPartition, Sequence[Any]]:
-        """Without records of partitions that were lost, or whose reading went back, since: to take
-        them for what comes next would pass over what is to be read again."""
+        """Without records of partitions that were lost, or whose reading went back, since: taking
+        them as the next ones would skip records that have to be read again."""
         valid = {}
         for topic_partition, records in found.records.items():
             partition = self.assigned.get(topic_partition)

@@ -267,7 +267,7 @@ def parse_build(canonical: bytes) -> Build | None:
 
 
 def parse_fields(fields: dict[str, Any]) -> Record:
-    """The record that parsed canonical bytes say.
+    """The record of parsed canonical bytes.
 
     Raises:
         ValueError: they are of a later version.

@@ -1,7 +1,7 @@
 """Applies messages of the lineage topic in a process of its own.
 
-A worker that handles events has its one interpreter busy: what appending to the ledger costs, it
-would handle fewer.
+A worker that handles events keeps its interpreter busy; appending to the ledger in the same process
+would slow it down.
 """
 
 from __future__ import annotations

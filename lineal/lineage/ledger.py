@@ -55,7 +55,7 @@ class Ledger:
         _append(connection, records)
 
     def append_canonical(self, connection: Connection, records: Sequence[bytes]) -> None:
-        """Append records of which there are the canonical bytes, as they are.
+        """Append records that are given as canonical bytes.
 
         Raises:
             ValueError: one is of a later version.

@@ -91,7 +91,7 @@ class StepEntry(NamedTuple):
     reason: str | None = None
     """Why it was rejected or skipped, in words that hold no personal data."""
     attributes: Attributes = _NONE
-    """What the stage said of the step; projections are made from them."""
+    """What the stage recorded about the step; projections use it."""
     fan_in: bool = False
     """Whether the ids of outputs are derived from all parts, instead of from the one event."""
     step: str | None = None

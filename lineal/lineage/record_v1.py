@@ -8,7 +8,7 @@ from lineal.lineage.record import Artifact, Build, Model, Record, StepEntry
 
 
 def parse_version_1(fields: dict[str, Any]) -> Record:
-    """The record that parsed canonical bytes of version 1 say.
+    """The record of parsed canonical bytes of version 1.
 
     One of a replay had a list of what was emitted again; each of these is a step.
     """

@@ -12,10 +12,10 @@ from lineal.stages.declaration import Stage
 def events_of(
     bus: Bus, stage: Stage, selection: Selection | None = None
 ) -> AsyncIterator[Delivery]:
-    """The events a stage takes; of several topics the older first.
+    """The input events of a stage; of several topics the older first.
 
     Raises:
-        UnknownTopic: there is none of the topics.
+        UnknownTopic: none of the topics exists.
     """
     topics = [bus.read(payload.type, selection) for payload in stage.inputs]
     return _merged(topics) if len(topics) > 1 else topics[0]

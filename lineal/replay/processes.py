@@ -56,7 +56,7 @@ class Processes:
         self._ready: list[WorkerPool] = []
 
     def share_count(self, events: int, partitions: int) -> int:
-        """How many should share so many events, this process included."""
+        """How many processes should share so many events, this one included."""
         return max(1, min(self.limit, events // self.min_events, partitions))
 
     def expect(self, events: int, partitions: int) -> None:
@@ -125,7 +125,7 @@ def _imported() -> None:
 
 _loop: asyncio.AbstractEventLoop | None = None
 _outcomes: AsyncGenerator[Mapping[str, int] | None, None] | None = None
-"""What the process has begun: it goes on when it is asked how far it has come."""
+"""The replay that the process has begun; it continues with each request for its progress."""
 
 
 def _begin(share: Share) -> None:

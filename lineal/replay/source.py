@@ -24,7 +24,7 @@ class _Read(NamedTuple):
 class BoundedSource:
     """A bounded reading of topics, without a group; see :class:`lineal.bus.protocol.Subscription`.
 
-    Nobody's position is moved: to commit is to publish.
+    No group's position is moved: to commit is to publish.
 
     Args:
         state: the state of the stage in this replay; the live one is left alone.

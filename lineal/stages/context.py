@@ -77,7 +77,7 @@ class State(Protocol):
         ...
 
     async def delete(self, key: str) -> None:
-        """Remove a key, if it is there."""
+        """Remove a key, if it exists."""
         ...
 
     async def items(self, prefix: str, kind: type[T]) -> list[tuple[str, T]]:
@@ -161,7 +161,7 @@ class Context(Protocol, Generic[C]):
         ...
 
     record_kind: Kind | None
-    """What the lineage record says this step was: ``promote``, ``activate``, ... None: what the
+    """The kind of this step in the lineage record: ``promote``, ``activate``, ... None: what the
     stage declares."""
 
     async def claim(self, name: str) -> bool:

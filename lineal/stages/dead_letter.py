@@ -43,7 +43,7 @@ def dead_letter_result(group: str, failed: Invocation) -> StepResult:
 def dead_letter_of(
     group: str, delivery: Delivery, record: Record, error: Exception, attempts: int
 ) -> StepResult:
-    """The result that puts a delivery's event, as it came, on the group's dead-letter topic."""
+    """The result that publishes a delivery's event, unchanged, on the group's dead-letter topic."""
     letter = _dead_letter(group, delivery, error, attempts)
     (entry,) = record.steps
     artifact = Artifact(

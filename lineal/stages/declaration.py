@@ -42,7 +42,7 @@ DEFAULT_BATCH = 500
 
 
 class StageOptions(TypedDict, total=False):
-    """What a declaration may say, for :func:`stage` and :func:`fan_in` alike."""
+    """The options of :func:`stage` and :func:`fan_in`."""
 
     version: Required[str]
     """Raise it when the same input should give another output."""
@@ -69,7 +69,8 @@ class StageOptions(TypedDict, total=False):
     """What happens to later events of a key after one has become a dead letter: ``"go on"`` handles
     them, ``"wait"`` holds them back until it is redriven or dropped."""
     record_kind: Kind
-    """What its lineage records say a step was; a step may say otherwise (``ctx.record_kind``)."""
+    """The kind of its steps in lineage records; a step can set another one
+    (``ctx.record_kind``)."""
     lanes: int
     """How many keys are handled at the same time; default: the runtime's setting."""
     warm_up: str

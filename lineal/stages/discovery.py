@@ -32,7 +32,7 @@ def _discovered() -> tuple[Mapping[str, Stage], tuple[SkippedPlugin, ...]]:
 
 
 def installed_stages() -> dict[str, Stage]:
-    """All stages that can be run here, by name; what was left out :func:`skipped_stages` says."""
+    """All stages that can be run here, by name; see :func:`skipped_stages` for the others."""
     return dict(_discovered()[0])
 
 

@@ -31,7 +31,7 @@ class Handler:
     call: Callable[[Any, Context[Any]], Awaitable[Any]]
     """The function, called with its context whether or not it takes one."""
     config: type[BaseModel] | None
-    """What ``Context[...]`` says the stage's configuration is."""
+    """The configuration that ``Context[...]`` names."""
 
 
 def read_handler(

@@ -31,7 +31,7 @@ class Cursor(Protocol):
 
 
 class Dialect(Protocol):
-    """What SQLite and Postgres do not say alike."""
+    """The SQL that differs between SQLite and Postgres."""
 
     name: str
 

@@ -20,7 +20,7 @@ Progress = Callable[[int], None]
 
 
 class Table(NamedTuple):
-    """A table, and what it is called before people."""
+    """A table, and its name for people."""
 
     name: str
     label: str

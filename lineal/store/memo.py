@@ -25,9 +25,9 @@ class MemoOutput(NamedTuple):
     version: int
     data: bytes
     key: str | None
-    """What the payload says its partition key is."""
+    """The payload's partition key."""
     correlation_id: str | None
-    """The document or device the payload says it belongs to."""
+    """The payload's correlation key."""
 
 
 class EnvelopeNames(NamedTuple):
@@ -49,8 +49,8 @@ def memo_output(payload: Payload) -> MemoOutput:
 
 
 def pack(outputs: Sequence[MemoOutput]) -> bytes:
-    """Outputs as the memo table keeps them: what is said of each, as one line of JSON, and then
-    their data one after the other."""
+    """Outputs as the memo table keeps them: a line of JSON with the envelope of each, then their
+    data one after the other."""
     head = orjson.dumps(
         [
             (type, version, len(data), key, correlation_id)

@@ -40,7 +40,7 @@ middle of an object aiobotocore leaves to aiohttp to say."""
 
 
 class MalformedBucket(LinealError, ValueError):
-    """The URL of the objects is wrong; says what."""
+    """The URL of the objects is malformed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +284,8 @@ class S3Blobs:
 
 
 def trim(folder: Path, max_bytes: int, *, in_use_seconds: float = _IN_USE_SECONDS) -> int:
-    """Remove the files that were used longest ago until the rest fits; returns how many went."""
+    """Remove the files that were used longest ago until the rest fits; returns how many were
+    removed."""
     files = []
     for file in folder.glob("??/*"):
         with contextlib.suppress(FileNotFoundError):

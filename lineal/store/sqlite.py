@@ -109,7 +109,7 @@ def connect(path: Path, durability: Durability) -> SqliteConnection:
 
 
 def connect_read_only(path: Path, *, busy_seconds: float) -> SqliteConnection:
-    """A connection to a database file that is there, which can only read.
+    """A read-only connection to an existing database file.
 
     Raises:
         StoreUnavailable: it cannot be opened.

@@ -14,7 +14,7 @@ class WorkerTimeout(LinealError, RuntimeError):
 
 
 class WorkerError(LinealError, RuntimeError):
-    """The task raised something that cannot be raised here; says what it was."""
+    """The task raised an exception that cannot be raised here; the text describes it."""
 
 
 class WorkerOutOfMemory(LinealError, MemoryError):

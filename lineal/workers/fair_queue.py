@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Caller(NamedTuple):
-    """For whom a task is done."""
+    """The stage and correlation id that a task belongs to."""
 
     stage: str = ""
     correlation_id: str = ""

@@ -14,7 +14,7 @@ _MAX_ARCHIVE_DAYS = 365
 
 
 class MalformedAddress(LinealError, ValueError):
-    """The URL of the bus is wrong; says what."""
+    """The URL of the bus is malformed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,8 +162,7 @@ async def ask(call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
     """Make a call.
 
     Raises:
-        Missing: what it is about does not exist.
-        RequestRejected: it is about something that AWS will never take.
+        Missing: the resource does not exist. RequestRejected: AWS will never accept the request.
         BusUnavailable: anything else: AWS away, throttling for too long, no permission. None of
             that is the fault of an event.
     """

@@ -129,7 +129,7 @@ class KeyQueues(Generic[T]):
 
 
 def _set(names: dict[str, None], name: str, present: bool) -> None:
-    """Add a name or remove it; one that is there keeps its place."""
+    """Add or remove a name; an existing one keeps its place."""
     if present:
         names.setdefault(name)
     else:

@@ -24,7 +24,7 @@ _LENGTH = 16
 
 
 def nonce_of_publication(topic: str, event: RawEvent) -> Nonce:
-    """The nonce of an event that no delivery of a group led to.
+    """The nonce of an event that is published outside a group.
 
     An event that was caused by another and is published outside a group was made anew by a replay,
     or is that of a timer. Its time says which making of it this is: a second try has the same.

@@ -37,7 +37,7 @@ _ABANDONED_US = 60 * 1_000_000
 """Rows that are older were left behind by another worker: publishing ten events takes
 milliseconds."""
 _MAX_REMEMBERED = 1_000
-"""Publications of this process that failed, of which a second try is recognised."""
+"""Failed publications of this process, by which a second attempt is recognised."""
 
 
 class _Left(NamedTuple):
@@ -63,7 +63,7 @@ class Outbox:
     async def publish(
         self, outputs: Sequence[Addressed], effects: Sequence[Effect], nonces: Sequence[Nonce]
     ) -> list[Position]:
-        """Publish what no delivery led to, with effects, which are stored first.
+        """Publish outputs that belong to no delivery, with effects, which are stored first.
 
         Raises:
             BusUnavailable: it is stored, and not all published. The very same again goes on from

@@ -126,7 +126,7 @@ class Provisioning:
         return min(365, max(1, -(-retention // _DAY_SECONDS)))
 
     async def topic_attributes(self, topic: str) -> dict[str, str]:
-        """What SNS says about a topic.
+        """The attributes of a topic.
 
         Raises:
             UnknownTopic
@@ -194,7 +194,7 @@ class Provisioning:
     async def create_queue(
         self, resource: str, attributes: Mapping[str, str], tags: Mapping[str, str]
     ) -> str:
-        """Make a queue if there is none of this name; returns its URL."""
+        """Create a queue unless one of this name exists; returns its URL."""
         try:
             answer = await ask(
                 self._aws.sqs.create_queue,
@@ -329,7 +329,8 @@ class Provisioning:
 
 
 def archive_beginning(attributes: Mapping[str, str]) -> str | None:
-    """From when on a topic has its past (RFC 3339), as its attributes say; None: it has none."""
+    """The beginning of a topic's archive (RFC 3339), from its attributes; None without an
+    archive."""
     if not _read(attributes, "ArchivePolicy"):
         return None
     return attributes.get("BeginningArchiveTime") or "1970-01-01T00:00:00Z"

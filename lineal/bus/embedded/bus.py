@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 _READ_BATCH_SIZE = 200
 _MAINTENANCE_SECONDS = 60.0
 _POLL_SECONDS = 1.0
-"""How long a follower waits for a wake-up before it looks for itself."""
+"""How long a follower waits for a wake-up before it polls."""
 
 
 class EmbeddedBus:

@@ -249,7 +249,7 @@ class EmbeddedSubscription:
                 log.warning("group.housekeeping_failed", group=self._group, error=repr(error))
 
     async def _look_after_partitions(self) -> None:
-        """Notice what was lost, give up what is too much, claim what is free, renew the rest."""
+        """Detect lost leases, release surplus partitions, claim free ones, renew the others."""
         now = now_us()
         rows = self._leases.rows(self._database.reader, self._partitions)
         for identifier, owned in list(self._owned.items()):

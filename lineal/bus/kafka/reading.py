@@ -25,7 +25,7 @@ _BATCH_SIZE = 500
 _LOOK_MS = 100
 _TURN = 200
 _TIMES_AWAY = 3
-"""Brokers that are away are waited for so many times as long as an open transaction, at least."""
+"""Unreachable brokers are waited for at least so many times as long as an open transaction."""
 
 
 async def read_topic(
@@ -211,8 +211,8 @@ class _Reader:
                 self._later(tp, heads.pop())
 
     async def _held_back(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
-        """Those of which an open transaction holds back what is next; else it is the brokers of
-        whom nothing was heard, and they are asked, and given time."""
+        """The partitions whose next records an open transaction holds back. If there are none, the
+        brokers did not answer: they are asked again, and given time."""
         stable = await self._connection.list_offsets(
             partitions, LATEST, read_committed=True, seconds=self._away_seconds
         )

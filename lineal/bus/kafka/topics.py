@@ -129,7 +129,8 @@ class Topics:
         return partitions
 
     def _on_metadata(self) -> None:
-        """Take note of added partitions: all processes have to agree on where a key belongs."""
+        """Refresh the number of partitions: all processes have to agree on the partition of a
+        key."""
         for topic, partitions in list(self._partitions.items()):
             count = self._connection.partition_count(self._names.on_kafka(topic))
             if count > len(partitions):

@@ -24,7 +24,7 @@ class _Committed(NamedTuple):
 
 
 class UngroupedCommitter:
-    """One transaction after the other.
+    """Commits one transaction after the other.
 
     A group of its own, without members, keeps the name of the last: what became of a transaction in
     doubt is looked up there.

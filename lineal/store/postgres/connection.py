@@ -105,7 +105,7 @@ class PostgresConnection:
 
     @property
     def usable(self) -> bool:
-        """Whether the connection is there, and in no transaction."""
+        """Whether the connection works and is in no transaction."""
         return self._connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
@@ -124,7 +124,7 @@ class PostgresConnection:
         return cursor
 
     def stream(self, sql: str, parameters: Sequence[Any] = (), /) -> Iterator[Any]:
-        """Rows as they come over the network; :meth:`execute` waits for the last of them."""
+        """Rows as they arrive; :meth:`execute` waits for the last of them."""
         size = _STREAM_BATCH_SIZE if psycopg.capabilities.has_stream_chunked() else 1
         try:
             cursor = self._connection.cursor()
@@ -194,7 +194,7 @@ def connect(url: str, *, write: bool = False) -> PostgresConnection:
 
 
 def place(url: str) -> str:
-    """What may be said of a URL: the database and its host, never the password."""
+    """The printable part of a URL: the database and its host, never the password."""
     try:
         given = conninfo_to_dict(url)
     except psycopg.Error:
