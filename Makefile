@@ -37,6 +37,8 @@ test test-long: export PYTHONDONTWRITEBYTECODE =
 
 # More than cores: most tests wait for servers and processes they have started.
 TEST_PROCESSES ?= 6
+# In the order of their folders: what takes long comes first, and much that is short at the end.
+SIDE_BY_SIDE = --numprocesses $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 export PYTHON SYSTEM_PACKAGES
 
@@ -59,11 +61,11 @@ run: install ## start everything and watch ./inbox
 	$(BIN)/lineal up
 
 test: schemas lint types contracts services ## schema check, lint, types, contracts and all tests
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 test-long: services ## tests that take longer than CI has, properties with many more examples
 	$(BIN)/python -m pytest --long -m "long or hypothesis" --timeout 3600 \
-		--numprocesses $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
+		$(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 schemas: install-dev ## compare the event models with the committed JSON Schemas
 	$(BIN)/python -m lineal_cli.schema check

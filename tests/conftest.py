@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.services.mosquitto",
     "tests.store.stores",
     "tests.long",
+    "tests.grouping",
 ]
 
 # No test asserts on time, Hypothesis's included: a busy machine is not a failure.
