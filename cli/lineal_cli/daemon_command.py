@@ -30,7 +30,7 @@ async def run_daemon(
 
     Args:
         name: of the command, in its log lines.
-        ready: waits until the service can do its work; what it returns is said then.
+        ready: waits until the service can do its work; its result is reported then.
         port: of health and metrics, and of ``uploads``; None for none.
 
     Raises:

@@ -95,7 +95,7 @@ def emit(
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    """What there is of a file or a pipe, as soon as it is there."""
+    """The data of a file or pipe, in chunks, as soon as they arrive."""
     try:
         descriptor = file.fileno()
     except OSError:

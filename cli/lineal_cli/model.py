@@ -136,7 +136,7 @@ def promote(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a version into use by hand, whatever its gates said. Your name is recorded."""
+    """Put a version into use manually, whatever its gates said. Your name is recorded."""
     folder = existing_data(data)
     promoted = asyncio.run(_promote(folder, name, version, reason))
     if as_json:

@@ -99,7 +99,7 @@ def _reading_shared(url: str) -> Iterator[Connection]:
 
 @contextlib.contextmanager
 def reading_blobs(folder: Path) -> Iterator[Chunked]:
-    """The large objects, wherever the settings say they are."""
+    """The store of large objects that the settings name."""
     files = FileBlobs(folder, folder / "run", "reader")
     if plain_setting("objects", "file:") == "file:":
         yield files

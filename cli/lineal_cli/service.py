@@ -44,7 +44,7 @@ class Service:
         return problems
 
     async def ended(self) -> None:
-        """Wait until a part ends by itself, which none should."""
+        """Wait until a part ends by itself, which is a failure."""
         parts = [asyncio.create_task(self.daemon.wait())]
         producers = list(self._tasks.values())
         try:

@@ -124,7 +124,7 @@ def run_devices(spec: SimulationSpec) -> int:
 async def simulated_devices(
     spec: SimulationSpec, log: Path
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The devices, at work in a process of their own until this is left."""
+    """Run the devices in a process of their own until the context is left."""
     spec.folder.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(

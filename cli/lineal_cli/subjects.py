@@ -28,7 +28,7 @@ def find_subject(connection: Connection, wanted: str) -> str:
 
 
 def _subject_of_event(connection: Connection, event_id: str) -> str | None:
-    """What the steps were about that emitted or handled an event. Every record is looked at: events
+    """The subjects of the steps that emitted or handled an event. Every record is looked at: events
     are not in the ledger's index."""
     for step in all_steps(connection):
         if event_id in step.events_in or event_id in step.events_out:

@@ -29,7 +29,7 @@ UNKNOWN_MEDIA_TYPE = "application/octet-stream"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrivalSource:
-    """Where a file came from, and what its producer says of it besides the bytes.
+    """The source of a file, with the metadata that its producer gives.
 
     Attributes:
         name: as its owner knows it; see :func:`readable_name`. Never used as a path.

@@ -135,7 +135,7 @@ class _Operations:
         self._pending: dict[str, _Operation] = {}
 
     def add(self, document_id: str, record: RecordedStep) -> None:
-        """Take note of a step; those of a document come in their order."""
+        """Add a step; the steps of a document come in order."""
         # Sorted, as they are in the canonical record from which a rebuild takes them.
         attributes = {
             name: value for name, value in sorted(record.attributes.items()) if name != "status"

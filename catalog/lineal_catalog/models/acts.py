@@ -38,7 +38,7 @@ class NoPreviousModel(LinealError, LookupError):
 
 
 async def promote(runtime: Runtime, info: ModelInfo, reason: str | None) -> ModelPromoted:
-    """Put a model into use, whatever its gates said: an act of the person at the command line.
+    """Promote a model whatever its gates said: an act of the person at the command line.
 
     Raises:
         UnknownModel: its file was erased.
@@ -63,7 +63,7 @@ async def promote(runtime: Runtime, info: ModelInfo, reason: str | None) -> Mode
 
 
 async def roll_back(runtime: Runtime, name: str, reason: str) -> ModelRolledBack:
-    """Put the model before into use again.
+    """Put the previous model into use again.
 
     Raises:
         NoPreviousModel: there is none.

@@ -49,7 +49,7 @@ class RingShare(BaseModel):
 
 
 class AutomaticRollout(BaseModel):
-    """What follows by itself when a model goes into use."""
+    """The rollout that starts automatically when a model is promoted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

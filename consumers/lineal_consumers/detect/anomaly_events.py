@@ -25,7 +25,7 @@ def to_event(
     in_use: ModelInUse,
     threshold: float,
 ) -> AnomalyEvent:
-    """The event of a transition that a message brought about.
+    """The event of a transition that a message caused.
 
     Args:
         boot_id: the boot the anomaly belongs to; the message may be the first of another.

@@ -82,9 +82,8 @@ class Device:
 
 
 async def device_of(name: str, journal: Journal, ctx: Context[DetectConfig]) -> Device | None:
-    """A device as the message before left it; None for one that is new.
-
-    It is taken out of memory: :func:`keep` it when all went well.
+    """The state of a device after its last message; None for a new device. It is removed from the
+    cache: :func:`keep` it after success.
     """
     device = _kept.pop(name, None)
     if device is not None and device.mark is not None and await journal.is_at(device.mark):

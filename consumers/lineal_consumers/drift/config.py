@@ -30,7 +30,7 @@ class DriftConfig(BaseModel):
     sample: Annotated[int, Field(ge=20)] = 240
     """Readings of a device that are compared, the newest."""
     min_sample: Annotated[int, Field(ge=10)] = 120
-    """Until there are so many new ones nothing is tested."""
+    """The number of new readings below which nothing is tested."""
     test: Literal["ks", "adwin"] = "ks"
     """Kolmogorov-Smirnov, which sees any change of the distribution but takes readings for
     independent, or ADWIN, which sees changes of the mean (``pip install 'lineal[adwin]'``)."""

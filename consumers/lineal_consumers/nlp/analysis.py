@@ -30,7 +30,7 @@ _MAX_SPAN = 20_000
 
 
 class AnalyzedObject(NamedTuple):
-    """A stored-to-be analysis and what the event says of it."""
+    """An analysis to be stored, and the fields of its event."""
 
     data: bytes
     """Gzipped JSON of an :class:`Analysis`."""

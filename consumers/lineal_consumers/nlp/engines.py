@@ -11,7 +11,7 @@ from lineal_schemas.results import DocumentClass, Entity, KeyPhrase
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """A page's text, or a stretch of a page too long to be looked at in one piece."""
+    """A page's text, or a part of a page that is too long to be analysed in one piece."""
 
     text: str
     language: str

@@ -26,7 +26,7 @@ def language_models(config: NlpConfig) -> list[Model]:
 
 
 def trained_models(config: NlpConfig) -> list[str]:
-    """Names of the models that were trained here, of which the ones in use are taken."""
+    """Names of the trained models that the stage uses, each in the version in use."""
     return [] if config.class_model is None else [config.class_model]
 
 

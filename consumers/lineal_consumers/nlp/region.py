@@ -1,5 +1,5 @@
-"""Where a document is from, by what it says: whose order of day and month and whose national phone
-numbers count in it."""
+"""Guesses the country of a document from its text, for its order of day and month and its national
+phone numbers."""
 
 from __future__ import annotations
 

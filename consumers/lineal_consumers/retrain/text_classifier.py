@@ -217,7 +217,7 @@ def _archive(arrays: dict[str, npt.NDArray[np.generic]]) -> bytes:
 
 
 def classes_of(data: bytes, texts: Sequence[str]) -> list[str | None]:
-    """What a classifier says of texts; None for one without a word it knows.
+    """The class of each text; None for a text without a known word.
 
     All at once, to evaluate a model; the nlp stage has a reader of its own, which needs NumPy
     alone.

@@ -53,7 +53,7 @@ class TrainedModel:
 
 
 class ParityError(LinealError):
-    """The exported graph does not say what the trainer says."""
+    """The exported graph does not compute the same scores as the trainer."""
 
 
 def train(

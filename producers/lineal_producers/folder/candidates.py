@@ -12,7 +12,7 @@ from lineal_producers.folder.seen_files import Fingerprint
 
 @dataclass(slots=True)
 class Candidate:
-    """A file waiting to be taken.
+    """A file waiting to be ingested.
 
     Attributes:
         unchanged: whether it was seen in this state before, a settle time ago.

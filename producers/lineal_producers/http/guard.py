@@ -1,4 +1,4 @@
-"""Routes that say which act they are."""
+"""Routes with the act that they require permission for."""
 
 from __future__ import annotations
 

@@ -43,9 +43,8 @@ async def sync(
     full: bool = False,
     on_arrival: Callable[[Arrival], None] = lambda _: None,
 ) -> SyncResult:
-    """Take the objects below a prefix.
-
-    Where it is cut short, the next one goes on: every object is noted when it is taken.
+    """Ingest the objects below a prefix. After an interruption the next run continues: every object
+    is noted when it is ingested.
 
     Args:
         full: also those whose present version was taken before. They arrive under the same ids as
@@ -89,7 +88,7 @@ async def sync(
 
 
 async def _listed(client: Any, bucket: str, prefix: str) -> AsyncIterator[S3Object]:
-    """What is there now; in a bucket with versions the newest of each."""
+    """The present objects; in a bucket with versions the newest of each."""
     more: dict[str, str] = {}
     while True:
         with errors(f"s3://{bucket}"):
