@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import uuid
 from hashlib import sha256
 from pathlib import Path
@@ -53,7 +54,8 @@ class LogFollower:
         self.writer = LogWriter(store, settings, directory, f"{owner}/{uuid.uuid4().hex[:8]}")
         self._begun = False
         self._is_elsewhere = False
-        self._published_at = 0.0
+        self._published_at = -math.inf
+        self._published: bytes | None = None
         self._reported_at = 0.0
         self._failure: str | None = None
         self._collector: CosignatureCollector | None = None
@@ -103,9 +105,12 @@ class LogFollower:
     async def close(self) -> None:
         """Sign what there is, and let another process go on."""
         try:
-            if self._failure is None:
-                if await self.writer.behind():
-                    await self.writer.catch_up()
+            if self._failure is None and not self._is_elsewhere:
+                await self.writer.catch_up()
+                done = await self.writer.advance(keep=True)
+                checkpoint = None if done is None else done.checkpoint
+                if checkpoint is not None and checkpoint != self._published:
+                    await self._publish(checkpoint)
                 if self._collector is not None:
                     await self._collector.collect()
                 await self.writer.release()
@@ -123,7 +128,10 @@ class LogFollower:
             return False
         self._report(done)
         if done.signed and done.checkpoint is not None:
-            await self._publish(done.checkpoint)
+            now = asyncio.get_running_loop().time()
+            if now - self._published_at >= self._settings.kept_seconds:
+                self._published_at = now
+                await self._publish(done.checkpoint)
         return bool(done.behind)
 
     def _report(self, done: Signed) -> None:
@@ -133,12 +141,9 @@ class LogFollower:
             log.info("log.catching_up", records=done.size, of=done.records)
 
     async def _publish(self, checkpoint: bytes) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._published_at and now - self._published_at < self._settings.kept_seconds:
-            return
-        self._published_at = now
         try:
             await self._bus.publish([(CHECKPOINT_TOPIC, checkpoint_event(checkpoint))])
+            self._published = checkpoint
         except BusUnavailable as error:
             log.warning("log.not_published", error=str(error))
 

@@ -12,10 +12,12 @@ import pytest
 from lineal.proof.checkpoint import open_checkpoint
 from lineal.proof.errors import ForeignLog, LogInconsistent, UnusableKey
 from lineal.proof.keys import new_signer, read_keys, read_verifier_keys, replace_keys
+from lineal.proof.ledger_check import LedgerCheck
 from lineal.proof.log_tables import read_log, record_leaf, tile_source
 from lineal.proof.merkle import root_of
 from lineal.proof.note import WrongSignature
 from lineal.proof.tiles import TiledTree
+from lineal.proof.verification import VerificationContext, begin_snapshot, run_checks
 from lineal.store.connection import Connection, Store
 from tests.proof.ledgers import append, sign, writer
 
@@ -205,3 +207,23 @@ async def test_files_of_past_days_are_thinned_to_one_an_hour(store: Store, tmp_p
         (files.directory / f"{size:019}-202511{when}00Z.checkpoint").write_bytes(b"x")
     files.sweep()
     assert [item.size for item in files.kept()] == [3, 4, 9]
+
+
+async def test_every_store_is_verified(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    await append(store, 0, 300)
+    await sign(store, folder)
+    outside = writer(store, folder).files.load()
+    keys = read_verifier_keys(folder / "log.key")
+
+    def findings(connection: Connection) -> list[str]:
+        begin_snapshot(connection)
+        try:
+            context = VerificationContext(connection, folder, outside, keys)
+            return [found.what for found in run_checks([LedgerCheck()], context).findings]
+        finally:
+            connection.execute("ROLLBACK")
+
+    assert await store.read(findings) == []
+    await run(store, "UPDATE ledger SET digest = ? WHERE seq = 7", bytes(32))
+    assert await store.read(findings) == ["record 7 is not what its digest says"]
