@@ -98,7 +98,7 @@ async def ledger_followed(runtime: Runtime) -> AsyncIterator[None]:
     if runtime.bus.capabilities.applies_effects:
         yield
         return
-    follower = LedgerFollower(runtime.bus, runtime.store)
+    follower = LedgerFollower(runtime.bus, runtime.store, runtime.marks)
     await follower.open()
     try:
         yield

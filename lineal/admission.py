@@ -20,10 +20,12 @@ from lineal.observability.tracing import first_traceparent, is_traceparent
 from lineal.stages.decoding import decode_event
 from lineal.stages.discovery import installed_stages
 from lineal.store.objects import ObjectStore
-from lineal_schemas.envelope import RawEvent
-from lineal_schemas.payload import Payload
+from lineal_schemas.envelope import RawEvent, schema_uri
+from lineal_schemas.payload import Payload, payload_bytes
 
 _MAX_CONCURRENT = 500
+_BY = "by"
+"""Field of lineal's own payloads that says who did something."""
 _BOOKKEEPING = "lineal."
 _OF_GROUPS = ("dead.", "redrive.")
 """Topics of dead letters, and of those that a group is given again."""
@@ -79,7 +81,8 @@ def admit(
     """An event from outside, admitted and completed with what its sender left out.
 
     Args:
-        actor: who sends it, by the credential that was shown; what the event says is overwritten.
+        actor: who sends it, by the credential that was shown; what the event says of that, and the
+            ``by`` of lineal's own data, is overwritten.
         topic: where it is to go, if not on the topic that is named after its type.
         payload: its data, where the caller has decoded it already.
 
@@ -96,7 +99,18 @@ def admit(
         except PermanentFailure:
             if not policy.accepts_invalid:
                 raise
-    return with_defaults(event._replace(actor=actor, mark=None), payload)
+    event = event._replace(actor=actor, mark=None)
+    if actor is not None and payload is not None and _names_other(payload, actor):
+        payload = payload.model_copy(update={_BY: actor})
+        event = event._replace(
+            data=payload_bytes(payload), dataschema=schema_uri(payload.type, payload.version)
+        )
+    return with_defaults(event, payload)
+
+
+def _names_other(payload: Payload, actor: str) -> bool:
+    """Whether lineal's own data says that somebody else than its sender did it."""
+    return payload.type in types_of_lineal() and getattr(payload, _BY, actor) != actor
 
 
 def check_allowed(event: RawEvent, policy: AdmissionPolicy, topic: str | None = None) -> None:

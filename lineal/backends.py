@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 from lineal.bus.embedded.bus import EmbeddedBus
+from lineal.bus.marks import Marks, open_marks
 from lineal.bus.protocol import Bus, TopicSettings
 from lineal.errors import UnsupportedSetting
 from lineal.settings import Settings
@@ -76,14 +77,30 @@ async def open_blobs(settings: Settings, files: FileBlobs, stack: AsyncExitStack
     raise unsupported_objects(settings.objects)
 
 
+async def open_bus_marks(settings: Settings, store: Store) -> Marks | None:
+    """What events are marked with; None for the embedded bus, which only we write to.
+
+    Raises:
+        StoreUnavailable
+    """
+    if settings.bus == "sqlite:":
+        return None
+    secrets = settings.mark_secrets
+    return await open_marks(store, None if secrets is None else secrets.get_secret_value())
+
+
 async def open_bus(
     settings: Settings,
     database: Database,
     store: Store,
     objects: ObjectStore,
     stack: AsyncExitStack,
+    marks: Marks | None = None,
 ) -> Bus:
     """The bus, closed when the stack is.
+
+    Args:
+        marks: what is published on a shared broker is marked with.
 
     Raises:
         UnsupportedSetting: ``settings.bus`` names no bus there is, or one that cannot do with the
@@ -109,13 +126,19 @@ async def open_bus(
             from lineal.bus.aws.bus import open_aws_bus
         return await stack.enter_async_context(
             open_aws_bus(
-                parse_address(settings.bus), store, objects, lease_seconds=settings.lease_seconds
+                parse_address(settings.bus),
+                store,
+                objects,
+                lease_seconds=settings.lease_seconds,
+                marks=marks,
             )
         )
     if settings.bus.startswith("kafka://"):
         with needs("kafka", "the bus on Kafka"):
             from lineal.bus.kafka.bus import KafkaBus
-        kafka = KafkaBus(brokers_of(settings.bus), settings.kafka, settings.data, topic_settings)
+        kafka = KafkaBus(
+            brokers_of(settings.bus), settings.kafka, settings.data, topic_settings, marks
+        )
         await kafka.open()
         stack.push_async_callback(kafka.close)
         return kafka

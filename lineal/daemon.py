@@ -67,7 +67,9 @@ class Daemon:
             self._runners[stage.name] = StageRunner(executor, committer, settings)
         self.workers.start()
         if not self._runtime.bus.capabilities.applies_effects:
-            self._follower = LedgerFollower(self._runtime.bus, self._runtime.store)
+            self._follower = LedgerFollower(
+                self._runtime.bus, self._runtime.store, self._runtime.marks
+            )
             await self._follower.open()
         # To the end, also where one fails: who stops us would else close the bus while others are
         # still joining.

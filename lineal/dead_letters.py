@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
+from lineal.access.credential import Credential, owner_credential
 from lineal.bus.protocol import Addressed, Position
 from lineal.bus.topic_names import dead_letter_topic, is_dead_letter_topic, redrive_topic
 from lineal.effects.effect import Effect
@@ -13,10 +14,11 @@ from lineal.effects.letter_claims import LetterClaim, LettersClaimed
 from lineal.effects.records import lineage_records
 from lineal.effects.waiting import KeyReleased, numbers_of
 from lineal.errors import LinealError, UnknownTopic
-from lineal.lineage.actor import acting_user, this_worker
+from lineal.lineage.actor import this_worker
 from lineal.lineage.record import Kind, StepEntry, record_of
 from lineal.observability.tracing import trace_id
 from lineal.runtime import Runtime
+from lineal.stages.pipeline.marks import UnmarkedEvent
 from lineal.store.connection import Connection
 from lineal_schemas.envelope import RawEvent, decode, from_json, now_us
 from lineal_schemas.failures import DeadLetter
@@ -25,6 +27,10 @@ from lineal_schemas.payload import UnknownPayload
 BRIDGED = "mqtt:"
 """What a dead letter of the MQTT bridge has before the broker's topic, in the place of one of the
 bus."""
+
+
+class NobodyAnswersFor(LinealError):
+    """Letters hold events of which nobody here knows who wrote them."""
 
 
 class NoRedriveTarget(LinealError):
@@ -40,11 +46,18 @@ class Letter:
     """When it was given up, microseconds since the Unix epoch."""
     content: DeadLetter
     position: Position
+    marked: bool = True
+    """Whether a worker of ours published it; somebody else may have written it to the broker."""
 
     @property
     def event(self) -> RawEvent:
         """The original event."""
         return from_json(self.content.event)
+
+    @property
+    def unmarked(self) -> bool:
+        """Whether somebody else wrote it, or the event in it, to the broker."""
+        return not self.marked or self.content.error_class == UnmarkedEvent.__name__
 
     @property
     def came_from_outside(self) -> bool:
@@ -91,7 +104,10 @@ async def waiting_letters(runtime: Runtime, chosen: LetterFilter) -> list[Letter
                 content = _content(delivery.event)
                 if content is None:
                     continue
-                letter = Letter(delivery.event.id, delivery.event.time, content, delivery.position)
+                marked = runtime.marks is None or await runtime.marks.check(delivery.event)
+                letter = Letter(
+                    delivery.event.id, delivery.event.time, content, delivery.position, marked
+                )
                 if chosen.matches(letter):
                     letters[letter.id] = letter
         except UnknownTopic:
@@ -108,28 +124,52 @@ def _content(event: RawEvent) -> DeadLetter | None:
     return data if isinstance(data, DeadLetter) else None
 
 
-async def redrive(runtime: Runtime, letters: Sequence[Letter]) -> list[Letter]:
+async def redrive(
+    runtime: Runtime,
+    letters: Sequence[Letter],
+    *,
+    by: Credential | None = None,
+) -> list[Letter]:
     """Send the original events to their groups again, and only to these. Those of a key that waits
     go in its order, whichever became a dead letter last.
+
+    Args:
+        by: who decides; None: the owner of the data folder.
 
     Returns:
         The letters that were redriven: all but those about which somebody else decided meanwhile.
 
     Raises:
+        NotPermitted: they may not.
         NoRedriveTarget: for some there is no group; none was sent.
+        NobodyAnswersFor: some are unmarked; none was sent.
     """
+    by = by or owner_credential()
+    by.require("redrive")
+    if any(letter.unmarked for letter in letters):
+        raise NobodyAnswersFor
     if any(letter.came_from_outside for letter in letters):
         raise NoRedriveTarget
-    return await _decide(runtime, await _in_order_of_keys(runtime, letters), "redrive")
+    return await _decide(runtime, await _in_order_of_keys(runtime, letters), "redrive", by)
 
 
-async def drop(runtime: Runtime, letters: Sequence[Letter]) -> list[Letter]:
+async def drop(
+    runtime: Runtime, letters: Sequence[Letter], *, by: Credential | None = None
+) -> list[Letter]:
     """Decide that nothing is to be done about these; what waits for them may be redriven then.
+
+    Args:
+        by: who decides; None: the owner of the data folder.
 
     Returns:
         The letters that were dropped: all but those about which somebody else decided meanwhile.
+
+    Raises:
+        NotPermitted: they may not.
     """
-    return await _decide(runtime, letters, "drop")
+    by = by or owner_credential()
+    by.require("redrive")
+    return await _decide(runtime, letters, "drop", by)
 
 
 async def _in_order_of_keys(runtime: Runtime, letters: Sequence[Letter]) -> list[Letter]:
@@ -149,13 +189,15 @@ async def _in_order_of_keys(runtime: Runtime, letters: Sequence[Letter]) -> list
     return [letters[place] for place in places]
 
 
-async def _decide(runtime: Runtime, letters: Sequence[Letter], kind: Kind) -> list[Letter]:
+async def _decide(
+    runtime: Runtime, letters: Sequence[Letter], kind: Kind, by: Credential
+) -> list[Letter]:
     """Decide about those letters that nobody else decides about; returns them."""
     claimant = uuid4().hex
     left = list(letters)
     while left:
         try:
-            await _publish_decisions(runtime, left, kind, claimant)
+            await _publish_decisions(runtime, left, kind, claimant, by.actor)
         except LettersClaimed as error:
             left = [letter for letter in left if letter.id not in error.ids]
         else:
@@ -164,7 +206,7 @@ async def _decide(runtime: Runtime, letters: Sequence[Letter], kind: Kind) -> li
 
 
 async def _publish_decisions(
-    runtime: Runtime, letters: Sequence[Letter], kind: Kind, claimant: str
+    runtime: Runtime, letters: Sequence[Letter], kind: Kind, claimant: str, actor: str
 ) -> None:
     outputs: list[Addressed] = []
     records = []
@@ -188,5 +230,5 @@ async def _publish_decisions(
             events_out=(event.id,) if kind == "redrive" else (),
             trace=trace_id(event.traceparent),
         )
-        records.append(record_of(entry, build=None, actor=acting_user(), worker=this_worker()))
+        records.append(record_of(entry, build=None, actor=actor, worker=this_worker()))
     await runtime.committer.publish(outputs, [*effects, *lineage_records(records)])

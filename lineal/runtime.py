@@ -11,7 +11,8 @@ from typing import TypeVar
 import structlog
 from pydantic import ValidationError
 
-from lineal.backends import open_blobs, open_bus, open_store
+from lineal.backends import open_blobs, open_bus, open_bus_marks, open_store
+from lineal.bus.marks import Marks
 from lineal.bus.protocol import Bus
 from lineal.committing import Committer, StoreFirstCommitter, committer_of
 from lineal.errors import BusUnavailable, LinealError, StoreUnavailable, WrongConfiguration
@@ -60,6 +61,8 @@ class Runtime:
     objects: ObjectStore
     committer: Committer
     """Makes durable what was done: outputs on the bus, effects in the store."""
+    marks: Marks | None = None
+    """Of a broker that others write to as well; None where only we do."""
 
     def bind(
         self, stage: Stage, workers: Workers | None = None, *, replayed: ReplayedState | None = None
@@ -82,6 +85,8 @@ class Runtime:
             worker_name=this_worker(),
             state=StoredState(self.store) if replayed is None else replayed,
             trained=TrainedModels(self.store),
+            marks=self.marks,
+            broker_types=self.broker_types,
         )
         try:
             config = stage.config.model_validate(self.settings.stages.get(section, {}))
@@ -95,6 +100,11 @@ class Runtime:
             replaying=replayed is not None,
         )
 
+    @property
+    def broker_types(self) -> frozenset[str]:
+        """What others may write to a shared broker, beside types of their own."""
+        return frozenset(self.settings.broker_types)
+
     async def flush_ledger(self) -> None:
         """Wait until the store has the effects of everything committed before this call.
 
@@ -104,7 +114,7 @@ class Runtime:
         if not self.bus.capabilities.applies_effects:
             from lineal.lineage.follower import flush_ledger
 
-            await flush_ledger(self.bus, self.store, _FLUSH_SECONDS)
+            await flush_ledger(self.bus, self.store, _FLUSH_SECONDS, marks=self.marks)
 
 
 @contextlib.asynccontextmanager
@@ -125,9 +135,10 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         blobs.remove_unfinished()
         store = await open_store(settings, database, stack)
         objects = ObjectStore(store, await open_blobs(settings, blobs, stack))
-        bus = await open_bus(settings, database, store, objects, stack)
+        marks = await open_bus_marks(settings, store)
+        bus = await open_bus(settings, database, store, objects, stack, marks)
         committer = committer_of(bus, store)
-        runtime = Runtime(settings, database, store, bus, objects, committer)
+        runtime = Runtime(settings, database, store, bus, objects, committer, marks)
         try:
             yield runtime
         finally:

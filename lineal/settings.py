@@ -163,6 +163,12 @@ class Settings(BaseSettings):
     there must be an ``http_token``."""
     http_token: SecretStr | None = None
     """Bearer token of an owner, of at least 22 characters."""
+    mark_secrets: SecretStr | None = None
+    """What events on a shared broker are marked with: the newest first, older ones that are
+    accepted behind commas. None: keys that the store holds."""
+    broker_types: tuple[str, ...] = ("document.arrived",)
+    """Event types, beside those of your own, that others may write to the topics of a shared
+    broker."""
     upload_mb: Annotated[int, Field(ge=1)] = 1024
     """Largest HTTP upload."""
     tenant: str = "default"

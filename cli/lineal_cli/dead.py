@@ -147,7 +147,7 @@ def _add_decision(name: str, done: str, load: Callable[[], Act], summary: str) -
 
 
 def _redrive() -> Act:
-    from lineal.dead_letters import NoRedriveTarget, redrive
+    from lineal.dead_letters import NobodyAnswersFor, NoRedriveTarget, redrive
 
     async def act(runtime: Runtime, letters: Sequence[Letter]) -> list[Letter]:
         try:
@@ -158,6 +158,12 @@ def _redrive() -> Act:
                 "(their group is bridge), and no stage could read them again. Mend the cause and "
                 "have the device send them again, or `lineal dead drop --group bridge`; redrive "
                 "others by --group STAGE"
+            ) from refused
+        except NobodyAnswersFor as refused:
+            raise CommandFailed(
+                "nothing was redriven: of some of these nobody here knows who wrote them to the "
+                "broker. `lineal dead show ID` shows one; drop it, or answer for it: publish its "
+                "event yourself with `lineal emit TYPE --as-operator`"
             ) from refused
 
     return act

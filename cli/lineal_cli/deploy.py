@@ -121,14 +121,16 @@ async def _start(
             rollout_id=rollout_id(change.model.sha256, f"hand {now}"),
             model=change.model,
             artifact=change.artifact,
-            counter=max(change.counter, number),
+            counter=number,
             plan=RolloutPlan(
                 rings=rings, timeouts=timeouts, shadow_readings=shadow, soak_readings=soak
             ),
             by=acting_user(),
             requested_us=now,
         )
-        event = first_event(request, id=request.rollout_id, source="lineal:cli/deploy")
+        event = first_event(
+            request, id=request.rollout_id, source="lineal:cli/deploy", actor=request.by
+        )
         await runtime.bus.publish([(event.type, event)])
     return {
         "rollout": request.rollout_id,
@@ -154,15 +156,15 @@ async def _in_use(runtime: Runtime, name: str) -> tuple[ModelPromoted | ModelRol
             async for delivery in runtime.bus.read(kind.type, Selection(key=name)):
                 change = decode(delivery.event).data
                 assert isinstance(change, ModelPromoted | ModelRolledBack)
-                if in_use is not None and change.model.sha256 != in_use.sha256:
+                if in_use is None or change.model.sha256 != in_use.sha256:
                     continue
                 if newest is None or change.counter > newest.counter:
                     newest = change
         except UnknownTopic:
             continue
-    if newest is None:
+    if newest is None or in_use is None:
         raise CommandFailed(f"no version of {name} is in use: promote one first")
-    return newest, 0 if in_use is None else in_use.counter
+    return newest, in_use.counter
 
 
 async def _devices(runtime: Runtime) -> list[str]:
@@ -388,7 +390,7 @@ async def _publish_control(
         rollout_id=rollout, action=action, by=acting_user(), reason=reason, requested_us=now
     )
     identity = output_id(rollout, "cli", "1", f"{action} {now}", 0)
-    event = first_event(control, id=identity, source="lineal:cli/deploy")
+    event = first_event(control, id=identity, source="lineal:cli/deploy", actor=control.by)
     async with open_runtime(load_settings(folder)) as runtime:
         await runtime.bus.publish([(event.type, event)])
 

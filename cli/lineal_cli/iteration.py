@@ -40,6 +40,7 @@ async def request_iteration(
         request,
         id=identifier,
         source=_SOURCE,
+        actor=by,
         traceparent=first_traceparent(identifier, identifier),
     )
     await runtime.bus.publish([(event.type, event)])

@@ -103,5 +103,6 @@ def _labelled(connection: Any, document_id: str, name: str) -> Any:
         payload,
         id=identifier,
         source="lineal:cli/label",
+        actor=by,
         traceparent=first_traceparent(payload.correlation_key(), identifier),
     )

@@ -170,6 +170,7 @@ async def request_first_model(runtime: Runtime) -> None:
         request,
         id=arrival_id("lineal:simulation", "", f"first model {now}"),
         source="lineal:simulation",
+        actor=request.by,
     )
     await runtime.bus.publish([(event.type, event)])
 

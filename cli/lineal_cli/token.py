@@ -163,6 +163,42 @@ def revoke(
         typer.echo(f"revoked {token.name}")
 
 
+@app.command("rotate-marks")
+def rotate_marks(
+    drop_old: Annotated[
+        bool, typer.Option("--drop-old", help="Accept the marks of older keys no longer.")
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a new key that events on a shared broker are marked with."""
+    from lineal.access.credential import owner_credential
+    from lineal.access.records import change_access
+    from lineal.bus.marks import MarkKey, add_key, remove_key, stored_keys
+    from lineal.runtime import open_runtime
+    from lineal.store.connection import Connection
+
+    def change(connection: Connection) -> tuple[MarkKey, list[str]]:
+        older = stored_keys(connection)
+        made = add_key(connection)
+        if drop_old:
+            for key in older:
+                remove_key(connection, key.key_id)
+        return made, [key.key_id for key in older]
+
+    async def rotated(folder: Path) -> tuple[MarkKey, list[str]]:
+        async with open_runtime(load_settings(folder)) as runtime:
+            return await change_access(
+                runtime, owner_credential(), "token:marks", change, action="marks rotated"
+            )
+
+    made, older = asyncio.run(rotated(existing_data(data)))
+    if as_json:
+        print_json({"key_id": made.key_id, "older": older, "dropped": drop_old})
+    else:
+        typer.echo(f"{made.key_id} marks from now on")
+
+
 def _state(token: ApiToken, now: int) -> str:
     if token.revoked is not None:
         return "revoked"

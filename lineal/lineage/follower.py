@@ -12,7 +12,16 @@ from functools import partial
 
 import structlog
 
-from lineal.bus.protocol import AssignmentLost, Batch, Bus, Delivery, Selection, Subscription
+from lineal.bus.marks import Marks
+from lineal.bus.protocol import (
+    AssignmentLost,
+    Batch,
+    Bus,
+    Delivery,
+    Position,
+    Selection,
+    Subscription,
+)
 from lineal.errors import BusUnavailable, StoreUnavailable
 from lineal.lineage.follower_process import apply_in_process
 from lineal.lineage.topic import (
@@ -52,9 +61,10 @@ _PASSING = (
 class LedgerFollower:
     """A member of the group; applies what it fetches in a process of its own."""
 
-    def __init__(self, bus: Bus, store: Store) -> None:
+    def __init__(self, bus: Bus, store: Store, marks: Marks | None = None) -> None:
         self._bus = bus
         self._store = store
+        self._marks = marks
         self._source = _source(bus)
         self._subscription: Subscription | None = None
         self._pool: WorkerPool | None = None
@@ -82,6 +92,8 @@ class LedgerFollower:
         )
         follow = self._follow(self._subscription)
         self._following = asyncio.create_task(follow, name="ledger follower")
+        if self._marks is not None:
+            await _note_first_mark(self._bus, self._store)
 
     async def close(self) -> None:
         """Leave it."""
@@ -114,7 +126,7 @@ class LedgerFollower:
                 if not self._aligned:
                     await self._align(deliveries[0])
                 begun = loop.time()
-                _report(await self._apply(_messages(deliveries)))
+                _report(await self._apply(await self._messages(deliveries)))
                 apart = max(_MIN_APART_SECONDS, _TIMES_APART * (loop.time() - begun))
                 next_write = begun + min(apart, _MAX_APART_SECONDS)
                 await subscription.commit(Batch(deliveries))
@@ -136,7 +148,7 @@ class LedgerFollower:
         position = await _position(self._store, self._source)
         if position < (end := first.position.offset):
             selection = Selection(from_offset=position, to_offset=end)
-            await _apply_here(self._bus, self._store, self._source, selection)
+            await _apply_here(self._bus, self._store, self._source, selection, self._marks)
         self._aligned = True
 
     async def _apply(self, messages: Sequence[Message]) -> Applied:
@@ -147,13 +159,18 @@ class LedgerFollower:
             apply_in_process, self._store.opener, self._source, messages, seconds=_APPLY_SECONDS
         )
 
+    async def _messages(self, deliveries: Sequence[Delivery]) -> list[Message]:
+        return await _messages(self._store, self._source, deliveries, self._marks)
+
     async def _close_pool(self) -> None:
         if self._pool is not None:
             pool, self._pool = self._pool, None
             await pool.close()
 
 
-async def flush_ledger(bus: Bus, store: Store, seconds: float = 60.0) -> None:
+async def flush_ledger(
+    bus: Bus, store: Store, seconds: float = 60.0, *, marks: Marks | None = None
+) -> None:
     """Wait until the store has everything that was committed to the topic before this call; apply
     it here if no other follower seems to run.
 
@@ -161,8 +178,8 @@ async def flush_ledger(bus: Bus, store: Store, seconds: float = 60.0) -> None:
         BusUnavailable: it took longer than ``seconds``.
     """
     # What stands before a mark is in the store when the mark has been passed.
-    (mark,) = await bus.publish([(LINEAGE_TOPIC, lineage_event(b""))])
     source = _source(bus)
+    mark = await _note_first_mark(bus, store)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     last, moved = -1, loop.time()
@@ -178,25 +195,46 @@ async def flush_ledger(bus: Bus, store: Store, seconds: float = 60.0) -> None:
                 async with asyncio.timeout_at(deadline):
                     await _apply_here(bus, store, source, Selection(
                         from_offset=position, to_offset=mark.offset + 1
-                    ))  # fmt: skip
+                    ), marks)  # fmt: skip
             except TimeoutError:
                 continue
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _apply_here(bus: Bus, store: Store, source: str, selection: Selection) -> None:
+async def _note_first_mark(bus: Bus, store: Store) -> Position:
+    """Publish a mark of the present, and note it as where marked messages begin if none was noted
+    before: those of an earlier lineal had no marks."""
+    (mark,) = await bus.publish([(LINEAGE_TOPIC, lineage_event(b""))])
+    source = f"marks:{_source(bus)}"
+    await store.write(
+        lambda connection: (
+            connection.execute(
+                "INSERT INTO ledger_positions (source, position) VALUES (?, ?) "
+                "ON CONFLICT DO NOTHING",
+                (source, mark.offset),
+            ).rowcount
+        )
+    )
+    return mark
+
+
+async def _apply_here(
+    bus: Bus, store: Store, source: str, selection: Selection, marks: Marks | None
+) -> None:
     deliveries: list[Delivery] = []
     async for delivery in bus.read(LINEAGE_TOPIC, selection):
         deliveries.append(delivery)
         if len(deliveries) == _MAX_MESSAGES:
-            await _write(store, source, deliveries)
+            await _write(store, source, deliveries, marks)
             deliveries = []
     if deliveries:
-        await _write(store, source, deliveries)
+        await _write(store, source, deliveries, marks)
 
 
-async def _write(store: Store, source: str, deliveries: Sequence[Delivery]) -> None:
-    messages = _messages(deliveries)
+async def _write(
+    store: Store, source: str, deliveries: Sequence[Delivery], marks: Marks | None
+) -> None:
+    messages = await _messages(store, source, deliveries, marks)
     while True:
         try:
             _report(await store.write(partial(_apply_in, source, messages)))
@@ -209,9 +247,21 @@ def _apply_in(source: str, messages: Sequence[Message], connection: Connection) 
     return apply_messages(connection, source, messages)
 
 
-def _messages(deliveries: Sequence[Delivery]) -> list[Message]:
+async def _messages(
+    store: Store, source: str, deliveries: Sequence[Delivery], marks: Marks | None
+) -> list[Message]:
+    """What is to be applied; of what somebody else wrote to the topic, nothing."""
     # Of older versions they are no CloudEvents; the bus brings their bytes all the same.
-    return [Message(delivery.position.offset, delivery.event.data) for delivery in deliveries]
+    messages = [Message(item.position.offset, item.event.data) for item in deliveries]
+    if marks is None:
+        return messages
+    first = await _position(store, f"marks:{source}")
+    for place, delivery in enumerate(deliveries):
+        offset = delivery.position.offset
+        if offset >= first and not await marks.check(delivery.event):
+            log.error("ledger.unmarked_message", offset=offset, bytes=len(delivery.event.data))
+            messages[place] = Message(offset, b"")
+    return messages
 
 
 def _source(bus: Bus) -> str:

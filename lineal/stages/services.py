@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from lineal.bus.marks import Marks
 from lineal.stages.state import StateStore
 from lineal.stages.trained_models import TrainedModels
 from lineal.store.connection import Store
@@ -39,5 +40,9 @@ class Services:
     """Host and process, for lineage records."""
     state: StateStore
     trained: TrainedModels
+    marks: Marks | None = None
+    """Where others write to the broker as well."""
+    broker_types: frozenset[str] = frozenset()
+    """Event types, beside those of users' own, that others may write there."""
     now: Callable[[], int] = now_us
     """The clock: microseconds since the Unix epoch."""

@@ -65,6 +65,7 @@ CHANGING = (
         ("group_name", "at", "topic", "key_number", "nonce", "event"),
     ),
     Table("taken_objects", "objects taken", ("bucket", "name"), ("version", "taken")),
+    Table("mark_keys", "keys of marks", ("key_id",), ("secret", "created")),
     Table("users", "users", ("name",), ("role", "password", "created")),
     Table(
         "api_tokens",

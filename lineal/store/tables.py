@@ -16,7 +16,7 @@ from lineal.store.migrations import OLDEST_VERSION, migrate
 if TYPE_CHECKING:
     from lineal.store.sqlite import SqliteConnection
 
-SCHEMA_VERSION = 13
+SCHEMA_VERSION = 14
 
 BUS = """
 CREATE TABLE topics (
@@ -310,6 +310,12 @@ CREATE TABLE sessions (
     expires INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX sessions_by_user ON sessions (user_name);
+-- What events on a shared broker are marked with: see lineal.bus.marks.
+CREATE TABLE mark_keys (
+    key_id TEXT PRIMARY KEY,
+    secret BLOB NOT NULL,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 
 SHARED = (LEDGER, STAGES, OBJECTS, ACCESS)

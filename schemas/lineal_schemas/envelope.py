@@ -345,6 +345,7 @@ def first_event(
     source: str,
     traceparent: str | None = None,
     time: int | None = None,
+    actor: str | None = None,
 ) -> RawEvent:
     """An event nothing on the bus caused: only producers make these, with an id they derived."""
     return RawEvent(
@@ -360,6 +361,7 @@ def first_event(
         causationid=None,
         correlationid=payload.correlation_key() or id,
         data=payload_bytes(payload),
+        actor=actor,
     )
 
 

@@ -26,6 +26,7 @@ from lineal_schemas.telemetry import DeviceBirth
 from tests.cli.conftest import Lineal
 from tests.conformance.harness import events_on, running, until_settled
 from tests.edge.update.graphs import graph
+from tests.lineage.promotions import promotion_record
 
 DEVICES = [f"turbine-{number:02}" for number in range(1, 13)]
 
@@ -43,7 +44,9 @@ async def _fill(data: Path) -> None:
         model = graph()
         await runtime.objects.put_large(model)
         for version in (1, 2):
-            await _publish(runtime, _promoted(model, version), f"promotion-{version}")
+            change = _promoted(model, version)
+            await _publish(runtime, change, f"promotion-{version}")
+            await runtime.committer.publish((), promotion_record(change))
         for device in DEVICES:
             birth = DeviceBirth(
                 device=device, boot_id="0" * 32, session=1, monotonic_us=1, wall_us=1,

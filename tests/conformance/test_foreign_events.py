@@ -51,7 +51,9 @@ async def test_json_and_schemas_of_others_are_read_alike(bus: BusUnderTest) -> N
         done = await events_on(runtime, Done.type)
         assert await waiting_letters(runtime, LetterFilter()) == []
     assert [payload_of(event).number for event in done] == [0, 1, 2, 3, 4]
-    assert kept == sent, "with their own media types and schemas"
+    assert [event._replace(mark=None) for event in kept] == sent, (
+        "with their own media types and schemas"
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ async def test_what_is_no_json_goes_aside_with_the_reason(
             await until_settled(runtime, "foreign")
         (letter,) = await waiting_letters(runtime, LetterFilter())
     assert reason in letter.content.message
-    assert letter.event == event
+    assert letter.event._replace(mark=None) == event
 
 
 async def test_traces_are_valid_whatever_others_send(bus: BusUnderTest) -> None:

@@ -48,6 +48,7 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
         ("b", 2, "", 1, "t", 7, "n", b""),
     ],
     "taken_objects": [("bucket", f"{n} b", "etag", n) for n in range(3)],
+    "mark_keys": [("k1", bytes(32), 1), ("k2", b"\xff" * 32, 1 << 50)],
     "users": [("ann", "reader", "$argon2id$", 1), ("bob", "owner", None, 2)],
     "api_tokens": [
         ("1", b"\x00" * 32, "t", None, "read", None, 1, None, None),

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Literal, TypeVar
 from uuid import uuid4
 
+from lineal.access.credential import Credential, owner_credential
 from lineal.effects.records import lineage_records
 from lineal.errors import LinealError, StateConflict
-from lineal.lineage.actor import acting_user, this_worker
+from lineal.lineage.actor import this_worker
 from lineal.lineage.record import Artifact, StepEntry, digest, record_of
 from lineal.observability.tracing import first_traceparent, trace_id
 from lineal.runtime import Runtime
@@ -37,12 +38,20 @@ class NoPreviousModel(LinealError, LookupError):
     """No other model was in use before the one that is."""
 
 
-async def promote(runtime: Runtime, info: ModelInfo, reason: str | None) -> ModelPromoted:
-    """Promote a model whatever its gates said: an act of the person at the command line.
+async def promote(
+    runtime: Runtime, info: ModelInfo, reason: str | None, *, by: Credential | None = None
+) -> ModelPromoted:
+    """Put a model into use that the ledger knows, whatever its gates said: an act of a person.
+
+    Args:
+        by: who decides; None: the owner of the data folder.
 
     Raises:
+        NotPermitted: they may not.
         UnknownModel: its file was erased.
     """
+    by = by or owner_credential()
+    by.require("promote")
     if info.training is None:
         raise UnknownModel(f"{info.known.name} {info.known.version} was erased")
     training = info.training
@@ -53,21 +62,29 @@ async def promote(runtime: Runtime, info: ModelInfo, reason: str | None) -> Mode
             model=_ref(info.known),
             previous=last.model,
             how="manual",
-            by=acting_user(),
+            by=by.actor,
             counter=last.counter + 1,
             artifact=training.artifact,
             reason=reason,
         )
 
-    return await _change(runtime, info.known.name, "promote", promoted)
+    return await _change(runtime, info.known.name, "promote", promoted, by)
 
 
-async def roll_back(runtime: Runtime, name: str, reason: str) -> ModelRolledBack:
-    """Put the previous model into use again.
+async def roll_back(
+    runtime: Runtime, name: str, reason: str, *, by: Credential | None = None
+) -> ModelRolledBack:
+    """Put the model before into use again.
+
+    Args:
+        by: who decides; None: the owner of the data folder.
 
     Raises:
+        NotPermitted: they may not.
         NoPreviousModel: there is none.
     """
+    by = by or owner_credential()
+    by.require("promote")
 
     def rolled_back(last: LastChange, history: list[Promotion]) -> ModelRolledBack:
         before = model_before(history)
@@ -79,13 +96,13 @@ async def roll_back(runtime: Runtime, name: str, reason: str) -> ModelRolledBack
             name=name,
             model=_ref(before),
             withdrawn=_ref(history[-1]),
-            by=acting_user(),
+            by=by.actor,
             reason=reason,
             counter=last.counter + 1,
             artifact=reference(before.sha256, before.bytes, before.media_type),
         )
 
-    return await _change(runtime, name, "rollback", rolled_back)
+    return await _change(runtime, name, "rollback", rolled_back, by)
 
 
 async def _change(
@@ -93,6 +110,7 @@ async def _change(
     name: str,
     kind: Literal["promote", "rollback"],
     make: Callable[[LastChange, list[Promotion]], C],
+    by: Credential,
 ) -> C:
     """Publish a change of the model in use, made from the last one, together with its record."""
     while True:
@@ -105,7 +123,7 @@ async def _change(
         history = await runtime.store.read(lambda c: promotions_of(c, name))
         change = make(last, history)
         try:
-            await _publish(runtime, change, kind, identifier, now)
+            await _publish(runtime, change, kind, identifier, now, by)
         except StateConflict:
             continue  # somebody else was faster: this change follows that one
         await runtime.flush_ledger()
@@ -118,10 +136,15 @@ async def _publish(
     kind: Literal["promote", "rollback"],
     identifier: str,
     now: int,
+    by: Credential,
 ) -> None:
     artifact = change.artifact
     event = first_event(
-        change, id=identifier, source=_SOURCE, traceparent=first_traceparent(identifier, identifier)
+        change,
+        id=identifier,
+        source=_SOURCE,
+        traceparent=first_traceparent(identifier, identifier),
+        actor=by.actor,
     )
     model = Artifact(artifact.sha256, artifact.media_type, artifact.bytes, MODEL_ROLE)
     made = Artifact(digest(event.data), event.datacontenttype, len(event.data), "event")
@@ -137,7 +160,7 @@ async def _publish(
         ),
         trace=trace_id(event.traceparent),
     )
-    record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())
+    record = record_of(entry, build=None, actor=by.actor, worker=this_worker())
     numbered = ModelChange(
         change.name, change.counter, identifier, change.model.version, change.model.sha256, now
     )

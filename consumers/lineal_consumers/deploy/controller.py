@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lineal.errors import LinealError
 from lineal_consumers.deploy.package import NoPackage, PackageSpec, build_package
 from lineal_consumers.deploy.repository import RolloutRepository
 from lineal_consumers.deploy.rollout import (
@@ -35,6 +36,12 @@ from lineal_schemas.deployments import (
 from lineal_schemas.ids import job_id
 
 _STAGE = "stage:deploy"
+
+
+class NotInUse(LinealError):
+    """A rollout was asked for of a model that the ledger does not know as the one in use."""
+
+
 _MAX_KEPT = 5
 """Rollouts of a model whose jobs are kept, the newest included."""
 _LATE_US = 5_000_000
@@ -53,6 +60,7 @@ class RolloutController(RolloutRepository):
         if await self._rollout(request.rollout_id) is not None:
             ctx.skip("the rollout was begun already")
             return
+        await self._check_in_use(request)
         ctx.record_kind = "deploy"
         ctx.annotate(model=f"{request.model.name} {request.model.version}")
         before = await ctx.state.get(model_key(request.model.name), ModelRecord)
@@ -93,6 +101,24 @@ class RolloutController(RolloutRepository):
             updated_us=self._now,
         )
         await self._begin_ring(rollout, 0, request.plan)
+
+    async def _check_in_use(self, request: DeploymentRequested) -> None:
+        """Ask the ledger whether the model was put into use, whatever the event says of it.
+
+        Raises:
+            NotInUse: it was not, or not under this number. Behind a broker the ledger may lag by
+                moments: the event is tried again.
+        """
+        in_use = await self._ctx.model(request.model.name)
+        if in_use is None or in_use.sha256 != request.model.sha256:
+            raise NotInUse(
+                f"no promotion in the ledger has put this model into use as {request.model.name}"
+            )
+        if request.counter > in_use.counter:
+            raise NotInUse(
+                f"the promotion of this model has the number {in_use.counter} in the ledger, "
+                f"not {request.counter}"
+            )
 
     async def controlled(self, control: DeploymentControl) -> None:
         """Pause, resume or abort; what changes nothing is passed over."""

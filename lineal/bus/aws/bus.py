@@ -20,6 +20,7 @@ from lineal.bus.aws.provisioning import Provisioning
 from lineal.bus.aws.publishing import Publisher
 from lineal.bus.aws.reading import read_dead_letters, read_topic
 from lineal.bus.aws.subscription import AwsSubscription
+from lineal.bus.marks import Marks
 from lineal.bus.protocol import (
     Addressed,
     Capabilities,
@@ -40,18 +41,24 @@ from lineal.store.objects import ObjectStore
 
 @contextlib.asynccontextmanager
 async def open_aws_bus(
-    address: Address, store: Store, objects: ObjectStore, *, lease_seconds: float
+    address: Address,
+    store: Store,
+    objects: ObjectStore,
+    *,
+    lease_seconds: float,
+    marks: Marks | None = None,
 ) -> AsyncGenerator[AwsBus]:
     """Connect.
 
     Args:
         lease_seconds: how long a message stays hidden when its worker dies.
+        marks: what is published is marked with; None: not at all.
 
     Raises:
         BusUnavailable: AWS cannot be reached, or does not know us.
     """
     async with connect(address) as aws:
-        bus = AwsBus(aws, address, store, objects, lease_seconds=lease_seconds)
+        bus = AwsBus(aws, address, store, objects, lease_seconds=lease_seconds, marks=marks)
         try:
             yield bus
         finally:
@@ -89,13 +96,14 @@ class AwsBus:
         objects: ObjectStore,
         *,
         lease_seconds: float,
+        marks: Marks | None = None,
     ) -> None:
         self.aws = aws
         self.store = store
         self._address = address
         self._visibility_seconds = max(1, math.ceil(lease_seconds))
         self.provisioning = Provisioning(aws, address, self._visibility_seconds)
-        self._publisher = EventPublisher(Publisher(aws), self.provisioning, objects)
+        self._publisher = EventPublisher(Publisher(aws), self.provisioning, objects, marks)
         self._outbox = Outbox(store, self._publisher)
         self._subscriptions: set[AwsSubscription] = set()
         self._membership = Membership(store, self._own_groups)

@@ -11,6 +11,7 @@ from lineal.bus.aws.nonces import Nonce
 from lineal.bus.aws.provisioning import Provisioning
 from lineal.bus.aws.publishing import Publisher
 from lineal.bus.claim_check import check_in
+from lineal.bus.marks import Marks
 from lineal.bus.protocol import Addressed, Position
 from lineal.store.objects import ObjectStore
 from lineal_schemas.envelope import RawEvent
@@ -32,14 +33,20 @@ class EventPublisher:
 
     Args:
         objects: where the data of large events is put.
+        marks: what is published is marked with; None: not at all.
     """
 
     def __init__(
-        self, publisher: Publisher, provisioning: Provisioning, objects: ObjectStore
+        self,
+        publisher: Publisher,
+        provisioning: Provisioning,
+        objects: ObjectStore,
+        marks: Marks | None = None,
     ) -> None:
         self._publisher = publisher
         self._provisioning = provisioning
         self._objects = objects
+        self._marks = marks
         self._offsets = Offsets()
 
     def place(self, outputs: Sequence[Addressed], nonces: Sequence[Nonce]) -> list[Outgoing]:
@@ -77,7 +84,11 @@ class EventPublisher:
 
     async def _message(self, item: Outgoing) -> Message:
         (topic, _, offset), event, nonce = item
-        message = message_of(topic, event, offset, nonce)
+        message = message_of(topic, self._marked(event), offset, nonce)
         if message.size > _MAX_MESSAGE_BYTES:
-            return message_of(topic, await check_in(event, self._objects), offset, nonce)
+            event = await check_in(event, self._objects)
+            return message_of(topic, self._marked(event), offset, nonce)
         return message
+
+    def _marked(self, event: RawEvent) -> RawEvent:
+        return event if self._marks is None else self._marks.marked(event)

@@ -21,6 +21,7 @@ from lineal.bus.kafka.subscription import KafkaSubscription
 from lineal.bus.kafka.topics import Topics
 from lineal.bus.kafka.translation import raises_bus_errors
 from lineal.bus.kafka.ungrouped import UngroupedCommitter
+from lineal.bus.marks import Marks
 from lineal.bus.protocol import (
     Addressed,
     Capabilities,
@@ -57,6 +58,7 @@ class KafkaBus:
     Args:
         folder: the data folder, shared by the processes of this machine that may replace each
             other.
+        marks: what is published is marked with; None: not at all.
     """
 
     capabilities = Capabilities(
@@ -72,6 +74,7 @@ class KafkaBus:
         settings: KafkaSettings,
         folder: Path,
         topic_settings: TopicSettings,
+        marks: Marks | None = None,
     ) -> None:
         self._settings = settings
         self._names = Names(settings.prefix or "")
@@ -79,12 +82,12 @@ class KafkaBus:
         self._cluster = cluster_of(bootstrap, f"lineal-{self._member_id.name}", settings)
         self._connection = Connection(self._cluster)
         self._topics = Topics(self._connection, self._names, topic_settings, settings.replication)
-        self._publisher = Publisher(IdempotentProducer(self._connection), self._topics)
+        self._publisher = Publisher(IdempotentProducer(self._connection), self._topics, marks)
         self._subscriptions: set[KafkaSubscription] = set()
         self._lineage = TopicPartition(self._names.on_kafka(LINEAGE_TOPIC), 0)
         self._cluster_id = ""
         self._starting = asyncio.Lock()
-        self._batches = Batches(self._topics, self._lineage)
+        self._batches = Batches(self._topics, self._lineage, marks)
         self._ungrouped: UngroupedCommitter | None = None
 
     @raises_bus_errors

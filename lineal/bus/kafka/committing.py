@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 
 from lineal.bus.kafka.messages import append_events
 from lineal.bus.kafka.topics import Topics
+from lineal.bus.marks import Marks
 from lineal.bus.protocol import Addressed
 from lineal.effects.codec import frame
 from lineal.effects.effect import Effect
@@ -25,12 +26,14 @@ class Batches:
     """Makes record batches of what is committed.
 
     Args:
+        marks: what outputs and effects are marked with; None: not at all.
         lineage: the partition that effects go to: one, so that their order is that of the commits.
     """
 
-    def __init__(self, topics: Topics, lineage: TopicPartition) -> None:
+    def __init__(self, topics: Topics, lineage: TopicPartition, marks: Marks | None) -> None:
         self._topics = topics
         self._lineage = lineage
+        self._marks = marks
 
     async def of(self, outputs: Sequence[Addressed], effects: Sequence[Effect]) -> RecordBatches:
         """The batches of outputs and effects.
@@ -41,10 +44,13 @@ class Batches:
         await self._topics.ensure(topic for topic, _ in outputs)
         batches = RecordBatches(transactional=True)
         if outputs:
-            append_events(batches, self._topics, outputs)
+            append_events(batches, self._topics, outputs, self._marks)
         now_ms = time.time_ns() // 1_000_000
         for data in effect_messages(effects):
-            batches.append(self._lineage, *to_kafka(lineage_event(data)), now_ms)
+            event = lineage_event(data)
+            if self._marks is not None:
+                event = self._marks.marked(event)
+            batches.append(self._lineage, *to_kafka(event), now_ms)
         return batches
 
 

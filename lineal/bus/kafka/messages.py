@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 
 from lineal.bus.kafka.topics import Topics
+from lineal.bus.marks import Marks
 from lineal.bus.unreadable import unreadable_event
 from lineal.kafka_client.record_batches import BatchPosition, RecordBatches
 from lineal_schemas.bindings import from_kafka, to_kafka
@@ -15,7 +16,10 @@ _AHEAD_MS = 300_000
 
 
 def append_events(
-    batches: RecordBatches, topics: Topics, events: Iterable[tuple[str, RawEvent]]
+    batches: RecordBatches,
+    topics: Topics,
+    events: Iterable[tuple[str, RawEvent]],
+    marks: Marks | None = None,
 ) -> list[BatchPosition]:
     """Append events to topics that exist. A record's timestamp is the event's time, so that
     ListOffsets finds it; a time in the future, which brokers refuse, becomes the present."""
@@ -26,7 +30,7 @@ def append_events(
     positions = []
     for topic, event in events:
         time_ms = event.time // 1000
-        key, value, headers = to_kafka(event)
+        key, value, headers = to_kafka(event if marks is None else marks.marked(event))
         positions.append(
             append(
                 partition_of(topic, event.partitionkey),

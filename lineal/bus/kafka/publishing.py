@@ -7,6 +7,7 @@ from functools import partial
 
 from lineal.bus.kafka.messages import append_events
 from lineal.bus.kafka.topics import Topics
+from lineal.bus.marks import Marks
 from lineal.bus.protocol import Position
 from lineal.kafka_client.producer import MAX_SEND_BYTES, IdempotentProducer
 from lineal_schemas.envelope import RawEvent
@@ -18,9 +19,10 @@ _ENVELOPE_BYTES = 512
 class Publisher:
     """Publishes events to topics that exist."""
 
-    def __init__(self, producer: IdempotentProducer, topics: Topics) -> None:
+    def __init__(self, producer: IdempotentProducer, topics: Topics, marks: Marks | None) -> None:
         self._producer = producer
         self._topics = topics
+        self._marks = marks
 
     async def publish(self, events: Sequence[tuple[str, RawEvent]]) -> list[Position]:
         """See :meth:`lineal.bus.protocol.Bus.publish`.
@@ -49,7 +51,7 @@ class Publisher:
     async def _publish_part(
         self, events: Sequence[tuple[str, RawEvent]], size: int
     ) -> list[Position]:
-        append = partial(append_events, topics=self._topics, events=events)
+        append = partial(append_events, topics=self._topics, events=events, marks=self._marks)
         stored = await self._producer.send(append, size)
         return [
             Position(topic, topic_partition.partition, offset)

@@ -9,6 +9,7 @@ from lineal.stages.pipeline.fan_in import FanIn
 from lineal.stages.pipeline.held_keys import HeldKeys
 from lineal.stages.pipeline.invocation import Wrapper
 from lineal.stages.pipeline.known_events import KnownEvents
+from lineal.stages.pipeline.marks import CheckMarks
 from lineal.stages.pipeline.memo import Memoising
 from lineal.stages.pipeline.record import Recording
 from lineal.stages.pipeline.supersede import Superseding
@@ -23,6 +24,8 @@ def compose(binding: Binding) -> Sequence[Wrapper]:
 def _wrappers(binding: Binding) -> Iterator[Wrapper]:
     stage = binding.stage
     yield Recording(binding)
+    if (marks := binding.services.marks) is not None:
+        yield CheckMarks(marks, binding.services.broker_types)
     yield Transport(binding, Superseding(binding) if binding.replaying else None)
     if not binding.replaying and (stage.fan_in or not stage.memo):
         yield KnownEvents(binding)

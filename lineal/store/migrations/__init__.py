@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lineal.store.connection import Connection
-from lineal.store.migrations import to_5, to_6, to_7, to_8, to_9, to_10, to_11, to_12, to_13
+from lineal.store.migrations import to_5, to_6, to_7, to_8, to_9, to_10, to_11, to_12, to_13, to_14
 
 OLDEST_VERSION = 4
 
@@ -24,6 +24,7 @@ _STEPS: Mapping[int, Callable[[Connection], None]] = {
     11: to_11.migrate,
     12: to_12.migrate,
     13: to_13.migrate,
+    14: to_14.migrate,
 }
 """What makes each version of the one before."""
 

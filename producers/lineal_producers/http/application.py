@@ -61,7 +61,7 @@ def application(
         *_health_routes(runtime, health),
         *more_routes,
     ]
-    return _protected(runtime, routes, authentication)
+    return _protected(settings.listen, routes, authentication)
 
 
 def monitoring_application(
@@ -69,7 +69,7 @@ def monitoring_application(
 ) -> Starlette:
     """Only health and metrics, without documents: what a daemon without producers serves."""
     authentication = Authentication(runtime, slowdown)
-    return _protected(runtime, _health_routes(runtime, health), authentication)
+    return _protected(runtime.settings.listen, _health_routes(runtime, health), authentication)
 
 
 class TokenMissing(LinealError, ValueError):
@@ -88,9 +88,9 @@ def _health_routes(runtime: Runtime, health: Health | None) -> list[BaseRoute]:
 
 
 def _protected(
-    runtime: Runtime, routes: Sequence[BaseRoute], authentication: Authentication
+    listen: str, routes: Sequence[BaseRoute], authentication: Authentication
 ) -> Starlette:
-    loopback = is_loopback(runtime.settings.listen)
+    loopback = is_loopback(listen)
     return Starlette(
         routes=routes,
         middleware=[Middleware(Protection, authentication=authentication, loopback=loopback)],

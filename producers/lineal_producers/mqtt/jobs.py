@@ -18,6 +18,7 @@ from lineal.errors import PermanentFailure
 from lineal.runtime import Runtime
 from lineal.stages.dead_letter import dead_letter_of
 from lineal.stages.decoding import decode_event
+from lineal.stages.pipeline.marks import check_mark
 from lineal.stages.result import StepResult, to_batch
 from lineal.stages.retry import unavailable
 from lineal_producers.mqtt.connection import BrokerConnection
@@ -88,6 +89,8 @@ class JobRelay:
     async def _handle(self, delivery: Delivery) -> StepResult:
         self._recorder.begin()
         try:
+            if (marks := self._runtime.marks) is not None:
+                await check_mark(delivery, marks, self._runtime.broker_types)
             message = decode_event(delivery.event)
             if isinstance(message, DeploymentJobIssued):
                 return await self._notify(delivery, message)

@@ -12,7 +12,7 @@ from lineal.runtime import Runtime
 @contextlib.asynccontextmanager
 async def following(runtime: Runtime) -> AsyncIterator[LedgerFollower]:
     """A member of the group that applies the lineage topic, as every worker's process has."""
-    follower = LedgerFollower(runtime.bus, runtime.store)
+    follower = LedgerFollower(runtime.bus, runtime.store, runtime.marks)
     await follower.open()
     try:
         yield follower

@@ -47,7 +47,7 @@ async def main(when: str, settings: Settings) -> None:
     else:
         vars(follower)["_report"] = die
     async with open_runtime(settings) as runtime:
-        member: Any = LedgerFollower(runtime.bus, runtime.store)
+        member: Any = LedgerFollower(runtime.bus, runtime.store, runtime.marks)
         await member.open()
         await asyncio.sleep(60)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lineal.lineage.record import RecordedStep
+from lineal.model_in_use import ModelInUse
 from lineal.testing import StageHarness
 from lineal_consumers.deploy import stage
 from lineal_consumers.deploy.config import DeployConfig
@@ -100,8 +101,12 @@ class Centre:
     async def start(
         self, *rings: Ring, rollout: str = "r1", version: int = 1, **fields: Any
     ) -> list[Payload]:
-        """Ask for a rollout of the model."""
+        """Ask for a rollout of the model, which was put into use."""
         model = ModelRef(name="turbine", version=version, sha256=self.artifact.sha256)
+        asked = ModelRef.model_validate(fields.get("model", model))
+        known = self.harness.models.get(asked.name)
+        if known is None or known.counter < version or known.sha256 != asked.sha256:
+            self.put_into_use(max(version, known.counter if known else 0), asked)
         return await self.send(
             DeploymentRequested.model_validate(
                 {
@@ -115,6 +120,13 @@ class Centre:
                     **fields,
                 }
             )
+        )
+
+    def put_into_use(self, counter: int, model: ModelRef) -> None:
+        """As a promotion in the ledger does."""
+        ref = self.artifact
+        self.harness.models[model.name] = ModelInUse(
+            model.name, counter, model.version, model.sha256, ref.bytes, ref.media_type
         )
 
     async def report(

@@ -50,6 +50,7 @@ from lineal_schemas.payload import Payload
 from lineal_schemas.telemetry import DeviceBirth
 from tests.conformance.harness import events_on, running, until_events
 from tests.edge.update.graphs import FEATURES, graph
+from tests.lineage.promotions import promotion_record
 
 DEVICE = "turbine-1"
 BOOT = "0" * 32
@@ -156,7 +157,7 @@ async def promote(runtime: Runtime, model: bytes, version: int) -> ModelRef:
         artifact=ObjectRef.model_validate(ref.model_dump()),
     )
     event = first_event(change, id=f"promotion-{version}", source="test")
-    await runtime.bus.publish([(event.type, event)])
+    await runtime.committer.publish([(event.type, event)], promotion_record(change))
     return change.model
 
 
@@ -225,11 +226,11 @@ async def test_a_daemon_notices_a_silent_device_though_nothing_ever_comes(tmp_pa
         stages={"deploy": {"key_file": str(key), "grace_seconds": 0.5}},
     )  # fmt: skip
     async with open_runtime(settings) as runtime:
-        stored = await runtime.objects.put_file(io.BytesIO(graph()))
+        model = await promote(runtime, graph(), 1)
         asked = DeploymentRequested(
             rollout_id="r1",
-            model=ModelRef(name="turbine", version=1, sha256=stored.sha256),
-            artifact=reference(stored.sha256, stored.bytes, "application/onnx"),
+            model=model,
+            artifact=reference(model.sha256, len(graph()), "application/onnx"),
             plan=RolloutPlan(
                 rings=(Ring(name="all", devices=("nobody",)),), timeouts=StepTimeouts(answer=0.5)
             ),

@@ -18,12 +18,15 @@ from lineal_schemas.deployments import (
     DeploymentControl,
     DeploymentJobIssued,
     DeploymentJobTimedOut,
+    DeploymentRequested,
     DeploymentRingCompleted,
     DeploymentStarted,
     RingResult,
+    RolloutPlan,
     SignedPackage,
 )
 from lineal_schemas.models import ModelRef
+from lineal_schemas.payload import Payload
 from tests.consumers.deploy.centre import WAY, Centre, of, open_centre, ring, types
 from tests.edge.update.graphs import graph
 
@@ -294,6 +297,27 @@ class TestOtherRollouts:
 
 
 class TestWhatCannotBegin:
+    @pytest.mark.parametrize("forged", ["never promoted", "another model", "raised counter"])
+    async def test_a_model_that_the_ledger_has_not_put_into_use_is_not_signed(
+        self, centre: Centre, forged: str
+    ):
+        request = DeploymentRequested(
+            rollout_id="r1",
+            model=ModelRef(name="turbine", version=1, sha256=centre.artifact.sha256),
+            artifact=centre.artifact,
+            counter=2147483647 if forged == "raised counter" else 1,
+            plan=RolloutPlan(rings=(ring("all", "a"),)),
+            by="alice (administrator)",
+            requested_us=0,
+        )
+        if forged != "never promoted":
+            other = {"sha256": "0" * 64} if forged == "another model" else {}
+            centre.put_into_use(1, request.model.model_copy(update=other))
+        await centre.harness.send(request)
+        assert centre.harness.outputs(Payload) == []
+        (letter,) = centre.harness.dead_letters
+        assert letter.error_class == "NotInUse"
+
     async def test_a_file_that_is_no_model(self, centre: Centre):
         centre.artifact = await centre.harness.put(graph()[:100])
         (aborted,) = of(await centre.start(ring("all", "a")), DeploymentAborted)

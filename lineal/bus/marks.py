@@ -1,0 +1,135 @@
+"""Marks: how the workers of an installation know each other's events on a broker of many.
+
+Whoever may write to a topic of Kafka or SNS can write any event there. An event that lineal
+publishes carries a mark: an HMAC-SHA-256 (RFC 2104) over its attributes and the digest of its data,
+made with a key that the installation's store holds, or its settings. What has no valid mark has
+come in by no ingress of ours and from no stage; :class:`lineal.stages.pipeline.marks.CheckMarks`
+says what becomes of it.
+
+The key's id stands before the mark, so that keys can change: the newest marks, all are accepted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import secrets
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import NamedTuple
+
+from lineal.store.connection import Connection, Store
+from lineal_schemas.envelope import RawEvent, now_us
+
+_KEY_BYTES = 32
+_REFRESH_SECONDS = 5.0
+"""A key that another process has made is looked for no more often."""
+
+
+class MarkKey(NamedTuple):
+    """A key, and the id that its marks begin with."""
+
+    key_id: str
+    secret: bytes
+
+
+class Marks:
+    """Makes and checks marks.
+
+    Args:
+        keys: the newest first.
+        store: where newer ones are found; None: the keys are those of the settings.
+    """
+
+    def __init__(self, keys: list[MarkKey], store: Store | None = None) -> None:
+        self._newest = keys[0]
+        self._secrets: Mapping[str, bytes] = dict(keys)
+        self._store = store
+        self._looked = 0.0
+
+    def marked(self, event: RawEvent) -> RawEvent:
+        """The event as it is published: with the mark of the newest key."""
+        key_id, secret = self._newest
+        return event._replace(mark=f"{key_id}:{_hmac(secret, event)}")
+
+    def valid(self, event: RawEvent) -> bool:
+        """Whether a worker of this installation published the event as it is."""
+        key_id, _, shown = (event.mark or "").partition(":")
+        secret = self._secrets.get(key_id)
+        return secret is not None and hmac.compare_digest(
+            _hmac(secret, event).encode(), shown.encode("utf-8", "surrogatepass")
+        )
+
+    async def check(self, event: RawEvent) -> bool:
+        """:meth:`valid`, also by a key that has been made since."""
+        if self.valid(event):
+            return True
+        if event.mark is None or self._store is None or not self._knows_of_none(event.mark):
+            return False
+        now = asyncio.get_running_loop().time()
+        if now - self._looked < _REFRESH_SECONDS:
+            return False
+        self._looked = now
+        keys = await self._store.read(stored_keys)
+        self._newest, self._secrets = keys[0], dict(keys)
+        return self.valid(event)
+
+    def _knows_of_none(self, mark: str) -> bool:
+        return mark.partition(":")[0] not in self._secrets
+
+
+def _hmac(secret: bytes, event: RawEvent) -> str:
+    # All but the trace, which is nobody's word. The lengths keep one value from passing for two.
+    parts = (
+        event.id, event.source, event.type, event.subject, str(event.time), event.datacontenttype,
+        event.dataschema, event.partitionkey, event.causationid, event.correlationid,
+        event.supersedes, event.actor,
+    )  # fmt: skip
+    text = "".join(["-" if part is None else f"{len(part)}:{part}" for part in parts])
+    message = text.encode("utf-8", "surrogatepass") + sha256(event.data).digest()
+    return base64.urlsafe_b64encode(hmac.digest(secret, message, "sha256")).decode().rstrip("=")
+
+
+async def open_marks(store: Store, secrets_set: str | None) -> Marks:
+    """The marks of an installation, by the secrets of its settings (with commas between them, the
+    newest first) or else by the keys in its store, where the first is made.
+
+    Raises:
+        StoreUnavailable
+    """
+    if secrets_set:
+        named = [each.strip() for each in secrets_set.split(",") if each.strip()]
+        return Marks([MarkKey(_key_id(each.encode()), each.encode()) for each in named])
+    keys = await store.read(stored_keys)
+    if not keys:
+        keys = await store.write(_first_key)
+    return Marks(keys, store)
+
+
+def stored_keys(connection: Connection) -> list[MarkKey]:
+    """The keys in the store, the newest first."""
+    rows = connection.execute("SELECT key_id, secret FROM mark_keys ORDER BY created DESC, key_id")
+    return [MarkKey(key_id, bytes(secret)) for key_id, secret in rows]
+
+
+def add_key(connection: Connection) -> MarkKey:
+    """Make a key, which marks from now on; older ones are accepted still."""
+    secret = secrets.token_bytes(_KEY_BYTES)
+    key = MarkKey(_key_id(secret), secret)
+    connection.execute("INSERT INTO mark_keys VALUES (?, ?, ?)", (*key, now_us()))
+    return key
+
+
+def remove_key(connection: Connection, key_id: str) -> bool:
+    """Accept the marks of a key no longer; whether there was such a key."""
+    removed = connection.execute("DELETE FROM mark_keys WHERE key_id = ?", (key_id,))
+    return removed.rowcount == 1
+
+
+def _first_key(connection: Connection) -> list[MarkKey]:
+    return stored_keys(connection) or [add_key(connection)]
+
+
+def _key_id(secret: bytes) -> str:
+    return sha256(b"lineal mark key\n" + secret).hexdigest()[:8]

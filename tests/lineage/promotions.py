@@ -1,0 +1,19 @@
+"""What the ledger says of a promotion, for tests that begin after it."""
+
+from __future__ import annotations
+
+from lineal.effects.effect import Effect
+from lineal.effects.records import lineage_records
+from lineal.lineage.record import Artifact
+from lineal_catalog.models.promotions import MODEL_ROLE, promotion_attributes
+from lineal_schemas.models import ModelPromoted
+from tests.lineage.records import one_step
+
+
+def promotion_record(change: ModelPromoted) -> list[Effect]:
+    """The effect that appends the record of a promotion."""
+    file = change.artifact
+    model = Artifact(file.sha256, file.media_type, file.bytes, MODEL_ROLE)
+    attributes = promotion_attributes(change.name, change.model.version, change.counter, change.how)
+    record = one_step(f"model:{change.name}", kind="promote", inputs=[model], attributes=attributes)
+    return list(lineage_records([record]))
