@@ -21,15 +21,22 @@ _MEDIA_TYPES = {
     "JPEG": "image/jpeg",
     "MPO": "image/jpeg",
     "TIFF": "image/tiff",
+    "GIF": "image/gif",
+    "WEBP": "image/webp",
+    "BMP": "image/bmp",
+    "DIB": "image/bmp",
+    "JPEG2000": "image/jp2",
+    "HEIF": "image/heic",
 }
-_FORMATS = ("PNG", "JPEG", "TIFF")
+_FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "DIB", "JPEG2000")
 """Pillow's readers; that of JPEG also yields MPO, several JPEGs in one file."""
+_ANIMATED = ("image/gif", "image/webp", "image/heic")
 _BLOCKS = ((273, 279), (324, 325))
 """TIFF tags of the offsets and the byte counts of an image's strips, and of its tiles."""
 
 
 def inspect_image(path: Path, config: ClassifyConfig) -> tuple[str, int]:
-    """The media type and the number of pages of a PNG, JPEG or TIFF.
+    """The media type and the number of pages of an image; frames are pages.
 
     Raises:
         Reject: it is damaged, cut off, or larger than the configuration allows.
@@ -40,7 +47,10 @@ def inspect_image(path: Path, config: ClassifyConfig) -> tuple[str, int]:
     # Pillow's own check raises from 179 million pixels; ours follows, with a reason.
     Image.MAX_IMAGE_PIXELS = None
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS) as image:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(path, formats=_formats()) as image,
+        ):
             media_type = _MEDIA_TYPES[image.format or ""]
             _check_size(image, config)
             pages = 1
@@ -48,6 +58,10 @@ def inspect_image(path: Path, config: ClassifyConfig) -> tuple[str, int]:
                 pages = _inspect_tiff(image, path.stat().st_size, config)
             elif media_type == "image/png":
                 image.verify()
+            elif media_type in _ANIMATED:
+                pages = getattr(image, "n_frames", 1)
+                if pages > config.image_pages:
+                    raise Reject(f"the image has more than {config.image_pages:,} pages")
     except UnidentifiedImageError as error:
         raise Reject("the image is damaged: its header cannot be read") from error
     except (SyntaxError, ValueError, KeyError, TypeError, EOFError, IndexError) as error:
@@ -63,6 +77,16 @@ def inspect_image(path: Path, config: ClassifyConfig) -> tuple[str, int]:
     if media_type == "image/png":
         _check_png(path)
     return media_type, pages
+
+
+def _formats() -> tuple[str, ...]:
+    """HEIF, which telephones send, is read where the extra ``heif`` is installed."""
+    try:
+        from pi_heif import register_heif_opener
+    except ImportError:
+        return _FORMATS
+    register_heif_opener()
+    return (*_FORMATS, "HEIF")
 
 
 def _check_size(image: Image, config: ClassifyConfig) -> None:

@@ -70,6 +70,14 @@ def _image(path: Path, config: ClassifyConfig) -> ClassifiedFile:
     return ClassifiedFile("image", media_type, pages, ranges)
 
 
+def _heif(path: Path, config: ClassifyConfig) -> ClassifiedFile:
+    from importlib.util import find_spec
+
+    if find_spec("pi_heif") is None:
+        raise Reject("HEIC pictures are read with the extra heif: pip install 'lineal[heif]'")
+    return _image(path, config)
+
+
 def _office(path: Path, config: ClassifyConfig) -> ClassifiedFile:
     from lineal_consumers.classify import office
 
@@ -81,5 +89,13 @@ _BINARY: dict[str, Callable[[Path, ClassifyConfig], ClassifiedFile]] = {
     "image/png": _image,
     "image/jpeg": _image,
     "image/tiff": _image,
+    "image/gif": _image,
+    "image/webp": _image,
+    "image/bmp": _image,
+    "image/x-ms-bmp": _image,
+    "image/jp2": _image,
+    "image/jpx": _image,
+    "image/heic": _heif,
+    "image/heif": _heif,
     "application/zip": _office,
 }

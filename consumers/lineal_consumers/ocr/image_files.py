@@ -11,6 +11,8 @@ from lineal.stages import Reject
 if TYPE_CHECKING:
     from PIL import Image
 
+_FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "DIB", "JPEG2000")
+_HEIF = "HEIF"
 _ORIENTATION = 0x0112
 _SCREEN_DPI = (72, 96)
 """Programs write these when they know nothing."""
@@ -38,13 +40,23 @@ def open_frame(path: str, number: int) -> Iterator[Image.Image]:
     # The limit on pixels is checked by the caller, from the header and with a clear reason.
     Image.MAX_IMAGE_PIXELS = None
     try:
-        image = Image.open(path, formats=("PNG", "JPEG", "TIFF"))
+        image = Image.open(path, formats=_formats())
         if number > 1:
             image.seek(number - 1)
     except (OSError, EOFError, ValueError, SyntaxError) as error:
         raise Reject("the image cannot be decoded") from error
     with image:
         yield image
+
+
+def _formats() -> tuple[str, ...]:
+    """Pillow's readers; that of HEIF comes with the extra ``heif``."""
+    try:
+        from pi_heif import register_heif_opener
+    except ImportError:
+        return _FORMATS
+    register_heif_opener()
+    return (*_FORMATS, _HEIF)
 
 
 def orientation(image: Image.Image) -> int:

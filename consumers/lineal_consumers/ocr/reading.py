@@ -34,9 +34,7 @@ def read_part(path: str, kind: DocumentKind, pages: PageRange, config: OcrConfig
     elif kind == "image":
         result = _read_image(path, pages, config)
     else:
-        from lineal_consumers.ocr.parsers import parse_document
-
-        result = parse_document(Path(path), kind, pages)
+        result = _read_parsed(path, kind, pages, config)
     return gzip.compress(result.model_dump_json().encode(), compresslevel=_FAST, mtime=0)
 
 
@@ -54,6 +52,16 @@ def _read_image(path: str, pages: PageRange, config: OcrConfig) -> TextResult:
         _tesseract(config),
         lambda number, at: _recognized(decode_frame(path, number, config), number, at, config),
     )
+
+
+def _read_parsed(path: str, kind: DocumentKind, pages: PageRange, config: OcrConfig) -> TextResult:
+    from lineal_consumers.ocr.parsers import parse_pages
+    from lineal_consumers.ocr.pictures import add_pictures
+
+    parsed = parse_pages(Path(path), kind, pages)
+    if add_pictures(parsed, config, lambda raster: _recognized(raster, 1, 0, config)):
+        parsed.engines.append(_tesseract(config))
+    return parsed.result(first=pages.first)
 
 
 def _joined(

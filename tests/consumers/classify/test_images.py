@@ -37,8 +37,12 @@ def _png(width: int, height: int, depth: int = 1, data: bytes = b"") -> bytes:
 
 @pytest.mark.parametrize(
     ("format", "media_type"),
-    [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("TIFF", "image/tiff")],
-)
+    [
+        ("PNG", "image/png"), ("JPEG", "image/jpeg"), ("TIFF", "image/tiff"),
+        ("GIF", "image/gif"), ("WEBP", "image/webp"), ("BMP", "image/bmp"),
+        ("JPEG2000", "image/jp2"),
+    ],
+)  # fmt: skip
 def test_an_image_is_one_page_to_recognise_whatever_its_name(inspect, format, media_type):
     found = inspect(_saved(format), "letter.docx")
     assert (found.kind, found.media_type, found.pages) == ("image", media_type, 1)
@@ -110,9 +114,19 @@ def test_a_png_with_a_flipped_bit_is_rejected(inspect):
         inspect(bytes(data))
 
 
-def test_other_images_are_rejected_by_name(inspect):
-    with pytest.raises(Reject, match="image/gif"):
-        inspect(_saved("GIF"), "scan.png")
+def test_a_picture_of_a_telephone_is_an_image(inspect):
+    pytest.importorskip("pi_heif")
+    writer = pytest.importorskip("pillow_heif")
+    out = io.BytesIO()
+    writer.from_pillow(_page("RGB")).save(out)
+    found = inspect(out.getvalue(), "IMG_0001.HEIC")
+    assert (found.kind, found.media_type) == ("image", "image/heic")
+
+
+def test_every_frame_of_a_gif_is_a_page(inspect):
+    second = _page()
+    ImageDraw.Draw(second).text((20, 80), "total", fill="black")
+    assert inspect(_saved("GIF", save_all=True, append_images=[second])).pages == 2
 
 
 def test_pillows_own_limit_is_left_as_it_was(inspect):

@@ -13,6 +13,11 @@ from lineal_schemas.results import TextResult
 
 
 def parse_document(path: Path, kind: DocumentKind, pages: PageRange) -> TextResult:
+    """:func:`parse_pages` as a result, without what is in pictures."""
+    return parse_pages(path, kind, pages).result(first=pages.first)
+
+
+def parse_pages(path: Path, kind: DocumentKind, pages: PageRange) -> Parsed:
     """Read the pages ``pages.first`` to ``pages.last`` of a file of one of the ``parse`` kinds.
 
     The sheets of a spreadsheet are its pages; every other file is one page. Exactly the pages
@@ -40,7 +45,7 @@ def parse_document(path: Path, kind: DocumentKind, pages: PageRange) -> TextResu
         parsed.pages[number - 1] if number <= len(parsed.pages) else ParsedPage("")
         for number in wanted
     ]
-    return Parsed(parsed.engine, chosen).result(first=pages.first)
+    return Parsed(parsed.engine, chosen)
 
 
 def _text(path: Path) -> Parsed:

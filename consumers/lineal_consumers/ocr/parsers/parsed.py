@@ -50,6 +50,8 @@ class Parsed:
 
     engine: Engine
     pages: list[ParsedPage]
+    engines: list[Engine] = field(default_factory=list)
+    """What else had a part in it."""
 
     def result(self, first: int = 1) -> TextResult:
         """The pages as a result, numbered from ``first``.
@@ -77,7 +79,9 @@ class Parsed:
             )
             begin += len(text) + len(PAGE_SEPARATOR)
         return TextResult(
-            engines=(self.engine,), text=PAGE_SEPARATOR.join(texts), pages=tuple(pages)
+            engines=(self.engine, *self.engines),
+            text=PAGE_SEPARATOR.join(texts),
+            pages=tuple(pages),
         )
 
 
