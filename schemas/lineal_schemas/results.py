@@ -109,6 +109,8 @@ class Page(BaseModel):
     """Degrees clockwise the stored page had to be turned to be upright: 0, 90, 180, 270."""
     skew: float = 0.0
     """Degrees clockwise the text lines were off the horizontal."""
+    language: str | None = None
+    """Of a recognised page: Tesseract's name of the language it was read in."""
     quality: PageQuality | None = None
     words: tuple[Word, ...] = ()
     key_values: tuple[KeyValue, ...] = ()

@@ -27,6 +27,16 @@ def test_a_good_machine(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_a_language_without_data_is_broken_with_its_package(tmp_path: Path) -> None:
+    (tmp_path / "lineal.toml").write_text('[stages.ocr]\nlanguage = "eng+xxx"')
+    answer = lineal(tmp_path, "doctor", "--json", "--port", "0")
+    assert answer.returncode == 1
+    (models,) = [check for check in orjson.loads(answer.stdout) if check["name"] == "models"]
+    assert models["state"] == "broken"
+    assert "'xxx' are not installed" in models["found"]
+    assert "apt install tesseract-ocr-xxx" in models["remedy"]
+
+
 def test_what_is_broken_is_named_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "lineal.toml").write_text('bus = "kafka://"')
     (tmp_path / "data").mkdir()

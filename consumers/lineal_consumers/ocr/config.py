@@ -30,7 +30,10 @@ class OcrConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     language: str = "eng"
-    """Tesseract language code; its traineddata must be installed."""
+    """Tesseract's names of languages, joined by ``+``; their data must be installed."""
+    detect_language: bool = True
+    """Whether a page in another language is read in that one, where its data are installed, and is
+    doubtful where they are not."""
     dpi: int = Field(default=300, ge=72, le=600)
     """Resolution at which pages are recognised. 200 costs a third more character errors."""
     max_pixels: int = Field(default=40_000_000, ge=1_000_000)

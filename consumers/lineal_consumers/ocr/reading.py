@@ -75,8 +75,10 @@ def _joined(
         texts.append(text)
         made.append(page)
         offset += len(text) + len(PAGE_SEPARATOR)
+    languages = dict.fromkeys(page.language for page in made if page.language)
+    engines = tuple(engine.model_copy(update={"language": name}) for name in languages)
     return TextResult.model_construct(
-        engines=(engine,), text=PAGE_SEPARATOR.join(texts), pages=tuple(made)
+        engines=engines or (engine,), text=PAGE_SEPARATOR.join(texts), pages=tuple(made)
     )
 
 
@@ -148,13 +150,13 @@ def _recognized_pdf_page(
 
 def _recognized(raster: Raster, number: int, offset: int, config: OcrConfig) -> tuple[str, Page]:
     from lineal_consumers.ocr.key_values import key_values
+    from lineal_consumers.ocr.language_choice import recognize_in_its_language
     from lineal_consumers.ocr.layout import Frame, page_text
-    from lineal_consumers.ocr.recognition import recognize_page
     from lineal_consumers.ocr.rulings import scanned_rulings
     from lineal_consumers.ocr.tables import ruled_tables
 
     try:
-        seen = recognize_page(raster, config)
+        seen, language = recognize_in_its_language(raster, config)
     except TimeoutError:
         return _unreadable(number, offset, "ocr", "recognition of the page takes too long")
     frame = Frame(seen.width, seen.height, seen.unskew)
@@ -171,6 +173,7 @@ def _recognized(raster: Raster, number: int, offset: int, config: OcrConfig) -> 
         dpi=raster.dpi,
         rotation=seen.rotation,
         skew=seen.skew,
+        language=language,
         quality=seen.quality,
         words=words,
         key_values=key_values(seen.straight_lines, frame),

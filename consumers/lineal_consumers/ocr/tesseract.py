@@ -107,6 +107,18 @@ def recognize(gray: Gray, dpi: int, language: str, seconds: float) -> list[Detec
     return words
 
 
+def page_script(gray: Gray, dpi: int) -> tuple[str, float]:
+    """The script of a page (``Latin``, ``Japanese``, ``Arabic``) and how sure that is; no name
+    where it cannot be told."""
+    api = _orientation_api()
+    height, width = gray.shape
+    api.SetImageBytes(gray.tobytes(), width, height, 1, width)
+    api.SetSourceResolution(dpi)
+    found = api.DetectOrientationScript()
+    api.Clear()
+    return (str(found["script_name"]), float(found["script_conf"])) if found else ("", 0.0)
+
+
 def upright_rotation(gray: Gray, dpi: int) -> int | None:
     """How many degrees clockwise the image must be turned to stand upright, or None if unsure.
 

@@ -1,0 +1,97 @@
+"""Which language a page is in: it is recognised in the configured one, judged by its words and
+script, and read again in its own where that is installed; else it is doubtful."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from lineal_consumers.ocr.config import OcrConfig
+from lineal_consumers.ocr.languages import OF_ISO, OF_SCRIPT, installed_languages, package_of
+from lineal_consumers.ocr.recognition import Recognized, recognize_page
+
+if TYPE_CHECKING:
+    from lineal_consumers.ocr.page_raster import Raster
+
+_MIN_WORDS = 15
+"""Fewer are a label or a table, whose language nobody can tell."""
+_SURE = 0.98
+_UNCERTAIN_SHARE = 0.4
+"""Share of words of low confidence from which the page may be in another script: the worst scans
+have 0.3, other scripts 0.5 and more."""
+_SCRIPT_CONFIDENCE = 0.5
+_ENOUGH = 0.85
+"""Of what was read with confidence before, where words say that it is another language."""
+
+
+def recognize_in_its_language(raster: Raster, config: OcrConfig) -> tuple[Recognized, str]:
+    """The page, read in the configured language or in its own; and which that is.
+
+    Raises:
+        TimeoutError: recognition takes too long.
+    """
+    configured = config.language.split("+")
+    first = recognize_page(raster, config)
+    if not config.detect_language:
+        return first, config.language
+    wanted, needed = _wanted(first, raster, configured)
+    if not wanted or any(language in configured for language in wanted):
+        return first, config.language
+    there = [language for language in wanted if language in installed_languages()]
+    if not there:
+        doubt = (
+            f"the page is in a language whose data are not installed ({wanted[0]}): "
+            f"{package_of(wanted[0])}"
+        )
+        return replace(first, doubts=(*first.doubts, doubt)), config.language
+    best, best_language = first, config.language
+    bar = _worth(first) * needed
+    for language in there:
+        again = recognize_page(raster, config.model_copy(update={"language": language}))
+        if _worth(again) > bar:
+            best, best_language, bar = again, language, _worth(again)
+    return best, best_language
+
+
+def _wanted(
+    read: Recognized, raster: Raster, configured: list[str]
+) -> tuple[tuple[str, ...], float]:
+    """The languages that the page may be in, none where the configured one is as good; and how much
+    of what was read before has to be read in them."""
+    words = [word.text for line in read.straight_lines for word in line.words]
+    low = read.quality.low_confidence_share
+    if low < _UNCERTAIN_SHARE and len(words) >= _MIN_WORDS:
+        language, confidence = _identifier().classify(" ".join(words))
+        usual = {OF_ISO.get(language, "")}
+        if confidence >= _SURE and "" not in usual and not usual.intersection(configured):
+            return tuple(usual), _ENOUGH
+        return (), 1.0
+    if low >= _UNCERTAIN_SHARE or (not words and read.doubts):
+        return OF_SCRIPT.get(_script(raster), ()), 1.0
+    return (), 1.0
+
+
+def _worth(read: Recognized) -> float:
+    """How much was read with confidence, in characters."""
+    return sum(
+        len(word.text) * max(0.0, word.confidence - 0.5)
+        for line in read.straight_lines
+        for word in line.words
+    )
+
+
+def _script(raster: Raster) -> str:
+    from lineal_consumers.ocr.tesseract import page_script
+
+    name, confidence = page_script(raster.gray, raster.dpi)
+    return name if confidence >= _SCRIPT_CONFIDENCE else ""
+
+
+@cache
+def _identifier() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages([label for label in identifier.labels if label in OF_ISO])
+    return identifier
