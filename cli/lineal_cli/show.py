@@ -14,6 +14,7 @@ from lineal.lineage.graph import GraphStep, lineage_graph
 from lineal.lineage.record import Artifact
 from lineal.proof.logged import logged_steps
 from lineal.store.connection import Connection
+from lineal_catalog.documents.csv_guard import guard_csv
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.queries import (
     DocumentInfo,
@@ -63,10 +64,16 @@ def show(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file.")
     ] = None,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="With --as csv: cells that begin like formulas as they are."),
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a document, or give it out in one of its forms."""
+    if raw and form != "csv":
+        raise typer.BadParameter("only CSV has a raw form: --as csv --raw", param_hint="--raw")
     with reading(data) as (connection, folder):
         found = find_document(connection, document)
         forms = find_renditions(connection, found.document_id)
@@ -86,6 +93,8 @@ def show(
             raise CommandFailed(_missing(found, form, forms))
         with reading_blobs(folder) as blobs:
             pieces = _pieces(connection, blobs, forms, form)
+            if form == "csv" and not raw:
+                pieces = iter([guard_csv(b"".join(pieces))])
             if output is not None:
                 _write_file(output, pieces)
                 written = {"document_id": found.document_id, "form": form, "file": str(output)}

@@ -82,7 +82,7 @@ def inspect_image(path: Path, config: ClassifyConfig) -> tuple[str, int]:
 def _formats() -> tuple[str, ...]:
     """HEIF, which telephones send, is read where the extra ``heif`` is installed."""
     try:
-        from pi_heif import register_heif_opener
+        from pi_heif import register_heif_opener  # type: ignore[import-untyped]
     except ImportError:
         return _FORMATS
     register_heif_opener()

@@ -35,12 +35,15 @@ def inspect_file(path: Path, name: str, config: ClassifyConfig) -> ClassifiedFil
     Raises:
         Reject: the file is empty, of a kind that is not read, damaged, protected or too large.
     """
-    from lineal_consumers.classify import signature, text_kinds
+    from lineal_consumers.classify import compound, signature, text_kinds
 
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if not head:
         raise Reject("the file is empty")
+    if head.startswith(compound.SIGNATURE):
+        found = compound.inspect_compound(path)
+        return _parsed(found.kind, found.media_type, 1)
     media_type = signature.media_type(head)
     inspect_binary = _BINARY.get(media_type)
     if inspect_binary is not None:

@@ -86,10 +86,6 @@ def _check_bytes(path: Path, most: int) -> None:
 def _refusal(media_type: str, head: bytes) -> str:
     if media_type in ("application/octet-stream", "text/plain"):
         return "the file is of no known kind"
-    if media_type in ("application/CDFV2", "application/x-ole-storage", "application/encrypted"):
-        if "EncryptedPackage".encode("utf-16-le") in head:
-            return "the document is encrypted: it can only be opened with its password"
-        return "Office files from before 2007 are not read: save it as DOCX or XLSX"
     return f"files of type {media_type} are not read"
 
 

@@ -52,7 +52,7 @@ def open_frame(path: str, number: int) -> Iterator[Image.Image]:
 def _formats() -> tuple[str, ...]:
     """Pillow's readers; that of HEIF comes with the extra ``heif``."""
     try:
-        from pi_heif import register_heif_opener
+        from pi_heif import register_heif_opener  # type: ignore[import-untyped]
     except ImportError:
         return _FORMATS
     register_heif_opener()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from typing import get_args
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from lineal.lineage.record import Artifact
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal.store.objects import reference
+from lineal_catalog.documents.csv_guard import guard_csv
 from lineal_catalog.documents.projection import Status
 from lineal_catalog.documents.queries import (
     DocumentInfo,
@@ -43,12 +45,14 @@ _SAFE = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "sandbox; default-src 'none'",
 }
+_ATTACHMENT = "attachment; filename*=utf-8''"
 _NAMES = {"text": "txt", "json": "json", "csv": "csv", "pdf": "pdf"}
 _UNMARKED = str.maketrans("", "", MARK_BEGIN + MARK_END)
 
 
 def answer_routes(runtime: Runtime) -> list[Route]:
-    """``GET /documents``, ``/documents/ID``, ``/documents/ID/FORM`` and ``/search?q=``."""
+    """``GET /documents``, ``/documents/ID``, ``/documents/ID/FORM`` and ``/search?q=``. Of CSV,
+    cells that begin like formulas are made into text, unless ``?raw=1`` asks for them."""
 
     async def documents(request: Request) -> Response:
         query = request.query_params
@@ -94,6 +98,13 @@ def answer_routes(runtime: Runtime) -> list[Route]:
                     json_rendition, await runtime.objects.get(_reference(artifact)), analysis
                 )
                 return Response(whole, media_type="application/json", headers=_SAFE)
+            if wanted == "csv" and request.query_params.get("raw") not in ("1", "true"):
+                stored = await runtime.objects.get(_reference(artifact))
+                return Response(
+                    await asyncio.to_thread(guard_csv, stored),
+                    media_type="text/csv",
+                    headers=_SAFE | {"content-disposition": f"{_ATTACHMENT}{quote(info.name)}.csv"},
+                )
             path = await runtime.objects.path(_reference(artifact))
         except ObjectMissing as error:
             raise HTTPException(410, "the bytes of this document have been erased") from error

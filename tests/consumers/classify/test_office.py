@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
+from shutil import which
 
 import docx
 import openpyxl
 import pytest
 
 from lineal.stages import Reject
+from tests.consumers.compound_file import compound_file
 
 MEBIBYTE = 1024 * 1024
 
@@ -149,11 +151,22 @@ def test_a_workbook_without_its_list_of_types_is_told_by_its_parts(inspect):
 
 def test_a_password_protected_document_is_rejected(inspect):
     """Office wraps an encrypted DOCX into an old compound file."""
-    compound = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
     with pytest.raises(Reject, match="encrypted"):
-        inspect(compound + "EncryptedPackage".encode("utf-16-le") + bytes(480), "a.docx")
+        inspect(compound_file({"EncryptionInfo": b"x", "EncryptedPackage": b"x"}), "a.docx")
 
 
-def test_an_office_file_from_before_2007_is_rejected_with_what_to_do(inspect):
-    with pytest.raises(Reject, match="save it as DOCX"):
-        inspect(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1024), "a.doc")
+def test_a_compound_file_that_is_cut_off_is_rejected(inspect):
+    with pytest.raises(Reject, match="damaged"):
+        inspect(compound_file({"WordDocument": b"x"})[:600], "a.doc")
+
+
+@pytest.mark.skipif(which("soffice") is not None, reason="LibreOffice reads it here")
+@pytest.mark.parametrize("stream", ["WordDocument", "Workbook", "PowerPoint Document"])
+def test_an_office_file_from_before_2007_is_rejected_with_what_to_do(inspect, stream):
+    with pytest.raises(Reject, match=r"LibreOffice.*save it as DOCX"):
+        inspect(compound_file({stream: b"x"}), "a.doc")
+
+
+def test_a_message_of_outlook_is_a_mail(inspect):
+    found = inspect(compound_file({"__properties_version1.0": bytes(32)}), "a.msg")
+    assert (found.kind, found.media_type) == ("email", "application/vnd.ms-outlook")

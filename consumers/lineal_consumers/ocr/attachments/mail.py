@@ -13,10 +13,23 @@ from lineal_consumers.ocr.attachments.attached_file import AttachedFile, too_lar
 from lineal_consumers.ocr.parsers.email import attachment_name, is_attached
 from lineal_consumers.ocr.parsers.mime import MESSAGE_TYPES, MailPart, read_mail
 
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
 
 def mail_attachments(path: Path) -> Iterator[AttachedFile]:
-    """The files attached to a mail, in their order."""
-    yield from _attachments(read_mail(path.read_bytes()))
+    """The files attached to a mail, in their order. Messages inside one of Outlook's are not among
+    them: they are no files there, and are read as a part of it."""
+    with path.open("rb") as file:
+        begin = file.read(len(_COMPOUND))
+    if begin != _COMPOUND:
+        yield from _attachments(read_mail(path.read_bytes()))
+        return
+    from lineal_consumers.ocr.parsers.outlook import outlook_mail
+
+    mail = outlook_mail(path)
+    for part in mail.parts:
+        if part.content_type not in MESSAGE_TYPES:
+            yield from _attachments(part)
 
 
 def _attachments(part: MailPart) -> Iterator[AttachedFile]:

@@ -11,6 +11,9 @@ from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage
 from lineal_schemas.documents import DocumentKind, PageRange
 from lineal_schemas.results import TextResult
 
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""What Outlook's messages and Office files from before 2007 begin with."""
+
 
 def parse_document(path: Path, kind: DocumentKind, pages: PageRange) -> TextResult:
     """:func:`parse_pages` as a result, without what is in pictures."""
@@ -74,9 +77,11 @@ def _word(path: Path) -> Parsed:
     from lineal_consumers.ocr.parsers.slides import read_slides
     from lineal_consumers.ocr.parsers.word import read_word
 
-    with path.open("rb") as file:
-        if file.read(5) == b"{\\rtf":
-            return read_rich_text(path)
+    begin = _begin(path)
+    if begin.startswith(b"{\\rtf"):
+        return read_rich_text(path)
+    if begin == _COMPOUND:
+        return _old_office(path, "word")
     if is_open_document(path):
         return read_open_document(path)
     with Package(path) as package:
@@ -94,12 +99,29 @@ def _sheet(path: Path) -> Parsed:
     from lineal_consumers.ocr.parsers.opendocument import is_open_document, read_open_document
     from lineal_consumers.ocr.parsers.workbook import read_workbook
 
+    if _begin(path) == _COMPOUND:
+        return _old_office(path, "sheet")
     if is_open_document(path):
         return read_open_document(path)
     return read_workbook(path) if zipfile.is_zipfile(path) else read_delimited(path)
 
 
+def _begin(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_COMPOUND))
+
+
+def _old_office(path: Path, kind: DocumentKind) -> Parsed:
+    from lineal_consumers.ocr.parsers.old_office import read_old_office
+
+    return read_old_office(path, kind)
+
+
 def _email(path: Path) -> Parsed:
+    if _begin(path) == _COMPOUND:
+        from lineal_consumers.ocr.parsers.outlook import read_outlook
+
+        return read_outlook(path)
     from lineal_consumers.ocr.parsers.email import read_email
 
     return read_email(path)

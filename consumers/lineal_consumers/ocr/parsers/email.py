@@ -38,7 +38,11 @@ def read_email(path: Path) -> Parsed:
     Attachments are documents of their own (``ocr.attachments``). A message that is not attached
     but a part of the mail, as a forwarded one may be, is both.
     """
-    mail = read_mail(path.read_bytes())
+    return Parsed(engine("python-email"), [page_of_mail(read_mail(path.read_bytes()))])
+
+
+def page_of_mail(mail: MailPart) -> ParsedPage:
+    """The page that a mail makes."""
     page = ParsedPage("")
     fields = _fields(mail)
     names = [name for part in mail.walk() if (name := attachment_name(part))]
@@ -48,7 +52,7 @@ def read_email(path: Path) -> Parsed:
     lines = [f"{name}: {value}" for name, value in fields]
     _Body(page).read(mail, lines)
     page.text = "\n".join(lines)
-    return Parsed(engine("python-email"), [page])
+    return page
 
 
 def _fields(mail: MailPart) -> list[tuple[str, str]]:

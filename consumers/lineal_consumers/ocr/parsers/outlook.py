@@ -1,0 +1,190 @@
+"""Outlook's messages (MSG): compound files whose streams are properties (MS-OXMSG, MS-OXPROPS)."""
+
+from __future__ import annotations
+
+import datetime
+import struct
+from collections.abc import Iterator
+from email.message import Message
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lineal_consumers.ocr.parsers.decoding import decode
+from lineal_consumers.ocr.parsers.email import page_of_mail
+from lineal_consumers.ocr.parsers.mime import MailPart
+from lineal_consumers.ocr.parsers.parsed import Parsed, check_amount, engine
+
+if TYPE_CHECKING:
+    from olefile import OleFileIO  # type: ignore[import-untyped]
+
+_STREAM = "__substg1.0_"
+_ATTACHMENT = "__attach_version1.0_"
+_PROPERTIES = "__properties_version1.0"
+_SUBJECT, _BODY, _HTML, _RTF, _SENT = "0037", "1000", "1013", "1009", 0x00390040
+_SENDER = ("0C1A", "0042")
+_SENDER_ADDRESS = ("5D01", "5D02", "0C1F", "0065")
+_SHOWN = (("To", "0E04"), ("Cc", "0E03"), ("Bcc", "0E02"))
+_DATA, _LONG_NAME, _SHORT_NAME, _MIME = "3701", "3707", "3704", "370E"
+_MAX_STREAM = 100 * 1024 * 1024
+_MAX_DEPTH = 10
+_FILETIME_EPOCH = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
+_RTF_DICTIONARY = (
+    rb"{\rtf1\ansi\mac\deff0\deftab720{\fonttbl;}{\f0\fnil \froman \fswiss \fmodern \fscript "
+    rb"\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\colortbl\red0\green0\blue0"
+    b"\r\n"
+    rb"\par \pard\plain\f0\fs20\b\i\u\tab\tx"
+)
+"""What the compression of RTF begins with (MS-OXRTFCP 2.1.2.1)."""
+
+
+def read_outlook(path: Path) -> Parsed:
+    """The message as a mail is read: headers, body, names of attachments, as one page."""
+    return Parsed(engine("olefile", format="msg"), [page_of_mail(outlook_mail(path))])
+
+
+def outlook_mail(path: Path) -> MailPart:
+    """The message as the mail that it was sent as, or would be."""
+    import olefile
+
+    with olefile.OleFileIO(path) as file:
+        return _message(file, [], 0)
+
+
+def _message(file: OleFileIO, folder: list[str], depth: int) -> MailPart:
+    headers = Message()
+    for name, value in _headers(file, folder):
+        headers[name] = value
+    bodies = list(_bodies(file, folder))
+    parts = [_part("multipart/alternative", parts=bodies)] if len(bodies) > 1 else bodies
+    parts += _attachments(file, folder, depth)
+    return MailPart(headers, b"", "multipart/mixed", parts)
+
+
+def _headers(file: OleFileIO, folder: list[str]) -> Iterator[tuple[str, str]]:
+    name = next(filter(None, (_text(file, folder, tag) for tag in _SENDER)), "")
+    addresses = (_text(file, folder, tag) for tag in _SENDER_ADDRESS)
+    address = next((found for found in addresses if "@" in found), "")
+    if name or address:
+        yield "From", f"{name} <{address}>" if address and name != address else name or address
+    for header, tag in _SHOWN:
+        if value := _text(file, folder, tag):
+            yield header, value.replace("\x00", "")
+    if sent := _sent(file, folder):
+        yield "Date", sent
+    yield "Subject", _text(file, folder, _SUBJECT)
+
+
+def _bodies(file: OleFileIO, folder: list[str]) -> Iterator[MailPart]:
+    plain = _text(file, folder, _BODY)
+    html = _bytes(file, folder, _HTML + "0102") or _text(file, folder, _HTML).encode()
+    if plain.strip():
+        yield _part("text/plain; charset=utf-8", plain.encode("utf-8", "replace"))
+    if html:
+        yield _part("text/html", html)
+    packed = _bytes(file, folder, _RTF + "0102")
+    if packed and not html and not plain.strip():
+        from lineal_consumers.ocr.parsers.rich_text import rich_text_page
+
+        text = rich_text_page(unpacked_rich_text(packed)).text
+        yield _part("text/plain; charset=utf-8", text.encode("utf-8", "replace"))
+
+
+def _attachments(file: OleFileIO, folder: list[str], depth: int) -> Iterator[MailPart]:
+    storages = sorted(
+        {
+            entry[len(folder)]
+            for entry in file.listdir()
+            if entry[: len(folder)] == folder
+            and len(entry) > len(folder)
+            and entry[len(folder)].startswith(_ATTACHMENT)
+        }
+    )
+    for storage in storages:
+        inside = [*folder, storage]
+        embedded = [*inside, f"{_STREAM}{_DATA}000D"]
+        if file.exists([*embedded, _PROPERTIES]):
+            if depth < _MAX_DEPTH:
+                yield _part("message/rfc822", parts=[_message(file, embedded, depth + 1)])
+            continue
+        names = (_text(file, inside, tag) for tag in (_LONG_NAME, _SHORT_NAME))
+        name = next(filter(None, names), "attachment")
+        part = _part("application/octet-stream", _bytes(file, inside, _DATA + "0102"))
+        part.headers["Content-Disposition"] = "attachment"
+        part.headers.set_param("filename", name, "Content-Disposition")
+        yield part
+
+
+def _part(content_type: str, body: bytes = b"", parts: list[MailPart] | None = None) -> MailPart:
+    headers = Message()
+    headers["Content-Type"] = content_type
+    return MailPart(headers, body, content_type.partition(";")[0], parts or [])
+
+
+def _bytes(file: OleFileIO, folder: list[str], name: str) -> bytes:
+    path = [*folder, _STREAM + name]
+    if not file.exists(path):
+        return b""
+    with file.openstream(path) as stream:
+        data = bytes(stream.read(_MAX_STREAM + 1))
+    check_amount(len(data) // (_MAX_STREAM + 1) * _MAX_STREAM)
+    return data
+
+
+def _text(file: OleFileIO, folder: list[str], tag: str) -> str:
+    if wide := _bytes(file, folder, tag + "001F"):
+        return wide.decode("utf-16-le", "replace").rstrip("\x00")
+    return decode(_bytes(file, folder, tag + "001E"))[0].rstrip("\x00")
+
+
+def _sent(file: OleFileIO, folder: list[str]) -> str:
+    path = [*folder, _PROPERTIES]
+    if not file.exists(path):
+        return ""
+    with file.openstream(path) as stream:
+        data = stream.read(1 << 20)
+    for at in range(32 if not folder else 24, len(data) - 15, 16):
+        tag, _, value = struct.unpack_from("<IIQ", data, at)
+        if tag == _SENT and 0 < value < 1 << 62:
+            sent = _FILETIME_EPOCH + datetime.timedelta(microseconds=value // 10)
+            return sent.strftime("%a, %d %b %Y %H:%M:%S +0000")
+    return ""
+
+
+def unpacked_rich_text(packed: bytes) -> bytes:
+    """RTF out of the form in which messages hold it (MS-OXRTFCP 2.2)."""
+    if len(packed) < 16:
+        return b""
+    _, raw_size, kind = struct.unpack_from("<III", packed)
+    if kind != 0x75465A4C:  # "LZFu"
+        return packed[16 : 16 + raw_size]
+    check_amount(raw_size)
+    window = bytearray(4096)
+    window[: len(_RTF_DICTIONARY)] = _RTF_DICTIONARY
+    write = len(_RTF_DICTIONARY)
+    out = bytearray()
+    at = 16
+    while at < len(packed) and len(out) < raw_size:
+        control = packed[at]
+        at += 1
+        for bit in range(8):
+            if at >= len(packed):
+                break
+            if not control >> bit & 1:
+                copied = packed[at : at + 1]
+                at += 1
+            else:
+                reference = int.from_bytes(packed[at : at + 2], "big")
+                at += 2
+                offset, length = reference >> 4, (reference & 15) + 2
+                if offset == write % 4096:
+                    return bytes(out[:raw_size])
+                for step in range(length):
+                    byte = window[(offset + step) % 4096]
+                    window[write % 4096] = byte
+                    write += 1
+                    out.append(byte)
+                continue
+            window[write % 4096] = copied[0]
+            write += 1
+            out += copied
+    return bytes(out[:raw_size])
