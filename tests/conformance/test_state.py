@@ -6,6 +6,8 @@ import asyncio
 import random
 from typing import Any
 
+import pytest
+
 from lineal.effects.effect import apply
 from lineal.effects.timers import TimerSet
 from lineal.runtime import Runtime
@@ -105,11 +107,16 @@ async def test_events_that_change_one_key_at_the_same_time_are_all_counted(
         assert await events_on(runtime, "dead.together") == []
 
 
-async def test_an_event_counts_once_though_its_worker_was_killed(bus: BusUnderTest) -> None:
+@pytest.mark.parametrize(
+    "seed", [5, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(10, 20))]
+)
+async def test_an_event_counts_once_though_its_worker_was_killed(
+    bus: BusUnderTest, seed: int
+) -> None:
     work = tasks(bus)
     for number in (30, 90):
         work[number] = work[number].model_copy(update={"action": "crash-once"})
-    draw = random.Random(5)
+    draw = random.Random(seed)
     async with bus.open() as runtime:
         await publish(runtime, *work)
         worker = bus.spawn_worker("count", prefetch=30, lanes=8)

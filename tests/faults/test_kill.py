@@ -31,11 +31,14 @@ def _file(number: int) -> tuple[str, bytes]:
     return f"text-{number}.txt", f"Report number {number}\n{PROSE}".encode()
 
 
-@pytest.fixture(scope="module")
-def survived(new_system: NewSystem) -> System:
+@pytest.fixture(
+    scope="module",
+    params=[20261121, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(5))],
+)
+def survived(request: pytest.FixtureRequest, new_system: NewSystem) -> System:
     """A system whose processes were killed while documents came, and that then could finish."""
     system = new_system()
-    chance = random.Random(20261121)
+    chance = random.Random(request.param)
     system.start()
     processes: set[psutil.Process] = set()
     hits = Counter[str]()
