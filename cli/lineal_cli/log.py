@@ -122,6 +122,37 @@ async def _rotated(settings: Settings) -> LogKeys:
         return await rotate_key(runtime)
 
 
+@app.command("begin")
+def begin(
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is put on record.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin another log, when the one there is can never be signed again.
+
+    As after a ledger was restored from an older copy: what was signed since is not in it any more.
+    The key and the checkpoints are put aside and a new log, with a new name, is signed. Tell those
+    who trusted the old one: for them, what it proved is all that is proven.
+    """
+    settings = load_settings(existing_data(data))
+    if not yes and not as_json:
+        typer.confirm("Give the log up, and begin another?", abort=True)
+    keys = asyncio.run(_begun(settings, reason))
+    if as_json:
+        print_json({"origin": keys.origin, "keys": [str(item) for item in keys.verifiers]})
+    else:
+        typer.echo(f"the log is {keys.verifiers[-1]} from now on")
+
+
+async def _begun(settings: Settings, reason: str) -> LogKeys:
+    from lineal.proof.rotation import begin_log
+    from lineal.runtime import open_runtime
+
+    async with open_runtime(settings) as runtime:
+        return await begin_log(runtime, reason)
+
+
 @app.command()
 def follow(
     port: Annotated[

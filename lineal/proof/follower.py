@@ -10,8 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from lineal.bus.protocol import Bus
-from lineal.errors import BusUnavailable, LinealError, StoreUnavailable
+from lineal.bus.protocol import Bus, TopicSettings
+from lineal.errors import LinealError
 from lineal.proof.cosigning import CosignatureCollector
 from lineal.proof.errors import ForeignLog, LogInconsistent, UnusableKey
 from lineal.proof.note import MalformedNote, WrongSignature
@@ -56,6 +56,7 @@ class LogFollower:
         self._is_elsewhere = False
         self._published_at = -math.inf
         self._published: bytes | None = None
+        self._not_published = ""
         self._reported_at = 0.0
         self._failure: str | None = None
         self._collector: CosignatureCollector | None = None
@@ -95,7 +96,7 @@ class LogFollower:
                     self._is_elsewhere = True
                     log.warning("log.signed_elsewhere", reason=str(error))
                 await asyncio.sleep(_ELSEWHERE_SECONDS)
-            except (*_LASTING, StoreUnavailable, OSError) as error:
+            except (LinealError, OSError) as error:
                 if str(error) != self._failure:
                     self._failure = str(error)
                     report = log.error if isinstance(error, _LASTING) else log.warning
@@ -142,10 +143,14 @@ class LogFollower:
 
     async def _publish(self, checkpoint: bytes) -> None:
         try:
+            if self._published is None:
+                await self._bus.create_topic(CHECKPOINT_TOPIC, TopicSettings(partitions=1))
             await self._bus.publish([(CHECKPOINT_TOPIC, checkpoint_event(checkpoint))])
             self._published = checkpoint
-        except BusUnavailable as error:
-            log.warning("log.not_published", error=str(error))
+        except LinealError as error:  # it is in its file all the same
+            if str(error) != self._not_published:
+                self._not_published = str(error)
+                log.warning("log.not_published", error=self._not_published)
 
 
 def checkpoint_event(checkpoint: bytes) -> RawEvent:

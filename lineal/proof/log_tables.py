@@ -61,6 +61,12 @@ def start_log(connection: Connection, keys: str) -> None:
     )
 
 
+def forget_log(connection: Connection) -> None:
+    """Remove the log and its tree; the ledger stays."""
+    connection.execute("DELETE FROM ledger_tiles")
+    connection.execute("DELETE FROM ledger_log")
+
+
 def set_keys(connection: Connection, keys: str) -> None:
     """Note which keys sign the log from now on."""
     connection.execute("UPDATE ledger_log SET keys = ? WHERE id = ?", (keys, _ROW))

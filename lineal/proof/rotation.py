@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from lineal.effects.records import lineage_records
 from lineal.errors import StoreUnavailable
@@ -11,8 +13,9 @@ from lineal.lineage.actor import acting_user, this_worker
 from lineal.lineage.ledger import steps_of_subject
 from lineal.lineage.record import StepEntry, record_of
 from lineal.proof.checkpoint import open_checkpoint
+from lineal.proof.errors import LogInconsistent
 from lineal.proof.keys import LogKeys, new_signer, replace_keys
-from lineal.proof.log_tables import read_log
+from lineal.proof.log_tables import forget_log, read_log
 from lineal.proof.note import VerifierKey
 from lineal.proof.trust import KEY_AFTER, KEY_BEFORE, ROTATION, log_subject
 from lineal.proof.writer import LogWriter
@@ -20,6 +23,9 @@ from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal_schemas.envelope import now_us
 
+LOG_BEFORE, SIGNED_BEFORE = "log_before", "signed_before"
+"""Attributes of the record that begins another log: the name of the one before, and how many
+records it had signed."""
 _POLL_SECONDS = 0.1
 _WAIT_SECONDS = 60.0
 
@@ -57,6 +63,50 @@ async def rotate_key(runtime: Runtime) -> LogKeys:
     await asyncio.to_thread(replace_keys, writer.key_file, done, writer.password)
     await writer.release()
     return done
+
+
+async def begin_log(runtime: Runtime, reason: str) -> LogKeys:
+    """Begin another log over the ledger as it is, under another name: for one that was restored
+    from an older copy, whose log can never be signed again. Key and checkpoints of the one before
+    are put aside, and a record says which it was.
+
+    Raises:
+        ForeignLog, UnusableKey: the log is signed elsewhere, or its key cannot be used.
+        LogInconsistent: the settings name the new log as the one before.
+    """
+    settings = runtime.settings
+    before = LogWriter(runtime.store, settings.log, settings.data, this_worker())
+    old = await before.read_keys()
+    if settings.log.origin == old.origin:
+        raise LogInconsistent(
+            f"another log needs another name than {old.origin}: set LINEAL_LOG__ORIGIN, or unset it"
+        )
+    newest = before.files.newest()
+    signed = 0 if newest is None else open_checkpoint(newest, old.verifiers).checkpoint.size
+    suffix = old.verifiers[-1].id.hex()
+    await asyncio.to_thread(_put_aside, [before.key_file, before.files.directory], suffix)
+    await runtime.store.write(forget_log)
+    after = LogWriter(runtime.store, settings.log, settings.data, this_worker())
+    keys = await after.keys()
+    entry = StepEntry(
+        log_subject(keys.origin),
+        now_us(),
+        kind=ROTATION,
+        reason=reason,
+        attributes={LOG_BEFORE: old.origin, SIGNED_BEFORE: signed},
+    )
+    record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())
+    await runtime.committer.publish([], lineage_records([record]))
+    await runtime.flush_ledger()
+    await after.catch_up()
+    await after.release()
+    return keys
+
+
+def _put_aside(paths: Sequence[Path], suffix: str) -> None:
+    for path in paths:
+        if path.exists():
+            path.rename(path.with_name(f"{path.name}.{suffix}"))
 
 
 def _is_recorded(before: VerifierKey, after: VerifierKey, connection: Connection) -> bool:

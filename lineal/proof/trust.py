@@ -61,14 +61,15 @@ def trusted_keys(context: VerificationContext) -> list[VerifierKey]:
         for origin in dict.fromkeys(key.name for key in context.keys)
         for item in _rotations(context.connection, origin)
     ]
-    while True:
+    while waiting:
         checkpoints = find_checkpoints(context, trusted).found
         believed = [item for item in waiting if _is_signed(tree, item, checkpoints)]
         if not believed:
-            return trusted
+            break
         waiting = [item for item in waiting if item not in believed]
         added = [key for item in believed for key in item.keys]
         trusted += [key for key in dict.fromkeys(added) if key not in trusted]
+    return trusted
 
 
 class _Rotation(NamedTuple):

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from lineal.lineage.actor import this_worker
 from lineal.proof.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from lineal.proof.errors import ForeignLog, LogInconsistent
+from lineal.proof.errors import ForeignLog, LogInconsistent, UnusableKey
 from lineal.proof.files import CheckpointFiles
 from lineal.proof.keys import LogKeys, default_origin, make_keys, parse_verifier_keys, read_keys
 from lineal.proof.log_tables import (
@@ -99,6 +99,17 @@ class LogWriter:
             self._keys_read = self._stamp()
             self._last = await asyncio.to_thread(self._newest_signed, self._keys)
         return self._keys
+
+    async def read_keys(self) -> LogKeys:
+        """The keys that are there; none are made.
+
+        Raises:
+            UnusableKey: there are none, or they cannot be used.
+        """
+        try:
+            return await asyncio.to_thread(read_keys, self.key_file, self.password)
+        except FileNotFoundError as error:
+            raise UnusableKey(f"there is no key {self.key_file}") from error
 
     async def advance(self, *, keep: bool = False) -> Signed | None:
         """Add the next records to the tree and sign it; None where another process does.

@@ -246,3 +246,23 @@ def test_a_process_that_only_signs(lineal: Lineal, data: Path) -> None:
         signing.line(lambda line: "ready" in line)
         assert signing.stop() == 0
     assert lineal("verify", "--data", data).code == 0
+
+
+def test_another_log_after_a_ledger_was_restored_from_an_older_copy(
+    lineal: Lineal, data: Path
+) -> None:
+    old = lineal("log", "key", "--data", data).text.strip()
+    edit(data, "DELETE FROM ledger WHERE seq > 3")
+    assert lineal("verify", "--data", data).code == 1
+    assert lineal("log", "checkpoint", "--data", data).code == 1
+    begun = lineal("log", "begin", "--reason", "restored", "--yes", "--data", data)
+    assert begun.code == 0, begun.err
+    assert lineal("verify", "--data", data).code == 0
+    new = lineal("log", "key", "--data", data).text.strip()
+    assert new.partition("+")[0] != old.partition("+")[0]
+    assert lineal("verify", "--data", data, "--key", old).code == 1
+    (aside,) = data.glob("checkpoints.*")
+    assert (aside / "checkpoint").is_file() and (data / f"log.key{aside.suffix}").is_file()
+    (step,) = lineal("lineage", f"log:{new.partition('+')[0]}", "--data", data, "--json").json
+    assert step["reason"] == "restored"
+    assert old.partition("+")[0] in str(step)
