@@ -155,12 +155,12 @@ def _print_written(files: dict[str, Path], as_json: bool) -> None:
 def _found(
     data: Path | None, name: str | None = None
 ) -> list[tuple[Device, DeviceWatermark | None]]:
-    from lineal_catalog.devices.register import registered
+    from lineal_catalog.devices.register import registered_devices
     from lineal_cli.reading import reading
     from lineal_producers.mqtt.watermarks import device_watermarks
 
     with reading(data) as (connection, _):
-        devices = registered(connection, name)
+        devices = registered_devices(connection, name)
         known = device_watermarks(connection, [device.device for device in devices])
     return [(device, known.get(device.device)) for device in devices]
 

@@ -49,7 +49,7 @@ def documents(
             limit=limit,
         )
     if as_json:
-        print_json([document.listed() for document in found])
+        print_json([document.to_dict() for document in found])
     else:
         print_table(
             _COLUMNS,

@@ -193,8 +193,8 @@ def _print_summary(
                     for name, item in forms.items()
                     if name in RENDITIONS
                 },
-                "parents": [item.listed() for item in related.parents],
-                "attachments": [item.listed() for item in related.attachments],
+                "parents": [item.to_dict() for item in related.parents],
+                "attachments": [item.to_dict() for item in related.attachments],
                 "timeline": [
                     {
                         "stage": step.name,

@@ -216,11 +216,11 @@ class Agent:
 
     def _notified(self, notice: JobNotice) -> None:
         if self._updater is not None:
-            self._updater.notified(notice)
+            self._updater.on_notice(notice)
 
     def _replied(self, reply: JobReply) -> None:
         if self._updater is not None:
-            self._updater.replied(reply)
+            self._updater.on_reply(reply)
 
     def _make_scorer(self, make: MakeScorer | None) -> Scorer | None:
         if not self.settings.scoring.enabled:

@@ -50,10 +50,10 @@ class Updater(Protocol):
     def stop(self) -> None:
         """End within a few seconds."""
 
-    def notified(self, notice: JobNotice) -> None:
+    def on_notice(self, notice: JobNotice) -> None:
         """The server's word on the device's next job; repeated after every reconnect."""
 
-    def replied(self, reply: JobReply) -> None:
+    def on_reply(self, reply: JobReply) -> None:
         """The server's answer to a report."""
 
 

@@ -35,7 +35,7 @@ class StateChange(Effect):
     """When the step began, in microseconds since the Unix epoch."""
 
 
-def combined(changes: Iterable[StateChange]) -> list[StateChange]:
+def combine(changes: Iterable[StateChange]) -> list[StateChange]:
     """One change for each key.
 
     Raises:
@@ -57,7 +57,7 @@ def combined(changes: Iterable[StateChange]) -> list[StateChange]:
 
 
 def _apply(connection: Connection, changes: Sequence[StateChange]) -> None:
-    last = combined(changes)
+    last = combine(changes)
     new = [change for change in last if change.seen is None]
     known = [change for change in last if change.seen is not None]
     if new:

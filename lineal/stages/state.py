@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol, TypeVar
 
-from lineal.effects.state import StateChange, combined
+from lineal.effects.state import StateChange, combine
 from lineal.errors import StateConflict
 from lineal.stages.state_values import decode_value, encode_value
 from lineal.store.connection import Connection, Store
@@ -105,7 +105,7 @@ class ReplayedState:
         Raises:
             StateConflict: another event has changed one of the keys meanwhile.
         """
-        last = combined(changes)
+        last = combine(changes)
         for change in last:
             row = self._rows.get((change.stage, change.key))
             event_id = None if row is None else row.event_id

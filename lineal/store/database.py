@@ -21,7 +21,7 @@ from lineal.store.blobs import FileBlobs
 from lineal.store.connection import StoreOpener
 from lineal.store.private import make_private, make_private_file
 from lineal.store.sqlite import Durability, SqliteConnection, connect
-from lineal.store.sqlite_errors import translated
+from lineal.store.sqlite_errors import translate_error
 from lineal.store.tables import create_tables
 from lineal.store.wakeup import Wakeups
 
@@ -67,7 +67,7 @@ class Database(BatchWriter[SqliteConnection]):
 
     @property
     def opener(self) -> StoreOpener:
-        return partial(_opened, self.directory, self._durability)
+        return partial(_open, self.directory, self._durability)
 
     def reading_connection(self) -> SqliteConnection:
         """Another connection that cannot write, for reads too long for the event loop."""
@@ -80,7 +80,7 @@ class Database(BatchWriter[SqliteConnection]):
         try:
             return work(self.reader)
         except sqlite3.Error as error:  # while rows were fetched
-            raise translated(error) from error
+            raise translate_error(error) from error
 
     def _connect(self) -> SqliteConnection:
         return connect(self.path, self._durability)
@@ -117,7 +117,7 @@ class Database(BatchWriter[SqliteConnection]):
         self._writer.close()
 
 
-async def _opened(directory: Path, durability: Durability) -> Database:
+async def _open(directory: Path, durability: Durability) -> Database:
     database = Database(directory, durability=durability)
     database.open()
     return database

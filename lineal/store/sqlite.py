@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from lineal.store.connection import Connection
 from lineal.store.derived_table import Table
-from lineal.store.sqlite_errors import translated
+from lineal.store.sqlite_errors import translate_error
 
 Durability = Literal["full", "normal"]
 
@@ -57,7 +57,7 @@ class SqliteConnection(sqlite3.Connection):
         try:
             return super().execute(sql, parameters)
         except sqlite3.Error as error:
-            raise translated(error) from error
+            raise translate_error(error) from error
 
     def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:
         """Run a statement for each row.
@@ -68,7 +68,7 @@ class SqliteConnection(sqlite3.Connection):
         try:
             return super().executemany(sql, rows)
         except sqlite3.Error as error:
-            raise translated(error) from error
+            raise translate_error(error) from error
 
     def executescript(self, script: str, /) -> sqlite3.Cursor:
         """Run statements.
@@ -79,7 +79,7 @@ class SqliteConnection(sqlite3.Connection):
         try:
             return super().executescript(script)
         except sqlite3.Error as error:
-            raise translated(error) from error
+            raise translate_error(error) from error
 
     def stream(self, sql: str, parameters: Sequence[Any] = (), /) -> sqlite3.Cursor:
         """Rows one by one: SQLite computes each when it is fetched."""
@@ -98,7 +98,7 @@ def connect(path: Path, durability: Durability) -> SqliteConnection:
             cached_statements=256, factory=SqliteConnection,
         )  # fmt: skip
     except sqlite3.Error as error:
-        raise translated(error) from error
+        raise translate_error(error) from error
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {durability}")
     connection.execute("PRAGMA cache_size = -32768")
@@ -120,7 +120,7 @@ def connect_read_only(path: Path, *, busy_seconds: float) -> SqliteConnection:
             isolation_level=None, factory=SqliteConnection,
         )  # fmt: skip
     except sqlite3.Error as error:
-        raise translated(error) from error
+        raise translate_error(error) from error
 
 
 def missing_feature() -> str | None:

@@ -18,7 +18,7 @@ _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def translated(error: sqlite3.Error) -> Exception:
+def translate_error(error: sqlite3.Error) -> Exception:
     """The error as the rest of lineal knows it; itself where a statement is at fault.
 
     The codes are those of https://www.sqlite.org/rescode.html.

@@ -461,10 +461,10 @@ class Updater:
 
     def stop(self) -> None: ...
 
-    def notified(self, notice: JobNotice) -> None:
+    def on_notice(self, notice: JobNotice) -> None:
         self.notices.append(notice)
 
-    def replied(self, reply: JobReply) -> None:
+    def on_reply(self, reply: JobReply) -> None:
         self.replies.append(reply)
 
 

@@ -93,7 +93,7 @@ class Device(BaseModel):
         return self.model_copy(update=changes)
 
 
-def registered(connection: Connection, name: str | None = None) -> list[Device]:
+def registered_devices(connection: Connection, name: str | None = None) -> list[Device]:
     """The devices that are known, or the one of a name, in the order of their names."""
     sql = "SELECT after FROM state WHERE stage = ? AND after IS NOT NULL"
     parameters: tuple[str, ...] = (STAGE,)

@@ -37,7 +37,7 @@ class DocumentInfo:
     updated: int
     attributes: Mapping[str, Any]
 
-    def listed(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As it is listed in JSON, by the command line and over HTTP."""
         return {
             "document_id": self.document_id,
@@ -137,7 +137,7 @@ class RelatedDocument:
     status: str
     reason: str | None
 
-    def listed(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As it is listed in JSON, by the command line and over HTTP."""
         return {
             "document_id": self.document_id,

@@ -9,7 +9,7 @@ from lineal.store.connection import Connection
 from lineal_catalog.search.filters import document_name, filter_clauses
 from lineal_catalog.search.pages import MARK_BEGIN, MARK_END, Hit, SearchPage, spans
 from lineal_catalog.search.query import Term, parse_query
-from lineal_catalog.search.words import BREAK, separated
+from lineal_catalog.search.words import BREAK, separate_words
 
 
 def index_pages(connection: Connection, document_id: str, pages: Sequence[SearchPage]) -> None:
@@ -26,7 +26,7 @@ def index_pages(connection: Connection, document_id: str, pages: Sequence[Search
                 (document_id, page.number),
             ).fetchone()
             connection.execute(
-                "INSERT INTO search_text (rowid, text) VALUES (?, ?)", (entry, separated(span))
+                "INSERT INTO search_text (rowid, text) VALUES (?, ?)", (entry, separate_words(span))
             )
 
 
@@ -91,5 +91,5 @@ def match_expression(text: str) -> str | None:
 
 
 def _quoted(term: Term) -> str:
-    quoted = separated(term.text).replace('"', '""').replace("\x00", " ")
+    quoted = separate_words(term.text).replace('"', '""').replace("\x00", " ")
     return f'"{quoted}"{" *" if term.prefix else ""}'

@@ -60,7 +60,7 @@ def searchable(text: str) -> str:
     return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text).translate(_RADICALS))
 
 
-def separated(text: str) -> str:
+def separate_words(text: str) -> str:
     """A text with a :data:`BREAK` around each character that is a word of its own."""
     if text.isascii():
         return text
@@ -75,11 +75,11 @@ def is_unspaced(text: str) -> bool:
 def words(text: str) -> Iterator[Word]:
     """The words with their positions."""
     for match in _WORD.finditer(text):
-        yield Word(folded(match[0]), match.start(), match.end())
+        yield Word(fold(match[0]), match.start(), match.end())
 
 
 @lru_cache(maxsize=65_536)
-def folded(word: str) -> str:
+def fold(word: str) -> str:
     """A word as it is compared."""
     word = word[:_LONGEST]
     if word.isascii():
@@ -90,4 +90,4 @@ def folded(word: str) -> str:
 
 def lexemes(text: str) -> list[str]:
     """The words as they are compared, in order."""
-    return [folded(word) for word in _WORD.findall(text)]
+    return [fold(word) for word in _WORD.findall(text)]

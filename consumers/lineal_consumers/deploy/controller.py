@@ -54,7 +54,7 @@ class RolloutController(RolloutRepository):
 
     # What events ask for.
 
-    async def requested(self, request: DeploymentRequested) -> None:
+    async def handle_request(self, request: DeploymentRequested) -> None:
         """Begin a rollout. One of the same model that still runs is superseded by it."""
         ctx = self._ctx
         if await self._rollout(request.rollout_id) is not None:
@@ -120,7 +120,7 @@ class RolloutController(RolloutRepository):
                 f"not {request.counter}"
             )
 
-    async def controlled(self, control: DeploymentControl) -> None:
+    async def handle_control(self, control: DeploymentControl) -> None:
         """Pause, resume or abort; what changes nothing is passed over."""
         rollout = await self._rollout(control.rollout_id)
         self._ctx.annotate(action=control.action)
@@ -137,7 +137,7 @@ class RolloutController(RolloutRepository):
             self.events.append(DeploymentResumed(**common))
             await self._go_on(rollout.model_copy(update={"status": "running"}))
 
-    async def updated(self, update: DeploymentJobUpdated) -> None:
+    async def handle_update(self, update: DeploymentJobUpdated) -> None:
         """A device's report: accepted if it was made from the state the job has."""
         ctx = self._ctx
         ctx.annotate(device=update.device, state=update.state)

@@ -64,7 +64,7 @@ async def seen(birth: DeviceBirth, ctx: Context[RequestConfig]) -> None:
 async def deploy(request: DeploymentRequested, ctx: Context[DeployConfig]) -> list[Payload]:
     """Begin a rollout."""
     controller = RolloutController(ctx)
-    await controller.requested(request)
+    await controller.handle_request(request)
     return controller.events
 
 
@@ -72,7 +72,7 @@ async def deploy(request: DeploymentRequested, ctx: Context[DeployConfig]) -> li
 async def controlled(control: DeploymentControl, ctx: Context[DeployConfig]) -> list[Payload]:
     """Pause, resume or abort a rollout."""
     controller = RolloutController(ctx)
-    await controller.controlled(control)
+    await controller.handle_control(control)
     return controller.events
 
 
@@ -80,7 +80,7 @@ async def controlled(control: DeploymentControl, ctx: Context[DeployConfig]) -> 
 async def updated(update: DeploymentJobUpdated, ctx: Context[DeployConfig]) -> list[Payload]:
     """Take in what a device reports of its job."""
     controller = RolloutController(ctx)
-    await controller.updated(update)
+    await controller.handle_update(update)
     return controller.events
 
 

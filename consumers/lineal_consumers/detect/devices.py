@@ -88,7 +88,7 @@ async def device_of(name: str, journal: Journal, ctx: Context[DetectConfig]) -> 
     device = _kept.pop(name, None)
     if device is not None and device.mark is not None and await journal.is_at(device.mark):
         return device
-    return await _restored(journal, ctx)
+    return await _restore(journal, ctx)
 
 
 def keep(name: str, device: Device) -> None:
@@ -98,7 +98,7 @@ def keep(name: str, device: Device) -> None:
         _kept.popitem(last=False)
 
 
-async def _restored(journal: Journal, ctx: Context[DetectConfig]) -> Device | None:
+async def _restore(journal: Journal, ctx: Context[DetectConfig]) -> Device | None:
     rows = await journal.rows()
     if not rows:
         return None

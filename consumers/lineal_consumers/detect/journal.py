@@ -29,13 +29,13 @@ class Row(NamedTuple):
     fields: dict[str, Any]
     content: bytes = b""
 
-    def packed(self) -> bytes:
+    def pack(self) -> bytes:
         first_line = [self.number, self.event_id, self.kind, self.fields]
         return orjson.dumps(first_line) + b"\n" + self.content
 
 
-def unpacked(value: bytes) -> Row:
-    """Read what :meth:`Row.packed` wrote."""
+def unpack(value: bytes) -> Row:
+    """Read what :meth:`Row.pack` wrote."""
     first_line, _, content = value.partition(b"\n")
     number, event_id, kind, fields = orjson.loads(first_line)
     return Row(number, event_id, kind, fields, content)
@@ -64,7 +64,7 @@ class Journal:
         if await self._state.get(self._slot(mark.number), bytes) != mark.value:
             return False
         following = await self._state.get(self._slot(mark.number + 1), bytes)
-        return following is None or unpacked(following).number <= mark.number
+        return following is None or unpack(following).number <= mark.number
 
     def due(self, mark: Mark) -> bool:
         """Whether the next row must be a snapshot, since the slots are full."""
@@ -72,7 +72,7 @@ class Journal:
 
     async def rows(self) -> list[Row]:
         """The last snapshot and the rows after it, in order; empty for a new device."""
-        rows = [unpacked(value) for _, value in await self._state.items(self._prefix, bytes)]
+        rows = [unpack(value) for _, value in await self._state.items(self._prefix, bytes)]
         snapshot = max((row for row in rows if row.kind == "snapshot"), default=None)
         if snapshot is None:
             return []
@@ -88,9 +88,9 @@ class Journal:
         Returns the new position.
         """
         if row.kind == "snapshot":
-            await self._state.put(f"{self._prefix}snapshot", row.packed())
+            await self._state.put(f"{self._prefix}snapshot", row.pack())
             row, snapshot = Row(row.number, row.event_id, "snapshot_written", {}), row.number
-        value = row.packed()
+        value = row.pack()
         await self._state.put(self._slot(row.number), value)
         return Mark(row.number, snapshot, value)
 

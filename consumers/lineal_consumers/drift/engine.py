@@ -77,7 +77,7 @@ def compare(
         ValueError: the shapes do not fit the names, or there are no readings.
     """
     _check(reference, current, features)
-    found = [_compared(*_present(reference, current, i)) for i in range(len(features))]
+    found = [_compare(*_present(reference, current, i)) for i in range(len(features))]
     corrected = _CORRECTIONS[correction]([p for _, p, _, _, _ in found])
     return DriftReport(
         features=tuple(
@@ -119,7 +119,7 @@ def compare_adaptively(
     found = []
     for place, name in enumerate(features):
         then, now = _present(reference, current, place)
-        distance, _, index, mean_then, mean_now = _compared(then, now)
+        distance, _, index, mean_then, mean_now = _compare(then, now)
         if len(then) and len(now):
             spread = float(then.std()) or 1.0
             statistic = abs(mean_now - mean_then) / spread
@@ -154,7 +154,7 @@ def _present(reference: Array, current: Array, index: int) -> tuple[Array, Array
     return then[np.isfinite(then)], now[np.isfinite(now)]
 
 
-def _compared(then: Array, now: Array) -> tuple[float, float, float, float, float]:
+def _compare(then: Array, now: Array) -> tuple[float, float, float, float, float]:
     if not len(then) or not len(now):
         changed = len(then) != len(now)
         mean_then = float(then.mean()) if len(then) else 0.0

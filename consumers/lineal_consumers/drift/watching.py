@@ -48,7 +48,7 @@ class _Sample:
     """Wall clock of each, microseconds."""
     rows: list[list[float | None]] = field(default_factory=list)
 
-    def packed(self) -> bytes:
+    def pack(self) -> bytes:
         return orjson.dumps([self.model, self.features, self.times, self.rows])
 
 
@@ -78,16 +78,16 @@ async def watch(block: TelemetryCollected, ctx: Context[DriftConfig]) -> DriftDe
         return None
     reference = await ctx.objects.get(known.reference, role="reference")
     features, then = _reference(reference)
-    sample = await _extended(block, in_use, features, ctx)
+    sample = await _extend(block, in_use, features, ctx)
     found = None
     cooldown_key = f"told/{in_use.name}"
     if len(sample.rows) >= ctx.config.min_sample and not await _cooling(cooldown_key, sample, ctx):
-        report = _compared(then, _array(sample.rows), features, ctx.config)
+        report = _compare(then, _array(sample.rows), features, ctx.config)
         if report.drifted:
             found = _drift(report, sample, block.device, in_use, known.dataset, ctx.config)
             await ctx.state.put(cooldown_key, sample.times[-1])
             sample.times, sample.rows = [], []  # what was told of is not told of again
-    await ctx.state.put(f"sample/{block.device}", sample.packed())
+    await ctx.state.put(f"sample/{block.device}", sample.pack())
     return found
 
 
@@ -97,7 +97,7 @@ async def _cooling(key: str, sample: _Sample, ctx: Context[DriftConfig]) -> bool
     return last is not None and sample.times[-1] < last + pause
 
 
-async def _extended(
+async def _extend(
     block: TelemetryCollected, in_use: ModelInUse, features: list[str], ctx: Context[DriftConfig]
 ) -> _Sample:
     """The device's sample with the readings of the block; a new one for another model."""
@@ -129,7 +129,7 @@ async def _extended(
     return sample
 
 
-def _compared(then: Array, now: Array, features: list[str], config: DriftConfig) -> DriftReport:
+def _compare(then: Array, now: Array, features: list[str], config: DriftConfig) -> DriftReport:
     tested = [place for place, name in enumerate(features) if name not in config.excluded]
     names = [features[place] for place in tested]
     if config.test == "adwin":

@@ -58,7 +58,7 @@ def runs_of(
             found.setdefault(key, []).append(_Batch(batch["first_seq"], values))
         if missing:
             raise DatasetDamaged(f"block {block} lacks {len(missing)} of its batches")
-    return [run for key in sorted(found) for run in _joined(found[key])]
+    return [run for key in sorted(found) for run in _join(found[key])]
 
 
 def _columns(rows: list[list[float | None]], names: list[str], wanted: Sequence[str]) -> Array:
@@ -72,7 +72,7 @@ def _columns(rows: list[list[float | None]], names: list[str], wanted: Sequence[
     return columns
 
 
-def _joined(batches: list[_Batch]) -> list[Array]:
+def _join(batches: list[_Batch]) -> list[Array]:
     runs: list[list[Array]] = []
     expected = -1
     for batch in sorted(batches, key=lambda batch: batch.first):

@@ -101,10 +101,10 @@ class UpdateMachine:
 
     # Other threads.
 
-    def notified(self, notice: JobNotice) -> None:
+    def on_notice(self, notice: JobNotice) -> None:
         self._mail.append(notice)
 
-    def replied(self, reply: JobReply) -> None:
+    def on_reply(self, reply: JobReply) -> None:
         self._mail.append(reply)
 
     def interrupt(self) -> None:

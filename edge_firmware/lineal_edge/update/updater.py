@@ -56,12 +56,12 @@ class ThreadedUpdater:
         if self._thread.is_alive():
             self._thread.join(_STOP_SECONDS)
 
-    def notified(self, notice: JobNotice) -> None:
-        self.machine.notified(notice)
+    def on_notice(self, notice: JobNotice) -> None:
+        self.machine.on_notice(notice)
         self._awake.set()
 
-    def replied(self, reply: JobReply) -> None:
-        self.machine.replied(reply)
+    def on_reply(self, reply: JobReply) -> None:
+        self.machine.on_reply(reply)
         self._awake.set()
 
     def _run(self) -> None:

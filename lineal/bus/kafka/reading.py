@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from lineal.bus.kafka.messages import read_event
-from lineal.bus.kafka.translation import translated
+from lineal.bus.kafka.translation import translated_errors
 from lineal.bus.protocol import Delivery, Position, Selection
 from lineal.kafka_client.connection import (
     EARLIEST,
@@ -51,7 +51,7 @@ async def read_topic(
         UnknownTopic: there is no such topic.
         BusUnavailable: also where the brokers stay away for long; nothing is left out silently.
     """
-    with translated():
+    with translated_errors():
         partitions = [item for item in await find() if selection.reads(item.partition)]
         ends = await connection.list_offsets(partitions, LATEST)
         begins = await _begins(connection, partitions, selection, ends)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
     """Raises BusUnavailable in place of KafkaUnavailable."""
     try:
         yield
@@ -28,11 +28,11 @@ def translated() -> Iterator[None]:
 def raises_bus_errors(
     function: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
-    """:func:`translated` around a method."""
+    """:func:`translated_errors` around a method."""
 
     @functools.wraps(function)
     async def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-        with translated():
+        with translated_errors():
             return await function(*args, **kwargs)
 
     return wrapper

@@ -15,7 +15,7 @@ from psycopg.types.string import StrDumperUnknown
 
 from lineal.store.connection import Connection, Cursor
 from lineal.store.derived_table import Table
-from lineal.store.postgres.errors import not_connected, translated
+from lineal.store.postgres.errors import not_connected, translate_error
 from lineal.store.postgres.tables import define_tables, has_table, recreate
 
 _WRITERS_LOCK = int.from_bytes(b"lineal", "big")
@@ -113,14 +113,14 @@ class PostgresConnection:
             cursor = self._connection.cursor(binary=True)
             return cursor.execute(_numbered(sql), parameters or None)
         except psycopg.Error as error:
-            raise translated(error, broken=self._connection.broken) from error
+            raise translate_error(error, broken=self._connection.broken) from error
 
     def executemany(self, sql: str, rows: Sequence[Sequence[Any]], /) -> Cursor:
         try:
             cursor = self._connection.cursor(binary=True)
             cursor.executemany(_numbered(sql), rows)
         except psycopg.Error as error:
-            raise translated(error, broken=self._connection.broken) from error
+            raise translate_error(error, broken=self._connection.broken) from error
         return cursor
 
     def stream(self, sql: str, parameters: Sequence[Any] = (), /) -> Iterator[Any]:
@@ -130,7 +130,7 @@ class PostgresConnection:
             cursor = self._connection.cursor()
             yield from cursor.stream(_numbered(sql), parameters or None, binary=True, size=size)
         except psycopg.Error as error:
-            raise translated(error, broken=self._connection.broken) from error
+            raise translate_error(error, broken=self._connection.broken) from error
 
     def begin(self) -> None:
         """Begin a transaction to write in, when it is this one's turn."""
@@ -160,7 +160,7 @@ class PostgresConnection:
             # Several statements, and one round trip.
             return self._connection.execute(sql.encode()).statusmessage
         except psycopg.Error as error:
-            raise translated(error, broken=self._connection.broken) from error
+            raise translate_error(error, broken=self._connection.broken) from error
 
 
 @lru_cache(maxsize=1024)

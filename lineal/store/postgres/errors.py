@@ -22,7 +22,7 @@ _FOR_NOW = (
 """SQLSTATE, or how it begins. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
-def translated(error: psycopg.Error, *, broken: bool) -> Exception:
+def translate_error(error: psycopg.Error, *, broken: bool) -> Exception:
     """The error as the rest of lineal knows it; itself where a statement is at fault.
 
     Args:

@@ -52,12 +52,12 @@ class PostgresStore(BatchWriter[PostgresConnection]):
             StoreUnavailable: the server cannot be reached now.
             StoreRejected, IncompatibleDatabase: it cannot be used as it is.
         """
-        self._writer = await asyncio.to_thread(_prepared, self._url)
+        self._writer = await asyncio.to_thread(_prepare, self._url)
         self._start()
 
     @property
     def opener(self) -> StoreOpener:
-        return partial(_opened, self._url)
+        return partial(_open, self._url)
 
     async def close(self) -> None:
         """Finish the writes handed in so far, then close."""
@@ -85,7 +85,7 @@ class PostgresStore(BatchWriter[PostgresConnection]):
             with contextlib.suppress(_Lost):
                 return self._read_on(connection, work)
         try:
-            return self._read_on(_connected(self._url, write=False), work)
+            return self._read_on(_connect(self._url, write=False), work)
         except _Lost as lost:
             raise lost.reason from lost
 
@@ -133,7 +133,7 @@ class PostgresStore(BatchWriter[PostgresConnection]):
                     self._writer.rollback()
                     raise
         self._end()
-        self._writer = _connected(self._url, write=True)
+        self._writer = _connect(self._url, write=True)
         self._writer.begin()
         return self._writer
 
@@ -143,7 +143,7 @@ class PostgresStore(BatchWriter[PostgresConnection]):
             self._writer = None
 
 
-async def _opened(url: str) -> PostgresStore:
+async def _open(url: str) -> PostgresStore:
     store = PostgresStore(url)
     await store.open()
     return store
@@ -157,7 +157,7 @@ class _Lost(LinealError):
         self.reason = reason
 
 
-def _connected(url: str, *, write: bool) -> PostgresConnection:
+def _connect(url: str, *, write: bool) -> PostgresConnection:
     """A connection that a caller waits for: a refusal is retried too (a name that does not resolve
     yet, a password that is being changed)."""
     try:
@@ -166,7 +166,7 @@ def _connected(url: str, *, write: bool) -> PostgresConnection:
         raise StoreUnavailable(str(error)) from error
 
 
-def _prepared(url: str) -> PostgresConnection:
+def _prepare(url: str) -> PostgresConnection:
     """A connection to write with, to a database that has the tables."""
     connection = connect(url, write=True)
     try:

@@ -27,7 +27,7 @@ _TRANSLATIONS = (
 )
 
 
-def translated(tables: str) -> list[str]:
+def translate(tables: str) -> list[str]:
     """The statements of SQLite that make tables as Postgres's."""
     for pattern, replacement in _TRANSLATIONS:
         tables = pattern.sub(replacement, tables)
@@ -36,7 +36,7 @@ def translated(tables: str) -> list[str]:
 
 def define_tables(connection: Connection, tables: str) -> None:
     """Make tables that are written as SQLite understands them."""
-    for statement in translated(tables):
+    for statement in translate(tables):
         connection.execute(statement)
 
 

@@ -64,7 +64,7 @@ def answer_routes(runtime: Runtime) -> list[Route]:
         found = await runtime.store.read(
             lambda c: list_documents(c, status=status, owner=owner, labels=labels, limit=limit)
         )
-        return JSONResponse([info.listed() for info in found])
+        return JSONResponse([info.to_dict() for info in found])
 
     async def document(request: Request) -> Response:
         info = await _found(request)
@@ -77,8 +77,8 @@ def answer_routes(runtime: Runtime) -> list[Route]:
 
         found = await runtime.store.read(related)
         return JSONResponse(
-            info.listed()
-            | {name: [item.listed() for item in items] for name, items in found.items()}
+            info.to_dict()
+            | {name: [item.to_dict() for item in items] for name, items in found.items()}
         )
 
     async def form(request: Request) -> Response:

@@ -88,14 +88,14 @@ class Bridge:
             issued = decode(delivery.event).data
             assert isinstance(issued, DeploymentJobIssued)
             over = issued.job.state in FINAL_STATES
-            self.updater.notified(JobNotice(job=None if over else issued.job))
+            self.updater.on_notice(JobNotice(job=None if over else issued.job))
 
     async def _carry_replies(self) -> None:
         await self._runtime.bus.create_topic(DeploymentJobReplied.type)
         async for delivery in self._runtime.bus.read(DeploymentJobReplied.type, follow=True):
             replied = decode(delivery.event).data
             assert isinstance(replied, DeploymentJobReplied)
-            self.updater.replied(replied.reply)
+            self.updater.on_reply(replied.reply)
 
     async def _sample(self) -> None:
         draw = np.random.default_rng(1)

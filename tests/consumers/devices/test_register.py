@@ -14,7 +14,7 @@ from lineal.settings import Settings
 from lineal.stages.result import StepResult
 from lineal.stages.runner import StageRunner
 from lineal.testing import StageHarness
-from lineal_catalog.devices.register import Device, registered
+from lineal_catalog.devices.register import Device, registered_devices
 from lineal_consumers.devices.stage import devices
 from lineal_schemas.envelope import first_event
 from lineal_schemas.models import ModelRef
@@ -159,7 +159,7 @@ async def test_the_stage_on_a_bus_keeps_what_the_command_reads(
         )
         topics = [payload.type for payload in devices.inputs]
         await runner.run(await runtime.bus.subscribe("devices", topics))
-        [device] = await runtime.store.read(registered)
+        [device] = await runtime.store.read(registered_devices)
         records = await runtime.store.read(lambda c: list(all_steps(c)))
     assert device.state == "lost"
     assert device.lost == 30

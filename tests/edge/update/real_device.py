@@ -53,7 +53,7 @@ class RealDevice:
         self.updater.stop()
 
     def give(self, job: JobDocument | None) -> None:
-        self.updater.notified(JobNotice(job=job))
+        self.updater.on_notice(JobNotice(job=job))
 
     def ended(self, job: JobDocument, seconds: float = 60) -> str:
         """How the job ended, once that was reported."""

@@ -197,7 +197,7 @@ class Device:
         self.files["http://centre/packages/model"] = data
 
     def give(self, job: JobDocument | None) -> None:
-        self.machine.notified(JobNotice(job=job))
+        self.machine.on_notice(JobNotice(job=job))
 
     def step(self, readings: int = 1) -> None:
         """One step of the machine, one second later."""

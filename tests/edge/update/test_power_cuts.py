@@ -190,7 +190,7 @@ class Updates(RuleBasedStateMachine):
     def the_server_replies(self, accepted: bool, state: str, version: int) -> None:
         progress = self.device.machine.progress
         assert progress is not None
-        self.device.machine.replied(
+        self.device.machine.on_reply(
             JobReply(job_id=progress.job.job_id, accepted=accepted, version=version, state=state)  # type: ignore[arg-type]
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lineal_catalog.devices.register import registered
+from lineal_catalog.devices.register import registered_devices
 from lineal_cli.reading import reading_folder
 from lineal_local.mosquitto import Mosquitto
 from tests.producers.mqtt.device_double import DeviceDouble
@@ -84,7 +84,7 @@ def test_up_with_a_broker_brings_devices_into_the_list(
 
         def settled() -> bool:
             with reading_folder(tmp_path / "data") as connection:
-                found = registered(connection)
+                found = registered_devices(connection)
             return [d.state for d in found] == ["online", "lost"] and found[0].gaps == 1
 
         looking.until(settled)
