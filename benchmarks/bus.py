@@ -41,7 +41,7 @@ def measure_passthrough() -> Sequence[Result]:
         against_peer(
             "bus.embedded_passthrough",
             "events/s",
-            "ratio >= 0.4",
+            "ratio >= 0.55",
             "bare SQLite inserts of the same rows, same durability and batch",
             pairs,
         )

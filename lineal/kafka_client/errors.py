@@ -5,6 +5,7 @@ Codes are those of https://kafka.apache.org/protocol#protocol_error_codes.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from lineal.errors import LinealError
@@ -76,6 +77,18 @@ class ClockAhead(KafkaUnavailable):
 
 class TransactionInDoubt(KafkaUnavailable):
     """EndTxn got no answer: the transaction may be committed or aborted."""
+
+    def end_if_cancelled(self) -> None:
+        """Let a task end that was cancelled while it waited for the answer; one that goes on asks
+        what became of the transaction.
+
+        Raises:
+            CancelledError: the current task is being cancelled.
+        """
+        task = asyncio.current_task()
+        cause = self.__cause__
+        if isinstance(cause, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise cause
 
 
 class UnknownMember(LinealError):

@@ -271,8 +271,9 @@ class GroupConsumer:
                     # What is still assigned is committed in the next generation.
                     await self._member.until_changed(group_metadata, _SECONDS)
                     continue
-                except TransactionInDoubt:
+                except TransactionInDoubt as error:
                     self._in_doubt = [acks[index] for index in indexes]
+                    error.end_if_cancelled()
                     raise
                 self._acknowledge(offsets)
                 return indexes

@@ -62,8 +62,9 @@ class UngroupedCommitter:
                 await self._producers.commit(
                     batches, self._group_metadata, {self._lineage: (0, ())}
                 )
-            except TransactionInDoubt:
+            except TransactionInDoubt as error:
                 self._in_doubt = committed
+                error.end_if_cancelled()
                 raise
 
     async def _resolve(self, wanted: _Committed) -> bool:

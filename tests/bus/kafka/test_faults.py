@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lineal.bus.protocol import Batch, Delivery
 from lineal.effects.effect import Effect
 from lineal.effects.records import lineage_records
 from lineal.errors import BusUnavailable
@@ -16,6 +17,7 @@ from lineal.kafka_client.errors import RetriableError
 from lineal.runtime import Runtime
 from lineal.stages.runner import StageRunner
 from lineal.stages.state import state_rows
+from lineal_schemas.envelope import first_event
 from lineal_schemas.ids import output_id
 from tests.bus.kafka.invariants import KEYS, assert_invariants, count_done, tasks
 from tests.conformance.harness import (
@@ -191,6 +193,34 @@ async def test_a_worker_ends_in_order_while_the_broker_is_away(bus: KafkaBusUnde
         await asyncio.to_thread(bus.broker.restart)
         assert not running.cancelled()
         assert running.exception() is None
+
+
+async def test_a_commit_that_is_cancelled_ends_and_is_not_made_twice(
+    bus: KafkaBusUnderTest,
+) -> None:
+    """Wherever it is: one that came to nobody's ears as "try again" kept a follower from ending."""
+    async with bus.open() as runtime:
+        await publish(runtime, *tasks(bus, 40))
+        subscription = await runtime.bus.subscribe("g", [Task.type])
+        deliveries: list[Delivery] = []
+        while len(deliveries) < 40:
+            deliveries += await subscription.fetch(40, 5.0)
+        for turns, delivery in enumerate(deliveries):
+            done = Done(key="a", number=turns)
+            output = first_event(done, id=delivery.event.id, source="test:x")
+            batch = Batch([delivery], [(Done.type, output)])
+            committing = asyncio.create_task(subscription.commit(batch))
+            # Turns of the loop in which something is answered: the more, the later it is cancelled.
+            for _ in range(turns):
+                await asyncio.sleep(0.0005)
+            committing.cancel()
+            await asyncio.wait((committing,), timeout=30)
+            assert committing.cancelled() or (committing.done() and committing.exception() is None)
+            if committing.cancelled():
+                await subscription.commit(batch)
+        await subscription.close()
+        numbers = [payload_of(event).number for event in await events_on(runtime, Done.type)]
+        assert sorted(numbers) == list(range(40))
 
 
 async def _restart_later(bus: KafkaBusUnderTest, seconds: float) -> None:
