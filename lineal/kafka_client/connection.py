@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from aiokafka import AIOKafkaClient, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from lineal.concurrency import gather_all
 from lineal.kafka_client import errors
+from lineal.kafka_client.client import Client
 from lineal.kafka_client.errors import KafkaUnavailable, RetriableError
 from lineal.kafka_client.requests import LIST_OFFSETS, METADATA
 from lineal.kafka_client.wire import Call
@@ -65,7 +66,7 @@ class Connection:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self._client = AIOKafkaClient(**cluster.client_arguments())
+        self._client = Client(**cluster.client_arguments())
         self._coordinators: dict[tuple[CoordinatorType, str], int] = {}
 
     async def open(self) -> None:

@@ -6,8 +6,11 @@ import asyncio
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 
+from lineal.kafka_client.client import Client
 from lineal.kafka_client.connection import Cluster
+from lineal.kafka_client.errors import KafkaUnavailable
 
 
 def read_committed_consumer(cluster: Cluster, **options: Any) -> AIOKafkaConsumer:
@@ -24,7 +27,21 @@ def read_committed_consumer(cluster: Cluster, **options: Any) -> AIOKafkaConsume
         "check_crcs": False,
         **options,
     }
-    return AIOKafkaConsumer(**arguments, **cluster.client_arguments())
+    consumer = AIOKafkaConsumer(**arguments, **cluster.client_arguments())
+    consumer._client = Client(**cluster.client_arguments())
+    return consumer
+
+
+def check_fetching(consumer: AIOKafkaConsumer) -> None:
+    """Check that a consumer still fetches: aiokafka's returns no records for ever when its task
+    has ended by an error.
+
+    Raises:
+        KafkaUnavailable: it does not; it is to be replaced.
+    """
+    fetching = consumer._fetcher.error_future
+    if fetching.done() and not fetching.cancelled():
+        raise KafkaUnavailable(f"Kafka: fetching has ended: {fetching.exception()!r}")
 
 
 async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
@@ -32,6 +49,8 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
     would end its caller's task, and leaves the connections open (aiokafka issue 647)."""
     try:
         await consumer.stop()
+    except KafkaError:  # of the fetching that has ended
+        await consumer._client.close()
     except asyncio.CancelledError:
         await consumer._client.close()
         task = asyncio.current_task()

@@ -202,8 +202,9 @@ class GroupConsumer:
                     self._connection, self._group, partitions, self._reset
                 )
                 break
-            except KafkaUnavailable as error:
-                log.warning("group.fetch_offsets_failed", group=self._group, error=str(error))
+            except Exception as error:
+                # Whatever it is: a partition that was never started would silently never be read.
+                log.warning("group.fetch_offsets_failed", group=self._group, error=repr(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
         if not (partitions := self._still_starting(number)):
             return

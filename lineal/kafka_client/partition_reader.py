@@ -11,13 +11,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from lineal.fair_share import fair_share, should_read
 from lineal.kafka_client.assigned_partition import AssignedPartition
 from lineal.kafka_client.connection import EARLIEST, LATEST, Connection, unavailable
-from lineal.kafka_client.consumers import read_committed_consumer, stop_consumer
+from lineal.kafka_client.consumers import check_fetching, read_committed_consumer, stop_consumer
+from lineal.kafka_client.errors import KafkaUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -59,14 +60,25 @@ class PartitionReader:
         self._connection = connection
         self._group = group
         self._on_truncated = on_truncated
-        self._consumer = read_committed_consumer(
-            connection.cluster, auto_offset_reset="none", fetch_max_wait_ms=250,
-            fetch_max_bytes=16 * 1024 * 1024,
-        )  # fmt: skip
+        self._consumer = self._new_consumer()
         self._changed = asyncio.Event()
         """Something can be read now that could not be before."""
         self._turn = 0
         self._prefetched = _Prefetched({}, {})
+
+    def _new_consumer(self) -> AIOKafkaConsumer:
+        return read_committed_consumer(
+            self._connection.cluster, auto_offset_reset="none", fetch_max_wait_ms=250,
+            fetch_max_bytes=16 * 1024 * 1024,
+        )  # fmt: skip
+
+    async def _replace_consumer(self) -> None:
+        """Go on with another one, from where the watermarks say."""
+        new = self._new_consumer()
+        await self._connect(new)
+        ended, self._consumer = self._consumer, new
+        self.assign()
+        await stop_consumer(ended)
 
     async def open(self) -> None:
         """Connect.
@@ -74,9 +86,13 @@ class PartitionReader:
         Raises:
             KafkaUnavailable
         """
+        await self._connect(self._consumer)
+
+    async def _connect(self, consumer: AIOKafkaConsumer) -> None:
         try:
-            await self._consumer.start()
+            await consumer.start()
         except (KafkaError, OSError) as error:
+            await stop_consumer(consumer)
             raise unavailable(error) from error
 
     async def close(self) -> None:
@@ -221,6 +237,11 @@ class PartitionReader:
     async def _records(
         self, partitions: tuple[TopicPartition, ...], seconds: float, limit: int
     ) -> Mapping[TopicPartition, Sequence[Any]]:
+        try:
+            check_fetching(self._consumer)
+        except KafkaUnavailable as error:
+            log.error("group.fetching_ended", group=self._group, error=str(error))
+            await self._replace_consumer()
         try:
             found: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
                 *partitions, timeout_ms=round(seconds * 1000), max_records=limit

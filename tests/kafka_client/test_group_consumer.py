@@ -153,3 +153,24 @@ async def test_what_is_sent_while_a_request_is_in_flight_keeps_its_order(
     stored = await asyncio.gather(*(producer.send(append(n), 1) for n in range(200)))
     assert stored == [[(partition, n)] for n in range(200)]
     await producer.close()
+
+
+async def test_reading_goes_on_when_aiokafkas_fetching_ended_by_an_error(
+    connection: Connection, partition: TopicPartition, kafka: Kafka
+) -> None:
+    consumer = consumer_of(connection, partition)
+    await consumer.open()
+    await send(kafka, partition, 3)
+    first = await fetch(consumer, 3)
+    client = consumer._reader._consumer._client
+    send_request = client.send
+
+    async def lost(node_id: Any, request: Any, **options: Any) -> Any:
+        client.send = send_request
+        raise KeyError((node_id, "default"))  # as when a connection that timed out is gone
+
+    client.send = lost
+    await send(kafka, partition, 2)
+    second = await fetch(consumer, 2)
+    assert [record.offset for _, record in (*first, *second)] == [0, 1, 2, 3, 4]
+    await consumer.close()

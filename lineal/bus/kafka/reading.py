@@ -19,7 +19,7 @@ from lineal.kafka_client.connection import (
     Connection,
     unavailable,
 )
-from lineal.kafka_client.consumers import read_committed_consumer, stop_consumer
+from lineal.kafka_client.consumers import check_fetching, read_committed_consumer, stop_consumer
 
 _BATCH_SIZE = 500
 _LOOK_MS = 100
@@ -183,6 +183,7 @@ class _Reader:
             await self._fetch(self._places, 1000)
 
     async def _fetch(self, partitions: Sequence[TopicPartition], milliseconds: int) -> bool:
+        check_fetching(self._consumer)
         found = await self._consumer.getmany(
             *partitions, timeout_ms=milliseconds, max_records=_BATCH_SIZE * len(partitions)
         )
