@@ -10,7 +10,7 @@ import numpy as np
 from lineal import Context
 from lineal.model_in_use import ModelInUse
 from lineal_consumers.detect.config import DetectConfig
-from lineal_consumers.detect.journal import Journal, Mark, Row
+from lineal_consumers.detect.journal import Journal, JournalPosition, Row
 from lineal_consumers.detect.loading import model_of
 from lineal_scoring.model import ScoringModel
 from lineal_scoring.scorer import DeviceScorer
@@ -33,7 +33,7 @@ class Device:
     next_seq: int
     past_boots: tuple[str, ...] = ()
     """Boots before this one, the newest first: what comes late of them is not scored."""
-    mark: Mark | None = None
+    position: JournalPosition | None = None
     """None: the state has never been written."""
     needs_snapshot: bool = True
     """The change cannot be restored from readings alone: the next row has to be a snapshot."""
@@ -59,8 +59,8 @@ class Device:
 
     async def write(self, journal: Journal, row: Row) -> None:
         """Write the change of a message: ``row``, or a snapshot if one is due."""
-        mark = self.mark
-        if self.needs_snapshot or mark is None or journal.due(mark):
+        position = self.position
+        if self.needs_snapshot or position is None or journal.due(position):
             fields = {
                 "boot": self.boot_id,
                 "next_seq": self.next_seq,
@@ -71,14 +71,14 @@ class Device:
                 ],
             }  # fmt: skip
             row = Row(row.number, row.event_id, "snapshot", fields, self.scorer.snapshot())
-            self.mark = await journal.write(row, row.number)
+            self.position = await journal.write(row, row.number)
         else:
-            self.mark = await journal.write(row, mark.snapshot)
+            self.position = await journal.write(row, position.snapshot)
         self.needs_snapshot = False
 
     @property
     def next_number(self) -> int:
-        return 1 if self.mark is None else self.mark.number + 1
+        return 1 if self.position is None else self.position.number + 1
 
 
 async def device_of(name: str, journal: Journal, ctx: Context[DetectConfig]) -> Device | None:
@@ -86,7 +86,7 @@ async def device_of(name: str, journal: Journal, ctx: Context[DetectConfig]) -> 
     cache: :func:`keep` it after success.
     """
     device = _kept.pop(name, None)
-    if device is not None and device.mark is not None and await journal.is_at(device.mark):
+    if device is not None and device.position is not None and await journal.is_at(device.position):
         return device
     return await _restore(journal, ctx)
 
@@ -117,7 +117,7 @@ async def _restore(journal: Journal, ctx: Context[DetectConfig]) -> Device | Non
         boot_id=snapshot.fields["boot"],
         next_seq=snapshot.fields["next_seq"],
         past_boots=tuple(snapshot.fields["past"]),
-        mark=await journal.mark_of(rows),
+        position=await journal.position_after(rows),
         needs_snapshot=False,
     )
     columns = len(slot.current.preparation.features)

@@ -41,7 +41,7 @@ def unpack(value: bytes) -> Row:
     return Row(number, event_id, kind, fields, content)
 
 
-class Mark(NamedTuple):
+class JournalPosition(NamedTuple):
     """The last written position of a device's journal."""
 
     number: int
@@ -59,16 +59,16 @@ class Journal:
         self._slots = ctx.config.snapshot_batches
         self._prefix = f"device/{device}/"
 
-    async def is_at(self, mark: Mark) -> bool:
+    async def is_at(self, position: JournalPosition) -> bool:
         """Whether the state is still where the caller left it."""
-        if await self._state.get(self._slot(mark.number), bytes) != mark.value:
+        if await self._state.get(self._slot(position.number), bytes) != position.value:
             return False
-        following = await self._state.get(self._slot(mark.number + 1), bytes)
-        return following is None or unpack(following).number <= mark.number
+        following = await self._state.get(self._slot(position.number + 1), bytes)
+        return following is None or unpack(following).number <= position.number
 
-    def due(self, mark: Mark) -> bool:
+    def due(self, position: JournalPosition) -> bool:
         """Whether the next row must be a snapshot, since the slots are full."""
-        return mark.number + 1 - mark.snapshot >= self._slots
+        return position.number + 1 - position.snapshot >= self._slots
 
     async def rows(self) -> list[Row]:
         """The last snapshot and the rows after it, in order; empty for a new device."""
@@ -82,7 +82,7 @@ class Journal:
             found.append(row)
         return found
 
-    async def write(self, row: Row, snapshot: int) -> Mark:
+    async def write(self, row: Row, snapshot: int) -> JournalPosition:
         """Write the next row; ``snapshot`` is the number of the last snapshot.
 
         Returns the new position.
@@ -92,13 +92,13 @@ class Journal:
             row, snapshot = Row(row.number, row.event_id, "snapshot_written", {}), row.number
         value = row.pack()
         await self._state.put(self._slot(row.number), value)
-        return Mark(row.number, snapshot, value)
+        return JournalPosition(row.number, snapshot, value)
 
-    async def mark_of(self, rows: list[Row]) -> Mark:
+    async def position_after(self, rows: list[Row]) -> JournalPosition:
         """The position after these rows."""
         number = rows[-1].number
         value = await self._state.get(self._slot(number), bytes)
-        return Mark(number, rows[0].number, value or b"")
+        return JournalPosition(number, rows[0].number, value or b"")
 
     def _slot(self, number: int) -> str:
         return f"{self._prefix}{number % self._slots:02}"
