@@ -78,8 +78,8 @@ class CheckpointFiles:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if keep:
             when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-            self._write(f"{size:019}-{when}.checkpoint", note)
-        self._write(NEWEST, note)
+            write_durably(self.directory / f"{size:019}-{when}.checkpoint", note)
+        write_durably(self.directory / NEWEST, note)
 
     def sweep(self) -> None:
         """Remove those older than a day that are not the last of their hour.
@@ -103,18 +103,24 @@ class CheckpointFiles:
             if found is not None:
                 yield CheckpointFile(path, int(found[1]), found[2])
 
-    def _write(self, name: str, note: bytes) -> None:
-        temporary = self.directory / f".{name}.{uuid4().hex[:8]}"
-        try:
-            with temporary.open("xb") as file:
-                file.write(note)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.directory / name)
-        finally:
-            temporary.unlink(missing_ok=True)
-        directory = os.open(self.directory, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+
+def write_durably(target: Path, data: bytes) -> None:
+    """Write a file that is there as a whole, or as it was before; durable on return.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    temporary = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    directory = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

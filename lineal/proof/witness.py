@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
-from uuid import uuid4
 
 from lineal.errors import LinealError
 from lineal.proof.checkpoint import Checkpoint, OpenedCheckpoint, open_checkpoint, parse_checkpoint
+from lineal.proof.files import write_durably
 from lineal.proof.merkle import EMPTY_ROOT, HASH_BYTES, WrongProof, verify_consistency
 from lineal.proof.note import (
     MalformedNote,
@@ -168,15 +167,7 @@ class Witness:
         own = [item for item in opened.note.signatures if _is_by(item, opened.signed_by)]
         note = opened.note._replace(signatures=(*own, signature))
         target = self._file(origin_hash(opened.checkpoint.origin))
-        temporary = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
-        try:
-            with temporary.open("xb") as file:
-                file.write(str(note).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_durably(target, str(note).encode())
         return signature
 
     def _file(self, log: str) -> Path:
