@@ -61,7 +61,7 @@ class Letter:
 
     @property
     def came_from_outside(self) -> bool:
-        """Whether the MQTT bridge refused it at the door."""
+        """Whether the MQTT bridge rejected it."""
         return self.content.topic.startswith(BRIDGED)
 
 

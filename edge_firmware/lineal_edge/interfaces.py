@@ -25,7 +25,7 @@ EventSink = Callable[[Payload], None]
 
 
 class Scorer(Protocol):
-    """Judges readings one by one. Called from one thread, but for ``models`` and the counter."""
+    """Scores readings one by one. Called from one thread, but for ``models`` and the counter."""
 
     def observe(self, reading: Reading) -> Sequence[AnomalyPayload]:
         """Take the next reading and say what it opens, changes or closes."""

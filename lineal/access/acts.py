@@ -1,7 +1,7 @@
 """Acts and roles: what can be done, and who may do it, as data.
 
-A role has the acts of all roles before it. A door asks a credential for the act that it needs, and
-never an event for what it says of itself.
+A role has the acts of all roles before it. An ingress asks a credential for the act that it needs,
+and never an event for what it says of itself.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ Act = Literal[
     "read", "upload", "publish", "review", "metrics", "redrive", "replay", "promote", "deploy",
     "redact", "sign", "erase", "manage",
 ]  # fmt: skip
-"""``read``: documents, searches, lineage. ``publish``: events of a door's types. ``deploy``: begin,
-pause and abort rollouts. ``manage``: users and tokens."""
+"""``read``: documents, searches, lineage. ``publish``: events of an ingress's types. ``deploy``:
+begin, pause and abort rollouts. ``manage``: users and tokens."""
 
 Role = Literal["reader", "uploader", "reviewer", "operator", "owner"]
 

@@ -27,7 +27,7 @@ class ApiToken(NamedTuple):
     """On whose behalf it acts, with no more rights than that user has; None: the owner's."""
     acts: frozenset[Act]
     types: tuple[str, ...] | None
-    """Patterns of the event types that it may publish; None: all that the door takes."""
+    """Patterns of the event types that it may publish; None: all that the ingress admits."""
     created: int
     """Microseconds since the Unix epoch, as the following."""
     expires: int | None

@@ -298,7 +298,7 @@ class Bus(Protocol):
 
         Args:
             groups: those that are to see every event from now on, whether or not they work yet; a
-                bus that keeps what is past for everybody needs no telling.
+                bus that keeps all events for every group ignores it.
         """
         ...
 

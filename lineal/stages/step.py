@@ -1,7 +1,7 @@
 """A step in progress: its inputs, attributes, state changes and objects.
 
 This is the :class:`~lineal.stages.context.Context` that stages get. What it collects becomes one
-settlement: outputs, lineage record and effects, made durable together.
+result: outputs, lineage record and effects, made durable together.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ CREATE TABLE groups (
     name TEXT NOT NULL UNIQUE
 );
 -- position: everything below it is done. epoch: raised whenever the owner changes, so that a
--- worker that was thought dead cannot settle what another one has taken over.
+-- worker that was thought dead cannot commit what another one has taken over.
 CREATE TABLE group_partitions (
     group_id INTEGER NOT NULL REFERENCES groups (id),
     partition_id INTEGER NOT NULL REFERENCES partitions (id),

@@ -139,6 +139,28 @@ def test_no_public_name_or_file_has_a_private_word() -> None:
     assert not found, "\n" + "\n".join(found)
 
 
+PRIVATE_PROSE = re.compile(
+    r"\b(bury|buried|tellers?|telling|custody|settlers?|settlements?|rehears\w+|misfits?|doors?|"
+    r"judge[sd]?|judging|judgements?|how-manieth)\b",
+    re.IGNORECASE,
+)
+
+
+def test_no_docstring_has_a_private_word() -> None:
+    found = []
+    for package in PACKAGES:
+        for file in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
+                    continue
+                prose = re.sub(r"``.*?``", "", str(node.value.value), flags=re.DOTALL)
+                found += [
+                    f"{file.relative_to(ROOT)}:{node.lineno}: {word.group()}"
+                    for word in PRIVATE_PROSE.finditer(prose)
+                ]
+    assert not found, "say it in the words of docs/glossary.md:\n" + "\n".join(found)
+
+
 def test_public_names_are_made_of_the_glossary_and_of_ordinary_words() -> None:
     known = ORDINARY.union(*(parts(term) for term in TERMS)) | {
         word for name in ALLOWED for word in parts(name)

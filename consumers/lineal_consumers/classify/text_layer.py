@@ -27,7 +27,7 @@ class Layer(Enum):
 
 
 def grade(text: str, unmapped: float) -> tuple[Layer, int]:
-    """Judge the text of one page; also returned is its number of visible characters.
+    """Rate the text of one page; also returned is its number of visible characters.
 
     ``unmapped`` is the share of characters whose font has no map to Unicode. A page without
     visible characters is ``POOR``.
@@ -57,7 +57,7 @@ def grade(text: str, unmapped: float) -> tuple[Layer, int]:
 
 
 def _latin(counts: Counter[str], wordlike: int) -> Layer:
-    """Judge by letter frequencies, where there are enough letters and most are Latin.
+    """Rate by letter frequencies, where there are enough letters and most are Latin.
 
     A shifted alphabet has few vowels (European languages: 35 to 50 %). The index of coincidence,
     the chance that two letters are the same, is 0.065 to 0.08 in them and 0.038 in noise.

@@ -35,8 +35,8 @@ class LangidDetector:
     def detect(self, text: str) -> tuple[str, float]:
         """See :class:`~lineal_consumers.nlp.engines.LanguageDetector`.
 
-        Long texts are judged by samples spread over them: a few hundred words say as much
-        as a million, and cost the same however long the document is.
+        Of long texts samples spread over them are used: a few hundred words say as much as a
+        million, and cost the same however long the document is.
         """
         sample = _spread_sample(text)
         if not any(character.isalpha() for character in sample):

@@ -1,4 +1,4 @@
-"""Which language a page is in: it is recognised in the configured one, judged by its words and
+"""Which language a page is in: it is recognised in the configured one, rated by its words and
 script, and read again in its own where that is installed; else it is doubtful."""
 
 from __future__ import annotations

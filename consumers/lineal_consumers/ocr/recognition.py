@@ -1,4 +1,4 @@
-"""A page image becomes words: turned upright, straightened, recognised and judged."""
+"""A page image becomes words: turned upright, straightened, recognised and rated."""
 
 from __future__ import annotations
 

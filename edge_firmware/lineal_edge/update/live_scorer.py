@@ -1,7 +1,7 @@
 """The device's scorer: an active model and perhaps a shadow, swapped between two readings.
 
-The scorer's thread reads each reference once per reading. Loading, warming up and judging happen in
-the updater's thread; nothing here waits for a lock longer than a few assignments.
+The scorer's thread reads each reference once per reading. Loading, warming up and checking happen
+in the updater's thread; nothing here waits for a lock longer than a few assignments.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ class Candidate:
     """A file waiting to be ingested.
 
     Attributes:
-        unchanged: whether it was seen in this state before, a settle time ago.
+        unchanged: whether it was seen in this state before, a stable time ago.
         failures: how often taking it has failed.
         gone: whether it was missing when it was last looked at.
     """

@@ -1,4 +1,4 @@
-"""Telling the devices what the bus has, and no more than the newest of it.
+"""Sends acknowledgements to the devices, only the newest of each stream.
 
 Acknowledgements are cumulative, so those that wait for the broker are overwritten, not queued: the
 memory they take is bounded by the number of devices, however far behind the broker is.

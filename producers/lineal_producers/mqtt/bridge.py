@@ -1,6 +1,6 @@
 """The bridge itself: what devices publish goes onto the bus, then they are told that it is there.
 
-    broker -> take (bounded) -> judge -> one commit on the bus -> PUBACK, acknowledgement -> device
+    broker -> take (bounded) -> check -> one commit on the bus -> PUBACK, acknowledgement -> device
 
 While one batch is committed the next one gathers; nothing is confirmed to the broker or a device
 before the bus has it. So whoever is killed when, the broker brings again what it still has, and the
@@ -177,7 +177,7 @@ class Bridge:
             acknowledgements.soon()
 
     async def _take_in(self, messages: list[Received]) -> list[Prepared]:
-        """Judge messages and make durable what they amount to."""
+        """Check messages and publish the events that they amount to."""
         try:
             return [await self._publish(await self._prepare(messages))]
         except LeaseLost:
