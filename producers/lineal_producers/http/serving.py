@@ -7,11 +7,13 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from lineal.errors import LinealError
+from lineal_producers.http.deadlines import BoundedProtocol, ConnectionLimits
 
 _GOODBYE_SECONDS = 5
 _BACKLOG = 128
@@ -65,12 +67,19 @@ class _Server(uvicorn.Server):
 class LoopbackServer:
     """An application on a listening socket."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        listening: socket.socket,
+        limits: ConnectionLimits | None = None,
+    ) -> None:
+        protocol = partial(BoundedProtocol, limits=limits or ConnectionLimits())
         self.port: int = listening.getsockname()[1]
         self._socket = listening
         self._server = _Server(
             uvicorn.Config(
                 app,
+                http=protocol,  # type: ignore[arg-type]
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -89,6 +98,11 @@ class LoopbackServer:
                 self._task.result()
                 raise RuntimeError("the HTTP server did not start")
             await asyncio.sleep(0.005)
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._server.server_state.connections)
 
     @property
     def problems(self) -> list[str]:
