@@ -7,6 +7,7 @@ import ssl
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
@@ -16,6 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from lineal_local.mosquitto import Mosquitto
+from lineal_producers.mqtt.access import listener
 
 
 class Connected:
@@ -67,6 +69,21 @@ def test_a_device_with_a_certificate_reaches_its_own_topics_only(mosquitto: Mosq
         message = bridge.received.get(timeout=20)
 
     assert (message.topic, message.payload) == ("devices/pump-1/readings", b"its own")
+
+
+def test_a_client_cannot_put_another_off_by_its_client_id() -> None:
+    """As lineal writes mosquitto's settings: the session is that of the certificate."""
+    setting = "use_username_as_clientid true"
+    assert setting in listener(Path("/etc/mosquitto"), Path("/var/lib/mosquitto"), 8883)
+    with (
+        Mosquitto(tls_settings=[setting]) as broker,
+        connected(broker, "bridge", "lineal-bridge") as bridge,
+    ):
+        bridge.subscribe("devices/#")
+        for claimed in ("lineal-bridge", "bridge"):
+            with connected(broker, "pump-1", claimed) as pump:
+                pump.publish("devices/pump-1/readings", claimed.encode())
+                assert bridge.received.get(timeout=20).payload == claimed.encode()
 
 
 def test_without_a_certificate_nobody_is_let_in(mosquitto: Mosquitto) -> None:

@@ -35,7 +35,7 @@ class Mosquitto(LocalServer):
     Sessions and queued messages are written to disk at a clean shutdown and every
     `autosave_seconds`: mosquitto's own default is half an hour, so kill -9 loses what came since.
     `access` is the ACL file of the listener with client certificates; `settings` are further
-    lines of mosquitto.conf.
+    lines of mosquitto.conf, `tls_settings` those of the listener with client certificates.
     """
 
     name = "mosquitto"
@@ -48,6 +48,7 @@ class Mosquitto(LocalServer):
         autosave_seconds: int = 1800,
         access: str = ACCESS,
         settings: Sequence[str] = (),
+        tls_settings: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.port = port or free_port()
@@ -55,6 +56,7 @@ class Mosquitto(LocalServer):
         self._autosave_seconds = autosave_seconds
         self._access = access
         self._settings = tuple(settings)
+        self._tls_settings = tuple(tls_settings)
         self._authority: CertificateAuthority | None = None
 
     @property
@@ -115,6 +117,7 @@ class Mosquitto(LocalServer):
             "tls_version tlsv1.2",
             "allow_anonymous false",
             f"acl_file {access}",
+            *self._tls_settings,
         ]
 
 

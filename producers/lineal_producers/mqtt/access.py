@@ -38,6 +38,9 @@ certfile {folder}/broker.crt
 keyfile {folder}/broker.key
 require_certificate true
 use_identity_as_username true
+# A session is that of the certificate's user, whatever client id is said: with another's id a
+# client would put that one off, and lose its queue.
+use_username_as_clientid true
 tls_version tlsv1.2
 allow_anonymous false
 acl_file {folder}/access.acl

@@ -22,7 +22,10 @@ from lineal_producers.mqtt.access import BRIDGE
 from lineal_schemas.mqtt_topics import device_topic
 
 _AUTHORITY_DAYS = 3650
-_KEYS = (ec.EllipticCurvePublicKey,)
+MAX_DAYS = 1096
+"""Of a certificate: three years. A device that was lost is let in no longer than that."""
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+"""Of NIST SP 800-186; smaller ones can be broken sooner."""
 
 
 class CannotSign(LinealError, ValueError):
@@ -74,8 +77,8 @@ class Authority:
         if names != [device] or not valid:
             raise CannotSign(f"the request is not for {device}, or not signed by its own key")
         key = asked.public_key()
-        if not isinstance(key, _KEYS):
-            raise CannotSign("the request's key is not an elliptic-curve key")
+        if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, _CURVES):
+            raise CannotSign("the request's key is not on the curve P-256, P-384 or P-521")
         check_device(device)
         return self._issue(device, key, ExtendedKeyUsageOID.CLIENT_AUTH, days, [])
 
@@ -101,6 +104,8 @@ class Authority:
         days: int,
         hosts: list[str],
     ) -> bytes:
+        if not 0 < days <= MAX_DAYS:
+            raise CannotSign(f"a certificate is valid for 1 to {MAX_DAYS} days, not {days}")
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = (
             _builder(name, self._certificate.subject, key, days)

@@ -6,6 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 from lineal_cli.main import app
@@ -64,6 +68,27 @@ def test_a_request_for_another_name_is_not_signed(tmp_path: Path) -> None:
         authority.sign_device("pump-1", files.request.read_bytes(), days=1)
     with pytest.raises(CannotSign):
         authority.sign_device("pump-1", b"nonsense", days=1)
+
+
+@pytest.mark.parametrize(
+    ("curve", "days", "reason"),
+    [
+        (ec.SECP192R1(), 1, "P-256"),
+        (ec.SECP224R1(), 1, "P-256"),
+        (ec.SECP256R1(), 100_000, "1096 days"),
+        (ec.SECP256R1(), 0, "1096 days"),
+    ],
+)
+def test_weak_curves_and_long_lives_are_not_signed(
+    tmp_path: Path, curve: ec.EllipticCurve, days: int, reason: str
+) -> None:
+    key = ec.generate_private_key(curve)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pump-1")])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    with pytest.raises(CannotSign, match=reason):
+        Authority(tmp_path / "ca").sign_device(
+            "pump-1", request.public_bytes(serialization.Encoding.PEM), days=days
+        )
 
 
 def test_no_device_may_be_called_like_the_bridge(tmp_path: Path) -> None:
