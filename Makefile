@@ -10,7 +10,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev run test test-long lint types contracts schemas bench format \
-	lock clean services kafka postgres aws moto mosquitto compose-env
+	lock clean services kafka postgres aws moto mosquitto compose-env sbom
 
 BIN := .venv/bin
 PYTHON_SOURCES := lineal schemas/lineal_schemas producers/lineal_producers \
@@ -97,6 +97,9 @@ postgres: ## run Postgres on port 5432 until Ctrl-C
 aws: ## run ministack (SNS, SQS, S3, CloudFormation) on port 4566 until Ctrl-C
 moto: ## run moto server, the second opinion, on port 5000 until Ctrl-C
 mosquitto: ## run mosquitto on ports 1883 and (client certificates) 8883 until Ctrl-C
+
+sbom: install ## write what is installed, with licences, to sbom.json (CycloneDX)
+	$(BIN)/python -m lineal_local.sbom sbom.json
 
 compose-env: ## write .env with new secrets for docker-compose.yml
 	infra/docker/make-env.sh
