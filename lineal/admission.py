@@ -24,6 +24,10 @@ from lineal_schemas.envelope import RawEvent, schema_uri
 from lineal_schemas.payload import Payload, payload_bytes
 
 _MAX_CONCURRENT = 500
+_MAX_CHARACTERS = 2048
+"""Of an attribute, and of a text of lineal's own data, from outside."""
+_MAX_PAIRS = 128
+"""Of a mapping of lineal's own data, from outside."""
 _BY = "by"
 """Field of lineal's own payloads that says who did something."""
 _BOOKKEEPING = "lineal."
@@ -45,6 +49,7 @@ class AdmissionPolicy:
             bookkeeping.
         accepts_invalid: data that does not fit the schema of its type is admitted too, and ends
             as a dead letter of the stages that cannot read it.
+        bounded: texts of lineal's own data have a largest size.
         elsewhere: by the beginning of a type, the ingress that is meant for it.
     """
 
@@ -54,6 +59,7 @@ class AdmissionPolicy:
     own_types: bool = True
     operator: bool = False
     accepts_invalid: bool = False
+    bounded: bool = True
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -91,6 +97,8 @@ def admit(
         PermanentFailure: its type is known here, and its data does not fit that.
     """
     check_allowed(event, policy, topic)
+    if (name := _too_long(event)) is not None:
+        raise PermanentFailure(f"{name} has more than {_MAX_CHARACTERS} characters")
     if is_reference(event):
         raise PermanentFailure(f"{REFERENCE_MEDIA_TYPE} is made by lineal itself: send the data")
     if payload is None and event.type in known_types():
@@ -99,6 +107,8 @@ def admit(
         except PermanentFailure:
             if not policy.accepts_invalid:
                 raise
+    if policy.bounded and payload is not None and payload.type in types_of_lineal():
+        _check_texts(payload)
     event = event._replace(actor=actor, mark=None)
     if actor is not None and payload is not None and _names_other(payload, actor):
         payload = payload.model_copy(update={_BY: actor})
@@ -106,6 +116,32 @@ def admit(
             data=payload_bytes(payload), dataschema=schema_uri(payload.type, payload.version)
         )
     return with_defaults(event, payload)
+
+
+def _too_long(event: RawEvent) -> str | None:
+    """The attribute that is too long to be kept, listed and shown; None if none is."""
+    for name, value in zip(RawEvent._fields, event, strict=True):
+        if isinstance(value, str) and len(value) > _MAX_CHARACTERS:
+            return f"the attribute {name}"
+    return None
+
+
+def _check_texts(payload: Payload) -> None:
+    """Check that no name, owner or label is too long to be kept, listed and shown.
+
+    Raises:
+        PermanentFailure: one is; says which.
+    """
+    for name in type(payload).model_fields:
+        value = getattr(payload, name)
+        if isinstance(value, Mapping):
+            if len(value) > _MAX_PAIRS:
+                raise PermanentFailure(f"{name} has more than {_MAX_PAIRS} entries")
+            texts = [text for pair in value.items() for text in pair]
+        else:
+            texts = [value]
+        if any(isinstance(text, str) and len(text) > _MAX_CHARACTERS for text in texts):
+            raise PermanentFailure(f"{name} has more than {_MAX_CHARACTERS} characters")
 
 
 def _names_other(payload: Payload, actor: str) -> bool:

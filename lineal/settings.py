@@ -151,6 +151,8 @@ class Settings(BaseSettings):
     """Folder of everything lineal keeps."""
     inbox: Path = Path("inbox")
     """Folder that ``lineal up`` watches."""
+    inbox_file_mb: Annotated[int, Field(ge=1)] = 1024
+    """Largest file that is taken from it."""
     inbox_stable_seconds: Annotated[float, Field(ge=0.05)] = 0.5
     """How long a file there must have been unchanged before it is taken."""
     inbox_unfinished_seconds: Annotated[float, Field(ge=0)] = 10.0

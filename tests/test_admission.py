@@ -139,6 +139,30 @@ def test_what_came_in_has_a_valid_trace_and_all_that_was_stated(event: RawEvent)
     assert admitted._replace(traceparent=event.traceparent) == event
 
 
+@pytest.mark.parametrize("field", ["id", "source", "subject", "partitionkey", "correlationid"])
+def test_no_attribute_is_longer_than_can_be_shown(field: str) -> None:
+    event = arrival()._replace(**{field: "x" * 3000})
+    with pytest.raises(PermanentFailure, match=f"attribute {field}"):
+        admit(event, EMIT)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"name": "x" * 3000}, {"owner": "x" * 3000}, {"labels": {"k": "v" * 3000}},
+     {"labels": {"k" * 3000: "v"}}, {"labels": {str(n): "v" for n in range(200)}}],
+)  # fmt: skip
+def test_no_name_owner_or_label_is_longer_than_can_be_shown(fields: dict[str, Any]) -> None:
+    with pytest.raises(PermanentFailure, match=r"more than \d+ (characters|entries)"):
+        admit(arrival(**fields), EMIT)
+
+
+def arrival(**fields: Any) -> RawEvent:
+    payload = DocumentArrived.model_validate(
+        {"name": "a.txt", "source": "/s", "problem": "none", **fields}
+    )
+    return first_event(payload, id="1", source="/s")
+
+
 @given(st.sampled_from(POLICIES), RAW_EVENTS)
 def test_any_event_is_admitted_or_refused_with_a_reason(policy: Any, event: RawEvent) -> None:
     try:

@@ -29,7 +29,11 @@ _ROOM = 16
 _GAP = 2
 """Columns with no longer cells are not broken over lines if that leaves the others so much."""
 
-_CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
+_BIDIRECTIONAL = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""They turn the order of what follows: `invoice\u202efdp.exe` is shown as `invoiceexe.pdf`."""
+_CONTROLS = dict.fromkeys(
+    (*range(32), *range(127, 160), *_BIDIRECTIONAL), "\N{REPLACEMENT CHARACTER}"
+)
 _CONTROLS_BUT_LAYOUT = {code: mark for code, mark in _CONTROLS.items() if chr(code) not in "\t\n\f"}
 
 

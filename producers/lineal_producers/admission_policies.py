@@ -34,7 +34,7 @@ HTTP = AdmissionPolicy(name="http", types=frozenset((DocumentArrived.type,)), el
 EMIT = replace(HTTP, name="emit", accepts_invalid=True)
 """``lineal emit``."""
 
-OPERATOR = AdmissionPolicy(name="operator", operator=True, accepts_invalid=True)
+OPERATOR = AdmissionPolicy(name="operator", operator=True, accepts_invalid=True, bounded=False)
 """``lineal emit --as-operator``."""
 
 FILES = AdmissionPolicy(
@@ -54,5 +54,6 @@ BRIDGE = AdmissionPolicy(
         )
     ),
     own_types=False,
+    bounded=False,  # messages have a largest size, and of their data only numbers are many
 )  # fmt: skip
 """The MQTT bridge: what devices may send."""

@@ -186,7 +186,7 @@ def test_an_erased_person_stays_erased(story: Story) -> None:
     story.connection.execute("DELETE FROM objects")
     rebuild(story.connection)
     document = find_document(story.connection, "d")
-    assert (document.name, document.owner, document.arrivals) == ("(erased)", None, 1)
+    assert (document.name, document.owner, document.arrivals) == ("(missing)", None, 1)
 
 
 steps = st.lists(

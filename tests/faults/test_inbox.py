@@ -68,10 +68,15 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
                 await task
 
 
-async def test_a_deleted_inbox_is_made_again(watched: Watched) -> None:
+async def test_a_deleted_inbox_is_complained_of_until_somebody_makes_it_again(
+    watched: Watched,
+) -> None:
     await watched.takes("before.txt")
     shutil.rmtree(watched.inbox)
-    await watched.until(watched.inbox.is_dir)
+    await watched.until(lambda: "is gone" in (watched.watch.problem or ""))
+    assert not watched.inbox.exists()
+    watched.inbox.mkdir()
+    await watched.until(lambda: watched.watch.problem is None)
 
     await watched.takes("after.txt")
     await watched.hears_at_once("gone.txt")
@@ -103,6 +108,6 @@ async def test_an_inbox_that_cannot_be_read_is_a_problem_until_it_can(watched: W
     await watched.until(lambda: "inbox cannot be read" in (watched.watch.problem or ""))
 
     watched.inbox.unlink()
-    await watched.until(watched.inbox.is_dir)
+    watched.inbox.mkdir()
     await watched.takes("after.txt")
     await watched.until(lambda: watched.watch.problem is None)

@@ -39,6 +39,10 @@ def _apply(connection: Connection, records: Sequence[RecordedStep]) -> None:
     operations.write()
 
 
+_MISSING = "(missing)"
+"""In place of a name that the store does not hold. What was erased has a record that says so."""
+
+
 def _arrived(
     connection: Connection, document_id: str, record: RecordedStep, arrival_sha256: str
 ) -> None:
@@ -47,7 +51,7 @@ def _arrived(
     ).fetchone()
     arrival = {} if row is None else orjson.loads(row[0])
     content = arrival.get("content") or {}
-    name = arrival.get("name", "(erased)")
+    name = arrival.get("name", _MISSING)
     connection.execute(
         "INSERT INTO registry VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
@@ -62,7 +66,7 @@ def _arrived(
     )
     connection.execute(
         "INSERT INTO arrivals VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (document_id, record.events_in[0], name, arrival.get("source", "(erased)"), record.started),
+        (document_id, record.events_in[0], name, arrival.get("source", _MISSING), record.started),
     )
     if arrival.get("parent"):
         connection.execute(

@@ -147,6 +147,11 @@ class Ingester:
             status = path.lstat()
         except (FileNotFoundError, NotADirectoryError) as error:
             raise FileDeleted from error
+        limit = self._runtime.settings.inbox_file_mb
+        if status.st_size > limit << 20:
+            return _Rejected(
+                status, f"the file is larger than {limit} MB: raise inbox_file_mb in lineal.toml"
+            )
         try:
             file = open_regular(path, within=self._root)
         except FileDeleted:

@@ -42,6 +42,10 @@ class InboxIsData(LinealError, ValueError):
     """The folder to watch is the one lineal keeps its own files in."""
 
 
+class InboxVanished(LinealError, OSError):
+    """The folder is not there any more."""
+
+
 class FolderWatch:
     """Takes every file below a folder once it has stopped growing.
 
@@ -135,8 +139,10 @@ class FolderWatch:
 
     async def _scan(self) -> None:
         if not self._root.is_dir():
-            self._root.mkdir(parents=True, exist_ok=True)
+            # Not made anew: what people drop into the folder of that name would go elsewhere, and
+            # a volume that is not mounted would look like an empty inbox.
             self._root_moved.set()
+            raise InboxVanished(f"{self._root} is gone: make or mount it again")
         if self._watched not in (None, _identity(self._root)):
             self._root_moved.set()  # and another folder put in its place
         os.scandir(self._root).close()  # raises if it cannot be read; a walk leaves that out

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from lineal.errors import PermanentFailure
 from lineal.runtime import Runtime
 from lineal_catalog.documents.queries import UnknownDocument, find_document
 from lineal_producers.arrival import Arrival, ArrivalSource, announce, readable_name, store
@@ -55,6 +56,8 @@ def upload_route(runtime: Runtime) -> Route:
                 ]
         except ClientDisconnect:
             return Response(status_code=400)
+        except PermanentFailure as error:
+            raise HTTPException(400, str(error)) from error
         listed = [
             {
                 "document_id": arrival.document_id,

@@ -77,6 +77,21 @@ async def test_a_file_is_taken_whole_after_its_writer_is_done(
     assert await content(runtime, slow) == b"first half, second half"
 
 
+async def test_a_file_larger_than_the_limit_is_a_rejected_document(
+    runtime: Runtime, inbox: Path, watching: Watching
+) -> None:
+    inbox.mkdir()
+    runtime.settings.inbox_file_mb = 1
+    (inbox / "small.txt").write_text("a")
+    with (inbox / "large.bin").open("wb") as file:
+        file.truncate((1 << 20) + 1)
+    async with watching():
+        await until_named(runtime, "small.txt", "large.bin")
+    large = next(item for item in await arrived(runtime) if item.name == "large.bin")
+    assert large.data.content is None
+    assert "inbox_file_mb" in large.data.problem
+
+
 async def test_without_leases_a_file_must_be_seen_unchanged(
     runtime: Runtime, inbox: Path, watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,18 +297,14 @@ async def test_many_files_at_once_all_arrive(
         await until_named(runtime, *wanted)
 
 
-async def test_a_folder_that_is_taken_away_is_made_again(
+async def test_a_folder_that_is_taken_away_is_watched_again_when_it_is_back(
     runtime: Runtime, inbox: Path, watching: Watching
 ) -> None:
     async with watching():
         (inbox / "a.txt").write_text("a")
         await until_named(runtime, "a.txt")
         inbox.rename(inbox.with_name("away"))
-
-        async def made() -> bool:
-            return inbox.is_dir()
-
-        await until(made)
+        inbox.mkdir()
         (inbox / "b.txt").write_text("b")
         await until_named(runtime, "a.txt", "b.txt")
 
