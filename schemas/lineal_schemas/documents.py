@@ -18,6 +18,11 @@ PageMethod = Literal["text-layer", "ocr", "parse"]
 """How a page's text is had: from the PDF's own text layer, by recognition, or by a parser."""
 
 
+LayerUse = Literal["ignore", "compare", "keep"]
+"""What becomes of the text layer of a page that is recognised: nothing; it is kept if recognition
+reads the same; or it is kept, and recognition adds what is drawn beside it."""
+
+
 class DocumentArrived(Payload, type="document.arrived", version=1):
     """A file was dropped. Every arrival is an event, also of bytes that are known already."""
 
@@ -78,6 +83,8 @@ class PageRange(BaseModel):
     first: Annotated[int, Field(ge=1)]
     last: Annotated[int, Field(ge=1)]
     method: PageMethod
+    text_layer: LayerUse = "ignore"
+    """For the method ``ocr``."""
 
 
 class DocumentClassified(DocumentEvent, type="document.classified", version=1):
@@ -143,6 +150,19 @@ class DocumentTextExtracted(DocumentEvent, type="document.text_extracted", versi
     """The searchable PDF; None for files that have no pages to look at."""
 
 
+class DoubtPlace(BaseModel):
+    """Where on a page something is drawn that was not read, in fractions of the page from its top
+    left as it is seen upright."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: str
+    left: float
+    top: float
+    width: float
+    height: float
+
+
 class PageDoubt(BaseModel):
     """A page whose text should be looked at by a person, and why."""
 
@@ -150,6 +170,8 @@ class PageDoubt(BaseModel):
 
     page: Annotated[int, Field(ge=1)]
     reasons: tuple[str, ...]
+    places: tuple[DoubtPlace, ...] = ()
+    """Where to look, for those reasons that have a place."""
 
 
 class DocumentReviewRequested(DocumentEvent, type="document.review_requested", version=1):

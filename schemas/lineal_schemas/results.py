@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from lineal_schemas.documents import PageMethod
+from lineal_schemas.documents import DoubtPlace, PageMethod
 
 
 class Word(NamedTuple):
@@ -117,6 +117,8 @@ class Page(BaseModel):
     tables: tuple[Table, ...] = ()
     doubts: tuple[str, ...] = ()
     """Why a person should look at this page; empty for a trusted one."""
+    doubt_places: tuple[DoubtPlace, ...] = ()
+    """Where, for those doubts that have a place."""
 
     def moved(self, offset: int) -> Page:
         """The page with its text begun ``offset`` code points later; without validation, which

@@ -18,6 +18,10 @@ class ClassifyConfig(BaseModel):
     chunk_pages: PositiveInt = 40
     """Most pages of a text layer that are read as one part."""
     pdf_pages: PositiveInt = 50_000
+    pdf_operators: PositiveInt = 2_000_000
+    """Drawing operators of one page of a PDF, those of forms counted as often as they are drawn."""
+    image_side: PositiveInt = 100_000
+    """Width or height of an image in pixels."""
     image_pixels: PositiveInt = 250_000_000
     """Width times height of one image: A0 at 300 dpi fits, 30,000 x 30,000 does not."""
     image_pages: PositiveInt = 5_000

@@ -93,6 +93,11 @@ def _check_size(image: Image, config: ClassifyConfig) -> None:
     width, height = image.size
     if width < 1 or height < 1:
         raise Reject("the image has no pixels")
+    if max(width, height) > config.image_side:
+        raise Reject(
+            f"the image is too long: {width} x {height} pixels, "
+            f"at most {config.image_side:,} on a side are read"
+        )
     if width * height > config.image_pixels:
         raise Reject(
             f"the image is too large: {width} x {height} pixels, "

@@ -60,16 +60,16 @@ def _parsed(kind: DocumentKind, media_type: str, pages: int) -> ClassifiedFile:
 def _pdf(path: Path, config: ClassifyConfig) -> ClassifiedFile:
     from lineal_consumers.classify import pdf, plan
 
-    methods = pdf.page_methods(path, config)
-    ranges = plan.page_ranges(methods, config.chunk_pages)
-    return ClassifiedFile("pdf", "application/pdf", len(methods), ranges)
+    pages = pdf.page_plans(path, config)
+    ranges = plan.page_ranges(pages, config.chunk_pages)
+    return ClassifiedFile("pdf", "application/pdf", len(pages), ranges)
 
 
 def _image(path: Path, config: ClassifyConfig) -> ClassifiedFile:
     from lineal_consumers.classify import images, plan
 
     media_type, pages = images.inspect_image(path, config)
-    ranges = plan.page_ranges(["ocr"] * pages, config.chunk_pages)
+    ranges = plan.page_ranges([plan.PagePlan("ocr")] * pages, config.chunk_pages)
     return ClassifiedFile("image", media_type, pages, ranges)
 
 

@@ -8,38 +8,44 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import mmap
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineal.stages import Reject
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.page_content import PageContent, look_at
-from lineal_consumers.classify.text_layer import Layer, grade
-from lineal_schemas.documents import PageMethod
+from lineal_consumers.classify.pdf_cost import check_cost
+from lineal_consumers.classify.plan import PagePlan
+from lineal_consumers.classify.text_layer import Layer, grade, reads_like_language
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument
 
-_TAIL_BYTES = 64 * 1024
+_OBJECT = re.compile(rb"\d\s+\d+\s+obj\b")
+_TAIL_BYTES = 1 << 20
+"""What is looked at behind trailing zeros for the file's end."""
 _LOOP = "Loop detected in /Pages"
 """What qpdf says of a page tree that contains itself."""
 _SAMPLES = 48
 """Characters a page that are asked whether their font says what they are."""
-SPARSE_TEXT = 150
-"""Fewer visible characters than this may be a stamp or a fax header on a scan."""
 SCANNED_COVERAGE = 0.5
 """Share of the page under images from which it may be a scan."""
-PICTURE_COVERAGE = 0.02
-"""Share of a page without text under images from which it may hold text to recognise."""
+PICTURE_COVERAGE = 0.01
+"""Share of a page under images from which they may hold text to recognise."""
+SHORT_TEXT = 100
+"""Fewer letters than this tell nothing by how often each occurs."""
 OUTLINE_SEGMENTS = 200
 """Path segments on a page without text from which they may be letters drawn as curves."""
 
 
-def page_methods(path: Path, config: ClassifyConfig) -> list[PageMethod]:
-    """For each page, ``text-layer`` or ``ocr``.
+def page_plans(path: Path, config: ClassifyConfig) -> list[PagePlan]:
+    """For each page how its text is had.
 
     Raises:
-        Reject: the file is damaged, cut off, encrypted, has no pages, or too many.
+        Reject: the file is damaged, cut off, encrypted, has no pages, or too many, or draws more
+            than is allowed.
     """
     import pypdfium2 as pdfium
     import pypdfium2.raw as raw
@@ -57,14 +63,14 @@ def page_methods(path: Path, config: ClassifyConfig) -> list[PageMethod]:
             raise Reject("the PDF has no pages")
         if pages > config.pdf_pages:
             raise Reject(f"the PDF has {pages:,} pages, at most {config.pdf_pages:,} are read")
-        _check_page_tree(path)
-        methods = [_page_method(document, index) for index in range(pages)]
+        _check_objects(path, config)
+        plans = [_page_plan(document, index) for index in range(pages)]
     finally:
         document.close()
-    if not any(methods):
+    if not any(plans):
         raise Reject("the PDF is damaged: none of its pages can be loaded")
     # A page that cannot be loaded has no text by either way; its reader says so.
-    return [method or "text-layer" for method in methods]
+    return [plan or PagePlan("text-layer") for plan in plans]
 
 
 def _why_not(path: Path) -> str:
@@ -86,71 +92,85 @@ def _why_not(path: Path) -> str:
 
 
 def _cut_off(path: Path, repaired: bool) -> bool:
-    """Whether the end of the file is missing: objects after the last pointer to a
-    cross-reference table (an update of which only the beginning is there), or no such pointer
-    and PDFium had to look for the objects itself."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-        tail = file.read()
-    end = tail.rfind(b"startxref")
-    return repaired if end < 0 else b" obj" in tail[end:]
+    """Whether the end of the file is missing: there are objects behind all that ends a file, a
+    pointer to a cross-reference table or a trailer. What follows that is not the PDF's: zeros of a
+    block device, or what a gateway has added."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        end = max(data.rfind(b"startxref"), data.rfind(b"trailer"))
+        if end < 0:
+            return repaired
+        return _OBJECT.search(data, max(end, len(data) - _TAIL_BYTES)) is not None
 
 
-def _check_page_tree(path: Path) -> None:
-    """PDFium reads a tree that contains itself as many copies of the same pages; qpdf walks the
-    whole tree as it hands inherited attributes down, and finds the loop."""
+def _check_objects(path: Path, config: ClassifyConfig) -> None:
+    """What only qpdf can say. PDFium reads a page tree that contains itself as many copies of the
+    same pages; qpdf walks the whole tree as it hands inherited attributes down, and finds the
+    loop. And PDFium draws a page when it is asked for its text, however much that is."""
     import pikepdf
 
     logging.getLogger("pikepdf").setLevel(logging.CRITICAL)
     try:
-        pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True).close()
+        with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
+            check_cost(document, config.pdf_operators)
+    except pikepdf.PasswordError:
+        # Only its attachments are encrypted, or PDFium would not have opened it.
+        return
     except pikepdf.PdfError as error:
         # qpdf is stricter than PDFium about much else that does no harm to reading.
         if _LOOP in str(error):
             raise Reject("the PDF is damaged: its page tree contains itself") from error
 
 
-def _page_method(document: PdfDocument, index: int) -> PageMethod | None:
+def _page_plan(document: PdfDocument, index: int) -> PagePlan | None:
     import pypdfium2.raw as raw
 
     page = raw.FPDF_LoadPage(document, index)
     if not page:
         return None
+    layer = raw.FPDFText_LoadPage(page)
     try:
-        text, unmapped = _text(page)
-        layer, visible = grade(text, unmapped)
-        if layer is Layer.GARBAGE:
-            return "ocr"
-        if layer is Layer.GOOD and visible >= SPARSE_TEXT:
-            return "text-layer"
-        return _by_content(look_at(page), visible)
+        text, unmapped = _text(layer) if layer else ("", 0.0)
+        grading, visible = grade(text, unmapped)
+        if grading is Layer.GARBAGE:
+            return PagePlan("ocr")
+        content = look_at(page, layer)
+        if grading is Layer.POOR or visible == 0:
+            return _by_content(content, visible)
+        if visible < SHORT_TEXT and not reads_like_language(text):
+            return PagePlan("ocr", "compare")
+        if content.unread_text or content.image_coverage >= PICTURE_COVERAGE:
+            return PagePlan("ocr", "keep")
+        return PagePlan("text-layer")
     finally:
+        if layer:
+            raw.FPDFText_ClosePage(layer)
         raw.FPDF_ClosePage(page)
 
 
-def _by_content(content: PageContent, visible: int) -> PageMethod:
+def _by_content(content: PageContent, visible: int) -> PagePlan:
+    """For a page whose layer has nothing, or nothing to trust over what is drawn."""
+    pictured = content.image_coverage >= PICTURE_COVERAGE
     if visible == 0:
-        pictured = content.image_coverage >= PICTURE_COVERAGE
-        return "ocr" if pictured or content.segments >= OUTLINE_SEGMENTS else "text-layer"
-    return "ocr" if content.image_coverage >= SCANNED_COVERAGE else "text-layer"
+        if pictured or content.unread_text or content.segments >= OUTLINE_SEGMENTS:
+            return PagePlan("ocr")
+        return PagePlan("text-layer")
+    if content.image_coverage >= SCANNED_COVERAGE:
+        return PagePlan("ocr")
+    if pictured or content.unread_text:
+        return PagePlan("ocr", "keep")
+    return PagePlan("text-layer")
 
 
-def _text(page: Any) -> tuple[str, float]:
+def _text(layer: Any) -> tuple[str, float]:
     """The text of a page, and which share of its characters no font gives a meaning to."""
     import pypdfium2.raw as raw
 
-    layer = raw.FPDFText_LoadPage(page)
-    if not layer:
+    count = raw.FPDFText_CountChars(layer)
+    if count <= 0:
         return "", 0.0
-    try:
-        count = raw.FPDFText_CountChars(layer)
-        if count <= 0:
-            return "", 0.0
-        buffer = (ctypes.c_ushort * (count + 1))()
-        written = raw.FPDFText_GetText(layer, 0, count, buffer)
-        text = bytes(buffer)[: 2 * max(0, written - 1)].decode("utf-16-le", "replace")
-        sample = range(0, count, max(1, count // _SAMPLES))
-        unmapped = sum(raw.FPDFText_HasUnicodeMapError(layer, at) == 1 for at in sample)
-        return text, unmapped / len(sample)
-    finally:
-        raw.FPDFText_ClosePage(layer)
+    buffer = (ctypes.c_ushort * (count + 1))()
+    written = raw.FPDFText_GetText(layer, 0, count, buffer)
+    text = bytes(buffer)[: 2 * max(0, written - 1)].decode("utf-16-le", "replace")
+    sample = range(0, count, max(1, count // _SAMPLES))
+    unmapped = sum(raw.FPDFText_HasUnicodeMapError(layer, at) == 1 for at in sample)
+    return text, unmapped / len(sample)

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import NamedTuple
 
-from lineal_schemas.documents import PageMethod, PageRange
+from lineal_schemas.documents import LayerUse, PageMethod, PageRange
 
 
-def page_ranges(methods: Sequence[PageMethod], chunk_pages: int) -> tuple[PageRange, ...]:
-    """Consecutive ranges that cover all pages, in order, each with one method.
+class PagePlan(NamedTuple):
+    """How the text of one page is had."""
+
+    method: PageMethod
+    text_layer: LayerUse = "ignore"
+
+
+def page_ranges(pages: Sequence[PagePlan], chunk_pages: int) -> tuple[PageRange, ...]:
+    """Consecutive ranges that cover all pages, in order, each with one plan.
 
     A page to recognise is a range of its own, so that pages are recognised in parallel; runs of
     text-layer pages are cut after ``chunk_pages``, evenly, so that no worker is left with a stub.
     """
     ranges: list[PageRange] = []
     first = 1
-    for method, run in groupby(methods):
+    for plan, run in groupby(pages):
         length = len(list(run))
-        parts = length if method == "ocr" else -(-length // chunk_pages)
+        parts = length if plan.method == "ocr" else -(-length // chunk_pages)
         for part in range(parts):
             begin = first + length * part // parts
             end = first + length * (part + 1) // parts - 1
-            ranges.append(PageRange(first=begin, last=end, method=method))
+            ranges.append(
+                PageRange(first=begin, last=end, method=plan.method, text_layer=plan.text_layer)
+            )
         first += length
     return tuple(ranges)

@@ -61,7 +61,9 @@ def assemble_parts(path: str, kind: DocumentKind, parts: Sequence[bytes]) -> Ass
                 export.add(page)
                 overlay.add(page, result.text)
                 if page.doubts:
-                    doubts.append(PageDoubt(page=page.number, reasons=page.doubts))
+                    doubts.append(
+                        PageDoubt(page=page.number, reasons=page.doubts, places=page.doubt_places)
+                    )
                 pages.write(b"," if count else b"")
                 pages.write(page.moved(offset).model_dump_json().encode())
                 count += 1
@@ -109,7 +111,13 @@ class _Overlay:
                 make = PdfOverlay if self._kind == "pdf" else ImagePdf
                 self._writer = make(self._path)
             self._writer.add(page, text)
-        except (pikepdf.PdfError, pdfium.PdfiumError, ValueError, TypeError):
+        except (
+            pikepdf.PdfError,
+            pikepdf.PasswordError,
+            pdfium.PdfiumError,
+            ValueError,
+            TypeError,
+        ):
             # pdfium repairs files that qpdf does not; their text is worth more than their PDF.
             self._impossible = True
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from ctypes import c_ushort
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from lineal_consumers.ocr.layout import Frame, Line, PositionedWord
@@ -54,6 +57,36 @@ def form_fields(page: pdfium.PdfPage) -> list[FormField]:
     return fields
 
 
+def typed_notes(page: pdfium.PdfPage) -> list[FormField]:
+    """The text that was typed onto a page and has no appearance: fields without a name."""
+    import pypdfium2.raw as raw
+
+    seen = seen_from_user_space(page)
+    notes: list[FormField] = []
+    for index in range(raw.FPDFPage_GetAnnotCount(page)):
+        annotation = raw.FPDFPage_GetAnnot(page, index)
+        if not annotation:
+            continue
+        try:
+            if raw.FPDFAnnot_GetSubtype(annotation) != raw.FPDF_ANNOT_FREETEXT:
+                continue
+            normal = raw.FPDF_ANNOT_APPEARANCEMODE_NORMAL
+            if raw.FPDFAnnot_GetAP(annotation, normal, None, 0) > 2:
+                continue
+            hidden = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
+            if raw.FPDFAnnot_GetFlags(annotation) & hidden:
+                continue
+            typed = _string(partial(raw.FPDFAnnot_GetStringValue, annotation, b"Contents"))
+            if typed:
+                rect = raw.FS_RECTF()
+                raw.FPDFAnnot_GetRect(annotation, rect)
+                box = seen.box(rect.left, rect.bottom, rect.right, rect.top)
+                notes.append(FormField("", typed, *box))
+        finally:
+            raw.FPDFPage_CloseAnnot(annotation)
+    return notes
+
+
 def _value(form: object, annotation: object) -> str:
     import pypdfium2.raw as raw
 
@@ -67,15 +100,17 @@ def _value(form: object, annotation: object) -> str:
     return _text(raw.FPDFAnnot_GetFormFieldValue, form, annotation)
 
 
-def _text(function: object, form: object, annotation: object) -> str:
-    from ctypes import c_ushort
+def _text(function: Callable[..., int], form: object, annotation: object) -> str:
+    return _string(partial(function, form, annotation))
 
-    assert callable(function)
-    size = function(form, annotation, None, 0)
+
+def _string(function: Callable[[object, int], int]) -> str:
+    """What a function of PDFium writes into a buffer as UTF-16, in one line."""
+    size = function(None, 0)
     if size <= 2:
         return ""
     buffer = (c_ushort * (size // 2))()
-    function(form, annotation, buffer, size)
+    function(buffer, size)
     text = bytes(buffer).decode("utf-16-le", errors="replace").split("\0")[0]
     return " ".join(text.split())
 
@@ -90,14 +125,30 @@ def field_key_values(fields: list[FormField], frame: Frame) -> tuple[KeyValue, .
             value_box=frame.box(field.left, field.top, field.right, field.bottom),
         )
         for field in fields
+        if field.name
     )
 
 
-def field_lines(fields: list[FormField]) -> list[Line]:
-    """The values as lines of words, which stand side by side in the field's box: what was typed
-    must be found by a search and hidden by a redaction like any other text."""
+def _is_drawn(field: FormField, drawn: list[Line]) -> bool:
+    """Whether a field's value can be read in its box."""
+    inside = "".join(
+        word.text
+        for line in drawn
+        for word in line.words
+        if field.left - 2 <= (word.left + word.right) / 2 <= field.right + 2
+        and field.top - 2 <= (word.top + word.bottom) / 2 <= field.bottom + 2
+    )
+    return "".join(field.value.split()) in inside
+
+
+def field_lines(fields: list[FormField], drawn: list[Line]) -> list[Line]:
+    """The values that are not among what is drawn, as lines of words, which stand side by side in
+    the field's box: what was typed must be found by a search and hidden by a redaction like any
+    other text."""
     lines: list[Line] = []
     for field in fields:
+        if _is_drawn(field, drawn):
+            continue
         words = field.value.split()
         step = (field.right - field.left) / (sum(len(word) + 1 for word in words) or 1)
         left = field.left

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 _SHARPEST_GAIN = 2.5
 """Rendering far above the resolution of the one image a page consists of adds only pixels."""
+_MAX_SIDE = 30_000
+"""Pixels of a rendered page's longer side."""
+_SMALL_PAGE = 288.0
+"""Points of a page's longer side under which it has few pixels at the resolution of recognition."""
+_PAGE_PIXELS = 1200
+"""Pixels of an image's longer side from which it may be a page of text."""
 
 
 @dataclass(slots=True)
@@ -35,11 +41,14 @@ def render_page(page: pdfium.PdfPage, config: OcrConfig) -> Raster:
     import numpy as np
 
     width, height = page.get_size()
-    dpi = _useful_dpi(page, config.dpi)
-    area = width * height / 72 / 72
+    unit, dpi = _paper(page, config.dpi)
+    area = width * height * unit * unit / 72 / 72
     if area * dpi * dpi > config.max_pixels:
         dpi = max(1, math.isqrt(int(config.max_pixels / area)))
-    bitmap = page.render(scale=dpi / 72, grayscale=True, may_draw_forms=True)
+    scale = dpi * unit / 72
+    # What is thin enough would else have a side of millions of pixels.
+    scale = min(scale, _MAX_SIDE / max(width, height))
+    bitmap = page.render(scale=scale, grayscale=True, may_draw_forms=True)
     try:
         gray = np.array(bitmap.to_numpy(), dtype=np.uint8)
     finally:
@@ -47,20 +56,24 @@ def render_page(page: pdfium.PdfPage, config: OcrConfig) -> Raster:
     return Raster(gray.reshape(gray.shape[:2]), dpi, width, height)
 
 
-def _useful_dpi(page: pdfium.PdfPage, dpi: int) -> int:
+def _paper(page: pdfium.PdfPage, dpi: int) -> tuple[float, int]:
+    """How many times larger the paper is than PDFium, which knows no /UserUnit, says; and the
+    resolution that shows all of the one image a page consists of."""
     import pypdfium2.raw as raw
 
     if raw.FPDFPage_CountObjects(page) != 1:
-        return dpi
+        return 1.0, dpi
     item = next(iter(page.get_objects(max_depth=1)), None)
     if item is None or item.type != raw.FPDF_PAGEOBJ_IMAGE:
-        return dpi
+        return 1.0, dpi
     left, bottom, right, top = item.get_bounds()
     across, down = item.get_px_size()
-    if right - left < 1 or top - bottom < 1:
-        return dpi
+    if right - left <= 0 or top - bottom <= 0:
+        return 1.0, dpi
     native = 72 * max(across, down) / max(right - left, top - bottom)
-    return int(min(dpi, max(dpi / 2, _SHARPEST_GAIN * native)))
+    if max(page.get_size()) < _SMALL_PAGE and max(across, down) > _PAGE_PIXELS:
+        return native / dpi, dpi
+    return 1.0, int(min(dpi, max(dpi / 2, _SHARPEST_GAIN * native)))
 
 
 def decode_frame(path: str, number: int, config: OcrConfig) -> Raster:

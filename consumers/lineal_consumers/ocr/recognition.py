@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _STRAIGHT = 0.5
 """Degrees of skew that recognition does not mind."""
+_SUREST = 0.999
+"""Recognition is never certain; a text layer is."""
 _MAX_READINGS = 5
 """A page may be recognised in four directions and once more in even light."""
 
@@ -237,7 +239,9 @@ def _lines(words: list[DetectedWord], place: Affine) -> list[Line]:
         if word.new_line or not lines:
             lines.append(Line([], word.new_paragraph))
         box = place.box(word.left, word.top, word.right, word.bottom)
-        lines[-1].words.append(PositionedWord(word.text, round(word.confidence, 3), *box))
+        lines[-1].words.append(
+            PositionedWord(word.text, min(_SUREST, round(word.confidence, 3)), *box)
+        )
     return lines
 
 

@@ -62,6 +62,7 @@ class PdfOverlay:
 
     Raises:
         pikepdf.PdfError: from any method; a file that pdfium can repair and qpdf cannot.
+        pikepdf.PasswordError: a file of which only the pages are open to all.
     """
 
     def __init__(self, path: str) -> None:
@@ -72,14 +73,20 @@ class PdfOverlay:
         self._writer = PageWriter(self._pdf)
 
     def add(self, page: Page, text: str) -> None:
-        """Lay the words of a recognised page under the original one."""
+        """Lay the words of a recognised page under the original one, and turn it upright."""
         from lineal_consumers.ocr.pdf_files import open_page
 
-        if not page.words:
+        # What is certain stands in the page's own text layer.
+        words = tuple(word for word in page.words if word.confidence < 1)
+        if not words:
             return
+        page = page.model_copy(update={"words": words})
         with open_page(self._path, page.number) as original:
             to_user = user_space_from_seen(original)
-        self._writer.add_text(self._pdf.pages[page.number - 1], page, text, to_user)
+        target = self._pdf.pages[page.number - 1]
+        self._writer.add_text(target, page, text, to_user)
+        if page.rotation:
+            target.rotate(page.rotation, relative=True)
 
     def to_bytes(self) -> bytes:
         return self._writer.to_bytes()

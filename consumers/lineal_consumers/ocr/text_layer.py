@@ -11,6 +11,7 @@ from ctypes import CFUNCTYPE, addressof, c_float, c_int, c_ushort, c_void_p, cas
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 from lineal_consumers.ocr.layout import Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import Affine, seen_from_user_space
@@ -30,13 +31,17 @@ _CLEANED = str.maketrans(
         **{chr(code): None for code in (*range(9), *range(14, 32), 0x7F, 0xFEFF, 0xFFFF)},
         **{chr(code): "\ufffd" for code in range(0xD800, 0xE000)},
         **dict(zip("ﬀﬁﬂﬃﬄﬅﬆ", ("ff", "fi", "fl", "ffi", "ffl", "st", "st"), strict=True)),
+        # Radicals that fonts name instead of the characters that look the same.
+        **{chr(code): normalize("NFKC", chr(code)) for code in range(0x2E80, 0x2FE0)},
         "\ufffe": "-",
     }
 )
 _LINE = re.compile("[^\r\n\ufffe]+\ufffe?")
 """pdfium joins a word divided at the end of a line, and puts U+FFFE for its hyphen."""
 _WORD = re.compile(r"\S+")
-_UNCLEAN = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufb00-\ufb06\ufffe\uffff\ufeff\ud800-\udfff]")
+_UNCLEAN = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f\u2e80-\u2fdf\ufb00-\ufb06\ufffe\uffff\ufeff\ud800-\udfff]"
+)
 
 
 def text_layer_lines(page: pdfium.PdfPage) -> list[Line]:
@@ -57,7 +62,7 @@ def text_layer_lines(page: pdfium.PdfPage) -> list[Line]:
         text_page.close()
     direction = writing_direction(lines)
     if direction == "across":
-        return in_reading_order(_with_paragraphs(lines))
+        return in_reading_order(_with_paragraphs(_level(lines)))
     # pdfium hands lines out from the top down as seen, here in no order of reading: only when they
     # are in order do gaps between them tell of paragraphs.
     upright = [Line(words, False) for words in as_if_across(lines, direction)]
@@ -151,6 +156,18 @@ def _character_indices(handle: Any, text: str, positions: list[int]) -> list[int
         max(0, raw.FPDFText_GetCharIndexFromTextIndex(handle, units[position]))
         for position in positions
     ]
+
+
+def _level(lines: list[list[PositionedWord]]) -> list[list[PositionedWord]]:
+    """Lines whose words overlap in height: pdfium does not part what annotations draw."""
+    level: list[list[PositionedWord]] = []
+    for words in lines:
+        level.append(words[:1])
+        for before, word in pairwise(words):
+            if word.top >= before.bottom or word.bottom <= before.top:
+                level.append([])
+            level[-1].append(word)
+    return level
 
 
 def _with_paragraphs(lines: list[list[PositionedWord]]) -> list[Line]:

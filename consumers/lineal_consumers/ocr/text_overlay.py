@@ -49,21 +49,23 @@ def text_overlay(
 
 
 def _setting(word: Word, page: Page, characters: int) -> tuple[Affine, float, float]:
-    """Text matrix (to points, y down), font size, and horizontal stretch in percent."""
+    """Text matrix (to points, y down), font size, and horizontal stretch in percent.
+
+    Words of a skewed page stand level, each in the middle of its box: poppler, and so most viewers,
+    takes apart what is written at an angle of a few degrees.
+    """
     wide, tall = max(word.width * page.width, 0.1), max(word.height * page.height, 0.1)
     middle_x = (word.left + word.width / 2) * page.width
     middle_y = (word.top + word.height / 2) * page.height
-    cosine, sine = math.cos(math.radians(page.skew)), math.sin(math.radians(page.skew))
     if page.skew:
-        wide, tall = _unskewed(wide, tall, cosine, abs(sine))
-    begin_x = middle_x - cosine * wide / 2 - sine * tall / 2
-    begin_y = middle_y - sine * wide / 2 + cosine * tall / 2
+        wide, tall = _unskewed(wide, tall, math.radians(abs(page.skew)))
     stretch = 100 * wide / (characters * ADVANCE * tall)
-    return Affine(cosine, sine, sine, -cosine, begin_x, begin_y), tall, stretch
+    return Affine(1, 0, 0, -1, middle_x - wide / 2, middle_y + tall / 2), tall, stretch
 
 
-def _unskewed(wide: float, tall: float, cosine: float, sine: float) -> tuple[float, float]:
+def _unskewed(wide: float, tall: float, angle: float) -> tuple[float, float]:
     """The sides of a slanted word from those of the upright box around it."""
+    cosine, sine = math.cos(angle), math.sin(angle)
     across = cosine * cosine - sine * sine
     return (
         max((wide * cosine - tall * sine) / across, 0.1),

@@ -54,11 +54,73 @@ def test_a_short_page_without_images_is_read_by_its_text_layer(inspect, pdf_of_p
     assert methods(inspect(pdf_of_pages([show_text("Appendix A")])).plan) == [(1, 1, "text-layer")]
 
 
-def test_an_invisible_layer_over_a_scan_is_used_when_it_reads_like_language(
+def test_a_layer_over_a_scan_is_kept_when_it_reads_like_language_and_the_scan_is_looked_at(
     inspect, pdf_of_pages, show_text, scan
 ):
-    page = scan + show_text(mode=3)
-    assert methods(inspect(pdf_of_pages([page])).plan) == [(1, 1, "text-layer")]
+    [part] = inspect(pdf_of_pages([scan + show_text(mode=3)])).plan
+    assert (part.method, part.text_layer) == ("ocr", "keep")
+
+
+def test_a_short_layer_that_reads_like_no_language_is_compared_with_what_is_drawn(
+    inspect, pdf_of_pages, show_text
+):
+    [part] = inspect(pdf_of_pages([show_text("1RUWKJDWH DUERXU 6XSSOLHV")])).plan
+    assert (part.method, part.text_layer) == ("ocr", "compare")
+
+
+def test_zeros_and_markup_behind_the_end_of_a_pdf_are_not_its_end(inspect, pdf_of_pages, show_text):
+    page = pdf_of_pages([show_text()])
+    for rest in (b"\0" * 200_000, b"\n<script>var a = { obj: 1 };</script>"):
+        assert inspect(page + rest).pages == 1
+
+
+def test_a_trailer_without_a_pointer_to_the_table_is_an_end(inspect, pdf_of_pages, show_text):
+    page = pdf_of_pages([show_text()])
+    assert inspect(page[: page.rindex(b"startxref")]).pages == 1
+
+
+def test_forms_that_draw_each_other_many_times_are_refused_before_they_are_drawn(
+    inspect, pdf_of_objects
+):
+    depth = 12
+    forms = [
+        b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</A %d 0 R>>>>/Length 50>>"
+        b"stream\n%b\nendstream" % (6 + level, b"/A Do " * 8 + b"  ")
+        for level in range(depth)
+    ]
+    forms.append(
+        b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Length 9>>stream\n0 0 1 1 f\nendstream"
+    )
+    data = pdf_of_objects(
+        [
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R"
+            b"/Resources<</XObject<</A 5 0 R>>>>>>",
+            b"<</Length 5>>stream\n/A Do\nendstream",
+            *forms,
+        ]
+    )
+    with pytest.raises(Reject, match="2,000,000 operators"):
+        inspect(data)
+
+
+def test_a_form_that_draws_itself_and_one_that_is_used_a_little_are_read(inspect, pdf_of_objects):
+    itself = (
+        b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</A 5 0 R>>>>/Length 5>>"
+        b"stream\n/A Do\nendstream"
+    )
+    data = pdf_of_objects(
+        [
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R"
+            b"/Resources<</XObject<</A 5 0 R>>>>>>",
+            b"<</Length 11>>stream\n/A Do /A Do\nendstream",
+            itself,
+        ]
+    )
+    assert inspect(data).pages == 1
 
 
 def test_an_invisible_layer_of_nonsense_over_a_scan_is_not_used(

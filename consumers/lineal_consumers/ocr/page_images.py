@@ -1,0 +1,98 @@
+"""Where a PDF page shows images, and how many pixels they have."""
+
+from __future__ import annotations
+
+from ctypes import byref, c_uint, create_string_buffer
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lineal_consumers.ocr.page_geometry import Affine, seen_from_user_space
+
+if TYPE_CHECKING:
+    import pypdfium2 as pdfium
+
+_MAX_OBJECTS = 5_000
+_DEEPEST = 6
+_ONE_BIT = ("CCITTFaxDecode", "JBIG2Decode")
+
+
+class Region(NamedTuple):
+    """A part of a page in points as seen."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def holds(self, x: float, y: float, margin: float = 0.0) -> bool:
+        """Whether a point is within it, or at most ``margin`` points outside."""
+        return (
+            self.left - margin <= x <= self.right + margin
+            and self.top - margin <= y <= self.bottom + margin
+        )
+
+
+class PageImage(NamedTuple):
+    """An image where the page shows it."""
+
+    region: Region
+    width: int
+    """In pixels, as ``height``."""
+    height: int
+    bits: int
+    """Of a pixel, at least."""
+
+    @property
+    def bytes(self) -> int:
+        """At least so many when it is decoded."""
+        return self.width * self.height * self.bits // 8
+
+
+def find_page_images(page: pdfium.PdfPage) -> list[PageImage]:
+    """The images of a page and of the forms on it, none of them decoded."""
+    import pypdfium2.raw as raw
+
+    seen = seen_from_user_space(page)
+    found: list[PageImage] = []
+    stack: list[tuple[Any, Affine, int]] = [
+        (raw.FPDFPage_GetObject(page, index), seen, 0)
+        for index in range(min(raw.FPDFPage_CountObjects(page), _MAX_OBJECTS))
+    ]
+    looked_at = 0
+    while stack and looked_at < _MAX_OBJECTS:
+        looked_at += 1
+        item, place, depth = stack.pop()
+        kind = raw.FPDFPageObj_GetType(item)
+        if kind not in (raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_FORM):
+            continue
+        placed = place.after(_matrix(item))
+        if kind == raw.FPDF_PAGEOBJ_IMAGE:
+            across, down = c_uint(), c_uint()
+            raw.FPDFImageObj_GetImagePixelSize(item, byref(across), byref(down))
+            bits = 1 if _filter(item) in _ONE_BIT else 8
+            # An image fills the unit square of its own space.
+            region = Region(*placed.box(0, 0, 1, 1))
+            found.append(PageImage(region, across.value, down.value, bits))
+        elif depth < _DEEPEST:
+            stack += [
+                (raw.FPDFFormObj_GetObject(item, index), placed, depth + 1)
+                for index in range(min(raw.FPDFFormObj_CountObjects(item), _MAX_OBJECTS))
+            ]
+    return found
+
+
+def _filter(item: Any) -> str:
+    """The outermost encoding. How many bits a pixel has PDFium says only of what it has decoded."""
+    import pypdfium2.raw as raw
+
+    name = create_string_buffer(32)
+    raw.FPDFImageObj_GetImageFilter(item, 0, name, len(name))
+    return name.value.decode("ascii", "replace")
+
+
+def _matrix(item: Any) -> Affine:
+    import pypdfium2.raw as raw
+
+    matrix = raw.FS_MATRIX()
+    if not raw.FPDFPageObj_GetMatrix(item, byref(matrix)):
+        return Affine(1, 0, 0, 1, 0, 0)
+    return Affine(matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)

@@ -1,0 +1,196 @@
+"""Reading one page of a PDF in the way that its plan says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lineal_consumers.ocr.recognized_page import (
+    TOO_LONG,
+    UNREAD,
+    make_doubt_places,
+    make_page,
+    make_unreadable_page,
+    read_page_image,
+)
+from lineal_schemas.documents import PageRange
+from lineal_schemas.results import Page
+
+if TYPE_CHECKING:
+    import pypdfium2 as pdfium
+
+    from lineal_consumers.ocr.config import OcrConfig
+    from lineal_consumers.ocr.form_fields import FormField
+    from lineal_consumers.ocr.layout import Line
+    from lineal_consumers.ocr.page_raster import Raster
+    from lineal_consumers.ocr.page_images import Region
+
+LACKING = "text is drawn that the text layer does not have"
+_THINNEST = 1.0
+"""Points; a page with a shorter side shows nothing."""
+_MAX_PICTURE_BYTES = 256 << 20
+"""Of one picture, decoded: what is drawn from more is not drawn."""
+
+
+def read_pdf_page(
+    path: str, number: int, offset: int, plan: PageRange, config: OcrConfig
+) -> tuple[str, Page]:
+    """Page ``number`` (from 1): its text, and the page with offsets from ``offset``. A page that
+    cannot be read is doubtful.
+
+    Raises:
+        Reject: the whole file cannot be read.
+    """
+    import pypdfium2 as pdfium
+
+    from lineal_consumers.ocr.flat_page import open_flat_page
+
+    try:
+        with open_flat_page(path, number) as (page, fields):
+            if min(page.get_size()) < _THINNEST:
+                return make_unreadable_page(
+                    number, offset, plan.method, f"the page is less than {_THINNEST:g} pt wide"
+                )
+            if plan.method == "ocr":
+                text, made = _recognized(path, page, fields, number, offset, plan, config)
+            else:
+                text, made = _layer_page(page, _layer(page), fields, number, offset)
+    except (pdfium.PdfiumError, ZeroDivisionError):
+        return make_unreadable_page(number, offset, plan.method)
+    if number == 1:
+        from lineal_consumers.ocr.dynamic_form import with_form_data
+
+        return with_form_data(path, text, made)
+    return text, made
+
+
+def _layer(page: pdfium.PdfPage) -> list[Line]:
+    from lineal_consumers.ocr.text_layer import text_layer_lines
+
+    return text_layer_lines(page)
+
+
+def _recognized(
+    path: str,
+    page: pdfium.PdfPage,
+    fields: list[FormField],
+    number: int,
+    offset: int,
+    plan: PageRange,
+    config: OcrConfig,
+) -> tuple[str, Page]:
+    from lineal_consumers.ocr.language_choice import recognize_in_its_language
+    from lineal_consumers.ocr.layered_page import agrees
+    from lineal_consumers.ocr.page_raster import render_page
+    from lineal_consumers.ocr.page_images import find_page_images
+        from lineal_consumers.ocr.unread_text import find_unread_text, read_with_pdfminer
+
+    shown = find_page_images(page)
+    if max((picture.bytes for picture in shown), default=0) > _MAX_PICTURE_BYTES:
+        text, made = _layer_page(page, _layer(page), fields, number, offset)
+        reason = f"a picture of more than {_MAX_PICTURE_BYTES >> 20} MB unpacked was not read"
+        return text, made.model_copy(update={"doubts": (*made.doubts, reason)})
+    raster = render_page(page, config)
+    lacking = find_unread_text(page)
+    if plan.text_layer == "ignore" and not lacking:
+        return _with_fields(read_page_image(raster, number, offset, config), fields, raster)
+    layer = _layer(page) if plan.text_layer != "ignore" else []
+    layer += read_with_pdfminer(path, number, page, lacking) if lacking else []
+    try:
+        if plan.text_layer == "compare":
+            seen, language = recognize_in_its_language(raster, config)
+            if not layer or not agrees(layer, seen):
+                return _with_fields(make_page(seen, language, raster, number, offset), fields, raster)
+        return _completed(page, layer, lacking, raster, fields, number, offset, config)
+    except TimeoutError:
+        text, made = _layer_page(page, layer, fields, number, offset)
+        return text, made.model_copy(update={"doubts": (*made.doubts, TOO_LONG)})
+
+
+def _completed(
+    page: pdfium.PdfPage,
+    layer: list[Line],
+    lacking: list[Region],
+    raster: Raster,
+    fields: list[FormField],
+    number: int,
+    offset: int,
+    config: OcrConfig,
+) -> tuple[str, Page]:
+    """The text layer, and what pictures show beside it."""
+    from lineal_consumers.ocr.layered_page import add_pictures
+    from lineal_consumers.ocr.page_images import find_page_images
+
+    regions = [picture.region for picture in find_page_images(page)] + lacking
+    added = add_pictures(layer, regions, raster, config)
+    text, made = _layer_page(page, added.lines, fields, number, offset)
+    if added.recognized:
+        made = made.model_copy(update={"source": "ocr", "dpi": raster.dpi})
+    made = _with_lacking(made, added.lines, lacking)
+    if not added.unread:
+        return text, made
+    places = make_doubt_places(UNREAD, added.unread, raster.width, raster.height)
+    return text, made.model_copy(
+        update={"doubts": (*made.doubts, UNREAD), "doubt_places": (*made.doubt_places, *places)}
+    )
+
+
+def _with_lacking(made: Page, lines: list[Line], lacking: list[Region]) -> Page:
+    """The page, doubtful where text is drawn that neither view of the file reads."""
+    words = [word for line in lines for word in line.words]
+    unread = [
+        place
+        for place in lacking
+        if not any(
+            place.holds((word.left + word.right) / 2, (word.top + word.bottom) / 2, margin=6)
+            for word in words
+        )
+    ]
+    if not unread:
+        return made
+    places = make_doubt_places(LACKING, unread, made.width, made.height)
+    return made.model_copy(
+        update={"doubts": (*made.doubts, LACKING), "doubt_places": (*made.doubt_places, *places)}
+    )
+
+
+def _with_fields(
+    read: tuple[str, Page], fields: list[FormField], raster: Raster
+) -> tuple[str, Page]:
+    """What was typed into a scanned form is drawn, and so recognised; its names are not."""
+    from lineal_consumers.ocr.form_fields import field_key_values
+    from lineal_consumers.ocr.layout import Frame
+    from lineal_consumers.ocr.page_geometry import quarter_turns
+
+    text, made = read
+    if not fields:
+        return text, made
+    upright = quarter_turns(made.rotation, raster.width, raster.height)
+    pairs = field_key_values(fields, Frame(made.width, made.height, upright))
+    return text, made.model_copy(update={"key_values": (*made.key_values, *pairs)})
+
+
+def _layer_page(
+    page: pdfium.PdfPage, lines: list[Line], fields: list[FormField], number: int, offset: int
+) -> tuple[str, Page]:
+    from lineal_consumers.ocr.form_fields import field_key_values, field_lines
+    from lineal_consumers.ocr.key_values import key_values
+    from lineal_consumers.ocr.layout import Frame, page_text
+    from lineal_consumers.ocr.rulings import drawn_rulings
+    from lineal_consumers.ocr.tables import ruled_tables
+
+    width, height = page.get_size()
+    across, down = drawn_rulings(page)
+    frame = Frame(width, height)
+    words = [word for line in lines for word in line.words]
+    text, placed = page_text([*lines, *field_lines(fields, lines)], width, height, offset)
+    return text, Page.model_construct(
+        number=number,
+        begin=offset,
+        end=offset + len(text),
+        width=width,
+        height=height,
+        source="text-layer",
+        words=placed,
+        key_values=(*key_values(lines, frame), *field_key_values(fields, frame)),
+        tables=ruled_tables(across, down, words, frame),
+    )

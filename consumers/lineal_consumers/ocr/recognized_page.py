@@ -1,0 +1,95 @@
+"""A page image becomes a page of a result; and what stands for a page that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lineal_schemas.documents import DoubtPlace, PageMethod
+from lineal_schemas.results import Page
+
+if TYPE_CHECKING:
+    from lineal_consumers.ocr.config import OcrConfig
+    from lineal_consumers.ocr.page_raster import Raster
+    from lineal_consumers.ocr.recognition import Recognized
+
+UNREAD = "something that looks like text was not read"
+"""The doubt whose places say where."""
+TOO_LONG = "recognition of the page takes too long"
+
+
+def read_page_image(
+    raster: Raster, number: int, offset: int, config: OcrConfig
+) -> tuple[str, Page]:
+    """Recognise a page image: its text, and the page with offsets from ``offset``."""
+    from lineal_consumers.ocr.language_choice import recognize_in_its_language
+
+    try:
+        seen, language = recognize_in_its_language(raster, config)
+    except TimeoutError:
+        return make_unreadable_page(number, offset, "ocr", TOO_LONG)
+    return make_page(seen, language, raster, number, offset)
+
+
+def make_page(
+    seen: Recognized, language: str | None, raster: Raster, number: int, offset: int
+) -> tuple[str, Page]:
+    """What was recognised, as the text and the page of a result."""
+    from lineal_consumers.ocr.key_values import key_values
+    from lineal_consumers.ocr.layout import Frame, page_text
+    from lineal_consumers.ocr.rulings import scanned_rulings
+    from lineal_consumers.ocr.tables import ruled_tables
+    from lineal_consumers.ocr.unread import find_unread_places
+
+    frame = Frame(seen.width, seen.height, seen.unskew)
+    across, down = scanned_rulings(seen.straight, seen.pixel)
+    straight_words = [word for line in seen.straight_lines for word in line.words]
+    text, words = page_text(seen.lines, seen.width, seen.height, offset)
+    places = make_doubt_places(UNREAD, find_unread_places(seen), seen.width, seen.height)
+    doubts = seen.doubts
+    if places and not any("read" in doubt for doubt in doubts):
+        doubts = (*doubts, UNREAD)
+    return text, Page.model_construct(
+        number=number,
+        begin=offset,
+        end=offset + len(text),
+        width=round(seen.width, 2),
+        height=round(seen.height, 2),
+        source="ocr",
+        dpi=raster.dpi,
+        rotation=seen.rotation,
+        skew=seen.skew,
+        language=language,
+        quality=seen.quality,
+        words=words,
+        key_values=key_values(seen.straight_lines, frame),
+        tables=ruled_tables(across, down, straight_words, frame),
+        doubts=doubts,
+        doubt_places=places,
+    )
+
+
+def make_doubt_places(
+    reason: str, boxes: Iterable[tuple[float, float, float, float]], width: float, height: float
+) -> tuple[DoubtPlace, ...]:
+    """Boxes in points of a page of this size as places of a doubt."""
+    from lineal_consumers.ocr.layout import Frame
+
+    frame = Frame(width, height)
+    places = []
+    for box in boxes:
+        left, top, across, down = frame.box(*box)
+        places.append(DoubtPlace(reason=reason, left=left, top=top, width=across, height=down))
+    return tuple(places)
+
+
+def make_unreadable_page(
+    number: int,
+    offset: int,
+    method: PageMethod,
+    why: str = "the page is broken and could not be read",
+) -> tuple[str, Page]:
+    """A page without text and the reason."""
+    return "", Page(
+        number=number, begin=offset, end=offset, width=0, height=0, source=method, doubts=(why,)
+    )

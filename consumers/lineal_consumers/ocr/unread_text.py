@@ -1,0 +1,131 @@
+"""Text that a page draws and PDFium's text layer lacks, read by pdfminer.six as a second view.
+
+PDFium leaves out characters of fonts that it cannot measure, vertical writing above all. pdfminer
+takes a hundred times as long, so only pages on which PDFium itself names text objects without a
+character are read again.
+"""
+
+from __future__ import annotations
+
+from ctypes import byref, c_float
+from typing import TYPE_CHECKING, NamedTuple
+
+from lineal_consumers.ocr.layout import Line, PositionedWord
+from lineal_consumers.ocr.page_geometry import seen_from_user_space
+from lineal_consumers.ocr.page_images import Region
+
+if TYPE_CHECKING:
+    import pypdfium2 as pdfium
+
+_MAX_OBJECTS = 5_000
+_SPECK = 3.0
+"""Points; a smaller text object is a blank."""
+_UNMAPPED = "(cid:"
+"""What pdfminer gives for a glyph without a meaning."""
+
+
+class _Glyph(NamedTuple):
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def size(self) -> float:
+        return max(self.right - self.left, self.bottom - self.top, 1.0)
+
+
+def find_unread_text(page: pdfium.PdfPage) -> list[Region]:
+    """Where text objects are of which the text layer has nothing."""
+    import pypdfium2.raw as raw
+
+    layer = page.get_textpage()
+    seen = seen_from_user_space(page)
+    regions: list[Region] = []
+    sides = [c_float() for _ in range(4)]
+    for index in range(min(raw.FPDFPage_CountObjects(page), _MAX_OBJECTS)):
+        item = raw.FPDFPage_GetObject(page, index)
+        if raw.FPDFPageObj_GetType(item) != raw.FPDF_PAGEOBJ_TEXT:
+            continue
+        if raw.FPDFTextObj_GetText(item, layer, None, 0) > 2:
+            continue
+        if raw.FPDFTextObj_GetTextRenderMode(item) == raw.FPDF_TEXTRENDERMODE_INVISIBLE:
+            continue
+        if not raw.FPDFPageObj_GetBounds(item, *(byref(side) for side in sides)):
+            continue
+        left, bottom, right, top = (side.value for side in sides)
+        if max(right - left, top - bottom) < _SPECK:
+            continue
+        x, y = (left + right) / 2, (bottom + top) / 2
+        if raw.FPDFText_GetCharIndexAtPos(layer, x, y, _SPECK, _SPECK) < 0:
+            regions.append(Region(*seen.box(left, bottom, right, top)))
+    layer.close()
+    return regions
+
+
+def read_with_pdfminer(path: str, number: int, page: pdfium.PdfPage, places: list[Region]) -> list[Line]:
+    """The characters that pdfminer finds at some places of page ``number`` (from 1), as lines or
+    columns; nothing where it cannot read the file."""
+    from pdfminer.high_level import extract_pages
+    from pdfminer.layout import LTChar, LTContainer
+
+    seen = seen_from_user_space(page)
+    glyphs: list[_Glyph] = []
+
+    def gather(item: object) -> None:
+        if isinstance(item, LTChar):
+            text = item.get_text()
+            box = seen.box(*item.bbox)
+            glyph = _Glyph(text, *box)
+            if text.strip() and not text.startswith(_UNMAPPED) and _within(glyph, places):
+                glyphs.append(glyph)
+        elif isinstance(item, LTContainer):
+            for inner in item:
+                gather(inner)
+
+    try:
+        for layout in extract_pages(path, page_numbers=[number - 1], laparams=None):
+            gather(layout)
+    except Exception:
+        # A parser of untrusted files in Python: whatever it stumbles over, there is no second view.
+        return []
+    return _lines(glyphs)
+
+
+def _within(glyph: _Glyph, places: list[Region]) -> bool:
+    x, y = (glyph.left + glyph.right) / 2, (glyph.top + glyph.bottom) / 2
+    return any(place.holds(x, y, margin=glyph.size) for place in places)
+
+
+def _lines(glyphs: list[_Glyph]) -> list[Line]:
+    """Characters that follow one another across or down are a word."""
+    lines: list[Line] = []
+    run: list[_Glyph] = []
+    for glyph in glyphs:
+        if run and not _follows(run[-1], glyph):
+            lines.append(_line(run, first=not lines))
+            run = []
+        run.append(glyph)
+    if run:
+        lines.append(_line(run, first=not lines))
+    return lines
+
+
+def _follows(before: _Glyph, glyph: _Glyph) -> bool:
+    size = max(before.size, glyph.size)
+    down = abs(glyph.left - before.left) < 0.6 * size and 0 <= glyph.top - before.top < 1.8 * size
+    across = abs(glyph.bottom - before.bottom) < 0.4 * size
+    return down or (across and -0.5 * size <= glyph.left - before.right < 0.3 * size)
+
+
+def _line(run: list[_Glyph], *, first: bool) -> Line:
+    word = PositionedWord(
+        "".join(glyph.text for glyph in run),
+        1.0,
+        min(glyph.left for glyph in run),
+        min(glyph.top for glyph in run),
+        max(glyph.right for glyph in run),
+        max(glyph.bottom for glyph in run),
+    )
+    return Line([word], new_paragraph=first)
