@@ -14,8 +14,8 @@ from lineal_consumers.ocr.config import OcrConfig
 from lineal_consumers.ocr.language_choice import recognize_in_its_language
 from lineal_consumers.ocr.layout import Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import quarter_turns
-from lineal_consumers.ocr.page_raster import Raster
 from lineal_consumers.ocr.page_images import Region
+from lineal_consumers.ocr.page_raster import Raster
 from lineal_consumers.ocr.recognition import Recognized
 from lineal_consumers.ocr.unread import find_unread_places
 

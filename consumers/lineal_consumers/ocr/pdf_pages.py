@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from lineal_consumers.ocr.config import OcrConfig
     from lineal_consumers.ocr.form_fields import FormField
     from lineal_consumers.ocr.layout import Line
-    from lineal_consumers.ocr.page_raster import Raster
     from lineal_consumers.ocr.page_images import Region
+    from lineal_consumers.ocr.page_raster import Raster
 
 LACKING = "text is drawn that the text layer does not have"
 _THINNEST = 1.0
@@ -80,9 +80,9 @@ def _recognized(
 ) -> tuple[str, Page]:
     from lineal_consumers.ocr.language_choice import recognize_in_its_language
     from lineal_consumers.ocr.layered_page import agrees
-    from lineal_consumers.ocr.page_raster import render_page
     from lineal_consumers.ocr.page_images import find_page_images
-        from lineal_consumers.ocr.unread_text import find_unread_text, read_with_pdfminer
+    from lineal_consumers.ocr.page_raster import render_page
+    from lineal_consumers.ocr.unread_text import find_unread_text, read_with_pdfminer
 
     shown = find_page_images(page)
     if max((picture.bytes for picture in shown), default=0) > _MAX_PICTURE_BYTES:
@@ -99,7 +99,9 @@ def _recognized(
         if plan.text_layer == "compare":
             seen, language = recognize_in_its_language(raster, config)
             if not layer or not agrees(layer, seen):
-                return _with_fields(make_page(seen, language, raster, number, offset), fields, raster)
+                return _with_fields(
+                    make_page(seen, language, raster, number, offset), fields, raster
+                )
         return _completed(page, layer, lacking, raster, fields, number, offset, config)
     except TimeoutError:
         text, made = _layer_page(page, layer, fields, number, offset)

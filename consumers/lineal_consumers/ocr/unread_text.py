@@ -64,7 +64,9 @@ def find_unread_text(page: pdfium.PdfPage) -> list[Region]:
     return regions
 
 
-def read_with_pdfminer(path: str, number: int, page: pdfium.PdfPage, places: list[Region]) -> list[Line]:
+def read_with_pdfminer(
+    path: str, number: int, page: pdfium.PdfPage, places: list[Region]
+) -> list[Line]:
     """The characters that pdfminer finds at some places of page ``number`` (from 1), as lines or
     columns; nothing where it cannot read the file."""
     from pdfminer.high_level import extract_pages
