@@ -1,6 +1,6 @@
 """Checks events from outside against an admission policy, fills in defaults, publishes them.
 
-Every ingress (HTTP, ``lineal emit``, folders, S3, the MQTT bridge) admits events by :func:`admit`,
+Every ingress (HTTP, ``lineal emit``, folders, buckets, brokers) admits events by :func:`admit`,
 each under an :class:`AdmissionPolicy` of its own.
 """
 
@@ -169,8 +169,7 @@ def reserved_reason(kind: str, policy: AdmissionPolicy) -> str | None:
     does.
 
     What a stage makes comes from that stage only, and what lineal's own producers make from them:
-    an event that asks for a rollout, or holds a document's text, is acted upon without asking who
-    sent it.
+    stages act upon such an event without asking who sent it.
     """
     if policy.only is not None and not any(fnmatchcase(kind, each) for each in policy.only):
         return f"this credential may not send events of type {kind}"
@@ -208,7 +207,7 @@ def with_defaults(event: RawEvent, payload: Payload | None = None) -> RawEvent:
     payload gives to such data, and a trace.
 
     What the sender states stays, except for lineal's own types: subject and correlation id of these
-    follow from the data, or an event could be attributed to another document. A ``traceparent``
+    follow from the data, or an event could be attributed to something else. A ``traceparent``
     that is not valid is replaced.
     """
     if payload is not None:

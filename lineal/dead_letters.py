@@ -24,10 +24,6 @@ from lineal_schemas.envelope import RawEvent, decode, from_json, now_us
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.payload import UnknownPayload
 
-BRIDGED = "mqtt:"
-"""What a dead letter of the MQTT bridge has before the broker's topic, in the place of one of the
-bus."""
-
 
 class NobodyAnswersFor(LinealError):
     """Letters hold events of which nobody here knows who wrote them."""
@@ -61,8 +57,9 @@ class Letter:
 
     @property
     def came_from_outside(self) -> bool:
-        """Whether the MQTT bridge rejected it."""
-        return self.content.topic.startswith(BRIDGED)
+        """Whether a producer rejected it before it came onto the bus: instead of a topic the letter
+        names where it came from, as ``scheme:place``, which no topic is called."""
+        return ":" in self.content.topic
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 A plug-in that fails to import is named and skipped, as is one whose libraries are not installed;
 the others are used. Which libraries a plug-in needs its package says with an extra, behind the
-entry point: ``classify = "my_stages.classify:classify [documents]"``.
+entry point: ``check = "my_stages.orders:check [vision]"``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The lineage of a document or device: steps, joined by what one made and another read."""
+"""The lineage of a subject: steps, joined by what one made and another read."""
 
 from __future__ import annotations
 

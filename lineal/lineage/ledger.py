@@ -140,7 +140,7 @@ def stored_bytes(kept: bytes) -> bytes:
 
 
 def steps_of_subject(connection: Connection, subject: str) -> list[RecordedStep]:
-    """The steps that are about a document, a device or whatever else, in their order."""
+    """The steps that are about a subject, in their order."""
     found = _with_key(connection, text_key(subject))
     return [step for _, canonical in found for step in subject_entries(canonical, subject)]
 

@@ -2,7 +2,7 @@
 
 A record has a header (what did the steps, and when) and an entry for each step. Its bytes are
 canonical JSON (:mod:`lineal.lineage.canonical`), and it is known by their SHA-256. It holds digests
-only and never personal data, so that a document can be erased without breaking its record.
+only and never personal data, so that content can be erased without breaking its record.
 
 Readers take records apart again: a :class:`RecordedStep` is one entry with its header.
 """
@@ -17,10 +17,10 @@ from typing import Any, Literal, NamedTuple
 
 from lineal_schemas.ids import fan_in_id, output_id
 
-Kind = Literal[
-    "step", "split", "join", "drop", "gap", "train", "evaluate", "promote", "deploy", "activate",
-    "rollback", "review", "redact", "redrive", "replay", "emit", "rotate", "access",
-]  # fmt: skip
+Kind = str
+"""What a step is called in records, one lower-case word. The runtime makes ``step``, ``split``,
+``join``, ``redrive``, ``drop``, ``replay``, ``emit``, ``rotate`` and ``access``; stages and
+producers make what their projections look for."""
 Outcome = Literal["done", "memoised", "skipped", "duplicate", "rejected", "failed"]
 """How a step ended. ``skipped``: the stage said that there was nothing to do. ``duplicate`` is its
 older name, which only records of version 1 have."""
@@ -65,7 +65,7 @@ class StepEntry(NamedTuple):
     """One step of a record: what it read and made, and how it ended."""
 
     subject: str
-    """What the step is about, ``document:<id>`` for one: the correlation id of its event."""
+    """What the step is about, ``order:<id>`` for one: the correlation id of its event."""
     started: int
     """Microseconds since the Unix epoch."""
     worked: int = 0

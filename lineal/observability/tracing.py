@@ -20,7 +20,7 @@ def child_traceparent(parent: str | None, correlation_id: str, event_id: str) ->
     """The ``traceparent`` of an event made from another one.
 
     It keeps the trace; an event without one begins a trace named after its correlation id, so that
-    all of a document's events share it. The span is named after the event, so redelivery names it
+    all events about one thing share it. The span is named after the event, so redelivery names it
     the same.
     A ``parent`` that is not valid counts as none (section 4.3 of the specification).
     """

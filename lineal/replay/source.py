@@ -69,7 +69,7 @@ class BoundedSource:
         return batch
 
     async def commit(self, batch: Batch) -> None:
-        # A stage that feeds itself (the next part of a split document) must not do so here: the
+        # A stage that feeds itself (the next part of what it splits) must not do so here: the
         # replay takes these events from the topic, where they are already.
         outputs = [item for item in batch.outputs if item[0] not in self._own_topics]
         # Should the bus refuse the batch, its events are handled again, with what was before them.

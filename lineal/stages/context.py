@@ -161,8 +161,8 @@ class Context(Protocol, Generic[C]):
         ...
 
     record_kind: Kind | None
-    """The kind of this step in the lineage record: ``promote``, ``activate``, ... None: what the
-    stage declares."""
+    """The kind of this step in the lineage record: one lower-case word that a
+    projection looks for. None: what the stage declares."""
 
     async def claim(self, name: str) -> bool:
         """Whether this event is the one that holds ``name`` in this stage: the first to claim it,
@@ -171,8 +171,7 @@ class Context(Protocol, Generic[C]):
 
     def annotate(self, **attributes: int | str) -> None:
         """Put attributes into the lineage record, from which the metadata tables are made:
-        ``pages``, ``kind``, ``language``. No personal data. ``status`` sets the document's
-        status."""
+        ``pages``, ``language``. No personal data."""
         ...
 
     def skip(self, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,7 +60,7 @@ class StageOptions(TypedDict, total=False):
     part of every step's identity and lineage, so another model makes earlier outputs stale."""
     trained: Callable[[Any], Sequence[str]]
     """Names, under a configuration, the trained models the stage uses: those in use at the time.
-    Like ``models`` they are part of every step's identity, so a promotion makes earlier outputs
+    Like ``models`` they are part of every step's identity, so another one makes earlier outputs
     stale."""
     batch: int
     """At most so many events are handed at once to a handler that takes a list. Default: 500."""
@@ -234,7 +235,7 @@ def fan_in(name: str, **options: Unpack[StageOptions]) -> Declaration:
 
 def _check_name(name: str) -> None:
     if not name or not all(part.isidentifier() for part in name.replace("-", "_").split(".")):
-        raise TypeError(f"stage name {name!r} must be words joined by dots, as in 'invoices.total'")
+        raise TypeError(f"stage name {name!r} must be words joined by dots, as in 'orders.total'")
 
 
 def _checked(name: str, options: StageOptions) -> dict[str, Any]:
@@ -259,10 +260,12 @@ def _checked(name: str, options: StageOptions) -> dict[str, Any]:
         raise ValueError(f"{where}: lanes={options['lanes']} must be at least 1 key")
     if options.get("timeout", 1.0) <= 0:
         raise ValueError(f"{where}: timeout={options['timeout']} must be more than 0 seconds")
-    for option, words in (("on_failure", OnFailure), ("record_kind", Kind)):
-        if option in fields and fields[option] not in get_args(words):
-            choices = ", ".join(map(repr, get_args(words)))
-            raise ValueError(f"{where}: {option}={fields[option]!r} is not one of {choices}")
+    if fields.get("on_failure", "go on") not in get_args(OnFailure):
+        choices = ", ".join(map(repr, get_args(OnFailure)))
+        raise ValueError(f"{where}: on_failure={fields['on_failure']!r} is not one of {choices}")
+    kind = fields.get("record_kind")
+    if kind is not None and not re.fullmatch("[a-z]{1,32}", kind):
+        raise ValueError(f"{where}: record_kind={kind!r} is not one lower-case word")
     return fields
 
 

@@ -67,7 +67,7 @@ class Envelope:
 
     @property
     def correlation_id(self) -> str:
-        """The document or device, or whatever else the event is part of the history of."""
+        """What the event is part of the history of: an order, a machine."""
         return self._noted("correlation_id", self._raw.correlationid)
 
     @property

@@ -53,7 +53,7 @@ def read_handler(
     if not 1 <= len(parameters) <= 2 or any(item.kind not in positional for item in parameters):
         raise TypeError(
             f"{where} must take a payload and, if it uses it, the context: write "
-            "`(document: MyPayload, ctx: Context[MyConfig])`"
+            "`(payload: MyPayload, ctx: Context[MyConfig])`"
         )
     first, *rest = parameters
     annotation = _resolved(where, function, first, names)

@@ -37,7 +37,7 @@ def _no_models(connection: Connection, name: str) -> ModelInUse | None:
 
 
 class TrainedModels:
-    """Models in use by name. A promotion is noticed within a second, by every worker."""
+    """Models in use by name. A change is noticed within a second, by every worker."""
 
     def __init__(self, store: Store, source: ModelSource | None = None) -> None:
         """``source`` is the installed one unless given."""

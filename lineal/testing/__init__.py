@@ -1,7 +1,7 @@
 """Tests of stages: the real pipeline on a store in a temporary folder, without a broker::
 
 async with StageHarness(count) as harness:
-    [counted] = await harness.send(DocumentTextExtracted(...))
+    [counted] = await harness.send(OrderPlaced(...))
 """
 
 from lineal.testing.clock import Clock

@@ -1,4 +1,4 @@
-"""A fair queue: stages in turn, and within a stage documents (or devices) in turn."""
+"""A fair queue: stages in turn, and within a stage correlation ids in turn."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ANY_CALLER = Caller()
 class FairQueue(Generic[T]):
     """A queue that serves callers in turn, so that none waits for all items of another.
 
-    One caller's items keep their order. A document of a thousand pages and one of a single page
-    get a turn each, and so do OCR and classifying.
+    One caller's items keep their order. What has a thousand tasks and what has a single one get a
+    turn each, and so do two stages.
     """
 
     def __init__(self) -> None:

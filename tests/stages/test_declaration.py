@@ -142,7 +142,7 @@ def test_names_that_make_no_topic_are_refused(name: str) -> None:
         ({"version": "1", "lanes": 0}, "at least 1 key"),
         ({"version": "1", "timeout": 0}, "more than 0 seconds"),
         ({"version": "1", "on_failure": "stop"}, "'go on', 'wait'"),
-        ({"version": "1", "record_kind": "made up"}, "is not one of"),
+        ({"version": "1", "record_kind": "made up"}, "is not one lower-case word"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options: dict[str, Any], advice: str) -> None:

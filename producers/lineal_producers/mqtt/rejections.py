@@ -12,7 +12,6 @@ from hashlib import sha256
 
 from lineal.bus.protocol import Addressed
 from lineal.bus.topic_names import dead_letter_topic
-from lineal.dead_letters import BRIDGED
 from lineal.errors import LinealError
 from lineal.lineage.record import Record, digest
 from lineal.observability.tracing import first_traceparent
@@ -23,6 +22,8 @@ from lineal_schemas.ids import output_id
 
 MESSAGE_TYPE = "mqtt.message"
 """``type`` of the event in which a dead letter holds a message; ``source`` is ``mqtt:TOPIC``."""
+_SCHEME = "mqtt:"
+"""In a dead letter, before the topic of the broker: see :attr:`lineal.dead_letters.Letter`."""
 _REMEMBERED = 4_096
 _PER_MINUTE = 20
 
@@ -57,7 +58,7 @@ def dead_letter(topic: str, payload: bytes, device: str, error: RejectedMessage)
     correlation_id = f"device:{device}"
     original = RawEvent(
         id=output_id(f"{topic}\n{sha256_hex}", GROUP, "1", MESSAGE_TYPE, 0),
-        source=f"{BRIDGED}{topic}",
+        source=f"{_SCHEME}{topic}",
         type=MESSAGE_TYPE,
         subject=correlation_id,
         time=now_us(),

@@ -1,0 +1,94 @@
+"""The runtime knows no document, device or model by name: what it does, it does for any events."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import lineal
+
+RUNTIME = Path(lineal.__file__).parent
+DOMAIN = frozenset((
+    "anomaly", "anomalies", "champion", "challenger", "deploy", "deployment", "device", "document",
+    "drift", "firmware", "fleet", "image", "invoice", "model", "mqtt", "ocr", "pdf", "promote",
+    "promotion", "rollout", "sensor", "telemetry", "train", "trained", "training",
+))  # fmt: skip
+
+_PYDANTIC = re.compile(
+    r"model_(?:config|construct|copy|dump|fields|validate|json_schema)\w*|\bBaseModel\b"
+    r"|\b\w+_model\(|\bmodels?\.model_"
+)
+"""What pydantic calls its own."""
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
+ALLOWED: dict[str, str] = {
+    "__init__.py": "document sensor",
+    # The bridge's section of lineal.toml, and what only producers read: to go to their packages.
+    "settings.py": "mqtt device document ocr",
+    "former_settings.py": "model",
+    # Who may do what: the acts are one published list, of which a role has some.
+    "access/acts.py": "document rollout promote deploy",
+    # A step's build names the models it used, and another model is another build; which one is in
+    # use an installed package says (entry points lineal.models).
+    "model_in_use.py": "model trained",
+    "runtime.py": "model trained",
+    "lineage/canonical.py": "model",
+    "lineage/ledger.py": "model",
+    "lineage/record.py": "model",
+    "lineage/record_v1.py": "model",
+    "proof/bundle.py": "model trained",
+    "replay/plan.py": "model",
+    "stages/context.py": "model trained",
+    "stages/declaration.py": "model trained",
+    "stages/executor.py": "trained model",
+    "stages/handlers.py": "model",
+    "stages/identity.py": "model trained",
+    "stages/pipeline/binding.py": "model trained",
+    "stages/pipeline/invocation.py": "model",
+    "stages/pipeline/invoke.py": "trained",
+    "stages/pipeline/record.py": "model",
+    "stages/services.py": "model trained",
+    "stages/state_values.py": "model",
+    "stages/step.py": "model trained",
+    "stages/trained_models.py": "model trained",
+    "store/tables.py": "model",
+    "testing/harness.py": "model trained promotion",
+    "testing/substitutes.py": "model trained",
+    # Event types are pydantic models.
+    "events.py": "model",
+    # Tables that stood in the runtime once.
+    "store/migrations/to_12.py": "document",
+    # Of a database file, and of an HTTP answer.
+    "proof/subject_check.py": "document",
+}
+"""By file, the words that it needs."""
+
+
+def words_of(text: str) -> set[str]:
+    """Domain words in a module, in the singular."""
+    found = {word.lower() for word in _WORD.findall(_PYDANTIC.sub("", text))}
+    singular = {word.removesuffix("s") if word not in DOMAIN else word for word in found}
+    return singular & DOMAIN
+
+
+def test_the_runtime_is_free_of_domain_words() -> None:
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in sorted(RUNTIME.rglob("*.py")):
+        name = path.relative_to(RUNTIME).as_posix()
+        if more := words_of(path.read_text()) - set(ALLOWED.get(name, "").split()):
+            found[name] = more
+    assert dict(found) == {}, "say it without, or list it with its reason"
+
+
+def test_no_word_is_listed_without_need() -> None:
+    for name, words in ALLOWED.items():
+        path = RUNTIME / name
+        unused = set(words.split()) - (words_of(path.read_text()) if path.exists() else set())
+        assert not unused, f"{name}: {unused}"
+
+
+def test_a_word_is_found_in_names_of_every_kind() -> None:
+    assert words_of("class MqttSettings: ...") == {"mqtt"}
+    assert words_of("trained_models = DOCUMENTS") == {"trained", "model", "document"}
+    assert words_of("BaseModel.model_validate(x)") == set()
