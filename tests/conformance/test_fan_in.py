@@ -43,7 +43,8 @@ async def test_parts_are_remembered_across_restarts(bus: BusUnderTest) -> None:
                 await until_settled(runtime, "join")
             joined = await events_on(runtime, Joined.type)
             assert len(joined) == (1 if step == 2 else 0)
-        await bus.restart()
+        if step < 2:
+            await bus.restart()
     assert payload_of(joined[0]).indexes == (0, 1, 2, 3, 4, 5)
 
 

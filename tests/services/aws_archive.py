@@ -27,7 +27,7 @@ from aiohttp import web
 
 from lineal_local.aws import Emulator
 
-_REPLAY_WAIT_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _BEGINNING = "2020-01-01T00:00:00.000Z"
 Fields = dict[str, str]
 Fault = Callable[[str, Any], Awaitable[web.Response | None]]
@@ -81,7 +81,6 @@ class ArchiveProxy:
         self._emulator = emulator
         self._topics: dict[str, Topic] = {}
         self._replayed: set[str] = set()
-        self._replay_queues: set[str] = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stopping = asyncio.Event()
@@ -281,17 +280,20 @@ class ArchiveProxy:
     async def _receive_message(
         self, request: web.Request, parameters: dict[str, Any], body: bytes
     ) -> web.Response:
-        name = parameters["QueueUrl"].rpartition("/")[2]
-        if name in self._replay_queues and parameters.get("WaitTimeSeconds"):
-            # All that is replayed is in the queue by now: a reader need not wait a whole second,
-            # which no request can be shorter than, to see that nothing follows.
-            await asyncio.sleep(_REPLAY_WAIT_SECONDS)
-            body = json.dumps({**parameters, "WaitTimeSeconds": 0}).encode()
-        return await self._forward(request, body)
+        """As AWS, but that a fifth of the time is waited for messages: less than a second cannot be asked for, and
+        who reads to the end, or closes, would wait for it to be over."""
+        if not parameters.get("WaitTimeSeconds"):
+            return await self._forward(request, body)
+        body = json.dumps({**parameters, "WaitTimeSeconds": 0}).encode()
+        for _ in range(4 * int(parameters["WaitTimeSeconds"])):
+            answer = await self._forward(request, body)
+            if b'"Messages"' in bytes(answer.body or b""):  # type: ignore[arg-type]
+                break
+            await asyncio.sleep(_POLL_SECONDS)
+        return answer
 
     async def _replay(self, topic: Topic, queue_arn: str, *, raw: bool) -> None:
         name = queue_arn.rpartition(":")[2]
-        self._replay_queues.add(name)
         url = (await self._sqs.get_queue_url(QueueName=name))["QueueUrl"]
         for begin in range(0, len(topic.messages), 10):
             some = topic.messages[begin : begin + 10]
