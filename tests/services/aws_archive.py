@@ -280,8 +280,8 @@ class ArchiveProxy:
     async def _receive_message(
         self, request: web.Request, parameters: dict[str, Any], body: bytes
     ) -> web.Response:
-        """As AWS, but that a fifth of the time is waited for messages: less than a second cannot be asked for, and
-        who reads to the end, or closes, would wait for it to be over."""
+        """As AWS, but that a fifth of the time is waited for messages: less than a second cannot be
+        asked for, and who reads to the end, or closes, would wait for it to be over."""
         if not parameters.get("WaitTimeSeconds"):
             return await self._forward(request, body)
         body = json.dumps({**parameters, "WaitTimeSeconds": 0}).encode()
