@@ -56,7 +56,7 @@ spec:
             - secretRef: {{name: lineal}}
           env:
             - {{name: LINEAL_BUS, value: "kafka://$(KAFKA_BOOTSTRAP)"}}
-            - name: LINEAL_KAFKA__SLOT
+            - name: LINEAL_KAFKA__MEMBER_ID
               valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}
 {environment}          ports:
             - {{name: http, containerPort: 8480}}

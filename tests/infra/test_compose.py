@@ -115,7 +115,7 @@ def test_only_deploy_has_the_key_that_signs(model: dict[str, Any]) -> None:
 def test_a_new_container_takes_the_slot_of_the_old(model: dict[str, Any]) -> None:
     folders = []
     for name, service in workers(model).items():
-        assert service["environment"]["LINEAL_KAFKA__SLOT"] == name
+        assert service["environment"]["LINEAL_KAFKA__MEMBER_ID"] == name
         (source,) = (
             volume["source"]
             for volume in service["volumes"]

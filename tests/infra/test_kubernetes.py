@@ -165,7 +165,7 @@ def test_one_pod_signs_the_log_and_keeps_its_key(built: str) -> None:
 def test_a_restarted_container_has_its_slot_again(built: str) -> None:
     for item in objects(built, "Deployment"):
         (container,) = item["spec"]["template"]["spec"]["containers"]
-        (slot,) = (i for i in container["env"] if i["name"] == "LINEAL_KAFKA__SLOT")
+        (slot,) = (i for i in container["env"] if i["name"] == "LINEAL_KAFKA__MEMBER_ID")
         assert slot["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.name"
 
 

@@ -54,7 +54,7 @@ class KafkaSubscription:
     def _problem(self) -> str | None:
         problem = self._consumer.problem
         if problem is not None and self._consumer.fenced:
-            return f"{problem}: give each process its own LINEAL_KAFKA__SLOT"
+            return f"{problem}: give each process its own LINEAL_KAFKA__MEMBER_ID"
         return problem
 
     async def close(self) -> None:
