@@ -16,9 +16,11 @@ from lineal.bus.topic_names import TOPIC_RULE, is_topic_name
 from lineal.errors import LinealError, PermanentFailure
 from lineal.events import known_types
 from lineal.runtime import Runtime
+from lineal.stages.decoding import decode_event
 from lineal_producers.admission_policies import HTTP
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.guard import credential_in, guarded
+from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.envelope import MalformedEvent, RawEvent, now_us, published_again
 from lineal_schemas.http_binding import UnsupportedFormat, from_http
 
@@ -107,6 +109,7 @@ def _read(
     for number, event in enumerate(events, 1):
         try:
             admitted = admit(event, policy, actor=credential.actor)
+            _check_content(admitted, credential)
             if not is_topic_name(event.type):
                 raise PermanentFailure(
                     f"no topic can be named after the type {event.type!r}: {TOPIC_RULE}"
@@ -123,6 +126,23 @@ def _read(
     if problems:
         raise _Rejected(problems, 403 if forbidden else 422)
     return taken
+
+
+def _check_content(event: RawEvent, credential: Credential) -> None:
+    """Check that an arrival names no stored object that its sender may not read: stages would give
+    out of it what the sender asks them for.
+
+    Raises:
+        NotAllowed: it does.
+    """
+    if event.type != DocumentArrived.type or credential.may("read"):
+        return
+    arrived = decode_event(event)
+    if isinstance(arrived, DocumentArrived) and arrived.content is not None:
+        raise NotAllowed(
+            "an arrival that names a stored object takes the scope read: "
+            "send the file itself to POST /documents"
+        )
 
 
 async def _without_topic(runtime: Runtime, events: list[RawEvent]) -> list[str]:

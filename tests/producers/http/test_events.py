@@ -13,6 +13,7 @@ from cloudevents.core.bindings import http
 from cloudevents.core.v1.event import CloudEvent
 from structlog.testing import CapturingLogger
 
+from lineal.access.tokens import create_token
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE, check_out
 from lineal.daemon import Daemon
 from lineal.errors import UnknownTopic
@@ -124,6 +125,30 @@ async def test_a_stage_handles_what_was_posted(client: httpx.AsyncClient, runtim
 
     await until(both_arrived)
     await daemon.stop()
+
+
+async def test_an_arrival_names_no_stored_object_that_its_sender_may_not_read(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    """Stages would read it, and what they make of it may go where the sender looks."""
+    await client.post("/documents?name=secret.txt", content=b"somebody else's")
+    (first,) = await published(runtime, "document.arrived")
+    stolen = DocumentArrived.model_validate_json(first.data).model_copy(update={"owner": "mallory"})
+    sent = event(type="document.arrived", id="b", data=stolen.model_dump(mode="json"))
+    _, secret = await runtime.store.write(
+        lambda c: create_token(
+            c, "scanner", frozenset(("publish",)), user=None, types=None, expires=None, now=now_us()
+        )
+    )
+    as_scanner = {**STRUCTURED, "authorization": f"Bearer {secret}"}
+    answer = await client.post("/events", headers=as_scanner, json=sent)
+    assert answer.status_code == 403
+    assert "POST /documents" in answer.text
+    assert len(await published(runtime, "document.arrived")) == 1
+    missing = stolen.model_copy(update={"content": None, "problem": "gone"})
+    sent["data"] = missing.model_dump(mode="json")
+    answer = await client.post("/events", headers=as_scanner, json=sent)
+    assert answer.status_code == 202, answer.text
 
 
 async def test_key_correlation_id_and_trace_are_filled_in_where_they_are_left_out(
