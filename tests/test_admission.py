@@ -141,7 +141,8 @@ def test_what_came_in_has_a_valid_trace_and_all_that_was_stated(event: RawEvent)
 
 @pytest.mark.parametrize("field", ["id", "source", "subject", "partitionkey", "correlationid"])
 def test_no_attribute_is_longer_than_can_be_shown(field: str) -> None:
-    event = arrival()._replace(**{field: "x" * 3000})
+    too_long: dict[str, Any] = {field: "x" * 3000}
+    event = arrival()._replace(**too_long)
     with pytest.raises(PermanentFailure, match=f"attribute {field}"):
         admit(event, EMIT)
 

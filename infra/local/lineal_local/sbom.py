@@ -48,8 +48,13 @@ def _component(item: Distribution) -> dict[str, Any]:
     return component
 
 
+def _stated(item: Distribution, field: str) -> str | None:
+    """The first value of a field; the protocol of the metadata has no ``get``."""
+    return next(iter(item.metadata.get_all(field) or ()), None)
+
+
 def _licences(item: Distribution) -> list[dict[str, Any]]:
-    stated = item.metadata.get("License-Expression")
+    stated = _stated(item, "License-Expression")
     if stated and _SPDX.fullmatch(stated):
         return [{"expression": stated}]
     classifiers = [
@@ -57,7 +62,7 @@ def _licences(item: Distribution) -> list[dict[str, Any]]:
         for line in item.metadata.get_all("Classifier") or ()
         if line.startswith("License ::")
     ]
-    stated = item.metadata.get("License")
+    stated = _stated(item, "License")
     if not classifiers and stated and len(stated) <= _MAX_NAME:
         classifiers = [stated.strip()]
     return [{"license": {"name": name}} for name in sorted(set(classifiers))]
