@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lineal_cli.device_certificates import AuthorityOption, OutOption, certificates, revoke
 from lineal_cli.options import CommandFailed, DataOption, JsonOption
 from lineal_cli.printing import print_json, print_table, recently, when
 
@@ -24,18 +25,11 @@ _COLUMNS = ("device", "state", "agent", "models", "config", "last_seen", "last_s
 _STYLES = {"online": "green", "stopped": "dim", "lost": "bold red", "unknown": "yellow"}
 _DIGITS = 12
 
-AuthorityOption = Annotated[
-    Path,
-    typer.Option(
-        "--authority",
-        metavar="DIR",
-        help="Folder of the certificate authority; made if missing. Keep its key to yourself.",
-    ),
-]
-OutOption = Annotated[
-    Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to, made if missing.")
-]
 DaysOption = Annotated[int, typer.Option(min=1, help="Days that a certificate is valid.")]
+
+
+app.command()(certificates)
+app.command()(revoke)
 
 
 @app.command("list")
@@ -136,6 +130,7 @@ def broker(
         "broker.key": (key, 0o600),
         "bridge.crt": (bridge_certificate, 0o644),
         "bridge.key": (bridge_key, 0o600),
+        "revoked.pem": (signer.revocations(), 0o644),
         "access.acl": (access_list().encode(), 0o600),
         "mosquitto.conf": (listener(folder, folder / "data", port).encode(), 0o644),
     }

@@ -36,6 +36,7 @@ listener {port}
 cafile {folder}/ca.crt
 certfile {folder}/broker.crt
 keyfile {folder}/broker.key
+crlfile {folder}/revoked.pem
 require_certificate true
 use_identity_as_username true
 # A session is that of the certificate's user, whatever client id is said: with another's id a

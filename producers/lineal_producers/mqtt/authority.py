@@ -19,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lineal.errors import LinealError
 from lineal_producers.mqtt.access import BRIDGE
+from lineal_producers.mqtt.certificate_register import CertificateRegister, Issued
 from lineal_schemas.mqtt_topics import device_topic
 
 _AUTHORITY_DAYS = 3650
@@ -56,6 +57,7 @@ class Authority:
         if not isinstance(found, ec.EllipticCurvePrivateKey):
             raise CannotSign(f"{key_file} is not an elliptic-curve key")
         self._key = found
+        self.register = CertificateRegister(folder)
 
     @property
     def certificate(self) -> bytes:
@@ -114,10 +116,39 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(authority, critical=False)
         )
+        signed = self._signed(builder, hosts)
+        expires = signed.not_valid_after_utc
+        self.register.add(Issued(signed.serial_number, name, expires))
+        return _pem(signed)
+
+    def revocations(self) -> bytes:
+        """The list of revoked certificates (CRL, RFC 5280) in PEM, for brokers; signed now.
+
+        It names no time by which a newer one comes that would matter: a broker refuses everybody
+        when its list is out of date, so it lives as long as the authority.
+        """
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._certificate.subject)
+            .last_update(now - datetime.timedelta(days=1))
+            .next_update(now + datetime.timedelta(days=_AUTHORITY_DAYS))
+        )
+        for item in self.register.issued():
+            if item.revoked is not None:
+                builder = builder.add_revoked_certificate(
+                    x509.RevokedCertificateBuilder()
+                    .serial_number(item.serial)
+                    .revocation_date(item.revoked)
+                    .build()
+                )
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    def _signed(self, builder: x509.CertificateBuilder, hosts: list[str]) -> x509.Certificate:
         if hosts:
             names = x509.SubjectAlternativeName([_host_name(host) for host in hosts])
             builder = builder.add_extension(names, critical=False)
-        return _pem(builder.sign(self._key, hashes.SHA256()))
+        return builder.sign(self._key, hashes.SHA256())
 
 
 def check_device(name: str) -> None:

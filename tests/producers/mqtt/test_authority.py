@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
+import json
+import socket
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -164,3 +168,62 @@ def test_a_broker_set_up_by_the_command_serves_bridge_and_device(tmp_path: Path)
         bridge.kill()
         mosquitto.kill()
         mosquitto.wait()
+
+
+def test_a_revoked_device_is_let_in_no_longer(tmp_path: Path) -> None:
+    with skipped_when_unavailable():
+        program = find_mosquitto()
+    port = free_port()
+    out, authority = tmp_path / "mosquitto", tmp_path / "ca"
+    lineal(
+        "device", "broker", "localhost", "--authority", authority, "--out", out,
+        "--port", str(port),
+    )  # fmt: skip
+    conf = out / "mosquitto.conf"
+    conf.write_text(f"user {getpass.getuser()}\n{conf.read_text()}")
+    for name in ("pump-1", "pump-2"):
+        lineal("device", "provision", name, "--authority", authority, "--out", tmp_path)
+
+    def let_in() -> set[str]:
+        broker = subprocess.Popen(
+            [program, "-c", conf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            while not accepts(port):
+                assert broker.poll() is None
+            return {name for name in ("pump-1", "pump-2") if _is_let_in(tmp_path, name, port)}
+        finally:
+            broker.kill()
+            broker.wait()
+
+    assert let_in() == {"pump-1", "pump-2"}
+    lineal("device", "revoke", "pump-1", "--authority", authority, "--out", out)
+    assert let_in() == {"pump-2"}
+    listed = json.loads(lineal("device", "certificates", "--authority", authority, "--json"))
+    assert {(item["name"], item["state"]) for item in listed} == {
+        ("localhost", "valid"), ("bridge", "valid"), ("pump-1", "revoked"), ("pump-2", "valid"),
+    }  # fmt: skip
+    lineal("device", "provision", "pump-1", "--authority", authority, "--out", tmp_path)
+    assert let_in() == {"pump-1", "pump-2"}
+
+
+def _is_let_in(folder: Path, name: str, port: int) -> bool:
+    context = ssl.create_default_context(cafile=folder / "ca.crt")
+    context.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")
+    # In TLS 1.3 a client learns of it only after its own side of the handshake is done.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        with socket.create_connection(("localhost", port)) as connection:
+            context.wrap_socket(connection, server_hostname="localhost").close()
+    except (ssl.SSLError, ConnectionError):
+        return False
+    return True
+
+
+def test_what_expires_soon_is_said_in_time(tmp_path: Path) -> None:
+    Authority(tmp_path / "ca").make_client("pump-1", days=20)
+    assert "expires soon" in lineal("device", "certificates", "--authority", tmp_path / "ca")
+    failed = CliRunner().invoke(
+        app, ["device", "revoke", "pump-9", "--authority", str(tmp_path / "ca")]
+    )
+    assert failed.exit_code == 1
