@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from lineal.kafka_client.connection import Connection
+from lineal.kafka_client.connection import Cluster, Connection
 from lineal.kafka_client.errors import RetriableError
 from lineal.kafka_client.requests import METADATA
+from lineal_local.kafka import Kafka
 
 _SECONDS = 5.0
 """A request has twenty."""
@@ -39,3 +40,29 @@ async def test_what_was_asked_on_it_fails_whenever_the_next_request_comes(
     with pytest.raises(RetriableError):
         await asked
     await connection.send(node, METADATA([], False))
+
+
+async def test_a_broker_that_does_not_answer_for_a_while(kafka: Kafka) -> None:
+    """Each request fails by its time limit, and none by one that was sent before it."""
+    connection = Connection(Cluster((kafka.bootstrap,), "test", {}, request_seconds=0.5))
+    await connection.open()
+    (node,) = connection.nodes
+    await connection.send(node, METADATA([], False))
+    failed: list[BaseException] = []
+
+    async def ask() -> None:
+        for _ in range(2):
+            try:
+                await connection.send(node, METADATA([], False))
+            except RetriableError as error:
+                failed.append(error)
+
+    kafka.pause()  # connections stay, nothing goes through
+    try:
+        await asyncio.gather(*(ask() for _ in range(20)))
+    finally:
+        kafka.resume()
+    assert len(failed) == 40
+    await connection.retry(lambda: connection.send(node, METADATA([], False)), _SECONDS)
+    await connection.refresh_metadata()
+    await connection.close()
