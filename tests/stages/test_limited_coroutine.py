@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from lineal.stages.pipeline.time_limit import TimeExceeded, limited
+from lineal.errors import HandlerTimeout
+from lineal.stages.pipeline.time_limit import limited
 
 
 async def value() -> int:
@@ -33,7 +34,7 @@ async def test_work_that_waits_goes_on() -> None:
 
 @pytest.mark.parametrize("work", [waits(60), waits(0.001, 1_000_000)], ids=["long", "often"])
 async def test_work_that_takes_longer_is_cancelled(work: object) -> None:
-    with pytest.raises(TimeExceeded):
+    with pytest.raises(HandlerTimeout):
         await limited(work, 0.05)  # type: ignore[arg-type]
 
 
@@ -56,7 +57,7 @@ async def test_work_may_clean_up_and_wait_for_it_when_it_is_cancelled() -> None:
             await asyncio.sleep(0)
             cleaned.append(True)
 
-    with pytest.raises(TimeExceeded):
+    with pytest.raises(HandlerTimeout):
         await limited(work(), 0.01)
     task = asyncio.create_task(limited(work(), 60))
     await asyncio.sleep(0)

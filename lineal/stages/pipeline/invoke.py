@@ -11,14 +11,14 @@ from typing import Any
 
 import structlog
 
-from lineal.errors import HandlerTimeout, PermanentFailure
+from lineal.errors import PermanentFailure
 from lineal.observability.current_event import current_event
 from lineal.stages.decoding import decode_for
 from lineal.stages.handlers import Handler
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.failure import as_failure
 from lineal.stages.pipeline.invocation import Invocation
-from lineal.stages.pipeline.time_limit import TimeExceeded, limited
+from lineal.stages.pipeline.time_limit import limited
 from lineal.stages.step import Step
 from lineal.workers.fair_queue import Caller
 from lineal_schemas.envelope import RawEvent
@@ -71,7 +71,7 @@ async def _invoke_one(
     invocation.started = started = binding.services.now()
     clock = time.perf_counter_ns()
     try:
-        returned = await _limited(binding, handler, argument, step)
+        returned = await limited(handler.call(argument, step), binding.handler_seconds)
         _finish(binding, invocation, returned)
         if step.kept_state is not None:
             invocation.effects += step.kept_state.changes(started)
@@ -99,7 +99,8 @@ async def _invoke_batch(
     failure: Exception | None = None
     returned: Sequence[Any] = ()
     try:
-        returned = await _limited(binding, handler, [payload for _, payload in batch], step)
+        payloads = [payload for _, payload in batch]
+        returned = await limited(handler.call(payloads, step), binding.handler_seconds)
         binding.emitter.check_length(returned, len(batch))
     except (Exception, asyncio.CancelledError) as error:
         failure = as_failure(error)
@@ -129,16 +130,6 @@ def _step(
         of_batch=of_batch,
         trained=invocation.identity.trained,
     )
-
-
-async def _limited(binding: Binding, handler: Handler, argument: Any, step: Step) -> Any:
-    seconds = binding.handler_seconds
-    try:
-        return await limited(handler.call(argument, step), seconds)
-    except TimeExceeded as error:
-        raise HandlerTimeout(
-            f"the function took longer than {seconds:g} seconds and was ended"
-        ) from error
 
 
 def _finish(binding: Binding, invocation: Invocation, returned: Any) -> None:

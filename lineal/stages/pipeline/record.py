@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from lineal.lineage import record as lineage
 from lineal.lineage.record import Artifact, Attributes, Record, StepEntry, digest
 from lineal.observability.tracing import trace_id
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
-from lineal.stages.step import Step
 from lineal_schemas.envelope import RawEvent
 
 SENT_BY = "sent_by"
 """Attribute of a step whose event came in from outside: who sent it."""
+
+_NONE: Attributes = MappingProxyType({})
 
 
 class Recording:
@@ -35,20 +37,27 @@ class Recording:
 
 def record_of(binding: Binding, invocation: Invocation) -> Record:
     """The record of an invocation."""
-    event, step = invocation.event, invocation.step
+    event, step, events = invocation.event, invocation.step, invocation.events
     build = invocation.identity.build
     repeated = binding.replaying and invocation.outcome == "memoised"
     kind = "replay" if repeated else (step and step.record_kind) or binding.kind
     inputs = _event_artifacts(invocation)
     # Of a replay the outputs are those of the step that made them, which has the same id.
-    outputs = () if repeated else tuple(map(_event_artifact, invocation.events))
+    outputs = () if repeated else tuple([_artifact(item, digest(item.data)) for item in events])
+    attributes: Attributes = _NONE
     work = None
     if step is not None:
-        inputs += tuple(step.inputs)
-        outputs += tuple(step.outputs)
+        attributes = step.attributes
+        if step.inputs:
+            inputs += tuple(step.inputs)
+        if step.outputs:
+            outputs += tuple(step.outputs)
         if step.models:
             work = _step_id(invocation)
             build = build._replace(models=(*build.models, *step.models))
+    if event.actor is not None and event.actor != event.correlationid:
+        # What the step is about says it otherwise.
+        attributes = {**attributes, SENT_BY: event.actor}
     started = invocation.started or invocation.began
     # By place: with names it takes twice as long, and there is one for every event.
     entry = StepEntry(
@@ -59,14 +68,14 @@ def record_of(binding: Binding, invocation: Invocation) -> Record:
         kind,
         invocation.outcome,
         invocation.input_events,
-        tuple([output.type for output in invocation.events]),
+        tuple([output.type for output in events]),
         () if invocation.withdrawal is None else (invocation.withdrawal.id,),
         inputs,
         outputs,
         invocation.attempt,
         None,
         invocation.reason,
-        _attributes(event, step),
+        attributes,
         invocation.parts is not None,
         work,
         trace_id(event.traceparent),
@@ -76,30 +85,21 @@ def record_of(binding: Binding, invocation: Invocation) -> Record:
     )
 
 
-def _attributes(event: RawEvent, step: Step | None) -> Attributes:
-    """What the function said of the step, and who sent its event, where that is not what the step
-    is about."""
-    attributes: Attributes = step.attributes if step is not None else {}
-    if event.actor is None or event.actor == event.correlationid:
-        return attributes
-    return {**attributes, SENT_BY: event.actor}
-
-
 def _event_artifacts(invocation: Invocation) -> tuple[Artifact, ...]:
     """The data of the event, or of the parts, as the record names it."""
+    event, digests = invocation.event, invocation.digests
     if invocation.parts is None:
         # What failed before its data was looked at has no digest yet.
-        sha256 = invocation.digests[0].hex() if invocation.digests else None
-        return (_event_artifact(invocation.event, sha256),)
+        return (_artifact(event, digests[0].hex() if digests else digest(event.data)),)
     return tuple(
-        _event_artifact(event, sha256.hex())
-        for (event, _), sha256 in zip(invocation.parts, invocation.digests, strict=True)
+        _artifact(event, sha256.hex())
+        for (event, _), sha256 in zip(invocation.parts, digests, strict=True)
     )
 
 
-def _event_artifact(event: RawEvent, sha256: str | None = None) -> Artifact:
-    known_by = digest(event.data) if sha256 is None else sha256
-    return Artifact(known_by, event.datacontenttype, len(event.data), "event")
+def _artifact(event: RawEvent, sha256: str) -> Artifact:
+    data = event.data
+    return Artifact(sha256, event.datacontenttype, len(data), "event")
 
 
 def _step_id(invocation: Invocation) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Generator
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from lineal.errors import LinealError
+from lineal.errors import HandlerTimeout
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ async def limited(work: Awaitable[T], seconds: float) -> T:
     a timer is set only then. For short functions it would cost as much as they do.
 
     Raises:
-        TimeExceeded: the work was cancelled, because the time was over.
+        HandlerTimeout: the work was cancelled, because the time was over.
     """
     deadline = asyncio.get_running_loop().time() + seconds
     running = work.__await__()
@@ -33,12 +33,11 @@ async def limited(work: Awaitable[T], seconds: float) -> T:
             return await _Begun(running, waits_for)
     except TimeoutError as error:
         if limit.expired():
-            raise TimeExceeded from error
+            # A TimeoutError could be the work's own.
+            raise HandlerTimeout(
+                f"the function took longer than {seconds:g} seconds and was ended"
+            ) from error
         raise
-
-
-class TimeExceeded(LinealError):
-    """The time was over; a TimeoutError may be the work's own."""
 
 
 class _Begun(Generic[T]):
