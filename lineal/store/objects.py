@@ -6,8 +6,9 @@ a sync of its own.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -64,18 +65,33 @@ def object_chunks(connection: Connection, blobs: Chunked, sha256: str) -> Iterat
 
     Raises:
         ObjectMissing: before the first piece.
-        ObjectCorrupt: after the last piece, when their digest is not the one asked for.
+        ObjectCorrupt: before the first piece, when their digest is not the one asked for.
     """
-    digest = hashlib.sha256()
     small = small_object(connection, sha256)
+    if small is not None:
+        _check((small,), sha256)
+        yield small
+        return
     try:
-        for chunk in blobs.chunks(sha256) if small is None else (small,):
-            digest.update(chunk)
-            yield chunk
+        # Read twice: what was changed is not shown, not even its beginning.
+        _check(blobs.chunks(sha256), sha256)
+        yield from blobs.chunks(sha256)
     except BlobMissing as error:
         raise ObjectMissing(sha256) from error
+
+
+def _check(chunks: Iterable[bytes], sha256: str) -> None:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
     if digest.hexdigest() != sha256:
         raise ObjectCorrupt(sha256)
+
+
+def _check_file(file: Path, sha256: str) -> None:
+    with file.open("rb") as opened:
+        if hashlib.file_digest(opened, "sha256").hexdigest() != sha256:
+            raise ObjectCorrupt(sha256)
 
 
 class ObjectStore:
@@ -109,11 +125,22 @@ class ObjectStore:
             raise ObjectCorrupt(ref.sha256)
         return data
 
+    async def checked_path(self, ref: ObjectRef) -> Path:
+        """A local read-only file with the bytes, compared with their digest.
+
+        Raises:
+            ObjectMissing, ObjectCorrupt
+        """
+        path = await self.path(ref)
+        await asyncio.to_thread(_check_file, path, ref.sha256)
+        return path
+
     async def path(self, ref: ObjectRef) -> Path:
         """A local read-only file with the bytes.
 
         Raises:
             ObjectMissing
+            ObjectCorrupt: it is small enough that a look costs nothing, and it was changed.
         """
         try:
             return await self._blobs.path(ref.sha256)
@@ -121,6 +148,7 @@ class ObjectStore:
             small = await self._small(ref.sha256)
         if small is None:
             raise ObjectMissing(ref.sha256)
+        _check((small,), ref.sha256)
         await self._blobs.put(small)
         return await self._blobs.path(ref.sha256)
 

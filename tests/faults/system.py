@@ -149,7 +149,7 @@ class System:
 
     def authorization(self) -> dict[str, str]:
         """The header that lets the owner of the data folder in."""
-        token = (self.folder / "data" / "api-token").read_text().strip()
+        token = (self.data / "api-token").read_text().strip()
         return {"authorization": f"Bearer {token}"}
 
     def environment(self) -> dict[str, str]:

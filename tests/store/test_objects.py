@@ -103,8 +103,12 @@ async def test_bytes_that_were_changed_are_found_out(
         file.write_bytes(data[:-1])
     with pytest.raises(ObjectCorrupt):
         await objects.get(ref(data))
+    shown: list[bytes] = []
     with pytest.raises(ObjectCorrupt):
-        await whole(store, blobs, ref(data).sha256)
+        await store.read(lambda c: shown.extend(object_chunks(c, blobs, ref(data).sha256)))
+    assert shown == []
+    with pytest.raises(ObjectCorrupt):
+        await objects.checked_path(ref(data))
 
 
 async def test_objects_cannot_be_written_to_by_mistake(

@@ -105,7 +105,7 @@ def answer_routes(runtime: Runtime) -> list[Route]:
                     media_type="text/csv",
                     headers=_SAFE | {"content-disposition": f"{_ATTACHMENT}{quote(info.name)}.csv"},
                 )
-            path = await runtime.objects.path(_reference(artifact))
+            path = await runtime.objects.checked_path(_reference(artifact))
         except ObjectMissing as error:
             raise HTTPException(410, "the bytes of this document have been erased") from error
         name = info.name if wanted == "original" else f"{info.name}.{_NAMES[wanted]}"

@@ -42,7 +42,7 @@ def package_route(runtime: Runtime) -> Route:
                 raise HTTPException(404, "no rollout has sent out a model of this digest")
             released[wanted] = artifact
         try:
-            path = await runtime.objects.path(
+            path = await runtime.objects.checked_path(
                 reference(artifact.sha256, artifact.bytes, artifact.media_type)
             )
         except ObjectMissing as error:
