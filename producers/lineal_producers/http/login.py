@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from lineal.access.sessions import SESSION_SECONDS, end_session
@@ -16,14 +16,44 @@ from lineal_producers.http.guard import credential_in
 _MAX_BYTES = 16 * 1024
 
 
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>lineal: log in</title>
+<h1>lineal</h1>
+<form method="post" action="/login">
+<p><label>User <input name="user" autocomplete="username" required></label>
+<p><label>Password
+<input name="password" type="password" autocomplete="current-password" required></label>
+<p><button>Log in</button>
+</form>
+<p>Whoever runs lineal here logs in by the address that <code>lineal up</code> shows, or
+<code>lineal user address</code>.
+</html>
+"""
+_PAGE_HEADERS = {
+    "content-security-policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'"
+}
+
+
+def accepts_pages(request: Request) -> bool:
+    """Whether a person looks at the answer in a browser."""
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+
+
 def login_routes(runtime: Runtime, authentication: Authentication) -> list[Route]:
     """``GET /login?key=KEY`` and ``POST /login`` with ``user`` and ``password`` (a form or JSON)
-    answer 303 with the cookie of a session; ``POST /logout`` ends it; ``GET /session`` says who is
+    answer 303 with the cookie of a session; a browser without a key is
+    shown a form; ``POST /logout`` ends it; ``GET /session`` says who is
     logged in, and what they may do."""
 
     async def log_in(request: Request) -> Response:
         if request.method != "POST":
             key = request.query_params.get("key")
+            if not key and accepts_pages(request):
+                return HTMLResponse(_PAGE, headers=_PAGE_HEADERS)
             if not key:
                 raise HTTPException(
                     401,

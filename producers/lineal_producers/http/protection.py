@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lineal.access.slowdown import TooManyAttempts
 from lineal_producers.http.authentication import Authentication, NotAuthenticated
+from lineal_producers.http.login import accepts_pages
 
 _OPEN = {"/healthz", "/readyz", "/login"}
 _OPEN_BELOW = "/packages/"
@@ -57,6 +58,9 @@ class Protection:
         send = _with_headers(send)
         request = Request(scope, receive)
         status, problem, headers = await self._refusal(request)
+        if status == 401 and accepts_pages(request):
+            await RedirectResponse("/login", 303)(scope, receive, send)
+            return
         if problem:
             answer = JSONResponse({"error": problem}, status_code=status, headers=headers)
             await answer(scope, receive, send)

@@ -231,6 +231,20 @@ async def test_the_one_time_key_opens_one_session(runtime: Runtime) -> None:
         assert (await client.get("/login")).status_code == 401
 
 
+async def test_a_browser_is_led_to_a_form(runtime: Runtime) -> None:
+    page = {"accept": "text/html,*/*"}
+    await _user(runtime, "ann", "reader", "correct horse battery")
+    async with opened(runtime, host="localhost") as client:
+        led = await client.get("/documents", headers=page)
+        assert (led.status_code, led.headers["location"]) == (303, "/login")
+        form = await client.get("/login", headers=page)
+        assert 'name="password"' in form.text
+        assert "default-src 'none'" in form.headers["content-security-policy"]
+        sent = {"user": "ann", "password": "correct horse battery"}
+        assert (await client.post("/login", data=sent)).status_code == 303
+        assert (await client.get("/documents", headers=page)).status_code == 200
+
+
 async def test_an_old_key_opens_nothing(runtime: Runtime) -> None:
     long_ago = now_us() - 24 * 3_600_000_000
     key = await runtime.store.write(lambda c: new_session(c, "key", None, long_ago))
