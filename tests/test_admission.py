@@ -15,8 +15,9 @@ from lineal.errors import PermanentFailure
 from lineal.observability.tracing import is_traceparent
 from lineal_producers.admission_policies import BRIDGE, EMIT, FILES, HTTP, OPERATOR
 from lineal_schemas.catalogue import lineal_payloads
+from lineal_schemas.deployments import DeploymentControl
 from lineal_schemas.documents import DocumentArrived
-from lineal_schemas.envelope import RawEvent, first_event, from_json
+from lineal_schemas.envelope import RawEvent, decode, first_event, from_json
 from lineal_schemas.payload import Payload, payload_bytes
 from tests.schemas.raw_events import RAW_EVENTS
 
@@ -155,6 +156,18 @@ def test_no_attribute_is_longer_than_can_be_shown(field: str) -> None:
 def test_no_name_owner_or_label_is_longer_than_can_be_shown(fields: dict[str, Any]) -> None:
     with pytest.raises(PermanentFailure, match=r"more than \d+ (characters|entries)"):
         admit(arrival(**fields), EMIT)
+
+
+def test_who_did_it_is_who_sends_it_whatever_the_data_says() -> None:
+    control = DeploymentControl(
+        rollout_id="r", action="abort", by="alice (administrator)", requested_us=1
+    )
+    event = first_event(control, id="1", source="/s", actor="user:root")
+    admitted = admit(event, OPERATOR, actor="user:bob")
+    assert admitted.actor == "user:bob"
+    decoded = decode(admitted).data
+    assert isinstance(decoded, DeploymentControl)
+    assert decoded.by == "user:bob"
 
 
 def arrival(**fields: Any) -> RawEvent:

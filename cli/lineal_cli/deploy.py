@@ -401,6 +401,14 @@ def key(
         Path | None,
         typer.Argument(help="Where the private key goes; keys/deploy.pem in the data folder."),
     ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--passphrase-file",
+            metavar="FILE",
+            help="Encrypt the key with what the file holds; keep it apart from the key.",
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -410,7 +418,7 @@ def key(
     settings = load_settings(data)
     target = file or settings.data / "keys" / "deploy.pem"
     try:
-        made = make_key(target)
+        made = make_key(target, passphrase_file)
     except FileExistsError as error:
         raise CommandFailed(f"{target} is there already; a key is never overwritten") from error
     if as_json:
@@ -419,6 +427,8 @@ def key(
     typer.echo(f"{target}: keep it safe, nobody can make it again.")
     typer.echo("\nIn lineal.toml, where the deploy stage runs:")
     typer.echo(f'[stages.deploy]\nkey_file = "{target.resolve()}"')
+    if passphrase_file is not None:
+        typer.echo(f'passphrase_file = "{passphrase_file.resolve()}"')
     typer.echo("\nIn the agent.toml of every device:")
     typer.echo(f'[update.trusted_keys]\n{made.key_id} = "{made.key}"')
 

@@ -23,6 +23,8 @@ class DeployConfig(BaseModel):
     key_file: Path | None = None
     """Ed25519 private key (PEM) that signs packages; ``lineal deploy key`` makes one. It is read
     where packages are made and goes nowhere else."""
+    passphrase_file: Path | None = None
+    """File with the passphrase of an encrypted key; to be kept apart from it."""
     url: str = "http://127.0.0.1:8480/packages"
     """Where devices find model files, by their digest."""
     package_days: Annotated[float, Field(gt=0)] = 30

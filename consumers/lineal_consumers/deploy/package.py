@@ -40,6 +40,7 @@ class PackageSpec(NamedTuple):
     tolerance: float
     golden_windows: int
     key_file: str | None
+    passphrase_file: str | None = None
 
 
 class NoPackage(LinealError):
@@ -59,7 +60,8 @@ def build_package(file: Path, order: PackageSpec) -> str:
     if order.key_file is None:
         raise NoPackage("no key is configured: `lineal deploy key` makes one")
     try:
-        key = read_key(Path(order.key_file))
+        passphrase = None if order.passphrase_file is None else Path(order.passphrase_file)
+        key = read_key(Path(order.key_file), passphrase)
         data = file.read_bytes()
         model = ScoringModel(data)
         golden = golden_windows(model, data, order.golden_windows)
