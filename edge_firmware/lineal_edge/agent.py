@@ -252,6 +252,7 @@ class Agent:
                 device=self.settings.device,
                 models=self.settings.models,
                 trusted_keys=self.settings.update.raw_keys(),
+                fleet=self.settings.update.fleet,
                 report=self._keep_event,
                 scorer=self._scorer,
                 clock=self._clock,

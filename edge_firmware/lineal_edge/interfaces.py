@@ -76,6 +76,8 @@ class UpdaterContext(NamedTuple):
     models: Path
     trusted_keys: dict[str, bytes]
     """Raw Ed25519 public keys (32 bytes) by key id: who may sign a package."""
+    fleet: str | None
+    """The fleet this device is of: packages for another are not used."""
     report: EventSink
     """Takes the :class:`lineal_schemas.deployments.DeploymentJobUpdated` reports."""
     scorer: Scorer

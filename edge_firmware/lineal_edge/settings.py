@@ -118,6 +118,8 @@ class UpdateSettings(_Section):
     enabled: bool = True
     trusted_keys: dict[str, str] = {}
     """Ed25519 public keys, base64 of their 32 bytes, by key id: who may sign model packages."""
+    fleet: str | None = None
+    """The fleet this device is of; packages for another, or for none, are not used."""
 
     @field_validator("trusted_keys")
     @classmethod

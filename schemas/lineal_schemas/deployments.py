@@ -68,6 +68,9 @@ class PackageManifest(_Frozen):
     created_us: Micros
     expires_us: Micros
     """Wall clock after which a device does not install it any more."""
+    fleet: str | None = None
+    """The fleet that it is for: devices of another, or of none, do not use it. None: for all who
+    trust the key."""
 
 
 class SignedPackage(_Frozen):

@@ -27,6 +27,9 @@ class DeployConfig(BaseModel):
     """File with the passphrase of an encrypted key; to be kept apart from it."""
     url: str = "http://127.0.0.1:8480/packages"
     """Where devices find model files, by their digest."""
+    fleet: str | None = None
+    """The fleet that packages are for; devices of another, or of none, do not use them. None: for
+    devices that are of none."""
     package_days: Annotated[float, Field(gt=0)] = 30
     """For how long devices install a package."""
     tolerance: Annotated[float, Field(gt=0)] = 1e-4

@@ -379,6 +379,7 @@ class RolloutController(RolloutRepository):
             golden_windows=config.golden_windows,
             key_file=None if config.key_file is None else str(config.key_file),
             passphrase_file=None if config.passphrase_file is None else str(config.passphrase_file),
+            fleet=config.fleet,
         )
         file = await self._ctx.objects.path(request.artifact, "model")
         made = await self._ctx.run(build_package, file, order, seconds=_PACKAGE_SECONDS)

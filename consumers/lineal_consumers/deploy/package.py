@@ -41,6 +41,7 @@ class PackageSpec(NamedTuple):
     golden_windows: int
     key_file: str | None
     passphrase_file: str | None = None
+    fleet: str | None = None
 
 
 class NoPackage(LinealError):
@@ -82,6 +83,7 @@ def build_package(file: Path, order: PackageSpec) -> str:
         counter=order.counter,
         created_us=order.created_us,
         expires_us=order.expires_us,
+        fleet=order.fleet,
     )
     return sign(manifest, key).model_dump_json()
 

@@ -72,8 +72,10 @@ class UpdateMachine:
         stalled: Callable[[], None],
         pause: Callable[[float], None],
         limits: Limits | None = None,
+        fleet: str | None = None,
     ) -> None:
         self._device = device
+        self._fleet = fleet
         self._disk = disk
         self._keys = trusted_keys
         self._clock = clock
@@ -255,6 +257,7 @@ class UpdateMachine:
             active=None if active is None else active.model,
             counter=journal.counter,
             now_us=max(self._clock.wall_us(), journal.signed_us),
+            fleet=self._fleet,
         )
         return manifest
 

@@ -35,6 +35,7 @@ class ThreadedUpdater:
             folder=context.models,
             disk=Disk(),
             trusted_keys=context.trusted_keys,
+            fleet=context.fleet,
             scorer=scorer,
             report=context.report,
             clock=context.clock,

@@ -58,6 +58,7 @@ def check_fit(
     active: ModelRef | None,
     counter: int,
     now_us: int,
+    fleet: str | None = None,
 ) -> None:
     """Whether a manifest is for this device, now.
 
@@ -66,11 +67,17 @@ def check_fit(
         active: what scores now; a package of another name is another model's.
         counter: the highest that was ever confirmed here.
         now_us: wall clock, or the newest time known from a signed package if that is later.
+        fleet: the one this device is of. A device of a fleet takes packages for that one alone.
 
     Raises:
-        PackageRejected: ``wrong_model``, ``schema_mismatch``, ``replayed``, ``expired``,
-            ``too_large``.
+        PackageRejected: ``wrong_fleet``, ``wrong_model``, ``schema_mismatch``, ``replayed``,
+            ``expired``, ``too_large``.
     """
+    if manifest.fleet != fleet:
+        raise PackageRejected(
+            "wrong_fleet",
+            f"the package is for fleet {manifest.fleet!r}, and this device of {fleet!r}",
+        )
     if active is not None and manifest.model.name != active.name:
         raise PackageRejected(
             "wrong_model", f"this is a {manifest.model.name}, not a {active.name}"

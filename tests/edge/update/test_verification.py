@@ -104,6 +104,15 @@ def test_a_model_of_readings_the_device_does_not_take_is_refused():
     assert unfit(manifest_of(MODEL, 2, features=("rps", "torque"))) == "schema_mismatch"
 
 
+@pytest.mark.parametrize(("named", "own"), [("north", "south"), ("north", None), (None, "north")])
+def test_a_package_for_another_fleet_is_refused(named: str | None, own: str | None):
+    manifest = manifest_of(MODEL, 2).model_copy(update={"fleet": named})
+    with pytest.raises(PackageRejected) as rejected:
+        check_fit(manifest, features=("rps",), active=OLD, counter=1, now_us=NOW_US, fleet=own)
+    assert rejected.value.reason == "wrong_fleet"
+    check_fit(manifest, features=("rps",), active=OLD, counter=1, now_us=NOW_US, fleet=named)
+
+
 def test_a_first_model_may_be_any():
     check_fit(
         manifest_of(MODEL, 1, created_us=NOW_US - DAY_US),
