@@ -189,6 +189,9 @@ class Settings(BaseSettings):
     """Address space a worker may use."""
     worker_seconds: Annotated[float, Field(gt=0)] = 300.0
     """Limit of a task that does not state its own."""
+    worker_sandbox: bool = True
+    """Whether worker processes run without the daemon's environment, network, and writing outside
+    of a scratch folder; off for stages of one's own that need these in ``ctx.run``."""
     handler_seconds: Annotated[float, Field(gt=0)] = 3600.0
     """Limit of a call of a stage's function that does not state its own, waiting for worker
     processes included."""

@@ -50,6 +50,14 @@ _LIBRARIES = {
 }
 
 
+# It cannot be left again, so it is tried in a process of its own.
+_SANDBOX = (
+    "from pathlib import Path; from tempfile import gettempdir; "
+    "from lineal.workers.sandbox import enter; found = enter(Path(gettempdir())); "
+    "print('; '.join(found.in_force)); print('; '.join(found.missing))"
+)
+
+
 def check_machine() -> list[Check]:
     """Python, SQLite, the native libraries and the stages."""
     return [_python(), _sqlite(), *_libraries(), _stages(), *_plugins()]
@@ -64,6 +72,7 @@ def check_settings(settings: Settings) -> list[Check]:
         *_database(settings.data),
         *_log(settings),
         _models(settings),
+        _sandbox(settings),
         *check_servers(settings),
         _port(settings.port),
     ]
@@ -208,6 +217,30 @@ def _models(settings: Settings) -> Check:
             what, _, remedy = str(error).partition(": ")
             return Check("models", "broken", f"[stages.{stage.name}]: {what}", remedy)
     return Check("models", "fine", ", ".join(sorted(names)) or "none are needed")
+
+
+def _sandbox(settings: Settings) -> Check:
+    """What keeps worker processes, which parse strangers' bytes, from doing more than that."""
+    if not settings.worker_sandbox:
+        return Check(
+            "sandbox", "warning", "worker processes may do all that the daemon may",
+            "set worker_sandbox = true, unless a stage of yours needs it so",
+        )  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, "-c", _SANDBOX], capture_output=True, text=True, timeout=_LOAD_SECONDS,
+        check=False,
+    )  # fmt: skip
+    if ended.returncode != 0:
+        said = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
+        return Check("sandbox", "broken", said, _REINSTALL)
+    in_force, _, missing = ended.stdout.strip("\n").partition("\n")
+    found = f"worker processes have no environment of the daemon; {in_force}"
+    if missing:
+        return Check(
+            "sandbox", "warning", f"{found}; missing: {missing}",
+            "use Linux 5.13 or newer with Landlock and seccomp for all of it",
+        )  # fmt: skip
+    return Check("sandbox", "fine", found)
 
 
 def _log(settings: Settings) -> Iterator[Check]:

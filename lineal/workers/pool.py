@@ -10,19 +10,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lineal.workers.answers import UnreadableAnswer, decode, decode_error
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal.workers.fair_queue import ANY_CALLER, Caller, FairQueue
+from lineal.workers.sandbox import clean_environment
 from lineal.workers.start import WorkerStart
 
 if TYPE_CHECKING:
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _START_SECONDS = 120.0
+_MAX_ANSWER_BYTES = 2 << 30
 _ONE_THREAD = {"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For engines that would otherwise start a thread per core in each worker."""
 
@@ -53,6 +59,9 @@ class WorkerPool:
         workers: how many processes.
         memory_bytes: address space each may use; None for no limit.
         seconds: limit of a task that states none.
+        sandbox: whether they are put into a sandbox (:mod:`lineal.workers.sandbox`): without the
+            daemon's environment, network, or a place to write but a scratch folder, and with
+            answers that are data (:mod:`lineal.workers.answers`).
         warm_up: ``module:function`` names every worker calls at its start, so that first tasks do
             not wait for what these load.
     """
@@ -64,7 +73,9 @@ class WorkerPool:
         memory_bytes: int | None = None,
         seconds: float = 300.0,
         warm_up: tuple[str, ...] = (),
+        sandbox: bool = False,
     ) -> None:
+        self._sandbox = sandbox
         self._memory_bytes = memory_bytes
         self._seconds = seconds
         self._warm_up = warm_up
@@ -84,7 +95,8 @@ class WorkerPool:
         caller: Caller = ANY_CALLER,
         seconds: float | None = None,
     ) -> R:
-        """Call ``function(*arguments)`` in a worker; both, and the result, must be picklable.
+        """Call ``function(*arguments)`` in a worker; both must be picklable, and the result too,
+        or, in a sandbox, be data.
 
         Raises:
             WorkerCrashed, WorkerTimeout, WorkerOutOfMemory: see there.
@@ -138,6 +150,10 @@ class WorkerPool:
         return self._memory_bytes
 
     @property
+    def sandbox(self) -> bool:
+        return self._sandbox
+
+    @property
     def warm_up(self) -> tuple[str, ...]:
         return self._warm_up
 
@@ -153,6 +169,7 @@ def worker_pool(settings: Settings, warm_up: tuple[str, ...] = ()) -> WorkerPool
         memory_bytes=settings.worker_memory_mb * 1024 * 1024,
         seconds=settings.worker_seconds,
         warm_up=warm_up,
+        sandbox=settings.worker_sandbox,
     )
 
 
@@ -162,6 +179,7 @@ class _Worker:
     def __init__(self, pool: WorkerPool, number: int) -> None:
         self._pool = pool
         self._connection: Connection | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.thread = threading.Thread(target=self._serve, name=f"worker-{number}", daemon=True)
 
@@ -186,13 +204,16 @@ class _Worker:
     def _perform(self, task: _Task) -> Any:
         connection = self._ensure_process()
         try:
-            connection.send((task.function, task.arguments))
+            connection.send_bytes(pickle.dumps((task.function, task.arguments)))
             if not connection.poll(task.seconds):
                 self._discard()
                 raise WorkerTimeout(
                     f"{task.function.__qualname__} took longer than {task.seconds:g} seconds"
                 )
-            succeeded, value = connection.recv()
+            succeeded, value = self._received(connection)
+        except UnreadableAnswer:
+            self._discard()
+            raise
         except (EOFError, ConnectionError) as error:
             code = self._discard()
             raise WorkerCrashed(
@@ -207,6 +228,17 @@ class _Worker:
             raise value
         return value
 
+    def _received(self, connection: Connection) -> tuple[bool, Any]:
+        answer = connection.recv_bytes(_MAX_ANSWER_BYTES)
+        if not self._pool.sandbox:
+            succeeded, value = pickle.loads(answer)  # noqa: S301 - trusted like the daemon itself
+            return bool(succeeded), value
+        found = decode(answer)
+        if not isinstance(found, tuple) or len(found) != 2:
+            raise UnreadableAnswer("a worker's answer is none")
+        succeeded, value = found
+        return bool(succeeded), value if succeeded else decode_error(value)
+
     def _ensure_process(self) -> Connection:
         if (
             self.process is not None
@@ -216,21 +248,29 @@ class _Worker:
             return self._connection
         self._discard()
         ours, theirs = Pipe()
+        environment: dict[str, str] = {**_ONE_THREAD, **os.environ}
+        if self._pool.sandbox:
+            self._scratch = tempfile.TemporaryDirectory(
+                prefix="lineal-worker-", ignore_cleanup_errors=True
+            )
+            environment = clean_environment(environment, Path(self._scratch.name))
         with theirs:
             descriptor = theirs.fileno()
             process = subprocess.Popen(
                 [sys.executable, "-m", "lineal.workers.process", str(descriptor)],
                 pass_fds=[descriptor],
                 stdin=subprocess.DEVNULL,
-                env={**_ONE_THREAD, **os.environ},
+                env=environment,
             )
         self.process, self._connection = process, ours
         if self._pool.closing:
             process.kill()
         # A task's time begins when its process is ready: starting one takes seconds.
         try:
-            ours.send(WorkerStart(sys.path, self._pool.memory_bytes, self._pool.warm_up))
-            ready = ours.poll(_START_SECONDS) and ours.recv()
+            scratch = None if self._scratch is None else self._scratch.name
+            start = WorkerStart(sys.path, self._pool.memory_bytes, self._pool.warm_up, scratch)
+            ours.send_bytes(pickle.dumps(start))
+            ready = ours.poll(_START_SECONDS) and self._received(ours)[0]
         except (EOFError, ConnectionError):
             ready = False
         if not ready:
@@ -247,7 +287,11 @@ class _Worker:
         if process is None:
             return None
         process.kill()
-        return process.wait()
+        code = process.wait()
+        scratch, self._scratch = self._scratch, None
+        if scratch is not None:
+            scratch.cleanup()
+        return code
 
 
 def _describe_exit(code: int | None) -> str:

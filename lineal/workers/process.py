@@ -13,9 +13,12 @@ import signal
 import sys
 import traceback
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
+from lineal.workers.answers import encode, encode_error
 from lineal.workers.errors import WorkerError
+from lineal.workers.sandbox import enter
 from lineal.workers.start import WorkerStart
 
 _GC_THRESHOLD = 50_000
@@ -62,36 +65,57 @@ def _serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _die_with_parent()
-    start: WorkerStart = connection.recv()
+    start: WorkerStart = pickle.loads(connection.recv_bytes())  # noqa: S301 - of the daemon
     sys.path[:] = start.path
     if start.memory_bytes is not None:
         resource.setrlimit(resource.RLIMIT_AS, (start.memory_bytes, start.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if start.scratch is not None:
+        # Before anything is loaded: threads that libraries start are in it too.
+        enter(Path(start.scratch))
     for name in start.warm_up:
         _warm_up(name)
     # What the engines keep for good is not looked through again at every collection.
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
+    answer = _answer_with_data if start.scratch is not None else _answer_with_objects
     with contextlib.suppress(ConnectionError):
-        connection.send(True)
+        answer(connection, True, True)
     while True:
         try:
-            function, arguments = connection.recv()
+            function, arguments = pickle.loads(connection.recv_bytes())  # noqa: S301 - as above
         except (EOFError, ConnectionError):
             return
         except Exception as error:  # a function or argument that cannot be unpickled
-            connection.send((False, _sendable(error)))
+            answer(connection, False, _sendable(error))
             continue
         try:
-            outcome: tuple[bool, Any] = (True, function(*arguments))
+            succeeded, value = True, function(*arguments)
         except BaseException as error:
-            outcome = (False, _sendable(error))
+            succeeded, value = False, _sendable(error)
         try:
-            connection.send(outcome)
+            answer(connection, succeeded, value)
         except (EOFError, ConnectionError):
             return
         except Exception as error:
-            connection.send((False, WorkerError(f"the result cannot be sent: {error}")))
+            answer(connection, False, WorkerError(f"the result cannot be sent: {error}"))
+
+
+def _answer_with_objects(connection: Connection, succeeded: bool, value: Any) -> None:
+    connection.send_bytes(pickle.dumps((succeeded, value)))
+
+
+def _answer_with_data(connection: Connection, succeeded: bool, value: Any) -> None:
+    if not succeeded:
+        try:
+            value = encode_error(value)
+            encode(value)
+        except TypeError:
+            failure = WorkerError(f"{type(value).__name__}: {value}")
+            for note in getattr(value, "__notes__", ()):
+                failure.add_note(note)
+            value = encode_error(failure)
+    connection.send_bytes(encode((succeeded, value)))
 
 
 if __name__ == "__main__":

@@ -11,3 +11,5 @@ class WorkerStart(NamedTuple):
     memory_bytes: int | None
     warm_up: tuple[str, ...]
     """``module:function`` names to call before the first task."""
+    scratch: str | None = None
+    """The only folder the process may write in, if it is to be sandboxed: its answers are data."""

@@ -82,3 +82,67 @@ def is_warm() -> bool:
 
 
 _warm = False
+
+
+def environment() -> dict[str, str]:
+    return dict(os.environ)
+
+
+def open_socket(family: int) -> str:
+    import socket
+
+    try:
+        with socket.socket(family) as opened:
+            opened.connect(("127.0.0.1", 9) if family == socket.AF_INET else "/run/any")
+    except PermissionError:
+        return "denied"
+    except OSError as error:
+        return str(error)
+    return "connected"
+
+
+def write_file(path: str) -> str:
+    try:
+        Path(path).write_bytes(b"x")
+    except OSError as error:
+        return type(error).__name__
+    return "written"
+
+
+def write_scratch() -> str:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"x")
+        return file.name
+
+
+def write_by_program(path: str) -> int:
+    import subprocess
+
+    return subprocess.run(
+        ["/bin/sh", "-c", f"echo x > {path}"], check=False, capture_output=True
+    ).returncode
+
+
+def kill_process(process: int) -> str:
+    try:
+        os.kill(process, signal.SIGTERM)
+    except OSError as error:
+        return type(error).__name__
+    return "sent"
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+class Hostile:
+    """What a worker that was taken over might answer with: a call, as pickle would make it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (print, ("taken over",))
+
+
+def hostile() -> Hostile:
+    return Hostile()

@@ -46,7 +46,12 @@ def _converted(program: str, path: Path, format: str, folder: Path) -> Path | No
             check=False,
             capture_output=True,
             timeout=_SECONDS,
-            env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder)},
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "HOME": str(folder),
+                # Where its socket is, instead of the system's temporary folder.
+                "OSL_SOCKET_PATH": str(folder),
+            },
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise Reject(f"LibreOffice takes longer than {_SECONDS} s to read it") from error
