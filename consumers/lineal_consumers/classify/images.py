@@ -31,6 +31,10 @@ _MEDIA_TYPES = {
 _FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "DIB", "JPEG2000")
 """Pillow's readers; that of JPEG also yields MPO, several JPEGs in one file."""
 _ANIMATED = ("image/gif", "image/webp", "image/heic")
+_JPEG_END = b"\xff\xd9"
+_FILLING = 128
+_MAX_MISSING = 0.1
+"""Share of an image's last row that may be missing at its end."""
 _BLOCKS = ((273, 279), (324, 325))
 """TIFF tags of the offsets and the byte counts of an image's strips, and of its tiles."""
 
@@ -130,6 +134,27 @@ def _check_png(path: Path) -> None:
             raise Reject("the image is cut off")
 
 
+def _complete(data: bytes) -> bool:
+    """Whether a JPEG without its end marker has all of its picture: what is missing is filled with
+    middle gray, at the bottom from the right. That of a progressive one cannot be told."""
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data + _JPEG_END), formats=("JPEG",)) as image:
+            if image.info.get("progressive"):
+                return False
+            image.draft("L", (image.width // 8, image.height // 8))
+            gray = np.asarray(image.convert("L")).astype(np.int16)
+    except (OSError, ValueError, SyntaxError):
+        return False
+    last = np.abs(gray[-1] - _FILLING) <= 1
+    missing = len(last) if last.all() else int(np.argmin(last[::-1]))
+    return missing <= _MAX_MISSING * len(last)
+
+
 def _check_jpeg(path: Path) -> None:
     """Within a scan every 0xFF byte of data is stuffed, so an end marker found after the start
     of the first scan is the real one and not that of an embedded thumbnail."""
@@ -138,7 +163,7 @@ def _check_jpeg(path: Path) -> None:
         while at + 4 <= len(data) and data[at] == 0xFF:
             marker = data[at + 1]
             if marker == 0xDA:
-                if data.find(b"\xff\xd9", at) < 0:
+                if data.find(_JPEG_END, at) < 0 and not _complete(data[:]):
                     raise Reject("the image is cut off")
                 return
             if marker in (0xFF, 0x01) or 0xD0 <= marker <= 0xD8:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lineal.stages import Reject
@@ -14,6 +17,10 @@ if TYPE_CHECKING:
 _FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "DIB", "JPEG2000")
 _HEIF = "HEIF"
 _ORIENTATION = 0x0112
+_JPEG_END = b"\xff\xd9"
+_TAIL = 4096
+_VISIBLE = 215
+"""Brightness up to which something stands out on white."""
 _SCREEN_DPI = (72, 96)
 """Programs write these when they know nothing."""
 _LONG_SIDE = 11.0
@@ -41,6 +48,9 @@ def open_frame(path: str, number: int) -> Iterator[Image.Image]:
     Image.MAX_IMAGE_PIXELS = None
     try:
         image = Image.open(path, formats=_formats())
+        if image.format == "JPEG" and not _ended(path):
+            image.close()
+            image = Image.open(io.BytesIO(jpeg_bytes(path)), formats=("JPEG",))
         if number > 1:
             image.seek(number - 1)
     except (OSError, EOFError, ValueError, SyntaxError) as error:
@@ -93,7 +103,7 @@ def as_gray(image: Image.Image) -> Image.Image:
     Raises:
         OSError, ValueError, SyntaxError: it cannot be decoded.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     if image.format == "JPEG":
         image.draft("L", image.size)
@@ -103,10 +113,35 @@ def as_gray(image: Image.Image) -> Image.Image:
     if turned.mode.startswith("I;16") or turned.mode in ("I", "F"):
         return _sixteen_bits_as_gray(turned)
     if turned.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in turned.info:
-        coloured = turned.convert("RGBA")
-        paper = Image.new("RGBA", coloured.size, "white")
-        return Image.alpha_composite(paper, coloured).convert("L")
+        return on_paper(turned).convert("L")
     return turned.convert("L")
+
+
+def on_paper(image: Image.Image) -> Image.Image:
+    """A transparent image on white; one that shows nothing there, as white letters do, on black
+    with light and dark exchanged."""
+    from PIL import Image, ImageOps
+
+    coloured = image.convert("RGBA")
+    paper = Image.new("RGBA", coloured.size, "white")
+    shown = Image.alpha_composite(paper, coloured).convert("RGB")
+    darkest, _ = shown.convert("L").getextrema()
+    if isinstance(darkest, int) and darkest < _VISIBLE:
+        return shown
+    paper = Image.new("RGBA", coloured.size, "black")
+    return ImageOps.invert(Image.alpha_composite(paper, coloured).convert("RGB"))
+
+
+def _ended(path: str) -> bool:
+    with Path(path).open("rb") as file:
+        file.seek(-min(_TAIL, Path(path).stat().st_size), os.SEEK_END)
+        return _JPEG_END in file.read()
+
+
+def jpeg_bytes(path: str) -> bytes:
+    """A JPEG file with its end marker, which some cameras and uploads leave out."""
+    data = Path(path).read_bytes()
+    return data if _ended(path) else data + _JPEG_END
 
 
 def _sixteen_bits_as_gray(image: Image.Image) -> Image.Image:

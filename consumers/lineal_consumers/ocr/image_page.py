@@ -11,7 +11,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lineal_consumers.ocr.image_files import open_frame, orientation
+from lineal_consumers.ocr.image_files import jpeg_bytes, open_frame, orientation
 
 if TYPE_CHECKING:
     import pikepdf
@@ -68,7 +68,7 @@ def add_image_page(
 
 def _image_object(pdf: pikepdf.Pdf, image: Image.Image, path: str) -> pikepdf.Stream:
     if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB", "CMYK"):
-        return _jpeg_object(pdf, image, Path(path).read_bytes())
+        return _jpeg_object(pdf, image, jpeg_bytes(path))
     png = None
     if image.format == "PNG" and "transparency" not in image.info:
         png = _png_parts(Path(path).read_bytes())
@@ -157,18 +157,14 @@ def _png_parts(data: bytes) -> _Png | None:
 
 def _as_png(image: Image.Image) -> bytes:
     """The frame as a PNG without transparency, quickly rather than small."""
-    from PIL import Image
 
-    from lineal_consumers.ocr.image_files import as_gray
+    from lineal_consumers.ocr.image_files import as_gray, on_paper
 
     flat = image
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         flat = as_gray(image)
     elif image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        coloured = image.convert("RGBA")
-        flat = Image.alpha_composite(Image.new("RGBA", coloured.size, "white"), coloured).convert(
-            "RGB"
-        )
+        flat = on_paper(image)
     elif image.mode not in ("1", "L", "RGB", "P"):
         flat = image.convert("RGB")
     out = io.BytesIO()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _STRAIGHT = 0.5
 """Degrees of skew that recognition does not mind."""
+_SIDEWAYS = 0.8
+"""What a reading on its side is worth of an upright one."""
 _SUREST = 0.999
 """Recognition is never certain; a text layer is."""
 _MAX_READINGS = 5
@@ -70,8 +72,17 @@ class _Attempt:
 
     @property
     def worth(self) -> float:
-        """How much was read with confidence, in characters."""
-        return sum(len(w.text) * max(0.0, w.confidence - 0.5) for w in self.words)
+        """How much was read with confidence, in characters. What stands on its side was turned by
+        recognition line by line, and with confidence read worse than a page that is upright."""
+        read = sum(len(w.text) * max(0.0, w.confidence - 0.5) for w in self.words)
+        return read * (_SIDEWAYS if self.sideways else 1)
+
+    @property
+    def sideways(self) -> bool:
+        """Whether words run up or down the page."""
+        long = [w for w in self.words if len(w.text) >= 4]
+        standing = sum(w.bottom - w.top > 1.5 * (w.right - w.left) for w in long)
+        return standing > max(2, len(long) / 2)
 
     @property
     def suspicious(self) -> bool:
@@ -79,9 +90,7 @@ class _Attempt:
         if not self.words:
             return len(self.signals.components) >= 10
         mean = sum(word.confidence for word in self.words) / len(self.words)
-        long = [w for w in self.words if len(w.text) >= 4]
-        standing = sum(w.bottom - w.top > 1.5 * (w.right - w.left) for w in long)
-        return mean < 0.6 or standing > max(2, len(long) / 2)
+        return mean < 0.6 or self.sideways
 
 
 def recognize_page(raster: Raster, config: OcrConfig) -> Recognized:

@@ -133,3 +133,12 @@ def test_pillows_own_limit_is_left_as_it_was(inspect):
     before = Image.MAX_IMAGE_PIXELS
     inspect(_saved("PNG"))
     assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_jpeg_that_lacks_nothing_but_its_end_marker_is_taken(inspect):
+    assert inspect(_saved("JPEG").removesuffix(b"\xff\xd9")).pages == 1
+
+
+def test_an_image_that_is_one_row_of_millions_of_pixels_is_refused(inspect):
+    with pytest.raises(Reject, match="too long"):
+        inspect(_png(200_000_000, 1))

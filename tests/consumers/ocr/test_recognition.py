@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from reportlab.pdfgen import canvas
 
 from lineal_consumers.ocr.config import OcrConfig
@@ -216,3 +216,41 @@ def test_fields_of_a_scanned_form_keep_their_names(
     x, y = read.box_of("Lovelace")
     assert pair.value_box.left < x < pair.value_box.left + pair.value_box.width
     assert pair.value_box.top < y < pair.value_box.top + pair.value_box.height
+
+
+def test_white_letters_on_a_transparent_picture_are_read(
+    draw_page: DrawPage, as_file: SaveFile, read_file: ReadFile
+) -> None:
+    letters = ImageOps.invert(draw_page())
+    picture = Image.new("RGBA", letters.size, (255, 255, 255, 0))
+    picture.putalpha(letters)
+    read = read_file(as_file(picture, "white.png"), "image")
+    assert "committee" in read.text
+    assert read.assembled.pdf is not None
+
+
+def test_a_jpeg_without_its_end_marker_is_read(
+    draw_page: DrawPage, as_file: SaveFile, read_file: ReadFile
+) -> None:
+    path = as_file(draw_page(), "a.jpg")
+    path.write_bytes(path.read_bytes().removesuffix(b"\xff\xd9"))
+    assert "committee" in read_file(path, "image").text
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+@pytest.mark.parametrize("dpi", [200, 600])
+def test_a_short_letter_that_lies_on_its_side_reads_as_when_upright(
+    turn: int, dpi: int, as_file: SaveFile, read_file: ReadFile
+) -> None:
+    lines = ("HARBOUR SUPPLIES LTD", "12 Quay Street, Milford", "14 March 2024", "Dear Sirs,")
+    page = Image.new("L", (8 * dpi, 11 * dpi), 255)
+    pen = ImageDraw.Draw(page)
+    font = ImageFont.load_default(size=9 * dpi // 72)
+    for number, line in enumerate(lines):
+        pen.text((dpi, dpi + number * 16 * dpi // 72), line, fill=0, font=font)
+    page = page.rotate(turn, expand=True)
+    page.info["dpi"] = (dpi, dpi)
+    read = read_file(as_file(page, "letter.png"), "image", config=OcrConfig())
+    assert read.page.rotation == turn
+    assert "SUPPLIES LTD" in read.text
+    assert "14 March 2024" in read.text
