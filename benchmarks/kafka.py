@@ -156,32 +156,42 @@ def measure_cpu() -> Sequence[Result]:
     with broker() as kafka:
         runs = [run_in_loop(_cpu(kafka)) for _ in range(_FEW_RUNS)]
     parts = [
-        alone(f"bus.kafka_cpu_{name}", "µs", "for the record", [run[name] for run in runs])
-        for name in runs[0]
+        alone(f"bus.kafka_cpu_{name}", "µs", "for the record", [ours[name] for ours, _ in runs])
+        for name in ("worker", "broker", "ledger")
     ]
-    total = [sum(run.values()) for run in runs]
-    return [alone("bus.kafka_cpu_per_event", "µs", "for the record", total), *parts]
+    pairs = [(sum(ours.values()), theirs) for ours, theirs in runs]
+    peer = "FastStream in batches of 500: its process and the broker"
+    return [against_peer("bus.kafka_cpu_per_event", "µs", "for the record", peer, pairs), *parts]
 
 
-async def _cpu(kafka: Kafka) -> dict[str, float]:
-    async with new_runtime(kafka.bootstrap) as runtime, ledger_followed(runtime):
-        # Begin when everything has been imported and the ledger's process is there.
-        await publish_all(runtime, pings(_FEW))
-        await work_until_committed(runtime, _FEW)
-        await runtime.flush_ledger()
-        await publish_all(runtime, pings(_EVENTS))
-        [broker_pid] = kafka.pids
-        others = {"broker": broker_pid, "ledger": youngest_child(besides=broker_pid)}
-        before = {name: cpu_seconds(pid) for name, pid in others.items()}
-        worker = time.process_time()
-        await work_until_committed(runtime, _EVENTS)
-        worker = time.process_time() - worker
-        await runtime.flush_ledger()
-        spent = {name: cpu_seconds(pid) - before[name] for name, pid in others.items()}
-        return {
-            name: seconds / _EVENTS * 1e6
-            for name, seconds in {"worker": worker, **spent}.items()
-        }  # fmt: skip
+async def _cpu(kafka: Kafka) -> tuple[dict[str, float], float]:
+    """Of ours by process, and of the peer."""
+    [broker_pid] = kafka.pids
+    async with new_runtime(kafka.bootstrap) as runtime:
+        async with ledger_followed(runtime):
+            # Begin when everything has been imported and the ledger's process is there.
+            await publish_all(runtime, pings(_FEW))
+            await work_until_committed(runtime, _FEW)
+            await runtime.flush_ledger()
+            await publish_all(runtime, pings(_EVENTS))
+            others = {"broker": broker_pid, "ledger": youngest_child(besides=broker_pid)}
+            before = {name: cpu_seconds(pid) for name, pid in others.items()}
+            worker = time.process_time()
+            await work_until_committed(runtime, _EVENTS)
+            worker = time.process_time() - worker
+            await runtime.flush_ledger()
+            spent = {name: cpu_seconds(pid) - before[name] for name, pid in others.items()}
+        topic = kafka_topic(runtime, Ping.type)
+        await create_output(kafka.bootstrap, topic, _PARTITIONS)
+        await faststream(kafka.bootstrap, topic, _FEW)  # all of it is imported then
+        begun = time.process_time() + cpu_seconds(broker_pid)
+        await faststream_batch(kafka.bootstrap, topic, _FEW + _EVENTS)
+        theirs = time.process_time() + cpu_seconds(broker_pid) - begun
+    ours = {"worker": worker, **spent}
+    return (
+        {name: seconds / _EVENTS * 1e6 for name, seconds in ours.items()},
+        theirs / (_FEW + _EVENTS) * 1e6,
+    )
 
 
 def measure_two_processes() -> Sequence[Result]:
