@@ -5,7 +5,8 @@ An event is known by its source and id. What a group has handled is kept for a s
 event at the same position is a redelivery (a crash, a group that was moved back on purpose) and is
 handled again; at another position it was published twice, and is left out. An event that became a
 dead letter is known too: published again it is no second dead letter. Redriven it is handled,
-whatever is known: somebody has decided so.
+whatever is known: somebody has decided so. A stage that is set back makes events of before again,
+in the place of the newer ones, which they name: these count again.
 
 A pure stage needs none of this: its outputs have the same ids each time.
 """
@@ -18,6 +19,7 @@ from lineal.bus.topic_names import redrive_topic
 from lineal.effects.seen import Seen, seen_positions
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
+from lineal_schemas.envelope import RawEvent
 
 
 class KnownEvents:
@@ -29,7 +31,7 @@ class KnownEvents:
         self._redriven = redrive_topic(self._group)
 
     async def before(self, invocations: Sequence[Invocation]) -> None:
-        keys = [(item.event.source, item.event.id) for item in invocations]
+        keys = [_key(item.event) for item in invocations]
         known = await self._store.read(
             lambda connection: seen_positions(connection, self._group, keys)
         )
@@ -43,13 +45,18 @@ class KnownEvents:
     async def after(self, invocations: Sequence[Invocation]) -> None:
         for invocation in invocations:
             if invocation.known is False and not self._is_redriven(invocation):
-                event = invocation.event
+                source, event_id = _key(invocation.event)
                 invocation.effects.append(
-                    Seen(
-                        self._group, event.source, event.id, invocation.position,
-                        invocation.began,
-                    )
-                )  # fmt: skip
+                    Seen(self._group, source, event_id, invocation.position, invocation.began)
+                )
 
     def _is_redriven(self, invocation: Invocation) -> bool:
         return invocation.delivery.position.topic == self._redriven
+
+
+def _key(event: RawEvent) -> tuple[str, str]:
+    """What an event is known by: source and id. What takes the place of another event is made anew
+    by a replay, perhaps under an id that counted before that other one did."""
+    if event.supersedes is None:
+        return event.source, event.id
+    return event.source, f"{event.id} {event.supersedes}"

@@ -32,6 +32,8 @@ class _Older(NamedTuple):
     """The newest of another version: its outputs have other ids."""
     newest: RecordedStep | None
     """The newest of any build: its outputs hold until now."""
+    withdrawal: str | None
+    """The newest event that withdrew any."""
 
 
 class Superseding:
@@ -58,6 +60,12 @@ class Superseding:
                 if older.version is not None:
                     invocation.events = list(_naming(invocation.events, older.version))
                 if older.newest is not None:
+                    if older.withdrawal is not None:
+                        made = set(older.newest.events_out)
+                        invocation.events = [
+                            _after(older.withdrawal, event) if event.id not in made else event
+                            for event in invocation.events
+                        ]
                     invocation.withdrawal = self._withdrawal(invocation, older.newest)
 
     def _older_steps(
@@ -66,12 +74,12 @@ class Superseding:
         if self._others is None:
             self._others = has_other_builds(connection, invocations[0].identity.build)
         if not self._others:
-            return [_Older(None, None)] * len(invocations)
+            return [_Older(None, None, None)] * len(invocations)
         return [self._older(connection, invocation) for invocation in invocations]
 
     def _older(self, connection: Connection, invocation: Invocation) -> _Older:
         read = invocation.input_events
-        newest = None
+        version = newest = withdrawal = None
         steps = steps_of_artifact(connection, invocation.digests[0].hex(), made=False)
         for step in reversed(steps):
             build = step.build
@@ -80,9 +88,11 @@ class Superseding:
             if not replaces(step):
                 continue
             newest = newest or step
-            if build.version != self._stage.version and step.entry.emitted:
-                return _Older(step, newest)
-        return _Older(None, newest)
+            if withdrawal is None and step.entry.events_out:
+                (withdrawal,) = step.entry.events_out
+            if version is None and build.version != self._stage.version and step.entry.emitted:
+                version = step
+        return _Older(version, newest, withdrawal)
 
     def _withdrawal(self, invocation: Invocation, step: RecordedStep) -> RawEvent | None:
         """The event that withdraws what a step made and nothing takes the place of now."""
@@ -120,6 +130,12 @@ def _naming(events: Iterable[RawEvent], step: RecordedStep) -> Iterable[RawEvent
     events = list(events)
     for event, key in zip(events, _placed(event.type for event in events), strict=True):
         yield event._replace(supersedes=older.get(key))
+
+
+def _after(withdrawal: str, event: RawEvent) -> RawEvent:
+    """An event that the newest step did not make: what was withdrawn and is made again, under the
+    same id, counts again by naming what withdrew it."""
+    return event if event.supersedes is not None else event._replace(supersedes=withdrawal)
 
 
 def _placed(kinds: Iterable[str]) -> Iterable[tuple[str, int]]:
