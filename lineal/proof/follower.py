@@ -52,7 +52,9 @@ class LogFollower:
         self._bus = bus
         self._settings = settings
         self.writer = LogWriter(store, settings, directory, f"{owner}/{uuid.uuid4().hex[:8]}")
-        self._begun = False
+        self._looked = False
+        """Whether the last look at the log found nothing wrong. Else it is looked at also where
+        nothing is new: a checkpoint may not have reached its file, and what is wrong stays so."""
         self._is_elsewhere = False
         self._published_at = -math.inf
         self._published: bytes | None = None
@@ -88,7 +90,7 @@ class LogFollower:
         while True:
             try:
                 more = await self._follow()
-                self._failure = None
+                self._failure, self._is_elsewhere = None, False
                 await asyncio.sleep(0 if more else _POLL_SECONDS)
             except ForeignLog as error:
                 # Another machine has the key, and signs: this one works on.
@@ -120,11 +122,11 @@ class LogFollower:
 
     async def _follow(self) -> bool:
         """Whether there is more to do at once."""
-        # The first time also where nothing is new: a checkpoint may not have reached its file.
-        if self._begun and not await self.writer.behind():
+        if self._looked and not await self.writer.behind():
             return False
-        self._begun = True
+        self._looked = False
         done = await self.writer.advance()
+        self._looked = True
         if done is None:
             return False
         self._report(done)

@@ -9,16 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from lineal.bus.embedded.bus import EmbeddedBus
 from lineal.daemon import Daemon
 from lineal.effects.records import lineage_records
 from lineal.proof.checkpoint import open_checkpoint
-from lineal.proof.follower import CHECKPOINT_TOPIC
+from lineal.proof.errors import LogInconsistent
+from lineal.proof.follower import CHECKPOINT_TOPIC, LogFollower
 from lineal.proof.keys import read_verifier_keys
-from lineal.proof.log_tables import read_log
+from lineal.proof.log_tables import read_log, tile_source
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import KafkaSettings, LogSettings, Settings
+from lineal.store.connection import Store
+from lineal.store.database import Database
 from lineal_local.kafka import Kafka
-from tests.proof.ledgers import records
+from tests.proof.ledgers import append, records, sign
 from tests.proof.verifying import verify
 
 
@@ -84,3 +88,26 @@ async def test_what_is_not_the_ledger_that_was_signed_is_a_problem(runtime: Runt
         assert problem.startswith("the log: the ledger ends at record 5, its log at 10")
     finally:
         await daemon.stop()
+
+
+async def test_what_is_wrong_stays_wrong_until_it_is_mended(
+    store: Store, tmp_path: Path, database: Database
+) -> None:
+    """Also while nothing new is appended."""
+    await append(store, 0, 10)
+    await sign(store, tmp_path / "log")
+    kept = await store.read(lambda c: bytes(tile_source(c)(0, 0)))
+
+    async def put(hashes: bytes) -> None:
+        await store.write(
+            lambda c: c.execute("UPDATE ledger_tiles SET hashes = ?", (hashes,)).rowcount
+        )
+
+    await put(bytes(320))
+    follower = LogFollower(store, EmbeddedBus(database), LogSettings(), tmp_path / "log", "a")
+    for _ in range(3):
+        with pytest.raises(LogInconsistent):
+            await follower._follow()
+    await put(kept)
+    for _ in range(2):
+        assert await follower._follow() is False
