@@ -96,7 +96,7 @@ def _guess(data: bytes) -> str:
     sample = bytearray()
     for line in data.split(b"\n"):
         if not line.isascii():
-            sample += line + b"\n"
+            sample += line[:_SAMPLE_BYTES] + b"\n"
             if len(sample) >= _SAMPLE_BYTES:
                 break
     return "utf-8" if _almost_utf8(bytes(sample)) else _guess_other(bytes(sample))

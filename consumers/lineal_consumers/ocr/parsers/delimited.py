@@ -27,8 +27,8 @@ _DECIMAL_COMMA = re.compile(r"\s*[-+]?[€$£]?\s?\d+(?:[. ']\d{3})*,\d+\s?[€$
 def read_delimited(path: Path) -> Parsed:
     """The table, and the same as text with a line a row."""
     text, encoding = decode(path.read_bytes())
-    delimiter, text = _delimiter(text.replace("\x00", ""))
     csv.field_size_limit(MAX_CHARACTERS)
+    delimiter, text = _delimiter(text.replace("\x00", ""))
     rows = tidy(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     page = ParsedPage("\n".join(map(row_line, rows)), [table(rows)] if rows else [])
     return Parsed(engine("python-csv", encoding=encoding, delimiter=delimiter), [page])

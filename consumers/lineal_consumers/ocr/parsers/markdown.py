@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 MAX_PARSED = 2_000_000
 """Longer texts are taken as they are: the parser does about 250 kB a second."""
+_OPENINGS = ("[", "*", "_", "`", "<", "&", "~")
+_MAX_OPENINGS = 20_000
+"""The parser takes time by the square of marks that are opened and not closed."""
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*\n", re.DOTALL)
 _FIELD = re.compile(r"^([A-Za-z_][\w -]*):[ \t]+(\S.*)$", re.MULTILINE)
 
@@ -32,7 +35,7 @@ def read_markdown(path: Path) -> Parsed:
     """The visible text, without the marks; the fields of YAML front matter are key-values."""
     source, encoding = decode(path.read_bytes())
     source = clean(source)
-    if len(source) > MAX_PARSED:
+    if len(source) > MAX_PARSED or any(source.count(mark) > _MAX_OPENINGS for mark in _OPENINGS):
         return Parsed(engine("charset-normalizer", encoding=encoding), [ParsedPage(source)])
     page = ParsedPage("")
     blocks: list[str] = []

@@ -13,8 +13,11 @@ from lineal.stages import Reject
 
 MAX_MARKUP_BYTES = 128 * 1024 * 1024
 """One XML file, unpacked."""
-MAX_MARKS = 3_000_000
-"""Tags and other marks (``<``) of one XML file: some 300 MB as a tree."""
+MAX_MARKS = 5_000_000
+"""Tags and other marks (``<``) of one XML file, of which each takes some 400 bytes in a tree."""
+FREE_MARKS = 1_000_000
+"""Marks that a file may have however well it is packed. More need as many bytes of the archive: what
+people write does not pack to a byte a mark, and a few kilobytes are to cost no gigabyte."""
 MAX_DEPTH = 256
 """Elements inside each other; libxml2's own limit where it is not told that a file is huge."""
 
@@ -23,8 +26,11 @@ _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/(\w+)")
 
 
-def parse_markup(data: bytes) -> Any:
+def parse_markup(data: bytes, packed_bytes: int = 0) -> Any:
     """The root of some XML. The names of Strict Open XML become those of the Transitional one.
+
+    Args:
+        packed_bytes: how many bytes of the file it takes.
 
     Source of the names: ISO/IEC 29500-1, Annex A, and 29500-4.
 
@@ -36,7 +42,7 @@ def parse_markup(data: bytes) -> Any:
 
     if data.startswith(_WIDE_MARKS):
         data = _DECLARATION.sub("", data.decode("utf-16")).encode()
-    check_markup(data)
+    check_markup(data, packed_bytes)
     data = _STRICT.sub(rb"http://schemas.openxmlformats.org/\1/2006/\2", data)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
     try:
@@ -49,11 +55,11 @@ def parse_markup(data: bytes) -> Any:
         raise
 
 
-def check_markup(data: bytes) -> None:
+def check_markup(data: bytes, packed_bytes: int) -> None:
     """Bound the cost of a tree.
 
     Raises:
-        Reject: it holds more than :data:`MAX_MARKUP_BYTES` or :data:`MAX_MARKS`.
+        Reject: it holds more than :data:`MAX_MARKUP_BYTES`, or more marks than it may.
     """
     if len(data) > MAX_MARKUP_BYTES:
         raise Reject(

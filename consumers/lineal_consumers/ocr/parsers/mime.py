@@ -26,6 +26,8 @@ MAX_DEPTH = 40
 _MAX_PARAMETERS = 8_000
 """Characters of a header with parameters; what is behind them is not looked at."""
 _MAX_HEADER = 64_000
+_MAX_VALUES = 1_000
+"""Headers of one name; a mail has one of most."""
 _HEAD_END = re.compile(rb"\r?\n[ \t]*\r?\n|\r[ \t]*\r(?!\n)")
 _ENCODED = re.compile(r"=\?([^?\s*]*)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN = re.compile(r"(\?=)\s+(?==\?)")
@@ -44,8 +46,9 @@ class MailPart:
 
     def header(self, name: str) -> str:
         """All values of a header, as a reader of mails shows them."""
-        values = [raw for key, raw in self.headers.raw_items() if key.lower() == name.lower()]
-        return ", ".join(header_text(str(value), self.charset) for value in values)
+        wanted, charset = name.lower(), self.charset
+        values = [str(raw) for key, raw in self.headers.raw_items() if key.lower() == wanted]
+        return ", ".join(header_text(value, charset) for value in values[:_MAX_VALUES])
 
     @property
     def charset(self) -> str | None:

@@ -83,7 +83,10 @@ class Package:
         Raises:
             Reject, lxml.etree.XMLSyntaxError: see :func:`parse_markup`.
         """
-        return parse_markup(self.read(name)) if name in self else None
+        if name not in self:
+            return None
+        packed = self._archive.getinfo(self._names[_normal(name)]).compress_size
+        return parse_markup(self.read(name), packed)
 
     def relations(self, part: str) -> dict[str, Relation]:
         """The relations of a part by their ids; of the package for an empty name."""

@@ -26,12 +26,16 @@ from lineal_consumers.ocr.parsers.parsed import (
 from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_room
 
 _TOKEN = re.compile(
-    rb"\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?\d{1,10})?[ ]?|\\'(?P<hex>[0-9a-fA-F]{2})"
+    rb"(?P<unicodes>(?:\\u-?\d{1,6} ?\?){2,5000})|(?P<hexes>(?:\\'[0-9a-fA-F]{2}){2,5000})"
+    rb"|\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?\d{1,10})?[ ]?|\\'(?P<hex>[0-9a-fA-F]{2})"
     rb"|\\(?P<symbol>[^a-zA-Z])|(?P<open>\{)|(?P<close>\})|(?P<break>[\r\n]+)"
     rb"|(?P<text>[^\\{}\r\n]+)",
     re.DOTALL,
 )
+_UNICODE = re.compile(rb"\\u(-?\d+)")
 _MAX_DEPTH = 500
+_MAX_TOKENS = 1_000_000
+"""Control words, groups and stretches of text; runs of characters outside of ASCII are one."""
 _LINES = {"par", "line", "sect", "page", "column", "softline", "softpage"}
 _SIGNS = {
     "tab": "\t", "emdash": "—", "endash": "–", "bullet": "•", "lquote": "‘", "rquote": "’",
@@ -106,14 +110,23 @@ class _Reader:
         """What was read."""
         self._flush()
         self._end_table()
-        lines = "".join(self._out).split("\n")
+        text = "".join(self._out)
+        if not text.isascii():
+            # Characters outside of the first 65,536 are written as the two halves of UTF-16.
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        lines = text.split("\n")
         self._page.text = "\n".join(line.rstrip() for line in lines).strip("\n")
         return self._page
 
     def read(self, data: bytes) -> None:
         """Read a file from its first byte to its last."""
-        at, end = 0, len(data)
+        at, end, tokens = 0, len(data), 0
         while at < end:
+            tokens += 1
+            if tokens > _MAX_TOKENS:
+                raise Reject(
+                    f"the document is too large: at most {_MAX_TOKENS:,} control words are read"
+                )
             match = _TOKEN.match(data, at)
             if match is None:
                 break
@@ -129,6 +142,14 @@ class _Reader:
                     at += count
                 else:
                     self._word(word, number)
+            elif kind == "hexes" and not self._to_skip:
+                self._bytes += bytes.fromhex(match["hexes"].replace(b"\\'", b"").decode())
+            elif kind == "unicodes" and self._groups[-1].unicode_skip == 1 and not self._to_skip:
+                self._flush()
+                numbers = map(int, _UNICODE.findall(match["unicodes"]))
+                self._write("".join(chr(number % 0x10000) for number in numbers))
+            elif kind in ("hexes", "unicodes"):
+                at = self._first_of(match[kind], match.start())
             elif kind == "hex":
                 self._byte(bytes((int(match["hex"], 16),)))
             elif kind == "symbol":
@@ -139,6 +160,16 @@ class _Reader:
                 self._close()
             elif kind == "text":
                 self._text(match["text"])
+
+    def _first_of(self, run: bytes, begin: int) -> int:
+        """Read the first character of a run alone; returns where it ends."""
+        if run.startswith(b"\\'"):
+            self._byte(bytes((int(run[2:4], 16),)))
+            return begin + 4
+        match = _UNICODE.match(run)
+        assert match is not None
+        self._word("u", int(match[1]))
+        return begin + match.end() + (run[match.end() : match.end() + 1] == b" ")
 
     def _open(self) -> None:
         self._flush()

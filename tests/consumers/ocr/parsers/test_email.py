@@ -192,6 +192,8 @@ def test_parameters_parts_and_depth_have_limits(parse):
     many = "a=" + "x;b=" * 500_000
     mail = f"From: a@b.c\nMessage-ID: <1@x>\nContent-Type: text/plain; {many}\n\nbody"
     assert parse(mail, "email").text.endswith("body")
+    many = "".join(f"To: a{n}@b.c\n" for n in range(50_000))
+    assert parse(f"From: a@b.c\nSubject: s\n{many}\nbody", "email").text.endswith("body")
     deep = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(200))
     with pytest.raises(Reject, match="inside each other"):
         parse(f"From: a@b.c\nMessage-ID: <1@x>\n{deep}", "email")

@@ -52,3 +52,7 @@ def test_very_long_texts_are_taken_as_they_are(parse, monkeypatch):
 @given(st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1, max_size=30))
 def test_no_plain_word_is_lost(parse, words):
     assert parse(" ".join(words), "markdown").text.split() == words
+
+
+def test_marks_that_are_never_closed_cost_no_more_than_text(parse):
+    assert parse("[" * 100_000 + "end", "markdown").text.endswith("end")

@@ -78,9 +78,25 @@ def test_rich_text_is_read_with_what_stands_around_it(parse):
     assert result.pages[0].tables[0].rows == (("a", "b"), ("c", "d"))
 
 
-def test_rich_text_has_a_depth(parse):
+def test_rich_text_has_a_depth_and_an_end(parse):
     with pytest.raises(Reject, match="too deep"):
         parse(b"{\\rtf1 " + b"{" * 5_000, "word")
+    with pytest.raises(Reject, match="control words"):
+        parse(b"{\\rtf1 " + b"\\b" * 1_100_000, "word")
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (rb"\uc1\u1044?\u1086?\u1084?", "Дом"),
+        (rb"\uc0\u1044\u1086 \u1084", "Дом"),
+        (rb"\uc2 \u1044\'c4\'c4\u1086\'c4\'c4", "До"),
+        (rb"\u-10179?\u-8704?", "\U0001f600"),
+        (rb"\'fc\'fc\'fc", "üüü"),
+    ],
+)
+def test_characters_of_rich_text_outside_of_ascii(parse, source, text):
+    assert parse(rb"{\rtf1\ansi " + source + b"}", "word").text == text
 
 
 def test_the_chapters_of_a_book_are_pages_in_reading_order(parse):

@@ -114,7 +114,7 @@ def test_markup_is_bounded_by_what_it_is(parse, monkeypatch):
     nested = "<w:tbl><w:tr><w:tc>" * 2_000
     with pytest.raises(Reject, match="too deep"):
         parse(word(nested + "</w:tc></w:tr></w:tbl>" * 2_000), "word")
-    monkeypatch.setattr(markup, "MAX_MARKS", 1_000)
+    monkeypatch.setattr(markup, "FREE_MARKS", 1_000)
     with pytest.raises(Reject, match="at most 1,000 tags"):
         parse(word(paragraph("x") * 400), "word")
 
