@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import zlib
 from hashlib import sha256
@@ -15,7 +16,8 @@ from lineal.proof.checkpoint import open_checkpoint
 from lineal.proof.files import CheckpointFiles
 from lineal.proof.keys import read_keys, read_verifier_keys
 from lineal.proof.log_tables import record_leaf
-from tests.proof.ledgers import make_ledger
+from lineal.store.database import Database
+from tests.proof.ledgers import make_ledger, sign
 from tests.proof.verifying import tampering, verify
 
 SIZES = (3, 256, 300, 600)
@@ -43,6 +45,19 @@ def test_a_ledger_that_nobody_touched(folder: Path) -> None:
     )
     assert opened.checkpoint.size == 256
     assert verify(folder, since=opened.checkpoint).findings == ()
+
+
+async def test_a_ledger_of_an_earlier_version_gets_its_tree_and_verifies(tmp_path: Path) -> None:
+    old = Path(__file__).parents[1] / "store" / "migrations" / "version-4.db.gz"
+    (tmp_path / "lineal.db").write_bytes(gzip.decompress(old.read_bytes()))
+    database = Database(tmp_path, durability="normal")
+    database.open()
+    done = await sign(database, tmp_path)
+    await database.close()
+    assert (done.size, done.behind) == (312, 0)
+    verified = verify(tmp_path)
+    assert verified.findings == ()
+    assert verified.results["holds"] == 312
 
 
 def forged(connection: Any, seq: int) -> tuple[bytes, bytes]:
