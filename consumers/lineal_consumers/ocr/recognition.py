@@ -6,13 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lineal_consumers.ocr import page_signals, tesseract
+from lineal_consumers.ocr import page_signals, second_look, tesseract
 from lineal_consumers.ocr.config import OcrConfig
 from lineal_consumers.ocr.layout import Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import IDENTITY, Affine, turned_by
 from lineal_consumers.ocr.page_raster import Raster
 from lineal_consumers.ocr.page_signals import Signals
 from lineal_consumers.ocr.tesseract import DetectedWord
+from lineal_consumers.ocr.unread import unread_boxes
 from lineal_schemas.results import PageQuality
 
 if TYPE_CHECKING:
@@ -162,7 +163,23 @@ def _improved(
         remedied = _in_even_light(best, raster.dpi, config)
         if remedied.worth > best.worth:
             best = remedied
-    return best
+    return _with_second_look(best, raster.dpi, config)
+
+
+def _with_second_look(attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attempt:
+    boxes = unread_boxes(attempt.signals, ((w.confidence, *w[2:6]) for w in attempt.words))
+    if not boxes or not attempt.words:
+        return attempt
+    gray = attempt.gray
+    if attempt.signals.background_ratio < config.photo_background:
+        gray = page_signals.even_light(gray, attempt.signals, 1)
+    seconds = config.page_seconds / _MAX_READINGS / len(boxes)
+    found = second_look.read_pieces(gray, boxes, dpi, config.language, seconds)
+    if not found:
+        return attempt
+    words = second_look.put_in(attempt.words, found)
+    coverage = page_signals.ink_coverage(attempt.signals, words)
+    return replace(attempt, words=words, coverage=coverage)
 
 
 def _in_even_light(attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attempt:

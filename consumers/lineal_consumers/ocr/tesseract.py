@@ -63,8 +63,12 @@ def _orientation_api() -> Any:
     return tesserocr.PyTessBaseAPI(path=data_path(), lang=ORIENTATION, psm=tesserocr.PSM.OSD_ONLY)
 
 
-def recognize(gray: Gray, dpi: int, language: str, seconds: float) -> list[DetectedWord]:
+def recognize(
+    gray: Gray, dpi: int, language: str, seconds: float, *, block: bool = False
+) -> list[DetectedWord]:
     """The words of an image in reading order; blanks and words without letters are left out.
+
+    ``block``: the image is a block of text, and is not searched for columns and pictures.
 
     Raises:
         TimeoutError: it takes longer than ``seconds``; so a page of noise fails and not its worker.
@@ -72,6 +76,7 @@ def recognize(gray: Gray, dpi: int, language: str, seconds: float) -> list[Detec
     import tesserocr
 
     api = _api(language)
+    api.SetPageSegMode(tesserocr.PSM.SINGLE_BLOCK if block else tesserocr.PSM.AUTO)
     height, width = gray.shape
     api.SetImageBytes(gray.tobytes(), width, height, 1, width)
     api.SetSourceResolution(dpi)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from lineal_consumers.ocr.page_signals import VIEW_DPI
+from lineal_consumers.ocr.page_signals import VIEW_DPI, Signals
 
 if TYPE_CHECKING:
     from lineal_consumers.ocr.recognition import Recognized
 
 Box = tuple[float, float, float, float]
 
-_LETTERS = 4
+_LETTERS = 3
 """Pieces of ink in a row from which they may be a word."""
 _TALLEST = 0.5
 """Inches; what is taller is no letter of a text."""
-_SURE = 0.3
+_SURE = 0.5
 """Confidence from which a word counts as read."""
 _MAX_PLACES = 20
 _NEAR = (12, 3)
@@ -25,21 +26,32 @@ _NEAR = (12, 3)
 def find_unread_places(seen: Recognized) -> list[Box]:
     """Boxes around letters, words or lines that no word covers, in points of the upright page; the
     largest first, at most twenty."""
+    size = seen.pixel
+    words = [
+        (word.confidence, word.left / size, word.top / size, word.right / size, word.bottom / size)
+        for line in seen.straight_lines
+        for word in line.words
+    ]
+    boxes = unread_boxes(seen.straight, words)
+    return [seen.unskew.box(*(side * seen.pixel for side in box)) for box in boxes]
+
+
+def unread_boxes(
+    signals: Signals, words: Iterable[tuple[float, float, float, float, float]]
+) -> list[Box]:
+    """The same in pixels of the image that was recognised, given the confidence and the box of
+    each of its words."""
     import cv2
     import numpy as np
 
-    signals = seen.straight
     height, width = signals.text_ink.shape
-    points = seen.pixel / signals.scale
+    pixels = 1 / signals.scale
     read = np.zeros((height, width), np.bool_)
-    for line in seen.straight_lines:
-        for word in line.words:
-            if word.confidence < _SURE:
-                continue
-            left, top, right, bottom = (side / points for side in word[2:])
-            read[max(0, int(top) - 2) : int(bottom) + 3, max(0, int(left) - 2) : int(right) + 3] = (
-                True
-            )
+    for confidence, *sides in words:
+        if confidence < _SURE:
+            continue
+        left, top, right, bottom = (int(side / pixels) for side in sides)
+        read[max(0, top - 2) : bottom + 3, max(0, left - 2) : right + 3] = True
     parts = signals.components
     parts = parts[(parts[:, 3] <= _TALLEST * VIEW_DPI) & (parts[:, 2] <= 3 * VIEW_DPI)]
     x = np.clip(parts[:, 0] + parts[:, 2] // 2, 0, width - 1)
@@ -64,8 +76,8 @@ def find_unread_places(seen: Recognized) -> list[Box]:
         left, top = int(mine[:, 0].min()), int(mine[:, 1].min())
         right = int((mine[:, 0] + mine[:, 2]).max())
         bottom = int((mine[:, 1] + mine[:, 3]).max())
-        box = (left * points, top * points, right * points, bottom * points)
-        places.append((len(mine), seen.unskew.box(*box)))
+        box = (left * pixels, top * pixels, right * pixels, bottom * pixels)
+        places.append((len(mine), box))
     places.sort(key=lambda place: -place[0])
     return [box for _, box in places[:_MAX_PLACES]]
 

@@ -254,3 +254,25 @@ def test_a_short_letter_that_lies_on_its_side_reads_as_when_upright(
     assert read.page.rotation == turn
     assert "SUPPLIES LTD" in read.text
     assert "14 March 2024" in read.text
+
+
+def test_the_totals_of_a_receipt_photographed_at_an_angle_are_read(
+    as_file: SaveFile, read_file: ReadFile
+) -> None:
+    lines = (
+        ("CORNER MARKET", ""), ("Oat milk", "12.49"), ("Rye bread", "13.20"), ("Apples", "14.15"),
+        ("SUBTOTAL", "39.84"), ("TOTAL", "42.63"), ("Thank you for your visit", ""),
+    )  # fmt: skip
+    font = ImageFont.load_default(size=34)
+    paper = Image.new("L", (760, 560), 245)
+    pen = ImageDraw.Draw(paper)
+    for number, (label, amount) in enumerate(lines):
+        pen.text((50, 60 + 64 * number), label, fill=40, font=font)
+        pen.text((600, 60 + 64 * number), amount, fill=40, font=font)
+    photo = Image.new("L", (1500, 2000), 150)
+    cover = Image.new("L", paper.size, 255).rotate(7, expand=True)
+    photo.paste(paper.rotate(7, expand=True, resample=Image.Resampling.BICUBIC), (350, 700), cover)
+    read = read_file(as_file(photo.filter(ImageFilter.GaussianBlur(0.8)), "photo.png"), "image")
+    words = read.text.split()
+    assert "42.63" in words or read.page.doubt_places
+    assert read.page.doubts

@@ -1,0 +1,93 @@
+"""What a first reading of a page left out, read by itself.
+
+Layout analysis loses columns of figures: on photos of receipts, on pages with a dark edge. A piece
+that is known to be a block of text needs none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lineal_consumers.ocr import tesseract
+from lineal_consumers.ocr.tesseract import DetectedWord
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Gray = npt.NDArray[np.uint8]
+    Box = tuple[float, float, float, float]
+
+_MARGIN = 10
+"""Pixels around a piece."""
+_SURE = 0.7
+"""Confidence from which a word is taken: there is nothing around it that bears it out."""
+_DOUBTFUL = 0.5
+
+
+def read_pieces(
+    gray: Gray, boxes: list[Box], dpi: int, language: str, seconds: float
+) -> list[DetectedWord]:
+    """The words that are read with confidence in these boxes of a page image, in pixels.
+
+    Raises:
+        TimeoutError: recognition takes too long.
+    """
+    import cv2
+    import numpy as np
+
+    height, width = gray.shape
+    found: list[DetectedWord] = []
+    for left, top, right, bottom in boxes:
+        x, y = max(0, int(left) - _MARGIN), max(0, int(top) - _MARGIN)
+        piece = gray[y : min(height, int(bottom) + _MARGIN), x : min(width, int(right) + _MARGIN)]
+        if min(piece.shape) < 2 * _MARGIN:
+            continue
+        large = np.asarray(
+            cv2.resize(piece, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8
+        )
+        for word in tesseract.recognize(large, 2 * dpi, language, seconds, block=True):
+            if word.confidence >= _SURE:
+                found.append(
+                    word._replace(
+                        left=x + word.left / 2, top=y + word.top / 2,
+                        right=x + word.right / 2, bottom=y + word.bottom / 2,
+                    )
+                )  # fmt: skip
+    return found
+
+
+def put_in(words: list[DetectedWord], found: list[DetectedWord]) -> list[DetectedWord]:
+    """Words in reading order with further ones in the lines on whose height they stand, or in
+    lines of their own. Doubtful words in the place of a further one go."""
+    words = [
+        word
+        for word in words
+        if word.confidence >= _DOUBTFUL or not any(_covers(one, word) for one in found)
+    ]
+    lines: list[list[DetectedWord]] = []
+    for word in words:
+        if word.new_line or not lines:
+            lines.append([])
+        lines[-1].append(word)
+    for word in found:
+        middle = (word.top + word.bottom) / 2
+        if any(_covers(other, word) for line in lines for other in line):
+            continue
+        level = [line for line in lines if any(w.top <= middle <= w.bottom for w in line)]
+        if level:
+            level[0].append(word)
+            level[0].sort(key=lambda one: one.left)
+        else:
+            at = sum(line[0].top <= word.top for line in lines)
+            lines.insert(at, [word])
+    return [
+        word._replace(new_line=first, new_paragraph=first and line[0].new_paragraph)
+        for line in lines
+        for word, first in zip(line, [True] + [False] * len(line), strict=False)
+    ]
+
+
+def _covers(other: DetectedWord, word: DetectedWord) -> bool:
+    x, y = (word.left + word.right) / 2, (word.top + word.bottom) / 2
+    return other.left <= x <= other.right and other.top <= y <= other.bottom
