@@ -60,7 +60,7 @@ def wide_encoding(data: bytes) -> str | None:
     in texts of Latin letters, or where the other order makes no sense; None for other bytes."""
     sample = data[: _SAMPLE_BYTES // 2 * 2]
     half = len(sample) // 2
-    if half < 4 or 0 not in sample:
+    if half < 4 or 0 not in sample or _is_utf8(sample):
         return None
     even, odd = sample[0 : half * 2 : 2].count(0), sample[1 : half * 2 : 2].count(0)
     if max(even, odd) >= 0.2 * half:
@@ -72,6 +72,16 @@ def wide_encoding(data: bytes) -> str | None:
     if max(little, big) < 0.95 or min(little, big) > 0.8:
         return None
     return "utf-16-le" if little > big else "utf-16-be"
+
+
+def _is_utf8(sample: bytes) -> bool:
+    """Whether a sample has characters beyond ASCII, and all of them are UTF-8; the last may be
+    cut."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return not text.isascii()
 
 
 def _plausible(sample: bytes, encoding: str) -> float:

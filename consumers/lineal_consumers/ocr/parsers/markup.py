@@ -16,8 +16,8 @@ MAX_MARKUP_BYTES = 128 * 1024 * 1024
 MAX_MARKS = 5_000_000
 """Tags and other marks (``<``) of one XML file, of which each takes some 400 bytes in a tree."""
 FREE_MARKS = 1_000_000
-"""Marks that a file may have however well it is packed. More need as many bytes of the archive: what
-people write does not pack to a byte a mark, and a few kilobytes are to cost no gigabyte."""
+"""Marks that a file may have however well it is packed. More need as many bytes of the archive:
+what people write does not pack to a byte a mark, and a few kilobytes are to cost no gigabyte."""
 MAX_DEPTH = 256
 """Elements inside each other; libxml2's own limit where it is not told that a file is huge."""
 
@@ -66,8 +66,11 @@ def check_markup(data: bytes, packed_bytes: int) -> None:
             f"the document is too large: {MAX_MARKUP_BYTES >> 20} MiB of markup in one file are "
             "the most that is read"
         )
-    if data.count(b"<") > MAX_MARKS:
-        raise Reject(f"the document is too large: at most {MAX_MARKS:,} tags in one file are read")
+    most = min(MAX_MARKS, max(FREE_MARKS, packed_bytes))
+    if data.count(b"<") > most:
+        raise Reject(
+            f"the document is too large: at most {most:,} tags in a file of this size are read"
+        )
 
 
 def local_name(element: Any) -> str:
