@@ -50,11 +50,12 @@ class EventPublisher:
         self._offsets = Offsets()
 
     def place(self, outputs: Sequence[Addressed], nonces: Sequence[Nonce]) -> list[Outgoing]:
-        """Give events, each with its nonce, the positions at which they will be published."""
+        """Give events, each with its nonce, the positions at which they will be published, and
+        marks: what of them is kept in the store has these too."""
         return [
             Outgoing(
                 Position(topic, partition_of(event.partitionkey), self._offsets.next()),
-                event,
+                self._marked(event),
                 nonce,
             )
             for (topic, event), nonce in zip(outputs, nonces, strict=True)
