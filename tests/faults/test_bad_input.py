@@ -341,7 +341,11 @@ def test_every_dead_letter_is_expected(system: System) -> None:
     letters = system.lineal("dead", "list", "--json").json
     failed = [case for case in REFUSED if case.status in ("rejected", "failed")]
 
-    assert len(letters) == len(failed) + len(MALFORMED)
+    # An event that does not fit is a dead letter of each stage that takes its topic.
+    events = {
+        (item["topic"], item["message"].partition(" takes ")[2] or item["id"]) for item in letters
+    }
+    assert len(events) == len(failed) + len(MALFORMED)
 
 
 def test_it_is_alive_and_takes_what_comes_next(system: System) -> None:

@@ -74,7 +74,9 @@ class Package:
         with self._archive.open(self._names[_normal(name)]) as file:
             data = file.read(limit + 1)
         if len(data) > limit:
-            raise Reject(f"the document is too large: {limit >> 20} MiB in one part are read")
+            raise Reject(
+                f"the document is too large: at most {limit >> 20} MiB of one part are read"
+            )
         return data
 
     def parse(self, name: str) -> Any | None:
