@@ -24,6 +24,8 @@ class ClassifyConfig(BaseModel):
     """Width or height of an image in pixels."""
     image_pixels: PositiveInt = 250_000_000
     """Width times height of one image: A0 at 300 dpi fits, 30,000 x 30,000 does not."""
+    image_bytes: PositiveInt = 600 * MEBIBYTE
+    """Its pixels times its colours: what is made of it on the way fits a worker's memory."""
     image_pages: PositiveInt = 5_000
     text_bytes: PositiveInt = 20 * MEBIBYTE
     """Plain text, Markdown, HTML and CSV."""

@@ -107,6 +107,11 @@ def _check_size(image: Image, config: ClassifyConfig) -> None:
             f"the image is too large: {width} x {height} pixels, "
             f"at most {config.image_pixels:,} are read"
         )
+    if width * height * len(image.getbands()) > config.image_bytes:
+        raise Reject(
+            f"the image is too large: {width} x {height} pixels of {len(image.getbands())} "
+            f"colours, at most {config.image_bytes:,} bytes are read"
+        )
 
 
 def _inspect_tiff(image: Image, file_bytes: int, config: ClassifyConfig) -> int:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _MAX_OBJECTS = 5_000
 _DEEPEST = 6
-_ONE_BIT = ("CCITTFaxDecode", "JBIG2Decode")
+_BITS = {"CCITTFaxDecode": 1, "JBIG2Decode": 1, "JPXDecode": 48}
+"""Of a pixel while it is decoded; JPEG 2000 is decoded into integers, all colours at once."""
 
 
 class Region(NamedTuple):
@@ -68,7 +69,7 @@ def find_page_images(page: pdfium.PdfPage) -> list[PageImage]:
         if kind == raw.FPDF_PAGEOBJ_IMAGE:
             across, down = c_uint(), c_uint()
             raw.FPDFImageObj_GetImagePixelSize(item, byref(across), byref(down))
-            bits = 1 if _filter(item) in _ONE_BIT else 8
+            bits = _BITS.get(_filter(item), 8)
             # An image fills the unit square of its own space.
             region = Region(*placed.box(0, 0, 1, 1))
             found.append(PageImage(region, across.value, down.value, bits))

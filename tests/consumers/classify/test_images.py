@@ -142,3 +142,10 @@ def test_a_jpeg_that_lacks_nothing_but_its_end_marker_is_taken(inspect):
 def test_an_image_that_is_one_row_of_millions_of_pixels_is_refused(inspect):
     with pytest.raises(Reject, match="too long"):
         inspect(_png(200_000_000, 1))
+
+
+def test_an_image_of_more_bytes_than_fit_a_worker_is_refused(inspect):
+    out = io.BytesIO()
+    _page("RGBA").save(out, "PNG")
+    with pytest.raises(Reject, match="4 colours"):
+        inspect(out.getvalue(), image_bytes=200_000)
