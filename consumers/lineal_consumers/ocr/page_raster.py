@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _SHARPEST_GAIN = 2.5
 """Rendering far above the resolution of the one image a page consists of adds only pixels."""
+_MAX_SECONDS = 4.0
+"""Of processor time, for drawing one page."""
 _MAX_SIDE = 30_000
 """Pixels of a rendered page's longer side."""
 _SMALL_PAGE = 288.0
@@ -37,8 +40,14 @@ class Raster:
 
 
 def render_page(page: pdfium.PdfPage, config: OcrConfig) -> Raster:
-    """Render a PDF page as a viewer shows it, form fields included."""
+    """Render a PDF page as a viewer shows it.
+
+    Raises:
+        TimeoutError: drawing it takes too long.
+    """
     import numpy as np
+    import pypdfium2 as pdfium
+    import pypdfium2.raw as raw
 
     width, height = page.get_size()
     unit, dpi = _paper(page, config.dpi)
@@ -48,12 +57,34 @@ def render_page(page: pdfium.PdfPage, config: OcrConfig) -> Raster:
     scale = dpi * unit / 72
     # What is thin enough would else have a side of millions of pixels.
     scale = min(scale, _MAX_SIDE / max(width, height))
-    bitmap = page.render(scale=scale, grayscale=True, may_draw_forms=True)
+    size = max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale))
+    bitmap = pdfium.PdfBitmap.new_native(*size, raw.FPDFBitmap_Gray)
     try:
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
+        _draw(page, bitmap, size)
         gray = np.array(bitmap.to_numpy(), dtype=np.uint8)
     finally:
         bitmap.close()
     return Raster(gray.reshape(gray.shape[:2]), dpi, width, height)
+
+
+def _draw(page: pdfium.PdfPage, bitmap: pdfium.PdfBitmap, size: tuple[int, int]) -> None:
+    """Draw piece by piece, so that a page of endless lines can be left half drawn."""
+    import pypdfium2.raw as raw
+
+    until = time.process_time() + _MAX_SECONDS
+
+    def late(_pause: object) -> int:
+        return int(time.process_time() > until)
+
+    pause = raw.IFSDK_PAUSE(version=1, user=None)
+    callback = type(pause.NeedToPauseNow)(late)
+    pause.NeedToPauseNow = callback
+    flags = raw.FPDF_ANNOT | raw.FPDF_GRAYSCALE
+    status = raw.FPDF_RenderPageBitmap_Start(bitmap, page, 0, 0, *size, 0, flags, pause)
+    raw.FPDF_RenderPage_Close(page)
+    if status == raw.FPDF_RENDER_TOBECONTINUED:
+        raise TimeoutError("drawing the page takes too long")
 
 
 def _paper(page: pdfium.PdfPage, dpi: int) -> tuple[float, int]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lineal_consumers.ocr.page_raster import Raster
 
 LACKING = "text is drawn that the text layer does not have"
+TOO_MUCH = "drawing the page takes too long: only its text layer was read"
 _THINNEST = 1.0
 """Points; a page with a shorter side shows nothing."""
 _MAX_PICTURE_BYTES = 256 << 20
@@ -89,7 +90,11 @@ def _recognized(
         text, made = _layer_page(page, _layer(page), fields, number, offset)
         reason = f"a picture of more than {_MAX_PICTURE_BYTES >> 20} MB unpacked was not read"
         return text, made.model_copy(update={"doubts": (*made.doubts, reason)})
-    raster = render_page(page, config)
+    try:
+        raster = render_page(page, config)
+    except TimeoutError:
+        text, made = _layer_page(page, _layer(page), fields, number, offset)
+        return text, made.model_copy(update={"doubts": (*made.doubts, TOO_MUCH)})
     lacking = find_unread_text(page)
     if plan.text_layer == "ignore" and not lacking:
         return _with_fields(read_page_image(raster, number, offset, config), fields, raster)
