@@ -79,3 +79,13 @@ def test_a_folder_that_was_open_is_closed(tmp_path: Path) -> None:
         0o700,
         0o600,
     )
+
+
+def test_marks_are_rotated(tmp_path: Path) -> None:
+    assert lineal(tmp_path, "token", "create", "t", "--scope", "read").returncode == 0
+    first = json.loads(lineal(tmp_path, "token", "rotate-marks", "--json").stdout)
+    assert first["older"] == []
+    second = json.loads(lineal(tmp_path, "token", "rotate-marks", "--drop-old", "--json").stdout)
+    assert second["older"] == [first["key_id"]]
+    third = json.loads(lineal(tmp_path, "token", "rotate-marks", "--json").stdout)
+    assert third["older"] == [second["key_id"]]
