@@ -101,7 +101,7 @@ async def waiting_letters(runtime: Runtime, chosen: LetterFilter) -> list[Letter
                 content = _content(delivery.event)
                 if content is None:
                     continue
-                marked = runtime.marks is None or await runtime.marks.check(delivery.event)
+                marked = await _is_marked(runtime, delivery.event)
                 letter = Letter(
                     delivery.event.id, delivery.event.time, content, delivery.position, marked
                 )
@@ -110,6 +110,13 @@ async def waiting_letters(runtime: Runtime, chosen: LetterFilter) -> list[Letter
         except UnknownTopic:
             continue
     return sorted(letters.values(), key=lambda letter: (letter.time, letter.position))
+
+
+async def _is_marked(runtime: Runtime, letter: RawEvent) -> bool:
+    # A bus that keeps no past has its letters in the store, which only we write.
+    if runtime.marks is None or not runtime.bus.capabilities.seek:
+        return True
+    return await runtime.marks.check(letter)
 
 
 def _content(event: RawEvent) -> DeadLetter | None:

@@ -65,7 +65,8 @@ async def test_events_come_back_as_they_were_published(bus: BusUnderTest) -> Non
             *(Task(key=f"key {n} \N{SNOWMAN}", number=n) for n in range(30)),
             traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         )
-        assert sorted(await events_on(runtime, Task.type)) == sorted(published)
+        found = [event._replace(mark=None) for event in await events_on(runtime, Task.type)]
+        assert sorted(found) == sorted(published)
 
 
 async def test_events_of_a_key_stand_in_the_order_in_which_they_were_published(
