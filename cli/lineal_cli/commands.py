@@ -103,6 +103,12 @@ COMMANDS = (
     Command(
         "label", "lineal_cli.label:label", _DOCUMENTS, "Say what kind a document is, to learn from."
     ),
+    Command(
+        "erase",
+        "lineal_cli.erase:erase",
+        _DOCUMENTS,
+        "Erase documents everywhere, and record that it was done.",
+    ),
     Command("topics", "lineal_cli.topics:app", _EVENTS, "List topics with their groups and lag."),
     Command("tail", "lineal_cli.tail:tail", _EVENTS, "Follow the events of a topic."),
     Command(

@@ -15,7 +15,7 @@ from lineal.lineage.ledger import steps_of_artifact
 from lineal.lineage.record import Artifact, RecordedStep
 from lineal.proof.logged import logged_steps
 from lineal_catalog.documents.projection import DOCUMENT
-from lineal_catalog.documents.queries import DocumentInfo, find_document
+from lineal_catalog.documents.queries import DocumentInfo, ErasedDocument, find_document
 from lineal_cli.options import CommandFailed, DataOption, JsonOption
 from lineal_cli.printing import (
     STATUS_STYLES,
@@ -85,7 +85,14 @@ def lineage(
             if steps or kind in ("device", "model"):  # else a document may have that name
                 _print_subject(document, steps, as_mermaid, as_json)
                 return
-        found = find_document(connection, document)
+        try:
+            found = find_document(connection, document)
+        except ErasedDocument as error:
+            if not as_json and not as_mermaid:
+                typer.echo(plain(str(error)))
+            subject = error.erasure.subject
+            _print_subject(subject, logged_steps(connection, subject), as_mermaid, as_json)
+            return
         records = logged_steps(connection, DOCUMENT + found.document_id)
     if as_json:
         _print_steps(records)

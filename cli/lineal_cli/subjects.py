@@ -5,7 +5,7 @@ from __future__ import annotations
 from lineal.lineage.ledger import all_steps, records_of_subject
 from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
-from lineal_catalog.documents.queries import UnknownDocument, find_document
+from lineal_catalog.documents.queries import ErasedDocument, UnknownDocument, find_document
 
 
 def find_subject(connection: Connection, wanted: str) -> str:
@@ -20,6 +20,8 @@ def find_subject(connection: Connection, wanted: str) -> str:
         return wanted
     try:
         found = find_document(connection, name if kind == "document" and name else wanted)
+    except ErasedDocument as error:
+        return error.erasure.subject
     except UnknownDocument:
         if (subject := _subject_of_event(connection, wanted)) is None:
             raise

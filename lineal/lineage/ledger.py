@@ -153,12 +153,16 @@ def records_of_subject(connection: Connection, subject: str) -> list[tuple[int, 
 
 def steps_of_artifact(connection: Connection, sha256_hex: str, *, made: bool) -> list[RecordedStep]:
     """The steps that made (or, with ``made=False``, read) the bytes with this digest."""
+    return list(stream_steps_of_artifact(connection, sha256_hex, made=made))
+
+
+def stream_steps_of_artifact(
+    connection: Connection, sha256_hex: str, *, made: bool
+) -> Iterator[RecordedStep]:
+    """The same one by one, for who needs not all of them."""
     found = _with_key(connection, _made_key(sha256_hex) if made else _read_key(sha256_hex))
-    return [
-        step
-        for _, canonical in found
-        for step in steps_with_artifact(canonical, sha256_hex, made=made)
-    ]
+    for _, canonical in found:
+        yield from steps_with_artifact(canonical, sha256_hex, made=made)
 
 
 def records_of_output(connection: Connection, sha256_hex: str) -> list[tuple[int, bytes]]:

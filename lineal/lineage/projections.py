@@ -23,6 +23,8 @@ ENTRY_POINTS = "lineal.projections"
 
 
 Apply: TypeAlias = "Callable[[Connection, Sequence[RecordedStep]], None]"
+Erase: TypeAlias = "Callable[[Connection, str, bool], int]"
+Purge: TypeAlias = "Callable[[Connection], None]"
 Copy: TypeAlias = "Callable[[Store, Store, ObjectStore, Callable[[int], None]], Awaitable[None]]"
 
 
@@ -44,6 +46,12 @@ class Projection:
     copy: Copy | None = None
     """Brings what is not made from records to another store: called with the source, the target,
     the target's objects, and what to call with how many more are done."""
+    erase: Erase | None = None
+    """Deletes the rows of a subject that effects wrote, in the caller's transaction, and returns
+    how many: called with the subject, and whether to count them only. Rows that are made from
+    records go by applying the record of the erasure, which is of the kind ``erase``."""
+    purge: Purge | None = None
+    """Rewrites what still holds deleted rows where deleting leaves something behind."""
 
     def handles(self, kind: str, subject: str) -> bool:
         """Whether a step changes its tables."""

@@ -57,6 +57,10 @@ class Blobs(Protocol):
         """
         ...
 
+    async def delete(self, sha256: str) -> bool:
+        """Delete bytes, with all that was kept of them; False if there were none."""
+        ...
+
     def digests(self) -> AsyncIterator[str]:
         """Of everything that is stored, in no order."""
         ...
@@ -107,6 +111,9 @@ class FileBlobs:
             raise BlobMissing(sha256)
         return file
 
+    async def delete(self, sha256: str) -> bool:
+        return await asyncio.to_thread(self._delete, sha256)
+
     async def digests(self) -> AsyncIterator[str]:
         for folder in await asyncio.to_thread(self._folders):
             for file in await asyncio.to_thread(list, folder.iterdir()):
@@ -136,6 +143,13 @@ class FileBlobs:
             return self._file(sha256).read_bytes()
         except FileNotFoundError as error:
             raise BlobMissing(sha256) from error
+
+    def _delete(self, sha256: str) -> bool:
+        try:
+            self._file(sha256).unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def _file(self, sha256: str) -> Path:
         return self._directory / sha256[:2] / sha256[2:]

@@ -75,6 +75,19 @@ class Database(BatchWriter[SqliteConnection]):
         connection.execute("PRAGMA query_only = ON")
         return connection
 
+    def empty_log(self, *, rewrite: bool = False) -> bool:
+        """Copy what the write-ahead log holds into the database and make its file empty; False
+        while somebody reads an older state.
+
+        Args:
+            rewrite: also rewrite the whole database, without its free pages.
+        """
+        with self._turn(), contextlib.closing(self._connect()) as connection:
+            if rewrite:
+                connection.execute("VACUUM")
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
     async def read(self, work: Callable[[SqliteConnection], T]) -> T:
         """Run ``work`` on the connection for reading: short questions only, the loop waits."""
         try:

@@ -156,5 +156,35 @@ class ObjectStore:
         """Of everything that is too large for the database, in no order."""
         return self._blobs.digests()
 
+    async def delete(self, digests: Iterable[str]) -> int:
+        """Delete objects; returns how many there were."""
+        there = await self.existing(digests)
+
+        def delete(connection: Connection) -> None:
+            connection.executemany(
+                "DELETE FROM objects WHERE sha256 = ?",
+                [(bytes.fromhex(sha256),) for sha256 in sorted(there)],
+            )
+
+        for sha256 in there:
+            await self._blobs.delete(sha256)
+        await self._store.write(delete)
+        return len(there)
+
+    async def existing(self, digests: Iterable[str]) -> set[str]:
+        """Those of some objects that are stored."""
+        found = set()
+        for sha256 in digests:
+            if await self._small(sha256) is not None or await self._is_blob(sha256):
+                found.add(sha256)
+        return found
+
+    async def _is_blob(self, sha256: str) -> bool:
+        try:
+            await self._blobs.path(sha256)
+        except BlobMissing:
+            return False
+        return True
+
     async def _small(self, sha256: str) -> bytes | None:
         return await self._store.read(lambda connection: small_object(connection, sha256))

@@ -180,6 +180,20 @@ class S3Blobs:
         await self._trim(size)
         return await self._cache.path(sha256)
 
+    async def delete(self, sha256: str) -> bool:
+        there = await self._cache.delete(sha256)
+        key = self._key(sha256)
+        with _errors(""):
+            page = await self._client.list_object_versions(Bucket=self._bucket.name, Prefix=key)
+            versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            for version in versions:
+                if version["Key"] == key:
+                    there = True
+                    await self._client.delete_object(
+                        Bucket=self._bucket.name, Key=key, VersionId=version["VersionId"]
+                    )
+        return there
+
     async def digests(self) -> AsyncIterator[str]:
         where = {"Bucket": self._bucket.name, "Prefix": self._bucket.prefix}
         more: dict[str, str] = {}

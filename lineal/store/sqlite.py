@@ -102,6 +102,8 @@ def connect(path: Path, durability: Durability) -> SqliteConnection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {durability}")
     connection.execute("PRAGMA cache_size = -32768")
+    # What is deleted is overwritten: nothing of it is to be found in free pages.
+    connection.execute("PRAGMA secure_delete = ON")
     # Pages that many commits change are copied to the database once for all of them.
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute("PRAGMA journal_size_limit = 67108864")

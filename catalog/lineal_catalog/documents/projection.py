@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import orjson
 
+from lineal.erasure.erasures import KIND as KIND_OF_ERASURES
 from lineal.lineage.projections import Projection
 from lineal.lineage.record import RecordedStep
 from lineal.store.connection import Connection
@@ -31,6 +32,10 @@ def _apply(connection: Connection, records: Sequence[RecordedStep]) -> None:
     operations = _Operations(connection)
     for record in records:
         document_id = record.subject.removeprefix(DOCUMENT)
+        if record.kind == KIND_OF_ERASURES:
+            operations.write()
+            _erase(connection, document_id)
+            continue
         for item in record.outputs:
             if item.role == ARRIVAL_ROLE:
                 _arrived(connection, document_id, record, item.sha256)
@@ -85,6 +90,14 @@ def _arrived(
         "INSERT INTO labels VALUES (?, ?, ?) "
         "ON CONFLICT (document_id, key) DO UPDATE SET value = excluded.value",
         [(document_id, key, value) for key, value in arrival.get("labels", {}).items()],
+    )
+
+
+def _erase(connection: Connection, document_id: str) -> None:
+    for table in ("registry", "arrivals", "ownership", "labels", "operations"):
+        connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))
+    connection.execute(
+        "DELETE FROM attachments WHERE document_id = ? OR parent_id = ?", (document_id,) * 2
     )
 
 
@@ -163,7 +176,8 @@ class _Operations:
         """Write what is pending."""
         deciding: list[_Row] = []
         going_on: list[_Row] = []
-        for document_id, operation in self._pending.items():
+        pending, self._pending = self._pending, {}
+        for document_id, operation in pending.items():
             row = (
                 document_id,
                 operation.status,

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from lineal.erasure.erasures import Erasure, find_erasures
 from lineal.errors import LinealError
 from lineal.store.connection import Connection
+from lineal_catalog.documents.projection import DOCUMENT
 
 
 class UnknownDocument(LinealError, LookupError):
     """No document has this id, or its beginning is not unique."""
+
+
+class ErasedDocument(UnknownDocument):
+    """The document was erased."""
+
+    def __init__(self, erasure: Erasure) -> None:
+        self.erasure = erasure
+        erased = datetime.fromtimestamp(erasure.erased / 1_000_000, UTC)
+        super().__init__(
+            f"{erasure.subject.removeprefix(DOCUMENT)} was erased on {erased:%Y-%m-%d %H:%M} UTC "
+            f"by {erasure.actor}: {erasure.reason}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,7 @@ def find_document(connection: Connection, wanted: str) -> DocumentInfo:
     this name, the first or a later one.
 
     Raises:
+        ErasedDocument: it was erased.
         UnknownDocument: there is none, or more than one; then it lists their ids.
     """
     rows = connection.execute(
@@ -117,6 +133,9 @@ def find_document(connection: Connection, wanted: str) -> DocumentInfo:
             (wanted, wanted, _MAX_LISTED + 1),
         ).fetchall()
     if not rows:
+        erasures = find_erasures(connection, DOCUMENT + wanted) if wanted else []
+        if len(erasures) == 1:
+            raise ErasedDocument(erasures[0])
         raise UnknownDocument(f"no document {wanted!r}: `lineal documents` lists them")
     if len(rows) > 1:
         ids = [str(row[0]) for row in rows]

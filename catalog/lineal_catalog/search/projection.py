@@ -13,6 +13,7 @@ from lineal.lineage.projections import Projection
 from lineal.store.connection import Connection, Store
 from lineal.store.derived_table import Table
 from lineal.store.objects import ObjectStore, reference
+from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.renditions import find_renditions
 from lineal_catalog.search.entries import replace_document
 from lineal_catalog.search.page_split import pages_to_index
@@ -45,6 +46,24 @@ def _facets(connection: Connection) -> dict[str, dict[str, str]]:
     ):
         found.setdefault(document_id, {})[key] = value
     return found
+
+
+def _erase(connection: Connection, subject: str, dry: bool) -> int:
+    if not subject.startswith(DOCUMENT):
+        return 0
+    document_id = subject.removeprefix(DOCUMENT)
+    row = connection.execute(
+        "SELECT count(*) FROM search_entries WHERE document_id = ?", (document_id,)
+    ).fetchone()
+    if not dry:
+        replace_document(connection, document_id, (), {})
+    return int(row[0])
+
+
+def _purge(connection: Connection) -> None:
+    """FTS5 notes what was deleted beside the words, until segments are merged; Postgres deletes."""
+    if connection.dialect.name == "sqlite":
+        connection.execute("INSERT INTO search_text (search_text) VALUES ('optimize')")
 
 
 _ENTRIES = """
@@ -83,4 +102,6 @@ SEARCH = Projection(
         Table("search_text", _TEXT, _TEXT_IN_POSTGRES),
     ),
     copy=_copy,
+    erase=_erase,
+    purge=_purge,
 )

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pydantic import ValidationError
 
 from lineal.bus.claim_check import check_in, check_out, is_reference
+from lineal.bus.erased_event import ERASED, ERASED_REASON
 from lineal.errors import PermanentFailure
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
@@ -32,6 +33,9 @@ class Transport:
 
     async def before(self, invocations: Sequence[Invocation]) -> None:
         for invocation in invocations:
+            if invocation.event.type == ERASED:
+                invocation.outcome, invocation.reason = "skipped", ERASED_REASON
+                continue
             if is_reference(invocation.event):
                 await self._resolve(invocation)
             invocation.digests = (sha256(invocation.event.data).digest(),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -191,6 +192,17 @@ def connect(url: str, *, write: bool = False) -> PostgresConnection:
     connection.adapters.register_dumper(int, Int8BinaryDumper)
     connection.adapters.register_dumper(str, _TextDumper)
     return PostgresConnection(connection)
+
+
+def vacuum(url: str) -> None:
+    """Let Postgres clear what was deleted out of the pages of all tables.
+
+    Raises:
+        StoreUnavailable, StoreRejected
+    """
+    with contextlib.closing(connect(url, write=True)) as connection:
+        connection.execute("SET statement_timeout = 0")
+        connection.execute("VACUUM")
 
 
 def place(url: str) -> str:

@@ -21,6 +21,7 @@ from lineal_catalog.documents.csv_guard import guard_csv
 from lineal_catalog.documents.projection import Status
 from lineal_catalog.documents.queries import (
     DocumentInfo,
+    ErasedDocument,
     RelatedDocument,
     UnknownDocument,
     attachments_of,
@@ -137,6 +138,8 @@ def answer_routes(runtime: Runtime) -> list[Route]:
         wanted = request.path_params["id"]
         try:
             return await runtime.store.read(partial(find_document, wanted=wanted))
+        except ErasedDocument as error:
+            raise HTTPException(410, str(error)) from error
         except UnknownDocument as error:
             raise HTTPException(404, f"{error} (GET /documents)") from error
 

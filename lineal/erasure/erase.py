@@ -1,0 +1,183 @@
+"""Erases subjects: objects, events and rows go, and a record says so.
+
+Everything is found before anything is deleted, and what it is found by goes last, with the record:
+an erasure that was interrupted is run again, and ends the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from lineal.access.credential import Credential, owner_credential
+from lineal.bus.embedded.bus import EmbeddedBus
+from lineal.bus.embedded.erasing import erase_events, find_events
+from lineal.effects.records import lineage_records
+from lineal.erasure.erasures import KIND
+from lineal.erasure.references import References, find_references, referenced_by_others
+from lineal.erasure.rows import erase_rows
+from lineal.errors import LinealError
+from lineal.lineage.actor import this_worker
+from lineal.lineage.projections import installed_projections
+from lineal.lineage.record import StepEntry, record_of
+from lineal.runtime import Runtime
+from lineal.store.connection import Connection
+from lineal.store.database import Database
+from lineal_schemas.envelope import now_us
+
+MAX_REASON_CHARACTERS = 500
+_EMPTY_LOG_ATTEMPTS = 20
+_PAUSE_SECONDS = 0.25
+
+
+class NoReason(LinealError, ValueError):
+    """An erasure is recorded with its reason, which is missing or too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErasurePlan:
+    """What is kept of subjects, and goes when they are erased."""
+
+    references: References
+    objects: frozenset[str]
+    """SHA-256, hex, of those that nothing else refers to."""
+    shared: frozenset[str]
+    """Those that stay, since other subjects refer to them."""
+    counts: Mapping[str, int]
+    """How much there is, by place."""
+    remains: tuple[str, ...]
+    """What stays elsewhere, and until when, in words."""
+
+
+async def plan_erasure(
+    runtime: Runtime, subjects: Sequence[str], *, also_erased: Sequence[str] = ()
+) -> ErasurePlan:
+    """Look for everything that is kept of subjects.
+
+    Args:
+        also_erased: subjects that are erased by other plans: what only they refer to need not stay.
+
+    Raises:
+        BusUnavailable, StoreUnavailable
+    """
+    await runtime.flush_ledger()
+    references = await runtime.store.read(partial(find_references, subjects=subjects))
+    stored = await runtime.objects.existing(references.digests)
+    shared = await runtime.store.read(
+        lambda connection: referenced_by_others(connection, stored, {*subjects, *also_erased})
+    )
+    counts = Counter({"objects": len(stored - shared)})
+    counts += await runtime.store.read(partial(erase_rows, references=references, dry=True))
+    remains = []
+    if isinstance(runtime.bus, EmbeddedBus):
+        found = await runtime.bus.database.read(lambda c: find_events(c, subjects))
+        counts["events"] = len(found)
+    else:
+        remains = await _on_the_broker(runtime)
+    if shared:
+        objects = "1 object" if len(shared) == 1 else f"{len(shared)} objects"
+        remains.append(f"{objects} that others refer to")
+    return ErasurePlan(
+        references, frozenset(stored - shared), frozenset(shared), +counts, tuple(remains)
+    )
+
+
+async def _on_the_broker(runtime: Runtime) -> list[str]:
+    infos = [info for info in await runtime.bus.topics() if info.retention_seconds is None]
+    kept = "until the retention of each topic ends"
+    if infos:
+        kept += f"; of {len(infos)} topics no retention is known here: see docs/erasure.md"
+    return [f"events on the broker {kept}"]
+
+
+async def erase(
+    runtime: Runtime, plan: ErasurePlan, reason: str, *, by: Credential | None = None
+) -> Counter[str]:
+    """Erase what was planned, and record it; returns how much there was, by place.
+
+    Call :func:`overwrite` after the last erasure: until then free pages and the write-ahead log may
+    hold what was deleted.
+
+    Args:
+        reason: why; it is kept in the ledger for ever, so it names no person.
+        by: who erases; None: the owner of the data folder.
+
+    Raises:
+        NotPermitted: they may not.
+        NoReason
+        BusUnavailable, StoreUnavailable: run it again.
+    """
+    by = by or owner_credential()
+    by.require("erase")
+    if not reason.strip() or len(reason) > MAX_REASON_CHARACTERS:
+        raise NoReason(f"give a reason of 1 to {MAX_REASON_CHARACTERS} characters")
+    references = plan.references
+    counts: Counter[str] = Counter()
+    counts["objects"] = await runtime.objects.delete(plan.objects)
+    if isinstance(runtime.bus, EmbeddedBus):
+        counts["events"] = await runtime.bus.database.write(
+            lambda connection: erase_events(connection, references.subjects)
+        )
+    counts += await runtime.store.write(partial(erase_rows, references=references))
+    attributes = {name.replace(" ", "_").replace("-", "_"): n for name, n in counts.items() if n}
+    started = now_us()
+    records = [
+        record_of(
+            StepEntry(
+                subject, started, kind=KIND, reason=reason.strip(),
+                attributes=attributes if number == 0 else {"together_with": references.subjects[0]},
+            ),
+            build=None, actor=by.actor, worker=this_worker(),
+        )
+        for number, subject in enumerate(references.subjects)
+    ]  # fmt: skip
+    await runtime.committer.publish((), lineage_records(records))
+    await runtime.flush_ledger()
+    return +counts
+
+
+async def overwrite(runtime: Runtime, *, rewrite: bool = False) -> list[str]:
+    """Overwrite what deleting leaves behind: in the search index, free pages, the write-ahead log.
+
+    Args:
+        rewrite: also rewrite the database file, whatever the size.
+
+    Returns:
+        What could not be overwritten, in words.
+    """
+    await runtime.store.write(_purge)
+    remains = []
+    for database in {id(each): each for each in (runtime.database, runtime.store)}.values():
+        if isinstance(database, Database) and not await _empty_log(database, rewrite):
+            remains.append(
+                "the write-ahead log, while another process reads an older state of the database: "
+                "run `lineal erase` again when it is done"
+            )
+        elif not isinstance(database, Database):
+            remains += await _vacuum_postgres(runtime)
+    return remains
+
+
+def _purge(connection: Connection) -> None:
+    for projection in installed_projections():
+        if projection.purge is not None:
+            projection.purge(connection)
+
+
+async def _empty_log(database: Database, rewrite: bool) -> bool:
+    for _ in range(_EMPTY_LOG_ATTEMPTS):
+        if await asyncio.to_thread(database.empty_log, rewrite=rewrite):
+            return True
+        rewrite = False
+        await asyncio.sleep(_PAUSE_SECONDS)
+    return False
+
+
+async def _vacuum_postgres(runtime: Runtime) -> list[str]:
+    from lineal.store.postgres.connection import vacuum
+
+    await asyncio.to_thread(vacuum, runtime.settings.store)
+    return ["what Postgres keeps in its write-ahead log and in backups, until these are recycled"]

@@ -1,0 +1,143 @@
+"""Documents are erased everywhere, and all else stays."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from lineal.runtime import open_runtime
+from tests.erasure.documents import WORDS, arrive, fill, handle_all, settings, words_found
+
+Erase = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    folder = tmp_path_factory.mktemp("filled") / "data"
+    return folder, asyncio.run(fill(folder))
+
+
+@pytest.fixture
+def ids(filled: tuple[Path, dict[str, str]]) -> dict[str, str]:
+    return filled[1]
+
+
+@pytest.fixture
+def data(filled: tuple[Path, dict[str, str]], tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    shutil.copytree(filled[0], folder)
+    return folder
+
+
+def lineal(data: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LINEAL_")}
+    return subprocess.run(
+        [sys.executable, "-m", "lineal_cli.main", *arguments, "--data", str(data)],
+        capture_output=True, cwd=data.parent, env=kept | {"LINEAL_WORKERS": "1"} | variables,
+        timeout=120, check=False,
+    )  # fmt: skip
+
+
+def done(data: Path, *arguments: str) -> Any:
+    answer = lineal(data, *arguments, "--json")
+    assert answer.returncode == 0, answer.stderr
+    return orjson.loads(answer.stdout)
+
+
+def erase_owner(data: Path) -> Any:
+    return done(data, "erase", "--owner", WORDS[2], "--reason", "asked for", "--yes")
+
+
+def test_nothing_is_found_of_erased_documents(data: Path, ids: dict[str, str]) -> None:
+    found = words_found(data, WORDS)
+    assert {word for word in WORDS if any(place.startswith(word) for place in found)} == set(WORDS)
+    answer = erase_owner(data)
+    erased = {ids[name] for name in ("letter", "large", "broken", "attached")}
+    assert set(answer["subjects"]) == {f"document:{each}" for each in erased}
+    # All letters have the same analysis.
+    assert answer["remains"] == ["1 object that others refer to"]
+    assert words_found(data, WORDS) == set()
+
+
+def test_the_ledger_holds_and_others_are_complete(data: Path, ids: dict[str, str]) -> None:
+    others = done(data, "documents")
+    before = done(data, "show", ids["other"])
+    erase_owner(data)
+    assert lineal(data, "verify").returncode == 0
+    assert done(data, "show", ids["other"]) == before
+    gone = {ids[name] for name in ("letter", "large", "broken", "attached")}
+    assert done(data, "documents") == [x for x in others if x["document_id"] not in gone]
+    assert [hit["name"] for hit in done(data, "search", "bearings")] == ["other.txt"]
+    text = lineal(data, "show", ids["other"], "--as", "text").stdout
+    assert text == b"About bearings."
+    assert lineal(data, "rebuild").returncode == 0
+    assert done(data, "documents") == [x for x in others if x["document_id"] not in gone]
+    assert done(data, "dead", "list") == []
+
+
+def test_who_asks_is_told_that_it_was_erased(data: Path, ids: dict[str, str]) -> None:
+    erase_owner(data)
+    shown = lineal(data, "show", ids["letter"])
+    assert shown.returncode == 1
+    assert b"was erased on " in shown.stderr
+    assert b"asked for" in shown.stderr
+    steps = done(data, "lineage", ids["letter"])
+    assert steps[-1]["kind"] == "erase"
+    assert steps[-1]["reason"] == "asked for"
+
+
+def test_a_replay_leaves_out_what_was_erased(data: Path, ids: dict[str, str]) -> None:
+    erase_owner(data)
+    answer = done(data, "replay", "--stage", "register", "--dry-run")
+    assert answer["stages"][0]["events"] == 25
+    assert lineal(data, "replay", "--stage", "register").returncode == 0
+    assert words_found(data, WORDS) == set()
+    assert len(done(data, "documents")) == 21
+
+
+def test_the_same_bytes_that_arrive_later_are_a_document_again(
+    data: Path, ids: dict[str, str]
+) -> None:
+    done(data, "erase", ids["other"], "--reason", "asked for", "--yes")
+
+    async def again() -> None:
+        async with open_runtime(settings(data)) as runtime:
+            await arrive(runtime, "again.txt", b"About bearings.", occurrence="2")
+            await handle_all(runtime)
+
+    asyncio.run(again())
+    assert done(data, "show", ids["other"])["name"] == "again.txt"
+    assert done(data, "show", ids["other"])["status"] == "indexed"
+    assert lineal(data, "show", ids["other"], "--as", "text").stdout == b"About bearings."
+
+
+def test_a_dry_run_changes_nothing(data: Path, ids: dict[str, str]) -> None:
+    planned = done(data, "erase", "--owner", WORDS[2], "--dry-run")
+    assert planned["dry_run"]
+    assert len(done(data, "documents")) == 25
+    assert erase_owner(data)["counts"] == planned["counts"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--owner", "ada"], 2),
+        (["--reason", "asked for"], 2),
+        (["nosuch.txt", "--reason", "asked for", "--yes"], 1),
+        (["other.txt", "--reason", "asked for"], 1),
+    ],
+)
+def test_what_is_not_said_clearly_erases_nothing(
+    data: Path, arguments: list[str], code: int
+) -> None:
+    assert lineal(data, "erase", *arguments).returncode == code
+    assert len(done(data, "documents")) == 25
