@@ -28,6 +28,10 @@ CHANGES = {
 } | {"data": st.binary(max_size=5), "time": st.integers(0, 1 << 50)}  # fmt: skip
 
 
+def test_a_mark_is_of_all_attributes_but_the_trace() -> None:
+    assert {*CHANGES, "traceparent", "mark"} == set(RawEvent._fields)
+
+
 @given(RAW_EVENTS)
 def test_a_marked_event_is_known_also_when_a_broker_has_carried_it(event: RawEvent) -> None:
     marked = MARKS.marked(event)

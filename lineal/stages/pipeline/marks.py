@@ -30,12 +30,16 @@ class CheckMarks:
 
     async def before(self, invocations: Sequence[Invocation]) -> None:
         for invocation in invocations:
-            try:
-                await check_mark(invocation.delivery, self._marks, self._types)
-            except UnmarkedEvent as error:
-                invocation.error = error
-            if invocation.event.actor is not None and not self._marks.valid(invocation.event):
-                invocation.event = invocation.event._replace(actor=None)
+            if not self._marks.valid(invocation.event):
+                await self._check_unmarked(invocation)
+
+    async def _check_unmarked(self, invocation: Invocation) -> None:
+        try:
+            await check_mark(invocation.delivery, self._marks, self._types)
+        except UnmarkedEvent as error:
+            invocation.error = error
+        if not self._marks.valid(invocation.event):
+            invocation.event = invocation.event._replace(actor=None)
 
     async def after(self, invocations: Sequence[Invocation]) -> None:
         """Outputs are marked when they are published."""
