@@ -85,8 +85,8 @@ class Marks:
 
 
 def _attributes(event: RawEvent) -> bytes:
-    # All but the trace, which is nobody's word, and the mark. In the text of a tuple one value cannot
-    # pass for two, nor the data that follows it for a value.
+    # All but the trace, which is nobody's word, and the mark. In the text of a tuple one value
+    # cannot pass for two, nor the data that follows it for a value.
     return ascii(event[:8] + event[9:11] + event[12:14]).encode()
 
 
