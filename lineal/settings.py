@@ -140,6 +140,16 @@ class MqttSettings(BaseModel):
     the gap is believed."""
 
 
+class WatchedFolder(BaseModel):
+    """A folder to watch, and whose the files are that are dropped there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: Path
+    owner: Annotated[str, Field(min_length=1)] | None = None
+    labels: dict[str, str] = {}
+
+
 class Settings(BaseSettings):
     """What can be set. Defaults work on a laptop."""
 
@@ -151,6 +161,9 @@ class Settings(BaseSettings):
     """Folder of everything lineal keeps."""
     inbox: Path = Path("inbox")
     """Folder that ``lineal up`` watches."""
+    inboxes: tuple[WatchedFolder, ...] = ()
+    """Folders that it watches, each with its owner and labels: in place of the default ``inbox``,
+    and beside one that is set."""
     inbox_file_mb: Annotated[int, Field(ge=1)] = 1024
     """Largest file that is taken from it."""
     inbox_stable_seconds: Annotated[float, Field(ge=0.05)] = 0.5
@@ -213,6 +226,8 @@ class Settings(BaseSettings):
     mqtt: MqttSettings = MqttSettings()
     stages: dict[str, dict[str, Any]] = {}
     """Configuration by stage: ``[stages.nlp]``."""
+    producers: dict[str, dict[str, Any]] = {}
+    """Configuration by producer: ``[producers.imap]``."""
 
     @classmethod
     def settings_customise_sources(
@@ -224,6 +239,13 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def watched_folders(self) -> tuple[WatchedFolder, ...]:
+        """All folders to watch; at least one."""
+        if self.inboxes and "inbox" not in self.model_fields_set:
+            return self.inboxes
+        return (WatchedFolder(path=self.inbox), *self.inboxes)
 
     def runner(self) -> RunnerSettings:
         """The bounds of every stage runner."""

@@ -67,7 +67,10 @@ def check_settings(settings: Settings) -> list[Check]:
     """What the settings name: folders, disk, database, port."""
     return [
         _folder("data folder", settings.data, "name another with --data"),
-        _folder("inbox", settings.inbox, "name another with --inbox"),
+        *(
+            _folder("inbox", folder.path, "name another with --inbox")
+            for folder in settings.watched_folders
+        ),
         _disk(settings.data),
         *_database(settings.data),
         *_log(settings),

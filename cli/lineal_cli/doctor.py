@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lineal_cli.options import FAILED, CommandFailed, DataOption, JsonOption, load_settings
+from lineal_cli.options import (
+    FAILED,
+    CommandFailed,
+    DataOption,
+    InboxOption,
+    JsonOption,
+    inbox_settings,
+    load_settings,
+)
 from lineal_cli.printing import print_json, print_table
 
 _STYLES = {"fine": "green", "warning": "yellow", "broken": "bold red"}
 
 
 def doctor(
-    inbox: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to watch.")] = None,
+    inbox: InboxOption = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="HTTP port.")] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -29,7 +36,7 @@ def doctor(
 
     checks = check_machine()
     try:
-        settings = load_settings(data, inbox=inbox, port=port)
+        settings = load_settings(data, **inbox_settings(inbox), port=port)
     except CommandFailed as error:
         checks.append(Check("settings", "broken", str(error), "correct it, then run this again"))
     else:

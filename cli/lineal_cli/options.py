@@ -31,6 +31,15 @@ DataOption = Annotated[
         show_default=False,
     ),
 ]
+InboxOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--inbox",
+        metavar="DIR",
+        help="Folder to watch, made if missing; may be given again; ./inbox.",
+        show_default=False,
+    ),
+]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name of a model.")]
 ModelVersionArgument = Annotated[
     int | None, typer.Argument(metavar="VERSION", help="The one in use, or the newest.")
@@ -100,6 +109,14 @@ def load_settings(data: Path | None = None, **given: Any) -> Settings:
         raise CommandFailed(
             f"the settings cannot be read: {error}. Correct lineal.toml or the LINEAL_* variable."
         ) from error
+
+
+def inbox_settings(inboxes: list[Path] | None) -> dict[str, Any]:
+    """The settings that ``--inbox`` stands for: these folders and no others are watched."""
+    if not inboxes:
+        return {}
+    first, *others = inboxes
+    return {"inbox": first, "inboxes": [{"path": path} for path in others]}
 
 
 def with_broker(settings: Settings, url: str | None) -> Settings:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lineal_cli.daemon_command import run_daemon, url_of
-from lineal_cli.options import DataOption, JsonOption, load_settings
+from lineal_cli.options import DataOption, InboxOption, JsonOption, inbox_settings, load_settings
 
 if TYPE_CHECKING:
     from lineal.producers import Producer
@@ -27,10 +26,7 @@ def produce(
             metavar="PRODUCER...", help="http, folder, mqtt, or one of another package."
         ),
     ],
-    inbox: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder to watch, made if missing; ./inbox."),
-    ] = None,
+    inbox: InboxOption = None,
     port: Annotated[
         int | None,
         typer.Option(min=0, max=65535, help="HTTP port, 0 for any free one; 8480."),
@@ -50,7 +46,7 @@ def produce(
         found = find_producers(sorted(names - {_HTTP}))
     except UnknownProducer as error:
         raise typer.BadParameter(str(error), param_hint="PRODUCER") from error
-    settings = load_settings(data, inbox=inbox, port=port, workers=1)
+    settings = load_settings(data, **inbox_settings(inbox), port=port, workers=1)
     from lineal_cli.lifetime import run_in_loop
 
     run_in_loop(_produce(settings, found, names, as_json))

@@ -68,8 +68,13 @@ def reporter(as_json: bool) -> Reporter:
 def _attributes(service: Service, seconds: float) -> dict[str, Any]:
     settings = service.runtime.settings
     port = service.server.port if service.server is not None else settings.port
+    inboxes = [
+        os.fsencode(folder.path.resolve()).decode(errors="backslashreplace")
+        for folder in settings.watched_folders
+    ]
     return {
-        "inbox": os.fsencode(settings.inbox.resolve()).decode(errors="backslashreplace"),
+        "inbox": inboxes[0],
+        "inboxes": inboxes,
         "url": f"http://127.0.0.1:{port}",
         "data": os.fsencode(settings.data.resolve()).decode(errors="backslashreplace"),
         "watching": not service.producers["folder"].standing_by,
@@ -150,7 +155,7 @@ class _ConsoleReporter:
         attributes = _attributes(service, seconds)
         settings = service.runtime.settings
         lines = Table.grid(padding=(0, 3))
-        where = plain(attributes["inbox"])
+        where = " or ".join(map(plain, attributes["inboxes"]))
         if service.producers["folder"].standing_by:
             where += "  (watched by another `lineal up`; this one shares its work)"
         lines.add_row(" Drop files into", Text(where, "bold"))

@@ -6,12 +6,19 @@ import asyncio
 import sys
 import time
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings, with_broker
+from lineal_cli.options import (
+    CommandFailed,
+    DataOption,
+    InboxOption,
+    JsonOption,
+    inbox_settings,
+    load_settings,
+    with_broker,
+)
 
 if TYPE_CHECKING:
     from lineal.producers import Producer
@@ -22,10 +29,7 @@ if TYPE_CHECKING:
 
 
 def up(
-    inbox: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder to watch, made if missing; ./inbox."),
-    ] = None,
+    inbox: InboxOption = None,
     port: Annotated[
         int | None,
         typer.Option(min=0, max=65535, help="HTTP port on loopback, 0 for any free one; 8480."),
@@ -63,7 +67,8 @@ def up(
     With --json, prints one JSON line when it is ready and one for each document that is done.
     """
     begun = time.monotonic()
-    settings = with_broker(load_settings(data, inbox=inbox, port=port, workers=workers), mqtt)
+    found = load_settings(data, **inbox_settings(inbox), port=port, workers=workers)
+    settings = with_broker(found, mqtt)
     from lineal_cli.lifetime import run_in_loop
 
     run_in_loop(_up(settings, stages, simulate, as_json, begun))

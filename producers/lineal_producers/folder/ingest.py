@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -50,6 +50,7 @@ class Ingester:
         root: no file outside of it is read; a path without links.
         stable_seconds: how long a file must have been unchanged.
         unfinished_seconds: the same for a file that is empty or lacks the end of its kind.
+        owner: whose the files are; with ``labels``, said of every arrival.
         on_arrival: called with each arrival.
     """
 
@@ -62,6 +63,8 @@ class Ingester:
         *,
         stable_seconds: float,
         unfinished_seconds: float,
+        owner: str | None,
+        labels: Mapping[str, str],
         on_arrival: Callable[[Arrival], None] | None,
     ) -> None:
         self._runtime = runtime
@@ -70,6 +73,8 @@ class Ingester:
         self._seen_files = seen_files
         self._settle = stable_seconds
         self._unfinished = unfinished_seconds
+        self._owner = owner
+        self._labels = labels
         self._on_arrival = on_arrival
         self.problem: str | None = None
         """What keeps files from being taken at present."""
@@ -207,6 +212,8 @@ class Ingester:
             actor=_ACTOR,
             occurrence=f"{source}\n{fingerprint.modified_ns}\n{fingerprint.inode}",
             tenant=self._runtime.settings.tenant,
+            owner=self._owner,
+            labels=self._labels,
         )
 
     def _arrived(self, arrival: Arrival) -> None:

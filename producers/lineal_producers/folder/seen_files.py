@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,11 +37,15 @@ class Fingerprint(NamedTuple):
 class SeenFiles:
     """The table ``watched_files``: the fingerprint of each path when it was last taken.
 
+    Args:
+        others: folders whose files are those of other watches.
+
     Looks into it with a connection of its own, so it may be asked outside of the event loop.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, others: Collection[Path] = ()) -> None:
         self._runtime = runtime
+        self._others = tuple(others)
         self._database = runtime.database
         self._reader = self._database.reading_connection()
         self._with_events = (
@@ -61,11 +66,14 @@ class SeenFiles:
 
     def is_renamed(self, status: os.stat_result) -> bool:
         """Whether the same file in the same state was taken under another path."""
-        row = self._reader.execute(
-            "SELECT 1 FROM watched_files WHERE inode = ? AND size = ? AND modified_ns = ?",
+        rows = self._reader.execute(
+            "SELECT path FROM watched_files WHERE inode = ? AND size = ? AND modified_ns = ?",
             Fingerprint.of(status),
-        ).fetchone()
-        return row is not None
+        )
+        return any(self._is_own(Path(os.fsdecode(path))) for (path,) in rows)
+
+    def _is_own(self, path: Path) -> bool:
+        return not any(path.is_relative_to(other) for other in self._others)
 
     def holds_inode(self, inode: int) -> bool:
         """Whether a file with this inode was taken, in whatever state."""

@@ -8,8 +8,9 @@ import itertools
 import os
 import stat
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -57,6 +58,9 @@ class FolderWatch:
 
     Args:
         inbox: made if missing.
+        owner: whose the files are; with ``labels``, said of every arrival.
+        others: folders that are watched beside it. What was taken from one of them and is moved
+            here is a new arrival: it may have got another owner.
         on_arrival: called with each arrival.
 
     Raises:
@@ -72,6 +76,9 @@ class FolderWatch:
         stable_seconds: float = 0.5,
         unfinished_seconds: float = 10.0,
         scan_seconds: float = 5.0,
+        owner: str | None = None,
+        labels: Mapping[str, str] = MappingProxyType({}),
+        others: Collection[Path] = (),
         on_arrival: Callable[[Arrival], None] | None = None,
     ) -> None:
         inbox.mkdir(parents=True, exist_ok=True)
@@ -85,9 +92,9 @@ class FolderWatch:
         self._scan_seconds = scan_seconds
         self._candidates = Candidates(_MAX_CANDIDATES)
         # One for each of those that look into it at the same time.
-        self._in_scan = SeenFiles(runtime)
-        self._in_listening = SeenFiles(runtime)
-        self._in_taking = SeenFiles(runtime)
+        self._in_scan = SeenFiles(runtime, others)
+        self._in_listening = SeenFiles(runtime, others)
+        self._in_taking = SeenFiles(runtime, others)
         self._ingester = Ingester(
             runtime,
             self._root,
@@ -95,6 +102,8 @@ class FolderWatch:
             self._in_taking,
             stable_seconds=stable_seconds,
             unfinished_seconds=unfinished_seconds,
+            owner=owner,
+            labels=labels,
             on_arrival=on_arrival,
         )
         self._root_moved = asyncio.Event()
