@@ -227,6 +227,11 @@ def with_defaults(event: RawEvent, payload: Payload | None = None) -> RawEvent:
     return event
 
 
+def types_of_stages() -> frozenset[str]:
+    """The types of events that installed stages make."""
+    return frozenset(_makers())
+
+
 @cache
 def _makers() -> dict[str, list[str]]:
     """The installed stages that make events of a type, by type."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lineal.store.blobs import FileBlobs
 from lineal.store.connection import POSTGRES, Connection
@@ -16,7 +16,6 @@ from lineal_cli.options import CommandFailed, data_folder, load_settings, plain_
 
 if TYPE_CHECKING:
     from lineal.store.blobs import Blobs
-    from lineal.store.objects import Chunked
 
 _BUSY_SECONDS = 10.0
 _CHUNK = 1 << 20
@@ -98,12 +97,18 @@ def _reading_shared(url: str) -> Iterator[Connection]:
 
 
 @contextlib.contextmanager
-def reading_blobs(folder: Path) -> Iterator[Chunked]:
-    """The store of large objects that the settings name."""
+def reading_blobs(folder: Path, cache: Path | None = None) -> Iterator[ReadBlobs]:
+    """The store of large objects that the settings name.
+
+    Args:
+        cache: a data folder whose copies of what is elsewhere are believed; none: this one's.
+    """
     files = FileBlobs(folder, folder / "run", "reader")
     if plain_setting("objects", "file:") == "file:":
         yield files
         return
+    if cache is not None:
+        files = FileBlobs(cache, cache / "run", "reader")
     from lineal.backends import open_blobs
 
     with asyncio.Runner() as runner:
@@ -115,12 +120,34 @@ def reading_blobs(folder: Path) -> Iterator[Chunked]:
             runner.run(stack.aclose())
 
 
+class ReadBlobs(Protocol):
+    """Large objects to be read only."""
+
+    def stored(self) -> Iterator[str]:
+        """The digests of all that are there, in no order."""
+        ...
+
+    def chunks(self, sha256: str) -> Iterator[bytes]:
+        """The bytes piece by piece.
+
+        Raises:
+            BlobMissing: before the first piece.
+        """
+        ...
+
+
 class _FetchedBlobs:
     """Blobs that have to be brought here before they are read."""
 
     def __init__(self, runner: asyncio.Runner, blobs: Blobs) -> None:
         self._runner = runner
         self._blobs = blobs
+
+    def stored(self) -> Iterator[str]:
+        async def collect() -> list[str]:
+            return [digest async for digest in self._blobs.digests()]
+
+        return iter(self._runner.run(collect()))
 
     def chunks(self, sha256: str) -> Iterator[bytes]:
         path = self._runner.run(self._blobs.path(sha256))

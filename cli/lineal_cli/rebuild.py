@@ -49,7 +49,7 @@ def _verify(folder: Path, *, quiet: bool) -> None:
     Raises:
         CommandFailed: it does not.
     """
-    from lineal.proof.ledger_check import LedgerCheck
+    from lineal.proof.installed_checks import checks_before_rebuild
     from lineal.proof.verification import run_checks
     from lineal_cli.verifying import verification
     from lineal_cli.work_bar import work_bar
@@ -58,7 +58,7 @@ def _verify(folder: Path, *, quiet: bool) -> None:
     if not settings.log.enabled or not asyncio.run(_sign(settings)):
         return
     with verification(folder) as context, work_bar(quiet=quiet) as show:
-        first = run_checks([LedgerCheck()], context, show).first
+        first = run_checks(checks_before_rebuild(), context, show).first
     if first is not None:
         raise CommandFailed(
             f"the ledger does not verify: {first.what}. `lineal verify` says more; --unverified "

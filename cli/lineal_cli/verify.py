@@ -49,11 +49,15 @@ def verify(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that nobody edited the ledger.
+    """Check that nobody edited the ledger, or what follows from it.
 
     Computes the log's tree again from all records and compares it with the signed checkpoints, in
-    the database, outside of it, and elsewhere. Says the first thing that is wrong and what still
-    holds; fails if anything is wrong. Asks nobody: it works without a network and beside daemons.
+    the database, outside of it, and elsewhere. Compares the metadata tables, the search index and
+    the events that stages made with the ledger, and looks at the digests of all objects and at the
+    pages of the database. Says the first thing that is wrong and what still holds; fails if
+    anything is wrong. Asks nobody: it works without a network and beside daemons.
+
+    With DOC only its records are looked at, and with --since only the log.
     """
     from lineal.proof.verification import run_checks
     from lineal_cli.verifying import verification
@@ -100,6 +104,9 @@ def _print(verified: Verified) -> None:
     records = count_of(int(results.get("records") or 0), "record")
     if first is None:
         typer.echo(f"{records}: all as they were signed")
+        if "objects" in results:
+            objects = count_of(int(results["objects"] or 0), "object")
+            typer.echo(f"{objects}, tables, search index and events: all as the records say")
     else:
         typer.echo(f"WRONG: {plain(first.what)}")
         others = [finding for finding in verified.findings if finding != first]

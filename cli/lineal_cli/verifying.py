@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from lineal.proof.verification import VerificationContext, begin_snapshot
 from lineal.settings import LogSettings
 from lineal.store.connection import Connection
 from lineal_cli.options import CommandFailed, load_settings
-from lineal_cli.reading import reading
+from lineal_cli.reading import ReadBlobs, reading, reading_blobs
 
 _BEHIND_SECONDS = 2.0
 _POLL_SECONDS = 0.1
@@ -44,13 +45,13 @@ def verification(
         CommandFailed: there is no data, or no key to trust.
         MalformedNote, MalformedPolicy, WrongSignature: what is given is none.
     """
-    with reading(data) as (connection, folder):
-        settings = load_settings(folder).log
-        chosen = policy or settings.policy
+    with reading(data) as (connection, folder), _large_objects(folder) as large:
+        settings = load_settings(folder)
+        chosen = policy or settings.log.policy
         rules = None if chosen is None else read_policy(chosen)
-        trusted = _trusted(keys, rules, settings, folder)
+        trusted = _trusted(keys, rules, settings.log, folder)
         begun = None if since is None else _checkpoint(since, trusted)
-        files = CheckpointFiles(settings.checkpoint_folder(folder))
+        files = CheckpointFiles(settings.log.checkpoint_folder(folder))
         _wait_until_signed(connection)
         for _ in range(_TRIES):
             outside = files.load()
@@ -71,7 +72,19 @@ def verification(
             rules,
             begun,
             [item.read_bytes() for item in given],
+            large,
+            frozenset(settings.broker_types),
         )
+
+
+@contextlib.contextmanager
+def _large_objects(folder: Path) -> Iterator[ReadBlobs]:
+    """As they are where they are kept: a copy that was fetched before says nothing of that."""
+    with (
+        tempfile.TemporaryDirectory(dir=folder, prefix=".verify-") as cache,
+        reading_blobs(folder, Path(cache)) as large,
+    ):
+        yield large
 
 
 def _trusted(

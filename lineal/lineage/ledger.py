@@ -76,7 +76,7 @@ def _append(connection: Connection, records: Sequence[tuple[Record, bytes]]) -> 
         build = None if record.build is None else _build_id(connection, record.build, builds)
         compressed = zlib.compress(canonical, _COMPRESSION)
         rows.append((seq, build, sha256(canonical).digest(), compressed))
-        entries += index_entries(_keys(record), seq)
+        entries += index_entries(record_keys(record), seq)
     insert_rows(connection, "INSERT INTO ledger", rows)
     add_entries(connection, entries)
     kinds, subjects = projected()
@@ -90,7 +90,8 @@ def _append(connection: Connection, records: Sequence[tuple[Record, bytes]]) -> 
         project(connection, steps)
 
 
-def _keys(record: Record) -> set[bytes]:
+def record_keys(record: Record) -> set[bytes]:
+    """What leads to a record in the index: its subjects, and the bytes that it read and made."""
     keys = {text_key(subject) for subject in {entry.subject for entry in record.steps}}
     read = [item.sha256[:_KEY_DIGITS] for entry in record.steps for item in entry.inputs]
     made = [item.sha256[:_KEY_DIGITS] for entry in record.steps for item in entry.outputs]
@@ -106,7 +107,7 @@ def _cut(keys: bytes) -> Iterator[bytes]:
 def _build_id(connection: Connection, build: Build, known: dict[Build, int]) -> int:
     if build in known:
         return known[build]
-    key = (build.stage, build.version, build.code, build.config, _models_text(build))
+    key = build_row(build)
     find = "SELECT id FROM builds WHERE (stage, version, code, config, models) = (?, ?, ?, ?, ?)"
     row = connection.execute(find, key).fetchone()
     if row is None:
@@ -116,6 +117,17 @@ def _build_id(connection: Connection, build: Build, known: dict[Build, int]) -> 
         row = connection.execute(find, key).fetchone()
     known[build] = row[0]
     return known[build]
+
+
+def build_row(build: Build) -> tuple[str, str, str, str, str]:
+    """A build as the table of builds keeps it, without its number."""
+    return (build.stage, build.version, build.code, build.config, _models_text(build))
+
+
+def build_rows(connection: Connection) -> dict[int, tuple[str, ...]]:
+    """All rows of the table of builds, by their numbers."""
+    rows = connection.execute("SELECT id, stage, version, code, config, models FROM builds")
+    return {row[0]: tuple(row[1:]) for row in rows}
 
 
 def has_other_builds(connection: Connection, build: Build) -> bool:

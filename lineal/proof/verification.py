@@ -7,11 +7,14 @@ A package adds checks of its own under the entry points ``lineal.checks``: an ob
 from __future__ import annotations
 
 import math
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from lineal.errors import StoreDamaged
 from lineal.proof.checkpoint import Checkpoint
 from lineal.proof.files import OutsideCheckpoints
 from lineal.proof.note import VerifierKey
@@ -20,6 +23,22 @@ from lineal.store.connection import Connection
 
 Progress = Callable[[int, int], None]
 """Called with how much is done, and of how much."""
+
+
+class LargeObjects(Protocol):
+    """Large objects to be read only."""
+
+    def stored(self) -> Iterator[str]:
+        """The digests of all that are there, in no order."""
+        ...
+
+    def chunks(self, sha256: str) -> Iterator[bytes]:
+        """The bytes of one piece by piece, as they are where they are kept.
+
+        Raises:
+            BlobMissing: before the first piece.
+        """
+        ...
 
 
 class Finding(NamedTuple):
@@ -50,6 +69,10 @@ class VerificationContext:
     """What lies before it was verified already."""
     given: Sequence[bytes] = ()
     """Checkpoints that somebody has kept elsewhere."""
+    large: LargeObjects | None = None
+    """Where large objects are; None: they are not looked at."""
+    from_outside: frozenset[str] = frozenset()
+    """Event types that not only stages make."""
     results: dict[str, int | str | None] = field(default_factory=dict)
     """What checks have to say beside their findings, by name."""
 
@@ -82,14 +105,19 @@ class Verified(NamedTuple):
         return min(self.findings, key=_place, default=None)
 
 
+_UNREADABLE = (StoreDamaged, sqlite3.Error, LookupError, TypeError, ValueError)
+
+
 def _place(finding: Finding) -> float:
     return math.inf if finding.record is None else finding.record
 
 
 def begin_snapshot(connection: Connection) -> None:
-    """Let a connection that only reads see one state of the store until its transaction ends."""
+    """Let a connection that only reads see one state of the store until its transaction ends; it
+    may make temporary tables in it, which are gone with the transaction or the connection."""
     isolated = connection.dialect.name == "postgres"
-    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ" if isolated else "BEGIN")
+    # Postgres makes no temporary table in a transaction that is for reading only.
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE" if isolated else "BEGIN")
 
 
 def run_checks(
@@ -110,5 +138,10 @@ def run_checks(
     for check in checks:
         name = check.name
         names.append(name)
-        findings += check.run(context, lambda done, total, name=name: progress(name, done, total))  # type: ignore[misc]
+        try:
+            for finding in check.run(context, partial(progress, name)):
+                findings.append(finding)  # one by one: what was found before it ended counts
+        except _UNREADABLE as error:
+            # Whoever changed a row may have put anything into it.
+            findings.append(Finding(name, f"cannot be looked at: {type(error).__name__}: {error}"))
     return Verified(tuple(findings), tuple(names), context.results)

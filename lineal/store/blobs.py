@@ -119,6 +119,12 @@ class FileBlobs:
             for file in await asyncio.to_thread(list, folder.iterdir()):
                 yield folder.name + file.name
 
+    def stored(self) -> Iterator[str]:
+        """As :meth:`digests`, for who does not wait in a loop."""
+        for folder in self._folders():
+            for file in folder.iterdir():
+                yield folder.name + file.name
+
     def _folders(self) -> list[Path]:
         if not self._directory.is_dir():
             return []

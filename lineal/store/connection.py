@@ -34,6 +34,8 @@ class Dialect(Protocol):
     """The SQL that differs between SQLite and Postgres."""
 
     name: str
+    temporary_schema: str
+    """Where temporary tables are."""
 
     def merged_json(self, old: str, new: str) -> str:
         """An expression: the JSON object ``old`` with the fields of ``new`` put over it."""
@@ -54,6 +56,12 @@ class Dialect(Protocol):
 
     def recreate(self, connection: Connection, table: Table) -> None:
         """Empty a table of a projection, whatever is left of it."""
+        ...
+
+    def shadow(self, connection: Connection, table: Table) -> str:
+        """Make a temporary table that hides one of a projection from whoever names it without its
+        schema; returns the full name of the one that is hidden. On a connection that only reads,
+        in the transaction that :func:`lineal.proof.verification.begin_snapshot` begins."""
         ...
 
 

@@ -13,7 +13,7 @@ Only one transaction at a time may add entries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import chain
 from struct import Struct
@@ -89,6 +89,31 @@ def find_numbers(connection: Connection, key: bytes) -> list[int]:
                 found.add(int.from_bytes(data[place + KEY_BYTES : place + _ENTRY_BYTES], "big"))
             place = data.find(key, place + 1)
     return sorted(found)
+
+
+def node_entries(connection: Connection) -> Iterator[tuple[int, list[bytes], bool]]:
+    """Everything that is in the index, row by row: the node, its entries, and whether anything is
+    wrong with the row: entries that :func:`find_numbers` would not find there, or its size."""
+    bits = 8 * KEY_BYTES
+    for node, size, kept in connection.stream("SELECT node, size, entries FROM ledger_index"):
+        data = bytes(kept)
+        whole = len(data) - len(data) % _ENTRY_BYTES
+        entries = [data[at : at + _ENTRY_BYTES] for at in range(0, whole, _ENTRY_BYTES)]
+        level, odd = divmod(max(node, 1).bit_length() - 1, 4)
+        wrong = size != len(data) or whole < len(data) or node < 1 or odd or level > _MAX_LEVEL
+        if not wrong and level:
+            shift = bits - 4 * level
+            high = 1 << (4 * level)
+            wrong = any(
+                int.from_bytes(entry[:KEY_BYTES], "big") >> shift | high != node
+                for entry in entries
+            )
+        yield node, entries, bool(wrong)
+
+
+def entry_number(entry: bytes) -> int:
+    """The number that an entry leads to."""
+    return int.from_bytes(entry[KEY_BYTES:], "big")
 
 
 def _nodes_on_the_way(key: bytes) -> Sequence[int]:

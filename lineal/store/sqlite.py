@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lineal.store.connection import Connection
-from lineal.store.derived_table import Table
+from lineal.store.derived_table import Table, as_temporary
 from lineal.store.sqlite_errors import translate_error
 
 Durability = Literal["full", "normal"]
@@ -19,6 +19,7 @@ class Sqlite:
     """See :class:`lineal.store.connection.Dialect`."""
 
     name = "sqlite"
+    temporary_schema = "temp"
 
     def merged_json(self, old: str, new: str) -> str:
         return f"json_patch({old}, {new})"
@@ -40,6 +41,10 @@ class Sqlite:
     def recreate(self, connection: Connection, table: Table) -> None:
         connection.execute(f"DROP TABLE IF EXISTS {table.name}")
         self.define(connection, table.sql)
+
+    def shadow(self, connection: Connection, table: Table) -> str:
+        self.define(connection, as_temporary(table.sql))
+        return f"main.{table.name}"
 
 
 class SqliteConnection(sqlite3.Connection):

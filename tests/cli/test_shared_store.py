@@ -157,3 +157,38 @@ def test_without_its_library_it_is_said_what_to_install(
     )  # fmt: skip
     assert done.returncode == 1
     assert "lineal[postgres]" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+async def _sign(url: str, data: Path) -> None:
+    from lineal.proof.writer import sign_behind
+    from lineal.store.postgres.store import PostgresStore
+
+    store = PostgresStore(url)
+    await store.open()
+    await sign_behind(store, Settings().log, data)
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        ("UPDATE registry SET name = 'forged.txt' WHERE name = 'note.txt'", "registry: the row of"),
+        ("UPDATE search_text SET words = 'forged'::tsvector", "other words than text"),
+        ("UPDATE search_text SET text = 'forged'", "does not hold its text"),
+        ("DELETE FROM ledger_index", "does not lead to record 1"),
+        ("UPDATE objects SET data = 'forged'", "is not what its digest says"),
+    ],
+)
+def test_what_was_edited_there_is_found(
+    lineal: Lineal, data: Path, url: str, sql: str, what: str
+) -> None:
+    import psycopg
+
+    for file in (data / "checkpoints").iterdir():
+        file.unlink()
+    asyncio.run(_sign(url, data))
+    untouched = lineal("verify", "--data", data, LINEAL_STORE=url)
+    assert untouched.code == 0, untouched.text
+    with psycopg.connect(url) as connection:
+        connection.execute(sql)
+    assert what in lineal("verify", "--data", data, LINEAL_STORE=url).text

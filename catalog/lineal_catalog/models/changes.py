@@ -36,6 +36,7 @@ CREATE TABLE model_changes (
     PRIMARY KEY (name, counter)
 ) WITHOUT ROWID;
 """,
+    from_records=False,
 )
 
 

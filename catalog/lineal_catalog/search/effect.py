@@ -31,3 +31,19 @@ def _apply(connection: Connection, changes: Sequence[SearchEntries]) -> None:
 
 
 register(_apply, SearchEntries)
+
+_FACET = "facet_"
+
+
+def facet_attributes(facets: Mapping[str, str]) -> dict[str, str]:
+    """Attributes of a record that say under which facets a document was indexed."""
+    return {f"{_FACET}{key}": value for key, value in facets.items()}
+
+
+def facet_values(attributes: Mapping[str, int | str]) -> dict[str, str]:
+    """The facets that the attributes of a record name; records of earlier versions name none."""
+    return {
+        name.removeprefix(_FACET): str(value)
+        for name, value in attributes.items()
+        if name.startswith(_FACET)
+    }

@@ -4,14 +4,17 @@ SQLite, ``tsvector`` in Postgres.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 
 from lineal.store.connection import Connection
 from lineal_catalog.search import postgres, sqlite
-from lineal_catalog.search.pages import MARK_BEGIN, MARK_END, Hit, SearchPage
+from lineal_catalog.search.pages import MARK_BEGIN, MARK_END, Hit, SearchPage, spans
 
-__all__ = ["MARK_BEGIN", "MARK_END", "Hit", "SearchPage", "replace_document", "search"]
+__all__ = [
+    "MARK_BEGIN", "MARK_END", "Hit", "SearchPage", "differing_words", "indexed_spans",
+    "replace_document", "search", "spans_to_index",
+]  # fmt: skip
 
 
 def replace_document(
@@ -27,6 +30,32 @@ def replace_document(
         "INSERT INTO search_facets VALUES (?, ?, ?)",
         [(document_id, key, value) for key, value in facets.items()],
     )
+
+
+def spans_to_index(connection: Connection, pages: Sequence[SearchPage]) -> list[tuple[int, str]]:
+    """The entries of pages as this store keeps them: number of the page, text."""
+    return [
+        (page.number, _store(connection).stored_text(span))
+        for page in pages
+        for span in spans(page.text)
+    ]
+
+
+def indexed_spans(connection: Connection, document_id: str) -> list[tuple[int, str]]:
+    """The entries of a document, in their order: number of the page, text."""
+    key = _store(connection).ENTRY_COLUMN
+    rows = connection.execute(
+        "SELECT entry.page, found.text FROM search_entries AS entry LEFT JOIN search_text AS found "
+        f"ON found.{key} = entry.id WHERE entry.document_id = ? ORDER BY entry.id",
+        (document_id,),
+    )
+    return [(page, text) for page, text in rows]
+
+
+def differing_words(connection: Connection) -> Iterator[str]:
+    """What is wrong with the words that texts are found by, compared with the texts."""
+    found: Iterator[str] = _store(connection).differing_words(connection)
+    return found
 
 
 def search(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lineal.store.connection import Connection
 from lineal_catalog.search.filters import filter_clauses
@@ -12,8 +12,36 @@ from lineal_catalog.search.snippets import snippet
 from lineal_catalog.search.words import lexemes
 
 _SIGNS = {"AND": "&", "OR": "|", "NOT": "& !", "(": "(", ")": ")"}
+_COMPARED = 200
+"""Texts that are in memory at once while they are compared with their words."""
 _BY_LENGTH = 1
 """Normalization of ts_rank: divided by 1 + the logarithm of the length."""
+
+
+ENTRY_COLUMN = "entry"
+"""Of the table of texts: the entry's id."""
+
+
+def stored_text(span: str) -> str:
+    """A part of a page as it is kept: Postgres's text has no NUL."""
+    return span.replace("\x00", "\ufffd")
+
+
+def differing_words(connection: Connection) -> Iterator[str]:
+    """Compare the words of each text with the text."""
+    last = -1
+    while rows := connection.execute(
+        f"SELECT entry, text FROM search_text WHERE entry > ? ORDER BY entry LIMIT {_COMPARED}",
+        (last,),
+    ).fetchall():
+        for entry, text in rows:
+            (same,) = connection.execute(
+                "SELECT words = CAST(? AS tsvector) FROM search_text WHERE entry = ?",
+                (vector(text), entry),
+            ).fetchone()
+            if not same:
+                yield f"the search index has other words than text {entry}"
+        last = rows[-1][0]
 
 
 def index_pages(connection: Connection, document_id: str, pages: Sequence[SearchPage]) -> None:

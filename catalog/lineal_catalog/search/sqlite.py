@@ -3,13 +3,63 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lineal.store.connection import Connection
 from lineal_catalog.search.filters import document_name, filter_clauses
 from lineal_catalog.search.pages import MARK_BEGIN, MARK_END, Hit, SearchPage, spans
 from lineal_catalog.search.query import Term, parse_query
 from lineal_catalog.search.words import BREAK, separate_words
+
+ENTRY_COLUMN = "rowid"
+"""Of the table of texts: the entry's id."""
+
+
+def stored_text(span: str) -> str:
+    """A part of a page as it is kept."""
+    return separate_words(span)
+
+
+def differing_words(connection: Connection) -> Iterator[str]:
+    """Compare the index of FTS5 with one that is made anew of the texts, and entries with texts.
+
+    FTS5's own check writes, and SQLite's of all tables calls it from 3.44 on only.
+    """
+    orphans = connection.execute(
+        "SELECT rowid FROM search_text_docsize EXCEPT SELECT id FROM search_entries"
+    ).fetchall()
+    for (entry,) in orphans:
+        yield f"the search index has a text {entry} that is of no page"
+    connection.execute(
+        "CREATE VIRTUAL TABLE temp.texts_again USING fts5 "
+        "(text, tokenize = 'unicode61 remove_diacritics 2')"
+    )
+    connection.execute(
+        "INSERT INTO temp.texts_again (rowid, text) SELECT rowid, text FROM main.search_text"
+    )
+    for name, schema, table in (
+        ("words_there", "main", "search_text"),
+        ("words_expected", "temp", "texts_again"),
+    ):
+        connection.execute(
+            f"CREATE VIRTUAL TABLE temp.{name} USING fts5vocab ({schema}, {table}, 'instance')"
+        )
+    differing = (
+        "SELECT DISTINCT doc FROM (SELECT term, doc, offset FROM temp.{0} "
+        "EXCEPT SELECT term, doc, offset FROM temp.{1})"
+    )
+    try:
+        found: set[int] = set()
+        for one, other in (
+            ("words_there", "words_expected"),
+            ("words_expected", "words_there"),
+        ):
+            found.update(doc for (doc,) in connection.execute(differing.format(one, other)))
+        for doc in sorted(found):
+            yield f"the search index has other words than text {doc}"
+    finally:
+        for name in ("words_there", "words_expected", "texts_again"):
+            connection.execute(f"DROP TABLE temp.{name}")
 
 
 def index_pages(connection: Connection, document_id: str, pages: Sequence[SearchPage]) -> None:
@@ -26,7 +76,7 @@ def index_pages(connection: Connection, document_id: str, pages: Sequence[Search
                 (document_id, page.number),
             ).fetchone()
             connection.execute(
-                "INSERT INTO search_text (rowid, text) VALUES (?, ?)", (entry, separate_words(span))
+                "INSERT INTO search_text (rowid, text) VALUES (?, ?)", (entry, stored_text(span))
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lineal import Context, stage
-from lineal_catalog.search.effect import SearchEntries
+from lineal_catalog.search.effect import SearchEntries, facet_attributes
 from lineal_catalog.search.page_split import pages_to_index
 from lineal_schemas.documents import DocumentAnalyzed, DocumentIndexed
 
@@ -19,5 +19,6 @@ async def index(document: DocumentAnalyzed, ctx: Context) -> DocumentIndexed:
     if document.media_type is not None:
         facets["media_type"] = document.media_type
     ctx.add_effect(SearchEntries(document.document_id, tuple(pages), facets))
-    ctx.annotate(status="indexed", pages_with_text=len(pages))
+    # The record says what the index is to hold; `lineal verify` compares both.
+    ctx.annotate(status="indexed", pages_with_text=len(pages), **facet_attributes(facets))
     return DocumentIndexed(document_id=document.document_id, pages=len(pages))

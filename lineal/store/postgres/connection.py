@@ -15,7 +15,7 @@ from psycopg.types.numeric import Int8BinaryDumper
 from psycopg.types.string import StrDumperUnknown
 
 from lineal.store.connection import Connection, Cursor
-from lineal.store.derived_table import Table
+from lineal.store.derived_table import Table, as_temporary
 from lineal.store.postgres.errors import not_connected, translate_error
 from lineal.store.postgres.tables import define_tables, has_table, recreate
 
@@ -49,6 +49,7 @@ class Postgres:
     """See :class:`lineal.store.connection.Dialect`."""
 
     name = "postgres"
+    temporary_schema = "pg_temp"
 
     def merged_json(self, old: str, new: str) -> str:
         return f"CAST({_as_jsonb(old)} || {_as_jsonb(new)} AS text)"
@@ -68,6 +69,16 @@ class Postgres:
     def recreate(self, connection: Connection, table: Table) -> None:
         """Emptied, not dropped: concurrent readers see the rows of before."""
         recreate(connection, table)
+
+    def shadow(self, connection: Connection, table: Table) -> str:
+        row = connection.execute(
+            "SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace "
+            "ON pg_namespace.oid = relnamespace "
+            "WHERE relname = ? AND pg_table_is_visible(pg_class.oid)",
+            (table.name,),
+        ).fetchone()
+        define_tables(connection, as_temporary(table.postgres or table.sql))
+        return f"{row[0]}.{table.name}"
 
 
 def _as_jsonb(text: str) -> str:

@@ -1,0 +1,101 @@
+"""Whether the tables of projections say what the ledger says.
+
+They are made once more, as temporary tables of the connection, which hide the true ones from
+whoever names them without their schema; then both are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lineal.lineage.projections import Projection, installed_projections, project
+from lineal.lineage.record import Record, RecordedStep
+from lineal.proof.verification import VerificationContext
+from lineal.store.connection import Connection
+from lineal.store.derived_table import Table
+
+_BATCH_SIZE = 1000
+_SHOWN = 40
+"""Characters of what names a row."""
+
+
+class ProjectionReader:
+    """See :class:`lineal.proof.record_pass.RecordReader`."""
+
+    reads_records = "tables"
+
+    def __init__(self) -> None:
+        self._connection: Connection
+        self._steps: list[RecordedStep] = []
+        self._projections: list[Projection] = []
+        self._missing: list[str] = []
+        self._places: dict[str, str] = {}
+
+    def begin(self, context: VerificationContext) -> None:
+        self._connection = connection = context.connection
+        self._steps, self._projections, self._missing, self._places = [], [], [], {}
+        for projection in installed_projections():
+            if projection.apply is None:
+                continue
+            missing = [
+                table.name
+                for table in projection.tables
+                if not connection.dialect.has_table(connection, table.name)
+            ]
+            if missing:
+                self._missing += missing
+                continue
+            self._projections.append(projection)
+            for table in projection.tables:
+                self._places[table.name] = connection.dialect.shadow(connection, table)
+
+    def add(self, seq: int, build: int | None, record: Record) -> None:
+        for step in record.recorded():
+            if any(item.handles(step.kind, step.subject) for item in self._projections):
+                self._steps.append(step)
+        if len(self._steps) >= _BATCH_SIZE:
+            self._apply()
+
+    def _apply(self) -> None:
+        project(self._connection, self._steps, self._projections)
+        self._steps = []
+
+    def findings(self) -> Iterator[str]:
+        self._apply()
+        try:
+            for name in self._missing:
+                yield f"the table {name} is missing: `lineal rebuild` makes it"
+            for projection in self._projections:
+                for table in projection.tables:
+                    if table.from_records:
+                        yield from self._compare(table)
+        finally:
+            for name in self._places:
+                self._connection.execute(f"DROP TABLE {self._shadow(name)}")
+
+    def _shadow(self, name: str) -> str:
+        return f"{self._connection.dialect.temporary_schema}.{name}"
+
+    def _compare(self, table: Table) -> Iterator[str]:
+        there, expected = self._places[table.name], self._shadow(table.name)
+        too_many = self._difference(there, expected)
+        too_few = self._difference(expected, there)
+        named = {_name(row) for row in too_many}
+        for row in too_few:
+            verb = "is not what the ledger says" if _name(row) in named else "is missing"
+            yield f"{table.name}: the row of {_name(row)} {verb}"
+        changed = {_name(row) for row in too_few}
+        for row in too_many:
+            if _name(row) not in changed:
+                yield f"{table.name}: the ledger knows no row of {_name(row)}"
+
+    def _difference(self, one: str, other: str) -> Sequence[Any]:
+        return self._connection.execute(
+            f"SELECT * FROM {one} EXCEPT SELECT * FROM {other}"
+        ).fetchall()
+
+
+def _name(row: Sequence[Any]) -> str:
+    """What identifies a row stands in front."""
+    return str(row[0])[:_SHOWN]
