@@ -31,7 +31,10 @@ def rebuild(
     Verifies the ledger before: tables that are made from an edited one would make the edit the
     truth.
     """
+    from lineal.observability.logging import configure_logging
+
     folder = existing_data(data)
+    configure_logging("error", load_settings(folder).log_format)
     if not unverified:
         _verify(folder, quiet=as_json)
     records, rows = asyncio.run(_rebuild(folder))
