@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from lineal.admission import types_of_stages
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE
+from lineal.bus.erased_event import ERASED
+from lineal.erasure.erasures import erased_at
 from lineal.lineage.graph import EVENT_ROLES
 from lineal.lineage.record import Record
 from lineal.proof.verification import VerificationContext
@@ -73,6 +75,7 @@ class EventReader:
                     del self._open[id]
 
     def findings(self) -> Iterator[str]:
+        yield from self._erased()
         topics = dict(
             self._connection.execute(
                 "SELECT partitions.id, topics.name || '/' || number FROM partitions "
@@ -89,3 +92,16 @@ class EventReader:
                 yield f"{event} is not what the step made"
             else:
                 yield f"no step in the ledger made {event}"
+
+    def _erased(self) -> Iterator[str]:
+        """Events whose data is gone though nothing was erased."""
+        connection = self._connection
+        if connection.dialect.name != "sqlite":
+            return
+        rows = connection.execute(
+            "SELECT correlationid, min(id) FROM events WHERE type = ? GROUP BY correlationid",
+            (ERASED,),
+        ).fetchall()
+        for subject, id in rows:
+            if erased_at(connection, subject) is None:
+                yield f"the event {id} is erased, and no record says so"

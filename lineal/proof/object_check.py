@@ -6,16 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
+from lineal.erasure.erasures import erased_at
 from lineal.lineage.graph import EVENT_ROLES
-from lineal.lineage.ledger import steps_of_artifact, steps_of_subject
+from lineal.lineage.ledger import steps_of_artifact
 from lineal.lineage.record import Record
 from lineal.proof.verification import Finding, LargeObjects, Progress, VerificationContext
 from lineal.store.blobs import BlobMissing
 from lineal.store.connection import Connection
 
 NAME = "objects"
-ERASURE = "erase"
-"""Kind of the record that says that the content of its subject was erased."""
 
 
 class ObjectCheck:
@@ -62,7 +61,7 @@ def _changed(name: str) -> Finding:
 class NamedObjectReader:
     """What records name is there. See :class:`lineal.proof.record_pass.RecordReader`.
 
-    What was erased is in the state that the record of its erasure describes, and not missing.
+    What belongs to an erased subject is not missed.
     """
 
     reads_records = NAME
@@ -115,8 +114,7 @@ class _Erased:
 
     def _is_erased(self, subject: str) -> bool:
         if subject not in self._subjects:
-            steps = steps_of_subject(self._connection, subject)
-            self._subjects[subject] = any(step.kind == ERASURE for step in steps)
+            self._subjects[subject] = erased_at(self._connection, subject) is not None
         return self._subjects[subject]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from lineal.erasure.erasures import KIND as ERASURE
 from lineal.errors import ObjectCorrupt, ObjectMissing
 from lineal.lineage.record import Record
 from lineal.proof.verification import VerificationContext
@@ -39,6 +40,8 @@ class SearchReader:
 
     def add(self, seq: int, build: int | None, record: Record) -> None:
         for entry in record.steps:
+            if entry.kind == ERASURE:
+                self._indexed.pop(entry.subject.removeprefix(DOCUMENT), None)
             if entry.attributes.get("status") != "indexed" or entry.outcome != "done":
                 continue
             for item in entry.inputs:
