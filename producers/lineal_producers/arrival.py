@@ -22,6 +22,7 @@ from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.envelope import first_event
 from lineal_schemas.ids import arrival_id
 from lineal_schemas.objects import ObjectRef
+from lineal_schemas.salt import new_salt
 
 UNKNOWN_MEDIA_TYPE = "application/octet-stream"
 """What a file is, is found out from its bytes, by a stage; never from its name."""
@@ -105,6 +106,7 @@ async def announce(
         labels=dict(origin.labels),
         content=content,
         problem=problem,
+        salt=new_salt(),
     )
     identifier = arrival_id(origin.source, content.sha256 if content else "", origin.occurrence)
     event = admit(

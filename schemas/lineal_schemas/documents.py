@@ -18,6 +18,8 @@ PageMethod = Literal["text-layer", "ocr", "parse"]
 """How a page's text is had: from the PDF's own text layer, by recognition, or by a parser."""
 
 
+Salt = Annotated[str, Field(max_length=64)]
+
 LayerUse = Literal["ignore", "compare", "keep"]
 """What becomes of the text layer of a page that is recognised: nothing; it is kept if recognition
 reads the same; or it is kept, and recognition adds what is drawn beside it."""
@@ -39,6 +41,9 @@ class DocumentArrived(Payload, type="document.arrived", version=1):
     """The id of the document that it is attached to: a mail, a PDF portfolio."""
     depth: Annotated[int, Field(ge=0)] = 0
     """How many documents lie around it: 0 for one that came by itself."""
+    salt: Salt | None = None
+    """Random, so that nobody can find out the name by guessing it and comparing digests. An event
+    from a producer of your own should have one: see :mod:`lineal_schemas.salt`."""
 
     @property
     def document_id(self) -> str:
@@ -73,6 +78,8 @@ class DocumentRegistered(DocumentEvent, type="document.registered", version=1):
     tenant: str = "default"
     depth: Annotated[int, Field(ge=0)] = 0
     """See :attr:`DocumentArrived.depth`."""
+    salt: Salt | None = None
+    """See :attr:`DocumentArrived.salt`."""
 
 
 class PageRange(BaseModel):
@@ -99,6 +106,8 @@ class DocumentClassified(DocumentEvent, type="document.classified", version=1):
     tenant: str = "default"
     depth: Annotated[int, Field(ge=0)] = 0
     """See :attr:`DocumentArrived.depth`."""
+    salt: Salt | None = None
+    """See :attr:`DocumentArrived.salt`."""
 
 
 class DocumentPartRequested(Part, type="document.part_requested", version=1):

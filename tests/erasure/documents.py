@@ -16,13 +16,14 @@ from lineal import Context, Reject, stage
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import RetrySettings, Settings
-from lineal.store.objects import reference
 from lineal_consumers.index.stage import index
 from lineal_consumers.register.stage import register
+from lineal_producers.arrival import ArrivalSource, announce, store
 from lineal_schemas.documents import DocumentAnalyzed, DocumentArrived, DocumentRegistered
 from lineal_schemas.envelope import first_event
 from lineal_schemas.ids import arrival_id
 from lineal_schemas.results import Analysis, DocumentClass, Engine, Page, TextResult
+from lineal_schemas.salt import new_salt
 
 WORDS = (
     "Quizzaciously", "Flabbergastine", "Wuthermost", "Xylocarpine", "Zenzizenzic", "Borborygmus",
@@ -72,17 +73,22 @@ def settings(folder: Path, **given: Any) -> Settings:
 
 
 async def arrive(
-    runtime: Runtime, name: str, content: bytes, *, owner: str | None = None,
+    runtime: Runtime, name: str, data: bytes, *, owner: str | None = None,
     parent: str | None = None, occurrence: str = "1",
 ) -> str:  # fmt: skip
     """Publish the arrival of a file, as a producer does; returns the document's id."""
-    stored = await runtime.objects.put_file(io.BytesIO(content))
-    source = f"file:///nowhere/{name}"
-    payload = DocumentArrived(
-        name=name, source=source, owner=owner, labels={"about": name}, parent=parent,
-        content=reference(stored.sha256, stored.bytes, "text/plain"),
+    content = await store(runtime, io.BytesIO(data))
+    source = ArrivalSource(
+        name=name, source=f"file:///nowhere/{name}", actor="process:test", occurrence=occurrence,
+        owner=owner, labels={"about": name},
     )  # fmt: skip
-    event = first_event(payload, id=arrival_id(source, stored.sha256, occurrence), source=source)
+    if parent is None:
+        return (await announce(runtime, source, content=content)).document_id
+    payload = DocumentArrived(
+        name=name, source=f"document:{parent}/1", parent=parent, content=content, salt=new_salt()
+    )
+    identifier = arrival_id(payload.source, content.sha256, occurrence)
+    event = first_event(payload, id=identifier, source=payload.source)
     await runtime.committer.publish([(payload.type, event)])
     return payload.document_id
 

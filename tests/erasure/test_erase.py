@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,25 @@ def test_the_same_bytes_that_arrive_later_are_a_document_again(
     assert done(data, "show", ids["other"])["name"] == "again.txt"
     assert done(data, "show", ids["other"])["status"] == "indexed"
     assert lineal(data, "show", ids["other"], "--as", "text").stdout == b"About bearings."
+
+
+def test_no_digest_in_the_ledger_is_that_of_a_guess(data: Path, ids: dict[str, str]) -> None:
+    before = done(data, "lineage", ids["letter"])
+    events = [
+        orjson.loads(line)
+        for topic in ("document.arrived", "document.registered")
+        for line in lineal(
+            data, "tail", topic, "--from", "beginning", "--no-follow", "--json"
+        ).stdout.splitlines()
+    ]
+    named = [event["data"] for event in events if ids["letter"] in event["correlationid"]]
+    digests = {item["sha256"] for step in before for item in (*step["inputs"], *step["outputs"])}
+    for known in named:
+        assert known["salt"]
+        assert sha256(orjson.dumps(known)).hexdigest() in digests
+        assert sha256(orjson.dumps(known | {"salt": None})).hexdigest() not in digests
+    erase_owner(data)
+    assert words_found(data, [known["salt"] for known in named]) == set()
 
 
 def test_a_dry_run_changes_nothing(data: Path, ids: dict[str, str]) -> None:

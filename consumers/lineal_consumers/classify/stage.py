@@ -31,4 +31,5 @@ async def classify(
         plan=found.plan,
         tenant=registered.tenant,
         depth=registered.depth,
+        salt=registered.salt,
     )

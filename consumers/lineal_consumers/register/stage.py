@@ -27,4 +27,5 @@ async def register(arrival: DocumentArrived, ctx: Context) -> DocumentRegistered
         content=arrival.content,
         tenant=arrival.tenant,
         depth=arrival.depth,
+        salt=arrival.salt,
     )

@@ -7,6 +7,7 @@ from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeou
 from lineal_consumers.ocr.attachments.config import AttachmentsConfig
 from lineal_consumers.ocr.attachments.readers import KINDS, Unpacked, unpack
 from lineal_schemas.documents import DocumentArrived, DocumentClassified
+from lineal_schemas.salt import derived_salt
 
 
 @stage("ocr.attachments", version="1", produces=DocumentArrived)
@@ -54,4 +55,5 @@ async def _arrival(
         problem=problem,
         parent=document.document_id,
         depth=depth,
+        salt=derived_salt(document.salt, str(number)),
     )
