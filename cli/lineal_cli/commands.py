@@ -49,10 +49,22 @@ COMMANDS = (
         "Copy everything to another bus, store or bucket.",
     ),
     Command(
+        "backup",
+        "lineal_cli.backup:app",
+        _SYSTEM,
+        "Back up everything to a folder, while daemons work, and verify backups.",
+    ),
+    Command("restore", "lineal_cli.restore:restore", _SYSTEM, "Make a data folder of a backup."),
+    Command(
         "user", "lineal_cli.user:app", _SYSTEM, "Users and their roles, and an address to log in."
     ),
     Command("token", "lineal_cli.token:app", _SYSTEM, "API tokens: create, list and revoke."),
-    Command("verify", "lineal_cli.verify:verify", _SYSTEM, "Check that nobody edited the ledger."),
+    Command(
+        "verify",
+        "lineal_cli.verify:verify",
+        _SYSTEM,
+        "Check that nobody edited the ledger, or what follows from it.",
+    ),
     Command(
         "log",
         "lineal_cli.log:app",

@@ -1,0 +1,64 @@
+"""``lineal restore``: makes a data folder of a backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings
+from lineal_cli.printing import count_of, print_json
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of a backup.")],
+    key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VKEY", help="Trust this verifier key, and not the manifest's."),
+    ] = None,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Also from a backup that does not verify.")
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a data folder of a backup.
+
+    Verifies the backup first, and refuses a folder that is there already. With a store in Postgres
+    the dump is loaded into the database that LINEAL_STORE names, which is empty.
+    """
+    from lineal.backup.manifest import read_manifest
+    from lineal.backup.restore import restore_backup
+    from lineal_cli.backup import verify_source
+    from lineal_cli.work_bar import work_bar
+
+    settings = load_settings(data)
+    manifest = read_manifest(source)
+    if manifest.store is not None and settings.store == "sqlite:":
+        raise CommandFailed(
+            "the backup has a store in Postgres: name an empty database with LINEAL_STORE"
+        )
+    if not unverified:
+        first = verify_source(source, key or (), quiet=as_json).first
+        if first is not None:
+            raise CommandFailed(
+                f"the backup does not verify: {first.what}. `lineal backup verify` says more; "
+                "--unverified restores what is there"
+            )
+    with work_bar(quiet=as_json) as show:
+        restore_backup(source, settings.data, show)
+    if manifest.store is not None:
+        from lineal.backup.postgres import load
+
+        load(settings.store, source / manifest.store.file)
+    signed = settings.log.key_file(settings.data).exists()
+    if as_json:
+        print_json({**manifest.model_dump(mode="json"), "data": str(settings.data)})
+        return
+    typer.echo(f"{settings.data}: {count_of(manifest.records, 'record')} restored")
+    if not signed and manifest.log_keys:
+        typer.echo(
+            f"The log's key is not in the backup: put it to {settings.log.key_file(settings.data)} "
+            "before a daemon starts, so that it goes on signing."
+        )
