@@ -14,7 +14,7 @@ from functools import partial
 
 from lineal.access.credential import Credential, owner_credential
 from lineal.bus.embedded.bus import EmbeddedBus
-from lineal.bus.embedded.erasing import erase_events, find_events
+from lineal.bus.embedded.erasing import FoundEvents, erase_events, find_events
 from lineal.effects.records import lineage_records
 from lineal.erasure.erasures import KIND
 from lineal.erasure.references import References, find_references, referenced_by_others
@@ -46,6 +46,8 @@ class ErasurePlan:
     """SHA-256, hex, of those that nothing else refers to."""
     shared: frozenset[str]
     """Those that stay, since other subjects refer to them."""
+    events: FoundEvents | None
+    """Those of the embedded bus."""
     counts: Mapping[str, int]
     """How much there is, by place."""
     remains: tuple[str, ...]
@@ -72,16 +74,17 @@ async def plan_erasure(
     counts = Counter({"objects": len(stored - shared)})
     counts += await runtime.store.read(partial(erase_rows, references=references, dry=True))
     remains = []
+    events = None
     if isinstance(runtime.bus, EmbeddedBus):
-        found = await runtime.bus.database.read(lambda c: find_events(c, subjects))
-        counts["events"] = len(found)
+        events = await runtime.bus.database.read(lambda c: find_events(c, subjects))
+        counts["events"] = len(events.positions)
     else:
         remains = await _on_the_broker(runtime)
     if shared:
         objects = "1 object" if len(shared) == 1 else f"{len(shared)} objects"
         remains.append(f"{objects} that others refer to")
     return ErasurePlan(
-        references, frozenset(stored - shared), frozenset(shared), +counts, tuple(remains)
+        references, frozenset(stored - shared), frozenset(shared), events, +counts, tuple(remains)
     )
 
 
@@ -117,9 +120,9 @@ async def erase(
     references = plan.references
     counts: Counter[str] = Counter()
     counts["objects"] = await runtime.objects.delete(plan.objects)
-    if isinstance(runtime.bus, EmbeddedBus):
-        counts["events"] = await runtime.bus.database.write(
-            lambda connection: erase_events(connection, references.subjects)
+    if (events := plan.events) is not None:
+        counts["events"] = await runtime.database.write(
+            lambda connection: erase_events(connection, references.subjects, events)
         )
     counts += await runtime.store.write(partial(erase_rows, references=references))
     attributes = {name.replace(" ", "_").replace("-", "_"): n for name, n in counts.items() if n}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -161,3 +162,32 @@ def test_what_is_not_said_clearly_erases_nothing(
 ) -> None:
     assert lineal(data, "erase", *arguments).returncode == code
     assert len(done(data, "documents")) == 25
+
+
+_KILLED = """
+import os, signal, sys
+import lineal.erasure.erase as erasing
+from lineal_cli.main import main
+
+name = sys.argv.pop(1)
+setattr(erasing, name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+main()
+"""
+
+
+@pytest.mark.parametrize("before", ["erase_events", "erase_rows", "lineage_records", "_purge"])
+def test_an_erasure_that_was_killed_is_run_again(
+    data: Path, ids: dict[str, str], before: str
+) -> None:
+    arguments = ["--reason", "asked for", "--yes"]
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, before, "erase", ids["letter"], *arguments,
+         "--data", str(data)],
+        capture_output=True, cwd=data.parent, timeout=120, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    done(data, "erase", ids["letter"], *arguments)
+    done(data, "erase", "--owner", WORDS[2], *arguments)
+    assert words_found(data, WORDS) == set()
+    assert len(done(data, "documents")) == 21
+    assert lineal(data, "verify").returncode == 0

@@ -8,7 +8,8 @@ from lineal.store.rows import insert_rows
 from lineal.store.sqlite import SqliteConnection
 from lineal_schemas.envelope import RawEvent
 
-_OFFSET_BITS = 40
+OFFSET_BITS = 40
+"""Of a position that are the offset; those above are the id of the partition."""
 _FIELDS = tuple(name for name in RawEvent._fields if name != "mark")
 """Nobody else writes to this bus: there is nothing to mark."""
 _COLUMNS = ", ".join(_FIELDS)
@@ -36,7 +37,7 @@ def append_events(
         connection,
         "INSERT INTO events",
         [
-            ((identifier << _OFFSET_BITS) + firsts[identifier] + index, *event[:_COUNT])
+            ((identifier << OFFSET_BITS) + firsts[identifier] + index, *event[:_COUNT])
             for identifier, index, event in events
         ],
     )
@@ -51,8 +52,8 @@ def read_events(
     to_offset: int | None = None,
 ) -> list[tuple[int, RawEvent]]:
     """Up to ``limit`` events of a partition from an offset on, with their offsets."""
-    base = partition_id << _OFFSET_BITS
-    end = base + (1 << _OFFSET_BITS if to_offset is None else to_offset)
+    base = partition_id << OFFSET_BITS
+    end = base + (1 << OFFSET_BITS if to_offset is None else to_offset)
     rows = connection.execute(
         f"SELECT position, {_COLUMNS} FROM events "
         "WHERE position >= ? AND position < ? ORDER BY position LIMIT ?",
@@ -85,7 +86,7 @@ def first_offset_since(
 ) -> int:
     """The offset of a partition's first event not before a time, of those from ``first`` up to
     ``end``; ``end`` if there is none."""
-    base = partition_id << _OFFSET_BITS
+    base = partition_id << OFFSET_BITS
     low, high = first, end
     # Events are appended in the order of their time but for clock steps: a bisection finds the
     # place without an index that every insert would have to keep up.
@@ -105,7 +106,7 @@ def first_offset_since(
 
 def delete_events(connection: SqliteConnection, partition_id: int, first: int, end: int) -> int:
     """Delete the events from ``first`` up to, not including, ``end``; returns how many."""
-    base = partition_id << _OFFSET_BITS
+    base = partition_id << OFFSET_BITS
     return connection.execute(
         "DELETE FROM events WHERE position >= ? AND position < ?", (base + first, base + end)
     ).rowcount
