@@ -30,7 +30,7 @@ COMPILE_EMULATOR := $(BIN)/uv pip compile --quiet --universal --python-version 3
 	$(if $(UPGRADE),--upgrade)
 
 # Every bus, store and stage works from one installation; what is not used is not imported.
-EXTRAS := $(foreach extra,documents heif sensors models kafka aws postgres mqtt passwords,--extra $(extra))
+EXTRAS := $(foreach extra,documents heif sensors models kafka aws postgres mqtt imap passwords,--extra $(extra))
 
 # pytest writes the tests that it has rewritten for its messages, and reads them the next time.
 test test-long: export PYTHONDONTWRITEBYTECODE =

@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.services.postgres",
     "tests.services.aws",
     "tests.services.mosquitto",
+    "tests.services.dovecot",
     "tests.store.stores",
     "tests.long",
     "tests.grouping",

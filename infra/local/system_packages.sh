@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the local servers need from the system's packages: Java, Maven, Postgres and
-# mosquitto, by apt-get as root (or with sudo that asks for no password). Never fails: what could
+# Installs what the local servers need from the system's packages: Java, Maven, Postgres,
+# mosquitto and Dovecot, by apt-get as root (or with sudo that asks for no password). Never fails: what could
 # not be installed is named, and the tests that need it are skipped. SYSTEM_PACKAGES=no in the
 # environment keeps it from touching anything.
 # Usage: infra/local/system_packages.sh     (make services and make test do)
@@ -25,6 +25,7 @@ missing() {
     has mvn || printf 'maven '
     has_postgres || printf 'postgresql '
     has mosquitto || printf 'mosquitto '
+    has dovecot || printf 'dovecot-imapd '
 }
 
 wanted=$(missing)
@@ -46,8 +47,8 @@ else
     give_up "only root can, and sudo would ask for a password"
 fi
 
-# The packages of Postgres and mosquitto start a server on the well-known port, now and at every
-# boot. Debian's way to forbid it is this file, which is removed again at the end; one that is
+# The packages of the servers start them on their well-known ports, now and at every boot.
+# Debian's way to forbid it is this file, which is removed again at the end; one that is
 # there already belongs to somebody else and stays.
 policy=/usr/sbin/policy-rc.d
 marker="written by lineal's system_packages.sh"
@@ -80,6 +81,8 @@ if has systemctl; then
         case $package in
             postgresql | mosquitto)
                 $as_root systemctl disable --quiet "$package" >/dev/null 2>&1 ;;
+            dovecot-imapd)
+                $as_root systemctl disable --quiet dovecot >/dev/null 2>&1 ;;
         esac
     done
 fi

@@ -42,7 +42,8 @@ FILES = AdmissionPolicy(
     types=frozenset((DocumentArrived.type,)),
     own_types=False,
 )
-"""The inbox folder, uploads, ``lineal put`` and S3: they make the event of a file themselves."""
+"""Watched folders, uploads, ``lineal put``, mailboxes and S3: they make the event of a file
+themselves."""
 
 BRIDGE = AdmissionPolicy(
     name="bridge",

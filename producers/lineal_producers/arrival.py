@@ -67,14 +67,19 @@ def readable_name(name: str) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
-async def store(runtime: Runtime, stream: BinaryIO) -> ObjectRef:
+async def store(
+    runtime: Runtime, stream: BinaryIO, media_type: str = UNKNOWN_MEDIA_TYPE
+) -> ObjectRef:
     """Copy a stream into the object store, whatever its size; durable on return.
+
+    Args:
+        media_type: where the way it came by leaves no doubt, as of a message in a mailbox.
 
     Raises:
         OSError: the stream cannot be read, or there is no room; nothing is kept.
     """
     stored = await runtime.objects.put_file(stream)
-    return reference(stored.sha256, stored.bytes, UNKNOWN_MEDIA_TYPE)
+    return reference(stored.sha256, stored.bytes, media_type)
 
 
 async def announce(

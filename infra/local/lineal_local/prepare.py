@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from lineal_local.availability import CACHE, Unavailable
+from lineal_local.dovecot import find_dovecot
 from lineal_local.environments import is_set_up, set_up_environment
 from lineal_local.kafka import Kafka
 from lineal_local.kafka_jars import JARS, class_archive, fetch_jars, find_java
@@ -20,7 +21,7 @@ def prepare() -> list[Unavailable]:
     """Fetch what is missing; what cannot be had here is returned, not raised."""
     missing: list[Unavailable] = []
     with _alone():
-        for step in (_kafka, _ministack, _moto, find_programs, find_mosquitto):
+        for step in (_kafka, _ministack, _moto, find_programs, find_mosquitto, find_dovecot):
             try:
                 step()
             except Unavailable as error:
