@@ -62,7 +62,7 @@ def plugins(group: str) -> Plugins:
             skipped.append(SkippedPlugin(group, entry.name, entry.value, "broken", reason))
             continue
         loaded[entry.name] = found
-    _log(skipped)
+    log_skipped(skipped)
     return Plugins(loaded, tuple(skipped))
 
 
@@ -98,7 +98,8 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def _log(skipped: list[SkippedPlugin]) -> None:
+def log_skipped(skipped: Sequence[SkippedPlugin]) -> None:
+    """Name the plug-ins that are left out."""
     if not skipped:
         return
     import structlog  # questions from the command line go without it where all is well

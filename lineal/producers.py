@@ -53,12 +53,22 @@ class Producer:
     """Called when a daemon starts; raises where the settings do not fit."""
     wanted: Callable[[Settings], bool]
     """Whether ``lineal up`` starts it under these settings."""
+    open_types: tuple[str, ...] = ()
+    """Types of the events it makes that others may write to a shared broker just as well."""
 
 
 def installed_producers() -> dict[str, Producer]:
     """All producers that can be run here, by name."""
     found = plugins(ENTRY_POINTS).loaded.values()
     return {item.name: item for item in found if isinstance(item, Producer)}
+
+
+def broker_types(settings: Settings) -> frozenset[str]:
+    """What others may write to a shared broker, beside types of their own."""
+    if settings.broker_types is not None:
+        return frozenset(settings.broker_types)
+    found = installed_producers().values()
+    return frozenset(name for producer in found for name in producer.open_types)
 
 
 def find_producers(names: Sequence[str]) -> list[Producer]:

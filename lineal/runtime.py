@@ -17,6 +17,8 @@ from lineal.bus.protocol import Bus
 from lineal.committing import Committer, StoreFirstCommitter, committer_of
 from lineal.errors import BusUnavailable, LinealError, StoreUnavailable, WrongConfiguration
 from lineal.lineage.actor import this_worker
+from lineal.producers import broker_types
+from lineal.setting_names import setting_problems
 from lineal.settings import Settings
 from lineal.stages.declaration import Stage
 from lineal.stages.executor import StageExecutor
@@ -86,12 +88,13 @@ class Runtime:
             state=StoredState(self.store) if replayed is None else replayed,
             trained=TrainedModels(self.store),
             marks=self.marks,
-            broker_types=self.broker_types,
+            broker_types=frozenset() if self.marks is None else self.broker_types,
         )
         try:
             config = stage.config.model_validate(self.settings.stages.get(section, {}))
         except ValidationError as error:
-            raise WrongConfiguration(f"settings [stages.{section}]: {error}") from error
+            problems = setting_problems(error, stage.config)
+            raise WrongConfiguration(f"settings [stages.{section}]: {problems}") from error
         return StageExecutor(
             stage,
             config,
@@ -103,7 +106,7 @@ class Runtime:
     @property
     def broker_types(self) -> frozenset[str]:
         """What others may write to a shared broker, beside types of their own."""
-        return frozenset(self.settings.broker_types)
+        return broker_types(self.settings)
 
     async def flush_ledger(self) -> None:
         """Wait until the store has the effects of everything committed before this call.

@@ -1,4 +1,6 @@
-"""All settings, from ``lineal.toml`` in the working folder and ``LINEAL_*`` in the environment.
+"""The runtime's settings and those of installed packages.
+
+They are read from ``lineal.toml`` in the working folder and from ``LINEAL_*`` in the environment.
 
 The environment wins. Nested settings are joined by two underscores: ``LINEAL_RETRY__ATTEMPTS=3``.
 """
@@ -6,20 +8,28 @@ The environment wins. Nested settings are joined by two underscores: ``LINEAL_RE
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from lineal.former_settings import former_names
+from lineal.plugins import SkippedPlugin
+from lineal.setting_names import misspelt_variable
+from lineal.settings_sections import InstalledSettings, TopLevelSettings, installed_settings
 from lineal.stages.retry import RetryPolicy
 from lineal.stages.runner import RunnerSettings
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class RetrySettings(BaseModel):
@@ -106,52 +116,8 @@ class LogSettings(BaseModel):
         return self.checkpoints or data / "checkpoints"
 
 
-class MqttSettings(BaseModel):
-    """The broker of the devices, and how the bridge takes part in it."""
-
-    model_config = ConfigDict(extra="forbid")
-    _former_names = former_names(gap_confirmations="hole_sightings")
-
-    url: str | None = None
-    """``mqtts://HOST[:PORT]`` (TLS) or ``mqtt://HOST[:PORT]``; none: no bridge."""
-    ca: Path | None = None
-    """Authority that signed the broker's certificate (PEM); none: those of the machine."""
-    certificate: Path | None = None
-    key: Path | None = None
-    """The bridge's own, for brokers that ask for client certificates (PEM)."""
-    username: str | None = None
-    password: SecretStr | None = None
-    client_id: str = "lineal-bridge"
-    """Of several bridges with the same id one works and the others are on standby."""
-    protocol: Literal[5, 4] = 5
-    """5, or 4 for a broker that knows MQTT 3.1.1 only."""
-    keepalive: Annotated[int, Field(ge=5)] = 30
-    """Seconds."""
-    session_seconds: Annotated[int, Field(ge=0)] = 86_400
-    """How long the broker keeps messages for a bridge that is away."""
-    receive_maximum: Annotated[int, Field(ge=1, le=65_535)] = 2_000
-    """Messages the broker may send before it waits for an acknowledgement."""
-    buffer_bytes: Annotated[int, Field(ge=1)] = 64 << 20
-    """Bytes of messages that may wait in memory."""
-    message_bytes: Annotated[int, Field(ge=1)] = 8 << 20
-    """Largest message; larger ones are refused."""
-    gap_confirmations: Annotated[int, Field(ge=1)] = 10
-    """How often a device that was asked for missing numbers has to begin after them again before
-    the gap is believed."""
-
-
-class WatchedFolder(BaseModel):
-    """A folder to watch, and whose the files are that are dropped there."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    path: Path
-    owner: Annotated[str, Field(min_length=1)] | None = None
-    labels: dict[str, str] = {}
-
-
 class Settings(BaseSettings):
-    """What can be set. Defaults work on a laptop."""
+    """What can be set, that of installed packages included. Defaults work on a laptop."""
 
     model_config = SettingsConfigDict(
         env_prefix="LINEAL_", env_nested_delimiter="__", toml_file="lineal.toml", extra="forbid"
@@ -159,18 +125,6 @@ class Settings(BaseSettings):
 
     data: Path = Path("data")
     """Folder of everything lineal keeps."""
-    inbox: Path = Path("inbox")
-    """Folder that ``lineal up`` watches."""
-    inboxes: tuple[WatchedFolder, ...] = ()
-    """Folders that it watches, each with its owner and labels: in place of the default ``inbox``,
-    and beside one that is set."""
-    inbox_file_mb: Annotated[int, Field(ge=1)] = 1024
-    """Largest file that is taken from it."""
-    inbox_stable_seconds: Annotated[float, Field(ge=0.05)] = 0.5
-    """How long a file there must have been unchanged before it is taken."""
-    inbox_unfinished_seconds: Annotated[float, Field(ge=0)] = 10.0
-    """The same for a file that is empty, or has not the end that files of its kind have: a scanner
-    may close and reopen it between two pages."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8480
     """HTTP port on loopback."""
     listen: str = "127.0.0.1"
@@ -181,13 +135,11 @@ class Settings(BaseSettings):
     mark_secrets: SecretStr | None = None
     """What events on a shared broker are marked with: the newest first, older ones that are
     accepted behind commas. None: keys that the store holds."""
-    broker_types: tuple[str, ...] = ("document.arrived",)
+    broker_types: tuple[str, ...] | None = None
     """Event types, beside those of your own, that others may write to the topics of a shared
-    broker."""
+    broker; none: the open types of the installed producers."""
     upload_mb: Annotated[int, Field(ge=1)] = 1024
     """Largest HTTP upload."""
-    tenant: str = "default"
-    """The same bytes are the same document within a tenant."""
     bus: str = "sqlite:"
     """URL of the bus; ``sqlite:`` is the embedded one, in the data folder."""
     store: str = "sqlite:"
@@ -197,7 +149,7 @@ class Settings(BaseSettings):
     durability: Literal["full", "normal"] = "full"
     """``full``: every commit is synced to the disk; ``normal``: a power cut may lose the last."""
     workers: Annotated[int, Field(ge=1)] = os.cpu_count() or 2
-    """Worker processes for OCR, parsing and language."""
+    """Worker processes, for what takes long."""
     worker_memory_mb: Annotated[int, Field(ge=256)] = 4096
     """Address space a worker may use."""
     worker_seconds: Annotated[float, Field(gt=0)] = 300.0
@@ -223,7 +175,6 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = "auto"
     """``auto``: for people on a terminal, JSON otherwise."""
     log: LogSettings = LogSettings()
-    mqtt: MqttSettings = MqttSettings()
     stages: dict[str, dict[str, Any]] = {}
     """Configuration by stage: ``[stages.nlp]``."""
     producers: dict[str, dict[str, Any]] = {}
@@ -238,14 +189,37 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, _Environment(settings_cls), TomlConfigSettingsSource(settings_cls)
 
-    @property
-    def watched_folders(self) -> tuple[WatchedFolder, ...]:
-        """All folders to watch; at least one."""
-        if self.inboxes and "inbox" not in self.model_fields_set:
-            return self.inboxes
-        return (WatchedFolder(path=self.inbox), *self.inboxes)
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        # With a field for every setting of an installed package: the environment is read for
+        # fields only. They are looked for now, since a package may itself import this module.
+        return super().__new__(cast(type[Self], all_settings()) if cls is Settings else cls)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Settings.__new__, (Settings,), self.__getstate__()
+
+    def section(self, model: type[M]) -> M:
+        """The settings that a package brings, as the model that it names under the entry points
+        ``lineal.settings``; defaults where it is not installed."""
+        if issubclass(model, TopLevelSettings):
+            names = (name for name in model.model_fields if hasattr(self, name))
+            given = self.model_fields_set & model.model_fields.keys()
+            return model.model_construct(given, **{name: getattr(self, name) for name in names})
+        for name, installed in _installed().models.items():
+            if installed is model:
+                chosen: M = getattr(self, name, None) or model()
+                return chosen
+        return model()
+
+    def with_section(self, section: BaseModel) -> Self:
+        """A copy with other settings of a package."""
+        if isinstance(section, TopLevelSettings):
+            given = {name: getattr(section, name) for name in section.model_fields_set}
+            return self.model_copy(update=given)
+        models = _installed().models
+        name = next(name for name, model in models.items() if isinstance(section, model))
+        return self.model_copy(update={name: section})
 
     def runner(self) -> RunnerSettings:
         """The bounds of every stage runner."""
@@ -255,3 +229,33 @@ class Settings(BaseSettings):
             drain_seconds=self.drain_seconds,
             retry=RetryPolicy(**self.retry.model_dump()),
         )
+
+
+class _Environment(EnvSettingsSource):
+    """Refuses a variable that is nearly one of ours."""
+
+    def __call__(self) -> dict[str, Any]:
+        for name in map(str.upper, self.env_vars):
+            if name.startswith(self.env_prefix) and (
+                problem := misspelt_variable(name, self.settings_cls, self.env_prefix)
+            ):
+                raise SettingsError(problem)
+        return super().__call__()
+
+
+def _installed() -> InstalledSettings:
+    return installed_settings(frozenset(Settings.model_fields))
+
+
+def skipped_settings() -> tuple[SkippedPlugin, ...]:
+    """Settings of packages that are left out, and why."""
+    return _installed().skipped
+
+
+@cache
+def all_settings() -> type[Settings]:
+    """The settings with a field for each that an installed package brings."""
+    extended: type[Settings] = create_model(
+        "Settings", __base__=Settings, __module__=__name__, **_installed().fields()
+    )
+    return extended

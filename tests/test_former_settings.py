@@ -12,6 +12,7 @@ from lineal.settings import Settings
 from lineal_consumers.deploy.config import DeployConfig
 from lineal_consumers.drift.config import DriftConfig
 from lineal_consumers.retrain.config import RetrainConfig
+from lineal_producers.mqtt.settings import MqttSettings
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,7 @@ def test_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_in_the_file(elsewhere: Path) -> None:
     (elsewhere / "lineal.toml").write_text("[mqtt]\nhole_sightings = 3\n")
     with pytest.warns(FutureWarning, match="gap_confirmations"):
-        assert Settings().mqtt.gap_confirmations == 3
+        assert Settings().section(MqttSettings).gap_confirmations == 3
 
 
 FORMER: list[tuple[Any, dict[str, Any], dict[str, Any]]] = [

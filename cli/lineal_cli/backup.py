@@ -113,10 +113,11 @@ def verify(
 def verify_source(source: Path, keys: Any, *, quiet: bool) -> Any:
     """What the checks of a backup came to."""
     from lineal.backup.check import verify_backup
+    from lineal.producers import broker_types
     from lineal.proof.note import parse_verifier_key
     from lineal_cli.work_bar import work_bar
 
     trusted = [parse_verifier_key(each) for each in keys]
-    outside = frozenset(load_settings().broker_types)
+    outside = broker_types(load_settings())
     with work_bar(quiet=quiet) as show:
         return verify_backup(source, show, keys=trusted, from_outside=outside)

@@ -41,8 +41,10 @@ def bridge(
     LINEAL_MQTT__CLIENT_ID. Runs until SIGTERM or Ctrl-C. With --json, prints one JSON line when it
     is connected.
     """
+    from lineal_producers.mqtt.settings import MqttSettings
+
     settings = with_broker(load_settings(data, workers=1), url)
-    if settings.mqtt.url is None:
+    if settings.section(MqttSettings).url is None:
         raise typer.BadParameter("name the broker, or set LINEAL_MQTT__URL", param_hint="URL")
     from lineal_cli.lifetime import run_in_loop
 
@@ -55,11 +57,12 @@ async def _bridge(settings: Settings, port: int | None, as_json: bool) -> None:
     except UnknownProducer as error:
         raise CommandFailed(str(error)) from error
     from lineal_producers.mqtt.bridge import Bridge
+    from lineal_producers.mqtt.settings import MqttSettings
 
     async def ready(service: Service) -> dict[str, Any]:
         running = service.producers["mqtt"]
         assert isinstance(running, Bridge)
         await running.connected.wait()
-        return {"broker": settings.mqtt.url}
+        return {"broker": settings.section(MqttSettings).url}
 
     await run_daemon("bridge", settings, [], ready, port=port, as_json=as_json, producers=producers)

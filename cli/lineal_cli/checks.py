@@ -19,6 +19,7 @@ from lineal.plugins import missing_libraries
 from lineal.settings import Settings
 from lineal_cli.check import Check
 from lineal_cli.server_checks import check_servers
+from lineal_producers.folder.settings import FolderSettings
 
 _MIN_FREE_BYTES = 64 * 1024 * 1024
 _LITTLE_FREE_BYTES = 2 * 1024 * 1024 * 1024
@@ -69,7 +70,7 @@ def check_settings(settings: Settings) -> list[Check]:
         _folder("data folder", settings.data, "name another with --data"),
         *(
             _folder("inbox", folder.path, "name another with --inbox")
-            for folder in settings.watched_folders
+            for folder in settings.section(FolderSettings).watched_folders
         ),
         _disk(settings.data),
         *_database(settings.data),
@@ -134,9 +135,10 @@ def _stages() -> Check:
 def _plugins() -> Iterator[Check]:
     """Plug-ins that are left out, and why."""
     from lineal.plugins import plugins
+    from lineal.settings import skipped_settings
     from lineal.stages.discovery import skipped_stages
 
-    skipped = list(skipped_stages())
+    skipped = [*skipped_stages(), *skipped_settings()]
     for group in PLUGIN_GROUPS:
         skipped += plugins(group).skipped
     for item in skipped:

@@ -98,10 +98,10 @@ def load_settings(data: Path | None = None, **given: Any) -> Settings:
     try:
         return Settings(**chosen)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {_message(problem['type'], problem['msg'])}"
-            for problem in error.errors(include_url=False, include_input=False)
-        )
+        from lineal.setting_names import setting_problems
+        from lineal.settings import all_settings
+
+        problems = setting_problems(error, all_settings())
         raise CommandFailed(
             f"wrong setting: {problems}. Correct lineal.toml or the LINEAL_* variable."
         ) from error
@@ -123,12 +123,10 @@ def with_broker(settings: Settings, url: str | None) -> Settings:
     """The settings with another MQTT broker, if one is given."""
     if url is None:
         return settings
-    mqtt = settings.mqtt.model_copy(update={"url": url})
-    return settings.model_copy(update={"mqtt": mqtt})
+    from lineal_producers.mqtt.settings import MqttSettings
 
-
-def _message(kind: str, message: str) -> str:
-    return "there is no such setting" if kind == "extra_forbidden" else message
+    mqtt = settings.section(MqttSettings)
+    return settings.with_section(mqtt.model_copy(update={"url": url}))
 
 
 def pairs(given: list[str] | None, option: str) -> dict[str, str]:

@@ -145,13 +145,14 @@ async def _ingest(
     from lineal.lineage.actor import acting_user
     from lineal_producers.arrival import ArrivalSource, announce, readable_name, store
     from lineal_producers.regular_files import Unreadable, open_regular
+    from lineal_producers.settings import ArrivalSettings
 
     origin = ArrivalSource(
         name=readable_name(item.path.name),
         source=item.path.as_uri(),
         actor=acting_user(),
         occurrence=occurrence,
-        tenant=runtime.settings.tenant,
+        tenant=runtime.settings.section(ArrivalSettings).tenant,
         owner=owner,
         labels=labels,
     )

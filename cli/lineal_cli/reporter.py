@@ -21,6 +21,7 @@ from lineal_catalog.documents.queries import DocumentInfo
 from lineal_cli.outcomes import finished_documents
 from lineal_cli.printing import STATUS_STYLES, console, count_of, lasting, plain
 from lineal_cli.service import Service
+from lineal_producers.folder.settings import FolderSettings
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +71,7 @@ def _attributes(service: Service, seconds: float) -> dict[str, Any]:
     port = service.server.port if service.server is not None else settings.port
     inboxes = [
         os.fsencode(folder.path.resolve()).decode(errors="backslashreplace")
-        for folder in settings.watched_folders
+        for folder in settings.section(FolderSettings).watched_folders
     ]
     return {
         "inbox": inboxes[0],

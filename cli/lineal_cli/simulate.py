@@ -56,13 +56,15 @@ def simulate(
     and takes new models (mqtt:// without certificates: a broker to try things out). Without one
     their readings are put straight onto the bus.
     """
+    from lineal_producers.mqtt.settings import MqttSettings
+
     settings = with_broker(load_settings(data), mqtt)
     faults = _checked(fault or [])
     names = _names(devices)
     chosen = names if everywhere else names[:1]
     by_device = {name: tuple(faults) for name in chosen if faults}
     try:
-        if settings.mqtt.url is not None:
+        if settings.section(MqttSettings).url is not None:
             _over_mqtt(settings, names, by_device, rate, speed, seconds)
             return
         sent = asyncio.run(_onto_the_bus(settings, names, by_device, rate, speed, seconds))
@@ -106,16 +108,17 @@ def _over_mqtt(
     from urllib.parse import urlsplit
 
     from lineal_cli.simulation import run_devices
+    from lineal_producers.mqtt.settings import MqttSettings
     from lineal_scoring.turbine.fleet import SimulationSpec
 
-    url = urlsplit(settings.mqtt.url or "")
+    url = urlsplit(settings.section(MqttSettings).url or "")
     if url.scheme != "mqtt" or url.hostname is None:
         raise CommandFailed(
             "simulated turbines have no certificates: name a broker with mqtt://HOST:PORT"
         )
     spec = SimulationSpec(
         devices=tuple(names), faults=faults, rate=rate, speed=speed, host=url.hostname,
-        port=url.port or 1883, protocol=settings.mqtt.protocol,
+        port=url.port or 1883, protocol=settings.section(MqttSettings).protocol,
         folder=Path(settings.data) / "simulation" / "devices", seconds=seconds,
     )  # fmt: skip
     if run_devices(spec) != 0:

@@ -22,6 +22,7 @@ from lineal_cli.simulation import (
     spec_of,
     until_in_use,
 )
+from lineal_producers.mqtt.settings import MqttSettings
 from lineal_scoring.turbine.fleet import SimulationSpec
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Fleet:
         key_file, self._keys = signing_key(self._folder)
         self._broker = await stack.enter_async_context(local_broker(self._folder))
         settings = simulated_settings(self._settings, key_file, self._port)
-        return settings.model_copy(update={"mqtt": self._broker.settings(settings.mqtt)})
+        return settings.with_section(self._broker.settings(settings.section(MqttSettings)))
 
     async def begin(self, runtime: Runtime, report: Report, stack: AsyncExitStack) -> None:
         """Start the turbines, and report their events until the stack is closed."""

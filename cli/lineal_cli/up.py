@@ -159,8 +159,9 @@ def _chosen(names: str | None) -> list[Stage]:
 def _wanted(settings: Settings) -> list[Producer]:
     """The producers that the settings ask for."""
     from lineal.producers import UnknownProducer, find_producers, installed_producers
+    from lineal_producers.mqtt.settings import MqttSettings
 
-    if settings.mqtt.url is not None:
+    if settings.section(MqttSettings).url is not None:
         try:
             find_producers(["mqtt"])
         except UnknownProducer as error:

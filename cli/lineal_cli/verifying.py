@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lineal.producers import broker_types
 from lineal.proof.checkpoint import Checkpoint, open_checkpoint
 from lineal.proof.files import CheckpointFiles
 from lineal.proof.keys import read_verifier_keys
@@ -73,7 +74,7 @@ def verification(
             begun,
             [item.read_bytes() for item in given],
             large,
-            frozenset(settings.broker_types),
+            broker_types(settings),
         )
 
 

@@ -25,7 +25,8 @@ from lineal.events import known_types
 from lineal.lineage.projections import installed_projections, projected
 from lineal.plugins import plugins
 from lineal.runtime import Runtime, open_runtime
-from lineal.settings import RetrySettings, Settings
+from lineal.settings import RetrySettings, Settings, all_settings
+from lineal.settings_sections import installed_settings
 from lineal.stages import discovery
 from lineal.store.objects import reference
 from lineal_cli.main import app
@@ -197,7 +198,7 @@ def lineal(working: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 def _forget_plugins() -> None:
     for cached in (
         plugins, discovery._discovered, known_types, installed_projections, projected,
-        admission._makers,
+        admission._makers, installed_settings, all_settings,
     ):  # fmt: skip
         cached.cache_clear()
 

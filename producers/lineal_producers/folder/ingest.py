@@ -18,8 +18,10 @@ from lineal_producers.arrival import Arrival, ArrivalSource, announce, readable_
 from lineal_producers.folder.candidates import Candidate, Candidates
 from lineal_producers.folder.completeness import has_its_end
 from lineal_producers.folder.seen_files import Fingerprint, SeenFiles
+from lineal_producers.folder.settings import FolderSettings
 from lineal_producers.folder.writers import Writers, writers_of
 from lineal_producers.regular_files import FileDeleted, Unreadable, open_regular
+from lineal_producers.settings import ArrivalSettings
 
 log = structlog.get_logger(__name__)
 
@@ -152,7 +154,7 @@ class Ingester:
             status = path.lstat()
         except (FileNotFoundError, NotADirectoryError) as error:
             raise FileDeleted from error
-        limit = self._runtime.settings.inbox_file_mb
+        limit = self._runtime.settings.section(FolderSettings).inbox_file_mb
         if status.st_size > limit << 20:
             return _Rejected(
                 status, f"the file is larger than {limit} MB: raise inbox_file_mb in lineal.toml"
@@ -211,7 +213,7 @@ class Ingester:
             source=source,
             actor=_ACTOR,
             occurrence=f"{source}\n{fingerprint.modified_ns}\n{fingerprint.inode}",
-            tenant=self._runtime.settings.tenant,
+            tenant=self._runtime.settings.section(ArrivalSettings).tenant,
             owner=self._owner,
             labels=self._labels,
         )

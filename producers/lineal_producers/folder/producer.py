@@ -11,10 +11,10 @@ import structlog
 
 from lineal.errors import LinealError
 from lineal.producers import Producer
+from lineal_producers.folder.settings import FolderSettings, WatchedFolder
 
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
-    from lineal.settings import WatchedFolder
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ class InboxProducer:
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        folders = runtime.settings.watched_folders
+        folders = runtime.settings.section(FolderSettings).watched_folders
         roots = [folder.path.resolve() for folder in folders]
         _check_apart(roots)
         self._watches = [
@@ -61,7 +61,7 @@ class _Watch:
         from lineal_producers.folder.inbox_lock import InboxLock
         from lineal_producers.folder.watch import FolderWatch
 
-        settings = runtime.settings
+        settings = runtime.settings.section(FolderSettings)
         self._watch = FolderWatch(
             runtime,
             folder.path,
@@ -71,7 +71,7 @@ class _Watch:
             labels=folder.labels,
             others=others,
         )
-        self._lock = InboxLock(settings.data, folder.path)
+        self._lock = InboxLock(runtime.settings.data, folder.path)
         self.standing_by = not self._lock.acquire()
 
     @property
@@ -98,4 +98,10 @@ def _check_apart(roots: Sequence[Path]) -> None:
                 )
 
 
-FOLDER = Producer("folder", "the folder watch", InboxProducer, lambda settings: True)
+FOLDER = Producer(
+    "folder",
+    "the folder watch",
+    InboxProducer,
+    lambda settings: True,
+    open_types=("document.arrived",),
+)

@@ -24,6 +24,7 @@ from lineal_producers.arrival import Arrival, ArrivalSource, announce, readable_
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.guard import credential_in, guarded
 from lineal_producers.http.parameters import pairs
+from lineal_producers.settings import ArrivalSettings
 
 _MAX_FILES = 1000
 _IN_MEMORY_BYTES = 1024 * 1024
@@ -114,7 +115,7 @@ async def _ingest(
         source=f"http:upload/{quote(name, safe='')}",
         actor=received.actor,
         occurrence=occurrence,
-        tenant=runtime.settings.tenant,
+        tenant=runtime.settings.section(ArrivalSettings).tenant,
         owner=received.owner or None,
         labels=received.labels,
     )

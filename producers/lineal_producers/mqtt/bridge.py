@@ -34,6 +34,7 @@ from lineal_producers.mqtt.metrics import count
 from lineal_producers.mqtt.positions import Positions
 from lineal_producers.mqtt.records import GROUP, Recorder
 from lineal_producers.mqtt.rejections import Unpublishable
+from lineal_producers.mqtt.settings import MqttSettings
 from lineal_schemas.telemetry import (
     DeviceBirth,
     DeviceDeath,
@@ -60,7 +61,7 @@ class Bridge:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._settings = settings = runtime.settings.mqtt
+        self._settings = settings = runtime.settings.section(MqttSettings)
         if settings.url is None:
             raise WrongAddress("no MQTT broker is named: --mqtt URL, or LINEAL_MQTT__URL")
         self._address = parse_address(settings.url)

@@ -21,9 +21,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from lineal.errors import Unavailable
-from lineal.settings import MqttSettings
 from lineal_producers.mqtt.address import parse_address
 from lineal_producers.mqtt.client import ReadingClient
+from lineal_producers.mqtt.settings import MqttSettings
 from lineal_schemas.mqtt_topics import UP, of_all_devices
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,6 @@ from lineal.admission import admit
 from lineal.bus.claim_check import check_in
 from lineal.bus.protocol import Addressed
 from lineal.lineage.record import Build, Kind, Record, digest
-from lineal.settings import MqttSettings
 from lineal.stages.source_digest import source_digest
 from lineal.store.objects import SMALL_BYTES, ObjectStore
 from lineal_producers.admission_policies import BRIDGE
@@ -21,6 +20,7 @@ from lineal_producers.mqtt.positions import Positions
 from lineal_producers.mqtt.reading import DeviceMessage, WrappedEvent, read_message
 from lineal_producers.mqtt.records import GROUP, Recorder
 from lineal_producers.mqtt.rejections import Malformed, RejectedMessage, Rejections
+from lineal_producers.mqtt.settings import MqttSettings
 from lineal_producers.mqtt.trim import trim
 from lineal_schemas.envelope import RawEvent, now_us, schema_uri
 from lineal_schemas.ids import device_session_id

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from lineal.errors import LinealError
-from lineal.settings import MqttSettings
+from lineal_producers.mqtt.settings import MqttSettings
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineal.producers import Producer
+from lineal_producers.mqtt.settings import MqttSettings
 
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
+    from lineal.settings import Settings
     from lineal_producers.mqtt.bridge import Bridge
 
 
@@ -22,4 +24,8 @@ def _bridge(runtime: Runtime) -> Bridge:
     return Bridge(runtime)
 
 
-MQTT = Producer("mqtt", "the MQTT bridge", _bridge, lambda settings: settings.mqtt.url is not None)
+def _is_wanted(settings: Settings) -> bool:
+    return settings.section(MqttSettings).url is not None
+
+
+MQTT = Producer("mqtt", "the MQTT bridge", _bridge, _is_wanted)

@@ -21,6 +21,7 @@ from lineal.store.connection import Connection
 from lineal.store.s3 import AWAY
 from lineal_producers.arrival import Arrival, ArrivalSource, announce, readable_name, store
 from lineal_producers.s3.effects import ObjectIngested
+from lineal_producers.settings import ArrivalSettings
 from lineal_schemas.envelope import now_us
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
@@ -110,7 +111,7 @@ async def take(client: Any, runtime: Runtime, found: S3Object) -> Arrival:
         source=found.source,
         actor=_ACTOR,
         occurrence=version,
-        tenant=runtime.settings.tenant,
+        tenant=runtime.settings.section(ArrivalSettings).tenant,
     )
     taken = ObjectIngested(found.bucket, found.key, version, now_us())
     return await announce(runtime, origin, content=content, effects=[taken])

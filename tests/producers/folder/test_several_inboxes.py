@@ -14,14 +14,15 @@ from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal_cli.options import inbox_settings, load_settings
 from lineal_producers.folder.producer import InboxesOverlap, InboxProducer
+from lineal_producers.folder.settings import FolderSettings
 from tests.producers.arrivals import arrived, until_named
 
 
 @asynccontextmanager
 async def watching(tmp_path: Path, **given: Any) -> AsyncIterator[Runtime]:
-    settings = Settings(
-        data=tmp_path / "data", durability="normal", workers=1, inbox_stable_seconds=0.05, **given
-    )
+    folders = FolderSettings(inbox_stable_seconds=0.05, **given)
+    settings = Settings(data=tmp_path / "data", durability="normal", workers=1)
+    settings = settings.with_section(folders)
     async with open_runtime(settings) as runtime:
         task = asyncio.create_task(InboxProducer(runtime).run())
         try:
@@ -71,7 +72,7 @@ def test_the_old_setting_and_the_option_name_folders_as_before(
 
     def watched(*given: Path) -> list[str]:
         settings = load_settings(**inbox_settings(list(given)))
-        return [str(folder.path) for folder in settings.watched_folders]
+        return [str(folder.path) for folder in settings.section(FolderSettings).watched_folders]
 
     assert watched() == ["inbox"]
     Path("lineal.toml").write_text('inbox = "old"\n')

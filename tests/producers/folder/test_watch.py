@@ -16,6 +16,7 @@ import pytest
 
 from lineal.runtime import Runtime
 from lineal_producers.folder import ingest
+from lineal_producers.folder.settings import FolderSettings
 from lineal_producers.folder.watch import FolderWatch, InboxIsData
 from lineal_producers.regular_files import Unreadable, open_regular
 from tests.producers.arrivals import arrived, content, names, until, until_named
@@ -81,7 +82,7 @@ async def test_a_file_larger_than_the_limit_is_a_rejected_document(
     runtime: Runtime, inbox: Path, watching: Watching
 ) -> None:
     inbox.mkdir()
-    runtime.settings.inbox_file_mb = 1
+    runtime.settings = runtime.settings.with_section(FolderSettings(inbox_file_mb=1))
     (inbox / "small.txt").write_text("a")
     with (inbox / "large.bin").open("wb") as file:
         file.truncate((1 << 20) + 1)

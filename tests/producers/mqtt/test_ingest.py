@@ -16,11 +16,12 @@ from lineal.errors import UnknownTopic
 from lineal.lineage.ledger import all_steps
 from lineal.lineage.record import RecordedStep
 from lineal.runtime import Runtime, open_runtime
-from lineal.settings import MqttSettings, Settings
+from lineal.settings import Settings
 from lineal_producers.mqtt.connection import Received
 from lineal_producers.mqtt.ingest import MessageIngest, Prepared, bridge_build
 from lineal_producers.mqtt.positions import Positions
 from lineal_producers.mqtt.records import Recorder
+from lineal_producers.mqtt.settings import MqttSettings
 from lineal_schemas.deployments import DeploymentJobUpdated
 from lineal_schemas.envelope import RawEvent, decode
 from lineal_schemas.failures import DeadLetter

@@ -10,9 +10,10 @@ from typing import Literal
 import pytest
 
 from lineal.runtime import Runtime, open_runtime
-from lineal.settings import MqttSettings, Settings
+from lineal.settings import Settings
 from lineal_local.mosquitto import Mosquitto
 from lineal_producers.mqtt.bridge import Bridge
+from lineal_producers.mqtt.settings import MqttSettings
 from lineal_schemas.deployments import (
     DeploymentJobIssued,
     DeploymentJobReplied,
@@ -34,8 +35,7 @@ async def runtime(
         data=tmp_path / "data",
         durability="normal",
         workers=1,
-        mqtt=MqttSettings(url=f"mqtt://127.0.0.1:{broker.port}"),
-    )
+    ).with_section(MqttSettings(url=f"mqtt://127.0.0.1:{broker.port}"))
     async with open_runtime(settings) as opened:
         yield opened
 

@@ -12,12 +12,13 @@ import psutil
 import pytest
 
 from lineal.runtime import Runtime, open_runtime
-from lineal.settings import MqttSettings, Settings
+from lineal.settings import Settings
 from lineal_edge.agent import Agent
 from lineal_edge.settings import Settings as AgentSettings
 from lineal_local.ports import accepts
 from lineal_producers.mqtt.bridge import Bridge
 from lineal_producers.mqtt.local_broker import LocalBroker, NoBroker
+from lineal_producers.mqtt.settings import MqttSettings
 from lineal_schemas.telemetry import parse_stream_message
 from tests.edge.sources_for_tests import Counting
 
@@ -49,8 +50,7 @@ async def test_an_agents_readings_go_through_it_onto_the_bus(
             data=tmp_path / "data",
             durability="normal",
             workers=1,
-            mqtt=broker.settings(MqttSettings()),
-        )
+        ).with_section(broker.settings(MqttSettings()))
         async with open_runtime(settings) as runtime:
             bridge = Bridge(runtime)
             bridging = asyncio.create_task(bridge.run())
