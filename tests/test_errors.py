@@ -125,7 +125,7 @@ def test_a_locked_database_and_one_that_is_not_there_are_outages(tmp_path: Path)
 
 def test_a_file_that_is_no_database_is_damage(tmp_path: Path) -> None:
     (tmp_path / "lineal.db").write_bytes(b"nonsense" * 1000)
-    with pytest.raises(StoreDamaged, match="put back a copy"):
+    with pytest.raises(StoreDamaged, match="lineal restore"):
         connect(tmp_path / "lineal.db", "normal")
 
 

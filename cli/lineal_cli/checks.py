@@ -183,18 +183,23 @@ def _database(folder: Path) -> Iterator[Check]:
         yield Check("database", "fine", "none yet: made at the first start")
         return
     from lineal.errors import IncompatibleDatabase, StoreDamaged, StoreUnavailable
+    from lineal.store.damage import find_damage
     from lineal.store.sqlite import connect_read_only
+    from lineal.store.sqlite_errors import REMEDY
     from lineal.store.tables import tables_exist
 
     try:
         with contextlib.closing(connect_read_only(path, busy_seconds=5)) as connection:
+            if found := find_damage(connection):
+                yield Check("database", "broken", f"damaged: {found[0]}", REMEDY)
+                return
             tables_exist(connection)
             members = connection.execute("SELECT DISTINCT member FROM group_members").fetchall()
     except IncompatibleDatabase as error:
         yield Check("database", "broken", str(error), "name another folder with --data")
         return
     except (StoreUnavailable, StoreDamaged) as error:
-        yield Check("database", "broken", str(error), "put back a copy of the data folder")
+        yield Check("database", "broken", str(error), REMEDY)
         return
     yield Check("database", "fine", f"{path.stat().st_size / 1e6:.1f} MB")
     yield _write_lock(folder)

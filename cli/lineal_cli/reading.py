@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from lineal.store.blobs import FileBlobs
 from lineal.store.connection import POSTGRES, Connection
 from lineal.store.sqlite import SqliteConnection, connect_read_only
+from lineal.store.sqlite_errors import errors_translated
 from lineal.store.tables import tables_exist
 from lineal_cli.options import CommandFailed, data_folder, load_settings, plain_setting
 
@@ -73,9 +74,12 @@ def reading_folder(folder: Path) -> Iterator[SqliteConnection]:
     """
     if not (folder / "lineal.db").is_file():
         raise _no_data(folder)
-    with contextlib.closing(
-        connect_read_only(folder / "lineal.db", busy_seconds=_BUSY_SECONDS)
-    ) as connection:
+    with (
+        contextlib.closing(
+            connect_read_only(folder / "lineal.db", busy_seconds=_BUSY_SECONDS)
+        ) as connection,
+        errors_translated(),
+    ):
         if not tables_exist(connection):
             raise _no_data(folder)
         yield connection

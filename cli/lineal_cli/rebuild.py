@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,7 +38,12 @@ def rebuild(
     configure_logging("error", load_settings(folder).log_format)
     if not unverified:
         _verify(folder, quiet=as_json)
-    records, rows = asyncio.run(_rebuild(folder))
+    try:
+        records, rows = asyncio.run(_rebuild(folder))
+    except (zlib.error, ValueError) as error:
+        raise CommandFailed(
+            f"the ledger cannot be read ({error}): `lineal verify` names the records"
+        ) from error
     if as_json:
         print_json({"records": records, "rows": rows})
         return

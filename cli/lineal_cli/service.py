@@ -14,12 +14,17 @@ from lineal.producers import Producer, RunningProducer
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.declaration import Stage
+from lineal.store.damage import check_undamaged
 from lineal.store.private import make_private
 
 if TYPE_CHECKING:
     import socket
 
     from lineal_producers.http.serving import LoopbackServer
+
+
+_LOOK_FOR_DAMAGE_SECONDS = 2.0
+"""A start does not wait longer: some hundred megabytes."""
 
 
 class Service:
@@ -107,6 +112,10 @@ async def serve(
         WrongAddress: a bridge is wanted, and the settings name no MQTT broker.
         IncompatibleDatabase, StoreDamaged, OSError: the data folder or inbox cannot be used.
     """
+    if (settings.data / "lineal.db").is_file():
+        await asyncio.to_thread(
+            check_undamaged, settings.data / "lineal.db", seconds=_LOOK_FOR_DAMAGE_SECONDS
+        )
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(open_runtime(settings))
         _keep_temporary_files_private(settings)

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from importlib.metadata import version
@@ -41,7 +40,7 @@ from lineal.store.blobs import BlobMissing
 from lineal.store.database import Database
 from lineal.store.private import make_private, make_private_file
 from lineal.store.sqlite import connect, connect_read_only
-from lineal.store.sqlite_errors import translate_error
+from lineal.store.sqlite_errors import errors_translated
 from lineal_schemas.envelope import now_us
 
 log = structlog.get_logger(__name__)
@@ -132,14 +131,12 @@ def _copy_database(settings: Settings, copy: Path, progress: Progress, *, with_k
         # In a transaction the source stays as it is, whoever writes meanwhile.
         source.execute("BEGIN")
         source.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
-        try:
+        with errors_translated():
             source.backup(
                 target,
                 pages=_PAGES,
                 progress=lambda status, left, total: progress("database", total - left, total),
             )
-        except sqlite3.Error as error:
-            raise translate_error(error) from error
         target.execute("PRAGMA secure_delete = ON")
         for table in ("sessions",) if with_keys else ("sessions", "mark_keys"):
             target.execute(f"DELETE FROM {table}")

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lineal.errors import StoreDamaged
 from lineal.proof.verification import Finding, Progress, VerificationContext
-from lineal.store.connection import Connection
+from lineal.store.damage import find_damage
 
 NAME = "database"
-_MAX_FINDINGS = 100
 
 
 class StructureCheck:
@@ -23,25 +21,6 @@ class StructureCheck:
 
     def run(self, context: VerificationContext, progress: Progress) -> Iterator[Finding]:
         progress(0, 1)
-        for problem in damage(context.connection):
+        for problem in find_damage(context.connection):
             yield Finding(NAME, f"the database is damaged: {problem}")
         progress(1, 1)
-
-
-def damage(connection: Connection, *, quick: bool = False) -> list[str]:
-    """What is wrong with the pages of the database; nothing, where that is not ours to look at.
-
-    Args:
-        quick: without comparing indexes with their tables.
-    """
-    if connection.dialect.name != "sqlite":
-        return []
-    pragma = "quick_check" if quick else "integrity_check"
-    try:
-        rows = connection.execute(f"PRAGMA main.{pragma}({_MAX_FINDINGS})").fetchall()
-    except StoreDamaged as error:
-        return [str(error)]
-    said = [
-        line for (text,) in rows for line in str(text).splitlines() if not line.startswith("***")
-    ]
-    return [] if said == ["ok"] else said

@@ -116,6 +116,9 @@ class Database(BatchWriter[SqliteConnection]):
                 with contextlib.suppress(sqlite3.Error, LinealError):
                     connection.execute("ROLLBACK")
             fail_all(jobs, error)
+        for job in jobs:
+            if isinstance(job.error, sqlite3.Error):  # while rows were fetched
+                job.error = translate_error(job.error)
 
     def _transacted(self, jobs: Sequence[Job[SqliteConnection]]) -> None:
         if topics := _topics_to_wake(jobs):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 
 from lineal.errors import StoreDamaged, StoreFull, StoreUnavailable
 
@@ -15,7 +17,20 @@ _FOR_NOW = {
     sqlite3.SQLITE_READONLY,
 }
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+REMEDY = (
+    "stop what writes to it, and put back a backup with `lineal restore` into a new data folder"
+)
+"""What to do about a damaged database."""
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+@contextlib.contextmanager
+def errors_translated() -> Iterator[None]:
+    """Around what may raise errors of SQLite itself: rows that are fetched, a backup."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise translate_error(error) from error
 
 
 def translate_error(error: sqlite3.Error) -> Exception:
@@ -32,9 +47,7 @@ def translate_error(error: sqlite3.Error) -> Exception:
     if code in _FOR_NOW:
         return StoreUnavailable(f"the database cannot be used now: {error}")
     if code in _DAMAGED:
-        return StoreDamaged(
-            f"the database is damaged ({error}): put back a copy of the data folder"
-        )
+        return StoreDamaged(f"the database is damaged ({error}): {REMEDY}")
     if str(error).startswith(("no such table", "no such column")):
         return StoreDamaged(f"the database is incomplete ({error}): run `lineal rebuild`")
     return error
