@@ -129,7 +129,8 @@ def test_the_lineage_of_every_document_is_whole(survived: System) -> None:
         story = [record for record in records if record.subject == f"document:{document_id}"]
         stages = {record.build.stage for record in story if record.build is not None}
         assert stages == {
-            "register", "classify", "ocr.scatter", "ocr", "ocr.gather", "nlp", "index",
+            "register", "classify", "ocr.attachments", "ocr.scatter", "ocr", "ocr.gather", "nlp",
+            "index",
         }  # fmt: skip
         made = {item.sha256 for record in story for item in record.outputs}
         arrivals = {

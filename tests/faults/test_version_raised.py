@@ -136,6 +136,7 @@ def test_work_after_an_output_that_did_not_change_is_not_done_again(system: Syst
     count = len(OLD)
     assert outcomes_since(system, seen) == {
         "classify": {"done": count},
+        "ocr.attachments": {"memoised": 1, "skipped": count - 1},
         "ocr.scatter": {"memoised": count},
         "ocr": {"memoised": count},
         "ocr.gather": {"memoised": count},
