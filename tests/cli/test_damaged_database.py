@@ -9,7 +9,6 @@ from random import Random
 
 import pytest
 
-from tests.cli.conftest import *  # noqa: F403  (the fixtures of a filled data folder)
 from tests.cli.conftest import Lineal
 
 PAGE = 4096
@@ -45,9 +44,7 @@ def test_a_lost_page_is_found_by_doctor_and_verify_and_nobody_goes_on(
             assert answer.code == 1, command
         assert "Traceback" not in answer.err
     if number < 2:
-        up = process(
-            "up", "--data", data, "--port", "0", "--inbox", data.parent / "inbox", "--json"
-        )
+        up = process("up", "--data", data, "--port", "0", "--json")
         assert up.code == 1
         assert "lineal restore" in up.err
 
