@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from lineal import admission
@@ -193,6 +194,8 @@ def lineal(working: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     yield run
     _forget_plugins()
+    # A command may have set up its log on an output that is closed by now.
+    structlog.reset_defaults()
 
 
 def _forget_plugins() -> None:

@@ -78,7 +78,7 @@ class Postgres:
             (table.name,),
         ).fetchone()
         define_tables(connection, as_temporary(table.postgres or table.sql))
-        return f"{row[0]}.{table.name}"
+        return table.name if row is None else f"{row[0]}.{table.name}"
 
 
 def _as_jsonb(text: str) -> str:
