@@ -22,6 +22,7 @@ from lineal_producers.imap.effects import MessageIngested
 from lineal_producers.imap.ingested_messages import forget_messages, ingested_messages
 from lineal_producers.imap.mail_session import ConnectionEnded, MailServerError, MailSession
 from lineal_producers.imap.settings import MailboxSettings
+from lineal_producers.settings import ArrivalSettings
 
 log = structlog.get_logger(__name__)
 
@@ -143,7 +144,7 @@ class MailboxWatch:
             source=source,
             actor=_ACTOR,
             occurrence=source,
-            tenant=self._runtime.settings.tenant,
+            tenant=self._runtime.settings.section(ArrivalSettings).tenant,
             owner=self._settings.owner,
             labels=self._settings.labels,
         )
