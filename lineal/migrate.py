@@ -10,10 +10,12 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from hashlib import sha256
 
-from lineal.bus.protocol import TopicInfo, TopicSettings, active_groups
+from lineal.backends import open_bus
+from lineal.bus.protocol import Bus, Delivery, TopicInfo, TopicSettings, active_groups
 from lineal.bus.topic_names import is_dead_letter_topic
 from lineal.errors import LinealError, NotOffered
 from lineal.lineage.ledger import Ledger, records_after
@@ -21,6 +23,7 @@ from lineal.lineage.projections import installed_projections
 from lineal.lineage.topic import LINEAGE_TOPIC
 from lineal.runtime import Runtime
 from lineal.settings import Settings
+from lineal.stages.pipeline.marks import UnmarkedEvent, check_mark
 from lineal.store.connection import Connection
 from lineal.store.copying import BROUGHT, CHANGING, LASTING, WATCHED, add_rows, equal_rows
 from lineal.store.objects import reference
@@ -28,6 +31,8 @@ from lineal_schemas.envelope import RawEvent, now_us
 
 _BATCH_SIZE = 500
 
+LEFT_BEHIND = "events left behind, since nobody is known to have made them"
+"""What is said of forged events."""
 Progress = Callable[[str, int], None]
 """Called with what is being copied and how many more of it have been."""
 
@@ -51,6 +56,8 @@ async def migrate(
     # The lineage topic is on its way into the ledger, which is copied.
     infos = [info for info in await source.bus.topics() if info.topic != LINEAGE_TOPIC]
     await _at_rest(source, infos, leave)
+    if source.settings.bus != target.settings.bus:
+        await _outbox_empty(source)
     # What was settled last may still be on its way into the ledger.
     await source.flush_ledger()
     old, new = source.settings, target.settings
@@ -66,7 +73,7 @@ async def migrate(
         await equal_rows(source.database, target.database, WATCHED, taken)
         await asyncio.to_thread(_copy_checkpoints, old, new)
     if old.bus != new.bus or (new.bus == "sqlite:" and other_folder):
-        await _copy_topics(source, target, infos, partial(progress, "events"))
+        await _copy_topics(source, target, infos, progress)
 
 
 def _copy_key(old: Settings, new: Settings) -> None:
@@ -100,6 +107,22 @@ async def _at_rest(source: Runtime, infos: Iterable[TopicInfo], leave: Collectio
             f"events still wait for {groups}: stop all producers, let `lineal run` or `lineal up` "
             "finish them, stop it, and migrate then. What nobody will ever handle is left behind "
             f"with {' '.join(f'--leave {name}' for name in late)}"
+        )
+
+
+async def _outbox_empty(source: Runtime) -> None:
+    """Only workers on the bus that an output is for can publish it.
+
+    Raises:
+        CannotMigrate: some wait.
+    """
+    ((waiting,),) = await source.store.read(
+        lambda c: c.execute("SELECT count(*) FROM outbox").fetchall()
+    )
+    if waiting:
+        raise CannotMigrate(
+            f"outputs still wait to be published on {source.settings.bus} ({waiting}): start their "
+            "stages with `lineal run`, which publish them at once, stop them, and migrate then"
         )
 
 
@@ -175,10 +198,16 @@ def _next_records(last: int, connection: Connection) -> list[tuple[int, bytes, b
 
 
 async def _copy_topics(
-    source: Runtime, target: Runtime, infos: Sequence[TopicInfo], progress: Callable[[int], None]
+    source: Runtime, target: Runtime, infos: Sequence[TopicInfo], progress: Progress
 ) -> None:
-    for info in infos:
-        await _copy_topic(source, target, info, progress)
+    async with AsyncExitStack() as stack:
+        unmarked = target.bus
+        if source.marks is not None and target.marks is not None:
+            unmarked = await open_bus(
+                target.settings, target.database, target.store, target.objects, stack
+            )
+        for info in infos:
+            await _copy_topic(source, target, unmarked, info, progress)
     # Behind the events: what was handled at the source is not to wait for the groups again.
     for info in infos:
         groups = [group.group for group in info.groups]
@@ -186,7 +215,7 @@ async def _copy_topics(
 
 
 async def _copy_topic(
-    source: Runtime, target: Runtime, info: TopicInfo, progress: Callable[[int], None]
+    source: Runtime, target: Runtime, unmarked: Bus, info: TopicInfo, progress: Progress
 ) -> None:
     settings = None  # a bus without partitions says nothing about how another one is to keep it
     if info.partitions:
@@ -197,27 +226,50 @@ async def _copy_topic(
     if target.bus.capabilities.seek or is_dead_letter_topic(info.topic):
         # NotOffered: the source keeps no past of this topic; what there was is handled.
         with contextlib.suppress(NotOffered):
-            await _copy_events(source, target, info.topic, progress)
+            await _copy_events(source, target, unmarked, info.topic, progress)
     if target.bus.capabilities.seek:
         for group in info.groups:
             await target.bus.seek(group.group, info.topic, offset=None, time=now_us())
 
 
 async def _copy_events(
-    source: Runtime, target: Runtime, topic: str, progress: Callable[[int], None]
+    source: Runtime, target: Runtime, unmarked: Bus, topic: str, progress: Progress
 ) -> None:
+    """Publish what is missing, with a mark only what had a valid one: whoever wrote the rest to the
+    source's broker is to pass for nobody at the target."""
     there = {delivery.event.id async for delivery in target.bus.read(topic)}
     missing: list[tuple[str, RawEvent]] = []
+    ours = True
 
     async def publish() -> None:
         if missing:
-            await target.bus.publish(missing)
-            progress(len(missing))
+            await (target.bus if ours else unmarked).publish(missing)
+            progress("events" if ours else "events without a valid mark", len(missing))
             missing.clear()
 
     async for delivery in source.bus.read(topic):
-        if delivery.event.id not in there:
-            missing.append((topic, delivery.event))
-        if len(missing) == _BATCH_SIZE:
+        event = delivery.event
+        if event.id in there:
+            continue
+        marked = source.marks is None or await source.marks.check(event)
+        if not marked:
+            event = event._replace(mark=None, actor=None)
+            if target.marks is None and not await _open_to_others(source, delivery):
+                progress(LEFT_BEHIND, 1)
+                continue
+        if marked is not ours or len(missing) == _BATCH_SIZE:
             await publish()
+            ours = marked
+        missing.append((topic, event))
     await publish()
+
+
+async def _open_to_others(source: Runtime, delivery: Delivery) -> bool:
+    """Whether an event without a valid mark is of a kind that others may send: on a bus without
+    marks every other one would pass for a stage's."""
+    assert source.marks is not None
+    try:
+        await check_mark(delivery, source.marks, source.broker_types)
+    except UnmarkedEvent:
+        return False
+    return True

@@ -80,8 +80,10 @@ def migrate(
     if as_json:
         print_json(dict(copied))
         return
+    from lineal.migrate import LEFT_BEHIND
+
     for what, count in copied.items():
-        typer.echo(f"{what}: {count:,} copied")
+        typer.echo(f"{what}: {count:,}{'' if what == LEFT_BEHIND else ' copied'}")
     if not copied:
         typer.echo("Nothing was left to copy.")
     _print_settings(source, target)

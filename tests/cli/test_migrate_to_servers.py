@@ -15,7 +15,7 @@ from lineal.dead_letters import LetterFilter, waiting_letters
 from lineal.effects.records import lineage_records
 from lineal.lineage.canonical import canonical_bytes
 from lineal.lineage.ledger import all_records
-from lineal.migrate import migrate
+from lineal.migrate import LEFT_BEHIND, CannotMigrate, migrate
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import KafkaSettings, Settings
 from lineal_catalog.documents.queries import list_documents
@@ -23,7 +23,11 @@ from lineal_catalog.search.entries import search
 from lineal_consumers.register.stage import register
 from lineal_local.aws import Emulator
 from lineal_local.kafka import Kafka
+from lineal_schemas.envelope import first_event
+from tests.bus.kafka.test_marks import written
 from tests.cli.conftest import arrive
+from tests.conformance.harness import publish
+from tests.conformance.workload import Task
 from tests.lineage.records import one_step
 
 
@@ -187,3 +191,58 @@ async def test_dead_letters_come_along_to_a_bus_that_keeps_no_past_and_back(
         again_copied: Counter[str] = Counter()
         await migrate(old, on_aws, lambda what, count: again_copied.update({what: count}))
         assert not any(again_copied.values())
+
+
+async def test_what_others_wrote_to_a_broker_does_not_become_ours_by_a_move(
+    on_kafka: Settings, tmp_path: Path
+) -> None:
+    sent = first_event(Task(key="a", number=2), id="sent", source="/shop", actor="user:root")
+    forged = sent._replace(id="forged", source="lineal:stage/work", mark="12345678:none")
+    kafka = KafkaSettings(prefix=f"t{uuid.uuid4().hex[:10]}.")
+    beside = on_kafka.model_copy(update={"kafka": kafka, "bus": f"{on_kafka.bus}/"})
+    beside = beside.model_copy(update={"data": tmp_path / "beside"})
+    here = Settings(data=tmp_path / "here", durability="normal")
+    async with (
+        open_runtime(on_kafka) as old,
+        open_runtime(beside) as other,
+        open_runtime(here) as embedded,
+    ):
+        await publish(old, Task(key="a", number=1))
+        await written(on_kafka, Task.type, sent, forged)
+        await publish(old, Task(key="a", number=3))
+        copied: Counter[str] = Counter()
+        await migrate(old, other, lambda what, count: copied.update({what: count}))
+        assert (copied["events"], copied["events without a valid mark"]) == (2, 2)
+        there = [delivery.event async for delivery in other.bus.read(Task.type)]
+        assert other.marks is not None
+        assert [other.marks.valid(event) for event in there] == [True, False, False, True]
+        left: Counter[str] = Counter()
+        await migrate(old, embedded, lambda what, count: left.update({what: count}))
+        assert left[LEFT_BEHIND] == 1
+        there = [delivery.event async for delivery in embedded.bus.read(Task.type)]
+        assert len(there) == 3
+        assert {(event.id, event.actor) for event in there} >= {("sent", None)}
+        assert "forged" not in {event.id for event in there}
+
+
+async def test_outputs_that_wait_for_the_bus_that_is_left_are_published_first(
+    tmp_path: Path, aws: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    prefix = f"t{uuid.uuid4().hex[:10]}-"
+    there = Settings(
+        data=tmp_path / "aws",
+        durability="normal",
+        bus=f"aws://{aws.region}?endpoint={aws.endpoint_url}&prefix={prefix}&wait_seconds=1",
+    )
+    here = Settings(data=tmp_path / "here", durability="normal")
+    async with open_runtime(there) as old, open_runtime(here) as new:
+        row = "INSERT INTO outbox (batch, published, group_name, at, topic, key_number, event) "
+        await old.store.write(
+            lambda c: c.execute(row + "VALUES ('b', 1, 'work', 1, 'task', 1, x'7b7d')")
+        )
+        with pytest.raises(CannotMigrate, match=r"published on aws:.* \(1\): start .*lineal run"):
+            await migrate(old, new, lambda what, count: None)
+        await old.store.write(lambda c: c.execute("DELETE FROM outbox"))
+        await migrate(old, new, lambda what, count: None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from lineal.effects.codec import frame
 from lineal.effects.records import lineage_records
 from lineal.lineage.ledger import all_steps
 from lineal.lineage.topic import LINEAGE_TOPIC, lineage_event
+from lineal.settings import Settings
 from lineal_schemas.bindings import to_kafka
 from lineal_schemas.envelope import RawEvent, first_event
 from tests.bus.kafka.following import following
@@ -22,14 +24,14 @@ from tests.conformance.workload import Done, Task, work
 from tests.lineage.records import one_step
 
 
-async def written(bus: KafkaBusUnderTest, topic: str, *events: RawEvent) -> None:
+async def written(settings: Settings, topic: str, *events: RawEvent) -> None:
     """As any client of the cluster writes."""
-    broker = bus.settings.bus.removeprefix("kafka://")
+    broker = settings.bus.removeprefix("kafka://")
     async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
         for event in events:
             key, value, headers = to_kafka(event)
             await producer.send_and_wait(
-                f"{bus.settings.kafka.prefix}{topic}", value, key=key, headers=headers
+                f"{settings.kafka.prefix}{topic}", value, key=key, headers=headers
             )
 
 
@@ -40,8 +42,8 @@ async def test_what_a_stage_makes_is_refused_from_others(bus: KafkaBusUnderTest)
     async with bus.open() as runtime:
         await runtime.bus.create_topic(Task.type)
         await runtime.bus.create_topic(f"redrive.{work.name}")
-        await written(bus, Task.type, task, claimed, forged)
-        await written(bus, f"redrive.{work.name}", task._replace(id="redriven"))
+        await written(bus.settings, Task.type, task, claimed, forged)
+        await written(bus.settings, f"redrive.{work.name}", task._replace(id="redriven"))
         async with running(runtime, work), following(runtime):
             await until_events(runtime, f"dead.{work.name}", 2)
             await until_settled(runtime, work.name)
@@ -66,9 +68,16 @@ async def test_a_forged_record_does_not_reach_the_ledger(bus: KafkaBusUnderTest)
         async with following(runtime):
             await publish(runtime, Task(key="a", number=1))
             await runtime.flush_ledger()
-        await written(bus, LINEAGE_TOPIC, lineage_event(frame(effect)))
+        await written(bus.settings, LINEAGE_TOPIC, lineage_event(frame(effect)))
         with capture_logs() as logs:
             await runtime.flush_ledger()
         assert "ledger.unmarked_message" in {line["event"] for line in logs}
-        subjects = await runtime.store.read(lambda c: [step.subject for step in all_steps(c)])
-        assert "document:victim" not in subjects
+        steps = await runtime.store.read(lambda c: list(all_steps(c)))
+        assert "document:victim" not in {step.subject for step in steps}
+        (refused,) = [step for step in steps if step.kind == "refuse"]
+        assert (refused.outcome, refused.error) == ("rejected", "UnmarkedMessage")
+        assert refused.subject == f"topic:{LINEAGE_TOPIC}"
+        assert [item.sha256 for item in refused.inputs] == [sha256(frame(effect)).hexdigest()]
+        await runtime.flush_ledger()
+        again = await runtime.store.read(lambda c: list(all_steps(c)))
+        assert [step.kind for step in again].count("refuse") == 1
