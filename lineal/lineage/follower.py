@@ -31,6 +31,7 @@ from lineal.lineage.topic import (
     Message,
     apply_messages,
     lineage_event,
+    unmarked_record,
 )
 from lineal.store.connection import Connection, Store
 from lineal.store.memo import warn_nondeterministic
@@ -250,7 +251,7 @@ def _apply_in(source: str, messages: Sequence[Message], connection: Connection) 
 async def _messages(
     store: Store, source: str, deliveries: Sequence[Delivery], marks: Marks | None
 ) -> list[Message]:
-    """What is to be applied; of what somebody else wrote to the topic, nothing."""
+    """What is to be applied; of what somebody else wrote to the topic, a record of that."""
     # Of older versions they are no CloudEvents; the bus brings their bytes all the same.
     messages = [Message(item.position.offset, item.event.data) for item in deliveries]
     if marks is None:
@@ -260,7 +261,7 @@ async def _messages(
         offset = delivery.position.offset
         if offset >= first and not await marks.check(delivery.event):
             log.error("ledger.unmarked_message", offset=offset, bytes=len(delivery.event.data))
-            messages[place] = Message(offset, b"")
+            messages[place] = Message(offset, unmarked_record(offset, delivery.event.data))
     return messages
 
 

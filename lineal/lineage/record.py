@@ -19,7 +19,8 @@ from lineal_schemas.ids import fan_in_id, output_id
 
 Kind = str
 """What a step is called in records, one lower-case word. The runtime makes ``step``, ``split``,
-``join``, ``redrive``, ``drop``, ``replay``, ``emit``, ``rotate`` and ``access``; stages and
+``join``, ``redrive``, ``drop``, ``replay``, ``emit``, ``rotate``, ``access`` and
+``refuse``; stages and
 producers make what their projections look for."""
 Outcome = Literal["done", "memoised", "skipped", "duplicate", "rejected", "failed"]
 """How a step ended. ``skipped``: the stage said that there was nothing to do. ``duplicate`` is its

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from lineal.effects.codec import decode
+from lineal.effects.codec import decode, encode
 from lineal.effects.effect import Effect, apply
 from lineal.effects.memo import MemoEntry
-from lineal.effects.records import LineageRecord
+from lineal.effects.records import LineageRecord, lineage_records
+from lineal.lineage.actor import this_worker
 from lineal.lineage.ledger import Ledger
+from lineal.lineage.record import Artifact, StepEntry, digest, record_of
 from lineal.store.connection import Connection
 from lineal.store.memo import put_memos
 from lineal.store.positions import advance, position_of
@@ -57,6 +59,18 @@ def lineage_event(data: bytes) -> RawEvent:
         datacontenttype=EFFECTS_MEDIA_TYPE, dataschema=None, partitionkey=LINEAGE_TOPIC,
         traceparent=None, causationid=None, correlationid=id, data=data,
     )  # fmt: skip
+
+
+def unmarked_record(offset: int, data: bytes) -> bytes:
+    """What is applied in the place of a message that somebody else wrote: a record that it was
+    refused, with the digest of its data."""
+    content = Artifact(digest(data), EFFECTS_MEDIA_TYPE, len(data), "message")
+    entry = StepEntry(
+        f"topic:{LINEAGE_TOPIC}", now_us(), kind="refuse", outcome="rejected", inputs=(content,),
+        error="UnmarkedMessage", reason="it has no valid mark", attributes={"offset": offset},
+    )  # fmt: skip
+    record = record_of(entry, build=None, actor=f"group:{LEDGER_GROUP}", worker=this_worker())
+    return encode(lineage_records([record]))
 
 
 def apply_messages(connection: Connection, source: str, messages: Sequence[Message]) -> Applied:
