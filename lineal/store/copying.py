@@ -28,6 +28,11 @@ class Table(NamedTuple):
     """The columns that identify a row."""
     rest: tuple[str, ...]
 
+    @property
+    def columns(self) -> str:
+        """All of them, as SQL names them."""
+        return ", ".join((*self.key, *self.rest))
+
 
 LASTING = (
     Table("objects", "objects", ("sha256",), ("data",)),
@@ -88,7 +93,7 @@ async def add_rows(source: Store, target: Store, table: Table, progress: Progres
     last: Key | None = None
     while rows := await source.read(partial(_rows_after, table, last)):
         last = _key_of(table, rows[-1])
-        head = f"INSERT INTO {table.name} ({', '.join((*table.key, *table.rest))})"
+        head = f"INSERT INTO {table.name} ({table.columns})"
         write = partial(insert_rows, head=head, rows=rows, tail="ON CONFLICT DO NOTHING")
         progress(await target.write(write))
 
@@ -122,7 +127,7 @@ def _rows_after(table: Table, last: Key | None, connection: Connection) -> list[
     key = ", ".join(table.key)
     after = "" if last is None else f"WHERE ({key}) > {_marks(table)}"
     found = connection.execute(
-        f"SELECT {key}, {', '.join(table.rest)} FROM {table.name} {after} "
+        f"SELECT {table.columns} FROM {table.name} {after} "
         f"ORDER BY {key} LIMIT {_BATCH_SIZE}",
         last or (),
     )
@@ -132,7 +137,7 @@ def _rows_after(table: Table, last: Key | None, connection: Connection) -> list[
 def _rows_of(table: Table, keys: Sequence[Key], connection: Connection) -> set[Key]:
     key = ", ".join(table.key)
     found = connection.execute(
-        f"SELECT {key}, {', '.join(table.rest)} FROM {table.name} "
+        f"SELECT {table.columns} FROM {table.name} "
         f"WHERE ({key}) IN (VALUES {', '.join([_marks(table)] * len(keys))})",
         [value for one in keys for value in one],
     )
@@ -145,12 +150,13 @@ def _keys_but(table: Table, keys: set[Key], connection: Connection) -> list[Key]
 
 
 def _put(table: Table, rows: Sequence[Key], connection: Connection) -> None:
+    others = ", ".join(f"{column} = excluded.{column}" for column in table.rest)
     insert_rows(
         connection,
-        f"INSERT INTO {table.name} ({', '.join((*table.key, *table.rest))})",
+        f"INSERT INTO {table.name} ({table.columns})",
         rows,
-        f"ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET "
-        + ", ".join(f"{column} = excluded.{column}" for column in table.rest),
+        f"ON CONFLICT ({', '.join(table.key)}) DO "
+        + (f"UPDATE SET {others}" if others else "NOTHING"),
     )
 
 
