@@ -139,6 +139,8 @@ async def _plan(
         remains[f"the file that it was taken from: {path}"] = None
     for document_id in documents.attached_elsewhere:
         remains[f"document {document_id}, which is attached to another document too"] = None
+    for document_id in documents.unfinished:
+        remains[f"what is just being made of document {document_id}: erase it again soon"] = None
     for document_id in documents.owned_by_others:
         remains[f"document {document_id}, which has another owner too: name it to erase it"] = None
     return _Planned(plans, documents, +counts, list(remains))

@@ -7,7 +7,7 @@ import gzip
 import io
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from lineal import Context, Reject, stage
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import RetrySettings, Settings
+from lineal.stages import Stage
 from lineal_consumers.index.stage import index
 from lineal_consumers.register.stage import register
 from lineal_producers.arrival import ArrivalSource, announce, store
@@ -63,7 +64,7 @@ async def remembering(document: DocumentRegistered, ctx: Context) -> None:
     await ctx.state.put(f"name/{document.document_id}", document.name.encode())
 
 
-STAGES = [register, reading, remembering, index]
+STAGES: list[Any] = [register, reading, remembering, index]
 
 
 def settings(folder: Path, **given: Any) -> Settings:
@@ -93,9 +94,9 @@ async def arrive(
     return payload.document_id
 
 
-async def handle_all(runtime: Runtime) -> None:
+async def handle_all(runtime: Runtime, stages: Sequence[Stage] = STAGES) -> None:
     """Let the stages handle what is there."""
-    daemon = Daemon(runtime, STAGES)  # type: ignore[arg-type]
+    daemon = Daemon(runtime, stages)
     await daemon.start()
     while sum(group.lag for topic in await runtime.bus.topics() for group in topic.groups):
         await asyncio.sleep(0.02)

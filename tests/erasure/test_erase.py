@@ -13,10 +13,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 
 from lineal.runtime import open_runtime
+from lineal_consumers.register.stage import register
+from lineal_producers.http.application import application
 from tests.erasure.documents import WORDS, arrive, fill, handle_all, settings, words_found
 
 Erase = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -95,6 +98,45 @@ def test_who_asks_is_told_that_it_was_erased(data: Path, ids: dict[str, str]) ->
     steps = done(data, "lineage", ids["letter"])
     assert steps[-1]["kind"] == "erase"
     assert steps[-1]["reason"] == "asked for"
+
+
+async def test_http_says_that_it_is_gone(data: Path, ids: dict[str, str]) -> None:
+    erase_owner(data)
+    async with open_runtime(settings(data)) as runtime:
+        transport = httpx.ASGITransport(application(runtime))
+        token = (data / "api-token").read_text().strip()
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://127.0.0.1",
+            headers={"authorization": f"Bearer {token}"},
+        ) as client:  # fmt: skip
+            answer = await client.get(f"/documents/{ids['letter']}/text")
+            assert answer.status_code == 410
+            assert "asked for" in answer.text
+
+
+async def test_what_is_still_being_processed_is_named(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    async with open_runtime(settings(data)) as runtime:
+        document_id = await arrive(runtime, "slow.txt", b"slow")
+        await handle_all(runtime, [register])
+    answer = done(data, "erase", document_id, "--reason", "asked for", "--yes")
+    assert [line for line in answer["remains"] if "just being made" in line] != []
+
+
+async def test_an_attachment_of_another_document_stays(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    async with open_runtime(settings(data)) as runtime:
+        first = await arrive(runtime, "first.txt", b"first")
+        second = await arrive(runtime, "second.txt", b"second")
+        shared = await arrive(runtime, "shared.txt", b"shared", parent=first)
+        await arrive(runtime, "shared.txt", b"shared", parent=second)
+        await handle_all(runtime)
+    answer = done(data, "erase", first, "--reason", "asked for", "--yes")
+    assert answer["subjects"] == [f"document:{first}"]
+    assert any(shared in line for line in answer["remains"])
+    assert done(data, "show", shared)["status"] == "indexed"
+    answer = done(data, "erase", second, "--reason", "asked for", "--yes")
+    assert set(answer["subjects"]) == {f"document:{second}", f"document:{shared}"}
 
 
 def test_a_replay_leaves_out_what_was_erased(data: Path, ids: dict[str, str]) -> None:

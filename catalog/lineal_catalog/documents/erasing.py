@@ -21,6 +21,9 @@ class DocumentsToErase(NamedTuple):
     """Ids of attachments that stay, since another document has them too."""
     owned_by_others: tuple[str, ...]
     """Ids of documents that stay, since they have another owner too."""
+    unfinished: tuple[str, ...]
+    """Ids of documents that are still being processed: what a step is making just now is written
+    after they are erased."""
 
     @property
     def subjects(self) -> list[str]:
@@ -64,4 +67,12 @@ def documents_to_erase(
         tuple(sources),
         tuple(kept),
         tuple(item for item in others if item not in chosen),
+        tuple(item for item in chosen if _is_unfinished(connection, item)),
     )
+
+
+def _is_unfinished(connection: Connection, document_id: str) -> bool:
+    row = connection.execute(
+        "SELECT status FROM operations WHERE document_id = ?", (document_id,)
+    ).fetchone()
+    return row is not None and row[0] in ("registered", "processing")
