@@ -56,6 +56,12 @@ COMMANDS = (
     ),
     Command("restore", "lineal_cli.restore:restore", _SYSTEM, "Make a data folder of a backup."),
     Command(
+        "salvage",
+        "lineal_cli.salvage:salvage",
+        _SYSTEM,
+        "Take what can be read of a damaged data folder into a new one.",
+    ),
+    Command(
         "user", "lineal_cli.user:app", _SYSTEM, "Users and their roles, and an address to log in."
     ),
     Command("token", "lineal_cli.token:app", _SYSTEM, "API tokens: create, list and revoke."),

@@ -14,7 +14,7 @@ from lineal.producers import Producer, RunningProducer
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.declaration import Stage
-from lineal.store.damage import check_undamaged
+from lineal.store.damage import check_damage
 from lineal.store.private import make_private
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ async def serve(
     """
     if (settings.data / "lineal.db").is_file():
         await asyncio.to_thread(
-            check_undamaged, settings.data / "lineal.db", seconds=_LOOK_FOR_DAMAGE_SECONDS
+            check_damage, settings.data / "lineal.db", seconds=_LOOK_FOR_DAMAGE_SECONDS
         )
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(open_runtime(settings))

@@ -54,7 +54,7 @@ def find_damage(connection: Connection, *, seconds: float | None = None) -> list
     return [] if said == ["ok"] else said
 
 
-def check_undamaged(file: Path, *, seconds: float) -> None:
+def check_damage(file: Path, *, seconds: float) -> None:
     """Look at a database before work begins, as far as one comes in a time.
 
     Raises:

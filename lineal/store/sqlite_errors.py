@@ -18,7 +18,8 @@ _FOR_NOW = {
 }
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 REMEDY = (
-    "stop what writes to it, and put back a backup with `lineal restore` into a new data folder"
+    "`lineal restore` puts back a backup, `lineal salvage` takes what can be read into a new data "
+    "folder"
 )
 """What to do about a damaged database."""
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
 from pathlib import Path
 from random import Random
@@ -10,6 +11,7 @@ from random import Random
 import pytest
 
 from tests.cli.conftest import Lineal
+from tests.proof.ledgers import make_ledger
 
 PAGE = 4096
 
@@ -61,3 +63,57 @@ def test_flipped_bytes_end_no_command_with_a_traceback(
     ):  # fmt: skip
         answer = lineal(*command, "--data", data)  # raises what is no expected error
         assert answer.code in (0, 1), command
+
+
+def records(folder: Path) -> set[int]:
+    with contextlib.closing(sqlite3.connect(folder / "lineal.db")) as connection:
+        return {seq for (seq,) in connection.execute("SELECT seq FROM ledger")}
+
+
+def test_an_undamaged_folder_is_taken_as_a_whole(
+    lineal: Lineal, data: Path, tmp_path: Path
+) -> None:
+    new = tmp_path / "new"
+    done = lineal("salvage", new, "--data", data, "--json")
+    assert done.code == 0, done.err
+    assert done.json["records_lost"] == done.json["objects_lost"] == done.json["tables_lost"] == []
+    verified = lineal("verify", "--data", new)
+    assert verified.code == 0, verified.text
+    for asked in (("documents",), ("search", "gearboxes"), ("lineage", "letter.txt")):
+        shown = [lineal(*asked, "--json", "--data", folder).json for folder in (data, new)]
+        assert shown[0] == shown[1]
+    assert lineal("salvage", new, "--data", data).code == 1
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_what_is_lost_is_said(lineal: Lineal, data: Path, tmp_path: Path, number: int) -> None:
+    random = Random(100 + number)
+    before = records(data)
+    garble(data, random, random.randrange(1, pages(data)), PAGE)
+    new = tmp_path / "new"
+    done = lineal("salvage", new, "--data", data, "--json")
+    assert done.code == 0, done.err
+    assert set(done.json["records_lost"]) == before - records(new)
+    found = lineal("verify", "--data", new, "--json").json
+    lost = {item["record"] for item in found["findings"] if item["check"] == "log"} - {None}
+    assert set(done.json["records_lost"]) <= lost
+    assert lineal("documents", "--data", new).code == 0
+
+
+def test_one_page_costs_what_was_on_it_only(lineal: Lineal, tmp_path: Path) -> None:
+    folder = tmp_path / "long"
+    make_ledger(folder, [600])
+    with contextlib.closing(sqlite3.connect(folder / "lineal.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        roots = {page for (page,) in connection.execute("SELECT rootpage FROM sqlite_master")}
+    random = Random(1)
+    lost = []
+    for page in random.sample(sorted(set(range(2, pages(folder) + 1)) - roots), 12):
+        damaged, new = tmp_path / f"damaged-{page}", tmp_path / f"new-{page}"
+        shutil.copytree(folder, damaged)
+        garble(damaged, random, page - 1, PAGE)
+        done = lineal("salvage", new, "--data", damaged, "--json")
+        assert done.code == 0, done.err
+        lost.append(len(done.json["records_lost"]))
+        assert len(records(new)) == 600 - lost[-1]
+    assert 0 < max(lost) < 60, lost
