@@ -102,13 +102,15 @@ async def _start(
     shadow: int,
     soak: int,
 ) -> dict[str, Any]:
-    from lineal.lineage.actor import acting_user
+    from lineal.access.senders import acting_credential
     from lineal.runtime import open_runtime
     from lineal_schemas.deployments import DeploymentRequested, RolloutPlan
     from lineal_schemas.envelope import first_event, now_us
     from lineal_schemas.ids import rollout_id
 
     async with open_runtime(load_settings(folder)) as runtime:
+        by = await runtime.store.read(acting_credential)
+        by.require("deploy")
         change, number = await _in_use(runtime, name)
         if version is not None and change.model.version != version:
             raise CommandFailed(
@@ -125,7 +127,7 @@ async def _start(
             plan=RolloutPlan(
                 rings=rings, timeouts=timeouts, shadow_readings=shadow, soak_readings=soak
             ),
-            by=acting_user(),
+            by=by.actor,
             requested_us=now,
         )
         event = first_event(
@@ -379,19 +381,21 @@ async def _publish_control(
     action: Literal["pause", "resume", "abort"],
     reason: str | None,
 ) -> None:
-    from lineal.lineage.actor import acting_user
+    from lineal.access.senders import acting_credential
     from lineal.runtime import open_runtime
     from lineal_schemas.deployments import DeploymentControl
     from lineal_schemas.envelope import first_event
     from lineal_schemas.ids import output_id
 
     now = time.time_ns() // 1000
-    control = DeploymentControl(
-        rollout_id=rollout, action=action, by=acting_user(), reason=reason, requested_us=now
-    )
     identity = output_id(rollout, "cli", "1", f"{action} {now}", 0)
-    event = first_event(control, id=identity, source="lineal:cli/deploy", actor=control.by)
     async with open_runtime(load_settings(folder)) as runtime:
+        by = await runtime.store.read(acting_credential)
+        by.require("deploy")
+        control = DeploymentControl(
+            rollout_id=rollout, action=action, by=by.actor, reason=reason, requested_us=now
+        )
+        event = first_event(control, id=identity, source="lineal:cli/deploy", actor=by.actor)
         await runtime.bus.publish([(event.type, event)])
 
 

@@ -142,6 +142,7 @@ async def _replay(
     dry_run: bool,
     as_json: bool,
 ) -> list[dict[str, Any]]:
+    from lineal.access.senders import acting_credential
     from lineal.observability.logging import configure_logging
     from lineal.replay import Processes, plan_replay
     from lineal.runtime import open_runtime
@@ -149,6 +150,7 @@ async def _replay(
     configure_logging("error", settings.log_format)
     most = 1 if dry_run else processes or os.cpu_count() or 1
     async with open_runtime(settings) as runtime, Processes(most) as beside:
+        (await runtime.store.read(acting_credential)).require("replay")
         plans = [
             await plan_replay(runtime, item, selection, stale=stale, processes=beside)
             for item in stages

@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar as DefaultedTypeVar
 
+from lineal.access.acts import Act
 from lineal.effects.effect import Effect
 from lineal.lineage.record import Kind
 from lineal.model_in_use import ModelInUse
@@ -153,6 +154,16 @@ class Context(Protocol, Generic[C]):
         question gets a connection that cannot write. Needs a stage that is declared with
         ``memo=False``. On a bus that shares no transaction with the store projections may be
         behind what was committed."""
+        ...
+
+    async def require(self, act: Act) -> None:
+        """Go on only if the sender of the event may do this now: by the credential that lineal was
+        shown, never by what the event says. What a stage has sent it may. Needs a stage that is
+        declared with ``memo=False``.
+
+        Raises:
+            SenderNotPermitted: they may not, or nobody knows who sent it; a dead letter.
+        """
         ...
 
     def add_effect(self, effect: Effect) -> None:

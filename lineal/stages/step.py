@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lineal.access.acts import Act
 from lineal.effects.claims import Claim
 from lineal.effects.effect import Effect
 from lineal.effects.objects import ObjectPut
@@ -18,6 +19,7 @@ from lineal.lineage.record import Artifact, Kind, Model
 from lineal.model_in_use import ModelInUse
 from lineal.stages.claims import holder_of
 from lineal.stages.envelope import Envelope, EnvelopeRead
+from lineal.stages.senders import require_sender
 from lineal.stages.state import StepState
 from lineal.stages.timers import StepTimers
 from lineal.store.connection import Connection
@@ -145,6 +147,14 @@ class Step:
                 f"stage {self._caller.stage!r} asks the store: declare it with memo=False"
             )
         return await self._services.store.read(question)
+
+    async def require(self, act: Act) -> None:
+        if self._memo:
+            raise TypeError(
+                f"stage {self._caller.stage!r} asks for a role: declare it with memo=False"
+            )
+        for event in self._raws:
+            await require_sender(self._services.store, event, act)
 
     def add_effect(self, effect: Effect) -> None:
         self.effects.append(effect)

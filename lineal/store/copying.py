@@ -127,8 +127,7 @@ def _rows_after(table: Table, last: Key | None, connection: Connection) -> list[
     key = ", ".join(table.key)
     after = "" if last is None else f"WHERE ({key}) > {_marks(table)}"
     found = connection.execute(
-        f"SELECT {table.columns} FROM {table.name} {after} "
-        f"ORDER BY {key} LIMIT {_BATCH_SIZE}",
+        f"SELECT {table.columns} FROM {table.name} {after} ORDER BY {key} LIMIT {_BATCH_SIZE}",
         last or (),
     )
     return [tuple(row) for row in found]

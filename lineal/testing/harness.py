@@ -144,13 +144,18 @@ class StageHarness:
         self._workers.append(_Worker(executor, subscription))
 
     async def send(
-        self, message: Payload | Event[Payload] | RawEvent, *, id: str | None = None
+        self,
+        message: Payload | Event[Payload] | RawEvent,
+        *,
+        id: str | None = None,
+        actor: str | None = None,
     ) -> list[Payload]:
         """Publish a payload, or an event with an envelope of its own, and have everything handled
         that follows from it.
 
         Args:
             id: of the event, for a payload; None numbers them: ``event-1``, ``event-2``, ...
+            actor: who sends it, as an ingress names them: ``user:ann``.
 
         Returns what the stages have emitted, in order.
 
@@ -159,6 +164,8 @@ class StageHarness:
         """
         before = len(self._emitted)
         event = self._event(message, id)
+        if actor is not None:
+            event = event._replace(actor=actor)
         await self._runtime.bus.publish([(event.type, event)])
         await self._handle_all()
         return [event.data for event in self._emitted[before:]]

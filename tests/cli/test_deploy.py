@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lineal.lineage.actor import acting_user
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal_consumers.deploy.stage import deploy
@@ -72,7 +73,7 @@ def _promoted(model: bytes, version: int) -> ModelPromoted:
 
 
 async def _publish(runtime: Runtime, payload: Payload, identity: str) -> None:
-    event = first_event(payload, id=identity, source="test")
+    event = first_event(payload, id=identity, source="test", actor="user:ann")
     await runtime.bus.publish([(event.type, event)])
 
 
@@ -247,6 +248,24 @@ class TestUnderWay:
         over = lineal("deploy", "pause", rollout)
         assert over.code == 1
         assert "aborted already" in over.err
+
+    def test_an_account_that_is_a_user_with_another_role_is_refused(
+        self, lineal: Lineal, folder: Path, rollout: str
+    ):
+        """Before the stage is asked, which would refuse it as well."""
+        account = acting_user().removeprefix("user:")
+        assert lineal("user", "add", account, "reader", "--no-password").code == 0
+        for command in (
+            ["deploy", "start", "turbine"],
+            ["deploy", "abort", rollout],
+            ["replay", "--stage", "register"],
+        ):
+            refused = lineal(*command)
+            assert refused.code == 1
+            assert f"user:{account} may not {command[0]}" in refused.err
+        assert published(folder, DeploymentControl) == []
+        assert lineal("user", "role", account, "operator").code == 0
+        assert lineal("deploy", "abort", rollout).code == 0
 
     def test_what_is_not_paused_cannot_be_resumed(self, lineal: Lineal, rollout: str):
         done = lineal("deploy", "resume", rollout)

@@ -60,6 +60,7 @@ class RolloutController(RolloutRepository):
         if await self._rollout(request.rollout_id) is not None:
             ctx.skip("the rollout was begun already")
             return
+        await ctx.require("deploy")
         await self._check_in_use(request)
         ctx.record_kind = "deploy"
         ctx.annotate(model=f"{request.model.name} {request.model.version}")
@@ -127,6 +128,7 @@ class RolloutController(RolloutRepository):
         if rollout is None or rollout.over:
             self._ctx.skip("the rollout is over, or was never begun")
             return
+        await self._ctx.require("deploy")
         common = {"rollout_id": rollout.rollout_id, "by": control.by}
         if control.action == "abort":
             await self._abort(rollout, control.by, control.reason or "by hand")

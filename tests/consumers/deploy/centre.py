@@ -55,6 +55,7 @@ class Centre:
         self.key = key
         self.model = graph()
         self.artifact = artifact
+        self.actor: str | None = "user:ann"
         self._sent_at = 0
         self._kept: dict[str, bytes] = {}
 
@@ -75,7 +76,7 @@ class Centre:
     async def send(self, payload: Payload) -> list[Payload]:
         """Have the stage handle an event, and those it sends itself."""
         self._sent_at = len(self.harness.records)
-        made = await self.harness.send(payload)
+        made = await self.harness.send(payload, actor=self.actor)
         assert not self.harness.dead_letters, self.harness.dead_letters[0].traceback
         await self._look()
         return made

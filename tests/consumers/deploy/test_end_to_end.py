@@ -237,7 +237,9 @@ async def test_a_daemon_notices_a_silent_device_though_nothing_ever_comes(tmp_pa
             by="ann",
             requested_us=1,
         )
-        await runtime.bus.publish([(asked.type, first_event(asked, id="r1", source="test"))])
+        await runtime.bus.publish(
+            [(asked.type, first_event(asked, id="r1", source="test", actor="user:ann"))]
+        )
         daemon = Daemon(runtime, [deploy])
         await daemon.start()
         await until_events(runtime, DeploymentJobIssued.type, 1)

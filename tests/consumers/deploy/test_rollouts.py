@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from lineal.access.acts import read_acts, read_role
+from lineal.access.tokens import create_token
+from lineal.access.users import add_user
+from lineal.store.connection import Connection
 from lineal.store.objects import reference
 from lineal_consumers.deploy.stage import deploy
 from lineal_edge.update.trial import try_model
@@ -296,6 +300,55 @@ class TestOtherRollouts:
         assert len(await centre.harness.state_items(deploy, "job/", bytes)) == 5
 
 
+SENDERS = [
+    ("user:operator", True),
+    ("user:reader", False),
+    ("user:account", True),  # works on the data folder itself
+    ("token:rollouts", True),
+    ("token:reports", False),
+    ("token:hers of reader", False),
+    ("device:turbine-1", False),
+    ("process:folder", False),
+    (None, False),
+]
+
+
+class TestWhoMayAsk:
+    @pytest.fixture
+    async def known(self, centre: Centre) -> Centre:
+        def add(connection: Connection) -> None:
+            for role in ("operator", "reader"):
+                add_user(connection, role, read_role(role), None, 1)
+            for name, user, act in (
+                ("rollouts", None, "deploy"), ("reports", None, "read"),
+                ("hers", "reader", "deploy"),
+            ):  # fmt: skip
+                create_token(
+                    connection, name, read_acts(act), user=user, types=None, expires=None, now=1
+                )
+
+        await centre.harness.runtime.store.write(add)
+        return centre
+
+    @pytest.mark.parametrize(("actor", "may"), SENDERS)
+    async def test_for_an_abort(self, known: Centre, actor: str | None, may: bool):
+        await known.start(ring("all", "a"))
+        made = await known.harness.send(control("abort"), actor=actor)
+        assert len(of(made, DeploymentAborted)) == may
+        letters = [letter.error_class for letter in known.harness.dead_letters]
+        assert letters == ([] if may else ["SenderNotPermitted"])
+
+    @pytest.mark.parametrize(("actor", "may"), SENDERS)
+    async def test_for_a_rollout(self, known: Centre, actor: str | None, may: bool):
+        known.actor = actor
+        if may:
+            assert types(await known.start(ring("all", "a"))) == ["started", "ring_started"]
+            return
+        with pytest.raises(AssertionError, match="SenderNotPermitted"):
+            await known.start(ring("all", "a"))
+        assert known.events == []
+
+
 class TestWhatCannotBegin:
     @pytest.mark.parametrize("forged", ["never promoted", "another model", "raised counter"])
     async def test_a_model_that_the_ledger_has_not_put_into_use_is_not_signed(
@@ -313,7 +366,7 @@ class TestWhatCannotBegin:
         if forged != "never promoted":
             other = {"sha256": "0" * 64} if forged == "another model" else {}
             centre.put_into_use(1, request.model.model_copy(update=other))
-        await centre.harness.send(request)
+        await centre.harness.send(request, actor="user:ann")
         assert centre.harness.outputs(Payload) == []
         (letter,) = centre.harness.dead_letters
         assert letter.error_class == "NotInUse"
