@@ -9,8 +9,16 @@ import time
 import orjson
 import pytest
 
+from lineal.store.objects import reference
 from lineal_local.mosquitto import Mosquitto
 from lineal_schemas import mqtt_topics
+from lineal_schemas.deployments import (
+    DeploymentControl,
+    DeploymentRequested,
+    Ring,
+    RolloutPlan,
+)
+from lineal_schemas.models import ModelPromoted, ModelRef
 from lineal_schemas.telemetry import TelemetryAck, parse_stream_message
 from tests.producers.mqtt.device_double import DeviceDouble
 from tests.producers.mqtt.messages import (
@@ -77,6 +85,52 @@ def test_a_device_can_publish_only_as_itself(broker: Mosquitto, bridge: BridgePr
     assert bridge.stream("pump-1") == [(1, 5, "readings")]
     [letter] = [orjson.loads(data) for data in bridge.events("dead.bridge")]
     assert letter["error_class"] == "DeviceMismatch"
+
+
+FORGERIES = [
+    DeploymentRequested(
+        rollout_id="r1",
+        model=ModelRef(name="turbine", version=9, sha256="0" * 64),
+        artifact=reference("0" * 64, 1, "application/onnx"),
+        counter=2147483647,
+        plan=RolloutPlan(rings=(Ring(name="all", devices=("pump-1",)),)),
+        by="alice (administrator)",
+        requested_us=1,
+    ),
+    DeploymentControl(rollout_id="r1", action="abort", by="alice", requested_us=1),
+    ModelPromoted(
+        name="turbine",
+        model=ModelRef(name="turbine", version=9, sha256="0" * 64),
+        how="manual",
+        by="alice",
+        counter=2147483647,
+        artifact=reference("0" * 64, 1, "application/onnx"),
+    ),
+]
+
+
+def test_a_device_cannot_say_what_stages_and_people_say(
+    broker: Mosquitto, bridge: BridgeProcess
+) -> None:
+    """With its own certificate, on its own topics: no rollout, no abort, no promotion."""
+    bridge.start()
+    foreign = wrapped(anomaly()).model_copy(update={"event_type": "document.text_extracted"})
+    with device(broker) as thief:
+        for name in ("events", "jobs/update"):
+            for number, forged in enumerate(FORGERIES, 1):
+                thief.say(wrapped(forged, number), name)
+            thief.say(foreign, name)
+        for forged in FORGERIES:
+            thief.say(forged)
+            thief.say(forged, "status")
+        thief.say(readings(1, 5))
+        thief.wait_for_ack(5)
+    for topic in (*(forged.type for forged in FORGERIES), foreign.event_type):
+        assert bridge.count(topic) == 0
+    letters = [orjson.loads(data) for data in bridge.events("dead.bridge")]
+    assert len(letters) == 2 * (len(FORGERIES) + 1) + 2 * len(FORGERIES)
+    assert {letter["error_class"] for letter in letters} == {"NotAllowed", "Malformed"}
+    assert bridge.stream() == [(1, 5, "readings")]
 
 
 def test_a_device_hears_only_what_is_its_own(broker: Mosquitto, bridge: BridgeProcess) -> None:
