@@ -57,6 +57,10 @@ class Blobs(Protocol):
         """
         ...
 
+    async def exists(self, sha256: str) -> bool:
+        """Whether there are bytes with this digest."""
+        ...
+
     async def delete(self, sha256: str) -> bool:
         """Delete bytes, with all that was kept of them; False if there were none."""
         ...
@@ -110,6 +114,9 @@ class FileBlobs:
         if not file.exists():
             raise BlobMissing(sha256)
         return file
+
+    async def exists(self, sha256: str) -> bool:
+        return self._file(sha256).exists()
 
     async def delete(self, sha256: str) -> bool:
         return await asyncio.to_thread(self._delete, sha256)

@@ -175,16 +175,9 @@ class ObjectStore:
         """Those of some objects that are stored."""
         found = set()
         for sha256 in digests:
-            if await self._small(sha256) is not None or await self._is_blob(sha256):
+            if await self._small(sha256) is not None or await self._blobs.exists(sha256):
                 found.add(sha256)
         return found
-
-    async def _is_blob(self, sha256: str) -> bool:
-        try:
-            await self._blobs.path(sha256)
-        except BlobMissing:
-            return False
-        return True
 
     async def _small(self, sha256: str) -> bytes | None:
         return await self._store.read(lambda connection: small_object(connection, sha256))

@@ -155,7 +155,7 @@ class S3Blobs:
 
     async def put(self, data: bytes) -> None:
         digest = sha256(data).hexdigest()
-        if not await self._exists(digest):
+        if not await self.exists(digest):
             await self._send_bytes(digest, data)
 
     async def get(self, sha256: str) -> bytes:
@@ -212,7 +212,7 @@ class S3Blobs:
         # Spread over prefixes: S3's quotas of requests are a prefix's own.
         return f"{self._bucket.prefix}{sha256[:2]}/{sha256[2:]}"
 
-    async def _exists(self, sha256: str) -> bool:
+    async def exists(self, sha256: str) -> bool:
         try:
             with _errors(sha256):
                 await self._client.head_object(Bucket=self._bucket.name, Key=self._key(sha256))
@@ -221,7 +221,7 @@ class S3Blobs:
         return True
 
     async def _send_file(self, sha256: str) -> None:
-        if await self._exists(sha256):
+        if await self.exists(sha256):
             return
         file = await self._cache.path(sha256)
         size = (await asyncio.to_thread(file.stat)).st_size

@@ -20,6 +20,9 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
+from lineal.access.acts import NotPermitted
+from lineal.access.credential import credential_of
+from lineal.erasure.erase import NoReason, erase, plan_erasure
 from lineal.runtime import open_runtime
 from lineal_cli.main import app
 from lineal_consumers.register.stage import register
@@ -136,6 +139,19 @@ async def _is_gone(data: Path, document_id: str) -> None:
             answer = await client.get(f"/documents/{document_id}/text")
             assert answer.status_code == 410
             assert "asked for" in answer.text
+
+
+def test_only_an_owner_erases(data: Path, ids: dict[str, str]) -> None:
+    async def attempt() -> None:
+        async with open_runtime(settings(data)) as runtime:
+            plan = await plan_erasure(runtime, [f"document:{ids['letter']}"])
+            with pytest.raises(NotPermitted):
+                await erase(runtime, plan, "asked for", by=credential_of("user:bob", "operator"))
+            with pytest.raises(NoReason):
+                await erase(runtime, plan, " ")
+
+    asyncio.run(attempt())
+    assert lineal(data, "show", ids["letter"], "--as", "text").returncode == 0
 
 
 def test_what_is_still_being_processed_is_named(tmp_path: Path) -> None:

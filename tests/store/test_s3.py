@@ -96,6 +96,27 @@ async def test_what_is_not_there_is_missing(blobs: S3Blobs) -> None:
         await blobs.path("0" * 64)
 
 
+async def test_what_is_deleted_leaves_no_version(
+    blobs: S3Blobs, bucket: Bucket, client: Any
+) -> None:
+    await client.put_bucket_versioning(
+        Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"}
+    )
+    digest = sha256(b"some content").hexdigest()
+    await blobs.put(b"some content")
+    await blobs.path(digest)
+    await client.delete_object(Bucket=bucket.name, Key=(await keys(client, bucket))[0])
+    await blobs.put(b"some content")
+    await blobs.put(b"others stay")
+    assert await blobs.delete(digest)
+    left = await client.list_object_versions(Bucket=bucket.name)
+    assert len(left.get("Versions", [])) == 1
+    assert left.get("DeleteMarkers", []) == []
+    with pytest.raises(BlobMissing):
+        await blobs.get(digest)
+    assert not await blobs.delete(digest)
+
+
 async def test_what_was_changed_in_the_bucket_is_not_given_out(
     blobs: S3Blobs, bucket: Bucket, client: Any
 ) -> None:
