@@ -83,7 +83,8 @@ async def _sign(folder: Path) -> None:
 
 
 def measure_verify() -> Sequence[Result]:
-    """Steps a second that the command verifies, its start included."""
+    """Steps a second of which the command verifies the log, its start included. What follows from
+    the ledger is not there to be compared."""
     with tempfile.TemporaryDirectory(prefix="lineal-benchmark-") as name:
         folder = Path(name)
         with new_database(folder) as database:
@@ -93,7 +94,8 @@ def measure_verify() -> Sequence[Result]:
         rates = []
         for _ in range(_RUNS):
             begun = time.perf_counter()
-            subprocess.run([str(LINEAL), "verify", "--data", name], check=True, capture_output=True)
+            command = [str(LINEAL), "verify", "--only", "log", "--data", name]
+            subprocess.run(command, check=True, capture_output=True)
             rates.append(_VERIFIED / (time.perf_counter() - begun))
     return [alone("proof.verify", "steps/s", ">= 100,000", rates)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,6 +47,12 @@ def verify(
             metavar="FILE", help="Logs to trust and witnesses that must have signed (tlog-policy)."
         ),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHECK", help="Only this check, such as log, database, derived or objects."
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -69,7 +76,7 @@ def verify(
         ) as context,
         work_bar(quiet=as_json) as show,
     ):
-        verified = run_checks(_checks(context, document), context, show)
+        verified = run_checks(_checks(context, document, only or ()), context, show)
     if as_json:
         print_json(_as_json(verified))
     else:
@@ -78,13 +85,19 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-def _checks(context: VerificationContext, document: str | None) -> list[Check]:
+def _checks(context: VerificationContext, document: str | None, only: Sequence[str]) -> list[Check]:
     from lineal.proof.installed_checks import installed_checks
     from lineal.proof.subject_check import SubjectCheck
     from lineal_cli.subjects import find_subject
 
     if document is None:
-        return installed_checks()
+        checks = installed_checks()
+        if unknown := set(only) - {check.name for check in checks}:
+            known = ", ".join(check.name for check in checks)
+            raise typer.BadParameter(
+                f"there is no {', '.join(sorted(unknown))}: say {known}", param_hint="--only"
+            )
+        return [check for check in checks if not only or check.name in only]
     return [SubjectCheck(find_subject(context.connection, document))]
 
 
@@ -103,8 +116,8 @@ def _print(verified: Verified) -> None:
     results, first = verified.results, verified.first
     records = count_of(int(results.get("records") or 0), "record")
     if first is None:
-        typer.echo(f"{records}: all as they were signed")
-        if "objects" in results:
+        typer.echo(f"{records}: all as they were signed" if "records" in results else "all right")
+        if "records" in results and "objects" in results:
             objects = count_of(int(results["objects"] or 0), "object")
             typer.echo(f"{objects}, tables, search index and events: all as the records say")
     else:

@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lineal.lineage.projections import Projection, installed_projections, project
+from lineal.lineage.projections import (
+    Projection,
+    installed_projections,
+    project,
+    projected,
+)
 from lineal.lineage.record import Record, RecordedStep
 from lineal.proof.verification import VerificationContext
 from lineal.store.connection import Connection
@@ -29,12 +34,15 @@ class ProjectionReader:
         self._connection: Connection
         self._steps: list[RecordedStep] = []
         self._projections: list[Projection] = []
+        self._handled: tuple[frozenset[str], tuple[str, ...]]
+        """Kinds of steps, and beginnings of subjects."""
         self._places: dict[str, str | None] = {}
         """Of the true tables; None of one that is missing."""
 
     def begin(self, context: VerificationContext) -> None:
         self._connection = connection = context.connection
         self._steps, self._projections, self._places = [], [], {}
+        self._handled = projected()
         for projection in installed_projections():
             if projection.apply is None:
                 continue
@@ -45,9 +53,12 @@ class ProjectionReader:
                 self._places[table.name] = hidden if there else None
 
     def add(self, seq: int, build: int | None, record: Record) -> None:
-        for step in record.recorded():
-            if any(item.handles(step.kind, step.subject) for item in self._projections):
-                self._steps.append(step)
+        kinds, subjects = self._handled
+        self._steps += [
+            RecordedStep(record.build, record.actor, record.worker, entry)
+            for entry in record.steps
+            if entry.kind in kinds or entry.subject.startswith(subjects)
+        ]
         if len(self._steps) >= _BATCH_SIZE:
             self._apply()
 

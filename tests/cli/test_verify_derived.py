@@ -236,3 +236,13 @@ def _event(random: Random, connection: Any) -> str:
             "UPDATE events SET data = CAST(data || ' ' AS BLOB) WHERE position = ?", (position,)
         )
     return f"{act} of a {kind}"
+
+
+def test_one_check_alone(lineal: Lineal, data: Path) -> None:
+    with tampering(data) as connection:
+        connection.execute("UPDATE registry SET name = 'forged.txt'")
+    assert lineal("verify", "--only", "log", "--data", data).code == 0
+    assert lineal("verify", "--only", "objects", "--only", "database", "--data", data).code == 0
+    assert lineal("verify", "--only", "derived", "--data", data).code == 1
+    refused = lineal("verify", "--only", "nothing", "--data", data)
+    assert refused.code == 2 and "derived" in refused.err
