@@ -7,7 +7,7 @@ from dataclasses import replace
 from lineal.admission import AdmissionPolicy
 from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated
 from lineal_schemas.deployments import DeploymentJobUpdated
-from lineal_schemas.documents import DocumentArrived
+from lineal_schemas.documents import DocumentArrived, DocumentSourceDeleted
 from lineal_schemas.telemetry import (
     DeviceBirth,
     DeviceDeath,
@@ -39,7 +39,7 @@ OPERATOR = AdmissionPolicy(name="operator", operator=True, accepts_invalid=True,
 
 FILES = AdmissionPolicy(
     name="files",
-    types=frozenset((DocumentArrived.type,)),
+    types=frozenset((DocumentArrived.type, DocumentSourceDeleted.type)),
     own_types=False,
 )
 """Watched folders, uploads, ``lineal put``, mailboxes and S3: they make the event of a file

@@ -8,7 +8,7 @@ What a producer notes of it becomes durable with the event.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
@@ -37,6 +37,7 @@ class ArrivalSource:
         source: URI of where it came from.
         actor: who sends it, by what they have shown; of a folder or a bucket, the process that
             watches it.
+        readers: who may see it beside its owners; None: everybody who may read documents.
         occurrence: tells two arrivals of the same bytes from the same source apart; a producer
             that tries again passes the same one.
     """
@@ -48,6 +49,7 @@ class ArrivalSource:
     tenant: str = "default"
     owner: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    readers: Sequence[str] | None = None
 
 
 class Arrival(NamedTuple):
@@ -88,14 +90,14 @@ async def announce(
     *,
     content: ObjectRef | None = None,
     problem: str | None = None,
-    effects: Sequence[Effect] = (),
+    effects: Sequence[Effect] | Callable[[Arrival], Sequence[Effect]] = (),
 ) -> Arrival:
     """Publish that a file arrived: with its stored ``content``, or with the ``problem`` that kept
     it from being read, in words without personal data.
 
     Args:
-        effects: what the producer notes of it; in one transaction with the event where the bus has
-            one with the store.
+        effects: what the producer notes of it, or what makes that of the arrival; in one
+            transaction with the event where the bus has one with the store.
 
     Raises:
         BusUnavailable, StoreUnavailable: the event could not be written (a full disk); announce
@@ -109,6 +111,7 @@ async def announce(
         tenant=origin.tenant,
         owner=origin.owner,
         labels=dict(origin.labels),
+        readers=None if origin.readers is None else tuple(origin.readers),
         content=content,
         problem=problem,
         salt=new_salt(),
@@ -121,5 +124,7 @@ async def announce(
         actor=origin.actor,
     )
     output = payload.type, await check_in(event, runtime.objects)
-    await runtime.committer.publish([output], effects)
-    return Arrival(payload.document_id, identifier, origin.name)
+    arrival = Arrival(payload.document_id, identifier, origin.name)
+    noted = effects(arrival) if callable(effects) else effects
+    await runtime.committer.publish([output], noted)
+    return arrival

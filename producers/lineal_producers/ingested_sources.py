@@ -29,7 +29,7 @@ async def forget_sources(
     Args:
         dry: only count them.
     """
-    paths = [unquote_to_bytes(urlsplit(uri).path) for uri in sources if uri.startswith("file:")]
+    paths = [_path(uri)[0] for uri in sources if uri.startswith("file:")]
     there = await asyncio.to_thread(_there, paths)
     gone = [(path,) for path in paths if path not in there]
     objects = [_object(uri) for uri in sources if uri.startswith("s3:")]
@@ -38,7 +38,12 @@ async def forget_sources(
         return _forget(connection, "watched_files WHERE path = ?", gone, dry)
 
     def forget_objects(connection: Connection) -> int:
-        return _forget(connection, "taken_objects WHERE bucket = ? AND name = ?", objects, dry)
+        files = [(uri,) for uri in sources if uri.startswith("file:") and _path(uri) in gone]
+        count = _forget(connection, "taken_objects WHERE bucket = ? AND name = ?", objects, dry)
+        count += _forget(connection, "taken_objects WHERE bucket || '/' || name = ?", files, dry)
+        _forget(connection, "synced_documents WHERE bucket = ? AND name = ?", objects, dry)
+        _forget(connection, "synced_documents WHERE bucket || '/' || name = ?", files, dry)
+        return count
 
     forgotten = await runtime.database.write(forget_files)
     forgotten += await runtime.store.write(forget_objects)
@@ -47,6 +52,10 @@ async def forget_sources(
 
 def _there(paths: Sequence[bytes]) -> list[bytes]:
     return [path for path in paths if os.path.lexists(path)]
+
+
+def _path(uri: str) -> tuple[bytes]:
+    return (unquote_to_bytes(urlsplit(uri).path),)
 
 
 def _object(uri: str) -> tuple[str, str]:

@@ -41,6 +41,9 @@ class DocumentArrived(Payload, type="document.arrived", version=1):
     """The id of the document that it is attached to: a mail, a PDF portfolio."""
     depth: Annotated[int, Field(ge=0)] = 0
     """How many documents lie around it: 0 for one that came by itself."""
+    readers: tuple[str, ...] | None = None
+    """Who may see it beside its owners, by the access list of where it came from; None: everybody
+    who may read documents."""
     salt: Salt | None = None
     """Random, so that nobody can find out the name by guessing it and comparing digests. An event
     from a producer of your own should have one: see :mod:`lineal_schemas.salt`."""
@@ -68,6 +71,20 @@ class DocumentEvent(Payload):
 
     def correlation_key(self) -> str:
         return f"document:{self.document_id}"
+
+
+class DocumentSourceDeleted(DocumentEvent, type="document.source_deleted", version=1):
+    """What a document arrived from is not there any more."""
+
+    source: str
+    """As in ``document.arrived``."""
+    arrival: str
+    """The id of the event with which it arrived from there last."""
+    hides: bool = False
+    """Whether the document is no longer found by searching, unless it arrived from elsewhere
+    too."""
+    salt: Salt | None = None
+    """See :attr:`DocumentArrived.salt`."""
 
 
 class DocumentRegistered(DocumentEvent, type="document.registered", version=1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import orjson
 
@@ -14,6 +14,12 @@ from lineal.lineage.record import RecordedStep
 from lineal.store.connection import Connection
 from lineal.store.derived_table import Table
 from lineal.store.rows import insert_rows
+from lineal_catalog.documents.visibility import (
+    SOURCE_READERS,
+    WITHDRAWN_ARRIVALS,
+    restrict_source,
+    withdraw_arrivals,
+)
 
 DOCUMENT = "document:"
 """Begins the subjects of documents; the rest is the document's id."""
@@ -28,6 +34,10 @@ ARRIVAL_ROLE = "arrival"
 record has only its digest, so erasing the object erases the person and keeps the record."""
 
 
+DELETION_ROLE = "source_deleted"
+"""Role of the object that says which source of a document was deleted."""
+
+
 def _apply(connection: Connection, records: Sequence[RecordedStep]) -> None:
     operations = _Operations(connection)
     for record in records:
@@ -39,6 +49,11 @@ def _apply(connection: Connection, records: Sequence[RecordedStep]) -> None:
         for item in record.outputs:
             if item.role == ARRIVAL_ROLE:
                 _arrived(connection, document_id, record, item.sha256)
+        deletions = [item.sha256 for item in record.outputs if item.role == DELETION_ROLE]
+        for sha256 in deletions:
+            withdraw_arrivals(connection, document_id, _stored_json(connection, sha256))
+        if deletions:
+            continue  # it says nothing of how far the document is
         if record.kind not in ("replay", "drop") and record.outcome not in _NOTHING_DONE:
             operations.add(document_id, record)
     operations.write()
@@ -51,10 +66,7 @@ _MISSING = "(missing)"
 def _arrived(
     connection: Connection, document_id: str, record: RecordedStep, arrival_sha256: str
 ) -> None:
-    row = connection.execute(
-        "SELECT data FROM objects WHERE sha256 = ?", (bytes.fromhex(arrival_sha256),)
-    ).fetchone()
-    arrival = {} if row is None else orjson.loads(row[0])
+    arrival = _stored_json(connection, arrival_sha256)
     content = arrival.get("content") or {}
     name = arrival.get("name", _MISSING)
     connection.execute(
@@ -86,6 +98,9 @@ def _arrived(
             _owned(connection, document_id, owner, record.started)
     if arrival.get("owner"):
         _owned(connection, document_id, arrival["owner"], record.started)
+    restrict_source(
+        connection, document_id, arrival.get("source", _MISSING), arrival.get("readers")
+    )
     connection.executemany(
         "INSERT INTO labels VALUES (?, ?, ?) "
         "ON CONFLICT (document_id, key) DO UPDATE SET value = excluded.value",
@@ -93,8 +108,23 @@ def _arrived(
     )
 
 
+def _stored_json(connection: Connection, sha256: str) -> dict[str, Any]:
+    row = connection.execute(
+        "SELECT data FROM objects WHERE sha256 = ?", (bytes.fromhex(sha256),)
+    ).fetchone()
+    return {} if row is None else dict(orjson.loads(row[0]))
+
+
 def _erase(connection: Connection, document_id: str) -> None:
-    for table in ("registry", "arrivals", "ownership", "labels", "operations"):
+    for table in (
+        "registry",
+        "arrivals",
+        "ownership",
+        "labels",
+        "operations",
+        "source_readers",
+        "withdrawn_arrivals",
+    ):
         connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))
     connection.execute(
         "DELETE FROM attachments WHERE document_id = ? OR parent_id = ?", (document_id,) * 2
@@ -280,6 +310,8 @@ DOCUMENTS = Projection(
         Table("ownership", _OWNERSHIP),
         Table("labels", _LABELS),
         Table("operations", _OPERATIONS),
+        Table("source_readers", SOURCE_READERS),
+        Table("withdrawn_arrivals", WITHDRAWN_ARRIVALS),
     ),
     _apply,
     subjects=(DOCUMENT,),

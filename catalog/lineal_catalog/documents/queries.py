@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from lineal.erasure.erasures import Erasure, find_erasures
 from lineal.errors import LinealError
 from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
+from lineal_catalog.documents.visibility import visible_to
 
 
 class UnknownDocument(LinealError, LookupError):
@@ -86,8 +87,14 @@ def list_documents(
     owner: str | None = None,
     labels: Mapping[str, str] | None = None,
     limit: int | None = None,
+    names: Collection[str] | None = None,
 ) -> list[DocumentInfo]:
-    """Documents, newest first."""
+    """Documents, newest first.
+
+    Args:
+        names: those of who asks, to list only what they may see; None: an owner, who sees
+            everything.
+    """
     clauses, values = ["1 = 1"], list[Any]()
     if status is not None:
         clauses.append("coalesce(operations.status, 'registered') = ?")
@@ -104,6 +111,9 @@ def list_documents(
             "WHERE l.document_id = registry.document_id AND l.key = ? AND l.value = ?)"
         )
         values += [key, value]
+    visible, parameters = _visible(names)
+    clauses.append(visible)
+    values += parameters
     order = "ORDER BY registry.registered DESC, registry.document_id"
     if limit is not None:
         order += " LIMIT ?"
@@ -112,25 +122,35 @@ def list_documents(
     return _infos(connection, rows.fetchall())
 
 
-def find_document(connection: Connection, wanted: str) -> DocumentInfo:
+def _visible(names: Collection[str] | None) -> tuple[str, list[str]]:
+    return ("1 = 1", []) if names is None else visible_to("registry.document_id", names)
+
+
+def find_document(
+    connection: Connection, wanted: str, *, names: Collection[str] | None = None
+) -> DocumentInfo:
     """The document with this id, or with the only id that begins like this, or that arrived under
     this name, the first or a later one.
+
+    Args:
+        names: those of who asks, who finds only what they may see; None: an owner.
 
     Raises:
         ErasedDocument: it was erased.
         UnknownDocument: there is none, or more than one; then it lists their ids.
     """
+    visible, parameters = _visible(names)
     rows = connection.execute(
         f"{_SELECT} WHERE registry.document_id >= ? AND registry.document_id < ? "
-        "ORDER BY registry.document_id LIMIT ?",
-        (wanted, wanted + "\U0010ffff", _MAX_LISTED + 1),
+        f"AND {visible} ORDER BY registry.document_id LIMIT ?",
+        (wanted, wanted + "\U0010ffff", *parameters, _MAX_LISTED + 1),
     ).fetchall()
     if not rows:
         rows = connection.execute(
-            f"{_SELECT} WHERE registry.name = ? OR registry.document_id IN "
-            "(SELECT document_id FROM arrivals WHERE name = ?) "
+            f"{_SELECT} WHERE (registry.name = ? OR registry.document_id IN "
+            f"(SELECT document_id FROM arrivals WHERE name = ?)) AND {visible} "
             "ORDER BY registry.registered DESC, registry.document_id LIMIT ?",
-            (wanted, wanted, _MAX_LISTED + 1),
+            (wanted, wanted, *parameters, _MAX_LISTED + 1),
         ).fetchall()
     if not rows:
         erasures = find_erasures(connection, DOCUMENT + wanted) if wanted else []

@@ -4,7 +4,7 @@ SQLite, ``tsvector`` in Postgres.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import ModuleType
 
 from lineal.store.connection import Connection
@@ -64,14 +64,16 @@ def search(
     *,
     limit: int = 20,
     filters: Mapping[str, str] | None = None,
+    names: Collection[str] | None = None,
 ) -> list[Hit]:
     """The best pages for a query, best first.
 
     Words must all occur; ``"..."`` is a phrase, ``word*`` a prefix, AND, OR, NOT and parentheses
     combine. ``filters`` are facets (language, class, ...), labels, ``owner`` or ``name``; all must
-    hold.
+    hold. ``names`` are those of who asks: only what they may see is found; None is an owner, who
+    sees everything.
     """
-    hits: list[Hit] = _store(connection).search_pages(connection, text, limit, filters or {})
+    hits: list[Hit] = _store(connection).search_pages(connection, text, limit, filters or {}, names)
     return hits
 
 

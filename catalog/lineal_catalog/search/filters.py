@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from lineal.store.connection import Connection
+from lineal_catalog.documents.visibility import not_hidden, visible_to
 
 
-def filter_clauses(filters: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Conditions on the table ``entry`` (each begins with AND), and their parameters."""
-    clauses, values = "", []
+def filter_clauses(
+    filters: Mapping[str, str], names: Collection[str] | None
+) -> tuple[str, list[str]]:
+    """Conditions on the table ``entry`` (each begins with AND), and their parameters.
+
+    Args:
+        names: those of who asks; None: an owner, who sees everything.
+    """
+    clauses, values = f"AND {not_hidden('entry.document_id')} ", list[str]()
+    if names is not None:
+        visible, values = visible_to("entry.document_id", names)
+        clauses += f"AND {visible} "
     for key, value in filters.items():
         if key == "owner":
             clauses += (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from lineal.store.connection import Connection
 from lineal_catalog.search.filters import filter_clauses
@@ -68,13 +68,17 @@ def vector(text: str) -> str:
 
 
 def search_pages(
-    connection: Connection, text: str, limit: int, filters: Mapping[str, str]
+    connection: Connection,
+    text: str,
+    limit: int,
+    filters: Mapping[str, str],
+    names: Collection[str] | None,
 ) -> list[Hit]:
     """The best pages for a query, best first."""
     parts = parse_query(text)
     if not parts:
         return []
-    clauses, values = filter_clauses(filters)
+    clauses, values = filter_clauses(filters, names)
     rows = connection.execute(
         "SELECT best.document_id, coalesce(registry.name, ''), best.page, best.score, whole.text "
         "FROM (SELECT * FROM ("

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from lineal.store.connection import Connection
 from lineal_catalog.search.filters import document_name, filter_clauses
@@ -81,26 +81,36 @@ def index_pages(connection: Connection, document_id: str, pages: Sequence[Search
 
 
 def search_pages(
-    connection: Connection, text: str, limit: int, filters: Mapping[str, str]
+    connection: Connection,
+    text: str,
+    limit: int,
+    filters: Mapping[str, str],
+    names: Collection[str] | None,
 ) -> list[Hit]:
     """The best pages for a query, best first."""
     # One state of the database for all that is asked of it: another process may replace a page
     # between finding it and showing where the words stand.
     assert isinstance(connection, sqlite3.Connection)
     if connection.in_transaction:
-        return _found(connection, text, limit, filters)
+        return _found(connection, text, limit, filters, names)
     connection.execute("BEGIN")
     try:
-        return _found(connection, text, limit, filters)
+        return _found(connection, text, limit, filters, names)
     finally:
         connection.execute("COMMIT")
 
 
-def _found(connection: Connection, text: str, limit: int, filters: Mapping[str, str]) -> list[Hit]:
+def _found(
+    connection: Connection,
+    text: str,
+    limit: int,
+    filters: Mapping[str, str],
+    names: Collection[str] | None,
+) -> list[Hit]:
     query = match_expression(text)
     if query is None:
         return []
-    clauses, values = filter_clauses(filters)
+    clauses, values = filter_clauses(filters, names)
     rows = connection.execute(
         "SELECT entry.id, entry.document_id, entry.page, -bm25(search_text) "
         "FROM search_text JOIN search_entries AS entry ON entry.id = search_text.rowid "

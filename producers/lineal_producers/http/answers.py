@@ -36,7 +36,7 @@ from lineal_catalog.documents.renditions import (
     json_rendition,
 )
 from lineal_catalog.search.entries import MARK_BEGIN, MARK_END, search
-from lineal_producers.http.guard import guarded
+from lineal_producers.http.guard import guarded, reader_names
 from lineal_producers.http.parameters import number, pairs
 from lineal_schemas.objects import ObjectRef
 
@@ -63,7 +63,14 @@ def answer_routes(runtime: Runtime) -> list[Route]:
         owner, limit = query.get("owner"), number(query.get("limit"))
         labels = pairs(query.getlist("label"))
         found = await runtime.store.read(
-            lambda c: list_documents(c, status=status, owner=owner, labels=labels, limit=limit)
+            lambda c: list_documents(
+                c,
+                status=status,
+                owner=owner,
+                labels=labels,
+                limit=limit,
+                names=reader_names(request),
+            )
         )
         return JSONResponse([info.to_dict() for info in found])
 
@@ -128,7 +135,9 @@ def answer_routes(runtime: Runtime) -> list[Route]:
         limit = min(number(query.get("limit")) or 20, _MAX_HITS)
         filters = pairs(query.getlist("filter"))
         hits = await runtime.store.read(
-            partial(search, text=query["q"], limit=limit, filters=filters)
+            partial(
+                search, text=query["q"], limit=limit, filters=filters, names=reader_names(request)
+            )
         )
         return JSONResponse(
             [hit._asdict() | {"snippet": hit.snippet.translate(_UNMARKED)} for hit in hits]
@@ -137,7 +146,8 @@ def answer_routes(runtime: Runtime) -> list[Route]:
     async def _found(request: Request) -> DocumentInfo:
         wanted = request.path_params["id"]
         try:
-            return await runtime.store.read(partial(find_document, wanted=wanted))
+            names = reader_names(request)
+            return await runtime.store.read(partial(find_document, wanted=wanted, names=names))
         except ErasedDocument as error:
             raise HTTPException(410, str(error)) from error
         except UnknownDocument as error:

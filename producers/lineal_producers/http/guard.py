@@ -43,3 +43,11 @@ def credential_in(request: Request) -> Credential:
     if not isinstance(credential, Credential):
         raise HTTPException(401, "this address is not open to anybody")
     return credential
+
+
+def reader_names(request: Request) -> tuple[str, ...] | None:
+    """By which names access lists know who asks; None: an owner, who sees every document."""
+    credential = credential_in(request)
+    if credential.may("manage"):
+        return None
+    return (credential.actor, credential.actor.removeprefix("user:"))

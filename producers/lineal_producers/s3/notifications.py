@@ -19,7 +19,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lineal.runtime import Runtime
 from lineal.stages.retry import unavailable
 from lineal_producers.arrival import Arrival
-from lineal_producers.s3.objects import ObjectDeleted, Patterns, S3Object, is_folder, take
+from lineal_producers.s3.objects import ObjectDeleted, S3Object, is_folder, take
+from lineal_producers.sync.metadata import SUFFIX
+from lineal_producers.sync.patterns import Patterns
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +94,9 @@ class Notifications:
             extending.cancel()
 
     async def _take(self, found: S3Object) -> None:
+        if found.key.endswith(SUFFIX):
+            # Other metadata of an object is another arrival of it.
+            found = S3Object(found.bucket, found.key.removesuffix(SUFFIX), "")
         if is_folder(found.key) or not self._patterns.take(found.key):
             return
         try:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
+import io
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from fnmatch import translate
-from functools import cached_property
+from collections.abc import Iterator
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 from urllib.parse import quote
 
@@ -17,16 +14,15 @@ from botocore.exceptions import ClientError
 
 from lineal.errors import LinealError, StoreUnavailable
 from lineal.runtime import Runtime
-from lineal.store.connection import Connection
 from lineal.store.s3 import AWAY
-from lineal_producers.arrival import Arrival, ArrivalSource, announce, readable_name, store
-from lineal_producers.s3.effects import ObjectIngested
-from lineal_producers.settings import ArrivalSettings
-from lineal_schemas.envelope import now_us
+from lineal_producers.arrival import Arrival, store
+from lineal_producers.sync.announcement import announce_file
+from lineal_producers.sync.comparison import version_of
+from lineal_producers.sync.metadata import NO_METADATA, SUFFIX, SourceMetadata, read_metadata
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 _CHUNK = 1 << 20
-_ACTOR = "process:s3"
+ACTOR = "process:s3"
 _IN_MEMORY = 8 << 20
 
 
@@ -50,71 +46,53 @@ class S3Object(NamedTuple):
         return f"s3://{self.bucket}/{quote(self.key)}"
 
 
-@dataclass(frozen=True)
-class Patterns:
-    """Which keys are ingested, by the key below the prefix: those that match an ``include`` (all
-    where there is none) and no ``exclude``. ``*`` matches anything, slashes too, ``?`` one
-    character, ``[...]`` for one of a set."""
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-
-    def take(self, key: str) -> bool:
-        wanted = not self.include or any(fits(key) for fits in self._included)
-        return wanted and not any(fits(key) for fits in self._excluded)
-
-    @cached_property
-    def _included(self) -> list[Callable[[str], Any]]:
-        return _compiled(self.include)
-
-    @cached_property
-    def _excluded(self) -> list[Callable[[str], Any]]:
-        return _compiled(self.exclude)
-
-
-def _compiled(patterns: Sequence[str]) -> list[Callable[[str], Any]]:
-    return [re.compile(translate(pattern)).match for pattern in patterns]
-
-
 def is_folder(key: str) -> bool:
     """Whether a key is what consoles make to show an empty folder."""
     return key.endswith("/")
 
 
-async def ingested_versions(runtime: Runtime, bucket: str, prefix: str) -> dict[str, str]:
-    """Which version of each key was taken last."""
+async def take(
+    client: Any, runtime: Runtime, found: S3Object, *, has_metadata: bool = True
+) -> Arrival:
+    """Take an object in, with the metadata beside it, and note its version as taken. The same
+    version again is the same event.
 
-    def ask(connection: Connection) -> dict[str, str]:
-        rows = connection.execute(
-            "SELECT name, version FROM taken_objects WHERE bucket = ? AND name >= ? AND name < ?",
-            (bucket, prefix, prefix + "\U0010ffff"),
-        )
-        return dict(rows.fetchall())
-
-    await runtime.flush_ledger()
-    return await runtime.store.read(ask)
-
-
-async def take(client: Any, runtime: Runtime, found: S3Object) -> Arrival:
-    """Take an object in and note its version as taken. The same version again is the same event.
+    Args:
+        has_metadata: whether there may be ``KEY.metadata.json``.
 
     Raises:
         ObjectDeleted: it is not there any more.
         StoreUnavailable: S3 cannot be reached, or refuses.
     """
+    metadata, beside = NO_METADATA, None
+    if has_metadata:
+        metadata, beside = await _metadata(client, found)
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(runtime.settings.data)) as spool:
         version = await _download(client, found, spool)
         await asyncio.to_thread(spool.seek, 0)
         content = await store(runtime, cast("BinaryIO", spool))
-    origin = ArrivalSource(
-        name=readable_name(found.key.rpartition("/")[2]),
+    return await announce_file(
+        runtime,
+        bucket=found.bucket,
+        name=found.key,
         source=found.source,
-        actor=_ACTOR,
-        occurrence=version,
-        tenant=runtime.settings.section(ArrivalSettings).tenant,
+        file_name=found.key.rpartition("/")[2],
+        version=version_of(version, beside),
+        actor=ACTOR,
+        metadata=metadata,
+        content=content,
     )
-    taken = ObjectIngested(found.bucket, found.key, version, now_us())
-    return await announce(runtime, origin, content=content, effects=[taken])
+
+
+async def _metadata(client: Any, found: S3Object) -> tuple[SourceMetadata, str | None]:
+    """What stands beside an object about it, and its version."""
+    beside = S3Object(found.bucket, found.key + SUFFIX, "")
+    data = io.BytesIO()
+    try:
+        version = await _download(client, beside, data)
+    except ObjectDeleted:
+        return NO_METADATA, None
+    return read_metadata(data.getvalue(), found.source), version
 
 
 async def _download(client: Any, found: S3Object, sink: IO[bytes]) -> str:

@@ -1,36 +1,65 @@
-"""Ingests all objects of a bucket, or those that changed since the last time."""
+"""A bucket as a source: ingests all of its objects, or those that changed since the last time."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from lineal.runtime import Runtime
 from lineal_producers.arrival import Arrival
-from lineal_producers.s3.objects import (
-    ObjectDeleted,
-    Patterns,
-    S3Object,
-    errors,
-    ingested_versions,
-    is_folder,
-    take,
+from lineal_producers.s3.objects import ACTOR, ObjectDeleted, S3Object, errors, take
+from lineal_producers.sync.comparison import (
+    Deleted,
+    FoundFile,
+    SourceDeleted,
+    SyncResult,
+    synchronise,
 )
+from lineal_producers.sync.patterns import Patterns
 
-_MAX_CONCURRENT = 8
+__all__ = ["Bucket", "SyncResult", "sync"]
 
 
-@dataclass(slots=True)
-class SyncResult:
-    """What a sync did, in objects."""
+class Bucket:
+    """The present objects below a prefix; in a bucket with versions the newest of each."""
 
-    ingested: int = 0
-    unchanged: int = 0
-    left_out: int = 0
-    gone: int = 0
-    """Deleted between being listed and being taken."""
+    actor = ACTOR
+
+    def __init__(self, client: Any, runtime: Runtime, bucket: str, prefix: str = "") -> None:
+        self._client = client
+        self._runtime = runtime
+        self.bucket = bucket
+        self.prefix = prefix
+
+    async def files(self) -> AsyncIterator[FoundFile]:
+        more: dict[str, str] = {}
+        while True:
+            with errors(f"s3://{self.bucket}"):
+                page = await self._client.list_objects_v2(
+                    Bucket=self.bucket, Prefix=self.prefix, **more
+                )
+            for item in page.get("Contents", []):
+                key = item["Key"]
+                yield FoundFile(key, self.path(key), item["ETag"].strip('"'))
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def uri(self, name: str) -> str:
+        return S3Object(self.bucket, name, "").source
+
+    def path(self, name: str) -> str:
+        return name[len(self.prefix) :].lstrip("/")
+
+    async def is_deleted(self, name: str) -> bool:
+        return True  # a listing is complete
+
+    async def ingest(self, name: str, *, has_metadata: bool) -> Arrival:
+        try:
+            found = S3Object(self.bucket, name, "")
+            return await take(self._client, self._runtime, found, has_metadata=has_metadata)
+        except ObjectDeleted as error:
+            raise SourceDeleted(str(error)) from error
 
 
 async def sync(
@@ -41,60 +70,22 @@ async def sync(
     patterns: Patterns | None = None,
     *,
     full: bool = False,
+    deleted: Deleted = "mark",
+    allow_empty: bool = False,
     on_arrival: Callable[[Arrival], None] = lambda _: None,
 ) -> SyncResult:
-    """Ingest the objects below a prefix. After an interruption the next run continues: every object
-    is noted when it is ingested.
-
-    Args:
-        full: also those whose present version was taken before. They arrive under the same ids as
-            then, so nothing is registered twice.
+    """Ingest the objects below a prefix: :func:`lineal_producers.sync.comparison.synchronise`.
 
     Raises:
         StoreUnavailable: S3 cannot be reached, or refuses; there is no such bucket.
+        SourceEmpty: see there.
     """
-    chosen = patterns or Patterns()
-    known = {} if full else await ingested_versions(runtime, bucket, prefix)
-    result = SyncResult()
-    waiting: set[asyncio.Task[None]] = set()
-
-    async def take_one(found: S3Object) -> None:
-        try:
-            on_arrival(await take(client, runtime, found))
-        except ObjectDeleted:
-            result.gone += 1
-        else:
-            result.ingested += 1
-
-    try:
-        async for found in _listed(client, bucket, prefix):
-            if is_folder(found.key) or not chosen.take(found.key[len(prefix) :].lstrip("/")):
-                result.left_out += 1
-            elif not full and known.get(found.key) == found.version:
-                result.unchanged += 1
-            else:
-                if len(waiting) >= _MAX_CONCURRENT:
-                    done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done:
-                        task.result()
-                waiting.add(asyncio.create_task(take_one(found)))
-        for task in list(waiting):
-            await task
-    finally:
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-    return result
-
-
-async def _listed(client: Any, bucket: str, prefix: str) -> AsyncIterator[S3Object]:
-    """The present objects; in a bucket with versions the newest of each."""
-    more: dict[str, str] = {}
-    while True:
-        with errors(f"s3://{bucket}"):
-            page = await client.list_objects_v2(Bucket=bucket, Prefix=prefix, **more)
-        for item in page.get("Contents", []):
-            yield S3Object(bucket, item["Key"], item["ETag"].strip('"'))
-        if not page.get("IsTruncated"):
-            return
-        more = {"ContinuationToken": page["NextContinuationToken"]}
+    return await synchronise(
+        Bucket(client, runtime, bucket, prefix),
+        runtime,
+        patterns or Patterns(),
+        full=full,
+        deleted=deleted,
+        allow_empty=allow_empty,
+        on_arrival=on_arrival,
+    )

@@ -17,8 +17,9 @@ from lineal.errors import StoreUnavailable
 from lineal.runtime import Runtime
 from lineal_local.aws import Emulator
 from lineal_producers.s3.notifications import Notifications, created_objects
-from lineal_producers.s3.objects import Patterns, S3Object
+from lineal_producers.s3.objects import S3Object
 from lineal_producers.s3.sync import SyncResult, sync
+from lineal_producers.sync.patterns import Patterns
 from tests.producers.arrivals import arrived, content, names, until_named
 from tests.services.cut_off import cut_off_after
 

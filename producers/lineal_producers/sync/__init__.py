@@ -1,0 +1,1 @@
+"""Buckets and folder trees that are compared with what was ingested of them before."""

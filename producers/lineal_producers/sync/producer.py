@@ -1,0 +1,76 @@
+"""Sources on a schedule as a producer: one process compares them, others are on standby."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from lineal.errors import LinealError
+from lineal.producers import Producer
+
+if TYPE_CHECKING:
+    from lineal.runtime import Runtime
+    from lineal_producers.sync.schedule import SourceSettings
+
+log = structlog.get_logger(__name__)
+
+
+class SyncProducer:
+    """Compares each source of the settings, again and again.
+
+    Raises:
+        WrongSource: the settings do not fit, or name no source.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        from lineal_producers.process_lock import ProcessLock
+        from lineal_producers.sync.schedule import WrongSource, sync_settings
+
+        self._runtime = runtime
+        self._sources = sync_settings(runtime.settings).sources
+        if not self._sources:
+            raise WrongSource(
+                "no source is set: name one under [[producers.sync.sources]] in lineal.toml "
+                "(docs/producers.md)"
+            )
+        self._problems: dict[str, str] = {}
+        self._lock = ProcessLock(runtime.settings.data / "sync.lock")
+        self.standing_by = not self._lock.acquire()
+
+    @property
+    def problem(self) -> str | None:
+        return "; ".join(self._problems.values()) or None
+
+    async def run(self) -> None:
+        if self.standing_by:
+            await self._lock.wait()
+            self.standing_by = False
+        try:
+            async with asyncio.TaskGroup() as group:
+                for source in self._sources:
+                    group.create_task(self._repeat(source))
+        finally:
+            self._lock.release()
+
+    async def _repeat(self, source: SourceSettings) -> None:
+        from lineal_producers.sync.schedule import synchronise_source
+
+        while True:
+            try:
+                result = await synchronise_source(self._runtime, source)
+                self._problems.pop(source.url, None)
+                log.info("sync.done", ingested=result.ingested, deleted=result.deleted)
+            except (LinealError, OSError) as error:
+                self._problems[source.url] = f"{source.url} cannot be compared: {error}"
+                log.warning("sync.failed", error=str(error))
+            await asyncio.sleep(source.every)
+
+
+SYNC = Producer(
+    "sync",
+    "the sources on a schedule",
+    SyncProducer,
+    lambda settings: bool(settings.producers.get("sync", {}).get("sources")),
+)
