@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from lineal.lineage.projections import Projection
@@ -57,6 +57,17 @@ def erased_at(connection: Connection, subject: str) -> int | None:
     """When a subject was erased last, in microseconds since the Unix epoch; None: never."""
     found = find_erasures(connection, subject, 1)
     return found[0].erased if found and found[0].subject == subject else None
+
+
+def erasure_times(connection: Connection, subjects: Collection[str]) -> dict[str, int]:
+    """When those of some subjects that were erased were, in microseconds since the Unix epoch."""
+    if not subjects or not connection.dialect.has_table(connection, "erasures"):
+        return {}
+    rows = connection.execute(
+        f"SELECT subject, erased FROM erasures WHERE subject IN ({', '.join('?' * len(subjects))})",
+        tuple(subjects),
+    )
+    return dict(rows.fetchall())
 
 
 ERASURES = Projection("erasures", (Table("erasures", _ERASURES),), _apply, kinds=frozenset({KIND}))

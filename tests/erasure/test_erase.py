@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 from lineal.access.acts import NotPermitted
 from lineal.access.credential import credential_of
+from lineal.bus.protocol import Addressed
 from lineal.erasure.erase import NoReason, erase, plan_erasure
 from lineal.runtime import open_runtime
 from lineal_cli.main import app
@@ -195,6 +196,25 @@ def test_a_replay_leaves_out_what_was_erased(data: Path, ids: dict[str, str]) ->
     assert answer["stages"][0]["events"] == 25
     assert lineal(data, "replay", "--stage", "register").returncode == 0
     assert words_found(data, WORDS) == set()
+    assert len(done(data, "documents")) == 21
+
+
+def test_a_replay_leaves_out_what_a_broker_still_keeps(data: Path, ids: dict[str, str]) -> None:
+    async def kept_event() -> Addressed:
+        async with open_runtime(settings(data)) as runtime:
+            async for delivery in runtime.bus.read("document.arrived"):
+                if delivery.event.correlationid == f"document:{ids['letter']}":
+                    return "document.arrived", delivery.event
+        raise AssertionError
+
+    async def publish(kept: Addressed) -> None:
+        async with open_runtime(settings(data)) as runtime:
+            await runtime.bus.publish([kept])
+
+    kept = asyncio.run(kept_event())
+    erase_owner(data)
+    asyncio.run(publish(kept))
+    assert lineal(data, "replay", "--stage", "register").returncode == 0
     assert len(done(data, "documents")) == 21
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from hashlib import sha256
 
 from pydantic import ValidationError
 
 from lineal.bus.claim_check import check_in, check_out, is_reference
 from lineal.bus.erased_event import ERASED, ERASED_REASON
+from lineal.erasure.erasures import erasure_times
 from lineal.errors import PermanentFailure
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
@@ -30,10 +32,17 @@ class Transport:
         self._objects = binding.services.objects
         self._emitter = binding.emitter
         self._superseding = superseding
+        self._store = binding.services.store
 
     async def before(self, invocations: Sequence[Invocation]) -> None:
+        erased: dict[str, int] = {}
+        if self._superseding is not None:
+            # A broker keeps the events of erased subjects until its retention ends.
+            subjects = {invocation.event.correlationid for invocation in invocations}
+            erased = await self._store.read(partial(erasure_times, subjects=subjects))
         for invocation in invocations:
-            if invocation.event.type == ERASED:
+            event = invocation.event
+            if event.type == ERASED or event.time <= erased.get(event.correlationid, -1):
                 invocation.outcome, invocation.reason = "skipped", ERASED_REASON
                 continue
             if is_reference(invocation.event):
