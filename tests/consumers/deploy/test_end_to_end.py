@@ -66,7 +66,7 @@ class Bridge:
         models = folder / "models"
         self.scorer = build_scorer(ScorerContext(DEVICE, BOOT, FEATURES, models, clock))
         self.updater = build_updater(
-            UpdaterContext(DEVICE, models, keys, self._report, self.scorer, clock, None)
+            UpdaterContext(DEVICE, models, keys, None, self._report, self.scorer, clock, None)
         )
         self.readings = 0
         self._sent = 0

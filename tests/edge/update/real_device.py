@@ -37,7 +37,7 @@ class RealDevice:
         self._file = reports
         self.scorer = build_scorer(ScorerContext(DEVICE, BOOT, FEATURES, folder, clock))
         self.updater = build_updater(
-            UpdaterContext(DEVICE, folder, KEYS, self._report, self.scorer, clock, None)
+            UpdaterContext(DEVICE, folder, KEYS, None, self._report, self.scorer, clock, None)
         )
         self._stopping = threading.Event()
         self._sampler = threading.Thread(target=self._sample)
