@@ -10,9 +10,8 @@ import typer
 from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings
 
 if TYPE_CHECKING:
-    from lineal_producers.sync.comparison import SyncResult
-
     from lineal.settings import Settings
+    from lineal_producers.sync.comparison import SyncResult
     from lineal_producers.sync.schedule import SourceSettings
 
 
