@@ -167,6 +167,16 @@ def find_document(
     return _infos(connection, rows)[0]
 
 
+def is_visible_to(connection: Connection, document_id: str, names: Collection[str] | None) -> bool:
+    """Whether somebody of these names may see a document; None: an owner."""
+    visible, parameters = _visible(names)
+    found = connection.execute(
+        f"SELECT 1 FROM registry WHERE registry.document_id = ? AND {visible}",
+        (document_id, *parameters),
+    )
+    return found.fetchone() is not None
+
+
 @dataclass(frozen=True, slots=True)
 class RelatedDocument:
     """A document that is attached to another one, or has it attached."""

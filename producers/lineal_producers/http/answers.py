@@ -26,6 +26,7 @@ from lineal_catalog.documents.queries import (
     UnknownDocument,
     attachments_of,
     find_document,
+    is_visible_to,
     list_documents,
     parents_of,
 )
@@ -79,7 +80,11 @@ def answer_routes(runtime: Runtime) -> list[Route]:
 
         def related(connection: Connection) -> dict[str, list[RelatedDocument]]:
             return {
-                "parents": parents_of(connection, info.document_id),
+                "parents": [
+                    item
+                    for item in parents_of(connection, info.document_id)
+                    if is_visible_to(connection, item.document_id, reader_names(request))
+                ],
                 "attachments": attachments_of(connection, info.document_id),
             }
 

@@ -216,3 +216,24 @@ async def test_the_command(
         assert ran.returncode == 0
         result = json.loads(said)
         assert (result["taken"], result["unchanged"], result["left_out"]) == (*expected, 1)
+
+
+async def test_metadata_of_an_object_and_its_deletion(
+    s3: Any, bucket: str, runtime: Runtime
+) -> None:
+    await put(s3, bucket, a=b"1", b=b"2")
+    metadata = {"owner": "anna", "labels": {"year": "2024"}, "readers": ["ben"]}
+    await put(s3, bucket, **{"a.metadata.json": json.dumps(metadata).encode()})
+    assert await sync(s3, runtime, bucket) == SyncResult(ingested=2, left_out=1)
+    assert await sync(s3, runtime, bucket) == SyncResult(unchanged=2, left_out=1)
+    first = next(item.data for item in await arrived(runtime) if item.name == "a")
+    assert (first.owner, first.labels, first.readers) == ("anna", {"year": "2024"}, ("ben",))
+    await put(s3, bucket, **{"a.metadata.json": b'{"readers": []}'})
+    assert await sync(s3, runtime, bucket) == SyncResult(ingested=1, unchanged=1, left_out=1)
+    assert (await arrived(runtime))[-1].data.readers == ()
+    await s3.delete_object(Bucket=bucket, Key="b")
+    result = await sync(s3, runtime, bucket, deleted="hide")
+    assert (result.unchanged, result.deleted) == (1, 1)
+    assert (await sync(s3, runtime, bucket)).deleted == 0
+    [event] = [item.event async for item in runtime.bus.read("document.source_deleted")]
+    assert event.source == f"s3://{bucket}/b"
