@@ -216,6 +216,10 @@ class _Worker:
             raise
         except (EOFError, ConnectionError) as error:
             code = self._discard()
+            if code == -signal.SIGXCPU:
+                raise WorkerTimeout(
+                    f"{task.function.__qualname__} took more processor time than its limit"
+                ) from error
             raise WorkerCrashed(
                 f"the worker died in {task.function.__qualname__} ({_describe_exit(code)})"
             ) from error

@@ -18,6 +18,7 @@ from typing import Any
 
 from lineal.workers.answers import encode, encode_error
 from lineal.workers.errors import WorkerError
+from lineal.workers.processor_time import begin_worker
 from lineal.workers.sandbox import enter
 from lineal.workers.start import WorkerStart
 
@@ -65,6 +66,7 @@ def _serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _die_with_parent()
+    begin_worker()
     start: WorkerStart = pickle.loads(connection.recv_bytes())  # noqa: S301 - of the daemon
     sys.path[:] = start.path
     if start.memory_bytes is not None:

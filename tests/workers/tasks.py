@@ -146,3 +146,8 @@ class Hostile:
 
 def hostile() -> Hostile:
     return Hostile()
+
+
+def compute_forever() -> None:
+    while True:
+        pass

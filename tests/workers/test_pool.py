@@ -17,6 +17,7 @@ import pytest
 from lineal.workers.errors import WorkerCrashed, WorkerError, WorkerOutOfMemory, WorkerTimeout
 from lineal.workers.fair_queue import Caller
 from lineal.workers.pool import WorkerPool
+from lineal.workers.processor_time import call_within
 from tests.workers import tasks
 
 
@@ -40,6 +41,13 @@ async def test_a_worker_that_dies_fails_its_task_only() -> None:
         with pytest.raises(WorkerCrashed, match="exit code 7"):
             await workers.run(tasks.end_by_exit, 7)
         assert await workers.run(tasks.double, 5) == 10
+
+
+async def test_a_task_that_takes_more_processor_time_than_its_limit_is_killed() -> None:
+    async with pool() as workers:
+        with pytest.raises(WorkerTimeout, match="processor time"):
+            await workers.run(call_within, 0.1, tasks.compute_forever)
+        assert await workers.run(call_within, 5.0, tasks.double, 4) == 8
 
 
 async def test_a_task_that_hangs_is_killed_at_its_limit() -> None:
