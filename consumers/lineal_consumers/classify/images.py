@@ -32,6 +32,10 @@ _FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "DIB", "JPEG2000")
 """Pillow's readers; that of JPEG also yields MPO, several JPEGs in one file."""
 _ANIMATED = ("image/gif", "image/webp", "image/heic")
 _JPEG_END = b"\xff\xd9"
+_FREE_BYTES = 200_000_000
+"""Pixels times colours of an image in a file of any size."""
+_UNPACKED_PER_BYTE = 200
+"""Of the file, in addition: of photos a byte is some twenty, of faxes a hundred."""
 _FILLING = 128
 _MAX_MISSING = 0.1
 """Share of an image's last row that may be missing at its end."""
@@ -57,6 +61,7 @@ def inspect_image(path: Path, config: ClassifyConfig) -> tuple[str, int]:
         ):
             media_type = _MEDIA_TYPES[image.format or ""]
             _check_size(image, config)
+            _check_packing(image, path.stat().st_size)
             pages = 1
             if media_type == "image/tiff":
                 pages = _inspect_tiff(image, path.stat().st_size, config)
@@ -114,11 +119,22 @@ def _check_size(image: Image, config: ClassifyConfig) -> None:
         )
 
 
+def _check_packing(image: Image, file_bytes: int) -> None:
+    unpacked = image.width * image.height * len(image.getbands())
+    most = _FREE_BYTES + _UNPACKED_PER_BYTE * file_bytes
+    if unpacked > most:
+        raise Reject(
+            f"the image unpacks too much: to {unpacked:,} bytes, at most {most:,} are read from "
+            f"a file of {file_bytes:,} bytes"
+        )
+
+
 def _inspect_tiff(image: Image, file_bytes: int, config: ClassifyConfig) -> int:
     """The number of frames; every frame's data must lie within the file."""
     pages = 0
     while True:
         _check_size(image, config)
+        _check_packing(image, file_bytes)
         tags = getattr(image, "tag_v2", {})
         for offsets, counts in _BLOCKS:
             for offset, count in zip(tags.get(offsets, ()), tags.get(counts, ()), strict=False):

@@ -111,7 +111,7 @@ def _check_objects(path: Path, config: ClassifyConfig) -> None:
     logging.getLogger("pikepdf").setLevel(logging.CRITICAL)
     try:
         with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
-            check_cost(document, config.pdf_operators)
+            check_cost(document, path.stat().st_size, config.pdf_operators)
     except pikepdf.PasswordError:
         # Only its attachments are encrypted, or PDFium would not have opened it.
         return

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SHARPEST_GAIN = 2.5
 """Rendering far above the resolution of the one image a page consists of adds only pixels."""
-_MAX_SECONDS = 4.0
+_MAX_SECONDS = 2.5
 """Of processor time, for drawing one page."""
 _MAX_SIDE = 30_000
 """Pixels of a rendered page's longer side."""

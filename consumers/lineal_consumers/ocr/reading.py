@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineal_consumers.ocr.config import OcrConfig
+from lineal_consumers.ocr.reading_time import begin_page
 from lineal_schemas.documents import DocumentKind, PageRange
 from lineal_schemas.results import PAGE_SEPARATOR, Engine, Page, TextResult
 
@@ -40,7 +41,9 @@ def _read_pdf(path: str, pages: PageRange, config: OcrConfig) -> TextResult:
     from lineal_consumers.ocr.pdf_pages import read_pdf_page
 
     engine = _tesseract(config) if pages.method == "ocr" else _pdfium()
-    return _joined(pages, engine, lambda number, at: read_pdf_page(path, number, at, pages, config))
+    return _joined(
+        path, pages, engine, lambda number, at: read_pdf_page(path, number, at, pages, config)
+    )
 
 
 def _read_image(path: str, pages: PageRange, config: OcrConfig) -> TextResult:
@@ -48,6 +51,7 @@ def _read_image(path: str, pages: PageRange, config: OcrConfig) -> TextResult:
     from lineal_consumers.ocr.recognized_page import read_page_image
 
     return _joined(
+        path,
         pages,
         _tesseract(config),
         lambda number, at: read_page_image(decode_frame(path, number, config), number, at, config),
@@ -60,18 +64,20 @@ def _read_parsed(path: str, kind: DocumentKind, pages: PageRange, config: OcrCon
     from lineal_consumers.ocr.recognized_page import read_page_image
 
     parsed = parse_pages(Path(path), kind, pages)
+    begin_page(path)
     if add_pictures(parsed, config, lambda raster: read_page_image(raster, 1, 0, config)):
         parsed.engines.append(_tesseract(config))
     return parsed.result(first=pages.first)
 
 
 def _joined(
-    pages: PageRange, engine: Engine, read: Callable[[int, int], tuple[str, Page]]
+    path: str, pages: PageRange, engine: Engine, read: Callable[[int, int], tuple[str, Page]]
 ) -> TextResult:
     texts: list[str] = []
     made: list[Page] = []
     offset = 0
     for number in range(pages.first, pages.last + 1):
+        begin_page(path)
         text, page = read(number, offset)
         texts.append(text)
         made.append(page)

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from lineal import Context, fan_in, stage
+from lineal import Context, Reject, fan_in, stage
+from lineal.workers.errors import WorkerTimeout
+from lineal.workers.processor_time import call_within
 from lineal_consumers.ocr.config import GatherConfig, OcrConfig, ScatterConfig
 from lineal_consumers.ocr.models import recognition_models
 from lineal_schemas.documents import (
@@ -22,6 +24,11 @@ from lineal_schemas.documents import (
     PageRange,
 )
 from lineal_schemas.payload import Payload
+
+_FREE_SECONDS = 4.0
+"""Of processor time for the reading of one part of a file of any size."""
+_BYTES_PER_SECOND = 10_000
+"""Of the file, for each further second; a scanned page of so many bytes takes less than one."""
 
 
 class ReadingPlan(BaseModel):
@@ -78,9 +85,24 @@ async def recognize(part: DocumentPartRequested, ctx: Context[OcrConfig]) -> tup
     from lineal_consumers.ocr.reading import read_part
 
     content = await ctx.objects.path(part.content)
-    result = await ctx.run(
-        read_part, str(content), part.kind, part.pages, ctx.config, seconds=ctx.config.page_seconds
-    )
+    seconds = _FREE_SECONDS + content.stat().st_size / _BYTES_PER_SECOND
+    try:
+        result = await ctx.run(
+            call_within,
+            seconds,
+            read_part,
+            str(content),
+            part.kind,
+            part.pages,
+            ctx.config,
+            seconds=ctx.config.page_seconds,
+        )
+    except WorkerTimeout as error:
+        # It would take as long again.
+        raise Reject(
+            f"reading takes too long: pages {part.pages.first} to {part.pages.last} of the file "
+            f"take more than {seconds:.0f} s of processor time, or {ctx.config.page_seconds:g} s"
+        ) from error
     extracted = DocumentPartExtracted(
         whole=part.whole,
         index=part.index,

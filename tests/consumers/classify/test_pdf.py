@@ -101,7 +101,7 @@ def test_forms_that_draw_each_other_many_times_are_refused_before_they_are_drawn
             *forms,
         ]
     )
-    with pytest.raises(Reject, match="2,000,000 operators"):
+    with pytest.raises(Reject, match="operators"):
         inspect(data)
 
 
