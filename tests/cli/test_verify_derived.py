@@ -140,6 +140,11 @@ def mutated(random: Random, connection: Any, folder: Path) -> Iterator[str]:
     changes: dict[str, Callable[[Random, Any], str]] = {
         "row": _row, "index": _index, "object": _object, "event": _event
     }  # fmt: skip
+    if kind == "object":
+        # What is in a file as well is not lost with its row.
+        for (name,) in connection.execute("SELECT sha256 FROM objects").fetchall():
+            if (folder / "objects" / name.hex()[:2] / name.hex()[2:]).exists():
+                connection.execute("DELETE FROM objects WHERE sha256 = ?", (name,))
     yield f"{kind}: {changes[kind](random, connection)}"
 
 
@@ -180,6 +185,8 @@ def _row(random: Random, connection: Any) -> str:
             connection.execute(
                 f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(values))})", values
             )
+    if set(connection.execute(f"SELECT * FROM {table}").fetchall()) == set(rows):
+        connection.execute(f"DELETE FROM {table} WHERE {where}", one)  # swapped with its like
     return f"{act} {table}.{columns[column]} of {one}"
 
 
