@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pypdfium2 as pdfium
 
 _MAX_OBJECTS = 5_000
+"""Of a page that are looked at. A page of more is not read again: pdfminer would take seconds."""
 _SPECK = 3.0
 """Points; a smaller text object is a blank."""
 _UNMAPPED = "(cid:"
@@ -68,7 +69,12 @@ def read_with_pdfminer(
     path: str, number: int, page: pdfium.PdfPage, places: list[Region]
 ) -> list[Line]:
     """The characters that pdfminer finds at some places of page ``number`` (from 1), as lines or
-    columns; nothing where it cannot read the file."""
+    columns; nothing where it cannot read the file,
+    or the page has too much on it."""
+    import pypdfium2.raw as raw
+
+    if raw.FPDFPage_CountObjects(page) > _MAX_OBJECTS:
+        return []
     from pdfminer.high_level import extract_pages
     from pdfminer.layout import LTChar, LTContainer
 
