@@ -23,6 +23,7 @@ from lineal_producers.mqtt.settings import MqttSettings
 from lineal_producers.settings import ArrivalSettings
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extend.md").read_text()
+_NAME = "orders_settings"
 MODULE = re.search(r"```python\n(# orders_settings\.py.*?)```", PAGE, re.DOTALL)
 
 Install = Callable[..., Any]
@@ -42,7 +43,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     monkeypatch.syspath_prepend(site)
     modules = set(sys.modules)
 
-    def install(source: str, *names: str, package: str = "orders_settings") -> Any:
+    def install(source: str, *names: str, package: str = _NAME) -> Any:
         (site / f"{package}.py").write_text(source)
         metadata = site / f"{package}-1.dist-info"
         metadata.mkdir()
@@ -65,7 +66,7 @@ def orders(install: Install) -> Any:
     assert MODULE is not None
     assert 'orders = "orders_settings:OrderSettings"' in PAGE
     install(MODULE[1])
-    return import_module("orders_settings").OrderSettings
+    return import_module(_NAME).OrderSettings
 
 
 def test_from_file_and_environment(

@@ -7,6 +7,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
+from lineal.errors import LinealError
+
 _FIRST_SECONDS = 0.25
 _MAX_SECONDS = 8.0
 _FORGET_SECONDS = 600.0
@@ -14,7 +16,7 @@ _MAX_KEYS = 4096
 _MAX_WAITING = 64
 
 
-class TooManyAttempts(Exception):
+class TooManyAttempts(LinealError):
     """So many wait already that this one is not even looked at."""
 
 

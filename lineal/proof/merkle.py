@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Protocol
 
+from lineal.errors import LinealError
+
 HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
 """Root of a tree without leaves."""
 
 
-class WrongProof(ValueError):
+class WrongProof(LinealError, ValueError):
     """A proof does not prove what it claims to."""
 
 

@@ -14,7 +14,7 @@ from lineal_consumers.ocr.models import recognition_models
 
 
 def test_recognition_names_its_trained_data_and_that_of_orientation() -> None:
-    models = recognition_models(OcrConfig())
+    models = recognition_models(OcrConfig(detect_language=False))
     assert [model.name for model in models] == ["tesseract/eng", "tesseract/osd"]
     assert all(model.version[0].isdigit() for model in models)
 
@@ -26,10 +26,15 @@ def test_trained_data_of_ones_own_is_another_model(
         (tmp_path / f"{name}.traineddata").write_bytes(name.encode())
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
     models = recognition_models(OcrConfig(language="deu+eng"))
-    assert [(model.name, model.version, model.sha256) for model in models] == [
+    assert [(model.name, model.version, model.sha256) for model in models[:2]] == [
         ("tesseract/deu", "local", sha256(b"deu").hexdigest()),
         ("tesseract/eng", "local", sha256(b"eng").hexdigest()),
     ]
+
+
+def test_the_languages_that_pages_may_be_in_are_models_too() -> None:
+    names = [model.name for model in recognition_models(OcrConfig())]
+    assert names[2:] == ["tesseract/other languages", "py3langid/model"]
 
 
 def test_an_engine_that_is_left_out_uses_no_model() -> None:

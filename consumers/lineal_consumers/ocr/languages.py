@@ -77,12 +77,16 @@ def package_of(language: str) -> str:
     return f"{debian}, or put {language}.traineddata where TESSDATA_PREFIX leads"
 
 
-@cache
 def installed_languages() -> dict[str, Path]:
     """The trained data by language: in the folder that ``TESSDATA_PREFIX`` names, of the wheels,
     of the system; the first counts."""
+    return dict(_languages_in(tuple(_folders())))
+
+
+@cache
+def _languages_in(folders: tuple[Path, ...]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for folder in _folders():
+    for folder in folders:
         if folder.is_dir():
             for file in sorted(folder.glob("*.traineddata")):
                 found.setdefault(file.name.removesuffix(".traineddata"), file)
@@ -101,15 +105,18 @@ def _folders() -> list[Path]:
     return [*folders, Path(sys.prefix) / "share" / "tessdata", *map(Path, _SYSTEM_FOLDERS)]
 
 
-@cache
 def joined_folder() -> str:
     """One folder with the data of all languages, as Tesseract takes one: that which has them all,
     or one of links that is ours alone."""
-    files = installed_languages()
-    folders = {file.parent for file in files.values()}
+    return _join(tuple(installed_languages().values()))
+
+
+@cache
+def _join(files: tuple[Path, ...]) -> str:
+    folders = {file.parent for file in files}
     if len(folders) <= 1:
         return str(next(iter(folders), ""))
-    listed = "\n".join(map(str, sorted(files.values())))
+    listed = "\n".join(map(str, sorted(files)))
     name = f"lineal-tessdata-{os.getuid()}-{sha256(listed.encode()).hexdigest()[:16]}"
     folder = Path(tempfile.gettempdir()) / name
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -117,7 +124,7 @@ def joined_folder() -> str:
     if status.st_uid != os.getuid() or status.st_mode & 0o077:
         # Somebody else's, in a folder that everybody may write to.
         folder = Path(tempfile.mkdtemp(prefix="lineal-tessdata-"))
-    for file in files.values():
+    for file in files:
         link = folder / file.name
         if not link.is_symlink() or link.readlink() != file:
             made = Path(tempfile.mktemp(dir=folder))  # noqa: S306 - in a folder that is ours

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,16 +26,13 @@ SaveFile = Callable[..., Path]
 
 
 @pytest.fixture
-def only_english(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def only_english(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that has the data of English alone."""
     folder = tmp_path / "tessdata"
     folder.mkdir()
     for name in ("eng", "osd"):
         (folder / f"{name}.traineddata").symlink_to(installed_languages()[name])
     monkeypatch.setattr(languages, "_folders", lambda: [folder])
-    installed_languages.cache_clear()
-    yield
-    installed_languages.cache_clear()
 
 
 def test_a_german_page_is_read_in_german_where_it_is_installed(
@@ -89,18 +86,12 @@ def test_data_in_several_folders_are_joined(
         (tmp_path / name / f"{name}.traineddata").symlink_to(installed_languages()[name])
     monkeypatch.setattr(languages, "_folders", lambda: [tmp_path / "eng", tmp_path / "osd"])
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    for cached in (installed_languages, languages.joined_folder):
-        cached.cache_clear()
-    try:
-        folder = Path(languages.joined_folder())
-        assert sorted(file.name for file in folder.iterdir()) == [
-            "eng.traineddata",
-            "osd.traineddata",
-        ]
-        assert (folder / "eng.traineddata").is_file()
-    finally:
-        for cached in (installed_languages, languages.joined_folder):
-            cached.cache_clear()
+    folder = Path(languages.joined_folder())
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "eng.traineddata",
+        "osd.traineddata",
+    ]
+    assert (folder / "eng.traineddata").is_file()
 
 
 def test_packages_are_named_as_debian_names_them() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from lineal.errors import LinealError
+
 _MAX_NAME = 255
 
 
@@ -14,16 +16,16 @@ class AttachedFile(NamedTuple):
     name: str
     """As its document calls it; "" where it does not say."""
     read: Callable[[int], bytes]
-    """Its bytes, given how many there may be at most. Raises Unreadable when there are more, or
-    when it cannot be had."""
+    """Its bytes, given how many there may be at most. Raises UnreadableAttachment when there are
+    more, or when it cannot be had."""
 
 
-class Unreadable(Exception):
+class UnreadableAttachment(LinealError):
     """An attachment that cannot be had; the text says why."""
 
 
-def too_large(limit: int) -> Unreadable:
-    return Unreadable(f"the attachment is too large: at most {limit:,} bytes are read")
+def too_large(limit: int) -> UnreadableAttachment:
+    return UnreadableAttachment(f"the attachment is too large: at most {limit:,} bytes are read")
 
 
 def file_name(stated: str, number: int) -> str:

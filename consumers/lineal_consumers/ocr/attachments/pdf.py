@@ -11,7 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lineal_consumers.ocr.attachments.attached_file import AttachedFile, Unreadable, too_large
+from lineal_consumers.ocr.attachments.attached_file import (
+    AttachedFile,
+    UnreadableAttachment,
+    too_large,
+)
 
 if TYPE_CHECKING:
     import pikepdf
@@ -55,7 +59,7 @@ def _locked(
     import pypdfium2 as pdfium
 
     def refuse(_limit: int) -> bytes:
-        raise Unreadable(why)
+        raise UnreadableAttachment(why)
 
     document = pdfium.PdfDocument(path)
     try:
@@ -122,11 +126,11 @@ def _unpacked(stream: pikepdf.Stream, limit: int) -> bytes:
         elif filters in (["/FlateDecode"], ["/Fl"]) and "/DecodeParms" not in stream:
             data = _inflated(packed, limit)
         elif len(packed) > _MAX_PACKED and _EXPANDING.intersection(filters):
-            raise Unreadable("the attachment is packed in a way that has no bound")
+            raise UnreadableAttachment("the attachment is packed in a way that has no bound")
         else:
             data = stream.read_bytes()
     except (pikepdf.PdfError, zlib.error, NotImplementedError) as error:
-        raise Unreadable("the attachment is damaged: it cannot be unpacked") from error
+        raise UnreadableAttachment("the attachment is damaged: it cannot be unpacked") from error
     if len(data) > limit:
         raise too_large(limit)
     return data

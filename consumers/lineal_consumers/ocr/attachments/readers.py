@@ -7,7 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from lineal_consumers.ocr.attachments.attached_file import AttachedFile, Unreadable, file_name
+from lineal_consumers.ocr.attachments.attached_file import (
+    AttachedFile,
+    UnreadableAttachment,
+    file_name,
+)
 from lineal_consumers.ocr.attachments.config import AttachmentsConfig
 from lineal_schemas.documents import DocumentKind
 
@@ -67,7 +71,7 @@ def unpack(
             return [*unpacked, Unpacked(name, b"", reason)], False
         try:
             data = attached.read(config.file_bytes)
-        except Unreadable as error:
+        except UnreadableAttachment as error:
             unpacked.append(Unpacked(name, b"", str(error)))
             continue
         unpacked.append(Unpacked(name, data, None))
