@@ -14,7 +14,7 @@ from lineal.effects.sweep import sweep
 from lineal.lineage.actor import this_worker
 from lineal.lineage.follower import LedgerFollower
 from lineal.lineage.rebuild import make_missing
-from lineal.proof.follower import LogFollower
+from lineal.proof.follower import CHECKPOINT_TOPIC, LogFollower
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
 from lineal.stages.runner import StageRunner
@@ -22,6 +22,7 @@ from lineal.stages.timers import TimerClock
 from lineal.store.connection import Connection
 from lineal.workers.pool import worker_pool
 from lineal_schemas.envelope import now_us
+from lineal_schemas.withdrawals import OutputsWithdrawn
 
 log = structlog.get_logger(__name__)
 
@@ -163,3 +164,9 @@ class Daemon:
 def stage_topics(stage: Stage) -> list[str]:
     """The topics a stage's group reads: its inputs, and what is redriven to it."""
     return [*(payload.type for payload in stage.inputs), redrive_topic(stage.name)]
+
+
+def runtime_topics() -> list[str]:
+    """The topics that the runtime writes whichever stages are installed: checkpoints of the log,
+    and which outputs a replay has withdrawn."""
+    return [CHECKPOINT_TOPIC, OutputsWithdrawn.type]

@@ -166,7 +166,7 @@ async def _provision(
 ) -> dict[str, list[str]]:
     from lineal.bus.protocol import TopicSettings
     from lineal.bus.topic_names import dead_letter_topic
-    from lineal.daemon import stage_topics
+    from lineal.daemon import runtime_topics, stage_topics
     from lineal.events import installed_types, types_of_lineal
     from lineal.runtime import open_runtime
     from lineal.stages.discovery import installed_stages
@@ -189,6 +189,8 @@ async def _provision(
                     made.add(topic)
             for topic in reads:
                 await runtime.bus.create_topic(topic, groups=[stage.name])
+        for topic in runtime_topics():
+            await runtime.bus.create_topic(topic, chosen)
         for kind in sorted(installed_types().keys() - types_of_lineal() - made):
             await runtime.bus.create_topic(kind, chosen)
     return groups

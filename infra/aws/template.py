@@ -20,7 +20,7 @@ from lineal.bus.aws.resources import (
     redrive_policy,
 )
 from lineal.bus.topic_names import dead_letter_topic, is_dead_letter_topic, is_redrive_topic
-from lineal.daemon import stage_topics
+from lineal.daemon import runtime_topics, stage_topics
 from lineal.stages.declaration import Stage
 from lineal.stages.discovery import installed_stages
 
@@ -41,7 +41,7 @@ def template(stages: Sequence[Stage]) -> dict[str, Any]:
                 *(payload.type for payload in stage.produces),
                 dead_letter_topic(stage.name),
             )
-        }
+        }.union(runtime_topics())
     )
     resources = {_logical("Topic", topic): _topic(topic) for topic in topics}
     for stage in stages:
