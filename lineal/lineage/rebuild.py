@@ -62,11 +62,16 @@ def _define(connection: Connection, projection: Projection) -> None:
 
 
 def _fill(connection: Connection, projections: Sequence[Projection]) -> int:
-    """Empty tables, made where missing, and fill them from all steps; returns how many."""
+    """Empty tables, made where missing, and fill them from all steps; returns how many.
+
+    What effects of steps wrote stays: no record brings it back.
+    """
     names = [projection.name for projection in projections]
     for projection in projections:
+        _define(connection, projection)
         for table in projection.tables:
-            connection.dialect.recreate(connection, table)
+            if table.from_records:
+                connection.dialect.recreate(connection, table)
     count, reported = 0, time.monotonic()
     steps = all_steps(connection)
     while batch := list(islice(steps, _BATCH_SIZE)):

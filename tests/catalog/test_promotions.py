@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from lineal.effects.effect import apply
+from lineal.errors import StateConflict
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.rebuild import rebuild
 from lineal.lineage.record import Artifact
 from lineal.store.connection import Connection
+from lineal_catalog.models.changes import ModelChange
 from lineal_catalog.models.promotions import model_in_use, promotion_attributes, promotions_of
 from tests.lineage.records import one_step
 
@@ -58,3 +65,14 @@ def test_a_rebuild_gives_the_same_numbers(connection: Connection) -> None:
     before = promotions_of(connection)
     rebuild(connection)
     assert promotions_of(connection) == before
+
+
+def test_a_rebuild_keeps_the_numbers_of_changes_that_are_not_recorded_yet(
+    connection: Connection,
+) -> None:
+    """On Kafka a number is taken before its record is written."""
+    taken = ModelChange("turbine", 1, "event-1", version=1, sha256=A, at=1)
+    apply(connection, [taken])
+    rebuild(connection)
+    with pytest.raises(StateConflict):
+        apply(connection, [replace(taken, event_id="event-2", sha256=B)])
