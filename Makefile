@@ -20,6 +20,7 @@ PROJECTS := pyproject.toml schemas/pyproject.toml scoring/pyproject.toml edge_fi
 INSTALLER := infra/local/install.sh requirements/build.txt $(PROJECTS)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	--constraint requirements/constraints.in \
 	--no-emit-package lineal --no-emit-package lineal-schemas --no-emit-package lineal-scoring \
 	--no-emit-package lineal-edge \
 	$(if $(UPGRADE),--upgrade)
@@ -27,6 +28,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 EMULATORS := infra/local/requirements
 COMPILE_EMULATOR := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	--constraint requirements/constraints.in \
 	$(if $(UPGRADE),--upgrade)
 
 # Every bus, store and stage works from one installation; what is not used is not imported.
