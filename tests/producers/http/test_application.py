@@ -179,7 +179,7 @@ async def test_documents_are_listed_and_given_out(
         "owner": "ann", "labels": {"k": "v"}, "pages": None, "arrivals": 1,
     }  # fmt: skip
     address = f"/documents/{document['document_id']}"
-    attached = {"parents": [], "attachments": []}
+    attached: dict[str, list[str]] = {"parents": [], "attachments": []}
     assert (await client.get(address)).json() == document | attached
     original = await client.get(f"{address}/original")
     assert original.content == body
