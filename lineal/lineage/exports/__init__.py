@@ -1,0 +1,1 @@
+"""Lineage in the formats of other tools: OpenLineage and W3C PROV."""
