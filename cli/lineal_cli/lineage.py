@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from lineal.lineage.graph import GraphStep, LineageGraph, lineage_graph, mermaid, stored_objects
+from lineal.lineage.graph import GraphStep, LineageGraph, lineage_graph, stored_objects
 from lineal.lineage.ledger import steps_of_artifact
 from lineal.lineage.record import Artifact, RecordedStep
-from lineal.proof.logged import logged_steps
-from lineal_catalog.documents.projection import DOCUMENT
-from lineal_catalog.documents.queries import DocumentInfo, ErasedDocument, find_document
+from lineal_catalog.documents.queries import DocumentInfo
+from lineal_cli.lineage_export import Format, write_export
+from lineal_cli.lineage_selection import (
+    Selection,
+    select_by,
+    select_forwards,
+    select_made_with,
+    select_subject,
+)
 from lineal_cli.options import CommandFailed, DataOption, JsonOption
 from lineal_cli.printing import (
     STATUS_STYLES,
@@ -52,9 +58,34 @@ def lineage(
             "--object", metavar="SHA256", help="What made and what read the bytes of this digest."
         ),
     ] = None,
-    as_mermaid: Annotated[
-        bool, typer.Option("--mermaid", help="A Mermaid flowchart, to paste into Markdown.")
+    made_with: Annotated[
+        str | None,
+        typer.Option(
+            "--made-with",
+            metavar="MODEL",
+            help="The steps that used a model: NAME, NAME:VERSION, or the SHA-256 of its file.",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by", metavar="PERSON", help="What a user did; or another actor, such as token:NAME."
+        ),
+    ] = None,
+    forwards: Annotated[
+        bool,
+        typer.Option("--forwards", help="And all that followed from what these steps made."),
     ] = False,
+    as_mermaid: Annotated[
+        bool, typer.Option("--mermaid", help="As --format mermaid, to paste into Markdown.")
+    ] = False,
+    format: Annotated[
+        Format | None, typer.Option("--format", help="Write it for another tool (docs/exports.md).")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write the --format to a file."),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -64,10 +95,24 @@ def lineage(
     promotions. Of an anomaly where it came from: the readings, the model, and what that was learnt
     from, by which code, and who put it into use.
     """
-    if (document is None) == (object is None):
-        raise typer.BadParameter("give a document or --object SHA256", param_hint="DOC")
-    if as_mermaid and (as_json or object is not None):
-        raise typer.BadParameter("draws a document, and not as JSON", param_hint="--mermaid")
+    if sum(asked is not None for asked in (document, object, made_with, by)) != 1:
+        raise typer.BadParameter(
+            "give a document, --object SHA256, --made-with MODEL or --by PERSON", param_hint="DOC"
+        )
+    if as_mermaid:
+        if as_json or object is not None or format is not None:
+            raise typer.BadParameter("draws a document, and not as JSON", param_hint="--mermaid")
+        format = Format.MERMAID
+    kind, _, name = (document or "").partition(":")
+    of_anomaly = kind == "anomaly" and bool(name)
+    if format is not None and as_json:
+        raise typer.BadParameter("is not for --format", param_hint="--json")
+    if (format is not None or forwards) and (object is not None or of_anomaly):
+        raise typer.BadParameter(
+            "neither --format nor --forwards is for an anomaly or --object", param_hint="DOC"
+        )
+    if output is not None and format is None:
+        raise typer.BadParameter("needs a --format to write", param_hint="--output")
     with reading(data) as (connection, _):
         if object is not None:
             wanted = _digest(object)
@@ -75,31 +120,24 @@ def lineage(
             read = steps_of_artifact(connection, wanted, made=False)
             _print_object(wanted, made, read, as_json)
             return
-        assert document is not None
-        kind, _, name = document.partition(":")
-        if kind == "anomaly" and name:
+        if of_anomaly:
             _print_origin(data, name, as_json)
             return
-        if name and kind != "document":
-            steps = logged_steps(connection, document)
-            if steps or kind in ("device", "model"):  # else a document may have that name
-                _print_subject(document, steps, as_mermaid, as_json)
-                return
-        try:
-            found = find_document(connection, document)
-        except ErasedDocument as error:
-            if not as_json and not as_mermaid:
-                typer.echo(plain(str(error)))
-            subject = error.erasure.subject
-            _print_subject(subject, logged_steps(connection, subject), as_mermaid, as_json)
-            return
-        records = logged_steps(connection, DOCUMENT + found.document_id)
-    if as_json:
-        _print_steps(records)
-    elif as_mermaid:
-        typer.echo(mermaid(lineage_graph(records)), nl=False)
+        if made_with is not None:
+            selection = select_made_with(connection, made_with)
+        elif by is not None:
+            selection = select_by(connection, by)
+        else:
+            assert document is not None
+            selection = select_subject(connection, document)
+        if forwards:
+            selection = select_forwards(connection, selection)
+    if format is not None:
+        write_export(selection.steps, format, output)
+    elif as_json:
+        _print_steps(selection.steps)
     else:
-        _print_graph(found, lineage_graph(records))
+        _print_selection(selection)
 
 
 def _print_steps(records: list[RecordedStep]) -> None:
@@ -107,19 +145,20 @@ def _print_steps(records: list[RecordedStep]) -> None:
     write_bytes(b"[" + b",\n ".join(lines) + b"]\n")
 
 
-def _print_subject(
-    subject: str, records: list[RecordedStep], as_mermaid: bool, as_json: bool
-) -> None:
-    if not records:
-        raise CommandFailed(f"no record is about {subject}")
-    if as_json:
-        _print_steps(records)
-    elif as_mermaid:
-        typer.echo(mermaid(lineage_graph(records)), nl=False)
-    else:
-        typer.echo(plain(subject))
-        for step in lineage_graph(records).steps:
-            _echo_step(replace(step, follows=[]), 1)
+def _print_selection(selection: Selection) -> None:
+    graph = lineage_graph(selection.steps)
+    if selection.document is not None:
+        _print_graph(selection.document, graph)
+        return
+    if selection.erased is not None:
+        typer.echo(plain(selection.erased))
+    typer.echo(plain(selection.title))
+    subject = selection.title
+    for step in graph.steps:
+        if step.record.subject != subject and selection.mixed:
+            subject = step.record.subject
+            typer.echo(plain(f"  {subject}"))
+        _echo_step(replace(step, follows=[]), 1 + selection.mixed)
 
 
 def _print_origin(data: Path | None, wanted: str, as_json: bool) -> None:

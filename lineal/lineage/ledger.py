@@ -16,7 +16,7 @@ from lineal.lineage.canonical import (
     subject_entries,
 )
 from lineal.lineage.projections import project, projected
-from lineal.lineage.record import Build, Record, RecordedStep, merge_records
+from lineal.lineage.record import Build, Model, Record, RecordedStep, merge_records
 from lineal.store.connection import Connection
 from lineal.store.key_index import KEY_BYTES, add_entries, find_numbers, index_entries, text_key
 from lineal.store.rows import insert_rows
@@ -202,15 +202,49 @@ def _with_key(connection: Connection, key: bytes) -> Iterator[tuple[int, bytes]]
             yield seq, stored_bytes(record)
 
 
-def steps_of_model(connection: Connection, model_sha256: str) -> Iterator[RecordedStep]:
-    """Everything that was made with a model."""
+def records_of_input(connection: Connection, sha256_hex: str) -> list[tuple[int, bytes]]:
+    """The records that have steps which read these bytes: their numbers and canonical bytes."""
+    found = _with_key(connection, _read_key(sha256_hex))
+    return [
+        (seq, canonical)
+        for seq, canonical in found
+        if steps_with_artifact(canonical, sha256_hex, made=False)
+    ]
+
+
+def records_of_model(connection: Connection, model_sha256: str) -> Iterator[tuple[int, bytes]]:
+    """The records of everything that was made with a model: their numbers and canonical bytes."""
     rows = connection.stream(
-        "SELECT record FROM builds JOIN ledger ON ledger.build = builds.id "
+        "SELECT seq, record FROM builds JOIN ledger ON ledger.build = builds.id "
         "WHERE builds.models LIKE ? ORDER BY seq",
         (f"%{model_sha256}%",),
     )
-    for (record,) in rows:
-        yield from parse_record(stored_bytes(record)).recorded()
+    for seq, record in rows:
+        yield seq, stored_bytes(record)
+
+
+def steps_of_model(connection: Connection, model_sha256: str) -> Iterator[RecordedStep]:
+    """Everything that was made with a model."""
+    for _, canonical in records_of_model(connection, model_sha256):
+        yield from parse_record(canonical).recorded()
+
+
+def models_of_builds(connection: Connection) -> set[Model]:
+    """Every model that a step was made with."""
+    rows = connection.execute("SELECT DISTINCT models FROM builds")
+    return {Model(*model) for (models,) in rows for model in orjson.loads(models)}
+
+
+def records_of_actor(connection: Connection, actor: str) -> Iterator[tuple[int, bytes]]:
+    """The records of what somebody did: their numbers and canonical bytes. Every record is looked
+    at: actors are not in the ledger's index."""
+    said = b'"actor":' + orjson.dumps(actor)
+    last = 0
+    while rows := records_after(connection, last, _READ_BATCH_SIZE):
+        for seq, _, canonical in rows:
+            if said in canonical and parse_record(canonical).actor == actor:
+                yield seq, canonical
+        last = rows[-1][0]
 
 
 def stale_input_events(connection: Connection, current: Build) -> frozenset[str]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
-from lineal.lineage.canonical import subject_entries
-from lineal.lineage.ledger import records_of_subject
+from lineal.lineage.canonical import parse_record, steps_with_artifact, subject_entries
+from lineal.lineage.ledger import (
+    records_of_actor,
+    records_of_input,
+    records_of_model,
+    records_of_subject,
+)
 from lineal.lineage.record import RecordedStep
 from lineal.proof.errors import LogInconsistent
 from lineal.proof.log_tables import read_log, record_leaf, tile_source
@@ -13,11 +19,11 @@ from lineal.proof.tiles import TiledTree
 from lineal.store.connection import Connection
 
 
-def logged_steps(connection: Connection, subject: str) -> list[RecordedStep]:
-    """The steps that are about a subject, in their order.
-
-    Each record is compared with its leaf in the log's tree, where it has one yet. That the tree is
-    the one that was signed is what ``lineal verify`` says.
+def logged_records(
+    connection: Connection, records: Iterable[tuple[int, bytes]]
+) -> Iterator[tuple[int, bytes]]:
+    """Records by their numbers and canonical bytes, each compared with its leaf in the log's tree,
+    where it has one yet. That the tree is the one that was signed is what ``lineal verify`` says.
 
     Raises:
         LogInconsistent: a record is not the one that was logged.
@@ -25,16 +31,58 @@ def logged_steps(connection: Connection, subject: str) -> list[RecordedStep]:
     row = read_log(connection)
     size = 0 if row is None else row.size
     tree = TiledTree(tile_source(connection))
-    steps: list[RecordedStep] = []
-    for seq, canonical in records_of_subject(connection, subject):
+    for seq, canonical in records:
         leaf = record_leaf(sha256(canonical).digest())
         if seq <= size and leaf != _leaf(tree, seq):
             raise LogInconsistent(
                 f"record {seq} is not the one that was logged: it is not shown. `lineal verify` "
                 "says what else is wrong"
             )
-        steps += subject_entries(canonical, subject)
-    return steps
+        yield seq, canonical
+
+
+def logged_steps(connection: Connection, subject: str) -> list[RecordedStep]:
+    """The steps that are about a subject, in their order.
+
+    Raises:
+        LogInconsistent: a record is not the one that was logged.
+    """
+    found = logged_records(connection, records_of_subject(connection, subject))
+    return [step for _, canonical in found for step in subject_entries(canonical, subject)]
+
+
+def logged_steps_with(connection: Connection, model_sha256: str) -> list[RecordedStep]:
+    """The steps that a model took part in, in their order.
+
+    Raises:
+        LogInconsistent: a record is not the one that was logged.
+    """
+    found = logged_records(connection, records_of_model(connection, model_sha256))
+    return [step for _, canonical in found for step in parse_record(canonical).recorded()]
+
+
+def logged_steps_by(connection: Connection, actor: str) -> list[RecordedStep]:
+    """What somebody did, in its order.
+
+    Raises:
+        LogInconsistent: a record is not the one that was logged.
+    """
+    found = logged_records(connection, records_of_actor(connection, actor))
+    return [step for _, canonical in found for step in parse_record(canonical).recorded()]
+
+
+def logged_readers(connection: Connection, sha256_hex: str) -> list[RecordedStep]:
+    """The steps that read some bytes, in their order.
+
+    Raises:
+        LogInconsistent: a record is not the one that was logged.
+    """
+    found = logged_records(connection, records_of_input(connection, sha256_hex))
+    return [
+        step
+        for _, canonical in found
+        for step in steps_with_artifact(canonical, sha256_hex, made=False)
+    ]
 
 
 def _leaf(tree: TiledTree, seq: int) -> bytes:

@@ -1,0 +1,108 @@
+"""Which steps ``lineal lineage`` is asked for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lineal.lineage.forwards import steps_forwards
+from lineal.lineage.ledger import models_of_builds
+from lineal.lineage.record import Artifact, RecordedStep
+from lineal.proof.logged import logged_readers, logged_steps, logged_steps_by, logged_steps_with
+from lineal.store.connection import Connection
+from lineal_catalog.documents.projection import DOCUMENT
+from lineal_catalog.documents.queries import DocumentInfo, ErasedDocument, find_document
+from lineal_cli.options import CommandFailed
+
+MAX_FORWARDS = 10_000
+"""Steps: what follows from more is not looked for."""
+
+
+class Selection(NamedTuple):
+    """Steps, and what they are of."""
+
+    title: str
+    steps: list[RecordedStep]
+    document: DocumentInfo | None = None
+    erased: str | None = None
+    """That, when and by whom the subject was erased."""
+    mixed: bool = False
+    """Whether they are about several subjects."""
+
+
+def select_subject(connection: Connection, wanted: str) -> Selection:
+    """The steps of a document, or of another subject of records.
+
+    Raises:
+        CommandFailed: no record is about it.
+        UnknownDocument: there is no such document.
+    """
+    kind, _, name = wanted.partition(":")
+    if name and kind != "document":
+        steps = logged_steps(connection, wanted)
+        if steps or kind in ("device", "model"):  # else a document may have that name
+            return _found(wanted, steps)
+    try:
+        found = find_document(connection, wanted)
+    except ErasedDocument as error:
+        subject = error.erasure.subject
+        steps = logged_steps(connection, subject)
+        return _found(subject, steps)._replace(erased=str(error))
+    return Selection(wanted, logged_steps(connection, DOCUMENT + found.document_id), found)
+
+
+def _found(subject: str, steps: list[RecordedStep]) -> Selection:
+    if not steps:
+        raise CommandFailed(f"no record is about {subject}")
+    return Selection(subject, steps)
+
+
+def select_made_with(connection: Connection, wanted: str) -> Selection:
+    """The steps that used a model.
+
+    Args:
+        wanted: ``NAME``, all its versions; ``NAME:VERSION``; or the SHA-256 of its file.
+
+    Raises:
+        CommandFailed: no step did.
+    """
+    known = models_of_builds(connection)
+    used = {
+        model.sha256
+        for model in known
+        if wanted.lower() in (model.sha256, f"sha256:{model.sha256}")
+        or wanted in (model.name, f"{model.name}:{model.version}")
+    }
+    if not used:
+        names = ", ".join(sorted({model.name for model in known})) or "none"
+        raise CommandFailed(f"nothing was made with a model {wanted!r}; models used: {names}")
+    steps = [step for digest in sorted(used) for step in logged_steps_with(connection, digest)]
+    return Selection(f"made with {wanted}", steps, mixed=True)
+
+
+def select_by(connection: Connection, person: str) -> Selection:
+    """What somebody did.
+
+    Args:
+        person: the name of a user, or an actor as records name it: ``user:ann``, ``token:ci``.
+
+    Raises:
+        CommandFailed: there is nothing.
+    """
+    for actor in (person, f"user:{person}"):
+        if steps := logged_steps_by(connection, actor):
+            return Selection(f"by {actor}", steps, mixed=True)
+    raise CommandFailed(f"no record names {person!r} as who did something")
+
+
+def select_forwards(connection: Connection, beginning: Selection) -> Selection:
+    """The steps of a selection with all that followed from what they made."""
+    models = {model.sha256 for model in models_of_builds(connection)}
+
+    def readers(item: Artifact) -> list[RecordedStep]:
+        found = logged_readers(connection, item.sha256)
+        if item.sha256 in models:
+            found += logged_steps_with(connection, item.sha256)
+        return found
+
+    steps = steps_forwards(beginning.steps, readers, MAX_FORWARDS)
+    return Selection(f"{beginning.title}, forwards", steps, erased=beginning.erased, mixed=True)
