@@ -28,6 +28,7 @@ from lineal.stages.trained_models import TrainedModels
 from lineal.store.connection import Store
 from lineal.store.database import Database, file_blobs
 from lineal.store.objects import ObjectStore
+from lineal.workers.costs import Cost
 from lineal.workers.fair_queue import ANY_CALLER, Caller
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ class NoWorkers:
         *arguments: object,
         caller: Caller = ANY_CALLER,
         seconds: float | None = None,
+        cost: Cost | None = None,
     ) -> R:
         raise RuntimeError("no worker pool is running in this process")
 

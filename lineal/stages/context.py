@@ -15,6 +15,7 @@ from lineal.lineage.record import Kind
 from lineal.model_in_use import ModelInUse
 from lineal.stages.envelope import Envelope
 from lineal.store.connection import Connection
+from lineal.workers.costs import Cost
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
 
@@ -192,9 +193,18 @@ class Context(Protocol, Generic[C]):
         after it."""
         ...
 
-    async def run(self, function: Callable[..., R], *args: Any, seconds: float | None = None) -> R:
+    async def run(
+        self,
+        function: Callable[..., R],
+        *args: Any,
+        seconds: float | None = None,
+        cost: Cost | None = None,
+    ) -> R:
         """Call a top-level function in a worker process, under the memory limit and at most
         ``seconds`` long (None takes the setting).
+
+        ``cost`` says what is known of its cost, and may limit its processor time: calls that are
+        likely to be costly leave a worker to others.
 
         Raises:
             WorkerTimeout: it took longer and its process was killed.

@@ -40,6 +40,9 @@ R = TypeVar("R", bound=Outputs | Sequence[Outputs])
 F = TypeVar("F", bound=Callable[..., Awaitable[Outputs | Sequence[Outputs]]])
 
 DEFAULT_BATCH = 500
+WORKER_LANES = 2_048
+"""Lanes for a stage whose functions wait for worker processes: an event without a lane has no turn
+there, however cheap it is."""
 
 
 class StageOptions(TypedDict, total=False):

@@ -31,7 +31,8 @@ class RunnerSettings:
 
     Attributes:
         lanes: how many keys are handled at the same time, where the stage does not say.
-        prefetch: how many events are held in memory at most, begun or waiting.
+        prefetch: how many events are held in memory at most, begun or waiting; not less than
+            the lanes that a stage asks for.
         drain_seconds: how long begun work may take to finish on shutdown.
         linger_seconds: how long results wait for more to be committed with, while there is more.
     """
@@ -62,10 +63,10 @@ class StageRunner:
         self._committer = committer
         self._settings = settings or RunnerSettings()
         self._on_committed = on_committed
-        self._scheduler = Scheduler(
-            executor, executor.stage.lanes or self._settings.lanes, self._settings.retry
-        )
-        self._room = Room(self._settings.prefetch, lambda: self._scheduler.size)
+        lanes = executor.stage.lanes or self._settings.lanes
+        self._scheduler = Scheduler(executor, lanes, self._settings.retry)
+        room = max(self._settings.prefetch, executor.stage.lanes or 0)
+        self._room = Room(room, lambda: self._scheduler.size)
         self._fetching: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._fetch_problem: str | None = None

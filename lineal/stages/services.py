@@ -11,6 +11,7 @@ from lineal.stages.state import StateStore
 from lineal.stages.trained_models import TrainedModels
 from lineal.store.connection import Store
 from lineal.store.objects import ObjectStore
+from lineal.workers.costs import Cost
 from lineal.workers.fair_queue import ANY_CALLER, Caller
 from lineal_schemas.envelope import now_us
 
@@ -26,6 +27,7 @@ class Workers(Protocol):
         *arguments: object,
         caller: Caller = ANY_CALLER,
         seconds: float | None = None,
+        cost: Cost | None = None,
     ) -> R: ...
 
 

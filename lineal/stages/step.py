@@ -24,6 +24,7 @@ from lineal.stages.state import StepState
 from lineal.stages.timers import StepTimers
 from lineal.store.connection import Connection
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
+from lineal.workers.costs import Cost
 from lineal.workers.fair_queue import Caller
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.objects import ObjectRef
@@ -177,9 +178,15 @@ class Step:
     def skip(self, reason: str) -> None:
         self.skipped = reason
 
-    async def run(self, function: Callable[..., R], *args: Any, seconds: float | None = None) -> R:
+    async def run(
+        self,
+        function: Callable[..., R],
+        *args: Any,
+        seconds: float | None = None,
+        cost: Cost | None = None,
+    ) -> R:
         return await self._services.workers.run(
-            function, *args, caller=self._caller, seconds=seconds
+            function, *args, caller=self._caller, seconds=seconds, cost=cost
         )
 
     @property

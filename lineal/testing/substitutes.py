@@ -9,6 +9,7 @@ from typing import TypeVar
 from lineal.model_in_use import ModelInUse
 from lineal.stages.trained_models import TrainedModels
 from lineal.store.connection import Store
+from lineal.workers.costs import Cost
 from lineal.workers.fair_queue import ANY_CALLER, Caller
 
 R = TypeVar("R")
@@ -27,6 +28,7 @@ class InProcessWorkers:
         *arguments: object,
         caller: Caller = ANY_CALLER,
         seconds: float | None = None,
+        cost: Cost | None = None,
     ) -> R:
         # Pickled on the same line: nobody else could have written it.
         function, arguments = pickle.loads(pickle.dumps((function, arguments)))  # noqa: S301

@@ -1,12 +1,29 @@
-"""A fair queue: stages in turn, and within a stage correlation ids in turn."""
+"""A fair queue for a pool of workers: whoever is likely to be cheap never waits for all that is
+costly.
+
+- Costly tasks (:mod:`lineal.workers.costs`) hold at most all workers but one: a worker cannot be
+  interrupted, so one has to be free, or become free soon, for what is cheap.
+- Cheap tasks go first, but after three of them a costly one has a turn if it may.
+- Among either, stages have turns, within a stage kinds, and within a kind documents.
+- Where tasks wait for long, every second turn is that of the document that came last: who comes
+  after a thousand others of its kind waits for two. Source: "adaptive LIFO", Maurer, Fail at Scale,
+  ACM Queue 13(8), 2015.
+"""
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
+from lineal.workers.costs import CostHistory, Share
+
 T = TypeVar("T")
+
+_CHEAP_TURNS = 3
+_LONG_SECONDS = 1.0
 
 
 class Caller(NamedTuple):
@@ -19,37 +36,177 @@ class Caller(NamedTuple):
 ANY_CALLER = Caller()
 
 
-class FairQueue(Generic[T]):
-    """A queue that serves callers in turn, so that none waits for all items of another.
+@dataclass(slots=True)
+class Dequeued(Generic[T]):
+    """An item from the queue, to be given back to :meth:`FairQueue.ended`."""
 
-    One caller's items keep their order. What has a thousand tasks and what has a single one get a
-    turn each, and so do two stages.
-    """
+    item: T
+    share: Share
+    costly: bool
+    """Whether it counts as costly while it runs."""
+
+
+@dataclass(slots=True)
+class _Document(Generic[T]):
+    """The items of a correlation id."""
+
+    place: int
+    """Where it stands in the order of turns."""
+    since: float
+    items: deque[T] = field(default_factory=deque)
+
+
+class _Kind(Generic[T]):
+    """The documents of a stage and kind, in the order in which they came or had a turn."""
+
+    __slots__ = ("fresh", "served")
 
     def __init__(self) -> None:
-        self._waiting: dict[str, dict[str, deque[T]]] = {}
+        self.fresh: dict[str, _Document[T]] = {}
+        """Those that had no turn yet."""
+        self.served: dict[str, _Document[T]] = {}
 
-    def add(self, caller: Caller, item: T) -> None:
-        by_correlation_id = self._waiting.setdefault(caller.stage, {})
-        by_correlation_id.setdefault(caller.correlation_id, deque()).append(item)
+    def add(self, correlation_id: str, item: T, place: int, now: float) -> None:
+        document = self.served.get(correlation_id) or self.fresh.get(correlation_id)
+        if document is None:
+            document = self.fresh[correlation_id] = _Document(place, now)
+        document.items.append(item)
 
-    def take(self) -> T | None:
-        """The item whose turn it is; None if none waits."""
-        if not self._waiting:
-            return None
-        stage, by_correlation_id = next(iter(self._waiting.items()))
-        correlation_id, items = next(iter(by_correlation_id.items()))
-        item = items.popleft()
-        # Whoever had a turn goes to the end.
-        del by_correlation_id[correlation_id]
-        if items:
-            by_correlation_id[correlation_id] = items
-        del self._waiting[stage]
-        if by_correlation_id:
-            self._waiting[stage] = by_correlation_id
+    def first(self) -> tuple[str, _Document[T]]:
+        """The one whose turn it is."""
+        heads = [next(iter(part.items())) for part in (self.fresh, self.served) if part]
+        return min(heads, key=lambda head: head[1].place)
+
+    def newest(self) -> tuple[str, _Document[T]] | None:
+        """The one that came last, of those that had no turn yet."""
+        return next(reversed(self.fresh.items()), None)
+
+    def serve(self, correlation_id: str, place: int) -> T:
+        """Take an item of a document, which goes to the end with the others that it has."""
+        document = self.fresh.pop(correlation_id, None) or self.served.pop(correlation_id)
+        item = document.items.popleft()
+        if document.items:
+            document.place = place
+            self.served[correlation_id] = document
         return item
 
+    def __bool__(self) -> bool:
+        return bool(self.fresh or self.served)
+
+
+class FairQueue(Generic[T]):
+    """See the module. One caller's items of a kind keep their order.
+
+    Args:
+        workers: how many take from it.
+        history: what tasks have cost.
+        clock: tells seconds.
+    """
+
+    def __init__(
+        self,
+        workers: int = 1,
+        history: CostHistory | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._costly_workers = max(1, workers - 1)
+        self._history = history or CostHistory()
+        self._clock = clock
+        self._waiting: dict[str, dict[str, _Kind[T]]] = {}
+        self._places = 0
+        self._costly_running = 0
+        self._cheap_turns = 0
+        """Since the last costly one."""
+        self._newest_next = {True: False, False: False}
+        """Of the costly and of the cheap: whether the next turn is that of the one that came
+        last."""
+
+    def add(self, caller: Caller, item: T, kind: str = "") -> None:
+        self._places += 1
+        kinds = self._waiting.setdefault(caller.stage, {})
+        if kind not in kinds:
+            kinds[kind] = _Kind()
+        kinds[kind].add(caller.correlation_id, item, self._places, self._clock())
+
+    def take(self) -> Dequeued[T] | None:
+        """The item whose turn it is; None if none waits that may run now."""
+        may_be_costly = self._costly_running < self._costly_workers
+        costly_first = may_be_costly and self._cheap_turns >= _CHEAP_TURNS
+        for costly in (costly_first, not costly_first):
+            if costly and not may_be_costly:
+                continue
+            dequeued = self._take(costly)
+            if dequeued is not None:
+                self._costly_running += costly
+                self._cheap_turns = 0 if costly else self._cheap_turns + 1
+                return dequeued
+        return None
+
+    def ended(self, dequeued: Dequeued[T], part: float | None) -> None:
+        """It does not hold its worker any more.
+
+        Args:
+            part: of its limit, that it has used; None if it did not run.
+        """
+        self._costly_running -= dequeued.costly
+        if part is not None:
+            self._history.observe(dequeued.share, part)
+
     def take_all(self) -> Iterator[T]:
-        """Everything that waits."""
-        while (item := self.take()) is not None:
-            yield item
+        """Everything that waits, whether or not it may run."""
+        waiting, self._waiting = self._waiting, {}
+        for kinds in waiting.values():
+            for kind in kinds.values():
+                while kind:
+                    correlation_id, _ = kind.first()
+                    yield kind.serve(correlation_id, 0)
+
+    def _take(self, costly: bool) -> Dequeued[T] | None:
+        shares = [
+            share
+            for stage, kinds in self._waiting.items()
+            for share in (Share(stage, kind) for kind in kinds)
+            if self._history.is_costly(share) == costly
+        ]
+        if not shares:
+            return None
+        newest = self._newest(shares) if self._newest_next[costly] else None
+        if newest is not None:
+            self._newest_next[costly] = False
+            return self._serve(*newest, costly=costly)
+        share = shares[0]
+        correlation_id, document = self._kind(share).first()
+        self._newest_next[costly] = self._clock() - document.since > _LONG_SECONDS
+        dequeued = self._serve(share, correlation_id, costly=costly)
+        self._had_a_turn(share)
+        return dequeued
+
+    def _newest(self, shares: list[Share]) -> tuple[Share, str] | None:
+        found = [(share, newest) for share in shares if (newest := self._kind(share).newest())]
+        if not found:
+            return None
+        share, (correlation_id, _) = max(found, key=lambda each: each[1][1].place)
+        return share, correlation_id
+
+    def _kind(self, share: Share) -> _Kind[T]:
+        return self._waiting[share.stage][share.kind]
+
+    def _serve(self, share: Share, correlation_id: str, *, costly: bool) -> Dequeued[T]:
+        self._places += 1
+        kind = self._kind(share)
+        item = kind.serve(correlation_id, self._places)
+        if not kind:
+            del self._waiting[share.stage][share.kind]
+            if not self._waiting[share.stage]:
+                del self._waiting[share.stage]
+        return Dequeued(item, share, costly)
+
+    def _had_a_turn(self, share: Share) -> None:
+        """The stage, and in it the kind, go to the end."""
+        kinds = self._waiting.pop(share.stage, None)
+        if kinds is None:
+            return
+        if (kind := kinds.pop(share.kind, None)) is not None:
+            kinds[share.kind] = kind
+        self._waiting[share.stage] = kinds

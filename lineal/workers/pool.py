@@ -25,8 +25,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineal.workers.answers import UnreadableAnswer, decode, decode_error
+from lineal.workers.costs import Cost, CostHistory, Share
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
-from lineal.workers.fair_queue import ANY_CALLER, Caller, FairQueue
+from lineal.workers.fair_queue import ANY_CALLER, Caller, Dequeued, FairQueue
+from lineal.workers.processor_time import call_within
 from lineal.workers.sandbox import clean_environment
 from lineal.workers.start import WorkerStart
 
@@ -37,6 +39,8 @@ R = TypeVar("R")
 
 _START_SECONDS = 120.0
 _MAX_ANSWER_BYTES = 2 << 30
+_COSTLY = WorkerTimeout, WorkerOutOfMemory, WorkerCrashed, UnreadableAnswer
+"""They cost a worker process, however soon."""
 _ONE_THREAD = {"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For engines that would otherwise start a thread per core in each worker."""
 
@@ -46,14 +50,19 @@ class _Task:
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     seconds: float
+    cost: Cost | None
     future: Future[Any]
+
+    def part_used(self, seconds: float) -> float:
+        return 0.0 if self.cost is None else self.cost.part_used(seconds)
 
 
 class WorkerPool:
     """Runs top-level functions in other processes.
 
     Tasks of different callers take turns, so that a caller with many long tasks does not keep
-    the others waiting behind all of them.
+    the others waiting behind all of them, and costly ones leave a worker to the others
+    (:mod:`lineal.workers.fair_queue`).
 
     Args:
         workers: how many processes.
@@ -79,7 +88,8 @@ class WorkerPool:
         self._memory_bytes = memory_bytes
         self._seconds = seconds
         self._warm_up = warm_up
-        self._waiting: FairQueue[_Task] = FairQueue()
+        self._history = CostHistory()
+        self._waiting: FairQueue[_Task] = FairQueue(workers, self._history)
         self._ready = threading.Condition()
         self._closing = False
         self._workers = [_Worker(self, number) for number in range(workers)]
@@ -94,19 +104,28 @@ class WorkerPool:
         *arguments: Any,
         caller: Caller = ANY_CALLER,
         seconds: float | None = None,
+        cost: Cost | None = None,
     ) -> R:
         """Call ``function(*arguments)`` in a worker; both must be picklable, and the result too,
         or, in a sandbox, be data.
+
+        Args:
+            seconds: how long it may take by the clock.
+            cost: what is known of its cost; None: it is taken for cheap unless tasks like it run
+                into limits.
 
         Raises:
             WorkerCrashed, WorkerTimeout, WorkerOutOfMemory: see there.
             Exception: whatever the function raised.
         """
-        task = _Task(function, arguments, seconds or self._seconds, Future())
+        task = _Task(function, arguments, seconds or self._seconds, cost, Future())
+        kind = "" if cost is None else cost.kind
         with self._ready:
             if self._closing:
                 raise RuntimeError("the worker pool is closed")
-            self._waiting.add(caller, task)
+            if cost is None or cost.cheap:
+                self._history.assume_cheap(Share(caller.stage, kind))
+            self._waiting.add(caller, task, kind)
             self._ready.notify()
         try:
             result: R = await asyncio.wrap_future(task.future)
@@ -133,17 +152,26 @@ class WorkerPool:
             worker.process.pid for worker in self._workers if worker.process and worker.process.pid
         ]
 
-    def next_task(self) -> _Task | None:
-        """Wait for a task, taking from the callers in turn; None when the pool closes."""
+    def next_task(self) -> Dequeued[_Task] | None:
+        """Wait for a task that may run; None when the pool closes."""
         with self._ready:
             while True:
                 if self._closing:
                     return None
-                task = self._waiting.take()
-                if task is None:
+                dequeued = self._waiting.take()
+                if dequeued is None:
                     self._ready.wait()
-                elif task.future.set_running_or_notify_cancel():
-                    return task
+                elif dequeued.item.future.set_running_or_notify_cancel():
+                    return dequeued
+                else:
+                    self._waiting.ended(dequeued, None)
+
+    def ended(self, dequeued: Dequeued[_Task], part: float) -> None:
+        """The worker of a task is ready for another; ``part``: of its limit, that it has used."""
+        with self._ready:
+            self._waiting.ended(dequeued, part)
+            # Others may have waited for it: it was costly, or its kind has turned out to be cheap.
+            self._ready.notify_all()
 
     @property
     def memory_bytes(self) -> int | None:
@@ -181,6 +209,8 @@ class _Worker:
         self._connection: Connection | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self.process: subprocess.Popen[bytes] | None = None
+        self._used = 0.0
+        """Seconds of processor time that the last task took."""
         self.thread = threading.Thread(target=self._serve, name=f"worker-{number}", daemon=True)
 
     def kill(self) -> None:
@@ -192,25 +222,37 @@ class _Worker:
         # Early, so that first tasks do not wait; if it fails now, the next task says why.
         with contextlib.suppress(OSError, WorkerCrashed):
             self._ensure_process()
-        while (task := self._pool.next_task()) is not None:
+        while (dequeued := self._pool.next_task()) is not None:
+            task, part = dequeued.item, 0.0
             try:
                 result = self._perform(task)
             except BaseException as error:
+                part = 1.0 if isinstance(error, _COSTLY) else task.part_used(self._used)
                 task.future.set_exception(error)
             else:
+                part = task.part_used(self._used)
                 task.future.set_result(result)
+            if not self._pool.closing:
+                # Until then it is still this task that holds the worker.
+                with contextlib.suppress(OSError, WorkerCrashed):
+                    self._ensure_process()
+            self._pool.ended(dequeued, part)
         self._discard()
 
     def _perform(self, task: _Task) -> Any:
+        self._used = 0.0
         connection = self._ensure_process()
+        function, arguments = task.function, task.arguments
+        if task.cost is not None and task.cost.limit is not None:
+            function, arguments = call_within, (task.cost.limit, function, *arguments)
         try:
-            connection.send_bytes(pickle.dumps((task.function, task.arguments)))
+            connection.send_bytes(pickle.dumps((function, arguments)))
             if not connection.poll(task.seconds):
                 self._discard()
                 raise WorkerTimeout(
                     f"{task.function.__qualname__} took longer than {task.seconds:g} seconds"
                 )
-            succeeded, value = self._received(connection)
+            succeeded, value, self._used = self._received(connection)
         except UnreadableAnswer:
             self._discard()
             raise
@@ -232,16 +274,17 @@ class _Worker:
             raise value
         return value
 
-    def _received(self, connection: Connection) -> tuple[bool, Any]:
+    def _received(self, connection: Connection) -> tuple[bool, Any, float]:
+        """Whether it succeeded, the result or error, and the seconds of processor time used."""
         answer = connection.recv_bytes(_MAX_ANSWER_BYTES)
         if not self._pool.sandbox:
-            succeeded, value = pickle.loads(answer)  # noqa: S301 - trusted like the daemon itself
-            return bool(succeeded), value
+            succeeded, value, used = pickle.loads(answer)  # noqa: S301 - trusted like the daemon
+            return bool(succeeded), value, used
         found = decode(answer)
-        if not isinstance(found, tuple) or len(found) != 2:
+        if not isinstance(found, tuple) or len(found) != 3 or not isinstance(found[2], float):
             raise UnreadableAnswer("a worker's answer is none")
-        succeeded, value = found
-        return bool(succeeded), value if succeeded else decode_error(value)
+        succeeded, value, used = found
+        return bool(succeeded), value if succeeded else decode_error(value), used
 
     def _ensure_process(self) -> Connection:
         if (

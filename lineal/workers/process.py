@@ -11,6 +11,7 @@ import pickle
 import resource
 import signal
 import sys
+import time
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -82,32 +83,34 @@ def _serve(connection: Connection) -> None:
     gc.set_threshold(_GC_THRESHOLD)
     answer = _answer_with_data if start.scratch is not None else _answer_with_objects
     with contextlib.suppress(ConnectionError):
-        answer(connection, True, True)
+        answer(connection, True, True, 0.0)
     while True:
         try:
             function, arguments = pickle.loads(connection.recv_bytes())  # noqa: S301 - as above
         except (EOFError, ConnectionError):
             return
         except Exception as error:  # a function or argument that cannot be unpickled
-            answer(connection, False, _sendable(error))
+            answer(connection, False, _sendable(error), 0.0)
             continue
+        began = time.process_time()
         try:
             succeeded, value = True, function(*arguments)
         except BaseException as error:
             succeeded, value = False, _sendable(error)
+        used = time.process_time() - began
         try:
-            answer(connection, succeeded, value)
+            answer(connection, succeeded, value, used)
         except (EOFError, ConnectionError):
             return
         except Exception as error:
-            answer(connection, False, WorkerError(f"the result cannot be sent: {error}"))
+            answer(connection, False, WorkerError(f"the result cannot be sent: {error}"), used)
 
 
-def _answer_with_objects(connection: Connection, succeeded: bool, value: Any) -> None:
-    connection.send_bytes(pickle.dumps((succeeded, value)))
+def _answer_with_objects(connection: Connection, succeeded: bool, value: Any, used: float) -> None:
+    connection.send_bytes(pickle.dumps((succeeded, value, used)))
 
 
-def _answer_with_data(connection: Connection, succeeded: bool, value: Any) -> None:
+def _answer_with_data(connection: Connection, succeeded: bool, value: Any, used: float) -> None:
     if not succeeded:
         try:
             value = encode_error(value)
@@ -117,7 +120,7 @@ def _answer_with_data(connection: Connection, succeeded: bool, value: Any) -> No
             for note in getattr(value, "__notes__", ()):
                 failure.add_note(note)
             value = encode_error(failure)
-    connection.send_bytes(encode((succeeded, value)))
+    connection.send_bytes(encode((succeeded, value, used)))
 
 
 if __name__ == "__main__":

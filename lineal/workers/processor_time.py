@@ -23,8 +23,8 @@ def begin_worker() -> None:
 
 
 def call_within(seconds: float, function: Callable[..., R], *arguments: Any) -> R:
-    """Call a function in at most so many seconds of processor time, rounded up. To be given to
-    ``ctx.run``, which raises ``WorkerTimeout`` where that was not enough."""
+    """Call a function in at most so many seconds of processor time, rounded up. A worker pool
+    does so for tasks that state a limit, and raises ``WorkerTimeout`` where that was not enough."""
     if not _in_worker:
         return function(*arguments)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

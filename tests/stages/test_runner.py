@@ -14,7 +14,9 @@ import pytest
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Stage, stage
+from lineal.stages.declaration import WORKER_LANES
 from lineal.stages.runner import RunnerSettings, StageRunner
+from tests.conformance.harness import publish
 from tests.conformance.workload import Done, Task
 from tests.stages.scripted import Noted, PassingOn, ScriptedSubscription, delivery
 
@@ -236,3 +238,29 @@ async def test_a_function_that_waits_keeps_no_event_of_its_batch_waiting(runtime
         gate.set()
         await subscription.committed.until(64)
     assert sorted(subscription.committed) == list(range(64))
+
+
+async def test_a_stage_of_many_lanes_begins_what_comes_behind_a_thousand_that_wait(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(data=tmp_path, durability="normal")
+    gate, found = asyncio.Event(), asyncio.Event()
+
+    @stage("work", version="1", lanes=WORKER_LANES)
+    async def work(task: Task, ctx: Any) -> None:
+        if task.number < 1200:
+            await gate.wait()
+        else:
+            found.set()
+
+    async with open_runtime(settings) as runtime:
+        tasks = [Task(key=f"key-{number}", number=number) for number in range(1201)]
+        await publish(runtime, *tasks)
+        runner = StageRunner(runtime.bind(work), runtime.committer)
+        subscription = await runtime.bus.subscribe("work", [Task.type])
+        running = asyncio.create_task(runner.run(subscription))
+        async with asyncio.timeout(60):
+            await found.wait()
+        gate.set()
+        runner.stop()
+        await running

@@ -1,32 +1,207 @@
-"""Nobody waits for all of somebody else's work."""
+"""Nobody waits for all of somebody else's work, and what is costly leaves a worker to the rest."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from lineal.workers.fair_queue import Caller, FairQueue
+from lineal.workers.costs import CostHistory, Share
+from lineal.workers.fair_queue import Caller, Dequeued, FairQueue
 
 callers = st.builds(Caller, st.sampled_from(["ocr", "nlp"]), st.sampled_from(["a", "b", "c"]))
 
 
+class Clock:
+    """One that can be turned."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def cheap(*shares: Share) -> CostHistory:
+    history = CostHistory()
+    for share in shares:
+        history.assume_cheap(share)
+    return history
+
+
+def take(queue: FairQueue[str]) -> str:
+    """Take an item, which uses nothing of its limit."""
+    dequeued = queue.take()
+    assert dequeued is not None
+    queue.ended(dequeued, 0.0)
+    return dequeued.item
+
+
 @given(st.lists(callers))
 def test_everything_is_taken_once_and_each_callers_items_in_order(added: list[Caller]) -> None:
-    turns: FairQueue[tuple[Caller, int]] = FairQueue()
+    queue: FairQueue[tuple[Caller, int]] = FairQueue()
     for number, caller in enumerate(added):
-        turns.add(caller, (caller, number))
-    taken = list(turns.take_all())
-    assert sorted(taken) == sorted((caller, number) for number, caller in enumerate(added))
+        queue.add(caller, (caller, number))
+    dequeued: list[tuple[Caller, int]] = []
+    while (one := queue.take()) is not None:
+        dequeued.append(one.item)
+        queue.ended(one, 0.0)
+    assert sorted(dequeued) == sorted((caller, number) for number, caller in enumerate(added))
     for caller in set(added):
-        assert [n for c, n in taken if c == caller] == [
+        assert [n for c, n in dequeued if c == caller] == [
             n for n, c in enumerate(added) if c == caller
         ]
 
 
 def test_a_short_document_waits_for_one_part_of_a_long_one() -> None:
-    turns: FairQueue[str] = FairQueue()
+    queue: FairQueue[str] = FairQueue(history=cheap(Share("ocr"), Share("classify")))
     for page in range(1000):
-        turns.add(Caller("ocr", "long"), f"long {page}")
-    turns.add(Caller("ocr", "short"), "short")
-    turns.add(Caller("classify", "new"), "new")
-    assert [turns.take() for _ in range(5)] == ["long 0", "new", "short", "long 1", "long 2"]
+        queue.add(Caller("ocr", "long"), f"long {page}")
+    queue.add(Caller("ocr", "short"), "short")
+    queue.add(Caller("classify", "new"), "new")
+    assert [take(queue) for _ in range(5)] == ["long 0", "new", "short", "long 1", "long 2"]
+
+
+def test_a_cheap_document_does_not_wait_for_a_thousand_costly_ones() -> None:
+    queue: FairQueue[str] = FairQueue(2, cheap(Share("classify", "text")))
+    for number in range(1000):
+        queue.add(Caller("classify", f"hostile {number}"), "hostile", kind=f"pdf {number % 5}")
+    first = queue.take()
+    assert first is not None
+    assert first.item == "hostile"
+    # The other worker stays free for what is cheap.
+    assert queue.take() is None
+    queue.add(Caller("classify", "innocent"), "innocent", kind="text")
+    assert take(queue) == "innocent"
+    assert queue.take() is None
+    queue.ended(first, 1.0)
+    assert take(queue) == "hostile"
+
+
+def test_a_kind_has_all_workers_once_it_is_known_to_be_cheap() -> None:
+    queue: FairQueue[str] = FairQueue(2)
+    for number in range(3):
+        queue.add(Caller("ocr", str(number)), "page", kind="scan")
+    first = queue.take()
+    assert first is not None
+    assert queue.take() is None
+    queue.ended(first, 0.1)
+    assert queue.take() is not None
+    assert queue.take() is not None
+
+
+def test_a_limit_that_was_run_into_is_forgotten_after_some_cheap_tasks() -> None:
+    share = Share("ocr", "scan")
+    history = cheap(share)
+    history.observe(share, 1.0)
+    assert history.is_costly(share)
+    needed = 0
+    while history.is_costly(share):
+        history.observe(share, 0.1)
+        needed += 1
+    assert 2 <= needed <= 10
+
+
+def test_who_comes_after_a_thousand_of_its_own_kind_waits_for_two() -> None:
+    clock = Clock()
+    history = cheap(Share("ocr", "scan"))
+    queue: FairQueue[str] = FairQueue(1, history, clock=clock)
+    for number in range(1000):
+        queue.add(Caller("ocr", f"{number}"), f"{number}", kind="scan")
+    clock.seconds = 30.0
+    queue.add(Caller("ocr", "last"), "last", kind="scan")
+    dequeued = [take(queue) for _ in range(4)]
+    assert dequeued == ["0", "last", "1", "999"]
+
+
+class Pool(RuleBasedStateMachine):
+    """Workers that take from a queue, against a model of what waits."""
+
+    workers = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.history = CostHistory()
+        self.queue: FairQueue[tuple[Caller, str, int]] = FairQueue(
+            self.workers, self.history, clock=self.clock
+        )
+        self.running: list[Dequeued[tuple[Caller, str, int]]] = []
+        self.waiting: Counter[tuple[Caller, str, int]] = Counter()
+        self.number = 0
+
+    @rule(caller=callers, kind=st.sampled_from(["scan", "text"]), assumed=st.booleans())
+    def add(self, caller: Caller, kind: str, assumed: bool) -> None:
+        if assumed:
+            self.history.assume_cheap(Share(caller.stage, kind))
+        self.number += 1
+        item = (caller, kind, self.number)
+        self.waiting[item] += 1
+        self.queue.add(caller, item, kind)
+
+    @precondition(lambda self: len(self.running) < self.workers)
+    @rule()
+    def take(self) -> None:
+        may_run = [
+            item
+            for item in self.waiting
+            if not self.history.is_costly(Share(item[0].stage, item[1]))
+            or sum(dequeued.costly for dequeued in self.running) < self.workers - 1
+        ]
+        dequeued = self.queue.take()
+        assert (dequeued is not None) == bool(may_run)
+        if dequeued is not None:
+            assert dequeued.item in may_run
+            del self.waiting[dequeued.item]
+            self.running.append(dequeued)
+
+    @precondition(lambda self: self.running)
+    @rule(part=st.one_of(st.none(), st.floats(0, 1)))
+    def end(self, part: float | None) -> None:
+        self.queue.ended(self.running.pop(0), part)
+
+    @rule(seconds=st.floats(0, 10))
+    def turn_the_clock(self, seconds: float) -> None:
+        self.clock.seconds += seconds
+
+    @invariant()
+    def a_worker_is_left_to_what_is_cheap(self) -> None:
+        assert sum(dequeued.costly for dequeued in self.running) < self.workers
+
+    def teardown(self) -> None:
+        assert Counter(self.queue.take_all()) == self.waiting
+
+
+TestPool = Pool.TestCase
+
+
+@given(
+    costly=st.sets(st.sampled_from(["a", "b", "c"])),
+    arriving=st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=3),
+    seconds=st.sampled_from([0.0, 5.0]),
+    workers=st.integers(1, 3),
+)
+def test_nothing_waits_for_ever_however_much_comes_behind_it(
+    costly: set[str], arriving: list[str], seconds: float, workers: int
+) -> None:
+    history = CostHistory()
+    clock = Clock()
+    queue: FairQueue[int] = FairQueue(workers, history, clock=clock)
+    for kind in "abc":
+        history.observe(Share("ocr", kind), 1.0 if kind in costly else 0.0)
+        for number in range(5):
+            queue.add(Caller("ocr", f"{kind} {number}"), 0, kind)
+    left = 15
+    for turn in range(1, 400):
+        for number, kind in enumerate(arriving):
+            queue.add(Caller("ocr", f"{turn} {number}"), turn, kind)
+        clock.seconds += seconds
+        dequeued = queue.take()
+        assert dequeued is not None
+        left -= dequeued.item == 0
+        queue.ended(dequeued, 1.0 if dequeued.share.kind in costly else 0.0)
+        if not left:
+            return
+    raise AssertionError(f"{left} of 15 still wait")

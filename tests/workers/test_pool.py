@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from lineal.workers.costs import Cost
 from lineal.workers.errors import WorkerCrashed, WorkerError, WorkerOutOfMemory, WorkerTimeout
 from lineal.workers.fair_queue import Caller
 from lineal.workers.pool import WorkerPool
-from lineal.workers.processor_time import call_within
 from tests.workers import tasks
 
 
@@ -46,8 +46,8 @@ async def test_a_worker_that_dies_fails_its_task_only() -> None:
 async def test_a_task_that_takes_more_processor_time_than_its_limit_is_killed() -> None:
     async with pool() as workers:
         with pytest.raises(WorkerTimeout, match="processor time"):
-            await workers.run(call_within, 0.1, tasks.compute_forever)
-        assert await workers.run(call_within, 5.0, tasks.double, 4) == 8
+            await workers.run(tasks.compute_forever, cost=Cost(limit=0.1))
+        assert await workers.run(tasks.double, 4, cost=Cost(limit=5.0)) == 8
 
 
 async def test_a_task_that_hangs_is_killed_at_its_limit() -> None:
@@ -127,6 +127,43 @@ async def test_callers_take_turns() -> None:
         await workers.run(tasks.double, 1)
         await asyncio.gather(*(run("many") for _ in range(10)), run("few"))
     assert order.index("few") <= 2
+
+
+async def test_tasks_of_an_unknown_kind_leave_a_worker_to_cheap_ones(tmp_path: Path) -> None:
+    started = [tmp_path / f"{number}" for number in range(4)]
+    async with pool(2) as workers:
+        hostile = [
+            asyncio.create_task(workers.run(tasks.hang, str(file), cost=Cost(f"kind {number}")))
+            for number, file in enumerate(started)
+        ]
+        async with asyncio.timeout(60):
+            while not started[0].exists():
+                await asyncio.sleep(0.01)
+        for number in range(20):
+            assert (
+                await workers.run(tasks.double, number, cost=Cost("text", cheap=True)) == 2 * number
+            )
+        assert [file.exists() for file in started] == [True, False, False, False]
+        for task in hostile:
+            task.cancel()
+
+
+async def test_a_kind_that_runs_into_its_limit_leaves_a_worker_to_others(tmp_path: Path) -> None:
+    started = [tmp_path / f"{number}" for number in range(2)]
+    async with pool(2) as workers:
+        cost = Cost("kind", cheap=True, limit=0.1)
+        with pytest.raises(WorkerTimeout):
+            await workers.run(tasks.compute_forever, cost=cost)
+        hostile = [
+            asyncio.create_task(workers.run(tasks.hang, str(file), cost=cost)) for file in started
+        ]
+        async with asyncio.timeout(60):
+            while not started[0].exists():
+                await asyncio.sleep(0.01)
+        assert await workers.run(tasks.double, 4) == 8
+        assert not started[1].exists()
+        for task in hostile:
+            task.cancel()
 
 
 async def test_workers_are_warm_before_their_first_task() -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from lineal import Context, Reject, stage
+from lineal.stages.declaration import WORKER_LANES
 from lineal.workers.errors import WorkerTimeout
-from lineal.workers.processor_time import call_within
 from lineal_consumers.classify.config import ClassifyConfig
+from lineal_consumers.classify.expected_cost import expected_cost
 from lineal_consumers.classify.inspection import inspect_file
 from lineal_schemas.documents import DocumentClassified, DocumentRegistered
-
-_FREE_SECONDS = 3.0
-"""Of processor time for a file of any size."""
-_BYTES_PER_SECOND = 50_000
-"""Of the file, for each further second."""
 
 
 @stage(
@@ -20,26 +16,26 @@ _BYTES_PER_SECOND = 50_000
     version="1",
     produces=DocumentClassified,
     warm_up="lineal_consumers.classify.warm_up:load",
+    lanes=WORKER_LANES,
 )
 async def classify(
     registered: DocumentRegistered, ctx: Context[ClassifyConfig]
 ) -> DocumentClassified:
     path = await ctx.objects.path(registered.content)
-    seconds = _FREE_SECONDS + path.stat().st_size / _BYTES_PER_SECOND
+    cost = expected_cost(path)
     try:
         found = await ctx.run(
-            call_within,
-            seconds,
             inspect_file,
             path,
             registered.name,
             ctx.config,
             seconds=ctx.config.seconds,
+            cost=cost,
         )
     except WorkerTimeout as error:
         # It would take as long again.
         raise Reject(
-            f"looking at the file takes more than {seconds:.0f} s of processor time, "
+            f"looking at the file takes more than {cost.limit:.0f} s of processor time, "
             f"or {ctx.config.seconds:g} s"
         ) from error
     ctx.annotate(kind=found.kind, media_type=found.media_type, pages=found.pages)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lineal import Context, stage
+from lineal.stages.declaration import WORKER_LANES
 from lineal.store.objects import reference
 from lineal_consumers.nlp.config import NlpConfig
 from lineal_consumers.nlp.models import language_models, trained_models
@@ -20,6 +21,7 @@ _CHARACTERS_A_PAGE = 3_000
     models=language_models,
     trained=trained_models,
     warm_up="lineal_consumers.nlp.warm_up:load",
+    lanes=WORKER_LANES,
 )
 async def nlp(document: DocumentTextExtracted, ctx: Context[NlpConfig]) -> DocumentAnalyzed:
     # The engines are imported where they are first needed, so that listing stages costs nothing.

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from lineal import Context, Reject, fan_in, stage
+from lineal.stages.declaration import WORKER_LANES
+from lineal.workers.costs import Cost, cost_kind
 from lineal.workers.errors import WorkerTimeout
-from lineal.workers.processor_time import call_within
 from lineal_consumers.ocr.config import GatherConfig, OcrConfig, ScatterConfig
 from lineal_consumers.ocr.models import recognition_models
 from lineal_schemas.documents import (
@@ -79,23 +80,29 @@ async def scatter(
     produces=(DocumentPartExtracted, DocumentPartRequested),
     models=recognition_models,
     warm_up="lineal_consumers.ocr.warm_up:load_recognition",
+    lanes=WORKER_LANES,
 )
 async def recognize(part: DocumentPartRequested, ctx: Context[OcrConfig]) -> tuple[Payload, ...]:
     """Read one part, and ask for the one a window later."""
     from lineal_consumers.ocr.reading import read_part
 
     content = await ctx.objects.path(part.content)
-    seconds = _FREE_SECONDS + content.stat().st_size / _BYTES_PER_SECOND
+    size = content.stat().st_size
+    seconds = _FREE_SECONDS + size / _BYTES_PER_SECOND
+    cost = Cost(
+        kind=cost_kind(f"{part.kind}/{part.pages.method}", size),
+        limit=seconds,
+        cheap=part.kind in ("text", "markdown"),
+    )
     try:
         result = await ctx.run(
-            call_within,
-            seconds,
             read_part,
             str(content),
             part.kind,
             part.pages,
             ctx.config,
             seconds=ctx.config.page_seconds,
+            cost=cost,
         )
     except WorkerTimeout as error:
         # It would take as long again.
@@ -126,6 +133,7 @@ async def recognize(part: DocumentPartRequested, ctx: Context[OcrConfig]) -> tup
     version="1",
     produces=(DocumentTextExtracted, DocumentReviewRequested),
     warm_up="lineal_consumers.ocr.warm_up:load_writing",
+    lanes=WORKER_LANES,
 )
 async def assemble(
     parts: Sequence[DocumentPartExtracted], ctx: Context[GatherConfig]

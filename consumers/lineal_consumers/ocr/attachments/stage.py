@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from lineal import Context, stage
+from lineal.stages.declaration import WORKER_LANES
+from lineal.workers.costs import Cost, cost_kind
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal_consumers.ocr.attachments.config import AttachmentsConfig
 from lineal_consumers.ocr.attachments.readers import KINDS, Unpacked, unpack
@@ -10,7 +12,7 @@ from lineal_schemas.documents import DocumentArrived, DocumentClassified
 from lineal_schemas.salt import derived_salt
 
 
-@stage("ocr.attachments", version="1", produces=DocumentArrived)
+@stage("ocr.attachments", version="1", produces=DocumentArrived, lanes=WORKER_LANES)
 async def attachments(
     document: DocumentClassified, ctx: Context[AttachmentsConfig]
 ) -> tuple[DocumentArrived, ...]:
@@ -21,12 +23,13 @@ async def attachments(
         return ()
     arrivals: list[DocumentArrived] = []
     path = await ctx.objects.path(document.content)
+    cost = Cost(cost_kind(document.kind, path.stat().st_size))
     more = True
     while more:
         try:
             unpacked, more = await ctx.run(
                 unpack, str(path), document.kind, len(arrivals), ctx.config,
-                seconds=ctx.config.seconds,
+                seconds=ctx.config.seconds, cost=cost,
             )  # fmt: skip
         except (WorkerTimeout, WorkerOutOfMemory, WorkerCrashed) as error:
             # Trying again would cost the same, and the document's own text is not concerned.
