@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import multiprocessing
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.measurement import Benchmark, Result, against_peer, alone
-from benchmarks.pages import joined, scan_pdf, text_pdf
+from benchmarks.hostile import hostile_files
+from benchmarks.measurement import LINEAL, Benchmark, Result, against_peer, alone
+from benchmarks.pages import joined, prose, scan_pdf, text_pdf
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
@@ -32,6 +35,7 @@ _WORKERS = 2
 _SCANS, _SCAN_PAGES = 8, 3
 _TEXTS, _TEXT_PAGES = 20, 40
 _RUNS = 3
+_HOSTILE, _INNOCENT, _PARTS = 1_000, 40, 10
 
 
 @stage("nlp", version="0", produces=DocumentAnalyzed, memo=False)
@@ -190,8 +194,67 @@ def measure_text() -> Sequence[Result]:
     ]
 
 
+def measure_hostile_delay() -> Sequence[Result]:
+    """How much later a text can be found that is dropped among a thousand hostile files."""
+    innocent = [
+        (f"innocent-{number}.txt", prose(number, 4_000).encode()) for number in range(_INNOCENT)
+    ]
+    by_itself = statistics.median(_seconds_to_find(innocent[:8], []))
+    among = _seconds_to_find(innocent, hostile_files(_HOSTILE))
+    name, goal = "documents.hostile_delay", "< 2"
+    return [
+        alone(name, "s", goal, [max(among) - by_itself]),
+        alone(f"{name}_median", "s", goal, [statistics.median(among) - by_itself]),
+    ]
+
+
+def _seconds_to_find(
+    innocent: Sequence[tuple[str, bytes]], hostile: Sequence[tuple[str, bytes]]
+) -> list[float]:
+    """Of each innocent file, from being dropped into the inbox of ``lineal up`` to being found; the
+    hostile ones are dropped in equal parts between them."""
+    together = len(innocent) // _PARTS or 1
+    part = len(hostile) // _PARTS
+    with tempfile.TemporaryDirectory(prefix="lineal-benchmark-") as folder:
+        inbox = Path(folder) / "inbox"
+        daemon = subprocess.Popen(
+            [LINEAL, "up", "--inbox", inbox, "--port", "0", "--data", f"{folder}/data", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "LINEAL_WORKERS": str(_WORKERS)},
+        )
+        assert daemon.stdout is not None
+        try:
+            daemon.stdout.readline()
+            seconds = []
+            for number, (name, data) in enumerate(innocent):
+                if number % together == 0:
+                    first = number // together * part
+                    for hostile_name, bad in hostile[first : first + part]:
+                        (inbox / hostile_name).write_bytes(bad)
+                (inbox / name).write_bytes(data)
+                dropped = time.perf_counter()
+                seconds.append(_found(daemon.stdout, name) - dropped)
+            return seconds
+        finally:
+            daemon.kill()
+            daemon.wait()
+
+
+def _found(lines: Iterable[str], name: str) -> float:
+    """When ``lineal up`` says that a document can be found."""
+    for line in lines:
+        document = json.loads(line)
+        if document["name"] == name:
+            assert document["status"] == "indexed", document
+            return time.perf_counter()
+    raise AssertionError(f"lineal up ended before {name} was found")
+
+
 BENCHMARKS = (
     Benchmark(("documents.scan_pages",), measure_scans),
     Benchmark(("documents.ocrmypdf",), measure_ocrmypdf),
+    Benchmark(("documents.hostile_delay", "documents.hostile_delay_median"), measure_hostile_delay),
     Benchmark(("documents.text_pages", "documents.text_pages_without_nlp"), measure_text),
 )
