@@ -14,7 +14,7 @@ from lineal.lineage.graph import GraphStep, LineageGraph, lineage_graph, stored_
 from lineal.lineage.ledger import steps_of_artifact
 from lineal.lineage.record import Artifact, RecordedStep
 from lineal_catalog.documents.queries import DocumentInfo
-from lineal_cli.lineage_export import Format, write_export
+from lineal_cli.lineage_export import Format, exported
 from lineal_cli.lineage_selection import (
     Selection,
     select_by,
@@ -86,6 +86,10 @@ def lineage(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write the --format to a file."),
     ] = None,
+    sign: Annotated[
+        bool,
+        typer.Option("--sign", help="Sign each in-toto statement with the key of the log (DSSE)."),
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -113,7 +117,9 @@ def lineage(
         )
     if output is not None and format is None:
         raise typer.BadParameter("needs a --format to write", param_hint="--output")
-    with reading(data) as (connection, _):
+    if sign and format is not Format.IN_TOTO:
+        raise typer.BadParameter("is for --format in-toto", param_hint="--sign")
+    with reading(data) as (connection, folder):
         if object is not None:
             wanted = _digest(object)
             made = steps_of_artifact(connection, wanted, made=True)
@@ -132,12 +138,21 @@ def lineage(
             selection = select_subject(connection, document)
         if forwards:
             selection = select_forwards(connection, selection)
-    if format is not None:
-        write_export(selection.steps, format, output)
-    elif as_json:
+        if format is not None:
+            signing = folder if sign else None
+            _write(exported(connection, selection.steps, format, signing), output)
+            return
+    if as_json:
         _print_steps(selection.steps)
     else:
         _print_selection(selection)
+
+
+def _write(written: bytes, output: Path | None) -> None:
+    if output is None:
+        write_bytes(written)
+    else:
+        output.write_bytes(written)
 
 
 def _print_steps(records: list[RecordedStep]) -> None:
