@@ -15,13 +15,7 @@ from lineal.lineage.ledger import steps_of_artifact
 from lineal.lineage.record import Artifact, RecordedStep
 from lineal_catalog.documents.queries import DocumentInfo
 from lineal_cli.lineage_export import Format, exported
-from lineal_cli.lineage_selection import (
-    Selection,
-    select_by,
-    select_forwards,
-    select_made_with,
-    select_subject,
-)
+from lineal_cli.lineage_selection import Selection, select_forwards, select_steps
 from lineal_cli.options import CommandFailed, DataOption, JsonOption
 from lineal_cli.printing import (
     STATUS_STYLES,
@@ -129,13 +123,7 @@ def lineage(
         if of_anomaly:
             _print_origin(data, name, as_json)
             return
-        if made_with is not None:
-            selection = select_made_with(connection, made_with)
-        elif by is not None:
-            selection = select_by(connection, by)
-        else:
-            assert document is not None
-            selection = select_subject(connection, document)
+        selection = select_steps(connection, document, made_with, by)
         if forwards:
             selection = select_forwards(connection, selection)
         if format is not None:

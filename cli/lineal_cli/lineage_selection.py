@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import typer
+
 from lineal.lineage.forwards import steps_forwards
 from lineal.lineage.ledger import models_of_builds
 from lineal.lineage.record import Artifact, RecordedStep
@@ -14,7 +16,7 @@ from lineal_catalog.documents.queries import DocumentInfo, ErasedDocument, find_
 from lineal_cli.options import CommandFailed
 
 MAX_FORWARDS = 10_000
-"""Steps: what follows from more is not looked for."""
+"""Steps."""
 
 
 class Selection(NamedTuple):
@@ -27,6 +29,23 @@ class Selection(NamedTuple):
     """That, when and by whom the subject was erased."""
     mixed: bool = False
     """Whether they are about several subjects."""
+
+
+def select_steps(
+    connection: Connection, subject: str | None, made_with: str | None, by: str | None
+) -> Selection:
+    """The steps of the one of these that is given.
+
+    Raises:
+        CommandFailed: there are none.
+        UnknownDocument: there is no such document.
+    """
+    if made_with is not None:
+        return select_made_with(connection, made_with)
+    if by is not None:
+        return select_by(connection, by)
+    assert subject is not None
+    return select_subject(connection, subject)
 
 
 def select_subject(connection: Connection, wanted: str) -> Selection:
@@ -75,8 +94,7 @@ def select_made_with(connection: Connection, wanted: str) -> Selection:
     if not used:
         names = ", ".join(sorted({model.name for model in known})) or "none"
         raise CommandFailed(f"nothing was made with a model {wanted!r}; models used: {names}")
-    steps = [step for digest in sorted(used) for step in logged_steps_with(connection, digest)]
-    return Selection(f"made with {wanted}", steps, mixed=True)
+    return Selection(f"made with {wanted}", logged_steps_with(connection, used), mixed=True)
 
 
 def select_by(connection: Connection, person: str) -> Selection:
@@ -94,15 +112,23 @@ def select_by(connection: Connection, person: str) -> Selection:
     raise CommandFailed(f"no record names {person!r} as who did something")
 
 
-def select_forwards(connection: Connection, beginning: Selection) -> Selection:
-    """The steps of a selection with all that followed from what they made."""
+def select_forwards(
+    connection: Connection, beginning: Selection, limit: int = MAX_FORWARDS
+) -> Selection:
+    """The steps of a selection with all that followed from what they made.
+
+    Args:
+        limit: after so many steps no further ones are looked for, which standard error then says.
+    """
     models = {model.sha256 for model in models_of_builds(connection)}
 
     def readers(item: Artifact) -> list[RecordedStep]:
         found = logged_readers(connection, item.sha256)
         if item.sha256 in models:
-            found += logged_steps_with(connection, item.sha256)
+            found += logged_steps_with(connection, [item.sha256])
         return found
 
-    steps = steps_forwards(beginning.steps, readers, MAX_FORWARDS)
+    steps = steps_forwards(beginning.steps, readers, limit)
+    if len(steps) == limit:
+        typer.echo(f"only the first {limit} steps: there may be more", err=True)
     return Selection(f"{beginning.title}, forwards", steps, erased=beginning.erased, mixed=True)

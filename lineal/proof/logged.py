@@ -51,14 +51,17 @@ def logged_steps(connection: Connection, subject: str) -> list[RecordedStep]:
     return [step for _, canonical in found for step in subject_entries(canonical, subject)]
 
 
-def logged_steps_with(connection: Connection, model_sha256: str) -> list[RecordedStep]:
-    """The steps that a model took part in, in their order.
+def logged_steps_with(connection: Connection, models: Iterable[str]) -> list[RecordedStep]:
+    """The steps that models took part in, in their order.
+
+    Args:
+        models: the digests of their files.
 
     Raises:
         LogInconsistent: a record is not the one that was logged.
     """
-    found = logged_records(connection, records_of_model(connection, model_sha256))
-    return [step for _, canonical in found for step in parse_record(canonical).recorded()]
+    records = dict(pair for model in models for pair in records_of_model(connection, model))
+    return _steps(logged_records(connection, sorted(records.items())))
 
 
 def logged_steps_by(connection: Connection, actor: str) -> list[RecordedStep]:
@@ -67,8 +70,11 @@ def logged_steps_by(connection: Connection, actor: str) -> list[RecordedStep]:
     Raises:
         LogInconsistent: a record is not the one that was logged.
     """
-    found = logged_records(connection, records_of_actor(connection, actor))
-    return [step for _, canonical in found for step in parse_record(canonical).recorded()]
+    return _steps(logged_records(connection, records_of_actor(connection, actor)))
+
+
+def _steps(records: Iterable[tuple[int, bytes]]) -> list[RecordedStep]:
+    return [step for _, canonical in records for step in parse_record(canonical).recorded()]
 
 
 def logged_readers(connection: Connection, sha256_hex: str) -> list[RecordedStep]:

@@ -14,11 +14,15 @@ from lineal.lineage.ledger import stored_bytes
 from lineal.lineage.record import Artifact, Build, Model, digest
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
+from lineal_cli.lineage_selection import select_by, select_forwards
+from lineal_cli.reading import reading_folder
 from tests.cli.conftest import Lineal, id_of
 from tests.lineage.exports.test_openlineage import assert_valid
+from tests.lineage.exports.test_prov import broken
 from tests.lineage.records import one_step
 from tests.proof.verifying import tampering
 
+ODD = 'user:zoë "z" \x01'
 WEIGHTS = Model("letters", "2", digest(b"weights"))
 
 
@@ -39,6 +43,7 @@ def learnt(tmp_path: Path) -> Path:
                  outputs=[item("class", "class")]),
         one_step("document:y", Build("classify", "1", "c" * 64, "f" * 64), started=4,
                  outputs=[item("other", "class")]),
+        one_step("document:y", actor=ODD, kind="label", started=5),
     ]  # fmt: skip
 
     async def fill() -> None:
@@ -66,9 +71,28 @@ def test_provenance_is_written_to_a_file_in_both_forms(
     asked = ("lineage", "letter.txt", "--data", filled, "--format")
     assert lineal(*asked, "prov-o", "-o", tmp_path / "letter.ttl").out == b""
     graph = Graph().parse(tmp_path / "letter.ttl")
+    assert broken(graph) == []
     activities = "SELECT DISTINCT ?a { ?a a prov:Activity }"
     assert len(graph.query(activities)) == len(lineal(*asked, "prov-json").json["activity"])
     assert f"document:{id_of('letter.txt')}" in str(lineal(*asked, "prov-json").json["entity"])
+
+
+def test_of_an_erased_document_its_erasure_is_exported_and_no_name(
+    lineal: Lineal, data: Path
+) -> None:
+    document = id_of("letter.txt")
+    erased = lineal("erase", document, "--yes", "--reason", "asked for", "--data", data)
+    assert erased.code == 0, erased.err
+    asked = ("lineage", document, "--data", data, "--format")
+    provenance = lineal(*asked, "prov-json")
+    (invalidated,) = provenance.json["wasInvalidatedBy"].values()
+    assert invalidated["prov:entity"] == f"subject:document:{document}"
+    events = lineal(*asked, "openlineage").out
+    assert_valid([orjson.loads(line) for line in events.splitlines()])
+    assert b'"DROP"' in events
+    words = (b"letter.txt", b"ada", b"bert", b"turbine")
+    for written in (provenance.out, events):
+        assert not [word for word in words if word in written]
 
 
 def test_mermaid_is_the_same_under_both_names(lineal: Lineal, filled: Path) -> None:
@@ -99,6 +123,7 @@ def test_what_a_person_did(lineal: Lineal, learnt: Path) -> None:
     assert subjects(lineal, learnt, "--by", "ann") == ["dataset:d"]
     assert subjects(lineal, learnt, "--by", "user:ann") == ["dataset:d"]
     assert "dataset:d" in lineal("lineage", "--by", "ann", "--data", learnt).text
+    assert subjects(lineal, learnt, "--by", ODD) == ["document:y"]
     assert lineal("lineage", "--by", "an", "--data", learnt).code == 1
 
 
@@ -107,6 +132,13 @@ def test_what_followed_from_it(lineal: Lineal, learnt: Path) -> None:
     assert subjects(lineal, learnt, "dataset:d", "--forwards") == followed
     assert subjects(lineal, learnt, "--by", "ann", "--forwards") == followed
     assert subjects(lineal, learnt, "model:letters", "--forwards") == followed[1:]
+
+
+def test_a_limit_of_what_followed_is_said(learnt: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with reading_folder(learnt) as connection:
+        found = select_forwards(connection, select_by(connection, "ann"), limit=2)
+    assert [step.subject for step in found.steps] == ["dataset:d", "model:letters"]
+    assert "only the first 2 steps" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("asked", [["--made-with", "letters"], ["--by", "ann"]])
