@@ -5,7 +5,8 @@ https://www.w3.org/submissions/prov-json/.
 
 Steps are activities; bytes (objects, the data of events, models) and builds are entities; who acted
 is an agent. An entity is generated once (PROV-CONSTRAINTS, 39): bytes that a later step made again
-are another entity, an alternate of the first, and it is what steps after it used.
+are another entity, an alternate of the first, and it is what steps after it used. No record says
+when, while it worked, a step used something.
 """
 
 from __future__ import annotations
@@ -78,12 +79,12 @@ class _Statements:
             association["prov:plan"] = self._build(record.build)
         self._relate("wasAssociatedWith", association)
         for item in record.inputs:
-            self._use(activity, self._entity(item, subject), item.role, record.started)
+            self._use(activity, self._entity(item, subject), item.role)
         for model in record.build.models if record.build else ():
             known = self._bytes(
                 model.sha256, {"prov:label": f"{model.name} {model.version}"}, subject
             )
-            self._use(activity, known, "model", record.started)
+            self._use(activity, known, "model")
         for item in record.outputs:
             self._generate(activity, item, subject, finished(record))
         if record.kind == ERASE:
@@ -131,13 +132,12 @@ class _Statements:
         self._relate("hadMember", {"prov:collection": subject, "prov:entity": known})
         return known
 
-    def _use(self, activity: str, entity: str, role: str, at: int) -> None:
+    def _use(self, activity: str, entity: str, role: str) -> None:
         self._relate(
             "used",
             {
                 "prov:activity": activity,
                 "prov:entity": entity,
-                "prov:time": time_text(at),
                 "prov:role": _qualified(_name("role", role)),
             },
         )

@@ -17,19 +17,17 @@ from lineal.lineage.record import RecordedStep
 from tests.lineage.exports.lineages import LETTER, lineages
 from tests.long import examples
 
+GENERATION_BEFORE_USAGE = "generation comes before usage (37)"
 CONSTRAINTS = {
     "an activity starts before it ends (30)": """
         ?a prov:startedAtTime ?start ; prov:endedAtTime ?end . FILTER (?start > ?end)""",
-    "usage is within its activity (33)": """
-        ?a prov:startedAtTime ?start ; prov:endedAtTime ?end ;
-            prov:qualifiedUsage/prov:atTime ?at . FILTER (?at < ?start || ?at > ?end)""",
     "generation is within its activity (34)": """
         ?e prov:qualifiedGeneration ?g . ?g prov:activity ?a ; prov:atTime ?at .
         ?a prov:startedAtTime ?start ; prov:endedAtTime ?end .
         FILTER (?at < ?start || ?at > ?end)""",
-    "generation comes before usage (37)": """
+    GENERATION_BEFORE_USAGE: """
         ?e prov:qualifiedGeneration/prov:atTime ?made .
-        ?u prov:entity ?e ; prov:atTime ?read ; a prov:Usage . FILTER (?made > ?read)""",
+        ?a prov:used ?e ; prov:endedAtTime ?end . FILTER (?made > ?end)""",
     "an entity is generated once (24, 39)": """
         ?e prov:wasGeneratedBy ?one, ?other . FILTER (?one != ?other)""",
     "nothing uses what it made itself": """
