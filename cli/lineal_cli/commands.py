@@ -84,7 +84,12 @@ COMMANDS = (
         "Cosign checkpoints of logs that were not tampered with.",
     ),
     Command("put", "lineal_cli.put:put", _DOCUMENTS, "Put files on the bus."),
-    Command("sync", "lineal_cli.sync:sync", _DOCUMENTS, "Put a bucket or folder on the bus."),
+    Command(
+        "sync",
+        "lineal_cli.sync:sync",
+        _DOCUMENTS,
+        "Put the documents of a bucket or a folder tree on the bus.",
+    ),
     Command("search", "lineal_cli.search:search", _DOCUMENTS, "Find pages by their text."),
     Command(
         "documents",

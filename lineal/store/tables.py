@@ -372,6 +372,10 @@ def create_tables(connection: SqliteConnection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         try:
             migrate(connection, version, SCHEMA_VERSION)
+            # Loaded here: it logs, which commands that only ask would load for nothing.
+            from lineal.lineage.rebuild import make_missing
+
+            make_missing(connection)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
         except BaseException:

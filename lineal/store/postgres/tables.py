@@ -69,6 +69,10 @@ def create_tables(connection: Connection) -> None:
     version = _version(connection)
     if version is not None and OLDEST_VERSION <= version < SCHEMA_VERSION:
         migrate(connection, version, SCHEMA_VERSION)
+        # Loaded here: it logs, which commands that only ask would load for nothing.
+        from lineal.lineage.rebuild import make_missing
+
+        make_missing(connection)
         connection.execute("UPDATE lineal_schema SET version = ?", (SCHEMA_VERSION,))
     elif not tables_exist(connection):
         for tables in (_VERSION, *SHARED):
