@@ -6,7 +6,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
 
-_COSTLY_PART = 0.3
+MAX_LOAD = 4.0
+"""Of a task that ran into a limit. 1 is costly."""
 _UNLIMITED_SECONDS = 2.0
 """Processor seconds that are costly where a task states no limit."""
 _DECAY = 0.8
@@ -21,19 +22,20 @@ class Cost:
         kind: tasks of one stage and kind are likely to cost alike. Of what the content is, never
             of a name that somebody gave it.
         limit: seconds of processor time that it may take; None for no such limit.
+        costly_part: the part of the limit from which it is costly.
         cheap: whether it is taken for cheap until a task of its kind has shown otherwise. If not,
             a kind is taken for costly until one has shown that it is cheap.
     """
 
     kind: str = ""
     limit: float | None = None
+    costly_part: float = 0.3
     cheap: bool = False
 
-    def part_used(self, seconds: float) -> float:
-        """How much so many seconds of processor time are, as a part of the limit."""
-        if self.limit is None:
-            return seconds / _UNLIMITED_SECONDS * _COSTLY_PART
-        return seconds / self.limit
+    def load(self, seconds: float) -> float:
+        """How costly so many seconds of processor time are: from 1 they are costly."""
+        costly = _UNLIMITED_SECONDS if self.limit is None else self.limit * self.costly_part
+        return min(seconds / costly, MAX_LOAD)
 
 
 def cost_kind(form: str, size: int) -> str:
@@ -49,7 +51,7 @@ class Share(NamedTuple):
 
 
 class CostHistory:
-    """What tasks have cost lately, as a part of their limits: the peak, which decays.
+    """What tasks have cost lately (:meth:`Cost.load`): the peak, which decays.
 
     A peak counts at once, and is forgotten after some cheap tasks. Source: the "peak EWMA" by
     which Finagle tells slow servers.
@@ -62,16 +64,20 @@ class CostHistory:
         """Whether the next task may take a large part of its limit: one has done so lately, or
         none has been seen."""
         peak = self._peaks.get(share)
-        return peak is None or peak >= _COSTLY_PART
+        return peak is None or peak >= 1.0
 
     def assume_cheap(self, share: Share) -> None:
         """Take it for cheap, unless something is known."""
         self._peaks.setdefault(share, 0.0)
         self._forget_oldest()
 
-    def observe(self, share: Share, part: float) -> None:
-        """A task has used a part of its limit; 1 for one that ran into it."""
-        self._peaks[share] = max(part, self._peaks.get(share, 0.0) * _DECAY)
+    def peak(self, share: Share) -> float:
+        """The load that a task of it is likely to have; 1 if nothing is known."""
+        return self._peaks.get(share, 1.0)
+
+    def observe(self, share: Share, load: float) -> None:
+        """A task has ended, and was so costly."""
+        self._peaks[share] = max(load, self._peaks.get(share, 0.0) * _DECAY)
         self._peaks.move_to_end(share)
         self._forget_oldest()
 

@@ -4,7 +4,8 @@ costly.
 - Costly tasks (:mod:`lineal.workers.costs`) hold at most all workers but one: a worker cannot be
   interrupted, so one has to be free, or become free soon, for what is cheap.
 - Cheap tasks go first, but after three of them a costly one has a turn if it may.
-- Among either, stages have turns, within a stage kinds, and within a kind documents.
+- Among either, stages have turns, within a stage kinds, and within a kind documents; and every
+  second turn is that of the kind that is likely to be cheapest.
 - Where tasks wait for long, every second turn is that of the document that came last: who comes
   after a thousand others of its kind waits for two. Source: "adaptive LIFO", Maurer, Fail at Scale,
   ACM Queue 13(8), 2015.
@@ -118,6 +119,7 @@ class FairQueue(Generic[T]):
         self._costly_running = 0
         self._cheap_turns = 0
         """Since the last costly one."""
+        self._cheapest_next = {True: False, False: False}
         self._newest_next = {True: False, False: False}
         """Of the costly and of the cheap: whether the next turn is that of the one that came
         last."""
@@ -143,15 +145,15 @@ class FairQueue(Generic[T]):
                 return dequeued
         return None
 
-    def ended(self, dequeued: Dequeued[T], part: float | None) -> None:
+    def ended(self, dequeued: Dequeued[T], load: float | None) -> None:
         """It does not hold its worker any more.
 
         Args:
-            part: of its limit, that it has used; None if it did not run.
+            load: :meth:`lineal.workers.costs.Cost.load` of it; None if it did not run.
         """
         self._costly_running -= dequeued.costly
-        if part is not None:
-            self._history.observe(dequeued.share, part)
+        if load is not None:
+            self._history.observe(dequeued.share, load)
 
     def take_all(self) -> Iterator[T]:
         """Everything that waits, whether or not it may run."""
@@ -176,6 +178,9 @@ class FairQueue(Generic[T]):
             self._newest_next[costly] = False
             return self._serve(*newest, costly=costly)
         share = shares[0]
+        if self._cheapest_next[costly]:
+            share = min(shares, key=self._history.peak)
+        self._cheapest_next[costly] = not self._cheapest_next[costly]
         correlation_id, document = self._kind(share).first()
         self._newest_next[costly] = self._clock() - document.since > _LONG_SECONDS
         dequeued = self._serve(share, correlation_id, costly=costly)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineal.workers.answers import UnreadableAnswer, decode, decode_error
-from lineal.workers.costs import Cost, CostHistory, Share
+from lineal.workers.costs import MAX_LOAD, Cost, CostHistory, Share
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal.workers.fair_queue import ANY_CALLER, Caller, Dequeued, FairQueue
 from lineal.workers.processor_time import call_within
@@ -53,8 +53,8 @@ class _Task:
     cost: Cost | None
     future: Future[Any]
 
-    def part_used(self, seconds: float) -> float:
-        return 0.0 if self.cost is None else self.cost.part_used(seconds)
+    def load(self, seconds: float) -> float:
+        return 0.0 if self.cost is None else self.cost.load(seconds)
 
 
 class WorkerPool:
@@ -166,10 +166,10 @@ class WorkerPool:
                 else:
                     self._waiting.ended(dequeued, None)
 
-    def ended(self, dequeued: Dequeued[_Task], part: float) -> None:
-        """The worker of a task is ready for another; ``part``: of its limit, that it has used."""
+    def ended(self, dequeued: Dequeued[_Task], load: float) -> None:
+        """The worker of a task is ready for another; ``load``: how costly it was."""
         with self._ready:
-            self._waiting.ended(dequeued, part)
+            self._waiting.ended(dequeued, load)
             # Others may have waited for it: it was costly, or its kind has turned out to be cheap.
             self._ready.notify_all()
 
@@ -223,20 +223,20 @@ class _Worker:
         with contextlib.suppress(OSError, WorkerCrashed):
             self._ensure_process()
         while (dequeued := self._pool.next_task()) is not None:
-            task, part = dequeued.item, 0.0
+            task = dequeued.item
             try:
                 result = self._perform(task)
             except BaseException as error:
-                part = 1.0 if isinstance(error, _COSTLY) else task.part_used(self._used)
+                load = MAX_LOAD if isinstance(error, _COSTLY) else task.load(self._used)
                 task.future.set_exception(error)
             else:
-                part = task.part_used(self._used)
+                load = task.load(self._used)
                 task.future.set_result(result)
             if not self._pool.closing:
                 # Until then it is still this task that holds the worker.
                 with contextlib.suppress(OSError, WorkerCrashed):
                     self._ensure_process()
-            self._pool.ended(dequeued, part)
+            self._pool.ended(dequeued, load)
         self._discard()
 
     def _perform(self, task: _Task) -> Any:

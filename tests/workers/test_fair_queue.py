@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from lineal.workers.costs import CostHistory, Share
+from lineal.workers.costs import MAX_LOAD, CostHistory, Share
 from lineal.workers.fair_queue import Caller, Dequeued, FairQueue
 
 callers = st.builds(Caller, st.sampled_from(["ocr", "nlp"]), st.sampled_from(["a", "b", "c"]))
@@ -95,7 +95,7 @@ def test_a_kind_has_all_workers_once_it_is_known_to_be_cheap() -> None:
 def test_a_limit_that_was_run_into_is_forgotten_after_some_cheap_tasks() -> None:
     share = Share("ocr", "scan")
     history = cheap(share)
-    history.observe(share, 1.0)
+    history.observe(share, MAX_LOAD)
     assert history.is_costly(share)
     needed = 0
     while history.is_costly(share):
@@ -158,9 +158,9 @@ class Pool(RuleBasedStateMachine):
             self.running.append(dequeued)
 
     @precondition(lambda self: self.running)
-    @rule(part=st.one_of(st.none(), st.floats(0, 1)))
-    def end(self, part: float | None) -> None:
-        self.queue.ended(self.running.pop(0), part)
+    @rule(load=st.one_of(st.none(), st.floats(0, 4)))
+    def end(self, load: float | None) -> None:
+        self.queue.ended(self.running.pop(0), load)
 
     @rule(seconds=st.floats(0, 10))
     def turn_the_clock(self, seconds: float) -> None:

@@ -30,6 +30,9 @@ _FREE_SECONDS = 4.0
 """Of processor time for the reading of one part of a file of any size."""
 _BYTES_PER_SECOND = 10_000
 """Of the file, for each further second; a scanned page of so many bytes takes less than one."""
+_COSTLY_PART = 0.3
+_COSTLY_PARSED_PART = 1 / 16
+"""Of the limit: without recognition the same bytes take much less."""
 
 
 class ReadingPlan(BaseModel):
@@ -92,6 +95,7 @@ async def recognize(part: DocumentPartRequested, ctx: Context[OcrConfig]) -> tup
     cost = Cost(
         kind=cost_kind(f"{part.kind}/{part.pages.method}", size),
         limit=seconds,
+        costly_part=_COSTLY_PART if part.pages.method == "ocr" else _COSTLY_PARSED_PART,
         cheap=part.kind in ("text", "markdown"),
     )
     try:
