@@ -60,29 +60,30 @@ def read_pieces(
 def put_in(words: list[DetectedWord], found: list[DetectedWord]) -> list[DetectedWord]:
     """Words in reading order with further ones in the lines on whose height they stand, or in
     lines of their own. Doubtful words in the place of a further one go."""
-    words = [
-        word
-        for word in words
-        if word.confidence >= _DOUBTFUL or not any(_covers(one, word) for one in found)
-    ]
     lines: list[list[DetectedWord]] = []
+    paragraph = False
     for word in words:
         if word.new_line or not lines:
             lines.append([])
-        lines[-1].append(word)
+            paragraph = word.new_paragraph
+        if word.confidence < _DOUBTFUL and any(_covers(one, word) for one in found):
+            continue
+        # What goes may have been the first of its line, which begins all the same.
+        lines[-1].append(word if lines[-1] else word._replace(new_paragraph=paragraph))
+    lines = [line for line in lines if line]
     for word in found:
         middle = (word.top + word.bottom) / 2
         if any(_covers(other, word) for line in lines for other in line):
             continue
         level = [line for line in lines if any(w.top <= middle <= w.bottom for w in line)]
         if level:
-            level[0].append(word)
+            level[0].append(word._replace(new_paragraph=False))
             level[0].sort(key=lambda one: one.left)
         else:
             at = sum(line[0].top <= word.top for line in lines)
             lines.insert(at, [word])
     return [
-        word._replace(new_line=first, new_paragraph=first and line[0].new_paragraph)
+        word._replace(new_line=first, new_paragraph=first and any(w.new_paragraph for w in line))
         for line in lines
         for word, first in zip(line, [True] + [False] * len(line), strict=False)
     ]
