@@ -4,9 +4,9 @@ costly.
 - Costly tasks (:mod:`lineal.workers.costs`) hold at most all workers but one: a worker cannot be
   interrupted, so one has to be free, or become free soon, for what is cheap.
 - Cheap tasks go first, but after three of them a costly one has a turn if it may.
-- Among either, stages have turns, within a stage kinds, and within a kind documents; and every
+- Among either, stages have turns, within a stage kinds, and within a kind callers; and every
   second turn is that of the kind that is likely to be cheapest.
-- Where tasks wait for long, every second turn is that of the document that came last: who comes
+- Where tasks wait for long, every second turn is that of the caller that came last: who comes
   after a thousand others of its kind waits for two. Source: "adaptive LIFO", Maurer, Fail at Scale,
   ACM Queue 13(8), 2015.
 """
@@ -48,7 +48,7 @@ class Dequeued(Generic[T]):
 
 
 @dataclass(slots=True)
-class _Document(Generic[T]):
+class _CallerTasks(Generic[T]):
     """The items of a correlation id."""
 
     place: int
@@ -58,37 +58,37 @@ class _Document(Generic[T]):
 
 
 class _Kind(Generic[T]):
-    """The documents of a stage and kind, in the order in which they came or had a turn."""
+    """The callers of a stage and kind, in the order in which they came or had a turn."""
 
     __slots__ = ("fresh", "served")
 
     def __init__(self) -> None:
-        self.fresh: dict[str, _Document[T]] = {}
+        self.fresh: dict[str, _CallerTasks[T]] = {}
         """Those that had no turn yet."""
-        self.served: dict[str, _Document[T]] = {}
+        self.served: dict[str, _CallerTasks[T]] = {}
 
     def add(self, correlation_id: str, item: T, place: int, now: float) -> None:
-        document = self.served.get(correlation_id) or self.fresh.get(correlation_id)
-        if document is None:
-            document = self.fresh[correlation_id] = _Document(place, now)
-        document.items.append(item)
+        caller = self.served.get(correlation_id) or self.fresh.get(correlation_id)
+        if caller is None:
+            caller = self.fresh[correlation_id] = _CallerTasks(place, now)
+        caller.items.append(item)
 
-    def first(self) -> tuple[str, _Document[T]]:
+    def first(self) -> tuple[str, _CallerTasks[T]]:
         """The one whose turn it is."""
         heads = [next(iter(part.items())) for part in (self.fresh, self.served) if part]
         return min(heads, key=lambda head: head[1].place)
 
-    def newest(self) -> tuple[str, _Document[T]] | None:
+    def newest(self) -> tuple[str, _CallerTasks[T]] | None:
         """The one that came last, of those that had no turn yet."""
         return next(reversed(self.fresh.items()), None)
 
     def serve(self, correlation_id: str, place: int) -> T:
-        """Take an item of a document, which goes to the end with the others that it has."""
-        document = self.fresh.pop(correlation_id, None) or self.served.pop(correlation_id)
-        item = document.items.popleft()
-        if document.items:
-            document.place = place
-            self.served[correlation_id] = document
+        """Take an item of a caller, which goes to the end with the others that it has."""
+        caller = self.fresh.pop(correlation_id, None) or self.served.pop(correlation_id)
+        item = caller.items.popleft()
+        if caller.items:
+            caller.place = place
+            self.served[correlation_id] = caller
         return item
 
     def __bool__(self) -> bool:
@@ -181,8 +181,8 @@ class FairQueue(Generic[T]):
         if self._cheapest_next[costly]:
             share = min(shares, key=self._history.peak)
         self._cheapest_next[costly] = not self._cheapest_next[costly]
-        correlation_id, document = self._kind(share).first()
-        self._newest_next[costly] = self._clock() - document.since > _LONG_SECONDS
+        correlation_id, caller = self._kind(share).first()
+        self._newest_next[costly] = self._clock() - caller.since > _LONG_SECONDS
         dequeued = self._serve(share, correlation_id, costly=costly)
         self._had_a_turn(share)
         return dequeued
