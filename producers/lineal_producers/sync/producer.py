@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import structlog
 
 from lineal.errors import LinealError
 from lineal.producers import Producer
+from lineal_producers.exclusive_watches import ExclusiveWatch, ExclusiveWatches
+from lineal_producers.process_lock import ProcessLock
 
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-class SyncProducer:
+class SyncProducer(ExclusiveWatches):
     """Compares each source of the settings, again and again.
 
     Raises:
@@ -25,34 +28,34 @@ class SyncProducer:
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        from lineal_producers.process_lock import ProcessLock
         from lineal_producers.sync.schedule import WrongSource, sync_settings
 
-        self._runtime = runtime
-        self._sources = sync_settings(runtime.settings).sources
-        if not self._sources:
+        sources = sync_settings(runtime.settings).sources
+        if not sources:
             raise WrongSource(
                 "no source is set: name one under [[producers.sync.sources]] in lineal.toml "
                 "(docs/producers.md)"
             )
+        lock = ProcessLock(runtime.settings.data / "sync.lock")
+        super().__init__([ExclusiveWatch("sync", _Schedule(runtime, sources), lock)])
+
+
+class _Schedule:
+    """The comparisons of all sources, each at its times."""
+
+    def __init__(self, runtime: Runtime, sources: Sequence[SourceSettings]) -> None:
+        self._runtime = runtime
+        self._sources = sources
         self._problems: dict[str, str] = {}
-        self._lock = ProcessLock(runtime.settings.data / "sync.lock")
-        self.standing_by = not self._lock.acquire()
 
     @property
     def problem(self) -> str | None:
         return "; ".join(self._problems.values()) or None
 
     async def run(self) -> None:
-        if self.standing_by:
-            await self._lock.wait()
-            self.standing_by = False
-        try:
-            async with asyncio.TaskGroup() as group:
-                for source in self._sources:
-                    group.create_task(self._repeat(source))
-        finally:
-            self._lock.release()
+        async with asyncio.TaskGroup() as group:
+            for source in self._sources:
+                group.create_task(self._repeat(source))
 
     async def _repeat(self, source: SourceSettings) -> None:
         from lineal_producers.sync.schedule import synchronise_source
