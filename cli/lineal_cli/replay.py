@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lineal.settings import Settings
     from lineal.stages.declaration import Stage
 
-OUTCOMES = ("done", "memoised", "rejected", "failed")
+OUTCOMES = ("done", "memoised", "rejected", "failed", "erased")
 
 
 def replay(

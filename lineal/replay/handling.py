@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from lineal.bus.erased_event import ERASED_REASON
 from lineal.bus.protocol import Selection
 from lineal.committing import TransactionCommitter
 from lineal.replay.events import events_of
@@ -22,7 +23,8 @@ _PREFETCH_FACTOR = 4
 """Nobody waits for one event of a replay: the larger its batches the sooner all of it is done."""
 
 Count = Callable[[Mapping[str, int]], None]
-"""Called with the number of events by outcome."""
+"""Called with the number of events by outcome: that of their steps, and ``erased`` for events that
+were left out because their subject was erased."""
 
 
 async def replay_events(
@@ -66,5 +68,7 @@ async def replay_events(
 
 def _outcome(result: StepResult) -> str:
     # Without a record: the part of a fan-in group that is not complete yet. It has been kept.
-    outcome = "done" if result.record is None else result.record.steps[-1].outcome
-    return "done" if outcome == "skipped" else outcome
+    step = None if result.record is None else result.record.steps[-1]
+    if step is None or (step.outcome == "skipped" and step.reason != ERASED_REASON):
+        return "done"
+    return "erased" if step.outcome == "skipped" else step.outcome

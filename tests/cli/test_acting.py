@@ -15,7 +15,7 @@ from lineal_schemas.envelope import first_event, from_json
 from lineal_schemas.failures import DeadLetter
 from tests.cli.conftest import FILES, Answer, Lineal, id_of, install_reading_stage
 
-NOTHING = {"done": 0, "memoised": 0, "rejected": 0, "failed": 0}
+NOTHING = {"done": 0, "memoised": 0, "rejected": 0, "failed": 0, "erased": 0}
 QUICK = {"LINEAL_RETRY__ATTEMPTS": "1", "LINEAL_DURABILITY": "normal"}
 
 
@@ -39,7 +39,15 @@ def test_replay_handles_again_and_skips_what_is_remembered(
     answer = replayed(process, data, "--stage", "reading")
     assert answer.json == {
         "stages": [
-            {"stage": "reading", "events": 4, "done": 0, "memoised": 2, "rejected": 1, "failed": 1}
+            {
+                "stage": "reading",
+                "events": 4,
+                "done": 0,
+                "memoised": 2,
+                "rejected": 1,
+                "failed": 1,
+                "erased": 0,
+            }
         ],
         "dry_run": False,
     }
@@ -86,7 +94,15 @@ def test_stale_is_what_an_older_version_made(
     install_reading_stage(newer, version="2")
     first = replayed(process, data, "--stage", "reading", "--stale", PYTHONPATH=str(newer))
     assert first.json["stages"] == [
-        {"stage": "reading", "events": 4, "done": 2, "memoised": 0, "rejected": 1, "failed": 1}
+        {
+            "stage": "reading",
+            "events": 4,
+            "done": 2,
+            "memoised": 0,
+            "rejected": 1,
+            "failed": 1,
+            "erased": 0,
+        }
     ]
     again = replayed(process, data, "--stage", "reading", "--stale", PYTHONPATH=str(newer))
     assert again.json["stages"][0]["events"] == 0
