@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lineal_schemas.models import ModelRef
 from lineal_schemas.telemetry import BootId, Micros, Seq, TelemetryEvent
@@ -69,3 +69,43 @@ class AnomalyClosed(AnomalyEvent, type="anomaly.closed", version=1):
     reason: Literal["normal", "gap", "restart", "model_changed"]
     """``normal``: windows score below the threshold again. Otherwise the windows that would decide
     are missing, or another model scores from here on."""
+
+
+FaultName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 _.-]{0,63}$")]
+"""A kind of fault in the words of those who know the machine, such as ``bearing``."""
+
+
+class MachineMarked(TelemetryEvent, type="machine.marked", version=1):
+    """A person has said that a device was normal for a time, or which fault it had."""
+
+    mark: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
+    """Its id: marked again under the same one, the time or the fault is replaced."""
+    fault: FaultName | None = None
+    """None: it was normal."""
+    from_us: Micros
+    to_us: Micros
+    """Exclusive; both by the device's clock, microseconds since the Unix epoch."""
+    withdrawn: bool = False
+    """It was a mistake: nothing follows from it any more."""
+    by: str
+    marked_us: Micros
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> MachineMarked:
+        if self.to_us <= self.from_us:
+            raise ValueError("a marked time ends after it begins")
+        return self
+
+
+class FaultRecognised(TelemetryEvent, type="fault.recognised", version=1):
+    """An anomaly looks like others that people have marked."""
+
+    anomaly_id: str
+    model: ModelRef
+    """Which found the anomaly; only such of the same name are compared."""
+    fault: FaultName | None
+    """None: it looks like what was marked as normal."""
+    likeness: Annotated[float, Field(ge=0, le=1)]
+    """Of the shares of its features to those of the most similar example; 1: the same."""
+    examples: Annotated[int, Field(ge=1)]
+    """How many of this fault are known."""

@@ -71,16 +71,60 @@ class PackageManifest(_Frozen):
     fleet: str | None = None
     """The fleet that it is for: devices of another, or of none, do not use it. None: for all who
     trust the key."""
+    epoch: Annotated[int, Field(ge=0)] = 0
+    """Counters are compared within an epoch. Devices with a root of trust use packages of its epoch
+    alone."""
+
+
+RolloutKind = Literal["model", "agent"]
+"""What is rolled out: a model, or the device agent itself."""
+
+AGENT = "lineal-edge"
+"""The name under which releases of the agent are numbered."""
+
+
+class AgentManifest(_Frozen):
+    """What a device has to know to trust and install a release of its agent: a ZIP of wheels."""
+
+    kind: Literal["agent"]
+    release: ModelRef
+    """Its name, number and digest."""
+    agent_version: str
+    """What the agent says of itself once it runs."""
+    bytes: Annotated[int, Field(ge=1)]
+    """Length of the ZIP."""
+    counter: Annotated[int, Field(ge=1)]
+    created_us: Micros
+    expires_us: Micros
+    fleet: str | None = None
+    epoch: Annotated[int, Field(ge=0)] = 0
+    """These as in :class:`PackageManifest`."""
+
+
+class PackageSignature(_Frozen):
+    """One key's signature of a package."""
+
+    key_id: str
+    signature: str
+    """Base64 of the Ed25519 signature over ``SIGNING_PREFIX`` + the manifest's UTF-8 bytes."""
 
 
 class SignedPackage(_Frozen):
     """A manifest as the text that was signed, so that it can be verified as it is."""
 
     manifest: str
-    """JSON of a :class:`PackageManifest`."""
+    """JSON of a :class:`PackageManifest`, or of an :class:`AgentManifest`."""
     key_id: str
     signature: str
     """Base64 of the Ed25519 signature over ``SIGNING_PREFIX`` + the manifest's UTF-8 bytes."""
+    signatures: tuple[PackageSignature, ...] = ()
+    """Of further keys, where a root of trust asks for more than one."""
+
+    @property
+    def all_signatures(self) -> tuple[PackageSignature, ...]:
+        """The first one, and those of further keys."""
+        first = PackageSignature(key_id=self.key_id, signature=self.signature)
+        return (first, *self.signatures)
 
 
 class StepTimeouts(_Frozen):
@@ -117,6 +161,7 @@ class JobDocument(_Frozen):
     version: Annotated[int, Field(ge=1)]
     """Of the job's state on the server: what the next update has to expect."""
     state: JobState = "QUEUED"
+    kind: RolloutKind = "model"
     package: SignedPackage
     url: str
     """Where the model file is; supports HTTP Range."""
@@ -174,6 +219,11 @@ class DeploymentRequested(DeploymentEvent, type="deployment.requested", version=
     plan: RolloutPlan
     by: str
     requested_us: Micros
+    kind: RolloutKind = "model"
+    """``agent``: ``model`` and ``artifact`` are a release of the agent, which is given its number
+    when the rollout begins."""
+    agent_version: str | None = None
+    """Of a release of the agent."""
 
 
 class DeploymentControl(DeploymentEvent, type="deployment.control", version=1):
@@ -185,6 +235,22 @@ class DeploymentControl(DeploymentEvent, type="deployment.control", version=1):
     requested_us: Micros
 
 
+class DeploymentSignatureRequired(DeploymentEvent, type="deployment.signature_required", version=1):
+    """A rollout waits: more keys have to sign its package than have."""
+
+    model: ModelRef
+    package: SignedPackage
+    threshold: Annotated[int, Field(ge=1)]
+    """Keys that have to sign it, all together."""
+
+
+class DeploymentSigned(DeploymentEvent, type="deployment.signed", version=1):
+    """Somebody signs the package of a rollout with a further key."""
+
+    signature: PackageSignature
+    by: str
+
+
 class DeploymentStarted(DeploymentEvent, type="deployment.started", version=1):
     """A rollout has begun."""
 
@@ -193,6 +259,7 @@ class DeploymentStarted(DeploymentEvent, type="deployment.started", version=1):
     artifact: ObjectRef
     plan: RolloutPlan
     by: str
+    kind: RolloutKind = "model"
 
 
 class DeploymentRingStarted(DeploymentEvent, type="deployment.ring_started", version=1):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lineal_schemas.ids import document_id, rejected_document_id
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.parts import Part
-from lineal_schemas.payload import Labels, Payload
+from lineal_schemas.payload import Labels, Payload, upcaster
 
 DocumentKind = Literal["pdf", "image", "text", "markdown", "html", "word", "sheet", "email"]
 """What a file is, by its bytes: the engine that reads it follows from this."""
@@ -74,7 +74,7 @@ class DocumentEvent(Payload):
 
 
 class DocumentSourceDeleted(DocumentEvent, type="document.source_deleted", version=1):
-    """What a document arrived from is not there any more."""
+    """What a document arrived from is not there any more: it was deleted, or holds another one."""
 
     source: str
     """As in ``document.arrived``."""
@@ -83,6 +83,9 @@ class DocumentSourceDeleted(DocumentEvent, type="document.source_deleted", versi
     hides: bool = False
     """Whether the document is no longer found by searching, unless it arrived from elsewhere
     too."""
+    replaced_by: str | None = None
+    """The id of the document that is in its place, where the source was modified; None: nothing
+    is."""
     salt: Salt | None = None
     """See :attr:`DocumentArrived.salt`."""
 
@@ -127,9 +130,10 @@ class DocumentClassified(DocumentEvent, type="document.classified", version=1):
     """See :attr:`DocumentArrived.salt`."""
 
 
-class DocumentPartRequested(Part, type="document.part_requested", version=1):
+class DocumentPartRequested(Part, type="document.part_requested", version=2):
     """A range of pages is to be read. Parts are keyed apart, so they are read in parallel."""
 
+    group_id: str
     document_id: str
     content: ObjectRef
     kind: DocumentKind
@@ -144,9 +148,10 @@ class DocumentPartRequested(Part, type="document.part_requested", version=1):
         return f"document:{self.document_id}"
 
 
-class DocumentPartExtracted(Part, type="document.part_extracted", version=1):
+class DocumentPartExtracted(Part, type="document.part_extracted", version=2):
     """A range of pages has been read; ``result`` is a gzipped TextResult of these pages."""
 
+    group_id: str
     document_id: str
     content: ObjectRef
     kind: DocumentKind
@@ -218,9 +223,14 @@ class DocumentAnalyzed(DocumentEvent, type="document.analyzed", version=1):
     """ISO 639-1 code, or ``und``."""
     document_class: str
     class_confidence: Annotated[float, Field(ge=0, le=1)]
+    class_doubt: Literal["unsure", "unknown"] | None = None
+    """Why a person should look at the class: at the stated rate of errors the model is not sure
+    enough, or the document is like none that was taught. None also where no such model decides."""
     personal_data: bool
     media_type: str | None = None
     """Of the original bytes, as detected."""
+    content: ObjectRef | None = None
+    """The original bytes; None in events of earlier versions."""
 
 
 class DocumentLabelled(DocumentEvent, type="document.labelled", version=1):
@@ -230,8 +240,61 @@ class DocumentLabelled(DocumentEvent, type="document.labelled", version=1):
     """The class. Labelling a document again replaces its label."""
     text: ObjectRef
     """What is learnt from: its text as it was extracted."""
+    result: ObjectRef | None = None
+    """And where on its pages the words stand: gzipped JSON of a TextResult."""
     by: str
     labelled_us: Annotated[int, Field(ge=0)]
+
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class PageBox(BaseModel):
+    """A part of a page, in fractions of its size from the top left as it is seen."""
+
+    model_config = ConfigDict(frozen=True)
+
+    page: Annotated[int, Field(ge=1)]
+    left: Fraction
+    top: Fraction
+    width: Fraction
+    height: Fraction
+
+
+Words = tuple[Annotated[str, Field(min_length=1, max_length=500)], ...]
+
+
+class DocumentRedactionRequested(DocumentEvent, type="document.redaction_requested", version=1):
+    """A person asks for a copy of a document without what they name. The original stays."""
+
+    personal: bool = False
+    """All that was found to be personal data."""
+    types: Words = ()
+    """Types of entities: ``EMAIL``, ``IBAN``, ``PERSON``, ..."""
+    words: Words = ()
+    """Texts, wherever they stand as whole words, whatever their case."""
+    fields: Words = ()
+    """Names of fields, with ``*`` and ``?``: their values."""
+    boxes: tuple[PageBox, ...] = ()
+    pseudonyms: bool = False
+    """In a text, ``[PERSON-1]`` instead of blocks: the same name for the same text."""
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    by: str
+    requested_us: Annotated[int, Field(ge=0)]
+    salt: Salt | None = None
+    """See :attr:`DocumentArrived.salt`."""
+
+
+class DocumentRedacted(DocumentEvent, type="document.redacted", version=1):
+    """There is a copy in which nothing of what was named is found any more, or none, and why."""
+
+    content: ObjectRef | None = None
+    """The copy."""
+    problem: str | None = None
+    """Why there is none."""
+    places: Annotated[int, Field(ge=0)] = 0
+    """How many places were to go."""
+    by: str
 
 
 class DocumentIndexed(DocumentEvent, type="document.indexed", version=1):
@@ -239,3 +302,17 @@ class DocumentIndexed(DocumentEvent, type="document.indexed", version=1):
 
     pages: Annotated[int, Field(ge=0)]
     """How many pages with text are in the index."""
+
+
+@upcaster("document.part_requested", from_version=1)
+def _part_requested_2(fields: dict[str, Any]) -> dict[str, Any]:
+    return _named_by_group(fields)
+
+
+@upcaster("document.part_extracted", from_version=1)
+def _part_extracted_2(fields: dict[str, Any]) -> dict[str, Any]:
+    return _named_by_group(fields)
+
+
+def _named_by_group(fields: dict[str, Any]) -> dict[str, Any]:
+    return {("group_id" if key == "whole" else key): fields[key] for key in fields}

@@ -57,7 +57,8 @@ class RawEvent(NamedTuple):
     data: bytes
     supersedes: str | None = None
     """Id of the event whose place this one takes: another version of a stage made that one of the
-    same input."""
+    same input. Where another model of the same version made other data under the same id, a name
+    derived from that id and that step."""
     actor: str | None = None
     """Who sent it, as the runtime has found out where it came in; None for what a stage made."""
     mark: str | None = None

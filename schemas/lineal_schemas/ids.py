@@ -6,9 +6,13 @@ hashlib rather than :func:`uuid.uuid5`, which costs twice as much and sits on th
 
 from __future__ import annotations
 
+import hmac
+from functools import lru_cache
 from hashlib import sha1
 
+ID_BYTES = 16
 _NAMESPACE = bytes.fromhex("6b0e6d0a5c1f5e0b9d0c7c8b8f3a2e11")
+_OUTPUT = _NAMESPACE + b"output\n"
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 0x3] for digit in "0123456789abcdef"}
 
 
@@ -16,6 +20,21 @@ def _uuid5(name: str) -> str:
     text = sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
     variant = _VARIANTS[text[16]]
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+
+
+def output_digest(input_id: str, ending: bytes) -> bytes:
+    """The bytes that :func:`output_id` is made of; version and variant are not set.
+
+    Args:
+        ending: :func:`output_ending`.
+    """
+    return sha1(_OUTPUT + input_id.encode() + ending, usedforsecurity=False).digest()[:ID_BYTES]
+
+
+@lru_cache(maxsize=1024)
+def output_ending(stage: str, stage_version: str, output_type: str, ordinal: int) -> bytes:
+    """What :func:`output_digest` needs to know of an output beside its input."""
+    return f"\n{stage}\n{stage_version}\n{output_type}\n{ordinal}".encode()
 
 
 def output_id(input_id: str, stage: str, stage_version: str, output_type: str, ordinal: int) -> str:
@@ -57,6 +76,12 @@ def arrival_id(source: str, content_sha256: str, occurrence: str) -> str:
     return _uuid5(f"arrival\n{len(source)}\n{source}\n{content_sha256}\n{occurrence}")
 
 
+def secret_arrival_id(secret: bytes, source: str, content_sha256: str, occurrence: str) -> str:
+    """:func:`arrival_id`, which who has not the secret cannot derive from source and content."""
+    text = f"{len(source)}\n{source}\n{content_sha256}\n{occurrence}"
+    return _uuid5(f"arrival\n{hmac.digest(secret, text.encode(), 'sha256').hex()}")
+
+
 def fan_in_id(part_ids: list[str]) -> str:
     """The id of a fan-in's parts together, used like the id of one input event."""
     return _uuid5("gathered\n" + "\n".join(part_ids))
@@ -90,3 +115,13 @@ def rollout_id(model_sha256: str, occurrence: str) -> str:
 def job_id(rollout: str, device: str) -> str:
     """The id of one device's job in a rollout."""
     return _uuid5(f"job\n{rollout}\n{device}")
+
+
+def review_item_id(subject: str, target: str, of: str, basis: str) -> str:
+    """The id of something that a person is to look at: one part of a subject, as a machine made it.
+
+    Args:
+        of: which of several of the subject; empty where there is one.
+        basis: digest of what the machine made.
+    """
+    return _uuid5(f"review\n{subject}\n{target}\n{of}\n{basis}")

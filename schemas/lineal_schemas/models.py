@@ -15,8 +15,14 @@ from lineal_schemas.payload import Labels, Payload, upcaster
 
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 ModelVersion = Annotated[int, Field(ge=1)]
+ModelKind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+"""What a model learns from: ``readings``, ``documents``, or what another installed learner does."""
 Metrics = dict[str, float]
 """Named figures, such as ``f1`` and ``false_alarm_rate`` (fractions from 0 to 1)."""
+
+
+SettingValue = str | int | float | bool
+"""Of a setting of a model's training."""
 
 
 class _Frozen(BaseModel):
@@ -55,15 +61,19 @@ class InputSchema(_Frozen):
 
 
 class DatasetItem(_Frozen):
-    """One batch of readings or one labelled document in a dataset."""
+    """One batch of readings, labelled document, photo, or other thing in a dataset."""
 
     digest: Sha256
-    """Of the event's payload (a batch), or of the document's bytes."""
+    """Of the event's payload (a batch), or of the bytes."""
     source: str
-    """``DEVICE/BOOT/FIRST-LAST`` of a batch, the id of a document."""
+    """``DEVICE/BOOT/FIRST-LAST`` of a batch, the id of a document or a photo."""
     rows: Annotated[int, Field(ge=1)] = 1
     time_us: Annotated[int, Field(ge=0)]
     """Wall clock of its first reading: datasets are split by time."""
+    group: str | None = None
+    """What it belongs to (a patient, a document, a part): the items of a group are in one part."""
+    fingerprint: str | None = None
+    """Equal where the content is nearly the same: such items are in one part."""
     label: str | None = None
     ref: ObjectRef | None = None
     """Where its bytes are kept, if outside the bus."""
@@ -75,17 +85,33 @@ class QuarantinedItem(DatasetItem):
     reason: str
 
 
+class SplitRule(_Frozen):
+    """How what is new in a dataset is split; what has a part keeps it."""
+
+    by: Literal["time", "group"] = "time"
+    """``time``: the latest for the test. ``group``: by chance, in each label its share."""
+    test_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    calibration_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Held out from training, to set thresholds on."""
+    seed: int = 0
+    """Of the chance."""
+
+
 class DatasetManifest(_Frozen):
     """What a model is trained and evaluated on, without the data; stored as JSON."""
 
     model: ModelName
-    kind: Literal["readings", "documents"]
+    kind: ModelKind
     train: tuple[DatasetItem, ...]
     calibration: tuple[DatasetItem, ...] = ()
     """Normal data held out from training, on which thresholds are set."""
     test: tuple[DatasetItem, ...]
     """Frozen: champion and challengers are evaluated on the same."""
     quarantined: tuple[QuarantinedItem, ...] = ()
+    split: SplitRule | None = None
+    """By which rule the parts grew; None in manifests of former versions."""
+    changed_us: Annotated[int, Field(ge=0)] = 0
+    """Since when the world has changed that asked for the training; 0: it has not."""
 
 
 class ModelEvent(Payload):
@@ -102,21 +128,51 @@ class ModelEvent(Payload):
         return f"model:{self.name}"
 
 
+class ExpectedExamples(_Frozen):
+    """Examples that an iteration waits for: they come over another topic than its request."""
+
+    count: Annotated[int, Field(ge=1)]
+    time_us: Annotated[int, Field(ge=0)]
+    """Theirs."""
+
+
 class ModelTrainingRequested(ModelEvent, type="model.training_requested", version=2):
     """A request for an iteration of the flywheel, or only for the evaluation of a model."""
 
     cause: Literal["drift", "schedule", "manual"]
     cause_event: str | None = None
-    """Id of the drift event."""
+    """Id of the drift event, or of the request that waited until there was enough to learn from."""
     by: str | None = None
     """The person who asked."""
     requested_us: Annotated[int, Field(ge=0)]
     evaluate: EvaluationTarget | None = None
     """Nothing is trained and no iteration counted: this model is evaluated, with the one in use, on
     the test data there is."""
+    examples: ExpectedExamples | None = None
+    """The iteration begins when these are known."""
+    settings: dict[str, SettingValue] = {}
+    """Of the training, in the place of the configured ones; it is trained with them also where
+    nothing is new."""
 
 
-class ModelDataset(ModelEvent, type="model.dataset", version=2):
+class ModelExample(Payload, type="model.example", version=1):
+    """Something that a model may learn from, or may not any more.
+
+    It is about what its cause is about: it is erased with the photo or the row that it is of.
+    """
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    name: ModelName
+    item: DatasetItem
+    excluded: str | None = None
+    """Why nobody may learn from it: it is an anomaly, somebody withdrew it."""
+
+    def partition_key(self) -> str:
+        return self.name
+
+
+class ModelDataset(ModelEvent, type="model.dataset", version=3):
     """The data of an iteration is fixed."""
 
     iteration: Annotated[int, Field(ge=1)]
@@ -126,7 +182,7 @@ class ModelDataset(ModelEvent, type="model.dataset", version=2):
     """Id of the event that requested the iteration."""
     dataset: Sha256
     """Digest of the manifest: the dataset's name."""
-    kind: Literal["readings", "documents"] = "readings"
+    kind: ModelKind = "readings"
     manifest: ObjectRef
     """JSON of a :class:`DatasetManifest`."""
     previous: Sha256 | None = None
@@ -140,6 +196,8 @@ class ModelDataset(ModelEvent, type="model.dataset", version=2):
     evaluate: EvaluationTarget | None = None
     """Nothing is new: only this model is evaluated again, with the one in use. ``iteration`` is the
     one the data was fixed in."""
+    settings: dict[str, SettingValue] = {}
+    """Of the training, in the place of the configured ones."""
 
 
 class Provenance(_Frozen):
@@ -185,6 +243,8 @@ class ModelTrained(ModelEvent, type="model.trained", version=1):
     reference: ObjectRef | None = None
     """A sample of the readings it was trained on, to detect drift with: JSON with ``features`` and
     ``rows``."""
+    settings: ObjectRef | None = None
+    """JSON of all settings of the training: with the manifest, what it can be repeated from."""
 
 
 class Gate(_Frozen):
@@ -214,6 +274,9 @@ class ModelEvaluated(ModelEvent, type="model.evaluated", version=2):
     """The file of the model that was evaluated."""
     requested_by: str | None = None
     """Id of the event that requested only this evaluation: it promotes nothing."""
+    golden: ObjectRef | None = None
+    """Inputs of the test part, what the model answered to them, and what is true: what a server has
+    the model answer again before it serves it."""
 
     @property
     def of_champion(self) -> bool:
@@ -267,6 +330,11 @@ def _training_requested_2(fields: dict[str, Any]) -> dict[str, Any]:
 @upcaster("model.dataset", from_version=1)
 def _dataset_2(fields: dict[str, Any]) -> dict[str, Any]:
     return _renamed(fields, "judge", "evaluate")
+
+
+@upcaster("model.dataset", from_version=2)
+def _dataset_3(fields: dict[str, Any]) -> dict[str, Any]:
+    return fields  # other kinds than readings and documents were not possible
 
 
 @upcaster("model.evaluated", from_version=1)

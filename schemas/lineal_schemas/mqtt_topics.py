@@ -11,6 +11,8 @@ ack                down       1    no        telemetry.ack
 jobs/notify        down       1    yes       JobNotice
 jobs/update        up         1    no        device.event with deployment.job_updated inside
 jobs/update/reply  down       1    no        JobReply
+talk               up         1    no        DeviceUtterance
+talk/reply         down       1    no        DeviceReply
 =================  =========  ===  ========  ====================================================
 
 All begin with ``lineal/v1/DEVICE/``. Up is what a device publishes, and all a broker's access list
@@ -25,8 +27,8 @@ from typing import NamedTuple
 from lineal_schemas.errors import LinealError
 
 ROOT = "lineal/v1"
-UP = ("readings", "events", "status", "health", "jobs/update")
-DOWN = ("ack", "jobs/notify", "jobs/update/reply")
+UP = ("readings", "events", "status", "health", "jobs/update", "talk")
+DOWN = ("ack", "jobs/notify", "jobs/update/reply", "talk/reply")
 
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -84,6 +86,10 @@ def jobs_update(device: str) -> str:
 
 def jobs_update_reply(device: str) -> str:
     return device_topic(device, "jobs/update/reply")
+
+
+def talk_reply(device: str) -> str:
+    return device_topic(device, "talk/reply")
 
 
 def of_all_devices(name: str, share: str | None = None) -> str:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import from_json, to_json
 
 from lineal_schemas.errors import LinealError
+from lineal_schemas.foreign import Foreign
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -27,6 +28,7 @@ class Payload(BaseModel):
     """The base of every event's data.
 
     A subclass states its wire name: ``class Arrived(Payload, type="x.arrived", version=1)``.
+    ``foreign=Avro("orders-value")`` says that others write and read it by a schema registry.
     Unknown fields are ignored, so that a reader survives a writer that is one version ahead.
     """
 
@@ -36,7 +38,12 @@ class Payload(BaseModel):
     version: ClassVar[int]
 
     def __init_subclass__(
-        cls, *, type: str | None = None, version: int | None = None, **kwargs: Any
+        cls,
+        *,
+        type: str | None = None,
+        version: int | None = None,
+        foreign: Foreign | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init_subclass__(**kwargs)
         _adopt_story(cls)
@@ -51,6 +58,9 @@ class Payload(BaseModel):
         cls.version = version
         if known is None or version >= known.version:
             _latest[type] = cls
+            _foreign.pop(type, None)
+            if foreign is not None:
+                _foreign[type] = foreign
 
     def partition_key(self) -> str | None:
         """Events with the same key are handled strictly in order; None takes the event's id."""
@@ -97,12 +107,18 @@ def _home(model: type[Payload]) -> tuple[str, str]:
 
 
 _latest: dict[str, type[Payload]] = {}
+_foreign: dict[str, Foreign] = {}
 _upcasters: dict[tuple[str, int], Upcaster] = {}
 
 
 def payload_types() -> dict[str, type[Payload]]:
     """The newest model of every registered event type, by type."""
     return dict(_latest)
+
+
+def foreign_of(type: str) -> Foreign | None:
+    """In which format others write and read events of a type; None for our own."""
+    return _foreign.get(type)
 
 
 def upcaster(type: str, *, from_version: int) -> Callable[[Upcaster], Upcaster]:
@@ -160,4 +176,4 @@ def parse_payload(type: str, version: int | None, data: bytes) -> Payload:
 def payload_bytes(payload: Payload) -> bytes:
     """A payload as JSON. Fields come in the order of their declaration and :data:`Labels` are
     sorted, so equal payloads have equal bytes and equal digests."""
-    return payload.__pydantic_serializer__.to_json(payload)
+    return payload.__pydantic_serializer__.to_json(payload, by_alias=True)

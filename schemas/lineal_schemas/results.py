@@ -63,6 +63,8 @@ class KeyValue(BaseModel):
     confidence: float
     key_box: Box | None = None
     value_box: Box | None = None
+    reviewed: bool = False
+    """Whether a person has said so."""
 
 
 class Table(BaseModel):
@@ -111,6 +113,8 @@ class Page(BaseModel):
     """Degrees clockwise the text lines were off the horizontal."""
     language: str | None = None
     """Of a recognised page: Tesseract's name of the language it was read in."""
+    engine: str | None = None
+    """Of a recognised page: the name of the engine that read it."""
     quality: PageQuality | None = None
     words: tuple[Word, ...] = ()
     key_values: tuple[KeyValue, ...] = ()
@@ -203,12 +207,20 @@ class Entity(BaseModel):
     occurrences: tuple[Span, ...]
 
 
+ClassDoubt = Literal["unsure", "unknown"]
+"""Why a person should look at a class: the model is not sure enough for the stated rate of errors;
+or the document is like none that was taught."""
+
+
 class DocumentClass(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
     confidence: float
     classifier: Literal["rules", "model"] = "rules"
+    reviewed: bool = False
+    """Whether a person has said so; the classifier had said something else, or the same."""
+    doubt: ClassDoubt | None = None
 
 
 class Analysis(_Result):

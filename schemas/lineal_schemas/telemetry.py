@@ -19,7 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from lineal_schemas.ids import device_event_id, device_session_id, telemetry_id
 from lineal_schemas.models import ModelRef
 from lineal_schemas.objects import ObjectRef, Sha256
-from lineal_schemas.payload import Payload, payload_bytes
+from lineal_schemas.payload import Labels, Payload, payload_bytes
+
+LARGEST_INTEGER = 2**63 - 1
+"""Of what devices count: databases and JSON parsers take no larger one."""
 
 DeviceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 """A device's name: one level of an MQTT topic, the common name of its certificate."""
@@ -27,10 +30,10 @@ DeviceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 BootId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 """Random, new at each start of the agent."""
 
-Seq = Annotated[int, Field(ge=1)]
+Seq = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
 """Position of a reading (or event) in its stream since the agent started, from 1."""
 
-Micros = Annotated[int, Field(ge=0)]
+Micros = Annotated[int, Field(ge=0, le=LARGEST_INTEGER)]
 """Microseconds."""
 
 Value = Annotated[float, Field(allow_inf_nan=False)] | None
@@ -246,6 +249,12 @@ class DeviceBirth(TelemetryEvent, type="device.birth", version=1):
     """What scores on it."""
     features: tuple[str, ...] = ()
     previous: PreviousBoot | None = None
+    certificate_expires_us: Micros | None = None
+    """When its certificate expires; None without one."""
+    root_version: Annotated[int, Field(ge=1)] | None = None
+    """Of the root of trust that it checks packages by; None without one."""
+    attributes: Labels = {}
+    """What its settings say of it, as ``site`` and ``kind``: devices are grouped by it."""
 
     @property
     def event_id(self) -> str:
@@ -264,6 +273,34 @@ class DeviceDeath(TelemetryEvent, type="device.death", version=1):
     @property
     def event_id(self) -> str:
         return device_session_id(self.device, self.boot_id, self.session, self.kind)
+
+
+class DeviceCloned(TelemetryEvent, type="device.cloned", version=1):
+    """Two agents say to be one device: a boot has come back after another one had taken its place,
+    as no single agent's does. Somebody has copied its key."""
+
+    boot_id: BootId
+    """The one that came back."""
+    other_boot_id: BootId
+    """The one that was connected meanwhile."""
+    times: Annotated[int, Field(ge=1)] = 1
+    """How often that was seen."""
+
+    @property
+    def event_id(self) -> str:
+        return device_session_id(self.device, self.boot_id, self.times, "cloned")
+
+
+class DeviceRemoved(TelemetryEvent, type="device.removed", version=1):
+    """A person takes a device out of the register. It comes back when it connects again."""
+
+    by: str
+    reason: str | None = None
+    removed_us: Micros
+
+    @property
+    def event_id(self) -> str:
+        return device_session_id(self.device, "0" * 32, self.removed_us, "removed")
 
 
 DeviceState = Annotated[

@@ -1,0 +1,129 @@
+"""Payloads of visual inspection: photos, their scores, defects, and what people say of them.
+
+A line is a camera's place: what it sees is much the same from photo to photo.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from lineal_schemas.models import ModelRef
+from lineal_schemas.objects import ObjectRef
+from lineal_schemas.payload import Payload
+from lineal_schemas.telemetry import Micros
+
+LineName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+PhotoLabel = Literal["normal", "defect"]
+
+
+class PhotoEvent(Payload):
+    """What all events of one photo have in common."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    photo_id: str
+    line: LineName
+
+    def correlation_key(self) -> str:
+        return f"photo:{self.photo_id}"
+
+
+class PhotoArrived(PhotoEvent, type="photo.arrived", version=1):
+    """A photo was taken."""
+
+    content: ObjectRef
+    captured_us: Micros
+    group: str | None = None
+    """What it is a photo of, such as a piece's number or its digest: photos of one thing are
+    learnt from together or not at all."""
+    label: PhotoLabel | None = None
+    """What is known of it already, as of a photo to begin learning with."""
+
+    def partition_key(self) -> str:
+        return self.photo_id
+
+
+class PhotoScored(PhotoEvent, type="photo.scored", version=1):
+    """A photo was compared with normal ones; in the order of its line."""
+
+    content: ObjectRef
+    captured_us: Micros
+    group: str | None = None
+    model: ModelRef
+    score: Annotated[float, Field(ge=0)]
+    """How far it is from normal photos; compare it with the threshold alone."""
+    threshold: Annotated[float, Field(gt=0)]
+    heat_map: ObjectRef | None = None
+    """The photo with the places that are not normal in red, JPEG."""
+
+    @property
+    def is_defect(self) -> bool:
+        return self.score > self.threshold
+
+    def partition_key(self) -> str:
+        return self.line
+
+
+class DefectDetected(PhotoEvent, type="defect.detected", version=1):
+    """Something on a line is not normal. Announced once for each thing, however many photos."""
+
+    content: ObjectRef
+    captured_us: Micros
+    group: str | None = None
+    model: ModelRef
+    score: Annotated[float, Field(ge=0)]
+    threshold: Annotated[float, Field(gt=0)]
+    heat_map: ObjectRef | None = None
+    photos: Annotated[int, Field(ge=1)] = 1
+    """How many photos of it in a row are not normal."""
+
+    def partition_key(self) -> str:
+        return self.line
+
+
+class PhotoVerified(PhotoEvent, type="photo.verified", version=1):
+    """A person says what is on a photo."""
+
+    content: ObjectRef
+    captured_us: Micros
+    group: str | None = None
+    label: PhotoLabel
+    by: str
+    verified_us: Micros
+
+    def partition_key(self) -> str:
+        return self.line
+
+
+class LineEvent(Payload):
+    """What events of a whole line have in common."""
+
+    line: LineName
+
+    def partition_key(self) -> str:
+        return self.line
+
+    def correlation_key(self) -> str:
+        return f"line:{self.line}"
+
+
+class InspectionSuspended(LineEvent, type="inspection.suspended", version=1):
+    """Nearly everything on a line is a defect: rather the camera or the light has changed. Defects
+    are not announced until that is over, or a person confirms one."""
+
+    share: Annotated[float, Field(ge=0, le=1)]
+    """Of the last photos, those that are not normal."""
+    photos: Annotated[int, Field(ge=1)]
+    since_us: Micros
+
+
+class InspectionResumed(LineEvent, type="inspection.resumed", version=1):
+    """Defects of a line are announced again."""
+
+    reason: Literal["normal", "verified"]
+    """Photos are normal again, or a person has confirmed a defect."""
+    photos: Annotated[int, Field(ge=0)]
+    """Photos above the threshold that were not announced meanwhile."""
+    resumed_us: Micros
