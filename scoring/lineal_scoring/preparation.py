@@ -5,11 +5,58 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Which levels an anomaly holds, and until when.
+
+    Only channels that have departed when it opens are held. What moves away later and slowly, as
+    surroundings do, is followed, so that the anomaly closes when the channels that opened it are
+    back. And no level is held for ever: a state that lasts becomes the new normal.
+    """
+
+    departure: tuple[float, ...]
+    """Per channel, the root mean square of the denoised departures in training."""
+    span: int
+    """Readings whose mean is compared with the level."""
+    above: float = 6.0
+    """A channel has departed when it is this many departures away from its level."""
+    onset: int = 30
+    """Readings after the opening within which channels can still join those that are held."""
+    accept_after: int = 600
+    """Readings after the opening from which on all levels are followed again."""
+
+
+@dataclass(frozen=True)
+class PointRules:
+    """How a device that runs elsewhere than the training learns what is normal there: see
+    :mod:`lineal_scoring.operating_point`."""
+
+    centre: tuple[float, ...]
+    """Per channel, the mean of the training."""
+    spread: tuple[float, ...]
+    """Per channel, its standard deviation there."""
+    space: tuple[float, ...]
+    """Channels × channels, row by row: what brings departures that are scaled to the model's
+    threshold into the graph's own."""
+    denoise_span: int
+    shrinkage: float
+    explained: float
+    false_alarm_rate: float
+    margin: float
+    wander_gate: float
+    settling: int = 30
+    reach: float = 6.0
+    """How many spreads away from the centre is still the training's point."""
+    learn: int = 400
+    """Readings that are learnt from; nothing is scored meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +75,10 @@ class Baseline:
     start: tuple[float, ...] | None = None
     """Per channel, the level to begin with; None: each device's own, the mean of its first
     readings."""
+    hold: Hold | None = None
+    """Which channels are held during an anomaly; None: all, for as long as it is open."""
+    points: PointRules | None = None
+    """How a device learns what is normal elsewhere; None: everywhere as in the training."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +119,14 @@ class Preparation:
             lengths |= set() if self.baseline.start is None else {len(self.baseline.start)}
             if self.baseline.span < 1:
                 raise ValueError("the baseline's span is less than one reading")
+            if (points := self.baseline.points) is not None:
+                lengths |= {len(points.centre), len(points.spread)}
+                if len(points.space) != count**2 or points.learn <= points.settling:
+                    raise ValueError("space is channels × channels, and learn more than settling")
+            if (hold := self.baseline.hold) is not None:
+                lengths.add(len(hold.departure))
+                if min(hold.span, hold.onset, hold.accept_after) < 1:
+                    raise ValueError("span, onset and accept_after are at least one reading")
         if lengths - {count}:
             raise ValueError(f"one value for each of the {count} channels is required")
 
@@ -108,7 +167,13 @@ class Preparation:
 
     def to_json(self) -> str:
         """Canonical: the same recipe is the same text."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        fields = asdict(self)
+        if self.baseline is not None:
+            # as it was written before there were any: models and snapshots are known by this text
+            for name in ("hold", "points"):
+                if fields["baseline"][name] is None:
+                    del fields["baseline"][name]
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Preparation:
@@ -121,11 +186,13 @@ class Preparation:
             fields = json.loads(text)
             baseline = fields.pop("baseline")
             if baseline is not None:
-                start = baseline["start"]
+                start, hold, points = (baseline.get(name) for name in ("start", "hold", "points"))
                 baseline = Baseline(
                     span=int(baseline["span"]),
                     follow=_floats(baseline["follow"]),
                     start=None if start is None else _floats(start),
+                    hold=None if hold is None else _hold(hold),
+                    points=None if points is None else _points(points),
                 )
             return cls(
                 features=tuple(map(str, fields["features"])),
@@ -138,6 +205,21 @@ class Preparation:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a preparation: {error!r}") from error
+
+
+def _hold(fields: dict[str, Any]) -> Hold:
+    return Hold(
+        departure=_floats(fields["departure"]),
+        span=int(fields["span"]),
+        above=float(fields["above"]),
+        onset=int(fields["onset"]),
+        accept_after=int(fields["accept_after"]),
+    )
+
+
+def _points(fields: dict[str, Any]) -> PointRules:
+    lists = ("centre", "spread", "space")
+    return PointRules(**{**fields, **{name: _floats(fields[name]) for name in lists}})
 
 
 def _floats(values: Sequence[float]) -> tuple[float, ...]:

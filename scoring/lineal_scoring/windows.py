@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import compress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lineal_scoring.operating_point import OperatingPoint, is_known, learn_point
 from lineal_scoring.preparation import Array, Preparation
 
 _LARGEST = 1e15
@@ -30,7 +31,10 @@ class Window:
     constant: tuple[str, ...]
     """Features that delivered the same value throughout, which a stuck sensor does."""
     usable: bool
-    """Whether at most half of all its values were filled in; otherwise a score means nothing."""
+    """Whether a score means something: at most half of all its values were filled in, and what is
+    normal here is known."""
+    learning: bool = False
+    """Whether what is normal here is still being learnt."""
 
 
 class WindowStream:
@@ -65,6 +69,11 @@ class WindowStream:
         if baseline is not None:
             self._weight = 1.0 - (1.0 - 2.0 / (baseline.span + 1)) ** preparation.step
             self._follow = np.array(baseline.follow)
+            self._departed = np.zeros(channels, dtype=bool)
+            self._held_readings = 0
+            self._point: OperatingPoint | None = None
+            self._watched: list[Array] | None = None if baseline.points is None else []
+            """Blocks to learn the operating point from; None: it is known."""
             if baseline.start is not None:
                 self._level = np.array(baseline.start)
                 self._blocks = 2**31  # as if it had been learnt long ago
@@ -159,7 +168,9 @@ class WindowStream:
         self._unlearned = None
         weight: float | Array = max(self._weight, 1.0 / (self._blocks + 1))
         if held:
-            weight = weight * self._follow
+            weight = weight * self._shares_during_anomaly(len(rows))
+        else:
+            self._held_readings = 0
         if filled is None:
             mean = rows.sum(axis=0) / len(rows)
         else:
@@ -170,6 +181,45 @@ class WindowStream:
             mean = np.where(counts > 0, sums / np.maximum(counts, 1), self._level)
         self._level = self._level + weight * (mean - self._level)
         self._blocks += 1
+
+    def _watch(self, rows: Array) -> None:
+        """Learn the operating point, if it is not that of the training."""
+        if self._watched is None:
+            return
+        baseline = self.preparation.baseline
+        assert baseline is not None
+        assert baseline.points is not None
+        self._watched.append(rows.copy())
+        count = sum(map(len, self._watched))
+        if count >= self.preparation.length > count - len(rows) and is_known(
+            baseline.points, np.concatenate(self._watched)
+        ):
+            self._watched = None
+        elif count >= baseline.points.learn:
+            watched = np.concatenate(self._watched)
+            self._point = learn_point(baseline.points, watched, baseline.span)
+            self._follow = self._point.follow
+            self._watched = None
+
+    def _shares_during_anomaly(self, readings: int) -> Array:
+        """Per channel, how much of the weight stays while an anomaly is open."""
+        baseline = self.preparation.baseline
+        assert baseline is not None
+        if (hold := baseline.hold) is None:
+            return self._follow
+        if self._held_readings == 0:
+            self._departed[:] = False
+        if self._held_readings < hold.onset:
+            newest = self._rows[max(self._end - hold.span, 0) : self._end].mean(axis=0)
+            usual = hold.departure if self._point is None else self._point.departure
+            limits = hold.above * np.array(usual)
+            self._departed |= np.abs(newest - self._level) > limits
+        self._held_readings += readings
+        if self._held_readings > hold.accept_after:
+            return np.ones_like(self._follow)
+        if self._held_readings < hold.onset:
+            return self._follow
+        return np.where(self._departed, self._follow, 1.0)
 
     def _advance(self, block: Array) -> None:
         """Clean a block and put it behind the rows."""
@@ -196,6 +246,7 @@ class WindowStream:
         self._filled[self._end : self._end + step] = faulty
         self._end += step
         if self.preparation.baseline is not None:
+            self._watch(rows)
             self._unlearned = (rows, filled)
             if self._blocks == 0:
                 self._learn(held=False)
@@ -228,14 +279,21 @@ class WindowStream:
         if length > 1 and still.any() and (still := (rows == rows[0]).all(axis=0)).any():
             stuck = {features[self._features_of[index]] for index in np.flatnonzero(still)}
             constant = tuple(name for name in features if name in stuck and name not in missing)
-        moving = self.preparation.baseline is not None
+        values = rows.copy()
+        learning = False
+        if self.preparation.baseline is not None:
+            values = rows - self._level
+            learning = self._watched is not None
+            if self._point is not None:
+                values = values @ self._point.map
         return Window(
             first_seq=self._block_end - length,
             last_seq=self._block_end - 1,
-            values=(rows - self._level if moving else rows.copy())[np.newaxis],
+            values=values[np.newaxis],
             missing=missing,
             constant=constant,
-            usable=usable,
+            usable=usable and not learning,
+            learning=learning,
         )
 
     def continued(self, preparation: Preparation) -> WindowStream:
@@ -262,6 +320,9 @@ class WindowStream:
         other._filled[:kept] = self._filled[self._end - kept : self._end]
         other._end, other._since_filled = kept, self._since_filled
         new, old = preparation.baseline, self.preparation.baseline
+        if new is not None and new.points is not None and kept and other._watched is not None:
+            # what is known of the device is not thrown away: the newest readings count
+            other._watch(other._rows[:kept])
         if new is not None and new.start is None and old is not None:
             other._level, other._blocks = self._level.copy(), self._blocks
             other._unlearned = self._unlearned
@@ -284,11 +345,45 @@ class WindowStream:
             "last": _packed(self._last),
             "age": _packed(self._age),
             "level": _packed(self._level),
+            **self._baseline_state(),
             "unlearned": None if unlearned is None else _packed(unlearned[0]),
             "unlearned_filled": (
                 None if unlearned is None or unlearned[1] is None else _packed(unlearned[1])
             ),
         }
+
+    def _baseline_state(self) -> dict[str, Any]:
+        """What a snapshot holds besides, of a baseline that can be held, or learns its point."""
+        baseline, state = self.preparation.baseline, dict[str, Any]()
+        if baseline is not None and baseline.hold is not None:
+            state |= {"departed": _packed(self._departed), "held_readings": self._held_readings}
+        if baseline is not None and baseline.points is not None:
+            watched, point = self._watched, self._point
+            state |= {
+                "watched": None if watched is None else [_packed(rows) for rows in watched],
+                "point": None if point is None else [*map(_packed, astuple(point))],
+            }
+        return state
+
+    def _restore_baseline(self, state: dict[str, Any], channels: int) -> None:
+        baseline = self.preparation.baseline
+        if baseline is not None and baseline.hold is not None:
+            self._departed = _unpacked(state["departed"], np.bool_, (channels,))
+            self._held_readings = int(state["held_readings"])
+        if baseline is not None and baseline.points is not None:
+            watched, point = state["watched"], state["point"]
+            self._watched = None
+            if watched is not None:
+                self._watched = [_unpacked(rows, np.float64, (-1, channels)) for rows in watched]
+            if point is not None:
+                shapes = (channels, channels), (channels,), (channels,)
+                self._point = OperatingPoint(
+                    *(
+                        _unpacked(part, np.float64, shape)
+                        for part, shape in zip(point, shapes, strict=True)
+                    )
+                )
+                self._follow = self._point.follow
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot of a stream with the same preparation.
@@ -313,6 +408,7 @@ class WindowStream:
         self._last = _unpacked(state["last"], np.float64, (features,))
         self._age = _unpacked(state["age"], np.int64, (features,))
         self._level = _unpacked(state["level"], np.float64, (channels,))
+        self._restore_baseline(state, channels)
         self._unlearned = None
         if state["unlearned"] is not None:
             filled = state["unlearned_filled"]

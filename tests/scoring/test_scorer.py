@@ -103,6 +103,17 @@ def test_wild_values_never_make_a_score_that_is_no_number(bad) -> None:
     assert "rps" in windows[-1].window.missing
 
 
+def test_one_impossible_value_does_not_keep_later_anomalies_from_being_found() -> None:
+    scorer = DeviceScorer(ScoringModel(trained().data))
+    readings = normal(700, 5)
+    readings[200, 0] = 1e300
+    readings[500:, 1] += 1000.0
+    windows, transitions = feed(scorer, readings, 20)
+    assert all(window.score is not None for window in windows)
+    [opened] = [t for t in transitions if isinstance(t, Opened)]
+    assert opened.first_seq > 400
+
+
 def test_a_huge_but_possible_value_is_an_anomaly_of_its_feature() -> None:
     scorer = DeviceScorer(ScoringModel(trained().data))
     readings = normal(400, 5)

@@ -1,0 +1,164 @@
+"""Readings in CSV files, as people and machines write them.
+
+Delimiters ``,`` ``;`` tab and ``|``, decimal points and commas, UTF-8 with and without its mark and
+UTF-16, missing values under several names, times and labels beside the readings. What is left out
+is named with its reason.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+_DELIMITERS = ";\t|,"
+_SAMPLE = 500
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_MISSING = frozenset(
+    ("", "-", "null", "none", "na", "n/a", "nan", "#n/a", "inf", "-inf", "infinity", "-infinity")
+)
+_CLOCK = r"\d\d?:\d\d.*"
+_TIME = re.compile(
+    rf"\d{{4}}-\d\d?-\d\d?([T ]{_CLOCK})?|\d\d?[./]\d\d?[./]\d{{2,4}}( {_CLOCK})?|{_CLOCK}"
+)
+_LABELS = frozenset(("anomaly", "anomalous", "changepoint", "label", "class", "target", "fault"))
+_TIME_SHARE, _NUMERIC_SHARE = 0.9, 0.5
+
+
+class LeftOut(NamedTuple):
+    """A column that is not read, and why."""
+
+    column: str
+    why: str
+
+
+@dataclass(frozen=True)
+class CsvLayout:
+    """How a file is written, and what of it are readings."""
+
+    encoding: str
+    delimiter: str
+    decimal: str
+    """``.`` or ``,``."""
+    header: tuple[str, ...]
+    """The names of all columns; a name that comes again has ``_2`` and so on behind it."""
+    columns: tuple[str, ...]
+    """Those that hold readings, in the order of the file."""
+    left_out: tuple[LeftOut, ...]
+
+    def number(self, text: str) -> float | None:
+        """The number that a cell holds; NaN where it is missing, None where it holds a text.
+
+        Underscores, thousands and words such as ``inf`` are no numbers here.
+        """
+        return number(text, self.decimal)
+
+    def rows(self, file: Path) -> Iterator[list[str]]:
+        """The rows behind the header, as texts."""
+        with file.open(newline="", encoding=self.encoding, errors="replace") as lines:
+            rows = csv.reader((line.replace("\0", "") for line in lines), delimiter=self.delimiter)
+            next(rows, None)
+            yield from rows
+
+
+def number(text: str, decimal: str = ",") -> float | None:
+    """The number that a text is; NaN where it is missing, None where it is something else.
+
+    With a decimal comma, points are taken too.
+    """
+    cell = text.strip()
+    if cell.lower() in _MISSING:
+        return math.nan
+    if decimal == ",":
+        cell = cell.replace(",", ".")
+    return float(cell) if _NUMBER.fullmatch(cell) else None
+
+
+def detect_layout(file: Path) -> CsvLayout:
+    """Look at the first rows of a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it has no header.
+    """
+    with file.open("rb") as data:
+        encoding = encoding_of(data.read(4096))
+    with file.open(newline="", encoding=encoding, errors="replace") as lines:
+        first = lines.readline()
+    delimiter = delimiter_of(first)
+    with file.open(newline="", encoding=encoding, errors="replace") as lines:
+        reader = csv.reader((line.replace("\0", "") for line in lines), delimiter=delimiter)
+        named = next(reader, [])
+        sample = [row for row in islice(reader, _SAMPLE) if row]
+    if not any(name.strip() for name in named):
+        raise ValueError(f"{file} has no header")
+    decimal = _decimal(sample, delimiter)
+    header = distinct(named)
+    layout = CsvLayout(encoding, delimiter, decimal, header, (), ())
+    columns: list[str] = []
+    left_out: list[LeftOut] = []
+    for index, name in enumerate(header):
+        cells = [row[index] for row in sample if index < len(row)]
+        if why := _why_no_readings(layout, name, cells):
+            left_out.append(LeftOut(name, why))
+        else:
+            columns.append(name)
+    return CsvLayout(encoding, delimiter, decimal, header, tuple(columns), tuple(left_out))
+
+
+def encoding_of(start: bytes) -> str:
+    """The encoding of a file that begins so: by its mark, else UTF-8, else that of Windows."""
+    if start[:2] == codecs.BOM_UTF16_LE or start[:2] == codecs.BOM_UTF16_BE:
+        return "utf-16"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8-sig"
+
+
+def delimiter_of(header: str) -> str:
+    """What stands between the cells of a header."""
+    return max(_DELIMITERS, key=header.count)
+
+
+def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
+    if delimiter == ",":
+        return "."
+    cells = [cell.strip() for row in rows for cell in row]
+    with_comma = sum(bool(re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", cell)) for cell in cells)
+    with_point = sum(bool(re.fullmatch(r"[+-]?\d*\.\d+([eE][+-]?\d+)?", cell)) for cell in cells)
+    return "," if with_comma > with_point else "."
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of columns, none empty; one that comes again has ``_2`` and so on behind it."""
+    seen: dict[str, int] = {}
+    header: list[str] = []
+    for index, given in enumerate(names, 1):
+        name = given.strip() or f"column_{index}"
+        seen[name] = seen.get(name, 0) + 1
+        header.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return tuple(header)
+
+
+def _why_no_readings(layout: CsvLayout, name: str, cells: Sequence[str]) -> str:
+    """Why a column is no readings; empty if it is."""
+    present = [cell.strip() for cell in cells if cell.strip().lower() not in _MISSING]
+    if not present:
+        return "it is empty"
+    if sum(bool(_TIME.fullmatch(cell)) for cell in present) >= _TIME_SHARE * len(present):
+        return "it is a time"
+    numbers = [number for cell in present if (number := layout.number(cell)) is not None]
+    if len(numbers) <= _NUMERIC_SHARE * len(present):
+        text = next(cell for cell in present if layout.number(cell) is None)
+        return f"it holds texts, such as {text[:40]!r}"
+    if name.lower() in _LABELS and set(numbers) <= {0.0, 1.0}:
+        return "it looks like a label; ask for it by its name if it is measured"
+    return ""
