@@ -14,6 +14,20 @@ from typing import ClassVar
 from lineal.effects.effect import Effect, register
 from lineal.store.connection import Connection
 
+_OWNER = "@fan-in/"
+"""Before the stage's name, in the place of the stage that a timer belongs to; no stage has such a
+name."""
+
+
+def fan_in_owner(stage: str) -> str:
+    """What the timers belong to that close a stage's groups; each is named as its group."""
+    return f"{_OWNER}{stage}"
+
+
+def closing_stage(owner: str) -> str | None:
+    """The stage whose groups these timers close; None: they are others."""
+    return owner.removeprefix(_OWNER) if owner.startswith(_OWNER) else None
+
 
 @dataclass(frozen=True, slots=True)
 class FanInPart(Effect):
@@ -52,8 +66,8 @@ def _apply(connection: Connection, changes: Sequence[FanInPart | FanInDone]) -> 
         _put(connection, parts)
         parts = []
         connection.execute(
-            "UPDATE gathering SET done_by = ?, done_at = ? "
-            "WHERE stage = ? AND whole = ? AND done_by IS NULL",
+            "UPDATE fan_in_groups SET done_by = ?, done_at = ? "
+            "WHERE stage = ? AND group_id = ? AND done_by IS NULL",
             (change.event_id, change.at, change.stage, change.group_id),
         )
     _put(connection, parts)
@@ -62,8 +76,8 @@ def _apply(connection: Connection, changes: Sequence[FanInPart | FanInDone]) -> 
 def _put(connection: Connection, parts: Sequence[FanInPart]) -> None:
     if parts:
         connection.executemany(
-            "INSERT INTO gathering (stage, whole, part, event, done_by, done_at) "
-            "VALUES (?, ?, ?, ?, NULL, NULL) ON CONFLICT (stage, whole, part) DO UPDATE "
+            "INSERT INTO fan_in_groups (stage, group_id, part, event, done_by, done_at) "
+            "VALUES (?, ?, ?, ?, NULL, NULL) ON CONFLICT (stage, group_id, part) DO UPDATE "
             "SET event = excluded.event, done_by = NULL, done_at = NULL",
             [(part.stage, part.group_id, part.index, part.event) for part in parts],
         )

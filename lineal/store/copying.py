@@ -51,7 +51,10 @@ LASTING = (
 
 CHANGING = (
     Table(
-        "gathering", "parts of wholes", ("stage", "whole", "part"), ("event", "done_by", "done_at")
+        "fan_in_groups",
+        "parts of fan-in groups",
+        ("stage", "group_id", "part"),
+        ("event", "done_by", "done_at"),
     ),
     Table(
         "state", "state of stages", ("stage", "name"), ("event_id", "before", "after", "removed")
@@ -64,19 +67,26 @@ CHANGING = (
         ("seq", "position", "released", "released_at"),
     ),
     Table(
+        "delayed_retries",
+        "delayed retries",
+        ("stage", "source", "event_id"),
+        ("first_position", "position", "attempts", "delays", "delayed", "due", "ending", "ended"),
+    ),
+    Table(
         "outbox",
         "outputs to publish",
         ("batch", "published"),
         ("group_name", "at", "topic", "key_number", "nonce", "event"),
     ),
     Table("taken_objects", "objects taken", ("bucket", "name"), ("version", "taken")),
+    Table("store_secrets", "secrets", ("purpose",), ("secret", "created")),
     Table("mark_keys", "keys of marks", ("key_id",), ("secret", "created")),
     Table("users", "users", ("name",), ("role", "password", "created")),
     Table(
         "api_tokens",
         "API tokens",
         ("token_id",),
-        ("digest", "name", "user_name", "acts", "types", "created", "expires", "revoked"),
+        ("digest", "name", "user_name", "acts", "types", "created", "expires", "revoked", "owner"),
     ),
 )
 """Rows that come, change and go."""

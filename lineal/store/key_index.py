@@ -14,6 +14,7 @@ Only one transaction at a time may add entries.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 from struct import Struct
@@ -43,10 +44,13 @@ def text_key(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=8).digest()[:KEY_BYTES]
 
 
-def index_entries(keys: Iterable[bytes], number: int) -> list[bytes]:
-    """What :func:`add_entries` takes, for keys that lead to a number."""
-    written = number.to_bytes(_NUMBER_BYTES, "big")
-    return [key + written for key in keys]
+subject_key = lru_cache(maxsize=4096)(text_key)
+"""The same of a text that is soon asked for again."""
+
+
+def index_entries(keys: Iterable[bytes], number: int) -> bytes:
+    """What :func:`add_entries` takes, for keys that lead to a number: the entries in a row."""
+    return number.to_bytes(_NUMBER_BYTES, "big").join([*keys, b""])
 
 
 def add_entries(connection: Connection, entries: Iterable[bytes]) -> None:
@@ -91,24 +95,31 @@ def find_numbers(connection: Connection, key: bytes) -> list[int]:
     return sorted(found)
 
 
-def node_entries(connection: Connection) -> Iterator[tuple[int, list[bytes], bool]]:
-    """Everything that is in the index, row by row: the node, its entries, and whether anything is
-    wrong with the row: entries that :func:`find_numbers` would not find there, or its size."""
-    bits = 8 * KEY_BYTES
+def node_entries(connection: Connection) -> Iterator[tuple[int, bytes, bool]]:
+    """Everything that is in the index, row by row: the node, its entries
+    (:func:`separate_entries`), and whether anything is wrong with the row: entries that
+    :func:`find_numbers` would not find there, or its size."""
     for node, size, kept in connection.stream("SELECT node, size, entries FROM ledger_index"):
         data = bytes(kept)
         whole = len(data) - len(data) % _ENTRY_BYTES
-        entries = [data[at : at + _ENTRY_BYTES] for at in range(0, whole, _ENTRY_BYTES)]
         level, odd = divmod(max(node, 1).bit_length() - 1, 4)
         wrong = size != len(data) or whole < len(data) or node < 1 or odd or level > _MAX_LEVEL
-        if not wrong and level:
-            shift = bits - 4 * level
-            high = 1 << (4 * level)
-            wrong = any(
-                int.from_bytes(entry[:KEY_BYTES], "big") >> shift | high != node
-                for entry in entries
-            )
-        yield node, entries, bool(wrong)
+        yield node, data[:whole], bool(wrong or _misplaced(data, level, node))
+
+
+def _misplaced(entries: bytes, level: int, node: int) -> bool:
+    """Whether one of some entries has a key whose first bits are not those of the node."""
+    count = len(entries) // _ENTRY_BYTES
+    for place in range(level):
+        column = entries[place // 2 :: _ENTRY_BYTES].translate(_LOW if place % 2 else _HIGH)
+        if column.count(node >> 4 * (level - 1 - place) & 15) != count:
+            return True
+    return False
+
+
+def separate_entries(entries: bytes) -> Iterator[bytes]:
+    """The entries of a row, one by one."""
+    return chain.from_iterable(_ONE.iter_unpack(entries))
 
 
 def entry_number(entry: bytes) -> int:

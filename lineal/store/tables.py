@@ -16,7 +16,7 @@ from lineal.store.migrations import OLDEST_VERSION, migrate
 if TYPE_CHECKING:
     from lineal.store.sqlite import SqliteConnection
 
-SCHEMA_VERSION = 14
+SCHEMA_VERSION = 19
 
 BUS = """
 CREATE TABLE topics (
@@ -84,7 +84,8 @@ CREATE TABLE group_members (
 """
 
 LEDGER = """
--- What did a step: a stage at one version, code and configuration, with the models it used.
+-- What did a step: a stage at one version, code and configuration, with what it worked with
+-- beside its input (models).
 CREATE TABLE builds (
     id INTEGER PRIMARY KEY,
     stage TEXT NOT NULL,
@@ -150,16 +151,17 @@ CREATE TABLE claims (
     event_id TEXT NOT NULL,
     PRIMARY KEY (stage, name)
 ) WITHOUT ROWID;
-CREATE TABLE gathering (
+-- Parts of fan-in groups; done_by: the event that completed the group.
+CREATE TABLE fan_in_groups (
     stage TEXT NOT NULL,
-    whole TEXT NOT NULL,
+    group_id TEXT NOT NULL,
     part INTEGER NOT NULL,
     event BLOB NOT NULL,
     done_by TEXT,
     done_at INTEGER,
-    PRIMARY KEY (stage, whole, part)
+    PRIMARY KEY (stage, group_id, part)
 ) WITHOUT ROWID;
-CREATE INDEX gathering_by_end ON gathering (done_at) WHERE done_at IS NOT NULL;
+CREATE INDEX fan_in_groups_by_end ON fan_in_groups (done_at) WHERE done_at IS NOT NULL;
 -- What a stage keeps under a name, with the event that changed it last: that event, handled again,
 -- is given what was before it. removed: when the name was removed, until the row is swept.
 CREATE TABLE state (
@@ -218,6 +220,34 @@ CREATE TABLE waiting_events (
 CREATE INDEX waiting_events_in_order ON waiting_events (stage, key, seq) WHERE released IS NULL;
 CREATE INDEX waiting_events_by_release ON waiting_events (released_at)
     WHERE released_at IS NOT NULL;
+-- Events that failed and are tried again after a delay: see lineal.effects.retries. ending: how it
+-- ended; none: it waits.
+CREATE TABLE delayed_retries (
+    stage TEXT NOT NULL,
+    source TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    first_position TEXT NOT NULL,
+    position TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    delays INTEGER NOT NULL,
+    delayed INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    ending TEXT,
+    ended INTEGER,
+    PRIMARY KEY (stage, source, event_id)
+) WITHOUT ROWID;
+CREATE INDEX delayed_retries_by_end ON delayed_retries (ended) WHERE ended IS NOT NULL;
+CREATE INDEX delayed_retries_by_due ON delayed_retries (due);
+-- What stages call and does not answer, by the worker that found so; stages: with commas between.
+CREATE TABLE open_circuits (
+    dependency TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    stages TEXT NOT NULL,
+    opened INTEGER NOT NULL,
+    next_call INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    PRIMARY KEY (dependency, worker)
+) WITHOUT ROWID;
 -- Dead letters, on a bus that keeps no past.
 CREATE TABLE dead_letters (
     topic TEXT NOT NULL,
@@ -290,7 +320,8 @@ CREATE TABLE users (
     password TEXT,
     created INTEGER NOT NULL
 ) WITHOUT ROWID;
--- digest: SHA-256 of the secret. user_name: on whose behalf; none: the owner's.
+-- digest: SHA-256 of the secret. user_name: on whose behalf; none: the owner's. owner: under whose
+-- name alone it puts things in.
 CREATE TABLE api_tokens (
     token_id TEXT PRIMARY KEY,
     digest BLOB NOT NULL UNIQUE,
@@ -300,7 +331,8 @@ CREATE TABLE api_tokens (
     types TEXT,
     created INTEGER NOT NULL,
     expires INTEGER,
-    revoked INTEGER
+    revoked INTEGER,
+    owner TEXT
 ) WITHOUT ROWID;
 -- Of browsers, and the one-time keys that open one.
 CREATE TABLE sessions (
@@ -310,6 +342,12 @@ CREATE TABLE sessions (
     expires INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX sessions_by_user ON sessions (user_name);
+-- Secrets of the installation, by what they are for: see lineal.store.store_secret.
+CREATE TABLE store_secrets (
+    purpose TEXT PRIMARY KEY,
+    secret BLOB NOT NULL,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
 -- What events on a shared broker are marked with: see lineal.bus.marks.
 CREATE TABLE mark_keys (
     key_id TEXT PRIMARY KEY,

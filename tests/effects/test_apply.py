@@ -34,7 +34,7 @@ from lineal_producers.mqtt.effects import DevicePositionPut, NoticePut
 from tests.lineage.records import one_step
 from tests.long import examples
 
-TABLES = "state", "memo", "objects", "timers", "gathering", "claims", "search_entries"
+TABLES = "state", "memo", "objects", "timers", "fan_in_groups", "claims", "search_entries"
 NAMES = st.sampled_from(["a", "b"])
 VALUES = st.sampled_from([b"1", b"2"])
 EVENTS = st.sampled_from([f"e{number}" for number in range(4)])

@@ -44,7 +44,7 @@ EFFECTS: st.SearchStrategy[Effect] = st.one_of(
         st.dictionaries(TEXT, TEXT, max_size=3),
     ),
     st.builds(LineageRecord, DATA),
-    st.builds(mqtt.LeaseHeld, TEXT, TEXT),
+    st.builds(mqtt.LeaseHeld, TEXT, TEXT, NUMBER),
     st.builds(mqtt.DevicePositionPut, TEXT, DATA),
     st.builds(mqtt.NoticePut, TEXT, DATA),
 )

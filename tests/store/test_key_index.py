@@ -16,8 +16,7 @@ def key(number: int) -> bytes:
 
 
 def index_entry(key: bytes, number: int) -> bytes:
-    (entry,) = index_entries([key], number)
-    return entry
+    return index_entries([key], number)
 
 
 @pytest.mark.parametrize("at_once", [3, 700, 60_000])

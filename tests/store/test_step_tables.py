@@ -14,7 +14,7 @@ from lineal.effects.effect import apply
 from lineal.effects.fan_in import FanInDone, FanInPart
 from lineal.effects.sweep import sweep
 from lineal.stages.claims import holder_of
-from lineal.stages.fan_in_groups import other_parts_if_complete
+from lineal.stages.fan_in_groups import other_parts
 from lineal.store.connection import Connection
 from lineal.store.memo import (
     MemoOutput,
@@ -84,16 +84,16 @@ def test_whoever_claims_first_keeps_it(connection: Connection) -> None:
 
 
 def part_of(part: Part, name: str, stage: str = "gather") -> FanInPart:
-    return FanInPart(stage, part.whole, part.index, event(name).to_json(exact=True))
+    return FanInPart(stage, part.group_id, part.index, event(name).to_json(exact=True))
 
 
 def test_a_group_is_complete_when_its_last_part_is_in(connection: Connection) -> None:
-    parts = [Part(whole="w", index=number, count=3) for number in range(3)]
+    parts = [Part(group_id="w", index=number, count=3) for number in range(3)]
     apply(connection, [part_of(parts[0], "old"), part_of(parts[0], "zero")])
     apply(connection, [part_of(parts[1], "of another stage", "other")])
-    assert other_parts_if_complete(connection, "gather", parts[1], "one") is None
+    assert other_parts(connection, "gather", parts[1], "one").complete is None
     apply(connection, [part_of(parts[2], "two")])
-    found = other_parts_if_complete(connection, "gather", parts[1], "one")
+    found = other_parts(connection, "gather", parts[1], "one").complete
     assert found is not None
     assert {index: part.data for index, part in found} == {0: b"zero", 2: b"two"}
 
@@ -101,16 +101,16 @@ def test_a_group_is_complete_when_its_last_part_is_in(connection: Connection) ->
 def test_a_group_that_is_done_is_there_for_the_event_that_completed_it(
     connection: Connection,
 ) -> None:
-    parts = [Part(whole="w", index=number, count=3) for number in range(3)]
+    parts = [Part(group_id="w", index=number, count=3) for number in range(3)]
     apply(connection, [part_of(part, "x") for part in parts[1:]])
     apply(connection, [FanInDone("gather", "w", "last", at=100)])
-    found = other_parts_if_complete(connection, "gather", parts[0], "last")
+    found = other_parts(connection, "gather", parts[0], "last").complete
     assert found is not None
     assert sorted(index for index, _ in found) == [1, 2]
-    assert other_parts_if_complete(connection, "gather", parts[0], "another") is None
+    assert other_parts(connection, "gather", parts[0], "another").complete is None
     assert sweep(connection, older_than=100) == 0
     assert sweep(connection, older_than=101) == 2
-    assert other_parts_if_complete(connection, "gather", parts[0], "last") is None
+    assert other_parts(connection, "gather", parts[0], "last").complete is None
 
 
 class _Completing:
@@ -129,7 +129,7 @@ class _Completing:
 def test_a_group_completed_while_it_is_looked_at_is_not_made_of_what_is_left(
     connection: Connection,
 ) -> None:
-    parts = [Part(whole="w", index=number, count=3) for number in range(3)]
+    parts = [Part(group_id="w", index=number, count=3) for number in range(3)]
     apply(connection, [part_of(part, "x") for part in parts[1:]])
     completing = cast("Connection", _Completing(connection))
-    assert other_parts_if_complete(completing, "gather", parts[0], "last") is None
+    assert other_parts(completing, "gather", parts[0], "last").complete is None

@@ -10,7 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lineal.store.connection import Connection
-from lineal.store.migrations import to_5, to_6, to_7, to_8, to_9, to_10, to_11, to_12, to_13, to_14
+from lineal.store.migrations import (
+    to_5,
+    to_6,
+    to_7,
+    to_8,
+    to_9,
+    to_10,
+    to_11,
+    to_12,
+    to_13,
+    to_14,
+    to_15,
+    to_16,
+    to_17,
+    to_18,
+    to_19,
+)
 
 OLDEST_VERSION = 4
 
@@ -25,6 +41,11 @@ _STEPS: Mapping[int, Callable[[Connection], None]] = {
     12: to_12.migrate,
     13: to_13.migrate,
     14: to_14.migrate,
+    15: to_15.migrate,
+    16: to_16.migrate,
+    17: to_17.migrate,
+    18: to_18.migrate,
+    19: to_19.migrate,
 }
 """What makes each version of the one before."""
 

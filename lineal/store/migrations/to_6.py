@@ -37,5 +37,4 @@ def migrate(connection: Connection) -> None:
 
 def _entry(key: int, link: int, seq: int) -> bytes:
     short = key.to_bytes(8, "big", signed=True)[:KEY_BYTES]
-    (entry,) = index_entries([short.translate(_INVERTED) if link == _MADE else short], seq)
-    return entry
+    return index_entries([short.translate(_INVERTED) if link == _MADE else short], seq)

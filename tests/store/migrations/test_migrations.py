@@ -21,7 +21,7 @@ from lineal.lineage.ledger import (
     steps_of_artifact,
     steps_of_subject,
 )
-from lineal.lineage.record import Build, Model
+from lineal.lineage.record import Build, UsedArtifact
 from lineal.store import migrations
 from lineal.store.connection import Connection
 from lineal.store.database import Database
@@ -31,7 +31,7 @@ from lineal.store.tables import SCHEMA_VERSION, create_tables, tables_exist
 from lineal_catalog.documents.queries import list_documents
 
 HERE = Path(__file__).parent
-MODELS = (Model("m", "1", "e0" * 32),)
+MODELS = (UsedArtifact("m", "1", "e0" * 32),)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -38,14 +38,27 @@ def authority(postgres: Postgres, tmp_path: Path) -> Iterator[CertificateAuthori
             ("ssl_cert_file", server.certificate), ("ssl_key_file", server.key), ("ssl", "on")
         ):  # fmt: skip
             connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
-        ask(b"SELECT pg_reload_conf()")
-        while ask(b"SHOW ssl") != "on":
-            time.sleep(0.02)
+        _until_offered(postgres.url, lambda: ask(b"SELECT pg_reload_conf()"))
         yield authority
         for name in ("ssl", "ssl_cert_file", "ssl_key_file"):
             connection.execute(f"ALTER SYSTEM RESET {name}".encode())
         ask(b"SELECT pg_reload_conf()")
     shutil.rmtree(folder)
+
+
+def _until_offered(url: str, reload_settings: Callable[[], str]) -> None:
+    """The server that takes connections may read its settings after those that it has. One that
+    could not use them as it read them goes on without TLS, until it is to read them again."""
+    end = time.monotonic() + 60
+    while True:
+        reload_settings()
+        try:
+            psycopg.connect(url, sslmode="require").close()
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 def encrypted(url: str) -> bool:
