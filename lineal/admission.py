@@ -20,7 +20,7 @@ from lineal.observability.tracing import first_traceparent, is_traceparent
 from lineal.stages.decoding import decode_event
 from lineal.stages.discovery import installed_stages
 from lineal.store.objects import ObjectStore
-from lineal_schemas.envelope import RawEvent, schema_uri
+from lineal_schemas.envelope import RawEvent, format_time, now_us, schema_uri
 from lineal_schemas.payload import Payload, payload_bytes
 
 _MAX_CONCURRENT = 500
@@ -28,6 +28,8 @@ _MAX_CHARACTERS = 2048
 """Of an attribute, and of a text of lineal's own data, from outside."""
 _MAX_PAIRS = 128
 """Of a mapping of lineal's own data, from outside."""
+_MAX_AHEAD_US = 24 * 3600 * 1_000_000
+"""Of an event's time, before this machine's: clocks and time zones differ by less."""
 _BY = "by"
 """Field of lineal's own payloads that says who did something."""
 _BOOKKEEPING = "lineal."
@@ -50,6 +52,8 @@ class AdmissionPolicy:
         accepts_invalid: data that does not fit the schema of its type is admitted too, and ends
             as a dead letter of the stages that cannot read it.
         bounded: texts of lineal's own data have a largest size.
+        reserved_sources: beginnings of sources that other ingresses give their events: an event is
+            known by its source and id, and nobody may take another's.
         elsewhere: by the beginning of a type, the ingress that is meant for it.
     """
 
@@ -60,6 +64,7 @@ class AdmissionPolicy:
     operator: bool = False
     accepts_invalid: bool = False
     bounded: bool = True
+    reserved_sources: tuple[str, ...] = ()
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -94,9 +99,15 @@ def admit(
 
     Raises:
         NotAllowed: the policy does not admit it.
-        PermanentFailure: its type is known here, and its data does not fit that.
+        PermanentFailure: its type is known here, and its data does not fit that; or its time is
+            more than a day from now, and no operator answers for it.
     """
     check_allowed(event, policy, topic)
+    if not policy.operator and event.time > now_us() + _MAX_AHEAD_US:
+        raise PermanentFailure(
+            f"its time, {format_time(event.time)}, is more than a day ahead of the clock here: "
+            "set the sender's clock, or leave the time out"
+        )
     if (name := _too_long(event)) is not None:
         raise PermanentFailure(f"{name} has more than {_MAX_CHARACTERS} characters")
     if is_reference(event):
@@ -110,6 +121,9 @@ def admit(
     if policy.bounded and payload is not None and payload.type in types_of_lineal():
         _check_texts(payload)
     event = event._replace(actor=actor, mark=None)
+    if not policy.operator and event.type in types_of_lineal():
+        # What lineal's own events follow from, and replace, lineal knows itself.
+        event = event._replace(causationid=None, supersedes=None)
     if actor is not None and payload is not None and _names_other(payload, actor):
         payload = payload.model_copy(update={_BY: actor})
         event = event._replace(
@@ -160,6 +174,8 @@ def check_allowed(event: RawEvent, policy: AdmissionPolicy, topic: str | None = 
         reason = reserved_reason(topic, policy)
     if reason is None and not policy.operator and event.source.startswith(_SOURCES_OF_STAGES):
         reason = f"events of source {event.source} are made by lineal itself"
+    if reason is None and event.source.strip().lower().startswith(policy.reserved_sources):
+        reason = f"events of source {event.source} come in another way: give your own source"
     if reason is not None:
         raise NotAllowed(reason)
 

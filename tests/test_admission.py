@@ -17,7 +17,7 @@ from lineal_producers.admission_policies import BRIDGE, EMIT, FILES, HTTP, OPERA
 from lineal_schemas.catalogue import lineal_payloads
 from lineal_schemas.deployments import DeploymentControl
 from lineal_schemas.documents import DocumentArrived
-from lineal_schemas.envelope import RawEvent, decode, first_event, from_json
+from lineal_schemas.envelope import RawEvent, decode, first_event, from_json, now_us, parse_time
 from lineal_schemas.payload import Payload, payload_bytes
 from tests.schemas.raw_events import RAW_EVENTS
 
@@ -53,6 +53,15 @@ def test_every_door_but_an_operators_takes_its_types_and_no_other_of_ours() -> N
                 continue
             taken.add(type)
         assert taken == policy.types
+
+
+def test_a_time_far_ahead_of_the_clock_is_refused_but_to_an_operator() -> None:
+    tomorrow, far = now_us() + 23 * 3600 * 10**6, parse_time("9999-12-31T23:59:59Z")
+    for policy in (HTTP, EMIT):
+        assert admit(foreign("com.example.told", time=tomorrow), policy).time == tomorrow
+        with pytest.raises(PermanentFailure, match=r"9999.*a day ahead of the clock"):
+            admit(foreign("com.example.told", time=far), policy)
+    assert admit(foreign("com.example.told", time=far), OPERATOR).time == far
 
 
 def test_nobody_forges_the_bookkeeping() -> None:
@@ -129,7 +138,13 @@ def test_what_does_not_fit_its_type_is_refused_or_kept_for_the_dead_letters() ->
     assert "parcel" in str(schema_error(Crate.type, kept))
 
 
-@given(RAW_EVENTS.map(lambda event: event._replace(type="com.example.own", source="/s")))
+@given(
+    RAW_EVENTS.map(
+        lambda event: event._replace(
+            type="com.example.own", source="/s", time=min(event.time, now_us())
+        )
+    )
+)
 def test_what_came_in_has_a_valid_trace_and_all_that_was_stated(event: RawEvent) -> None:
     admitted = admit(event, EMIT, actor="user:ann")
     event = event._replace(actor="user:ann", mark=None)

@@ -12,10 +12,11 @@ from lineal.errors import LinealError
 
 Act = Literal[
     "read", "upload", "publish", "review", "metrics", "redrive", "replay", "promote", "deploy",
-    "redact", "sign", "erase", "manage",
+    "redact", "represent", "sign", "erase", "manage",
 ]  # fmt: skip
 """``read``: documents, searches, lineage. ``publish``: events of an ingress's types. ``deploy``:
-begin, pause and abort rollouts. ``manage``: users and tokens."""
+begin, pause and abort rollouts. ``represent``: put documents under the names of others, and speak
+for them in conversations. ``manage``: users and tokens."""
 
 Role = Literal["reader", "uploader", "reviewer", "operator", "owner"]
 
@@ -23,7 +24,7 @@ _ADDED: dict[Role, tuple[Act, ...]] = {
     "reader": ("read",),
     "uploader": ("upload", "publish"),
     "reviewer": ("review",),
-    "operator": ("metrics", "redrive", "replay", "promote", "deploy", "redact"),
+    "operator": ("metrics", "redrive", "replay", "promote", "deploy", "redact", "represent"),
     "owner": ("sign", "erase", "manage"),
 }
 """What a role may do beyond the roles before it."""
@@ -33,7 +34,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class NotPermitted(LinealError, PermissionError):
-    """Who asks may not do this; says which role may."""
+    """The actor may not do this; the message says which role may."""
 
 
 class UnknownAct(LinealError, ValueError):
@@ -41,13 +42,13 @@ class UnknownAct(LinealError, ValueError):
 
 
 def acts_of(role: Role) -> frozenset[Act]:
-    """Everything that a role may do."""
+    """All acts of a role."""
     roles = ROLES[: ROLES.index(role) + 1]
     return frozenset(act for each in roles for act in _ADDED[each])
 
 
 def role_for(act: Act) -> Role:
-    """The least of the roles that may do this."""
+    """The role with the fewest acts that may do this."""
     return next(role for role in ROLES if act in _ADDED[role])
 
 

@@ -1,4 +1,4 @@
-"""What somebody has shown to be let in: who they are, and what they may do."""
+"""Credentials: an authenticated actor and the acts that are permitted to them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,29 @@ from lineal.access.acts import Act, NotPermitted, Role, acts_of, role_for
 from lineal.admission import AdmissionPolicy
 from lineal.lineage.actor import acting_user
 
+HTTP_TOKEN = "token:http"  # noqa: S105 - the name of an actor
+"""The actor of what comes with the token of the settings, ``LINEAL_HTTP_TOKEN``: an owner's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Made by the runtime of what was shown to it, never of what an event says.
+    """Made by the runtime after authentication, never from what an event claims.
 
     Attributes:
         actor: who acts, as lineage records name them: ``user:ann``, ``token:scanner``.
         acts: what they may do.
         types: patterns of the event types that they may publish, of those that the ingress
             admits; None for all of these.
+        owner: in whose name they put things in: a user's own, which tokens of the user have too,
+            or the one that a token is bound to.
+        bound: a token that puts in things under this name, and no other.
     """
 
     actor: str
     acts: frozenset[Act]
     types: tuple[str, ...] | None = None
+    owner: str | None = None
+    bound: bool = False
 
     def may(self, act: Act) -> bool:
         """Whether they may do this."""
@@ -40,16 +48,37 @@ class Credential:
                 "or a token with this scope"
             )
 
+    def owner_of(self, wanted: str | None) -> str | None:
+        """Who will own what they put in under a name; None: nobody.
+
+        Raises:
+            NotPermitted: it is the name of somebody else, and they may not represent others.
+        """
+        if self.bound and wanted in (None, self.owner):
+            return self.owner
+        if wanted is None or (wanted in (self.owner, f"user:{self.owner}") and not self.bound):
+            return wanted
+        if self.may("represent") and not self.bound:
+            return wanted
+        own = f"name {self.owner!r}" if self.owner else "name no owner"
+        raise NotPermitted(
+            f"{self.actor} may not put anything under the name {wanted!r}: {own}, or have it done "
+            f"by the role {role_for('represent')}, by a token with the scope represent, or by one "
+            "that is bound to this owner (`lineal token create NAME --scope upload --owner OWNER`)"
+        )
+
     def under(self, policy: AdmissionPolicy) -> AdmissionPolicy:
-        """The policy of an ingress for them: it admits no more than they may publish."""
+        """The admission policy of an ingress, narrowed to the types the actor may publish."""
         return policy if self.types is None else replace(policy, only=self.types)
 
 
 def credential_of(actor: str, role: Role) -> Credential:
-    """What somebody of a role may do."""
-    return Credential(actor, acts_of(role))
+    """The credential of an actor with a role."""
+    kind, _, name = actor.partition(":")
+    return Credential(actor, acts_of(role), owner=name if kind == "user" else None)
 
 
 def owner_credential() -> Credential:
-    """Whoever runs this process: the account of the operating system that owns the data folder."""
+    """The credential of who runs this process: the operating system's account that owns the data
+    folder."""
     return credential_of(acting_user(), "owner")

@@ -1,4 +1,4 @@
-"""The token of whoever owns the data folder, in a file that nobody else can read."""
+"""The owner's token of a data folder, in a file that nobody else can read."""
 
 from __future__ import annotations
 

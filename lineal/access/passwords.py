@@ -18,11 +18,11 @@ _MAX_CONCURRENT = 2
 
 
 class WeakPassword(LinealError, ValueError):
-    """A password that is too short to protect anything, or too long to be one."""
+    """A password that is too short to protect anything, or longer than is accepted."""
 
 
 def hash_password(password: str) -> str:
-    """What is kept of a password.
+    """The hash of a password, which is what is stored.
 
     Raises:
         WeakPassword: it is too short or too long.
@@ -35,7 +35,7 @@ def hash_password(password: str) -> str:
 
 
 class PasswordCheck:
-    """Compares passwords with what is kept of them, few at a time."""
+    """Compares passwords with their hashes, few at a time."""
 
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(_MAX_CONCURRENT)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from lineal.access.credential import Credential
 from lineal.effects.records import lineage_records
 from lineal.lineage.actor import this_worker
-from lineal.lineage.record import StepEntry, record_of
+from lineal.lineage.record import ACCESS, StepEntry, record_of
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal_schemas.envelope import now_us
@@ -36,7 +36,7 @@ async def change_access(
     """
     by.require("manage")
     result = await runtime.store.write(change)
-    entry = StepEntry(subject, now_us(), kind="access", attributes=attributes)
+    entry = StepEntry(subject, now_us(), kind=ACCESS, attributes=attributes)
     record = record_of(entry, build=None, actor=by.actor, worker=this_worker())
     await runtime.committer.publish((), lineage_records([record]))
     return result

@@ -17,12 +17,12 @@ MIN_CHARACTERS = 22
 
 
 def new_secret(prefix: str = "") -> str:
-    """A new one, of characters that need no quoting anywhere."""
+    """A new secret, of characters that need no quoting anywhere."""
     return prefix + secrets.token_urlsafe(_BYTES)
 
 
 def secret_digest(secret: str) -> bytes:
-    """What is kept of a secret."""
+    """The digest of a secret, which is what is stored."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 

@@ -18,7 +18,7 @@ _SECONDS = {"key": KEY_SECONDS, "session": SESSION_SECONDS}
 
 
 class Session(NamedTuple):
-    """Whose it is."""
+    """The owner of a session or a key."""
 
     user: str | None
     """None: the owner, the account that started the service."""
@@ -42,7 +42,7 @@ def new_session(
 
 
 def use_key(connection: Connection, secret: str, now: int) -> Session | None:
-    """Whose key this is; it is used up by asking. None where there is no such key, or no more."""
+    """The owner of a key, which can be used once. None where there is no such key, or no more."""
     found = _find(connection, "key", secret, now)
     removed = connection.execute(
         "DELETE FROM sessions WHERE digest = ? AND kind = 'key'", (secret_digest(secret),)
@@ -51,7 +51,7 @@ def use_key(connection: Connection, secret: str, now: int) -> Session | None:
 
 
 def find_session(connection: Connection, secret: str, now: int) -> Session | None:
-    """Whose session this is; None where there is none, or it is over."""
+    """The owner of a session; None where there is none, or it has expired."""
     return _find(connection, "session", secret, now)
 
 

@@ -1,4 +1,4 @@
-"""Making guesses slow: who has failed waits before the next attempt is answered."""
+"""Slows guessing down: after a failure the next attempt is answered later."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_WAITING = 64
 
 
 class TooManyAttempts(LinealError):
-    """So many wait already that this one is not even looked at."""
+    """Too many attempts wait already."""
 
 
 class Slowdown:

@@ -1,4 +1,4 @@
-"""API tokens, in the store: made once, kept as a digest, with a scope and an end."""
+"""API tokens in the store: a digest of each, with its scope and expiry."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from lineal.access.acts import Act, read_acts
+from lineal.access.credential import HTTP_TOKEN, Credential
 from lineal.access.secret import new_secret, secret_digest
 from lineal.errors import LinealError
 from lineal.store.connection import Connection
@@ -19,7 +20,7 @@ class UnknownToken(LinealError, LookupError):
 
 
 class ApiToken(NamedTuple):
-    """What is kept of a token."""
+    """A token without its secret."""
 
     id: str
     name: str
@@ -32,6 +33,8 @@ class ApiToken(NamedTuple):
     """Microseconds since the Unix epoch, as the following."""
     expires: int | None
     revoked: int | None
+    owner: str | None = None
+    """Under whose name alone it puts things in; None: its user's."""
 
     @property
     def actor(self) -> str:
@@ -39,8 +42,15 @@ class ApiToken(NamedTuple):
         return f"token:{self.name}" if self.user is None else f"token:{self.name} of {self.user}"
 
     def valid(self, now: int) -> bool:
-        """Whether it lets anybody in at a time."""
+        """Whether it is valid at a time."""
         return self.revoked is None and (self.expires is None or now < self.expires)
+
+    def credential(self, behind: frozenset[Act]) -> Credential:
+        """What it may do, within what those may do on whose behalf it acts."""
+        return Credential(
+            self.actor, behind & self.acts, self.types, self.owner or self.user,
+            self.owner is not None,
+        )  # fmt: skip
 
 
 def create_token(
@@ -52,21 +62,24 @@ def create_token(
     types: tuple[str, ...] | None,
     expires: int | None,
     now: int,
+    owner: str | None = None,
 ) -> tuple[ApiToken, str]:
     """Make a token; returns what is kept of it, and the secret, which nobody can show again.
 
     Raises:
-        LinealError: a valid token has this name.
+        LinealError: a valid token has this name, or the token of the settings is called so.
     """
+    if f"token:{name}" == HTTP_TOKEN:
+        raise LinealError(f"{name} is the token of LINEAL_HTTP_TOKEN: choose another name")
     if any(token.name == name and token.valid(now) for token in list_tokens(connection)):
         raise LinealError(f"there is a token {name} already: `lineal token revoke {name}` ends it")
     secret = new_secret(PREFIX)
-    token = ApiToken(uuid4().hex[:12], name, user, acts, types, now, expires, None)
+    token = ApiToken(uuid4().hex[:12], name, user, acts, types, now, expires, None, owner)
     connection.execute(
-        "INSERT INTO api_tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO api_tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             token.id, secret_digest(secret), name, user, ",".join(sorted(acts)),
-            None if types is None else ",".join(types), now, expires, None,
+            None if types is None else ",".join(types), now, expires, None, owner,
         ),
     )  # fmt: skip
     return token, secret
@@ -101,12 +114,14 @@ def revoke_token(connection: Connection, wanted: str, now: int) -> ApiToken:
     raise UnknownToken(f"there is no token {wanted!r} to revoke: `lineal token list` lists them")
 
 
-_COLUMNS = "token_id, name, user_name, acts, types, created, expires, revoked"
+_COLUMNS = "token_id, name, user_name, acts, types, created, expires, revoked, owner"
 
 
 def _token(
-    row: tuple[str, str, str | None, str, str | None, int, int | None, int | None],
+    row: tuple[str, str, str | None, str, str | None, int, int | None, int | None, str | None],
 ) -> ApiToken:
-    identifier, name, user, acts, types, created, expires, revoked = row
+    identifier, name, user, acts, types, created, expires, revoked, owner = row
     allowed = None if types is None else tuple(types.split(","))
-    return ApiToken(identifier, name, user, read_acts(acts), allowed, created, expires, revoked)
+    return ApiToken(
+        identifier, name, user, read_acts(acts), allowed, created, expires, revoked, owner
+    )

@@ -73,7 +73,7 @@ def list_users(connection: Connection) -> list[User]:
 
 
 def set_role(connection: Connection, name: str, role: Role) -> None:
-    """Give a user another role; what is open for them has it at once.
+    """Give a user another role; their open sessions have it at once.
 
     Raises:
         UnknownUser
