@@ -1,9 +1,11 @@
-"""Bundles: what happened to something, with the evidence that a stranger can check.
+"""Proof bundles: the records about a subject, with proofs that third parties can check.
 
 A bundle is a zip file. ``bundle.json`` says what it is about; ``records/N.json`` are the records, N
 being a record's place in the log (from 0), and ``records/N.tlog-proof`` the proof of each
 (c2sp.org/tlog-proof), which holds the signed checkpoint. A record is logged as the SHA-256 of its
-file. ``objects/SHA256`` are bytes that the records name, where they were asked for.
+file. ``objects/SHA256`` are bytes that the records name, where they were asked for. In a bundle of
+a log that another one covers, ``cover/N.json`` is the record of that other log which holds the
+checkpoint, and ``cover/N.tlog-proof`` its proof.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import orjson
 
 from lineal.errors import LinealError, ObjectMissing
 from lineal.lineage.canonical import parse_build, parse_record
-from lineal.lineage.ledger import records_of_output, records_of_subject
+from lineal.lineage.ledger import lost_records, records_of_output, records_of_subject
 from lineal.lineage.record import Build
 from lineal.proof.checkpoint import OpenedCheckpoint
 from lineal.proof.inclusion import InclusionProof
@@ -37,12 +39,13 @@ _COMPRESSION = 1
 _EVENT = "event"
 """Role of data that was on the bus, and is in no object store."""
 
+_VERIFY = "`lineal verify` says what is wrong"
 Read = Callable[[str], Iterator[bytes]]
 """Gives the bytes of an object, piece by piece; raises ObjectMissing before the first."""
 
 
 class NotProven(LinealError):
-    """A record is not in the tree that was signed: there is no proof of it."""
+    """A record is not in the signed tree, so it cannot be proved."""
 
 
 class Evidence(NamedTuple):
@@ -54,27 +57,34 @@ class Evidence(NamedTuple):
 
 
 def records_behind(connection: Connection, subject: str) -> dict[int, bytes]:
-    """The records about a subject, and those about the models that made its outputs: how they were
-    trained, evaluated and promoted. Canonical bytes by their numbers, in order."""
+    """The records about a subject, and those about what its outputs were made with: where these
+    artifacts come from. Canonical bytes by their numbers, in order.
+
+    Raises:
+        NotProven: the ledger has lost one of them.
+    """
     found: dict[int, bytes] = {}
     waiting, seen = [subject], {subject}
     while waiting:
-        for seq, canonical in records_of_subject(connection, waiting.pop()):
+        about = waiting.pop()
+        if lost := lost_records(connection, about):
+            raise NotProven(f"record {lost[0]}, which is about {about}, is missing: {_VERIFY}")
+        for seq, canonical in records_of_subject(connection, about):
             if seq in found:
                 continue
             found[seq] = canonical
-            for named in _subjects_of_models(connection, parse_build(canonical)):
+            for named in _subjects_of_artifacts(connection, parse_build(canonical)):
                 if named not in seen:
                     seen.add(named)
                     waiting.append(named)
     return dict(sorted(found.items()))
 
 
-def _subjects_of_models(connection: Connection, build: Build | None) -> Iterator[str]:
-    for model in build.models if build is not None else ():
-        for _, canonical in records_of_output(connection, model.sha256):
+def _subjects_of_artifacts(connection: Connection, build: Build | None) -> Iterator[str]:
+    for artifact in build.artifacts if build is not None else ():
+        for _, canonical in records_of_output(connection, artifact.sha256):
             for entry in parse_record(canonical).steps:
-                if any(item.sha256 == model.sha256 for item in entry.outputs):
+                if any(item.sha256 == artifact.sha256 for item in entry.outputs):
                     yield entry.subject
 
 
@@ -117,12 +127,17 @@ def objects_named(evidence: Iterable[Evidence]) -> list[str]:
 
 
 def write_bundle(
-    file: Path, about: str, evidence: list[Evidence], read: Read | None = None
+    file: Path,
+    about: str,
+    evidence: list[Evidence],
+    read: Read | None = None,
+    cover: Evidence | None = None,
 ) -> list[str]:
     """Write a bundle.
 
     Args:
         read: gives the bytes of objects, to be put into it.
+        cover: the record of another log that holds the checkpoint.
 
     Returns:
         The digests of objects that are in it.
@@ -135,18 +150,22 @@ def write_bundle(
     try:
         with ZipFile(temporary, "x", compresslevel=_COMPRESSION) as bundle:
             kept = [] if read is None else list(_put_objects(bundle, evidence, read))
-            files = []
-            for one in evidence:
-                name = f"records/{one.proof.leaf_index}"
-                _put(bundle, f"{name}.json", one.canonical)
-                _put(bundle, f"{name}.tlog-proof", bytes(one.proof))
-                files.append({"record": f"{name}.json", "proof": f"{name}.tlog-proof"})
+            files = [_put_record(bundle, "records", one) for one in evidence]
             said = {"about": about, "objects": kept, "records": files, "version": VERSION}
+            if cover is not None:
+                said["cover"] = _put_record(bundle, "cover", cover)
             _put(bundle, "bundle.json", orjson.dumps(said, option=orjson.OPT_INDENT_2) + b"\n")
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
     return kept
+
+
+def _put_record(bundle: ZipFile, folder: str, one: Evidence) -> dict[str, str]:
+    name = f"{folder}/{one.proof.leaf_index}"
+    _put(bundle, f"{name}.json", one.canonical)
+    _put(bundle, f"{name}.tlog-proof", bytes(one.proof))
+    return {"record": f"{name}.json", "proof": f"{name}.tlog-proof"}
 
 
 def _put_objects(bundle: ZipFile, evidence: list[Evidence], read: Read) -> Iterator[str]:

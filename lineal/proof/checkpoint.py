@@ -1,4 +1,4 @@
-"""Checkpoints: what a log says of its tree, as a signed note (c2sp.org/tlog-checkpoint)."""
+"""Checkpoints: the size and root of a log's tree, as a signed note (c2sp.org/tlog-checkpoint)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed envelopes around what strangers read: DSSE v1.0 (github.com/secure-systems-lab/dsse).
+"""Signed envelopes for third parties: DSSE v1.0 (github.com/secure-systems-lab/dsse).
 
 The keys of the log sign them. No checkpoint can be taken from an envelope: what is signed begins
 with ``DSSEv1`` and a space, and a checkpoint with the log's name, which has no spaces.

@@ -1,4 +1,4 @@
-"""What keeps a log from being extended or signed."""
+"""Errors that keep a log from being extended or signed."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ class LogInconsistent(LinealError):
 
 
 class ForeignLog(LinealError):
-    """The log of this store is signed with a key that is not here."""
+    """The log of this store is signed with a key that this process does not have."""

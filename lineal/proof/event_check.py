@@ -1,14 +1,13 @@
 """Whether every event that only stages make was made by a step in the ledger.
 
-Looked at are the topics of the embedded bus. On a shared broker events carry marks
-(:mod:`lineal.bus.marks`), which stages look at before they act.
+Looked at are the topics of the embedded bus, or what was read of those of a broker
+(:mod:`lineal.proof.topic_reading`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import NamedTuple
 
 from lineal.admission import types_of_stages
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE
@@ -16,18 +15,12 @@ from lineal.bus.erased_event import ERASED
 from lineal.erasure.erasures import erased_at
 from lineal.lineage.graph import EVENT_ROLES
 from lineal.lineage.record import Record
+from lineal.proof.topic_reading import EventOnTopic
 from lineal.proof.verification import VerificationContext
 from lineal.store.connection import Connection
 
 _OFFSET_BITS = 40
 _MADE_BY_US = ("lineal:stage/%", "lineal:group/%")
-
-
-class _Found(NamedTuple):
-    position: int
-    type: str
-    data: str | None
-    """Digest; None where the bus has a reference only."""
 
 
 class EventReader:
@@ -37,26 +30,33 @@ class EventReader:
 
     def __init__(self) -> None:
         self._connection: Connection
-        self._open: dict[str, list[_Found]] = {}
+        self._open: dict[str, list[EventOnTopic]] = {}
         self._changed: set[str] = set()
+        self._problem: str | None = None
 
     def begin(self, context: VerificationContext) -> None:
         self._connection = connection = context.connection
         self._open, self._changed = {}, set()
+        self._problem = None if context.topics is None else context.topics.problem
+        if (topics := context.topics) is not None:
+            self._open = {id: list(found) for id, found in topics.events.items()}
+            context.results["events_on_topics"] = sum(map(len, self._open.values()))
+            return
         if connection.dialect.name != "sqlite":
             return
         types = sorted(types_of_stages() - context.from_outside)
         rows = connection.execute(
-            "SELECT position, id, type, datacontenttype, data FROM events WHERE "
+            "SELECT position, id, datacontenttype, data FROM events WHERE "
             f"(source LIKE ? OR source LIKE ? OR type IN ({', '.join('?' * len(types))})) "
             "ORDER BY position",
             (*_MADE_BY_US, *types),
         )
-        for position, id, kind, media_type, data in rows:
+        places = _Places(connection)
+        for position, id, media_type, data in rows:
             digest = None
             if media_type != REFERENCE_MEDIA_TYPE:
                 digest = sha256(data).hexdigest() if isinstance(data, bytes) else "no bytes"
-            self._open.setdefault(id, []).append(_Found(position, kind, digest))
+            self._open.setdefault(id, []).append(EventOnTopic(places.of(position), digest))
 
     def add(self, seq: int, build: int | None, record: Record) -> None:
         if not self._open:
@@ -67,7 +67,7 @@ class EventReader:
                 found = self._open.get(id)
                 if found is None:
                     continue
-                left = [item for item in found if made and item.data and item.data not in made]
+                left = [item for item in found if made and item.digest and item.digest not in made]
                 if left:
                     self._open[id] = left
                     self._changed.add(id)
@@ -76,18 +76,11 @@ class EventReader:
 
     def findings(self) -> Iterator[str]:
         yield from self._erased()
-        topics = dict(
-            self._connection.execute(
-                "SELECT partitions.id, topics.name || '/' || number FROM partitions "
-                "JOIN topics ON topics.id = topic"
-            ).fetchall()
-            if self._open
-            else ()
-        )
-        left = [(item.position, id) for id, items in self._open.items() for item in items]
-        for position, id in sorted(left):
-            place = topics.get(position >> _OFFSET_BITS, "a topic that is not there")
-            event = f"the event {id} at {place}/{position & (1 << _OFFSET_BITS) - 1}"
+        if self._problem is not None:
+            yield self._problem
+        left = [(item.place, id) for id, items in self._open.items() for item in items]
+        for place, id in left:
+            event = f"the event {id} at {place}"
             if id in self._changed:
                 yield f"{event} is not what the step made"
             else:
@@ -105,3 +98,19 @@ class EventReader:
         for subject, id in rows:
             if erased_at(connection, subject) is None:
                 yield f"the event {id} is erased, and no record says so"
+
+
+class _Places:
+    """Names the places of events of the embedded bus."""
+
+    def __init__(self, connection: Connection) -> None:
+        rows = connection.execute(
+            "SELECT partitions.id, topics.name || '/' || number FROM partitions "
+            "JOIN topics ON topics.id = topic"
+        )
+        self._partitions: dict[int, str] = dict(rows.fetchall())
+
+    def of(self, position: int) -> str:
+        """Topic, partition and offset."""
+        where = self._partitions.get(position >> _OFFSET_BITS, "a topic that is not there")
+        return f"{where}/{position & (1 << _OFFSET_BITS) - 1}"

@@ -1,4 +1,4 @@
-"""Checkpoints as files of a directory of their own, outside the database.
+"""Checkpoint files in a directory outside the database.
 
 ``checkpoint`` is the newest. What was signed before is kept beside it: everything of the last day,
 and the last of every hour from then on.
@@ -29,7 +29,7 @@ class CheckpointFile(NamedTuple):
 
 
 class OutsideCheckpoints(NamedTuple):
-    """What a directory of checkpoints held at one time."""
+    """The content of a directory of checkpoints at one time."""
 
     newest: bytes | None = None
     kept: tuple[tuple[str, int, bytes], ...] = ()

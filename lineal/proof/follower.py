@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 import uuid
-from hashlib import sha256
 from pathlib import Path
 
 import structlog
 
 from lineal.bus.protocol import Bus, TopicSettings
 from lineal.errors import LinealError
+from lineal.proof.checkpoint_events import CHECKPOINT_TOPIC, checkpoint_event
 from lineal.proof.cosigning import CosignatureCollector
 from lineal.proof.errors import ForeignLog, LogInconsistent, UnusableKey
 from lineal.proof.note import MalformedNote, WrongSignature
@@ -19,13 +19,9 @@ from lineal.proof.policy import read_policy
 from lineal.proof.writer import LogWriter, Signed
 from lineal.settings import LogSettings
 from lineal.store.connection import Store
-from lineal_schemas.envelope import RawEvent, now_us
 
 log = structlog.get_logger(__name__)
 
-CHECKPOINT_TOPIC = "lineal.checkpoint"
-"""Topic and type of the events that carry checkpoints; their data is the signed note."""
-_MEDIA_TYPE = "text/plain; charset=utf-8"
 _POLL_SECONDS = 0.4
 _PAUSE_SECONDS = 5.0
 _ELSEWHERE_SECONDS = 30.0
@@ -68,7 +64,7 @@ class LogFollower:
 
     @property
     def problem(self) -> str | None:
-        """Why the ledger is not signed; None when all is well."""
+        """Why the ledger is not being signed; None when all is well."""
         return self._failure and f"the log: {self._failure}"
 
     async def run(self) -> None:
@@ -106,7 +102,7 @@ class LogFollower:
                 await asyncio.sleep(_PAUSE_SECONDS)
 
     async def close(self) -> None:
-        """Sign what there is, and let another process go on."""
+        """Sign the present records, and release the lease."""
         try:
             if self._failure is None and not self._is_elsewhere:
                 await self.writer.catch_up()
@@ -130,7 +126,9 @@ class LogFollower:
         if done is None:
             return False
         self._report(done)
-        if done.signed and done.checkpoint is not None:
+        # What commands signed while no daemon ran is published by the next one.
+        is_new = done.signed or self._published is None
+        if is_new and done.checkpoint is not None:
             now = asyncio.get_running_loop().time()
             if now - self._published_at >= self._settings.kept_seconds:
                 self._published_at = now
@@ -153,14 +151,3 @@ class LogFollower:
             if str(error) != self._not_published:
                 self._not_published = str(error)
                 log.warning("log.not_published", error=self._not_published)
-
-
-def checkpoint_event(checkpoint: bytes) -> RawEvent:
-    """The event that carries a checkpoint."""
-    origin = checkpoint.partition(b"\n")[0].decode()
-    id = sha256(checkpoint).hexdigest()[:32]
-    return RawEvent(
-        id=id, source="lineal:log", type=CHECKPOINT_TOPIC, subject=None, time=now_us(),
-        datacontenttype=_MEDIA_TYPE, dataschema=None, partitionkey=origin, traceparent=None,
-        causationid=None, correlationid=f"log:{origin}", data=checkpoint,
-    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The little of HTTP that logs and witnesses need of each other."""
+"""A small HTTP client for logs and witnesses."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _MAX_BYTES = 20_000_000
 
 
 class Unreachable(LinealError):
-    """A log or a witness does not answer, or not as it should."""
+    """A log or a witness does not answer, or not as the protocol says."""
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """An HTTP response."""
 
     status: int
     body: bytes

@@ -1,4 +1,4 @@
-"""Proofs of inclusion as files that need nothing else (c2sp.org/tlog-proof)."""
+"""Inclusion proofs as self-contained files (c2sp.org/tlog-proof)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_HASHES = 63
 
 
 class InclusionProof(NamedTuple):
-    """That a leaf is in the tree of a checkpoint."""
+    """A proof that a leaf is in the tree of a checkpoint."""
 
     leaf_index: int
     hashes: tuple[bytes, ...]

@@ -15,10 +15,9 @@ from lineal.lineage.record import Build, Record
 from lineal.proof.record_pass import read_records
 from lineal.proof.verification import VerificationContext
 from lineal.store.connection import Connection
-from lineal.store.key_index import entry_number, index_entries, node_entries
+from lineal.store.key_index import entry_number, index_entries, node_entries, separate_entries
 
 _BLOCK_BITS = 8
-_MASK = (1 << 64) - 1
 
 
 class IndexReader:
@@ -35,22 +34,27 @@ class IndexReader:
         self._expected = defaultdict(int)
 
     def add(self, seq: int, build: int | None, record: Record) -> None:
-        total = sum(map(hash, index_entries(record_keys(record), seq)))
+        total = sum(map(hash, separate_entries(index_entries(record_keys(record), seq))))
         block = seq >> _BLOCK_BITS
-        self._expected[block] = (self._expected[block] + total) & _MASK
+        self._expected[block] += total
 
     def findings(self) -> Iterator[str | tuple[str, int]]:
-        found: defaultdict[int, int] = defaultdict(int)
+        found = 0
         for node, entries, misplaced in node_entries(self._connection):
             if misplaced:
                 yield f"node {node:x} of the ledger's index holds what does not belong there"
-            for entry in entries:
-                block = entry_number(entry) >> _BLOCK_BITS
-                found[block] = (found[block] + hash(entry)) & _MASK
+            found += sum(map(hash, separate_entries(entries)))
+        if found != sum(self._expected.values()):
+            for block in self._wrong_blocks():
+                yield from self._compare(block)
+
+    def _wrong_blocks(self) -> list[int]:
+        found: defaultdict[int, int] = defaultdict(int)
+        for _, entries, _ in node_entries(self._connection):
+            for entry in separate_entries(entries):
+                found[entry_number(entry) >> _BLOCK_BITS] += hash(entry)
         blocks = self._expected.keys() | found.keys()
-        wrong = sorted(item for item in blocks if self._expected[item] != found[item])
-        for block in wrong:
-            yield from self._compare(block)
+        return sorted(item for item in blocks if self._expected[item] != found[item])
 
     def _compare(self, block: int) -> Iterator[tuple[str, int]]:
         first = block << _BLOCK_BITS
@@ -58,11 +62,12 @@ class IndexReader:
         expected = {
             entry
             for seq, _, record in read_records(self._connection, first, last)
-            for entry in index_entries(record_keys(record), seq)
+            for entry in separate_entries(index_entries(record_keys(record), seq))
         }
         found: list[bytes] = []
         for _, entries, _ in node_entries(self._connection):
-            found += [entry for entry in entries if first <= entry_number(entry) <= last]
+            each = separate_entries(entries)
+            found += [entry for entry in each if first <= entry_number(entry) <= last]
         for number in sorted({entry_number(item) for item in expected.difference(found)}):
             yield f"the ledger's index does not lead to record {number} everywhere", number
         twice = len(found) > len(set(found))

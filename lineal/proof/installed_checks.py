@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lineal.plugins import plugins
+from lineal.proof.access_check import AccessReader
 from lineal.proof.event_check import EventReader
 from lineal.proof.index_check import BuildReader, IndexReader
 from lineal.proof.ledger_check import LedgerCheck
@@ -16,7 +17,7 @@ ENTRY_POINTS = "lineal.checks"
 
 
 def installed_checks() -> list[Check]:
-    """Ours, and those of all installed packages: a check, or a reader of records."""
+    """The checks and record readers of lineal and of all installed packages."""
     found = plugins(ENTRY_POINTS).loaded.values()
     readers: list[RecordReader] = [
         IndexReader(),
@@ -24,6 +25,7 @@ def installed_checks() -> list[Check]:
         ProjectionReader(),
         NamedObjectReader(),
         EventReader(),
+        AccessReader(),
     ]
     readers += [item for item in found if isinstance(item, RecordReader)]
     checks = [item for item in found if not isinstance(item, RecordReader)]

@@ -1,4 +1,4 @@
-"""The keys that sign a log: a file that only its owner reads.
+"""The log's signing keys, in a file that only its owner can read.
 
 It begins with a line for each verifier key that ever signed the log, oldest first, so that the
 public half is there also where the private one is encrypted. The private key follows in PEM; while
@@ -54,7 +54,7 @@ class LogKeys(NamedTuple):
 
 
 def default_origin() -> str:
-    """A name for a new log that no other has: this machine's, and chance."""
+    """A unique name for a new log: this machine's name and a random part."""
     host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname()) or "localhost"
     return f"{host}/lineal/{secrets.token_hex(4)}"
 

@@ -1,4 +1,4 @@
-"""Whether the ledger is the one that was signed: every record, every tile, every checkpoint.
+"""Compares every record and tile of the ledger with the signed checkpoints.
 
 Two trees are made side by side: one of the records as they are, one of the leaves that the tiles
 hold. Where they differ, the next checkpoint says which of the two was signed, and so whether a
@@ -125,7 +125,7 @@ class _Scan:
         results |= {"records": last, "signed": self._last_signed, "holds": self.holds}
 
     def _begin_at(self, size: int, root: bytes) -> str | None:
-        """Believe what lies before a checkpoint, as far as the tiles agree with it."""
+        """Accept what lies before a checkpoint, as far as the tiles agree with it."""
         tree = TiledTree(tile_source(self._connection))
         try:
             if tree.root(size) != root:
@@ -188,7 +188,7 @@ class _Scan:
             self._pass(begin // TILE_WIDTH, block.records, tile)
 
     def _pass(self, number: int, records: list[bytes], tile: list[bytes]) -> None:
-        """Put a full block behind."""
+        """Append a full block."""
         root = root_of(records)
         self._unreadable = self._unreadable or _NONE in records
         of_tile = root if tile == records else root_of(tile)
@@ -223,7 +223,7 @@ class _Scan:
             self.holds = item.size
 
     def _decide(self, size: int, records_hold: bool) -> None:
-        """Say of the differences before a checkpoint which side is wrong."""
+        """Decide for each difference before a checkpoint whether record or tile is wrong."""
         later = [entry for entry in self._undecided if entry[0] >= size]
         for index, difference in self._undecided:
             if index < size:
@@ -247,7 +247,7 @@ class _Scan:
             self._report(index + 1, f"record {index + 1} {difference}")
 
     def _finish(self) -> None:
-        """What lies behind the last checkpoint, and what no checkpoint has decided."""
+        """Compare what follows the last checkpoint, and what no checkpoint has decided."""
         last, signed = self._last, self._last_signed
         for index, difference in self._undecided:
             if index < min(last, signed):

@@ -1,4 +1,4 @@
-"""A log read over HTTP, by its tiles."""
+"""A client that reads a log over HTTP by its tiles."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _LEVEL_BITS = 40
 
 
 class LogRow(NamedTuple):
-    """What the store says of its log."""
+    """The row of the store's log."""
 
     keys: str
     """Verifier keys, oldest first, a line each."""
@@ -68,12 +68,12 @@ def forget_log(connection: Connection) -> None:
 
 
 def set_keys(connection: Connection, keys: str) -> None:
-    """Note which keys sign the log from now on."""
+    """Set the keys that sign the log from now on."""
     connection.execute("UPDATE ledger_log SET keys = ? WHERE id = ?", (keys, _ROW))
 
 
 def take_lease(connection: Connection, owner: str, now: int, lease_us: int) -> bool:
-    """Be the one who extends the log, for some time; False if another one is."""
+    """Take the lease on extending the log; False if another process holds it."""
     taken = connection.execute(
         "UPDATE ledger_log SET owner = ?, lease_until = ? "
         "WHERE id = ? AND (owner IS NULL OR owner = ? OR lease_until < ?)",
@@ -83,7 +83,7 @@ def take_lease(connection: Connection, owner: str, now: int, lease_us: int) -> b
 
 
 def drop_lease(connection: Connection, owner: str) -> None:
-    """Let others extend it."""
+    """Release the lease on extending it."""
     connection.execute(
         "UPDATE ledger_log SET owner = NULL, lease_until = 0 WHERE id = ? AND owner = ?",
         (_ROW, owner),
@@ -91,7 +91,7 @@ def drop_lease(connection: Connection, owner: str) -> None:
 
 
 def set_checkpoint(connection: Connection, checkpoint: bytes) -> None:
-    """Note the newest checkpoint."""
+    """Set the newest checkpoint."""
     connection.execute(
         "UPDATE ledger_log SET checkpoint = ? WHERE id = ?", (checkpoint.decode(), _ROW)
     )
@@ -108,7 +108,7 @@ def replace_checkpoint(connection: Connection, before: bytes, after: bytes) -> b
 
 
 def set_witnessed(connection: Connection, checkpoint: bytes) -> None:
-    """Note the newest checkpoint that satisfies the policy."""
+    """Set the newest checkpoint that satisfies the policy."""
     connection.execute(
         "UPDATE ledger_log SET witnessed = ? WHERE id = ?", (checkpoint.decode(), _ROW)
     )

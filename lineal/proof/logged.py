@@ -1,4 +1,4 @@
-"""Reading records that are shown to people: as they were logged, or not at all."""
+"""Reads records for display, each compared with its leaf in the log."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from hashlib import sha256
 
 from lineal.lineage.canonical import parse_record, steps_with_artifact, subject_entries
 from lineal.lineage.ledger import (
+    lost_records,
+    records_made_with,
     records_of_actor,
     records_of_input,
-    records_of_model,
     records_of_subject,
 )
 from lineal.lineage.record import RecordedStep
@@ -45,27 +46,32 @@ def logged_steps(connection: Connection, subject: str) -> list[RecordedStep]:
     """The steps that are about a subject, in their order.
 
     Raises:
-        LogInconsistent: a record is not the one that was logged.
+        LogInconsistent: a record is not the one that was logged, or is missing.
     """
+    if lost := lost_records(connection, subject):
+        raise LogInconsistent(
+            f"record {lost[0]}, which is about {subject}, is missing: `lineal verify` says what "
+            "else is wrong"
+        )
     found = logged_records(connection, records_of_subject(connection, subject))
     return [step for _, canonical in found for step in subject_entries(canonical, subject)]
 
 
-def logged_steps_with(connection: Connection, models: Iterable[str]) -> list[RecordedStep]:
-    """The steps that models took part in, in their order.
+def logged_steps_with(connection: Connection, artifacts: Iterable[str]) -> list[RecordedStep]:
+    """The steps that were made with any of some artifacts, in their order.
 
     Args:
-        models: the digests of their files.
+        artifacts: their digests.
 
     Raises:
         LogInconsistent: a record is not the one that was logged.
     """
-    records = dict(pair for model in models for pair in records_of_model(connection, model))
+    records = dict(pair for sha256 in artifacts for pair in records_made_with(connection, sha256))
     return _steps(logged_records(connection, sorted(records.items())))
 
 
 def logged_steps_by(connection: Connection, actor: str) -> list[RecordedStep]:
-    """What somebody did, in its order.
+    """The steps of an actor, in their order.
 
     Raises:
         LogInconsistent: a record is not the one that was logged.

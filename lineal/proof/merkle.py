@@ -22,7 +22,7 @@ class WrongProof(LinealError, ValueError):
 
 
 class Subtrees(Protocol):
-    """Whatever knows the hashes of a tree's complete subtrees."""
+    """A source of the hashes of a tree's complete subtrees."""
 
     def subtree(self, height: int, index: int) -> bytes:
         """The root over the leaves ``index << height`` up to ``(index + 1) << height``.
@@ -220,7 +220,7 @@ class Frontier:
         return found
 
     def copy(self) -> Frontier:
-        """Another one of the same tree."""
+        """A copy."""
         other = Frontier()
         other._subtrees = list(self._subtrees)
         return other

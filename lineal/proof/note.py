@@ -31,7 +31,7 @@ class MalformedNote(LinealError, ValueError):
 
 
 class WrongSignature(LinealError, ValueError):
-    """A note is not signed by whom it claims, or by nobody known."""
+    """A note has a wrong signature, or none by a known key."""
 
 
 def valid_key_name(name: str) -> bool:
@@ -44,7 +44,7 @@ def _space_or_control(character: str) -> bool:
 
 
 class VerifierKey(NamedTuple):
-    """A public key with its name: what a stranger has to know."""
+    """A named public key, which verifiers have to know."""
 
     name: str
     type: int
@@ -52,7 +52,7 @@ class VerifierKey(NamedTuple):
 
     @property
     def id(self) -> bytes:
-        """What signatures name it by beside its name."""
+        """Its key id, which signatures carry beside its name."""
         named = self.name.encode() + b"\n" + bytes((self.type,)) + self.public
         return sha256(named).digest()[:_ID_BYTES]
 
@@ -93,12 +93,12 @@ class NoteSignature(NamedTuple):
         return f"{_DASH}{self.name} {b64encode(self.key_id + self.signature).decode()}"
 
     def made_by(self, key: VerifierKey) -> bool:
-        """Whether it names this key; not whether it is right."""
+        """Whether it names this key; it is not verified."""
         return self.name == key.name and self.key_id == key.id
 
 
 class Note(NamedTuple):
-    """A text, and who signed it."""
+    """A text with its signatures."""
 
     text: str
     """Ends in a newline."""

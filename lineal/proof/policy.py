@@ -49,7 +49,7 @@ class WitnessGroup(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """What a checkpoint has to show before it is believed."""
+    """The requirements that a checkpoint has to meet."""
 
     logs: tuple[KnownLog, ...] = ()
     witnesses: Mapping[str, KnownWitness] = {}
@@ -130,7 +130,7 @@ def parse_policy(data: bytes) -> Policy:
 
 
 class _Reading:
-    """What the lines read so far say."""
+    """The policy of the lines that were read so far."""
 
     def __init__(self) -> None:
         self.logs: list[KnownLog] = []

@@ -1,4 +1,4 @@
-"""One pass over all records, for everything that is compared with what they say.
+"""A single pass over all records for all checks that compare something with them.
 
 A package adds readers of its own under the entry points ``lineal.checks``.
 """
@@ -31,7 +31,7 @@ class RecordReader(Protocol):
         ...
 
     def begin(self, context: VerificationContext) -> None:
-        """Forget what was read before."""
+        """Begin anew."""
         ...
 
     def add(self, seq: int, build: int | None, record: Record) -> None:
@@ -39,7 +39,7 @@ class RecordReader(Protocol):
         ...
 
     def findings(self) -> Iterator[str | tuple[str, int]]:
-        """What is wrong, once all records were read; with the number of a record if one is
+        """The findings, once all records were read; with the number of a record if one is
         concerned."""
         ...
 

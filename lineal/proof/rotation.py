@@ -1,4 +1,4 @@
-"""Giving the log a new key, which is a record like any other act."""
+"""Rotates the log's key; the rotation is recorded like any other act."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def log_routes(store: Store, *, witnessed: bool = False) -> list[Route]:
 
 
 def published_checkpoint(witnessed: bool, connection: Connection) -> bytes | None:
-    """The checkpoint that strangers are given."""
+    """The checkpoint that is published."""
     row = read_log(connection)
     return None if row is None else row.witnessed if witnessed else row.checkpoint
 

@@ -31,7 +31,7 @@ there is no such tile."""
 
 
 class Tile(NamedTuple):
-    """Which tile."""
+    """The address of a tile: its level, index and width."""
 
     level: int | None
     """None for a bundle of entries."""
@@ -40,7 +40,7 @@ class Tile(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Below the log's prefix."""
+        """Its path below the log's prefix."""
         level = "entries" if self.level is None else str(self.level)
         partial = "" if self.width == TILE_WIDTH else f".p/{self.width}"
         return f"tile/{level}/{_number_path(self.number)}{partial}"

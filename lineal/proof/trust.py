@@ -1,4 +1,4 @@
-"""Which checkpoints there are, and by which keys they are believed."""
+"""Collects checkpoints, and the keys that they are verified with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from lineal.lineage.canonical import subject_entries
 from lineal.lineage.ledger import records_of_subject
 from lineal.proof.checkpoint import OpenedCheckpoint, open_checkpoint
+from lineal.proof.checkpoint_events import embedded_checkpoints
 from lineal.proof.log_tables import read_log, record_leaf, tile_source
 from lineal.proof.merkle import WrongProof, inclusion_proof, verify_inclusion
 from lineal.proof.note import MalformedNote, VerifierKey, WrongSignature, parse_verifier_key
@@ -35,10 +36,10 @@ class FoundCheckpoint(NamedTuple):
 
 
 class Checkpoints(NamedTuple):
-    """All checkpoints that are there."""
+    """All checkpoints that were found."""
 
     found: tuple[FoundCheckpoint, ...]
-    """Those that are signed by a trusted key, by their size."""
+    """Those that a trusted key has signed, by their size; of one size the most signed is last."""
     problems: tuple[str, ...]
     """What is wrong with the others."""
 
@@ -104,7 +105,8 @@ def _is_signed(tree: TiledTree, item: _Rotation, checkpoints: Sequence[FoundChec
 
 
 def find_checkpoints(context: VerificationContext, keys: Sequence[VerifierKey]) -> Checkpoints:
-    """Open all checkpoints: of the database, of the directory, and those that were given."""
+    """Open all checkpoints: of the database, of the directory, of the topic, of
+    witnesses, and those that were given."""
     found: list[FoundCheckpoint] = []
     problems: list[str] = []
     for where, size, note in _notes(context):
@@ -117,9 +119,22 @@ def find_checkpoints(context: VerificationContext, keys: Sequence[VerifierKey]) 
             problems.append(f"{where} is a checkpoint at {opened.checkpoint.size}")
             continue
         found.append(FoundCheckpoint(where, opened))
+    names = {key.name for key in keys}
+    for note in _published(context):
+        if note.partition(b"\n")[0].decode(errors="replace") not in names:
+            continue  # of a log that was given up
+        try:
+            found.append(FoundCheckpoint(_ON_TOPIC, open_checkpoint(note, keys)))
+        except (MalformedNote, WrongSignature) as error:
+            problems.append(f"{_ON_TOPIC}: {error}")
     if not context.given:  # else whoever verifies has no need of ours
         problems += _behind(found)
-    return Checkpoints(tuple(sorted(found, key=lambda item: item.size)), tuple(problems))
+    return Checkpoints(tuple(sorted(found, key=_order)), tuple(problems))
+
+
+def _order(item: FoundCheckpoint) -> tuple[int, int]:
+    """By size; of one size those that more have signed are last."""
+    return item.size, len(item.opened.note.signatures)
 
 
 def _notes(context: VerificationContext) -> Iterator[tuple[str, int | None, bytes]]:
@@ -133,16 +148,25 @@ def _notes(context: VerificationContext) -> Iterator[tuple[str, int | None, byte
         yield _OUTSIDE, None, context.outside.newest
     for name, size, note in context.outside.kept:
         yield name, size, note
-    for note in context.given:
-        yield "the given checkpoint", None, note
+    for where, note in (*context.given, *context.witnessed):
+        yield where, None, note
+
+
+def _published(context: VerificationContext) -> Iterator[bytes]:
+    """The checkpoints on their topic."""
+    if context.topics is None:
+        yield from embedded_checkpoints(context.connection)
+    else:
+        yield from context.topics.checkpoints
 
 
 _IN_DATABASE = "the checkpoint in the database"
+_ON_TOPIC = "a checkpoint on the topic"
 _OUTSIDE = "the newest checkpoint outside"
 
 
 def _behind(found: Sequence[FoundCheckpoint]) -> Iterator[str]:
-    """Whether the newest in one place is older than one in another: it was put back."""
+    """Where checkpoints are missing or older than elsewhere, as after an older copy is restored."""
     newest = max(found, key=lambda item: item.size, default=None)
     if newest is None:
         return

@@ -1,4 +1,4 @@
-"""Checks of what claims to be proof: one interface, and how all of them are run.
+"""The interface of the checks of ``lineal verify``, and the function that runs them.
 
 A package adds checks of its own under the entry points ``lineal.checks``: an object with a name and
 ``run``, which looks at something and says what it found wrong with it.
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lineal.errors import StoreDamaged
 from lineal.proof.checkpoint import Checkpoint
@@ -20,6 +20,10 @@ from lineal.proof.files import OutsideCheckpoints
 from lineal.proof.note import VerifierKey
 from lineal.proof.policy import Policy
 from lineal.store.connection import Connection
+
+if TYPE_CHECKING:
+    from lineal.proof.kept_checkpoints import KeptCheckpoint
+    from lineal.proof.topic_reading import TopicsRead
 
 Progress = Callable[[int, int], None]
 """Called with how much is done, and of how much."""
@@ -42,7 +46,7 @@ class LargeObjects(Protocol):
 
 
 class Finding(NamedTuple):
-    """Something that is wrong."""
+    """A finding of a check."""
 
     check: str
     """Who found it."""
@@ -54,7 +58,7 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class VerificationContext:
-    """What is verified, and what is believed before."""
+    """What is verified, and what is trusted without verification."""
 
     connection: Connection
     """Cannot write; the same state of the store until the end."""
@@ -67,18 +71,22 @@ class VerificationContext:
     """Who must have cosigned."""
     since: Checkpoint | None = None
     """What lies before it was verified already."""
-    given: Sequence[bytes] = ()
-    """Checkpoints that somebody has kept elsewhere."""
+    given: Sequence[KeptCheckpoint] = ()
+    """Checkpoints that whoever verifies has kept elsewhere."""
+    witnessed: Sequence[KeptCheckpoint] = ()
+    """Those that witnesses give out."""
     large: LargeObjects | None = None
     """Where large objects are; None: they are not looked at."""
     from_outside: frozenset[str] = frozenset()
     """Event types that not only stages make."""
+    topics: TopicsRead | None = None
+    """What the topics of a broker hold; None: they are not looked at, or the bus is embedded."""
     results: dict[str, int | str | None] = field(default_factory=dict)
     """What checks have to say beside their findings, by name."""
 
 
 class Check(Protocol):
-    """Looks at one thing."""
+    """A check of one thing."""
 
     @property
     def name(self) -> str: ...
@@ -93,7 +101,7 @@ class Check(Protocol):
 
 
 class Verified(NamedTuple):
-    """What all checks came to."""
+    """The results of all checks."""
 
     findings: tuple[Finding, ...]
     checks: tuple[str, ...]

@@ -48,7 +48,7 @@ class WitnessRejection(LinealError, ValueError):
 
 
 class AddCheckpoint(NamedTuple):
-    """What is asked of a witness: the body of ``add-checkpoint``."""
+    """A request to a witness: the body of ``add-checkpoint``."""
 
     old_size: int
     """Of the checkpoint that the witness is thought to have cosigned last."""
@@ -85,7 +85,7 @@ def parse_add_checkpoint(body: bytes) -> AddCheckpoint:
 
 
 def origin_hash(origin: str) -> str:
-    """What a log is known by in a witness's addresses."""
+    """The id of a log in a witness's URLs."""
     return sha256(origin.encode()).hexdigest()
 
 
@@ -127,7 +127,7 @@ class Witness:
         return None if note is None else parse_checkpoint(parse_note(note).text)
 
     def add_checkpoint(self, asked: AddCheckpoint) -> NoteSignature:
-        """Cosign a checkpoint, and remember it.
+        """Cosign a checkpoint, and store it as the newest.
 
         Raises:
             MalformedNote: it is none.

@@ -39,7 +39,7 @@ _BATCH_SIZE = 4096
 
 
 class Signed(NamedTuple):
-    """What the log has come to."""
+    """The state of the log."""
 
     size: int
     """Records in the tree."""
@@ -78,7 +78,7 @@ class LogWriter:
 
     @property
     def password(self) -> str | None:
-        """Of the key file."""
+        """The path of the key file."""
         password = self._settings.key_password
         return None if password is None else password.get_secret_value()
 
@@ -101,7 +101,7 @@ class LogWriter:
         return self._keys
 
     async def read_keys(self) -> LogKeys:
-        """The keys that are there; none are made.
+        """The existing keys; none are made.
 
         Raises:
             UnusableKey: there are none, or they cannot be used.
@@ -164,7 +164,10 @@ class LogWriter:
         except FileNotFoundError:
             row = await self._store.read(read_log)
         if row is not None:
-            raise ForeignLog(_foreign(row, self.key_file))
+            try:  # another process may have made them since
+                return await asyncio.to_thread(read_keys, self.key_file, self.password)
+            except FileNotFoundError as error:
+                raise ForeignLog(_foreign(row, self.key_file)) from error
         origin = self._settings.origin or default_origin()
         return await asyncio.to_thread(make_keys, self.key_file, origin, password=self.password)
 

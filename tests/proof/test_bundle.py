@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lineal.lineage.ledger import Ledger
-from lineal.lineage.record import Artifact, Build, Model
+from lineal.lineage.record import Artifact, Build, UsedArtifact
 from lineal.proof.bundle import NotProven, prove_records, records_behind
 from lineal.proof.checkpoint import open_checkpoint
 from lineal.proof.keys import read_verifier_keys
@@ -20,7 +20,9 @@ MODEL = Artifact("e0" * 32, "application/octet-stream", 1, "model")
 
 
 def build(stage: str, *models: str) -> Build:
-    return Build(stage, "1", "a" * 64, "b" * 64, tuple(Model("m", "1", sha) for sha in models))
+    return Build(
+        stage, "1", "a" * 64, "b" * 64, tuple(UsedArtifact("m", "1", sha) for sha in models)
+    )
 
 
 def test_the_models_that_were_used_belong_to_it_and_what_was_done_to_them(

@@ -13,8 +13,9 @@ from lineal.bus.embedded.bus import EmbeddedBus
 from lineal.daemon import Daemon
 from lineal.effects.records import lineage_records
 from lineal.proof.checkpoint import open_checkpoint
+from lineal.proof.checkpoint_events import CHECKPOINT_TOPIC
 from lineal.proof.errors import LogInconsistent
-from lineal.proof.follower import CHECKPOINT_TOPIC, LogFollower
+from lineal.proof.follower import LogFollower
 from lineal.proof.keys import read_verifier_keys
 from lineal.proof.log_tables import read_log, tile_source
 from lineal.runtime import Runtime, open_runtime

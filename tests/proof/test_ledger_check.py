@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import shutil
-import zlib
-from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,10 +12,12 @@ import pytest
 
 from lineal.proof.checkpoint import open_checkpoint
 from lineal.proof.files import CheckpointFiles
+from lineal.proof.kept_checkpoints import KeptCheckpoint
 from lineal.proof.keys import read_keys, read_verifier_keys
 from lineal.proof.log_tables import record_leaf
 from lineal.store.database import Database
 from tests.proof.ledgers import make_ledger, sign
+from tests.proof.mutations import forged, mutate_log
 from tests.proof.verifying import tampering, verify
 
 SIZES = (3, 256, 300, 600)
@@ -58,13 +58,6 @@ async def test_a_ledger_of_an_earlier_version_gets_its_tree_and_verifies(tmp_pat
     verified = verify(tmp_path)
     assert verified.findings == ()
     assert verified.results["holds"] == 312
-
-
-def forged(connection: Any, seq: int) -> tuple[bytes, bytes]:
-    """Another record in the place of one, whose digest is right."""
-    (record,) = connection.execute("SELECT record FROM ledger WHERE seq = ?", (seq,)).fetchone()
-    canonical = zlib.decompress(record).replace(b"ocr", b"nlp")
-    return sha256(canonical).digest(), zlib.compress(canonical)
 
 
 @pytest.mark.parametrize("number", [1, 257, 300, 301, 600])
@@ -203,7 +196,7 @@ def test_what_somebody_kept_elsewhere_counts(folder: Path, tmp_path: Path) -> No
     shutil.copytree(folder, longer)
     make_ledger(longer, [650])
     note = (longer / "checkpoints" / "checkpoint").read_bytes()
-    verified = verify(folder, given=[note])
+    verified = verify(folder, given=[KeptCheckpoint("the given checkpoint", note)])
     assert verified.first is not None
     assert "50 are missing" in str(verified.findings)
 
@@ -218,13 +211,18 @@ def test_the_key_of_somebody_else_signs_nothing(folder: Path, tmp_path: Path) ->
     assert len(read_keys(folder / "log.key").signers) == 1
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.long)])
-def test_random_changes_are_found_each(folder: Path, count: int) -> None:
-    random = Random(count)
+@pytest.mark.parametrize(
+    ("count", "seed"),
+    [(300, 0), *(pytest.param(1_000, seed, marks=pytest.mark.long) for seed in range(1, 11))],
+)
+def test_random_changes_of_a_log_of_several_tiles_are_found_each(
+    folder: Path, count: int, seed: int
+) -> None:
+    random = Random(seed)
     with tampering(folder) as connection:
         for number in range(count):
             connection.execute("BEGIN")
-            said = _mutate(random, connection)
+            said = mutate_log(random, connection)
             verified = _verify_here(folder, connection)
             assert verified, f"change {number} was not found: {said}"
             connection.execute("ROLLBACK")
@@ -239,49 +237,3 @@ def _verify_here(folder: Path, connection: Any) -> tuple[Any, ...]:
     outside = CheckpointFiles(folder / "checkpoints").load()
     context = VerificationContext(connection, folder, outside, keys)
     return run_checks([LedgerCheck()], context).findings
-
-
-def _mutate(random: Random, connection: Any) -> str:
-    """One change, of a kind and at a place that chance names."""
-    kind = random.randrange(10)
-    seq, other = random.sample(range(1, 601), 2)
-    (size,) = connection.execute("SELECT size FROM ledger_log").fetchone()
-    tiles = [id for (id,) in connection.execute("SELECT id FROM ledger_tiles")]
-    tile, other_tile = random.sample(tiles, 2)
-    match kind:
-        case 0:
-            digest, record = forged(connection, seq)
-            connection.execute("UPDATE ledger SET digest = ?, record = ? WHERE seq = ?",
-                               (digest, record, seq))  # fmt: skip
-        case 1:
-            connection.execute("DELETE FROM ledger WHERE seq = ?", (seq,))
-        case 2:
-            connection.execute("DELETE FROM ledger WHERE seq >= ?", (seq,))
-        case 3:
-            for old, new in ((seq, 0), (other, seq), (0, other)):
-                connection.execute("UPDATE ledger SET seq = ? WHERE seq = ?", (new, old))
-        case 4:
-            place = random.choice([0, 601, 10_000, -seq])
-            connection.execute("INSERT INTO ledger SELECT ?, build, digest, record FROM ledger "
-                               "WHERE seq = ?", (place, other))  # fmt: skip
-        case 5:
-            connection.execute("UPDATE ledger SET seq = -seq WHERE seq >= ?", (seq,))
-            connection.execute("UPDATE ledger SET seq = 1 - seq WHERE seq < 0")
-        case 6:
-            (hashes,) = connection.execute("SELECT hashes FROM ledger_tiles WHERE id = ?",
-                                           (tile,)).fetchone()  # fmt: skip
-            at = random.randrange(len(hashes))
-            changed = hashes[:at] + bytes((hashes[at] ^ 1 << random.randrange(8),))
-            connection.execute("UPDATE ledger_tiles SET hashes = ? WHERE id = ?",
-                               (changed + hashes[at + 1 :], tile))  # fmt: skip
-        case 7:
-            connection.execute("DELETE FROM ledger_tiles WHERE id = ?", (tile,))
-        case 8:
-            connection.execute(
-                "UPDATE ledger_tiles SET hashes = (SELECT hashes FROM ledger_tiles WHERE id = ?) "
-                "WHERE id = ?", (other_tile, tile))  # fmt: skip
-        case 9:
-            column = random.choice(["size = size - 1", "size = size + 1", "checkpoint = NULL",
-                                    "checkpoint = replace(checkpoint, '600', '599')"])  # fmt: skip
-            connection.execute(f"UPDATE ledger_log SET {column}")
-    return f"{kind} at {seq}, {other}, {tile}, {other_tile} of {size}"
