@@ -82,8 +82,11 @@ def make_backup(
     make_private(target)
     database = f"database-{uuid4().hex[:12]}.db"
     try:
+        if settings.store != "sqlite:":
+            # Before the store: it has what they sign, and perhaps more.
+            _copy_checkpoints(settings, target, None)
         _copy_database(settings, target / database, progress, with_keys=with_keys)
-        dump = _dump_store(settings, target, progress)
+        dump = _dump_store(settings, target, progress, with_keys=with_keys)
         records, signed, log_keys = _signed_copy(settings, target, database, former)
         listed = _copy_objects(objects, target, progress)
         keys = _copy_keys(settings, target) if with_keys else ()
@@ -138,21 +141,28 @@ def _copy_database(settings: Settings, copy: Path, progress: Progress, *, with_k
                 progress=lambda status, left, total: progress("database", total - left, total),
             )
         target.execute("PRAGMA secure_delete = ON")
-        for table in ("sessions",) if with_keys else ("sessions", "mark_keys"):
+        for table in _without(with_keys=with_keys):
             target.execute(f"DELETE FROM {table}")
         # Nobody of those who worked on the original works on the copy.
         target.execute("UPDATE ledger_log SET owner = NULL, lease_until = 0")
         target.execute("PRAGMA journal_mode = DELETE")
 
 
-def _dump_store(settings: Settings, target: Path, progress: Progress) -> Part | None:
+def _without(*, with_keys: bool) -> tuple[str, ...]:
+    """Tables whose rows are not in a backup."""
+    return ("sessions",) if with_keys else ("sessions", "mark_keys")
+
+
+def _dump_store(
+    settings: Settings, target: Path, progress: Progress, *, with_keys: bool
+) -> Part | None:
     if settings.store == "sqlite:":
         return None
     from lineal.backup.postgres import dump
 
     name = f"store-{uuid4().hex[:12]}.dump"
     progress("store", 0, 1)
-    dump(settings.store, target / name)
+    dump(settings.store, target / name, without=_without(with_keys=with_keys))
     progress("store", 1, 1)
     return part_of(target, name)
 
@@ -169,7 +179,6 @@ def _signed_copy(
         How many records it has, how many are signed, and the verifier keys of the log.
     """
     if settings.store != "sqlite:":
-        _copy_checkpoints(settings, target, None)
         return 0, 0, ()
     files = CheckpointFiles(target / CHECKPOINTS)
     if settings.log.enabled and settings.log.key_file(settings.data).exists():

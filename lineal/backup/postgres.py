@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from lineal.errors import LinealError
+from lineal.proof.log_tables import LogRow, read_log
 from lineal.store.private import make_private_file
 
 
@@ -15,23 +18,38 @@ class NoTool(LinealError):
     """A tool of Postgres is not installed, or has failed."""
 
 
-def dump(url: str, file: Path) -> None:
+def dump(url: str, file: Path, *, without: Sequence[str] = ()) -> None:
     """Dump a store, one state of it, in the custom format of ``pg_dump``.
+
+    Args:
+        without: tables whose rows are left out.
 
     Raises:
         NoTool: ``pg_dump`` is not there, or fails.
     """
     make_private_file(file)
-    _run("pg_dump", url, "--format=custom", "--no-owner", "--no-acl", f"--file={file}")
+    left_out = [f"--exclude-table-data={table}" for table in without]
+    _run("pg_dump", url, "--format=custom", "--no-owner", "--no-acl", *left_out, f"--file={file}")
 
 
-def load(url: str, file: Path) -> None:
+def load(url: str, file: Path) -> LogRow | None:
     """Load a dump into an empty database.
+
+    Returns:
+        What the store says of its log, which nobody extends there.
 
     Raises:
         NoTool: ``pg_restore`` is not there, or fails.
     """
     _run("pg_restore", url, "--no-owner", "--no-acl", "--exit-on-error", str(file))
+    import psycopg
+
+    from lineal.store.postgres.connection import connect
+
+    with psycopg.connect(url) as writing:
+        writing.execute("UPDATE ledger_log SET owner = NULL, lease_until = 0")
+    with contextlib.closing(connect(url)) as connection:
+        return read_log(connection)
 
 
 def _run(tool: str, url: str, *arguments: str) -> None:

@@ -10,20 +10,22 @@ import contextlib
 import shutil
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from lineal.backup.restore import FolderExists
-from lineal.lineage.ledger import record_keys, stored_bytes
+from lineal.lineage.index import rebuild_index
+from lineal.lineage.ledger import put_record, stored_bytes
 from lineal.lineage.projections import installed_projections
 from lineal.lineage.rebuild import rebuild
+from lineal.lineage.topic_records import find_lost_records
 from lineal.proof.files import CheckpointFiles
-from lineal.proof.record_pass import read_records
+from lineal.proof.log_tables import record_leaf, tile_source
+from lineal.proof.tiles import TiledTree
 from lineal.store.blobs import BlobMissing, FileBlobs
 from lineal.store.damaged_rows import Row, columns_of, readable_rows
-from lineal.store.key_index import add_entries, index_entries
 from lineal.store.private import make_private, make_private_file
 from lineal.store.sqlite import SqliteConnection, connect, connect_read_only
 from lineal.store.tables import create_tables
@@ -31,6 +33,8 @@ from lineal.store.tables import create_tables
 Progress = Callable[[str, int, int], None]
 
 _DERIVED = ("ledger_index", "sqlite_sequence")
+_FORMER_NAMES = {"fan_in_groups": ("gathering", {"group_id": "whole"})}
+"""What a table and its columns were called in the schema of an earlier lineal."""
 _BUSY_SECONDS = 10.0
 _BATCH_SIZE = 1000
 
@@ -43,6 +47,8 @@ class SalvageResult:
     """By table."""
     records_lost: list[int] = field(default_factory=list)
     """Their numbers."""
+    records_put_back: list[int] = field(default_factory=list)
+    """Numbers of those that only the lineage topic had."""
     objects: int = 0
     """Large ones."""
     objects_lost: list[str] = field(default_factory=list)
@@ -56,11 +62,14 @@ def salvage(
     checkpoints: Path,
     target: Path,
     progress: Progress = lambda what, done, total: None,
+    *,
+    on_topic: Sequence[bytes] = (),
 ) -> SalvageResult:
     """Take what can be read into a new data folder.
 
     Args:
         checkpoints: of the log, which say how many records there were.
+        on_topic: records that the lineage topic of a broker has, in their order.
 
     Raises:
         FolderExists: the target is there already.
@@ -78,8 +87,8 @@ def salvage(
         ) as old:
             _take_tables(old, new, done, progress)
         new.execute("BEGIN IMMEDIATE")
-        for seq, _, record in read_records(new):
-            add_entries(new, index_entries(record_keys(record), seq))
+        done.records_put_back = _put_back(new, CheckpointFiles(checkpoints), on_topic)
+        rebuild_index(new)
         rebuild(new)
         new.execute("COMMIT")
         done.records_lost = _missing_records(new, CheckpointFiles(checkpoints))
@@ -109,7 +118,7 @@ def _take_tables(
     ]
     for number, table in enumerate(tables, 1):
         columns, key = columns_of(new, table)
-        rows = _with_digest(table, readable_rows(old, table, columns, key))
+        rows = _with_digest(table, _readable_rows(old, table, columns, key))
         if table == "search_text":
             columns, rows = ["rowid", "text"], readable_rows(old, table, ["rowid", "text"], [])
         count = _insert(new, table, columns, rows)
@@ -117,6 +126,16 @@ def _take_tables(
         if not count and not _is_empty(old, table):
             done.tables_lost.append(table)
         progress("tables", number, len(tables))
+
+
+def _readable_rows(
+    old: SqliteConnection, table: str, columns: list[str], key: list[str]
+) -> Iterator[Row]:
+    former, renamed = _FORMER_NAMES.get(table, (table, {}))
+    if former == table or not columns_of(old, former)[0]:
+        return readable_rows(old, table, columns, key)
+    before = [renamed.get(name, name) for name in columns]
+    return readable_rows(old, former, before, [renamed.get(name, name) for name in key])
 
 
 def _is_part_of_index(name: str, sql: str | None) -> bool:
@@ -161,6 +180,37 @@ def _is_empty(old: SqliteConnection, table: str) -> bool:
         return old.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is None
     except Exception:  # whatever it is: it cannot be read
         return False
+
+
+def _put_back(
+    new: SqliteConnection, files: CheckpointFiles, on_topic: Sequence[bytes]
+) -> list[int]:
+    """Records of the topic in the place of those that are missing."""
+    if not on_topic:
+        return []
+    lost = set(_missing_records(new, files))
+    known = {bytes(digest): seq for seq, digest in new.execute("SELECT seq, digest FROM ledger")}
+    leaves = _leaves_of(new, lost)
+    for canonical in on_topic:
+        digest = sha256(canonical).digest()
+        if (number := leaves.get(record_leaf(digest))) is not None:
+            known[digest] = number
+    last = max(known.values(), default=0)
+    lost.update(range(last + 1, last + 1 + len(on_topic)))  # what no checkpoint has covered yet
+    found = find_lost_records(lost, known, on_topic)
+    for number, canonical in sorted(found.items()):
+        put_record(new, number, canonical)
+    return sorted(found)
+
+
+def _leaves_of(new: SqliteConnection, numbers: Iterable[int]) -> dict[bytes, int]:
+    """Numbers of records by their leaves in the log's tree."""
+    tree = TiledTree(tile_source(new))
+    leaves = {}
+    for number in numbers:
+        with contextlib.suppress(LookupError, ValueError):
+            leaves[tree.leaf(number - 1)] = number
+    return leaves
 
 
 def _missing_records(new: SqliteConnection, files: CheckpointFiles) -> list[int]:

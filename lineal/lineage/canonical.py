@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -26,10 +27,10 @@ import orjson
 from lineal.lineage.record import (
     Artifact,
     Build,
-    Model,
     Record,
     RecordedStep,
     StepEntry,
+    UsedArtifact,
     subject_trace,
 )
 from lineal.lineage.record_v1 import parse_version_1
@@ -49,7 +50,7 @@ def canonical_bytes(record: Record) -> bytes:
             "code": _short_digest(build.code),
             "config": _short_digest(build.config),
             "models": [
-                [name, version, _short_digest(sha256)] for name, version, sha256 in build.models
+                [name, version, _short_digest(sha256)] for name, version, sha256 in build.artifacts
             ],
             "stage": build.stage,
             "version": build.version,
@@ -163,8 +164,10 @@ def _short_artifact(item: Artifact, digests: Mapping[str, str]) -> list[str | in
     return [digests[sha256], size]
 
 
-def _artifact(sha256: str, size: int, role: str = _ROLE, media: str = _MEDIA_TYPE) -> Artifact:
-    return Artifact(_digest(sha256), media, size, role)
+def _artifact(
+    digests: Mapping[str, str], short: str, size: int, role: str = _ROLE, media: str = _MEDIA_TYPE
+) -> Artifact:
+    return _new_tuple(Artifact, (digests[short], media, size, role))
 
 
 def _short_digests(steps: Iterable[StepEntry]) -> Mapping[str, str]:
@@ -278,14 +281,13 @@ def parse_fields(fields: dict[str, Any]) -> Record:
     if version != _VERSION:
         raise ValueError(f"a record of version {version}, which a later lineal wrote")
     started = fields["started"]
-    steps = [_entry(entry, started, subject) for entry, subject in _with_subjects(fields)]
     return Record(
         _build(fields.get("build")),
         fields["actor"],
         fields["worker"],
         started,
         started + fields["lasted"],
-        tuple(steps),
+        tuple(_step_entries(list(_with_subjects(fields)), started)),
     )
 
 
@@ -349,43 +351,155 @@ def _recorded(
     if not found:
         return ()
     build, begin = _build(fields.get("build")), fields["started"]
-    return [
-        RecordedStep(build, fields["actor"], fields["worker"], _entry(entry, begin, subject))
-        for entry, subject in found
-    ]
+    actor, worker = fields["actor"], fields["worker"]
+    return [RecordedStep(build, actor, worker, entry) for entry in _step_entries(found, begin)]
 
 
 def _build(fields: dict[str, Any] | None) -> Build | None:
     if fields is None:
         return None
-    models = [Model(name, version, _digest(sha256)) for name, version, sha256 in fields["models"]]
+    used = [
+        UsedArtifact(name, version, _digest(sha256)) for name, version, sha256 in fields["models"]
+    ]
     code, config = _digest(fields["code"]), _digest(fields["config"])
-    return Build(fields["stage"], fields["version"], code, config, tuple(models))
+    return Build(fields["stage"], fields["version"], code, config, tuple(used))
 
 
-def _entry(fields: dict[str, Any], begin: int, short_subject: str) -> StepEntry:
-    get = fields.get
-    event_in = get("in", ())
-    subject = _id(short_subject)
-    trace = get("trace")
-    step = get("step")
-    return StepEntry(
-        subject,
-        begin + get("at", 0),
-        get("worked", 0),
-        get("waited", 0),
-        get("kind", "step"),
-        get("outcome", "done"),
-        (_id(event_in),) if isinstance(event_in, str) else tuple(map(_id, event_in)),
-        _uncounted(get("out", ())),
-        tuple(map(_id, get("out_ids", ()))),
-        tuple([_artifact(*item) for item in get("read", ())]),
-        tuple([_artifact(*item) for item in get("made", ())]),
-        get("attempt", 1),
-        get("error"),
-        get("reason"),
-        get("attributes", {}),
-        "gathered" in fields,
-        None if step is None else _digest(step),
-        subject_trace(subject) if trace is None else (trace[1:] or None),
+def _step_entries(found: Sequence[tuple[dict[str, Any], str]], begin: int) -> Iterator[StepEntry]:
+    """The steps of entries with their subjects in the short form."""
+    # Called for every step whenever the whole ledger is read: ids and digests are made together,
+    # and tuples without the checks of their constructors.
+    digests, ids = _Digests(_digests_of(found)), _Ids(_ids_of(found))
+    for fields, short_subject in found:
+        get = fields.get
+        event_in = get("in", ())
+        subject = ids[short_subject]
+        trace, step, emitted, out_ids = get("trace"), get("step"), get("out", ()), get("out_ids")
+        read, made = get("read"), get("made")
+        yield _new_tuple(
+            StepEntry,
+            (
+                subject,
+                begin + get("at", 0),
+                get("worked", 0),
+                get("waited", 0),
+                get("kind", "step"),
+                get("outcome", "done"),
+                (ids[event_in],) if isinstance(event_in, str) else _each(ids, event_in),
+                tuple(emitted) if not emitted or len(emitted) == 1 else _uncounted(emitted),
+                _each(ids, out_ids) if out_ids else (),
+                _made_artifacts(digests, read) if read else (),
+                _made_artifacts(digests, made) if made else (),
+                get("attempt", 1),
+                get("error"),
+                get("reason"),
+                get("attributes", _NO_ATTRIBUTES),
+                "gathered" in fields,
+                None if step is None else _digest(step),
+                subject_trace(subject) if trace is None else (trace[1:] or None),
+            ),
+        )
+
+
+_new_tuple = tuple.__new__
+_NO_ATTRIBUTES: Mapping[str, int | str] = MappingProxyType({})
+
+
+def _each(ids: Mapping[str, str], shorts: Iterable[str]) -> tuple[str, ...]:
+    return tuple([ids[short] for short in shorts])
+
+
+def _made_artifacts(
+    digests: Mapping[str, str], items: Sequence[Sequence[Any]]
+) -> tuple[Artifact, ...]:
+    first = items[0]
+    if len(items) == 1 and len(first) == 2:  # the data of one event, as most steps read and make it
+        return (_new_tuple(Artifact, (digests[first[0]], _MEDIA_TYPE, first[1], _ROLE)),)
+    return tuple(
+        [
+            _new_tuple(Artifact, (digests[item[0]], _MEDIA_TYPE, item[1], _ROLE))
+            if len(item) == 2
+            else _artifact(digests, *item)
+            for item in items
+        ]
     )
+
+
+def _digests_of(found: Iterable[tuple[dict[str, Any], str]]) -> list[str]:
+    shorts = []
+    for entry, _ in found:
+        if (read := entry.get("read")) is not None:
+            shorts += [item[0] for item in read]
+        if (made := entry.get("made")) is not None:
+            shorts += [item[0] for item in made]
+    return shorts
+
+
+def _ids_of(found: Iterable[tuple[dict[str, Any], str]]) -> set[str]:
+    shorts = set()
+    for entry, subject in found:
+        shorts.add(subject)
+        event_in = entry.get("in")
+        if isinstance(event_in, str):
+            shorts.add(event_in)
+        elif event_in is not None:
+            shorts.update(event_in)
+        if (out_ids := entry.get("out_ids")) is not None:
+            shorts.update(out_ids)
+    return shorts
+
+
+class _Digests(dict[str, str]):
+    """Digests by their short form, taken apart together: one by one takes five times as long."""
+
+    def __init__(self, shorts: Iterable[str]) -> None:
+        wanted = [short for short in shorts if len(short) == _SHORT_HEX and short[0] != ":"]
+        digits = _to_hex(wanted, "A")
+        if digits is not None:
+            each = range(0, len(digits), _HEX + 2)
+            super().__init__(zip(wanted, [digits[at : at + _HEX] for at in each], strict=True))
+
+    def __missing__(self, short: str) -> str:
+        return _digest(short)
+
+
+class _Ids(dict[str, str]):
+    """The same of ids and subjects that end with a UUID."""
+
+    def __init__(self, shorts: Iterable[str]) -> None:
+        wanted = [short for short in shorts if len(short) >= _SHORT_UUID and short[0] != ":"]
+        digits = _to_hex([short[-_SHORT_UUID:] for short in wanted], "AA")
+        if digits is not None:
+            written = _with_hyphens(digits, len(wanted))
+            each = zip(wanted, range(0, len(written), _UUID), strict=True)
+            super().__init__(
+                [(short, short[:-_SHORT_UUID] + written[at : at + _UUID]) for short, at in each]
+            )
+
+    def __missing__(self, short: str) -> str:
+        return _id(short)
+
+
+def _to_hex(shorts: Sequence[str], filler: str) -> str | None:
+    """Base64 texts of one length as hexadecimal digits, each followed by those of its filler; None
+    if one has other characters."""
+    if not shorts:
+        return None
+    try:
+        raw = a2b_base64(filler.join([*shorts, ""]))
+    except ValueError:
+        return None
+    # What is no base64 is skipped, and makes it shorter.
+    return raw.hex() if 4 * len(raw) == 3 * len(shorts) * (len(shorts[0]) + len(filler)) else None
+
+
+def _with_hyphens(digits: str, count: int) -> str:
+    """UUIDs as they are written, from 32 hexadecimal digits each, which four zeros follow."""
+    written = bytearray(b"-") * (_UUID * count)
+    data = digits.encode()
+    for place, target in enumerate(_PLACES_OF_DIGITS):
+        written[target::_UUID] = data[place::_UUID]
+    return written.decode()
+
+
+_PLACES_OF_DIGITS = [place for place in range(_UUID) if place not in (8, 13, 18, 23)]

@@ -15,13 +15,23 @@ from lineal.lineage.canonical import (
     steps_with_artifact,
     subject_entries,
 )
+from lineal.lineage.event_keys import event_key, event_keys
 from lineal.lineage.projections import project, projected
-from lineal.lineage.record import Build, Model, Record, RecordedStep, merge_records
+from lineal.lineage.record import Build, Record, RecordedStep, UsedArtifact, merge_records
 from lineal.store.connection import Connection
-from lineal.store.key_index import KEY_BYTES, add_entries, find_numbers, index_entries, text_key
+from lineal.store.key_index import (
+    KEY_BYTES,
+    add_entries,
+    find_numbers,
+    index_entries,
+    subject_key,
+    text_key,
+)
 from lineal.store.rows import insert_rows
 
+_MAX_SEQ = (1 << 63) - 1
 _READ_BATCH_SIZE = 500
+_NEWEST_BATCH_SIZE = 20
 _COMPRESSION = 1
 """zlib's: most of a record is digests, of which no level makes less than another."""
 _JSON = b"{"[0]
@@ -36,7 +46,7 @@ def _read_key(sha256_hex: str) -> bytes:
 
 
 def _made_key(sha256_hex: str) -> bytes:
-    # Another one, so that a model that millions of steps read leads to the one that made it.
+    # Another one, so that a file that millions of steps read leads to the one that made it.
     return _read_key(sha256_hex).translate(_INVERTED)
 
 
@@ -76,7 +86,7 @@ def _append(connection: Connection, records: Sequence[tuple[Record, bytes]]) -> 
         build = None if record.build is None else _build_id(connection, record.build, builds)
         compressed = zlib.compress(canonical, _COMPRESSION)
         rows.append((seq, build, sha256(canonical).digest(), compressed))
-        entries += index_entries(record_keys(record), seq)
+        entries.append(index_entries(record_keys(record), seq))
     insert_rows(connection, "INSERT INTO ledger", rows)
     add_entries(connection, entries)
     kinds, subjects = projected()
@@ -90,14 +100,40 @@ def _append(connection: Connection, records: Sequence[tuple[Record, bytes]]) -> 
         project(connection, steps)
 
 
+def put_record(connection: Connection, seq: int, canonical: bytes) -> None:
+    """Put a record back that the ledger has lost; the index, and what follows from records, is to
+    be made again.
+
+    Raises:
+        ValueError: it is of a later version.
+    """
+    build = parse_record(canonical).build
+    number = None if build is None else _build_id(connection, build, {})
+    row = (seq, number, sha256(canonical).digest(), zlib.compress(canonical, _COMPRESSION))
+    insert_rows(connection, "INSERT INTO ledger", [row])
+
+
 def record_keys(record: Record) -> set[bytes]:
-    """What leads to a record in the index: its subjects, and the bytes that it read and made."""
-    keys = {text_key(subject) for subject in {entry.subject for entry in record.steps}}
+    """What leads to a record in the index: its subjects, the bytes that it read and made, its
+    events, and its actor."""
+    keys = {subject_key(subject) for subject in {entry.subject for entry in record.steps}}
     read = [item.sha256[:_KEY_DIGITS] for entry in record.steps for item in entry.inputs]
     made = [item.sha256[:_KEY_DIGITS] for entry in record.steps for item in entry.outputs]
     keys.update(_cut(bytes.fromhex("".join(read))))
     keys.update(_cut(bytes.fromhex("".join(made)).translate(_INVERTED)))
+    keys.update(event_keys(record))
+    if _acts_itself(record):
+        keys.add(text_key(_ACTOR + record.actor))
     return keys
+
+
+_ACTOR = "actor\n"
+_STAGE = "stage:"
+
+
+def _acts_itself(record: Record) -> bool:
+    """Whether its actor is not simply the stage of its build, by which it is found as well."""
+    return record.build is None or record.actor != _STAGE + record.build.stage
 
 
 def _cut(keys: bytes) -> Iterator[bytes]:
@@ -121,7 +157,7 @@ def _build_id(connection: Connection, build: Build, known: dict[Build, int]) -> 
 
 def build_row(build: Build) -> tuple[str, str, str, str, str]:
     """A build as the table of builds keeps it, without its number."""
-    return (build.stage, build.version, build.code, build.config, _models_text(build))
+    return (build.stage, build.version, build.code, build.config, _artifacts_text(build))
 
 
 def build_rows(connection: Connection) -> dict[int, tuple[str, ...]]:
@@ -132,7 +168,7 @@ def build_rows(connection: Connection) -> dict[int, tuple[str, ...]]:
 
 def has_other_builds(connection: Connection, build: Build) -> bool:
     """Whether the ledger has steps of other builds of a build's stage."""
-    key = (build.version, build.code, build.config, _models_text(build))
+    key = (build.version, build.code, build.config, _artifacts_text(build))
     row = connection.execute(
         "SELECT 1 FROM builds WHERE stage = ? AND (version, code, config, models) <> (?, ?, ?, ?) "
         "LIMIT 1",
@@ -141,9 +177,9 @@ def has_other_builds(connection: Connection, build: Build) -> bool:
     return row is not None
 
 
-def _models_text(build: Build) -> str:
-    """The models of a build as the table of builds keeps them."""
-    return orjson.dumps([list(model) for model in build.models]).decode()
+def _artifacts_text(build: Build) -> str:
+    """The artifacts of a build as the table of builds keeps them."""
+    return orjson.dumps([list(artifact) for artifact in build.artifacts]).decode()
 
 
 def stored_bytes(kept: bytes) -> bytes:
@@ -151,16 +187,61 @@ def stored_bytes(kept: bytes) -> bytes:
     return kept if kept[0] == _JSON else zlib.decompress(kept)
 
 
+def steps_of_event(connection: Connection, event_id: str) -> list[RecordedStep]:
+    """The steps that handled or emitted an event, in their order."""
+    return [
+        step
+        for _, canonical in _with_key(connection, event_key(event_id))
+        for step in parse_record(canonical).recorded()
+        if event_id in step.events_in or event_id in step.events_out
+    ]
+
+
 def steps_of_subject(connection: Connection, subject: str) -> list[RecordedStep]:
     """The steps that are about a subject, in their order."""
-    found = _with_key(connection, text_key(subject))
+    found = _with_key(connection, subject_key(subject))
     return [step for _, canonical in found for step in subject_entries(canonical, subject)]
+
+
+def newest_steps_of_subject(
+    connection: Connection, subject: str, records: int
+) -> Iterator[RecordedStep]:
+    """The steps that are about a subject, the newest first, of so many records at most."""
+    numbers = find_numbers(connection, text_key(subject))[-records:]
+    for end in range(len(numbers), 0, -_NEWEST_BATCH_SIZE):
+        found = _with_numbers(connection, numbers[max(0, end - _NEWEST_BATCH_SIZE) : end])
+        for _, canonical in reversed(found):
+            yield from reversed(list(subject_entries(canonical, subject)))
+
+
+def newest_records_of_subject(connection: Connection, subject: str) -> Iterator[tuple[int, bytes]]:
+    """The records that have steps about a subject, the newest first: their numbers and canonical
+    bytes."""
+    numbers = find_numbers(connection, text_key(subject))
+    for end in range(len(numbers), 0, -_NEWEST_BATCH_SIZE):
+        found = _with_numbers(connection, numbers[max(0, end - _NEWEST_BATCH_SIZE) : end])
+        for seq, canonical in reversed(found):
+            if subject_entries(canonical, subject):
+                yield seq, canonical
 
 
 def records_of_subject(connection: Connection, subject: str) -> list[tuple[int, bytes]]:
     """The records that have steps about a subject: their numbers and canonical bytes."""
-    found = _with_key(connection, text_key(subject))
+    found = _with_key(connection, subject_key(subject))
     return [(seq, canonical) for seq, canonical in found if subject_entries(canonical, subject)]
+
+
+def lost_records(connection: Connection, subject: str) -> list[int]:
+    """Numbers of records that the index names for a subject and the ledger does not have."""
+    numbers = find_numbers(connection, subject_key(subject))
+    there: set[int] = set()
+    for begin in range(0, len(numbers), _READ_BATCH_SIZE):
+        asked = numbers[begin : begin + _READ_BATCH_SIZE]
+        rows = connection.execute(
+            f"SELECT seq FROM ledger WHERE seq IN ({', '.join('?' * len(asked))})", asked
+        )
+        there.update(seq for (seq,) in rows.fetchall())
+    return sorted(set(numbers) - there)
 
 
 def steps_of_artifact(connection: Connection, sha256_hex: str, *, made: bool) -> list[RecordedStep]:
@@ -193,13 +274,16 @@ def _with_key(connection: Connection, key: bytes) -> Iterator[tuple[int, bytes]]
     numbers = find_numbers(connection, key)
     for begin in range(0, len(numbers), _READ_BATCH_SIZE):
         asked = numbers[begin : begin + _READ_BATCH_SIZE]
-        rows = connection.execute(
-            f"SELECT seq, record FROM ledger WHERE seq IN ({', '.join('?' * len(asked))}) "
-            "ORDER BY seq",
-            asked,
-        ).fetchall()
-        for seq, record in rows:
-            yield seq, stored_bytes(record)
+        yield from _with_numbers(connection, asked)
+
+
+def _with_numbers(connection: Connection, numbers: Sequence[int]) -> list[tuple[int, bytes]]:
+    rows = connection.execute(
+        f"SELECT seq, record FROM ledger WHERE seq IN ({', '.join('?' * len(numbers))}) "
+        "ORDER BY seq",
+        numbers,
+    ).fetchall()
+    return [(seq, stored_bytes(record)) for seq, record in rows]
 
 
 def records_of_input(connection: Connection, sha256_hex: str) -> list[tuple[int, bytes]]:
@@ -212,39 +296,49 @@ def records_of_input(connection: Connection, sha256_hex: str) -> list[tuple[int,
     ]
 
 
-def records_of_model(connection: Connection, model_sha256: str) -> Iterator[tuple[int, bytes]]:
-    """The records of everything that was made with a model: their numbers and canonical bytes."""
+def records_made_with(connection: Connection, sha256: str) -> Iterator[tuple[int, bytes]]:
+    """The records of everything that was made with an artifact of a build: their numbers and
+    canonical bytes."""
+    yield from _records_of_builds(connection, "models LIKE ?", f"%{sha256}%")
+
+
+def _records_of_builds(
+    connection: Connection, which: str, value: str
+) -> Iterator[tuple[int, bytes]]:
+    builds = [id for (id,) in connection.execute(f"SELECT id FROM builds WHERE {which}", (value,))]
+    if not builds:
+        return
+    # By the numbers of the builds, so that the index on them is used, however many records follow.
     rows = connection.stream(
-        "SELECT seq, record FROM builds JOIN ledger ON ledger.build = builds.id "
-        "WHERE builds.models LIKE ? ORDER BY seq",
-        (f"%{model_sha256}%",),
+        f"SELECT seq, record FROM ledger WHERE build IN ({', '.join('?' * len(builds))}) "
+        "ORDER BY seq",
+        builds,
     )
     for seq, record in rows:
         yield seq, stored_bytes(record)
 
 
-def steps_of_model(connection: Connection, model_sha256: str) -> Iterator[RecordedStep]:
-    """Everything that was made with a model."""
-    for _, canonical in records_of_model(connection, model_sha256):
+def steps_made_with(connection: Connection, sha256: str) -> Iterator[RecordedStep]:
+    """Everything that was made with an artifact of a build."""
+    for _, canonical in records_made_with(connection, sha256):
         yield from parse_record(canonical).recorded()
 
 
-def models_of_builds(connection: Connection) -> set[Model]:
-    """Every model that a step was made with."""
+def artifacts_of_builds(connection: Connection) -> set[UsedArtifact]:
+    """Everything that a step was made with, beside its input."""
     rows = connection.execute("SELECT DISTINCT models FROM builds")
-    return {Model(*model) for (models,) in rows for model in orjson.loads(models)}
+    return {UsedArtifact(*item) for (items,) in rows for item in orjson.loads(items)}
 
 
 def records_of_actor(connection: Connection, actor: str) -> Iterator[tuple[int, bytes]]:
-    """The records of what somebody did: their numbers and canonical bytes. Every record is looked
-    at: actors are not in the ledger's index."""
-    said = b'"actor":' + orjson.dumps(actor)
-    last = 0
-    while rows := records_after(connection, last, _READ_BATCH_SIZE):
-        for seq, _, canonical in rows:
-            if said in canonical and parse_record(canonical).actor == actor:
-                yield seq, canonical
-        last = rows[-1][0]
+    """The records of what somebody, or a stage (``stage:NAME``), did: their numbers and canonical
+    bytes."""
+    found = dict(_with_key(connection, text_key(_ACTOR + actor)))
+    if actor.startswith(_STAGE):
+        found.update(_records_of_builds(connection, "stage = ?", actor.removeprefix(_STAGE)))
+    for seq, canonical in sorted(found.items()):
+        if parse_record(canonical).actor == actor:
+            yield seq, canonical
 
 
 def stale_input_events(connection: Connection, current: Build) -> frozenset[str]:
@@ -258,7 +352,7 @@ def stale_input_events(connection: Connection, current: Build) -> frozenset[str]
         "WHERE builds.stage = ? ORDER BY seq",
         (current.stage,),
     )
-    wanted = (current.version, current.code, current.config, _models_text(current))
+    wanted = (current.version, current.code, current.config, _artifacts_text(current))
     for *build, record in rows:
         is_current = tuple(build) == wanted
         for event_id in events_in_of(stored_bytes(record)):
@@ -280,6 +374,22 @@ def records_after(connection: Connection, seq: int, limit: int) -> list[tuple[in
         "SELECT seq, digest, record FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
     ).fetchall()
     return [(seq, bytes(digest), stored_bytes(record)) for seq, digest, record in rows]
+
+
+def newest_acts(
+    connection: Connection, limit: int, before: int | None = None
+) -> list[tuple[int, bytes]]:
+    """The newest records of what no stage did but a person or a program by itself: their numbers
+    and canonical bytes, newest first.
+
+    Args:
+        before: only those with a smaller number.
+    """
+    rows = connection.execute(
+        "SELECT seq, record FROM ledger WHERE build IS NULL AND seq < ? ORDER BY seq DESC LIMIT ?",
+        (_MAX_SEQ if before is None else before, limit),
+    ).fetchall()
+    return [(seq, stored_bytes(record)) for seq, record in rows]
 
 
 def all_records(connection: Connection) -> Iterator[Record]:

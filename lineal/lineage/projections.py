@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from lineal.store.objects import ObjectStore
 
 ENTRY_POINTS = "lineal.projections"
+_ORDINARY = "step"
 
 
 Apply: TypeAlias = "Callable[[Connection, Sequence[RecordedStep]], None]"
 Erase: TypeAlias = "Callable[[Connection, str, bool], int]"
 Purge: TypeAlias = "Callable[[Connection], None]"
+Objects: TypeAlias = "Callable[[Connection, str], Sequence[str]]"
 Copy: TypeAlias = "Callable[[Store, Store, ObjectStore, Callable[[int], None]], Awaitable[None]]"
 
 
@@ -52,10 +54,28 @@ class Projection:
     records go by applying the record of the erasure, which is of the kind ``erase``."""
     purge: Purge | None = None
     """Rewrites what still holds deleted rows where deleting leaves something behind."""
+    objects: Objects | None = None
+    """The digests of objects that only rows of a subject refer to, and that are erased with it."""
+    cache: bool = False
+    """Whether its tables hold only what can be made again at any time."""
 
     def handles(self, kind: str, subject: str) -> bool:
         """Whether a step changes its tables."""
         return kind in self.kinds or subject.startswith(self.subjects)
+
+    def handled(self, steps: Sequence[RecordedStep]) -> Sequence[RecordedStep]:
+        """Those of some steps that change its tables."""
+        # Called for every step whenever the whole ledger is read.
+        kinds, subjects = self.kinds, self.subjects
+        if not subjects:
+            return [item for item in steps if item.entry.kind in kinds]
+        if not kinds:
+            return [item for item in steps if item.entry.subject.startswith(subjects)]
+        return [
+            item
+            for item in steps
+            if item.entry.subject.startswith(subjects) or item.entry.kind in kinds
+        ]
 
 
 @cache
@@ -91,9 +111,12 @@ def project(
 ) -> None:
     """Bring the tables of projections, of all that are installed unless given, up to date with
     steps, in their order."""
+    # Most steps are of the ordinary kind, which few ask for by its name.
+    special = [item for item in steps if item.entry.kind != _ORDINARY]
     for projection in installed_projections() if projections is None else projections:
         if projection.apply is None:
             continue
-        mine = [item for item in steps if projection.handles(item.kind, item.subject)]
+        by_kind = not projection.subjects and _ORDINARY not in projection.kinds
+        mine = projection.handled(special if by_kind else steps)
         if mine:
             projection.apply(connection, mine)

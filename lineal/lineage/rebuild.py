@@ -42,11 +42,13 @@ def make_missing(connection: Connection) -> list[str]:
     for projection in missing:
         if projection.apply is None:
             _define(connection, projection)
-            log.warning(
-                "projection.empty",
-                projection=projection.name,
-                fill="`lineal replay` of the stage that writes it, if it has handled events before",
-            )
+            if not projection.cache:
+                log.warning(
+                    "projection.empty",
+                    projection=projection.name,
+                    fill="`lineal replay` of the stage that writes it, if it has handled events "
+                    "before",
+                )
     return [projection.name for projection in missing]
 
 

@@ -19,12 +19,19 @@ from lineal_schemas.ids import fan_in_id, output_id
 
 Kind = str
 """What a step is called in records, one lower-case word. The runtime makes ``step``, ``split``,
-``join``, ``redrive``, ``drop``, ``replay``, ``emit``, ``rotate``, ``access`` and
-``refuse``; stages and
-producers make what their projections look for."""
-Outcome = Literal["done", "memoised", "skipped", "duplicate", "rejected", "failed"]
-"""How a step ended. ``skipped``: the stage said that there was nothing to do. ``duplicate`` is its
-older name, which only records of version 1 have."""
+``join``, ``redrive``, ``drop``, ``retry``, ``abandon``, ``replay``, ``emit``, ``act``, ``timer``,
+``rotate``, ``cover``, ``access`` and ``refuse``; stages and producers make what their projections
+look for."""
+ACT: Kind = "act"
+"""Somebody decided or asked for something, by an event."""
+TIMER: Kind = "timer"
+"""The event of a stage's timer was published: a record by whoever published it."""
+ACCESS: Kind = "access"
+"""A change of a user or a token, which is its subject."""
+Outcome = Literal["done", "memoised", "skipped", "duplicate", "rejected", "failed", "delayed"]
+"""How a step ended. ``delayed``: the attempt failed, and the event is tried again after a delay.
+``skipped``: the stage said that there was nothing to do. ``duplicate`` is its older name, which
+only records of version 1 have."""
 
 Attributes = Mapping[str, int | str]
 
@@ -44,12 +51,16 @@ class Artifact(NamedTuple):
     role: str
 
 
-class Model(NamedTuple):
-    """A model a step used."""
+class UsedArtifact(NamedTuple):
+    """A named file that a step worked with, beside its input: a model, for one."""
 
     name: str
     version: str
     sha256: str
+
+
+Model = UsedArtifact
+"""Its former name."""
 
 
 class Build(NamedTuple):
@@ -59,7 +70,12 @@ class Build(NamedTuple):
     version: str
     code: str
     config: str
-    models: tuple[Model, ...] = ()
+    artifacts: tuple[UsedArtifact, ...] = ()
+    """What it works with beside its input: records call them models."""
+
+    def using(self, more: Iterable[UsedArtifact]) -> Build:
+        """The build with further artifacts."""
+        return self._replace(artifacts=(*self.artifacts, *more))
 
 
 class StepEntry(NamedTuple):
@@ -260,8 +276,16 @@ class RecordedStep(NamedTuple):
         ids = [step_id(self.build, bytes.fromhex(item.sha256)) for item in read]
         return (ids[0] if not entry.fan_in else fan_in_step_id(ids)).hex()
 
+    def json_fields(self) -> dict[str, Any]:
+        """As JSON shows a step: :meth:`fields`, and beside ``root`` and ``facts``, which scripts
+        read, the names of today."""
+        shown = self.fields() | {"correlation_id": self.entry.subject}
+        if self.entry.attributes:
+            shown["attributes"] = dict(sorted(self.entry.attributes.items()))
+        return shown
+
     def fields(self) -> dict[str, Any]:
-        """As JSON shows a step: the fields, and their names, of records of version 1."""
+        """What a step says, with the fields, and their names, of records of version 1."""
         entry, build = self.entry, self.build
         fields: dict[str, Any] = {
             "actor": self.actor,
@@ -284,7 +308,8 @@ class RecordedStep(NamedTuple):
         }
         if build is not None:
             fields |= build._asdict()
-            fields["models"] = [model._asdict() for model in build.models]
+            del fields["artifacts"]
+            fields["models"] = [artifact._asdict() for artifact in build.artifacts]
         if entry.kind == "replay" and build is not None:
             fields["repeats"] = [
                 {"root": entry.subject, "step": self.step, "in": event_in, "out": self.events_out}
@@ -297,7 +322,7 @@ class RecordedStep(NamedTuple):
 def build_prefix(build: Build) -> bytes:
     """What the ids of a build's steps begin with."""
     named = (build.stage, build.version, build.code, build.config)
-    return "\n".join((*named, *[model.sha256 for model in build.models])).encode()
+    return "\n".join((*named, *[artifact.sha256 for artifact in build.artifacts])).encode()
 
 
 def step_id(build: Build, input_digest: bytes) -> bytes:
@@ -310,6 +335,7 @@ def fan_in_step_id(ids: Iterable[bytes]) -> bytes:
     return sha256(b"".join(ids)).digest()
 
 
+@lru_cache(maxsize=4096)
 def subject_trace(subject: str) -> str:
     """The trace of events about a subject that came without one."""
     return blake2b(subject.encode(), digest_size=16).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lineal.lineage.record import Artifact, Build, Model, Record, StepEntry
+from lineal.lineage.record import Artifact, Build, Record, StepEntry, UsedArtifact
 
 
 def parse_version_1(fields: dict[str, Any]) -> Record:
@@ -58,7 +58,7 @@ def _build(fields: dict[str, Any]) -> Build | None:
         fields["version"],
         fields["code"],
         fields["config"],
-        tuple([Model(**model) for model in fields["models"]]),
+        tuple([UsedArtifact(**named) for named in fields["models"]]),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from lineal.lineage.record import RecordedStep
 
-_GIVEN_UP = ("rejected", "failed", "duplicate")
+_GIVEN_UP = ("rejected", "failed", "duplicate", "delayed")
 """Steps that end so make nothing in the place of what was made before."""
 
 

@@ -5,7 +5,15 @@ without moving any group's position.
 """
 
 from lineal.replay.plan import ReplayPlan, plan_replay
+from lineal.replay.preview import ReplayPreview, preview_replay
 from lineal.replay.processes import Processes
 from lineal.replay.run import run_replay
 
-__all__ = ["Processes", "ReplayPlan", "plan_replay", "run_replay"]
+__all__ = [
+    "Processes",
+    "ReplayPlan",
+    "ReplayPreview",
+    "plan_replay",
+    "preview_replay",
+    "run_replay",
+]

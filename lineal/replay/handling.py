@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from lineal.bus.erased_event import ERASED_REASON
 from lineal.bus.protocol import Selection
-from lineal.committing import TransactionCommitter
+from lineal.committing import Committer, TransactionCommitter
 from lineal.replay.events import events_of
 from lineal.replay.source import READ_BATCH_SIZE, BoundedSource
 from lineal.runtime import Runtime
+from lineal.stages.artifacts_in_use import ArtifactSource
 from lineal.stages.declaration import Stage
 from lineal.stages.result import StepResult
 from lineal.stages.runner import StageRunner
@@ -35,15 +36,21 @@ async def replay_events(
     count: Count,
     *,
     read_batch_size: int = READ_BATCH_SIZE,
+    committer: Committer | None = None,
+    artifacts: Sequence[ArtifactSource] | None = None,
 ) -> None:
     """Handle the events of a selection.
+
+    Args:
+        committer: what makes outputs and effects durable; the runtime's unless given.
+        artifacts: what answers which artifacts are in use; the installed sources unless given.
 
     Raises:
         Exception: they could not be read to their end; those that were read are handled.
     """
     state = ReplayedState()
     source = BoundedSource(
-        runtime.committer,
+        committer or runtime.committer,
         stage,
         state,
         events_of(runtime.bus, stage, selection),
@@ -51,7 +58,7 @@ async def replay_events(
     )
     settings = runtime.settings.runner()
     runner = StageRunner(
-        runtime.bind(stage, workers, replayed=state),
+        runtime.bind(stage, workers, replayed=state, artifacts=artifacts),
         TransactionCommitter(runtime.bus),
         replace(settings, prefetch=_PREFETCH_FACTOR * settings.prefetch),
         on_committed=lambda results: count(Counter(map(_outcome, results))),

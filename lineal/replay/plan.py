@@ -47,9 +47,9 @@ async def plan_replay(
     """Find out which events a replay of a stage takes, and how many they are.
 
     With ``stale``: those whose newest outcome came from another version, code, configuration or
-    model of the stage, whatever their keys; but none that was made anew since (by a newer version
-    of the stage before), since replaying it would undo what followed from the newer one; and of
-    parts that are gathered all of a group, since gathering needs them.
+    artifacts of the stage, whatever their keys; but none that was made anew since (by a newer
+    version of the stage before), since replaying it would undo what followed from the newer one;
+    and of parts that are joined all of a group, since joining needs them.
 
     Of ``processes``, which are to share the replay, those are started meanwhile that it is worth.
     """
@@ -96,7 +96,7 @@ async def _stale_ids(runtime: Runtime, stage: Stage, wanted: Collection[str]) ->
                 except PermanentFailure:
                     continue
                 assert isinstance(part, Part)
-                groups.setdefault(part.whole, set()).add(event.id)
+                groups.setdefault(part.group_id, set()).add(event.id)
             if parts or event.id in wanted:
                 found[event.id] = event.correlationid, event.causationid is not None
     except UnknownTopic:

@@ -25,6 +25,7 @@ async def run_replay(
     progress: Count,
     *,
     processes: Processes | None = None,
+    actor: str | None = None,
 ) -> None:
     """Handle the planned events; ``progress`` is called with the number of events by outcome.
     Outputs go to the live topics, where the following stages handle them. The replay itself is
@@ -32,6 +33,7 @@ async def run_replay(
 
     Args:
         processes: those that may share it, as it was planned with them.
+        actor: who asked for it; None: whoever runs this process.
 
     Raises:
         WorkerCrashed: one of the processes died; what the others had is handled.
@@ -58,7 +60,7 @@ async def run_replay(
         error=None if problem is None else type(problem).__name__,
         attributes={"events": handled, "stage": plan.stage.name, "version": plan.stage.version},
     )
-    record = record_of(entry, build=None, actor=acting_user(), worker=this_worker())
+    record = record_of(entry, build=None, actor=actor or acting_user(), worker=this_worker())
     await runtime.committer.publish((), lineage_records([record]))
     if problem is not None:
         raise problem

@@ -11,12 +11,14 @@ from lineal.lineage.ledger import (
     Ledger,
     all_records,
     all_steps,
+    records_of_actor,
     stale_input_events,
+    steps_made_with,
     steps_of_artifact,
-    steps_of_model,
+    steps_of_event,
     steps_of_subject,
 )
-from lineal.lineage.record import Artifact, Build, Model, Record, merge_records
+from lineal.lineage.record import Artifact, Build, Record, UsedArtifact, merge_records
 from lineal.store.connection import Connection
 from tests.lineage.records import one_step
 
@@ -67,12 +69,61 @@ def test_bytes_are_followed_forwards_and_backwards(connection: Connection) -> No
 
 
 def test_everything_made_with_a_model(connection: Connection) -> None:
-    model = Model("eng", "1", "e0" * 32)
-    other = Model("deu", "1", "d0" * 32)
+    model = UsedArtifact("eng", "1", "e0" * 32)
+    other = UsedArtifact("deu", "1", "d0" * 32)
     with_it = record(build=Build("ocr", "1", "a" * 64, "b" * 64, (other, model)), started=1)
     without = record(build=Build("ocr", "1", "a" * 64, "b" * 64, (other,)), started=2)
     Ledger().append(connection, [with_it, without, record(started=3)])
-    assert list(steps_of_model(connection, model.sha256)) == list(with_it.recorded())
+    assert list(steps_made_with(connection, model.sha256)) == list(with_it.recorded())
+
+
+EVENTS = (
+    "6b0e6d0a-5c1f-5e0b-9d0c-7c8b8f3a2e11",
+    "00000000-0000-0000-0000-000000000007",
+    "6B0E6D0A-5C1F-4E0B-9D0C-7C8B8F3A2E11",
+    "an id of somebody's own",
+    "6b0e6d0a-5c1f-5e0b-9d0c-7c8b8f3a2e1g",
+)
+
+
+@pytest.mark.parametrize("event_id", EVENTS)
+@pytest.mark.parametrize("fan_in", [False, True])
+def test_an_event_leads_to_the_steps_that_handled_or_emitted_it(
+    connection: Connection, event_id: str, fan_in: bool
+) -> None:
+    """And to no other record: what is between them cannot even be read."""
+    emitted = ("a.made", "a.made", "b.made")
+    events_in = [event_id, "another"] if fan_in else [event_id]
+    handled = record(events_in=events_in, emitted=emitted, fan_in=fan_in, started=1)
+    sent = record(build=None, actor="user:ann", kind="emit", events_out=[event_id], started=2)
+    ledger = Ledger()
+    for item in (handled, record(events_in=["c"], emitted=emitted, started=3), sent):
+        ledger.append(connection, [item])
+    connection.execute("UPDATE ledger SET record = ? WHERE seq = 2", (b"no record",))
+    assert steps_of_event(connection, event_id) == [*handled.recorded(), *sent.recorded()]
+    (step,) = handled.recorded()
+    assert len(set(step.events_out)) == 3
+    for derived in step.events_out:
+        assert steps_of_event(connection, derived) == [step]
+    assert steps_of_event(connection, "nobody's") == []
+    assert [seq for seq, _ in records_of_actor(connection, "user:ann")] == [3]
+
+
+def test_what_an_actor_did(connection: Connection) -> None:
+    did = [
+        record(actor="stage:ocr", started=1),
+        record(actor="user:ann", started=2),
+        record(actor="user:ann", build=None, started=3),
+        record(actor="stage:nlp", started=4),
+        record(actor="stage:ocr", build=NEW, started=5),
+    ]
+    for item in did:
+        Ledger().append(connection, [item])
+    found = {
+        actor: [seq for seq, _ in records_of_actor(connection, actor)]
+        for actor in ("stage:ocr", "stage:nlp", "user:ann", "user:an")
+    }
+    assert found == {"stage:ocr": [1, 5], "stage:nlp": [4], "user:ann": [2, 3], "user:an": []}
 
 
 def test_stale_is_what_another_build_looked_at_last(connection: Connection) -> None:
@@ -109,7 +160,9 @@ def test_version_code_and_configuration_each_make_stale(
 
 
 def test_another_model_makes_stale(connection: Connection) -> None:
-    old, new = (Build("ocr", "1", "a", "b", (Model("eng", "1", d * 32),)) for d in ("e0", "e1"))
+    old, new = (
+        Build("ocr", "1", "a", "b", (UsedArtifact("eng", "1", d * 32),)) for d in ("e0", "e1")
+    )
     Ledger().append(connection, [record(build=old, events_in=["x"])])
     assert stale_input_events(connection, new) == {"x"}
     assert stale_input_events(connection, old) == frozenset()

@@ -20,9 +20,9 @@ from lineal.lineage.record import (
     MAX_STEPS,
     Artifact,
     Build,
-    Model,
     Record,
     StepEntry,
+    UsedArtifact,
     digest,
     merge_records,
     step_id,
@@ -30,7 +30,7 @@ from lineal.lineage.record import (
 )
 from lineal_schemas.ids import fan_in_id, output_id
 
-BUILD = Build("ocr", "3", "c0de" * 16, "c0f1" * 16, (Model("eng", "4.1", "e0" * 32),))
+BUILD = Build("ocr", "3", "c0de" * 16, "c0f1" * 16, (UsedArtifact("eng", "4.1", "e0" * 32),))
 EVENT = "0ab1c2d3-0001-4002-8003-000000000004"
 SUBJECT = f"document:{EVENT}"
 STEP = StepEntry(
@@ -159,7 +159,7 @@ artifacts = st.builds(
 )
 builds = st.builds(
     Build, texts, texts, digests | texts, digests,
-    st.lists(st.builds(Model, texts, texts, digests), max_size=2).map(tuple),
+    st.lists(st.builds(UsedArtifact, texts, texts, digests), max_size=2).map(tuple),
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Context, Stage, fan_in, stage
 from lineal.stages.state import StoredState
 from lineal_schemas.envelope import RawEvent
+from lineal_schemas.withdrawals import OutputsWithdrawn
 from tests.conformance.harness import (
     events_on,
     payload_of,
@@ -124,6 +125,95 @@ async def test_what_is_made_again_under_the_same_id_takes_no_place(runtime: Runt
     assert (again.id, again.supersedes) == (first.id, None)
 
 
+async def test_other_data_under_the_same_id_counts_again_and_again_when_set_back(
+    runtime: Runtime,
+) -> None:
+    """Another model, code or configuration of a version makes other data: what follows shows it."""
+    shown: list[str] = []
+
+    @stage("deep", version="1", produces=Done, config=Config)
+    async def deep(task: Task, ctx: Any) -> Done:
+        return Done(key=task.key, number=task.number, text=f"depth {ctx.config.depth}")
+
+    @stage("shown", version="1", memo=False)
+    async def show(done: Done) -> None:
+        shown.append(done.text)
+
+    await publish(runtime, Task(key="a", number=1))
+    await live(runtime, deep)
+    await live(runtime, show)
+    for depth in (2, 1, 2):
+        runtime.settings.stages["deep"] = {"depth": depth}
+        assert await stale(runtime, deep) == 1
+        assert await stale(runtime, deep) == 0
+        await live(runtime, show)
+    assert shown == ["depth 1", "depth 2", "depth 1", "depth 2"]
+    events = await events_on(runtime, Done.type)
+    assert len({event.id for event in events}) == 1
+    assert len({event.supersedes for event in events}) == 4
+
+
+async def test_stages_that_follow_pass_on_what_is_superseded(runtime: Runtime) -> None:
+    """What is counted behind two stages stays right when the first is replayed."""
+
+    def named(version: str) -> Stage:
+        @stage("named", version=version, produces=Joined)
+        async def made(task: Task) -> list[Joined]:
+            names = [f"{task.key}{n} of {version}" for n in range(2)]
+            return [Joined(key=task.key, group_id=name, indexes=()) for name in names]
+
+        return made
+
+    @stage("priced", version="1", produces=Done)
+    async def priced(joined: Joined) -> list[Done]:
+        each = 1 if joined.group_id.endswith("2") else 2
+        return [Done(key=joined.key, number=n, text=joined.group_id) for n in range(each)]
+
+    await publish(runtime, Task(key="a", number=1), Task(key="b", number=2))
+    await live(runtime, named("1"))
+    await live(runtime, priced)
+    seen = 0
+    counted: set[str] = set()
+    for version, each in (("1", 2), ("2", 1), ("3", 2), ("2", 1)):
+        await stale(runtime, named(version))
+        await live(runtime, priced)
+        made = await events_on(runtime, Done.type)
+        for event in made[seen:]:
+            counted.discard(event.supersedes or "")
+            counted.add(event.id)
+        seen = len(made)
+        for event in await events_on(runtime, OutputsWithdrawn.type):
+            withdrawn = payload_of(event).outputs
+            counted.difference_update(output.id for output in withdrawn if each == 1)
+        held = [payload_of(event).text for event in made if event.id in counted]
+        expected = [f"{key}{n} of {version}" for key in "ab" for n in range(2) for _ in range(each)]
+        assert sorted(set(held)) == sorted(set(expected))
+        assert len(counted) == len(expected)
+
+
+async def test_going_back_and_forth_between_versions_counts_each_time(runtime: Runtime) -> None:
+    shown: list[str] = []
+
+    def version(number: str) -> Stage:
+        @stage("made", version=number, produces=Done)
+        async def made(task: Task) -> Done:
+            return Done(key=task.key, number=task.number, text=number)
+
+        return made
+
+    @stage("shown", version="1", memo=False)
+    async def show(done: Done) -> None:
+        shown.append(done.text)
+
+    await publish(runtime, Task(key="a", number=1))
+    await live(runtime, version("1"))
+    await live(runtime, show)
+    for number in ("2", "1", "2", "3", "1", "2"):
+        assert await stale(runtime, version(number)) == 1
+        await live(runtime, show)
+    assert shown == ["1", "2", "1", "2", "3", "1", "2"]
+
+
 async def test_a_changed_configuration_makes_stale_and_changing_it_back_is_remembered(
     runtime: Runtime,
 ) -> None:
@@ -216,13 +306,15 @@ async def test_parts_of_a_whole_are_replayed_together(runtime: Runtime) -> None:
     def joining(version: str) -> Stage:
         @fan_in("unite", version=version, produces=Joined)
         async def unite(parts: Sequence[Piece], ctx: Any) -> Joined:
-            made.append(tuple(f"{part.whole}/{part.index}" for part in parts))
-            return Joined(key=parts[0].key, whole=parts[0].whole, indexes=())
+            made.append(tuple(f"{part.group_id}/{part.index}" for part in parts))
+            return Joined(key=parts[0].key, group_id=parts[0].group_id, indexes=())
 
         return unite
 
-    for whole, key in [("w1", "a"), ("w2", "b")]:
-        await publish(runtime, *(Piece(whole=whole, index=n, count=3, key=key) for n in range(3)))
+    for group_id, key in [("w1", "a"), ("w2", "b")]:
+        await publish(
+            runtime, *(Piece(group_id=group_id, index=n, count=3, key=key) for n in range(3))
+        )
     await live(runtime, joining("1"))
     made.clear()
     assert await stale(runtime, joining("2")) == 6

@@ -12,7 +12,7 @@ from typing import Any
 from lineal.erasure.erasures import KIND as ERASE
 from lineal.lineage.exports.steps import UNSUCCESSFUL, finished, run_ids, time_text
 from lineal.lineage.graph import GraphStep, LineageGraph
-from lineal.lineage.record import Artifact, Model, RecordedStep
+from lineal.lineage.record import Artifact, RecordedStep, UsedArtifact
 
 NAMESPACE = "lineal"
 """Of jobs and datasets."""
@@ -30,8 +30,8 @@ def run_events(graph: LineageGraph) -> list[dict[str, Any]]:
 
 def _run_event(graph: LineageGraph, step: GraphStep, ids: list[str]) -> dict[str, Any]:
     record = step.record
-    models = () if record.build is None else record.build.models
-    inputs = [*map(_dataset, record.inputs), *map(_model, models)]
+    used = () if record.build is None else record.build.artifacts
+    inputs = [*map(_dataset, record.inputs), *map(_used, used)]
     outputs = [*map(_dataset, record.outputs)]
     if record.kind == ERASE:
         outputs.append(_erased(record.subject))
@@ -116,13 +116,13 @@ def _dataset(item: Artifact) -> dict[str, Any]:
     return {"namespace": NAMESPACE, "name": f"sha256:{item.sha256}", "facets": facets}
 
 
-def _model(model: Model) -> dict[str, Any]:
+def _used(artifact: UsedArtifact) -> dict[str, Any]:
     facets = {
         "datasetType": _facet("1-0-1/DatasetTypeDatasetFacet", datasetType="MODEL"),
-        "version": _facet("1-0-1/DatasetVersionDatasetFacet", datasetVersion=model.version),
-        "lineal_model": _custom(f"{_CORE}/DatasetFacet", {"name": model.name}),
+        "version": _facet("1-0-1/DatasetVersionDatasetFacet", datasetVersion=artifact.version),
+        "lineal_model": _custom(f"{_CORE}/DatasetFacet", {"name": artifact.name}),
     }
-    return {"namespace": NAMESPACE, "name": f"sha256:{model.sha256}", "facets": facets}
+    return {"namespace": NAMESPACE, "name": f"sha256:{artifact.sha256}", "facets": facets}
 
 
 def _erased(subject: str) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 Sources: https://www.w3.org/TR/prov-dm/, https://www.w3.org/TR/prov-constraints/ and
 https://www.w3.org/submissions/prov-json/.
 
-Steps are activities; bytes (objects, the data of events, models) and builds are entities; who acted
-is an agent. An entity is generated once (PROV-CONSTRAINTS, 39): bytes that a later step made again
-are another entity, an alternate of the first, and it is what steps after it used. No record says
-when, while it worked, a step used something.
+Steps are activities; bytes (objects, the data of events, artifacts of builds) and builds are
+entities; who acted is an agent. An entity is generated once (PROV-CONSTRAINTS, 39): bytes that a
+later step made again are another entity, an alternate of the first, and it is what steps after it
+used. No record says when, while it worked, a step used something.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ class _Statements:
         self._relate("wasAssociatedWith", association)
         for item in record.inputs:
             self._use(activity, self._entity(item, subject), item.role)
-        for model in record.build.models if record.build else ():
+        for artifact in record.build.artifacts if record.build else ():
             known = self._bytes(
-                model.sha256, {"prov:label": f"{model.name} {model.version}"}, subject
+                artifact.sha256, {"prov:label": f"{artifact.name} {artifact.version}"}, subject
             )
             self._use(activity, known, "model")
         for item in record.outputs:

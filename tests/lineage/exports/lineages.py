@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from lineal.lineage.record import Artifact, Build, Model, RecordedStep, digest
+from lineal.lineage.record import Artifact, Build, RecordedStep, UsedArtifact, digest
 from tests.lineage.records import one_step
 
 NOON = 1_764_417_600_000_000
@@ -15,11 +15,11 @@ def artifact(name: str, role: str = "event", media_type: str = "application/json
     return Artifact(digest(name.encode()), media_type, len(name), role)
 
 
-def build(stage: str, *models: Model) -> Build:
+def build(stage: str, *models: UsedArtifact) -> Build:
     return Build(stage, "1", "c" * 64, "f" * 64, models)
 
 
-LETTERS = Model("letters", "3", digest(b"a model"))
+LETTERS = UsedArtifact("letters", "3", digest(b"a model"))
 
 LETTER: list[RecordedStep] = [
     *one_step(
