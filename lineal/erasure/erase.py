@@ -10,13 +10,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
-from lineal.access.credential import Credential, owner_credential
-from lineal.bus.embedded.bus import EmbeddedBus
+from lineal.access.credential import Credential
+from lineal.access.senders import read_acting_credential
 from lineal.bus.embedded.erasing import FoundEvents, erase_events, find_events
 from lineal.effects.records import lineage_records
-from lineal.erasure.erasures import KIND
+from lineal.erasure.broker_retention import broker_retention
+from lineal.erasure.erasures import KIND, Erasure, note_erasures
 from lineal.erasure.references import References, find_references, referenced_by_others
 from lineal.erasure.rows import erase_rows
 from lineal.errors import LinealError
@@ -75,11 +77,13 @@ async def plan_erasure(
     counts += await runtime.store.read(partial(erase_rows, references=references, dry=True))
     remains = []
     events = None
-    if isinstance(runtime.bus, EmbeddedBus):
-        events = await runtime.bus.database.read(lambda c: find_events(c, subjects))
+    if (embedded := runtime.embedded_bus) is not None:
+        events = await embedded.database.read(lambda c: find_events(c, subjects))
         counts["events"] = len(events.positions)
     else:
-        remains = await _on_the_broker(runtime)
+        remains = broker_retention(
+            runtime.settings.bus, await runtime.bus.topics(), datetime.now(UTC)
+        )
     if shared:
         objects = "1 object" if len(shared) == 1 else f"{len(shared)} objects"
         remains.append(f"{objects} that others refer to")
@@ -88,12 +92,14 @@ async def plan_erasure(
     )
 
 
-async def _on_the_broker(runtime: Runtime) -> list[str]:
-    infos = [info for info in await runtime.bus.topics() if info.retention_seconds is None]
-    kept = "until the retention of each topic ends"
-    if infos:
-        kept += f"; of {len(infos)} topics no retention is known here: see docs/erasure.md"
-    return [f"events on the broker {kept}"]
+def _erase_and_note(
+    references: References, erasures: Sequence[Erasure], connection: Connection
+) -> Counter[str]:
+    """Workers that a broker hands an event of before know from now on, and not only when the record
+    has come into the store, that its subject was erased."""
+    counts = erase_rows(connection, references)
+    note_erasures(connection, erasures)
+    return counts
 
 
 async def erase(
@@ -113,7 +119,7 @@ async def erase(
         NoReason
         BusUnavailable, StoreUnavailable: run it again.
     """
-    by = by or owner_credential()
+    by = by or await read_acting_credential(runtime.store)
     by.require("erase")
     if not reason.strip() or len(reason) > MAX_REASON_CHARACTERS:
         raise NoReason(f"give a reason of 1 to {MAX_REASON_CHARACTERS} characters")
@@ -124,9 +130,10 @@ async def erase(
         counts["events"] = await runtime.database.write(
             lambda connection: erase_events(connection, references.subjects, events)
         )
-    counts += await runtime.store.write(partial(erase_rows, references=references))
-    attributes = {name.replace(" ", "_").replace("-", "_"): n for name, n in counts.items() if n}
     started = now_us()
+    noted = [Erasure(name, started, by.actor, reason.strip()) for name in references.subjects]
+    counts += await runtime.store.write(partial(_erase_and_note, references, noted))
+    attributes = {name.replace(" ", "_").replace("-", "_"): n for name, n in counts.items() if n}
     records = [
         record_of(
             StepEntry(

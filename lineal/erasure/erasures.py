@@ -34,10 +34,18 @@ class Erasure(NamedTuple):
 
 
 def _apply(connection: Connection, steps: Sequence[RecordedStep]) -> None:
+    note_erasures(
+        connection,
+        [Erasure(step.subject, step.started, step.actor, step.reason or "") for step in steps],
+    )
+
+
+def note_erasures(connection: Connection, erasures: Sequence[Erasure]) -> None:
+    """Write down that subjects were erased, as their records say or are going to."""
     connection.executemany(
         "INSERT INTO erasures VALUES (?, ?, ?, ?) ON CONFLICT (subject) DO UPDATE SET "
         "erased = excluded.erased, actor = excluded.actor, reason = excluded.reason",
-        [(step.subject, step.started, step.actor, step.reason or "") for step in steps],
+        erasures,
     )
 
 

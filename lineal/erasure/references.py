@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lineal.erasure.erasures import erased_at
 from lineal.lineage.ledger import steps_of_subject, stream_steps_of_artifact
+from lineal.lineage.projections import installed_projections
 from lineal.store.connection import Connection
 
 
@@ -44,6 +45,9 @@ def find_references(connection: Connection, subjects: Sequence[str]) -> Referenc
                 references.steps.add(bytes.fromhex(step.step))
             if step.build is not None:
                 references.stages.add(step.build.stage)
+        for projection in installed_projections():
+            if projection.objects is not None:
+                references.digests.update(projection.objects(connection, subject))
     return references
 
 

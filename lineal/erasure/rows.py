@@ -16,7 +16,7 @@ from lineal.store.memo import EnvelopeNames, unpack
 
 _QUERY_SIZE = 400
 _KEPT_EVENTS = {
-    "gathering": ("fan-in parts", ("stage", "whole", "part")),
+    "fan_in_groups": ("fan-in parts", ("stage", "group_id", "part")),
     "timers": ("timers", ("stage", "name")),
     "dead_letters": ("dead letters", ("topic", "event_id")),
     "outbox": ("outbox", ("batch", "published")),
@@ -38,6 +38,7 @@ def erase_rows(
     for table, (name, keys) in _KEPT_EVENTS.items():
         counts[name] = _kept_events(connection, table, keys, references, dry)
     counts["waiting events"] = _by_event(connection, "waiting_events", references, dry)
+    counts["delayed retries"] = _by_event(connection, "delayed_retries", references, dry)
     counts["claims"] = _by_event(connection, "claims", references, dry)
     for projection in installed_projections():
         if projection.erase is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,27 +17,26 @@ from typing import Any, NamedTuple
 import httpx
 import orjson
 import pytest
-import structlog
 from typer.testing import CliRunner
 
+from lineal import Context, stage
 from lineal.access.acts import NotPermitted
-from lineal.access.credential import credential_of
-from lineal.bus.protocol import Addressed
-from lineal.erasure.erase import NoReason, erase, plan_erasure
+from lineal.access.credential import credential_of, owner_credential
+from lineal.bus.protocol import Addressed, TopicInfo
+from lineal.daemon import Daemon
+from lineal.delayed_retries import DelayedFilter, delayed_events
+from lineal.erasure.broker_retention import broker_retention
+from lineal.erasure.erase import NoReason, erase, overwrite, plan_erasure
+from lineal.erasure.late_steps import erase_late
 from lineal.runtime import open_runtime
 from lineal_cli.main import app
+from lineal_consumers.index.stage import index
 from lineal_consumers.register.stage import register
+from lineal_producers.arrival import ArrivalSource, announce, store
 from lineal_producers.http.application import application
-from tests.erasure.documents import WORDS, arrive, fill, handle_all, settings, words_found
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """Commands set up logging, to an output that ends with them."""
-    handlers = logging.root.handlers[:]
-    yield
-    logging.root.handlers[:] = handlers
-    structlog.reset_defaults()
+from lineal_schemas.documents import DocumentAnalyzed, DocumentRegistered
+from lineal_schemas.ids import arrival_id
+from tests.erasure.documents import WORDS, arrive, fill, handle_all, reading, settings, words_found
 
 
 @pytest.fixture(scope="module")
@@ -155,18 +154,117 @@ def test_only_an_owner_erases(data: Path, ids: dict[str, str]) -> None:
     assert lineal(data, "show", ids["letter"], "--as", "text").returncode == 0
 
 
-def test_what_is_still_being_processed_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_a_step_makes_while_its_document_is_erased_goes_too(
+    tmp_path: Path, ends: bool
+) -> None:
+    """What a step that does not end in time makes stays, and is named."""
+    data = tmp_path / "data"
+    word = WORDS[0]
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    @stage("slow", version="1", produces=DocumentAnalyzed)
+    async def slow(document: DocumentRegistered, ctx: Context) -> DocumentAnalyzed:
+        made: DocumentAnalyzed = await reading.function(document, ctx)
+        begun.set()
+        await go_on.wait()
+        return made
+
+    async def erase_meanwhile() -> list[str]:
+        async with open_runtime(settings(data)) as runtime:
+            document_id = await arrive(runtime, "slow.txt", f"A letter about {word}.".encode())
+            daemon = Daemon(runtime, [register, slow, index])
+            await daemon.start()
+            await begun.wait()
+            plan = await plan_erasure(runtime, [f"document:{document_id}"])
+            by = owner_credential()
+            await erase(runtime, plan, "asked for", by=by)
+            late = asyncio.create_task(
+                erase_late(runtime, [plan], "asked for", by=by, seconds=30 if ends else 0.1)
+            )
+            if not ends:
+                _, unfinished = await late
+                go_on.set()
+                await daemon.stop()
+                return unfinished
+            await asyncio.sleep(0)
+            go_on.set()
+            counts, unfinished = await late
+            assert counts["objects"] and counts["events"]
+            await daemon.stop()
+            assert await overwrite(runtime) == []
+            return unfinished
+
+    unfinished = asyncio.run(erase_meanwhile())
+    assert len(unfinished) == (0 if ends else 1)
+    assert bool(words_found(data, [word])) is not ends
+    assert lineal(data, "verify").returncode == 0
+
+
+def test_events_that_wait_for_their_next_attempt_are_erased(tmp_path: Path) -> None:
     data = tmp_path / "data"
 
-    async def begin() -> str:
-        async with open_runtime(settings(data)) as runtime:
-            document_id = await arrive(runtime, "slow.txt", b"slow")
-            await handle_all(runtime, [register])
-            return document_id
+    @stage("patient", version="1", memo=False, retry_delays=["1h"])
+    async def patient(document: DocumentRegistered, ctx: Context) -> None:
+        raise ValueError("the archive is away")
 
-    document_id = asyncio.run(begin())
-    answer = done(data, "erase", document_id, "--reason", "asked for", "--yes")
-    assert [line for line in answer["remains"] if "just being made" in line] != []
+    async def fill_and_erase() -> None:
+        async with open_runtime(settings(data)) as runtime:
+            kept = await arrive(runtime, "kept.txt", b"kept")
+            gone = await arrive(runtime, f"{WORDS[1]}.txt", b"gone")
+            daemon = Daemon(runtime, [register, patient])
+            try:
+                await daemon.start()
+                async with asyncio.timeout(60):
+                    while len(await delayed_events(runtime, DelayedFilter())) < 2:
+                        await asyncio.sleep(0.02)
+            finally:
+                await daemon.stop()
+            plan = await plan_erasure(runtime, [f"document:{gone}"])
+            counts = await erase(runtime, plan, "asked", by=owner_credential())
+            assert (counts["timers"], counts["delayed retries"]) == (1, 1)
+            assert await overwrite(runtime) == []
+            (left,) = await delayed_events(runtime, DelayedFilter())
+            assert left.event.correlationid == f"document:{kept}"
+
+    asyncio.run(fill_and_erase())
+    assert words_found(data, [WORDS[1]]) == set()
+
+
+def test_of_a_broker_it_is_said_what_stays_where_until_when() -> None:
+    def topic(name: str, seconds: int | None) -> TopicInfo:
+        return TopicInfo(name, 1, 5, None, seconds, ())
+
+    now = datetime(2026, 11, 29, 18, 0, tzinfo=UTC)
+    topics = [topic("b", 7 * 86_400), topic("a", 7 * 86_400), topic("c", None)]
+    assert broker_retention("kafka://h:1", topics, now) == [
+        "events on the topic c, for ever: give them a retention (`retention.ms`), or delete what "
+        "lies before an offset with `kafka-delete-records`",
+        "events on the topics a, b, until 2026-12-06 18:00 UTC (7 days of retention), and until "
+        "Kafka has closed the segment that they are in (`segment.ms`)",
+    ]
+    assert broker_retention("aws://r", [topic("a", 86_400)], now) == [
+        "events in the archives of the topic a, until 2026-11-30 18:00 UTC (1 day)",
+        "messages of the topic a that wait in queues, until they are handled, at most until "
+        "2026-12-13 18:00 UTC",
+    ]
+
+
+def test_the_id_of_an_arrival_cannot_be_guessed(tmp_path: Path) -> None:
+    """And is the same for who announces it again."""
+
+    async def announced(folder: Path) -> tuple[str, str]:
+        async with open_runtime(settings(folder)) as runtime:
+            content = await store(runtime, io.BytesIO(b"text"))
+            source = ArrivalSource(
+                name="n", source="file:///n", actor="process:test", occurrence="1"
+            )
+            arrival = await announce(runtime, source, content=content)
+            return arrival.event_id, arrival_id("file:///n", content.sha256, "1")
+
+    first, guessed = asyncio.run(announced(tmp_path / "a"))
+    assert asyncio.run(announced(tmp_path / "a"))[0] == first != guessed
+    assert asyncio.run(announced(tmp_path / "b"))[0] not in (first, guessed)
 
 
 def test_an_attachment_of_another_document_stays(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from lineal.erasure.erasures import find_erasures
-from lineal.errors import WrongConfiguration
 from lineal.runtime import open_runtime
 from lineal.store.connection import Connection
 from lineal_catalog.documents.queries import list_documents
@@ -18,8 +18,8 @@ _DAY_US = 86_400 * 1_000_000
 
 
 async def test_what_is_older_than_its_class_is_kept_goes(tmp_path: Path) -> None:
-    producers = {"retention": {"days": {"letter": 365, "*": 3_650}}}
-    async with open_runtime(settings(tmp_path / "data", producers=producers)) as runtime:
+    retention = {"days": {"letter": 365, "*": 3_650}}
+    async with open_runtime(settings(tmp_path / "data", retention=retention)) as runtime:
         ids = {
             name: await arrive(runtime, name, data)
             for name, data in {
@@ -48,8 +48,6 @@ async def test_what_is_older_than_its_class_is_kept_goes(tmp_path: Path) -> None
         )
 
 
-async def test_days_that_are_none_are_refused(tmp_path: Path) -> None:
-    producers = {"retention": {"days": {"letter": 0}}}
-    async with open_runtime(settings(tmp_path / "data", producers=producers)) as runtime:
-        with pytest.raises(WrongConfiguration):
-            RetentionSweep(runtime)
+def test_days_that_are_none_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError):
+        settings(tmp_path / "data", retention={"days": {"letter": 0}})
