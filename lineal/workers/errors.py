@@ -10,7 +10,18 @@ class WorkerCrashed(LinealError, RuntimeError):
 
 
 class WorkerTimeout(LinealError, RuntimeError):
-    """The task took longer than its limit; its process was killed."""
+    """The task took longer than its limit; its process was killed.
+
+    Attributes:
+        spent: what it took and what it may take, with units, of the limit that it ran into.
+        starved: it had little processor time until the limit by the clock: others kept the
+            machine busy, or it waited for something. It may be tried again.
+    """
+
+    def __init__(self, message: str = "", *, spent: str = "", starved: bool = False) -> None:
+        super().__init__(message)
+        self.spent = spent
+        self.starved = starved
 
 
 class WorkerError(LinealError, RuntimeError):

@@ -4,11 +4,12 @@ costly.
 - Costly tasks (:mod:`lineal.workers.costs`) hold at most all workers but one: a worker cannot be
   interrupted, so one has to be free, or become free soon, for what is cheap.
 - Cheap tasks go first, but after three of them a costly one has a turn if it may.
-- Among either, stages have turns, within a stage kinds, and within a kind callers; and every
-  second turn is that of the kind that is likely to be cheapest.
-- Where tasks wait for long, every second turn is that of the caller that came last: who comes
-  after a thousand others of its kind waits for two. Source: "adaptive LIFO", Maurer, Fail at Scale,
-  ACM Queue 13(8), 2015.
+- Among either, stages have turns, within a stage kinds, within a kind groups (of whoever the work
+  is for), and within a group callers; and every second turn is that of the kind that is likely to
+  be cheapest.
+- Where tasks wait for long, every second turn is that of the caller that came last, of the group
+  whose turn it is: who comes after a thousand others of its kind waits for two. Source:
+  "adaptive LIFO", Maurer, Fail at Scale, ACM Queue 13(8), 2015.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Caller(NamedTuple):
 
     stage: str = ""
     correlation_id: str = ""
+    group: str = ""
+    """Whom the work is for, where that is known: groups have equal shares."""
 
 
 ANY_CALLER = Caller()
@@ -57,12 +60,14 @@ class _CallerTasks(Generic[T]):
     items: deque[T] = field(default_factory=deque)
 
 
-class _Kind(Generic[T]):
-    """The callers of a stage and kind, in the order in which they came or had a turn."""
+class _Group(Generic[T]):
+    """The callers of a group, in the order in which they came or had a turn."""
 
-    __slots__ = ("fresh", "served")
+    __slots__ = ("fresh", "place", "served")
 
-    def __init__(self) -> None:
+    def __init__(self, place: int) -> None:
+        self.place = place
+        """Where it stands in the order of turns."""
         self.fresh: dict[str, _CallerTasks[T]] = {}
         """Those that had no turn yet."""
         self.served: dict[str, _CallerTasks[T]] = {}
@@ -93,6 +98,44 @@ class _Kind(Generic[T]):
 
     def __bool__(self) -> bool:
         return bool(self.fresh or self.served)
+
+
+class _Kind(Generic[T]):
+    """The groups of a stage and kind."""
+
+    __slots__ = ("_groups",)
+
+    def __init__(self) -> None:
+        self._groups: dict[str, _Group[T]] = {}
+
+    def add(self, caller: Caller, item: T, place: int, now: float) -> None:
+        group = self._groups.get(caller.group)
+        if group is None:
+            group = self._groups[caller.group] = _Group(place)
+        group.add(caller.correlation_id, item, place, now)
+
+    def first(self) -> tuple[str, _CallerTasks[T]]:
+        """The caller whose turn it is."""
+        return self._next().first()
+
+    def newest(self) -> tuple[str, _CallerTasks[T]] | None:
+        """The caller that came last in the group whose turn it is, of those that had none yet."""
+        return self._next().newest()
+
+    def serve(self, correlation_id: str, place: int) -> T:
+        """Take an item of a caller of the group whose turn it is; both go to the end."""
+        group = self._next()
+        item = group.serve(correlation_id, place)
+        group.place = place
+        if not group:
+            self._groups = {key: each for key, each in self._groups.items() if each is not group}
+        return item
+
+    def _next(self) -> _Group[T]:
+        return min(self._groups.values(), key=lambda group: group.place)
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
 
 
 class FairQueue(Generic[T]):
@@ -129,7 +172,7 @@ class FairQueue(Generic[T]):
         kinds = self._waiting.setdefault(caller.stage, {})
         if kind not in kinds:
             kinds[kind] = _Kind()
-        kinds[kind].add(caller.correlation_id, item, self._places, self._clock())
+        kinds[kind].add(caller, item, self._places, self._clock())
 
     def take(self) -> Dequeued[T] | None:
         """The item whose turn it is; None if none waits that may run now."""

@@ -9,40 +9,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import pickle
-import signal
 import subprocess
-import sys
-import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lineal.workers.answers import UnreadableAnswer, decode, decode_error
+from lineal.workers.answers import UnreadableAnswer
 from lineal.workers.costs import MAX_LOAD, Cost, CostHistory, Share
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal.workers.fair_queue import ANY_CALLER, Caller, Dequeued, FairQueue
-from lineal.workers.processor_time import call_within
-from lineal.workers.sandbox import clean_environment
-from lineal.workers.start import WorkerStart
+from lineal.workers.limits import TaskLimits
+from lineal.workers.worker_process import (
+    MAX_ANSWER_BYTES,
+    ProcessOptions,
+    SpareProcess,
+    WorkerProcess,
+    describe_exit,
+)
 
 if TYPE_CHECKING:
     from lineal.settings import Settings
 
 R = TypeVar("R")
 
-_START_SECONDS = 120.0
-_MAX_ANSWER_BYTES = 2 << 30
+_SPARE_SECONDS = 10.0
+_OBJECT_FOLDERS = "objects", "cache"
+"""Of a data folder: the objects, or those of a bucket that were read lately."""
 _COSTLY = WorkerTimeout, WorkerOutOfMemory, WorkerCrashed, UnreadableAnswer
 """They cost a worker process, however soon."""
-_ONE_THREAD = {"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""For engines that would otherwise start a thread per core in each worker."""
 
 
 @dataclass(slots=True)
@@ -52,6 +50,7 @@ class _Task:
     seconds: float
     cost: Cost | None
     future: Future[Any]
+    begun: Callable[[], None] | None = None
 
     def load(self, seconds: float) -> float:
         return 0.0 if self.cost is None else self.cost.load(seconds)
@@ -69,10 +68,15 @@ class WorkerPool:
         memory_bytes: address space each may use; None for no limit.
         seconds: limit of a task that states none.
         sandbox: whether they are put into a sandbox (:mod:`lineal.workers.sandbox`): without the
-            daemon's environment, network, or a place to write but a scratch folder, and with
-            answers that are data (:mod:`lineal.workers.answers`).
+            daemon's environment, network, or a place to write but a scratch folder, reading only
+            what they work with (:mod:`lineal.workers.readable`) and files that are named here, and
+            with answers that are data (:mod:`lineal.workers.answers`).
         warm_up: ``module:function`` names every worker calls at its start, so that first tasks do
             not wait for what these load.
+        named: folders whose files tasks name; in the sandbox they cannot be listed.
+        trees: further files and folders that tasks read.
+        spare: whether one process more is kept ready, for a worker that loses its own.
+        spare_seconds: when it is started, unless a worker loses its own before.
     """
 
     def __init__(
@@ -83,20 +87,30 @@ class WorkerPool:
         seconds: float = 300.0,
         warm_up: tuple[str, ...] = (),
         sandbox: bool = False,
+        named: tuple[Path, ...] = (),
+        trees: tuple[Path, ...] = (),
+        spare: bool = False,
+        spare_seconds: float = _SPARE_SECONDS,
     ) -> None:
-        self._sandbox = sandbox
-        self._memory_bytes = memory_bytes
+        self._options = ProcessOptions(memory_bytes, warm_up, sandbox, named, trees)
         self._seconds = seconds
-        self._warm_up = warm_up
         self._history = CostHistory()
         self._waiting: FairQueue[_Task] = FairQueue(workers, self._history)
         self._ready = threading.Condition()
         self._closing = False
         self._workers = [_Worker(self, number) for number in range(workers)]
+        self.spare = SpareProcess(lambda: self._options, spare_seconds) if spare else None
 
     def start(self) -> None:
         for worker in self._workers:
             worker.thread.start()
+        if self.spare is not None:
+            self.spare.start()
+
+    def allow_reading(self, paths: Iterable[Path]) -> None:
+        """Allow tasks to read further files and folders from now on; only a sandbox forbids it."""
+        trees = dict.fromkeys((*self._options.trees, *(path.absolute() for path in paths)))
+        self._options = replace(self._options, trees=tuple(trees))
 
     async def run(
         self,
@@ -105,6 +119,7 @@ class WorkerPool:
         caller: Caller = ANY_CALLER,
         seconds: float | None = None,
         cost: Cost | None = None,
+        begun: Callable[[], None] | None = None,
     ) -> R:
         """Call ``function(*arguments)`` in a worker; both must be picklable, and the result too,
         or, in a sandbox, be data.
@@ -113,12 +128,13 @@ class WorkerPool:
             seconds: how long it may take by the clock.
             cost: what is known of its cost; None: it is taken for cheap unless tasks like it run
                 into limits.
+            begun: called, in another thread, when a worker has taken it up.
 
         Raises:
             WorkerCrashed, WorkerTimeout, WorkerOutOfMemory: see there.
             Exception: whatever the function raised.
         """
-        task = _Task(function, arguments, seconds or self._seconds, cost, Future())
+        task = _Task(function, arguments, seconds or self._seconds, cost, Future(), begun)
         kind = "" if cost is None else cost.kind
         with self._ready:
             if self._closing:
@@ -142,15 +158,17 @@ class WorkerPool:
             self._ready.notify_all()
         for worker in self._workers:
             worker.kill()
+        if self.spare is not None:
+            self.spare.close()
         for worker in self._workers:
             if worker.thread.ident is not None:
                 await asyncio.to_thread(worker.thread.join)
+        if self.spare is not None:
+            await asyncio.to_thread(self.spare.join)
 
     def processes(self) -> list[int]:
         """The ids of the worker processes that run now."""
-        return [
-            worker.process.pid for worker in self._workers if worker.process and worker.process.pid
-        ]
+        return [pid for worker in self._workers if (pid := worker.pid) is not None]
 
     def next_task(self) -> Dequeued[_Task] | None:
         """Wait for a task that may run; None when the pool closes."""
@@ -174,23 +192,18 @@ class WorkerPool:
             self._ready.notify_all()
 
     @property
-    def memory_bytes(self) -> int | None:
-        return self._memory_bytes
-
-    @property
-    def sandbox(self) -> bool:
-        return self._sandbox
-
-    @property
-    def warm_up(self) -> tuple[str, ...]:
-        return self._warm_up
+    def options(self) -> ProcessOptions:
+        """How processes are started now."""
+        return self._options
 
     @property
     def closing(self) -> bool:
         return self._closing
 
 
-def worker_pool(settings: Settings, warm_up: tuple[str, ...] = ()) -> WorkerPool:
+def worker_pool(
+    settings: Settings, warm_up: tuple[str, ...] = (), *, spare: bool = False
+) -> WorkerPool:
     """A pool as large as the settings say, with their limits for each task."""
     return WorkerPool(
         settings.workers,
@@ -198,6 +211,9 @@ def worker_pool(settings: Settings, warm_up: tuple[str, ...] = ()) -> WorkerPool
         seconds=settings.worker_seconds,
         warm_up=warm_up,
         sandbox=settings.worker_sandbox,
+        named=tuple(settings.data.absolute() / name for name in _OBJECT_FOLDERS),
+        trees=tuple(path.absolute() for path in settings.worker_reads),
+        spare=spare,
     )
 
 
@@ -206,17 +222,27 @@ class _Worker:
 
     def __init__(self, pool: WorkerPool, number: int) -> None:
         self._pool = pool
-        self._connection: Connection | None = None
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
-        self.process: subprocess.Popen[bytes] | None = None
+        self._process: WorkerProcess | None = None
+        self._running: subprocess.Popen[bytes] | None = None
+        """Its process from the moment it is there, also while it starts."""
+        self._lost = False
+        """Whether the one before ended otherwise than in order."""
         self._used = 0.0
         """Seconds of processor time that the last task took."""
         self.thread = threading.Thread(target=self._serve, name=f"worker-{number}", daemon=True)
 
+    @property
+    def pid(self) -> int | None:
+        """Of its process, if there is one."""
+        process = self._process
+        return None if process is None else process.pid
+
     def kill(self) -> None:
-        process = self.process  # the worker's own thread may take it away at any moment
+        process, starting = self._process, self._running  # its own thread may take them away
         if process is not None:
-            process.kill()
+            process.stop()
+        if starting is not None:
+            starting.kill()
 
     def _serve(self) -> None:
         # Early, so that first tasks do not wait; if it fails now, the next task says why.
@@ -224,6 +250,8 @@ class _Worker:
             self._ensure_process()
         while (dequeued := self._pool.next_task()) is not None:
             task = dequeued.item
+            if task.begun is not None:
+                task.begun()
             try:
                 result = self._perform(task)
             except BaseException as error:
@@ -241,29 +269,21 @@ class _Worker:
 
     def _perform(self, task: _Task) -> Any:
         self._used = 0.0
-        connection = self._ensure_process()
-        function, arguments = task.function, task.arguments
-        if task.cost is not None and task.cost.limit is not None:
-            function, arguments = call_within, (task.cost.limit, function, *arguments)
+        process = self._ensure_process()
+        processor = None if task.cost is None else task.cost.limit
         try:
-            connection.send_bytes(pickle.dumps((function, arguments)))
-            if not connection.poll(task.seconds):
-                self._discard()
-                raise WorkerTimeout(
-                    f"{task.function.__qualname__} took longer than {task.seconds:g} seconds"
-                )
-            succeeded, value, self._used = self._received(connection)
-        except UnreadableAnswer:
+            message = pickle.dumps((task.function, task.arguments))
+            limits = TaskLimits(task.function.__qualname__, process.pid, task.seconds, processor)
+            process.connection.send_bytes(message)
+            answer = limits.answer(process.connection, MAX_ANSWER_BYTES)
+            succeeded, value, self._used = process.decoded(answer)
+        except (UnreadableAnswer, WorkerTimeout):
             self._discard()
             raise
         except (EOFError, ConnectionError) as error:
             code = self._discard()
-            if code == -signal.SIGXCPU:
-                raise WorkerTimeout(
-                    f"{task.function.__qualname__} took more processor time than its limit"
-                ) from error
             raise WorkerCrashed(
-                f"the worker died in {task.function.__qualname__} ({_describe_exit(code)})"
+                f"the worker died in {task.function.__qualname__} ({describe_exit(code)})"
             ) from error
         if not succeeded:
             if isinstance(value, MemoryError):
@@ -274,74 +294,30 @@ class _Worker:
             raise value
         return value
 
-    def _received(self, connection: Connection) -> tuple[bool, Any, float]:
-        """Whether it succeeded, the result or error, and the seconds of processor time used."""
-        answer = connection.recv_bytes(_MAX_ANSWER_BYTES)
-        if not self._pool.sandbox:
-            succeeded, value, used = pickle.loads(answer)  # noqa: S301 - trusted like the daemon
-            return bool(succeeded), value, used
-        found = decode(answer)
-        if not isinstance(found, tuple) or len(found) != 3 or not isinstance(found[2], float):
-            raise UnreadableAnswer("a worker's answer is none")
-        succeeded, value, used = found
-        return bool(succeeded), value if succeeded else decode_error(value), used
-
-    def _ensure_process(self) -> Connection:
-        if (
-            self.process is not None
-            and self.process.poll() is None
-            and self._connection is not None
-        ):
-            return self._connection
+    def _ensure_process(self) -> WorkerProcess:
+        options = self._pool.options
+        if self._process is not None and self._process.fits(options):
+            return self._process
         self._discard()
-        ours, theirs = Pipe()
-        environment: dict[str, str] = {**_ONE_THREAD, **os.environ}
-        if self._pool.sandbox:
-            self._scratch = tempfile.TemporaryDirectory(
-                prefix="lineal-worker-", ignore_cleanup_errors=True
-            )
-            environment = clean_environment(environment, Path(self._scratch.name))
-        with theirs:
-            descriptor = theirs.fileno()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "lineal.workers.process", str(descriptor)],
-                pass_fds=[descriptor],
-                stdin=subprocess.DEVNULL,
-                env=environment,
-            )
-        self.process, self._connection = process, ours
+        made = None
+        if self._lost and self._pool.spare is not None:
+            made = self._pool.spare.take()
+        # A task's time begins when its process is ready: starting one takes seconds.
+        self._process = made or WorkerProcess(options, self._has_started)
+        self._lost = False
+        if self._pool.closing:
+            self._process.stop()
+        return self._process
+
+    def _has_started(self, process: subprocess.Popen[bytes]) -> None:
+        self._running = process
         if self._pool.closing:
             process.kill()
-        # A task's time begins when its process is ready: starting one takes seconds.
-        try:
-            scratch = None if self._scratch is None else self._scratch.name
-            start = WorkerStart(sys.path, self._pool.memory_bytes, self._pool.warm_up, scratch)
-            ours.send_bytes(pickle.dumps(start))
-            ready = ours.poll(_START_SECONDS) and self._received(ours)[0]
-        except (EOFError, ConnectionError):
-            ready = False
-        if not ready:
-            code = self._discard()
-            raise WorkerCrashed(f"a worker process did not start ({_describe_exit(code)})")
-        return ours
 
     def _discard(self) -> int | None:
         """End the process, if there is one; returns its exit code."""
-        process, connection = self.process, self._connection
-        self.process = self._connection = None
-        if connection is not None:
-            connection.close()
+        process, self._process, self._running = self._process, None, None
         if process is None:
             return None
-        process.kill()
-        code = process.wait()
-        scratch, self._scratch = self._scratch, None
-        if scratch is not None:
-            scratch.cleanup()
-        return code
-
-
-def _describe_exit(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"killed by {signal.Signals(-code).name}"
-    return f"exit code {code}"
+        self._lost = True
+        return process.end()

@@ -19,13 +19,16 @@ from typing import Any
 
 from lineal.workers.answers import encode, encode_error
 from lineal.workers.errors import WorkerError
-from lineal.workers.processor_time import begin_worker
+from lineal.workers.limits import BEGUN
+from lineal.workers.memory import release_memory
 from lineal.workers.sandbox import enter
 from lineal.workers.start import WorkerStart
 
 _GC_THRESHOLD = 50_000
 """Allocations between collections. The default of 700 costs a tenth of the time where results are
 made of many small objects, like the words of a page."""
+_LONG_SECONDS = 0.2
+"""Processor time of a task from which it is worth a few milliseconds to return its memory."""
 _PR_SET_PDEATHSIG = 1
 """prctl(2); Linux only."""
 
@@ -67,7 +70,6 @@ def _serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _die_with_parent()
-    begin_worker()
     start: WorkerStart = pickle.loads(connection.recv_bytes())  # noqa: S301 - of the daemon
     sys.path[:] = start.path
     if start.memory_bytes is not None:
@@ -75,7 +77,7 @@ def _serve(connection: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if start.scratch is not None:
         # Before anything is loaded: threads that libraries start are in it too.
-        enter(Path(start.scratch))
+        enter(Path(start.scratch), start.readable)
     for name in start.warm_up:
         _warm_up(name)
     # What the engines keep for good is not looked through again at every collection.
@@ -92,12 +94,18 @@ def _serve(connection: Connection) -> None:
         except Exception as error:  # a function or argument that cannot be unpickled
             answer(connection, False, _sendable(error), 0.0)
             continue
+        try:
+            connection.send_bytes(BEGUN)
+        except ConnectionError:
+            return
         began = time.process_time()
         try:
             succeeded, value = True, function(*arguments)
         except BaseException as error:
             succeeded, value = False, _sendable(error)
         used = time.process_time() - began
+        if used > _LONG_SECONDS:
+            release_memory()
         try:
             answer(connection, succeeded, value, used)
         except (EOFError, ConnectionError):

@@ -1,9 +1,10 @@
-"""What a process that parses strangers' bytes may do: compute, read files, write a scratch folder.
+"""What a process that parses strangers' bytes may do: compute, read what it needs
+(:mod:`lineal.workers.readable`), write a scratch folder.
 
 Set by the process for itself, before it looks at anything, and never taken back: Landlock for
-writing and TCP, a seccomp filter for sockets (all but local ones, over which it reaches nobody)
-and for what reaches other processes, limits of the kernel. All of it works without privileges;
-what a kernel lacks is named, and not in force.
+reading, writing and TCP, a seccomp filter for sockets (all but local ones, over which it reaches
+nobody) and for what reaches other processes, limits of the kernel. All of it works without
+privileges; what a kernel lacks is named, and not in force.
 
 Sources: Linux's Documentation/userspace-api/landlock.rst, seccomp(2), prctl(2).
 """
@@ -15,11 +16,15 @@ import ctypes
 import os
 import platform
 import resource
+import stat
 import struct
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+
+from lineal.workers.readable import Readable
 
 _MAX_FILE_BYTES = 4 << 30
 _MAX_OPEN_FILES = 1024
@@ -36,9 +41,12 @@ _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _PR_SET_DUMPABLE = 38, 22, 4
 _SECCOMP_FILTER = 2
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _LANDLOCK_VERSION, _PATH_BENEATH = 1, 1
+_RUN_FILES, _READ_FILES, _LIST_FOLDERS = 1 << 0, 1 << 2, 1 << 3
 _WRITING = sum(1 << bit for bit in (1, 4, 5, 6, 7, 8, 9, 10, 11, 12))
 _REFER, _TRUNCATE = 1 << 13, 1 << 14
 _FILE_WRITING = 1 << 1
+_OF_FILES = _RUN_FILES | _FILE_WRITING | _READ_FILES | _TRUNCATE
+"""What can be allowed of a path that is no folder."""
 _TCP = 0b11
 _SCOPES = 0b11
 """Abstract Unix sockets, and signals to processes outside."""
@@ -81,11 +89,12 @@ def clean_environment(environment: Mapping[str, str], scratch: Path) -> dict[str
     return kept | {"HOME": str(scratch), "TMPDIR": str(scratch)}
 
 
-def enter(scratch: Path) -> Sandbox:
+def enter(scratch: Path, allowed: Readable) -> Sandbox:
     """Put this process, and all it starts, into the sandbox. To be called while it has one thread.
 
     Args:
         scratch: the only folder that it may write in from now on.
+        allowed: what it may read besides.
     """
     sandbox = Sandbox()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -93,7 +102,10 @@ def enter(scratch: Path) -> Sandbox:
     _limit(resource.RLIMIT_NOFILE, _MAX_OPEN_FILES)
     sandbox.in_force.append("limits")
     restrictions: tuple[tuple[str, Callable[[], None]], ...] = (
-        ("no writing outside of a scratch folder", partial(_landlock, scratch)),
+        (
+            "no writing outside of a scratch folder, no reading but of what it works with",
+            partial(_landlock, scratch, allowed),
+        ),
         ("no network", _seccomp),
     )
     for name, restrict in restrictions:
@@ -126,28 +138,54 @@ def _checked(result: int) -> int:
     return result
 
 
-def _landlock(scratch: Path) -> None:
+def _landlock(scratch: Path, allowed: Readable) -> None:
     libc = _libc()
     abi = _checked(libc.syscall(_LANDLOCK_CREATE, None, 0, _LANDLOCK_VERSION))
     writing = _WRITING | (_REFER if abi >= 2 else 0) | (_TRUNCATE if abi >= 3 else 0)
-    attributes = struct.pack("<QQQ", writing, _TCP, _SCOPES)
+    handled = writing | _RUN_FILES | _READ_FILES | _LIST_FOLDERS
+    attributes = struct.pack("<QQQ", handled, _TCP, _SCOPES)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = _checked(libc.syscall(_LANDLOCK_CREATE, attributes, size, 0))
     try:
-        for path, allowed in (
-            (scratch, writing),
-            (Path("/dev/null"), _FILE_WRITING | (writing & _TRUNCATE)),
-        ):
-            opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            try:
-                rule = struct.pack("<Qi", allowed, opened)
-                _checked(libc.syscall(_LANDLOCK_ADD, ruleset, _PATH_BENEATH, rule, 0))
-            finally:
-                os.close(opened)
+        for path, rights in _rules(scratch, allowed, writing).items():
+            _allow(libc, ruleset, path, rights & handled)
         _checked(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         _checked(libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0))
     finally:
         os.close(ruleset)
+
+
+def _rules(scratch: Path, allowed: Readable, writing: int) -> dict[str, int]:
+    """The rights on each path, and on all below it."""
+    found: dict[str, int] = defaultdict(int)
+    for paths, rights in (
+        (allowed.trees, _RUN_FILES | _READ_FILES | _LIST_FOLDERS),
+        (allowed.listed, _LIST_FOLDERS),
+        (allowed.named, _READ_FILES),
+        # Its own alone: those of other processes name what they were started with.
+        (("/proc/self",), _READ_FILES | _LIST_FOLDERS),
+        (("/dev/null",), _FILE_WRITING | _TRUNCATE),
+        ((str(scratch),), writing | _READ_FILES | _LIST_FOLDERS),
+    ):
+        for path in paths:
+            found[path] |= rights
+    return found
+
+
+def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
+    """Add a rule; what is not there needs none."""
+    try:
+        opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    try:
+        if not stat.S_ISDIR(os.fstat(opened).st_mode):
+            rights &= _OF_FILES
+        if rights:
+            rule = struct.pack("<Qi", rights, opened)
+            _checked(libc.syscall(_LANDLOCK_ADD, ruleset, _PATH_BENEATH, rule, 0))
+    finally:
+        os.close(opened)
 
 
 def _seccomp() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lineal.workers.readable import Readable
+
 
 class WorkerStart(NamedTuple):
     path: list[str]
@@ -13,3 +15,5 @@ class WorkerStart(NamedTuple):
     """``module:function`` names to call before the first task."""
     scratch: str | None = None
     """The only folder the process may write in, if it is to be sandboxed: its answers are data."""
+    readable: Readable = Readable()
+    """What it may read besides, in the sandbox."""

@@ -109,6 +109,29 @@ def write_file(path: str) -> str:
     return "written"
 
 
+def read_file(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        return type(error).__name__
+    return "read"
+
+
+def list_folder(path: str) -> str:
+    try:
+        os.listdir(path)  # noqa: PTH208 - as hostile code would
+    except OSError as error:
+        return type(error).__name__
+    return "listed"
+
+
+def read_by_program(path: str) -> int:
+    import subprocess
+
+    return subprocess.run(["cat", path], check=False, capture_output=True).returncode
+
+
 def write_scratch() -> str:
     import tempfile
 
@@ -151,3 +174,45 @@ def hostile() -> Hostile:
 def compute_forever() -> None:
     while True:
         pass
+
+
+def compute(seconds: float) -> float:
+    """Take so much processor time."""
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+    return seconds
+
+
+def compute_noted(started: str) -> None:
+    Path(started).write_text(str(os.getpid()))
+    compute_forever()
+
+
+def appear_busy(enough: float, most: float) -> float:
+    """Run for the moments at which the kernel looks who runs, so that by its ticks this process has
+    had ``enough`` seconds more than it took; at most for ``most`` seconds. Ends just before a whole
+    second of its processor time."""
+    signal.setitimer(signal.ITIMER_PROF, 1e6)
+    counted, used = signal.getitimer(signal.ITIMER_PROF)[0], time.process_time()
+    until = time.monotonic() + most
+    extra = 0.0
+    while time.monotonic() < until and extra < enough:
+        for _ in range(50):
+            tick = _next_tick()
+            time.sleep(max(0.0, tick + 0.00385 - time.monotonic()))
+        extra = counted - signal.getitimer(signal.ITIMER_PROF)[0] - (time.process_time() - used)
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    compute((0.85 - time.process_time()) % 1)
+    return extra
+
+
+def _next_tick() -> float:
+    before = time.clock_gettime(_COARSE)
+    while (now := time.clock_gettime(_COARSE)) == before:
+        pass
+    return now
+
+
+_COARSE = 6
+"""CLOCK_MONOTONIC_COARSE: moves with the ticks."""

@@ -205,3 +205,28 @@ def test_nothing_waits_for_ever_however_much_comes_behind_it(
         if not left:
             return
     raise AssertionError(f"{left} of 15 still wait")
+
+
+def test_who_brings_a_thousand_documents_leaves_others_their_share() -> None:
+    """A group has a turn for each turn of another, however many callers it brings."""
+    queue: FairQueue[str] = FairQueue(history=cheap(Share("ocr", "scan")))
+    for number in range(1000):
+        queue.add(Caller("ocr", f"ann {number}", "ann"), "ann", kind="scan")
+    for number in range(5):
+        for page in range(4):
+            queue.add(Caller("ocr", f"ben {number}", "ben"), f"ben {number} {page}", kind="scan")
+    taken = [take(queue) for _ in range(44)]
+    assert sum(item.startswith("ben") for item in taken) == 20
+    assert {take(queue) for _ in range(10)} == {"ann"}
+
+
+@given(st.lists(st.tuples(callers, st.sampled_from(["", "ann", "ben"]))))
+def test_groups_change_the_order_and_lose_nothing(added: list[tuple[Caller, str]]) -> None:
+    queue: FairQueue[int] = FairQueue()
+    for number, (caller, group) in enumerate(added):
+        queue.add(caller._replace(group=group), number)
+    taken = []
+    while (one := queue.take()) is not None:
+        taken.append(one.item)
+        queue.ended(one, 0.0)
+    assert sorted(taken) == list(range(len(added)))

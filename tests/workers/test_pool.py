@@ -46,9 +46,35 @@ async def test_a_worker_that_dies_fails_its_task_only() -> None:
 
 async def test_a_task_that_takes_more_processor_time_than_its_limit_is_killed() -> None:
     async with pool() as workers:
-        with pytest.raises(WorkerTimeout, match="processor time"):
+        with pytest.raises(WorkerTimeout, match="processor time") as caught:
             await workers.run(tasks.compute_forever, cost=Cost(limit=0.1))
+        assert not caught.value.starved
+        assert caught.value.spent.endswith("s of processor time, of 0.1 s that it may")
         assert await workers.run(tasks.double, 4, cost=Cost(limit=5.0)) == 8
+
+
+async def test_what_a_worker_did_before_is_no_cost_of_a_task() -> None:
+    async with pool() as workers:
+        await workers.run(tasks.compute, 0.3)
+        await workers.run(tasks.appear_busy, 0.5, 20.0)
+        # The kernel's count of the process is past this limit, and the task is not.
+        assert await workers.run(tasks.compute, 0.05, cost=Cost(limit=0.1)) == 0.05
+
+
+async def test_a_task_that_had_no_processor_until_its_limit_was_starved(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    async with pool() as workers:
+        task = asyncio.create_task(
+            workers.run(tasks.compute_noted, str(started), seconds=3.0, cost=Cost(limit=60.0))
+        )
+        while not started.exists() or not started.read_text():
+            await asyncio.sleep(0.01)
+        os.kill(int(started.read_text()), signal.SIGSTOP)
+        with pytest.raises(WorkerTimeout, match="took longer than 3 seconds") as caught:
+            await task
+        assert caught.value.starved
+        assert "by the clock, of 3 s that it may, with" in caught.value.spent
+        assert await workers.run(tasks.double, 4) == 8
 
 
 async def test_a_task_that_hangs_is_killed_at_its_limit() -> None:
@@ -172,6 +198,50 @@ async def test_a_kind_that_runs_into_its_limit_leaves_a_worker_to_others(tmp_pat
 async def test_workers_are_warm_before_their_first_task() -> None:
     async with pool(warm_up=("tests.workers.tasks:warm_up", "no.such:thing")) as workers:
         assert await workers.run(tasks.is_warm)
+
+
+async def test_who_loses_its_process_has_the_spare_one_at_once() -> None:
+    workers = WorkerPool(1, seconds=60, spare=True, spare_seconds=0.0)
+    assert workers.spare is not None
+    workers.start()
+    try:
+        before = await workers.run(tasks.process_id)
+        for _ in range(2):
+            while (spare := workers.spare.process_id) is None:
+                await asyncio.sleep(0.01)
+            with pytest.raises(WorkerCrashed):
+                await workers.run(tasks.end_by_signal)
+            after = await workers.run(tasks.process_id)
+            assert after == spare != before
+            before = after
+    finally:
+        await workers.close()
+    assert not _runs(before)
+
+
+async def test_a_spare_process_that_died_is_not_given_out() -> None:
+    workers = WorkerPool(1, seconds=60, spare=True, spare_seconds=0.0)
+    assert workers.spare is not None
+    workers.start()
+    try:
+        while (spare := workers.spare.process_id) is None:
+            await asyncio.sleep(0.01)
+        os.kill(spare, signal.SIGKILL)
+        with pytest.raises(WorkerCrashed):
+            await workers.run(tasks.end_by_signal)
+        assert await workers.run(tasks.double, 4) == 8
+    finally:
+        await workers.close()
+
+
+async def test_closing_ends_the_spare_process_too() -> None:
+    workers = WorkerPool(1, seconds=60, spare=True, spare_seconds=0.0)
+    assert workers.spare is not None
+    workers.start()
+    while (spare := workers.spare.process_id) is None:
+        await asyncio.sleep(0.01)
+    await workers.close()
+    assert not _runs(spare)
 
 
 async def test_closing_leaves_no_process_and_no_task_waiting() -> None:

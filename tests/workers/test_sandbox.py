@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import enum
+import os
 import socket
 import subprocess
 import sys
@@ -23,9 +24,12 @@ from lineal.workers.errors import WorkerError
 from lineal.workers.pool import WorkerPool
 from tests.workers import tasks
 
-CHECK = "import sys; from pathlib import Path; from lineal.workers.sandbox import enter; "
+CHECK = (
+    "from pathlib import Path; from lineal.workers.readable import readable; "
+    "from lineal.workers.sandbox import enter; "
+)
 MISSING = subprocess.run(
-    [sys.executable, "-c", f"{CHECK}print(*enter(Path('/tmp')).missing)"],
+    [sys.executable, "-c", f"{CHECK}print(*enter(Path('/tmp'), readable()).missing)"],
     capture_output=True, text=True, check=True,
 ).stdout  # fmt: skip
 needs_landlock = pytest.mark.skipif("writing" in MISSING, reason="this kernel has no Landlock")
@@ -33,8 +37,9 @@ needs_seccomp = pytest.mark.skipif("network" in MISSING, reason="this kernel has
 
 
 @contextlib.asynccontextmanager
-async def pool() -> AsyncIterator[WorkerPool]:
-    made = WorkerPool(1, seconds=60, sandbox=True)
+async def pool(named: Path | None = None) -> AsyncIterator[WorkerPool]:
+    folders = () if named is None else (named,)
+    made = WorkerPool(1, seconds=60, sandbox=True, named=folders)
     made.start()
     try:
         yield made
@@ -71,6 +76,56 @@ async def test_it_writes_nowhere_but_in_its_scratch_folder(tmp_path: Path) -> No
     assert kept.read_bytes() == b"kept"
     assert list(tmp_path.iterdir()) == [kept]
     assert not scratch.exists()
+
+
+@needs_landlock
+async def test_it_reads_neither_secrets_nor_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, data = tmp_path / "home", tmp_path / "data"
+    secrets = [
+        home / ".ssh" / "id_ed25519", home / ".aws" / "credentials", data / "lineal.db",
+        data / "api-token", data / "objects.key",
+    ]  # fmt: skip
+    for file in secrets:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"secret")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{home}")
+    async with pool(data / "objects") as workers:
+        for path in (*map(str, secrets), "/etc/shadow", f"/proc/{os.getpid()}/environ"):
+            assert await workers.run(tasks.read_file, path) == "PermissionError", path
+            assert await workers.run(tasks.read_by_program, path) != 0, path
+        for folder in (home, data, "/etc", "/proc", Path.home()):
+            assert await workers.run(tasks.list_folder, str(folder)) == "PermissionError", folder
+
+
+@needs_landlock
+async def test_of_objects_it_reads_those_whose_digests_it_is_told(tmp_path: Path) -> None:
+    objects = tmp_path / "objects"
+    async with pool(objects) as workers:
+        assert await workers.run(tasks.read_file, str(objects / "ab/cd")) == "FileNotFoundError"
+        (objects / "ab").mkdir(parents=True)  # as of a data folder that is new
+        (objects / "ab" / "cd").write_bytes(b"document")
+        assert await workers.run(tasks.read_file, str(objects / "ab/cd")) == "read"
+        for folder in (objects, objects / "ab"):
+            assert await workers.run(tasks.list_folder, str(folder)) == "PermissionError"
+
+
+@needs_landlock
+async def test_it_reads_what_a_stage_asks_for_also_when_that_is_replaced(tmp_path: Path) -> None:
+    words, other = tmp_path / "words.csv", tmp_path / "other.csv"
+    words.write_bytes(b"words")
+    other.write_bytes(b"other")
+    async with pool() as workers:
+        assert await workers.run(tasks.read_file, str(words)) == "PermissionError"
+        workers.allow_reading([words])
+        assert await workers.run(tasks.read_file, str(words)) == "read"
+        # As editors save: the kernel would still know the file that is gone.
+        (tmp_path / "new").write_bytes(b"words")
+        (tmp_path / "new").replace(words)
+        assert await workers.run(tasks.read_file, str(words)) == "read"
+        assert await workers.run(tasks.read_file, str(other)) == "PermissionError"
 
 
 @needs_landlock
