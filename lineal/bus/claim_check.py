@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from lineal.registry.events import is_foreign
 from lineal.store.objects import SMALL_BYTES, ObjectStore, reference
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.media_types import is_media_type
@@ -19,8 +20,11 @@ def is_reference(event: RawEvent) -> bool:
 
 
 async def check_in(event: RawEvent, objects: ObjectStore) -> RawEvent:
-    """The event as it may ride on the bus: itself, or with a reference in place of large data."""
-    if len(event.data) <= SMALL_BYTES:
+    """The event as it may ride on the bus: itself, or with a reference in place of large data.
+
+    Data in a schema registry's wire format stays: those who read it could not fetch it.
+    """
+    if len(event.data) <= SMALL_BYTES or is_foreign(event):
         return event
     await objects.put_large(event.data)
     ref = reference(sha256(event.data).hexdigest(), len(event.data), event.datacontenttype)

@@ -11,9 +11,9 @@ matter where it does not share a transaction with one.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from lineal.effects.effect import Effect
 from lineal.errors import LinealError
@@ -23,6 +23,9 @@ Start = Literal["beginning", "now"]
 
 Addressed: TypeAlias = tuple[str, RawEvent]
 """Topic and event. The topic is the event's type, but for dead letters and what is redriven."""
+
+PublishFenced: TypeAlias = Callable[[Sequence[Addressed], Sequence[Effect]], Awaitable[None]]
+"""Publishes outputs and effects under a name, as :meth:`FencingBus.fenced` says."""
 
 OnRevoking: TypeAlias = Callable[[Collection[tuple[str, int]]], None]
 """Called with the (topic, partition) pairs that a worker has to release."""
@@ -42,6 +45,8 @@ class Capabilities:
         keeps_unhandled: expired events stay until every group has handled them.
         partitions: a group's work is dealt out by partition: each has one owner at a time, and
             keeps what is done beyond an event that is not. Else it is dealt out by key.
+        erases: the events about a subject can be erased. Else they stay until their retention ends,
+            and workers leave out those of erased subjects.
     """
 
     transactional_outputs: bool
@@ -50,6 +55,7 @@ class Capabilities:
     seek: bool
     keeps_unhandled: bool = False
     partitions: bool = True
+    erases: bool = False
 
 
 class Position(NamedTuple):
@@ -263,9 +269,18 @@ class Bus(Protocol):
         ...
 
     def read(
-        self, topic: str, selection: Selection | None = None, *, follow: bool = False
+        self,
+        topic: str,
+        selection: Selection | None = None,
+        *,
+        follow: bool = False,
+        begun: Callable[[], None] | None = None,
     ) -> AsyncIterator[Delivery]:
         """Read a topic without a group: to look, to follow, to replay.
+
+        Args:
+            begun: called when it is settled where the reading begins: what is published from then
+                on is among what it gives.
 
         Raises:
             UnknownTopic: there is no such topic.
@@ -303,3 +318,21 @@ class Bus(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class FencingBus(Protocol):
+    """A bus on which a process can be kept from publishing, where it shares no transaction with the
+    store that knows who may."""
+
+    async def fenced(self, name: str) -> PublishFenced:
+        """Take a name that one process has at a time: what another one has begun to publish under
+        it is aborted, and all that it begins later is refused.
+
+        What is returned raises :class:`BusUnavailable` where nothing was published or that is in
+        doubt: look whether the name is still one's own, then try again with the same.
+
+        Raises:
+            BusUnavailable
+        """
+        ...

@@ -13,7 +13,7 @@ from lineal.stages import Context, Reject, Stage, fan_in, stage
 from lineal_schemas.parts import Part
 from lineal_schemas.payload import Payload
 
-Action = Literal["pass", "wait", "stall", "crash-once", "reject"]
+Action = Literal["pass", "wait", "stall", "crash-once", "reject", "fail-once", "fail-and-crash"]
 
 
 class Task(Payload, type="conformance.task", version=1):
@@ -43,19 +43,22 @@ class Done(Payload, type="conformance.done", version=1):
 
 
 class Piece(Part, type="conformance.piece", version=1):
-    """A part of a whole."""
+    """A part of a group."""
 
     key: str
 
     def partition_key(self) -> str:
         return self.key
 
+    def correlation_key(self) -> str:
+        return f"piece:{self.key}"
+
 
 class Joined(Payload, type="conformance.joined", version=1):
-    """All parts of a whole."""
+    """All parts of a group."""
 
     key: str
-    whole: str
+    group_id: str
     indexes: tuple[int, ...]
 
 
@@ -121,10 +124,27 @@ async def count(task: Task, ctx: Context[Any]) -> Done:
     return Done(key=task.key, number=task.number, text=str(seen))
 
 
+@stage("flaky", version="1", produces=Done, memo=False, retry_delays=(0.05, 0.1, 0.2))
+async def flaky(task: Task, ctx: Context[Any]) -> Done:
+    """Counts tasks of a key; some fail at first, and some kill the process when they come back."""
+    trace = Trace(task.scratch)
+    trace.leave("begin", task)
+    attempt = sum(line[:2] == (task.key, task.number) for line in trace.read("begin"))
+    seen = (await ctx.state.get(task.key, int) or 0) + 1
+    await ctx.state.put(task.key, seen)
+    if task.action in ("fail-once", "fail-and-crash") and attempt == 1:
+        raise ValueError("not yet")
+    if task.action == "fail-and-crash" and attempt == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Done(key=task.key, number=task.number, text=str(seen))
+
+
 @fan_in("join", version="1", produces=Joined)
 async def join(parts: Sequence[Piece]) -> Joined:
     first = parts[0]
-    return Joined(key=first.key, whole=first.whole, indexes=tuple(part.index for part in parts))
+    return Joined(
+        key=first.key, group_id=first.group_id, indexes=tuple(part.index for part in parts)
+    )
 
 
-STAGES: dict[str, Stage] = {"work": work, "join": join, "count": count}
+STAGES: dict[str, Stage] = {"work": work, "join": join, "count": count, "flaky": flaky}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
 from lineal.bus.aws import inbox
 from lineal.bus.aws.address import Address
@@ -184,11 +184,16 @@ class AwsBus:
         return {subscription.group for subscription in self._subscriptions}
 
     def read(
-        self, topic: str, selection: Selection | None = None, *, follow: bool = False
+        self,
+        topic: str,
+        selection: Selection | None = None,
+        *,
+        follow: bool = False,
+        begun: Callable[[], None] | None = None,
     ) -> AsyncIterator[Delivery]:
         chosen = selection or Selection()
         if is_dead_letter_topic(topic):
-            return read_dead_letters(self.store, topic, chosen, follow=follow)
+            return read_dead_letters(self.store, topic, chosen, follow=follow, begun=begun)
         return read_topic(
             self.aws,
             self.provisioning,
@@ -196,6 +201,7 @@ class AwsBus:
             topic,
             chosen,
             follow=follow,
+            begun=begun,
         )
 
     async def seek(self, group: str, topic: str, *, offset: int | None, time: int | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from uuid import uuid4
 
@@ -39,10 +39,17 @@ def _within(delivery: Delivery, selection: Selection, newest: int | None) -> boo
 
 
 async def read_dead_letters(
-    store: Store, topic: str, selection: Selection, *, follow: bool
+    store: Store,
+    topic: str,
+    selection: Selection,
+    *,
+    follow: bool,
+    begun: Callable[[], None] | None = None,
 ) -> AsyncIterator[Delivery]:
     """The dead letters of a topic, oldest first: the store keeps them."""
     after = (now_us() if selection.from_now else 0, "")
+    if begun is not None:
+        begun()
     while True:
         letters = await store.read(partial(_letters_after, topic, after))
         for letter in letters:
@@ -67,6 +74,7 @@ async def read_topic(
     selection: Selection,
     *,
     follow: bool,
+    begun: Callable[[], None] | None = None,
 ) -> AsyncIterator[Delivery]:
     """The events in a topic's archive, and with ``follow`` those published from now on.
 
@@ -86,11 +94,13 @@ async def read_topic(
         if not follow:
             raise NotOffered(reason)
         log.warning("aws.read_from_latest", reason=reason)
-    begun = now_us()
+    beginning = now_us()
     resource = reading_resource(provisioning.prefix, int(time.time()), uuid4().hex[:12])
     past = archived and not selection.from_now
     async with provisioning.reading_queue(resource, topic, past=past) as (url, subscription):
-        newest = None if follow else begun
+        newest = None if follow else beginning
+        if begun is not None:
+            begun()
         while True:
             # Asked before the queue: what is replayed by then is in the queue by then.
             replayed = follow or await _replayed(aws, subscription)

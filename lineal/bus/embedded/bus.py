@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 import structlog
 
@@ -59,6 +59,7 @@ class EmbeddedBus:
         transactional_effects=True,
         seek=True,
         keeps_unhandled=True,
+        erases=True,
     )
 
     def __init__(
@@ -133,7 +134,12 @@ class EmbeddedBus:
         return subscription
 
     async def read(
-        self, topic: str, selection: Selection | None = None, *, follow: bool = False
+        self,
+        topic: str,
+        selection: Selection | None = None,
+        *,
+        follow: bool = False,
+        begun: Callable[[], None] | None = None,
     ) -> AsyncIterator[Delivery]:
         partitions = self._topics.partitions(topic)
         if not partitions:
@@ -143,6 +149,8 @@ class EmbeddedBus:
         ends = dict.fromkeys(partitions, -1)
         if chosen.from_now:
             ends = {number: end - 1 for number, end in partition_ends(self.database.reader, topic)}
+        if begun is not None:
+            begun()
         try:
             while True:
                 wake.clear()

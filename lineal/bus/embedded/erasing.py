@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lineal.bus.embedded.event_rows import OFFSET_BITS
 from lineal.bus.erased_event import ERASED, ERASED_SOURCE
 from lineal.store.sqlite import SqliteConnection
+from lineal_schemas.envelope import now_us
 
 
 class FoundEvents(NamedTuple):
@@ -45,6 +46,21 @@ def erase_events(connection: SqliteConnection, subjects: Sequence[str], found: F
     ).rowcount
 
 
+def _since(
+    connection: SqliteConnection, subjects: Sequence[str], found: FoundEvents
+) -> Iterator[int]:
+    """Events about subjects that were published after they were looked for, erased or not."""
+    marks = ", ".join("?" * len(subjects))
+    for identifier, end in connection.execute("SELECT id, next_offset FROM partitions").fetchall():
+        base = identifier << OFFSET_BITS
+        rows = connection.execute(
+            "SELECT position FROM events WHERE position >= ? AND position < ? "
+            f"AND correlationid IN ({marks})",
+            (base + found.ends.get(identifier, 0), base + end, *subjects),
+        )
+        yield from (position for (position,) in rows.fetchall())
+
+
 def _positions(
     connection: SqliteConnection, subjects: Sequence[str], first: int, end: int
 ) -> list[int]:
@@ -55,3 +71,20 @@ def _positions(
         (first, min(end, (1 << 63) - 1), *subjects, ERASED),
     )
     return [position for (position,) in rows]
+
+
+def in_flight(connection: SqliteConnection, subjects: Sequence[str], found: FoundEvents) -> bool:
+    """Whether a living worker may have one of these events, or of those that were published since,
+    as it was before it was erased: its group is not done with it."""
+    for position in (*found.positions, *_since(connection, subjects, found)):
+        partition, offset = position >> OFFSET_BITS, position & (1 << OFFSET_BITS) - 1
+        row = connection.execute(
+            "SELECT 1 FROM group_partitions AS held WHERE partition_id = ? AND position <= ? "
+            "AND owner IS NOT NULL AND lease_until > ? AND NOT EXISTS ("
+            "SELECT 1 FROM group_completed AS done WHERE done.group_id = held.group_id "
+            "AND done.partition_id = held.partition_id AND done.offset = ?)",
+            (partition, offset, now_us(), offset),
+        ).fetchone()
+        if row is not None:
+            return True
+    return False

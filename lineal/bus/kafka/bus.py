@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 
 from lineal.bus.kafka.cluster import cluster_of, connect
 from lineal.bus.kafka.committing import Batches
+from lineal.bus.kafka.fenced import FencedCommitter
 from lineal.bus.kafka.names import WITHOUT_GROUP, Names
 from lineal.bus.kafka.overview import topic_infos
 from lineal.bus.kafka.publishing import Publisher
@@ -28,6 +29,7 @@ from lineal.bus.protocol import (
     Delivery,
     OnRevoking,
     Position,
+    PublishFenced,
     Selection,
     Start,
     TopicInfo,
@@ -131,6 +133,15 @@ class KafkaBus:
         return await self._publisher.publish(outputs)
 
     @raises_bus_errors
+    async def fenced(self, name: str) -> PublishFenced:
+        """See :meth:`lineal.bus.protocol.FencingBus.fenced`."""
+        await self._topics.ensure([LINEAGE_TOPIC])
+        group = self._names.on_kafka(f"{WITHOUT_GROUP}{name}")
+        committer = FencedCommitter(group, self._batches, self._producers(group), self._lineage)
+        await committer.open()
+        return committer.commit
+
+    @raises_bus_errors
     async def subscribe(
         self,
         group: str,
@@ -175,12 +186,17 @@ class KafkaBus:
         return subscription
 
     def read(
-        self, topic: str, selection: Selection | None = None, *, follow: bool = False
+        self,
+        topic: str,
+        selection: Selection | None = None,
+        *,
+        follow: bool = False,
+        begun: Callable[[], None] | None = None,
     ) -> AsyncIterator[Delivery]:
         return read_topic(
             self._connection, topic, partial(self._existing, topic), selection or Selection(),
             follow=follow, transaction_seconds=2 * self._settings.transaction_seconds,
-            away_seconds=self._settings.away_seconds,
+            away_seconds=self._settings.away_seconds, begun=begun,
         )  # fmt: skip
 
     @raises_bus_errors

@@ -11,6 +11,7 @@ from lineal.bus.unreadable import unreadable_event
 from lineal.kafka_client.record_batches import BatchPosition, RecordBatches
 from lineal_schemas.bindings import from_kafka, to_kafka
 from lineal_schemas.envelope import MalformedEvent, RawEvent
+from lineal_schemas.payload import foreign_of
 
 _AHEAD_MS = 300_000
 
@@ -52,12 +53,18 @@ def read_event(
     headers: Iterable[tuple[str, bytes | None]],
     time_ms: int,
 ) -> RawEvent:
-    """The event of a message; what is no CloudEvent becomes an :func:`unreadable_event`. One that
-    states no time has that of its record, which is the same whenever it is read."""
+    """The event of a message. What is no CloudEvent becomes a :func:`foreign_event` on the topic of
+    a type that others write, else an :func:`unreadable_event`. One that states no time has that of
+    its record, which is the same whenever it is read."""
     appended_us = max(time_ms, 0) * 1000  # -1 in records of producers before Kafka 0.10
     try:
         return from_kafka(key, value, headers, appended_us)
     except MalformedEvent as error:
+        foreign = foreign_of(topic)
+        if foreign is not None and value:
+            return foreign_event(
+                value, topic, foreign.media_type, f"{topic}/{partition}/{offset}", key, appended_us
+            )
         return unreadable_event(
             value or b"",
             str(error),
@@ -66,3 +73,23 @@ def read_event(
             key=None if key is None else key.decode(errors="backslashreplace"),
             time_us=appended_us,
         )
+
+
+def foreign_event(
+    value: bytes, topic: str, media_type: str, id: str, key: bytes | None, time_us: int
+) -> RawEvent:
+    """The event of a message that somebody wrote who knows no CloudEvents."""
+    return RawEvent(
+        id=id,
+        source=f"kafka:{topic}",
+        type=topic,
+        subject=None,
+        time=time_us,
+        datacontenttype=media_type,
+        dataschema=None,
+        partitionkey=id if key is None else key.decode(errors="backslashreplace"),
+        traceparent=None,
+        causationid=None,
+        correlationid=id,
+        data=value,
+    )

@@ -37,6 +37,7 @@ async def read_topic(
     follow: bool,
     transaction_seconds: float,
     away_seconds: float,
+    begun: Callable[[], None] | None = None,
 ) -> AsyncGenerator[Delivery, None]:
     """See :meth:`lineal.bus.protocol.Bus.read`; partitions are merged by the time of their events.
 
@@ -55,6 +56,8 @@ async def read_topic(
         partitions = [item for item in await find() if selection.reads(item.partition)]
         ends = await connection.list_offsets(partitions, LATEST)
         begins = await _begins(connection, partitions, selection, ends)
+        if begun is not None:
+            begun()
         if selection.to_offset is not None:
             ends = {item: min(end, selection.to_offset) for item, end in ends.items()}
         unread = [item for item in partitions if follow or begins[item] < ends[item]]

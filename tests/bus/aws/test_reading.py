@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Awaitable
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,8 @@ from lineal.bus.aws.bus import AwsBus
 from lineal.bus.aws.names import reading_resource
 from lineal.bus.protocol import Selection
 from lineal.errors import NotOffered, UnknownTopic
+from lineal.proof.checkpoint_events import CHECKPOINT_TOPIC, checkpoint_event
+from lineal.proof.topic_reading import TopicsRead, read_topics
 from lineal_schemas.envelope import now_us
 from tests.bus.aws.harness import AwsTask, Installation, number_of, opened, publish_tasks, task
 
@@ -40,6 +43,24 @@ async def test_the_past_of_a_topic_without_archive_is_not_offered(
             await bus.seek("g", AwsTask.type, offset=0, time=None)
         with pytest.raises(UnknownTopic):
             await anext(aiter(bus.read("no.such")))
+
+
+async def test_verify_reads_archives_and_names_topics_that_have_none(
+    installation: Installation, proxied: Installation
+) -> None:
+    def read(bus: AwsBus) -> Awaitable[TopicsRead]:
+        return read_topics(bus, {AwsTask.type}, (), lambda done, total: None)
+
+    async with opened(proxied) as process:
+        await process.bus.publish([(AwsTask.type, task(1))])
+        checkpoint = checkpoint_event(b"log.example/test\n1\n")
+        await process.bus.publish([(CHECKPOINT_TOPIC, checkpoint)])
+        found = await read(process.bus)
+        assert set(found.events) == {task(1).id} and found.left_out == []
+        assert found.checkpoints == [checkpoint.data]
+    async with opened(installation) as process:
+        await publish_tasks(process.bus, 1)
+        assert (await read(process.bus)).left_out == [AwsTask.type]
 
 
 async def test_a_topic_without_archive_can_be_followed(installation: Installation) -> None:
