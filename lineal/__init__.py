@@ -11,20 +11,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lineal.dependencies import Dependency
     from lineal.errors import LinealError, Reject, Retry
+    from lineal.library import open_bus
     from lineal.stages.context import Context
     from lineal.stages.declaration import fan_in, stage
     from lineal_schemas.envelope import Event
 
-__all__ = ["Context", "Event", "LinealError", "Reject", "Retry", "fan_in", "stage"]
+__all__ = [
+    "Context", "Dependency", "Event", "LinealError", "Reject", "Retry", "fan_in", "open_bus",
+    "stage",
+]  # fmt: skip
 
 _HOMES = {
     "Context": "lineal.stages.context",
+    "Dependency": "lineal.dependencies",
     "Event": "lineal_schemas.envelope",
     "LinealError": "lineal.errors",
     "Reject": "lineal.errors",
     "Retry": "lineal.errors",
     "fan_in": "lineal.stages.declaration",
+    "open_bus": "lineal.library",
     "stage": "lineal.stages.declaration",
 }
 

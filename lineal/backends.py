@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -10,6 +11,8 @@ from lineal.bus.embedded.bus import EmbeddedBus
 from lineal.bus.marks import Marks, open_marks
 from lineal.bus.protocol import Bus, TopicSettings
 from lineal.errors import UnsupportedSetting
+from lineal.observability.spans import SpanExporter, messaging_system
+from lineal.registry.protocol import Codec
 from lineal.settings import Settings
 from lineal.store.blobs import Blobs, FileBlobs
 from lineal.store.connection import POSTGRES, Store
@@ -75,6 +78,37 @@ async def open_blobs(settings: Settings, files: FileBlobs, stack: AsyncExitStack
         bucket = parse_bucket(settings.objects)
         return await stack.enter_async_context(open_s3_blobs(bucket, cache))
     raise unsupported_objects(settings.objects)
+
+
+async def open_spans(settings: Settings, stack: AsyncExitStack) -> SpanExporter | None:
+    """What exports spans, closed when the stack is; None unless the settings or the variables of
+    OpenTelemetry name a collector.
+
+    Raises:
+        UnsupportedSetting: OpenTelemetry is not installed.
+    """
+    if not settings.tracing.enabled:
+        return None
+    with needs("otel", "exporting spans ([tracing], OTEL_EXPORTER_OTLP_ENDPOINT)"):
+        from lineal.observability.otlp import OtlpExporter
+    exporter = OtlpExporter(settings.tracing, messaging_system(settings.bus))
+    # It waits for the collector: the loop is not to.
+    stack.push_async_callback(asyncio.to_thread, exporter.close)
+    return exporter
+
+
+async def open_codec(settings: Settings, stack: AsyncExitStack) -> Codec | None:
+    """What reads and writes data by a schema registry; None unless the settings name one.
+
+    Raises:
+        UnsupportedSetting: what it needs is not installed.
+    """
+    if settings.registry.url is None:
+        return None
+    with needs("registry", "a schema registry ([registry])"):
+        from lineal.registry.client import RegistryClient
+        from lineal.registry.codec import ForeignCodec
+    return ForeignCodec(await stack.enter_async_context(RegistryClient(settings.registry)))
 
 
 async def open_bus_marks(settings: Settings, store: Store) -> Marks | None:

@@ -16,7 +16,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol, TypeAlias
 
-from lineal.bus.protocol import Addressed, Batch, Bus, Position, Subscription
+from lineal.bus.protocol import (
+    Addressed,
+    Batch,
+    Bus,
+    FencingBus,
+    Position,
+    PublishFenced,
+    Subscription,
+)
 from lineal.effects.effect import Effect, apply
 from lineal.store.connection import Store
 
@@ -47,6 +55,20 @@ class Committer(Protocol):
         ...
 
 
+class FencingCommitter(Committer, Protocol):
+    """A committer for work that one process at a time may do."""
+
+    async def fenced(self, name: str) -> PublishFenced:
+        """What publishes for the one process that has a name. Who has it is for an effect to check
+        that fails for everybody else; where that check and the bus share no transaction, who had
+        the name before is fenced on the bus.
+
+        Raises:
+            As :meth:`lineal.bus.protocol.FencingBus.fenced`.
+        """
+        ...
+
+
 class TransactionCommitter:
     """The bus applies effects as it commits."""
 
@@ -60,6 +82,12 @@ class TransactionCommitter:
         self, outputs: Sequence[Addressed], effects: Sequence[Effect] = ()
     ) -> list[Position]:
         return await self._bus.publish(outputs, effects)
+
+    async def fenced(self, name: str) -> PublishFenced:
+        async def publish(outputs: Sequence[Addressed], effects: Sequence[Effect]) -> None:
+            await self._bus.publish(outputs, effects)
+
+        return publish
 
 
 class StoreFirstCommitter:
@@ -86,6 +114,18 @@ class StoreFirstCommitter:
         self.published_effects |= bool(later)
         return await self._bus.publish(outputs, later)
 
+    async def fenced(self, name: str) -> PublishFenced:
+        if not isinstance(self._bus, FencingBus):
+            raise TypeError(f"{type(self._bus).__name__} fences nobody")
+        publish_fenced = await self._bus.fenced(name)
+
+        async def publish(outputs: Sequence[Addressed], effects: Sequence[Effect]) -> None:
+            later = await self._apply_read_by_others(effects)
+            self.published_effects |= bool(later)
+            await publish_fenced(outputs, later)
+
+        return publish
+
     async def _apply_read_by_others(self, effects: Sequence[Effect]) -> list[Effect]:
         """Apply what others could read; returns the rest."""
         first = [effect for effect in effects if effect.read_by_others]
@@ -94,7 +134,7 @@ class StoreFirstCommitter:
         return [effect for effect in effects if not effect.read_by_others]
 
 
-def committer_of(bus: Bus, store: Store) -> Committer:
+def committer_of(bus: Bus, store: Store) -> FencingCommitter:
     """The committer that a bus and a store need."""
     if bus.capabilities.applies_effects:
         return TransactionCommitter(bus)

@@ -11,13 +11,17 @@ from lineal.bus.topic_names import dead_letter_topic, redrive_topic
 from lineal.concurrency import gather_all
 from lineal.effects.seen import WINDOW_US, sweep_seen
 from lineal.effects.sweep import sweep
+from lineal.errors import WrongConfiguration
 from lineal.lineage.actor import this_worker
 from lineal.lineage.follower import LedgerFollower
 from lineal.lineage.rebuild import make_missing
-from lineal.proof.follower import CHECKPOINT_TOPIC, LogFollower
+from lineal.proof.checkpoint_events import CHECKPOINT_TOPIC
+from lineal.proof.follower import LogFollower
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
+from lineal.stages.named_in_settings import known_stages, unknown_names
 from lineal.stages.runner import StageRunner
+from lineal.stages.schedules import OF_NO_STAGE
 from lineal.stages.timers import TimerClock
 from lineal.store.connection import Connection
 from lineal.workers.pool import worker_pool
@@ -41,7 +45,9 @@ class Daemon:
         self._runtime = runtime
         self._stages = stages
         self.workers = worker_pool(
-            settings, warm_up=tuple(stage.warm_up for stage in stages if stage.warm_up)
+            settings,
+            warm_up=tuple(stage.warm_up for stage in stages if stage.warm_up),
+            spare=True,
         )
         self._runners: dict[str, StageRunner] = {}
         self._follower: LedgerFollower | None = None
@@ -61,12 +67,14 @@ class Daemon:
         """
         if made := await self._runtime.store.write(make_missing):
             log.info("projection.tables_made", projections=made)
+        await self._check_names()
         settings = self._runtime.settings.runner()
         committer = self._runtime.committer
         for stage in self._stages:
             executor = self._runtime.bind(stage, self.workers)
             self._runners[stage.name] = StageRunner(executor, committer, settings)
-        self.workers.start()
+        if self._stages:
+            self.workers.start()
         if not self._runtime.bus.capabilities.applies_effects:
             self._follower = LedgerFollower(
                 self._runtime.bus, self._runtime.store, self._runtime.marks
@@ -88,9 +96,9 @@ class Daemon:
         for (name, runner), subscription in zip(self._runners.items(), subscriptions, strict=True):
             run = runner.run(subscription)
             self._running.append(asyncio.create_task(run, name=f"stage {name}"))
-        if names := [stage.name for stage in self._stages]:
-            clock = TimerClock(self._runtime.store, self._runtime.bus, names)
-            self._background.append(asyncio.create_task(clock.run(), name="timers"))
+        names = [*(stage.name for stage in self._stages), *OF_NO_STAGE]
+        clock = TimerClock(self._runtime.store, self._runtime.bus, names)
+        self._background.append(asyncio.create_task(clock.run(), name="timers"))
         self._background.append(asyncio.create_task(self._keep_swept(), name="sweep"))
         if self._runtime.settings.log.enabled:
             self._log = LogFollower(
@@ -101,6 +109,15 @@ class Daemon:
                 this_worker(),
             )
             self._background.append(asyncio.create_task(self._log.run(), name="log"))
+
+    async def _check_names(self) -> None:
+        """Refuse a setting of a stage that is misspelt; say which ones nothing here has."""
+        earlier = await self._runtime.store.read(known_stages)
+        unknown = unknown_names(self._runtime.settings, self._stages, earlier)
+        if misspelt := [name for name in unknown if name.nearest is not None]:
+            raise WrongConfiguration("; ".join(map(str, misspelt)))
+        for name in unknown:
+            log.warning("settings.of_no_stage", setting=name.setting, what=name.what)
 
     @property
     def _tasks(self) -> list[asyncio.Task[None]]:
@@ -115,6 +132,7 @@ class Daemon:
             problems.append(self._follower.problem)
         if self._log is not None:
             problems.append(self._log.problem)
+        problems += self._runtime.dependencies.problems
         return ended + [problem for problem in problems if problem is not None]
 
     async def wait(self) -> None:

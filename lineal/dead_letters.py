@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from lineal.access.credential import Credential, owner_credential
+from lineal.access.credential import Credential
+from lineal.access.senders import read_acting_credential
 from lineal.bus.protocol import Addressed, Position
 from lineal.bus.topic_names import dead_letter_topic, is_dead_letter_topic, redrive_topic
 from lineal.effects.effect import Effect
@@ -138,7 +139,7 @@ async def redrive(
     go in its order, whichever became a dead letter last.
 
     Args:
-        by: who decides; None: the owner of the data folder.
+        by: who decides; None: the account that runs this process, in the role the store knows.
 
     Returns:
         The letters that were redriven: all but those about which somebody else decided meanwhile.
@@ -148,7 +149,7 @@ async def redrive(
         NoRedriveTarget: for some there is no group; none was sent.
         NobodyAnswersFor: some are unmarked; none was sent.
     """
-    by = by or owner_credential()
+    by = by or await read_acting_credential(runtime.store)
     by.require("redrive")
     if any(letter.unmarked for letter in letters):
         raise NobodyAnswersFor
@@ -163,7 +164,7 @@ async def drop(
     """Decide that nothing is to be done about these; what waits for them may be redriven then.
 
     Args:
-        by: who decides; None: the owner of the data folder.
+        by: who decides; None: the account that runs this process, in the role the store knows.
 
     Returns:
         The letters that were dropped: all but those about which somebody else decided meanwhile.
@@ -171,7 +172,7 @@ async def drop(
     Raises:
         NotPermitted: they may not.
     """
-    by = by or owner_credential()
+    by = by or await read_acting_credential(runtime.store)
     by.require("redrive")
     return await _decide(runtime, letters, "drop", by)
 

@@ -4,6 +4,7 @@ Every exception of our packages descends from :class:`LinealError`; those that m
 the runtime raises or handles are here::
 
     LinealError
+        CircuitOpen
         HandlerTimeout
         IncompatibleDatabase
         NotOffered
@@ -31,10 +32,11 @@ from __future__ import annotations
 from lineal_schemas.errors import LinealError
 
 __all__ = [
-    "BusUnavailable", "HandlerTimeout", "IncompatibleDatabase", "LinealError", "NotOffered",
-    "ObjectCorrupt", "ObjectMissing", "PermanentFailure", "Reject", "Retry", "StateConflict",
-    "StoreClosed", "StoreDamaged", "StoreFull", "StoreRejected", "StoreUnavailable", "Unavailable",
-    "UnknownStage", "UnknownTopic", "UnsupportedSetting", "WrongConfiguration",
+    "BusUnavailable", "CircuitOpen", "HandlerTimeout", "IncompatibleDatabase", "LinealError",
+    "NotOffered", "ObjectCorrupt", "ObjectMissing", "PermanentFailure", "Reject", "Retry",
+    "StateConflict", "StoreClosed", "StoreDamaged", "StoreFull", "StoreRejected",
+    "StoreUnavailable", "Unavailable", "UnknownStage", "UnknownTopic", "UnsupportedSetting",
+    "WrongConfiguration",
 ]  # fmt: skip
 
 
@@ -122,6 +124,22 @@ class Retry(LinealError):
 
     def __init__(self, reason: str, seconds: float | None = None) -> None:
         super().__init__(reason)
+        self.seconds = seconds
+
+
+class CircuitOpen(LinealError):
+    """What a stage calls has not answered lately, and is not called for a while.
+
+    Args:
+        dependency: its name.
+        seconds: until it is called again.
+    """
+
+    def __init__(self, dependency: str, seconds: float) -> None:
+        super().__init__(
+            f"{dependency} does not answer, and is called again in {seconds:.0f} seconds"
+        )
+        self.dependency = dependency
         self.seconds = seconds
 
 

@@ -11,13 +11,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from lineal.effects.retries import waiting_retries
+from lineal.observability.spans import messaging_system
 from lineal.runtime import Runtime
+from lineal.stages.messaging_metrics import MessagingMetrics
 from lineal.store.connection import Connection
 
 _WRITE_SECONDS = 5.0
 _MIN_FREE_BYTES = 64 * 1024 * 1024
 
 _LAG = Gauge("lineal_group_lag", "Events a group has yet to handle", ["group", "topic"])
+_WAITING = Gauge(
+    "lineal_delayed_events", "Failed events that wait for their next attempt", ["stage"]
+)
 _EVENTS = Gauge("lineal_topic_events", "Events that are kept in a topic", ["topic"])
 
 
@@ -74,12 +80,20 @@ def health_routes(health: Health) -> list[Route]:
 def metrics(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
     """What answers ``/metrics``."""
 
+    conventional = MessagingMetrics(messaging_system(runtime.settings.bus))
+
     async def answer(request: Request) -> Response:
         for topic in await runtime.bus.topics():
             _EVENTS.labels(topic.topic).set(topic.events)
             for group in topic.groups:
                 _LAG.labels(group.group, topic.topic).set(group.lag)
-        return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
+        _WAITING.clear()
+        for stage, waiting in (await runtime.store.read(waiting_retries)).items():
+            _WAITING.labels(stage).set(waiting.events)
+        return Response(
+            generate_latest() + generate_latest(conventional),
+            headers={"content-type": CONTENT_TYPE_LATEST},
+        )
 
     return answer
 

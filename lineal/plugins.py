@@ -11,8 +11,15 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, entry_points, version
-from typing import Any, Literal, NamedTuple
+from importlib.metadata import (
+    Distribution,
+    EntryPoint,
+    EntryPoints,
+    PackageNotFoundError,
+    entry_points,
+    version,
+)
+from typing import Any, Literal, NamedTuple, Protocol
 
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
@@ -47,7 +54,7 @@ def plugins(group: str) -> Plugins:
     """Everything installed under a group of entry points, imported once in a process."""
     loaded: dict[str, Any] = {}
     skipped: list[SkippedPlugin] = []
-    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+    for entry in sorted(declared_plugins().select(group=group), key=lambda entry: entry.name):
         if missing := _missing(entry):
             skipped.append(SkippedPlugin(group, entry.name, entry.value, "missing", missing))
             continue
@@ -66,9 +73,23 @@ def plugins(group: str) -> Plugins:
     return Plugins(loaded, tuple(skipped))
 
 
+class _EntryPoints(Protocol):
+    """Of another type before Python 3.12."""
+
+    def select(self, *, group: str) -> EntryPoints: ...
+
+
+@cache
+def declared_plugins() -> _EntryPoints:
+    """The entry points of all groups: each look at them reads a file of every installed package."""
+    return entry_points()
+
+
 def _missing(entry: EntryPoint) -> str:
     """What is to be installed before a plug-in can be used; empty if nothing is."""
-    return "" if entry.dist is None else missing_libraries(entry.dist, entry.extras)
+    if entry.dist is None or not entry.extras:
+        return ""
+    return missing_libraries(entry.dist, entry.extras)
 
 
 def missing_libraries(distribution: Distribution, extras: Sequence[str]) -> str:
@@ -82,11 +103,22 @@ def missing_libraries(distribution: Distribution, extras: Sequence[str]) -> str:
 
 def _required(distribution: Distribution, extras: Sequence[str]) -> Iterator[str]:
     """The names of the packages that extras of a distribution ask for."""
+    for name, asked in _requirements_of_extras(distribution):
+        if not asked.isdisjoint(extras):
+            yield name
+
+
+@cache
+def _requirements_of_extras(distribution: Distribution) -> Sequence[tuple[str, frozenset[str]]]:
+    """The packages that a distribution asks for with extras, and these: its metadata is parsed as a
+    mail is, which takes a while."""
+    found = []
     for line in distribution.requires or ():
-        asked = set(_EXTRA.findall(line))
+        asked = frozenset(_EXTRA.findall(line))
         name = _REQUIREMENT.match(line)
-        if name is not None and asked & set(extras):
-            yield name[1]
+        if name is not None and asked:
+            found.append((name[1], asked))
+    return found
 
 
 @cache

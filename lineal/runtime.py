@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from lineal.backends import open_blobs, open_bus, open_bus_marks, open_store
+from lineal.backends import open_blobs, open_bus, open_bus_marks, open_codec, open_spans, open_store
+from lineal.bus.embedded.bus import EmbeddedBus
 from lineal.bus.marks import Marks
 from lineal.bus.protocol import Bus
-from lineal.committing import Committer, StoreFirstCommitter, committer_of
+from lineal.bus.traced import TracedBus
+from lineal.committing import FencingCommitter, StoreFirstCommitter, committer_of
+from lineal.dependencies.dependencies import Dependencies
 from lineal.errors import BusUnavailable, LinealError, StoreUnavailable, WrongConfiguration
 from lineal.lineage.actor import this_worker
+from lineal.observability.spans import SpanExporter
 from lineal.producers import broker_types
+from lineal.registry.protocol import Codec
 from lineal.setting_names import setting_problems
 from lineal.settings import Settings
+from lineal.stages.artifacts_in_use import ArtifactsInUse, ArtifactSource
 from lineal.stages.declaration import Stage
 from lineal.stages.executor import StageExecutor
 from lineal.stages.services import Services, Workers
 from lineal.stages.state import ReplayedState, StoredState
-from lineal.stages.trained_models import TrainedModels
+from lineal.stages.work_shares import WorkShares
 from lineal.store.connection import Store
 from lineal.store.database import Database, file_blobs
 from lineal.store.objects import ObjectStore
 from lineal.workers.costs import Cost
 from lineal.workers.fair_queue import ANY_CALLER, Caller
+from lineal_schemas.payload import foreign_of
 
 log = structlog.get_logger(__name__)
 
@@ -49,8 +57,12 @@ class NoWorkers:
         caller: Caller = ANY_CALLER,
         seconds: float | None = None,
         cost: Cost | None = None,
+        begun: Callable[[], None] | None = None,
     ) -> R:
         raise RuntimeError("no worker pool is running in this process")
+
+    def allow_reading(self, paths: Iterable[Path]) -> None:
+        """There is nobody to read."""
 
 
 @dataclass(slots=True)
@@ -63,13 +75,43 @@ class Runtime:
     store: Store
     bus: Bus
     objects: ObjectStore
-    committer: Committer
+    committer: FencingCommitter
     """Makes durable what was done: outputs on the bus, effects in the store."""
+    dependencies: Dependencies
+    """What the stages of this process call."""
     marks: Marks | None = None
     """Of a broker that others write to as well; None where only we do."""
+    codec: Codec | None = None
+    """Reads and writes data by a schema registry, if there is one."""
+    spans: SpanExporter | None = None
+    """Where spans are exported to, if they are."""
+
+    @property
+    def embedded_bus(self) -> EmbeddedBus | None:
+        """The bus, where it is the embedded one."""
+        bus = self.bus.traced if isinstance(self.bus, TracedBus) else self.bus
+        return bus if isinstance(bus, EmbeddedBus) else None
+
+    def config_of(self, stage: Stage) -> BaseModel:
+        """A stage's configuration from the settings.
+
+        Raises:
+            WrongConfiguration: what the settings say under ``stages.<name>`` does not fit.
+        """
+        section = stage.section or stage.name
+        try:
+            return stage.config.model_validate(self.settings.stages.get(section, {}))
+        except ValidationError as error:
+            problems = setting_problems(error, stage.config)
+            raise WrongConfiguration(f"settings [stages.{section}]: {problems}") from error
 
     def bind(
-        self, stage: Stage, workers: Workers | None = None, *, replayed: ReplayedState | None = None
+        self,
+        stage: Stage,
+        workers: Workers | None = None,
+        *,
+        replayed: ReplayedState | None = None,
+        artifacts: Sequence[ArtifactSource] | None = None,
     ) -> StageExecutor:
         """A stage with its configuration from the settings.
 
@@ -77,33 +119,53 @@ class Runtime:
 
         Args:
             replayed: the state of a replay.
+            artifacts: what answers which artifacts are in use; the installed sources unless given.
 
         Raises:
             WrongConfiguration: what the settings say under ``stages.<name>`` does not fit.
         """
-        section = stage.section or stage.name
+        foreign = [p.type for p in (*stage.inputs, *stage.produces) if foreign_of(p.type)]
+        if foreign and self.codec is None:
+            raise WrongConfiguration(
+                f"stage {stage.name!r} handles {foreign[0]} by a schema registry: set its url "
+                "under [registry], or LINEAL_REGISTRY__URL"
+            )
         services = Services(
             store=self.store,
             objects=self.objects,
             workers=workers or NoWorkers(),
             worker_name=this_worker(),
             state=StoredState(self.store) if replayed is None else replayed,
-            trained=TrainedModels(self.store),
+            artifacts=ArtifactsInUse(self.store, artifacts),
+            shares=WorkShares(self.store),
+            bus_erases=self.bus.capabilities.erases,
+            store_first=not self.bus.capabilities.applies_effects,
             marks=self.marks,
             broker_types=frozenset() if self.marks is None else self.broker_types,
+            dependencies=self.dependencies,
+            spans=self.spans,
+            codec=self.codec,
         )
-        try:
-            config = stage.config.model_validate(self.settings.stages.get(section, {}))
-        except ValidationError as error:
-            problems = setting_problems(error, stage.config)
-            raise WrongConfiguration(f"settings [stages.{section}]: {problems}") from error
+        config = self.config_of(stage)
+        if stage.reads is not None:
+            services.workers.allow_reading(stage.reads(config))
         return StageExecutor(
             stage,
             config,
             services,
             handler_seconds=self.settings.handler_seconds,
+            retry_delays=self._retry_delays(stage),
             replaying=replayed is not None,
         )
+
+    def _retry_delays(self, stage: Stage) -> Sequence[float]:
+        delays = self.settings.retry.delays.get(stage.name, stage.retry_delays)
+        if delays and stage.on_failure == "wait":
+            raise WrongConfiguration(
+                f"settings [retry.delays]: later events of a key wait for a failed one in stage "
+                f"{stage.name!r} (on_failure), so it can have no delays"
+            )
+        return delays
 
     @property
     def broker_types(self) -> frozenset[str]:
@@ -142,8 +204,16 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         objects = ObjectStore(store, await open_blobs(settings, blobs, stack))
         marks = await open_bus_marks(settings, store)
         bus = await open_bus(settings, database, store, objects, stack, marks)
+        spans = await open_spans(settings, stack)
+        codec = await open_codec(settings, stack)
+        if spans is not None:
+            bus = TracedBus(bus, spans)
         committer = committer_of(bus, store)
-        runtime = Runtime(settings, database, store, bus, objects, committer, marks)
+        dependencies = Dependencies(settings.dependencies, store, this_worker())
+        stack.push_async_callback(dependencies.close)
+        runtime = Runtime(
+            settings, database, store, bus, objects, committer, dependencies, marks, codec, spans
+        )
         try:
             yield runtime
         finally:

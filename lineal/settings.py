@@ -12,7 +12,15 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    create_model,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -22,8 +30,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from lineal.former_settings import former_names
-from lineal.plugins import SkippedPlugin
+from lineal.dependencies.dependency import DependencySettings, Seconds
+from lineal.former_settings import former_names, with_moved_sections
+from lineal.observability.tracing_settings import TracingSettings
+from lineal.plugins import SkippedPlugin, plugins
+from lineal.registry.settings import RegistrySettings
 from lineal.setting_names import misspelt_variable
 from lineal.settings_sections import InstalledSettings, TopLevelSettings, installed_settings
 from lineal.stages.retry import RetryPolicy
@@ -43,6 +54,8 @@ class RetrySettings(BaseModel):
     first_seconds: Annotated[float, Field(gt=0)] = RetryPolicy().first_seconds
     max_seconds: Annotated[float, Field(gt=0)] = RetryPolicy().max_seconds
     total_seconds: Annotated[float, Field(gt=0)] = RetryPolicy().total_seconds
+    delays: dict[str, tuple[Seconds, ...]] = {}
+    """By stage, in the place of what it declares as ``retry_delays``; an empty list: none."""
 
 
 class KafkaSettings(BaseModel):
@@ -156,10 +169,13 @@ class Settings(BaseSettings):
     """Limit of a task that does not state its own."""
     worker_sandbox: bool = True
     """Whether worker processes run without the daemon's environment, network, and writing outside
-    of a scratch folder; off for stages of one's own that need these in ``ctx.run``."""
+    of a scratch folder, and read only what they work with; off for stages of one's own that need
+    these in ``ctx.run``."""
+    worker_reads: tuple[Path, ...] = ()
+    """Files and folders that sandboxed workers may read besides."""
     handler_seconds: Annotated[float, Field(gt=0)] = 3600.0
-    """Limit of a call of a stage's function that does not state its own, waiting for worker
-    processes included."""
+    """Limit of a call of a stage's function that does not state its own, without what it waits
+    for a worker process."""
     partitions: Annotated[int, Field(ge=1)] = 8
     """Partitions of new topics: how many processes can share a stage."""
     retention_seconds: Annotated[int, Field(ge=1)] | None = None
@@ -175,10 +191,21 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = "auto"
     """``auto``: for people on a terminal, JSON otherwise."""
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
+    registry: RegistrySettings = RegistrySettings()
+    dependencies: dict[str, DependencySettings] = {}
+    """How what stages call is called, by its name: ``[dependencies.payments]``; changes what the
+    stages declare."""
     stages: dict[str, dict[str, Any]] = {}
     """Configuration by stage: ``[stages.nlp]``."""
     producers: dict[str, dict[str, Any]] = {}
-    """Configuration by producer: ``[producers.imap]``."""
+    """Configuration by producer, of those whose package brings no section of settings."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_sections_of_producers(cls, values: Any) -> Any:
+        """Some producers were configured by ``[producers.NAME]`` and have a section now."""
+        return with_moved_sections(values, _installed().models)
 
     @classmethod
     def settings_customise_sources(
@@ -189,7 +216,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, _Environment(settings_cls), TomlConfigSettingsSource(settings_cls)
+        return (
+            init_settings,
+            _Environment(settings_cls),
+            TomlConfigSettingsSource(settings_cls),
+            _DerivedSettings(settings_cls),
+        )
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         # With a field for every setting of an installed package: the environment is read for
@@ -227,7 +259,7 @@ class Settings(BaseSettings):
             lanes=self.lanes,
             prefetch=self.prefetch,
             drain_seconds=self.drain_seconds,
-            retry=RetryPolicy(**self.retry.model_dump()),
+            retry=RetryPolicy(**self.retry.model_dump(exclude={"delays"})),
         )
 
 
@@ -241,6 +273,31 @@ class _Environment(EnvSettingsSource):
             ):
                 raise SettingsError(problem)
         return super().__call__()
+
+
+class _DerivedSettings(PydanticBaseSettingsSource):
+    """What packages derive from what is set and from files of their own; anything set wins.
+
+    A package names a function under the entry points ``lineal.derived_settings``: it is given what
+    is set so far and answers with settings, nested as in ``lineal.toml``.
+    """
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError  # asked for field by field only by sources that have no __call__
+
+    def __call__(self) -> dict[str, Any]:
+        derived: dict[str, Any] = {}
+        for derive in plugins("lineal.derived_settings").loaded.values():
+            derived = _joined(derived, derive(self.current_state))
+        return derived
+
+
+def _joined(settings: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    joined = dict(settings)
+    for name, value in more.items():
+        both = isinstance(value, dict) and isinstance(joined.get(name), dict)
+        joined[name] = _joined(joined[name], value) if both else value
+    return joined
 
 
 def _installed() -> InstalledSettings:

@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.store.stores",
     "tests.long",
     "tests.grouping",
+    "tests.logs",
 ]
 
 # No test asserts on time, Hypothesis's included: a busy machine is not a failure.

@@ -18,7 +18,9 @@ from lineal.store.sqlite import connect, connect_read_only
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
     "lineal", "schemas/lineal_schemas", "scoring/lineal_scoring", "catalog/lineal_catalog",
+    "learning/lineal_learning",
     "producers/lineal_producers", "consumers/lineal_consumers", "cli/lineal_cli",
+    "console/lineal_console",
     "edge_firmware/lineal_edge",
 )  # fmt: skip
 

@@ -13,6 +13,8 @@ from lineal_consumers.deploy.config import DeployConfig
 from lineal_consumers.drift.config import DriftConfig
 from lineal_consumers.retrain.config import RetrainConfig
 from lineal_producers.mqtt.settings import MqttSettings
+from lineal_producers.retention_settings import RetentionSettings
+from lineal_producers.sync.settings import SyncSettings
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +73,24 @@ def test_the_former_word_for_a_promotion_by_a_person() -> None:
     with pytest.warns(FutureWarning, match="manual"):
         made = RetrainConfig.model_validate({"models": {"pump": {"promotion": "hand"}}})
     assert made == RetrainConfig.model_validate({"models": {"pump": {"promotion": "manual"}}})
+
+
+def test_producers_that_have_a_section_of_their_own(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (elsewhere / "lineal.toml").write_text(
+        "[[producers.sync.sources]]\nurl = 'letters'\n[producers.mine]\nx = 1\n"
+    )
+    monkeypatch.setenv("LINEAL_PRODUCERS__RETENTION__DAYS__LETTER", "365")
+    with pytest.warns(FutureWarning) as warned:
+        settings = Settings()
+    assert {str(item.message) for item in warned} == {
+        "[producers.retention] is called [retention] now",
+        "[producers.sync] is called [sync] now",
+    }
+    assert [source.url for source in settings.section(SyncSettings).sources] == ["letters"]
+    assert settings.section(RetentionSettings).days == {"letter": 365}
+    assert settings.producers == {"mine": {"x": 1}}
+    (elsewhere / "lineal.toml").write_text("[[producers.imap.mailboxes]]\n[[imap.mailboxes]]\n")
+    with pytest.raises(ValidationError, match=r"producers\.imap is the former name of imap"):
+        Settings()

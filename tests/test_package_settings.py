@@ -14,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from lineal.plugins import plugins
+from lineal.plugins import declared_plugins, plugins
 from lineal.setting_names import setting_problems
 from lineal.settings import Settings, all_settings, skipped_settings
 from lineal.settings_sections import installed_settings
@@ -30,7 +30,7 @@ Install = Callable[..., Any]
 
 
 def forget() -> None:
-    for cached in plugins, installed_settings, all_settings:
+    for cached in declared_plugins, plugins, installed_settings, all_settings:
         cached.cache_clear()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar as DefaultedTypeVar
 
 from lineal.access.acts import Act
+from lineal.artifact_in_use import ArtifactInUse
 from lineal.effects.effect import Effect
+from lineal.former_names import FormerContext
 from lineal.lineage.record import Kind
-from lineal.model_in_use import ModelInUse
 from lineal.stages.envelope import Envelope
 from lineal.store.connection import Connection
 from lineal.workers.costs import Cost
@@ -105,7 +106,7 @@ class Timers(Protocol):
         ...
 
 
-class Context(Protocol, Generic[C]):
+class Context(FormerContext, Protocol, Generic[C]):
     """Given to a handler with each event, batch, or group of parts."""
 
     @property
@@ -142,10 +143,10 @@ class Context(Protocol, Generic[C]):
     @property
     def timers(self) -> Timers: ...
 
-    async def model(self, name: str) -> ModelInUse | None:
-        """The trained model in use under a name, noted as used; None where none was promoted yet.
+    async def artifact(self, name: str) -> ArtifactInUse | None:
+        """The artifact in use under a name, noted as used; None where there is none yet.
 
-        A stage with a memo names it in its declaration (``trained=``), so that another model is
+        A stage with a memo names it in its declaration (``in_use=``), so that another version is
         another step.
         """
         ...
@@ -191,6 +192,22 @@ class Context(Protocol, Generic[C]):
         record says so, with the reason (no personal data), and there may be no outputs; what was
         changed in the state until then stays. It does not end the handler: return
         after it."""
+        ...
+
+    async def call(self, name: str, function: Callable[..., Awaitable[R]], *args: Any) -> R:
+        """Await an async function of arguments that calls something outside of lineal, which the
+        stage declares under this name (``calls=``).
+
+        The call waits for its turn where the dependency has a rate, stages in rotation; and for the
+        circuit to close where it has not answered lately, then perhaps the function is called
+        again. What is waited counts neither as an attempt nor for the handler's time limit.
+        ``Reject`` and ``Retry`` are answers; any other exception is a failure of the dependency.
+
+        Raises:
+            CircuitOpen: it does not answer, and is declared or set to raise then.
+            TimeoutError: it took longer than ``call_seconds``.
+            Exception: whatever the function raised.
+        """
         ...
 
     async def run(

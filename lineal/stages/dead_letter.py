@@ -32,12 +32,22 @@ def dead_letter_result(group: str, failed: Invocation) -> StepResult:
     """The result of a stage's event that is given up."""
     assert failed.error is not None
     assert failed.record is not None
-    # The record names the objects that were made until then; other changes did not happen.
+    result = dead_letter_of(group, failed.delivery, failed.record, failed.error, failed.attempts)
+    return result._replace(effects=effects_of_failure(failed))
+
+
+def effects_of_failure(failed: Invocation) -> list[Effect]:
+    """What takes effect of an attempt that failed: the record names the objects that were made
+    until then; other changes did not happen."""
     made = () if failed.step is None else failed.step.effects
     kept: list[Effect] = [effect for effect in made if isinstance(effect, ObjectPut)]
-    kept += [effect for effect in failed.effects if isinstance(effect, Seen)]
-    result = dead_letter_of(group, failed.delivery, failed.record, failed.error, failed.attempt)
-    return result._replace(effects=kept)
+    return kept + [effect for effect in failed.effects if isinstance(effect, Seen)]
+
+
+def failure_fields(error: Exception) -> tuple[str, str | None]:
+    """The class of an error, and its text if the ledger keeps it."""
+    text = _message(error) if isinstance(error, _WITHOUT_PERSONAL_DATA) else None
+    return _class_name(error), text
 
 
 def dead_letter_of(
@@ -49,10 +59,11 @@ def dead_letter_of(
     artifact = Artifact(
         digest(letter.data), letter.datacontenttype, len(letter.data), "dead-letter"
     )
+    error_class, reason = failure_fields(error)
     failed = record.replace_step(
         outcome="rejected" if isinstance(error, Reject) else "failed",
-        error=_class_name(error),
-        reason=_message(error) if isinstance(error, _WITHOUT_PERSONAL_DATA) else None,
+        error=error_class,
+        reason=reason,
         attempt=attempts,
         outputs=(*entry.outputs, artifact),
         emitted=(),

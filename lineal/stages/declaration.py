@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import (
     Any,
     Generic,
@@ -23,7 +24,11 @@ from typing import (
 
 from pydantic import BaseModel
 
-from lineal.lineage.record import Kind, Model
+from lineal.dependencies.dependency import Dependency
+from lineal.durations import seconds_of
+from lineal.errors import LinealError
+from lineal.former_names import with_present_names
+from lineal.lineage.record import Kind, UsedArtifact
 from lineal.stages.context import Context, NoConfig
 from lineal.stages.handlers import Handler, read_handler, require_type
 from lineal.stages.source_digest import source_digest
@@ -58,20 +63,35 @@ class StageOptions(TypedDict, total=False):
     """Whether work already done on the same inputs is skipped and its outputs emitted again.
     False for a stage that keeps state, sets timers, reads the clock, or writes to something
     outside, and for projections, which must be able to be rebuilt by replay."""
-    models: Callable[[Any], Sequence[Model]]
-    """Names the models used under a configuration. Asked when the stage is bound; their digests are
-    part of every step's identity and lineage, so another model makes earlier outputs stale."""
-    trained: Callable[[Any], Sequence[str]]
-    """Names, under a configuration, the trained models the stage uses: those in use at the time.
-    Like ``models`` they are part of every step's identity, so another one makes earlier outputs
-    stale."""
+    artifacts: Callable[[Any], Sequence[UsedArtifact]]
+    """Names the files that its functions work with under a configuration: weights, dictionaries,
+    rules. Asked when the stage is bound; their digests are part of every step's identity and
+    lineage, so another file makes earlier outputs stale."""
+    reads: Callable[[Any], Sequence[Path]]
+    """Names, under a configuration, the files and folders that its functions read in worker
+    processes, besides objects: the sandbox lets them read no others of the machine's."""
+    in_use: Callable[[Any], Sequence[str]]
+    """Names, under a configuration, the artifacts of which the stage uses the version in use at the
+    time (``ctx.artifact``). Like ``artifacts`` they are part of every step's identity, so another
+    version makes earlier outputs stale."""
     batch: int
     """At most so many events are handed at once to a handler that takes a list. Default: 500."""
+    within: str | float
+    """Of a fan-in stage: a group that is not complete so long after its first part (``"10m"``, or
+    seconds) is closed, and the function is called with the parts that came."""
     timeout: float
-    """Seconds a handler may take; one that takes longer has failed."""
+    """Seconds a handler may take, without what it waits for a worker process; one that takes longer
+    has failed."""
     on_failure: OnFailure
     """What happens to later events of a key after one has become a dead letter: ``"go on"`` handles
     them, ``"wait"`` holds them back until it is redriven or dropped."""
+    calls: Sequence[str | Dependency]
+    """What it calls outside of lineal (``ctx.call``): names, or dependencies with their own
+    defaults."""
+    retry_delays: Sequence[str | float]
+    """A failed event leaves its lane and is tried again after each of these (``"10s"``, ``"5m"``,
+    or seconds), and then is a dead letter; later events of its key do not wait. ``retry.delays`` of
+    the settings overrides it."""
     record_kind: Kind
     """The kind of its steps in lineage records; a step can set another one
     (``ctx.record_kind``)."""
@@ -79,7 +99,7 @@ class StageOptions(TypedDict, total=False):
     """How many keys are handled at the same time; default: the runtime's setting."""
     warm_up: str
     """``module:function`` that every worker process calls at its start, so that the first events
-    do not wait for models to be loaded."""
+    do not wait for what is loaded once."""
     section: str
     """The name of its section of settings, for stages that share one. Default: its own name."""
 
@@ -98,11 +118,17 @@ class Stage:
     """Whether its handler is given all the parts of a group at once."""
     config: type[BaseModel] = NoConfig
     memo: bool = True
-    models: Callable[[Any], Sequence[Model]] | None = None
-    trained: Callable[[Any], Sequence[str]] | None = None
+    artifacts: Callable[[Any], Sequence[UsedArtifact]] | None = None
+    reads: Callable[[Any], Sequence[Path]] | None = None
+    in_use: Callable[[Any], Sequence[str]] | None = None
     batch: int = DEFAULT_BATCH
+    within: float | None = None
+    """In seconds."""
     timeout: float | None = None
     on_failure: OnFailure = "go on"
+    calls: tuple[str | Dependency, ...] = ()
+    retry_delays: tuple[float, ...] = ()
+    """In seconds."""
     record_kind: Kind | None = None
     lanes: int | None = None
     warm_up: str | None = None
@@ -227,13 +253,46 @@ def fan_in(name: str, **options: Unpack[StageOptions]) -> Declaration:
     """Declare an async function of all the parts of a group as a stage.
 
     Its first argument is a list or sequence of a :class:`~lineal_schemas.parts.Part`. It is called
-    once a group, when the last part is in, with the parts in the order of their index. Which parts
-    are in survives restarts.
+    once a group, when the last part is in, with the parts in the order of their index; or with
+    those that came, when the group is closed by time (``within``). What is in survives restarts.
 
     Raises:
         TypeError, ValueError: the declaration cannot work.
     """
     return Declaration(name, options, fan_in=True)
+
+
+def declare_consumer(
+    name: str,
+    function: Callable[[Any, Context[Any]], Awaitable[Outputs]],
+    payloads: Sequence[type[Payload]],
+    *,
+    produces: Sequence[type[Payload]],
+    **options: Any,
+) -> Stage:
+    """The stage of a consumer that a program has of its own: its types are given, and not those of
+    its function's argument. It has no memo.
+
+    Raises:
+        TypeError: the name is none of a stage, or a type is no payload.
+    """
+    _check_name(name)
+    where = f"consumer {name!r}"
+    if not payloads:
+        raise TypeError(f"{where} takes no type of events: name one, or several")
+    for payload in (*payloads, *produces):
+        if not (isinstance(payload, type) and issubclass(payload, Payload)):
+            raise TypeError(f"{where}: {payload!r} is not a payload")
+        require_type(where, payload)
+    handler = Handler(function, tuple(payloads), "event", function, None)
+    return Stage(
+        name=name,
+        produces=tuple(produces),
+        memo=False,
+        handlers=dict.fromkeys(payloads, handler),
+        code_digest=source_digest(function),
+        **options,
+    )
 
 
 def _check_name(name: str) -> None:
@@ -244,7 +303,7 @@ def _check_name(name: str) -> None:
 def _checked(name: str, options: StageOptions) -> dict[str, Any]:
     """The options as fields of a :class:`Stage`."""
     where = f"stage {name!r}"
-    fields: dict[str, Any] = dict(options)
+    fields = with_present_names(where, options)
     unknown = fields.keys() - StageOptions.__annotations__.keys()
     if unknown:
         hint = ": what it takes is its first argument's type" if "consumes" in unknown else ""
@@ -261,15 +320,41 @@ def _checked(name: str, options: StageOptions) -> dict[str, Any]:
         raise ValueError(f"{where}: batch={options['batch']} must be at least 1 event")
     if options.get("lanes", 1) < 1:
         raise ValueError(f"{where}: lanes={options['lanes']} must be at least 1 key")
+    if "within" in fields:
+        [fields["within"]] = _durations(where, "within", [fields["within"]])
     if options.get("timeout", 1.0) <= 0:
         raise ValueError(f"{where}: timeout={options['timeout']} must be more than 0 seconds")
     if fields.get("on_failure", "go on") not in get_args(OnFailure):
         choices = ", ".join(map(repr, get_args(OnFailure)))
         raise ValueError(f"{where}: on_failure={fields['on_failure']!r} is not one of {choices}")
+    fields["calls"] = tuple(fields.get("calls", ()))
+    if fields["calls"] and fields.get("memo", True):
+        raise ValueError(
+            f"{where}: an answer from outside does not follow from the event, so it is not to be "
+            "remembered: with calls= write memo=False"
+        )
+    delays = fields.get("retry_delays", ())
+    fields["retry_delays"] = _durations(where, "retry_delays", delays)
+    if fields["retry_delays"] and fields.get("on_failure") == "wait":
+        raise ValueError(
+            f'{where}: with on_failure="wait" later events of a key wait for a failed one, with '
+            "retry_delays they do not: choose one of the two"
+        )
     kind = fields.get("record_kind")
     if kind is not None and not re.fullmatch("[a-z]{1,32}", kind):
         raise ValueError(f"{where}: record_kind={kind!r} is not one lower-case word")
     return fields
+
+
+def _durations(where: str, option: str, given: Sequence[str | float]) -> tuple[float, ...]:
+    """Durations in seconds."""
+    try:
+        found = tuple(seconds_of(each) if isinstance(each, str) else float(each) for each in given)
+    except LinealError as error:
+        raise ValueError(f"{where}: {option}: {error}") from error
+    if any(each <= 0 for each in found):
+        raise ValueError(f"{where}: {option}={given!r} must each be more than 0 seconds")
+    return found
 
 
 def _check_form(stage: Stage, handler: Handler, *, has_batch: bool) -> None:
@@ -284,6 +369,8 @@ def _check_form(stage: Stage, handler: Handler, *, has_batch: bool) -> None:
             )
         if has_batch:
             raise TypeError(f"{where}: a fan-in stage is given a group at a time, it has no batch=")
+    elif stage.within is not None:
+        raise TypeError(f"{where}: within= closes the groups of a fan-in stage: use @fan_in")
     elif has_batch and handler.input_kind != "batch":
         raise TypeError(
             f"{where}: batch= is for a handler that takes a list: write "

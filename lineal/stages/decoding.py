@@ -32,13 +32,19 @@ def decode_event(raw: RawEvent) -> Payload:
         raise PermanentFailure(str(error)) from error
 
 
-def decode_for(stage: Stage, event: RawEvent) -> tuple[Payload, Handler]:
+def decode_for(
+    stage: Stage, event: RawEvent, payload: Payload | None = None
+) -> tuple[Payload, Handler]:
     """The data of an event that a stage takes, and what handles it.
+
+    Args:
+        payload: the data, where it was read already.
 
     Raises:
         PermanentFailure: it cannot be understood, or is of a type that the stage does not take.
     """
-    payload = decode_event(event)
+    if payload is None:
+        payload = decode_event(event)
     handler = stage.handler_for(payload)
     if handler is None:
         taken = ", ".join(item.type for item in stage.inputs)

@@ -12,11 +12,12 @@ from pydantic import BaseModel
 
 from lineal.bus.protocol import Delivery
 from lineal.effects.waiting import KeyHeld
-from lineal.errors import HandlerTimeout, Reject
+from lineal.errors import HandlerTimeout, PermanentFailure, Reject, Retry
 from lineal.lineage.record import Build
 from lineal.stages.batch_source import BatchSource, SingleEvent
 from lineal.stages.dead_letter import dead_letter_result
 from lineal.stages.declaration import Stage
+from lineal.stages.delayed_retry import delayed_result, ended_as_dead_letter
 from lineal.stages.handlers import Handler
 from lineal.stages.identity import Identity
 from lineal.stages.metrics import StageMetrics
@@ -41,6 +42,8 @@ class StageExecutor:
 
     Args:
         handler_seconds: how long a call of the function may take, where the stage does not say.
+        retry_delays: after how many seconds each a failed event is tried again; None: as the stage
+            declares.
         replaying: whether past events are handled again.
         pause: waits so many seconds before an event is tried again.
         pipeline: composes the wrappers of the bound stage.
@@ -53,6 +56,7 @@ class StageExecutor:
         services: Services,
         *,
         handler_seconds: float,
+        retry_delays: Sequence[float] | None = None,
         replaying: bool = False,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         pipeline: Callable[[Binding], Sequence[Wrapper]] = compose,
@@ -62,9 +66,11 @@ class StageExecutor:
         self._batch_size = stage.batch if self._batch_handlers else _BATCH_SIZE
         self.metrics = StageMetrics(stage.name)
         self._binding = bind(
-            stage, config, services, handler_seconds=handler_seconds, replaying=replaying
-        )
-        self._trained = services.trained
+            stage, config, services,
+            handler_seconds=handler_seconds, replaying=replaying, retry_delays=retry_delays,
+        )  # fmt: skip
+        services.dependencies.declare(stage.name, stage.calls)
+        self._artifacts = services.artifacts
         self._pause = pause
         self._wrappers = pipeline(self._binding)
         self._identity = self._binding.identity({})
@@ -91,7 +97,7 @@ class StageExecutor:
             invocations = [Invocation(item, attempt, identity, item.event) for item in deliveries]
             waiting: Sequence[Invocation] = invocations
             try:
-                if self._binding.trained:
+                if self._binding.in_use:
                     identity = await self._current_identity()
                     for invocation in invocations:
                         invocation.identity = identity
@@ -186,6 +192,8 @@ class StageExecutor:
             elif not failed.failed_together:
                 failures += 1
             elapsed = time.monotonic() - began
+            if self._is_delayed(failed):
+                return self._delay(failed)
             if not failed.failed_together and retry.gives_up(error, failures, elapsed):
                 return self._dead_letter(failed)
             pause = pause_after(error, failed.attempt, pauses)
@@ -218,13 +226,42 @@ class StageExecutor:
         (ended,) = source.all_ended
         return ended
 
+    def _is_delayed(self, failed: Invocation) -> bool:
+        """Whether a failed event leaves its lane, to be tried again later or given up."""
+        error = failed.error
+        assert error is not None
+        return (
+            bool(self._binding.retry_delays)
+            and not failed.failed_together
+            and not unavailable(error)
+            and not isinstance(error, Retry | Reject | PermanentFailure)
+        )
+
+    def _delay(self, failed: Invocation) -> StepResult:
+        """The event comes back after the next delay; after the last it is a dead letter."""
+        delays = self._binding.retry_delays
+        used = 0 if failed.retried is None else failed.retried.delays
+        if used >= len(delays):
+            return self._dead_letter(failed)
+        seconds = delays[used]
+        log.warning(
+            "event.delayed",
+            error=repr(failed.error), attempts=failed.attempts, delay_seconds=seconds,
+        )  # fmt: skip
+        self.metrics.delayed()
+        return delayed_result(self.stage.name, failed, seconds, self._binding.services.now())
+
     def _dead_letter(self, failed: Invocation) -> StepResult:
         if isinstance(failed.error, Reject | KeyWaits):
             name = "event.rejected" if isinstance(failed.error, Reject) else "event.waits"
             log.info(name, reason=str(failed.error))
         else:
-            log.error("event.dead_letter", error=repr(failed.error), attempts=failed.attempt)
+            log.error("event.dead_letter", error=repr(failed.error), attempts=failed.attempts)
         result = dead_letter_result(self.stage.name, failed)
+        if failed.retried is not None:
+            result = result._replace(
+                effects=[*result.effects, ended_as_dead_letter(self.stage.name, failed)]
+            )
         if self.stage.on_failure == "wait" and not self._binding.replaying:
             event = failed.event
             held = KeyHeld(
@@ -234,11 +271,11 @@ class StageExecutor:
         return result
 
     async def _current_identity(self) -> Identity:
-        """With the trained models that are in use now."""
-        if self._binding.trained:
-            trained = {name: await self._trained.in_use(name) for name in self._binding.trained}
-            if trained != self._identity.trained:
-                self._identity = self._binding.identity(trained)
+        """With the artifacts that are in use now."""
+        if self._binding.in_use:
+            in_use = {name: await self._artifacts.in_use(name) for name in self._binding.in_use}
+            if in_use != self._identity.in_use:
+                self._identity = self._binding.identity(in_use)
         return self._identity
 
 

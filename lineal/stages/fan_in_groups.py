@@ -2,30 +2,73 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from lineal.store.connection import Connection
 from lineal_schemas.envelope import RawEvent, from_json
+from lineal_schemas.ids import again_id
 from lineal_schemas.parts import Part
 
-_OTHERS = "stage = ? AND whole = ? AND part != ? AND (done_by IS NULL OR done_by = ?)"
+_UNUSED = "stage = ? AND group_id = ? AND (done_by IS NULL OR done_by = ?)"
+_OTHERS = f"{_UNUSED} AND part != ?"
 
 
-def other_parts_if_complete(
-    connection: Connection, stage: str, part: Part, event_id: str
-) -> list[tuple[int, RawEvent]] | None:
-    """The other parts of the group, with their index, if all of them are in.
+def closing_id(first_part: str, group_id: str) -> str:
+    """The id of the event that closes a group by time.
+
+    Args:
+        first_part: the id of the part with which the group began to wait.
+    """
+    return again_id(first_part, f"closes {group_id}")
+
+
+class OtherParts(NamedTuple):
+    """The other parts of a group when one has come."""
+
+    waiting: int
+    """How many are in and wait."""
+    complete: list[tuple[int, RawEvent]] | None
+    """They, with their index, if all are in."""
+
+
+def other_parts(connection: Connection, stage: str, part: Part, event_id: str) -> OtherParts:
+    """What is in of the group of a part.
 
     Parts that another event has used up are not; those that this one has, are: it is handled again.
     """
-    others = (stage, part.whole, part.index, event_id)
+    others = (stage, part.group_id, event_id, part.index)
     (count,) = connection.execute(
-        f"SELECT count(*) FROM gathering WHERE {_OTHERS}", others
+        f"SELECT count(*) FROM fan_in_groups WHERE {_OTHERS}", others
     ).fetchone()
     if count + 1 < part.count:
-        return None
+        return OtherParts(count, None)
     rows = connection.execute(
-        f"SELECT part, event FROM gathering WHERE {_OTHERS}", others
+        f"SELECT part, event FROM fan_in_groups WHERE {_OTHERS}", others
     ).fetchall()
     if len(rows) < count:
         # Another worker, which was thought gone, has completed the group meanwhile.
-        return None
-    return [(index, from_json(event)) for index, event in rows]
+        return OtherParts(count, None)
+    return OtherParts(count, [(index, from_json(event)) for index, event in rows])
+
+
+def closed_without(connection: Connection, stage: str, part: Part) -> bool:
+    """Whether the group of a part was closed by time before this part came."""
+    rows = connection.execute(
+        "SELECT part, done_by, event FROM fan_in_groups WHERE stage = ? AND group_id = ?",
+        (stage, part.group_id),
+    ).fetchall()
+    closings = {closing_id(from_json(event).id, part.group_id) for _, _, event in rows}
+    came = {index for index, _, _ in rows}
+    return bool(rows) and part.index not in came and all(by in closings for _, by, _ in rows)
+
+
+def parts_that_came(
+    connection: Connection, stage: str, group_id: str, event_id: str
+) -> list[RawEvent]:
+    """The parts of a group that wait, in their order, or that the event with this id has used up
+    already: it is handled again."""
+    rows = connection.execute(
+        f"SELECT event FROM fan_in_groups WHERE {_UNUSED} ORDER BY part",
+        (stage, group_id, event_id),
+    ).fetchall()
+    return [from_json(event) for (event,) in rows]

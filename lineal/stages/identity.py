@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
+from lineal.artifact_in_use import ArtifactInUse
 from lineal.lineage.record import Build, build_prefix, fan_in_step_id
-from lineal.model_in_use import ModelInUse
 
 
 class Identity(NamedTuple):
-    """A build, and the trained models that were in use when a step began."""
+    """A build, and the artifacts that were in use when a step began."""
 
     build: Build
     prefix: bytes
     """What the ids of its steps begin with."""
-    trained: Mapping[str, ModelInUse | None]
+    in_use: Mapping[str, ArtifactInUse | None]
 
     def step_id(self, digest: bytes) -> bytes:
         """The id of the work done on data with this SHA-256."""
@@ -27,6 +27,6 @@ class Identity(NamedTuple):
         return fan_in_step_id(map(self.step_id, digests))
 
 
-def identity_of(build: Build, trained: Mapping[str, ModelInUse | None]) -> Identity:
+def identity_of(build: Build, in_use: Mapping[str, ArtifactInUse | None]) -> Identity:
     """The identity of a build."""
-    return Identity(build, build_prefix(build), trained)
+    return Identity(build, build_prefix(build), in_use)

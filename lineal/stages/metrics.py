@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -10,6 +11,9 @@ from lineal.stages.result import StepResult
 
 _EVENTS = Counter("lineal_events", "Events handled", ["stage", "outcome"])
 _RETRIES = Counter("lineal_retries", "Attempts after the first", ["stage"])
+_DELAYED = Counter(
+    "lineal_delayed_retries", "Failed attempts after which an event waits for the next", ["stage"]
+)
 _SECONDS = Histogram(
     "lineal_event_seconds",
     "Time of the last attempt at an event, waiting for a worker included",
@@ -22,12 +26,13 @@ _IN_FLIGHT = Gauge("lineal_in_flight", "Events begun or waiting in memory", ["st
 class StageMetrics:
     """The metrics of one stage."""
 
-    __slots__ = ("_events", "_in_flight", "_retries", "_seconds", "_stage")
+    __slots__ = ("_delayed", "_events", "_in_flight", "_retries", "_seconds", "_stage")
 
     def __init__(self, stage: str) -> None:
         self._stage = stage
         self._events: dict[str, Counter] = {}
         self._retries = _RETRIES.labels(stage)
+        self._delayed = _DELAYED.labels(stage)
         self._seconds = _SECONDS.labels(stage)
         self._in_flight = _IN_FLIGHT.labels(stage)
 
@@ -50,5 +55,66 @@ class StageMetrics:
     def retried(self) -> None:
         self._retries.inc()
 
+    def delayed(self) -> None:
+        self._delayed.inc()
+
     def in_flight(self, events: int) -> None:
         self._in_flight.set(events)
+
+
+class StageFigures(NamedTuple):
+    """What a stage has done in this process since it was started."""
+
+    in_flight: int
+    """Events begun or waiting in memory, now."""
+    handled: int
+    retries: int
+
+
+def stage_figures() -> dict[str, StageFigures]:
+    """The figures of the stages that this process runs."""
+    in_flight, handled, retries = (
+        _by_stage(metric, name)
+        for metric, name in (
+            (_IN_FLIGHT, "lineal_in_flight"),
+            (_EVENTS, "lineal_events_total"),
+            (_RETRIES, "lineal_retries_total"),
+        )
+    )
+    return {
+        stage: StageFigures(number, handled.get(stage, 0), retries.get(stage, 0))
+        for stage, number in in_flight.items()
+    }
+
+
+def event_samples() -> Iterator[tuple[str, str, float]]:
+    """Stage, outcome and number of events handled in this process."""
+    for family in _EVENTS.collect():
+        for sample in family.samples:
+            if sample.name == "lineal_events_total":
+                yield sample.labels["stage"], sample.labels["outcome"], sample.value
+
+
+def seconds_samples() -> Iterator[tuple[str, list[tuple[str, float]], float]]:
+    """Stage, cumulative buckets by their upper bound, and sum of the seconds of events."""
+    buckets: dict[str, list[tuple[str, float]]] = {}
+    sums: dict[str, float] = {}
+    for family in _SECONDS.collect():
+        for sample in family.samples:
+            stage = sample.labels["stage"]
+            if sample.name.endswith("_bucket"):
+                buckets.setdefault(stage, []).append((sample.labels["le"], sample.value))
+            elif sample.name.endswith("_sum"):
+                sums[stage] = sample.value
+    for stage, found in buckets.items():
+        yield stage, found, sums[stage]
+
+
+def _by_stage(metric: Counter | Gauge, name: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for family in metric.collect():
+        for sample in family.samples:
+            if sample.name == name:
+                stage = sample.labels["stage"]
+                found[stage] = found.get(stage, 0) + int(sample.value)
+    return found

@@ -51,7 +51,9 @@ class RetryPolicy:
         if unavailable(error) or isinstance(error, Retry):
             return False
         most = self.attempts
-        if isinstance(error, HandlerTimeout | WorkerTimeout | WorkerOutOfMemory):
+        starved = isinstance(error, WorkerTimeout) and error.starved
+        costly = isinstance(error, HandlerTimeout | WorkerTimeout | WorkerOutOfMemory)
+        if costly and not starved:
             most = self.costly_attempts
         return attempt >= most or elapsed_seconds >= self.total_seconds
 

@@ -49,6 +49,7 @@ class StageRunner:
 
     Args:
         on_committed: called with the results that took effect; replays count with it.
+        on_lost: called with those that did not, since their events belong to another worker.
     """
 
     def __init__(
@@ -58,11 +59,13 @@ class StageRunner:
         settings: RunnerSettings | None = None,
         *,
         on_committed: Callable[[Sequence[StepResult]], None] | None = None,
+        on_lost: Callable[[Sequence[StepResult]], None] | None = None,
     ) -> None:
         self._executor = executor
         self._committer = committer
         self._settings = settings or RunnerSettings()
         self._on_committed = on_committed
+        self._on_lost = on_lost
         lanes = executor.stage.lanes or self._settings.lanes
         self._scheduler = Scheduler(executor, lanes, self._settings.retry)
         room = max(self._settings.prefetch, executor.stage.lanes or 0)
@@ -161,5 +164,7 @@ class StageRunner:
             metrics.committed(results)
             if self._on_committed is not None:
                 self._on_committed(results)
+        elif self._on_lost is not None:
+            self._on_lost(results)
         metrics.in_flight(self._scheduler.size)
         self._room.look()

@@ -1,14 +1,19 @@
-"""The services that all stages of a process share: store, objects, workers, state, models."""
+"""The services that all stages of a process share: store, objects, workers, state, artifacts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from lineal.bus.marks import Marks
+from lineal.dependencies.dependencies import Dependencies
+from lineal.observability.spans import SpanExporter
+from lineal.registry.protocol import Codec
+from lineal.stages.artifacts_in_use import ArtifactsInUse
 from lineal.stages.state import StateStore
-from lineal.stages.trained_models import TrainedModels
+from lineal.stages.work_shares import WorkShares
 from lineal.store.connection import Store
 from lineal.store.objects import ObjectStore
 from lineal.workers.costs import Cost
@@ -28,7 +33,14 @@ class Workers(Protocol):
         caller: Caller = ANY_CALLER,
         seconds: float | None = None,
         cost: Cost | None = None,
-    ) -> R: ...
+        begun: Callable[[], None] | None = None,
+    ) -> R:
+        """See :meth:`lineal.workers.pool.WorkerPool.run`."""
+        ...
+
+    def allow_reading(self, paths: Iterable[Path]) -> None:
+        """See :meth:`lineal.workers.pool.WorkerPool.allow_reading`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +53,22 @@ class Services:
     worker_name: str
     """Host and process, for lineage records."""
     state: StateStore
-    trained: TrainedModels
+    artifacts: ArtifactsInUse
+    bus_erases: bool = False
+    """Whether the bus hands out no event of an erased subject."""
+    store_first: bool = False
+    """Whether the store is written before the bus: after a crash it may be ahead."""
     marks: Marks | None = None
     """Where others write to the broker as well."""
     broker_types: frozenset[str] = frozenset()
     """Event types, beside those of users' own, that others may write there."""
+    shares: WorkShares | None = None
+    """Whom work is for; None: for nobody in particular."""
+    dependencies: Dependencies = field(default_factory=lambda: Dependencies({}))
+    """What stages call."""
+    spans: SpanExporter | None = None
+    """Where the spans of steps are exported to, if they are."""
+    codec: Codec | None = None
+    """Reads and writes data by a schema registry, if there is one."""
     now: Callable[[], int] = now_us
     """The clock: microseconds since the Unix epoch."""

@@ -1,4 +1,4 @@
-"""Encodes values of a stage's state: models as JSON, bytes as they are."""
+"""Encodes values of a stage's state: typed values as JSON, bytes as they are."""
 
 from __future__ import annotations
 

@@ -6,19 +6,21 @@ result: outputs, lineage record and effects, made durable together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineal.access.acts import Act
+from lineal.artifact_in_use import ArtifactInUse
 from lineal.effects.claims import Claim
 from lineal.effects.effect import Effect
 from lineal.effects.objects import ObjectPut
-from lineal.lineage.record import Artifact, Kind, Model
-from lineal.model_in_use import ModelInUse
+from lineal.former_names import FormerContext
+from lineal.lineage.record import Artifact, Kind, UsedArtifact
 from lineal.stages.claims import holder_of
 from lineal.stages.envelope import Envelope, EnvelopeRead
+from lineal.stages.handler_clock import HandlerClock
 from lineal.stages.senders import require_sender
 from lineal.stages.state import StepState
 from lineal.stages.timers import StepTimers
@@ -35,13 +37,13 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class Step:
+class Step(FormerContext):
     """See :class:`lineal.stages.context.Context`."""
 
     __slots__ = (
-        "_caller", "_event_id", "_memo", "_of_batch", "_raws", "_services", "_small", "attributes",
-        "config", "effects", "envelope_read", "inputs", "kept_state", "kept_timers", "models",
-        "outputs", "record_kind", "skipped", "trained",
+        "_caller", "_clock", "_event_id", "_memo", "_of_batch", "_raws", "_services", "_small",
+        "artifacts", "attributes", "config", "effects", "envelope_read", "in_use", "inputs",
+        "kept_state", "kept_timers", "outputs", "record_kind", "skipped",
     )  # fmt: skip
 
     def __init__(
@@ -54,7 +56,7 @@ class Step:
         events: Sequence[RawEvent],
         memo: bool,
         of_batch: bool = False,
-        trained: Mapping[str, ModelInUse | None] | None = None,
+        in_use: Mapping[str, ArtifactInUse | None] | None = None,
     ) -> None:
         self.config = config
         self._caller = caller
@@ -65,10 +67,10 @@ class Step:
         self._of_batch = of_batch
         self.envelope_read: list[EnvelopeRead] = []
         """The envelope attributes that the step has read."""
-        self.trained = trained or {}
-        """The models in use that the stage declares, as they were when the step began."""
-        self.models: list[Model] = []
-        """Other trained models that the step looked up."""
+        self.in_use = in_use or {}
+        """The artifacts in use that the stage declares, as they were when the step began."""
+        self.artifacts: list[UsedArtifact] = []
+        """Others that the step looked up."""
         self.record_kind: Kind | None = None
         self.kept_state: StepState | None = None
         self.kept_timers: StepTimers | None = None
@@ -80,6 +82,7 @@ class Step:
         self.skipped: str | None = None
         """Why there was nothing to do."""
         self._small: dict[str, bytes] | None = None
+        self._clock: HandlerClock | None = None
 
     @property
     def event(self) -> Envelope:
@@ -130,16 +133,16 @@ class Step:
                 "batches: take one payload, not a list"
             )
 
-    async def model(self, name: str) -> ModelInUse | None:
-        if name in self.trained:
-            return self.trained[name]
+    async def artifact(self, name: str) -> ArtifactInUse | None:
+        if name in self.in_use:
+            return self.in_use[name]
         if self._memo:
             raise TypeError(
-                f"stage {self._caller.stage!r} uses the model {name!r}: declare it (trained=)"
+                f"stage {self._caller.stage!r} uses the artifact {name!r}: declare it (in_use=)"
             )
-        found = await self._services.trained.in_use(name)
-        if found is not None and found.model not in self.models:
-            self.models.append(found.model)
+        found = await self._services.artifacts.in_use(name)
+        if found is not None and found.used not in self.artifacts:
+            self.artifacts.append(found.used)
         return found
 
     async def query(self, question: Callable[[Connection], R]) -> R:
@@ -178,6 +181,10 @@ class Step:
     def skip(self, reason: str) -> None:
         self.skipped = reason
 
+    async def call(self, name: str, function: Callable[..., Awaitable[R]], *args: Any) -> R:
+        dependencies = self._services.dependencies
+        return await dependencies.call(self._caller.stage, name, function, args, self.clock().task)
+
     async def run(
         self,
         function: Callable[..., R],
@@ -185,9 +192,20 @@ class Step:
         seconds: float | None = None,
         cost: Cost | None = None,
     ) -> R:
-        return await self._services.workers.run(
-            function, *args, caller=self._caller, seconds=seconds, cost=cost
-        )
+        caller = self._caller
+        if self._services.shares is not None:
+            group = await self._services.shares.group_of(caller.correlation_id)
+            caller = caller._replace(group=group)
+        with self.clock().task() as begun:
+            return await self._services.workers.run(
+                function, *args, caller=caller, seconds=seconds, cost=cost, begun=begun
+            )
+
+    def clock(self) -> HandlerClock:
+        """The time that the function has worked."""
+        if self._clock is None:
+            self._clock = HandlerClock()
+        return self._clock
 
     @property
     def store(self) -> ObjectStore:

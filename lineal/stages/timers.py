@@ -1,11 +1,17 @@
 """Timers: events a stage sends itself later, whether or not anything else happens until then.
 
+Failed events that are tried again after a delay are timers too, published on the redrive topic, and
+so is what closes a fan-in group by time.
+
 A timer is a row, written with the step that sets it and so as durable as its outputs. When it is
 due, one of the daemons that run the stage publishes its event on the topic of its type, always with
 the same id. Where the bus shares a transaction with the store this is one transaction; elsewhere
 the daemon claims the timer first, and only if it dies before the row is deleted is the event
 published again. An event of a timer that was set anew or cancelled at the last moment may still
 come: a stage looks at its state to see whether a timer still means something.
+
+That a timer's event was published is a record of its own: only stages make events of its type, and
+no step has it among its outputs.
 """
 
 from __future__ import annotations
@@ -17,10 +23,19 @@ from uuid import uuid4
 
 import structlog
 
-from lineal.bus.protocol import Bus
+from lineal.bus.protocol import Addressed, Bus
+from lineal.bus.topic_names import redrive_topic
+from lineal.committing import committer_of
+from lineal.effects.effect import Effect, apply
+from lineal.effects.fan_in import closing_stage, fan_in_owner
+from lineal.effects.records import lineage_records
+from lineal.effects.retries import retry_owner, stage_of_owner
 from lineal.effects.timers import TimerConflict, TimerDone
+from lineal.lineage.published import record_of_event
+from lineal.lineage.record import TIMER
+from lineal.stages.schedules import OF_NO_STAGE, SCHEDULED, event_at, following
 from lineal.store.connection import Connection, Store
-from lineal_schemas.envelope import RawEvent, from_json, now_us
+from lineal_schemas.envelope import RawEvent, now_us
 from lineal_schemas.payload import Payload
 
 log = structlog.get_logger(__name__)
@@ -58,11 +73,25 @@ class _Due(NamedTuple):
     event: bytes
 
 
-def _event_of(timer: _Due) -> RawEvent:
-    """The event of a timer, whose time is when it is due; of one set to the past, when it was
-    set."""
-    event = from_json(timer.event)
-    return event._replace(time=max(event.time, timer.due))
+def _records(timers: Sequence[_Due], events: Sequence[RawEvent]) -> Sequence[Effect]:
+    """That the events of stages' timers were published. What programs and people publish later has
+    its actor in the event, as all that comes from outside; and that a failed event comes back says
+    the record of the attempt."""
+    return lineage_records(
+        record_of_event(event, TIMER, f"stage:{closing_stage(timer.stage) or timer.stage}")
+        for timer, event in zip(timers, events, strict=True)
+        if timer.stage not in OF_NO_STAGE and stage_of_owner(timer.stage) is None
+    )
+
+
+def _addressed(timers: Sequence[_Due], events: Sequence[RawEvent]) -> Sequence[Addressed]:
+    """The events with their topics: those of their types, and the redrive topic of a stage for what
+    it is to try again, and for what closes a group of it."""
+    addressed = []
+    for timer, event in zip(timers, events, strict=True):
+        stage = stage_of_owner(timer.stage) or closing_stage(timer.stage)
+        addressed.append((event.type if stage is None else redrive_topic(stage), event))
+    return addressed
 
 
 class TimerClock:
@@ -86,7 +115,9 @@ class TimerClock:
     ) -> None:
         self._store = store
         self._bus = bus
-        self._stages = sorted(stages)
+        self._committer = committer_of(bus, store)
+        owners = (owner(stage) for owner in (retry_owner, fan_in_owner) for stage in stages)
+        self._stages = sorted([*stages, *owners])
         self._now = now
         self._claim_seconds = claim_seconds
         self._name = uuid4().hex
@@ -119,32 +150,39 @@ class TimerClock:
         due = await self._store.read(self._due)
         if not due:
             return False
-        events = list(map(_event_of, due))
-        outputs = [(event.type, event) for event in events]
+        events = [event_at(*timer) for timer in due]
+        outputs = _addressed(due, events)
+        again = [timer for item in due if (timer := following(*item)) is not None]
         try:
-            await self._bus.publish(outputs, [TimerDone(*timer) for timer in due])
+            await self._bus.publish(
+                outputs,
+                [*(TimerDone(*timer) for timer in due), *again, *_records(due, events)],
+            )
         except TimerConflict:
             return True  # another worker was faster: see what is left
-        return len(due) == _BATCH_SIZE
+        return len(due) == _BATCH_SIZE or bool(again)
 
     async def _publish_claimed(self) -> bool:
         claimed = await self._store.write(self._claim)
         if not claimed:
             return False
-        events = list(map(_event_of, claimed))
+        events = [event_at(*timer) for timer in claimed]
         # When the claim has run out another worker publishes them.
         async with asyncio.timeout(self._claim_seconds / 2):
-            await self._bus.publish([(event.type, event) for event in events])
+            await self._committer.publish(_addressed(claimed, events), _records(claimed, events))
 
         def remove(connection: Connection) -> None:
-            # Unless it was set anew meanwhile.
-            connection.executemany(
-                "DELETE FROM timers WHERE stage = ? AND name = ? AND due = ? AND event = ?",
-                claimed,
-            )
+            for timer in claimed:
+                # Unless it was set anew, or cancelled, meanwhile.
+                removed = connection.execute(
+                    "DELETE FROM timers WHERE stage = ? AND name = ? AND due = ? AND event = ?",
+                    timer,
+                ).rowcount
+                if removed and (again := following(*timer)) is not None:
+                    apply(connection, [again])
 
         await self._store.write(remove)
-        return len(claimed) == _BATCH_SIZE
+        return len(claimed) == _BATCH_SIZE or any(timer.stage == SCHEDULED for timer in claimed)
 
     @property
     def _of_stages(self) -> str:

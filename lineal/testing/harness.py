@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from typing import Self, TypeVar
 
 from pydantic import BaseModel
 
+from lineal.artifact_in_use import ArtifactInUse
 from lineal.bus.claim_check import check_out
 from lineal.bus.protocol import Subscription
-from lineal.bus.topic_names import is_dead_letter_topic
+from lineal.bus.topic_names import is_dead_letter_topic, redrive_topic
+from lineal.dependencies.dependencies import Dependencies
 from lineal.errors import LinealError
+from lineal.former_names import FormerHarness
 from lineal.lineage.actor import this_worker
 from lineal.lineage.record import RecordedStep
-from lineal.model_in_use import ModelInUse
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.declaration import Stage
@@ -32,7 +35,7 @@ from lineal.stages.state_values import decode_value
 from lineal.stages.timers import TimerClock
 from lineal.store.objects import reference
 from lineal.testing.clock import START_US, Clock
-from lineal.testing.substitutes import InMemoryModels, InProcessWorkers
+from lineal.testing.substitutes import InMemoryArtifacts, InProcessWorkers
 from lineal_schemas.envelope import Event, RawEvent, decode, first_event
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.objects import ObjectRef
@@ -55,7 +58,7 @@ class _Worker:
     subscription: Subscription
 
 
-class StageHarness:
+class StageHarness(FormerHarness):
     """Runs stages as a daemon would, one event after another, without waiting for anything.
 
     Use it as an async context manager. Steps, retries, state, timers, memo, lineage and dead
@@ -85,8 +88,8 @@ class StageHarness:
         self._configs = configs
         self.clock = Clock(start_us, self._next_due, self._fire)
         """The time that stages see, and that events are given."""
-        self.models: dict[str, ModelInUse] = {}
-        """The trained models in use, by name; see :meth:`use_model`."""
+        self.artifacts: dict[str, ArtifactInUse] = {}
+        """The artifacts in use, by name; see :meth:`use_artifact`."""
         self.records: list[RecordedStep] = []
         """What lineage has of all steps, in their order."""
         self.dead_letters: list[DeadLetter] = []
@@ -94,6 +97,7 @@ class StageHarness:
         self._emitted: list[Event[Payload]] = []
         self._numbers = count(1)
         self._pauses = 0
+        self._dependencies = Dependencies({}, now=lambda: self.clock.now() / 1e6, sleep=self._pause)
         self._stack = AsyncExitStack()
         self._workers: list[_Worker] = []
 
@@ -125,7 +129,9 @@ class StageHarness:
             workers=InProcessWorkers(),
             worker_name=this_worker(),
             state=StoredState(runtime.store),
-            trained=InMemoryModels(runtime.store, self.models),
+            artifacts=InMemoryArtifacts(runtime.store, self.artifacts),
+            bus_erases=runtime.bus.capabilities.erases,
+            dependencies=self._dependencies,
             now=self.clock.now,
         )
         config = next((c for c in self._configs if isinstance(c, stage.config)), None)
@@ -136,7 +142,8 @@ class StageHarness:
             handler_seconds=runtime.settings.handler_seconds,
             pause=self._pause,
         )
-        topics = [payload.type for payload in stage.inputs]
+        # What is tried again after a delay comes back on the redrive topic.
+        topics = [*(payload.type for payload in stage.inputs), redrive_topic(stage.name)]
         for topic in topics:
             await runtime.bus.create_topic(topic)
         subscription = await runtime.bus.subscribe(stage.name, topics)
@@ -167,6 +174,15 @@ class StageHarness:
         if actor is not None:
             event = event._replace(actor=actor)
         await self._runtime.bus.publish([(event.type, event)])
+        await self._handle_all()
+        return [event.data for event in self._emitted[before:]]
+
+    async def handle_published(self) -> list[Payload]:
+        """Have everything handled that was published otherwise, as by an act of a person.
+
+        Returns what the stages have emitted, in order.
+        """
+        before = len(self._emitted)
         await self._handle_all()
         return [event.data for event in self._emitted[before:]]
 
@@ -208,16 +224,21 @@ class StageHarness:
         """
         return await self._runtime.objects.get(ref)
 
-    async def use_model(
-        self, name: str, data: bytes, *, version: int = 1, media_type: str = "application/x-onnx"
-    ) -> ModelInUse:
-        """Put a trained model into use, as a promotion would."""
-        known = self.models.get(name)
+    async def use_artifact(
+        self,
+        name: str,
+        data: bytes,
+        *,
+        version: int = 1,
+        media_type: str = "application/octet-stream",
+    ) -> ArtifactInUse:
+        """Put an artifact into use under a name, in the place of the one before."""
+        known = self.artifacts.get(name)
         ref = await self.put(data, media_type)
         counter = 1 if known is None else known.counter + 1
-        model = ModelInUse(name, counter, version, ref.sha256, ref.bytes, media_type)
-        self.models[name] = model
-        return model
+        used = ArtifactInUse(name, counter, version, ref.sha256, ref.bytes, media_type)
+        self.artifacts[name] = used
+        return used
 
     async def state(self, stage: Stage, key: str, kind: type[T]) -> T | None:
         """What a stage keeps under a key."""
@@ -271,6 +292,7 @@ class StageHarness:
         if self._pauses > _MAX_PAUSES:
             raise StillRetrying(f"an event was tried {_MAX_PAUSES} times and is not done")
         self.clock.skip(seconds)
+        await asyncio.sleep(0)
 
     async def _next_due(self) -> int | None:
         return await self._timers.next_due()

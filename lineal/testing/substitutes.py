@@ -1,13 +1,14 @@
-"""Workers without processes and models without a store, for stages under test."""
+"""Workers without processes and artifacts without a store, for stages under test."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
-from lineal.model_in_use import ModelInUse
-from lineal.stages.trained_models import TrainedModels
+from lineal.artifact_in_use import ArtifactInUse
+from lineal.stages.artifacts_in_use import ArtifactsInUse
 from lineal.store.connection import Store
 from lineal.workers.costs import Cost
 from lineal.workers.fair_queue import ANY_CALLER, Caller
@@ -29,19 +30,23 @@ class InProcessWorkers:
         caller: Caller = ANY_CALLER,
         seconds: float | None = None,
         cost: Cost | None = None,
+        begun: Callable[[], None] | None = None,
     ) -> R:
         # Pickled on the same line: nobody else could have written it.
         function, arguments = pickle.loads(pickle.dumps((function, arguments)))  # noqa: S301
         result: R = pickle.loads(pickle.dumps(function(*arguments)))  # noqa: S301
         return result
 
+    def allow_reading(self, paths: Iterable[Path]) -> None:
+        """They may read what the calling process may."""
 
-class InMemoryModels(TrainedModels):
-    """The models in use that a test names; of other names those of the store."""
 
-    def __init__(self, store: Store, models: Mapping[str, ModelInUse]) -> None:
+class InMemoryArtifacts(ArtifactsInUse):
+    """The artifacts in use that a test names; of other names those of the store."""
+
+    def __init__(self, store: Store, named: Mapping[str, ArtifactInUse]) -> None:
         super().__init__(store)
-        self._models = models
+        self._named = named
 
-    async def in_use(self, name: str) -> ModelInUse | None:
-        return self._models.get(name) or await super().in_use(name)
+    async def in_use(self, name: str) -> ArtifactInUse | None:
+        return self._named.get(name) or await super().in_use(name)

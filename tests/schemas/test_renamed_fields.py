@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lineal_schemas.documents import DocumentPartExtracted, DocumentPartRequested
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.models import (
     EvaluationTarget,
@@ -16,7 +17,8 @@ from lineal_schemas.models import (
     ModelRef,
     ModelTrainingRequested,
 )
-from lineal_schemas.payload import Payload, parse_payload
+from lineal_schemas.parts import Part
+from lineal_schemas.payload import Payload, parse_payload, payload_bytes
 
 MODEL = {"name": "pump", "version": 2, "sha256": "a" * 64}
 FILE = {"uri": "file:a", "sha256": "a" * 64, "bytes": 3, "media_type": "application/onnx"}
@@ -65,3 +67,31 @@ def test_what_was_to_be_judged_is_to_be_evaluated() -> None:
     assert isinstance(request, ModelTrainingRequested)
     assert isinstance(request.evaluate, EvaluationTarget)
     assert request.evaluate.model == ModelRef(name="pump", version=2, sha256="a" * 64)
+
+
+PART = {"index": 1, "count": 3, "document_id": "d", "content": FILE, "kind": "pdf",
+        "pages": {"first": 1, "last": 2, "method": "parse"}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "object_name"), [(DocumentPartRequested, "plan"), (DocumentPartExtracted, "result")]
+)
+def test_a_part_of_a_document_names_its_group(model: type[Payload], object_name: str) -> None:
+    fields = PART | {object_name: FILE}
+    former = parse_payload(model.type, 1, json.dumps(fields | {"whole": "g"}).encode())
+    present = parse_payload(model.type, 2, json.dumps(fields | {"group_id": "g"}).encode())
+    assert former == present
+    assert json.loads(payload_bytes(former))["group_id"] == "g"
+    assert "whole" not in json.loads(payload_bytes(former))
+
+
+def test_the_parts_of_users_keep_the_field_that_they_published() -> None:
+    class Slice(Part, type="test.slice", version=1):
+        value: int
+
+    slice = Slice(group_id="g", index=0, count=1, value=7)
+    data = payload_bytes(slice)
+    assert json.loads(data) == {"whole": "g", "index": 0, "count": 1, "value": 7}
+    assert parse_payload("test.slice", 1, data) == slice == Slice.model_validate_json(data)
+    with pytest.warns(DeprecationWarning, match="group_id"):
+        assert slice.whole == "g"

@@ -9,6 +9,7 @@ from typing import Any
 from lineal.bus.protocol import Delivery
 from lineal.lineage.actor import this_worker
 from lineal.runtime import NoWorkers, Runtime
+from lineal.stages.artifacts_in_use import ArtifactsInUse
 from lineal.stages.declaration import Stage
 from lineal.stages.executor import StageExecutor
 from lineal.stages.pipeline import Invocation, Wrapper, compose
@@ -16,7 +17,6 @@ from lineal.stages.pipeline.binding import Binding
 from lineal.stages.result import StepResult, to_batch
 from lineal.stages.services import Services
 from lineal.stages.state import StoredState
-from lineal.stages.trained_models import TrainedModels
 
 
 def services_of(runtime: Runtime, **changed: Any) -> Services:
@@ -27,7 +27,8 @@ def services_of(runtime: Runtime, **changed: Any) -> Services:
         "workers": NoWorkers(),
         "worker_name": this_worker(),
         "state": StoredState(runtime.store),
-        "trained": TrainedModels(runtime.store),
+        "artifacts": ArtifactsInUse(runtime.store),
+        "bus_erases": runtime.bus.capabilities.erases,
     }
     return Services(**{**services, **changed})
 

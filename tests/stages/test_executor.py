@@ -20,7 +20,7 @@ from lineal.errors import (
     StoreUnavailable,
     WrongConfiguration,
 )
-from lineal.lineage.record import Model, RecordedStep
+from lineal.lineage.record import RecordedStep, UsedArtifact
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, Reject, Retry, Stage, stage
@@ -154,7 +154,7 @@ async def test_what_is_read_and_made_is_on_record(runtime: Runtime) -> None:
 
 async def test_fanning_out_a_payload_is_on_record_as_a_split(runtime: Runtime) -> None:
     async def scatter(task: Task, ctx: Any) -> list[Piece]:
-        return [Piece(whole=ctx.event.id, index=index, count=2, key="a") for index in range(2)]
+        return [Piece(group_id=ctx.event.id, index=index, count=2, key="a") for index in range(2)]
 
     result = await attempt(runtime.bind(making(scatter, produces=Piece)), task())
     assert step_of(result).kind == "split"
@@ -165,14 +165,16 @@ async def test_the_models_a_stage_names_are_on_record_and_part_of_its_identity(
     runtime: Runtime,
 ) -> None:
     def with_model(sha256: str) -> StageExecutor:
-        return runtime.bind(making(done, models=lambda config: [Model("eng", "1", sha256)]))
+        return runtime.bind(
+            making(done, artifacts=lambda config: [UsedArtifact("eng", "1", sha256)])
+        )
 
     first, again, other = [
         await attempt(with_model(digest * 32), task()) for digest in ("0a", "0a", "0b")
     ]
     build = step_of(first).build
     assert build is not None
-    assert build.models == (Model("eng", "1", "0a" * 32),)
+    assert build.artifacts == (UsedArtifact("eng", "1", "0a" * 32),)
     assert step_of(first).step == step_of(again).step != step_of(other).step
 
 
@@ -519,7 +521,7 @@ async def test_each_type_goes_to_its_handler(runtime: Runtime) -> None:
     bound = runtime.bind(several)
     found = [
         Done.model_validate_json(outputs(await attempt(bound, delivery))[0].data).number
-        for delivery in (task(), delivered(Joined(key="a", whole="w", indexes=())))
+        for delivery in (task(), delivered(Joined(key="a", group_id="w", indexes=())))
     ]
     assert found == [1, 2]
     taken = "takes conformance.task, conformance.joined, not conformance.done"

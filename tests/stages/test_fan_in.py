@@ -14,7 +14,7 @@ from tests.stages.attempting import attempt, keep
 
 
 def part(index: int) -> Delivery:
-    piece = Piece(whole="a", index=index, count=2, key="a")
+    piece = Piece(group_id="a", index=index, count=2, key="a")
     event = first_event(piece, id=f"part-{index}", source="test:x")
     return Delivery(Position(Piece.type, 0, index), event)
 

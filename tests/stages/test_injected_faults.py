@@ -205,7 +205,7 @@ def work_of(plan: Plan, injector: Injector) -> Stage:
         async def join(parts: Sequence[Piece]) -> Joined:
             injector.pass_by("function")
             indexes = tuple(part.index for part in parts)
-            return Joined(key=parts[0].key, whole=parts[0].whole, indexes=indexes)
+            return Joined(key=parts[0].key, group_id=parts[0].group_id, indexes=indexes)
 
         return join
     if plan.kind == "batch":
@@ -240,7 +240,7 @@ def deliveries_of(plan: Plan) -> list[Delivery]:
         seen: Counter[str] = Counter()
         payloads: list[Task | Piece] = []
         for key in plan.keys:
-            payloads.append(Piece(whole=key, index=seen[key], count=counts[key], key=key))
+            payloads.append(Piece(group_id=key, index=seen[key], count=counts[key], key=key))
             seen[key] += 1
     else:
         payloads = [Task(key=key, number=number) for number, key in enumerate(plan.keys)]

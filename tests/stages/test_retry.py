@@ -31,6 +31,7 @@ def attempts_made(error: Exception, policy: RetryPolicy = POLICY) -> int:
         (ValueError(), 5),
         (WorkerCrashed(), 5),
         (WorkerTimeout(), 2),
+        (WorkerTimeout(starved=True), 5),
         (WorkerOutOfMemory(), 2),
     ],
 )

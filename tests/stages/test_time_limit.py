@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
-from lineal.stages import Stage, stage
+from lineal.stages import Context, Stage, stage
 from lineal.stages.retry import RetryPolicy
 from lineal.stages.runner import RunnerSettings, StageRunner
+from lineal.workers.costs import Cost
+from lineal.workers.fair_queue import ANY_CALLER, Caller
 from lineal_schemas.envelope import decode
 from lineal_schemas.failures import DeadLetter
 from tests.conformance.harness import publish, until, until_events, until_settled
@@ -91,3 +94,56 @@ async def test_a_daemon_says_it_too_until_all_is_well(runtime: Runtime) -> None:
         assert daemon.problems == []
     finally:
         await daemon.stop()
+
+
+class BusyWorkers:
+    """Takes a task up when it is told to, and ends it when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.free = asyncio.Event()
+        self.done = asyncio.Event()
+
+    def allow_reading(self, paths: Iterable[Path]) -> None:
+        pass
+
+    async def run(
+        self,
+        function: Callable[..., Any],
+        *arguments: object,
+        caller: Caller = ANY_CALLER,
+        seconds: float | None = None,
+        cost: Cost | None = None,
+        begun: Callable[[], None] | None = None,
+    ) -> Any:
+        self.asked.set()
+        await self.free.wait()
+        assert begun is not None
+        await asyncio.to_thread(begun)
+        await self.done.wait()
+        return function(*arguments)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_the_time_that_it_waits_for_a_worker_is_not_its_own(
+    runtime: Runtime, ends: bool
+) -> None:
+    @stage("work", version="1", produces=Done, timeout=0.1)
+    async def work(task: Task, ctx: Context) -> Done:
+        return Done(key=task.key, number=await ctx.run(int, task.number))
+
+    workers = BusyWorkers()
+    executor = executor_of(runtime, work, workers=workers)
+    handling = asyncio.create_task(executor.handle(delivery(7), RetryPolicy(attempts=1)))
+    await workers.asked.wait()
+    loop = asyncio.get_running_loop()
+    after = loop.time() + 3 * 0.1
+    await until(lambda: loop.time() > after)
+    assert not handling.done()
+    if ends:
+        workers.done.set()
+    workers.free.set()
+    result = await handling
+    assert result.record is not None
+    (step,) = result.record.recorded()
+    assert (step.outcome, step.error) == (("done", None) if ends else ("failed", "HandlerTimeout"))

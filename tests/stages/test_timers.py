@@ -15,11 +15,18 @@ import pytest
 from lineal.bus.protocol import Bus
 from lineal.daemon import Daemon
 from lineal.effects.effect import Effect, apply
+from lineal.effects.records import LineageRecord
 from lineal.effects.timers import TimerCancelled, TimerConflict, TimerDone, TimerSet
+from lineal.lineage.ledger import steps_of_subject
+from lineal.proof.event_check import EventReader
+from lineal.proof.files import CheckpointFiles
+from lineal.proof.record_pass import read_records
+from lineal.proof.verification import VerificationContext
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
+from lineal.stages.schedules import DELAYED
 from lineal.stages.timers import TimerClock
-from lineal.store.connection import Store
+from lineal.store.connection import Connection, Store
 from lineal.store.postgres.store import PostgresStore
 from lineal_schemas.envelope import RawEvent, first_event
 from tests.conformance.harness import events_on
@@ -54,17 +61,21 @@ async def until_none_is_left(clock: TimerClock, store: Store) -> None:
 class Published:
     """A bus that shares no transaction with the store."""
 
-    capabilities = SimpleNamespace(transactional_effects=False)
+    capabilities = SimpleNamespace(transactional_effects=False, applies_effects=False)
 
     def __init__(self) -> None:
         self.events: list[RawEvent] = []
+        self.effects: list[Effect] = []
         self.away = False
 
-    async def publish(self, events: Sequence[tuple[str, RawEvent]]) -> list[Any]:
+    async def publish(
+        self, events: Sequence[tuple[str, RawEvent]], effects: Sequence[Effect] = ()
+    ) -> list[Any]:
         if self.away:
             raise ConnectionError
         await asyncio.sleep(0)
         self.events += [event for _, event in events]
+        self.effects += effects
         return []
 
 
@@ -116,6 +127,41 @@ async def test_two_workers_publish_each_event_once_on_a_bus_without_that(
     )
     found = Counter(event.id for event in bus.events)
     assert found == Counter(f"timer-{number}" for number in range(MANY))
+
+
+async def test_that_a_stages_timer_fired_is_on_record(runtimes: tuple[Runtime, Runtime]) -> None:
+    runtime = runtimes[0]
+    made = event(1)._replace(source="lineal:stage/s")
+    await put(runtime.store, TimerSet("s", "t", 1, made.to_json(exact=True)))
+
+    def findings(connection: Connection) -> list[str]:
+        reader = EventReader()
+        reader.begin(
+            VerificationContext(
+                connection, runtime.settings.data, CheckpointFiles(Path("nowhere")).load(), ()
+            )
+        )
+        for seq, build, record in read_records(connection):
+            reader.add(seq, build, record)
+        return list(reader.findings())
+
+    await runtime.bus.publish([(made.type, made._replace(id="forged"))])
+    await TimerClock(runtime.store, runtime.bus, ["s"]).look()
+    (said,) = await runtime.store.read(findings)
+    assert "the event forged" in said
+    steps = await runtime.store.read(lambda c: steps_of_subject(c, made.correlationid))
+    assert [(step.kind, step.actor) for step in steps] == [("timer", "stage:s")]
+
+
+async def test_a_bus_without_that_is_given_the_record_with_the_event(
+    stores: tuple[Store, Store],
+) -> None:
+    await put(stores[0], timer(1), timer(2, stage=DELAYED))
+    bus = Published()
+    await TimerClock(stores[0], cast("Bus", bus), ["s", DELAYED]).look()
+    (kept,) = [effect for effect in bus.effects if isinstance(effect, LineageRecord)]
+    assert kept.parsed is not None
+    assert [step.events_out for step in kept.parsed.steps] == [("timer-1",)]
 
 
 async def test_what_a_worker_claimed_and_did_not_publish_another_publishes_when_it_is_gone(

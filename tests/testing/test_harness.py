@@ -43,7 +43,7 @@ class Slice(Part, type="kit.slice", version=1):
     value: int
 
     def partition_key(self) -> str:
-        return f"{self.whole}/{self.index}"
+        return f"{self.group_id}/{self.index}"
 
 
 class Limits(BaseModel):
@@ -163,7 +163,7 @@ async def test_parts_come_together() -> None:
     @stage("split", version="1", produces=Slice)
     async def split(reading: Reading, ctx: Context) -> list[Slice]:
         whole = ctx.event.id
-        return [Slice(whole=whole, index=n, count=reading.value, value=n) for n in range(3)]
+        return [Slice(group_id=whole, index=n, count=reading.value, value=n) for n in range(3)]
 
     @fan_in("join", version="1", produces=Total)
     async def join(slices: Sequence[Slice]) -> Total:
@@ -226,18 +226,18 @@ async def test_an_event_may_have_an_envelope_of_its_own() -> None:
 async def test_objects_and_models_are_given_by_the_test() -> None:
     @stage("scoring", version="1", produces=Total, memo=False)
     async def scoring(reading: Reading, ctx: Context) -> Total:
-        model = await ctx.model("pump")
+        model = await ctx.artifact("pump")
         assert model is not None
         ref = await ctx.objects.put(b"made", "text/plain", "text")
         return Total(device=ref.sha256, value=model.version)
 
     async with StageHarness(scoring) as harness:
-        used = await harness.use_model("pump", b"weights", version=3)
+        used = await harness.use_artifact("pump", b"weights", version=3)
         [made] = await harness.send(Reading(device="a", value=1))
         assert isinstance(made, Total)
         assert made.value == 3
         assert harness.records[-1].build is not None
-        assert harness.records[-1].build.models == (used.model,)
+        assert harness.records[-1].build.artifacts == (used.used,)
         stored = await harness.put(b"made", "text/plain")
         assert (stored.sha256, await harness.get(stored)) == (made.device, b"made")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lineal.lineage.record import Build, Kind, digest
-from lineal.model_in_use import ModelInUse
+from lineal.artifact_in_use import ArtifactInUse
+from lineal.lineage.record import Build, Kind, UsedArtifact, digest
 from lineal.stages.declaration import Stage
 from lineal.stages.emitting import Emitter
 from lineal.stages.identity import Identity, identity_of
@@ -30,6 +30,7 @@ class Binding:
         kind: what the records of its steps are called, where the function does not say.
         replaying: whether past events are handled again: nothing live is changed, no timers set.
         handler_seconds: how long a call of the function may take.
+        retry_delays: seconds after which a failed event is tried again; none in a replay.
     """
 
     stage: Stage
@@ -39,17 +40,18 @@ class Binding:
     kind: Kind
     actor: str
     config_digest: str
-    models: Sequence[Any]
-    trained: Sequence[str]
+    artifacts: Sequence[UsedArtifact]
+    in_use: Sequence[str]
     replaying: bool
     handler_seconds: float
+    retry_delays: Sequence[float] = ()
 
-    def identity(self, trained: Mapping[str, ModelInUse | None]) -> Identity:
-        """What handles an event, under these trained models."""
+    def identity(self, in_use: Mapping[str, ArtifactInUse | None]) -> Identity:
+        """What handles an event, while these artifacts are in use."""
         stage = self.stage
-        models = (*self.models, *(item.model for item in trained.values() if item is not None))
-        build = Build(stage.name, stage.version, stage.code_digest, self.config_digest, models)
-        return identity_of(build, trained)
+        used = (*self.artifacts, *(item.used for item in in_use.values() if item is not None))
+        build = Build(stage.name, stage.version, stage.code_digest, self.config_digest, used)
+        return identity_of(build, in_use)
 
 
 def bind(
@@ -59,8 +61,14 @@ def bind(
     *,
     handler_seconds: float,
     replaying: bool = False,
+    retry_delays: Sequence[float] | None = None,
 ) -> Binding:
-    """Bind a stage."""
+    """Bind a stage.
+
+    Args:
+        retry_delays: None takes those that the stage declares.
+    """
+    delays = stage.retry_delays if retry_delays is None else retry_delays
     return Binding(
         stage=stage,
         config=config,
@@ -69,10 +77,11 @@ def bind(
         kind=_kind(stage),
         actor=f"stage:{stage.name}",
         config_digest=config_digest(config),
-        models=tuple(stage.models(config)) if stage.models is not None else (),
-        trained=tuple(stage.trained(config)) if stage.trained is not None else (),
+        artifacts=tuple(stage.artifacts(config)) if stage.artifacts is not None else (),
+        in_use=tuple(stage.in_use(config)) if stage.in_use is not None else (),
         replaying=replaying,
         handler_seconds=stage.timeout or handler_seconds,
+        retry_delays=() if replaying else tuple(delays),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lineal.bus.protocol import Addressed, Delivery
 from lineal.effects.effect import Effect
@@ -16,6 +16,17 @@ from lineal.store.memo import MemoOutput
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.ids import fan_in_id
 from lineal_schemas.parts import Part
+from lineal_schemas.payload import Payload
+
+
+class Retried(NamedTuple):
+    """What an event had behind it when it came back to be tried again."""
+
+    attempts: int = 0
+    delays: int = 0
+    """How many it has waited for."""
+    delayed: int = 0
+    """Microseconds of these."""
 
 
 @dataclass(slots=True)
@@ -28,9 +39,11 @@ class Invocation:
     delivery: Delivery
     attempt: int
     identity: Identity
-    """What handles it: stage, version, code, configuration, models."""
+    """What handles it: stage, version, code, configuration, artifacts."""
     event: RawEvent
     """The event with its data, once the claim check is resolved."""
+    payload: Payload | None = None
+    """Its data, where that was not JSON and has been read already."""
     digests: Sequence[bytes] = ()
     """SHA-256 of the event's data; of a fan-in group, of each part's."""
     memo_key: bytes | None = None
@@ -59,6 +72,8 @@ class Invocation:
     """Whether the group has handled the event before; None: that was not looked up."""
     releases_key: bool = False
     """Later events of the key wait for this one, and no longer once it is handled."""
+    retried: Retried | None = None
+    """The event was tried before, and waited since; None: not so, as far as is on record."""
     began: int = 0
     """When the attempt began, microseconds since the Unix epoch."""
     started: int = 0
@@ -66,6 +81,11 @@ class Invocation:
     worked_ns: int = 0
 
     record: Record | None = None
+
+    @property
+    def attempts(self) -> int:
+        """How often the event was tried, this attempt and those before a delay included."""
+        return self.attempt if self.retried is None else self.attempt + self.retried.attempts
 
     @property
     def position(self) -> str:
@@ -79,6 +99,20 @@ class Invocation:
         if self.parts is None:
             return self.event.id
         return fan_in_id([event.id for event, _ in self.parts])
+
+    @property
+    def inputs(self) -> Sequence[RawEvent]:
+        """The event that was handled, or all parts in their order."""
+        if self.parts is None:
+            return (self.event,)
+        return [event for event, _ in self.parts]
+
+    @property
+    def superseding(self) -> bool:
+        """Whether it takes the place of another event, or a part of it does."""
+        if self.parts is None:
+            return self.event.supersedes is not None
+        return any(event.supersedes is not None for event, _ in self.parts)
 
     @property
     def input_events(self) -> tuple[str, ...]:

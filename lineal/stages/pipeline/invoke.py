@@ -45,7 +45,7 @@ async def invoke(binding: Binding, invocations: Sequence[Invocation]) -> None:
     batch: list[tuple[Invocation, Payload]] = []
     for invocation in invocations:
         try:
-            payload, handler = decode_for(binding.stage, invocation.event)
+            payload, handler = decode_for(binding.stage, invocation.event, invocation.payload)
         except PermanentFailure as error:
             invocation.error = error
         else:
@@ -71,7 +71,7 @@ async def _invoke_one(
     invocation.started = started = binding.services.now()
     clock = time.perf_counter_ns()
     try:
-        returned = await limited(handler.call(argument, step), binding.handler_seconds)
+        returned = await limited(handler.call(argument, step), binding.handler_seconds, step.clock)
         _finish(binding, invocation, returned)
         if step.kept_state is not None:
             invocation.effects += step.kept_state.changes(started)
@@ -100,7 +100,7 @@ async def _invoke_batch(
     returned: Sequence[Any] = ()
     try:
         payloads = [payload for _, payload in batch]
-        returned = await limited(handler.call(payloads, step), binding.handler_seconds)
+        returned = await limited(handler.call(payloads, step), binding.handler_seconds, step.clock)
         binding.emitter.check_length(returned, len(batch))
     except (Exception, asyncio.CancelledError) as error:
         failure = as_failure(error)
@@ -128,7 +128,7 @@ def _step(
         events=events,
         memo=binding.stage.memo,
         of_batch=of_batch,
-        trained=invocation.identity.trained,
+        in_use=invocation.identity.in_use,
     )
 
 

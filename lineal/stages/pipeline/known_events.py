@@ -56,7 +56,8 @@ class KnownEvents:
 
 def _key(event: RawEvent) -> tuple[str, str]:
     """What an event is known by: source and id. What takes the place of another event is made anew
-    by a replay, perhaps under an id that counted before that other one did."""
+    by a replay, perhaps under an id that counted before that other one did, and perhaps not for the
+    first time: it counts for each time at which it was made."""
     if event.supersedes is None:
         return event.source, event.id
-    return event.source, f"{event.id} {event.supersedes}"
+    return event.source, f"{event.id} {event.supersedes} {event.time}"

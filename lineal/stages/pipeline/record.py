@@ -9,11 +9,16 @@ from lineal.lineage import record as lineage
 from lineal.lineage.record import Artifact, Attributes, Record, StepEntry, digest
 from lineal.observability.tracing import trace_id
 from lineal.stages.pipeline.binding import Binding
-from lineal.stages.pipeline.invocation import Invocation
+from lineal.stages.pipeline.invocation import Invocation, Retried
 from lineal_schemas.envelope import RawEvent
 
 SENT_BY = "sent_by"
 """Attribute of a step whose event came in from outside: who sent it."""
+
+DELAYS = "delays"
+"""Attribute of a step whose event was tried before: how many delays it has waited for."""
+DELAYED_SECONDS = "delayed_seconds"
+"""How long these were together."""
 
 _NONE: Attributes = MappingProxyType({})
 
@@ -52,12 +57,14 @@ def record_of(binding: Binding, invocation: Invocation) -> Record:
             inputs += tuple(step.inputs)
         if step.outputs:
             outputs += tuple(step.outputs)
-        if step.models:
+        if step.artifacts:
             work = _step_id(invocation)
-            build = build._replace(models=(*build.models, *step.models))
+            build = build.using(step.artifacts)
     if event.actor is not None and event.actor != event.correlationid:
         # What the step is about says it otherwise.
         attributes = {**attributes, SENT_BY: event.actor}
+    if invocation.retried is not None and invocation.retried.delays:
+        attributes = {**attributes, **_delays(invocation.retried)}
     started = invocation.started or invocation.began
     # By place: with names it takes twice as long, and there is one for every event.
     entry = StepEntry(
@@ -72,7 +79,7 @@ def record_of(binding: Binding, invocation: Invocation) -> Record:
         () if invocation.withdrawal is None else (invocation.withdrawal.id,),
         inputs,
         outputs,
-        invocation.attempt,
+        invocation.attempts,
         None,
         invocation.reason,
         attributes,
@@ -83,6 +90,10 @@ def record_of(binding: Binding, invocation: Invocation) -> Record:
     return lineage.record_of(
         entry, build=build, actor=binding.actor, worker=binding.services.worker_name
     )
+
+
+def _delays(retried: Retried) -> dict[str, int]:
+    return {DELAYS: retried.delays, DELAYED_SECONDS: retried.delayed // 1_000_000}
 
 
 def _event_artifacts(invocation: Invocation) -> tuple[Artifact, ...]:

@@ -4,6 +4,13 @@ Ids of outputs are derived from the input event and the version of the stage, so
 makes others, beside the older ones. The older one of the same input, type and place is named, so
 that whoever counted it can undo that. Older ones that nothing takes the place of, because the newer
 build makes fewer or other outputs, are withdrawn by an event that names them.
+
+Another build of the same version (another artifact, code or configuration) makes outputs under the
+same ids. Those that hold other data count again: they name the older one as that step made it, by a
+name derived from its id and the beginning of that step.
+
+Stages that follow pass it on: what a stage makes of an event that takes the place of another takes
+the place of what it made of that one.
 """
 
 from __future__ import annotations
@@ -11,18 +18,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from lineal.lineage.ledger import has_other_builds, steps_of_artifact
-from lineal.lineage.record import RecordedStep
+from lineal.lineage.ledger import (
+    has_other_builds,
+    newest_steps_of_subject,
+    steps_of_artifact,
+)
+from lineal.lineage.record import RecordedStep, digest
 from lineal.lineage.superseded import replaces
 from lineal.observability.tracing import child_traceparent
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
 from lineal.store.connection import Connection
 from lineal_schemas.envelope import RawEvent, caused_event
-from lineal_schemas.ids import withdrawal_id
+from lineal_schemas.ids import again_id, withdrawal_id
 from lineal_schemas.withdrawals import OutputsWithdrawn, WithdrawnOutput
 
+_EVENT_ROLE = "event"
 _ENDED = ("done", "memoised", "skipped")
+_MAX_RECORDS = 1_000
+"""Of a subject that are looked through for what a stage made of an event before."""
 
 
 class _Older(NamedTuple):
@@ -32,6 +46,8 @@ class _Older(NamedTuple):
     """The newest of another version: its outputs have other ids."""
     newest: RecordedStep | None
     """The newest of any build: its outputs hold until now."""
+    data: tuple[str, ...]
+    """Digests of the newest one's events, in their order."""
     withdrawal: str | None
     """The newest event that withdrew any."""
 
@@ -60,6 +76,8 @@ class Superseding:
                 if older.version is not None:
                     invocation.events = list(_naming(invocation.events, older.version))
                 if older.newest is not None:
+                    changed = _changed(invocation.events, older.newest, older.data)
+                    invocation.events = list(changed)
                     if older.withdrawal is not None:
                         made = set(older.newest.events_out)
                         invocation.events = [
@@ -74,12 +92,13 @@ class Superseding:
         if self._others is None:
             self._others = has_other_builds(connection, invocations[0].identity.build)
         if not self._others:
-            return [_Older(None, None, None)] * len(invocations)
+            return [_Older(None, None, (), None)] * len(invocations)
         return [self._older(connection, invocation) for invocation in invocations]
 
     def _older(self, connection: Connection, invocation: Invocation) -> _Older:
         read = invocation.input_events
         version = newest = withdrawal = None
+        data: dict[str | None, tuple[str, ...]] = {}
         steps = steps_of_artifact(connection, invocation.digests[0].hex(), made=False)
         for step in reversed(steps):
             build = step.build
@@ -88,11 +107,47 @@ class Superseding:
             if not replaces(step):
                 continue
             newest = newest or step
+            if step.outputs:
+                made = [item.sha256 for item in step.outputs if item.role == _EVENT_ROLE]
+                data.setdefault(step.step, tuple(made))
             if withdrawal is None and step.entry.events_out:
                 (withdrawal,) = step.entry.events_out
             if version is None and build.version != self._stage.version and step.entry.emitted:
                 version = step
-        return _Older(version, newest, withdrawal)
+        known = () if newest is None else data.get(newest.step, ())
+        return _Older(version, newest, known, withdrawal)
+
+    async def pass_on(self, invocations: Sequence[Invocation]) -> None:
+        """Name, in what was made of events that take the place of others, what the stage made of
+        those; and withdraw what nothing takes the place of."""
+        handled = [
+            item
+            for item in invocations
+            if item.error is None and not item.incomplete and _was_handled(item)
+        ]
+        if not handled:
+            return
+        found = await self._store.read(lambda c: [self._step_before(c, item) for item in handled])
+        for invocation, step in zip(handled, found, strict=True):
+            if step is None or any(event.supersedes is not None for event in invocation.events):
+                continue
+            if step.events_in == invocation.input_events:
+                data = [item.sha256 for item in step.outputs if item.role == _EVENT_ROLE]
+                invocation.events = list(_changed(invocation.events, step, data))
+            else:
+                invocation.events = list(_naming(invocation.events, step))
+            invocation.withdrawal = invocation.withdrawal or self._withdrawal(invocation, step)
+
+    def _step_before(self, connection: Connection, invocation: Invocation) -> RecordedStep | None:
+        """The newest step on the events that were superseded, or on the same with other data."""
+        read = tuple(event.supersedes or event.id for event in invocation.inputs)
+        steps = newest_steps_of_subject(connection, invocation.event.correlationid, _MAX_RECORDS)
+        for step in steps:
+            if step.build is None or step.build.stage != self._stage.name or not replaces(step):
+                continue
+            if step.events_in in (read, invocation.input_events):
+                return step
+        return None
 
     def _withdrawal(self, invocation: Invocation, step: RecordedStep) -> RawEvent | None:
         """The event that withdraws what a step made and nothing takes the place of now."""
@@ -123,6 +178,13 @@ class Superseding:
         )
 
 
+def _was_handled(invocation: Invocation) -> bool:
+    """Whether the stage has looked at the event: not where it was known or erased."""
+    if invocation.outcome == "skipped":
+        return invocation.step is not None
+    return invocation.outcome in _ENDED
+
+
 def _naming(events: Iterable[RawEvent], step: RecordedStep) -> Iterable[RawEvent]:
     older: dict[tuple[str, int], str] = {}
     for (kind, place), event_id in zip(_placed(step.entry.emitted), step.events_out, strict=False):
@@ -130,6 +192,20 @@ def _naming(events: Iterable[RawEvent], step: RecordedStep) -> Iterable[RawEvent
     events = list(events)
     for event, key in zip(events, _placed(event.type for event in events), strict=True):
         yield event._replace(supersedes=older.get(key))
+
+
+def _changed(
+    events: Iterable[RawEvent], step: RecordedStep, data: Sequence[str]
+) -> Iterable[RawEvent]:
+    """Events that hold other data than those of the same ids that a step made."""
+    before = dict(zip(step.events_out, data, strict=False))
+    for event in events:
+        older = before.get(event.id)
+        same = older is None or older == digest(event.data)
+        if event.supersedes is not None or same:
+            yield event
+        else:
+            yield event._replace(supersedes=again_id(event.id, str(step.started)))
 
 
 def _after(withdrawal: str, event: RawEvent) -> RawEvent:

@@ -1,19 +1,26 @@
-"""A time limit that costs nothing where nothing is waited for."""
+"""The time limit of a stage's function: its own time, without what it waits for a worker process.
+
+It costs nothing where nothing is waited for.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from lineal.errors import HandlerTimeout
+from lineal.stages.handler_clock import HandlerClock
 
 T = TypeVar("T")
 
 
-async def limited(work: Awaitable[T], seconds: float) -> T:
+async def limited(work: Awaitable[T], seconds: float, clock: Callable[[], HandlerClock]) -> T:
     """What is awaited, unless it takes longer.
+
+    Args:
+        clock: the clock of the work; asked for when it begins to wait.
 
     Most functions return without waiting for anything, and cannot be interrupted before they wait:
     a timer is set only then. For short functions it would cost as much as they do.
@@ -29,8 +36,9 @@ async def limited(work: Awaitable[T], seconds: float) -> T:
         result: T = returned.value
         return result
     try:
-        async with asyncio.timeout_at(deadline) as limit:
-            return await _Begun(running, waits_for)
+        with clock().limit(deadline) as limit:
+            async with limit:
+                return await _Begun(running, waits_for)
     except TimeoutError as error:
         if limit.expired():
             # A TimeoutError could be the work's own.

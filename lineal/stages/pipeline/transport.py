@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from hashlib import sha256
 
 from pydantic import ValidationError
 
 from lineal.bus.claim_check import check_in, check_out, is_reference
 from lineal.bus.erased_event import ERASED, ERASED_REASON
-from lineal.erasure.erasures import erasure_times
 from lineal.errors import PermanentFailure
 from lineal.stages.pipeline.binding import Binding
+from lineal.stages.pipeline.erased_subjects import drop_erased, erased_before
 from lineal.stages.pipeline.invocation import Invocation
 from lineal.stages.pipeline.supersede import Superseding
 from lineal.store.objects import SMALL_BYTES
@@ -22,27 +21,25 @@ class Transport:
     """Resolves references in events; makes the events of outputs, with references for large ones.
 
     Their envelope comes from the event at hand, never from memory: ids, subject, time and cause are
-    those of this handling.
-
-    Args:
-        superseding: names in the events of a replay what they take the place of.
+    those of this handling. What takes the place of older events names them.
     """
 
-    def __init__(self, binding: Binding, superseding: Superseding | None = None) -> None:
+    def __init__(self, binding: Binding) -> None:
         self._objects = binding.services.objects
         self._emitter = binding.emitter
-        self._superseding = superseding
-        self._store = binding.services.store
+        self._superseding = Superseding(binding)
+        self._replaying = binding.replaying
+        self._services = binding.services
+        # A broker keeps the events of erased subjects until its retention ends; and a replay of any
+        # bus may read them while they are erased.
+        self._may_be_erased = binding.replaying or not binding.services.bus_erases
 
     async def before(self, invocations: Sequence[Invocation]) -> None:
-        erased: dict[str, int] = {}
-        if self._superseding is not None:
-            # A broker keeps the events of erased subjects until its retention ends.
-            subjects = {invocation.event.correlationid for invocation in invocations}
-            erased = await self._store.read(partial(erasure_times, subjects=subjects))
+        erased: set[int] = set()
+        if self._may_be_erased:
+            erased = {id(item) for item in await erased_before(self._services, invocations)}
         for invocation in invocations:
-            event = invocation.event
-            if event.type == ERASED or event.time <= erased.get(event.correlationid, -1):
+            if invocation.event.type == ERASED or id(invocation) in erased:
                 invocation.outcome, invocation.reason = "skipped", ERASED_REASON
                 continue
             if is_reference(invocation.event):
@@ -60,6 +57,8 @@ class Transport:
             invocation.error = error
 
     async def after(self, invocations: Sequence[Invocation]) -> None:
+        if self._may_be_erased:
+            await drop_erased(self._services, invocations)
         for invocation in invocations:
             if invocation.error is None and invocation.outputs:
                 invocation.events = self._emitter.events(
@@ -68,8 +67,10 @@ class Transport:
                     invocation.input_id,
                     invocation.started or invocation.began,
                 )
-        if self._superseding is not None:
+        if self._replaying:
             await self._superseding.supersede(invocations)
+        if passing := [item for item in invocations if item.superseding]:
+            await self._superseding.pass_on(passing)
         for invocation in invocations:
             events = invocation.events
             if invocation.withdrawal is not None:

@@ -1,0 +1,7 @@
+"""The bus inside somebody's own program: publish, consume, run stages, ask and be answered."""
+
+from lineal.library.consumer import Consumer, NotAcknowledged, Received
+from lineal.library.event_bus import EventBus, open_bus
+from lineal.library.replies import NoReply
+
+__all__ = ["Consumer", "EventBus", "NoReply", "NotAcknowledged", "Received", "open_bus"]

@@ -1,0 +1,30 @@
+"""Logs are set up as before once a test is over.
+
+A command sets up logs for its process, on an output that ends with the command. Left behind, they
+would write what libraries say to the standard output of the tests that follow, or to a closed file.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from lineal.observability.logging import _ToStructlog
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    level, handlers, configured = root.level, root.handlers[:], structlog.is_configured()
+    yield
+    # pytest's own handlers come and go between setup and teardown: only ours are taken out
+    left = [one for one in root.handlers if isinstance(one, _ToStructlog) and one not in handlers]
+    for handler in left:
+        root.removeHandler(handler)
+    if left:
+        root.setLevel(level)
+    if left or (structlog.is_configured() and not configured):
+        structlog.reset_defaults()
