@@ -7,10 +7,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from lineal.store.connection import Connection
+from lineal_catalog.devices.targets import profile_of
 from lineal_schemas.models import ModelRef
 from lineal_schemas.telemetry import DeviceBirth, DeviceDeath, DeviceHealth, TelemetryGap
 
 STAGE = "devices"
+
+_FORMER_BOOTS = 16
 
 Reason = Literal["stopped", "lost"]
 
@@ -43,6 +46,12 @@ class Device(BaseModel):
     lost: int = 0
     """Readings missing in these gaps."""
     lost_by_reason: dict[str, int] = {}
+    former_boots: tuple[str, ...] = ()
+    """Those before the present one, the newest last."""
+    former_sessions: dict[str, int] = {}
+    """The last session of each of them: a birth that is no later was kept by a broker."""
+    cloned: int = 0
+    """How often a former boot came back: the device's key was copied."""
 
     @property
     def state(self) -> Literal["online", "stopped", "lost", "unknown"]:
@@ -63,8 +72,43 @@ class Device(BaseModel):
             return health.models
         return () if birth is None else birth.models
 
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What its settings say of it, and ``firmware``, by its last birth."""
+        return {} if self.birth is None else profile_of(self.birth).attributes
+
     def _is_newer(self, health: DeviceHealth, birth: DeviceBirth) -> bool:
         return health.boot_id == birth.boot_id and health.monotonic_us > birth.monotonic_us
+
+    def _is_past(self, event: DeviceBirth | DeviceDeath) -> bool:
+        """Whether it is of a session that the device has left, by its own count: a broker that was
+        killed brings back what it had retained, and when it comes says nothing."""
+        if event.boot_id in self.former_sessions:
+            return event.session <= self.former_sessions[event.boot_id]
+        if isinstance(event, DeviceBirth):
+            latest = self.birth
+            return (
+                latest is not None
+                and latest.boot_id == event.boot_id
+                and event.session < latest.session
+            )
+        return (
+            self.ending is not None
+            and self.ending.boot_id == event.boot_id
+            and event.session < self.ending.session
+        )
+
+    def _boots_after(self, birth: DeviceBirth) -> dict[str, object]:
+        if self.birth is None or self.birth.boot_id == birth.boot_id:
+            return {}
+        others = [boot for boot in self.former_boots if boot != birth.boot_id]
+        former = (*others, self.birth.boot_id)[-_FORMER_BOOTS:]
+        sessions = {**self.former_sessions, self.birth.boot_id: self.birth.session}
+        return {
+            "former_boots": former,
+            "former_sessions": {boot: sessions[boot] for boot in former if boot in sessions},
+            "cloned": self.cloned + (birth.boot_id in self.former_boots),
+        }
 
     def after(
         self, event: DeviceBirth | DeviceDeath | DeviceHealth | TelemetryGap, time: int
@@ -72,11 +116,11 @@ class Device(BaseModel):
         """The device after an event of it, received at a time."""
         changes: dict[str, object] = {"last_seen": max(self.last_seen, time)}
         if isinstance(event, DeviceBirth):
-            same_boot = self.birth is not None and self.birth.boot_id == event.boot_id
-            if not (same_boot and self.birth is not None and event.session < self.birth.session):
+            if not self._is_past(event):
                 changes |= {"birth": event, "born": time}
+                changes |= self._boots_after(event)
         elif isinstance(event, DeviceDeath):
-            if self.ending is None or time >= self.ending.time:
+            if not self._is_past(event) and (self.ending is None or time >= self.ending.time):
                 changes["ending"] = Ending(
                     boot_id=event.boot_id, session=event.session, reason=event.reason, time=time
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -10,7 +10,7 @@ import orjson
 
 from lineal.erasure.erasures import KIND as KIND_OF_ERASURES
 from lineal.lineage.projections import Projection
-from lineal.lineage.record import RecordedStep
+from lineal.lineage.record import ACT, TIMER, RecordedStep, StepEntry
 from lineal.store.connection import Connection
 from lineal.store.derived_table import Table
 from lineal.store.rows import insert_rows
@@ -26,8 +26,11 @@ DOCUMENT = "document:"
 
 Status = Literal["registered", "processing", "indexed", "rejected", "failed"]
 
-_NOTHING_DONE = ("skipped", "duplicate")
+_NOTHING_DONE = ("skipped", "duplicate", "delayed")
 _FINAL = ("indexed", "rejected", "failed")
+
+_OF_EVENTS = frozenset({"replay", "drop", ACT, TIMER})
+"""Kinds of records that say nothing of how far a document is."""
 
 ARRIVAL_ROLE = "arrival"
 """Role of the object that holds what a person wrote about an arrival (name, owner, labels). The
@@ -37,24 +40,32 @@ record has only its digest, so erasing the object erases the person and keeps th
 DELETION_ROLE = "source_deleted"
 """Role of the object that says which source of a document was deleted."""
 
+DESCRIPTION_ROLE = "description"
+"""Role of the object that holds the tags and labels that a person gave to a document."""
+
 
 def _apply(connection: Connection, records: Sequence[RecordedStep]) -> None:
     operations = _Operations(connection)
     for record in records:
-        document_id = record.subject.removeprefix(DOCUMENT)
-        if record.kind == KIND_OF_ERASURES:
+        entry = record.entry
+        document_id = entry.subject.removeprefix(DOCUMENT)
+        if entry.kind == KIND_OF_ERASURES:
             operations.write()
             _erase(connection, document_id)
             continue
-        for item in record.outputs:
-            if item.role == ARRIVAL_ROLE:
-                _arrived(connection, document_id, record, item.sha256)
-        deletions = [item.sha256 for item in record.outputs if item.role == DELETION_ROLE]
-        for sha256 in deletions:
-            withdraw_arrivals(connection, document_id, _stored_json(connection, sha256))
-        if deletions:
-            continue  # it says nothing of how far the document is
-        if record.kind not in ("replay", "drop") and record.outcome not in _NOTHING_DONE:
+        says_status = True
+        for sha256, _, _, role in entry.outputs:
+            if role == ARRIVAL_ROLE:
+                _arrived(connection, document_id, record, sha256)
+            elif role == DELETION_ROLE:
+                withdraw_arrivals(connection, document_id, _stored_json(connection, sha256))
+                says_status = False
+            elif role == DESCRIPTION_ROLE:
+                _described(connection, document_id, _stored_json(connection, sha256))
+                says_status = False
+        if not says_status:
+            continue
+        if entry.kind not in _OF_EVENTS and entry.outcome not in _NOTHING_DONE:
             operations.add(document_id, record)
     operations.write()
 
@@ -105,6 +116,30 @@ def _arrived(
         "INSERT INTO labels VALUES (?, ?, ?) "
         "ON CONFLICT (document_id, key) DO UPDATE SET value = excluded.value",
         [(document_id, key, value) for key, value in arrival.get("labels", {}).items()],
+    )
+
+
+def _described(connection: Connection, document_id: str, said: Mapping[str, Any]) -> None:
+    """Labels are given and taken away; a tag is a label without a value."""
+    for key, value in said.get("labels", {}).items():
+        if value:
+            connection.execute(
+                "INSERT INTO labels VALUES (?, ?, ?) "
+                "ON CONFLICT (document_id, key) DO UPDATE SET value = excluded.value",
+                (document_id, key, value),
+            )
+        else:
+            connection.execute(
+                "DELETE FROM labels WHERE document_id = ? AND key = ?", (document_id, key)
+            )
+    for tag in said.get("removed", ()):
+        connection.execute(
+            "DELETE FROM labels WHERE document_id = ? AND key = ? AND value = ''",
+            (document_id, tag),
+        )
+    connection.executemany(
+        "INSERT INTO labels VALUES (?, ?, '') ON CONFLICT DO NOTHING",
+        [(document_id, tag) for tag in said.get("added", ())],
     )
 
 
@@ -183,19 +218,22 @@ class _Operations:
 
     def add(self, document_id: str, record: RecordedStep) -> None:
         """Add a step; the steps of a document come in order."""
+        entry = record.entry
         # Sorted, as they are in the canonical record from which a rebuild takes them.
-        attributes = {
-            name: value for name, value in sorted(record.attributes.items()) if name != "status"
-        }
-        status = _status(record)
+        attributes = (
+            {name: value for name, value in sorted(entry.attributes.items()) if name != "status"}
+            if entry.attributes
+            else {}
+        )
+        status = _status(entry)
         operation = _Operation(
             status,
-            record.build.stage if record.build else record.kind,
-            record.reason or record.error,
+            record.build.stage if record.build else entry.kind,
+            entry.reason or entry.error,
             attributes,
-            record.started,
-            record.started + record.worked,
-            status != "processing" or record.kind == "redrive",
+            entry.started,
+            entry.started + entry.worked,
+            status != "processing" or entry.kind == "redrive",
         )
         if (earlier := self._pending.get(document_id)) is not None:
             earlier.go_on(operation)
@@ -236,10 +274,10 @@ class _Operations:
         )
 
 
-def _status(record: RecordedStep) -> str:
-    if record.outcome in ("rejected", "failed"):
-        return record.outcome
-    return str(record.attributes.get("status", "processing"))
+def _status(entry: StepEntry) -> str:
+    if entry.outcome in ("rejected", "failed"):
+        return entry.outcome
+    return str(entry.attributes.get("status", "processing"))
 
 
 _REGISTRY = """

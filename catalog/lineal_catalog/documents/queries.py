@@ -12,6 +12,7 @@ import orjson
 from lineal.erasure.erasures import Erasure, find_erasures
 from lineal.errors import LinealError
 from lineal.store.connection import Connection
+from lineal_catalog.documents.document_filter import DocumentFilter
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.visibility import visible_to
 
@@ -52,6 +53,8 @@ class DocumentInfo:
     """Microseconds since the Unix epoch, as ``updated``."""
     updated: int
     attributes: Mapping[str, Any]
+    tags: tuple[str, ...] = ()
+    """Its labels without a value."""
 
     def to_dict(self) -> dict[str, Any]:
         """As it is listed in JSON, by the command line and over HTTP."""
@@ -62,6 +65,7 @@ class DocumentInfo:
             "reason": self.reason,
             "owner": self.owner,
             "labels": dict(self.labels),
+            "tags": list(self.tags),
             "pages": self.pages,
             "arrivals": self.arrivals,
         }
@@ -86,6 +90,7 @@ def list_documents(
     status: str | None = None,
     owner: str | None = None,
     labels: Mapping[str, str] | None = None,
+    tags: Collection[str] = (),
     limit: int | None = None,
     names: Collection[str] | None = None,
 ) -> list[DocumentInfo]:
@@ -95,31 +100,26 @@ def list_documents(
         names: those of who asks, to list only what they may see; None: an owner, who sees
             everything.
     """
-    clauses, values = ["1 = 1"], list[Any]()
-    if status is not None:
-        clauses.append("coalesce(operations.status, 'registered') = ?")
-        values.append(status)
-    if owner is not None:
-        clauses.append(
-            "EXISTS (SELECT 1 FROM ownership AS o "
-            "WHERE o.document_id = registry.document_id AND o.owner = ?)"
-        )
-        values.append(owner)
-    for key, value in (labels or {}).items():
-        clauses.append(
-            "EXISTS (SELECT 1 FROM labels AS l "
-            "WHERE l.document_id = registry.document_id AND l.key = ? AND l.value = ?)"
-        )
-        values += [key, value]
-    visible, parameters = _visible(names)
-    clauses.append(visible)
-    values += parameters
+    wanted = DocumentFilter(status=status, owner=owner, labels=labels or {}, tags=tuple(tags))
+    clauses, values = wanted.conditions(names)
+    where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
     order = "ORDER BY registry.registered DESC, registry.document_id"
     if limit is not None:
         order += " LIMIT ?"
         values.append(limit)
-    rows = connection.execute(f"{_SELECT} WHERE {' AND '.join(clauses)} {order}", values)
+    rows = connection.execute(f"{_SELECT} {where} {order}", values)
     return _infos(connection, rows.fetchall())
+
+
+def documents_by_id(connection: Connection, ids: Sequence[str]) -> list[DocumentInfo]:
+    """These documents, in this order; those that there are."""
+    rows: dict[str, Sequence[Any]] = {}
+    for begin in range(0, len(ids), _QUERY_BATCH_SIZE):
+        asked = ids[begin : begin + _QUERY_BATCH_SIZE]
+        marks = ", ".join("?" * len(asked))
+        for row in connection.execute(f"{_SELECT} WHERE registry.document_id IN ({marks})", asked):
+            rows[row[0]] = row
+    return _infos(connection, [rows[wanted] for wanted in ids if wanted in rows])
 
 
 def _visible(names: Collection[str] | None) -> tuple[str, list[str]]:
@@ -178,6 +178,38 @@ def is_visible_to(connection: Connection, document_id: str, names: Collection[st
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentSource:
+    """Where a document arrived from."""
+
+    source: str
+    """Its URI."""
+    name: str
+    """The newest by which it arrived from there."""
+    deleted: bool
+    """Whether it is not there any more: it was deleted, or holds another document now."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is listed in JSON."""
+        return {"source": self.source, "name": self.name, "deleted": self.deleted}
+
+
+def sources_of(connection: Connection, document_id: str) -> list[DocumentSource]:
+    """The sources of a document, in the order in which it first arrived from them."""
+    rows = connection.execute(
+        "SELECT arrivals.source, arrivals.name, withdrawn.event_id FROM arrivals "
+        "LEFT JOIN withdrawn_arrivals AS withdrawn "
+        "ON withdrawn.document_id = arrivals.document_id "
+        "AND withdrawn.event_id = arrivals.event_id "
+        "WHERE arrivals.document_id = ? ORDER BY arrivals.arrived, arrivals.event_id",
+        (document_id,),
+    )
+    found: dict[str, DocumentSource] = {}
+    for source, name, withdrawn in rows.fetchall():
+        found[source] = DocumentSource(source, name, withdrawn is not None)
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
 class RelatedDocument:
     """A document that is attached to another one, or has it attached."""
 
@@ -204,6 +236,14 @@ def attachments_of(connection: Connection, document_id: str) -> list[RelatedDocu
 def parents_of(connection: Connection, document_id: str) -> list[RelatedDocument]:
     """The documents that a document is attached to: the same bytes may be in several."""
     return _related(connection, "parent_id", "document_id", document_id)
+
+
+def tenant_of(connection: Connection, document_id: str) -> str:
+    """The tenant that a document belongs to."""
+    row = connection.execute(
+        "SELECT tenant FROM registry WHERE document_id = ?", (document_id,)
+    ).fetchone()
+    return "default" if row is None else str(row[0])
 
 
 def _related(
@@ -247,7 +287,7 @@ def _info(row: Sequence[Any], owners: Sequence[str], labels: Mapping[str, str]) 
         reason=row[4],
         owner=owners[0] if owners else None,
         owners=tuple(owners),
-        labels=labels,
+        labels={key: value for key, value in labels.items() if value},
         pages=attributes.get("pages"),
         arrivals=row[5],
         media_type=attributes.get("media_type", row[6]),
@@ -255,4 +295,5 @@ def _info(row: Sequence[Any], owners: Sequence[str], labels: Mapping[str, str]) 
         registered=row[8],
         updated=row[9],
         attributes=attributes,
+        tags=tuple(key for key, value in labels.items() if not value),
     )

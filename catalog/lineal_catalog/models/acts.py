@@ -7,7 +7,8 @@ from functools import partial
 from typing import Literal, TypeVar
 from uuid import uuid4
 
-from lineal.access.credential import Credential, owner_credential
+from lineal.access.credential import Credential
+from lineal.access.senders import read_acting_credential
 from lineal.effects.records import lineage_records
 from lineal.errors import LinealError, StateConflict
 from lineal.lineage.actor import this_worker
@@ -44,13 +45,13 @@ async def promote(
     """Put a model into use that the ledger knows, whatever its gates said: an act of a person.
 
     Args:
-        by: who decides; None: the owner of the data folder.
+        by: who decides; None: the account that runs this process, in the role the store knows.
 
     Raises:
         NotPermitted: they may not.
         UnknownModel: its file was erased.
     """
-    by = by or owner_credential()
+    by = by or await read_acting_credential(runtime.store)
     by.require("promote")
     if info.training is None:
         raise UnknownModel(f"{info.known.name} {info.known.version} was erased")
@@ -77,13 +78,13 @@ async def roll_back(
     """Put the model before into use again.
 
     Args:
-        by: who decides; None: the owner of the data folder.
+        by: who decides; None: the account that runs this process, in the role the store knows.
 
     Raises:
         NotPermitted: they may not.
         NoPreviousModel: there is none.
     """
-    by = by or owner_credential()
+    by = by or await read_acting_credential(runtime.store)
     by.require("promote")
 
     def rolled_back(last: LastChange, history: list[Promotion]) -> ModelRolledBack:

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import orjson
 
+from lineal.artifact_in_use import ArtifactInUse
 from lineal.lineage.projections import Projection
 from lineal.lineage.record import Artifact, RecordedStep
-from lineal.model_in_use import ModelInUse
 from lineal.store.connection import Connection
 from lineal.store.derived_table import Table
 from lineal.store.objects import small_object
@@ -30,7 +30,7 @@ MODEL_ROLE = "model"
 
 
 @dataclass(frozen=True, slots=True)
-class Promotion(ModelInUse):
+class Promotion(ArtifactInUse):
     """A model that is, or was, in use under a name, and who has put it there."""
 
     act: str

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import orjson
 
+from lineal.artifact_in_use import ArtifactInUse
 from lineal.errors import LinealError
 from lineal.lineage.ledger import steps_of_artifact
 from lineal.store.connection import Connection
@@ -65,6 +66,25 @@ def find_model(connection: Connection, name: str, version: int | None = None) ->
             raise UnknownModel(f"{name} has no version {version}: `lineal model list {name}`")
         return found[0]
     return next((info for info in found if info.status == "in use"), found[-1])
+
+
+def as_in_use(info: ModelInfo) -> ArtifactInUse:
+    """A version as if it were in use: to try it before it is promoted.
+
+    Raises:
+        UnknownModel: what is known of its training was erased.
+    """
+    if info.training is None:
+        raise UnknownModel(f"{info.known.name} {info.known.version} was erased")
+    file = info.training.artifact
+    return ArtifactInUse(
+        name=info.known.name,
+        counter=1,
+        version=info.known.version,
+        sha256=file.sha256,
+        bytes=file.bytes,
+        media_type=file.media_type,
+    )
 
 
 def _info(connection: Connection, known: KnownModel, history: list[Promotion]) -> ModelInfo:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from lineal.effects.effect import Effect, register
 from lineal.store.connection import Connection
-from lineal_catalog.search.entries import replace_document
+from lineal_catalog.search.entries import replace_document, replace_field_facets
 from lineal_catalog.search.pages import SearchPage
 
 
@@ -31,6 +31,27 @@ def _apply(connection: Connection, changes: Sequence[SearchEntries]) -> None:
 
 
 register(_apply, SearchEntries)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFacets(Effect):
+    """These values are the only ones of a document's fields that it is found by."""
+
+    kind: ClassVar[str] = "index.fields"
+    read_by_others: ClassVar[bool] = True
+
+    document_id: str
+    values: Mapping[str, str]
+    """By the name of the field."""
+
+
+def _apply_fields(connection: Connection, changes: Sequence[FieldFacets]) -> None:
+    last = {change.document_id: change for change in changes}
+    for change in last.values():
+        replace_field_facets(connection, change.document_id, change.values)
+
+
+register(_apply_fields, FieldFacets)
 
 _FACET = "facet_"
 

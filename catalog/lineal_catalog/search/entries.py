@@ -12,9 +12,12 @@ from lineal_catalog.search import postgres, sqlite
 from lineal_catalog.search.pages import MARK_BEGIN, MARK_END, Hit, SearchPage, spans
 
 __all__ = [
-    "MARK_BEGIN", "MARK_END", "Hit", "SearchPage", "differing_words", "indexed_spans",
-    "replace_document", "search", "spans_to_index",
+    "FIELD", "MARK_BEGIN", "MARK_END", "Hit", "SearchPage", "differing_words", "indexed_spans",
+    "replace_document", "replace_field_facets", "search", "spans_to_index",
 ]  # fmt: skip
+
+FIELD = "field."
+"""What the facets of fields begin with: ``field.number``."""
 
 
 def replace_document(
@@ -23,12 +26,33 @@ def replace_document(
     pages: Sequence[SearchPage],
     facets: Mapping[str, str],
 ) -> None:
-    """Make these the only entries of a document."""
+    """Make these the only entries of a document; without any, the values of its fields go too."""
     _store(connection).index_pages(connection, document_id, pages)
-    connection.execute("DELETE FROM search_facets WHERE document_id = ?", (document_id,))
+    if pages or facets:
+        # Those of fields come from another event, before or after this one.
+        connection.execute(
+            "DELETE FROM search_facets WHERE document_id = ? AND key NOT LIKE ?",
+            (document_id, f"{FIELD}%"),
+        )
+    else:
+        connection.execute("DELETE FROM search_facets WHERE document_id = ?", (document_id,))
     connection.executemany(
         "INSERT INTO search_facets VALUES (?, ?, ?)",
         [(document_id, key, value) for key, value in facets.items()],
+    )
+
+
+def replace_field_facets(
+    connection: Connection, document_id: str, values: Mapping[str, str]
+) -> None:
+    """Make these the only values of fields that a document is found by."""
+    connection.execute(
+        "DELETE FROM search_facets WHERE document_id = ? AND key LIKE ?",
+        (document_id, f"{FIELD}%"),
+    )
+    connection.executemany(
+        "INSERT INTO search_facets VALUES (?, ?, ?)",
+        [(document_id, f"{FIELD}{name}", value) for name, value in values.items()],
     )
 
 

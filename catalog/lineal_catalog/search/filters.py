@@ -33,6 +33,12 @@ def filter_clauses(
                 "WHERE a.document_id = entry.document_id AND a.name = ?) "
             )
             values.append(value)
+        elif key == "tag":
+            clauses += (
+                "AND EXISTS (SELECT 1 FROM labels AS l "
+                "WHERE l.document_id = entry.document_id AND l.key = ? AND l.value = '') "
+            )
+            values.append(value)
         else:
             clauses += (
                 "AND (EXISTS (SELECT 1 FROM search_facets AS f WHERE "

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from lineal.store.connection import Connection
 from lineal_catalog.search.filters import filter_clauses
-from lineal_catalog.search.pages import Hit, SearchPage, spans
+from lineal_catalog.search.pages import Hit, SearchPage, spans, text_of
 from lineal_catalog.search.query import Part, Term, parse_query
 from lineal_catalog.search.snippets import snippet
 from lineal_catalog.search.words import lexemes
@@ -96,7 +96,7 @@ def search_pages(
     )
     terms = [part for part in parts if isinstance(part, Term)]
     return [
-        Hit(document_id, name, page, score, snippet(whole, terms))
+        Hit(document_id, name, page, score, snippet(text_of(whole), terms))
         for document_id, name, page, score, whole in rows
     ]
 

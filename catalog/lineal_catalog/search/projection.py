@@ -15,7 +15,7 @@ from lineal.store.derived_table import Table
 from lineal.store.objects import ObjectStore, reference
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.renditions import find_renditions
-from lineal_catalog.search.entries import replace_document
+from lineal_catalog.search.entries import FIELD, replace_document, replace_field_facets
 from lineal_catalog.search.page_split import pages_to_index
 
 
@@ -34,8 +34,13 @@ async def _copy(
             continue
         ref = reference(text.sha256, text.bytes, text.media_type)
         pages = pages_to_index((await objects.get(ref)).decode())
-        write = partial(replace_document, document_id=document_id, pages=pages, facets=facets)
+        own = {key: value for key, value in facets.items() if not key.startswith(FIELD)}
+        write = partial(replace_document, document_id=document_id, pages=pages, facets=own)
         await target.write(write)
+        fields = {
+            key.removeprefix(FIELD): value for key, value in facets.items() if key.startswith(FIELD)
+        }
+        await target.write(partial(replace_field_facets, document_id=document_id, values=fields))
         progress(1)
 
 

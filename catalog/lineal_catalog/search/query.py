@@ -74,6 +74,32 @@ def parse_query(text: str) -> list[Part]:
     return parts + closings
 
 
+def query_problem(text: str) -> str:
+    """What is passed over in a query, or leaves nothing to find, and what to write; empty if it
+    means what it says."""
+    if text.count('"') % 2:
+        return 'a quotation mark has no second one: write "a phrase"'
+    depth = 0
+    before = "("
+    for match in _TOKEN.finditer(text):
+        _, _, opening, closing, word = match.groups()
+        depth += bool(opening) - bool(closing)
+        if depth < 0:
+            return "a parenthesis is closed that was not opened"
+        if closing and before == "(":
+            return "there is nothing in the parentheses"
+        if closing and before in _OPERATORS:
+            return f"nothing stands behind {before}"
+        if word in _OPERATORS and before == "(":
+            return f"nothing stands before {word}: write A {word} B, or the word as {word.lower()}"
+        if word in _OPERATORS and before in _OPERATORS and (before, word) != ("AND", "NOT"):
+            return f"{before} {word} is no operator: there are AND, OR, NOT and AND NOT"
+        before = word or opening or closing or "a phrase"
+    if depth:
+        return "a parenthesis is not closed"
+    return f"nothing stands behind {before}" if before in _OPERATORS else ""
+
+
 def _join(parts: list[Part]) -> None:
     if parts and parts[-1] != "(" and parts[-1] not in _OPERATORS:
         parts.append("AND")

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from lineal_catalog.search.pages import MARK_BEGIN, MARK_END
 from lineal_catalog.search.query import Term
-from lineal_catalog.search.words import Word, lexemes, words
+from lineal_catalog.search.words import Word, divided_words, lexemes, words
 
 _LENGTH = 24
 """In words."""
@@ -19,19 +20,23 @@ def snippet(text: str, terms: Sequence[Term]) -> str:
     """A stretch of ``_LENGTH`` words with the most different terms, and of these with the most
     occurrences."""
     found = list(words(text))
+    wholes = divided_words(text)
     marked: dict[int, int] = {}  # place of a word: the term it belongs to
     for number, term in enumerate(terms):
-        for place in _places(found, term):
-            marked.setdefault(place, number)
+        for places in (*term_places(found, term), *_divided_places(found, wholes, term)):
+            for place in places:
+                marked.setdefault(place, number)
     begin = _best_begin(sorted(marked), marked, len(found))
     end = min(begin + _LENGTH, len(found))
     shown = _with_marks(text, found, begin, end, marked)
     return f"{' … ' if begin else ''}{shown}{' … ' if end < len(found) else ''}"
 
 
-def _places(found: Sequence[Word], term: Term) -> Iterator[int]:
-    """Places of the words that a term meets."""
+def term_places(found: Sequence[Word], term: Term) -> Iterator[range]:
+    """Places of the words that a term meets, of each time that it does."""
     wanted = lexemes(term.text)
+    if not wanted:
+        return
     *whole, last = wanted
     for begin in range(len(found) - len(wanted) + 1):
         end = begin + len(whole)
@@ -39,7 +44,16 @@ def _places(found: Sequence[Word], term: Term) -> Iterator[int]:
         if (lexeme.startswith(last) if term.prefix else lexeme == last) and all(
             found[begin + n].lexeme == word for n, word in enumerate(whole)
         ):
-            yield from range(begin, end + 1)
+            yield range(begin, end + 1)
+
+
+def _divided_places(found: Sequence[Word], wholes: Sequence[Word], term: Term) -> Iterator[range]:
+    """Places of the parts of divided words that a term meets."""
+    begins = [word.begin for word in found]
+    for places in term_places(wholes, term):
+        for whole in places:
+            first = bisect_left(begins, wholes[whole].begin)
+            yield range(first, bisect_left(begins, wholes[whole].end))
 
 
 def _best_begin(places: Sequence[int], marked: dict[int, int], length: int) -> int:

@@ -7,8 +7,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from lineal.store.connection import Connection
 from lineal_catalog.search.filters import document_name, filter_clauses
-from lineal_catalog.search.pages import MARK_BEGIN, MARK_END, Hit, SearchPage, spans
+from lineal_catalog.search.pages import (
+    MARK_BEGIN,
+    MARK_END,
+    Hit,
+    SearchPage,
+    has_divided_words,
+    spans,
+    text_of,
+)
 from lineal_catalog.search.query import Term, parse_query
+from lineal_catalog.search.snippets import snippet
 from lineal_catalog.search.words import BREAK, separate_words
 
 ENTRY_COLUMN = "rowid"
@@ -110,6 +119,7 @@ def _found(
     query = match_expression(text)
     if query is None:
         return []
+    terms = [part for part in parse_query(text) if isinstance(part, Term)]
     clauses, values = filter_clauses(filters, names)
     rows = connection.execute(
         "SELECT entry.id, entry.document_id, entry.page, -bm25(search_text) "
@@ -128,19 +138,21 @@ def _found(
             document_name(connection, document_id),
             page,
             score,
-            _snippet(connection, query, entry),
+            _snippet(connection, query, entry, terms),
         )
         for (document_id, page), (entry, score) in best.items()
     ]
 
 
-def _snippet(connection: Connection, query: str, entry: int) -> str:
+def _snippet(connection: Connection, query: str, entry: int, terms: Sequence[Term]) -> str:
     """Asked for the entries that are shown only: a snippet costs more than finding its entry."""
     row = connection.execute(
-        "SELECT snippet(search_text, 0, ?, ?, ' … ', 24) FROM search_text "
+        "SELECT snippet(search_text, 0, ?, ?, ' … ', 24), text FROM search_text "
         "WHERE search_text MATCH ? AND rowid = ?",
         (MARK_BEGIN, MARK_END, query, entry),
     ).fetchone()
+    if has_divided_words(row[1]):  # FTS5 would show these behind the text, not where they stand
+        return snippet(text_of(row[1]).replace(BREAK, ""), terms)
     return str(row[0]).replace(BREAK, "")
 
 

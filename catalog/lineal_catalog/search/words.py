@@ -44,6 +44,11 @@ _RADICALS = str.maketrans(
 Kangxi radicals only. Source: Unicode's EquivalentUnifiedIdeograph.txt."""
 
 
+_DIVIDED = re.compile(r"[^\W\d_]+(?:[-\u2010][^\S\n]*\n\s*[^\W\d_]+)+")
+"""A word with its parts at the end of a line and the begin of the next."""
+_BETWEEN = re.compile(r"[-\u2010]\s*\n\s*")
+
+
 class Word(NamedTuple):
     """A word in a text."""
 
@@ -91,3 +96,11 @@ def fold(word: str) -> str:
 def lexemes(text: str) -> list[str]:
     """The words as they are compared, in order."""
     return [fold(word) for word in _WORD.findall(text)]
+
+
+def divided_words(text: str) -> list[Word]:
+    """The words that a line divides by a hyphen, as wholes."""
+    return [
+        Word(fold(_BETWEEN.sub("", match[0])), match.start(), match.end())
+        for match in _DIVIDED.finditer(text)
+    ]

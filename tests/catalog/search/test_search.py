@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lineal.store.connection import Connection
+from lineal_catalog.search.check import is_as_expected
 from lineal_catalog.search.entries import MARK_BEGIN, MARK_END, SearchPage, replace_document, search
+from lineal_catalog.search.pages import spans
 
 MARKS = str.maketrans({MARK_BEGIN: "[", MARK_END: "]"})
 
@@ -141,3 +143,18 @@ def test_a_part_of_a_long_text_without_spaces_is_found_and_shown(connection: Con
 def test_what_looks_alike_is_found(connection: Connection, text: str, query: str) -> None:
     index(connection, "d", text)
     assert found(connection, query) == [("d", 1)]
+
+
+def test_a_word_that_a_line_divides_is_found_and_shown_as_it_stands(connection: Connection) -> None:
+    index(connection, "d", "Of this docu-\nment the well-\nknown Über-\ngabe ends. 2026-\n11")
+    for query in ("document", "docu ment", "docum*", "uebergabe OR übergabe", "well-known"):
+        assert found(connection, query) == [("d", 1)], query
+    assert found(connection, "202611") == []
+    assert snippet(connection, "document").startswith("Of this [docu-\nment] the")
+    assert snippet(connection, "known").startswith("Of this docu-\nment the well-\n[known]")
+
+
+def test_entries_without_the_words_that_lines_divide_are_no_fault() -> None:
+    assert is_as_expected([(1, "docu-\nment")], [(1, next(spans("docu-\nment")))])
+    assert not is_as_expected([(1, next(spans("docu-\nment")) + "s")], [(1, "docu-\nment")])
+    assert not is_as_expected([(1, "docu-\nmint")], [(1, next(spans("docu-\nment")))])

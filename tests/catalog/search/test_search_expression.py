@@ -1,4 +1,4 @@
-"""Whatever a person types into a search is searched for; nothing is a syntax error."""
+"""Whatever a person types into a search is searched for; what is passed over can be said."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lineal.store.connection import Connection
 from lineal_catalog.search.entries import SearchPage, replace_document, search
+from lineal_catalog.search.query import query_problem
 from tests.store.stores import NewConnection
 
 PAGES = {
@@ -88,3 +89,43 @@ def test_a_word_with_marks_inside_is_searched_as_a_phrase(pages: Connection) -> 
     replace_document(pages, "e", [SearchPage(9, "see invoice INV-2026/17, unpaid")], {})
     assert found(pages, "INV-2026/17") == {9}
     assert found(pages, "17/INV") == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('"a phrase', "quotation mark"),
+        ("(invoice OR offer", "not closed"),
+        ("invoice)", "not opened"),
+        ("invoice AND", "nothing stands behind AND"),
+        ("(invoice OR) offer", "nothing stands behind OR"),
+        ("OR invoice", "nothing stands before OR"),
+        ("NOT invoice", "nothing stands before NOT"),
+        ("invoice AND OR offer", "AND OR is no operator"),
+        ("invoice ()", "nothing in the parentheses"),
+    ],
+)
+def test_what_is_passed_over_is_said(text: str, said: str) -> None:
+    assert said in query_problem(text)
+
+
+_OPERATORS = st.sampled_from(["AND", "OR", "NOT", "AND NOT", ""])
+_WORDS = st.sampled_from(["invoice", "offer*", '"two words"', "and", "C++"])
+_EXPRESSIONS = st.recursive(
+    _WORDS,
+    lambda inner: st.one_of(
+        st.builds("{} {} {}".format, inner, _OPERATORS, inner),
+        st.builds("({})".format, inner),
+    ),
+    max_leaves=8,
+)
+
+
+@given(_EXPRESSIONS)
+def test_an_expression_that_is_well_formed_has_no_problem(text: str) -> None:
+    assert query_problem(text) == ""
+
+
+@given(st.text(alphabet='ab "()*', max_size=12))
+def test_any_text_is_answered(text: str) -> None:
+    query_problem(text)

@@ -1,0 +1,1 @@
+"""Classes of documents: teaching them by examples, and what was taught."""

@@ -1,0 +1,74 @@
+"""Teaches a class of documents: says of documents what they are, as a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lineal.access.credential import Credential
+from lineal.acts import publish_acts
+from lineal.errors import LinealError
+from lineal.observability.tracing import first_traceparent
+from lineal.runtime import Runtime
+from lineal.store.connection import Connection
+from lineal.store.objects import reference
+from lineal_catalog.documents.renditions import find_renditions, reading_of
+from lineal_schemas.documents import DocumentLabelled
+from lineal_schemas.envelope import RawEvent, first_event, now_us
+from lineal_schemas.ids import arrival_id
+
+
+class NotRead(LinealError, ValueError):
+    """A document has no text yet: it cannot be learnt from before it was read."""
+
+
+async def teach(
+    runtime: Runtime, examples: Mapping[str, str], by: Credential, source: str
+) -> list[str]:
+    """Say what documents are; the ids of the events. What is said again replaces what was said.
+
+    Args:
+        examples: the class by the id of the document.
+        source: the ingress: ``lineal:cli/class``, ``lineal:http``.
+
+    Raises:
+        NotPermitted: they may not.
+        NotRead: nothing was said of any of the documents.
+        ValidationError: a class has no name, or one of more than 100 characters.
+    """
+    by.require("review")
+
+    def build(connection: Connection) -> list[RawEvent]:
+        return [
+            _labelled(connection, document_id, name, by.actor, source)
+            for document_id, name in examples.items()
+        ]
+
+    events = await runtime.store.read(build)
+    await publish_acts(runtime, events)
+    return [event.id for event in events]
+
+
+def _labelled(
+    connection: Connection, document_id: str, name: str, actor: str, source: str
+) -> RawEvent:
+    renditions = find_renditions(connection, document_id)
+    text = renditions.get("text")
+    if text is None:
+        raise NotRead(f"document {document_id} has no text yet: say later what it is")
+    now = now_us()
+    payload = DocumentLabelled(
+        document_id=document_id,
+        label=name,
+        text=reference(text.sha256, text.bytes, text.media_type),
+        result=reading_of(renditions),
+        by=actor,
+        labelled_us=now,
+    )
+    identifier = arrival_id(source, text.sha256, f"{document_id}\n{name}\n{now}")
+    return first_event(
+        payload,
+        id=identifier,
+        source=source,
+        actor=actor,
+        traceparent=first_traceparent(payload.correlation_key(), identifier),
+    )

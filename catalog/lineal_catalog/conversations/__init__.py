@@ -1,0 +1,1 @@
+"""Talking with a dialogue, and the tickets that conversations leave to people."""

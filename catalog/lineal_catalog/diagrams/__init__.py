@@ -1,0 +1,1 @@
+"""Diagrams that were found, and the search among them."""

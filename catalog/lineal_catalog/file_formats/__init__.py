@@ -1,0 +1,1 @@
+"""What several stages have to know of the formats of files."""

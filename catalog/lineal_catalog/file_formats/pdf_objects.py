@@ -1,0 +1,104 @@
+"""The objects that a PDF page shows, those of the forms on it included, as PDFium has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ctypes import byref, c_float
+from typing import Any, NamedTuple
+
+from lineal_catalog.file_formats.affine import IDENTITY, Affine
+
+MAX_OBJECTS = 5_000
+"""Of a page that are looked at; a page with more is a drawing in any case."""
+_MAX_DEPTH = 6
+"""Forms inside each other."""
+_SPECK = 3.0
+"""Points; a smaller text object is a blank."""
+
+Box = tuple[float, float, float, float]
+"""Left, bottom, right and top, in points of PDF user space."""
+
+
+class PageObject(NamedTuple):
+    """An object where a page shows it."""
+
+    handle: Any
+    """An ``FPDF_PAGEOBJECT``."""
+    kind: int
+    """``FPDF_PAGEOBJ_TEXT``, ``_PATH``, ``_IMAGE``, ..."""
+    depth: int
+    """How many forms it lies in."""
+    around: Affine
+    """The matrices of these forms: from the space of the innermost to the page's user space."""
+
+
+def walk_page_objects(page: Any) -> Iterator[PageObject]:
+    """The objects of a loaded page (an ``FPDF_PAGE``), at most :data:`MAX_OBJECTS`; the forms
+    themselves are not among them, but for those that lie too deep."""
+    import pypdfium2.raw as raw
+
+    stack: list[tuple[Any, Affine, int]] = [
+        (raw.FPDFPage_GetObject(page, index), IDENTITY, 0)
+        for index in range(min(raw.FPDFPage_CountObjects(page), MAX_OBJECTS))
+    ]
+    count = 0
+    while stack and count < MAX_OBJECTS:
+        count += 1
+        handle, around, depth = stack.pop()
+        kind = raw.FPDFPageObj_GetType(handle)
+        if kind != raw.FPDF_PAGEOBJ_FORM or depth == _MAX_DEPTH:
+            yield PageObject(handle, kind, depth, around)
+            continue
+        inner = around.after(matrix_of(handle))
+        stack += [
+            (raw.FPDFFormObj_GetObject(handle, index), inner, depth + 1)
+            for index in range(min(raw.FPDFFormObj_CountObjects(handle), MAX_OBJECTS))
+        ]
+
+
+def matrix_of(handle: Any) -> Affine:
+    """The matrix of an object; the identity where it has none."""
+    import pypdfium2.raw as raw
+
+    matrix = raw.FS_MATRIX()
+    if not raw.FPDFPageObj_GetMatrix(handle, byref(matrix)):
+        return IDENTITY
+    return Affine(matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)
+
+
+def bounds_of(handle: Any) -> Box | None:
+    """The bounding box of an object in the space of what it lies in; None where it has none."""
+    import pypdfium2.raw as raw
+
+    sides = [c_float() for _ in range(4)]
+    if not raw.FPDFPageObj_GetBounds(handle, *(byref(side) for side in sides)):
+        return None
+    left, bottom, right, top = (side.value for side in sides)
+    return left, bottom, right, top
+
+
+def unread_text(handle: Any, page: Any, layer: Any) -> Box | None:
+    """Where a text object of a page is that is drawn, and of which the text layer has no character;
+    None for another one. A text that is drawn twice, for bold print, is there once.
+
+    Args:
+        page: an ``FPDF_PAGE``.
+        layer: its ``FPDF_TEXTPAGE``.
+    """
+    import pypdfium2.raw as raw
+
+    if raw.FPDFTextObj_GetText(handle, layer, None, 0) > 2:
+        return None
+    if raw.FPDFTextObj_GetTextRenderMode(handle) == raw.FPDF_TEXTRENDERMODE_INVISIBLE:
+        return None
+    box = bounds_of(handle)
+    if box is None:
+        return None
+    left, bottom, right, top = box
+    if max(right - left, top - bottom) < _SPECK:
+        return None
+    if right < 0 or top < 0 or left > raw.FPDF_GetPageWidthF(page):
+        return None
+    x, y = (left + right) / 2, (bottom + top) / 2
+    found = raw.FPDFText_GetCharIndexAtPos(layer, x, y, _SPECK, _SPECK)
+    return box if found < 0 else None

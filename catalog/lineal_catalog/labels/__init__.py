@@ -1,0 +1,1 @@
+"""Labelling jobs: who has said what, what holds, and how well people agree."""

@@ -1,0 +1,146 @@
+"""How labelling goes: time, throughput, agreement, accuracy on known items, cost.
+
+Everything is counted from the labels that the ledger has, whenever it is asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from statistics import median
+from typing import Any, NamedTuple
+
+from lineal.store.connection import Connection
+from lineal_catalog.labels.agreement import Vote, cohen_kappa, fleiss_kappa, majority
+from lineal_catalog.labels.queries import PPM, Job, known_answers, votes_of
+
+BUCKET_US = 3600 * 1_000_000
+"""Throughput is counted by the hour."""
+
+
+class WorkerFigures(NamedTuple):
+    """What one person has done in a job."""
+
+    worker: str
+    items: int
+    seconds: float
+    median_seconds: float
+    """Of an item."""
+    per_hour: float | None
+    """Items for each hour of their time; None: no time was measured."""
+    agreement: float | None
+    """Of the items that others have labelled too, the share of which they say what most say."""
+    kappa: float | None
+    """Cohen's kappa of their labels and of what the others mostly say."""
+    known: int
+    """Items they have labelled whose answer is known."""
+    accuracy: float | None
+    """Of these, the share that they have got right."""
+    cost: float
+
+
+class JobFigures(NamedTuple):
+    """What was done in a job."""
+
+    job: str
+    labels: int
+    workers: tuple[WorkerFigures, ...]
+    kappa: float | None
+    """Fleiss' kappa of all."""
+    seconds: float
+    cost: float
+    throughput: tuple[tuple[int, int], ...]
+    """The beginning of an hour, in microseconds since the Unix epoch, and how many labels were
+    given in it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return self._asdict() | {
+            "workers": [worker._asdict() for worker in self.workers],
+            "throughput": [
+                {"from_us": begin, "labels": labels} for begin, labels in self.throughput
+            ],
+        }
+
+    def to_rows(self) -> list[tuple[str, ...]]:
+        """As CSV shows it: a row of names, and one for each person."""
+        rows: list[tuple[str, ...]] = [WorkerFigures._fields]
+        for worker in self.workers:
+            rows.append(tuple("" if value is None else _text(value) for value in worker))
+        return rows
+
+
+def _text(value: float | str) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def job_figures(connection: Connection, job: Job) -> JobFigures:
+    """All figures of a job."""
+    rows = connection.execute(
+        "SELECT actor, item_id, vote, milliseconds, given, imported FROM label_votes "
+        "WHERE job_id = ? ORDER BY given, item_id, actor",
+        (job.job_id,),
+    ).fetchall()
+    votes = votes_of(connection, job.job_id)
+    known = known_answers(connection, job.job_id)
+    by_item: dict[str, dict[str, str]] = defaultdict(dict)
+    for vote in votes:
+        by_item[vote.item][vote.worker] = vote.label
+    times: dict[str, list[float]] = defaultdict(list)
+    hours: Counter[int] = Counter()
+    for actor, _, _, milliseconds, given, imported in rows:
+        times[actor].append(milliseconds / 1000)
+        if not imported:
+            hours[given // BUCKET_US * BUCKET_US] += 1
+    workers = tuple(
+        _figures(worker, times[worker], by_item, known, job.cost / PPM) for worker in sorted(times)
+    )
+    return JobFigures(
+        job.job_id, len(rows), workers, fleiss_kappa(votes),
+        sum(worker.seconds for worker in workers), sum(worker.cost for worker in workers),
+        tuple(sorted(hours.items())),
+    )  # fmt: skip
+
+
+def _figures(
+    worker: str,
+    times: list[float],
+    by_item: dict[str, dict[str, str]],
+    known: dict[str, str],
+    cost_per_hour: float,
+) -> WorkerFigures:
+    own: list[str] = []
+    others: list[str] = []
+    right = asked = 0
+    for item, labels in by_item.items():
+        if worker not in labels:
+            continue
+        if item in known:
+            asked += 1
+            right += labels[worker] == known[item]
+        rest = [(other, label) for other, label in labels.items() if other != worker]
+        said = majority_of(rest)
+        if said is not None:
+            own.append(labels[worker])
+            others.append(said)
+    seconds = sum(times)
+    return WorkerFigures(
+        worker=worker,
+        items=len(times),
+        seconds=seconds,
+        median_seconds=median(times),
+        per_hour=len(times) / seconds * 3600 if seconds else None,
+        agreement=(
+            sum(a == b for a, b in zip(own, others, strict=True)) / len(own) if own else None
+        ),
+        kappa=cohen_kappa(own, others),
+        known=asked,
+        accuracy=right / asked if asked else None,
+        cost=seconds / 3600 * cost_per_hour,
+    )
+
+
+def majority_of(labels: list[tuple[str, str]]) -> str | None:
+    """What most of some people say of one item; None where nobody or no majority does."""
+    if not labels:
+        return None
+    return majority([Vote("", worker, label) for worker, label in labels])[""].label

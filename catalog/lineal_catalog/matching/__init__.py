@@ -1,0 +1,1 @@
+"""Sentence match: which sentences of a text say the same as another one."""

@@ -1,0 +1,61 @@
+"""What a sentence is about, apart from how it says it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from lineal_catalog.meaning.stop_words import STOP_WORDS
+from lineal_catalog.polarity.context import Polarity, ReadSentence
+from lineal_catalog.polarity.cues import WORDS_OF_ABSENCE
+from lineal_catalog.search.words import words
+
+_FRAME = frozenset(
+    """patient patients reports reported report presents presented present complains complained
+    admission arrival exam examination notes noted finding findings states stated says said
+    diagnosed diagnosis suffered suffers suffering yesterday today currently now since
+    onset he she him her his hers they we""".split()  # noqa: SIM905
+)
+"""Words that frame what is said of a patient, and name nothing of it."""
+_STEM = 6
+
+
+class Concept(NamedTuple):
+    """A word that a sentence is about, and how it is meant."""
+
+    word: str
+    polarity: Polarity
+
+    @property
+    def stem(self) -> str:
+        return self.word[:_STEM]
+
+
+class SentenceConcepts:
+    """The concepts of a sentence."""
+
+    def __init__(self, text: str) -> None:
+        read = ReadSentence(text)
+        stretches = list(read.without_cues())
+        found = []
+        for word in words(text):
+            inside = any(first <= word.begin and word.end <= last for first, last in stretches)
+            if inside and word.lexeme not in STOP_WORDS and word.lexeme not in _FRAME:
+                name = WORDS_OF_ABSENCE.get(word.lexeme, word.lexeme)
+                found.append(Concept(name, read.polarity(word.begin, word.end)))
+        self.concepts = tuple(found)
+        # A sentence of nothing but frame and cues is compared as it stands.
+        self.text = " ".join(item.word for item in found) or text
+
+    def polarity(self, stems: frozenset[str] = frozenset()) -> Polarity:
+        """How most of these concepts are meant; of all of them, unless some are named."""
+        meant = Counter(item.polarity for item in self.concepts if not stems or item.stem in stems)
+        return meant.most_common(1)[0][0] if meant else Polarity()
+
+
+def polarities(one: SentenceConcepts, other: SentenceConcepts) -> tuple[Polarity, Polarity]:
+    """How two sentences mean what both speak of; where they share no word, what each is about."""
+    shared = frozenset(item.stem for item in one.concepts) & frozenset(
+        item.stem for item in other.concepts
+    )
+    return one.polarity(shared), other.polarity(shared)

@@ -1,0 +1,1 @@
+"""Pages of documents as a person sees them: their images, and what was found on each."""

@@ -1,0 +1,156 @@
+"""The projection of photos: scores, heat maps, and what people said of them.
+
+A record of kind ``inspect`` read a photo (role ``photo``) and a model (role ``model``), may have
+made a heat map (role ``heat_map``), and has score and threshold among its attributes; one of kind
+``verify`` has the label that a person gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lineal.erasure.erasures import KIND as KIND_OF_ERASURES
+from lineal.errors import LinealError
+from lineal.lineage.projections import Projection
+from lineal.lineage.record import RecordedStep
+from lineal.store.connection import Connection
+from lineal.store.derived_table import Table
+
+PHOTO = "photo:"
+"""Begins the subjects of photos; the rest is the photo's id."""
+
+
+class UnknownPhoto(LinealError, LookupError):
+    """No photo has this id, or several have an id that begins so."""
+
+
+class PhotoInfo(NamedTuple):
+    """What is known of a photo that was scored."""
+
+    photo_id: str
+    line: str
+    piece: str
+    """What it is a photo of; empty where that is not known."""
+    score: float
+    threshold: float
+    sha256: str
+    bytes: int
+    media_type: str
+    model: str
+    """SHA-256 of the model that scored it."""
+    heat_map: str
+    """SHA-256 of the heat map; empty where none was drawn."""
+    captured: int
+    """Microseconds since the Unix epoch."""
+    label: str
+    """What a person said: ``normal`` or ``defect``; empty where nobody has said anything."""
+
+    @property
+    def is_defect(self) -> bool:
+        return self.score > self.threshold
+
+
+_COLUMNS = ", ".join(PhotoInfo._fields)
+
+
+def _apply(connection: Connection, records: Sequence[RecordedStep]) -> None:
+    for record in records:
+        if not record.subject.startswith(PHOTO):
+            continue
+        photo_id = record.subject.removeprefix(PHOTO)
+        if record.kind == KIND_OF_ERASURES:
+            connection.execute("DELETE FROM photos WHERE photo_id = ?", (photo_id,))
+        elif record.outcome == "done" and record.kind == "verify":
+            connection.execute(
+                "UPDATE photos SET label = ? WHERE photo_id = ?",
+                (str(record.attributes.get("label", "")), photo_id),
+            )
+        elif record.outcome == "done" and record.kind == "inspect":
+            _inspected(connection, photo_id, record)
+
+
+def _inspected(connection: Connection, photo_id: str, record: RecordedStep) -> None:
+    roles = {item.role: item for item in (*record.inputs, *record.outputs)}
+    said = record.attributes
+    if "photo" not in roles or "score" not in said:
+        return
+    photo = roles["photo"]
+    connection.execute(
+        f"INSERT INTO photos ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '') "
+        "ON CONFLICT (photo_id) DO UPDATE SET score = excluded.score, "
+        "threshold = excluded.threshold, model = excluded.model, heat_map = excluded.heat_map",
+        (
+            photo_id, said["line"], said["piece"], float(said["score"]), float(said["threshold"]),
+            photo.sha256, photo.bytes, photo.media_type,
+            roles["model"].sha256 if "model" in roles else "",
+            roles["heat_map"].sha256 if "heat_map" in roles else "",
+            said["captured"],
+        ),
+    )  # fmt: skip
+
+
+def list_photos(
+    connection: Connection, *, line: str | None = None, defects: bool = False,
+    unverified: bool = False, limit: int = 1000,
+) -> list[PhotoInfo]:  # fmt: skip
+    """The photos that were scored, the newest first."""
+    conditions, values = ["1 = 1"], []
+    if line is not None:
+        conditions.append("line = ?")
+        values.append(line)
+    if defects:
+        conditions.append("score > threshold")
+    if unverified:
+        conditions.append("label = ''")
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM photos WHERE {' AND '.join(conditions)} "
+        "ORDER BY captured DESC, photo_id LIMIT ?",
+        (*values, limit),
+    )
+    return [PhotoInfo(*row) for row in rows]
+
+
+def find_photo(connection: Connection, photo_id: str) -> PhotoInfo:
+    """The photo whose id is this, or begins so.
+
+    Raises:
+        UnknownPhoto: there is none, or there are several.
+    """
+    found = [
+        PhotoInfo(*row)
+        for row in connection.execute(
+            f"SELECT {_COLUMNS} FROM photos WHERE photo_id LIKE ? ORDER BY photo_id LIMIT 2",
+            (f"{photo_id.replace('%', '').replace('_', '')}%",),
+        )
+    ]
+    if not found:
+        raise UnknownPhoto(f"no photo {photo_id!r} was scored: `lineal photo list` lists them")
+    if len(found) > 1:
+        raise UnknownPhoto(f"several photos begin with {photo_id!r}")
+    return found[0]
+
+
+_PHOTOS = """
+CREATE TABLE photos (
+    photo_id TEXT NOT NULL PRIMARY KEY,
+    line TEXT NOT NULL,
+    piece TEXT NOT NULL,
+    score REAL NOT NULL,
+    threshold REAL NOT NULL,
+    sha256 TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    media_type TEXT NOT NULL,
+    model TEXT NOT NULL,
+    heat_map TEXT NOT NULL,
+    captured INTEGER NOT NULL,
+    label TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+PHOTOS = Projection(
+    "photos",
+    (Table("photos", _PHOTOS),),
+    _apply,
+    kinds=frozenset(("inspect", "verify", KIND_OF_ERASURES)),
+)

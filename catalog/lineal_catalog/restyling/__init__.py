@@ -1,0 +1,1 @@
+"""Requests to change images, and what became of them."""

@@ -1,0 +1,1 @@
+"""What is known of models that are served."""

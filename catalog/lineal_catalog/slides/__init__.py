@@ -1,0 +1,1 @@
+"""Slides: puts them on the bus, and finds what became of them."""

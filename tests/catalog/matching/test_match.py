@@ -1,0 +1,72 @@
+"""Which sentences say the same, and that none of another polarity ever does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lineal.stages import Reject
+from lineal_catalog.matching.match import Match, match_sentence
+
+NOTE = (
+    "He has pain in the chest. No shortness of breath. Father with a stroke. "
+    "Possible pneumonia on the left.\fThe wound is clean."
+)
+
+
+def match(sentence: str, text: str) -> Match:
+    return match_sentence(sentence, text, "classical")
+
+
+def test_a_denied_finding_never_matches_one_that_is_there() -> None:
+    found = match("Denies chest pain.", NOTE)
+    assert all(item.polarity == ("negated",) for item in found.matches)
+    assert [item.text for item in found.contrary] == ["He has pain in the chest."]
+    there = match("The patient reports chest pain.", NOTE)
+    assert there.matches[0].text == "He has pain in the chest."
+
+
+FINDINGS = st.sampled_from(["chest pain", "a rash", "heart failure", "kidney stones"])
+FRAMES: dict[str, Callable[[str], str]] = {
+    "affirmed": "He has {}.".format,
+    "negated": "Denies {}.".format,
+    "historical": "History of {}.".format,
+    "family": "Family history of {}.".format,
+    "uncertain": "We cannot exclude {}.".format,
+}
+
+
+@given(FINDINGS, st.sampled_from(list(FRAMES)), st.lists(st.sampled_from(list(FRAMES)), min_size=1))
+def test_matches_have_the_polarity_that_is_asked_for(
+    finding: str, wanted: str, said: list[str]
+) -> None:
+    text = " ".join(FRAMES[polarity](finding) for polarity in said)
+    found = match(FRAMES[wanted](finding), text)
+    assert found.polarity == (wanted,)
+    assert len(found.matches) == min(5, said.count(wanted))
+    assert all(item.polarity == (wanted,) for item in found.matches)
+
+
+def test_p_is_small_for_the_same_and_large_for_something_else() -> None:
+    found = match("The wound is clean.", NOTE)
+    best, *others = found.matches
+    assert (best.text, best.page) == ("The wound is clean.", 2)
+    assert NOTE[best.begin : best.end] == best.text
+    assert best.p < 0.01 < min(item.p for item in others)
+    assert found.null.corpus == "reference"
+
+
+def test_a_long_text_is_its_own_corpus_and_the_distribution_is_recorded() -> None:
+    text = " ".join(f"Sentence {word} of a report." for word in map(chr, range(0x3B1, 0x3C9)))
+    text += " ".join(f" Item {word}x was seen." for word in map(chr, range(0x3B1, 0x3C9)))
+    first, again = match("Another sentence.", text), match("Something else.", text)
+    assert first.null.corpus == "text"
+    assert first.null == again.null
+
+
+def test_a_text_without_sentences_is_refused() -> None:
+    with pytest.raises(Reject, match="no sentence"):
+        match("Anything.", "  \n ")
