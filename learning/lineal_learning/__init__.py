@@ -1,0 +1,1 @@
+"""What the flywheel asks of everything that is learnt: learners, datasets without leaks, gates."""

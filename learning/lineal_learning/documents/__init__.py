@@ -1,0 +1,1 @@
+"""What training and use of document classes have in common: terms of a document, and the model."""
