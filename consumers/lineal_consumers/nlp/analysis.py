@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lineal.stages import Reject
 from lineal_consumers.nlp.config import NlpConfig
@@ -24,7 +24,12 @@ from lineal_consumers.nlp.engines import (
 from lineal_consumers.nlp.grouping import group
 from lineal_consumers.nlp.overlaps import without_overlaps
 from lineal_consumers.nlp.region import document_region
-from lineal_schemas.results import PAGE_SEPARATOR, Analysis, DocumentClass
+from lineal_consumers.nlp.trained_class import TrainedClasses
+from lineal_learning.documents.terms import ReadDocument, read_document, text_document
+from lineal_schemas.results import PAGE_SEPARATOR, Analysis, ClassDoubt, DocumentClass
+
+if TYPE_CHECKING:
+    from lineal_learning.documents.class_model import ClassModel
 
 _MAX_SPAN = 20_000
 
@@ -37,16 +42,21 @@ class AnalyzedObject(NamedTuple):
     language: str
     document_class: str
     class_confidence: float
+    class_doubt: ClassDoubt | None
     personal_data: bool
 
 
 def analyze_object(
-    text: bytes, config: NlpConfig, classifier: Path | None = None
+    text: bytes,
+    config: NlpConfig,
+    classifier: Path | None = None,
+    result: Path | None = None,
 ) -> AnalyzedObject:
     """Analyse a text object (UTF-8, pages separated by form feeds).
 
     Args:
         classifier: file of the trained model that says the document's class; None: the rules do.
+        result: of the reading, for a model that goes by where words stand.
 
     Raises:
         Reject: the bytes are not UTF-8, or the file is no text classifier.
@@ -55,24 +65,33 @@ def analyze_object(
         decoded = text.decode()
     except UnicodeDecodeError as error:
         raise Reject(f"the text object is not UTF-8 (byte {error.start})") from error
-    analysis = analyze_text(decoded, config, classifier)
+    analysis = analyze_text(decoded, config, classifier, result)
     return AnalyzedObject(
         data=analysis.to_gzip(),
         language=analysis.language,
         document_class=analysis.document_class.name,
         class_confidence=analysis.document_class.confidence,
+        class_doubt=analysis.document_class.doubt,
         personal_data=any(entity.personal for entity in analysis.entities),
     )
 
 
-def analyze_text(text: str, config: NlpConfig, classifier: Path | None = None) -> Analysis:
+def analyze_text(
+    text: str,
+    config: NlpConfig,
+    classifier: Path | None = None,
+    result: Path | None = None,
+) -> Analysis:
     """Everything found in a text; the same text, config and classifier always give the same
     analysis.
 
     Offsets are code points of ``text``.
     """
     engines = _engines(config)
-    document_class = engines.document_class if classifier is None else _trained(classifier)
+    document_class = engines.document_class
+    if classifier is not None:
+        read = text_document(text) if result is None else _read(result)
+        document_class = TrainedClasses(_trained(classifier), read, config.class_error_rate)
     pages = _plain(text).split(PAGE_SEPARATOR)
     language, language_confidence = (
         engines.language.detect(text) if engines.language else ("und", 0.0)
@@ -126,13 +145,20 @@ def _spans(pages: list[str]) -> Iterator[tuple[int, str]]:
         offset += len(page) + len(PAGE_SEPARATOR)
 
 
+def _read(result: Path) -> ReadDocument:
+    try:
+        return read_document(result.read_bytes())
+    except ValueError as error:
+        raise Reject(str(error)) from error
+
+
 @lru_cache(maxsize=2)
-def _trained(file: Path) -> DocumentClassifier:
+def _trained(file: Path) -> ClassModel:
     """A model's file is named by its digest: the same path is the same model."""
-    from lineal_consumers.nlp.trained_class import ModelFileError, TrainedClassifier
+    from lineal_learning.documents.class_model import ClassModel, ModelFileError
 
     try:
-        return TrainedClassifier(file.read_bytes())
+        return ClassModel(file.read_bytes())
     except ModelFileError as error:
         raise Reject(f"the model in use is no text classifier: {error}") from error
 

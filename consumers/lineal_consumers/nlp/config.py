@@ -32,6 +32,9 @@ class NlpConfig(BaseModel):
     """What decides the class as long as no model learnt from labelled documents is in use."""
     class_model: ModelName | None = "documents"
     """Name of the trained classifier that decides once one is in use; None: never."""
+    class_error_rate: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """Of all documents, how many may be given a wrong class without a person looking: the less, the
+    more people are asked. Takes a classifier of at least 1 / rate documents, 49 for 2 %."""
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"
     """ISO 3166 country of English documents that do not show where they are from: it decides
     03/04/2026, national phone numbers, $."""

@@ -10,6 +10,9 @@ from lineal_schemas.results import DocumentClass, Entity
 
 _HEAD = 6_000
 _TITLE_LINES = 8
+_LOWEST_TITLE = 16
+"""A title may stand below the addresses, if there is nothing else in its line."""
+_LOW_TITLE = 2.2
 _MIN_EVIDENCE = 2.0
 _OTHER_CONFIDENCE = 0.3
 
@@ -65,7 +68,7 @@ def _kinds(entities: Sequence[Entity], end: int) -> dict[str, int]:
 def _scores(head: str, kinds: dict[str, int]) -> dict[str, float]:
     lower = head.lower()
     lines = [line.strip() for line in lower.splitlines() if line.strip()]
-    top = [line.strip("*#=-:. ") for line in lines[:_TITLE_LINES]]
+    top = [line.strip("*#=-:. ") for line in lines[:_LOWEST_TITLE]]
     scores = {
         name: _title_score(top, cues.titles)
         + sum(weight for word, weight in cues.words if word in lower)
@@ -93,7 +96,9 @@ def _title_score(top: list[str], titles: tuple[str, ...]) -> float:
     for rank, line in enumerate(top):
         for title in titles:
             if line == title:
-                best = max(best, 4.0 - 0.2 * rank)
+                best = max(best, 4.0 - 0.2 * rank if rank < _TITLE_LINES else _LOW_TITLE)
+            elif rank >= _TITLE_LINES:
+                continue
             elif len(line) <= 60 and re.search(rf"\b{re.escape(title)}\b", line):
                 best = max(best, 3.0 - 0.25 * rank)
     return best

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from lineal_catalog.language_identifier import language_identifier
+
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier  # type: ignore[import-untyped]
 
@@ -18,12 +20,8 @@ _SAMPLES = 3
 
 @cache
 def _identifier() -> LanguageIdentifier:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     # The model also knows languages that have no two-letter code, which events cannot name.
-    identifier.set_languages([label for label in identifier.labels if len(label) == 2])
-    return identifier
+    return language_identifier()
 
 
 class LangidDetector:

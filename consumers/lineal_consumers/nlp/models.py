@@ -7,7 +7,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from lineal.lineage.record import Model
+from lineal.lineage.record import UsedArtifact
 from lineal_consumers.nlp.config import NlpConfig
 
 _LANGUAGE = (("py3langid", "data/model.npz.xz"),)
@@ -15,7 +15,7 @@ _PEOPLE = (("probablepeople", "generic_learned_settings.crfsuite"),)
 _ADDRESSES = (("usaddress", "usaddr.crfsuite"),)
 
 
-def language_models(config: NlpConfig) -> list[Model]:
+def language_models(config: NlpConfig) -> list[UsedArtifact]:
     """The model files inside the installed packages; found and read, not loaded."""
     wanted = [
         *(_LANGUAGE if config.language == "py3langid" else ()),
@@ -30,7 +30,7 @@ def trained_models(config: NlpConfig) -> list[str]:
     return [] if config.class_model is None else [config.class_model]
 
 
-def _model(package: str, name: str) -> Model | None:
+def _model(package: str, name: str) -> UsedArtifact | None:
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         return None
@@ -39,4 +39,4 @@ def _model(package: str, name: str) -> Model | None:
         return None
     with file.open("rb") as data:
         digest = file_digest(data, "sha256").hexdigest()
-    return Model(f"{package}/{file.name.partition('.')[0]}", version(package), digest)
+    return UsedArtifact(f"{package}/{file.name.partition('.')[0]}", version(package), digest)

@@ -16,10 +16,10 @@ _CHARACTERS_A_PAGE = 3_000
 
 @stage(
     "nlp",
-    version="1",
+    version="2",
     produces=DocumentAnalyzed,
-    models=language_models,
-    trained=trained_models,
+    artifacts=language_models,
+    in_use=trained_models,
     warm_up="lineal_consumers.nlp.warm_up:load",
     lanes=WORKER_LANES,
 )
@@ -30,16 +30,18 @@ async def nlp(document: DocumentTextExtracted, ctx: Context[NlpConfig]) -> Docum
     text = await ctx.objects.get(document.text, role="text")
     pages = max(document.pages, len(text) // _CHARACTERS_A_PAGE)
     name = ctx.config.class_model
-    in_use = None if name is None else await ctx.model(name)
-    classifier = None
+    in_use = None if name is None else await ctx.artifact(name)
+    classifier = result = None
     if in_use is not None:
         ref = reference(in_use.sha256, in_use.bytes, in_use.media_type)
         classifier = await ctx.objects.path(ref, role="model")
+        result = await ctx.objects.path(document.result, role="result")
     analyzed = await ctx.run(
         analyze_object,
         text,
         ctx.config,
         classifier,
+        result,
         seconds=ctx.config.seconds + pages * _SECONDS_A_PAGE,
     )
     analysis = await ctx.objects.put(analyzed.data, "application/gzip", role="analysis")
@@ -52,6 +54,8 @@ async def nlp(document: DocumentTextExtracted, ctx: Context[NlpConfig]) -> Docum
         language=analyzed.language,
         document_class=analyzed.document_class,
         class_confidence=analyzed.class_confidence,
+        class_doubt=analyzed.class_doubt,
         personal_data=analyzed.personal_data,
         media_type=document.content.media_type,
+        content=document.content,
     )

@@ -7,16 +7,13 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
 
-from lineal_consumers.ocr.csv_export import CsvExport
+from lineal_catalog.documents.csv_export import CsvExport
+from lineal_consumers.ocr.text_layer_writer import TextLayerWriter
 from lineal_schemas.documents import DocumentKind, PageDoubt
-from lineal_schemas.results import PAGE_SEPARATOR, Engine, Page, TextResult
-
-if TYPE_CHECKING:
-    from lineal_consumers.ocr.searchable_pdf import ImagePdf, PdfOverlay
+from lineal_schemas.results import PAGE_SEPARATOR, Engine, TextResult
 
 _IN_MEMORY = 64 << 20
 """Bytes of page JSON that are kept in memory: some 2,000 pages."""
@@ -50,7 +47,7 @@ def assemble_parts(path: str, kind: DocumentKind, parts: Sequence[bytes]) -> Ass
     texts: list[str] = []
     doubts: list[PageDoubt] = []
     export = CsvExport(kind)
-    overlay = _Overlay(path, kind)
+    overlay = TextLayerWriter(path, kind)
     count = offset = 0
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as pages:
         for part in parts:
@@ -87,46 +84,3 @@ def _gzip(chunks: Iterable[bytes]) -> bytes:
     """Like gzip.compress with mtime 0, without all of the input in memory."""
     packer = zlib.compressobj(level=6, wbits=16 + zlib.MAX_WBITS)
     return b"".join([*map(packer.compress, chunks), packer.flush()])
-
-
-class _Overlay:
-    """The searchable PDF, begun with the first page that needs it."""
-
-    def __init__(self, path: str, kind: DocumentKind) -> None:
-        self._path = path
-        self._kind = kind
-        self._writer: PdfOverlay | ImagePdf | None = None
-        self._impossible = kind not in ("pdf", "image")
-
-    def add(self, page: Page, text: str) -> None:
-        if self._impossible or page.source != "ocr":
-            return
-        import pikepdf
-        import pypdfium2 as pdfium
-
-        from lineal_consumers.ocr.searchable_pdf import ImagePdf, PdfOverlay
-
-        try:
-            if self._writer is None:
-                make = PdfOverlay if self._kind == "pdf" else ImagePdf
-                self._writer = make(self._path)
-            self._writer.add(page, text)
-        except (
-            pikepdf.PdfError,
-            pikepdf.PasswordError,
-            pdfium.PdfiumError,
-            ValueError,
-            TypeError,
-        ):
-            # pdfium repairs files that qpdf does not; their text is worth more than their PDF.
-            self._impossible = True
-
-    def to_bytes(self) -> bytes | None:
-        if self._impossible or self._writer is None:
-            return None
-        import pikepdf
-
-        try:
-            return self._writer.to_bytes()
-        except pikepdf.PdfError:
-            return None

@@ -1,4 +1,4 @@
-"""What can be set about reading, and the thresholds that were chosen and why."""
+"""The settings of reading, and its thresholds with their reasons."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class OcrConfig(BaseModel):
     doubtful where they are not."""
     dpi: int = Field(default=300, ge=72, le=600)
     """Resolution at which pages are recognised. 200 costs a third more character errors."""
-    max_pixels: int = Field(default=40_000_000, ge=1_000_000)
+    max_pixels: int = Field(default=36_000_000, ge=1_000_000)
     """Larger pages are recognised at a lower resolution: bounds memory and time."""
     max_image_pixels: int = Field(default=250_000_000, ge=1_000_000)
     """Images larger than this are refused without being decoded."""

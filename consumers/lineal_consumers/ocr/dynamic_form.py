@@ -1,4 +1,4 @@
-"""XFA forms: what was filled in, and a doubt where the pages are only a shell.
+"""Reads the values of XFA forms, and notes a doubt where the pages show nothing but a notice.
 
 A dynamic form's pages are made by Adobe's programs when they open it; the file's own page says
 "please wait". Source: XFA Specification 3.3, 2 (packets: ``datasets``).

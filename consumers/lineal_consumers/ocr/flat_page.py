@@ -1,4 +1,4 @@
-"""A PDF page with its annotations made part of what it draws, as a viewer shows it.
+"""Flattens a PDF page: its annotations become part of its content, as a viewer shows it.
 
 PDFium's text layer leaves out what annotations draw: notes typed onto a page, stamps, and the
 values of form fields.

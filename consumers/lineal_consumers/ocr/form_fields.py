@@ -1,4 +1,4 @@
-"""The values people typed into the fields of a PDF form (AcroForm)."""
+"""Reads the values of the fields of a PDF form (AcroForm)."""
 
 from __future__ import annotations
 

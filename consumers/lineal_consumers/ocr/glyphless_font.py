@@ -1,4 +1,4 @@
-"""A font without shapes that can say any Unicode text.
+"""A font without glyph shapes that can encode any Unicode text.
 
 Codes are two bytes (Type 0, Identity-H). A code in the basic plane is the character itself; a
 character outside of it gets one of the 2,048 codes of the surrogates, which are no characters.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,13 +13,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from lineal.stages import Reject
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from PIL import Image
+
+    Gray = npt.NDArray[np.uint8]
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "DIB", "JPEG2000")
 _HEIF = "HEIF"
 _ORIENTATION = 0x0112
 _JPEG_END = b"\xff\xd9"
 _TAIL = 4096
+STRIP_PIXELS = 2_000_000
 _VISIBLE = 215
 """Brightness up to which something stands out on white."""
 _SCREEN_DPI = (72, 96)
@@ -103,33 +109,138 @@ def as_gray(image: Image.Image) -> Image.Image:
     Raises:
         OSError, ValueError, SyntaxError: it cannot be decoded.
     """
+    from PIL import Image
+
+    return Image.fromarray(gray_pixels(image, image.width * image.height))
+
+
+def gray_pixels(image: Image.Image, max_pixels: int, *, strip_pixels: int = STRIP_PIXELS) -> Gray:
+    """The pixels of an image as :func:`as_gray`; of one with several times more than
+    ``max_pixels``, at a whole fraction of its size. Strip by strip: colours and sixteen bits take
+    several times the memory of what is kept.
+
+    Raises:
+        OSError, ValueError, SyntaxError: it cannot be decoded.
+    """
+    import cv2
+    import numpy as np
+
+    turn = orientation(image)
+    factor = max(1, math.isqrt(image.width * image.height // max_pixels))
+    wanted = max(1, image.width // factor), max(1, image.height // factor)
+    if image.format == "JPEG":
+        # Decodes at a half, a quarter or an eighth, no smaller than what is wanted.
+        image.draft("L", wanted)
+    image = _still_webp(image) or image
+    image.load()
+    factor = max(1, min(image.width // wanted[0], image.height // wanted[1]))
+    width, height = -(-image.width // factor), -(-image.height // factor)
+    gray = np.empty((height, width), np.uint8)
+    convert = _converter(image, strip_pixels)
+    rows = max(1, strip_pixels // image.width // factor) * factor
+    for top in range(0, image.height, rows):
+        strip = convert(image.crop((0, top, image.width, min(top + rows, image.height))))
+        if factor > 1:
+            size = width, -(-strip.shape[0] // factor)
+            strip = np.asarray(cv2.resize(strip, size, interpolation=cv2.INTER_AREA), np.uint8)
+        gray[top // factor : top // factor + strip.shape[0]] = strip
+    return _upright(gray, turn)
+
+
+def _still_webp(image: Image.Image) -> Image.Image | None:
+    """The only frame of a WebP file; None for other images. Pillow decodes it as an animation,
+    with all its canvases and in four colours: seven times the memory."""
+    import cv2
+    import numpy as np
+    from PIL import Image
+
+    name = getattr(image, "filename", "")
+    if image.format != "WEBP" or getattr(image, "n_frames", 1) != 1 or not name:
+        return None
+    stored = np.fromfile(name, np.uint8)
+    pixels = cv2.imdecode(stored, cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.shape[:2] != (image.height, image.width):
+        return None
+    if pixels.shape[2] == 4:
+        cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA, dst=pixels)
+        # Over the same memory.
+        return Image.frombuffer("RGBA", image.size, pixels, "raw", "RGBA", 0, 1)
+    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    return Image.frombuffer("L", image.size, gray, "raw", "L", 0, 1)
+
+
+def _converter(image: Image.Image, strip_pixels: int) -> Callable[[Image.Image], Gray]:
+    """How strips of an image become gray, which is a matter of all of it."""
+    import numpy as np
     from PIL import ImageOps
 
-    if image.format == "JPEG":
-        image.draft("L", image.size)
-    turned = image
-    if orientation(image) != 1:
-        turned = ImageOps.exif_transpose(image)
-    if turned.mode.startswith("I;16") or turned.mode in ("I", "F"):
-        return _sixteen_bits_as_gray(turned)
-    if turned.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in turned.info:
-        return on_paper(turned).convert("L")
-    return turned.convert("L")
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        _, brightest = image.getextrema()
+        top = 65535.0 if isinstance(brightest, int | float) and brightest > 255 else 255.0
+
+        def reduce_bits(strip: Image.Image) -> Gray:
+            values = np.asarray(strip).astype(np.float32)
+            made: Gray = np.clip(values * (255 / top), 0, 255).astype(np.uint8)
+            return made
+
+        return reduce_bits
+    if not _is_transparent(image):
+        return lambda strip: np.asarray(strip.convert("L"), np.uint8)
+    shown = any(
+        _darkest(_laid_on(strip, "white")) < _VISIBLE for strip in _strips(image, strip_pixels)
+    )
+
+    def lay_on_paper(strip: Image.Image) -> Gray:
+        flat = _laid_on(strip, "white") if shown else ImageOps.invert(_laid_on(strip, "black"))
+        return np.asarray(flat.convert("L"), np.uint8)
+
+    return lay_on_paper
+
+
+def _strips(image: Image.Image, strip_pixels: int) -> Iterator[Image.Image]:
+    rows = max(1, strip_pixels // image.width)
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+
+
+def _laid_on(image: Image.Image, colour: str) -> Image.Image:
+    from PIL import Image
+
+    coloured = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, colour), coloured).convert("RGB")
+
+
+def _darkest(image: Image.Image) -> float:
+    darkest, _ = image.convert("L").getextrema()
+    return darkest if isinstance(darkest, int | float) else 255
+
+
+def _upright(gray: Gray, turn: int) -> Gray:
+    """Pixels as stored, as an EXIF orientation says they are to be seen."""
+    import numpy as np
+
+    if turn >= 5:
+        gray = gray.T
+    if turn in (2, 3, 6, 7):
+        gray = gray[:, ::-1]
+    if turn in (3, 4, 7, 8):
+        gray = gray[::-1]
+    return np.ascontiguousarray(gray)
 
 
 def on_paper(image: Image.Image) -> Image.Image:
     """A transparent image on white; one that shows nothing there, as white letters do, on black
     with light and dark exchanged."""
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
-    coloured = image.convert("RGBA")
-    paper = Image.new("RGBA", coloured.size, "white")
-    shown = Image.alpha_composite(paper, coloured).convert("RGB")
-    darkest, _ = shown.convert("L").getextrema()
-    if isinstance(darkest, int) and darkest < _VISIBLE:
+    shown = _laid_on(image, "white")
+    if _darkest(shown) < _VISIBLE:
         return shown
-    paper = Image.new("RGBA", coloured.size, "black")
-    return ImageOps.invert(Image.alpha_composite(paper, coloured).convert("RGB"))
+    return ImageOps.invert(_laid_on(image, "black"))
 
 
 def _ended(path: str) -> bool:
@@ -142,12 +253,3 @@ def jpeg_bytes(path: str) -> bytes:
     """A JPEG file with its end marker, which some cameras and uploads leave out."""
     data = Path(path).read_bytes()
     return data if _ended(path) else data + _JPEG_END
-
-
-def _sixteen_bits_as_gray(image: Image.Image) -> Image.Image:
-    import numpy as np
-    from PIL import Image
-
-    values = np.asarray(image).astype(np.float32)
-    top = 65535.0 if values.max(initial=0) > 255 else 255.0
-    return Image.fromarray(np.clip(values * (255 / top), 0, 255).astype(np.uint8))

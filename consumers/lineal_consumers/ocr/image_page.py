@@ -1,4 +1,4 @@
-"""An image as a PDF page, its data taken over as it is wherever PDF knows the encoding.
+"""Makes a PDF page of an image; its data is copied as it is wherever PDF has the encoding.
 
 A JPEG file is a DCTDecode stream, and the data of a PNG without transparency is a FlateDecode
 stream with predictor 15: neither is decoded. Everything else is written as such a PNG.

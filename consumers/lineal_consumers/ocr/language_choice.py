@@ -7,9 +7,12 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from lineal_catalog.language_identifier import language_identifier
+from lineal_consumers.ocr import rapidocr
 from lineal_consumers.ocr.config import OcrConfig
 from lineal_consumers.ocr.languages import OF_ISO, OF_SCRIPT, installed_languages, package_of
-from lineal_consumers.ocr.recognition import Recognized, recognize_page
+from lineal_consumers.ocr.recognition import UNCERTAIN_SHARE, Recognized, recognize_page
+from lineal_consumers.ocr.scripts import is_japanese, is_unspaced
 
 if TYPE_CHECKING:
     from lineal_consumers.ocr.page_raster import Raster
@@ -17,10 +20,8 @@ if TYPE_CHECKING:
 _MIN_WORDS = 15
 """Fewer are a label or a table, whose language nobody can tell."""
 _SURE = 0.98
-_UNCERTAIN_SHARE = 0.4
-"""Share of words of low confidence from which the page may be in another script: the worst scans
-have 0.3, other scripts 0.5 and more."""
-_SCRIPT_CONFIDENCE = 0.5
+_UNREADABLE_SHARE = 0.4
+"""Share of words of low confidence from which they tell nothing of the language."""
 _ENOUGH = 0.85
 """Of what was read with confidence before, where words say that it is another language."""
 
@@ -35,6 +36,8 @@ def recognize_in_its_language(raster: Raster, config: OcrConfig) -> tuple[Recogn
     first = recognize_page(raster, config)
     if not config.detect_language:
         return first, config.language
+    if first.engine == rapidocr.NAME and (language := _east_asian(first)):
+        return first, language
     wanted, needed = _wanted(first, raster, configured)
     if not wanted or any(language in configured for language in wanted):
         return first, config.language
@@ -54,6 +57,14 @@ def recognize_in_its_language(raster: Raster, config: OcrConfig) -> tuple[Recogn
     return best, best_language
 
 
+def _east_asian(read: Recognized) -> str | None:
+    """Japanese or Chinese, by the characters of what RapidOCR has read; it needs no choice."""
+    letters = [c for line in read.lines for word in line.words for c in word.text if c.isalpha()]
+    if sum(map(is_unspaced, letters)) < 0.5 * len(letters) or not letters:
+        return None
+    return "jpn" if sum(map(is_japanese, letters)) > 0.05 * len(letters) else "chi_sim"
+
+
 def _wanted(
     read: Recognized, raster: Raster, configured: list[str]
 ) -> tuple[tuple[str, ...], float]:
@@ -61,14 +72,15 @@ def _wanted(
     of what was read before has to be read in them."""
     words = [word.text for line in read.straight_lines for word in line.words]
     low = read.quality.low_confidence_share
-    if low < _UNCERTAIN_SHARE and len(words) >= _MIN_WORDS:
+    if low >= UNCERTAIN_SHARE or (not words and read.doubts):
+        scripted = OF_SCRIPT.get(_script(raster), ())
+        if scripted:
+            return scripted, 1.0
+    if low < _UNREADABLE_SHARE and len(words) >= _MIN_WORDS:
         language, confidence = _identifier().classify(" ".join(words))
         usual = {OF_ISO.get(language, "")}
         if confidence >= _SURE and "" not in usual and not usual.intersection(configured):
             return tuple(usual), _ENOUGH
-        return (), 1.0
-    if low >= _UNCERTAIN_SHARE or (not words and read.doubts):
-        return OF_SCRIPT.get(_script(raster), ()), 1.0
     return (), 1.0
 
 
@@ -84,17 +96,10 @@ def _worth(read: Recognized) -> float:
 def _script(raster: Raster) -> str:
     from lineal_consumers.ocr.tesseract import page_script
 
-    name, confidence = page_script(raster.gray, raster.dpi)
-    return name if confidence >= _SCRIPT_CONFIDENCE else ""
+    # However unsure: a wrong guess costs one more reading, which has to be better than the first.
+    return page_script(raster.gray, raster.dpi)[0]
 
 
 @cache
 def _identifier() -> Any:
-    from py3langid.langid import (  # type: ignore[import-untyped]
-        MODEL_FILE,
-        LanguageIdentifier,
-    )
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages([label for label in identifier.labels if label in OF_ISO])
-    return identifier
+    return language_identifier(OF_ISO)

@@ -18,6 +18,8 @@ _SYSTEM_FOLDERS = (
     "/usr/local/share/tessdata",
     "/opt/homebrew/share/tessdata",
 )
+ORIENTATION = "osd"
+"""The trained data that tells how a page lies, and its script."""
 _WHEELS = ("eng", "deu", "jpn")
 """Languages with a wheel of fast data on PyPI."""
 
@@ -75,6 +77,12 @@ def package_of(language: str) -> str:
     if language in _WHEELS:
         return f"{debian} or `pip install tessdata.fast-{language}`"
     return f"{debian}, or put {language}.traineddata where TESSDATA_PREFIX leads"
+
+
+def describe_languages() -> str:
+    """The installed languages, and how further ones are had."""
+    names = sorted(set(installed_languages()) - {ORIENTATION, "equ"})
+    return f"{', '.join(names)}; {package_of('NAME')} reads more"
 
 
 def installed_languages() -> dict[str, Path]:

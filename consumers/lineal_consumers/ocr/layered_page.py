@@ -1,4 +1,4 @@
-"""A page that has both a text layer and more: what is drawn beside the layer is recognised.
+"""Recognises what a page with a text layer draws outside of that layer.
 
 The account of such a page is its ink: what looks like text, is under no word of the layer and was
 not recognised either, is a doubt with its place.

@@ -8,23 +8,16 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from lineal.lineage.record import Model
+from lineal.lineage.record import UsedArtifact
+from lineal_consumers.ocr import rapidocr
 from lineal_consumers.ocr.config import OcrConfig
-from lineal_consumers.ocr.languages import installed_languages, joined_folder, require
-
-ORIENTATION = "osd"
-"""The trained data that tells how a page lies."""
+from lineal_consumers.ocr.languages import ORIENTATION, installed_languages, require
 
 
-def data_path() -> str:
-    """The folder of the installed trained data: ``TESSDATA_PREFIX``, that of the wheels, that of
-    the system, or one of links where there are several of these."""
-    return joined_folder()
-
-
-def recognition_models(config: OcrConfig) -> list[Model]:
+def recognition_models(config: OcrConfig) -> list[UsedArtifact]:
     """Tesseract's trained data of the configured languages, that of orientation detection, and,
-    as one, those of all other languages in which pages may be read.
+    as one, those of all other languages in which pages may be read; and RapidOCR's where it is
+    installed.
 
     Raises:
         MissingLanguage: a configured language has no data.
@@ -33,7 +26,7 @@ def recognition_models(config: OcrConfig) -> list[Model]:
     there = installed_languages()
     used = [*config.language.split("+"), ORIENTATION]
     models = [
-        Model(f"tesseract/{name}", _version(name, there[name]), _digest(there[name]))
+        UsedArtifact(f"tesseract/{name}", _version(name, there[name]), _digest(there[name]))
         for name in used
         if name in there
     ]
@@ -41,9 +34,9 @@ def recognition_models(config: OcrConfig) -> list[Model]:
     if config.detect_language and others:
         listed = "".join(f"{name} {_digest(there[name])}\n" for name in others)
         digest = sha256(listed.encode()).hexdigest()
-        models.append(Model("tesseract/other languages", ",".join(others)[:200], digest))
-        models.append(Model("py3langid/model", version("py3langid"), _identifier_digest()))
-    return models
+        models.append(UsedArtifact("tesseract/other languages", ",".join(others)[:200], digest))
+        models.append(UsedArtifact("py3langid/model", version("py3langid"), _identifier_digest()))
+    return [*models, *rapidocr.models()]
 
 
 @cache

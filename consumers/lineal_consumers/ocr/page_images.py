@@ -5,13 +5,12 @@ from __future__ import annotations
 from ctypes import byref, c_uint, create_string_buffer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lineal_consumers.ocr.page_geometry import Affine, seen_from_user_space
+from lineal_catalog.file_formats.pdf_objects import matrix_of, walk_page_objects
+from lineal_consumers.ocr.page_geometry import seen_from_user_space
 
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
 
-_MAX_OBJECTS = 5_000
-_DEEPEST = 6
 _BITS = {"CCITTFaxDecode": 1, "JBIG2Decode": 1, "JPXDecode": 48}
 """Of a pixel while it is decoded; JPEG 2000 is decoded into integers, all colours at once."""
 
@@ -54,30 +53,16 @@ def find_page_images(page: pdfium.PdfPage) -> list[PageImage]:
 
     seen = seen_from_user_space(page)
     found: list[PageImage] = []
-    stack: list[tuple[Any, Affine, int]] = [
-        (raw.FPDFPage_GetObject(page, index), seen, 0)
-        for index in range(min(raw.FPDFPage_CountObjects(page), _MAX_OBJECTS))
-    ]
-    looked_at = 0
-    while stack and looked_at < _MAX_OBJECTS:
-        looked_at += 1
-        item, place, depth = stack.pop()
-        kind = raw.FPDFPageObj_GetType(item)
-        if kind not in (raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_FORM):
+    for item in walk_page_objects(page.raw):
+        if item.kind != raw.FPDF_PAGEOBJ_IMAGE:
             continue
-        placed = place.after(_matrix(item))
-        if kind == raw.FPDF_PAGEOBJ_IMAGE:
-            across, down = c_uint(), c_uint()
-            raw.FPDFImageObj_GetImagePixelSize(item, byref(across), byref(down))
-            bits = _BITS.get(_filter(item), 8)
-            # An image fills the unit square of its own space.
-            region = Region(*placed.box(0, 0, 1, 1))
-            found.append(PageImage(region, across.value, down.value, bits))
-        elif depth < _DEEPEST:
-            stack += [
-                (raw.FPDFFormObj_GetObject(item, index), placed, depth + 1)
-                for index in range(min(raw.FPDFFormObj_CountObjects(item), _MAX_OBJECTS))
-            ]
+        placed = seen.after(item.around).after(matrix_of(item.handle))
+        across, down = c_uint(), c_uint()
+        raw.FPDFImageObj_GetImagePixelSize(item.handle, byref(across), byref(down))
+        bits = _BITS.get(_filter(item.handle), 8)
+        # An image fills the unit square of its own space.
+        region = Region(*placed.box(0, 0, 1, 1))
+        found.append(PageImage(region, across.value, down.value, bits))
     return found
 
 
@@ -88,12 +73,3 @@ def _filter(item: Any) -> str:
     name = create_string_buffer(32)
     raw.FPDFImageObj_GetImageFilter(item, 0, name, len(name))
     return name.value.decode("ascii", "replace")
-
-
-def _matrix(item: Any) -> Affine:
-    import pypdfium2.raw as raw
-
-    matrix = raw.FS_MATRIX()
-    if not raw.FPDFPageObj_GetMatrix(item, byref(matrix)):
-        return Affine(1, 0, 0, 1, 0, 0)
-    return Affine(matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)

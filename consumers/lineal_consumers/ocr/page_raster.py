@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lineal.stages import Reject
 from lineal_consumers.ocr.config import OcrConfig
-from lineal_consumers.ocr.image_files import as_gray, open_frame, pixel_density
+from lineal_consumers.ocr.image_files import gray_pixels, open_frame, pixel_density
+from lineal_consumers.ocr.page_images import find_page_images
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +28,10 @@ _MAX_SIDE = 30_000
 """Pixels of a rendered page's longer side."""
 _SMALL_PAGE = 288.0
 """Points of a page's longer side under which it has few pixels at the resolution of recognition."""
+_FEW_OBJECTS = 16
+_BAND_PIXELS = 500_000_000
+"""Pixels of a page's largest image for each band that it is drawn in."""
+_MAX_BANDS = 3
 _PAGE_PIXELS = 1200
 """Pixels of an image's longer side from which it may be a page of text."""
 
@@ -61,15 +69,33 @@ def render_page(page: pdfium.PdfPage, config: OcrConfig) -> Raster:
     bitmap = pdfium.PdfBitmap.new_native(*size, raw.FPDFBitmap_Gray)
     try:
         bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
-        _draw(page, bitmap, size)
+        draw(page, bitmap, size)
         gray = np.array(bitmap.to_numpy(), dtype=np.uint8)
     finally:
         bitmap.close()
     return Raster(gray.reshape(gray.shape[:2]), dpi, width, height)
 
 
-def _draw(page: pdfium.PdfPage, bitmap: pdfium.PdfBitmap, size: tuple[int, int]) -> None:
-    """Draw piece by piece, so that a page of endless lines can be left half drawn."""
+def draw(
+    page: pdfium.PdfPage,
+    bitmap: pdfium.PdfBitmap,
+    size: tuple[int, int],
+    *,
+    quarters: int = 0,
+    gray: bool = True,
+    band_pixels: int = _BAND_PIXELS,
+) -> None:
+    """Draw piece by piece, so that a page of endless lines can be left half drawn; a page with a
+    very large image band by band, since PDFium first brings all of its rows that are to be seen to
+    the width of the bitmap.
+
+    Args:
+        quarters: turns of 90 degrees clockwise.
+        band_pixels: pixels of the page's largest image for each band.
+
+    Raises:
+        TimeoutError: it takes too long.
+    """
     import pypdfium2.raw as raw
 
     until = time.process_time() + _MAX_SECONDS
@@ -80,11 +106,41 @@ def _draw(page: pdfium.PdfPage, bitmap: pdfium.PdfBitmap, size: tuple[int, int])
     pause = raw.IFSDK_PAUSE(version=1, user=None)
     callback = type(pause.NeedToPauseNow)(late)
     pause.NeedToPauseNow = callback
-    flags = raw.FPDF_ANNOT | raw.FPDF_GRAYSCALE
-    status = raw.FPDF_RenderPageBitmap_Start(bitmap, page, 0, 0, *size, 0, flags, pause)
-    raw.FPDF_RenderPage_Close(page)
-    if status == raw.FPDF_RENDER_TOBECONTINUED:
-        raise TimeoutError("drawing the page takes too long")
+    flags = raw.FPDF_ANNOT | (raw.FPDF_GRAYSCALE if gray else 0)
+    rows = -(-size[1] // _bands(page, band_pixels))
+    for top in range(0, size[1], rows):
+        with _band(bitmap, top, min(rows, size[1] - top)) as band:
+            status = raw.FPDF_RenderPageBitmap_Start(
+                band, page, 0, -top, *size, quarters, flags, pause
+            )
+            raw.FPDF_RenderPage_Close(page)
+        if status == raw.FPDF_RENDER_TOBECONTINUED:
+            raise TimeoutError("drawing the page takes too long")
+
+
+def _bands(page: pdfium.PdfPage, band_pixels: int) -> int:
+    """In how many bands a page is drawn: each costs a walk over all that is on it."""
+    import pypdfium2.raw as raw
+
+    if raw.FPDFPage_CountObjects(page) > _FEW_OBJECTS:
+        return 1
+    largest = max((image.width * image.height for image in find_page_images(page)), default=0)
+    return min(_MAX_BANDS, 1 + largest // band_pixels)
+
+
+@contextmanager
+def _band(bitmap: pdfium.PdfBitmap, top: int, rows: int) -> Iterator[Any]:
+    """Some rows of a bitmap, as one that shares its memory."""
+    import pypdfium2.raw as raw
+
+    first = ctypes.addressof(bitmap.buffer) + top * bitmap.stride
+    band = raw.FPDFBitmap_CreateEx(
+        bitmap.width, rows, bitmap.format, ctypes.c_void_p(first), bitmap.stride
+    )
+    try:
+        yield band
+    finally:
+        raw.FPDFBitmap_Destroy(band)
 
 
 def _paper(page: pdfium.PdfPage, dpi: int) -> tuple[float, int]:
@@ -121,21 +177,22 @@ def decode_frame(path: str, number: int, config: OcrConfig) -> Raster:
         if image.width * image.height > config.max_image_pixels:
             raise Reject("the image has more pixels than are allowed")
         density = pixel_density(image)
+        across, down = density.across, density.down
+        points = 72 * image.width / across, 72 * image.height / down
         try:
-            gray = np.asarray(as_gray(image), dtype=np.uint8)
+            gray = gray_pixels(image, config.max_pixels)
         except (OSError, ValueError, SyntaxError, MemoryError) as error:
             raise Reject("the image cannot be decoded") from error
     if density.turned:
-        across, down = density.down, density.across
-    else:
-        across, down = density.across, density.down
-    height, width = gray.shape
-    points = 72 * width / across, 72 * height / down
+        across, down, points = down, across, points[::-1]
     target = max(across, down)
     if target < 0.7 * config.dpi:
         target = min(config.dpi, 3 * target)
     area = points[0] * points[1] / 72 / 72
     target = min(target, math.sqrt(config.max_pixels / area))
+    # It may have been decoded at a fraction of its size.
+    height, width = gray.shape
+    across, down = 72 * width / points[0], 72 * height / points[1]
     if abs(target / across - 1) > 0.01 or abs(target / down - 1) > 0.01:
         shrinking = target < max(across, down)
         gray = np.asarray(

@@ -1,4 +1,4 @@
-"""The PDF a process has open: consecutive parts of one document do not open it again.
+"""Keeps a process's last PDF open, so that consecutive parts of a document do not open it again.
 
 pdfium is not thread-safe; each worker process has its own document and reads one page at a time.
 """

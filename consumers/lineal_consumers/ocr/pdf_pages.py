@@ -1,4 +1,4 @@
-"""Reading one page of a PDF in the way that its plan says."""
+"""Reads a page of a PDF by the method of its plan."""
 
 from __future__ import annotations
 

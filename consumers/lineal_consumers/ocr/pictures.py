@@ -1,4 +1,4 @@
-"""The pictures on the pages of a parsed document are recognised, and are a part of their pages."""
+"""Recognises the pictures on pages of parsed documents, and adds their text to these pages."""
 
 from __future__ import annotations
 

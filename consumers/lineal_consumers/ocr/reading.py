@@ -1,4 +1,4 @@
-"""Reading a part of a document: what a worker process is asked to do."""
+"""Reads a part of a document, in a worker process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lineal_consumers.ocr import rapidocr
 from lineal_consumers.ocr.config import OcrConfig
 from lineal_consumers.ocr.reading_time import begin_page
 from lineal_schemas.documents import DocumentKind, PageRange
@@ -82,11 +83,24 @@ def _joined(
         texts.append(text)
         made.append(page)
         offset += len(text) + len(PAGE_SEPARATOR)
-    languages = dict.fromkeys(page.language for page in made if page.language)
-    engines = tuple(engine.model_copy(update={"language": name}) for name in languages)
     return TextResult.model_construct(
-        engines=engines or (engine,), text=PAGE_SEPARATOR.join(texts), pages=tuple(made)
+        engines=_engines(made, engine), text=PAGE_SEPARATOR.join(texts), pages=tuple(made)
     )
+
+
+def _engines(pages: list[Page], planned: Engine) -> tuple[Engine, ...]:
+    """What read the pages, each in its languages; what was planned where none was recognised."""
+    used = dict.fromkeys((page.engine, page.language) for page in pages if page.language)
+    return tuple(
+        (_rapidocr() if name == rapidocr.NAME else planned).model_copy(
+            update={"language": language}
+        )
+        for name, language in used
+    ) or (planned,)
+
+
+def _rapidocr() -> Engine:
+    return Engine(name=rapidocr.NAME, version=rapidocr.engine_version())
 
 
 def _tesseract(config: OcrConfig) -> Engine:

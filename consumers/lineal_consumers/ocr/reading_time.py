@@ -11,7 +11,7 @@ import time
 from contextvars import ContextVar
 from pathlib import Path
 
-_FREE_SECONDS = 3.5
+_FREE_SECONDS = 4.0
 _BYTES_PER_SECOND = 15_000
 """Of the file, for each further second. Dense faxes have some 40 kB a page and take two."""
 

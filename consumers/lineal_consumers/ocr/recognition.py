@@ -1,4 +1,4 @@
-"""A page image becomes words: turned upright, straightened, recognised and rated."""
+"""Recognises the words of a page image: turns it upright, deskews, recognises and rates it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lineal_consumers.ocr import page_signals, second_look, tesseract
+from lineal_consumers.ocr import page_signals, rapidocr, second_look, tesseract
 from lineal_consumers.ocr.config import OcrConfig
-from lineal_consumers.ocr.layout import Line, PositionedWord
+from lineal_consumers.ocr.figure_conflicts import FIGURE_CONFLICT, find_figure_conflicts
+from lineal_consumers.ocr.layout import Line, PositionedWord, move_lines
 from lineal_consumers.ocr.page_geometry import IDENTITY, Affine, turned_by
+from lineal_consumers.ocr.page_order import in_page_order
 from lineal_consumers.ocr.page_raster import Raster
 from lineal_consumers.ocr.page_signals import Signals
+from lineal_consumers.ocr.photo import find_words_outside, place_on_photo, prepare
+from lineal_consumers.ocr.projective import Projective
+from lineal_consumers.ocr.sheet import find_sheet
 from lineal_consumers.ocr.tesseract import DetectedWord
 from lineal_consumers.ocr.unread import unread_boxes
 from lineal_schemas.results import PageQuality
@@ -22,12 +27,25 @@ if TYPE_CHECKING:
 
     Gray = npt.NDArray[np.uint8]
 
+Box = tuple[float, float, float, float]
+
 _STRAIGHT = 0.5
 """Degrees of skew that recognition does not mind."""
 _SIDEWAYS = 0.8
 """What a reading on its side is worth of an upright one."""
 _SUREST = 0.999
 """Recognition is never certain; a text layer is."""
+_SURE = 0.6
+UNCERTAIN_SHARE = 0.2
+"""Share of words of low confidence from which the page may be in another script, so that its script
+is looked for: other scripts have 0.3 and more, good scans at most 0.08."""
+_DOUBTFUL = 0.55
+_MAX_DOUBTFUL = 12
+"""Words read again by themselves; a page of more is a bad one as a whole."""
+_AS_MUCH = 0.95
+"""Of the letters that one engine read with confidence, those that another has to read."""
+_GROUND = 0.85
+"""Background ratio under which a page may be a sheet on a darker ground."""
 _MAX_READINGS = 5
 """A page may be recognised in four directions and once more in even light."""
 
@@ -47,10 +65,14 @@ class Recognized:
     """The signals of the straightened image, for the search for rulings."""
     pixel: float
     """Size of a pixel of the straightened image in points."""
-    unskew: Affine
+    unskew: Affine | Projective
     """From the straightened page to the upright one."""
     quality: PageQuality
     doubts: tuple[str, ...]
+    engine: str
+    """That read it."""
+    conflicts: list[Box]
+    """Places where two engines read different figures, in points of the upright page."""
 
 
 @dataclass(slots=True)
@@ -64,6 +86,8 @@ class _Attempt:
     unskew: Affine
     words: list[DetectedWord]
     coverage: float
+    engine: str = tesseract.NAME
+    conflicts: tuple[Box, ...] = ()
 
     @property
     def low_share(self) -> float:
@@ -95,22 +119,47 @@ class _Attempt:
 
 
 def recognize_page(raster: Raster, config: OcrConfig) -> Recognized:
-    """Read one page image; a blank one costs no recognition.
+    """Read one page image, of a photo the sheet of paper on it; a blank one costs no recognition.
 
     Raises:
         TimeoutError: recognition takes too long.
     """
-    attempt = _best_attempt(raster, config)
+    signals = page_signals.page_signals(raster.gray, raster.dpi)
+    sheet = find_sheet(raster) if signals.background_ratio < _GROUND else None
+    if sheet is None:
+        return _recognize(raster, signals, config)
+    ready = prepare(sheet)
+    level = page_signals.page_signals(ready.raster.gray, ready.raster.dpi)
+    seen = _recognize(ready.raster, level, config, photo=True)
+    seen = place_on_photo(seen, ready, raster)
+    with suppress(TimeoutError):
+        beside = find_words_outside(sheet, raster, signals, config.language)
+        if beside:
+            whole = _recognize(raster, signals, config)
+            return max((seen, whole), key=_letters_read)
+    return seen
+
+
+def _letters_read(seen: Recognized) -> int:
+    return sum(
+        len(word.text) for line in seen.lines for word in line.words if word.confidence >= _SURE
+    )
+
+
+def _recognize(
+    raster: Raster, signals: Signals, config: OcrConfig, *, photo: bool = False
+) -> Recognized:
+    attempt = _best_attempt(raster, signals, config, photo=photo)
     turned = attempt.rotation % 180 != 0
     width, height = (raster.height, raster.width) if turned else (raster.width, raster.height)
     upright_width = raster.gray.shape[0] if turned else raster.gray.shape[1]
     pixel = width / upright_width
     scale = Affine(pixel, 0, 0, pixel, 0, 0)
+    straight_lines = lines = in_page_order(_lines(attempt.words, scale))
     unskew = IDENTITY
-    lines = straight_lines = _lines(attempt.words, scale)
     if attempt.skew:
         unskew = scale.after(attempt.unskew).after(scale.inverse())
-        lines = _lines(attempt.words, scale.after(attempt.unskew))
+        lines = move_lines(straight_lines, unskew)
     quality = PageQuality(
         low_confidence_share=round(attempt.low_share, 3),
         ink_coverage=round(attempt.coverage, 3),
@@ -128,12 +177,13 @@ def recognize_page(raster: Raster, config: OcrConfig) -> Recognized:
         unskew=unskew,
         quality=quality,
         doubts=_doubts(attempt, config),
+        engine=attempt.engine,
+        conflicts=[unskew.box(*scale.box(*box)) for box in attempt.conflicts],
     )
 
 
-def _best_attempt(raster: Raster, config: OcrConfig) -> _Attempt:
+def _best_attempt(raster: Raster, signals: Signals, config: OcrConfig, *, photo: bool) -> _Attempt:
     gray, dpi = raster.gray, raster.dpi
-    signals = page_signals.page_signals(gray, dpi)
     if signals.blank:
         return _Attempt(0, 0.0, gray, signals, IDENTITY, [], 1.0)
     rotation: int | None = None
@@ -143,7 +193,46 @@ def _best_attempt(raster: Raster, config: OcrConfig) -> _Attempt:
     # A further reading that takes too long leaves the first one standing.
     with suppress(TimeoutError):
         best = _improved(best, raster, rotation, signals, config)
+        if photo or _is_doubtful(best, config):
+            best = _by_another_engine(best, dpi, config)
     return best
+
+
+def _is_doubtful(attempt: _Attempt, config: OcrConfig) -> bool:
+    if not attempt.words:
+        return len(attempt.signals.components) >= 10
+    return (
+        attempt.low_share > config.doubt_low_confidence
+        or attempt.coverage < config.doubt_coverage
+        or attempt.signals.background_ratio < config.photo_background
+    )
+
+
+def _by_another_engine(attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attempt:
+    """The page as RapidOCR reads it, where that is installed and reads at least as much."""
+    if not (rapidocr.is_installed() and rapidocr.reads(config.language)):
+        return attempt
+    if attempt.low_share >= UNCERTAIN_SHARE or not attempt.words:
+        script, _ = tesseract.page_script(attempt.gray, dpi)
+        if script not in rapidocr.SCRIPTS:
+            return attempt
+    gray = attempt.gray
+    if attempt.signals.background_ratio < config.photo_background:
+        gray = page_signals.increase_contrast(page_signals.even_light(gray, attempt.signals, 1))
+    words = rapidocr.recognize(gray)
+    if _sure_letters(words) < _AS_MUCH * _sure_letters(attempt.words):
+        return attempt
+    return replace(
+        attempt,
+        words=words,
+        coverage=page_signals.ink_coverage(attempt.signals, words),
+        engine=rapidocr.NAME,
+        conflicts=tuple(find_figure_conflicts(words, attempt.words)),
+    )
+
+
+def _sure_letters(words: list[DetectedWord]) -> int:
+    return sum(len(word.text) for word in words if word.confidence >= _SURE)
 
 
 def _improved(
@@ -168,6 +257,10 @@ def _improved(
 
 def _with_second_look(attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attempt:
     boxes = unread_boxes(attempt.signals, ((w.confidence, *w[2:6]) for w in attempt.words))
+    # Single digits of a table are too few letters to be missed as unread.
+    doubtful = [word[2:6] for word in attempt.words if word.confidence < _DOUBTFUL]
+    if len(doubtful) <= _MAX_DOUBTFUL:
+        boxes += doubtful
     if not boxes or not attempt.words:
         return attempt
     gray = attempt.gray
@@ -185,12 +278,12 @@ def _with_second_look(attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attemp
 def _in_even_light(attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attempt:
     enlarge = 2 if attempt.gray.size * 4 <= config.max_pixels else 1
     flat = page_signals.even_light(attempt.gray, attempt.signals, enlarge)
-    words = _recognize(flat, enlarge, dpi, config)
+    words = _words(flat, enlarge, dpi, config)
     coverage = page_signals.ink_coverage(attempt.signals, words)
     return replace(attempt, words=words, coverage=coverage)
 
 
-def _recognize(scaled: Gray, scale: float, dpi: int, config: OcrConfig) -> list[DetectedWord]:
+def _words(scaled: Gray, scale: float, dpi: int, config: OcrConfig) -> list[DetectedWord]:
     """The words of an image of ``dpi`` of which this is a scaled one; in pixels of the former."""
     seconds = config.page_seconds / _MAX_READINGS
     words = tesseract.recognize(scaled, round(scale * dpi), config.language, seconds)
@@ -234,7 +327,7 @@ def _attempt(raster: Raster, rotation: int, stored: Signals, config: OcrConfig) 
         skew = 0.0
     scale = page_signals.reading_scale(signals, raster.dpi)
     small = page_signals.shrunk(gray, scale)
-    words = _recognize(small, scale, raster.dpi, config)
+    words = _words(small, scale, raster.dpi, config)
     coverage = page_signals.ink_coverage(signals, words)
     return _Attempt(rotation, skew, gray, signals, unskew, words, coverage)
 
@@ -283,4 +376,6 @@ def _doubts(attempt: _Attempt, config: OcrConfig) -> tuple[str, ...]:
         doubts.append(f"only {attempt.coverage:.0%} of what looks like text was read")
     if attempt.signals.background_ratio < config.photo_background:
         doubts.append("the page is unevenly lit")
+    if attempt.conflicts:
+        doubts.append(FIGURE_CONFLICT)
     return tuple(doubts)

@@ -35,6 +35,7 @@ def make_page(
     seen: Recognized, language: str | None, raster: Raster, number: int, offset: int
 ) -> tuple[str, Page]:
     """What was recognised, as the text and the page of a result."""
+    from lineal_consumers.ocr.figure_conflicts import FIGURE_CONFLICT
     from lineal_consumers.ocr.key_values import key_values
     from lineal_consumers.ocr.layout import Frame, page_text
     from lineal_consumers.ocr.rulings import scanned_rulings
@@ -44,11 +45,12 @@ def make_page(
     frame = Frame(seen.width, seen.height, seen.unskew)
     across, down = scanned_rulings(seen.straight, seen.pixel)
     straight_words = [word for line in seen.straight_lines for word in line.words]
-    text, words = page_text(seen.lines, seen.width, seen.height, offset)
+    text, words = page_text(seen.lines, seen.width, seen.height, offset, recognized=True)
     places = make_doubt_places(UNREAD, find_unread_places(seen), seen.width, seen.height)
     doubts = seen.doubts
     if places and not any("read" in doubt for doubt in doubts):
         doubts = (*doubts, UNREAD)
+    places += make_doubt_places(FIGURE_CONFLICT, seen.conflicts, seen.width, seen.height)
     return text, Page.model_construct(
         number=number,
         begin=offset,
@@ -60,6 +62,7 @@ def make_page(
         rotation=seen.rotation,
         skew=seen.skew,
         language=language,
+        engine=seen.engine,
         quality=seen.quality,
         words=words,
         key_values=key_values(seen.straight_lines, frame),

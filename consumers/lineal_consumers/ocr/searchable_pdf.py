@@ -38,11 +38,23 @@ class PageWriter:
         _own_font_resources(target)["/" + FONT] = self._font.object
         target.contents_add(content, prepend=True)
 
-    def to_bytes(self) -> bytes:
-        """The finished file; equal pages give equal bytes."""
+    def to_bytes(self, *, archival: bool = True) -> bytes:
+        """The finished file; equal pages give equal bytes.
+
+        Args:
+            archival: as PDF/A-2b if nothing would be lost by it, which adds metadata.
+        """
+        from lineal_consumers.ocr.archival.obstacles import find_obstacles
+        from lineal_consumers.ocr.archival.repairs import make_conforming
+        from lineal_consumers.ocr.archival.saving import save_options
+
         self._font.finish()
+        options: dict[str, Any] = {"deterministic_id": True}
+        if archival and not find_obstacles(self._pdf):
+            make_conforming(self._pdf)
+            options = save_options()
         out = io.BytesIO()
-        self._pdf.save(out, deterministic_id=True)
+        self._pdf.save(out, **options)
         return out.getvalue()
 
 
@@ -73,17 +85,32 @@ class PdfOverlay:
         self._writer = PageWriter(self._pdf)
 
     def add(self, page: Page, text: str) -> None:
-        """Lay the words of a recognised page under the original one, and turn it upright."""
+        """Lay the words of a page under the original one, and turn it upright."""
         from lineal_consumers.ocr.pdf_files import open_page
 
-        # What is certain stands in the page's own text layer.
-        words = tuple(word for word in page.words if word.confidence < 1)
-        if not words:
+        if not page.words:
             return
-        page = page.model_copy(update={"words": words})
         with open_page(self._path, page.number) as original:
             to_user = user_space_from_seen(original)
         target = self._pdf.pages[page.number - 1]
+        self._writer.add_text(target, page, text, to_user)
+        if page.rotation:
+            target.rotate(page.rotation, relative=True)
+
+    def replace(self, page: Page, text: str) -> None:
+        """Put a picture of the page in the place of its contents, and these words under it.
+
+        Raises:
+            Reject: the page cannot be drawn.
+        """
+        from lineal_consumers.ocr.page_picture import show_picture
+        from lineal_consumers.ocr.pdf_files import open_page
+
+        with open_page(self._path, page.number) as original:
+            to_user = user_space_from_seen(original)
+            size = original.get_size()
+        target = self._pdf.pages[page.number - 1]
+        show_picture(self._pdf, target, self._path, page.number, size, to_user)
         self._writer.add_text(target, page, text, to_user)
         if page.rotation:
             target.rotate(page.rotation, relative=True)

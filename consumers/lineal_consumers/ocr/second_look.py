@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineal_consumers.ocr import tesseract
+from lineal_consumers.ocr.scripts import is_right_to_left
 from lineal_consumers.ocr.tesseract import DetectedWord
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ _MARGIN = 10
 _SURE = 0.7
 """Confidence from which a word is taken: there is nothing around it that bears it out."""
 _DOUBTFUL = 0.5
+_SCALES = (2.0, 1.0, 0.5)
+"""Sizes at which a piece is read until there are words: recognition drops a line of Arabic at one
+size and reads it at the next."""
 
 
 def read_pieces(
@@ -43,17 +47,22 @@ def read_pieces(
         piece = gray[y : min(height, int(bottom) + _MARGIN), x : min(width, int(right) + _MARGIN)]
         if min(piece.shape) < 2 * _MARGIN:
             continue
-        large = np.asarray(
-            cv2.resize(piece, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8
-        )
-        for word in tesseract.recognize(large, 2 * dpi, language, seconds, block=True):
-            if word.confidence >= _SURE:
-                found.append(
-                    word._replace(
-                        left=x + word.left / 2, top=y + word.top / 2,
-                        right=x + word.right / 2, bottom=y + word.bottom / 2,
-                    )
-                )  # fmt: skip
+        for scale in _SCALES:
+            method = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+            scaled = np.asarray(
+                cv2.resize(piece, None, fx=scale, fy=scale, interpolation=method), np.uint8
+            )
+            words = tesseract.recognize(scaled, round(scale * dpi), language, seconds, block=True)
+            sure = [word for word in words if word.confidence >= _SURE]
+            found += [
+                word._replace(
+                    left=x + word.left / scale, top=y + word.top / scale,
+                    right=x + word.right / scale, bottom=y + word.bottom / scale,
+                )
+                for word in sure
+            ]  # fmt: skip
+            if sure:
+                break
     return found
 
 
@@ -78,7 +87,8 @@ def put_in(words: list[DetectedWord], found: list[DetectedWord]) -> list[Detecte
         level = [line for line in lines if any(w.top <= middle <= w.bottom for w in line)]
         if level:
             level[0].append(word._replace(new_paragraph=False))
-            level[0].sort(key=lambda one: one.left)
+            backwards = sum(is_right_to_left(one.text) for one in level[0]) > len(level[0]) / 2
+            level[0].sort(key=lambda one: -one.right if backwards else one.left)
         else:
             at = sum(line[0].top <= word.top for line in lines)
             lines.insert(at, [word])

@@ -61,10 +61,10 @@ async def scatter(
     )
     # Named after what is read, and not after the event that asks for it: a document whose
     # classification comes again unchanged is not read again.
-    whole = f"{document.document_id}/{document.kind}/{stored.sha256}/{scatter.version}"
+    group_id = f"{document.document_id}/{document.kind}/{stored.sha256}/{scatter.version}"
     return tuple(
         DocumentPartRequested(
-            whole=whole,
+            group_id=group_id,
             index=index,
             count=len(plan.parts),
             document_id=document.document_id,
@@ -81,7 +81,7 @@ async def scatter(
     "ocr",
     version="1",
     produces=(DocumentPartExtracted, DocumentPartRequested),
-    models=recognition_models,
+    artifacts=recognition_models,
     warm_up="lineal_consumers.ocr.warm_up:load_recognition",
     lanes=WORKER_LANES,
 )
@@ -109,13 +109,15 @@ async def recognize(part: DocumentPartRequested, ctx: Context[OcrConfig]) -> tup
             cost=cost,
         )
     except WorkerTimeout as error:
+        if error.starved:
+            raise
         # It would take as long again.
         raise Reject(
             f"reading takes too long: pages {part.pages.first} to {part.pages.last} of the file "
-            f"take more than {seconds:.0f} s of processor time, or {ctx.config.page_seconds:g} s"
+            f"took {error.spent}"
         ) from error
     extracted = DocumentPartExtracted(
-        whole=part.whole,
+        group_id=part.group_id,
         index=part.index,
         count=part.count,
         document_id=part.document_id,

@@ -11,8 +11,10 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lineal_consumers.ocr.models import ORIENTATION, data_path
+from lineal.workers.memory import release_memory
+from lineal_consumers.ocr.languages import ORIENTATION, joined_folder
 from lineal_consumers.ocr.reading_time import seconds_left
+from lineal_consumers.ocr.scripts import in_logical_order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 os.environ["OMP_THREAD_LIMIT"] = "1"
 
 
+NAME = "tesseract"
 _BUSY = 0.6
 """Share of the time by the clock that was this process's own."""
 
@@ -55,18 +58,28 @@ def _api(language: str) -> Any:
     import tesserocr
 
     return tesserocr.PyTessBaseAPI(
-        path=data_path(),
+        path=joined_folder(),
         lang=language,
         oem=tesserocr.OEM.LSTM_ONLY,
         psm=tesserocr.PSM.AUTO,
     )
 
 
+def release_engines() -> None:
+    """Give back what it holds, for an engine that takes much memory; it is loaded again in a tenth
+    of a second."""
+    _api.cache_clear()
+    _orientation_api.cache_clear()
+    release_memory()
+
+
 @lru_cache(maxsize=1)
 def _orientation_api() -> Any:
     import tesserocr
 
-    return tesserocr.PyTessBaseAPI(path=data_path(), lang=ORIENTATION, psm=tesserocr.PSM.OSD_ONLY)
+    return tesserocr.PyTessBaseAPI(
+        path=joined_folder(), lang=ORIENTATION, psm=tesserocr.PSM.OSD_ONLY
+    )
 
 
 def recognize(
@@ -100,7 +113,8 @@ def recognize(
             if iterator.IsAtBeginningOf(line_level):
                 new_line = True
                 new_paragraph = new_paragraph or iterator.IsAtBeginningOf(paragraph_level)
-            text = "".join(iterator.GetUTF8Text(word_level).split())
+            # The letters of a word come as they are seen, words as they are read.
+            text = in_logical_order("".join(iterator.GetUTF8Text(word_level).split()))
             box = iterator.BoundingBox(word_level)
             if text and box:
                 confidence = iterator.Confidence(word_level) / 100

@@ -40,9 +40,10 @@ def text_overlay(
             matrix, size, stretch = _setting(word, page, len(spoken))
             a, b, c, d, e, f = place.after(matrix)
             # The space belongs to the text: readers that do not measure gaps would join words.
+            blank = b"0020" if text[word.end : word.end + 1].strip() == "" else b""
             out.append(
-                b"/%b %.2f Tf %.2f Tz %.5f %.5f %.5f %.5f %.2f %.2f Tm <%b0020> Tj"
-                % (FONT.encode(), size, stretch, a, b, c, d, e, f, encode(spoken))
+                b"/%b %.2f Tf %.2f Tz %.5f %.5f %.5f %.5f %.2f %.2f Tm <%b%b> Tj"
+                % (FONT.encode(), size, stretch, a, b, c, d, e, f, encode(spoken), blank)
             )
     out.append(b"ET Q\n")
     return b"\n".join(out)

@@ -7,9 +7,9 @@ character are read again.
 
 from __future__ import annotations
 
-from ctypes import byref, c_float
 from typing import TYPE_CHECKING, NamedTuple
 
+from lineal_catalog.file_formats.pdf_objects import MAX_OBJECTS, unread_text
 from lineal_consumers.ocr.layout import Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import seen_from_user_space
 from lineal_consumers.ocr.page_images import Region
@@ -17,10 +17,6 @@ from lineal_consumers.ocr.page_images import Region
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
 
-_MAX_OBJECTS = 5_000
-"""Of a page that are looked at. A page of more is not read again: pdfminer would take seconds."""
-_SPECK = 3.0
-"""Points; a smaller text object is a blank."""
 _UNMAPPED = "(cid:"
 """What pdfminer gives for a glyph without a meaning."""
 
@@ -44,23 +40,12 @@ def find_unread_text(page: pdfium.PdfPage) -> list[Region]:
     layer = page.get_textpage()
     seen = seen_from_user_space(page)
     regions: list[Region] = []
-    sides = [c_float() for _ in range(4)]
-    for index in range(min(raw.FPDFPage_CountObjects(page), _MAX_OBJECTS)):
+    for index in range(min(raw.FPDFPage_CountObjects(page), MAX_OBJECTS)):
         item = raw.FPDFPage_GetObject(page, index)
         if raw.FPDFPageObj_GetType(item) != raw.FPDF_PAGEOBJ_TEXT:
             continue
-        if raw.FPDFTextObj_GetText(item, layer, None, 0) > 2:
-            continue
-        if raw.FPDFTextObj_GetTextRenderMode(item) == raw.FPDF_TEXTRENDERMODE_INVISIBLE:
-            continue
-        if not raw.FPDFPageObj_GetBounds(item, *(byref(side) for side in sides)):
-            continue
-        left, bottom, right, top = (side.value for side in sides)
-        if max(right - left, top - bottom) < _SPECK:
-            continue
-        x, y = (left + right) / 2, (bottom + top) / 2
-        if raw.FPDFText_GetCharIndexAtPos(layer, x, y, _SPECK, _SPECK) < 0:
-            regions.append(Region(*seen.box(left, bottom, right, top)))
+        if (box := unread_text(item, page.raw, layer.raw)) is not None:
+            regions.append(Region(*seen.box(*box)))
     layer.close()
     return regions
 
@@ -73,8 +58,8 @@ def read_with_pdfminer(
     or the page has too much on it."""
     import pypdfium2.raw as raw
 
-    if raw.FPDFPage_CountObjects(page) > _MAX_OBJECTS:
-        return []
+    if raw.FPDFPage_CountObjects(page) > MAX_OBJECTS:
+        return []  # it would take seconds
     from pdfminer.high_level import extract_pages
     from pdfminer.layout import LTChar, LTContainer
 

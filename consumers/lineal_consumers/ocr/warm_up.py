@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def load_recognition() -> None:
-    """Load Tesseract with its language data, by a page that is nobody's."""
+    """Load Tesseract with its language data, by recognising a made-up page."""
     import cv2
     import numpy as np
     import PIL.Image  # noqa: F401 - what tasks import

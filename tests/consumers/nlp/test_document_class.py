@@ -6,6 +6,7 @@ import pytest
 
 from lineal_consumers.nlp.analysis import analyze_text
 from lineal_consumers.nlp.config import NlpConfig
+from lineal_consumers.nlp.document_class import RuleClassifier
 
 DOCUMENTS = {
     "invoice": """ACME TOOLS INC.
@@ -106,3 +107,11 @@ def test_more_evidence_makes_surer() -> None:
     much = analyze_text(DOCUMENTS["invoice"], NlpConfig()).document_class
     assert little.name == much.name == "invoice"
     assert little.confidence < much.confidence
+
+
+def test_a_title_that_stands_alone_below_the_addresses_counts() -> None:
+    above = "Ms Ellen Carter\nHarbour Way 16\nBristol\nOkafor Catering\n12 Mill Lane\nExeter\nUK\n"
+    lines = f"{above}Bill A631\nDebtor 59\nTax invoice\nCable 6 82.02\nBalance 25.50\n"
+    assert RuleClassifier().classify([lines], []).name == "invoice"
+    inside = lines.replace("Tax invoice", "Thank you for the tax invoice that you have sent")
+    assert RuleClassifier().classify([inside], []).name == "other"

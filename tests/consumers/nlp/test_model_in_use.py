@@ -5,20 +5,21 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from lineal.bus.protocol import Selection
-from lineal.lineage.ledger import steps_of_model
+from lineal.lineage.ledger import steps_made_with
 from lineal.lineage.record import digest
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.store.objects import reference
 from lineal.testing import StageHarness
+from lineal.testing.substitutes import InProcessWorkers
 from lineal_consumers.nlp.stage import nlp
 from lineal_consumers.retrain.config import RetrainConfig
 from lineal_consumers.retrain.stage import evaluate, promote, retrain, train
@@ -29,16 +30,8 @@ from lineal_schemas.models import ModelEvaluated, ModelPromoted, ModelTrainingRe
 from tests.conformance.harness import events_on, running, until_settled
 from tests.consumers.sensors import put_in_use
 
-R = TypeVar("R")
 AG_NEWS = Path(__file__).parents[4] / "shared" / "data" / "ag_news"
 TEXT = "The rotor bearing of turbine seven was greased. Vibration is low, the blades are clean."
-
-
-class InThisProcess:
-    """In place of the worker pool."""
-
-    async def run(self, function: Callable[..., R], *arguments: Any, **limits: Any) -> R:
-        return function(*arguments)
 
 
 @pytest.fixture
@@ -67,14 +60,14 @@ async def extracted(runtime: Runtime, name: str, text: str) -> None:
 
 
 async def analyse(runtime: Runtime) -> list[Any]:
-    async with running(runtime, runtime.bind(nlp, InThisProcess())):
+    async with running(runtime, runtime.bind(nlp, InProcessWorkers())):
         await until_settled(runtime, "nlp")
     return [decode(event).data for event in await events_on(runtime, "document.analyzed")]
 
 
 async def replay(runtime: Runtime) -> int:
     plan = await plan_replay(runtime, nlp, Selection(), stale=True)
-    await run_replay(runtime, plan, InThisProcess(), lambda _: None)
+    await run_replay(runtime, plan, InProcessWorkers(), lambda _: None)
     return plan.events
 
 
@@ -94,7 +87,7 @@ async def test_a_promotion_makes_earlier_classes_stale_and_a_replay_sets_them_ri
         before.document_class, "maintenance",
     ]  # fmt: skip
     assert await replay(runtime) == 0
-    made = await runtime.store.read(lambda c: list(steps_of_model(c, digest(model))))
+    made = await runtime.store.read(lambda c: list(steps_made_with(c, digest(model))))
     assert [record.subject for record in made] == ["document:d1"]
 
 
@@ -140,7 +133,7 @@ async def test_an_iteration_on_ag_news_is_better_than_the_one_before() -> None:
         await label(articles[:300], 0)
         await iterate(1)
         [promotion] = harness.outputs(ModelPromoted)
-        await harness.use_model("documents", await harness.get(promotion.artifact))
+        await harness.use_artifact("documents", await harness.get(promotion.artifact))
         await label(articles[300:1500], 300)
         await iterate(2)
         evaluated = harness.outputs(ModelEvaluated)[-1]

@@ -8,8 +8,8 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lineal_catalog.documents.csv_export import CsvExport
 from lineal_consumers.ocr.assembling import assemble_parts
-from lineal_consumers.ocr.csv_export import CsvExport
 from lineal_schemas.documents import DocumentKind
 from lineal_schemas.results import Engine, KeyValue, Page, Table, TextResult, Word
 

@@ -288,3 +288,27 @@ def test_ink_that_nobody_can_read_is_a_doubt_with_its_place(read_pdf: ReadPdf) -
         for place in doubt.places:
             assert place.top > 0.6
     assert doubts or len(read.text) > 400
+
+
+def test_a_very_large_image_is_drawn_in_bands_that_meet(tmp_path: Path) -> None:
+    """PDFium brings all rows that are to be seen to the width of the page first."""
+    import numpy as np
+    import pypdfium2 as pdfium
+
+    from lineal_consumers.ocr import page_raster
+
+    image = Image.new("1", (1200, 1600), 1)
+    for top in range(0, 1600, 40):
+        image.paste(0, (top // 2, top, top // 2 + 300, top + 20))
+    image.save(tmp_path / "a.pdf", resolution=100)
+    drawn = []
+    for pixels in (500_000_000, 700_000):
+        document = pdfium.PdfDocument(tmp_path / "a.pdf")
+        bitmap = pdfium.PdfBitmap.new_native(403, 601, pdfium.raw.FPDFBitmap_Gray)
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, 403, 601)
+        page_raster.draw(document[0], bitmap, (403, 601), band_pixels=pixels)
+        drawn.append(np.array(bitmap.to_numpy()).reshape(601, 403))
+    whole, bands = drawn
+    assert whole.min() < 50
+    # Where bands meet a row may be weighed a little differently.
+    assert np.abs(whole.astype(int) - bands).max() <= 2 or (whole != bands).mean() < 0.02

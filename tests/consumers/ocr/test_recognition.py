@@ -237,8 +237,17 @@ def test_a_jpeg_without_its_end_marker_is_read(
     assert "committee" in read_file(path, "image").text
 
 
-@pytest.mark.parametrize("turn", [90, 180, 270])
-@pytest.mark.parametrize("dpi", [200, 600])
+@pytest.mark.parametrize(
+    ("dpi", "turn"),
+    [
+        (200, 90),
+        (200, 180),
+        (200, 270),
+        pytest.param(600, 90, marks=pytest.mark.long),
+        pytest.param(600, 180, marks=pytest.mark.long),
+        (600, 270),
+    ],
+)
 def test_a_short_letter_that_lies_on_its_side_reads_as_when_upright(
     turn: int, dpi: int, as_file: SaveFile, read_file: ReadFile
 ) -> None:
@@ -273,6 +282,5 @@ def test_the_totals_of_a_receipt_photographed_at_an_angle_are_read(
     cover = Image.new("L", paper.size, 255).rotate(7, expand=True)
     photo.paste(paper.rotate(7, expand=True, resample=Image.Resampling.BICUBIC), (350, 700), cover)
     read = read_file(as_file(photo.filter(ImageFilter.GaussianBlur(0.8)), "photo.png"), "image")
-    words = read.text.split()
-    assert "42.63" in words or read.page.doubt_places
-    assert read.page.doubts
+    assert read.text.split() == [word for line in lines for word in " ".join(line).split()]
+    assert read.page.doubts == ()

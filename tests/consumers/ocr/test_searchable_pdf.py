@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from PIL import Image
 from lineal_consumers.ocr.page_geometry import Affine
 from lineal_consumers.ocr.searchable_pdf import PageWriter
 from lineal_schemas.results import Page, Word
-from tests.consumers.ocr.conftest import DrawPage, ReadFile
+from tests.consumers.ocr.conftest import PROSE, DrawPage, ReadFile
 from tests.long import examples
 
 SaveFile = Callable[..., Path]
@@ -216,3 +218,25 @@ def test_an_image_lying_on_its_side_is_shown_upright(
     page = pdfium.PdfDocument(made)[0]
     assert page.get_size() == pytest.approx((432, 336), abs=0.5)
     assert "committee met on Tuesday" in extracted(made)
+
+
+@pytest.mark.parametrize("degrees", [4, -7, 93])
+def test_other_readers_find_the_words_of_a_skewed_scan(
+    degrees: int,
+    draw_page: DrawPage,
+    scan_pdf: Callable[..., bytes],
+    as_file: Callable[..., Path],
+    read_file: ReadFile,
+) -> None:
+    """Poppler is what most viewers on Linux show PDFs with."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("not available here: poppler: install poppler-utils")
+    turned = draw_page(PROSE).rotate(
+        degrees, expand=True, fillcolor=255, resample=Image.Resampling.BICUBIC
+    )
+    read = read_file(as_file(scan_pdf(turned), "skewed.pdf"))
+    assert read.assembled.pdf is not None
+    searchable = as_file(read.assembled.pdf, "searchable.pdf")
+    done = subprocess.run(["pdftotext", searchable, "-"], capture_output=True, check=True)
+    wanted = {word for line in PROSE for word in line.split()}
+    assert len(wanted & set(done.stdout.decode().split())) >= 0.95 * len(wanted)

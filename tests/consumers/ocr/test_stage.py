@@ -88,7 +88,7 @@ async def test_a_long_document_has_only_a_window_of_parts_under_way() -> None:
         requested = harness.outputs(DocumentPartRequested)
     assert (most, under_way) == (3, 0)
     assert sorted(item.index for item in requested) == list(range(20))
-    assert len({item.whole for item in requested}) == 1
+    assert len({item.group_id for item in requested}) == 1
     assert extracted.pages == 20
     assert text.split("\f") == [f"This is page {number}" for number in range(1, 21)]
     assert result.text == text
@@ -210,11 +210,11 @@ async def test_the_same_reading_is_the_same_group_whatever_event_asks_for_it() -
     async with StageHarness(scatter) as harness:
         document = await read_document(harness, b"x", "pdf", single_pages(1), "x/y")
         await harness.send(document, id="again")
-        wholes = {item.whole for item in harness.outputs(DocumentPartRequested)}
+        wholes = {item.group_id for item in harness.outputs(DocumentPartRequested)}
         assert len(wholes) == 1
         assert [record.outcome for record in harness.records] == ["done", "memoised"]
         await harness.send(document.model_copy(update={"plan": tuple(single_pages(2))}))
-        assert len({item.whole for item in harness.outputs(DocumentPartRequested)}) == 2
+        assert len({item.group_id for item in harness.outputs(DocumentPartRequested)}) == 2
 
 
 def test_importing_the_stages_loads_no_engine() -> None:

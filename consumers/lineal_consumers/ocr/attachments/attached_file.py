@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from lineal.errors import LinealError
@@ -18,6 +18,8 @@ class AttachedFile(NamedTuple):
     read: Callable[[int], bytes]
     """Its bytes, given how many there may be at most. Raises UnreadableAttachment when there are
     more, or when it cannot be had."""
+    labels: Mapping[str, str] = {}
+    """What its document says of it."""
 
 
 class UnreadableAttachment(LinealError):

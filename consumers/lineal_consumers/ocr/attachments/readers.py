@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,7 @@ class Unpacked(NamedTuple):
     name: str
     data: bytes
     problem: str | None
+    labels: Mapping[str, str] = {}
 
 
 def _pdf(path: Path) -> Iterator[AttachedFile]:
@@ -45,15 +46,24 @@ def _office(path: Path) -> Iterator[AttachedFile]:
     return office_attachments(path)
 
 
+def _fhir(path: Path) -> Iterator[AttachedFile]:
+    from lineal_consumers.ocr.attachments.fhir import fhir_attachments
+
+    return fhir_attachments(path)
+
+
 _READERS: dict[DocumentKind, Callable[[Path], Iterator[AttachedFile]]] = {
     "pdf": _pdf,
     "email": _email,
     "word": _office,
     "sheet": _office,
+    "text": _fhir,
 }
 
-KINDS = frozenset(_READERS)
-"""Kinds of documents that may have attachments."""
+
+def may_have_attachments(kind: DocumentKind, media_type: str) -> bool:
+    """Whether documents of a kind are looked at: of texts, those in FHIR."""
+    return kind in _READERS and (kind != "text" or media_type == "application/fhir+json")
 
 
 def unpack(
@@ -72,9 +82,9 @@ def unpack(
         try:
             data = attached.read(config.file_bytes)
         except UnreadableAttachment as error:
-            unpacked.append(Unpacked(name, b"", str(error)))
+            unpacked.append(Unpacked(name, b"", str(error), attached.labels))
             continue
-        unpacked.append(Unpacked(name, data, None))
+        unpacked.append(Unpacked(name, data, None, attached.labels))
         size += len(data)
         if size >= _PORTION:
             return unpacked, True

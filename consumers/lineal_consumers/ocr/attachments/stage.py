@@ -7,7 +7,7 @@ from lineal.stages.declaration import WORKER_LANES
 from lineal.workers.costs import Cost, cost_kind
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal_consumers.ocr.attachments.config import AttachmentsConfig
-from lineal_consumers.ocr.attachments.readers import KINDS, Unpacked, unpack
+from lineal_consumers.ocr.attachments.readers import Unpacked, may_have_attachments, unpack
 from lineal_schemas.documents import DocumentArrived, DocumentClassified
 from lineal_schemas.salt import derived_salt
 
@@ -18,7 +18,7 @@ async def attachments(
 ) -> tuple[DocumentArrived, ...]:
     """Each attachment arrives as a document, with the one around it as its parent. One that cannot
     be had arrives too, with the reason: it is rejected, and found beside the others."""
-    if document.kind not in KINDS:
+    if not may_have_attachments(document.kind, document.content.media_type):
         ctx.skip("documents of this kind have no attachments")
         return ()
     arrivals: list[DocumentArrived] = []
@@ -32,6 +32,8 @@ async def attachments(
                 seconds=ctx.config.seconds, cost=cost,
             )  # fmt: skip
         except (WorkerTimeout, WorkerOutOfMemory, WorkerCrashed) as error:
+            if isinstance(error, WorkerTimeout) and error.starved:
+                raise
             # Trying again would cost the same, and the document's own text is not concerned.
             reason = f"attachments could not be unpacked: {type(error).__name__}"
             unpacked, more = [Unpacked("attachments", b"", reason)], False
@@ -54,6 +56,7 @@ async def _arrival(
         name=item.name,
         source=f"document:{document.document_id}/{number}",
         tenant=document.tenant,
+        labels=dict(item.labels),
         content=content,
         problem=problem,
         parent=document.document_id,

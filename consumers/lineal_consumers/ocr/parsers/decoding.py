@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 
+from lineal_catalog.file_formats.utf16 import unmarked_utf16
 from lineal_consumers.ocr.parsers.code_pages import code_page
 
 _MARKS = (
@@ -14,10 +15,6 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE_BYTES = 64 * 1024
-_ALPHABETS = (
-    ("\t", "\r"), (" ", "~"), ("\u0370", "\u06ff"), ("\u0e00", "\u0e7f"), ("\u3000", "\u30ff"),
-    ("\u4e00", "\u9fff"), ("\uac00", "\ud7a3"), ("\uff00", "\uffef"),
-)  # fmt: skip
 _WESTERN = "cp1252"
 _OTHERS = ("cp932", "euc_jp", "gb18030", "big5", "cp949", "iso2022_jp", "cp874", "cp1258")
 """Encodings that text files are found in today, beside those that :mod:`code_pages` tells."""
@@ -35,7 +32,7 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data.decode(encoding, "replace"), encoding
-    wide = wide_encoding(data)
+    wide = unmarked_utf16(data)
     if wide is not None:
         return data.decode(wide, "replace"), wide
     candidates = ("utf-8", declared) if _any_bytes_fit(declared) else (declared, "utf-8")
@@ -53,41 +50,6 @@ def _any_bytes_fit(encoding: str | None) -> bool:
     except LookupError:
         return False
     return name.startswith(("iso8859", "cp125", "koi8", "mac", "ascii")) or name in _DOS_PAGES
-
-
-def wide_encoding(data: bytes) -> str | None:
-    """UTF-16 without a mark: ``utf-16-le`` or ``-be`` where every second byte is mostly zero, as
-    in texts of Latin letters, or where the other order makes no sense; None for other bytes."""
-    sample = data[: _SAMPLE_BYTES // 2 * 2]
-    half = len(sample) // 2
-    if half < 4 or 0 not in sample or _is_utf8(sample):
-        return None
-    even, odd = sample[0 : half * 2 : 2].count(0), sample[1 : half * 2 : 2].count(0)
-    if max(even, odd) >= 0.2 * half:
-        found = "utf-16-le" if odd > even else "utf-16-be"
-        return found if min(even, odd) <= 0.02 * max(even, odd) else None
-    if half < 16 or sum(" " <= chr(byte) <= "~" for byte in sample) > 0.8 * len(sample):
-        return None
-    little, big = (_plausible(sample, order) for order in ("utf-16-le", "utf-16-be"))
-    if max(little, big) < 0.95 or min(little, big) > 0.8:
-        return None
-    return "utf-16-le" if little > big else "utf-16-be"
-
-
-def _is_utf8(sample: bytes) -> bool:
-    """Whether a sample has characters beyond ASCII, and all of them are UTF-8; the last may be
-    cut."""
-    try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(sample)
-    except UnicodeDecodeError:
-        return False
-    return not text.isascii()
-
-
-def _plausible(sample: bytes, encoding: str) -> float:
-    """The share of characters from alphabets that whole texts are written in."""
-    text = sample[: len(sample) // 2 * 2].decode(encoding, "replace")
-    return sum(any(low <= c <= high for low, high in _ALPHABETS) for c in text) / len(text)
 
 
 def decode_declared(data: bytes, encoding: str) -> str | None:

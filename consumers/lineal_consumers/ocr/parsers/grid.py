@@ -11,11 +11,11 @@ MAX_CELLS = 5_000_000
 """Cells of one document, those that only fill up short rows included."""
 
 
-def tidy(rows: Iterable[Sequence[str]]) -> list[list[str]]:
+def tidy(rows: Iterable[Sequence[str]], max_cells: int = MAX_CELLS) -> list[list[str]]:
     """Rows without empty cells at the end, with runs of empty rows as one, none first or last.
 
     Raises:
-        Reject: the rectangle around them has more than :data:`MAX_CELLS` cells, or they hold too
+        Reject: the rectangle around them has more than ``max_cells`` cells, or they hold too
             much text.
     """
     kept: list[list[str]] = []
@@ -27,7 +27,7 @@ def tidy(rows: Iterable[Sequence[str]]) -> list[list[str]]:
         if length or (kept and kept[-1]):
             kept.append(list(row[:length]))
             width = max(width, length)
-            check_cells(len(kept) * width)
+            check_cells(len(kept) * width, max_cells)
             characters += sum(map(len, row))
             check_amount(characters)
     while kept and not kept[-1]:
@@ -35,11 +35,11 @@ def tidy(rows: Iterable[Sequence[str]]) -> list[list[str]]:
     return kept
 
 
-def check_cells(count: int) -> None:
+def check_cells(count: int, max_cells: int = MAX_CELLS) -> None:
     """Bound what is kept of tables.
 
     Raises:
-        Reject: these are more than :data:`MAX_CELLS`.
+        Reject: these are more than ``max_cells``.
     """
-    if count > MAX_CELLS:
-        raise Reject(f"the document is too large: at most {MAX_CELLS:,} cells are read")
+    if count > max_cells:
+        raise Reject(f"the document is too large: at most {max_cells:,} cells are read")

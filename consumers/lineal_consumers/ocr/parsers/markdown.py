@@ -31,11 +31,13 @@ _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*\n", re.DOTAL
 _FIELD = re.compile(r"^([A-Za-z_][\w -]*):[ \t]+(\S.*)$", re.MULTILINE)
 
 
-def read_markdown(path: Path) -> Parsed:
-    """The visible text, without the marks; the fields of YAML front matter are key-values."""
+def read_markdown(path: Path, max_characters: int = MAX_PARSED) -> Parsed:
+    """The visible text, without the marks; the fields of YAML front matter are key-values. A text
+    of more than ``max_characters`` is taken as it is."""
     source, encoding = decode(path.read_bytes())
     source = clean(source)
-    if len(source) > MAX_PARSED or any(source.count(mark) > _MAX_OPENINGS for mark in _OPENINGS):
+    openings = max(map(source.count, _OPENINGS))
+    if len(source) > max_characters or openings > _MAX_OPENINGS:
         return Parsed(engine("charset-normalizer", encoding=encoding), [ParsedPage(source)])
     page = ParsedPage("")
     blocks: list[str] = []

@@ -55,8 +55,11 @@ def parse_markup(data: bytes, packed_bytes: int = 0) -> Any:
         raise
 
 
-def check_markup(data: bytes, packed_bytes: int) -> None:
+def check_markup(data: bytes, packed_bytes: int, free_marks: int = FREE_MARKS) -> None:
     """Bound the cost of a tree.
+
+    Args:
+        free_marks: see :data:`FREE_MARKS`.
 
     Raises:
         Reject: it holds more than :data:`MAX_MARKUP_BYTES`, or more marks than it may.
@@ -66,7 +69,7 @@ def check_markup(data: bytes, packed_bytes: int) -> None:
             f"the document is too large: {MAX_MARKUP_BYTES >> 20} MiB of markup in one file are "
             "the most that is read"
         )
-    most = min(MAX_MARKS, max(FREE_MARKS, packed_bytes))
+    most = min(MAX_MARKS, max(free_marks, packed_bytes))
     if data.count(b"<") > most:
         raise Reject(
             f"the document is too large: at most {most:,} tags in a file of this size are read"

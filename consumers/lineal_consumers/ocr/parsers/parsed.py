@@ -53,14 +53,14 @@ class Parsed:
     engines: list[Engine] = field(default_factory=list)
     """What else had a part in it."""
 
-    def result(self, first: int = 1) -> TextResult:
+    def result(self, first: int = 1, max_characters: int = MAX_CHARACTERS) -> TextResult:
         """The pages as a result, numbered from ``first``.
 
         Raises:
-            Reject: there is more text than :data:`MAX_CHARACTERS`.
+            Reject: there are more than ``max_characters`` of text.
         """
         texts = [clean(page.text).strip("\n") for page in self.pages]
-        check_amount(sum(map(len, texts)))
+        check_amount(sum(map(len, texts)), max_characters)
         pages: list[Page] = []
         begin = 0
         for number, (text, page) in enumerate(zip(texts, self.pages, strict=True), first):
@@ -85,15 +85,15 @@ class Parsed:
         )
 
 
-def check_amount(characters: int) -> None:
+def check_amount(characters: int, max_characters: int = MAX_CHARACTERS) -> None:
     """Parsers that gather text from something packed call this on the way.
 
     Raises:
-        Reject: it is more than :data:`MAX_CHARACTERS`.
+        Reject: it is more than ``max_characters``.
     """
-    if characters > MAX_CHARACTERS:
+    if characters > max_characters:
         raise Reject(
-            f"the document holds too much text: at most {MAX_CHARACTERS:,} characters are read"
+            f"the document holds too much text: at most {max_characters:,} characters are read"
         )
 
 

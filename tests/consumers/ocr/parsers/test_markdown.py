@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lineal_consumers.ocr.parsers import markdown
+from lineal_consumers.ocr.parsers.markdown import read_markdown
 from tests.long import examples
 
 
@@ -39,9 +39,10 @@ def test_html_inside_is_read_as_html(parse):
     assert parse(source, "markdown").text == "shown\nline\nbreak"
 
 
-def test_very_long_texts_are_taken_as_they_are(parse, monkeypatch):
-    monkeypatch.setattr(markdown, "MAX_PARSED", 10)
-    assert parse("# A title\n\ntext", "markdown").text == "# A title\n\ntext"
+def test_very_long_texts_are_taken_as_they_are(tmp_path):
+    path = tmp_path / "text"
+    path.write_text("# A title\n\ntext")
+    assert read_markdown(path, max_characters=10).pages[0].text == "# A title\n\ntext"
 
 
 @settings(

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lineal.stages import Reject
-from lineal_consumers.ocr.parsers import parse_document, parsed
+from lineal_consumers.ocr.parsers import parse_document
 from lineal_consumers.ocr.parsers.decoding import decode
+from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage, engine
 from lineal_schemas.documents import PageRange
 from tests.long import examples
 
@@ -59,10 +60,10 @@ def test_ligatures_and_astral_characters_are_kept(parse):
     assert parse("ﬁnd 𝒳 👩‍👩‍👧 e\u0301", "text").text == "ﬁnd 𝒳 👩‍👩‍👧 e\u0301"
 
 
-def test_too_much_text_is_rejected(parse, monkeypatch):
-    monkeypatch.setattr(parsed, "MAX_CHARACTERS", 100)
-    with pytest.raises(Reject, match="too much text"):
-        parse("x" * 101, "text")
+def test_too_much_text_is_rejected():
+    read = Parsed(engine("test"), [ParsedPage("x" * 60), ParsedPage("x" * 41)])
+    with pytest.raises(Reject, match="too much text: at most 100 characters"):
+        read.result(max_characters=100)
 
 
 def test_pages_that_a_file_does_not_have_are_empty(parse):

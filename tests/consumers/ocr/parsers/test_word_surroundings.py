@@ -6,7 +6,7 @@ import pytest
 
 from lineal.stages import Reject
 from lineal_consumers.ocr.attachments.office import office_attachments
-from lineal_consumers.ocr.parsers import markup
+from lineal_consumers.ocr.parsers.markup import check_markup
 from tests.consumers.ocr.parsers.packages import OFFICE, A, C, W, paragraph, word
 
 
@@ -110,13 +110,14 @@ def test_a_document_of_its_main_part_alone_is_read(parse):
     assert parse(word(paragraph("all there is")), "word").text == "all there is"
 
 
-def test_markup_is_bounded_by_what_it_is(parse, monkeypatch):
+def test_markup_is_bounded_by_what_it_is(parse):
     nested = "<w:tbl><w:tr><w:tc>" * 2_000
     with pytest.raises(Reject, match="too deep"):
         parse(word(nested + "</w:tc></w:tr></w:tbl>" * 2_000), "word")
-    monkeypatch.setattr(markup, "FREE_MARKS", 1_000)
+    tags = b"<w:p/>" * 1_500
+    check_markup(tags, packed_bytes=2_000, free_marks=1_000)
     with pytest.raises(Reject, match="at most 1,000 tags"):
-        parse(word(paragraph("x") * 400), "word")
+        check_markup(tags, packed_bytes=200, free_marks=1_000)
 
 
 def test_relations_out_of_the_file_are_not_followed(parse):

@@ -1,0 +1,18 @@
+"""How a file that conforms to PDF/A-2b is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def save_options() -> dict[str, Any]:
+    """How a conforming file is written: without encryption and LZW, as PDF 1.7."""
+    import pikepdf
+
+    return {
+        "deterministic_id": True,
+        "force_version": "1.7",
+        "encryption": False,
+        "stream_decode_level": pikepdf.StreamDecodeLevel.generalized,
+        "object_stream_mode": pikepdf.ObjectStreamMode.generate,
+    }

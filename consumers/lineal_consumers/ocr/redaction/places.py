@@ -1,0 +1,144 @@
+"""What is to be redacted, as places in a document's text and on its pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from lineal_schemas.documents import DocumentRedactionRequested
+from lineal_schemas.results import Analysis, Box, Page, TextResult, Word
+
+_MIN_SPREAD = 3
+"""Letters and digits from which a text is redacted wherever else it occurs."""
+
+
+class Span(NamedTuple):
+    """A part of the text that is to go."""
+
+    begin: int
+    end: int
+    what: str
+    """The type of an entity, ``FIELD`` or ``TEXT``."""
+
+
+class Places(NamedTuple):
+    """Everything that is to go."""
+
+    spans: tuple[Span, ...]
+    boxes: dict[int, list[Box]]
+    """By page number: where nobody looked for text."""
+    terms: tuple[str, ...]
+    """Texts that may be found nowhere in the copy."""
+
+
+def find_places(
+    wanted: DocumentRedactionRequested, result: TextResult, analysis: Analysis | None
+) -> Places:
+    """What a request asks for, and all other occurrences of the same texts."""
+    text = result.text
+    spans = set(_entities(wanted, analysis)) if analysis is not None else set()
+    for phrase in wanted.words:
+        spans |= {Span(*found, "TEXT") for found in occurrences(text, phrase)}
+    boxes: dict[int, list[Box]] = {}
+    for page in result.pages:
+        for span, box in _fields(wanted.fields, page, text):
+            if span is not None:
+                spans.add(span)
+            if box is not None:
+                boxes.setdefault(page.number, []).append(box)
+    for each in wanted.boxes:
+        boxes.setdefault(each.page, []).append(Box(each.left, each.top, each.width, each.height))
+    terms = dict.fromkeys([*wanted.words, *(text[span.begin : span.end] for span in sorted(spans))])
+    kept = tuple(term for term in terms if sum(map(str.isalnum, term)) >= _MIN_SPREAD)
+    kinds = {text[span.begin : span.end].casefold(): span.what for span in spans}
+    for term in kept:
+        what = kinds.get(term.casefold(), "TEXT")
+        spans |= {Span(*found, what) for found in occurrences(text, term)}
+    return Places(_merged(spans), boxes, kept)
+
+
+def occurrences(text: str, phrase: str) -> Iterator[tuple[int, int]]:
+    """Where a phrase stands as whole words, whatever its case and what is between its words."""
+    pattern = term_pattern(phrase)
+    if pattern is not None:
+        for found in pattern.finditer(text):
+            yield found.span()
+
+
+def term_pattern(phrase: str) -> re.Pattern[str] | None:
+    """What finds a phrase, also as ``maria.gonzalez``; None for one without a letter or digit."""
+    words = tokens(phrase)
+    if not words:
+        return None
+    return re.compile(r"(?<!\w)" + r"\W+".join(words) + r"(?!\w)", re.IGNORECASE)
+
+
+def words_in(page: Page, spans: Iterable[Span]) -> list[Word]:
+    """The words of a page that are touched by a span, whole."""
+    here = [span for span in spans if span.begin < page.end and span.end > page.begin]
+    return [
+        word
+        for word in page.words
+        if any(word.begin < span.end and word.end > span.begin for span in here)
+    ]
+
+
+def tokens(text: str) -> list[str]:
+    """Words of letters and digits, as they are compared after a copy was read again."""
+    return re.findall(r"\w+", text.casefold())
+
+
+def left_over(terms: Iterable[str], found: list[str]) -> list[tuple[int, int]]:
+    """Where a term is still among tokens: their first and last index, exclusively."""
+    places = []
+    for term in terms:
+        wanted = tokens(term)
+        if not wanted:
+            continue
+        places += [
+            (at, at + len(wanted))
+            for at in range(len(found) - len(wanted) + 1)
+            if found[at] == wanted[0] and found[at : at + len(wanted)] == wanted
+        ]
+    return places
+
+
+def _entities(wanted: DocumentRedactionRequested, analysis: Analysis) -> Iterator[Span]:
+    for entity in analysis.entities:
+        if (wanted.personal and entity.personal) or entity.type in wanted.types:
+            for place in entity.occurrences:
+                yield Span(place.begin, place.end, entity.type)
+
+
+def _fields(
+    names: tuple[str, ...], page: Page, text: str
+) -> Iterator[tuple[Span | None, Box | None]]:
+    for item in page.key_values:
+        key = item.key.strip().rstrip(":").casefold()
+        if not any(fnmatchcase(key, name.casefold()) for name in names):
+            continue
+        if item.value_box is not None:
+            inside = [word for word in page.words if _within(word, item.value_box)]
+            for word in inside:
+                yield Span(word.begin, word.end, "FIELD"), None
+            yield None, item.value_box
+        else:
+            for begin, end in occurrences(text[page.begin : page.end], item.value):
+                yield Span(page.begin + begin, page.begin + end, "FIELD"), None
+
+
+def _within(word: Word, box: Box) -> bool:
+    across, down = word.left + word.width / 2, word.top + word.height / 2
+    return box.left <= across <= box.left + box.width and box.top <= down <= box.top + box.height
+
+
+def _merged(spans: Iterable[Span]) -> tuple[Span, ...]:
+    merged: list[Span] = []
+    for span in sorted(spans, key=lambda each: (each.begin, -each.end)):
+        if merged and span.begin < merged[-1].end:
+            merged[-1] = merged[-1]._replace(end=max(merged[-1].end, span.end))
+        else:
+            merged.append(span)
+    return tuple(merged)
