@@ -6,20 +6,29 @@ from fnmatch import fnmatchcase
 from math import ceil
 
 from lineal import Context
+from lineal.errors import ObjectMissing
+from lineal_catalog.devices.targets import DeviceProfile, divide, profile_of
 from lineal_consumers.deploy.config import AutomaticRollout, RequestConfig
+from lineal_consumers.deploy.package import NoPackage, features_of
 from lineal_schemas.deployments import DeploymentRequested, Ring, RolloutPlan
 from lineal_schemas.ids import rollout_id
 from lineal_schemas.models import ModelPromoted, ModelRolledBack
-from lineal_schemas.telemetry import DeviceBirth
+from lineal_schemas.telemetry import DeviceBirth, DeviceRemoved
 
 _DEVICE = "device/"
+_LOOK_SECONDS = 60.0
 
 
 async def remember_device(birth: DeviceBirth, ctx: Context[RequestConfig]) -> None:
-    """Add a device to the fleet, at its first birth."""
-    key = f"{_DEVICE}{birth.device}"
-    if await ctx.state.get(key, bytes) is None:
-        await ctx.state.put(key, b"1")
+    """Add a device to the fleet, or what it says anew of itself."""
+    key, profile = f"{_DEVICE}{birth.device}", profile_of(birth)
+    if await ctx.state.get(key, bytes) != profile.model_dump_json().encode():
+        await ctx.state.put(key, profile)
+
+
+async def forget_device(removal: DeviceRemoved, ctx: Context[RequestConfig]) -> None:
+    """Take a device out of the fleet."""
+    await ctx.state.delete(f"{_DEVICE}{removal.device}")
 
 
 async def request_for(
@@ -30,19 +39,24 @@ async def request_for(
     if settings is None:
         ctx.annotate(rollout="by_hand")
         return None
-    known = [key.removeprefix(_DEVICE) for key, _ in await ctx.state.items(_DEVICE, bytes)]
-    devices = [
-        device
-        for device in known
-        if any(fnmatchcase(device, pattern) for pattern in settings.devices)
-    ]
+    known = {
+        key.removeprefix(_DEVICE): _profile(kept)
+        for key, kept in await ctx.state.items(_DEVICE, bytes)
+        if any(fnmatchcase(key.removeprefix(_DEVICE), pattern) for pattern in settings.devices)
+    }
+    features: tuple[str, ...] = ()
+    if any(profile.features for profile in known.values()):
+        features = await _scored_by(change, ctx)
+    devices, others = divide(known, model=change.name, features=features, where=settings.where)
+    if others:
+        ctx.annotate(left_out=len(others))
     if not devices:
         ctx.annotate(rollout="no_devices")
         return None
     ctx.record_kind = "deploy"
     ctx.objects.add_input(change.artifact, "model")
     # The number that the change has, where another act took the one that its author expected.
-    in_use = await ctx.model(change.name)
+    in_use = await ctx.artifact(change.name)
     counter = change.counter
     if in_use is not None and in_use.sha256 == change.model.sha256:
         counter = max(counter, in_use.counter)
@@ -60,6 +74,22 @@ async def request_for(
         by=change.by,
         requested_us=ctx.event.time,
     )
+
+
+def _profile(kept: bytes) -> DeviceProfile:
+    # former versions kept a 1 of each device, and nothing of what it says
+    return DeviceProfile() if kept == b"1" else DeviceProfile.model_validate_json(kept)
+
+
+async def _scored_by(
+    change: ModelPromoted | ModelRolledBack, ctx: Context[RequestConfig]
+) -> tuple[str, ...]:
+    """What a model scores; nothing where that cannot be said: the deploy stage says why."""
+    try:
+        file = await ctx.objects.path(change.artifact, "model")
+        return tuple(await ctx.run(features_of, file, seconds=_LOOK_SECONDS))
+    except (NoPackage, ObjectMissing):
+        return ()
 
 
 def rings(devices: list[str], settings: AutomaticRollout) -> tuple[Ring, ...]:

@@ -60,6 +60,9 @@ class AutomaticRollout(BaseModel):
 
     devices: tuple[str, ...] = ("*",)
     """Names of devices, with ``*`` and ``?``."""
+    where: dict[str, str] = {}
+    """What their attributes have to be, as ``site = "berlin"``; ``*`` and ``?`` allowed. Devices
+    that a model is not for are left out in any case."""
     rings: tuple[RingShare, ...] = (
         RingShare(name="canary", share=0.1),
         RingShare(name="all", share=1.0, error_threshold=0.1),

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from lineal.errors import LinealError
-from lineal_consumers.deploy.package import NoPackage, PackageSpec, build_package
+from lineal_consumers.deploy.package import NoPackage
 from lineal_consumers.deploy.repository import RolloutRepository
 from lineal_consumers.deploy.rollout import (
     BEFORE_ACTIVATION,
     DEVICE_STATES,
     JobRecord,
     ModelRecord,
+    RejectedRecord,
     RolloutRecord,
     job_prefix,
-    model_key,
+    numbers_key,
+    rejected_key,
     rings_of,
     rollout_key,
     seconds_for,
 )
+from lineal_consumers.deploy.signing import package_for, trusted_root
 from lineal_schemas.deployments import (
     DeploymentAborted,
     DeploymentCompleted,
@@ -28,12 +31,15 @@ from lineal_schemas.deployments import (
     DeploymentResumed,
     DeploymentRingCompleted,
     DeploymentRingStarted,
+    DeploymentSignatureRequired,
+    DeploymentSigned,
     DeploymentStarted,
     DeploymentStepDue,
     RolloutPlan,
     SignedPackage,
 )
 from lineal_schemas.ids import job_id
+from lineal_scoring.release_root import NotSigned, ReleaseRoot
 
 _STAGE = "stage:deploy"
 
@@ -42,11 +48,16 @@ class NotInUse(LinealError):
     """A rollout was asked for of a model that the ledger does not know as the one in use."""
 
 
+def _numbered(request: DeploymentRequested, before: ModelRecord | None) -> DeploymentRequested:
+    """A release of the agent with the next number: devices take none that is lower."""
+    number = 1 if before is None else before.counter + 1
+    model = request.model.model_copy(update={"version": number})
+    return request.model_copy(update={"model": model, "counter": number})
+
+
 _MAX_KEPT = 5
 """Rollouts of a model whose jobs are kept, the newest included."""
 _LATE_US = 5_000_000
-_PACKAGE_SECONDS = 120.0
-_DAY_US = 86_400_000_000
 
 
 class RolloutController(RolloutRepository):
@@ -60,36 +71,38 @@ class RolloutController(RolloutRepository):
         if await self._rollout(request.rollout_id) is not None:
             ctx.skip("the rollout was begun already")
             return
-        await ctx.require("deploy")
-        await self._check_in_use(request)
+        before = await ctx.state.get(numbers_key(request.kind, request.model.name), ModelRecord)
+        if request.kind == "agent":
+            # code that runs on every device: an owner's act, and no promotion stands behind it
+            await ctx.require("sign")
+            request = _numbered(request, before)
+        else:
+            await ctx.require("deploy")
+            await self._check_in_use(request)
         ctx.record_kind = "deploy"
-        ctx.annotate(model=f"{request.model.name} {request.model.version}")
-        before = await ctx.state.get(model_key(request.model.name), ModelRecord)
-        if before is not None and request.counter < before.counter:
-            self._reject(request, f"a rollout with the later counter {before.counter} was begun")
+        ctx.annotate(**{request.kind: f"{request.model.name} {request.model.version}"})
+        root = await trusted_root(ctx)
+        epoch = 0 if root is None else root.epoch
+        if before is not None and (epoch, request.counter) < (before.epoch, before.counter):
+            await self._reject(
+                request, f"a rollout with the later counter {before.counter} was begun"
+            )
             return
         try:
             rings = rings_of(request.plan)
-            package = await self._package(request)
+            package = await package_for(ctx, request, root)
         except (NoPackage, ValueError) as error:
-            self._reject(request, str(error))
+            await self._reject(request, str(error))
             return
-        await self._supersede(request, before)
-        self.events.append(
-            DeploymentStarted(
-                rollout_id=request.rollout_id,
-                model=request.model,
-                package=package,
-                artifact=request.artifact,
-                plan=request.plan,
-                by=request.by,
-            )
-        )
+        await self._supersede(request, before, epoch)
         rollout = RolloutRecord(
             rollout_id=request.rollout_id,
-            status="running",
+            status="unsigned",
+            kind=request.kind,
             model=request.model,
+            agent_version=request.agent_version,
             counter=request.counter,
+            epoch=epoch,
             artifact=request.artifact,
             plan=await self._put(request.plan, "plan"),
             package=await self._put(package, "package"),
@@ -101,7 +114,61 @@ class RolloutController(RolloutRepository):
             started_us=self._now,
             updated_us=self._now,
         )
-        await self._begin_ring(rollout, 0, request.plan)
+        await self._begin(rollout, package, request.plan, root)
+
+    async def _begin(
+        self,
+        rollout: RolloutRecord,
+        package: SignedPackage,
+        plan: RolloutPlan,
+        root: ReleaseRoot | None,
+    ) -> None:
+        """Begin a rollout if enough keys have signed its package, else say that it waits."""
+        if root is not None and len(root.signers(package)) < root.threshold:
+            await self._keep(rollout)
+            self.events.append(
+                DeploymentSignatureRequired(
+                    rollout_id=rollout.rollout_id,
+                    model=rollout.model,
+                    package=package,
+                    threshold=root.threshold,
+                )
+            )
+            return
+        self.events.append(
+            DeploymentStarted(
+                rollout_id=rollout.rollout_id,
+                model=rollout.model,
+                package=package,
+                artifact=rollout.artifact,
+                plan=plan,
+                by=rollout.by,
+                kind=rollout.kind,
+            )
+        )
+        await self._begin_ring(rollout.model_copy(update={"status": "running"}), 0, plan)
+
+    async def handle_signature(self, signed: DeploymentSigned) -> None:
+        """Add a signature to a package that waits for it; what is none is passed over."""
+        rollout = await self._rollout(signed.rollout_id)
+        self._ctx.annotate(key=signed.signature.key_id)
+        if rollout is None or rollout.status != "unsigned":
+            self._ctx.skip("the rollout waits for no signature")
+            return
+        await self._ctx.require("sign")
+        root = await trusted_root(self._ctx)
+        before = await self._package_of(rollout)
+        package = before.model_copy(update={"signatures": (*before.signatures, signed.signature)})
+        try:
+            added = root is None or root.signers(package) - root.signers(before)
+        except NotSigned as error:
+            self._ctx.skip(f"the signature is not used: {error.reason}")
+            return
+        if not added:
+            self._ctx.skip("the key may sign no packages, or has signed this one")
+            return
+        rollout = rollout.model_copy(update={"package": await self._put(package, "package")})
+        await self._begin(rollout, package, await self._plan(rollout), root)
 
     async def _check_in_use(self, request: DeploymentRequested) -> None:
         """Ask the ledger whether the model was put into use, whatever the event says of it.
@@ -110,7 +177,7 @@ class RolloutController(RolloutRepository):
             NotInUse: it was not, or not under this number. Behind a broker the ledger may lag by
                 moments: the event is tried again.
         """
-        in_use = await self._ctx.model(request.model.name)
+        in_use = await self._ctx.artifact(request.model.name)
         if in_use is None or in_use.sha256 != request.model.sha256:
             raise NotInUse(
                 f"no promotion in the ledger has put this model into use as {request.model.name}"
@@ -149,7 +216,7 @@ class RolloutController(RolloutRepository):
             self._reply(update, None, "unknown_job")
             return
         if update.state in ("SUCCEEDED", "ROLLED_BACK") or job.final:
-            ctx.objects.add_input(rollout.artifact, "model")
+            ctx.objects.add_input(rollout.artifact, rollout.kind)
         if update.state == "SUCCEEDED":
             ctx.record_kind = "activate"
         elif update.state == "ROLLED_BACK":
@@ -335,7 +402,9 @@ class RolloutController(RolloutRepository):
         due = DeploymentStepDue(rollout_id=rollout.rollout_id, what="ring", ring=rollout.ring)
         self._ctx.timers.set(f"ring/{rollout.rollout_id}", self._now, due)
 
-    async def _supersede(self, request: DeploymentRequested, before: ModelRecord | None) -> None:
+    async def _supersede(
+        self, request: DeploymentRequested, before: ModelRecord | None, epoch: int
+    ) -> None:
         """End the rollout of an earlier version, so that it never holds up a later one, and forget
         the jobs of those long past."""
         rollouts = () if before is None else before.rollouts
@@ -354,35 +423,24 @@ class RolloutController(RolloutRepository):
         rollouts = (*rollouts, request.rollout_id)
         for old in rollouts[:-_MAX_KEPT]:
             await self._forget(old)
-        record = ModelRecord(counter=request.counter, rollouts=rollouts[-_MAX_KEPT:])
-        await self._ctx.state.put(model_key(request.model.name), record)
+        record = ModelRecord(counter=request.counter, rollouts=rollouts[-_MAX_KEPT:], epoch=epoch)
+        await self._ctx.state.put(numbers_key(request.kind, request.model.name), record)
 
     async def _forget(self, rollout_id: str) -> None:
         for key, _ in await self._ctx.state.items(job_prefix(rollout_id), bytes):
             await self._ctx.state.delete(key)
         await self._ctx.state.delete(rollout_key(rollout_id))
 
-    def _reject(self, request: DeploymentRequested, reason: str) -> None:
+    async def _reject(self, request: DeploymentRequested, reason: str) -> None:
         self._ctx.annotate(refused="yes")
+        rejected = RejectedRecord(
+            rollout_id=request.rollout_id,
+            model=request.model,
+            by=request.by,
+            reason=reason,
+            requested_us=request.requested_us,
+        )
+        await self._ctx.state.put(rejected_key(request.model.name), rejected)
         self.events.append(
             DeploymentAborted(rollout_id=request.rollout_id, by=_STAGE, reason=reason)
         )
-
-    async def _package(self, request: DeploymentRequested) -> SignedPackage:
-        if request.artifact.sha256 != request.model.sha256:
-            raise NoPackage("the artifact is not the model that is to be rolled out")
-        config = self._ctx.config
-        order = PackageSpec(
-            model=request.model,
-            counter=request.counter,
-            created_us=self._now,
-            expires_us=self._now + round(config.package_days * _DAY_US),
-            tolerance=config.tolerance,
-            golden_windows=config.golden_windows,
-            key_file=None if config.key_file is None else str(config.key_file),
-            passphrase_file=None if config.passphrase_file is None else str(config.passphrase_file),
-            fleet=config.fleet,
-        )
-        file = await self._ctx.objects.path(request.artifact, "model")
-        made = await self._ctx.run(build_package, file, order, seconds=_PACKAGE_SECONDS)
-        return SignedPackage.model_validate_json(made)

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from lineal.errors import LinealError
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
 
 
 class UnusableKey(LinealError):
@@ -105,7 +108,8 @@ def _passphrase(file: Path | None) -> bytes | None:
     return found
 
 
-def public_key(key: Ed25519PrivateKey) -> PublicKey:
+def public_key(key: Ed25519PrivateKey | Ed25519PublicKey) -> PublicKey:
     """The public half; its id is derived from it, so that two keys never share one."""
-    raw = key.public_key().public_bytes_raw()
+    public = key.public_key() if hasattr(key, "public_key") else key
+    raw = public.public_bytes_raw()
     return PublicKey(hashlib.sha256(raw).hexdigest()[:16], base64.b64encode(raw).decode())

@@ -1,4 +1,4 @@
-"""Makes the signed package of a model, in a worker process."""
+"""Makes the manifest of a model's package, in a worker process, and signs manifests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lineal_schemas.deployments import (
     SIGNING_PREFIX,
     GoldenWindow,
     PackageManifest,
-    SignedPackage,
+    PackageSignature,
 )
 from lineal_schemas.models import InputSchema, ModelRef
 
@@ -39,9 +39,8 @@ class PackageSpec(NamedTuple):
     expires_us: int
     tolerance: float
     golden_windows: int
-    key_file: str | None
-    passphrase_file: str | None = None
     fleet: str | None = None
+    epoch: int = 0
 
 
 class NoPackage(LinealError):
@@ -49,29 +48,25 @@ class NoPackage(LinealError):
 
 
 def build_package(file: Path, order: PackageSpec) -> str:
-    """A package as JSON of a :class:`SignedPackage`.
+    """The manifest of a package, as text to be signed.
 
     Raises:
-        NoPackage: the file is not a scoring model, or there is no key to sign with.
+        NoPackage: the file is not a scoring model.
     """
     try:
         from lineal_scoring.model import ModelError, ScoringModel
     except ImportError as error:
         raise NoPackage(f"packages are made with `lineal[models]` installed: {error}") from error
-    if order.key_file is None:
-        raise NoPackage("no key is configured: `lineal deploy key` makes one")
     try:
-        passphrase = None if order.passphrase_file is None else Path(order.passphrase_file)
-        key = read_key(Path(order.key_file), passphrase)
         data = file.read_bytes()
         model = ScoringModel(data)
         golden = golden_windows(model, data, order.golden_windows)
-    except (UnusableKey, ModelError, ValueError) as error:
+    except (ModelError, ValueError) as error:
         raise NoPackage(str(error)) from error
     if model.sha256 != order.model.sha256:
         raise NoPackage("the artifact is not the model that is to be rolled out")
     preparation = model.preparation
-    manifest = PackageManifest(
+    return PackageManifest(
         model=order.model,
         bytes=len(data),
         input_schema=InputSchema(
@@ -84,18 +79,45 @@ def build_package(file: Path, order: PackageSpec) -> str:
         created_us=order.created_us,
         expires_us=order.expires_us,
         fleet=order.fleet,
-    )
-    return sign(manifest, key).model_dump_json()
+        epoch=order.epoch,
+    ).model_dump_json()
 
 
-def sign(manifest: PackageManifest, key: Ed25519PrivateKey) -> SignedPackage:
-    """Sign a manifest."""
-    text = manifest.model_dump_json()
-    signature = key.sign(SIGNING_PREFIX + text.encode())
-    return SignedPackage(
-        manifest=text,
-        key_id=public_key(key).key_id,
-        signature=base64.b64encode(signature).decode(),
+def signing_key(file: Path | None, passphrase_file: Path | None) -> Ed25519PrivateKey:
+    """The key that signs packages.
+
+    Raises:
+        NoPackage: there is none, or it cannot be used.
+    """
+    if file is None:
+        raise NoPackage("no key is configured: `lineal deploy key` makes one")
+    try:
+        return read_key(file, passphrase_file)
+    except (UnusableKey, ValueError) as error:
+        raise NoPackage(str(error)) from error
+
+
+def features_of(file: Path) -> list[str]:
+    """What a model's file scores.
+
+    Raises:
+        NoPackage: it is no scoring model, or ``lineal[models]`` is not installed.
+    """
+    try:
+        from lineal_scoring.model import ModelError, ScoringModel
+    except ImportError as error:
+        raise NoPackage(f"models are read with `lineal[models]` installed: {error}") from error
+    try:
+        return list(ScoringModel(file.read_bytes()).preparation.features)
+    except ModelError as error:
+        raise NoPackage(str(error)) from error
+
+
+def sign_text(manifest: str, key: Ed25519PrivateKey) -> PackageSignature:
+    """One key's signature of a manifest's text."""
+    signature = key.sign(SIGNING_PREFIX + manifest.encode())
+    return PackageSignature(
+        key_id=public_key(key).key_id, signature=base64.b64encode(signature).decode()
     )
 
 

@@ -64,6 +64,7 @@ class RolloutRepository:
             device=job.device,
             version=job.version,
             state=job.state,
+            kind=rollout.kind,
             package=package,
             url=f"{self._ctx.config.url.rstrip('/')}/{rollout.model.sha256}",
             timeouts=rollout.timeouts,

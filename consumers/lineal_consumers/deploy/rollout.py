@@ -10,6 +10,7 @@ from lineal_schemas.deployments import (
     FINAL_STATES,
     JobState,
     RingResult,
+    RolloutKind,
     RolloutPlan,
     StepTimeouts,
 )
@@ -97,12 +98,17 @@ class RolloutRecord(_Kept):
     """A rollout."""
 
     rollout_id: str
-    status: Literal["running", "paused", "aborted", "completed"]
+    status: Literal["unsigned", "running", "paused", "aborted", "completed"]
+    """``unsigned``: it waits for more signatures of its package."""
+    kind: RolloutKind = "model"
     model: ModelRef
+    agent_version: str | None = None
+    """Of a release of the agent."""
     counter: int
     artifact: ObjectRef
     plan: ObjectRef
     """JSON of the :class:`~lineal_schemas.deployments.RolloutPlan`: it may name many devices."""
+    epoch: int = 0
     package: ObjectRef
     """JSON of the :class:`~lineal_schemas.deployments.SignedPackage`."""
     timeouts: StepTimeouts
@@ -114,6 +120,13 @@ class RolloutRecord(_Kept):
     reason: str | None = None
     started_us: int
     updated_us: int
+
+    @property
+    def what(self) -> str:
+        """What is rolled out, for people."""
+        if self.agent_version is not None:
+            return f"{self.model.name} {self.agent_version}"
+        return f"{self.model.name} {self.model.version}"
 
     @property
     def over(self) -> bool:
@@ -134,15 +147,31 @@ class RolloutRecord(_Kept):
         )
 
 
+class RejectedRecord(_Kept):
+    """The last request of a model's rollout that was refused."""
+
+    rollout_id: str
+    model: ModelRef
+    by: str
+    reason: str
+    requested_us: int
+
+
 class ModelRecord(_Kept):
     """The rollouts of one model's name, the newest last."""
 
     counter: int
+    """Within the epoch."""
     rollouts: tuple[str, ...]
+    epoch: int = 0
 
 
 def rollout_key(rollout_id: str) -> str:
     return f"rollout/{rollout_id}"
+
+
+def rejected_key(model: str) -> str:
+    return f"rejected/{model}"
 
 
 def job_prefix(rollout_id: str) -> str:
@@ -153,8 +182,9 @@ def job_key(rollout_id: str, device: str) -> str:
     return f"{job_prefix(rollout_id)}{device}"
 
 
-def model_key(name: str) -> str:
-    return f"model/{name}"
+def numbers_key(kind: RolloutKind, name: str) -> str:
+    """Of the :class:`ModelRecord`."""
+    return f"{kind}/{name}"
 
 
 def seconds_for(state: JobState, timeouts: StepTimeouts) -> float:

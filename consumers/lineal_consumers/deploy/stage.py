@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lineal import Context, stage
-from lineal_consumers.deploy.autorollout import remember_device, request_for
+from lineal_consumers.deploy.autorollout import forget_device, remember_device, request_for
 from lineal_consumers.deploy.config import DeployConfig, RequestConfig
 from lineal_consumers.deploy.controller import RolloutController
 from lineal_schemas.deployments import (
@@ -19,12 +19,14 @@ from lineal_schemas.deployments import (
     DeploymentResumed,
     DeploymentRingCompleted,
     DeploymentRingStarted,
+    DeploymentSignatureRequired,
+    DeploymentSigned,
     DeploymentStarted,
     DeploymentStepDue,
 )
 from lineal_schemas.models import ModelPromoted, ModelRolledBack
 from lineal_schemas.payload import Payload
-from lineal_schemas.telemetry import DeviceBirth
+from lineal_schemas.telemetry import DeviceBirth, DeviceRemoved
 
 
 @stage("deploy.request", version="1", produces=DeploymentRequested, memo=False)
@@ -41,12 +43,20 @@ async def seen(birth: DeviceBirth, ctx: Context[RequestConfig]) -> None:
     await remember_device(birth, ctx)
 
 
+@request.on
+async def removed(removal: DeviceRemoved, ctx: Context[RequestConfig]) -> None:
+    """Forget a device, for those who may."""
+    await ctx.require("deploy")
+    await forget_device(removal, ctx)
+
+
 # The state of a rollout follows from its events alone, and its deadlines are timers of its own: it
 # needs no news to notice that none comes.
 @stage(
     "deploy",
     version="1",
     produces=(
+        DeploymentSignatureRequired,
         DeploymentStarted,
         DeploymentRingStarted,
         DeploymentRingCompleted,
@@ -73,6 +83,14 @@ async def controlled(control: DeploymentControl, ctx: Context[DeployConfig]) -> 
     """Pause, resume or abort a rollout."""
     controller = RolloutController(ctx)
     await controller.handle_control(control)
+    return controller.events
+
+
+@deploy.on
+async def signed(signed: DeploymentSigned, ctx: Context[DeployConfig]) -> list[Payload]:
+    """Take a further signature of a package; with enough of them its rollout begins."""
+    controller = RolloutController(ctx)
+    await controller.handle_signature(signed)
     return controller.events
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lineal.former_settings import former_names
+from lineal.name_patterns import first_match
 from lineal_schemas.models import ModelName
 
 
@@ -22,6 +23,10 @@ class DriftConfig(BaseModel):
     models: dict[str, ModelName] = {"*": "turbine"}
     """By device names (``*`` and ``?`` allowed) the model whose training readings they are compared
     with; the first that fits."""
+    seasons: dict[str, Literal["daily", "weekly"]] = {}
+    """By device names (``*`` and ``?`` allowed; the first that fits), what recurs. Such devices are
+    compared with the same hours of their own days or weeks before, and not with the training: the
+    first drift can be found when two are over."""
     excluded: tuple[str, ...] = ("yaw",)
     """Features that are not tested. The yaw goes wherever the wind comes from."""
     spacing_seconds: Annotated[float, Field(gt=0)] = 20.0
@@ -49,6 +54,11 @@ class DriftConfig(BaseModel):
         if test == "adwin" and find_spec("river") is None:
             raise ValueError("the test 'adwin' needs `pip install 'lineal[adwin]'`")
         return test
+
+
+def season_of(config: DriftConfig, device: str) -> Literal["daily", "weekly"] | None:
+    """What recurs in a device's readings, if anything is known to."""
+    return first_match(config.seasons, device)
 
 
 def model_names(config: DriftConfig) -> list[str]:

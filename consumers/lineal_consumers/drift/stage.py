@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lineal import Context, stage
 from lineal_consumers.drift.config import DriftConfig, model_names
+from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, MachineMarked
 from lineal_schemas.drift import DriftDetected
 from lineal_schemas.models import ModelTrained
 from lineal_schemas.telemetry import TelemetryCollected
@@ -13,7 +14,7 @@ from lineal_schemas.telemetry import TelemetryCollected
     "drift",
     version="1",
     produces=DriftDetected,
-    trained=model_names,
+    in_use=model_names,
     memo=False,
 )
 async def drift(block: TelemetryCollected, ctx: Context[DriftConfig]) -> DriftDetected | None:
@@ -31,3 +32,27 @@ async def trained(model: ModelTrained, ctx: Context[DriftConfig]) -> None:
     from lineal_consumers.drift.watching import remember_reference
 
     await remember_reference(model, ctx)
+
+
+@drift.on
+async def opened(anomaly: AnomalyOpened, ctx: Context[DriftConfig]) -> None:
+    """Leave the readings of an anomaly out: a fault is not a drift."""
+    from lineal_consumers.drift.normal_rows import remember_anomaly
+
+    await remember_anomaly(anomaly, ctx)
+
+
+@drift.on
+async def closed(anomaly: AnomalyClosed, ctx: Context[DriftConfig]) -> None:
+    """Count readings again from the end of an anomaly on."""
+    from lineal_consumers.drift.normal_rows import remember_anomaly
+
+    await remember_anomaly(anomaly, ctx)
+
+
+@drift.on
+async def marked(mark: MachineMarked, ctx: Context[DriftConfig]) -> None:
+    """Leave out what people say was a fault, and count what they say was normal."""
+    from lineal_consumers.drift.normal_rows import remember_mark
+
+    await remember_mark(mark, ctx)

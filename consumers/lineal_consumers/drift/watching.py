@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -13,14 +11,17 @@ import orjson
 from pydantic import BaseModel
 
 from lineal import Context
-from lineal.model_in_use import ModelInUse
-from lineal_consumers.drift.config import DriftConfig
+from lineal.artifact_in_use import ArtifactInUse
+from lineal.name_patterns import first_match
+from lineal_consumers.drift.config import DriftConfig, season_of
 from lineal_consumers.drift.engine import (
     DriftReport,
     FeatureComparison,
     compare,
     compare_adaptively,
 )
+from lineal_consumers.drift.normal_rows import normal_batches
+from lineal_consumers.drift.season_watching import watch_season
 from lineal_schemas.drift import DriftDetected, FeatureDrift
 from lineal_schemas.models import ModelRef, ModelTrained
 from lineal_schemas.objects import ObjectRef
@@ -68,8 +69,8 @@ async def remember_reference(trained: ModelTrained, ctx: Context[DriftConfig]) -
 async def watch(block: TelemetryCollected, ctx: Context[DriftConfig]) -> DriftDetected | None:
     """Add a block to its device's sample; returns a drift that was not reported yet, if one is
     found."""
-    name = _model_for(ctx.config, block.device)
-    in_use = None if name is None else await ctx.model(name)
+    name = first_match(ctx.config.models, block.device)
+    in_use = None if name is None else await ctx.artifact(name)
     if in_use is None:
         return None
     key = f"reference/{in_use.name}/{in_use.version:08}-{in_use.sha256}"
@@ -78,6 +79,8 @@ async def watch(block: TelemetryCollected, ctx: Context[DriftConfig]) -> DriftDe
         return None
     reference = await ctx.objects.get(known.reference, role="reference")
     features, then = _reference(reference)
+    if (season := season_of(ctx.config, block.device)) is not None:
+        return await watch_season(block, in_use, known.dataset, features, season, ctx)
     sample = await _extend(block, in_use, features, ctx)
     found = None
     cooldown_key = f"told/{in_use.name}"
@@ -98,7 +101,7 @@ async def _cooling(key: str, sample: _Sample, ctx: Context[DriftConfig]) -> bool
 
 
 async def _extend(
-    block: TelemetryCollected, in_use: ModelInUse, features: list[str], ctx: Context[DriftConfig]
+    block: TelemetryCollected, in_use: ArtifactInUse, features: list[str], ctx: Context[DriftConfig]
 ) -> _Sample:
     """The device's sample with the readings of the block; a new one for another model."""
     kept = await ctx.state.get(f"sample/{block.device}", bytes)
@@ -109,21 +112,14 @@ async def _extend(
     due = sample.times[-1] + spacing if sample.times else 0
     if due > block.batches[-1].wall_us + spacing:
         due = 0  # the clock was set back
-    data = await ctx.objects.get(block.content, role="readings")
-    for line in gzip.decompress(data).splitlines():
-        batch = orjson.loads(line)
-        begin, offsets = batch["wall_us"], batch["offsets_us"]
-        if begin + offsets[-1] < due:
+    for batch in await normal_batches(block, features, ctx):
+        if batch.last_us < due:
             continue
-        places = [
-            batch["features"].index(name) if name in batch["features"] else None
-            for name in features
-        ]
-        for offset, row in zip(offsets, batch["values"], strict=True):
-            if begin + offset >= due:
-                due = begin + offset + spacing
-                sample.times.append(begin + offset)
-                sample.rows.append([None if p is None else row[p] for p in places])
+        for wall_us, row in batch.rows():
+            if wall_us >= due:
+                due = wall_us + spacing
+                sample.times.append(wall_us)
+                sample.rows.append(row)
     most = ctx.config.sample
     sample.times, sample.rows = sample.times[-most:], sample.rows[-most:]
     return sample
@@ -150,7 +146,7 @@ def _drift(
     report: DriftReport,
     sample: _Sample,
     device: str,
-    in_use: ModelInUse,
+    in_use: ArtifactInUse,
     dataset: str,
     config: DriftConfig,
 ) -> DriftDetected:
@@ -187,9 +183,3 @@ def _reference(data: bytes) -> tuple[list[str], Array]:
 
 def _array(rows: list[list[float | None]]) -> Array:
     return np.array(rows, dtype=np.float64)
-
-
-def _model_for(config: DriftConfig, device: str) -> str | None:
-    return next(
-        (name for pattern, name in config.models.items() if fnmatchcase(device, pattern)), None
-    )

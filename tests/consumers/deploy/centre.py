@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lineal.artifact_in_use import ArtifactInUse
 from lineal.lineage.record import RecordedStep
-from lineal.model_in_use import ModelInUse
 from lineal.testing import StageHarness
 from lineal_consumers.deploy import stage
 from lineal_consumers.deploy.config import DeployConfig
@@ -105,7 +105,7 @@ class Centre:
         """Ask for a rollout of the model, which was put into use."""
         model = ModelRef(name="turbine", version=version, sha256=self.artifact.sha256)
         asked = ModelRef.model_validate(fields.get("model", model))
-        known = self.harness.models.get(asked.name)
+        known = self.harness.artifacts.get(asked.name)
         if known is None or known.counter < version or known.sha256 != asked.sha256:
             self.put_into_use(max(version, known.counter if known else 0), asked)
         return await self.send(
@@ -126,7 +126,7 @@ class Centre:
     def put_into_use(self, counter: int, model: ModelRef) -> None:
         """As a promotion in the ledger does."""
         ref = self.artifact
-        self.harness.models[model.name] = ModelInUse(
+        self.harness.artifacts[model.name] = ArtifactInUse(
             model.name, counter, model.version, model.sha256, ref.bytes, ref.media_type
         )
 

@@ -17,6 +17,7 @@ from lineal_schemas.models import ModelPromoted, ModelRef, ModelRolledBack
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
 from lineal_schemas.telemetry import DeviceBirth
+from tests.edge.update.graphs import FEATURES, graph
 
 DIGEST = "a" * 64
 ARTIFACT = ObjectRef(uri=f"lineal:objects/{DIGEST}", sha256=DIGEST, bytes=1, media_type="x/y")
@@ -26,10 +27,10 @@ PROMOTED = ModelPromoted(
 )
 
 
-def birth(device: str) -> DeviceBirth:
+def birth(device: str, **said: Any) -> DeviceBirth:
     return DeviceBirth(
         device=device, boot_id="0" * 32, session=1, monotonic_us=1, wall_us=1,
-        agent_version="1", agent_digest="0" * 64, config_digest="0" * 64,
+        agent_version="1", agent_digest="0" * 64, config_digest="0" * 64, **said,
     )  # fmt: skip
 
 
@@ -107,3 +108,22 @@ async def test_other_models_wait_for_a_person(name: str):
 async def test_without_devices_there_is_nothing_to_do():
     async with fleet(3, devices=("crane-*",)) as harness:
         assert await harness.send(PROMOTED) == []
+
+
+async def test_only_devices_that_it_is_for_get_a_model_by_themselves():
+    async with fleet(1, where={"site": "ber*"}) as harness:
+        for device, kind, site, features in (
+            ("a-1", "turbine", "berlin", FEATURES),
+            ("a-2", "turbine", "bern", FEATURES),
+            ("b-1", "pump", "berlin", FEATURES),
+            ("c-1", "turbine", "berlin", ("pressure",)),
+            ("d-1", "turbine", "paris", FEATURES),
+        ):
+            said = {"attributes": {"kind": kind, "site": site}, "features": tuple(features)}
+            await harness.send(birth(device, **said))
+        artifact = await harness.put(graph())
+        model = MODEL.model_copy(update={"sha256": artifact.sha256})
+        change = PROMOTED.model_copy(update={"model": model, "artifact": artifact})
+        asked = await asked_for(harness, change)
+        assert harness.records[-1].attributes["left_out"] == 5
+    assert [device for ring in asked.plan.rings for device in ring.devices] == ["a-1", "a-2"]

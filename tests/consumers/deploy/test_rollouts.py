@@ -25,6 +25,7 @@ from lineal_schemas.deployments import (
     DeploymentRequested,
     DeploymentRingCompleted,
     DeploymentStarted,
+    PackageManifest,
     RingResult,
     RolloutPlan,
     SignedPackage,
@@ -75,13 +76,13 @@ async def test_the_package_is_one_a_device_accepts(centre: Centre, tmp_path: Pat
     await centre.start(ring("all", "a"))
     job = centre.notice("a")
     keys = {centre.key.key_id: base64.b64decode(centre.key.key)}
-    manifest = open_package(job.package, keys)
+    manifest = open_package(job.package, keys, PackageManifest)
     assert job.url.endswith(manifest.model.sha256)
     file = tmp_path / "received.onnx"
     file.write_bytes(centre.model)
     try_model(file, manifest, 30)
     with pytest.raises(PackageRejected):
-        open_package(job.package, {centre.key.key_id: bytes(32)})
+        open_package(job.package, {centre.key.key_id: bytes(32)}, PackageManifest)
 
 
 async def test_no_private_key_is_in_any_event_or_object(centre: Centre, tmp_path: Path):

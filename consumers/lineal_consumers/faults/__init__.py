@@ -1,0 +1,1 @@
+"""Recognises kinds of faults by what people have marked."""

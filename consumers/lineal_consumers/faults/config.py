@@ -1,0 +1,20 @@
+"""Settings of the ``faults`` stage: how alike an anomaly must be to be called by a fault's name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FaultsConfig(BaseModel):
+    """Settings of the ``faults`` stage: ``[stages.faults]``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_likeness: Annotated[float, Field(gt=0, le=1)] = 0.85
+    """To the most similar example, 1 being the same shares of the same features."""
+    min_lead: Annotated[float, Field(ge=0, lt=1)] = 0.03
+    """By how much it must be more alike than the most similar example of any other fault."""
+    examples: Annotated[int, Field(ge=1, le=1000)] = 64
+    """Anomalies that are remembered of each device, the newest."""
