@@ -1,5 +1,4 @@
-"""What can be set about classifying: how large a file may be, in every direction in which files
-have been made to explode."""
+"""Settings of classification: limits on what a file may unpack to, draw and contain."""
 
 from __future__ import annotations
 

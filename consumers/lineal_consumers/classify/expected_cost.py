@@ -1,4 +1,4 @@
-"""What looking at a file may cost, told from its first bytes and its size alone."""
+"""Estimates the cost of an inspection from a file's first bytes and its size."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lineal.workers.costs import Cost, cost_kind
 
-_FREE_SECONDS = 3.0
+_FREE_SECONDS = 4.0
 """Of processor time for a file of any size."""
 _BYTES_PER_SECOND = 50_000
 """Of the file, for each further second."""
@@ -15,7 +15,7 @@ _TEXT_BYTES = frozenset({*b"\t\n\f\r", *range(0x20, 0x7F), *range(0x80, 0x100)})
 
 
 def expected_cost(path: Path) -> Cost:
-    """The limit, and the kind, with whose other files a file is compared; plain text is cheap."""
+    """The time limit of an inspection in seconds, and the kind that the file is counted under."""
     size = path.stat().st_size
     with path.open("rb") as file:
         form = _form(file.read(_HEAD_BYTES))

@@ -74,7 +74,7 @@ def page_plans(path: Path, config: ClassifyConfig) -> list[PagePlan]:
 
 
 def _why_not(path: Path) -> str:
-    """Asked of qpdf, as the error code PDFium gives may be that of an earlier document."""
+    """Why a PDF cannot be opened. qpdf says it: PDFium's error may be of an earlier document."""
     import pikepdf
 
     try:
@@ -103,9 +103,9 @@ def _cut_off(path: Path, repaired: bool) -> bool:
 
 
 def _check_objects(path: Path, config: ClassifyConfig) -> None:
-    """What only qpdf can say. PDFium reads a page tree that contains itself as many copies of the
-    same pages; qpdf walks the whole tree as it hands inherited attributes down, and finds the
-    loop. And PDFium draws a page when it is asked for its text, however much that is."""
+    """The checks that only qpdf can make. PDFium reads a page tree that contains itself as many
+    copies of the same pages; qpdf walks the whole tree as it hands inherited attributes down, and
+    finds the loop. And PDFium draws a page when it is asked for its text, however much that is."""
     import pikepdf
 
     logging.getLogger("pikepdf").setLevel(logging.CRITICAL)

@@ -102,7 +102,7 @@ class _Content:
         self._own: dict[tuple[int, int], int] = {}
 
     def drawn_by_page(self, page: Any) -> int:
-        """The operators of a page's content and of all that it draws, each as often as it does."""
+        """The operators of a page and of the forms that it draws, as often as it draws them."""
         drawn = sum(self._own_operators(stream) for stream in _streams(page))
         return drawn + self._named(page, 0) + self._annotations(page)
 
@@ -132,7 +132,7 @@ class _Content:
         return total
 
     def _named(self, holder: Any, depth: int) -> int:
-        """What the forms and patterns come to that a page or a form names."""
+        """The operators of the forms and patterns that a page or a form names."""
         named = _named_content(holder)
         if not named or depth > _DEEPEST:
             return 0
@@ -171,7 +171,7 @@ class _Content:
 
 
 def _count(data: bytes, most: int) -> int:
-    """The operators of a content, a curve for several; counting ends beyond ``most``."""
+    """Count the operators of a stream, a curve as several; counting ends beyond ``most``."""
     count = 0
     for count, _ in enumerate(_OPERATOR.finditer(data), 1):
         if count > most:

@@ -1,4 +1,4 @@
-"""From one decision a page to the ranges of pages that are read as one part."""
+"""Groups consecutive pages with the same plan into ranges that are read as one part."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lineal_schemas.documents import LayerUse, PageMethod, PageRange
 
 
 class PagePlan(NamedTuple):
-    """How the text of one page is had."""
+    """Decides how the text of a page is read."""
 
     method: PageMethod
     text_layer: LayerUse = "ignore"

@@ -33,11 +33,10 @@ async def classify(
             cost=cost,
         )
     except WorkerTimeout as error:
+        if error.starved:
+            raise
         # It would take as long again.
-        raise Reject(
-            f"looking at the file takes more than {cost.limit:.0f} s of processor time, "
-            f"or {ctx.config.seconds:g} s"
-        ) from error
+        raise Reject(f"looking at the file takes too long: {error.spent}") from error
     ctx.annotate(kind=found.kind, media_type=found.media_type, pages=found.pages)
     return DocumentClassified(
         document_id=registered.document_id,

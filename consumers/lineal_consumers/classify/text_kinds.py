@@ -8,6 +8,7 @@ import re
 from pathlib import Path, PurePath
 
 from lineal.stages import Reject
+from lineal_catalog.file_formats.utf16 import unmarked_utf16
 from lineal_consumers.classify.config import MEBIBYTE, ClassifyConfig
 from lineal_schemas.documents import DocumentKind
 
@@ -39,10 +40,6 @@ _DELIMITERS = ",;\t|^"
 _RICH_TEXT = b"{\\rtf"
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of UTF-16; that of little-endian UTF-32 begins with the first."""
-_WIDE_TEXT = re.compile(
-    "[\t-\r -~\u0370-\u06ff\u0e00-\u0e7f\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff00-\uffef]"
-)
-"""Greek, Cyrillic, Hebrew, Arabic, Thai, Chinese, Japanese, Korean."""
 _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
@@ -50,6 +47,8 @@ _HTML = re.compile(
 _TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _HEADER = re.compile(r"([!-9;-~]+):[ \t]?(.*)")
 _TRANSPORT = {"message-id", "mime-version", "received", "return-path", "dkim-signature"}
+_FHIR = re.compile(r'\s*\{.*"resourceType"\s*:\s*"[A-Z]', re.DOTALL)
+"""A resource, a Bundle, or a bulk export, a resource a line."""
 _COMMON = {"from", "to", "subject", "date", "cc", "reply-to", "sender"}
 
 
@@ -66,7 +65,11 @@ def recognise(
     if head.startswith(_RICH_TEXT):
         _check_bytes(path, config.email_bytes)
         return "word", "application/rtf"
-    kind = _kind(_decode_head(head), PurePath(name).suffix.lower())
+    begin = _decode_head(head)
+    if _FHIR.match(begin):
+        _check_bytes(path, config.text_bytes)
+        return "text", "application/fhir+json"
+    kind = _kind(begin, PurePath(name).suffix.lower())
     _check_bytes(path, config.email_bytes if kind == "email" else config.text_bytes)
     if _wide_encoding(head) is None and kind != "email" and _has_nul(path):
         raise Reject("the file begins as text but goes on as binary data")
@@ -109,31 +112,10 @@ def _is_text(head: bytes) -> bool:
 
 
 def _wide_encoding(head: bytes) -> str | None:
-    """UTF-16 or UTF-32 by its mark, or UTF-16 by every second byte being mostly zero, or by the
-    other order making no sense."""
+    """UTF-16 or UTF-32 by its mark, or UTF-16 without one."""
     if head.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
         return "utf-32"
-    if head.startswith(_WIDE_MARKS):
-        return "utf-16"
-    half = len(head) // 2
-    even, odd = head[0 : half * 2 : 2].count(0), head[1 : half * 2 : 2].count(0)
-    if half < 4 or 0 not in head:
-        return None
-    if max(even, odd) >= 0.2 * half:
-        found = "utf-16-le" if odd > even else "utf-16-be"
-        return found if min(even, odd) <= 0.02 * max(even, odd) else None
-    if half < 16 or sum(" " <= chr(byte) <= "~" for byte in head) > 0.8 * len(head):
-        return None
-    little, big = (_plausible(head, order) for order in ("utf-16-le", "utf-16-be"))
-    if max(little, big) < 0.95 or min(little, big) > 0.8:
-        return None
-    return "utf-16-le" if little > big else "utf-16-be"
-
-
-def _plausible(head: bytes, encoding: str) -> float:
-    """The share of characters from alphabets that whole texts are written in."""
-    text = head[: len(head) // 2 * 2].decode(encoding, "replace")
-    return len(_WIDE_TEXT.findall(text)) / len(text)
+    return "utf-16" if head.startswith(_WIDE_MARKS) else unmarked_utf16(head)
 
 
 def _decode_head(head: bytes) -> str:

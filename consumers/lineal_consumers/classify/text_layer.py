@@ -30,7 +30,7 @@ of a shifted alphabet's."""
 
 
 class Layer(Enum):
-    """What a text layer is worth."""
+    """How far a text layer can be trusted."""
 
     GOOD = auto()
     """Reads like language or figures."""
@@ -71,9 +71,8 @@ def grade(text: str, unmapped: float) -> tuple[Layer, int]:
 
 
 def reads_like_language(text: str) -> bool:
-    """Whether a short Latin text is made of pairs of letters that words have. What is short and
-    does not, as a number or a shifted alphabet, is compared with what is drawn; that of other
-    scripts is taken to do."""
+    """Whether a short Latin text is made of pairs of letters that occur in words; True for text
+    in other scripts. A number or a shifted alphabet is not, and is compared with what is drawn."""
     plain = unicodedata.normalize("NFD", text.lower())
     letters = "".join(c for c in plain if not unicodedata.combining(c))
     if sum(c.isalpha() and not c.isascii() for c in letters) > 0.3 * len(letters):

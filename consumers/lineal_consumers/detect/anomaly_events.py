@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lineal.model_in_use import ModelInUse
+from lineal.artifact_in_use import ArtifactInUse
 from lineal_schemas.anomalies import (
     AnomalyClosed,
     AnomalyEvent,
@@ -22,7 +22,7 @@ def to_event(
     item: Transition,
     message: TelemetryReadings | TelemetryGap,
     boot_id: str,
-    in_use: ModelInUse,
+    in_use: ArtifactInUse,
     threshold: float,
 ) -> AnomalyEvent:
     """The event of a transition that a message caused.

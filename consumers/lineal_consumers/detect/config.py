@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lineal.name_patterns import first_match
 from lineal_schemas.models import ModelName
 
 
@@ -30,7 +30,4 @@ def model_names(config: DetectConfig) -> list[str]:
 
 def model_for(config: DetectConfig, device: str) -> str | None:
     """The name of the model that scores a device."""
-    for pattern, name in config.models.items():
-        if fnmatchcase(device, pattern):
-            return name
-    return None
+    return first_match(config.models, device)

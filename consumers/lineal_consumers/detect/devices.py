@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lineal import Context
-from lineal.model_in_use import ModelInUse
+from lineal.artifact_in_use import ArtifactInUse
 from lineal_consumers.detect.config import DetectConfig
 from lineal_consumers.detect.journal import Journal, JournalPosition, Row
 from lineal_consumers.detect.loading import model_of
@@ -26,7 +26,7 @@ _kept: OrderedDict[str, Device] = OrderedDict()
 class Device:
     """A device as far as it has been scored."""
 
-    in_use: ModelInUse
+    in_use: ArtifactInUse
     slot: ModelSlot
     scorer: DeviceScorer
     boot_id: str
@@ -39,7 +39,7 @@ class Device:
     """The change cannot be restored from readings alone: the next row has to be a snapshot."""
 
     @classmethod
-    def new(cls, in_use: ModelInUse, model: ScoringModel, boot_id: str) -> Device:
+    def new(cls, in_use: ArtifactInUse, model: ScoringModel, boot_id: str) -> Device:
         slot = ModelSlot(model)
         return cls(in_use, slot, DeviceScorer(slot), boot_id, 1)
 
@@ -51,7 +51,7 @@ class Device:
         self.scorer = DeviceScorer(self.slot)
         self.needs_snapshot = True
 
-    def change_model(self, in_use: ModelInUse, model: ScoringModel) -> None:
+    def change_model(self, in_use: ArtifactInUse, model: ScoringModel) -> None:
         """Have another model score from the next reading on."""
         self.in_use = in_use
         self.slot.swap(model)
@@ -104,7 +104,7 @@ async def _restore(journal: Journal, ctx: Context[DetectConfig]) -> Device | Non
         return None
     snapshot, *later = rows
     # snapshots once held more, behind these
-    in_use = ModelInUse(*snapshot.fields["model"][:6])
+    in_use = ArtifactInUse(*snapshot.fields["model"][:6])
     slot = ModelSlot(await model_of(in_use, ctx))
     try:
         scorer = DeviceScorer.restored(slot, snapshot.content)

@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 
 from lineal import Context, Reject
-from lineal.model_in_use import ModelInUse
+from lineal.artifact_in_use import ArtifactInUse
 from lineal.store.objects import reference
 from lineal_consumers.detect.config import DetectConfig
 from lineal_scoring.model import ModelError, ScoringModel
@@ -16,7 +16,7 @@ _MAX_CACHED = 16
 _models: OrderedDict[str, ScoringModel] = OrderedDict()
 
 
-async def model_of(in_use: ModelInUse, ctx: Context[DetectConfig]) -> ScoringModel:
+async def model_of(in_use: ArtifactInUse, ctx: Context[DetectConfig]) -> ScoringModel:
     """The loaded model.
 
     Raises:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lineal import Context, Reject
-from lineal.model_in_use import ModelInUse
+from lineal.artifact_in_use import ArtifactInUse
 from lineal_consumers.detect.anomaly_events import to_event
 from lineal_consumers.detect.config import DetectConfig
 from lineal_consumers.detect.devices import Device, device_of, keep
@@ -23,7 +23,7 @@ Message = TelemetryReadings | TelemetryGap
 
 
 async def score_message(
-    message: Message, event_id: str, in_use: ModelInUse, ctx: Context[DetectConfig]
+    message: Message, event_id: str, in_use: ArtifactInUse, ctx: Context[DetectConfig]
 ) -> list[AnomalyEvent]:
     """Score a message with the model in use.
 
@@ -95,6 +95,8 @@ def _score(
     device.next_seq = readings.last_seq + 1
     events += _to_events(readings, device, transitions)
     ctx.annotate(windows=len(windows))
+    if learning := sum(window.window.learning for window in windows):
+        ctx.annotate(learning=learning)
     return Row(device.next_number, event_id, "readings", {"first": first}, values.tobytes())
 
 

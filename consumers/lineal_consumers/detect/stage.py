@@ -12,7 +12,7 @@ from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings
     "detect",
     version="1",
     produces=(AnomalyOpened, AnomalyUpdated, AnomalyClosed),
-    trained=model_names,
+    in_use=model_names,
     memo=False,
 )
 async def detect(
@@ -25,7 +25,7 @@ async def detect(
     """
     ctx.annotate(boot=message.boot_id[:8], first_seq=message.first_seq, last_seq=message.last_seq)
     name = model_for(ctx.config, message.device)
-    in_use = None if name is None else await ctx.model(name)
+    in_use = None if name is None else await ctx.artifact(name)
     if in_use is None:
         ctx.annotate(unscored=message.count)
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lineal import Context, Reject, stage
+from lineal_schemas.descriptions import DocumentDescribed
 from lineal_schemas.documents import DocumentArrived, DocumentRegistered, DocumentSourceDeleted
 from lineal_schemas.payload import payload_bytes
 
@@ -35,3 +36,9 @@ async def register(arrival: DocumentArrived, ctx: Context) -> DocumentRegistered
 async def source_deleted(event: DocumentSourceDeleted, ctx: Context) -> None:
     # As of an arrival: the record has the digest only, the catalog is derived from both.
     await ctx.objects.put(payload_bytes(event), "application/json", role="source_deleted")
+
+
+@register.on
+async def described(event: DocumentDescribed, ctx: Context) -> None:
+    # As of an arrival.
+    await ctx.objects.put(payload_bytes(event), "application/json", role="description")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+_RESAMPLES = 200
 
 
 def empirical_threshold(scores: Array, rate: float) -> float:
@@ -48,6 +49,40 @@ def chi2_threshold(scores: Array, rate: float) -> float:
         return float(scores.max()) * (1 + 1e-6)
     quantile = float(chi2.isf(rate, 2 * mean**2 / variance))
     return math.sqrt(variance / (2 * mean) * quantile)
+
+
+def exceedance(
+    scores: Array, threshold: float, together: int, confidence: float = 0.9
+) -> tuple[float, float]:
+    """How often a normal window exceeds a threshold far out in the tail: estimated, and at most
+    with a stated confidence.
+
+    The tail is that of :func:`chi2_threshold`; its uncertainty is told by a bootstrap of blocks
+    (Künsch 1989), since windows that overlap say the same: the fewer there are, the wider.
+
+    Args:
+        together: windows in a row that depend on each other.
+
+    Raises:
+        ValueError: there are fewer than two scores, or one is no number.
+    """
+    from scipy.stats import chi2
+
+    _check(scores, 0.5)
+    squares = scores**2
+    size = min(max(1, 3 * together), len(squares))
+    begins = np.random.default_rng(0).integers(
+        0, len(squares) - size + 1, (_RESAMPLES, max(1, len(squares) // size))
+    )
+    drawn = squares[(begins[:, :, np.newaxis] + np.arange(size)).reshape(_RESAMPLES, -1)]
+
+    def tail(values: Array) -> Array:
+        mean = values.mean(axis=-1)
+        variance = np.maximum(values.var(axis=-1), 1e-12 * mean**2 + 1e-300)
+        found: Array = chi2.sf(2 * mean / variance * threshold**2, 2 * mean**2 / variance)
+        return found
+
+    return float(tail(squares)), float(np.quantile(tail(drawn), confidence))
 
 
 def _check(scores: Array, rate: float) -> None:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, field_validator
 
 from lineal.former_settings import former_names
+from lineal_learning.registry import settings_of_kind
+from lineal_learning.settings import LearnerSettings, Share
 from lineal_schemas.models import ModelName
 from lineal_schemas.telemetry import TURBINE_FEATURES
 
-Share = Annotated[float, Field(gt=0, lt=1)]
 Algorithm = Literal["pca", "autoencoder"]
-
-
-def _present_mode(mode: Any) -> Any:
-    if mode == "hand":
-        warnings.warn('promotion = "hand" is "manual" now', FutureWarning, stacklevel=2)
-        return "manual"
-    return mode
-
-
-PromotionMode = Annotated[Literal["gates", "manual"], BeforeValidator(_present_mode)]
-"""``manual``: what passes waits for ``lineal model promote``."""
 
 
 class _Settings(BaseModel):
@@ -40,7 +29,7 @@ class CollectConfig(_Settings):
     """Batches in an object."""
 
 
-class ReadingsModel(_Settings):
+class ReadingsModel(LearnerSettings):
     """A scoring model of sensors; spans and lengths are in readings."""
 
     _former_names = former_names(
@@ -57,6 +46,25 @@ class ReadingsModel(_Settings):
     length: Annotated[int, Field(ge=2)] = 100
     step: Annotated[int, Field(ge=1)] = 10
     spread: bool = True
+    denoise_span: Annotated[int, Field(ge=1)] = 20
+    """Of the moving average that takes the noise off."""
+    baseline_span: Annotated[int, Field(ge=1)] | None = None
+    """Levels are compared with a moving average of this span, which an anomaly holds; None: with
+    the mean of the training. A machine whose surroundings change, or that runs at another point on
+    another day, needs one."""
+    accept_after: Annotated[int, Field(ge=1)] = 600
+    """With a baseline: an anomaly that has lasted so long is the new normal. Before, it ends when
+    the channels that opened it are back."""
+    shrinkage: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """How far correlations are drawn towards none: the fewer readings, the further."""
+    explained: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Share of the variance that the components kept by PCA hold; close to 1 every channel counts
+    by its own variance, however little it moves."""
+    tail: Literal["auto", "chi2"] = "auto"
+    """How the threshold is found: from the scores as they are where there are enough of them for
+    the rate, else (``chi2``: always) from a scaled chi-squared tail."""
+    margin: Annotated[float, Field(ge=1)] = 1.0
+    """The threshold is multiplied by it: for what a short calibration has not seen."""
     algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("pca", "autoencoder")
     """One challenger each."""
     false_alarm_rate: Share = 1e-3
@@ -64,10 +72,6 @@ class ReadingsModel(_Settings):
     open_after: Annotated[int, Field(ge=1)] = 2
     close_after: Annotated[int, Field(ge=1)] = 5
     epochs: Annotated[int, Field(ge=1)] = 60
-    seed: int = 0
-    threads: Annotated[int, Field(ge=1)] = 1
-    test_share: Share = 0.2
-    """Of new readings, the latest: champion and challengers are evaluated on them."""
     calibration_share: Share = 0.25
     """Of new readings, those before; thresholds are set on them."""
     window_blocks: Annotated[int, Field(ge=1)] = 2000
@@ -85,11 +89,10 @@ class ReadingsModel(_Settings):
     """Gate: of the disturbances put into test readings, the share that is found."""
     tolerance: Annotated[float, Field(ge=0)] = 0.02
     """By how much a challenger may be worse than the champion in one of the two."""
-    promotion: PromotionMode = "gates"
 
 
-class DocumentsModel(_Settings):
-    """A text classifier, learnt from labelled documents."""
+class DocumentsModel(LearnerSettings):
+    """The classes of documents, learnt from labelled ones."""
 
     _former_names = former_names(
         max_ngram="longest_term",
@@ -98,29 +101,23 @@ class DocumentsModel(_Settings):
     )
 
     kind: Literal["documents"] = "documents"
-    learner: Literal["best", "complement_naive_bayes", "logistic"] = "best"
+    learner: Literal["best", "complement_naive_bayes", "logistic", "ridge", "svm"] = "best"
     max_ngram: Annotated[int, Field(ge=1, le=3)] = 1
     """Words of the longest term."""
-    seed: int = 0
-    threads: Annotated[int, Field(ge=1)] = 1
-    test_share: Share = 0.2
-    min_new_documents: Annotated[int, Field(ge=1)] = 10
+    layout: bool = True
+    """Whether it counts where on the page a word stands."""
+    min_new_documents: Annotated[int, Field(ge=1)] = 5
     min_accuracy: Annotated[float, Field(ge=0, le=1)] = 0.6
     """Gate."""
     tolerance: Annotated[float, Field(ge=0)] = 0.0
     """By how much a challenger may be less accurate than the champion."""
-    promotion: PromotionMode = "gates"
 
 
-def _kind(value: Any) -> str:
-    kind = value.get("kind", "readings") if isinstance(value, dict) else value.kind
-    return str(kind)
+TrainedKind = Annotated[SerializeAsAny[LearnerSettings], BeforeValidator(settings_of_kind)]
+"""Settings of the type that the kind's learner has; without a kind, of readings."""
 
 
-TrainedKind = Annotated[
-    Annotated[ReadingsModel, Tag("readings")] | Annotated[DocumentsModel, Tag("documents")],
-    Discriminator(_kind),
-]
+_MODELS: dict[str, LearnerSettings] = {"turbine": ReadingsModel(), "documents": DocumentsModel()}
 
 
 class RetrainConfig(_Settings):
@@ -128,10 +125,8 @@ class RetrainConfig(_Settings):
 
     _former_names = former_names(max_waits="most_waits")
 
-    models: dict[ModelName, TrainedKind] = {
-        "turbine": ReadingsModel(),
-        "documents": DocumentsModel(),
-    }
+    models: dict[ModelName, TrainedKind] = dict(_MODELS)
+    """By name; those that are always there can be given other settings."""
     blocks_per_device: Annotated[int, Field(ge=1)] = 400
     """The newest collected blocks of a device that are remembered."""
     wait_seconds: Annotated[float, Field(gt=0)] = 60
@@ -139,3 +134,8 @@ class RetrainConfig(_Settings):
     max_waits: Annotated[int, Field(ge=0)] = 60
     seconds: Annotated[float, Field(gt=0)] = 3600
     """Limit of one training or evaluation."""
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _keep_what_is_always_there(cls, models: Any) -> Any:
+        return {**_MODELS, **models} if isinstance(models, dict) else models

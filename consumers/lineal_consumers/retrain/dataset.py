@@ -1,20 +1,18 @@
-"""Makes a dataset's manifest from collected batches or labelled documents.
+"""Finds what could be in a dataset: collected batches, and labelled documents.
 
-An item that was given to training, calibration or test stays there as long as it is in the window:
-what a model is evaluated on was never learnt from. New items are split by time, the latest for the
-test.
+Batches in which an anomaly was open are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from lineal_consumers.retrain.config import DocumentsModel, ReadingsModel
-from lineal_schemas.models import DatasetItem, DatasetManifest, QuarantinedItem
+from lineal_consumers.retrain.config import ReadingsModel
+from lineal_learning.splits import Candidate
+from lineal_schemas.models import DatasetItem
 from lineal_schemas.objects import ObjectRef
 
-Role = Literal["train", "calibration", "test"]
 _WITHOUT_END = 2**62
 
 
@@ -28,46 +26,46 @@ class Anomaly(NamedTuple):
     is_open: bool
 
 
-class Dataset(NamedTuple):
-    """A manifest, and what in it is new."""
+class Mark(NamedTuple):
+    """A time of a device of which a person has said what it was."""
 
-    manifest: DatasetManifest
-    new_rows: int
-    """Readings, or documents, that were in no dataset before, quarantined ones included."""
-    new_train: int
-    """Items to learn from (or to set the threshold on) that were in no dataset before."""
-    new_test: int
+    fault: str | None
+    """None: normal."""
+    from_us: int
+    to_us: int
+    marked_us: int
 
 
-def readings_dataset(
-    name: str,
+def batches_to_learn(
     settings: ReadingsModel,
     blocks: Sequence[Mapping[str, Any]],
     anomalies: Mapping[str, Sequence[Anomaly]],
-    previous: DatasetManifest | None,
+    marks: Mapping[str, Sequence[Mark]] | None = None,
     *,
-    drifted_us: int | None = None,
-) -> Dataset:
-    """The dataset of a scoring model.
+    drifted: bool = False,
+) -> list[Candidate]:
+    """The batches that a scoring model could learn from.
 
     Args:
         blocks: ``telemetry.collected`` payloads as JSON values.
         anomalies: by device.
-        previous: of the iteration before.
-        drifted_us: where a drift asked for it, since when (see ``lasting_readings``): what came
-            before and what came since are split each for itself, so that the changed world is
-            learnt from as well as evaluated on, and only what came since counts as new.
+        marks: by device. What a person says of a time wins over what a model found in it.
+        drifted: whether a drift asks for it (see ``lasting_readings``).
     """
     newest = sorted(blocks, key=_block_time)[-settings.window_blocks :]
-    items: list[tuple[DatasetItem, str | None]] = []
+    items: list[Candidate] = []
     ranges: dict[tuple[str, str], list[tuple[str, int, int]]] = {}
     for block in newest:
         device, boot = block["device"], block["boot_id"]
         ref = ObjectRef(**block["content"])
         if (device, boot) not in ranges:
             of_boot = [item for item in anomalies.get(device, ()) if item.boot_id == boot]
-            ranges[device, boot] = _quarantined(of_boot, settings, drifted=drifted_us is not None)
-        for batch in block["batches"]:
+            ranges[device, boot] = _quarantined(of_boot, settings, drifted=drifted)
+        of_device = (marks or {}).get(device, ())
+        begins = [batch["wall_us"] for batch in block["batches"]]
+        # of the last batch only the begin is known
+        ends = [*begins[1:], begins[-1] + 1]
+        for batch, end_us in zip(block["batches"], ends, strict=True):
             first, last = batch["first_seq"], batch["last_seq"]
             item = DatasetItem(
                 digest=batch["digest"],
@@ -76,42 +74,79 @@ def readings_dataset(
                 time_us=batch["wall_us"],
                 ref=ref,
             )
-            reason = next(
-                (
-                    f"anomaly {known}"
-                    for known, a, b in ranges[device, boot]
-                    if first <= b and last >= a
-                ),
-                None,
-            )
-            items.append((item, reason))
-    shares = settings.calibration_share, settings.test_share
-    return _dataset(name, "readings", items, shares, previous, drifted_us or 0)
+            mark = _marked_last(of_device, batch["wall_us"], end_us)
+            reason = None
+            if mark is None:
+                reason = next(
+                    (
+                        f"anomaly {known}"
+                        for known, a, b in ranges[device, boot]
+                        if first <= b and last >= a
+                    ),
+                    None,
+                )
+            elif mark.fault is not None:
+                reason = f"marked as {mark.fault}"
+            items.append(Candidate(item, reason))
+    return items
 
 
-def documents_dataset(
-    name: str,
-    settings: DocumentsModel,
-    labels: Sequence[Mapping[str, Any]],
-    previous: DatasetManifest | None,
-) -> Dataset:
-    """The dataset of a text classifier.
+def has_open_fault(
+    blocks: Sequence[Mapping[str, Any]],
+    anomalies: Mapping[str, Sequence[Anomaly]],
+    *,
+    lasting_readings: int,
+    since_us: int,
+) -> bool:
+    """Whether a device is in an anomaly now: what it sends is no new normal to learn from.
+
+    Args:
+        blocks: ``telemetry.collected`` payloads as JSON values.
+        anomalies: by device.
+        lasting_readings: an anomaly that has lasted longer is no fault but a changed world.
+        since_us: a device of which nothing came since then is not waited for.
+    """
+    newest: dict[tuple[str, str], tuple[int, int]] = {}
+    for block in blocks:
+        last = block["batches"][-1]
+        key = block["device"], block["boot_id"]
+        newest[key] = max(newest.get(key, (0, 0)), (last["wall_us"], last["last_seq"]))
+    for device, found in anomalies.items():
+        for item in found:
+            if not item.is_open:
+                continue
+            wall_us, last_seq = newest.get((device, item.boot_id), (0, 0))
+            length = max(item.last_seq, last_seq) - item.first_seq
+            if wall_us >= since_us and length < lasting_readings:
+                return True
+    return False
+
+
+def documents_to_learn(labels: Sequence[Mapping[str, Any]]) -> list[Candidate]:
+    """The documents that a text classifier could learn from.
 
     Args:
         labels: ``document.labelled`` payloads as JSON values, one for each document.
     """
-    items: list[tuple[DatasetItem, str | None]] = []
+    items = []
     for label in labels:
-        ref = ObjectRef(**label["text"])
+        # The reading says where the words stand; older labels have the text alone.
+        ref = ObjectRef(**(label.get("result") or label["text"]))
         item = DatasetItem(
             digest=ref.sha256,
             source=label["document_id"],
             time_us=label["labelled_us"],
+            group=label["document_id"],
             label=label["label"],
             ref=ref,
         )
-        items.append((item, None))
-    return _dataset(name, "documents", items, (0.0, settings.test_share), previous, 0)
+        items.append(Candidate(item))
+    return items
+
+
+def _marked_last(marks: Sequence[Mark], begin_us: int, end_us: int) -> Mark | None:
+    over = [mark for mark in marks if mark.from_us < end_us and begin_us < mark.to_us]
+    return max(over, key=lambda mark: mark.marked_us, default=None)
 
 
 def _block_time(block: Mapping[str, Any]) -> tuple[int, str, int]:
@@ -144,86 +179,3 @@ def _quarantined(
         for item in merged
         if not (drifted and item.last_seq - item.first_seq >= settings.lasting_readings)
     ]
-
-
-def _dataset(
-    name: str,
-    kind: Literal["readings", "documents"],
-    items: Iterable[tuple[DatasetItem, str | None]],
-    shares: tuple[float, float],
-    previous: DatasetManifest | None,
-    changed_us: int,
-) -> Dataset:
-    known = _roles(previous)
-    seen = _keys(previous)
-    ordered = sorted(items, key=lambda pair: (pair[0].time_us, pair[0].source))
-    fresh = [item for item, reason in ordered if reason is None and _key(item) not in known]
-    unseen = [item for item, _ in ordered if _key(item) not in seen]
-    for side in (
-        [item for item in fresh if item.time_us < changed_us],
-        [item for item in fresh if item.time_us >= changed_us],
-    ):
-        known = known | _split(side, *shares)
-    sides: dict[Role, list[DatasetItem]] = {"train": [], "calibration": [], "test": []}
-    quarantined = []
-    for item, reason in ordered:
-        if reason is not None:
-            quarantined.append(QuarantinedItem(**item.model_dump(), reason=reason))
-        else:
-            sides[known[_key(item)]].append(item)
-    manifest = DatasetManifest(
-        model=name,
-        kind=kind,
-        train=tuple(sides["train"]),
-        calibration=tuple(sides["calibration"]),
-        test=tuple(sides["test"]),
-        quarantined=tuple(quarantined),
-    )
-    new = {_key(item) for item in fresh}
-    return Dataset(
-        manifest,
-        new_rows=sum(item.rows for item in unseen if item.time_us >= changed_us),
-        new_train=sum(
-            _key(item) in new for side in ("train", "calibration") for item in sides[side]
-        ),
-        new_test=sum(_key(item) in new for item in sides["test"]),
-    )
-
-
-def _split(
-    items: Sequence[DatasetItem], calibration_share: float, test_share: float
-) -> dict[str, Role]:
-    """New items by time: the earliest to learn from, the latest for the test.
-
-    Split where the share of rows is reached; one item alone is learnt from.
-    """
-    total = sum(item.rows for item in items)
-    roles: dict[str, Role] = {}
-    before = 0
-    for item in items:
-        share = before / total
-        if share < 1 - calibration_share - test_share:
-            roles[_key(item)] = "train"
-        else:
-            roles[_key(item)] = "calibration" if share < 1 - test_share else "test"
-        before += item.rows
-    return roles
-
-
-def _key(item: DatasetItem) -> str:
-    # The label is part of it: a document that is labelled anew is a new example.
-    return f"{item.digest} {item.source} {item.label or ''}"
-
-
-def _roles(manifest: DatasetManifest | None) -> dict[str, Role]:
-    if manifest is None:
-        return {}
-    roles: dict[str, Role] = {_key(item): "train" for item in manifest.train}
-    roles |= {_key(item): "calibration" for item in manifest.calibration}
-    return roles | {_key(item): "test" for item in manifest.test}
-
-
-def _keys(manifest: DatasetManifest | None) -> set[str]:
-    if manifest is None:
-        return set()
-    return {*_roles(manifest), *(_key(item) for item in manifest.quarantined)}

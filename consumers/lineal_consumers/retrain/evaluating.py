@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lineal import Context
-from lineal.model_in_use import ModelInUse
+from lineal.artifact_in_use import ArtifactInUse
 from lineal.store.objects import reference
-from lineal_consumers.retrain.config import DocumentsModel, RetrainConfig
-from lineal_consumers.retrain.flywheel import gates_of
-from lineal_consumers.retrain.jobs import evaluate_documents, evaluate_readings
-from lineal_consumers.retrain.training_step import JSON, Settings, files_of, settings_for
+from lineal_consumers.retrain.config import RetrainConfig
+from lineal_consumers.retrain.training_step import JSON, files_of, has_file, settings_for
+from lineal_learning.gates import check_gates
+from lineal_learning.golden import MEDIA_TYPE
+from lineal_learning.registry import learner_of
+from lineal_learning.running import evaluate, golden_of
+from lineal_learning.settings import LearnerSettings
 from lineal_schemas.models import (
     DatasetManifest,
     EvaluationTarget,
@@ -66,21 +69,32 @@ async def evaluate_models(
     """
     settings = settings_for(name, ctx.config)
     text = await ctx.objects.get(manifest, role="dataset")
-    files = await files_of(DatasetManifest.model_validate_json(text).test, ctx)
-    in_use = await ctx.model(name)
+    held = DatasetManifest.model_validate_json(text)
+    read = (*held.train, *held.test) if learner_of(settings.kind).leaves_one_out else held.test
+    files = await files_of(read, ctx)
+    left = tuple(item for item in held.test if has_file(item, files))
+    if len(left) < len(held.test):
+        ctx.annotate(erased=len(held.test) - len(left))
+        text = held.model_copy(update={"test": left}).model_dump_json().encode()
+    in_use = await ctx.artifact(name)
     # The champion may be one of them, when it is evaluated again on new test data.
     metrics = await asyncio.gather(
         *(_metrics(item.artifact, text, files, settings, ctx) for item in trained)
+    )
+    golden = await asyncio.gather(
+        *(_golden(item.artifact, text, files, settings, ctx) for item in trained)
     )
     champion = None
     if in_use is not None:
         champion = await _metrics(_file(in_use), text, files, settings, ctx)
     ctx.annotate(model=name, iteration=trained[-1].iteration)
+    rules = learner_of(settings.kind).gates(settings)
+    rules = rules.model_copy(update={"rules": (*rules.rules, *settings.gates)})
     events = []
     for place, item in enumerate(trained):
         others = [m for other, m in enumerate(metrics) if other != place]
         is_champion = in_use is not None and item.model.sha256 == in_use.sha256
-        gates = gates_of(settings, metrics[place], champion, others)
+        gates = check_gates(rules, metrics[place], champion, others)
         event = ModelEvaluated(
             name=name,
             model=item.model,
@@ -93,6 +107,7 @@ async def evaluate_models(
             passed=not is_champion and all(gate.passed for gate in gates),
             artifact=item.artifact,
             requested_by=requested_by,
+            golden=golden[place],
         )
         await ctx.objects.put(payload_bytes(event), JSON, role="evaluation")
         events.append(event)
@@ -103,19 +118,33 @@ async def _metrics(
     artifact: ObjectRef,
     manifest: bytes,
     files: dict[str, Path],
-    settings: Settings,
+    settings: LearnerSettings,
     ctx: Context[RetrainConfig],
 ) -> Metrics:
     model = await ctx.objects.path(artifact, role="model")
-    seconds = ctx.config.seconds
-    if isinstance(settings, DocumentsModel):
-        return await ctx.run(evaluate_documents, model, manifest, files, seconds=seconds)
-    return await ctx.run(evaluate_readings, model, manifest, files, settings, seconds=seconds)
+    return await ctx.run(evaluate, model, manifest, files, settings, seconds=ctx.config.seconds)
 
 
-def _file(in_use: ModelInUse) -> ObjectRef:
+async def _golden(
+    artifact: ObjectRef,
+    manifest: bytes,
+    files: dict[str, Path],
+    settings: LearnerSettings,
+    ctx: Context[RetrainConfig],
+) -> ObjectRef | None:
+    """What a server has this model answer before it serves it."""
+    if not learner_of(settings.kind).is_served:
+        return None
+    model = await ctx.objects.path(artifact, role="model")
+    made = await ctx.run(golden_of, model, manifest, files, settings, seconds=ctx.config.seconds)
+    if made is None:
+        return None
+    return await ctx.objects.put(made, MEDIA_TYPE, role="golden")
+
+
+def _file(in_use: ArtifactInUse) -> ObjectRef:
     return reference(in_use.sha256, in_use.bytes, in_use.media_type)
 
 
-def _ref(in_use: ModelInUse) -> ModelRef:
+def _ref(in_use: ArtifactInUse) -> ModelRef:
     return ModelRef(name=in_use.name, version=in_use.version, sha256=in_use.sha256)

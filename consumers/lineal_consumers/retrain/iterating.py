@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from lineal import Context, Reject
-from lineal_consumers.retrain.config import DocumentsModel, RetrainConfig
-from lineal_consumers.retrain.dataset import (
-    Anomaly,
-    documents_dataset,
-    readings_dataset,
-)
+from lineal_consumers.retrain.config import RetrainConfig
+from lineal_consumers.retrain.dataset import Anomaly
 from lineal_consumers.retrain.flywheel import case_of
-from lineal_schemas.anomalies import AnomalyClosed, AnomalyEvent
+from lineal_consumers.retrain.training_step import files_of, settings_for
+from lineal_learning.leaks import check_leaks
+from lineal_learning.learner import Material
+from lineal_learning.registry import learner_of
+from lineal_learning.running import fingerprints
+from lineal_learning.settings import LearnerSettings
+from lineal_learning.splits import Candidate, dataset_of
+from lineal_schemas.anomalies import AnomalyClosed, AnomalyEvent, MachineMarked
 from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.drift import DriftDetected
 from lineal_schemas.models import (
     DatasetManifest,
     EvaluationTarget,
     ModelDataset,
+    ModelExample,
     ModelTrainingRequested,
 )
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import payload_bytes
+from lineal_schemas.reviews import AnomalyReviewed
 from lineal_schemas.telemetry import TelemetryCollected
 
 _BLOCKS = "block/"
 _ANOMALIES = "anomaly/"
+_NORMAL = "normal/"
+_MARKS = "mark/"
 _LABELS = "label/"
+_EXAMPLES = "example/"
 _MAX_ANOMALIES = 256
+_SECOND_US = 1_000_000
 _JSON = "application/json"
 
 
@@ -42,7 +52,13 @@ class _Waits(NamedTuple):
 
 
 async def remember(
-    data: TelemetryCollected | DocumentLabelled | AnomalyEvent, ctx: Context[RetrainConfig]
+    data: TelemetryCollected
+    | DocumentLabelled
+    | ModelExample
+    | AnomalyEvent
+    | AnomalyReviewed
+    | MachineMarked,
+    ctx: Context[RetrainConfig],
 ) -> None:
     """Take note of something to learn from, or not to learn from; bounded per device."""
     if isinstance(data, TelemetryCollected):
@@ -50,8 +66,27 @@ async def remember(
         await ctx.state.put(f"{_BLOCKS}{data.device}/{slot:06}", payload_bytes(data))
     elif isinstance(data, DocumentLabelled):
         await ctx.state.put(f"{_LABELS}{data.document_id}", payload_bytes(data))
+    elif isinstance(data, ModelExample):
+        await ctx.state.put(f"{_EXAMPLES}{data.name}/{data.item.source}", payload_bytes(data))
+    elif isinstance(data, AnomalyReviewed):
+        await _remember_verdict(data, ctx)
+    elif isinstance(data, MachineMarked):
+        key = f"{_MARKS}{data.device}/{data.mark}"
+        if data.withdrawn:
+            await ctx.state.delete(key)
+        else:
+            await ctx.state.put(key, payload_bytes(data))
     else:
         await _remember_anomaly(data, ctx)
+
+
+async def _remember_verdict(data: AnomalyReviewed, ctx: Context[RetrainConfig]) -> None:
+    """What a person has found to be normal is learnt from like everything that is."""
+    key = f"{_NORMAL}{data.device}/{data.anomaly_id}"
+    if data.verdict == "normal":
+        await ctx.state.put(key, b"1")
+    else:
+        await ctx.state.delete(key)
 
 
 async def _remember_anomaly(data: AnomalyEvent, ctx: Context[RetrainConfig]) -> None:
@@ -85,9 +120,8 @@ async def iterate(
         Reject: no model of this name is configured, or one is to be evaluated without there being
             any data yet.
     """
-    settings = ctx.config.models.get(cause.name)
-    if settings is None:
-        raise Reject("no model of this name is configured: [stages.retrain.models]")
+    values = cause.settings if isinstance(cause, ModelTrainingRequested) else {}
+    settings = settings_for(cause.name, ctx.config, values)
     key = f"iteration/{cause.name}"
     kept = await ctx.state.get(key, bytes)
     if isinstance(cause, ModelTrainingRequested) and cause.evaluate is not None:
@@ -97,37 +131,50 @@ async def iterate(
     if "manifest" in before:
         data = await ctx.objects.get(ObjectRef(**before["manifest"]), role="previous_dataset")
         previous = DatasetManifest.model_validate_json(data)
+    if await _awaits_examples(cause, ctx):
+        return None
     drifted_us = await _drifted_since(cause, ctx)
-    if isinstance(settings, DocumentsModel):
-        labels = [orjson.loads(value) for _, value in await ctx.state.items(_LABELS, bytes)]
-        dataset = documents_dataset(cause.name, settings, labels, previous)
-        least = settings.min_new_documents
-    else:
-        blocks = [orjson.loads(value) for _, value in await ctx.state.items(_BLOCKS, bytes)]
-        blocks = [block for block in blocks if _of_devices(block["device"], settings.devices)]
-        anomalies: dict[str, list[Anomaly]] = {}
-        for name, value in await ctx.state.items(_ANOMALIES, bytes):
-            device = name.removeprefix(_ANOMALIES).partition("/")[0]
-            anomalies.setdefault(device, []).append(Anomaly(*orjson.loads(value)[:5]))
-        dataset = readings_dataset(
-            cause.name, settings, blocks, anomalies, previous, drifted_us=drifted_us
-        )
-        least = settings.min_new_readings
+    learner = learner_of(settings.kind)
+    material = Material(await _remembered(cause.name, learner.material, ctx), drifted_us)
+    awaited = learner.waits_for(material, settings)
+    if awaited is not None:
+        ctx.annotate(model=cause.name, waits_for=awaited)
+        await _wait(cause, ctx, drifted_us, wait=True, for_ever=True)
+        return None
+    candidates = learner.candidates(material, settings)
+    if learner.compares_content:
+        candidates = await _with_fingerprints(candidates, settings, ctx)
+    dataset = dataset_of(
+        cause.name,
+        settings.kind,
+        candidates,
+        learner.split(settings),
+        previous,
+        changed_us=drifted_us or 0,
+    )
+    check_leaks(dataset.manifest, previous)
+    least = learner.min_new_rows(settings)
     enough = dataset.new_rows >= least
     case = case_of(
         new_train=enough and dataset.new_train > 0, new_test=enough and dataset.new_test > 0
     )
+    if values and previous is not None and case in ("nothing_new", "only_test"):
+        case = case_of(new_train=True, new_test=case == "only_test")
     ctx.annotate(model=cause.name, case=case, new=dataset.new_rows)
     await _wait(cause, ctx, drifted_us, wait=case == "nothing_new")
     held = dataset.manifest
     if case == "nothing_new":
         if previous is None:
+            await _wait_for_material(cause, ctx, dataset.new_rows, least)
             return None
         held, manifest = previous, ObjectRef(**before["manifest"])
     else:
         data = held.model_dump_json().encode()
         manifest = await ctx.objects.put(data, _JSON, role="dataset")
-    trained = _challengers(settings) if case in ("only_train", "both") else 0
+    trained = len(learner.algorithms(settings)) if case in ("only_train", "both") else 0
+    if previous is None:
+        await ctx.state.delete(f"wanted/{cause.name}")
+        ctx.timers.cancel(f"wanted/{cause.name}")
     after = {
         "iteration": before["iteration"] + 1,
         "versions": before["versions"] + trained,
@@ -138,15 +185,16 @@ async def iterate(
         name=cause.name,
         iteration=after["iteration"],
         first_version=before["versions"] + 1,
-        cause=ctx.event.id,
+        cause=_asked_by(cause, ctx),
         dataset=manifest.sha256,
-        kind="documents" if isinstance(settings, DocumentsModel) else "readings",
+        kind=settings.kind,
         manifest=manifest,
         previous=before.get("manifest", {}).get("sha256"),
         case=case,
         train_items=len(held.train) + len(held.calibration),
         test_items=len(held.test),
         quarantined_items=len(held.quarantined),
+        settings=values,
     )
 
 
@@ -179,14 +227,53 @@ async def _evaluation_dataset(
     )
 
 
-def _challengers(settings: Any) -> int:
-    return 1 if isinstance(settings, DocumentsModel) else len(settings.algorithms)
+async def _awaits_examples(
+    cause: DriftDetected | ModelTrainingRequested, ctx: Context[RetrainConfig]
+) -> bool:
+    """Whether examples that a request expects are not known yet: it is tried again then."""
+    if not isinstance(cause, ModelTrainingRequested) or cause.examples is None:
+        return False
+    key, expected = f"expecting/{cause.name}", cause.examples
+    rows = await ctx.state.items(f"{_EXAMPLES}{cause.name}/", ModelExample)
+    known = sum(row.item.time_us >= expected.time_us for _, row in rows)
+    if "label" in learner_of(ctx.config.models[cause.name].kind).material:
+        labels = await ctx.state.items(_LABELS, DocumentLabelled)
+        known += sum(label.labelled_us >= expected.time_us for _, label in labels)
+    tries = (await ctx.state.get(key, int) or 0) + 1
+    if known >= expected.count or tries > ctx.config.max_waits:
+        await ctx.state.delete(key)
+        return False
+    await ctx.state.put(key, tries)
+    ctx.annotate(model=cause.name, awaited=expected.count - known)
+    again = cause.model_copy(update={"cause_event": cause.cause_event or ctx.event.id})
+    ctx.timers.set(f"examples/{cause.name}", ctx.now() + _SECOND_US, again)
+    return True
 
 
-def _of_devices(device: str, patterns: tuple[str, ...]) -> bool:
-    from fnmatch import fnmatchcase
+async def _remembered(
+    name: str, wanted: Sequence[str], ctx: Context[RetrainConfig]
+) -> dict[str, list[tuple[str, Any]]]:
+    """What a learner asks for, by the rest of the key it is remembered under."""
+    found = {}
+    for what in wanted:
+        prefix = f"{_EXAMPLES}{name}/" if what == "example" else f"{what}/"
+        rows = await ctx.state.items(prefix, bytes)
+        found[what] = [(key.removeprefix(prefix), orjson.loads(value)) for key, value in rows]
+    return found
 
-    return any(fnmatchcase(device, pattern) for pattern in patterns)
+
+async def _with_fingerprints(
+    candidates: list[Candidate], settings: LearnerSettings, ctx: Context[RetrainConfig]
+) -> list[Candidate]:
+    """Candidates that say which of them are nearly the same; without those that were erased."""
+    found = await files_of(tuple(one.item for one in candidates), ctx)
+    known = [one for one in candidates if one.item.ref is not None and one.item.ref.sha256 in found]
+    files = [found[one.item.ref.sha256] for one in known if one.item.ref is not None]
+    marks = await ctx.run(fingerprints, files, settings, seconds=ctx.config.seconds)
+    return [
+        one._replace(item=one.item.model_copy(update={"fingerprint": mark}))
+        for one, mark in zip(known, marks, strict=True)
+    ]
 
 
 async def _drifted_since(
@@ -201,24 +288,64 @@ async def _drifted_since(
     return 0 if kept is None else kept.drifted_us
 
 
+def _asked_by(cause: DriftDetected | ModelTrainingRequested, ctx: Context[RetrainConfig]) -> str:
+    """The event that an iteration answers, also where it had to wait for enough to learn from."""
+    if isinstance(cause, ModelTrainingRequested) and cause.cause == "manual":
+        return cause.cause_event or ctx.event.id
+    return ctx.event.id
+
+
+async def _wait_for_material(
+    cause: DriftDetected | ModelTrainingRequested,
+    ctx: Context[RetrainConfig],
+    known: int,
+    least: int,
+) -> None:
+    """Have what a person asked for wait until there is enough to learn a first model from.
+
+    Raises:
+        Reject: it has waited for long enough.
+    """
+    if not isinstance(cause, ModelTrainingRequested) or cause.cause != "manual":
+        return
+    key = f"wanted/{cause.name}"
+    tries = (await ctx.state.get(key, int) or 0) + 1
+    lacking = f"{known} of at least {least}"
+    ctx.annotate(waits_for=lacking)
+    if tries > ctx.config.max_waits:
+        await ctx.state.delete(key)
+        raise Reject(f"there is too little to learn {cause.name} from: {lacking}")
+    await ctx.state.put(key, tries)
+    due = ctx.now() + int(ctx.config.wait_seconds * 1e6)
+    again = cause.model_copy(
+        update={"cause_event": cause.cause_event or ctx.event.id, "requested_us": due}
+    )
+    ctx.timers.set(key, due, again)
+
+
 async def _wait(
     cause: DriftDetected | ModelTrainingRequested,
     ctx: Context[RetrainConfig],
     drifted_us: int | None,
     *,
     wait: bool,
+    for_ever: bool = False,
 ) -> None:
-    """Try again later where a drift was found before there is enough to learn from it."""
+    """Try again later where a drift was found before there is enough to learn from it.
+
+    Args:
+        for_ever: however often it was tried, and without counting.
+    """
     key, timer = f"waits/{cause.name}", f"again/{cause.name}"
     waits = 0
     if isinstance(cause, ModelTrainingRequested):
         kept = await ctx.state.get(key, _Waits)
         waits = 0 if kept is None else kept.times
-    if not wait or drifted_us is None or waits >= ctx.config.max_waits:
+    if not wait or drifted_us is None or (waits >= ctx.config.max_waits and not for_ever):
         await ctx.state.delete(key)
         ctx.timers.cancel(timer)
         return
-    await ctx.state.put(key, _Waits(waits + 1, drifted_us))
+    await ctx.state.put(key, _Waits(waits + (not for_ever), drifted_us))
     origin = cause.cause_event if isinstance(cause, ModelTrainingRequested) else ctx.event.id
     due = ctx.event.time + int(ctx.config.wait_seconds * 1e6)
     again = ModelTrainingRequested(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from lineal_consumers.retrain.preprocessor import Preprocessor, fit_preprocessor
 from lineal_consumers.retrain.settings import TrainingSettings
+from lineal_scoring.operating_point import combined_index
 
 Array = npt.NDArray[np.float64]
 
@@ -50,18 +51,6 @@ def fit_pca(windows: Array, settings: TrainingSettings) -> Pca:
     """
     preprocessor = fit_preprocessor(windows, settings)
     values = preprocessor.apply(windows).reshape(len(windows), -1)
-    size = values.shape[1]
     covariance = values.T @ values / len(values)
-    covariance = (1 - settings.shrinkage) * covariance + settings.shrinkage * np.eye(size)
-    variances, vectors = np.linalg.eigh(covariance)
-    order = np.argsort(variances)[::-1]
-    # a floor for what never moved in training, where without shrinkage any movement is infinite
-    variances = np.maximum(variances[order], 1e-6)
-    vectors = vectors[:, order]
-    shares = np.cumsum(variances) / variances.sum()
-    kept = min(int(np.searchsorted(shares, settings.explained) + 1), size)
-    inside, outside = vectors[:, :kept], vectors[:, kept:]
-    root = inside / np.sqrt(variances[:kept]) @ inside.T
-    if kept < size:
-        root = root + outside @ outside.T / np.sqrt(variances[kept:].mean())
+    root, kept = combined_index(covariance, settings.shrinkage, settings.explained)
     return Pca(preprocessor=preprocessor, root=root, components=kept)

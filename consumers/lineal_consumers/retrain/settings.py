@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from lineal_scoring.alarm import AlarmRules
 
 Algorithm = Literal["pca", "autoencoder"]
+
+
+@dataclass(frozen=True)
+class HoldRules:
+    """When an anomaly holds a channel's level: see :class:`lineal_scoring.preparation.Hold`."""
+
+    above: float = 6.0
+    onset: int = 30
+    accept_after: int = 600
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,8 @@ class TrainingSettings:
     shows vibration, and a stuck sensor."""
     baseline_span: int | None = None
     """None: levels are absolute, compared with the training mean."""
+    hold: HoldRules | None = None
+    """None: an anomaly holds all levels while it is open."""
     settling: int = 30
     """First readings of every run that are not learnt from: averages have not settled."""
     wander_gate: float = 1.5
@@ -62,23 +73,3 @@ class TrainingSettings:
             raise ValueError("a margin below 1 breaks the stated false-alarm rate")
         if self.denoise_span < 1 or self.threads < 1 or self.epochs < 1:
             raise ValueError("denoise_span, threads and epochs are at least 1")
-
-
-def settings_for_short_runs(features: tuple[str, ...], **changes: Any) -> TrainingSettings:
-    """For devices of which only some minutes of normal readings are known, about one a second.
-
-    Surroundings (a temperature, a flow) move on within minutes, so what counts is the departure
-    from a slowly following baseline, which is held during an anomaly. Correlations are shrunk by
-    half, and the threshold has room for what so short a calibration cannot have seen.
-    """
-    fields: dict[str, Any] = {
-        "length": 60,
-        "step": 1,
-        "denoise_span": 20,
-        "baseline_span": 200,
-        "shrinkage": 0.5,
-        "false_alarm_rate": 0.01,
-        "tail": "chi2",
-        "margin": 1.6,
-    }
-    return TrainingSettings(features=features, **{**fields, **changes})

@@ -13,16 +13,19 @@ from lineal_consumers.retrain.evaluating import evaluate_models, newly_trained, 
 from lineal_consumers.retrain.iterating import iterate, remember
 from lineal_consumers.retrain.promoting import promotion
 from lineal_consumers.retrain.training_step import challengers
-from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated
+from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated, MachineMarked
 from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.drift import DriftDetected
 from lineal_schemas.models import (
     ModelDataset,
     ModelEvaluated,
+    ModelExample,
     ModelPromoted,
     ModelTrained,
     ModelTrainingRequested,
 )
+from lineal_schemas.reviews import AnomalyReviewed
+from lineal_schemas.sweeps import SweepBest
 from lineal_schemas.telemetry import TelemetryCollected
 
 
@@ -36,12 +39,30 @@ async def retrain(
 
 
 @retrain.on
+async def learn_swept(best: SweepBest, ctx: Context[RetrainConfig]) -> ModelDataset | None:
+    """Have a model learn with the settings that did best in a sweep."""
+    if not best.begins_iteration:
+        ctx.skip("nobody asked for a model with these settings")
+    request = ModelTrainingRequested(
+        name=best.name,
+        cause="manual",
+        cause_event=ctx.event.id,
+        requested_us=ctx.now(),
+        settings=best.values,
+    )
+    return await iterate(request, ctx)
+
+
+@retrain.on
 async def learn(
     material: TelemetryCollected
     | DocumentLabelled
+    | ModelExample
     | AnomalyOpened
     | AnomalyUpdated
-    | AnomalyClosed,
+    | AnomalyClosed
+    | AnomalyReviewed
+    | MachineMarked,
     ctx: Context[RetrainConfig],
 ) -> None:
     """Remember what there is to learn from."""

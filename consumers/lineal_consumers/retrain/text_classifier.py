@@ -1,35 +1,50 @@
-"""A text classifier learnt from labelled documents: TF-IDF and a linear model.
+"""Document classes learnt from examples: TF-IDF over words and layout, and a linear model.
 
-The model is a NumPy archive (``.npz``) without pickled objects: the vocabulary in UTF-8, the
-inverse document frequencies and the weights; a softmax of the weighted sums is the probability.
-Words are runs of two or more letters or digits of the NFKC-normalised, lower-case text; terms are
-words and, where wanted, neighbouring words.
+What is written is read by :class:`lineal_learning.documents.class_model.ClassModel`.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from lineal_consumers.retrain.left_out import (
+    class_means,
+    folds_by_chance,
+    folds_by_layout,
+    leave_out,
+    temperature_of,
+)
+from lineal_consumers.retrain.linear_classifiers import (
+    Indices,
+    Learner,
+    Strengths,
+    affordable,
+    fit,
+)
+from lineal_learning.documents.class_model import FORMAT
+from lineal_learning.documents.terms import ReadDocument, is_layout_term, terms_of, text_document
+
 Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
-FORMAT = "lineal-text-classifier-1"
-TOKEN = r"(?u)[^\W_]{2,}"  # noqa: S105
-"""What a word is, as a regular expression."""
 
-
-Learner = Literal["complement_naive_bayes", "logistic"]
-_LEARNERS: tuple[Learner, ...] = ("complement_naive_bayes", "logistic")
-_FOLDS = 5
+_LAYOUT_WEIGHTS = (0.0, 0.15, 0.35, 0.7)
+_QUICK: tuple[Learner, ...] = ("ridge", "svm")
+_OTHERWISE = 10.0
+"""Times the strength of the settings, tried beside the strength itself."""
+_UNLIKE = 0.01
+"""Of documents that were left out, the share that is less like its class than is believed."""
+_FEW_UNLIKE = 0.8
+"""Of the least likeness of all, where they are too few to have such a share."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +52,21 @@ class TextSettings:
     """Everything but the documents."""
 
     learner: Learner | Literal["best"] = "best"
-    """Complement naive Bayes (Rennie et al. 2003) is better with few documents, logistic
-    regression with many; ``best`` is chosen by cross-validation on the training documents."""
+    """``best`` is chosen by cross-validation on the training documents, of those that take no more
+    than minutes with so many documents and classes."""
     max_ngram: int = 1
     """Words; 2 takes in pairs of neighbours."""
+    layout: bool = True
+    """Whether it counts where on the page a word stands, where that is known."""
+    layout_weight: float | None = None
+    """Of a term that says where a word stands, beside the word itself; None: what does best on
+    layouts that were left out, since layouts change sooner than words do."""
     min_documents: int = 1
     """A term in fewer documents is left out."""
     max_terms: int = 200_000
     """The most frequent ones are kept."""
-    smoothing: float = 0.3
-    """Of naive Bayes."""
-    regularization: float = 10.0
-    """Inverse strength, of the regression (scikit-learn's C)."""
-    iterations: int = 300
+    strengths: Strengths = field(default_factory=Strengths)
+    """Those of regressions and support vectors are a beginning: ten times of them is tried too."""
     seed: int = 0
     threads: int = 1
 
@@ -63,82 +80,163 @@ class TrainedText:
     classes: tuple[str, ...]
     learner: Learner
     cross_validated_accuracy: float
-    """On training documents left out in turn, 0 to 1."""
+    """On training documents left out in turn, by layout, 0 to 1."""
     terms: int
+    layout_weight: float
+    """Of a term that says where a word stands, beside the word itself."""
 
     @property
     def sha256(self) -> str:
         return sha256(self.data).hexdigest()
 
 
-class _Linear(NamedTuple):
-    """Class scores of a document are ``features @ weights + bias``."""
+class _Way(NamedTuple):
+    """One way to learn, and how it does on documents that were left out."""
 
-    weights: Array
-    bias: Array
+    learner: Learner
+    strengths: Strengths
+    layout_weight: float
+    loss: float
+    """The mean negative logarithm of the right class's probability: it tells ways apart that are
+    right equally often, and confidences depend on it."""
 
 
 def train_text_classifier(
     texts: Sequence[str], labels: Sequence[str], settings: TextSettings | None = None
 ) -> TrainedText:
+    """The same of texts without layout; see :func:`train_classes`."""
+    return train_classes([text_document(text) for text in texts], labels, settings)
+
+
+def train_classes(
+    documents: Sequence[ReadDocument], labels: Sequence[str], settings: TextSettings | None = None
+) -> TrainedText:
     """Learn the classes of documents. The same input yields the same bytes.
 
     Args:
-        texts: of the documents.
         labels: the class of each.
 
     Raises:
         ValueError: there are fewer than two classes, or fewer than two documents of one of them,
             or no word in all the documents.
     """
+    # A worker may make no semaphores, which joblib would warn about when it is imported.
+    os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
     from sklearn.feature_extraction.text import TfidfVectorizer
     from threadpoolctl import threadpool_limits
 
     settings = settings or TextSettings()
-    _check(texts, labels)
+    _check(documents, labels)
     vectorizer = TfidfVectorizer(
-        preprocessor=normalized,
-        token_pattern=TOKEN,
-        ngram_range=(1, settings.max_ngram),
-        min_df=min(settings.min_documents, len(texts)),
+        analyzer=_as_they_are,
+        min_df=min(settings.min_documents, len(documents)),
         max_features=settings.max_terms,
         sublinear_tf=True,
         dtype=np.float64,
     )
     classes = tuple(sorted(set(labels)))
-    wanted = np.array([classes.index(label) for label in labels])
+    places = {name: place for place, name in enumerate(classes)}
+    wanted = np.array([places[label] for label in labels])
     with threadpool_limits(limits=settings.threads):
-        matrix = vectorizer.fit_transform(texts)
-        learners = _LEARNERS if settings.learner == "best" else (settings.learner,)
-        scores = {name: _left_out_scores(name, matrix, wanted, settings) for name in learners}
-        right = {name: float((scores[name].argmax(1) == wanted).mean()) for name in learners}
-        learner = max(learners, key=lambda name: right[name])
-        temperature = _temperature(scores[learner], wanted)
-        fitted = _fit(learner, matrix, wanted, settings)
-    terms = vectorizer.get_feature_names_out().tolist()
+        terms = [terms_of(one, settings.max_ngram, layout=settings.layout) for one in documents]
+        counts = vectorizer.fit(terms)
+        names = vectorizer.get_feature_names_out().tolist()
+        placed = np.array([is_layout_term(name) for name in names])
+        idf = np.asarray(counts.idf_)
+
+        def weighed(layout_weight: float) -> Any:
+            vectorizer.idf_ = idf * np.where(placed, layout_weight, 1.0)
+            return vectorizer.transform(terms)
+
+        way = _best_way(
+            {each: weighed(each) for each in _layout_weights(settings, placed)},
+            wanted,
+            settings,
+        )
+        folds = folds_by_layout(documents, wanted, settings.seed)
+        # Terms of no weight are not looked for, and take no room.
+        kept = np.flatnonzero(~placed | (way.layout_weight > 0))
+        matrix = weighed(way.layout_weight)[:, kept]
+        fitted = fit(way.learner, matrix, wanted, way.strengths)
+        left_out = leave_out(
+            lambda rows, labels: fit(way.learner, rows, labels, way.strengths),
+            matrix, wanted, folds,
+        )  # fmt: skip
+        temperature, _ = temperature_of(left_out.scores, wanted)
+        means = class_means(matrix, wanted).tocsr()
     header = {
         "format": FORMAT,
         "classes": list(classes),
-        "learner": learner,
+        "learner": way.learner,
         "longest_term": settings.max_ngram,
-        "token": TOKEN,
-        "documents": len(texts),
+        "layout": settings.layout and way.layout_weight > 0,
+        "layout_weight": way.layout_weight,
+        "documents": len(documents),
+        "min_likeness": _min_likeness(left_out.likeness),
     }
     data = _archive(
         {
             "header": _utf8(json.dumps(header, sort_keys=True)),
-            "terms": _utf8("\n".join(terms)),
-            "idf": np.asarray(vectorizer.idf_, dtype=np.float32),
+            "terms": _utf8("\n".join(names[place] for place in kept.tolist())),
+            "idf": np.asarray(vectorizer.idf_[kept], dtype=np.float32),
             "weights": (fitted.weights * temperature).astype(np.float32),
             "bias": (fitted.bias * temperature).astype(np.float32),
+            "mean_values": np.asarray(means.data, dtype=np.float32),
+            "mean_terms": np.asarray(means.indices, dtype=np.int64),
+            "mean_begins": np.asarray(means.indptr[:-1], dtype=np.int64),
+            "held_out": _confidences(left_out.scores * temperature, wanted).astype(np.float32),
         }
     )
-    return TrainedText(data, classes, learner, right[learner], len(terms))
+    return TrainedText(
+        data, classes, way.learner, left_out.accuracy(wanted), len(kept), way.layout_weight
+    )
 
 
-def _check(texts: Sequence[str], labels: Sequence[str]) -> None:
-    if len(texts) != len(labels):
-        raise ValueError(f"{len(texts)} texts and {len(labels)} labels")
+def _layout_weights(settings: TextSettings, placed: npt.NDArray[np.bool_]) -> tuple[float, ...]:
+    """Those that are tried; a document needs a term, so words are left out of none."""
+    if not placed.any():
+        return (0.0,)
+    return _LAYOUT_WEIGHTS if settings.layout_weight is None else (settings.layout_weight,)
+
+
+def _best_way(matrices: Mapping[float, Any], wanted: Indices, settings: TextSettings) -> _Way:
+    """By documents that are left out: first the weight of the layout, then the learner, then how
+    strongly it is regularised."""
+
+    folds = folds_by_chance(wanted, settings.seed)
+
+    def tried(learner: Learner, strengths: Strengths, layout_weight: float) -> _Way:
+        left_out = leave_out(
+            lambda rows, labels: fit(learner, rows, labels, strengths),
+            matrices[layout_weight], wanted, folds,
+        )  # fmt: skip
+        _, loss = temperature_of(left_out.scores, wanted)
+        return _Way(learner, strengths, layout_weight, loss)
+
+    shape = next(iter(matrices.values())).shape
+    learners = affordable(shape, int(wanted.max()) + 1)
+    if settings.learner != "best":
+        learners = (settings.learner,)
+    base = settings.strengths
+    # The layout is weighed by a learner that is quick: logistic regression takes ten times as long.
+    quick = next(name for name in (*_QUICK, *learners) if name in learners)
+    ways = [tried(quick, base, weight) for weight in matrices]
+    weight = min(ways, key=lambda way: way.loss).layout_weight
+    ways += [tried(learner, base, weight) for learner in learners if learner != quick]
+    best = min(ways, key=lambda way: way.loss)
+    stronger = base._replace(
+        regularization=base.regularization * _OTHERWISE, ridge=base.ridge * _OTHERWISE
+    )
+    return min(best, tried(best.learner, stronger, weight), key=lambda way: way.loss)
+
+
+def _as_they_are(terms: Sequence[str]) -> Sequence[str]:
+    return terms
+
+
+def _check(documents: Sequence[ReadDocument], labels: Sequence[str]) -> None:
+    if len(documents) != len(labels):
+        raise ValueError(f"{len(documents)} documents and {len(labels)} labels")
     counts = Counter(labels)
     if len(counts) < 2:
         raise ValueError("documents of at least two classes are needed")
@@ -147,56 +245,18 @@ def _check(texts: Sequence[str], labels: Sequence[str]) -> None:
         raise ValueError(f"only one document of {', '.join(rare)}")
 
 
-def _fit(learner: Learner, matrix: Any, wanted: Indices, settings: TextSettings) -> _Linear:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.naive_bayes import ComplementNB
-
-    if learner == "complement_naive_bayes":
-        bayes = ComplementNB(alpha=settings.smoothing).fit(matrix, wanted)
-        weights = np.asarray(bayes.feature_log_prob_).T
-        return _Linear(weights, np.zeros(weights.shape[1]))
-    regression = LogisticRegression(
-        C=settings.regularization, max_iter=settings.iterations, random_state=settings.seed
-    ).fit(matrix, wanted)
-    weights, bias = np.asarray(regression.coef_).T, np.asarray(regression.intercept_)
-    if weights.shape[1] == 1:  # two classes share one column; give each its own
-        return _Linear(np.hstack([-weights, weights]) / 2, np.array([-bias[0], bias[0]]) / 2)
-    return _Linear(weights, bias)
+def _min_likeness(likeness: Array) -> float:
+    if len(likeness) < 1 / _UNLIKE:
+        return float(likeness.min() * _FEW_UNLIKE)
+    return float(np.quantile(likeness, _UNLIKE))
 
 
-def _left_out_scores(
-    learner: Learner, matrix: Any, wanted: Indices, settings: TextSettings
-) -> Array:
-    """Scores of every document by a model that has not seen it."""
-    from sklearn.model_selection import StratifiedKFold
-
-    folds = StratifiedKFold(
-        min(_FOLDS, int(np.bincount(wanted).min())), shuffle=True, random_state=settings.seed
-    )
-    scores = np.zeros((len(wanted), int(wanted.max()) + 1))
-    for known, left_out in folds.split(np.zeros(len(wanted)), wanted):
-        fitted = _fit(learner, matrix[known], wanted[known], settings)
-        scores[left_out] = matrix[left_out] @ fitted.weights + fitted.bias
-    return scores
-
-
-def _temperature(scores: Array, wanted: Indices) -> float:
-    """The factor that makes the scores' softmax the best probabilities (Guo et al. 2017)."""
-    factors = np.geomspace(0.1, 100, 121)
-    losses = []
-    for factor in factors:
-        logits = scores * factor
-        logits = logits - logits.max(axis=1, keepdims=True)
-        chosen = logits[np.arange(len(wanted)), wanted]
-        losses.append(float((np.log(np.exp(logits).sum(axis=1)) - chosen).mean()))
-    return float(factors[int(np.argmin(losses))])
-
-
-def normalized(text: str) -> str:
-    """NFKC and lower case: ligatures and full-width letters are the plain ones."""
-    from unicodedata import normalize
-
-    return normalize("NFKC", text).lower()
+def _confidences(logits: Array, wanted: Indices) -> Array:
+    """For each document the probability of the class that was found, and 1 if it is right."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+    found = probabilities.argmax(axis=1)
+    return np.column_stack([probabilities.max(axis=1), found == wanted])
 
 
 def _utf8(text: str) -> npt.NDArray[np.uint8]:
@@ -214,37 +274,3 @@ def _archive(arrays: dict[str, npt.NDArray[np.generic]]) -> bytes:
             np.lib.format.write_array(content, array, allow_pickle=False)
             archive.writestr(entry, content.getvalue())
     return buffer.getvalue()
-
-
-def classes_of(data: bytes, texts: Sequence[str]) -> list[str | None]:
-    """The class of each text; None for a text without a known word.
-
-    All at once, to evaluate a model; the nlp stage has a reader of its own, which needs NumPy
-    alone.
-
-    Raises:
-        ValueError: it is no text classifier.
-    """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            header = json.loads(arrays["header"].tobytes())
-            terms = arrays["terms"].tobytes().decode().split("\n")
-            idf, weights, bias = (np.asarray(arrays[name]) for name in ("idf", "weights", "bias"))
-    except Exception as error:  # zip, NumPy, JSON and missing names all fail their own way
-        raise ValueError(f"not a text classifier: {error!r}") from error
-    vectorizer = TfidfVectorizer(
-        preprocessor=normalized,
-        token_pattern=header["token"],
-        ngram_range=(1, header["longest_term"]),
-        vocabulary=terms,
-        sublinear_tf=True,
-        dtype=np.float64,
-    )
-    vectorizer.idf_ = idf.astype(np.float64)
-    matrix = vectorizer.transform(texts)
-    best = (matrix @ weights.astype(np.float64) + bias).argmax(axis=1)
-    known = np.diff(matrix.indptr) > 0
-    classes = header["classes"]
-    return [classes[place] if found else None for place, found in zip(best, known, strict=True)]

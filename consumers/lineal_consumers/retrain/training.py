@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 
@@ -14,12 +14,17 @@ import numpy.typing as npt
 
 from lineal.errors import LinealError
 from lineal_consumers.retrain.autoencoder import Autoencoder, fit_autoencoder
-from lineal_consumers.retrain.calibration import chi2_threshold, empirical_threshold
+from lineal_consumers.retrain.calibration import (
+    chi2_threshold,
+    empirical_threshold,
+    exceedance,
+)
 from lineal_consumers.retrain.graph import to_onnx
 from lineal_consumers.retrain.pca import Pca, fit_pca
 from lineal_consumers.retrain.settings import TrainingSettings
-from lineal_consumers.retrain.windowing import preparation_of, windows_of
+from lineal_consumers.retrain.windowing import filled, preparation_of, windows_of
 from lineal_scoring.model import ScoringModel
+from lineal_scoring.preparation import PointRules, Preparation
 
 Array = npt.NDArray[np.float64]
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "scipy", "threadpoolctl")
@@ -38,6 +43,8 @@ class TrainedModel:
     calibration_windows: int
     calibration_alarm_share: float
     """Of the calibration windows, how many are above the threshold (0 to 1)."""
+    exceedance: tuple[float, float]
+    """How often a normal window is above the threshold: estimated, and at most (90 %)."""
     golden_windows: Array
     """8 × length × channels, from the calibration data."""
     golden_scores: tuple[float, ...]
@@ -50,6 +57,39 @@ class TrainedModel:
     @property
     def sha256(self) -> str:
         return sha256(self.data).hexdigest()
+
+
+def with_point_rules(
+    preparation: Preparation,
+    settings: TrainingSettings,
+    runs: Sequence[Array],
+    model: Pca | Autoencoder,
+    threshold: float,
+) -> Preparation:
+    """The recipe of a model whose devices learn what is normal where they run.
+
+    That is for departures from a baseline that a linear model scores by their present size alone.
+    """
+    baseline = preparation.baseline
+    if baseline is None or settings.hold is None or not isinstance(model, Pca):
+        return preparation
+    if settings.spread or settings.lags != (0,):
+        return preparation
+    channels = np.concatenate([preparation.to_channels(filled(run)) for run in runs])
+    space = np.linalg.inv(model.root) * model.preprocessor.scale[0] * threshold
+    rules = PointRules(
+        centre=tuple(channels.mean(axis=0).tolist()),
+        spread=tuple(np.maximum(channels.std(axis=0), 1e-9).tolist()),
+        space=tuple(space.ravel().tolist()),
+        denoise_span=settings.denoise_span,
+        shrinkage=settings.shrinkage,
+        explained=settings.explained,
+        false_alarm_rate=settings.false_alarm_rate,
+        margin=settings.margin,
+        wander_gate=settings.wander_gate,
+        settling=settings.settling,
+    )
+    return replace(preparation, baseline=replace(baseline, points=rules))
 
 
 class ParityError(LinealError):
@@ -104,6 +144,7 @@ def train_on_windows(
         scores, _ = model.score(held_out)
         find = empirical_threshold if settings.tail == "empirical" else chi2_threshold
         threshold = settings.margin * find(scores, settings.false_alarm_rate)
+        preparation = with_point_rules(preparation, settings, runs, model, threshold)
         data = to_onnx(model, preparation, threshold, settings.alarm)
         picked = np.linspace(0, len(held_out) - 1, _GOLDEN).astype(int)
         golden = held_out[picked]
@@ -120,6 +161,7 @@ def train_on_windows(
         train_windows=len(windows),
         calibration_windows=len(held_out),
         calibration_alarm_share=float((scores > threshold).mean()),
+        exceedance=exceedance(scores, threshold, max(1, settings.denoise_span // settings.step)),
         golden_windows=golden,
         golden_scores=tuple(found),
         parity=parity,

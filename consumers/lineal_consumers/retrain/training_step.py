@@ -3,75 +3,103 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
 
 from lineal import Context, Reject
-from lineal_consumers.retrain.config import DocumentsModel, ReadingsModel, RetrainConfig
-from lineal_consumers.retrain.jobs import Trained, train_documents, train_readings
-from lineal_consumers.retrain.provenance import provenance
+from lineal.errors import ObjectMissing
+from lineal_consumers.retrain.config import RetrainConfig
+from lineal_learning.leaks import check_leaks
+from lineal_learning.provenance import provenance
+from lineal_learning.registry import learner_of
+from lineal_learning.running import Trained, train
+from lineal_learning.settings import LearnerSettings
 from lineal_schemas.models import (
     DatasetItem,
     DatasetManifest,
-    InputSchema,
     ModelDataset,
     ModelRef,
     ModelTrained,
+    SettingValue,
 )
+from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import payload_bytes
 
 log = structlog.get_logger(__name__)
 
-ONNX, NPZ, JSON = "application/x-onnx", "application/x-npz", "application/json"
-Settings = ReadingsModel | DocumentsModel
+JSON = "application/json"
 
 
-def settings_for(name: str, config: RetrainConfig) -> Settings:
+def settings_for(
+    name: str, config: RetrainConfig, values: Mapping[str, SettingValue] | None = None
+) -> LearnerSettings:
     """How a model is trained.
 
+    Args:
+        values: settings in the place of the configured ones.
+
     Raises:
-        Reject: no model of this name is configured.
+        Reject: no model of this name is configured, or the values are no settings of it.
     """
     settings = config.models.get(name)
     if settings is None:
         raise Reject("no model of this name is configured: [stages.retrain.models]")
-    return settings
+    try:
+        return settings.changed(values) if values else settings
+    except ValueError as error:
+        raise Reject(f"these are no settings of {name}: {error}") from error
 
 
 async def files_of(items: tuple[DatasetItem, ...], ctx: Context[RetrainConfig]) -> dict[str, Path]:
-    """The files that hold the data of some items, by digest."""
+    """The files that hold the data of some items, by digest; those that were erased are not
+    there."""
     refs = {item.ref.sha256: item.ref for item in items if item.ref is not None}
-    return {digest: await ctx.objects.path(ref, role="data") for digest, ref in refs.items()}
+    files = {}
+    for digest, ref in refs.items():
+        with contextlib.suppress(ObjectMissing):
+            files[digest] = await ctx.objects.path(ref, role="data")
+    return files
+
+
+def has_file(item: DatasetItem, files: Mapping[str, Path]) -> bool:
+    """Whether an item's data is there."""
+    return item.ref is None or item.ref.sha256 in files
 
 
 async def challengers(data: ModelDataset, ctx: Context[RetrainConfig]) -> list[ModelTrained]:
     """Train what an iteration asks for; nothing where there is nothing new to learn from.
 
     Raises:
+        LeakFound: the dataset would have a model evaluated on what it has learnt from.
         Reject: nothing can be learnt from this data.
     """
     ctx.annotate(model=data.name, iteration=data.iteration, case=data.case)
     if data.case not in ("only_train", "both"):
         return []
-    settings = settings_for(data.name, ctx.config)
+    settings = settings_for(data.name, ctx.config, data.settings)
     manifest = await ctx.objects.get(data.manifest, role="dataset")
     dataset = DatasetManifest.model_validate_json(manifest)
+    check_leaks(dataset)
     files = await files_of((*dataset.train, *dataset.calibration), ctx)
+    if not all(has_file(item, files) for item in (*dataset.train, *dataset.calibration)):
+        raise Reject("something in the dataset was erased meanwhile: ask for another iteration")
     seconds = ctx.config.seconds
     log.info("model.training", model=data.name, iteration=data.iteration, items=len(dataset.train))
-    if isinstance(settings, DocumentsModel):
-        made = [await ctx.run(train_documents, manifest, files, settings, seconds=seconds)]
-    else:
-        made = await asyncio.gather(
-            *(
-                ctx.run(train_readings, manifest, files, settings, algorithm, seconds=seconds)
-                for algorithm in settings.algorithms
-            )
+    made = await asyncio.gather(
+        *(
+            ctx.run(train, manifest, files, settings, algorithm, seconds=seconds)
+            for algorithm in learner_of(settings.kind).algorithms(settings)
         )
+    )
+    kept = await ctx.objects.put(settings.model_dump_json().encode(), JSON, role="settings")
     events = []
     for place, trained in enumerate(made):
-        event = await _to_event(data, settings, trained, data.first_version + place, len(made), ctx)
+        event = await _to_event(
+            data, settings, trained, data.first_version + place, len(made), kept, ctx
+        )
         log.info("model.trained", model=data.name, version=event.model.version,
                  algorithm=trained.algorithm)  # fmt: skip
         await ctx.objects.put(payload_bytes(event), JSON, role="training")
@@ -81,14 +109,15 @@ async def challengers(data: ModelDataset, ctx: Context[RetrainConfig]) -> list[M
 
 async def _to_event(
     data: ModelDataset,
-    settings: Settings,
+    settings: LearnerSettings,
     trained: Trained,
     version: int,
     challengers: int,
+    kept_settings: ObjectRef,
     ctx: Context[RetrainConfig],
 ) -> ModelTrained:
-    is_text = isinstance(settings, DocumentsModel)
-    artifact = await ctx.objects.put(trained.data, NPZ if is_text else ONNX, role="model")
+    learner = learner_of(settings.kind)
+    artifact = await ctx.objects.put(trained.data, learner.media_type, role="model")
     reference = None
     if trained.reference is not None:
         reference = await ctx.objects.put(trained.reference, JSON, role="reference")
@@ -100,16 +129,13 @@ async def _to_event(
         artifact=artifact,
         dataset=data.dataset,
         manifest=data.manifest,
-        input_schema=None
-        if isinstance(settings, DocumentsModel)
-        else InputSchema(features=settings.features, length=settings.length, step=settings.step),
+        input_schema=learner.features(settings),
         threshold=trained.threshold,
-        false_alarm_rate=None
-        if isinstance(settings, DocumentsModel)
-        else settings.false_alarm_rate,
+        false_alarm_rate=learner.false_alarm_rate(settings),
         parameters=trained.parameters,
         metrics=trained.metrics,
         provenance=provenance(trained, settings),
         challengers=challengers,
         reference=reference,
+        settings=kept_settings,
     )

@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lineal_consumers.retrain.settings import TrainingSettings
-from lineal_scoring.preparation import Baseline, Preparation
+from lineal_scoring.operating_point import follow_shares, moving_average, wander
+from lineal_scoring.preparation import Baseline, Hold, Preparation
 from lineal_scoring.windows import WindowStream
 
 Array = npt.NDArray[np.float64]
-_WANDER_SPAN = 30
-_WANDER_STEEPNESS = 8
 _CHUNK = 1024
 
 
@@ -34,13 +33,16 @@ def preparation_of(settings: TrainingSettings, runs: Sequence[Array]) -> Prepara
         step=settings.step,
         angles=settings.angles,
     )
-    channels = [plain.to_channels(_filled(run)) for run in runs]
+    channels = [plain.to_channels(filled(run)) for run in runs]
     together = np.concatenate(channels)
     baseline = None
     if settings.baseline_span is not None:
-        ratio = wander(channels, settings.settling) / settings.wander_gate
-        follow = ratio**_WANDER_STEEPNESS / (1 + ratio**_WANDER_STEEPNESS)
-        baseline = Baseline(span=settings.baseline_span, follow=tuple(np.round(follow, 6).tolist()))
+        follow = follow_shares(wander(channels, settings.settling), settings.wander_gate)
+        baseline = Baseline(
+            span=settings.baseline_span,
+            follow=tuple(follow.tolist()),
+            hold=_hold(settings, channels),
+        )
     return Preparation(
         features=settings.features,
         length=settings.length,
@@ -51,39 +53,23 @@ def preparation_of(settings: TrainingSettings, runs: Sequence[Array]) -> Prepara
     )
 
 
-def wander(channels: Sequence[Array], settling: int) -> Array:
-    """Per channel, slow movement over noise: the standard deviation of an exponential moving
-    average (span 30) over that of the readings about it. White noise has 0.18.
-
-    Raises:
-        ValueError: no run is longer than ``settling``.
-    """
-    slow, fast = [], []
-    for rows in channels:
-        if len(rows) <= settling:
-            continue
-        average = _moving_average(rows, _WANDER_SPAN)
-        slow.append(average[settling:])
-        fast.append((rows - average)[settling:])
-    if not fast:
-        raise ValueError("runs this short are not enough to learn from")
-    noise = np.concatenate(fast).std(axis=0)
-    moved = np.sqrt(np.mean([part.var(axis=0) for part in slow], axis=0))
-    ratio: Array = np.where(noise > 0, moved / np.where(noise > 0, noise, 1.0), 0.0)
-    return np.minimum(ratio, 1e3)
+def _hold(settings: TrainingSettings, channels: Sequence[Array]) -> Hold | None:
+    if settings.hold is None or settings.baseline_span is None:
+        return None
+    fast, slow, settling = settings.denoise_span, settings.baseline_span, settings.settling
+    departures = [moving_average(rows, fast) - moving_average(rows, slow) for rows in channels]
+    squares = [rows[settling:] ** 2 for rows in departures]
+    departure = np.sqrt(np.concatenate(squares).mean(axis=0))
+    return Hold(
+        departure=tuple(np.round(np.where(departure > 0, departure, 1.0), 12).tolist()),
+        span=settings.denoise_span,
+        above=settings.hold.above,
+        onset=settings.hold.onset,
+        accept_after=settings.hold.accept_after,
+    )
 
 
-def _moving_average(rows: Array, span: int) -> Array:
-    """Exponential, beginning as the plain mean of what there is."""
-    average = np.empty_like(rows)
-    average[0] = rows[0]
-    for row in range(1, len(rows)):
-        weight = max(2.0 / (span + 1), 1.0 / (row + 1))
-        average[row] = average[row - 1] + weight * (rows[row] - average[row - 1])
-    return average
-
-
-def _filled(run: Array) -> Array:
+def filled(run: Array) -> Array:
     """Missing values as the last one before (or the first after), for statistics only."""
     run = np.where(np.abs(run) <= 1e15, run, np.nan)
     for column in run.T:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 from lineal.testing import StageHarness
+from lineal.testing.substitutes import InProcessWorkers
+from lineal.workers.errors import WorkerTimeout
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.stage import classify
 from lineal_schemas.documents import DocumentClassified, DocumentRegistered
@@ -46,6 +48,38 @@ async def test_what_cannot_be_read_is_rejected_and_not_retried():
         [letter] = harness.dead_letters
     assert (letter.error_class, letter.attempts) == ("Reject", 1)
     assert "empty" in letter.message
+
+
+class _Workers(InProcessWorkers):
+    """Their first task runs into a limit."""
+
+    errors: list[WorkerTimeout]
+
+    async def run(self, function, *arguments, **options):
+        if self.errors:
+            raise self.errors.pop()
+        return await super().run(function, *arguments, **options)
+
+
+async def test_a_file_that_waited_for_a_processor_is_looked_at_again(monkeypatch):
+    _Workers.errors = [WorkerTimeout("took longer", spent="9 s", starved=True)]
+    monkeypatch.setattr("lineal.testing.harness.InProcessWorkers", _Workers)
+    async with StageHarness(classify) as harness:
+        await send(harness, b"A letter.", "letter.txt")
+        [made] = harness.outputs(DocumentClassified)
+        assert not harness.dead_letters
+    assert made.kind == "text"
+
+
+async def test_a_file_that_costs_too_much_is_rejected_with_the_limit_it_ran_into(monkeypatch):
+    spent = "3.1 s of processor time, of 3 s that it may"
+    _Workers.errors = [WorkerTimeout("took more", spent=spent)]
+    monkeypatch.setattr("lineal.testing.harness.InProcessWorkers", _Workers)
+    async with StageHarness(classify) as harness:
+        await send(harness, b"A letter.", "letter.txt")
+        [letter] = harness.dead_letters
+    assert (letter.error_class, letter.attempts) == ("Reject", 1)
+    assert letter.message.endswith(f"too long: {spent}")
 
 
 async def test_the_limits_can_be_set():

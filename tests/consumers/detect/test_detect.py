@@ -271,7 +271,7 @@ async def test_from_an_anomaly_one_walks_to_the_model_and_the_readings(runtime: 
     made = await runtime.store.read(lambda c: steps_of_artifact(c, digest(first.data), made=True))
     assert len(made) == 1
     assert made[0].build is not None
-    assert [model.sha256 for model in made[0].build.models] == [trained().sha256]
+    assert [model.sha256 for model in made[0].build.artifacts] == [trained().sha256]
     assert made[0].inputs[0].sha256 in {message.digest for message in messages}
     assert made[0].subject == "device:t1"
 

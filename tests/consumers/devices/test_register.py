@@ -20,8 +20,10 @@ from lineal_schemas.envelope import first_event
 from lineal_schemas.models import ModelRef
 from lineal_schemas.telemetry import (
     DeviceBirth,
+    DeviceCloned,
     DeviceDeath,
     DeviceHealth,
+    DeviceRemoved,
     TelemetryEvent,
     TelemetryGap,
 )
@@ -112,6 +114,19 @@ async def test_an_earlier_birth_that_comes_again_changes_nothing(harness: StageH
     assert device.birth.session == 2
 
 
+async def test_what_a_broker_had_kept_of_an_earlier_boot_changes_nothing() -> None:
+    """A broker that was killed brings back an older retained birth or death, as a new message."""
+    async with StageHarness(devices) as harness:
+        await registered_from(harness, birth(1), birth(2), birth(1, SECOND))
+        for stale in (birth(1), birth(2), death(2)):
+            assert await harness.send(stale) == []
+            device = await harness.state(devices, "pump-1", Device)
+            assert device is not None
+            assert device.birth == birth(1, SECOND)
+            assert (device.state, device.cloned) == ("online", 0)
+        assert (await registered_from(harness, death(1, SECOND), death(2))).state == "lost"
+
+
 async def test_the_model_is_the_one_it_spoke_of_last(harness: StageHarness) -> None:
     device = await registered_from(harness, birth(), health(9, version=4))
     assert [model.version for model in device.models] == [4]
@@ -165,3 +180,29 @@ async def test_the_stage_on_a_bus_keeps_what_the_command_reads(
     assert device.lost == 30
     assert device.health == health()
     assert {record.subject for record in records} == {"device:pump-1"}
+
+
+async def test_an_identity_that_two_agents_have_is_noticed() -> None:
+    """One boot follows another on a real device; a boot that comes back is another agent's."""
+    async with StageHarness(devices) as harness:
+        for session, boot in ((1, FIRST), (1, SECOND), (2, SECOND), (1, "3" * 32)):
+            assert await harness.send(birth(session, boot)) == []
+        [cloned] = await harness.send(birth(2, FIRST))
+        assert isinstance(cloned, DeviceCloned)
+        assert (cloned.boot_id, cloned.other_boot_id, cloned.times) == (FIRST, "3" * 32, 1)
+        [again] = await harness.send(birth(2, "3" * 32))
+        assert isinstance(again, DeviceCloned)
+        assert again.times == 2
+
+
+async def test_a_device_is_removed_by_who_may_and_back_when_it_connects() -> None:
+    removal = DeviceRemoved(device="pump-1", by="user:ann", removed_us=1)
+    async with StageHarness(devices) as harness:
+        await harness.send(birth())
+        await harness.send(removal, actor=None)
+        assert len(harness.dead_letters) == 1
+        assert await harness.runtime.store.read(registered_devices)
+        await harness.send(removal.model_copy(update={"removed_us": 2}), actor="user:root")
+        assert not await harness.runtime.store.read(registered_devices)
+        await harness.send(birth(2))
+        assert await harness.runtime.store.read(registered_devices)

@@ -43,7 +43,7 @@ class Watch:
         model = await self.harness.put(data)
         ref = ModelRef(name="turbine", version=version, sha256=model.sha256)
         await self.harness.send(_trained(ref, model, reference))
-        await self.harness.use_model("turbine", data, version=version)
+        await self.harness.use_artifact("turbine", data, version=version)
 
     async def see(self, values: np.ndarray, device: str = "t1") -> list[DriftDetected]:
         first = self.sent.get(device, 0) + 1

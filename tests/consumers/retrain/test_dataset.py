@@ -11,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal_consumers.retrain.config import DocumentsModel, ReadingsModel
-from lineal_consumers.retrain.dataset import (
-    Anomaly,
-    Dataset,
-    documents_dataset,
-    readings_dataset,
-)
-from lineal_consumers.retrain.flywheel import case_of, gates_of
+from lineal_consumers.retrain.dataset import Anomaly, batches_to_learn, documents_to_learn
+from lineal_consumers.retrain.documents_learner import DOCUMENTS
+from lineal_consumers.retrain.flywheel import case_of
+from lineal_consumers.retrain.readings_learner import READINGS
+from lineal_learning.gates import check_gates
+from lineal_learning.splits import Dataset, dataset_of
 from lineal_schemas.models import DatasetManifest
 
 BOOT = "ab" * 16
@@ -66,7 +65,14 @@ def dataset(
     settings: ReadingsModel = SETTINGS,
 ) -> Dataset:
     by_device = {"t1": list(anomalies)}
-    return readings_dataset("m", settings, found, by_device, previous, drifted_us=drifted_us)
+    candidates = batches_to_learn(settings, found, by_device, drifted=drifted_us is not None)
+    rule, changed = READINGS.split(settings), drifted_us or 0
+    return dataset_of("m", "readings", candidates, rule, previous, changed_us=changed)
+
+
+def documents(labels: Sequence[dict[str, Any]], previous: DatasetManifest | None) -> Dataset:
+    rule = DOCUMENTS.split(DocumentsModel())
+    return dataset_of("documents", "documents", documents_to_learn(labels), rule, previous)
 
 
 def sides(manifest: DatasetManifest) -> dict[str, set[str]]:
@@ -118,9 +124,8 @@ def test_an_anomaly_that_is_still_open_leaves_out_all_that_follows() -> None:
 def test_an_anomaly_of_another_boot_or_device_leaves_out_nothing() -> None:
     other = [Anomaly("a1", "cd" * 16, 1, 200, True)]
     assert not dataset(blocks(1, 2, 3), anomalies=other).manifest.quarantined
-    assert not readings_dataset(
-        "m", SETTINGS, blocks(1), {"t2": [Anomaly("a", BOOT, 1, 9, True)]}, None
-    ).manifest.quarantined
+    of_other = batches_to_learn(SETTINGS, blocks(1), {"t2": [Anomaly("a", BOOT, 1, 9, True)]})
+    assert not any(candidate.reason for candidate in of_other)
 
 
 def test_what_came_before_a_drift_and_since_is_split_each_for_itself() -> None:
@@ -169,10 +174,10 @@ def test_a_document_labelled_anew_is_a_new_example() -> None:
         }  # fmt: skip
 
     some = [labelled(n, "invoice" if n % 2 else "letter") for n in range(10)]
-    first = documents_dataset("documents", DocumentsModel(), some, None)
+    first = documents(some, None)
     assert (first.new_train, first.new_test) == (8, 2)
     some[0] = labelled(0, "invoice")
-    again = documents_dataset("documents", DocumentsModel(), some, first.manifest)
+    again = documents(some, first.manifest)
     assert again.new_train + again.new_test == 1
 
 
@@ -205,5 +210,5 @@ GOOD = {"false_alarm_rate": 0.01, "sensitivity": 0.9}
 def test_a_challenger_passes_only_what_it_reaches(
     metrics: dict[str, float], champion: Any, others: Any, failed: set[str]
 ) -> None:
-    gates = gates_of(SETTINGS, metrics, champion, others)
+    gates = check_gates(READINGS.gates(SETTINGS), metrics, champion, others)
     assert {gate.name for gate in gates if not gate.passed} == failed

@@ -16,7 +16,7 @@ from lineal.testing import StageHarness
 from lineal_consumers.retrain.collecting import collect
 from lineal_consumers.retrain.config import CollectConfig, RetrainConfig
 from lineal_consumers.retrain.stage import evaluate, promote, retrain, train
-from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened
+from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, MachineMarked
 from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.drift import DriftDetected
 from lineal_schemas.models import (
@@ -30,9 +30,10 @@ from lineal_schemas.models import (
     ModelTrainingRequested,
 )
 from lineal_schemas.payload import Payload, payload_bytes
+from lineal_schemas.reviews import AnomalyReviewed
 from lineal_schemas.telemetry import TelemetryCollected
 from lineal_scoring.model import ScoringModel
-from tests.consumers.sensors import BEGIN_US, BOOT, batches
+from tests.consumers.sensors import BEGIN_US, BOOT, PERIOD_US, batches
 from tests.scoring.readings import FEATURES, normal
 
 TURBINE: dict[str, Any] = {
@@ -70,7 +71,7 @@ class Flywheel:
 
     async def put_in_use(self, promoted: ModelPromoted) -> None:
         artifact = promoted.artifact
-        await self.harness.use_model(
+        await self.harness.use_artifact(
             promoted.name,
             await self.harness.get(artifact),
             version=promoted.model.version,
@@ -99,7 +100,8 @@ def by_step(made: list[Payload]) -> dict[str, list[Any]]:
 async def turning(**changes: Any) -> AsyncIterator[Flywheel]:
     """A flywheel for one model of sensors, and one of documents."""
     models = {"turbine": {**TURBINE, **changes}, "documents": {"kind": "documents"}}
-    configs = [CollectConfig(block_batches=8), RetrainConfig.model_validate({"models": models})]
+    retraining = RetrainConfig.model_validate({"models": models, "max_waits": 3})
+    configs = [CollectConfig(block_batches=8), retraining]
     stages = (collect, retrain, train, evaluate, promote)
     async with StageHarness(*stages, config=configs) as harness:
         yield Flywheel(harness)
@@ -217,6 +219,81 @@ async def test_anomalous_readings_are_quarantined_from_training(flywheel: Flywhe
     assert dataset.quarantined_items == 30
 
 
+async def test_what_a_person_found_to_be_normal_is_learnt_from(flywheel: Flywheel) -> None:
+    await flywheel.collect(4000)
+    opened = anomaly(2001, 2100)
+    await flywheel.harness.send(opened)
+    await flywheel.harness.send(
+        AnomalyReviewed(
+            device="t1", anomaly_id=opened.anomaly_id, verdict="normal", by="ann", reviewed_us=1
+        )
+    )
+    await flywheel.harness.send(closed(opened, 2400))
+    (dataset,) = (await flywheel.spin())["dataset"]
+    assert dataset.quarantined_items == 0
+
+
+def mark(fault: str | None, first: int, last: int, marked_us: int = 1) -> MachineMarked:
+    return MachineMarked(
+        device="t1", mark=f"{marked_us:036}", fault=fault, from_us=BEGIN_US + first * PERIOD_US,
+        to_us=BEGIN_US + last * PERIOD_US, by="ann", marked_us=marked_us,
+    )  # fmt: skip
+
+
+async def test_what_people_marked_wins_over_what_a_model_found(flywheel: Flywheel) -> None:
+    await flywheel.collect(4000)
+    opened = anomaly(2001, 2100)
+    await flywheel.harness.send(opened)
+    await flywheel.harness.send(closed(opened, 2400))
+    await flywheel.harness.send(mark(None, 1, 3000, 1))
+    await flywheel.harness.send(mark("bearing", 1001, 1041, 2))
+    withdrawn = mark("bearing", 3001, 3041, 3)
+    await flywheel.harness.send(withdrawn)
+    await flywheel.harness.send(withdrawn.model_copy(update={"withdrawn": True}))
+    (dataset,) = (await flywheel.spin())["dataset"]
+    manifest = DatasetManifest.model_validate_json(await flywheel.harness.get(dataset.manifest))
+    left_out = [(item.source.rpartition("/")[2], item.reason) for item in manifest.quarantined]
+    assert left_out == [
+        ("1001-1020", "marked as bearing"),
+        ("1021-1040", "marked as bearing"),
+    ]
+
+
+async def test_retraining_waits_until_a_fault_is_over(flywheel: Flywheel) -> None:
+    await flywheel.collect(4000)
+    opened = anomaly(3901, 3920)
+    await flywheel.harness.send(opened)
+    await flywheel.spin(drift())
+    for _ in range(5):  # more often than it waits for readings
+        await flywheel.harness.clock.advance(RetrainConfig().wait_seconds)
+    assert flywheel.harness.outputs(ModelDataset) == []
+    assert flywheel.noted("waits_for") == "the end of a fault"
+    await flywheel.harness.send(closed(opened, 3960))
+    await flywheel.harness.clock.advance(RetrainConfig().wait_seconds)
+    [dataset] = flywheel.harness.outputs(ModelDataset)
+    assert dataset.case == "both"
+    assert await flywheel.harness.timers(retrain) == {}
+
+
+async def test_what_lasts_is_a_changed_world_and_not_waited_for() -> None:
+    async with turning(lasting_readings=500) as flywheel:
+        await flywheel.collect(4000)
+        await flywheel.harness.send(anomaly(3001, 3020))  # and nothing more is said of it
+        made = await flywheel.spin(drift())
+        assert [item.case for item in made["dataset"]] == ["both"]
+
+
+async def test_later_readings_are_compared_with_those_since_the_change(
+    flywheel: Flywheel,
+) -> None:
+    flywheel.values[2000:, 0] += 100
+    await flywheel.collect(4000)
+    since = drift().model_copy(update={"from_us": BEGIN_US + 2001 * PERIOD_US})
+    (trained, *_) = (await flywheel.spin(since))["trained"]
+    rows = json.loads(await flywheel.harness.get(trained.reference))["rows"]
+    assert min(row[0] for row in rows) > 50
+
+
 @pytest.mark.parametrize("case", ["only_test", "only_train"])
 async def test_one_sided_news_is_evaluated_anew_or_trained_anew(
     flywheel: Flywheel, case: str
@@ -291,6 +368,30 @@ async def test_a_drift_with_too_little_to_learn_from_is_tried_again_later(
     await flywheel.harness.clock.advance(RetrainConfig().wait_seconds)
     [dataset] = flywheel.harness.outputs(ModelDataset)
     assert dataset.case == "both"
+    assert await flywheel.harness.timers(retrain) == {}
+
+
+async def test_what_a_person_asked_for_too_early_waits_and_is_answered(
+    flywheel: Flywheel,
+) -> None:
+    assert (await flywheel.spin())["dataset"] == []
+    asked = flywheel.harness.records[-1]
+    assert "at least" in str(asked.attributes["waits_for"])
+    await flywheel.collect(4000)
+    await flywheel.harness.clock.advance(RetrainConfig().wait_seconds)
+    [dataset] = flywheel.harness.outputs(ModelDataset)
+    assert dataset.case == "both"
+    assert await flywheel.harness.timers(retrain) == {}
+
+
+async def test_what_was_asked_for_and_never_could_be_is_refused_with_a_reason(
+    flywheel: Flywheel,
+) -> None:
+    await flywheel.spin()
+    for _ in range(3):
+        assert flywheel.harness.dead_letters == []
+        await flywheel.harness.clock.advance(RetrainConfig().wait_seconds)
+    assert "too little to learn turbine from" in flywheel.harness.dead_letters[-1].message
     assert await flywheel.harness.timers(retrain) == {}
 
 
@@ -381,7 +482,10 @@ async def test_labelled_documents_make_a_classifier(flywheel: Flywheel) -> None:
     request = ModelTrainingRequested(name="documents", cause="manual", requested_us=1)
     made = await flywheel.spin(request)
     (dataset,), (evaluated,) = made["dataset"], made["evaluated"]
-    assert (dataset.kind, dataset.train_items, dataset.test_items) == ("documents", 24, 6)
+    assert (dataset.kind, dataset.train_items + dataset.test_items) == ("documents", 30)
+    # One of ten, or more: those that have the same words are in one part.
+    tested = {item.label for item in (await manifest_of(flywheel, dataset)).test}
+    assert tested == set(TEXTS)
     assert evaluated.metrics["accuracy"] == 1.0
     assert made["promoted"][0].name == "documents"
     assert made["trained"][0].algorithm.startswith("tfidf-")
@@ -397,3 +501,83 @@ async def test_a_model_carries_real_windows_and_the_scores_it_gives_them(
     golden = json.loads(properties["lineal.golden"])
     ScoringModel(data).verify(np.array(golden["windows"]), golden["scores"], tolerance=1e-9)
     assert len(golden["windows"]) == 3
+
+
+async def labelled(flywheel: Flywheel, numbers: range) -> None:
+    for number in numbers:
+        label = sorted(TEXTS)[number % 3]
+        text = await flywheel.harness.put(TEXTS[label].format(n=number).encode(), "text/plain")
+        await flywheel.harness.send(
+            DocumentLabelled(
+                document_id=f"d{number}", label=label, text=text, by="ann", labelled_us=number
+            )
+        )
+
+
+LEARN_DOCUMENTS = ModelTrainingRequested(name="documents", cause="manual", requested_us=1)
+
+
+async def manifest_of(flywheel: Flywheel, dataset: ModelDataset) -> DatasetManifest:
+    return DatasetManifest.model_validate_json(await flywheel.harness.get(dataset.manifest))
+
+
+async def test_a_text_that_differs_in_spaces_and_case_is_in_the_same_part(
+    flywheel: Flywheel,
+) -> None:
+    await labelled(flywheel, range(30))
+    copies = []
+    for number in (0, 29):  # the first was to be learnt from, the last is of the test
+        text = TEXTS[sorted(TEXTS)[number % 3]].format(n=number).upper().replace(" ", "\n\n")
+        copies.append(await flywheel.harness.put(text.encode(), "text/plain"))
+        await flywheel.harness.send(
+            DocumentLabelled(
+                document_id=f"copy{number}", label=sorted(TEXTS)[number % 3], text=copies[-1],
+                by="ann", labelled_us=100 - number,
+            )
+        )  # fmt: skip
+    (dataset,) = (await flywheel.spin(LEARN_DOCUMENTS))["dataset"]
+    manifest = await manifest_of(flywheel, dataset)
+    part_of = {item.source: part for part in ("train", "test") for item in getattr(manifest, part)}
+    assert part_of["copy0"] == part_of["d0"] == "train"
+    assert part_of["copy29"] == part_of["d29"]
+
+
+async def test_a_planted_leak_is_refused_by_name_and_nothing_is_trained(
+    flywheel: Flywheel,
+) -> None:
+    await labelled(flywheel, range(30))
+    (dataset,) = (await flywheel.spin(LEARN_DOCUMENTS))["dataset"]
+    clean = await manifest_of(flywheel, dataset)
+    leaking = clean.model_copy(update={"train": (*clean.train, clean.test[0])})
+    planted = await flywheel.harness.put(leaking.model_dump_json().encode(), "application/json")
+    news = {"manifest": planted, "dataset": planted.sha256, "iteration": 2, "first_version": 2}
+    assert await flywheel.harness.send(dataset.model_copy(update=news)) == []
+    letter = flywheel.harness.dead_letters[-1]
+    assert letter.error_class == "LeakFound"
+    assert clean.test[0].source in letter.message
+
+
+async def test_what_was_erased_is_neither_learnt_from_nor_evaluated_on(
+    flywheel: Flywheel,
+) -> None:
+    await labelled(flywheel, range(30))
+    (dataset,) = (await flywheel.spin(LEARN_DOCUMENTS))["dataset"]
+    manifest = await manifest_of(flywheel, dataset)
+    erased = [manifest.train[0], manifest.test[0]]
+    store = flywheel.harness.runtime.objects
+    assert await store.delete(item.digest for item in erased) == 2
+    await labelled(flywheel, range(30, 45))
+    made = await flywheel.spin(LEARN_DOCUMENTS)
+    again = await manifest_of(flywheel, made["dataset"][0])
+    used = {item.source for part in (again.train, again.test) for item in part}
+    assert used.isdisjoint(item.source for item in erased)
+    assert made["promoted"]
+
+
+async def test_a_gate_of_the_settings_stands_beside_those_of_the_learner() -> None:
+    rule = {"metric": "readings", "limit": 1e9}
+    async with turning(gates=[rule]) as flywheel:
+        await flywheel.collect(4000)
+        made = await flywheel.spin()
+        assert [gate.name for gate in made["evaluated"][0].gates if not gate.passed] == ["readings"]
+        assert made["promoted"] == []

@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from lineal_consumers.retrain.calibration import chi2_threshold, empirical_threshold
+from lineal_consumers.retrain.calibration import chi2_threshold, empirical_threshold, exceedance
 from lineal_consumers.retrain.evaluation import Quality, compare, evaluate
 from lineal_consumers.retrain.settings import TrainingSettings
 from lineal_consumers.retrain.training import train
@@ -152,3 +152,16 @@ def test_quality_counts_every_reading_alike() -> None:
     assert quality.f1 == pytest.approx(6 / 8)
     assert (quality.false_alarm_rate, quality.missed_rate) == (0.5, 0.25)
     assert Quality(quiet=5).f1 == 1.0
+
+
+def test_few_scores_say_less_surely_how_often_there_is_a_false_alarm() -> None:
+    from scipy.stats import chi2
+
+    random = np.random.default_rng(3)
+    squares = random.chisquare(6, 20_000) / 6
+    threshold = float(np.sqrt(chi2.isf(1e-4, 6) / 6))
+    estimated, at_most = exceedance(np.sqrt(squares), threshold, 1)
+    assert 0.3e-4 < estimated < 3e-4
+    assert estimated < at_most < 3 * estimated
+    few, few_at_most = exceedance(np.sqrt(squares[:200]), threshold, 10)
+    assert few_at_most / few > 1.5 * at_most / estimated

@@ -1,0 +1,1 @@
+"""Articles are read aloud: text comes, audio with marks to read along goes."""

@@ -1,0 +1,1 @@
+"""Clicks: windows of visitors, their features, and which of them robots made."""

@@ -1,0 +1,1 @@
+"""Conversation: what people say is understood, asked back, confirmed, fulfilled and answered."""

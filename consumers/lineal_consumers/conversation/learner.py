@@ -1,0 +1,179 @@
+"""Learns to tell intents from examples: hashed features and a logistic regression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lineal import Reject
+from lineal_consumers.conversation.config import IntentsModel
+from lineal_consumers.conversation.wording import plain
+from lineal_learning.gates import GateRule, Gates
+from lineal_learning.learner import Fitted, Learner, LearningData
+from lineal_schemas.models import DatasetItem, Metrics
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from lineal_consumers.conversation.intent_model import IntentModel
+
+    Floats = npt.NDArray[np.float32]
+
+UNKNOWN = "unknown"
+"""The label of what a person has said to be none of the intents: nothing learns it as one, and the
+threshold is measured on it."""
+_FOLDS = 5
+_STEPS = 61
+
+
+class IntentsLearner(Learner[IntentsModel]):
+    """Tells which intent an utterance has: ``kind = "intents"``."""
+
+    kind = "intents"
+    settings = IntentsModel
+    media_type = "application/x-npz"
+    libraries = ("numpy", "scikit-learn", "scipy", "threadpoolctl")
+    code = ("lineal_consumers.conversation", "lineal_learning")
+
+    def fingerprints(self, files: Sequence[Path], settings: IntentsModel) -> list[str | None]:
+        """The same words are the same utterance, whatever their case and punctuation."""
+        return [sha256(plain(file.read_text()).encode()).hexdigest()[:32] for file in files]
+
+    def min_new_rows(self, settings: IntentsModel) -> int:
+        return settings.min_new_examples
+
+    def features(self, settings: IntentsModel) -> None:
+        return None
+
+    def fit(self, data: LearningData, settings: IntentsModel, algorithm: str) -> Fitted:
+        from threadpoolctl import threadpool_limits
+
+        from lineal_consumers.conversation.intent_model import model_of_examples
+
+        known = [(text, label) for text, label in _read(data, data.manifest.train)
+                 if label != UNKNOWN]  # fmt: skip
+        if len({label for _, label in known}) < 2:
+            raise Reject("examples of at least two intents are needed to learn from")
+        with threadpool_limits(limits=settings.threads):
+            threshold = _threshold(known, settings)
+            model = _fitted(known, settings, model_of_examples(known, threshold))
+        return Fitted(
+            model=model,
+            algorithm="hashed-logistic",
+            metrics={"examples": float(len(known)), "intents": float(len(model.intents))},
+            threshold=threshold,
+        )
+
+    def export(self, fitted: Fitted) -> bytes:
+        """A NumPy archive: the features are of text, which ONNX has no operators for."""
+        model: IntentModel = fitted.model
+        return model.to_bytes()
+
+    def evaluate(self, model: bytes, data: LearningData, settings: IntentsModel) -> Metrics:
+        """``accuracy``: of the test examples with an intent, the share whose intent is found;
+        ``unknown_found``: of those without, the share that is taken for unknown."""
+        from lineal_consumers.conversation.intent_model import load_model
+
+        held = _read(data, data.manifest.test)
+        if not any(label != UNKNOWN for _, label in held):
+            raise Reject("there are no test examples to evaluate on")
+        loaded = load_model(model)
+        classified = [(loaded.classify(text), label) for text, label in held]
+        right = [
+            found.intent == label and found.confidence > 0
+            for found, label in classified
+            if label != UNKNOWN
+        ]
+        strange = [found.confidence == 0 for found, label in classified if label == UNKNOWN]
+        metrics = {"accuracy": sum(right) / len(right), "examples": float(len(right))}
+        if strange:
+            metrics["unknown_found"] = sum(strange) / len(strange)
+        return metrics
+
+    def gates(self, settings: IntentsModel) -> Gates:
+        return Gates(
+            rules=(
+                GateRule(metric="accuracy", limit=settings.min_accuracy),
+                GateRule(metric="accuracy", tolerance=settings.tolerance),
+            ),
+            score={"accuracy": 1.0},
+        )
+
+
+def _read(data: LearningData, items: Sequence[DatasetItem]) -> list[tuple[str, str]]:
+    return [(data.file_of(item).read_text(), item.label or UNKNOWN) for item in items]
+
+
+def _threshold(known: Sequence[tuple[str, str]], settings: IntentsModel) -> float:
+    """The similarity that all but the stated share of utterances reach, to examples without them:
+    each part of the examples is compared with the others."""
+    import numpy as np
+
+    from lineal_consumers.conversation.intent_model import model_of_examples
+
+    order = np.random.default_rng(settings.seed).permutation(len(known))
+    similar = []
+    for part in np.array_split(order, min(_FOLDS, len(known))):
+        left_out = set(part.tolist())
+        others = [one for place, one in enumerate(known) if place not in left_out]
+        compared = model_of_examples(others, 0.0)
+        similar += [compared.classify(known[place][0]).similarity for place in part]
+    return float(np.quantile(similar, settings.rejected_share))
+
+
+def _fitted(
+    known: Sequence[tuple[str, str]], settings: IntentsModel, base: IntentModel
+) -> IntentModel:
+    """The base with a regression, its scores scaled to be the best probabilities of utterances
+    that were left out (Guo et al. 2017)."""
+    import numpy as np
+    from sklearn.model_selection import StratifiedKFold
+
+    rows = np.stack([base.vector(text) for text, _ in known])
+    wanted = np.array([base.intents.index(label) for _, label in known])
+    fewest = int(np.bincount(wanted).min())
+    scale = 1.0
+    if fewest >= 2:
+        scores = np.zeros((len(known), len(base.intents)))
+        folds = StratifiedKFold(min(_FOLDS, fewest), shuffle=True, random_state=settings.seed)
+        for learnt, left_out in folds.split(rows, wanted):
+            weights, bias = _regression(rows[learnt], wanted[learnt], len(base.intents), settings)
+            scores[left_out] = rows[left_out] @ weights + bias
+        scale = _temperature(scores, wanted)
+    weights, bias = _regression(rows, wanted, len(base.intents), settings)
+    return base.with_regression(weights * scale, bias * scale)
+
+
+def _regression(
+    rows: Floats, wanted: npt.NDArray[np.int64], intents: int, settings: IntentsModel
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    found = LogisticRegression(
+        C=settings.regularization, max_iter=300, random_state=settings.seed
+    ).fit(rows, wanted)
+    weights, bias = np.asarray(found.coef_).T, np.asarray(found.intercept_)
+    if weights.shape[1] == 1:  # two intents share one column; give each its own
+        return np.hstack([-weights, weights]) / 2, np.array([-bias[0], bias[0]]) / 2
+    assert weights.shape[1] == intents
+    return weights, bias
+
+
+def _temperature(scores: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64]) -> float:
+    import numpy as np
+
+    factors = np.geomspace(0.3, 30, _STEPS)
+    losses = []
+    for factor in factors:
+        logits = scores * factor
+        logits = logits - logits.max(axis=1, keepdims=True)
+        chosen = logits[np.arange(len(wanted)), wanted]
+        losses.append(float((np.log(np.exp(logits).sum(axis=1)) - chosen).mean()))
+    return float(factors[int(np.argmin(losses))])
+
+
+INTENTS = IntentsLearner()

@@ -1,0 +1,1 @@
+"""Recognises the services on images of architectures."""

@@ -1,0 +1,1 @@
+"""The stage that makes vectors of a document's paragraphs."""

@@ -1,0 +1,1 @@
+"""The stage that finds what documents mention, and how it is meant."""

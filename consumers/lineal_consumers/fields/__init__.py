@@ -1,0 +1,1 @@
+"""Fields of documents: declared, extracted, checked by rules, learnt from corrections."""

@@ -1,0 +1,1 @@
+"""Packages: documents of one case are gathered and checked together, and their risk scored."""

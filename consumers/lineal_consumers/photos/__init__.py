@@ -1,0 +1,1 @@
+"""Visual inspection: photos are compared with normal ones, and people verify what is found."""

@@ -1,0 +1,1 @@
+"""Restyling: a part of an image is found by a prompt, and filled anew."""

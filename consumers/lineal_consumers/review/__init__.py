@@ -1,0 +1,1 @@
+"""The review stage: asks people, and brings what they say into what follows."""

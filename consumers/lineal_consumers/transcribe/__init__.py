@@ -1,0 +1,1 @@
+"""Live transcription: audio comes in pieces, words go out, and what is stable stays."""

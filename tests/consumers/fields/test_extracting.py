@@ -1,0 +1,169 @@
+"""Fields are found by labels, checked by rules, and learnt from corrected documents."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.invoices import invoice
+from lineal_consumers.fields.definition import ClassFields, FieldDefinition
+from lineal_consumers.fields.extracting import Reading, extract_fields
+from lineal_consumers.fields.invoice import INVOICE
+from lineal_consumers.fields.memory import Memory
+from lineal_consumers.fields.values import DateOrder, decimal_of, matches
+from lineal_schemas.fields import ExtractedField
+from lineal_schemas.results import KeyValue, Page, Table, TextResult
+from tests.consumers.fields.reading import example, read_invoice
+
+
+def text_reading(text: str, **page: object) -> Reading:
+    made = Page(
+        number=1, begin=0, end=len(text), width=0, height=0, source="parse"
+    ).model_copy(update=page)  # fmt: skip
+    return Reading.of(TextResult(engines=(), text=text, pages=(made,)), None)
+
+
+def found(
+    reading: Reading, declared: ClassFields = INVOICE, memory: Memory | None = None
+) -> dict[str, ExtractedField]:
+    values = extract_fields(reading, declared, "invoice", memory or Memory())
+    return {field.name: field for field in values.fields}
+
+
+TEXT = """Kestrel Timber Ltd
+Invoice No: K-2291     Invoice date: 3 March 2026
+Order No: 88-1         Due date: 02.04.2026
+
+Oak board              120.00
+Delivery                30.00
+Net total              150.00
+VAT 20 %                30.00
+Total due              180.00
+"""
+
+
+def test_values_stand_beside_their_labels() -> None:
+    fields = found(text_reading(TEXT))
+    assert {name: field.value for name, field in fields.items() if field.value} == {
+        "number": "K-2291", "date": "2026-03-03", "due_date": "2026-04-02",
+        "supplier": "Kestrel Timber Ltd", "net": "150.00", "tax": "30.00", "total": "180.00",
+    }  # fmt: skip
+    assert not any(field.problems for field in fields.values())
+
+
+def test_a_broken_sum_is_a_problem_and_makes_unsure() -> None:
+    wrong = found(text_reading(TEXT.replace("180.00", "190.00")))
+    assert wrong["total"].value == "190.00"
+    assert wrong["total"].problems == ("it is not the sum of net and tax: 150.00 + 30.00",)
+    assert wrong["total"].confidence < 0.5 < found(text_reading(TEXT))["total"].confidence
+
+
+def test_what_is_required_and_not_there_is_a_problem() -> None:
+    fields = found(text_reading("Invoice\nnothing else"))
+    assert fields["total"].problems == ("it is required, and was not found",)
+    assert fields["due_date"].problems == ()
+
+
+def test_an_amount_that_alone_makes_the_sum_hold_is_taken_whatever_it_stands_beside() -> None:
+    fields = found(text_reading(TEXT.replace("VAT 20 %", "Levy    ")))
+    assert fields["tax"].value == "30.00"
+
+
+def test_patterns_check_digits_and_columns_are_checked() -> None:
+    declared = ClassFields(
+        fields={
+            "order": FieldDefinition(type="id", labels=("order",), pattern="PO-[0-9]+"),
+            "account": FieldDefinition(type="iban", checksum="iban"),
+            "sum": FieldDefinition(type="amount", labels=("sum",), sum_of_column="Price"),
+        }
+    )
+    rows = (("Item", "Price"), ("a", "1.50"), ("b", "2.00"))
+    text = "Order: 17-4\nAccount: DE89 3704 0044 0532 0130 01\nSum: 3.60\n"
+    fields = found(text_reading(text, tables=(Table(rows=rows, confidence=1.0),)), declared)
+    assert fields["order"].problems == ("it does not match PO-[0-9]+",)
+    assert fields["account"].problems == ("its check digits are wrong (iban)",)
+    assert fields["sum"].problems == ("it is not the sum of the column Price, 3.50",)
+
+
+def test_what_a_person_said_goes_before_everything() -> None:
+    said = (
+        KeyValue(key="total", value="199,00", confidence=1.0, reviewed=True),
+        KeyValue(key="due_date", value="", confidence=1.0, reviewed=True),
+        KeyValue(key="number", value="9999", confidence=1.0),
+    )
+    fields = found(text_reading(TEXT, key_values=said))
+    assert (fields["total"].value, fields["total"].source) == ("199.00", "person")
+    assert (fields["due_date"].value, fields["due_date"].source) == (None, "person")
+    assert fields["number"].value == "K-2291", "a parser's pair is no person's word"
+
+
+UNUSUAL = 7
+"""A layout whose number and tax stand beside words that nobody would list."""
+
+
+def test_one_corrected_invoice_makes_the_next_of_its_supplier_right() -> None:
+    taught = Memory(examples=(example(UNUSUAL, 0),))
+    reading = Reading.of(*read_invoice(UNUSUAL, 1))
+    wanted = invoice(UNUSUAL, 1).values
+    before = found(reading)
+    assert before["number"].value != wanted["number"], "what is to be learnt is not known before"
+    after = found(reading, memory=taught)
+    assert {name: after[name].value for name in wanted} == wanted
+    assert after["number"].examples == (f"{UNUSUAL}-0",), "the example that taught it is named"
+    box = after["number"].box
+    assert box is not None
+    assert 0 < box.left < 1
+
+
+def test_what_one_supplier_has_taught_changes_nothing_for_others() -> None:
+    taught = Memory(examples=(example(UNUSUAL, 0),))
+    for layout in (0, 2, 5):
+        reading = Reading.of(*read_invoice(layout, 1))
+        without, wanted = found(reading), invoice(layout, 1).values
+        with_it = found(reading, memory=taught)
+        for name, value in wanted.items():
+            if without[name].value == value:
+                assert with_it[name].value == value, name
+
+
+def test_a_field_that_people_say_is_not_there_is_not_found_again() -> None:
+    taught = Memory(examples=(example(0, 0, iban=""),))
+    assert found(Reading.of(*read_invoice(0, 1)), memory=taught)["iban"].value is None
+
+
+def test_the_memory_holds_no_values_but_senders() -> None:
+    kept = Memory(examples=(example(0, 0),)).model_dump_json()
+    values = invoice(0, 0).values
+    assert values.pop("supplier") in kept
+    for name, value in values.items():
+        assert value not in kept, name
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1.234,56", "1234.56"), ("1,234.56", "1234.56"), ("1 234,56", "1234.56"),
+        ("1'234.50", "1234.50"), ("12,5", "12.5"), ("1.234", "1234"), ("1.234.567", "1234567"),
+    ],
+)  # fmt: skip
+def test_numbers_of_any_country(text: str, value: str) -> None:
+    assert decimal_of(text) == value
+
+
+@given(st.decimals(min_value=0, max_value=10**8, places=2), st.sampled_from(["en", "de"]))
+def test_an_amount_is_read_as_it_was_written(number: Decimal, language: str) -> None:
+    text = f"{number:,.2f}"
+    if language == "de":
+        text = text.translate(str.maketrans(",.", ".,"))
+    [match] = matches("amount", f"EUR {text}", DateOrder(month_first=False))
+    assert Decimal(match.value) == number
+
+
+@given(st.text(max_size=200))
+def test_any_text_has_values_within_it(text: str) -> None:
+    for kind in ("text", "id", "date", "amount", "number", "iban"):
+        for match in matches(kind, text, DateOrder(month_first=True)):
+            assert 0 <= match.begin < match.end <= len(text)
