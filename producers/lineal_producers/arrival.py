@@ -8,19 +8,22 @@ What a producer notes of it becomes durable with the event.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from lineal.admission import admit
 from lineal.bus.claim_check import check_in
+from lineal.bus.protocol import Addressed
 from lineal.effects.effect import Effect
 from lineal.runtime import Runtime
 from lineal.store.objects import reference
+from lineal.store.store_secret import ARRIVAL_IDS, store_secret
 from lineal_producers.admission_policies import FILES
+from lineal_producers.quota.usage import QuotaExceeded, arrival_effects
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.envelope import first_event
-from lineal_schemas.ids import arrival_id
+from lineal_schemas.ids import secret_arrival_id
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.salt import new_salt
 
@@ -91,6 +94,9 @@ async def announce(
     content: ObjectRef | None = None,
     problem: str | None = None,
     effects: Sequence[Effect] | Callable[[Arrival], Sequence[Effect]] = (),
+    attended: bool = False,
+    also: Callable[[Arrival], Awaitable[Sequence[Addressed]]] | None = None,
+    identifier: str | None = None,
 ) -> Arrival:
     """Publish that a file arrived: with its stored ``content``, or with the ``problem`` that kept
     it from being read, in words without personal data.
@@ -98,8 +104,13 @@ async def announce(
     Args:
         effects: what the producer notes of it, or what makes that of the arrival; in one
             transaction with the event where the bus has one with the store.
+        attended: somebody waits for the answer, and is told that a quota is used up. Else the
+            arrival has that as its problem: it is rejected, and found beside the others.
+        also: makes further events that are published together with it.
+        identifier: the id under which it arrived before, where it is the same arrival.
 
     Raises:
+        QuotaExceeded: its owner has as much as they may have, and it is attended.
         BusUnavailable, StoreUnavailable: the event could not be written (a full disk); announce
             it again.
     """
@@ -116,15 +127,28 @@ async def announce(
         problem=problem,
         salt=new_salt(),
     )
-    identifier = arrival_id(origin.source, content.sha256 if content else "", origin.occurrence)
+    if identifier is None:
+        secret = await store_secret(runtime.store, ARRIVAL_IDS)
+        sha256 = content.sha256 if content else ""
+        identifier = secret_arrival_id(secret, origin.source, sha256, origin.occurrence)
     event = admit(
         first_event(payload, id=identifier, source=origin.source),
         FILES,
         payload=payload,
         actor=origin.actor,
     )
-    output = payload.type, await check_in(event, runtime.objects)
+    outputs: list[Addressed] = [(payload.type, await check_in(event, runtime.objects))]
     arrival = Arrival(payload.document_id, identifier, origin.name)
     noted = effects(arrival) if callable(effects) else effects
-    await runtime.committer.publish([output], noted)
+    if also is not None:
+        outputs += await also(arrival)
+    if content is not None:
+        taken = arrival_effects(runtime, origin.owner, arrival.document_id, content.bytes)
+        noted = [*noted, *taken]
+    try:
+        await runtime.committer.publish(outputs, noted)
+    except QuotaExceeded as error:
+        if attended:
+            raise
+        return await announce(runtime, origin, problem=str(error), effects=effects, also=also)
     return arrival

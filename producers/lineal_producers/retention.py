@@ -1,6 +1,6 @@
 """The retention of documents: those that are older than their class is kept are erased, each day.
 
-The settings say how long: ``[producers.retention.days]``, a class of documents and its days each.
+The settings say how long: ``[retention.days]``, a class of documents and its days each.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lineal.access.credential import Credential
-from lineal.errors import LinealError, WrongConfiguration
+from lineal.errors import LinealError
 from lineal.producers import Producer
 from lineal.store.connection import Connection
 from lineal_catalog.documents.erasing import documents_to_erase
 from lineal_producers.ingested_sources import forget_sources
+from lineal_producers.retention_settings import RetentionSettings
 from lineal_schemas.envelope import now_us
 
 if TYPE_CHECKING:
@@ -34,30 +34,13 @@ _TOGETHER = 50
 """Documents that are erased at once."""
 
 
-class RetentionConfig(BaseModel):
-    """How long documents are kept."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    days: dict[str, Annotated[int, Field(ge=1)]] = {}
-    """Days by class, since the document was registered; ``*``: of all other classes."""
-
-
 class RetentionSweep:
-    """Erases expired documents when it starts, and every day.
-
-    Raises:
-        WrongConfiguration: the settings do not say how long.
-    """
+    """Erases expired documents when it starts, and every day."""
 
     standing_by = False
 
     def __init__(self, runtime: Runtime) -> None:
-        given = runtime.settings.producers.get(_NAME, {})
-        try:
-            self._days = RetentionConfig.model_validate(given).days
-        except ValidationError as error:
-            raise WrongConfiguration(f"settings [producers.{_NAME}]: {error}") from error
+        self._days = runtime.settings.section(RetentionSettings).days
         self._runtime = runtime
         self.problem: str | None = None
 
@@ -75,6 +58,7 @@ class RetentionSweep:
     async def sweep(self) -> int:
         """Erase what has expired; returns how many documents."""
         from lineal.erasure.erase import erase, overwrite, plan_erasure
+        from lineal.erasure.late_steps import erase_late
 
         count = 0
         for name, days in self._days.items():
@@ -85,6 +69,7 @@ class RetentionSweep:
                 plan = await plan_erasure(self._runtime, chosen.subjects)
                 reason = f"retention: {'others' if name == _OTHERS else name}, {days} days"
                 await erase(self._runtime, plan, reason, by=_SWEPT)
+                await erase_late(self._runtime, [plan], reason, by=_SWEPT)
                 count += len(chosen.subjects)
         if count:
             for remains in await overwrite(self._runtime):
@@ -118,5 +103,5 @@ RETENTION = Producer(
     _NAME,
     "the retention of documents",
     RetentionSweep,
-    lambda settings: bool(settings.producers.get(_NAME)),
+    lambda settings: bool(settings.section(RetentionSettings).days),
 )

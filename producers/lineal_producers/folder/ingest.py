@@ -20,6 +20,7 @@ from lineal_producers.folder.completeness import has_its_end
 from lineal_producers.folder.seen_files import Fingerprint, SeenFiles
 from lineal_producers.folder.settings import FolderSettings
 from lineal_producers.folder.writers import Writers, writers_of
+from lineal_producers.quota.usage import quota_problem
 from lineal_producers.regular_files import FileDeleted, Unreadable, open_regular
 from lineal_producers.settings import ArrivalSettings
 
@@ -129,6 +130,10 @@ class Ingester:
             if (wait := self._unfinished_wait(opened)) > 0:
                 return wait
             before = Fingerprint.of(os.fstat(file.fileno()))
+            problem = await quota_problem(self._runtime, self._owner, opened.status.st_size)
+            if problem is not None:
+                await self._reject(path, Fingerprint.of_rejected(opened.status), problem)
+                return None
             content = await store(self._runtime, file)
             if Fingerprint.of(os.fstat(file.fileno())) != before:
                 return self._changed(candidate, seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from mimetypes import guess_extension
 from typing import get_args
 from urllib.parse import quote
 
@@ -15,23 +16,30 @@ from starlette.routing import Route
 from lineal.errors import ObjectMissing
 from lineal.lineage.record import Artifact
 from lineal.runtime import Runtime
+from lineal.stages.services import Workers
 from lineal.store.connection import Connection
 from lineal.store.objects import reference
 from lineal_catalog.documents.csv_guard import guard_csv
+from lineal_catalog.documents.made_renditions import (
+    NoRendition,
+    RenditionMaker,
+    make_rendition,
+    rendition_makers,
+    rendition_source,
+)
 from lineal_catalog.documents.projection import Status
 from lineal_catalog.documents.queries import (
     DocumentInfo,
-    ErasedDocument,
     RelatedDocument,
-    UnknownDocument,
     attachments_of,
-    find_document,
     is_visible_to,
     list_documents,
     parents_of,
+    sources_of,
 )
 from lineal_catalog.documents.renditions import (
     ANALYSIS,
+    REDACTED,
     RENDITIONS,
     find_renditions,
     json_rendition,
@@ -39,22 +47,22 @@ from lineal_catalog.documents.renditions import (
 from lineal_catalog.search.entries import MARK_BEGIN, MARK_END, search
 from lineal_producers.http.guard import guarded, reader_names
 from lineal_producers.http.parameters import number, pairs
+from lineal_producers.http.requested_document import SAFE_HEADERS, requested_document
 from lineal_schemas.objects import ObjectRef
 
 _MAX_HITS = 1000
-_SAFE = {
-    # Whatever a document holds, no browser is to run it in our name.
-    "x-content-type-options": "nosniff",
-    "content-security-policy": "sandbox; default-src 'none'",
-}
 _ATTACHMENT = "attachment; filename*=utf-8''"
 _NAMES = {"text": "txt", "json": "json", "csv": "csv", "pdf": "pdf"}
 _UNMARKED = str.maketrans("", "", MARK_BEGIN + MARK_END)
 
 
-def answer_routes(runtime: Runtime) -> list[Route]:
+def answer_routes(runtime: Runtime, workers: Workers | None = None) -> list[Route]:
     """``GET /documents``, ``/documents/ID``, ``/documents/ID/FORM`` and ``/search?q=``. Of CSV,
-    cells that begin like formulas are made into text, unless ``?raw=1`` asks for them."""
+    cells that begin like formulas are made into text, unless ``?raw=1`` asks for them.
+
+    Args:
+        workers: where forms are made that are not stored; None: these are not answered.
+    """
 
     async def documents(request: Request) -> Response:
         query = request.query_params
@@ -76,7 +84,7 @@ def answer_routes(runtime: Runtime) -> list[Route]:
         return JSONResponse([info.to_dict() for info in found])
 
     async def document(request: Request) -> Response:
-        info = await _found(request)
+        info = await requested_document(runtime, request)
 
         def related(connection: Connection) -> dict[str, list[RelatedDocument]]:
             return {
@@ -89,16 +97,22 @@ def answer_routes(runtime: Runtime) -> list[Route]:
             }
 
         found = await runtime.store.read(related)
+        sources = await runtime.store.read(partial(sources_of, document_id=info.document_id))
         return JSONResponse(
             info.to_dict()
+            | {"source_deleted": bool(sources) and all(item.deleted for item in sources)}
             | {name: [item.to_dict() for item in items] for name, items in found.items()}
         )
 
     async def form(request: Request) -> Response:
         wanted = request.path_params["form"]
-        if wanted not in RENDITIONS:
-            raise HTTPException(404, f"a document's forms are {', '.join(RENDITIONS)}")
-        info = await _found(request)
+        maker = rendition_makers().get(wanted)
+        if wanted not in RENDITIONS and maker is None:
+            known = ", ".join((*RENDITIONS, *rendition_makers()))
+            raise HTTPException(404, f"a document's forms are {known}")
+        info = await requested_document(runtime, request)
+        if maker is not None:
+            return await _made(info, maker)
         forms = await runtime.store.read(partial(find_renditions, document_id=info.document_id))
         artifact = forms.get(wanted)
         if artifact is None:
@@ -110,18 +124,24 @@ def answer_routes(runtime: Runtime) -> list[Route]:
                 whole = await asyncio.to_thread(
                     json_rendition, await runtime.objects.get(_reference(artifact)), analysis
                 )
-                return Response(whole, media_type="application/json", headers=_SAFE)
+                return Response(whole, media_type="application/json", headers=SAFE_HEADERS)
             if wanted == "csv" and request.query_params.get("raw") not in ("1", "true"):
                 stored = await runtime.objects.get(_reference(artifact))
                 return Response(
                     await asyncio.to_thread(guard_csv, stored),
                     media_type="text/csv",
-                    headers=_SAFE | {"content-disposition": f"{_ATTACHMENT}{quote(info.name)}.csv"},
+                    headers=SAFE_HEADERS
+                    | {"content-disposition": f"{_ATTACHMENT}{quote(info.name)}.csv"},
                 )
             path = await runtime.objects.checked_path(_reference(artifact))
         except ObjectMissing as error:
             raise HTTPException(410, "the bytes of this document have been erased") from error
-        name = info.name if wanted == "original" else f"{info.name}.{_NAMES[wanted]}"
+        if wanted == REDACTED:
+            # The name of a document may be what is redacted in it.
+            ending = guess_extension(artifact.media_type) or ""
+            name = f"redacted-{info.document_id[:8]}{ending}"
+        else:
+            name = info.name if wanted == "original" else f"{info.name}.{_NAMES[wanted]}"
         media_type = artifact.media_type
         if wanted == "original" and info.media_type is not None:
             media_type = info.media_type
@@ -129,8 +149,25 @@ def answer_routes(runtime: Runtime) -> list[Route]:
             path,
             media_type=media_type,
             filename=name,
-            headers=_SAFE,
+            headers=SAFE_HEADERS,
             content_disposition_type="attachment",
+        )
+
+    async def _made(info: DocumentInfo, maker: RenditionMaker) -> Response:
+        if workers is None:
+            raise HTTPException(503, f"no worker process runs here that could make {maker.name}")
+        try:
+            source = await rendition_source(runtime, info)
+            made = await make_rendition(workers, maker, source, info.pages or 1)
+        except NoRendition as error:
+            raise HTTPException(404, f"the document has no {maker.name}: {error}") from error
+        except ObjectMissing as error:
+            raise HTTPException(410, "the bytes of this document have been erased") from error
+        name = f"{quote(info.name)}.{maker.suffix}"
+        return Response(
+            made,
+            media_type=maker.media_type,
+            headers=SAFE_HEADERS | {"content-disposition": f"{_ATTACHMENT}{name}"},
         )
 
     async def search_pages(request: Request) -> Response:
@@ -147,16 +184,6 @@ def answer_routes(runtime: Runtime) -> list[Route]:
         return JSONResponse(
             [hit._asdict() | {"snippet": hit.snippet.translate(_UNMARKED)} for hit in hits]
         )
-
-    async def _found(request: Request) -> DocumentInfo:
-        wanted = request.path_params["id"]
-        try:
-            names = reader_names(request)
-            return await runtime.store.read(partial(find_document, wanted=wanted, names=names))
-        except ErasedDocument as error:
-            raise HTTPException(410, str(error)) from error
-        except UnknownDocument as error:
-            raise HTTPException(404, f"{error} (GET /documents)") from error
 
     return [
         guarded("read", "/documents", documents),

@@ -8,10 +8,10 @@ import secrets
 from functools import partial
 
 import structlog
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from lineal.access.credential import Credential, credential_of, owner_credential
+from lineal.access.credential import HTTP_TOKEN, Credential, credential_of, owner_credential
 from lineal.access.owner_token import owner_token
 from lineal.access.passwords import PasswordCheck
 from lineal.access.secret import check_secret, secret_digest
@@ -27,7 +27,6 @@ from lineal_schemas.envelope import now_us
 log = structlog.get_logger(__name__)
 
 SESSION_COOKIE = "lineal_session"
-_HTTP_TOKEN = "token:http"  # noqa: S105 - the name of an actor
 _MAX_SHOWN = 4096
 """Characters of a header that may hold a secret."""
 
@@ -55,9 +54,9 @@ class Authentication:
         if token is not None and token.get_secret_value():
             check_secret(token.get_secret_value(), "LINEAL_HTTP_TOKEN")
             shown = secret_digest(token.get_secret_value())
-            self._fixed[shown] = credential_of(_HTTP_TOKEN, "owner")
+            self._fixed[shown] = credential_of(HTTP_TOKEN, "owner")
 
-    async def authenticate(self, request: Request) -> Credential:
+    async def authenticate(self, request: HTTPConnection) -> Credential:
         """Who asks.
 
         Raises:
@@ -156,7 +155,7 @@ def _of_token(connection: Connection, secret: str) -> Credential | None:
     behind = _on_behalf_of(connection, token.user)
     if behind is None:
         return None
-    return Credential(token.actor, behind.acts & token.acts, token.types)
+    return token.credential(behind.acts)
 
 
 def _basic(encoded: str) -> tuple[str, str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from lineal.access.slowdown import TooManyAttempts
 from lineal.errors import StoreFull, StoreUnavailable
@@ -32,6 +32,8 @@ async def not_authenticated(request: Request, error: Exception) -> Response:
     """A name and a password, or a one-time key, that let nobody in."""
     if isinstance(error, TooManyAttempts):
         return JSONResponse({"error": "too many attempts to log in: try again later"}, 429)
+    if request.method == "POST" and "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse("/login?failed=1", 303)  # the form, once more
     return JSONResponse({"error": "this lets nobody in: it is wrong, or no longer valid"}, 401)
 
 

@@ -34,7 +34,8 @@ _PAGE = """\
 </html>
 """
 _PAGE_HEADERS = {
-    "content-security-policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'"
+    "content-security-policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
+    "referrer-policy": "same-origin",  # without it browsers send `Origin: null` with the form
 }
 
 

@@ -1,8 +1,9 @@
-"""``GET /packages/SHA256``: model files for devices, complete or in ranges.
+"""``GET /packages/SHA256``: models and releases of the agent for devices; and roots of trust.
 
 Only files that a rollout has sent out are given; nothing else of the object store can be had here.
 A file is what its digest says and never changes, so it may be cached for ever; that it may be used
-is what the signed manifest says, which comes another way.
+is what the signed manifest says, which comes another way. ``GET /packages/N.root.json`` is the root
+of trust of a version, as clients of The Update Framework ask for it.
 """
 
 from __future__ import annotations
@@ -21,17 +22,21 @@ from lineal.lineage.record import Artifact
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal.store.objects import reference
+from lineal_catalog.models.release_roots import published_roots
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_ROLE = "model"
+_ROOT = re.compile(r"([1-9][0-9]{0,8})\.root\.json")
+_ROLES = ("model", "agent")
 
 
 def package_route(runtime: Runtime) -> Route:
-    """``GET`` and ``HEAD /packages/SHA256``."""
+    """``GET`` and ``HEAD /packages/SHA256`` and ``/packages/N.root.json``."""
     released: dict[str, Artifact] = {}
 
     async def package(request: Request) -> Response:
         wanted = request.path_params["sha256"]
+        if version := _ROOT.fullmatch(wanted):
+            return await _root(runtime, int(version[1]))
         if not _DIGEST.fullmatch(wanted):
             raise HTTPException(404, "packages are named by the SHA-256 of their model")
         artifact = released.get(wanted)
@@ -57,16 +62,27 @@ def package_route(runtime: Runtime) -> Route:
     return Route("/packages/{sha256}", package)
 
 
+async def _root(runtime: Runtime, version: int) -> Response:
+    await runtime.flush_ledger()
+    roots = await runtime.store.read(published_roots)
+    published = next((root for root in roots if root.version == version), None)
+    if published is None:
+        raise HTTPException(404, "no root of this version was published")
+    data = await runtime.objects.get(published.object)
+    headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
+    return Response(data, media_type="application/json", headers=headers)
+
+
 def package_application(runtime: Runtime) -> Starlette:
     """Only packages: what may listen where devices can reach it, unlike the rest of the API."""
     return Starlette(routes=[package_route(runtime)])
 
 
 def released_model(connection: Connection, sha256: str) -> Artifact | None:
-    """The model of this digest, if the ledger says that a rollout took it."""
+    """The model or release of this digest, if the ledger says that a rollout took it."""
     for record in steps_of_artifact(connection, sha256, made=False):
         if record.kind == "deploy" and "refused" not in record.attributes:
             for artifact in record.inputs:
-                if artifact.sha256 == sha256 and artifact.role == _ROLE:
+                if artifact.sha256 == sha256 and artifact.role in _ROLES:
                     return artifact
     return None

@@ -13,16 +13,17 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from lineal.access.slowdown import TooManyAttempts
 from lineal_producers.http.authentication import Authentication, NotAuthenticated
 from lineal_producers.http.login import accepts_pages
 
-_OPEN = {"/healthz", "/readyz", "/login"}
-_OPEN_BELOW = "/packages/"
+_OPEN = {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/login"}
+_OPEN_BELOW = ("/packages/", "/static/")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _HEADERS = {
     "cache-control": "no-store",
@@ -39,8 +40,8 @@ _HOW = (
 
 class Protection:
     """Lets requests through that no foreign page has sent and that show who asks; without that,
-    questions about health, since probes have nothing to show, and for released models, which
-    devices ask for by digest and check by signature.
+    questions about health, since probes have nothing to show, for released models, which
+    devices ask for by digest and check by signature, and for the console's own scripts and styles.
 
     Args:
         loopback: whether only this machine reaches the service.
@@ -52,12 +53,15 @@ class Protection:
         self._loopback = loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         send = _with_headers(send)
         request = Request(scope, receive)
-        status, problem, headers = await self._refusal(request)
+        status, problem, headers = await self._refusal(request, request.method)
         if status == 401 and accepts_pages(request):
             await RedirectResponse("/login", 303)(scope, receive, send)
             return
@@ -67,13 +71,24 @@ class Protection:
             return
         await self._app(scope, receive, send)
 
-    async def _refusal(self, request: Request) -> tuple[int, str, dict[str, str]]:
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        socket = WebSocket(scope, receive, send)
+        status, problem, headers = await self._refusal(socket, "GET")
+        if problem:
+            answer = JSONResponse({"error": problem}, status_code=status, headers=headers)
+            await socket.send_denial_response(answer)
+            return
+        await self._app(scope, receive, send)
+
+    async def _refusal(
+        self, request: HTTPConnection, method: str
+    ) -> tuple[int, str, dict[str, str]]:
         headers = request.headers
         if "content-length" in headers and "transfer-encoding" in headers:
             # RFC 9112, section 6.1: servers before this one may see another end of the request.
             close = {"connection": "close"}
             return 400, "a request has a Content-Length or a Transfer-Encoding, not both", close
-        if problem := _foreign(headers, request.method, loopback=self._loopback):
+        if problem := _foreign(headers, method, loopback=self._loopback):
             return 403, problem, {}
         if _is_open(request.scope["path"]):
             return 0, "", {}

@@ -8,15 +8,18 @@ import errno
 import socket
 from collections.abc import Iterator
 from functools import partial
+from importlib.util import find_spec
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from lineal.errors import LinealError
-from lineal_producers.http.deadlines import BoundedProtocol, ConnectionLimits
+from lineal_producers.http.deadlines import BoundedProtocol, ConnectionLimits, process_limits
 
 _GOODBYE_SECONDS = 5
 _BACKLOG = 128
+_MAX_MESSAGE_BYTES = 1024 * 1024
+"""Of a message over a WebSocket."""
 
 
 class PortInUse(LinealError, OSError):
@@ -73,7 +76,7 @@ class LoopbackServer:
         listening: socket.socket,
         limits: ConnectionLimits | None = None,
     ) -> None:
-        protocol = partial(BoundedProtocol, limits=limits or ConnectionLimits())
+        protocol = partial(BoundedProtocol, limits=limits or process_limits())
         self.port: int = listening.getsockname()[1]
         self._socket = listening
         self._server = _Server(
@@ -81,7 +84,9 @@ class LoopbackServer:
                 app,
                 http=protocol,  # type: ignore[arg-type]
                 lifespan="off",
-                ws="none",
+                ws="websockets-sansio" if find_spec("websockets") else "none",
+                ws_max_size=_MAX_MESSAGE_BYTES,
+                ws_max_queue=4,
                 log_config=None,
                 access_log=False,
                 server_header=False,

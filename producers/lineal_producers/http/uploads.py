@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from lineal.access.acts import NotPermitted
+from lineal.access.credential import Credential
 from lineal.errors import PermanentFailure
 from lineal.runtime import Runtime
 from lineal_catalog.documents.queries import UnknownDocument, find_document
@@ -24,6 +28,7 @@ from lineal_producers.arrival import Arrival, ArrivalSource, announce, readable_
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.guard import credential_in, guarded
 from lineal_producers.http.parameters import pairs
+from lineal_producers.quota.usage import QuotaExceeded, check_quota
 from lineal_producers.settings import ArrivalSettings
 
 _MAX_FILES = 1000
@@ -44,6 +49,8 @@ def upload_route(runtime: Runtime) -> Route:
 
     Owner and labels come as form fields or in the query (``owner=``, ``label=KEY=VALUE``). A
     client that repeats a request with the same ``Idempotency-Key`` header makes no second arrival.
+    403 says that it is the name of somebody else, whom the client may not represent, and 507
+    says that the owner's quota is used up: of several files those before it are taken.
     """
 
     async def upload(request: Request) -> Response:
@@ -75,18 +82,19 @@ def upload_route(runtime: Runtime) -> Route:
 @asynccontextmanager
 async def _received(request: Request) -> AsyncIterator[_Upload]:
     """The request's fields and files, large files on the disk."""
-    query, actor = request.query_params, credential_in(request).actor
+    query, credential = request.query_params, credential_in(request)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "multipart/form-data":
         name = query.get("name")
         if not name:
             raise HTTPException(400, "say what the file is called: POST /documents?name=FILE")
+        owner = _owner(credential, query.get("owner"))
         with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
             file = UploadFile(cast(BinaryIO, spool), filename=name)
             async for chunk in request.stream():
                 await file.write(chunk)
             await file.seek(0)
-            yield _Upload([file], actor, query.get("owner"), pairs(query.getlist("label")))
+            yield _Upload([file], credential.actor, owner, pairs(query.getlist("label")))
         return
     try:
         form = await request.form(max_files=_MAX_FILES)
@@ -101,9 +109,22 @@ async def _received(request: Request) -> AsyncIterator[_Upload]:
         fields = [*query.multi_items(), *form.multi_items()]
         owners = [value for name, value in fields if name == "owner" and isinstance(value, str)]
         labels = [value for name, value in fields if name == "label" and isinstance(value, str)]
-        yield _Upload(files, actor, owners[-1] if owners else None, pairs(labels))
+        owner = _owner(credential, owners[-1] if owners else None)
+        yield _Upload(files, credential.actor, owner, pairs(labels))
     finally:
         await form.close()
+
+
+def _owner(credential: Credential, wanted: str | None) -> str | None:
+    """Who will own what is sent.
+
+    Raises:
+        HTTPException: 403, somebody else, whom the sender may not represent.
+    """
+    try:
+        return credential.owner_of(wanted or None)
+    except NotPermitted as error:
+        raise HTTPException(403, str(error)) from error
 
 
 async def _ingest(
@@ -116,10 +137,17 @@ async def _ingest(
         actor=received.actor,
         occurrence=occurrence,
         tenant=runtime.settings.section(ArrivalSettings).tenant,
-        owner=received.owner or None,
+        owner=received.owner,
         labels=received.labels,
     )
-    return await announce(runtime, origin, content=await store(runtime, file.file))
+    size = await asyncio.to_thread(file.file.seek, 0, os.SEEK_END)
+    await file.seek(0)
+    try:
+        await check_quota(runtime, origin.owner, size)
+        content = await store(runtime, file.file)
+        return await announce(runtime, origin, content=content, attended=True)
+    except QuotaExceeded as error:
+        raise HTTPException(507, str(error)) from error
 
 
 async def _status(runtime: Runtime, arrival: Arrival) -> str:

@@ -68,6 +68,7 @@ class MailSession:
     def waiting(self) -> list[int]:
         """The UIDs of messages that are not marked as taken, oldest first."""
         keyword = None if self._settings.move_to else self._settings.flag
+        self._client._imap.response("EXISTS")  # what was told until now is found by this search
         with _errors("the folder cannot be searched"):
             found = self._client.search(["UNKEYWORD", keyword] if keyword else "ALL")
         return sorted(map(int, found))
@@ -104,11 +105,29 @@ class MailSession:
                 self._client.uid_expunge(uids)
 
     def wait(self, seconds: float) -> None:
-        """Wait until the server tells of something, or a time is up."""
+        """Wait until the server tells of something, or a time is up.
+
+        A server tells of a message once, also in its answer to another command: what it has told
+        since the last search is not waited for.
+        """
+        if self._client._imap.response("EXISTS")[1] != [None]:
+            return
         with _errors("waiting for messages"):
             self._client.idle()
-            self._client.idle_check(timeout=seconds)
+            self._client.idle_check(timeout=0 if self._has_read_ahead() else seconds)
             self._client.idle_done()
+
+    def _has_read_ahead(self) -> bool:
+        """Whether something came in one piece with the answer to IDLE: it has left the socket, at
+        which the library would wait for it."""
+        connection = self._client.socket()
+        connection.setblocking(False)
+        try:
+            return bool(self._client._imap.file.peek(1))
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        finally:
+            connection.settimeout(_ANSWER_SECONDS)
 
 
 def _connect(settings: MailboxSettings) -> IMAPClient:

@@ -22,6 +22,7 @@ from lineal_producers.imap.effects import MessageIngested
 from lineal_producers.imap.ingested_messages import forget_messages, ingested_messages
 from lineal_producers.imap.mail_session import ConnectionEnded, MailServerError, MailSession
 from lineal_producers.imap.settings import MailboxSettings
+from lineal_producers.quota.usage import quota_problem
 from lineal_producers.settings import ArrivalSettings
 
 log = structlog.get_logger(__name__)
@@ -149,8 +150,12 @@ class MailboxWatch:
             labels=self._settings.labels,
         )
         taken = MessageIngested(self._settings.url, session.uidvalidity, uid)
+        problem: str | None
         if too_large:
             problem = f"the message is larger than {limit} MB: raise message_mb in lineal.toml"
+        else:
+            problem = await quota_problem(self._runtime, origin.owner, len(raw))
+        if problem is not None:
             arrival = await announce(self._runtime, origin, problem=problem, effects=[taken])
         else:
             content = await store(self._runtime, io.BytesIO(raw), _MEDIA_TYPE)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from lineal.errors import LinealError
 from lineal.producers import Producer
 from lineal_producers.exclusive_watches import ExclusiveWatch, ExclusiveWatches
+from lineal_producers.imap.settings import ImapSettings, MailboxSettings
 from lineal_producers.process_lock import ProcessLock
 
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
-    from lineal_producers.imap.settings import MailboxSettings
+
+
+class WrongMailbox(LinealError, ValueError):
+    """No mailbox is set."""
 
 
 class ImapProducer(ExclusiveWatches):
@@ -19,16 +24,14 @@ class ImapProducer(ExclusiveWatches):
     do.
 
     Raises:
-        WrongMailbox: the settings do not fit, or name no mailbox.
+        WrongMailbox: the settings name no mailbox.
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        from lineal_producers.imap.settings import WrongMailbox, imap_settings
-
-        mailboxes = imap_settings(runtime.settings).mailboxes
+        mailboxes = runtime.settings.section(ImapSettings).mailboxes
         if not mailboxes:
             raise WrongMailbox(
-                "no mailbox is set: name one under [[producers.imap.mailboxes]] in lineal.toml "
+                "no mailbox is set: name one under [[imap.mailboxes]] in lineal.toml "
                 "(docs/producers.md)"
             )
         super().__init__([_watch(runtime, mailbox) for mailbox in mailboxes])
@@ -46,5 +49,5 @@ IMAP = Producer(
     "imap",
     "the mailboxes",
     ImapProducer,
-    lambda settings: bool(settings.producers.get("imap", {}).get("mailboxes")),
+    lambda settings: bool(settings.section(ImapSettings).mailboxes),
 )

@@ -1,4 +1,4 @@
-"""Settings of mailboxes: ``[[producers.imap.mailboxes]]``."""
+"""Settings of mailboxes: ``[[imap.mailboxes]]``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,9 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-
-from lineal.errors import LinealError
-from lineal.settings import Settings
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 _PORTS = {"implicit": 993, "starttls": 143, "none": 143}
-
-
-class WrongMailbox(LinealError, ValueError):
-    """The settings of a mailbox do not fit; says which and why."""
 
 
 class OauthSettings(BaseModel):
@@ -108,25 +101,12 @@ class ImapSettings(BaseModel):
 
     mailboxes: tuple[MailboxSettings, ...] = ()
 
-
-def imap_settings(settings: Settings) -> ImapSettings:
-    """The mailboxes that the settings name.
-
-    Raises:
-        WrongMailbox: one of them does not fit.
-    """
-    try:
-        found = ImapSettings.model_validate(settings.producers.get("imap", {}))
-    except ValidationError as error:
-        problems = "; ".join(
-            f"producers.imap.{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
-            for problem in error.errors(include_url=False, include_input=False)
-        )
-        raise WrongMailbox(f"wrong setting: {problems}. Correct lineal.toml.") from error
-    urls = [mailbox.url for mailbox in found.mailboxes]
-    if len(set(urls)) < len(urls):
-        raise WrongMailbox("producers.imap: a mailbox is named twice. Correct lineal.toml.")
-    return found
+    @model_validator(mode="after")
+    def _are_several(self) -> Self:
+        urls = [mailbox.url for mailbox in self.mailboxes]
+        if len(set(urls)) < len(urls):
+            raise ValueError("a mailbox is named twice")
+        return self
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -22,7 +22,7 @@ _SECONDS = 2.0
 
 
 class Acknowledgements:
-    """What waits to be told over one connection."""
+    """The acknowledgements that wait to be sent over one connection."""
 
     def __init__(self, connection: BrokerConnection) -> None:
         self._connection = connection
@@ -31,7 +31,7 @@ class Acknowledgements:
         self._sending = False
 
     def enqueue(self, ack: TelemetryAck) -> None:
-        """What a device is to be told; newer than all it was told of this boot."""
+        """An acknowledgement for a device; newer than all that it was sent of this boot."""
         key = ack.device, ack.boot_id
         known = self._waiting.get(key)
         if known is not None and known.resend and not ack.resend:
@@ -41,7 +41,7 @@ class Acknowledgements:
         self._waiting[key] = ack
 
     def soon(self) -> None:
-        """A batch of messages has been taken in: tell those it came from, at once if few wait."""
+        """Acknowledge a batch of messages to its devices, at once if few wait."""
         if len(self._waiting) <= _MANY:
             self._send()
         elif self._due is None:

@@ -11,7 +11,7 @@ import sys
 
 
 async def serve(port: int) -> None:
-    """Until standard input ends."""
+    """Run until standard input ends."""
     from amqtt.broker import Broker
 
     broker = Broker(

@@ -30,7 +30,7 @@ _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 
 class CannotSign(LinealError, ValueError):
-    """A certificate cannot be given, and why."""
+    """A certificate cannot be issued; the message says why."""
 
 
 class Authority:
@@ -61,7 +61,7 @@ class Authority:
 
     @property
     def certificate(self) -> bytes:
-        """PEM: what everybody has to trust."""
+        """The authority's certificate in PEM, which clients and servers have to trust."""
         return _pem(self._certificate)
 
     def sign_device(self, device: str, request: bytes, *, days: int) -> bytes:
@@ -164,7 +164,7 @@ def check_device(name: str) -> None:
 
 
 def write_file(file: Path, content: bytes, *, mode: int) -> None:
-    """Whole or not at all, and never readable by others in between."""
+    """Write a file atomically, and never readable by others in between."""
     draft = file.with_name(f".{file.name}.new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

@@ -1,4 +1,4 @@
-"""Which certificates an authority has given, and which of them are revoked.
+"""The register of the certificates that an authority has issued and revoked.
 
 A file of JSON lines beside the authority's key, ``register.jsonl``: one line for each certificate
 and one for each revocation, never changed.
@@ -26,7 +26,7 @@ class UnknownCertificate(LinealError, LookupError):
 
 
 class Issued(NamedTuple):
-    """A certificate that was given."""
+    """A certificate that was issued."""
 
     serial: int
     name: str
@@ -56,7 +56,7 @@ class CertificateRegister:
         self._file = folder / FILE
 
     def add(self, issued: Issued) -> None:
-        """Note a certificate before it is given out; durable on return."""
+        """Register a certificate before it is handed out; durable on return."""
         self._append(
             {
                 "serial": issued.serial_hex,
@@ -83,8 +83,14 @@ class CertificateRegister:
             self._append({"serial": item.serial_hex, "revoked": now.isoformat()})
         return [item._replace(revoked=now) for item in revoked]
 
+    def without_valid(self) -> list[str]:
+        """Names whose certificates are all revoked."""
+        issued = self.issued()
+        valid = {item.name for item in issued if item.revoked is None}
+        return sorted({item.name for item in issued} - valid)
+
     def issued(self) -> list[Issued]:
-        """All certificates that were given, the newest last."""
+        """All issued certificates, the newest last."""
         found: dict[str, Issued] = {}
         for line in self._lines():
             serial = line["serial"]

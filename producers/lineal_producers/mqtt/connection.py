@@ -1,4 +1,4 @@
-"""One connection to the broker, driven from the event loop: made, used, thrown away.
+"""A connection to the broker, driven by the event loop; a lost one is replaced by a new one.
 
 paho reads and writes when the loop says that the socket is ready: half as fast again as its own
 thread, and messages need no hand-over. Two bounds keep the memory flat whatever comes: the broker
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
@@ -24,6 +25,7 @@ from lineal.errors import Unavailable
 from lineal_producers.mqtt.address import parse_address
 from lineal_producers.mqtt.client import ReadingClient
 from lineal_producers.mqtt.settings import MqttSettings
+from lineal_producers.mqtt.shares import SHARE, Share
 from lineal_schemas.mqtt_topics import UP, of_all_devices
 
 log = structlog.get_logger(__name__)
@@ -50,13 +52,16 @@ class Received(NamedTuple):
     qos: int
     retained: bool = False
     """It was said before we subscribed."""
+    of_others: bool = False
+    """Another share works for the device: it is only to be confirmed, when its turn comes."""
 
 
 class BrokerConnection:
     """Use :func:`connect`."""
 
-    def __init__(self, settings: MqttSettings) -> None:
+    def __init__(self, settings: MqttSettings, share: Share | None = None) -> None:
         self._settings = settings
+        self._share = Share(1, 1) if share is None else share
         self._loop = asyncio.get_running_loop()
         self._answered: asyncio.Future[None] = self._loop.create_future()
         self.lost: asyncio.Future[str] = self._loop.create_future()
@@ -82,7 +87,7 @@ class BrokerConnection:
         newest = settings.protocol == 5
         client = ReadingClient(
             CallbackAPIVersion.VERSION2,
-            settings.client_id,
+            self._share.client_id(settings.client_id),
             clean_session=None if newest else False,
             protocol=MQTTv5 if newest else MQTTv311,
             reconnect_on_failure=False,
@@ -97,17 +102,21 @@ class BrokerConnection:
         if settings.username is not None:
             password = settings.password
             client.username_pw_set(
-                settings.username, None if password is None else password.get_secret_value()
+                self._of_share(settings.username),
+                None if password is None else password.get_secret_value(),
             )
         if parse_address(settings.url or "").tls:
             client.tls_set(
                 None if settings.ca is None else str(settings.ca),
-                None if settings.certificate is None else str(settings.certificate),
-                None if settings.key is None else str(settings.key),
+                None if settings.certificate is None else self._of_share(settings.certificate),
+                None if settings.key is None else self._of_share(settings.key),
             )
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         return client
+
+    def _of_share(self, setting: str | Path) -> str:
+        return str(setting).replace(SHARE, str(self._share.number))
 
     async def open(self) -> None:
         """Connect and subscribe.
@@ -156,12 +165,15 @@ class BrokerConnection:
         self._schedule_misc()
 
     def take(self, limit: int) -> list[Received]:
-        """The next messages, at most ``limit``, in the order in which they came."""
+        """The next messages in the order in which they came, at most ``limit`` of the share's own,
+        and those of others between them."""
         batch: list[Received] = []
-        while self._inbox and len(batch) < limit:
+        left = limit
+        while self._inbox and left > 0:
             message = self._inbox.popleft()
             self._bytes -= len(message.payload)
             batch.append(message)
+            left -= not message.of_others
         if not self._inbox:
             self.arrived.clear()
         if not self._reading and self._bytes < self._settings.buffer_bytes:
@@ -169,7 +181,7 @@ class BrokerConnection:
         return batch
 
     def confirm(self, messages: list[Received]) -> None:
-        """Tell the broker that these, the oldest that are not confirmed, are taken care of."""
+        """Acknowledge these messages, the oldest that are not acknowledged, to the broker."""
         for message in messages:
             if message.qos:
                 self._client.ack(message.mid, message.qos)
@@ -217,14 +229,14 @@ class BrokerConnection:
             raise BrokerUnavailable("the connection has ended")
 
     def disconnect(self) -> None:
-        """Say goodbye; the session stays with the broker."""
+        """Disconnect; the session stays with the broker."""
         if self.alive:
             self._client.disconnect()
             self._client.loop_write()
         self.close()
 
     def close(self) -> None:
-        """End the connection, without a word if none was said."""
+        """Close the connection, without DISCONNECT unless it was sent."""
         self._end("closed")
         if self._socket is not None:
             self._socket_closed(self._client, None, self._socket)
@@ -310,7 +322,13 @@ class BrokerConnection:
             self.window = _MAX_WINDOW  # 65,535 where it says nothing (MQTT 5, 3.2.2.3.3)
         self.resumed = flags.session_present
         client.subscribe([(of_all_devices(name), 1) for name in UP])
-        log.info("bridge.connected", session=flags.session_present, window=self.window)
+        log.info(
+            "bridge.connected",
+            session=flags.session_present,
+            window=self.window,
+            share=self._share.number,
+            shares=self._share.of,
+        )
         self._answered.set_result(None)
 
     def _disconnected(
@@ -327,6 +345,11 @@ class BrokerConnection:
         self._progress += 1
         if not qos and len(self._inbox) >= self._settings.receive_maximum:
             return  # counters that come again, and nothing holds them back
+        if not self._share.has(topic):
+            if qos:
+                self._inbox.append(Received(topic, b"", mid, qos, retained, True))
+                self.arrived.set()
+            return
         self._inbox.append(Received(topic, payload, mid, qos, retained))
         self._bytes += len(payload)
         self.arrived.set()

@@ -1,10 +1,10 @@
-"""What the bridge leaves in the store: positions of devices, notices of jobs, and its lease."""
+"""The bridge's effects on the store: positions of devices, job notices, and its lease."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import orjson
 
@@ -15,7 +15,7 @@ from lineal_producers.mqtt.rows import get_row, put_rows
 
 
 class LeaseLost(LinealError):
-    """Another bridge has taken over."""
+    """Another bridge holds the lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,12 @@ class LeaseHeld(Effect):
 
     name: str
     holder: str
+    term: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DevicePositionPut(Effect):
-    """How far a device has come, or the watermark of all.
+    """How far a device has come.
 
     Never before its events are on the bus: what a position covers is not taken again.
     """
@@ -48,7 +49,7 @@ class DevicePositionPut(Effect):
 
 @dataclass(frozen=True, slots=True)
 class NoticePut(Effect):
-    """Which job stands on a device's notify topic."""
+    """The job that is retained on a device's notify topic."""
 
     kind: ClassVar[str] = "mqtt.notice"
     read_by_others: ClassVar[bool] = True
@@ -57,15 +58,29 @@ class NoticePut(Effect):
     row: bytes
 
 
-def lease_holder(connection: Connection, name: str) -> str | None:
-    """Who has a lease; None before anybody ever had it."""
-    row = get_row(connection, name)
-    return None if row is None else orjson.loads(row)["holder"]
+class LeaseRow(NamedTuple):
+    """A lease as it is kept."""
+
+    holder: str
+    """The member; "" where it was given back."""
+    until: int
+    """When it runs out, microseconds since the Unix epoch."""
+    term: int = 0
+    """How many times it was acquired so far."""
+    worker: str = ""
+    """Host and process of the holder."""
+
+
+def lease_row(connection: Connection, name: str) -> LeaseRow | None:
+    """A lease; None before the first."""
+    row = get_row(connection, f"lease/{name}")
+    return None if row is None else LeaseRow(**orjson.loads(row))
 
 
 def _check(connection: Connection, leases: Sequence[LeaseHeld]) -> None:
     for lease in set(leases):
-        if lease_holder(connection, lease.name) != lease.holder:
+        row = lease_row(connection, lease.name)
+        if row is None or (row.holder, row.term) != (lease.holder, lease.term):
             raise LeaseLost("another bridge has taken over")
 
 

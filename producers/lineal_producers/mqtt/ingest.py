@@ -1,4 +1,4 @@
-"""From a batch of messages to what has to be made durable, and what to tell the devices then."""
+"""Makes events, effects and acknowledgements of a batch of messages."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from lineal_producers.mqtt.connection import Received
 from lineal_producers.mqtt.positions import Positions
 from lineal_producers.mqtt.reading import DeviceMessage, WrappedEvent, read_message
 from lineal_producers.mqtt.records import GROUP, Recorder
-from lineal_producers.mqtt.rejections import Malformed, RejectedMessage, Rejections
+from lineal_producers.mqtt.rejections import Malformed, NotAllowed, RejectedMessage, Rejections
 from lineal_producers.mqtt.settings import MqttSettings
+from lineal_producers.mqtt.talk import TalkMessage
 from lineal_producers.mqtt.trim import trim
 from lineal_schemas.envelope import RawEvent, now_us, schema_uri
 from lineal_schemas.ids import device_session_id
@@ -46,7 +47,7 @@ NOBODY = "unknown"
 
 @dataclass(slots=True)
 class Prepared:
-    """What a batch of messages amounts to."""
+    """What a batch of messages is to be committed as."""
 
     outputs: list[Addressed] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
@@ -59,7 +60,7 @@ class Prepared:
     """Messages by what became of them; ``rows``: readings taken."""
 
     def add(self, event: RawEvent, record: Record) -> None:
-        """An event goes onto the bus."""
+        """Add an event to be published."""
         self.outputs.append((event.type, event))
         self.records.append(record)
 
@@ -86,12 +87,14 @@ class MessageIngest:
         recorder: Recorder,
         *,
         message_bytes: int,
+        talk_as: str | None = None,
     ) -> None:
         self._positions = positions
         self._objects = objects
         self._recorder = recorder
         self._rejections = Rejections(recorder)
         self._message_bytes = message_bytes
+        self._talk_as = talk_as
         self.missed_something = False
         """Set when the broker had lost our session: of devices that are connected (the retained
         births tell) messages may be lost, and they would only find out after a while."""
@@ -111,21 +114,17 @@ class MessageIngest:
 
     async def _prepare(self, messages: Sequence[Received]) -> Prepared:
         topics = [parse_topic(received.topic) for received in messages]
-        await self._positions.load({topic.device for topic in topics if topic is not None})
+        read = [
+            self._read(received, topic) for received, topic in zip(messages, topics, strict=True)
+        ]
+        await self._positions.load_devices({topic.device for topic in topics if topic is not None})
+        await self._positions.load({boot for one in read if (boot := _numbered(one)) is not None})
         prepared = Prepared()
-        for received, topic in zip(messages, topics, strict=True):
+        for received, topic, message in zip(messages, topics, read, strict=True):
             self._recorder.begin()
-            try:
-                if topic is None:
-                    raise Malformed("the topic is none of a device's")
-                if not received.payload and topic.name == "status":
-                    continue  # the retained state was cleared
-                message = read_message(
-                    topic.name, topic.device, received.payload, self._message_bytes
-                )
-            except RejectedMessage as error:
-                self._reject(received, topic, error, prepared)
-            else:
+            if isinstance(message, RejectedMessage):
+                self._reject(received, topic, message, prepared)
+            elif message is not None:
                 self._take(message, received.payload, prepared)
                 if self.missed_something and received.retained and isinstance(message, DeviceBirth):
                     prepared.acked[message.device, message.boot_id] = _EVERYTHING
@@ -136,8 +135,24 @@ class MessageIngest:
         ]  # fmt: skip
         return prepared
 
+    def _read(
+        self, received: Received, topic: DeviceTopic | None
+    ) -> DeviceMessage | RejectedMessage | None:
+        """What a message says, or why it is rejected; None: nothing."""
+        if topic is None:
+            return Malformed("the topic is none of a device's")
+        if not received.payload and topic.name == "status":
+            return None  # the retained state was cleared
+        try:
+            found = read_message(topic.name, topic.device, received.payload, self._message_bytes)
+        except RejectedMessage as error:
+            return error
+        if isinstance(found, TalkMessage) and self._talk_as is None:
+            return NotAllowed("devices do not talk here: [mqtt] talk_as names no user")
+        return found
+
     def reject(self, received: Received, error: RejectedMessage) -> Prepared:
-        """What keeps a message that could be read and cannot be published."""
+        """The dead letter of a message that could be read and cannot be published."""
         prepared = Prepared()
         self._recorder.begin()
         self._reject(received, parse_topic(received.topic), error, prepared)
@@ -163,6 +178,8 @@ class MessageIngest:
             self._ingest_range(message, data, prepared)
         elif isinstance(message, WrappedEvent):
             self._ingest_event(message, data, prepared)
+        elif isinstance(message, TalkMessage):
+            self._ingest_utterance(message, prepared)
         elif isinstance(message, DeviceBirth | DeviceDeath):
             self._ingest_state(message, data, prepared)
         else:
@@ -174,7 +191,7 @@ class MessageIngest:
         self, message: TelemetryReadings | TelemetryGap, data: bytes, prepared: Prepared
     ) -> None:
         device, boot_id = message.device, message.boot_id
-        position = self._positions.of(device).boot(boot_id).readings
+        position = self._positions.boot(device, boot_id).readings
         verdict = position.take(message.first_seq, message.last_seq)
         if not prepared.acknowledge(device, boot_id, _READINGS, verdict.kind):
             return
@@ -204,7 +221,7 @@ class MessageIngest:
         prepared: Prepared,
     ) -> None:
         event = _event(message, message.event_id, data)
-        facts: dict[str, int | str] = {
+        attributes: dict[str, int | str] = {
             "boot": message.boot_id,
             "first_seq": message.first_seq,
             "last_seq": message.last_seq,
@@ -212,24 +229,24 @@ class MessageIngest:
         kind: Kind = "step"
         if isinstance(message, TelemetryGap):
             kind = "gap"
-            facts |= {"reason": message.reason, "found_by": message.found_by}
+            attributes |= {"reason": message.reason, "found_by": message.found_by}
             prepared.counts["lost"] += message.count
         else:
             prepared.counts["rows"] += message.count
         record = self._recorder.record(
-            event.correlationid, kind=kind, inputs=original, outputs=[event], attributes=facts
+            event.correlationid, kind=kind, inputs=original, outputs=[event], attributes=attributes
         )
         prepared.add(event, record)
 
     def _ingest_event(self, message: WrappedEvent, data: bytes, prepared: Prepared) -> None:
         wrapper, payload = message
         device = wrapper.device
-        position = self._positions.of(device).boot(wrapper.boot_id).events
+        position = self._positions.boot(device, wrapper.boot_id).events
         verdict = position.take(wrapper.event_seq, wrapper.event_seq)
         if not prepared.acknowledge(device, wrapper.boot_id, _EVENTS, verdict.kind):
             return
         event = _event(payload, wrapper.event_id, payload_bytes(payload))
-        facts: dict[str, int | str] = {"boot": wrapper.boot_id, "event": wrapper.event_seq}
+        attributes: dict[str, int | str] = {"boot": wrapper.boot_id, "event": wrapper.event_seq}
         if verdict.kind == "hole":
             # the device's disk was full, or its outbox damaged: events have no gap of their own
             correlation_id = f"device:{device}"
@@ -242,8 +259,17 @@ class MessageIngest:
             record = self._recorder.record(correlation_id, kind="gap", attributes=missing)
             prepared.records.append(record)
         record = self._recorder.record(
-            f"device:{device}", inputs=[data], outputs=[event], attributes=facts
+            f"device:{device}", inputs=[data], outputs=[event], attributes=attributes
         )
+        prepared.add(event, record)
+
+    def _ingest_utterance(self, message: TalkMessage, prepared: Prepared) -> None:
+        prepared.counts["utterance"] += 1
+        said = message.event()
+        event = _event(
+            said, message.event_id, payload_bytes(said), message.device, f"user:{self._talk_as}"
+        )
+        record = self._recorder.record(event.correlationid, outputs=[event])
         prepared.add(event, record)
 
     def _ingest_state(
@@ -265,15 +291,32 @@ class MessageIngest:
             position.session = identifier
         position.status = content
         event = _event(message, identifier, data)
-        facts: dict[str, int | str] = {"boot": message.boot_id, "session": message.session}
-        record = self._recorder.record(event.correlationid, outputs=[event], attributes=facts)
+        attributes: dict[str, int | str] = {"boot": message.boot_id, "session": message.session}
+        record = self._recorder.record(event.correlationid, outputs=[event], attributes=attributes)
         prepared.add(event, record)
 
 
-def _event(payload: Payload, identifier: str, data: bytes) -> RawEvent:
-    """The event of a payload whose bytes are there already."""
+def _numbered(message: DeviceMessage | RejectedMessage | None) -> tuple[str, str] | None:
+    """Device and boot of a message that has a number in a stream."""
+    if isinstance(message, TelemetryReadings | TelemetryGap):
+        return message.device, message.boot_id
+    if isinstance(message, WrappedEvent):
+        return message.wrapper.device, message.wrapper.boot_id
+    return None
+
+
+def _event(
+    payload: Payload,
+    identifier: str,
+    data: bytes,
+    device: str | None = None,
+    actor: str | None = None,
+) -> RawEvent:
+    """The event of a payload that is encoded already; of the device that it names, unless another
+    one is given, which is also who has sent it."""
     correlation_id = payload.correlation_key() or identifier
-    device: str = getattr(payload, "device", NOBODY)
+    if device is None:
+        device = getattr(payload, "device", NOBODY)
     event = RawEvent(
         identifier,
         f"device:{device}",
@@ -288,10 +331,10 @@ def _event(payload: Payload, identifier: str, data: bytes) -> RawEvent:
         correlation_id,
         data,
     )
-    return admit(event, BRIDGE, payload=payload, actor=event.source)
+    return admit(event, BRIDGE, payload=payload, actor=actor or event.source)
 
 
 def bridge_build(settings: MqttSettings) -> Build:
-    """What takes messages in: its code, and the settings that decide what becomes of them."""
+    """The build of the ingest: its code, and the settings that its results depend on."""
     decides = f"{settings.gap_confirmations} {settings.message_bytes}"
     return Build(GROUP, _VERSION, source_digest(MessageIngest.prepare), digest(decides.encode()))

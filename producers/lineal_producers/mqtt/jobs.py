@@ -1,4 +1,4 @@
-"""From the bus to the devices: jobs, and the answers to their reports.
+"""Relays jobs, answers to reports, and replies of conversations, from the bus to devices.
 
 An event is acknowledged when the broker has confirmed its message. A job's notice is retained, so a
 device that is away finds it when it comes back.
@@ -25,24 +25,26 @@ from lineal_producers.mqtt.connection import BrokerConnection
 from lineal_producers.mqtt.effects import NoticePut
 from lineal_producers.mqtt.records import GROUP, Recorder
 from lineal_producers.mqtt.rows import get_row
+from lineal_producers.mqtt.talk import reply_to_device
+from lineal_schemas.conversations import UtteranceReplied
 from lineal_schemas.deployments import (
     FINAL_STATES,
     DeploymentJobIssued,
     DeploymentJobReplied,
     JobNotice,
 )
-from lineal_schemas.mqtt_topics import jobs_notify, jobs_update_reply
+from lineal_schemas.mqtt_topics import jobs_notify, jobs_update_reply, talk_reply
 
 log = structlog.get_logger(__name__)
 
 _BATCH_SIZE = 100
 _WAIT_SECONDS = 1.0
 
-TOPICS = (DeploymentJobIssued.type, DeploymentJobReplied.type)
+TOPICS = (DeploymentJobIssued.type, DeploymentJobReplied.type, UtteranceReplied.type)
 
 
 class _Announced(NamedTuple):
-    """What stands on a device's notify topic."""
+    """The message that is retained on a device's notify topic."""
 
     job: str
     version: int
@@ -94,6 +96,12 @@ class JobRelay:
             message = decode_event(delivery.event)
             if isinstance(message, DeploymentJobIssued):
                 return await self._notify(delivery, message)
+            if isinstance(message, UtteranceReplied):
+                if (found := reply_to_device(delivery.event, message)) is not None:
+                    device, reply = found
+                    body = reply.model_dump_json().encode()
+                    await self._connection.deliver(talk_reply(device), body)
+                return StepResult(delivery)
             if not isinstance(message, DeploymentJobReplied):
                 raise PermanentFailure(f"the bridge does not relay {message.type}")
             body = message.reply.model_dump_json().encode()

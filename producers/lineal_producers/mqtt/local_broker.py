@@ -1,4 +1,4 @@
-"""A broker on this machine for those who have none: to try things out, and to simulate devices.
+"""A local broker, for trying things out and for simulated devices.
 
 mosquitto where it is installed, else amqtt (MIT, pure Python, MQTT 3.1.1), as a child process that
 ends with this one however that ends. It listens on loopback only, without passwords: for devices of
@@ -87,7 +87,7 @@ class LocalBroker:
 
     @property
     def protocol(self) -> Literal[4, 5]:
-        """The newest MQTT protocol it speaks, as clients number them: 4 is 3.1.1."""
+        """The newest version of MQTT that it supports, as clients number them: 4 is 3.1.1."""
         return 4 if self._mosquitto is None else 5
 
     def settings(self, others: MqttSettings) -> MqttSettings:
@@ -96,7 +96,7 @@ class LocalBroker:
 
     @property
     def problem(self) -> str | None:
-        """What keeps it from working."""
+        """Why it does not work; None when all is well."""
         if self._process is None or self._process.returncode is None:
             return None
         return f"{self.kind} has ended: see {self._log}"

@@ -1,12 +1,14 @@
-"""How far each device has come, durable beside the bus.
+"""The position of each device's streams, kept in the store.
 
-A position is an effect that is published with the events it covers. On the embedded bus that is
-the same transaction: a reading is on the bus exactly once, whatever is killed. Where the bus and
-the store share no transaction it comes after the publication, or never; a bridge that starts there
-reads the end of the telemetry topics from its watermark on, so that the bus itself has the last
-word. What is taken twice nevertheless (a bus that keeps no past) has derived event ids.
+A position is an effect that is published with the events it covers, in one transaction: on the
+embedded bus that of the events themselves; on Kafka it is on the lineage topic, from where it is
+applied to the store. A bridge that takes over waits until the store has all of these, after it has
+fenced whoever was there before: so a reading is on the bus exactly once, whatever is killed.
 
-One row a device, in the ``state`` table, as a stage's are, under the name ``bridge``.
+One row a device, in the ``state`` table, as a stage's are, under the name ``bridge``. It has the
+boots that were heard of last; each older boot has a row of its own, for as long as an event is
+known by its id (14 days): a device that restarts in a loop while the bridge is away sends dozens of
+boots, and a broker may bring all of them twice.
 """
 
 from __future__ import annotations
@@ -17,27 +19,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-import structlog
-from pydantic import ValidationError
 
-from lineal.bus.claim_check import check_out
-from lineal.bus.protocol import Selection
-from lineal.effects.effect import apply
-from lineal.errors import NotOffered, ObjectCorrupt, ObjectMissing, UnknownTopic
+from lineal.effects.seen import WINDOW_US
 from lineal.runtime import Runtime
 from lineal_producers.mqtt.effects import DevicePositionPut
-from lineal_producers.mqtt.rows import get_row, get_rows
+from lineal_producers.mqtt.rows import delete_rows, get_rows
 from lineal_producers.mqtt.sequence import CONFIRMATIONS, Sequence
-from lineal_producers.mqtt.watermarks import DEVICE
+from lineal_producers.mqtt.watermarks import BOOT, DEVICE
 from lineal_schemas.envelope import now_us
-from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings, parse_stream_message
 
-log = structlog.get_logger(__name__)
-
-_WATERMARK = "watermark"
-_MARGIN_US = 60_000_000
-_MAX_BOOTS = 16
-"""Boots of one device that are remembered: a device sends the rest of an old one first."""
+_NEWEST_BOOTS = 16
+"""Boots in a device's own row; the others have rows of their own."""
+_MAX_OLDER = 10_000
+"""Older boots held in memory, of all devices: the store may lag behind what was published."""
 _MAX_DEVICES = 50_000
 """Devices held in memory; the others are in the store."""
 
@@ -52,7 +46,7 @@ class Boot:
 
 @dataclass(slots=True)
 class DevicePosition:
-    """All that is known of a device."""
+    """The positions of a device."""
 
     confirmations: int = CONFIRMATIONS
     boots: OrderedDict[str, Boot] = field(default_factory=OrderedDict)
@@ -63,24 +57,12 @@ class DevicePosition:
     session: str | None = None
     """The id of that event."""
 
-    def boot(self, boot_id: str) -> Boot:
-        """The position of a boot, a new one beginning at 0."""
-        found = self.boots.get(boot_id)
-        if found is None:
-            found = self._make(0, 0)
-            self.boots[boot_id] = found
-            while len(self.boots) > _MAX_BOOTS:
-                self.boots.popitem(last=False)
-        else:
-            self.boots.move_to_end(boot_id)
-        return found
-
     def read(self, row: bytes) -> None:
-        """Take over what is in a row."""
+        """Read them from a row."""
         fields: dict[str, Any] = orjson.loads(row)
         self.status, self.session = fields["status"], fields["session"]
         for boot_id, (seq, event) in fields["boots"].items():
-            self.boots[boot_id] = self._make(seq, event)
+            self.boots[boot_id] = self.new_boot(seq, event)
 
     def row(self, at: int) -> bytes:
         """As it is kept, at a time in microseconds since the Unix epoch."""
@@ -92,7 +74,8 @@ class DevicePosition:
             {"boots": boots, "status": self.status, "session": self.session, "at": at}
         )
 
-    def _make(self, seq: int, event: int) -> Boot:
+    def new_boot(self, seq: int = 0, event: int = 0) -> Boot:
+        """The streams of a boot that are on the bus up to these numbers."""
         return Boot(
             Sequence(seq, confirmations=self.confirmations),
             Sequence(event, confirmations=self.confirmations),
@@ -100,15 +83,36 @@ class DevicePosition:
 
 
 class Positions:
-    """Positions of the devices that speak, loaded when they first do."""
+    """The positions of active devices, loaded with their first message."""
 
     def __init__(self, runtime: Runtime, *, confirmations: int = CONFIRMATIONS) -> None:
         self._runtime = runtime
         self._confirmations = confirmations
         self._known: OrderedDict[str, DevicePosition] = OrderedDict()
+        self._older: OrderedDict[tuple[str, str], Boot] = OrderedDict()
+        self._evicted: set[tuple[str, str]] = set()
+        """Of the older ones, those whose rows are not written yet."""
 
-    async def load(self, devices: Collection[str]) -> None:
-        """Have the positions of these devices at hand."""
+    async def load(self, boots: Collection[tuple[str, str]]) -> None:
+        """Load the positions of these boots, given as device and boot id, and of their devices."""
+        await self.load_devices({device for device, _ in boots})
+        self._trim()
+        wanted = [
+            (device, boot_id)
+            for device, boot_id in boots
+            if boot_id not in self._known[device].boots and (device, boot_id) not in self._older
+        ]
+        if not wanted:
+            return
+        names = [_boot_row(device, boot_id) for device, boot_id in wanted]
+        rows = await self._runtime.store.read(lambda c: get_rows(c, names))
+        for (device, boot_id), name in zip(wanted, names, strict=True):
+            if name in rows:
+                seq, event, _ = orjson.loads(rows[name])
+                self._older[device, boot_id] = self._known[device].new_boot(seq, event)
+
+    async def load_devices(self, devices: Collection[str]) -> None:
+        """Load the positions of these devices, without the older ones of their boots."""
         wanted = [device for device in devices if device not in self._known]
         if wanted:
             names = [f"{DEVICE}{device}" for device in wanted]
@@ -125,49 +129,67 @@ class Positions:
         self._known.move_to_end(device)
         return self._known[device]
 
+    def boot(self, device: str, boot_id: str) -> Boot:
+        """The position of a boot that was loaded, a new one beginning at 0."""
+        position = self.of(device)
+        found = position.boots.get(boot_id)
+        if found is not None:
+            position.boots.move_to_end(boot_id)
+            return found
+        found = self._older.pop((device, boot_id), None) or position.new_boot()
+        self._evicted.discard((device, boot_id))
+        position.boots[boot_id] = found
+        while len(position.boots) > _NEWEST_BOOTS:
+            name, evicted = position.boots.popitem(last=False)
+            self._older[device, name] = evicted
+            self._evicted.add((device, name))
+        return found
+
     def effects(self, devices: Iterable[str]) -> list[DevicePositionPut]:
-        """What makes the positions of these devices, as they are now, durable."""
+        """The effects that make the present positions of these devices durable."""
         now = now_us()
+        older = [
+            DevicePositionPut(
+                _boot_row(device, boot_id),
+                orjson.dumps([boot.readings.acked_through, boot.events.acked_through, now]),
+            )
+            for device, boot_id in sorted(self._evicted)
+            for boot in [self._older[device, boot_id]]
+        ]
+        self._evicted.clear()
+        self._trim()
         positions = [
             DevicePositionPut(f"{DEVICE}{device}", self._known[device].row(now))
             for device in devices
         ]
-        return [*positions, DevicePositionPut(_WATERMARK, b"%d" % now)]
+        return [*older, *positions]
+
+    def _trim(self) -> None:
+        while len(self._older) > _MAX_OLDER and next(iter(self._older)) not in self._evicted:
+            self._older.popitem(last=False)
 
     def forget(self) -> None:
-        """Hold nothing in memory any more: what was not made durable did not happen."""
+        """Forget all positions in memory, those that are not durable yet included."""
         self._known.clear()
+        self._older.clear()
+        self._evicted.clear()
+
+    async def sweep(self) -> None:
+        """Forget boots that were last written longer ago than an event is known by its id."""
+        before = now_us() - WINDOW_US
+        await self._runtime.store.write(
+            lambda c: delete_rows(c, BOOT, lambda row: orjson.loads(row)[2] < before)
+        )
 
     async def catch_up(self) -> None:
-        """Bring the positions up to what is on the bus, where they may be behind it."""
-        if self._runtime.bus.capabilities.applies_effects:
-            return
-        row = await self._runtime.store.read(lambda c: get_row(c, _WATERMARK))
-        if row is None:
-            return
-        since = Selection(from_time=int(row) - _MARGIN_US)
-        behind: set[str] = set()
-        for topic in (TelemetryReadings.type, TelemetryGap.type):
-            try:
-                behind |= await self._read_topic(topic, since)
-            except (UnknownTopic, NotOffered) as error:
-                log.info("bridge.catch_up_unavailable", topic=topic, reason=str(error))
-        if behind:
-            log.info("bridge.caught_up", devices=len(behind))
-            effects = self.effects(behind)
-            await self._runtime.store.write(lambda connection: apply(connection, effects))
+        """Wait until the store has all positions that were published before.
 
-    async def _read_topic(self, topic: str, since: Selection) -> set[str]:
-        behind = set()
-        async for delivery in self._runtime.bus.read(topic, since):
-            try:
-                event = await check_out(delivery.event, self._runtime.objects)
-                message = parse_stream_message(event.data)
-            except (ValidationError, ObjectMissing, ObjectCorrupt):
-                continue  # emitted by hand, or erased
-            await self.load([message.device])
-            readings = self.of(message.device).boot(message.boot_id).readings
-            if readings.acked_through < message.last_seq:
-                readings.acked_through = message.last_seq
-                behind.add(message.device)
-        return behind
+        Raises:
+            BusUnavailable: it takes too long.
+        """
+        self.forget()
+        await self._runtime.flush_ledger()
+
+
+def _boot_row(device: str, boot_id: str) -> str:
+    return f"{BOOT}{device}/{boot_id}"

@@ -1,4 +1,4 @@
-"""Messages of devices as what they say: parsed, and refused if they are not the device's to say."""
+"""Parses messages of devices, and rejects those that the device may not send."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from lineal_producers.mqtt.rejections import DeviceMismatch, Malformed, NotAllowed, TooLarge
+from lineal_producers.mqtt.talk import TalkMessage
 from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated
+from lineal_schemas.conversations import DeviceUtterance
 from lineal_schemas.deployments import DeploymentJobUpdated
 from lineal_schemas.payload import Payload, UnknownPayload, parse_payload
 from lineal_schemas.telemetry import (
@@ -31,7 +33,7 @@ _MAY_SEND: dict[str, frozenset[str]] = {
 
 
 class WrappedEvent(NamedTuple):
-    """An event that is not a reading, taken out of its wrapper."""
+    """An event that is not a reading, without its wrapper."""
 
     wrapper: DeviceEvent
     payload: Payload
@@ -39,7 +41,8 @@ class WrappedEvent(NamedTuple):
 
 DeviceMessage = (
     TelemetryReadings | TelemetryGap | DeviceBirth | DeviceDeath | DeviceHealth | WrappedEvent
-)
+    | TalkMessage
+)  # fmt: skip
 
 
 def read_message(name: str, device: str, payload: bytes, max_bytes: int) -> DeviceMessage:
@@ -51,6 +54,8 @@ def read_message(name: str, device: str, payload: bytes, max_bytes: int) -> Devi
     if len(payload) > max_bytes:
         raise TooLarge(f"{len(payload)} bytes, where {max_bytes} are taken")
     try:
+        if name == "talk":
+            return TalkMessage(device, DeviceUtterance.model_validate_json(payload))
         message = _parse(name, payload)
     except ValidationError as error:
         raise Malformed(_problems(error)) from error
@@ -62,7 +67,9 @@ def read_message(name: str, device: str, payload: bytes, max_bytes: int) -> Devi
     return message
 
 
-def _parse(name: str, payload: bytes) -> DeviceMessage:
+def _parse(
+    name: str, payload: bytes
+) -> TelemetryReadings | TelemetryGap | DeviceBirth | DeviceDeath | DeviceHealth | WrappedEvent:
     if name == "readings":
         return parse_stream_message(payload)
     if name == "status":
@@ -101,5 +108,5 @@ def _fields(*models: type[BaseModel]) -> frozenset[str]:
 
 _FIELDS = _fields(
     TelemetryReadings, TelemetryGap, DeviceBirth, DeviceDeath, DeviceHealth, DeviceEvent,
-    DeploymentJobUpdated, *_ANOMALIES,
+    DeploymentJobUpdated, DeviceUtterance, *_ANOMALIES,
 )  # fmt: skip

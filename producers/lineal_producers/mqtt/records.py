@@ -1,4 +1,4 @@
-"""Lineage of what the bridge takes in: one step a message, none a reading."""
+"""Lineage records of ingested messages: a step for each message, none for each reading."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Recorder:
         self.begin()
 
     def begin(self) -> None:
-        """The next message is looked at."""
+        """Begin with the next message."""
         self._started = now_us()
         self._clock = time.perf_counter_ns()
 

@@ -33,23 +33,23 @@ class RejectedMessage(LinealError):
 
 
 class Malformed(RejectedMessage):
-    """It is not what its topic is for."""
+    """It does not belong on its topic."""
 
 
 class TooLarge(RejectedMessage):
-    """It is larger than is taken."""
+    """It is larger than the limit."""
 
 
 class DeviceMismatch(RejectedMessage):
-    """A device speaks for another one."""
+    """A device sends something about another device."""
 
 
 class Unpublishable(RejectedMessage):
-    """It could be read, but the bus does not take what is in it."""
+    """It could be read, but the bus does not admit its content."""
 
 
 class NotAllowed(RejectedMessage):
-    """A device sends an event that is not a device's to send."""
+    """A device sends an event of a type that devices may not send."""
 
 
 def dead_letter(topic: str, payload: bytes, device: str, error: RejectedMessage) -> RawEvent:

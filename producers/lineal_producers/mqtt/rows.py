@@ -1,8 +1,8 @@
-"""What the bridge keeps under a name: rows of the ``state`` table, where stages keep theirs."""
+"""Named values of the bridge: rows of the ``state`` table, which stages use as well."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lineal.store.connection import Connection
 from lineal.store.rows import insert_rows
@@ -38,3 +38,16 @@ def put_rows(connection: Connection, rows: Mapping[str, bytes]) -> None:
         [(STAGE, name, "", None, value) for name, value in rows.items()],
         "ON CONFLICT (stage, name) DO UPDATE SET after = excluded.after",
     )
+
+
+def delete_rows(connection: Connection, prefix: str, which: Callable[[bytes], bool]) -> int:
+    """Delete those whose names begin so and whose values are of a kind; returns how many."""
+    rows = connection.execute(
+        "SELECT name, after FROM state WHERE stage = ? AND after IS NOT NULL "
+        "AND name >= ? AND name < ?",
+        (STAGE, prefix, prefix + "\U0010ffff"),
+    )
+    names = [(STAGE, name) for name, value in rows if which(bytes(value))]
+    if names:
+        connection.executemany("DELETE FROM state WHERE stage = ? AND name = ?", names)
+    return len(names)

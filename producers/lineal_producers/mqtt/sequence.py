@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
 
 
 class Sequence:
-    """How far one stream of one boot of a device has come. Takes no memory beyond four numbers,
+    """The position of one stream of one boot of a device. Takes no memory beyond four numbers,
     whatever a device sends."""
 
     __slots__ = ("_confirmations", "_confirmed", "_oldest_ahead", "acked_through")

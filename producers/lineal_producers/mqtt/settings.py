@@ -23,10 +23,19 @@ class MqttSettings(BaseModel):
     certificate: Path | None = None
     key: Path | None = None
     """The bridge's own, for brokers that ask for client certificates (PEM)."""
+    authority: Path | None = None
+    """Folder of the authority for devices, where it is on this machine; ``lineal doctor`` looks
+    there for what expires."""
     username: str | None = None
     password: SecretStr | None = None
     client_id: str = "lineal-bridge"
-    """Of several bridges with the same id one works and the others are on standby."""
+    """Bridges with the same id share the devices, by ``shares``."""
+    shares: Annotated[int, Field(ge=1, le=64)] = 1
+    """Into so many shares the devices are divided, and so many bridges work at a time; others are
+    on standby. The broker sends each message once to every share. ``{share}`` in ``certificate``,
+    ``key`` and ``username`` stands for the number of the share."""
+    talk_as: str | None = None
+    """A user with the role reader, as whom devices talk with dialogues; none: they may not."""
     protocol: Literal[5, 4] = 5
     """5, or 4 for a broker that knows MQTT 3.1.1 only."""
     keepalive: Annotated[int, Field(ge=5)] = 30

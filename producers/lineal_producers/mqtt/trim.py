@@ -8,7 +8,7 @@ from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings
 def trim(
     message: TelemetryReadings | TelemetryGap, first_seq: int
 ) -> TelemetryReadings | TelemetryGap:
-    """The stretch from reading ``first_seq`` on, which lies within it; clocks moved along."""
+    """The part of a range from reading ``first_seq`` on, with its clock moved accordingly."""
     if isinstance(message, TelemetryGap):
         return message.model_copy(update={"first_seq": first_seq})
     known = first_seq - message.first_seq

@@ -1,4 +1,4 @@
-"""Device watermarks: how much of each device's streams is on the bus. Read only."""
+"""Device watermarks: up to where each device's streams are on the bus. Read only."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from lineal_producers.mqtt.rows import get_rows
 
 DEVICE = "device/"
 """Before the names of rows that hold positions."""
+BOOT = "boot/"
+"""Before the names of rows of single boots that are no longer among a device's newest."""
 
 
 class BootWatermark(NamedTuple):
@@ -32,7 +34,7 @@ class DeviceWatermark(NamedTuple):
 
 
 def device_watermarks(connection: Connection, devices: Sequence[str]) -> dict[str, DeviceWatermark]:
-    """By device, those left out of which nothing ever came."""
+    """The watermarks by device, without devices that never sent anything."""
     rows = get_rows(connection, [f"{DEVICE}{device}" for device in devices])
     found = {}
     for name, value in rows.items():

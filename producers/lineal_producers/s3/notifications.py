@@ -19,9 +19,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lineal.runtime import Runtime
 from lineal.stages.retry import unavailable
 from lineal_producers.arrival import Arrival
-from lineal_producers.s3.objects import ObjectDeleted, S3Object, is_folder, take
+from lineal_producers.s3.access_lists import AccessLists
+from lineal_producers.s3.errors import ObjectDeleted
+from lineal_producers.s3.objects import S3Object, is_folder, take
 from lineal_producers.sync.metadata import SUFFIX
 from lineal_producers.sync.patterns import Patterns
+from lineal_producers.sync.settings import Deleted
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +39,8 @@ class Notifications:
     Args:
         patterns: which keys are ingested; messages of others are deleted from the queue.
         on_arrival: called with each arrival.
+        deleted: what becomes of the document of an object that was modified.
+        access_lists: how objects' own access lists are read; None: they are not.
     """
 
     def __init__(
@@ -48,6 +53,8 @@ class Notifications:
         *,
         on_arrival: Callable[[Arrival], None] = lambda _: None,
         wait_seconds: int = _WAIT_SECONDS,
+        deleted: Deleted = "mark",
+        access_lists: AccessLists | None = None,
     ) -> None:
         self._s3 = s3
         self._sqs = sqs
@@ -56,6 +63,8 @@ class Notifications:
         self._patterns = patterns or Patterns()
         self._on_arrival = on_arrival
         self._wait_seconds = wait_seconds
+        self._deleted = deleted
+        self._access_lists = access_lists
         self.problem: str | None = None
         """Why nothing can be taken now; None when all is well."""
 
@@ -100,7 +109,14 @@ class Notifications:
         if is_folder(found.key) or not self._patterns.take(found.key):
             return
         try:
-            self._on_arrival(await take(self._s3, self._runtime, found))
+            taken = await take(
+                self._s3,
+                self._runtime,
+                found,
+                deleted=self._deleted,
+                access_lists=self._access_lists,
+            )
+            self._on_arrival(taken)
         except ObjectDeleted:
             log.info("s3.gone", source=found.source)
 

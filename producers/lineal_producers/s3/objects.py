@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
+import os
 import tempfile
-from collections.abc import Iterator
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 from urllib.parse import quote
 
-from botocore.exceptions import ClientError
-
-from lineal.errors import LinealError, StoreUnavailable
 from lineal.runtime import Runtime
-from lineal.store.s3 import AWAY
 from lineal_producers.arrival import Arrival, store
+from lineal_producers.quota.usage import quota_problem
+from lineal_producers.s3.access_lists import AccessLists
+from lineal_producers.s3.errors import ObjectDeleted, errors
 from lineal_producers.sync.announcement import announce_file
 from lineal_producers.sync.comparison import version_of
 from lineal_producers.sync.metadata import NO_METADATA, SUFFIX, SourceMetadata, read_metadata
+from lineal_producers.sync.settings import Deleted
 
-_MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 _CHUNK = 1 << 20
 ACTOR = "process:s3"
 _IN_MEMORY = 8 << 20
-
-
-class ObjectDeleted(LinealError, LookupError):
-    """The object is not in the bucket any more."""
 
 
 class S3Object(NamedTuple):
@@ -52,13 +46,22 @@ def is_folder(key: str) -> bool:
 
 
 async def take(
-    client: Any, runtime: Runtime, found: S3Object, *, has_metadata: bool = True
+    client: Any,
+    runtime: Runtime,
+    found: S3Object,
+    *,
+    has_metadata: bool = True,
+    deleted: Deleted = "mark",
+    access_lists: AccessLists | None = None,
 ) -> Arrival:
     """Take an object in, with the metadata beside it, and note its version as taken. The same
     version again is the same event.
 
     Args:
         has_metadata: whether there may be ``KEY.metadata.json``.
+        deleted: what becomes of another document that was there before.
+        access_lists: how the object's own access list is read; None: it is not. Readers that the
+            metadata beside it names go before.
 
     Raises:
         ObjectDeleted: it is not there any more.
@@ -69,8 +72,15 @@ async def take(
         metadata, beside = await _metadata(client, found)
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(runtime.settings.data)) as spool:
         version = await _download(client, found, spool)
+        size = await asyncio.to_thread(spool.seek, 0, os.SEEK_END)
         await asyncio.to_thread(spool.seek, 0)
-        content = await store(runtime, cast("BinaryIO", spool))
+        problem = await quota_problem(runtime, metadata.owner, size)
+        content = None if problem else await store(runtime, cast("BinaryIO", spool))
+    if access_lists is not None:
+        (grants,) = (await access_lists.of_objects(client, found.bucket, [found.key])).values()
+        version += grants.digest
+        if metadata.readers is None:
+            metadata = metadata.model_copy(update={"readers": grants.readers})
     return await announce_file(
         runtime,
         bucket=found.bucket,
@@ -81,6 +91,8 @@ async def take(
         actor=ACTOR,
         metadata=metadata,
         content=content,
+        problem=problem,
+        deleted=deleted,
     )
 
 
@@ -104,21 +116,3 @@ async def _download(client: Any, found: S3Object, sink: IO[bytes]) -> str:
             while chunk := await stream.read(_CHUNK):
                 await asyncio.to_thread(sink.write, chunk)
     return str(answer["ETag"]).strip('"')
-
-
-@contextlib.contextmanager
-def errors(what: str) -> Iterator[None]:
-    """Turn S3's errors into ours.
-
-    Raises:
-        ObjectDeleted, StoreUnavailable
-    """
-    try:
-        yield
-    except ClientError as error:
-        told = error.response.get("Error", {})
-        if str(told.get("Code")) in _MISSING:
-            raise ObjectDeleted(f"{what} is not there") from error
-        raise StoreUnavailable(f"{what}: {told.get('Code')}: {told.get('Message')}") from error
-    except AWAY as error:
-        raise StoreUnavailable(f"{what}: {error}") from error

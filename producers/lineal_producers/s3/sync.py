@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from lineal.runtime import Runtime
 from lineal_producers.arrival import Arrival
-from lineal_producers.s3.objects import ACTOR, ObjectDeleted, S3Object, errors, take
+from lineal_producers.s3.access_lists import AccessLists
+from lineal_producers.s3.errors import ObjectDeleted, errors
+from lineal_producers.s3.objects import ACTOR, S3Object, take
 from lineal_producers.sync.comparison import (
-    Deleted,
     FoundFile,
     SourceDeleted,
     SyncResult,
     synchronise,
 )
 from lineal_producers.sync.patterns import Patterns
+from lineal_producers.sync.settings import Deleted
 
 __all__ = ["Bucket", "SyncResult", "sync"]
 
@@ -25,8 +27,16 @@ class Bucket:
 
     actor = ACTOR
 
-    def __init__(self, client: Any, runtime: Runtime, bucket: str, prefix: str = "") -> None:
+    def __init__(
+        self,
+        client: Any,
+        runtime: Runtime,
+        bucket: str,
+        prefix: str = "",
+        access_lists: AccessLists | None = None,
+    ) -> None:
         self._client = client
+        self._access_lists = access_lists
         self._runtime = runtime
         self.bucket = bucket
         self.prefix = prefix
@@ -38,9 +48,13 @@ class Bucket:
                 page = await self._client.list_objects_v2(
                     Bucket=self.bucket, Prefix=self.prefix, **more
                 )
-            for item in page.get("Contents", []):
+            items = page.get("Contents", [])
+            # Another list is another version: it arrives again, and the newest list holds.
+            grants = await self._digests([item["Key"] for item in items])
+            for item in items:
                 key = item["Key"]
-                yield FoundFile(key, self.path(key), item["ETag"].strip('"'))
+                version = item["ETag"].strip('"') + grants.get(key, "")
+                yield FoundFile(key, self.path(key), version)
             if not page.get("IsTruncated"):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}
@@ -54,10 +68,23 @@ class Bucket:
     async def is_deleted(self, name: str) -> bool:
         return True  # a listing is complete
 
-    async def ingest(self, name: str, *, has_metadata: bool) -> Arrival:
+    async def _digests(self, keys: Sequence[str]) -> dict[str, str]:
+        if self._access_lists is None:
+            return {}
+        lists = await self._access_lists.of_objects(self._client, self.bucket, keys)
+        return {key: list.digest for key, list in lists.items()}
+
+    async def ingest(self, name: str, *, has_metadata: bool, deleted: Deleted) -> Arrival:
         try:
             found = S3Object(self.bucket, name, "")
-            return await take(self._client, self._runtime, found, has_metadata=has_metadata)
+            return await take(
+                self._client,
+                self._runtime,
+                found,
+                has_metadata=has_metadata,
+                deleted=deleted,
+                access_lists=self._access_lists,
+            )
         except ObjectDeleted as error:
             raise SourceDeleted(str(error)) from error
 
@@ -73,6 +100,7 @@ async def sync(
     deleted: Deleted = "mark",
     allow_empty: bool = False,
     on_arrival: Callable[[Arrival], None] = lambda _: None,
+    access_lists: AccessLists | None = None,
 ) -> SyncResult:
     """Ingest the objects below a prefix: :func:`lineal_producers.sync.comparison.synchronise`.
 
@@ -81,7 +109,7 @@ async def sync(
         SourceEmpty: see there.
     """
     return await synchronise(
-        Bucket(client, runtime, bucket, prefix),
+        Bucket(client, runtime, bucket, prefix, access_lists),
         runtime,
         patterns or Patterns(),
         full=full,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from lineal.errors import LinealError
 from lineal.runtime import Runtime
@@ -15,13 +15,10 @@ from lineal_producers.arrival import Arrival
 from lineal_producers.sync.announcement import announce_deletion
 from lineal_producers.sync.metadata import SUFFIX
 from lineal_producers.sync.patterns import Patterns
+from lineal_producers.sync.settings import Deleted
 from lineal_producers.sync.synced_files import SyncedFile, prepare, synced_files
 
 _MAX_CONCURRENT = 8
-
-Deleted = Literal["mark", "hide", "ignore"]
-"""What becomes of a document whose source was deleted: an event says so; it is also no longer found
-by searching; nothing."""
 
 
 class SourceEmpty(LinealError):
@@ -66,8 +63,11 @@ class Source(Protocol):
         """Whether a file that was not found is really not there."""
         ...
 
-    async def ingest(self, name: str, *, has_metadata: bool) -> Arrival:
+    async def ingest(self, name: str, *, has_metadata: bool, deleted: Deleted) -> Arrival:
         """Announce a file.
+
+        Args:
+            deleted: what becomes of another document that was there before.
 
         Raises:
             SourceDeleted: it is not there any more.
@@ -118,7 +118,8 @@ async def synchronise(
 
     async def ingest(file: FoundFile) -> None:
         try:
-            on_arrival(await source.ingest(file.name, has_metadata=file.name + SUFFIX in found))
+            has_metadata = file.name + SUFFIX in found
+            on_arrival(await source.ingest(file.name, has_metadata=has_metadata, deleted=deleted))
         except SourceDeleted:
             result.gone += 1
         else:

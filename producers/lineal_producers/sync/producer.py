@@ -12,10 +12,11 @@ from lineal.errors import LinealError
 from lineal.producers import Producer
 from lineal_producers.exclusive_watches import ExclusiveWatch, ExclusiveWatches
 from lineal_producers.process_lock import ProcessLock
+from lineal_producers.sync.settings import SyncSettings, WrongSource
 
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
-    from lineal_producers.sync.schedule import SourceSettings
+    from lineal_producers.sync.settings import SourceSettings
 
 log = structlog.get_logger(__name__)
 
@@ -24,16 +25,14 @@ class SyncProducer(ExclusiveWatches):
     """Compares each source of the settings, again and again.
 
     Raises:
-        WrongSource: the settings do not fit, or name no source.
+        WrongSource: the settings name no source.
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        from lineal_producers.sync.schedule import WrongSource, sync_settings
-
-        sources = sync_settings(runtime.settings).sources
+        sources = runtime.settings.section(SyncSettings).sources
         if not sources:
             raise WrongSource(
-                "no source is set: name one under [[producers.sync.sources]] in lineal.toml "
+                "no source is set: name one under [[sync.sources]] in lineal.toml "
                 "(docs/producers.md)"
             )
         lock = ProcessLock(runtime.settings.data / "sync.lock")
@@ -75,5 +74,5 @@ SYNC = Producer(
     "sync",
     "the sources on a schedule",
     SyncProducer,
-    lambda settings: bool(settings.producers.get("sync", {}).get("sources")),
+    lambda settings: bool(settings.section(SyncSettings).sources),
 )

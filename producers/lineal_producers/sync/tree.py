@@ -13,6 +13,7 @@ from lineal.errors import LinealError
 from lineal.runtime import Runtime
 from lineal_producers.arrival import Arrival, readable_name, store
 from lineal_producers.folder.walk import walk
+from lineal_producers.quota.usage import QuotaExceeded, check_quota
 from lineal_producers.regular_files import FileDeleted, Unreadable, open_regular
 from lineal_producers.sync.announcement import announce_file
 from lineal_producers.sync.comparison import FoundFile, SourceDeleted, version_of
@@ -23,6 +24,7 @@ from lineal_producers.sync.metadata import (
     SourceMetadata,
     read_metadata,
 )
+from lineal_producers.sync.settings import Deleted
 from lineal_schemas.objects import ObjectRef
 
 _BATCH_SIZE = 500
@@ -76,16 +78,16 @@ class FolderTree:
             return False  # a folder that cannot be entered at present says nothing
         return False
 
-    async def ingest(self, name: str, *, has_metadata: bool) -> Arrival:
+    async def ingest(self, name: str, *, has_metadata: bool, deleted: Deleted) -> Arrival:
         metadata, beside = NO_METADATA, None
         if has_metadata:
             metadata, beside = await asyncio.to_thread(self._metadata, name)
         content, problem = None, None
         try:
-            version, content = await self._store(name)
+            version, content = await self._store(name, metadata.owner)
         except FileDeleted as error:
             raise SourceDeleted(str(error)) from error
-        except Unreadable as error:
+        except (Unreadable, QuotaExceeded) as error:
             version, problem = (
                 _version(await asyncio.to_thread(os.lstat, self._file(name))),
                 str(error),
@@ -101,15 +103,17 @@ class FolderTree:
             metadata=metadata,
             content=content,
             problem=problem,
+            deleted=deleted,
         )
 
-    async def _store(self, name: str) -> tuple[str, ObjectRef]:
+    async def _store(self, name: str, owner: str | None) -> tuple[str, ObjectRef]:
         """The version is that from before it was read: a file that changes meanwhile has another
         one by the next time."""
         with await asyncio.to_thread(
             lambda: open_regular(self._file(name), within=self._root)
         ) as file:
             version = _version(os.fstat(file.fileno()))
+            await check_quota(self._runtime, owner, os.fstat(file.fileno()).st_size)
             return version, await store(self._runtime, file)
 
     def _metadata(self, name: str) -> tuple[SourceMetadata, str | None]:

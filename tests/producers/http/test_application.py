@@ -176,10 +176,10 @@ async def test_documents_are_listed_and_given_out(
     (document,) = (await client.get("/documents")).json()
     assert document | {"document_id": ""} == {
         "document_id": "", "name": "a.html", "status": "registered", "reason": None,
-        "owner": "ann", "labels": {"k": "v"}, "pages": None, "arrivals": 1,
+        "owner": "ann", "labels": {"k": "v"}, "tags": [], "pages": None, "arrivals": 1,
     }  # fmt: skip
     address = f"/documents/{document['document_id']}"
-    attached: dict[str, list[str]] = {"parents": [], "attachments": []}
+    attached = {"parents": [], "attachments": [], "source_deleted": False}
     assert (await client.get(address)).json() == document | attached
     original = await client.get(f"{address}/original")
     assert original.content == body

@@ -17,7 +17,7 @@ from lineal_producers.http.deadlines import ConnectionLimits
 from lineal_producers.http.serving import LoopbackServer, bind_loopback
 
 QUICK = ConnectionLimits(header_seconds=0.2, body_seconds=0.2, answer_seconds=0.2)
-PATIENT = ConnectionLimits(connections=8)
+PATIENT = ConnectionLimits(connections=8, crowd=12, grace_seconds=0.2)
 HEAD = b"POST / HTTP/1.1\r\nhost: localhost\r\n"
 
 
@@ -34,9 +34,18 @@ async def _endless(request: Request) -> StreamingResponse:
     return StreamingResponse(chunks())
 
 
+async def _events(request: Request) -> StreamingResponse:
+    async def events() -> AsyncIterator[bytes]:
+        yield b"event: one\n\n"
+        await asyncio.Event().wait()
+
+    return StreamingResponse(events(), media_type="text/event-stream")
+
+
 @asynccontextmanager
 async def serving(limits: ConnectionLimits) -> AsyncIterator[LoopbackServer]:
     routes = [Route("/", _size, methods=["POST"]), Route("/endless", _endless)]
+    routes.append(Route("/events", _events))
     server = LoopbackServer(Starlette(routes=routes), bind_loopback(0), limits)
     await server.start()
     yield server
@@ -115,6 +124,19 @@ async def test_many_idle_connections_keep_nobody_out() -> None:
         async with httpx.AsyncClient(timeout=30) as client:
             answer = await client.post(f"http://127.0.0.1:{server.port}/", content=b"abc")
         assert answer.text == "3"
-        assert server.connections <= PATIENT.connections
+        assert server.connections <= PATIENT.crowd
         for _, writer in idle:
             writer.close()
+
+
+async def test_a_stream_of_events_does_not_hold_up_a_stop() -> None:
+    asked = b"GET /events HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n"
+    async with serving(PATIENT) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(asked)
+        await reader.readuntil(b"event: one\n\n")
+        stopping = asyncio.create_task(server.stop())
+        # An answer in progress is finished for five seconds at most; this one is ended at once.
+        async with asyncio.timeout(4):
+            await stopping
+        writer.close()

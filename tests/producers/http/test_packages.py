@@ -9,13 +9,17 @@ from pathlib import Path
 import httpx
 import pytest
 
+from lineal.access.credential import owner_credential
 from lineal.effects.records import lineage_records
 from lineal.lineage.record import Artifact, Kind
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.store.objects import put_small_objects
+from lineal_catalog.models.release_roots import publish_root
 from lineal_producers.http.application import application
 from lineal_producers.http.packages import package_application
+from lineal_scoring.release_root import first_root
+from tests.edge.update.roots import root
 from tests.lineage.records import one_step
 
 MODEL = bytes(range(256)) * 1000
@@ -91,3 +95,16 @@ async def test_devices_reach_the_application_that_has_packages_only(runtime: Run
     async with httpx.AsyncClient(transport=transport, base_url="http://centre.example") as http:
         assert (await http.get(f"/packages/{digest}")).content == MODEL
         assert (await http.get("/documents")).status_code == 404
+
+
+async def test_roots_of_trust_are_given_out_by_version_as_tuf_asks_for_them(runtime: Runtime):
+    first = root(None, "ann", root_keys="ann", package_keys="p")
+    await publish_root(runtime, first, owner_credential())
+    second = root(first_root(first), "ann")
+    await publish_root(runtime, second, owner_credential())
+    async with client(runtime) as http:
+        for version, data in ((1, first), (2, second)):
+            answer = await http.get(f"/packages/{version}.root.json")
+            assert (answer.status_code, answer.content) == (200, data)
+        for name in ("3.root.json", "0.root.json", "root.json", "1.targets.json"):
+            assert (await http.get(f"/packages/{name}")).status_code == 404

@@ -17,13 +17,17 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from imapclient import IMAPClient
+from pydantic import ValidationError
 
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.retry import RetryPolicy
 from lineal_local.dovecot import Dovecot
+from lineal_producers.imap.mail_session import MailSession
 from lineal_producers.imap.mailbox import MailboxWatch, message_name
-from lineal_producers.imap.settings import MailboxSettings, WrongMailbox, imap_settings
+from lineal_producers.imap.settings import MailboxSettings
+from lineal_producers.quota.settings import QuotaSettings
 from tests.producers.arrivals import arrived, content, names, until, until_named
 from tests.services.dovecot import PASSWORD
 from tests.services.oauth import OAuthServer
@@ -81,6 +85,30 @@ async def test_messages_arrive_as_they_were_sent_and_are_moved(
     assert await content(runtime, first) == message("=?utf-8?q?Rechnung_f=C3=BCr_M=C3=A4rz?=")
 
 
+@pytest.mark.parametrize("step", [(MailSession, "mark_ingested"), (IMAPClient, "idle")])
+async def test_a_message_that_comes_before_the_wait_is_not_waited_for(
+    runtime: Runtime,
+    dovecot: Dovecot,
+    mail_user: str,
+    watching: Watching,
+    monkeypatch: pytest.MonkeyPatch,
+    step: tuple[type, str],
+) -> None:
+    """The server tells of it in its answer to the command before, and not again."""
+    real = getattr(*step)
+    late = [message("late")]
+
+    def come_late(*arguments: Any) -> Any:
+        if late:
+            dovecot.append(mail_user, late.pop())
+        return real(*arguments)
+
+    monkeypatch.setattr(*step, come_late)
+    dovecot.append(mail_user, message("early"))
+    async with watching(move_to="Done", poll_seconds=3600):
+        await until_named(runtime, "early.eml", "late.eml")
+
+
 async def test_without_a_folder_they_stay_unread_with_a_flag(
     runtime: Runtime, dovecot: Dovecot, mail_user: str, watching: Watching
 ) -> None:
@@ -107,6 +135,19 @@ async def test_a_message_that_is_too_large_is_rejected_with_the_limit(
     (found,) = await arrived(runtime)
     assert found.data.content is None
     assert "larger than 1 MB" in str(found.data.problem)
+
+
+async def test_a_message_beyond_the_owners_quota_is_rejected_with_what_they_have(
+    runtime: Runtime, dovecot: Dovecot, mail_user: str, watching: Watching
+) -> None:
+    runtime.settings = runtime.settings.with_section(QuotaSettings(documents=1))
+    for name in ("one", "two"):
+        dovecot.append(mail_user, message(name))
+    async with watching(owner="ann"):
+        await until_named(runtime, "one.eml", "two.eml")
+    problems = [item.data.problem for item in await arrived(runtime)]
+    assert problems[0] is None
+    assert "ann has 1 documents and may have 1" in str(problems[1])
 
 
 async def test_it_connects_again_when_the_server_was_killed(
@@ -180,6 +221,7 @@ from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal_producers.imap.mail_session import MailSession
 from lineal_producers.imap.mailbox import MailboxWatch
+from lineal_producers.imap.mail_session import MailSession
 from lineal_producers.imap.settings import MailboxSettings
 
 steps = int(sys.argv[3])
@@ -258,8 +300,8 @@ async def test_killed_between_any_two_steps_no_message_is_lost_or_arrives_twice(
 )  # fmt: skip
 def test_settings_that_do_not_fit_are_said(wrong: dict[str, Any], said: str) -> None:
     mailbox = {"host": "localhost", "user": "u", "password": "p", **wrong}
-    with pytest.raises(WrongMailbox, match=said):
-        imap_settings(Settings(producers={"imap": {"mailboxes": [mailbox]}}))
+    with pytest.raises(ValidationError, match=said):
+        Settings.model_validate({"imap": {"mailboxes": [mailbox]}})
 
 
 @pytest.mark.parametrize(

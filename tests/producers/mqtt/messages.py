@@ -82,10 +82,12 @@ def anomaly(*, device: str = "pump-1", detector: str = "device") -> AnomalyOpene
     )
 
 
-def wrapped(payload: Payload, event_seq: int = 1, *, device: str = "pump-1") -> DeviceEvent:
+def wrapped(
+    payload: Payload, event_seq: int = 1, *, device: str = "pump-1", boot: str = BOOT
+) -> DeviceEvent:
     return DeviceEvent(
         device=device,
-        boot_id=BOOT,
+        boot_id=boot,
         event_seq=event_seq,
         event_type=payload.type,
         event_version=payload.version,

@@ -10,6 +10,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from lineal.lineage.canonical import parse_record
 from lineal.lineage.ledger import stored_bytes
@@ -30,15 +33,26 @@ class BridgeProcess:
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(exist_ok=True)
 
+    def ask(self, *arguments: str) -> Any:
+        """What a command answers in the bridge's surroundings."""
+        done = subprocess.run(
+            [sys.executable, "-m", "lineal_cli.main", *arguments, "--json"],
+            cwd=self.folder, env=self._environment(), capture_output=True, check=True,
+        )  # fmt: skip
+        return orjson.loads(done.stdout)
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("LINEAL_")}
+        return {**kept, "LINEAL_LOG_FORMAT": "json", **self._variables}
+
     def start(self, *, wait: bool = True) -> None:
         """With ``wait``, until it says that it is connected."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("LINEAL_")}
         message = self.folder / "said"
         with (self.folder / "log").open("ab") as log, message.open("wb") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "lineal_cli.main", "bridge", "--json"],
                 cwd=self.folder,
-                env={**kept, "LINEAL_LOG_FORMAT": "json", **self._variables},
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=log,
@@ -62,6 +76,11 @@ class BridgeProcess:
     def resume(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    def resume_if_running(self) -> None:
+        """A stopped process can be killed, but not waited for by what it has started."""
+        if self.running:
+            self.resume()
 
     def stop(self) -> int:
         assert self._process is not None

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import getpass
 import json
+import queue
 import socket
 import ssl
 import subprocess
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from typer.testing import CliRunner
 
 from lineal_cli.main import app
@@ -28,6 +34,7 @@ from lineal_local.mosquitto import find_mosquitto
 from lineal_local.ports import accepts, free_port
 from lineal_producers.mqtt.access import access_list, listener
 from lineal_producers.mqtt.authority import Authority, CannotSign
+from lineal_producers.mqtt.shares import share_of
 from lineal_schemas.mqtt_topics import InvalidDevice
 from tests.producers.mqtt.device_double import DeviceDouble
 from tests.producers.mqtt.messages import readings
@@ -132,16 +139,25 @@ def test_a_certificate_of_another_authority_is_not_taken_by_the_agent(tmp_path: 
         )
 
 
-def test_a_broker_set_up_by_the_command_serves_bridge_and_device(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("shares", "name"), [(1, "bridge"), (2, "bridge-{share}")])
+def test_a_broker_set_up_by_the_command_serves_bridge_and_device(
+    tmp_path: Path, shares: int, name: str
+) -> None:
+    """With several shares their sessions are there at the same time, each with its certificate."""
     with skipped_when_unavailable():
         program = find_mosquitto()
     port = free_port()
     out, authority = tmp_path / "mosquitto", tmp_path / "ca"
     lineal(
         "device", "broker", "localhost", "--authority", authority, "--out", out,
-        "--port", str(port),
+        "--port", str(port), "--shares", str(shares),
     )  # fmt: skip
-    lineal("device", "provision", "pump-1", "--authority", authority, "--out", tmp_path)
+    devices = ("pump-1", "pump-4")
+    assert {share_of(device, shares).number for device in devices} == set(range(1, shares + 1))
+    for device in devices:
+        lineal("device", "provision", device, "--authority", authority, "--out", tmp_path)
+    lineal("device", "provision", "pump-9", "--authority", authority, "--out", tmp_path)
+    lineal("device", "revoke", "pump-9", "--authority", authority, "--out", out)
     conf = out / "mosquitto.conf"
     conf.write_text(f"user root\n{conf.read_text()}")
     bridge = BridgeProcess(
@@ -149,8 +165,9 @@ def test_a_broker_set_up_by_the_command_serves_bridge_and_device(tmp_path: Path)
         {
             "LINEAL_MQTT__URL": f"mqtts://localhost:{port}",
             "LINEAL_MQTT__CA": str(out / "ca.crt"),
-            "LINEAL_MQTT__CERTIFICATE": str(out / "bridge.crt"),
-            "LINEAL_MQTT__KEY": str(out / "bridge.key"),
+            "LINEAL_MQTT__CERTIFICATE": str(out / f"{name}.crt"),
+            "LINEAL_MQTT__KEY": str(out / f"{name}.key"),
+            "LINEAL_MQTT__SHARES": str(shares),
         },
     )
     with (tmp_path / "log").open("wb") as log:
@@ -158,12 +175,15 @@ def test_a_broker_set_up_by_the_command_serves_bridge_and_device(tmp_path: Path)
     try:
         bridge.until(lambda: accepts(port))
         bridge.start()
-        identity = Certificate(tmp_path / "pump-1.crt", tmp_path / "pump-1.key")
-        with DeviceDouble(
-            port, identity=identity, ca=tmp_path / "ca.crt", host="localhost"
-        ) as pump:
-            pump.say(readings(1, 20))
-            pump.wait_for_ack(20)
+        bridge.until(lambda: bridge.log().count("bridge.connected") == shares)
+        for device in devices:
+            identity = Certificate(tmp_path / f"{device}.crt", tmp_path / f"{device}.key")
+            with DeviceDouble(
+                port, device, identity=identity, ca=tmp_path / "ca.crt", host="localhost"
+            ) as pump:
+                pump.say(readings(1, 20, device=device))
+                pump.wait_for_ack(20)
+        assert bridge.log().count("bridge.connected") == shares
     finally:
         bridge.kill()
         mosquitto.kill()
@@ -205,6 +225,96 @@ def test_a_revoked_device_is_let_in_no_longer(tmp_path: Path) -> None:
     }  # fmt: skip
     lineal("device", "provision", "pump-1", "--authority", authority, "--out", tmp_path)
     assert let_in() == {"pump-1", "pump-2"}
+
+
+def test_a_running_broker_keeps_a_revoked_device_out_at_once(tmp_path: Path) -> None:
+    """Connected or not, without a restart, and until it has a new certificate."""
+    with skipped_when_unavailable():
+        program = find_mosquitto()
+    port = free_port()
+    out, authority = tmp_path / "mosquitto", tmp_path / "ca"
+    lineal(
+        "device", "broker", "localhost", "--authority", authority, "--out", out,
+        "--port", str(port),
+    )  # fmt: skip
+    conf = out / "mosquitto.conf"
+    conf.write_text(f"user {getpass.getuser()}\n{conf.read_text()}")
+    for name in ("pump-1", "pump-2"):
+        lineal("device", "provision", name, "--authority", authority, "--out", tmp_path)
+    broker = subprocess.Popen(
+        [program, "-c", conf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    pump = _client(tmp_path, "pump-1")
+    bridge = _client(out, "bridge")
+    heard: queue.Queue[bytes] = queue.Queue()
+    subscribed = threading.Event()
+    bridge.on_message = lambda *given: heard.put(given[2].payload)
+    bridge.on_subscribe = lambda *_: subscribed.set()
+    try:
+        while not accepts(port):
+            assert broker.poll() is None
+        for client in (pump, bridge):
+            client.connect("localhost", port)
+            client.loop_start()
+        _until(bridge.is_connected)
+        bridge.subscribe("lineal/v1/#", 1)
+        assert subscribed.wait(20)
+        pump.publish("lineal/v1/pump-1/health", b"before", qos=1)
+        assert heard.get(timeout=20) == b"before"
+        done = json.loads(
+            lineal(
+                "device", "revoke", "pump-1", "--authority", authority, "--out", out, "--json"
+            )
+        )  # fmt: skip
+        assert done["reloaded"]
+        _until(lambda: not _is_let_in(tmp_path, "pump-1", port))
+        assert _is_let_in(tmp_path, "pump-2", port)
+        # What it says on the connection that it still has is heard by nobody.
+        said = pump.publish("lineal/v1/pump-1/health", b"after", qos=1)
+        _until(lambda: said.is_published() or not pump.is_connected())
+        other = _client(tmp_path, "pump-2")
+        other.connect("localhost", port)
+        other.loop_start()
+        other.publish("lineal/v1/pump-2/health", b"another", qos=1)
+        assert heard.get(timeout=20) == b"another"
+        other.loop_stop()
+        lineal(
+            "device", "provision", "pump-1", "--authority", authority, "--out", tmp_path,
+            "--broker", out,
+        )  # fmt: skip
+        assert _is_let_in(tmp_path, "pump-1", port)
+        again = _client(tmp_path, "pump-1")
+        again.connect("localhost", port)
+        again.loop_start()
+        _until(lambda: _publish_heard(again, heard))
+        again.loop_stop()
+    finally:
+        for client in (pump, bridge):
+            client.loop_stop()
+        broker.kill()
+        broker.wait()
+
+
+def _client(folder: Path, name: str) -> Client:
+    client = Client(
+        CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5
+    )
+    client.tls_set(str(folder / "ca.crt"), str(folder / f"{name}.crt"), str(folder / f"{name}.key"))
+    return client
+
+
+def _publish_heard(client: Client, heard: queue.Queue[bytes]) -> bool:
+    client.publish("lineal/v1/pump-1/health", b"back", qos=1)
+    try:
+        return heard.get(timeout=1) == b"back"
+    except queue.Empty:
+        return False
+
+
+def _until(true: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
 
 
 def _is_let_in(folder: Path, name: str, port: int) -> bool:

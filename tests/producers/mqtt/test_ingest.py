@@ -138,7 +138,7 @@ async def test_positions_outlive_the_bridge(ingesting: Taking, runtime: Runtime)
     await later.take(received(readings(1, 20)), received(wrapped(anomaly()), "events"))
     assert await later.ranges() == [(1, 20)]
     assert len(await later.on("anomaly.opened")) == 1
-    position = later.positions.of("pump-1").boot(BOOT)
+    position = later.positions.boot("pump-1", BOOT)
     assert (position.readings.acked_through, position.events.acked_through) == (20, 1)
 
 
@@ -155,7 +155,7 @@ async def test_what_is_ahead_is_asked_for_again_and_not_acknowledged(ingesting: 
     await ingesting.take(received(readings(1, 20)))
     prepared = await ingesting.take(received(readings(41, 60)))
     assert prepared.acked[("pump-1", BOOT)] != 0
-    assert ingesting.positions.of("pump-1").boot(BOOT).readings.acked_through == 20
+    assert ingesting.positions.boot("pump-1", BOOT).readings.acked_through == 20
     closed = await ingesting.take(received(readings(21, 40)), received(readings(41, 60)))
     assert closed.acked[("pump-1", BOOT)] == 0
     assert await ingesting.ranges() == [(1, 20), (21, 40), (41, 60)]
@@ -239,6 +239,7 @@ async def test_an_anomaly_about_another_device_is_refused(ingesting: Taking) -> 
         payload_bytes(readings(1, 20)).replace(b'"last_seq":20', b'"last_seq":1e400'),
         payload_bytes(readings(1, 20)).replace(b'"n"', b'"\\ud800"'),
         b'{"a":' * 5000,
+        payload_bytes(readings(1, 20)).replace(b'"wall_us":', b'"wall_us":9999999999'),
     ],
 )
 async def test_a_malformed_message_is_kept_with_its_bytes_and_holds_up_nobody(
@@ -252,6 +253,17 @@ async def test_a_malformed_message_is_kept_with_its_bytes_and_holds_up_nobody(
     kept = json.loads(letter.event)
     assert base64.b64decode(kept.get("data_base64", "")) == body
     assert kept["source"] == "mqtt:lineal/v1/pump-1/readings"
+
+
+async def test_numbers_of_more_than_64_bits_are_refused_and_the_next_are_taken(
+    ingesting: Taking,
+) -> None:
+    far = payload_bytes(readings(1, 1)).replace(b'_seq":1,', b'_seq":18446744073709551617,')
+    assert far.count(b"18446744073709551617") == 2
+    await ingesting.take(received(far))
+    await ingesting.take(received(readings(1, 20)))
+    assert await ingesting.ranges() == [(1, 20)]
+    assert [letter.error_class for letter in await ingesting.letters()] == ["Malformed"]
 
 
 async def test_a_number_that_is_missing_is_null_and_taken(ingesting: Taking) -> None:
@@ -323,7 +335,7 @@ async def test_events_of_both_topics_share_one_count(ingesting: Taking) -> None:
         received(wrapped(update, 3), "jobs/update"),
     )
     assert len(await ingesting.on("deployment.job_updated")) == 1
-    assert ingesting.positions.of("pump-1").boot(BOOT).events.acked_through == 3
+    assert ingesting.positions.boot("pump-1", BOOT).events.acked_through == 3
 
 
 async def test_lost_events_leave_a_gap_record(runtime: Runtime) -> None:
@@ -393,3 +405,25 @@ async def test_a_device_that_restarts_for_ever_takes_no_more_room(ingesting: Tak
     assert len(ingesting.positions.of("pump-1").boots) <= 16
     await ingesting.take(received(readings(1, 2, boot=f"{39:032x}")))
     assert len(await ingesting.ranges()) == 40
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["same bridge", "another bridge"])
+async def test_forty_boots_that_wait_at_once_come_twice_and_are_taken_once(
+    runtime: Runtime, restarted: bool
+) -> None:
+    """A crash loop while the bridge is away, and a broker that brings its queue again."""
+    boots = [f"{number:032x}" for number in range(40)]
+    queue = [received(readings(a, a + 1, boot=boot)) for boot in boots for a in (1, 3)]
+    queue += [received(wrapped(anomaly(), 1, boot=boot), "events") for boot in boots]
+    ingesting = Taking(runtime)
+    for begin in range(0, len(queue), 7):
+        await ingesting.take(*queue[begin : begin + 7])
+    if restarted:
+        ingesting = Taking(runtime)
+    for begin in range(0, len(queue), 11):
+        again = await ingesting.take(*queue[begin : begin + 11])
+        assert not again.outputs
+    await ingesting.take(received(readings(3, 6, boot=boots[0])))
+    assert len(await ingesting.ranges()) == 81
+    assert (await ingesting.ranges())[-1] == (5, 6)
+    assert len(await ingesting.on("anomaly.opened")) == 40

@@ -16,6 +16,7 @@ from aiobotocore.session import get_session
 from lineal.errors import StoreUnavailable
 from lineal.runtime import Runtime
 from lineal_local.aws import Emulator
+from lineal_producers.s3.access_lists import AccessLists
 from lineal_producers.s3.notifications import Notifications, created_objects
 from lineal_producers.s3.objects import S3Object
 from lineal_producers.s3.sync import SyncResult, sync
@@ -65,6 +66,41 @@ async def test_a_bucket_is_taken_once_and_then_what_changed(
     assert {a.data.source for a in found} == {
         f"s3://{bucket}/{key}" for key in ("a", "in/b", "in/c", "d")
     }
+
+
+async def test_who_may_read_an_object_in_s3_may_see_its_document(
+    s3: Any, aws: Emulator, runtime: Runtime
+) -> None:
+    """By the access lists of the objects; one that changes holds from then on."""
+    bucket = f"source-{uuid.uuid4().hex[:12]}"
+    await s3.create_bucket(
+        Bucket=bucket,
+        CreateBucketConfiguration={"LocationConstraint": aws.region},
+        ObjectOwnership="ObjectWriter",
+    )
+    await s3.delete_public_access_block(Bucket=bucket)
+    me = (await s3.list_buckets())["Owner"]["ID"]
+    lists = AccessLists({me: "ann", "b" * 64: "ben"})
+    await put(s3, bucket, private=b"1", public=b"2", shared=b"3")
+    await s3.put_object_acl(Bucket=bucket, Key="public", ACL="public-read")
+    await s3.put_object_acl(Bucket=bucket, Key="shared", GrantRead=f'id="{"b" * 64}"')
+    assert await sync(s3, runtime, bucket, access_lists=lists) == SyncResult(ingested=3)
+    assert await sync(s3, runtime, bucket, access_lists=lists) == SyncResult(unchanged=3)
+    readers = {item.name: item.data.readers for item in await arrived(runtime)}
+    assert readers["public"] is None
+    assert readers["private"] == ("ann",)
+    assert "ben" in (readers["shared"] or ())
+    await s3.put_object_acl(Bucket=bucket, Key="public", ACL="private")
+    assert await sync(s3, runtime, bucket, access_lists=lists) == SyncResult(
+        ingested=1, unchanged=2
+    )
+    assert (await arrived(runtime))[-1].data.readers == ("ann",)
+
+
+def test_who_is_not_known_here_may_see_nothing() -> None:
+    grant = {"Permission": "READ", "Grantee": {"Type": "CanonicalUser", "ID": "stranger"}}
+    writing = {"Permission": "WRITE", "Grantee": {"Type": "CanonicalUser", "ID": "a"}}
+    assert AccessLists({"a": "ann"}).read([grant, writing]).readers == ()
 
 
 async def test_a_full_sync_takes_all_under_the_same_ids(

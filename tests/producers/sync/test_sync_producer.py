@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
@@ -20,7 +21,8 @@ import asyncio, os, signal, sys
 from pathlib import Path
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
-from lineal_producers.sync.schedule import SourceSettings, synchronise_source
+from lineal_producers.sync.schedule import synchronise_source
+from lineal_producers.sync.settings import SourceSettings
 
 async def main(data, tree, most):
     async with open_runtime(Settings(data=data, durability="normal")) as runtime:
@@ -72,9 +74,8 @@ async def test_a_daemon_compares_each_source_again_and_says_what_is_wrong(tmp_pa
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "one").write_text("1")
     sources = [{"url": str(tmp_path / name), "every": 0.05} for name in ("a", "b")]
-    settings = Settings(
-        data=tmp_path / "data", durability="normal", producers={"sync": {"sources": sources}}
-    )
+    given: Any = {"sync": {"sources": sources}}
+    settings = Settings(data=tmp_path / "data", durability="normal", **given)
     assert SYNC.wanted(settings)
     async with open_runtime(settings) as runtime:
         producer = SyncProducer(runtime)

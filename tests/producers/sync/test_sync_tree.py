@@ -8,24 +8,26 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from lineal.daemon import Daemon
+from lineal.durations import seconds_of
 from lineal.runtime import Runtime
 from lineal.settings import Settings
-from lineal_producers.sync.comparison import Deleted, SourceEmpty, SyncResult
+from lineal_catalog.documents.queries import DocumentSource, sources_of
+from lineal_catalog.search.entries import SearchPage, replace_document, search
+from lineal_consumers.register.stage import register
+from lineal_producers.sync.comparison import SourceEmpty, SyncResult
 from lineal_producers.sync.patterns import Patterns, WrongPattern
-from lineal_producers.sync.schedule import (
-    SourceSettings,
-    WrongSource,
-    seconds_of,
-    sync_settings,
-    synchronise_source,
-)
+from lineal_producers.sync.schedule import synchronise_source
+from lineal_producers.sync.settings import Deleted, SourceSettings
 from lineal_schemas.documents import DocumentSourceDeleted
 from lineal_schemas.envelope import decode
-from tests.producers.arrivals import arrived, names
+from tests.producers.arrivals import arrived, names, until
 
 
 @pytest.fixture
@@ -61,7 +63,11 @@ async def test_what_is_new_modified_and_deleted_is_announced_once(
         ingested=1, unchanged=1, deleted=1
     )
     assert await sync(runtime, tree) == SyncResult(unchanged=2)
-    [deletion] = await deletions(runtime)
+    found = await arrived(runtime)
+    before, after = (item.data.document_id for item in found if item.name == "a")
+    replaced, deletion = await deletions(runtime)
+    assert (replaced.document_id, replaced.replaced_by, replaced.hides) == (before, after, True)
+    assert deletion.replaced_by is None
     arrival = next(item for item in await arrived(runtime) if item.name == "c")
     assert deletion.source == (tree / "sub" / "c").as_uri() == arrival.data.source
     assert (deletion.document_id, deletion.arrival) == (arrival.data.document_id, arrival.event_id)
@@ -69,6 +75,51 @@ async def test_what_is_new_modified_and_deleted_is_announced_once(
     assert await sync(runtime, tree, full=True) == SyncResult(ingested=2)
     found = await arrived(runtime)
     assert (len(found), len({item.event_id for item in found})) == (6, 4)
+
+
+async def test_the_document_of_a_modified_file_leaves_the_index_as_one_of_a_deleted_file_does(
+    runtime: Runtime, tree: Path
+) -> None:
+    """And is found again when the file is as it was, with its time of then."""
+    policies: tuple[Deleted, ...] = ("hide", "mark", "ignore")
+    for deleted in policies:
+        file = tree / f"{deleted}.txt"
+        file.write_text(f"first {deleted}")
+        os.utime(file, (1_000, 1_000))
+        await sync(runtime, tree, deleted=deleted)
+        file.write_text(f"second {deleted}")
+        await sync(runtime, tree, deleted=deleted)
+    assert await found_by_searching(runtime, "first") == {"mark.txt", "ignore.txt"}
+    assert await found_by_searching(runtime, "second") == {f"{each}.txt" for each in policies}
+    former = next(item for item in await arrived(runtime) if item.name == "mark.txt")
+    (source,) = await runtime.store.read(partial(sources_of, document_id=former.data.document_id))
+    assert source == DocumentSource((tree / "mark.txt").as_uri(), "mark.txt", deleted=True)
+    (tree / "hide.txt").write_text("first hide")
+    os.utime(tree / "hide.txt", (1_000, 1_000))
+    await sync(runtime, tree, deleted="hide")
+    assert "hide.txt" in await found_by_searching(runtime, "first")
+    assert "hide.txt" not in await found_by_searching(runtime, "second")
+
+
+async def found_by_searching(runtime: Runtime, word: str) -> set[str]:
+    """Names of documents, after the stages have handled what arrived; each text is one page."""
+    daemon = Daemon(runtime, [register])
+    await daemon.start()
+
+    async def handled() -> bool:
+        topics = await runtime.bus.topics()
+        return not sum(group.lag for topic in topics for group in topic.groups)
+
+    await until(handled)
+    await daemon.stop()
+    for item in await arrived(runtime):
+        assert item.data.content is not None
+        text = (await runtime.objects.get(item.data.content)).decode()
+        pages = [SearchPage(1, text)]
+        await runtime.store.write(
+            partial(replace_document, document_id=item.data.document_id, pages=pages, facets={})
+        )
+    return {hit.name for hit in await runtime.store.read(partial(search, text=word))}
 
 
 async def test_a_file_that_comes_back_is_another_arrival(runtime: Runtime, tree: Path) -> None:
@@ -167,5 +218,5 @@ def test_settings_that_do_not_fit_are_said() -> None:
         {"url": "a", "every": "soon"},
         {"url": "a", "include": "re:("},
     ):
-        with pytest.raises(WrongSource):
-            sync_settings(Settings(producers={"sync": {"sources": [wrong]}}))
+        with pytest.raises(ValidationError):
+            Settings.model_validate({"sync": {"sources": [wrong]}})

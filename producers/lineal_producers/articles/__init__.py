@@ -1,0 +1,1 @@
+"""Articles onto the bus, and their audio as a feed."""

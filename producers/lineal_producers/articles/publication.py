@@ -1,0 +1,58 @@
+"""Publishes articles, and finds the audio that was made of them."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+from lineal.admission import admit, publish
+from lineal.events_on_topic import events_on_topic
+from lineal.runtime import Runtime
+from lineal_producers.admission_policies import ARTICLES
+from lineal_producers.arrival import store
+from lineal_schemas.articles import ArticleHead, ArticlePublished, AudioPublished
+from lineal_schemas.envelope import first_event
+from lineal_schemas.ids import arrival_id
+
+_SOURCE = "lineal:articles"
+MEDIA_TYPES = {
+    ".md": "text/markdown", ".markdown": "text/markdown", ".html": "text/html",
+    ".htm": "text/html", ".txt": "text/plain",
+}  # fmt: skip
+"""Of an article's file, by the ending of its name."""
+
+
+async def publish_article(
+    runtime: Runtime,
+    article_id: str,
+    head: ArticleHead,
+    content: bytes,
+    media_type: str,
+    actor: str,
+) -> ArticlePublished:
+    """Store an article and put it on the bus; durable on return.
+
+    Args:
+        actor: who publishes it, by the credential that was shown.
+
+    Raises:
+        pydantic.ValidationError: the id is none.
+    """
+    stored = await store(runtime, BytesIO(content), media_type)
+    article = ArticlePublished(article_id=article_id, head=head, content=stored)
+    identifier = arrival_id(_SOURCE, stored.sha256, f"{article_id}\n{head.model_dump_json()}")
+    event = admit(
+        first_event(article, id=identifier, source=_SOURCE), ARTICLES, payload=article, actor=actor
+    )
+    await publish(runtime.bus, runtime.objects, [(article.type, event)])
+    return article
+
+
+async def published_audio(
+    runtime: Runtime, article_id: str | None = None
+) -> dict[str, AudioPublished]:
+    """The newest audio of each article, or of one, by its id; the articles published last first."""
+    found: dict[str, AudioPublished] = {}
+    async for event in events_on_topic(runtime, AudioPublished, article_id):
+        found[event.data.article_id] = event.data
+    newest = sorted(found.values(), key=lambda one: (-one.head.published_us, one.article_id))
+    return {audio.article_id: audio for audio in newest}

@@ -1,0 +1,1 @@
+"""Images of crawled pages onto the bus."""

@@ -1,0 +1,1 @@
+"""Tells people of what needs them: by webhook and by mail."""

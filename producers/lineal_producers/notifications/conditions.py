@@ -1,0 +1,123 @@
+"""What rules look at: each condition is a function that finds values."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+
+from lineal.dead_letters import LetterFilter, waiting_letters
+from lineal.runtime import Runtime
+from lineal_catalog.devices.register import registered_devices
+from lineal_catalog.reviews.queries import count_waiting, oldest_waiting
+from lineal_producers.notifications.settings import LESS_IS_WORSE, NotificationRule
+from lineal_schemas.deployments import DeploymentAborted
+from lineal_schemas.envelope import decode_payload, now_us
+
+_HOUR_US = 3600 * 1_000_000
+_DAY_US = 24 * _HOUR_US
+
+
+class Found(NamedTuple):
+    """A value that a condition has found."""
+
+    key: str
+    """Of which of several; empty where there is one."""
+    value: float
+    text: str
+    """In a sentence."""
+
+
+async def find(runtime: Runtime, rule: NotificationRule) -> list[Found]:
+    """What is beyond a rule's limit at present."""
+    values = await _CONDITIONS[rule.condition](runtime)
+    if rule.condition in LESS_IS_WORSE:
+        return [found for found in values if found.value < rule.limit]
+    return [found for found in values if found.value > rule.limit]
+
+
+async def _reviews_waiting(runtime: Runtime) -> list[Found]:
+    counts = await runtime.store.read(count_waiting)
+    total = sum(counts["target"].values())
+    parts = ", ".join(f"{count} {name}" for name, count in sorted(counts["reason"].items()))
+    return [Found("", total, f"{total} items wait for people ({parts})")]
+
+
+async def _review_hours(runtime: Runtime) -> list[Found]:
+    since = await runtime.store.read(oldest_waiting)
+    hours = 0.0 if since is None else (now_us() - since) / _HOUR_US
+    return [Found("", hours, f"an item has waited for a person for {hours:.0f} hours")]
+
+
+async def _dead_letters(runtime: Runtime) -> list[Found]:
+    letters = await waiting_letters(runtime, LetterFilter())
+    groups: dict[str, int] = {}
+    for letter in letters:
+        groups[letter.content.group] = groups.get(letter.content.group, 0) + 1
+    parts = ", ".join(f"{count} of {name}" for name, count in sorted(groups.items()))
+    return [Found("", len(letters), f"{len(letters)} dead letters wait for a decision ({parts})")]
+
+
+async def _lag(runtime: Runtime) -> list[Found]:
+    groups: dict[str, int] = {}
+    for topic in await runtime.bus.topics():
+        for info in topic.groups:
+            groups[info.group] = groups.get(info.group, 0) + info.lag
+    return [
+        Found(group, lag, f"{group} has {lag} events still to handle")
+        for group, lag in sorted(groups.items())
+    ]
+
+
+async def _failed_rollouts(runtime: Runtime) -> list[Found]:
+    since = now_us() - _DAY_US
+    if all(topic.topic != DeploymentAborted.type for topic in await runtime.bus.topics()):
+        return []
+    found = []
+    async for delivery in runtime.bus.read(DeploymentAborted.type):
+        if delivery.event.time < since:
+            continue
+        aborted = decode_payload(delivery.event)
+        assert isinstance(aborted, DeploymentAborted)
+        text = f"the rollout {aborted.rollout_id} was aborted: {aborted.reason}"
+        found.append(Found(aborted.rollout_id, 1, text))
+    return found
+
+
+async def _certificate_days(runtime: Runtime) -> list[Found]:
+    expiries = {
+        device.birth.device: device.birth.certificate_expires_us / 1e6
+        for device in await runtime.store.read(registered_devices)
+        if device.birth is not None and device.birth.certificate_expires_us is not None
+    }
+    expiries |= _given_certificates(runtime)
+    now = now_us() / 1e6
+    found = []
+    for name, expires in sorted(expiries.items()):
+        days = (expires - now) / 86_400
+        day = datetime.datetime.fromtimestamp(expires, datetime.UTC)
+        verb = "expired" if days < 0 else "expires"
+        found.append(Found(name, days, f"the certificate of {name} {verb} on {day:%Y-%m-%d}"))
+    return found
+
+
+def _given_certificates(runtime: Runtime) -> Mapping[str, float]:
+    """Of the authority's register, if this machine has one."""
+    from lineal_producers.mqtt.certificate_register import CertificateRegister
+    from lineal_producers.mqtt.settings import MqttSettings
+
+    authority = runtime.settings.section(MqttSettings).authority
+    if authority is None:
+        return {}
+    given = CertificateRegister(authority).issued()
+    return {item.name: item.expires.timestamp() for item in given if item.revoked is None}
+
+
+_CONDITIONS: dict[str, Callable[[Runtime], Awaitable[list[Found]]]] = {
+    "reviews_waiting": _reviews_waiting,
+    "review_hours": _review_hours,
+    "dead_letters": _dead_letters,
+    "lag": _lag,
+    "failed_rollouts": _failed_rollouts,
+    "certificate_days": _certificate_days,
+}

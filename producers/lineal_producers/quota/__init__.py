@@ -1,0 +1,1 @@
+"""How much the documents of one owner may be."""

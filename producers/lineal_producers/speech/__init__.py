@@ -1,0 +1,1 @@
+"""Audio onto the bus, and what was said back from it."""

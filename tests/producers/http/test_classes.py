@@ -1,0 +1,64 @@
+"""Classes are taught, listed, and files split over HTTP, by who may review."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from lineal.effects.records import lineage_records
+from lineal.lineage.record import Artifact, digest
+from lineal.runtime import Runtime
+from tests.lineage.records import one_step
+from tests.producers.http.test_reviews import client, token
+
+__all__ = ["client"]
+
+ID = "11111111-1111-5111-8111-111111111111"
+
+
+def _register(connection: Any) -> None:
+    for document_id in (ID, ID.replace("1", "2")):
+        connection.execute(
+            "INSERT INTO registry VALUES (?, 'default', 'rent.pdf', ?, 15, 'application/pdf', 1)",
+            (document_id, digest(document_id.encode())),
+        )
+        connection.execute(
+            "INSERT INTO arrivals VALUES (?, 'e', 'rent.pdf', 'http:upload/rent.pdf', 1)",
+            (document_id,),
+        )
+
+
+async def test_who_may_review_teaches_classes_and_has_files_split(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await runtime.store.write(_register)
+    made = [Artifact(digest(b"rent"), "text/plain", 4, "text")]
+    step = one_step(f"document:{ID}", outputs=made)
+    await runtime.committer.publish((), lineage_records([step]))
+    await runtime.flush_ledger()
+    reader, reviewer = [
+        await token(runtime, name, *acts)
+        for name, acts in (("r", ("read",)), ("v", ("read", "review")))
+    ]
+    at = f"/documents/{ID}"
+
+    async def post(path: str, body: object, who: dict[str, str] = reviewer) -> int:
+        return (await client.post(path, headers=who, json=body)).status_code
+
+    assert await post(f"{at}/class", {"name": "lease"}, reader) == 403
+    assert await post(f"{at}/split", {}, reader) == 403
+    refused: tuple[object, ...] = (
+        {}, {"name": ""}, {"name": "x" * 101}, {"name": "a", "by": "user:b"}, [],
+    )  # fmt: skip
+    for wrong in refused:
+        assert await post(f"{at}/class", wrong) == 422
+    for wrong_pages in ([0], [2], ["x"]):
+        assert await post(f"{at}/split", {"first_pages": wrong_pages}) == 422
+    assert await post(f"{at.replace('1', '2')}/class", {"name": "lease"}) == 409  # not read yet
+    assert await post(f"{at.replace('1', '3')}/class", {"name": "lease"}) == 404
+    assert await post(f"{at}/class", {"name": "invoice"}) == 202
+    assert await post(f"{at}/class", {"name": "lease"}) == 202
+    assert await post(f"{at}/split", {}) == 202
+    listed = (await client.get("/classes", headers=reader)).json()
+    assert [(each["name"], each["examples"]) for each in listed] == [("lease", 1)]
