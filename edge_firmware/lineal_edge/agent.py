@@ -12,15 +12,17 @@ from lineal_edge.bounded_queue import BoundedQueue
 from lineal_edge.clock import Clock, SystemClock
 from lineal_edge.interfaces import Scorer, ScorerContext, Updater, UpdaterContext
 from lineal_edge.outbox import Outbox
-from lineal_edge.parts import agent_digest, make_source
+from lineal_edge.parts import agent_digest, device_attributes, make_source
+from lineal_edge.provisioning import certificate_expiry
 from lineal_edge.publisher import Publisher
 from lineal_edge.recorder import Recorder
+from lineal_edge.releases.machine import Vitals
+from lineal_edge.releases.updater import JobRouter, build_agent_updater
 from lineal_edge.sampler import Sampler
 from lineal_edge.scoring_loop import ScoringLoop
 from lineal_edge.settings import Settings
-from lineal_edge.sources.source import Source
+from lineal_edge.sources.source import PositionedSource, Source
 from lineal_edge.watchdog import Watchdog
-from lineal_schemas.deployments import JobNotice, JobReply
 from lineal_schemas.models import ModelRef
 from lineal_schemas.payload import Payload
 from lineal_schemas.telemetry import DeviceBirth, DeviceHealth
@@ -40,7 +42,7 @@ class Agent:
         self,
         settings: Settings,
         *,
-        source: Source | None = None,
+        source: Source | PositionedSource | None = None,
         clock: Clock | None = None,
         make_scorer: MakeScorer | None = None,
         make_updater: MakeUpdater | None = None,
@@ -57,16 +59,20 @@ class Agent:
         self._watchdog = watchdog or Watchdog()
         self._stopped = threading.Event()
         self._source = source or make_source(settings)
+        positioned = self._source if isinstance(self._source, PositionedSource) else None
         self.outbox = Outbox(
             settings.outbox_file,
             device=settings.device,
             features=self._source.features,
             cap_bytes=settings.outbox.cap_bytes,
             clock=self._clock,
+            source="" if positioned is None else positioned.name,
         )
         self._queue = BoundedQueue(settings.outbox.queue)
         self._scorer = self._make_scorer(make_scorer)
         self._updater = self._make_updater(make_updater)
+        self._releases = self._make_release_updater()
+        self._jobs = JobRouter(self._updater, self._releases)
         self._models: tuple[ModelRef, ...] = ()
         self.publisher = Publisher(
             self.outbox,
@@ -74,8 +80,8 @@ class Agent:
             settings.publishing,
             clock=self._clock,
             birth=self._birth,
-            notified=self._notified,
-            replied=self._replied,
+            notified=self._jobs.on_notice,
+            replied=self._jobs.on_reply,
         )
         self.recorder = Recorder(
             self._queue,
@@ -83,6 +89,7 @@ class Agent:
             rows=settings.outbox.commit_rows,
             seconds=settings.outbox.commit_seconds,
             recorded=self.publisher.wake,
+            committed=None if positioned is None else positioned.committed,
         )
         queues = [self._queue]
         self._scoring: ScoringLoop | None = None
@@ -90,7 +97,12 @@ class Agent:
             scoring_queue = BoundedQueue(settings.scoring.queue)
             self._scoring = ScoringLoop(scoring_queue, self._scorer, self._keep_event)
             queues.append(scoring_queue)
-        self.sampler = Sampler(self._source, queues, self._clock)
+        self.sampler = Sampler(
+            self._source,
+            queues,
+            self._clock,
+            after=None if positioned is None else self.outbox.position(),
+        )
 
     def run(self, seconds: float | None = None) -> int:
         """Until :meth:`request_stop`, the source's end, or ``seconds`` have passed; the exit code:
@@ -105,6 +117,8 @@ class Agent:
         """Everything that runs, in the order in which it is needed."""
         if self._updater is not None:
             self._updater.start()
+        if self._releases is not None:
+            self._releases.start()
         self.recorder.start()
         if self._scoring is not None:
             self._scoring.start()
@@ -124,8 +138,9 @@ class Agent:
         if self._scoring is not None:
             self._scoring.stop(_STOP_SECONDS)
         self.recorder.stop(_STOP_SECONDS)
-        if self._updater is not None:
-            self._updater.stop()
+        for updater in (self._updater, self._releases):
+            if updater is not None:
+                updater.stop()
         self.publisher.stop(_STOP_SECONDS)
         if self.publisher.alive or self.recorder.alive:
             log.error("a part does not end; the outbox is left open")
@@ -207,20 +222,21 @@ class Agent:
             models=self._scorer.models() if self._scorer else (),
             features=self._source.features,
             previous=self.outbox.previous,
+            certificate_expires_us=certificate_expiry(self.settings.broker.tls),
+            root_version=self._root_version(),
+            attributes=device_attributes(self.settings),
         )
+
+    def _root_version(self) -> int | None:
+        """The newest root of trust that is known here; None without one."""
+        updaters = [each for each in (self._updater, self._releases) if each is not None]
+        versions = [each.root_version for each in updaters if each.root_version is not None]
+        return max(versions, default=None)
 
     def _keep_event(self, payload: Payload) -> None:
         self._queue.flush()  # the readings it was found in are kept at once as well
         self.outbox.put_event(payload)
         self.publisher.wake()
-
-    def _notified(self, notice: JobNotice) -> None:
-        if self._updater is not None:
-            self._updater.on_notice(notice)
-
-    def _replied(self, reply: JobReply) -> None:
-        if self._updater is not None:
-            self._updater.on_reply(reply)
 
     def _make_scorer(self, make: MakeScorer | None) -> Scorer | None:
         if not self.settings.scoring.enabled:
@@ -247,6 +263,7 @@ class Agent:
             from lineal_edge.update.updater import build_updater
 
             make = build_updater
+        root = self.settings.update.root
         return make(
             UpdaterContext(
                 device=self.settings.device,
@@ -257,5 +274,18 @@ class Agent:
                 scorer=self._scorer,
                 clock=self._clock,
                 tls=self.settings.broker.tls,
+                root=None if root is None else root.read_bytes(),
             )
+        )
+
+    def _make_release_updater(self) -> Updater | None:
+        if not self.settings.update.enabled:
+            return None
+        return build_agent_updater(
+            self.settings,
+            self.settings.agent,
+            self._keep_event,
+            self._clock,
+            lambda: Vitals(self.sampler.sampled, self.publisher.connected),
+            self.request_stop,
         )

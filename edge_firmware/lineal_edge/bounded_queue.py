@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from lineal_edge.reading import Reading
@@ -48,6 +49,17 @@ class BoundedQueue:
             self._items.append(reading)
             self._changed.notify()
 
+    def put(self, reading: Reading, stopped: Callable[[], bool]) -> bool:
+        """Put a reading in once there is room; whether it is in. Gives up when ``stopped`` says so
+        or the queue is closed. For sources that can wait."""
+        with self._changed:
+            while len(self._items) >= self._capacity:
+                if self._closed or stopped():
+                    return False
+                self._changed.wait(0.1)
+        self.offer(reading)
+        return True
+
     def take(self, limit: int, seconds: float) -> list[Reading | Lost]:
         """Up to ``limit`` items, waiting up to ``seconds`` for that many; fewer when time is up or
         the queue is closed or flushed, none when there are none."""
@@ -57,6 +69,7 @@ class BoundedQueue:
             )
             self._flushing = False
             taken = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
+            self._changed.notify_all()
             if not self._items and self._lost is not None:
                 taken.append(self._lost)
                 self._lost = None

@@ -12,6 +12,10 @@ from pathlib import Path
 
 from lineal_edge import __version__
 from lineal_edge.settings import DEFAULT_FILE, BadSettings, Settings, read_settings
+from lineal_edge.source_commands import check as check_source
+from lineal_edge.source_commands import list_kinds
+from lineal_edge.source_commands import read as read_source
+from lineal_edge.sources.kinds import MissingLibrary
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -32,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadSettings as error:
         print(error, file=sys.stderr)
         return WRONG_USAGE
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MissingLibrary) as error:
         print(f"lineal-edge: {error}", file=sys.stderr)
         return FAILED
 
@@ -47,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_settings(run)
     run.add_argument("--seconds", type=float, help="stop after this long")
     run.set_defaults(command=_run)
+
+    supervise = commands.add_parser(
+        "supervise", help="run the agent, and new releases of it that a rollout brings"
+    )
+    _add_settings(supervise)
+    supervise.set_defaults(command=_supervise)
 
     provision = commands.add_parser(
         "provision", help="make the device's key and certificate request, or take its certificate"
@@ -77,6 +87,18 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--port", type=Path, help="write to this serial port or file")
     simulate.set_defaults(command=_simulate)
 
+    sources = commands.add_parser("sources", help="list the kinds of sources that are installed")
+    sources.set_defaults(command=list_kinds)
+
+    check = commands.add_parser("check", help="check the settings and the machine file they name")
+    _add_settings(check)
+    check.set_defaults(command=check_source)
+
+    read = commands.add_parser("read", help="print what the source gives, keeping nothing")
+    _add_settings(read)
+    read.add_argument("--readings", type=int, help="stop after so many")
+    read.set_defaults(command=read_source)
+
     status = commands.add_parser("status", help="what is in the outbox")
     _add_settings(status)
     status.add_argument("--json", action="store_true")
@@ -95,6 +117,19 @@ def _run(chosen: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.request_stop())
     return agent.run(chosen.seconds)
+
+
+def _supervise(chosen: argparse.Namespace) -> int:
+    from lineal_edge.releases.slots import Slots
+    from lineal_edge.releases.supervisor import Supervisor
+
+    file: Path = chosen.settings.resolve()
+    supervisor = Supervisor(
+        Slots(read_settings(file).agent), ["run", "--settings", str(file)], file, __version__
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.request_stop())
+    return supervisor.run()
 
 
 def _provision(chosen: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from lineal_edge.provisioning import certificate_problems
 from lineal_edge.settings import Broker
 from lineal_schemas.errors import LinealError
 
@@ -92,6 +93,12 @@ class Connection:
         self._client = self._make_client(client_id, broker, in_flight, will)
         try:
             self._connect(broker)
+        except OSError as error:
+            self._client.loop_stop()
+            problems = [] if broker.tls is None else certificate_problems(broker.tls)
+            if problems:
+                raise BrokerRejected(f"{'; '.join(problems)} ({error})") from error
+            raise
         except BaseException:
             self._client.loop_stop()
             raise

@@ -56,6 +56,10 @@ class Updater(Protocol):
     def on_reply(self, reply: JobReply) -> None:
         """The server's answer to a report."""
 
+    @property
+    def root_version(self) -> int | None:
+        """Of the root of trust that packages are checked by; None without one."""
+
 
 class ScorerContext(NamedTuple):
     """What a scorer is made from."""
@@ -84,3 +88,5 @@ class UpdaterContext(NamedTuple):
     clock: Clock
     tls: ClientTls | None
     """The device's certificate, for servers that ask for one before a download."""
+    root: bytes | None = None
+    """Root of trust (TUF) that takes the place of the trusted keys."""

@@ -73,15 +73,17 @@ class Outbox:
         cap_bytes: int = 512 << 20,
         clock: Clock | None = None,
         boot_id: str | None = None,
+        source: str = "",
     ) -> None:
         """Open or make the file, and begin a new boot in it. A file that is no longer a database is
-        renamed, and a new one begun.
+        renamed, and a new one begun. ``source``: what positions are kept under.
 
         Raises:
             OSError: another agent has it open, or the folder cannot be written.
             sqlite3.OperationalError: the disk is full.
         """
         self.device = device
+        self.source = source
         self.boot_id = boot_id or uuid.uuid4().hex
         self.dropped = 0
         """Readings given up for the disk's cap, in this run."""
@@ -120,7 +122,8 @@ class Outbox:
                 raise
 
     def append(self, items: Sequence[Reading | Lost]) -> None:
-        """Keep readings, and gaps for what the queue lost, in the order of their numbers.
+        """Keep readings, and gaps for what the queue lost, in the order of their numbers; and with
+        them where their source goes on.
 
         Raises:
             ValueError: a number is missing or comes twice.
@@ -155,9 +158,24 @@ class Outbox:
                 rows,
             )
             database.execute("UPDATE boots SET last_seq = ? WHERE n = ?", (last, self._boot))
+            position = newest_position(items)
+            if position is not None:
+                database.execute(
+                    "INSERT OR REPLACE INTO positions (source, position) VALUES (?, ?)",
+                    (self.source, position),
+                )
         self._last_seq = last
         self._has_rows = True
         self._keep_to_cap()
+
+    def position(self) -> str | None:
+        """Where the source goes on, behind the last of its readings that was kept here; None where
+        there is none."""
+        with self._lock:
+            row = self._database.execute(
+                "SELECT position FROM positions WHERE source = ?", (self.source,)
+            ).fetchone()
+        return None if row is None else str(row[0])
 
     def put_event(self, payload: Payload) -> int:
         """Keep an event and number it; its number. A job update is always kept.
@@ -303,6 +321,14 @@ class Outbox:
         with self._lock:
             self._database.close()
             os.close(self._claim)
+
+
+def newest_position(items: Sequence[Reading | Lost]) -> str | None:
+    """The position of the last of these that has one."""
+    for item in reversed(items):
+        if isinstance(item, Reading) and item.position is not None:
+            return item.position
+    return None
 
 
 def _previous(database: sqlite3.Connection) -> PreviousBoot | None:

@@ -40,6 +40,10 @@ CREATE TABLE IF NOT EXISTS events (
     topic TEXT NOT NULL,
     body BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS positions (
+    source TEXT PRIMARY KEY,
+    position TEXT NOT NULL
+);
 """
 
 

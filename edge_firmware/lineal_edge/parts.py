@@ -1,40 +1,39 @@
-"""Makes the source of readings that the settings name, and the digest of the agent's code."""
+"""Makes what the settings name: the source of readings, attributes; and the code's digest."""
 
 from __future__ import annotations
 
 import hashlib
-import zlib
 from functools import lru_cache
 from pathlib import Path
 
-from lineal_edge.settings import ReplaySource, SerialSource, Settings
-from lineal_edge.sources.replay import CsvReplay
-from lineal_edge.sources.serial_line import SerialLine
-from lineal_edge.sources.simulator import Simulator
-from lineal_edge.sources.source import Source
-from lineal_scoring.turbine.simulation import parse_fault
+from lineal_edge.settings import Settings
+from lineal_edge.sources.kinds import open_source
+from lineal_edge.sources.settings import ChannelSettings
+from lineal_edge.sources.source import PositionedSource, Source
+from lineal_scoring.machine import read_machine
 
 
-def make_source(settings: Settings) -> Source:
+def make_source(settings: Settings) -> Source | PositionedSource:
     """The source of readings.
 
     Raises:
         OSError, ValueError: a file cannot be read, a feature or fault is not known.
+        BadMachine: the machine file cannot be used.
+        MissingLibrary: the kind of source needs a library that is not installed.
+    """
+    return open_source(settings.source, settings.device)
+
+
+def device_attributes(settings: Settings) -> dict[str, str]:
+    """What the device says of itself; its kind is the machine file's name, unless that is set.
+
+    Raises:
+        BadMachine: the machine file cannot be used.
     """
     source = settings.source
-    if isinstance(source, SerialSource):
-        return SerialLine(source.port, baud=source.baud, features=source.features)
-    if isinstance(source, ReplaySource):
-        return CsvReplay(
-            source.file, rate=source.rate, features=source.features, repeat=source.repeat
-        )
-    seed = zlib.crc32(settings.device.encode()) if source.seed is None else source.seed
-    return Simulator(
-        seed,
-        rate=source.rate,
-        faults=[parse_fault(fault) for fault in source.faults],
-        features=source.features,
-    )
+    machine = source.machine if isinstance(source, ChannelSettings) else None
+    known = {} if machine is None else {"kind": read_machine(machine).name}
+    return {**known, **settings.attributes}
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ can publish only as itself.
 from __future__ import annotations
 
 import os
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lineal_edge.settings import ClientTls
 from lineal_schemas.errors import LinealError
 from lineal_schemas.mqtt_topics import device_topic
 
@@ -80,7 +82,7 @@ def install_certificate(folder: Path, device: str, certificate: bytes, ca: bytes
 
     Raises:
         ProvisioningError: the certificate is for another key or device, or was not signed by this
-            authority, or one of the two is not a certificate.
+            authority, or one of the two is not a certificate or has expired.
         OSError: a file cannot be read or written.
     """
     files = identity_files(folder)
@@ -98,9 +100,51 @@ def install_certificate(folder: Path, device: str, certificate: bytes, ca: bytes
         issued.verify_directly_issued_by(authority)
     except Exception as error:  # the library raises ValueError, TypeError or InvalidSignature
         raise ProvisioningError("the certificate was not signed by this authority") from error
+    for whose, found in (("the device's", issued), ("the authority's", authority)):
+        if problem := _out_of_time(found):
+            raise ProvisioningError(f"{whose} certificate {problem}: have a new one signed")
     _write(files.certificate, certificate, mode=0o644)
     _write(files.ca, ca, mode=0o644)
     return files
+
+
+def _out_of_time(certificate: x509.Certificate) -> str | None:
+    """Why a certificate is of no use now, by the device's clock; None if it is."""
+    now = datetime.now(timezone.utc)
+    if now > certificate.not_valid_after_utc:
+        return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    if now < certificate.not_valid_before_utc:
+        return (
+            f"is valid from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC, "
+            f"and this device's clock says {now:%Y-%m-%d %H:%M}"
+        )
+    return None
+
+
+def certificate_problems(tls: ClientTls) -> list[str]:
+    """Which of the device's certificates a broker would not take, or the device not believe, and
+    why: a broker only ends the connection."""
+    found = []
+    for file in (tls.certificate, tls.ca):
+        try:
+            problem = _out_of_time(x509.load_pem_x509_certificate(file.read_bytes()))
+        except (OSError, ValueError):
+            continue  # said by whoever opens the connection
+        if problem is not None:
+            found.append(f"the certificate {file} {problem}")
+    return found
+
+
+def certificate_expiry(tls: ClientTls | None) -> int | None:
+    """When the device's certificate expires, in microseconds since the Unix epoch; None without
+    one that can be read."""
+    if tls is None:
+        return None
+    try:
+        found = x509.load_pem_x509_certificate(tls.certificate.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return max(0, int(found.not_valid_after_utc.timestamp())) * 1_000_000
 
 
 def settings_text(device: str, data: Path, broker: str, port: int, source: str) -> str:

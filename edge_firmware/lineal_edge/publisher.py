@@ -73,6 +73,7 @@ class Publisher:
         self._events = InFlight()
         self._stream_row = 0
         self._event_row = 0
+        self._waiting = (0, 0.0)
         self._resend_after = settings.resend_after
         self._progress_at = 0.0
         self._asked: tuple[str, int, int] | None = None
@@ -265,7 +266,7 @@ class Publisher:
             return 1.0
         due = message.complete or message.rows >= settings.batch_rows
         if not due and message.boot_id == self._outbox.boot_id:
-            age = (self._clock.monotonic_us() - message.oldest_us) / 1e6
+            age = self._age(rows[0].id, message)
             if age < settings.wait:
                 return max(0.001, settings.wait - age)
         message = self._small_enough(message, rows, connection)
@@ -273,6 +274,14 @@ class Publisher:
         self._stream_row = message.last_row
         self._sent(self._stream, message.boot_id, message.last_seq)
         return 0.0
+
+    def _age(self, first_row: int, message: Message) -> float:
+        """Seconds that a message has waited for more: since its first reading was measured, or, as
+        readings of another clock may be from any time, at least since it was first seen here."""
+        if first_row != self._waiting[0]:
+            self._waiting = (first_row, time.monotonic())
+        measured = (self._clock.monotonic_us() - message.oldest_us) / 1e6
+        return max(measured, time.monotonic() - self._waiting[1])
 
     def _small_enough(
         self, message: Message, rows: Sequence[StreamRow], connection: Connection

@@ -14,3 +14,5 @@ class Reading(NamedTuple):
     wall_us: int
     values: tuple[float, ...]
     """In the order of the source's features; NaN where there is no usable number."""
+    position: str | None = None
+    """Where the source goes on behind it, if it can."""

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from lineal_edge.bounded_queue import BoundedQueue, Lost
-from lineal_edge.outbox import Outbox
+from lineal_edge.outbox import Outbox, newest_position
 from lineal_edge.reading import Reading
 
 log = logging.getLogger(__name__)
@@ -31,13 +31,16 @@ class Recorder:
         rows: int,
         seconds: float,
         recorded: Callable[[], None],
+        committed: Callable[[str], None] | None = None,
     ) -> None:
-        """``recorded`` is called after every commit."""
+        """``recorded`` is called after every commit, ``committed`` with the newest position in it
+        where the source has positions."""
         self._queue = queue
         self._outbox = outbox
         self._rows = rows
         self._seconds = seconds
         self._recorded = recorded
+        self._committed = committed
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
@@ -79,6 +82,9 @@ class Recorder:
             if complained:
                 log.info("the outbox can be written again")
             self._recorded()
+            position = newest_position(items)
+            if position is not None and self._committed is not None:
+                self._committed(position)
             return
 
     def _make_room(self) -> bool:

@@ -5,13 +5,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from lineal_edge.sources.kinds import read_source
+from lineal_edge.sources.settings import SourceSettings
 from lineal_schemas.errors import LinealError
-from lineal_schemas.telemetry import TURBINE_FEATURES, DeviceId
+from lineal_schemas.telemetry import DeviceId
+from lineal_scoring.toml_lines import line_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,31 +41,6 @@ class BadSettings(LinealError, ValueError):
 class _Section(BaseModel):
     # a misspelt setting must not silently leave the default
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SerialSource(_Section):
-    kind: Literal["serial"] = "serial"
-    port: str = "/dev/ttyUSB0"
-    baud: Annotated[int, Field(gt=0)] = 115200
-    features: tuple[str, ...] = TURBINE_FEATURES
-
-
-class ReplaySource(_Section):
-    kind: Literal["replay"]
-    file: Path
-    rate: Annotated[float, Field(gt=0)] | None = 1.0
-    """Readings a second."""
-    features: tuple[str, ...] | None = None
-    repeat: bool = True
-
-
-class SimulatorSource(_Section):
-    kind: Literal["simulator"]
-    rate: Annotated[float, Field(gt=0)] = 20.0
-    seed: int | None = None
-    """None takes one from the device's name."""
-    faults: tuple[str, ...] = ()
-    features: tuple[str, ...] = TURBINE_FEATURES
 
 
 class ClientTls(_Section):
@@ -118,6 +106,9 @@ class UpdateSettings(_Section):
     enabled: bool = True
     trusted_keys: dict[str, str] = {}
     """Ed25519 public keys, base64 of their 32 bytes, by key id: who may sign model packages."""
+    root: Path | None = None
+    """Root metadata (TUF) in a file, which trust begins with: it says how many of which keys have
+    to sign, and how other keys take their place. Instead of ``trusted_keys``."""
     fleet: str | None = None
     """The fleet this device is of; packages for another, or for none, are not used."""
 
@@ -129,23 +120,49 @@ class UpdateSettings(_Section):
                 raise ValueError(f"{name}: an Ed25519 public key has 32 bytes")
         return keys
 
+    @model_validator(mode="after")
+    def _one_of_both(self) -> UpdateSettings:
+        if self.root is not None and self.trusted_keys:
+            raise ValueError("root and trusted_keys: name one of the two")
+        return self
+
     def raw_keys(self) -> dict[str, bytes]:
         return {name: base64.b64decode(key) for name, key in self.trusted_keys.items()}
 
 
+AttributeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+AttributeValue = Annotated[str, Field(min_length=1, max_length=64)]
+
+
 class Settings(_Section):
     device: DeviceId
+    attributes: dict[AttributeName, AttributeValue] = {}
+    """What devices are grouped by, such as ``site`` and ``kind``. A machine file's name is the
+    ``kind`` where none is given; ``firmware`` is the agent's version."""
     data: Path = Path("/var/lib/lineal-edge")
     """Folder of everything that must outlive a restart."""
-    source: Annotated[
-        SerialSource | ReplaySource | SimulatorSource, Field(discriminator="kind")
-    ] = SerialSource()
+    source: SerializeAsAny[SourceSettings] = Field(
+        default={"kind": "serial"}, validate_default=True
+    )
+    """``kind`` names one that is installed, and says which settings there are."""
     broker: Broker = Broker()
     publishing: Publishing = Publishing()
     outbox: OutboxSettings = OutboxSettings()
     scoring: ScoringSettings = ScoringSettings()
     update: UpdateSettings = UpdateSettings()
     health_seconds: Annotated[float, Field(gt=0)] = 60.0
+
+    @field_validator("attributes")
+    @classmethod
+    def _names_no_firmware(cls, attributes: dict[str, str]) -> dict[str, str]:
+        if "firmware" in attributes:
+            raise ValueError("firmware is the agent's version, and is not set")
+        return attributes
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _of_its_kind(cls, value: object) -> object:
+        return read_source(value) if isinstance(value, Mapping) else value
 
     @property
     def outbox_file(self) -> Path:
@@ -154,6 +171,11 @@ class Settings(_Section):
     @property
     def models(self) -> Path:
         return self.data / "models"
+
+    @property
+    def agent(self) -> Path:
+        """Of releases of the agent itself."""
+        return self.data / "agent"
 
     @property
     def identity(self) -> Path:
@@ -171,14 +193,26 @@ def read_settings(file: Path) -> Settings:
         BadSettings: it cannot be read, is not TOML, or a setting is unknown or out of range.
     """
     try:
-        return Settings.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        text = file.read_text(encoding="utf-8-sig")
+        return Settings.model_validate(tomllib.loads(text))
     except OSError as error:
         raise BadSettings(f"{file}: {error.strerror}") from error
     except ValidationError as error:
-        reported = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}"
-            for one in error.errors(include_url=False)
-        )
-        raise BadSettings(f"{file}: {reported}") from error
+        problems = [
+            f"{file}:{line_of(text, place)}: {'.'.join(place) or 'settings'}: {message}"
+            for place, message in _problems(error)
+        ]
+        raise BadSettings("\n".join(problems)) from error
     except ValueError as error:
         raise BadSettings(f"{file} is not TOML: {error}") from error
+
+
+def _problems(error: ValidationError) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where something is wrong, and what; those of a source stand in an error of their own."""
+    for one in error.errors(include_url=False):
+        place = tuple(map(str, one["loc"]))
+        cause: Any = one.get("ctx", {}).get("error")
+        if isinstance(cause, ValidationError):
+            yield from (((*place, *within), message) for within, message in _problems(cause))
+        else:
+            yield place, one["msg"].removeprefix("Value error, ")

@@ -16,6 +16,7 @@ class Watchdog:
         address = environment.get("NOTIFY_SOCKET", "")
         # a leading @ stands for the zero byte of Linux's abstract sockets
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        self._supervised = "LINEAL_EDGE_RELEASE" in environment
         period = environment.get("WATCHDOG_USEC", "")
         self.seconds: float | None = int(period) / 2e6 if period.isdecimal() else None
         """How often to say that all is well: half the time after which systemd restarts us."""
@@ -27,7 +28,9 @@ class Watchdog:
         self._notify("WATCHDOG=1")
 
     def stopping(self) -> None:
-        self._notify("STOPPING=1")
+        # an agent that makes room for another release is not the end of the service
+        if not self._supervised:
+            self._notify("STOPPING=1")
 
     def status(self, text: str) -> None:
         """One line for ``systemctl status``."""

@@ -33,6 +33,8 @@ class Listener:
     as the bridge does."""
 
     def __init__(self, port: int, *, acknowledging: bool = True) -> None:
+        """Returns once the broker passes on what is sent: what is published before that would
+        be lost on the way."""
         self.values: dict[Boot, dict[int, tuple[float | None, ...]]] = defaultdict(dict)
         self.lost: dict[Boot, dict[int, str]] = defaultdict(dict)
         self.events: dict[Boot, dict[int, DeviceEvent]] = defaultdict(dict)
@@ -43,17 +45,20 @@ class Listener:
         self.holes: list[str] = []
         self.acknowledging = acknowledging
         self._changed = threading.Condition()
-        self._port = port
+        self._subscribed = threading.Event()
+        self.port = port
         self._client = self._connect()
+        assert self._subscribed.wait(30), "the broker has confirmed no subscription"
 
     def _connect(self) -> Client:
         client = Client(CallbackAPIVersion.VERSION2, "listener", protocol=MQTTv5)
         client.on_connect = lambda client, *_: client.subscribe(
             [(mqtt_topics.of_all_devices(name), 1) for name in mqtt_topics.UP]
         )
+        client.on_subscribe = lambda *_: self._subscribed.set()
         client.on_message = self._take
         client.reconnect_delay_set(0.05, 0.2)  # type: ignore[arg-type]
-        client.connect("127.0.0.1", self._port)
+        client.connect("127.0.0.1", self.port)
         client.loop_start()
         return client
 

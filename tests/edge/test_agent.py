@@ -464,6 +464,8 @@ class Updater:
     def on_notice(self, notice: JobNotice) -> None:
         self.notices.append(notice)
 
+    root_version = None
+
     def on_reply(self, reply: JobReply) -> None:
         self.replies.append(reply)
 

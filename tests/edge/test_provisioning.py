@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from lineal_edge.agent import Agent
 from lineal_edge.cli import main
-from lineal_edge.connection import Connection
+from lineal_edge.connection import BrokerRejected, Connection
 from lineal_edge.provisioning import ProvisioningError, install_certificate, make_identity
 from lineal_edge.settings import Broker, ClientTls, read_settings
 from lineal_local.mosquitto import Mosquitto
@@ -29,6 +30,9 @@ from tests.services.missing import skipped_when_unavailable
 
 
 class Authority:
+    days_ago = 0
+    """When certificates are made; they are valid for a day."""
+
     def __init__(self) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
@@ -37,7 +41,7 @@ class Authority:
     def _build(
         self, subject: x509.Name, key: object, issuer: x509.Name, *, ca: bool
     ) -> x509.Certificate:
-        now = datetime.now(UTC)
+        now = datetime.now(UTC) - timedelta(days=self.days_ago)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -107,6 +111,32 @@ def test_a_certificate_is_taken_if_it_is_this_devices(tmp_path: Path) -> None:
     assert files.certificate.read_bytes() == issued
 
 
+def test_a_certificate_that_has_expired_is_refused_and_named_by_the_agent(tmp_path: Path) -> None:
+    authority = Authority()
+    files = make_identity(tmp_path, "pump-1")
+    good = authority.sign(files.request)
+    install_certificate(tmp_path, "pump-1", good, authority.pem)
+    authority.days_ago = 3
+    expired = authority.sign(files.request)
+    with pytest.raises(ProvisioningError, match="the device's certificate expired on 20"):
+        install_certificate(tmp_path, "pump-1", expired, authority.pem)
+    assert files.certificate.read_bytes() == good
+    authority.days_ago = -3
+    with pytest.raises(ProvisioningError, match=r"is valid from .* this device's clock says"):
+        install_certificate(tmp_path, "pump-1", authority.sign(files.request), authority.pem)
+
+    files.certificate.write_bytes(expired)  # it has expired since
+    tls = ClientTls(ca=files.ca, certificate=files.certificate, key=files.key)
+    with socket.create_server(("127.0.0.1", 0)) as away:
+        port = away.getsockname()[1]
+    broker = Broker(host="127.0.0.1", port=port, tls=tls)
+    with pytest.raises(BrokerRejected, match=f"{files.certificate} expired on 20"):
+        Connection(
+            "pump-1", broker, in_flight=1, will=("a", b""), subscriptions=(),
+            on_message=lambda *_: None, on_change=lambda: None,
+        )  # fmt: skip
+
+
 def test_the_command_writes_settings_that_work_and_overwrites_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,7 +146,7 @@ def test_the_command_writes_settings_that_work_and_overwrites_none(
     assert main([*provision, *settings]) == 0
     read = read_settings(file)
     assert (read.device, read.data, read.broker.host) == ("pump-1", data, "mqtt.example.com")
-    assert read.source.port == "/dev/ttyS1"  # type: ignore[union-attr]
+    assert read.source.port == "/dev/ttyS1"  # type: ignore[attr-defined]
     assert main([*provision, *settings]) == 1
     assert "is there already" in capsys.readouterr().err
 

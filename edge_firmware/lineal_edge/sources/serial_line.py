@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
 
 import serial
+from pydantic import Field, model_validator
 
 from lineal_edge.backoff import Backoff
+from lineal_edge.sources.kinds import SourceKind
+from lineal_edge.sources.line_pattern import LinePattern
+from lineal_edge.sources.settings import ChannelSettings, ChannelSource, channels_of
 from lineal_edge.sources.source import SourceCounts
 from lineal_schemas.telemetry import TURBINE_FEATURES
 from lineal_scoring.turbine.line import MAX_LINE, BadLine, derivation, parse_line
@@ -16,6 +21,42 @@ from lineal_scoring.turbine.line import MAX_LINE, BadLine, derivation, parse_lin
 log = logging.getLogger(__name__)
 
 BAUD = 115200
+
+Parse = Callable[[bytes], "tuple[float, ...]"]
+"""The values of a line; raises BadLine where it has none."""
+
+
+class Group(ChannelSource):
+    """The part of a line that holds a channel's value."""
+
+    named_by: ClassVar[str | None] = "group"
+
+    group: str | None = None
+    """A named group of the pattern; none: the channel's name."""
+
+
+class SerialSource(ChannelSettings):
+    """Lines from a serial port: those of the turbine, or what a pattern finds in others."""
+
+    kind: Literal["serial"] = "serial"
+    port: str = "/dev/ttyUSB0"
+    baud: Annotated[int, Field(gt=0)] = BAUD
+    pattern: str | None = None
+    """A regular expression with a named group for each channel, such as
+    ``P=(?P<pressure>\\S+) bar``; none: the turbine's comma-separated fields."""
+    silence: Annotated[float, Field(gt=0)] = 5.0
+    """Seconds without a byte after which the port is opened anew."""
+    features: tuple[str, ...] = TURBINE_FEATURES
+    """Of the turbine's fields."""
+    channels: dict[str, Group] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _pattern_names_its_groups(self) -> SerialSource:
+        if self.pattern is not None:
+            LinePattern.compile(self.pattern)
+        elif self.machine is not None or self.channels:
+            raise ValueError("channels of other lines than the turbine's are found by a pattern")
+        return self
 
 
 class SerialLine:
@@ -31,16 +72,18 @@ class SerialLine:
         *,
         baud: int = BAUD,
         features: Sequence[str] = TURBINE_FEATURES,
+        parse: Parse | None = None,
         silence: float = 5.0,
         backoff: Backoff | None = None,
     ) -> None:
-        """``silence``: seconds without a byte after which the port is closed and opened again, as
-        some USB adapters never report that the other end is gone."""
+        """``parse`` None: the turbine's lines. ``silence``: seconds without a byte after which the
+        port is closed and opened again, as some USB adapters never report that the other end is
+        gone."""
         self.features = tuple(features)
         self.counts = SourceCounts()
         self.connected = False
         """Whether the port is open."""
-        self._derive = derivation(features)
+        self._parse = parse or turbine_line(features)
         self._port = port
         self._baud = baud
         self._silence = silence
@@ -71,7 +114,7 @@ class SerialLine:
 
     def _reading(self, line: bytes) -> Iterator[tuple[float, ...]]:
         try:
-            yield self._derive(parse_line(line))
+            yield self._parse(line)
         except BadLine as error:
             self.counts.bad_lines += 1
             log.debug("bad line: %s", error)
@@ -99,3 +142,34 @@ class SerialLine:
                 if not skipping:
                     self.counts.bad_lines += 1
                 rest, skipping = b"", True
+
+
+def turbine_line(features: Sequence[str]) -> Parse:
+    """How the turbine's lines are parsed.
+
+    Raises:
+        ValueError: there is no such feature.
+    """
+    derive = derivation(features)
+    return lambda line: derive(parse_line(line))
+
+
+def _open(settings: SerialSource, _device: str) -> SerialLine:
+    if settings.pattern is None:
+        return SerialLine(
+            settings.port, baud=settings.baud, features=settings.features, silence=settings.silence
+        )
+    groups: Mapping[str, Group] = channels_of(settings, settings.channels, Group)
+    pattern = LinePattern.of(
+        settings.pattern, {name: group.group or name for name, group in groups.items()}
+    )
+    return SerialLine(
+        settings.port,
+        baud=settings.baud,
+        features=pattern.features,
+        parse=pattern.values,
+        silence=settings.silence,
+    )
+
+
+KIND = SourceKind(SerialSource, _open)

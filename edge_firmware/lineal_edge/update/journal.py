@@ -47,10 +47,18 @@ class Journal(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     counter: int = 0
-    """The highest counter of any package that was ever confirmed."""
+    """The highest counter of any package of the epoch that was ever confirmed."""
     signed_us: int = 0
-    """The latest time a confirmed package was made: it cannot be earlier now."""
+    """The latest time a confirmed package of the epoch was made: it cannot be earlier now."""
+    epoch: int = 0
+    """Of the last package that was confirmed."""
     progress: Progress | None = None
+
+    def in_epoch(self, epoch: int) -> Journal:
+        """As it counts in an epoch: in a later one nothing was confirmed yet."""
+        if epoch <= self.epoch:
+            return self
+        return self.model_copy(update={"counter": 0, "signed_us": 0, "epoch": epoch})
 
 
 class JournalFile:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from lineal_edge.clock import Clock
 from lineal_edge.interfaces import EventSink
 from lineal_edge.update.disk import Disk
 from lineal_edge.update.journal import Journal, JournalFile, Progress
-from lineal_edge.update.packages import Packages
 from lineal_edge.update.verification import PackageRejected
-from lineal_schemas.deployments import DeploymentJobUpdated, JobState, PackageManifest
+from lineal_schemas.deployments import (
+    AgentManifest,
+    DeploymentJobUpdated,
+    JobState,
+    PackageManifest,
+)
 from lineal_schemas.models import ModelRef
 
 log = logging.getLogger(__name__)
@@ -24,7 +29,7 @@ class Logbook:
     """Writes the journal and reports its states to the server.
 
     Args:
-        packages: says what is in use when a report is made.
+        active: says what is in use when a report is made.
     """
 
     def __init__(
@@ -32,13 +37,13 @@ class Logbook:
         device: str,
         folder: Path,
         disk: Disk,
-        packages: Packages,
+        active: Callable[[], ModelRef | None],
         report: EventSink,
         clock: Clock,
     ) -> None:
         self._device = device
         self._file = JournalFile(folder, disk)
-        self._packages = packages
+        self._active = active
         self._report = report
         self._clock = clock
         self._step_begun_us = clock.monotonic_us()
@@ -60,10 +65,10 @@ class Logbook:
         self.journal = self._file.read()
         return self.journal.progress
 
-    def remember_counter(self, counter: int) -> None:
+    def remember_counter(self, counter: int, epoch: int) -> None:
         """Where the journal was lost: what is in use was confirmed once."""
         if self.journal.counter == 0:
-            self.journal = self.journal.model_copy(update={"counter": counter})
+            self.journal = self.journal.model_copy(update={"counter": counter, "epoch": epoch})
 
     def begin_step(self) -> None:
         """The time of a step runs from now."""
@@ -100,8 +105,6 @@ class Logbook:
         progress = self.journal.progress
         if progress is None or progress.reported:
             return
-        current = self._packages.current
-        installed = None if current is None else self._packages.read(current)
         update = DeploymentJobUpdated(
             rollout_id=progress.job.rollout_id,
             job_id=progress.job.job_id,
@@ -109,7 +112,7 @@ class Logbook:
             state=progress.state,
             expected_version=progress.version,
             model=_model(progress),
-            active=None if installed is None else installed.model,
+            active=self._active(),
             reason=progress.reason,
             details={} if progress.text is None else {"text": progress.text[:_MAX_TEXT]},
             wall_us=max(0, self._clock.wall_us()),
@@ -147,9 +150,23 @@ def manifest_of(progress: Progress) -> PackageManifest:
         raise PackageRejected("bad_manifest", "the manifest is malformed") from error
 
 
+def agent_manifest_of(progress: Progress) -> AgentManifest:
+    """The same of a job for the agent itself.
+
+    Raises:
+        PackageRejected: ``bad_manifest``
+    """
+    try:
+        return AgentManifest.model_validate_json(progress.job.package.manifest)
+    except ValueError as error:
+        raise PackageRejected("bad_manifest", "the manifest is malformed") from error
+
+
 def _model(progress: Progress) -> ModelRef:
     """What the job is about, as far as can be said."""
     try:
+        if progress.job.kind == "agent":
+            return agent_manifest_of(progress).release
         return manifest_of(progress).model
     except PackageRejected:
         text = progress.job.package.manifest.encode()

@@ -13,27 +13,22 @@ server says, or that it cannot be told, never takes a good model back.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lineal_edge.clock import Clock
 from lineal_edge.interfaces import EventSink
 from lineal_edge.update.disk import Disk
-from lineal_edge.update.download import Download, Fetch, Interrupted
+from lineal_edge.update.download import Download, Fetch
 from lineal_edge.update.health import Limits
+from lineal_edge.update.job_machine import JobMachine
 from lineal_edge.update.journal import Progress
 from lineal_edge.update.logbook import Logbook, manifest_of
 from lineal_edge.update.models_in_use import STALLS, ModelsInUse, SwappableScorer
 from lineal_edge.update.packages import Packages
-from lineal_edge.update.verification import PackageRejected, check_fit, open_package
-from lineal_schemas.deployments import (
-    FINAL_STATES,
-    JobDocument,
-    JobNotice,
-    JobReply,
-    PackageManifest,
-)
+from lineal_edge.update.trust import make_trust
+from lineal_edge.update.verification import PackageRejected, check_fit
+from lineal_schemas.deployments import PackageManifest
 
 log = logging.getLogger(__name__)
 
@@ -41,20 +36,18 @@ MAX_BOOTS = 3
 """Starts with an unconfirmed model; at the next one it goes back."""
 
 _WATCH_SECONDS = 0.25
-_IDLE_SECONDS = 30.0
-_RETRY_SECONDS = 5.0
 
 Trial = Callable[[Path, PackageManifest, float], None]
 
 
-class UpdateMachine:
-    """One device's jobs. All methods but ``notified``, ``replied`` and ``interrupt`` are called by
-    one thread.
+class UpdateMachine(JobMachine):
+    """One device's jobs of models.
 
     Args:
         stalled: called when the model in use hangs; it has been taken back on the disk, and only a
             new start of the agent gets rid of it.
         pause: waits so many seconds, or until something happens.
+        root: of TUF, that trust begins with; None trusts ``trusted_keys``.
     """
 
     def __init__(
@@ -73,11 +66,11 @@ class UpdateMachine:
         pause: Callable[[float], None],
         limits: Limits | None = None,
         fleet: str | None = None,
+        root: bytes | None = None,
     ) -> None:
         self._device = device
         self._fleet = fleet
         self._disk = disk
-        self._keys = trusted_keys
         self._clock = clock
         self._fetch = fetch
         self._trial = trial
@@ -85,33 +78,8 @@ class UpdateMachine:
         self._pause = pause
         self._packages = Packages(folder, disk)
         self._models = ModelsInUse(scorer, self._packages, clock, limits or Limits())
-        self._book = Logbook(device, folder, disk, self._packages, report, clock)
-        self._next: JobDocument | None = None
-        self._mail: deque[JobNotice | JobReply] = deque()
-        self._stopping = False
-        self._recovered = False
-
-    @property
-    def progress(self) -> Progress | None:
-        """The current job, or the last one."""
-        return self._book.progress
-
-    @property
-    def counter(self) -> int:
-        """The highest that was confirmed."""
-        return self._book.journal.counter
-
-    # Other threads.
-
-    def on_notice(self, notice: JobNotice) -> None:
-        self._mail.append(notice)
-
-    def on_reply(self, reply: JobReply) -> None:
-        self._mail.append(reply)
-
-    def interrupt(self) -> None:
-        """Let go of what takes long: the agent stops."""
-        self._stopping = True
+        book = Logbook(device, folder, disk, self._packages.current_model, report, clock)
+        super().__init__(book, make_trust(trusted_keys, root, folder, disk, fetch))
 
     # The start.
 
@@ -164,7 +132,7 @@ class UpdateMachine:
         if current is not None and self._models.put_in_use(current):
             installed = self._packages.read(current)
             if installed is not None:
-                self._book.remember_counter(installed.manifest.counter)
+                self._book.remember_counter(installed.manifest.counter, installed.manifest.epoch)
         elif previous is not None and self._models.put_in_use(previous):
             log.error("the model in use is damaged; the one before takes its place")
             self._packages.point("current", previous)
@@ -172,48 +140,6 @@ class UpdateMachine:
             self._models.put_in_use(None)
 
     # The steps.
-
-    def advance(self) -> float:
-        """Do what is next; how many seconds there is nothing to do then, unless something comes."""
-        if not self._recovered:
-            self.recover()
-            if not self._recovered:
-                return _RETRY_SECONDS
-        try:
-            return self._advance()
-        except OSError as error:
-            log.warning("update: %s", error)
-            return _RETRY_SECONDS
-
-    def _advance(self) -> float:
-        self._read_mail()
-        self._book.report()
-        progress = self.progress
-        if progress is None or progress.final:
-            return self._begin_next()
-        try:
-            return self._step(progress)
-        except Interrupted:
-            return 0.0
-        except PackageRejected as rejected:
-            self._end_badly(rejected.reason, str(rejected))
-        except Exception as error:
-            # A full disk, say. The step is tried again until its time is up.
-            log.warning("update: %r", error)
-            if not self._book.overdue():
-                return _RETRY_SECONDS
-            self._end_badly("internal_error", repr(error))
-        return 0.0
-
-    def _begin_next(self) -> float:
-        job = self._next
-        if job is None:
-            unsaid = self.progress is not None and not self.progress.reported
-            return _RETRY_SECONDS if unsaid else _IDLE_SECONDS
-        log.info("job %s: %s", job.job_id, job.url)
-        self._book.enter(Progress(job=job, version=job.version), "QUEUED")
-        self._next = None
-        return 0.0
 
     def _step(self, progress: Progress) -> float:
         state = progress.state
@@ -240,6 +166,7 @@ class UpdateMachine:
         """Look at the signed manifest before a byte is fetched."""
         if progress.job.device != self._device:
             raise PackageRejected("wrong_device", f"the job is for {progress.job.device}")
+        self._trust.renew(progress.job.url)
         manifest = self._checked(progress)
         if self._models.running == self._packages.current == manifest.model.sha256:
             self._confirm(progress, manifest)
@@ -247,16 +174,17 @@ class UpdateMachine:
             self._book.enter(progress, "IN_PROGRESS")
 
     def _checked(self, progress: Progress) -> PackageManifest:
-        manifest = open_package(progress.job.package, self._keys)
+        journal = self._book.journal.in_epoch(self._trust.epoch)
+        now_us = max(self._clock.wall_us(), journal.signed_us)
+        manifest = self._trust.open(progress.job.package, now_us, PackageManifest)
         current = self._packages.current
         active = None if current is None else self._packages.read(current)
-        journal = self._book.journal
         check_fit(
             manifest,
             features=self._models.features,
             active=None if active is None else active.model,
             counter=journal.counter,
-            now_us=max(self._clock.wall_us(), journal.signed_us),
+            now_us=now_us,
             fleet=self._fleet,
         )
         return manifest
@@ -276,15 +204,6 @@ class UpdateMachine:
             download.run(progress.job.url, manifest.bytes, sha256)
         self._packages.install(progress.job.package, sha256)
         self._book.enter(self._book.current, "DOWNLOADED")
-
-    def _going_on(self) -> bool:
-        """Whether to go on with a download; the server may have ended the job meanwhile."""
-        self._read_mail()
-        if self._stopping or self._book.current.final:
-            return False
-        if self._book.overdue():
-            raise PackageRejected("download_timeout", "the download takes too long")
-        return True
 
     def _verify(self, progress: Progress) -> None:
         manifest = self._checked(progress)
@@ -327,12 +246,13 @@ class UpdateMachine:
         return _WATCH_SECONDS
 
     def _confirm(self, progress: Progress, manifest: PackageManifest) -> None:
-        journal = self._book.journal
+        journal = self._book.journal.in_epoch(manifest.epoch)
         self._book.enter(
             progress.model_copy(update={"activating": False}),
             "SUCCEEDED",
             counter=max(journal.counter, manifest.counter),
             signed_us=max(journal.signed_us, manifest.created_us),
+            epoch=journal.epoch,
         )
         self._models.end_trial()
         self._packages.prune()
@@ -367,44 +287,6 @@ class UpdateMachine:
         self._packages.prune()
         if progress.reason == STALLS:
             self._stalled()
-
-    # The server's word.
-
-    def _read_mail(self) -> None:
-        while self._mail:
-            message = self._mail[0]
-            if isinstance(message, JobReply):
-                self._take_reply(message)
-            else:
-                self._take_notice(message.job)
-            self._mail.popleft()  # acted upon, as far as the disk allowed
-
-    def _take_notice(self, job: JobDocument | None) -> None:
-        progress = self.progress
-        known = progress is not None and job is not None and job.job_id == progress.job.job_id
-        over = job is None or job.state in FINAL_STATES
-        if known and not over:
-            return
-        if not known:
-            self._next = None if over else job
-        if progress is None or progress.final:
-            return
-        # The server is done with the job at hand: it was cancelled, timed out, or another came.
-        self._disown(progress)
-
-    def _take_reply(self, reply: JobReply) -> None:
-        progress = self.progress
-        if progress is None or reply.job_id != progress.job.job_id or reply.accepted:
-            return
-        if reply.state in FINAL_STATES or reply.reason == "unknown_job":
-            if not progress.final:
-                self._disown(progress)
-            return
-        if reply.version > progress.version:
-            # Reports were counted otherwise there: say again how things stand.
-            self._book.change(
-                progress.model_copy(update={"version": reply.version, "reported": False})
-            )
 
     def _disown(self, progress: Progress) -> None:
         if progress.activating and self._next is not None:

@@ -91,6 +91,12 @@ class Packages:
         """Digest of what is in use."""
         return self._pointed("current")
 
+    def current_model(self) -> ModelRef | None:
+        """The model in use, if its package is as it should be."""
+        current = self.current
+        installed = None if current is None else self.read(current)
+        return None if installed is None else installed.model
+
     @property
     def previous(self) -> str | None:
         """Digest of what was in use before."""

@@ -5,16 +5,25 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
-from lineal_schemas.deployments import SIGNING_PREFIX, PackageManifest, SignedPackage
+from lineal_schemas.deployments import (
+    SIGNING_PREFIX,
+    AgentManifest,
+    PackageManifest,
+    SignedPackage,
+)
 from lineal_schemas.errors import LinealError
 from lineal_schemas.models import ModelRef
 
 MAX_MODEL_BYTES = 512 << 20
+MAX_AGENT_BYTES = 512 << 20
+
+M = TypeVar("M", PackageManifest, AgentManifest)
 
 
 class PackageRejected(LinealError):
@@ -29,7 +38,7 @@ class PackageRejected(LinealError):
         self.reason = reason
 
 
-def open_package(package: SignedPackage, trusted_keys: Mapping[str, bytes]) -> PackageManifest:
+def open_package(package: SignedPackage, trusted_keys: Mapping[str, bytes], of: type[M]) -> M:
     """The manifest of a package that one of the trusted keys signed. Keys are rotated by trusting
     the next and the old one for a while; no package can add one.
 
@@ -45,8 +54,18 @@ def open_package(package: SignedPackage, trusted_keys: Mapping[str, bytes]) -> P
         Ed25519PublicKey.from_public_bytes(key).verify(signature, SIGNING_PREFIX + signed)
     except (InvalidSignature, binascii.Error, ValueError) as error:
         raise PackageRejected("bad_signature", "the signature is not of this manifest") from error
+    return read_manifest(signed, of)
+
+
+def read_manifest(signed: bytes, of: type[M]) -> M:
+    """The manifest of a package whose signatures were checked. What is signed as a model is none of
+    an agent, nor the other way round: each lacks fields of the other.
+
+    Raises:
+        PackageRejected: ``bad_manifest``.
+    """
     try:
-        return PackageManifest.model_validate_json(signed)
+        return of.model_validate_json(signed)
     except ValidationError as error:
         raise PackageRejected("bad_manifest", f"the manifest is malformed: {error}") from error
 
@@ -73,11 +92,7 @@ def check_fit(
         PackageRejected: ``wrong_fleet``, ``wrong_model``, ``schema_mismatch``, ``replayed``,
             ``expired``, ``too_large``.
     """
-    if manifest.fleet != fleet:
-        raise PackageRejected(
-            "wrong_fleet",
-            f"the package is for fleet {manifest.fleet!r}, and this device of {fleet!r}",
-        )
+    _check_fleet(manifest, fleet)
     if active is not None and manifest.model.name != active.name:
         raise PackageRejected(
             "wrong_model", f"this is a {manifest.model.name}, not a {active.name}"
@@ -92,7 +107,53 @@ def check_fit(
         raise PackageRejected(
             "replayed", f"counter {manifest.counter}, but {counter} was confirmed before"
         )
-    if manifest.expires_us <= now_us:
-        raise PackageRejected("expired", "the package's time has passed")
+    _check_expiry(manifest, now_us)
     if manifest.bytes > MAX_MODEL_BYTES:
         raise PackageRejected("too_large", f"{manifest.bytes} bytes")
+
+
+def check_agent_fit(
+    manifest: AgentManifest,
+    *,
+    installed: str | None,
+    counter: int,
+    now_us: int,
+    fleet: str | None,
+    rejected: Mapping[str, str],
+) -> None:
+    """Whether a release of the agent is for this device, now.
+
+    Args:
+        installed: digest of the release in use.
+        rejected: releases that were tried here and went back, with the reason.
+
+    Raises:
+        PackageRejected: ``wrong_fleet``, ``replayed``, ``expired``, ``too_large``,
+            ``rejected_before``.
+    """
+    _check_fleet(manifest, fleet)
+    same = manifest.release.sha256 == installed
+    if manifest.counter < counter or (manifest.counter == counter and not same):
+        raise PackageRejected(
+            "replayed", f"counter {manifest.counter}, but {counter} was confirmed before"
+        )
+    _check_expiry(manifest, now_us)
+    if manifest.bytes > MAX_AGENT_BYTES:
+        raise PackageRejected("too_large", f"{manifest.bytes} bytes")
+    if reason := rejected.get(manifest.release.sha256):
+        raise PackageRejected(
+            "rejected_before", f"this release was tried here and went back: {reason}"
+        )
+
+
+def _check_fleet(manifest: PackageManifest | AgentManifest, fleet: str | None) -> None:
+    if manifest.fleet != fleet:
+        raise PackageRejected(
+            "wrong_fleet",
+            f"the package is for fleet {manifest.fleet!r}, and this device of {fleet!r}",
+        )
+
+
+def _check_expiry(manifest: PackageManifest | AgentManifest, now_us: int) -> None:
+    if manifest.expires_us <= now_us:
+        raise PackageRejected("expired", "the package's time has passed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pty
 import threading
@@ -9,10 +10,12 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lineal_edge.backoff import Backoff
+from lineal_edge.sources.kinds import open_source, read_source
 from lineal_edge.sources.serial_line import SerialLine
 from lineal_scoring.turbine.simulation import Turbine
 
@@ -168,3 +171,39 @@ def test_the_simulated_turbine_can_stand_at_the_other_end(port: Port) -> None:
     reader.wait(200)
     source.close()
     assert source.counts.bad_lines == 0
+
+
+def test_a_pattern_finds_the_channels_of_other_machines(port: Port) -> None:
+    settings = read_source(
+        {
+            "kind": "serial",
+            "port": str(port.path),
+            "pattern": r"(?P<name>\w+): (?P<p>\S+) bar(, (?P<t>\S+) C)?",
+            "channels": {"pressure": {"group": "p"}, "t": {}},
+        }
+    )
+    source = open_source(settings, "pump-1")
+    assert isinstance(source, SerialLine)
+    assert source.features == ("pressure", "t")
+    reader = Reader(source)
+    reader.connect()
+    port.send(b"bar\npump: 1,5 bar, -3 C\r\npump: much bar\r\nready\r\npump: 2 bar\r\n")
+    reader.wait(2)
+    source.close()
+    assert reader.values[0] == (1.5, -3)
+    assert reader.values[1][0] == 2 and math.isnan(reader.values[1][1])
+    assert source.counts.bad_lines == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"pattern": "("}, "pattern is no regular expression"),
+        ({"pattern": r"\d+"}, "a named group for each channel"),
+        ({"pattern": "(?P<a>.)", "channels": {"b": {}}}, "no group 'b'; there are: a"),
+        ({"channels": {"b": {}}}, "are found by a pattern"),
+    ],
+)
+def test_a_pattern_that_cannot_work_is_refused(fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        open_source(read_source({"kind": "serial", **fields}), "pump-1")

@@ -61,6 +61,7 @@ def manifest_of(
     threshold: float = 1.0,
     created_us: int = NOW_US - DAY_US,
     expires_us: int = NOW_US + 30 * DAY_US,
+    epoch: int = 0,
 ) -> PackageManifest:
     return PackageManifest(
         model=ModelRef(name=name, version=version, sha256=sha256(data).hexdigest()),
@@ -71,6 +72,7 @@ def manifest_of(
         counter=version if counter is None else counter,
         created_us=created_us,
         expires_us=expires_us,
+        epoch=epoch,
     )
 
 
@@ -160,7 +162,8 @@ class FakeClock:
 class Device:
     """A device that can lose its power at any moment."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: bytes | None = None) -> None:
+        self.root = root
         self.disk = SimulatedDisk()
         self.clock = FakeClock()
         self.reports: list[DeploymentJobUpdated] = []
@@ -190,6 +193,7 @@ class Device:
             trial=self._trial,
             stalled=self._stalled,
             pause=self._pause,
+            root=self.root,
         )
         self.machine.recover()
 
@@ -257,6 +261,8 @@ class Device:
     def _fetch(self, url: str, offset: int) -> Iterator[Answer]:
         if self.status is not None:
             raise ServerRejected(self.status)
+        if url not in self.files:
+            raise ServerRejected(404)
         data = self.files[url]
 
         def chunks() -> Iterator[bytes]:

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lineal_edge.update.verification import PackageRejected, check_fit, open_package
-from lineal_schemas.deployments import SignedPackage
+from lineal_schemas.deployments import PackageManifest, SignedPackage
 from lineal_schemas.models import ModelRef
 from tests.edge.update.simulated_device import DAY_US, KEY, KEYS, NOW_US, manifest_of, signed
 
@@ -18,7 +18,7 @@ OLD = ModelRef(name="turbine", version=1, sha256="0" * 64)
 
 def refusal(package: SignedPackage, keys=KEYS) -> str:
     with pytest.raises(PackageRejected) as rejected:
-        open_package(package, keys)
+        open_package(package, keys, PackageManifest)
     return rejected.value.reason
 
 
@@ -30,7 +30,7 @@ def unfit(manifest, *, active=OLD, counter=1, now_us=NOW_US, features=("rps", "v
 
 def test_a_signed_package_opens():
     manifest = manifest_of(MODEL, 3)
-    assert open_package(signed(manifest), KEYS) == manifest
+    assert open_package(signed(manifest), KEYS, PackageManifest) == manifest
 
 
 def test_one_changed_character_is_found():
@@ -53,7 +53,7 @@ def test_a_key_that_nobody_trusts_is_refused():
 def test_keys_are_rotated_by_trusting_both_for_a_while():
     old, new = signed(manifest_of(MODEL)), signed(manifest_of(MODEL), NEXT_KEY, "2027")
     for package in (old, new):
-        open_package(package, {**KEYS, **NEXT})
+        open_package(package, {**KEYS, **NEXT}, PackageManifest)
     assert refusal(old, NEXT) == "unknown_key"
 
 
