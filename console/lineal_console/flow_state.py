@@ -1,0 +1,185 @@
+"""The state of stages and topics at a moment, for the page that shows the flow."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from lineal.bus.protocol import TopicInfo
+from lineal.bus.topic_names import is_dead_letter_topic, is_redrive_topic
+from lineal.dead_letters import LetterFilter, waiting_letters
+from lineal.runtime import Runtime
+from lineal.stages.declaration import Stage
+from lineal.stages.metrics import stage_figures
+from lineal_console.stage_graph import Edge, edges
+
+EMBEDDED = "sqlite:"
+_RATES_SECONDS = 5.0
+"""Rates of the last minute change by themselves."""
+
+
+class StageState(NamedTuple):
+    """What a stage is doing."""
+
+    name: str
+    version: str
+    lag: int
+    """Events that it has yet to handle."""
+    in_flight: int
+    """Events in this process's memory that it has begun or waits to begin."""
+    handled: int
+    """Events since this process was started."""
+    retries: int
+    """Attempts after the first, since this process was started."""
+    dead_letters: int
+    """That wait for a decision."""
+    working: bool
+    """Whether a worker is a member of its group."""
+
+    @property
+    def state(self) -> str:
+        """How it is, in one word of the style sheet."""
+        if self.dead_letters:
+            return "bad"
+        if self.lag and not self.working:
+            return "warn"
+        return "info" if self.lag or self.in_flight else ""
+
+
+class TopicState(NamedTuple):
+    """A topic."""
+
+    name: str
+    events: int
+    per_minute: int | None
+    lag: int
+    """Of the group that is furthest behind."""
+
+
+class FlowState(NamedTuple):
+    """Everything at a moment."""
+
+    stages: tuple[StageState, ...]
+    topics: tuple[TopicState, ...]
+    edges: tuple[Edge, ...]
+
+    @property
+    def per_minute(self) -> dict[str, int]:
+        """Events of the last minute by topic."""
+        return {topic.name: topic.per_minute or 0 for topic in self.topics}
+
+
+class FlowReader:
+    """Reads the state of the flow; what is costly only where it may have changed."""
+
+    def __init__(self, runtime: Runtime, stages: list[Stage]) -> None:
+        self._runtime = runtime
+        self._stages = stages
+        self._edges = tuple(edges(stages))
+        self._letters_of: tuple[int, int] | None = None
+        self._letters: dict[str, int] = {}
+        self._last: tuple[int, float, FlowState] | None = None
+        """Of an embedded bus: its version, when it was read, and what was read."""
+
+    async def read(self) -> FlowState:
+        """The state now. While nothing is written to an embedded bus it is not read again."""
+        version, now = self._version(), time.monotonic()
+        if self._last is not None and version == self._last[0]:
+            _, then, state = self._last
+            if now - then < _RATES_SECONDS:
+                return state
+        state = await self._read()
+        self._last = None if version is None else (version, now, state)
+        return state
+
+    def _version(self) -> int | None:
+        """Changes with every write by anybody; None on a bus that cannot tell."""
+        if self._runtime.settings.bus != EMBEDDED:
+            return None
+        row = self._runtime.database.reader.execute("PRAGMA data_version").fetchone()
+        return int(row[0])
+
+    async def _read(self) -> FlowState:
+        infos = await self._runtime.bus.topics()
+        letters = await self._waiting_letters(infos)
+        figures = stage_figures()
+        lags: dict[str, int] = {}
+        working = set()
+        for info in infos:
+            for group in info.groups:
+                lags[group.group] = lags.get(group.group, 0) + group.lag
+                if group.works_elsewhere or any(item.owner for item in group.partitions):
+                    working.add(group.group)
+        stages = tuple(
+            StageState(
+                stage.name,
+                stage.version,
+                lags.get(stage.name, 0),
+                *figures.get(stage.name, (0, 0, 0)),
+                letters.get(stage.name, 0),
+                stage.name in working or stage.name in figures,
+            )
+            for stage in self._stages
+        )
+        topics = tuple(
+            TopicState(
+                info.topic,
+                info.events,
+                info.published_last_minute,
+                max((group.lag for group in info.groups), default=0),
+            )
+            for info in infos
+            if not is_dead_letter_topic(info.topic) and not is_redrive_topic(info.topic)
+        )
+        return FlowState(stages, topics, self._edges)
+
+    async def _waiting_letters(self, infos: list[TopicInfo]) -> dict[str, int]:
+        """By stage. All letters are read only when one came or was decided about."""
+        there = sum(info.events for info in infos if is_dead_letter_topic(info.topic))
+        decided = await self._runtime.store.read(
+            lambda c: int(c.execute("SELECT count(*) FROM dead_letter_outcomes").fetchone()[0])
+        )
+        if self._letters_of != (there, decided):
+            found: dict[str, int] = {}
+            for letter in await waiting_letters(self._runtime, LetterFilter()) if there else ():
+                found[letter.content.group] = found.get(letter.content.group, 0) + 1
+            self._letters, self._letters_of = found, (there, decided)
+        return self._letters
+
+
+def drawn_flow(state: FlowState) -> dict[str, object]:
+    """The flow as nodes and edges, for the script that draws graphs."""
+    nodes: list[dict[str, object]] = []
+    for stage in state.stages:
+        lines = [f"lag {stage.lag}"]
+        if stage.in_flight:
+            lines.append(f"in flight {stage.in_flight}")
+        if stage.retries:
+            lines.append(f"retries {stage.retries}")
+        if stage.dead_letters:
+            lines.append(f"dead letters {stage.dead_letters}")
+        nodes.append(
+            {"id": stage.name, "kind": "stage", "label": f"{stage.name} {stage.version}",
+             "lines": lines, "state": stage.state,
+             "href": f"/console/dead-letters?group={stage.name}" if stage.dead_letters
+             else f"#stage-{stage.name}"}
+        )  # fmt: skip
+    rates = state.per_minute
+    drawn: list[dict[str, object]] = []
+    for edge in state.edges:
+        rate = rates.get(edge.type, 0)
+        if (edge.target is None and not rate) or edge.source == edge.target:
+            continue  # nobody here handles it, or the stage itself: it would only take room
+        ends = []
+        for end, side in ((edge.source, "from outside"), (edge.target, "to subscribers")):
+            if end is None:
+                end = f"{side}:{edge.target or edge.source}"
+                nodes.append({"id": end, "kind": "outside", "label": side, "lines": []})
+            ends.append(end)
+        drawn.append(
+            {"from": ends[0], "to": ends[1], "state": "active" if rate else "",
+             "label": f"{edge.type} {rate}/min" if rate else "", "title": edge.type,
+             "href": f"/console/flow/topics/{edge.type}"}
+        )  # fmt: skip
+    unique = {str(node["id"]): node for node in nodes}
+    return {"nodes": list(unique.values()), "edges": drawn}

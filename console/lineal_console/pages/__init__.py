@@ -1,0 +1,1 @@
+"""The pages that lineal brings, each an entry point of its own."""

@@ -1,0 +1,123 @@
+"""The fleet: devices, their readings with anomalies, and rollouts of models to them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast, get_args
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from lineal.store.connection import Connection
+from lineal_catalog.devices.marks import list_marks, mark_machine
+from lineal_catalog.devices.register import registered_devices
+from lineal_console.device_curves import device_curves
+from lineal_console.page import Page
+from lineal_console.page_request import PageRequest
+from lineal_consumers.deploy.rollout_list import (
+    ControlAction,
+    control_rollout,
+    find_all,
+    find_jobs,
+    find_rollout,
+)
+from lineal_producers.mqtt.watermarks import device_watermarks
+from lineal_schemas.envelope import now_us
+
+FLEET = Page("fleet", "Fleet", section="models", order=20)
+_SOURCE = "lineal:console/fleet"
+_WINDOWS = (120, 600, 3600, 86400)
+
+
+@FLEET.get()
+async def fleet(request: PageRequest) -> Response:
+    """All devices and rollouts."""
+
+    def look(connection: Connection) -> dict[str, Any]:
+        devices = registered_devices(connection)
+        return {
+            "devices": devices,
+            "watermarks": device_watermarks(connection, [item.device for item in devices]),
+            "rollouts": find_all(connection)[:50],
+        }
+
+    found = await request.runtime.store.read(look)
+    return request.render("fleet.html", now=now_us(), **found)
+
+
+@FLEET.get("/devices/{device}")
+async def device(request: PageRequest) -> Response:
+    """One device."""
+    name = request.path("device")
+    found = await request.runtime.store.read(lambda c: registered_devices(c, name))
+    if not found:
+        raise request.missing(request.text("No device of this name has been connected."))
+    return request.render(
+        "device.html",
+        device=found[0],
+        marks=await list_marks(request.runtime, name),
+        windows=_WINDOWS,
+        seconds=request.number("seconds", 600, minimum=10, maximum=86400),
+        now=now_us(),
+    )
+
+
+@FLEET.get("/devices/{device}/curves")
+async def curves(request: PageRequest) -> Response:
+    """Its readings as numbers, for the script that draws them."""
+    seconds = request.number("seconds", 600, minimum=10, maximum=86400)
+    return JSONResponse(await device_curves(request.runtime, request.path("device"), seconds))
+
+
+@FLEET.post("/devices/{device}/marks", act="review")
+async def mark(request: PageRequest) -> Response:
+    """Say that it was normal for a time, or which fault it had."""
+    form, name = await request.form(), request.path("device")
+    try:
+        begin, end = (
+            int(
+                datetime.fromisoformat(str(form.get(key, ""))).replace(tzinfo=UTC).timestamp() * 1e6
+            )
+            for key in ("from", "to")
+        )
+        await mark_machine(
+            request.runtime, request.credential, _SOURCE, device=name, from_us=begin, to_us=end,
+            fault=str(form.get("fault", "")).strip() or None,
+        )  # fmt: skip
+    except ValueError as error:
+        raise HTTPException(400, "a time begins before it ends, and a fault has a name") from error
+    return request.redirect(f"{FLEET.url}/devices/{name}", request.text("The time is marked."))
+
+
+@FLEET.get("/rollouts/{id}")
+async def rollout(request: PageRequest) -> Response:
+    """One rollout with its rings and devices."""
+    wanted = request.path("id")
+
+    def look(connection: Connection) -> dict[str, Any]:
+        chosen = find_rollout(find_all(connection), wanted)
+        return {"rollout": chosen, "jobs": find_jobs(connection, chosen)}
+
+    return request.render("rollout.html", **await request.runtime.store.read(look))
+
+
+@FLEET.post("/rollouts/{id}/control", act="deploy")
+async def control(request: PageRequest) -> Response:
+    """Pause a rollout, go on with it, or end it."""
+    form = await request.form()
+    action = str(form.get("action", ""))
+    if action not in get_args(ControlAction):
+        raise HTTPException(400, f"an action is one of {', '.join(get_args(ControlAction))}")
+    wanted = request.path("id")
+    chosen = await request.runtime.store.read(lambda c: find_rollout(find_all(c), wanted))
+    await control_rollout(
+        request.runtime,
+        chosen,
+        cast(ControlAction, action),
+        str(form.get("reason", "")).strip() or None,
+        by=request.credential,
+        source=_SOURCE,
+    )
+    return request.redirect(
+        f"{FLEET.url}/rollouts/{chosen.rollout_id}", request.text("The deploy stage is asked.")
+    )

@@ -1,0 +1,150 @@
+"""The flow: stages and topics as a graph, live; events of a topic; what an event caused."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import orjson
+from starlette.responses import JSONResponse, Response
+
+from lineal.errors import UnknownTopic
+from lineal.lineage.graph import GraphStep
+from lineal.proof.errors import LogInconsistent
+from lineal.stages.discovery import installed_stages
+from lineal_catalog.documents.projection import DOCUMENT
+from lineal_console.drawn_lineage import drawn_lineage
+from lineal_console.event_reading import event_at, newest_events
+from lineal_console.flow_state import EMBEDDED, FlowReader, FlowState, drawn_flow
+from lineal_console.page import Page
+from lineal_console.page_request import PageRequest, event
+from lineal_console.proof_state import ProvenGraph, proven_graph
+
+FLOW = Page("flow", "Flow", section="flow", order=10)
+_LOOK_SECONDS, _BROKER_LOOK_SECONDS = 0.5, 2.0
+"""To ask a broker for all its topics costs more than to look into the embedded bus."""
+_NEWEST = 50
+
+
+@FLOW.get()
+async def flow(request: PageRequest) -> Response:
+    """The graph, and the same as tables."""
+    state = await flow_reader(request).read()
+    return request.render("flow.html", state=state)
+
+
+@FLOW.get("/graph")
+async def graph(request: PageRequest) -> Response:
+    """The graph as nodes and edges."""
+    return JSONResponse(drawn_flow(await flow_reader(request).read()))
+
+
+@FLOW.get("/live")
+async def live(request: PageRequest) -> Response:
+    """Server-sent events: the tables, and the graph's nodes and edges, whenever they change."""
+    return request.events(_live(request))
+
+
+async def _live(request: PageRequest) -> AsyncIterator[str]:
+    embedded = request.runtime.settings.bus == EMBEDDED
+    seconds = _LOOK_SECONDS if embedded else _BROKER_LOOK_SECONDS
+    feed = request.console.feeds.feed("flow", flow_reader(request).read, seconds)
+    async for state in feed.watch():
+        if state is None:
+            yield ": nothing new\n\n"
+            continue
+        yield event("tables", request.html("flow_tables.html", state=state))
+        yield f"event: graph\ndata: {orjson.dumps(drawn_flow(state)).decode()}\n\n"
+
+
+def flow_reader(request: PageRequest) -> FlowReader:
+    """Reads the state of all installed stages; the same for all pages, which remembers."""
+
+    def make() -> FlowReader:
+        stages = sorted(installed_stages().values(), key=lambda stage: stage.name)
+        return FlowReader(request.runtime, stages)
+
+    return request.console.shared("flow", make)
+
+
+@FLOW.get("/topics/{topic:path}", act="redrive")
+async def topic(request: PageRequest) -> Response:
+    """The newest events of a topic. Who reads events reads what documents say, so this takes more
+    than reading documents."""
+    name = request.path("topic")
+    infos = {info.topic: info for info in await request.runtime.bus.topics()}
+    events = []
+    if name in infos:
+        events = await newest_events(request.runtime, infos[name], _NEWEST)
+    return request.render("flow_topic.html", name=name, info=infos.get(name), events=events)
+
+
+@FLOW.get("/events/{partition:int}/{offset:int}/{topic:path}", act="redrive")
+async def one_event(request: PageRequest) -> Response:
+    """An event, what made it, and what it caused."""
+    name = request.path("topic")
+    place = int(request.path("partition")), int(request.path("offset"))
+    try:
+        found = await event_at(request.runtime, name, *place)
+    except UnknownTopic as error:
+        raise request.missing(str(error)) from error
+    if found is None:
+        raise request.missing(request.text("There is no event at this place, or no more."))
+    shown = found.event
+    proven = await _proven(request, shown.correlationid)
+    made: list[GraphStep] = []
+    handled: list[GraphStep] = []
+    if not isinstance(proven, str):
+        steps = proven.graph.steps
+        made = [step for step in steps if shown.id in step.record.events_out]
+        handled = [step for step in steps if shown.id in step.record.events_in]
+    fields = orjson.loads(shown.to_json())
+    data = fields.pop("data", None)
+    return request.render(
+        "flow_event.html",
+        topic=name,
+        position=found.position,
+        event=shown,
+        attributes=fields,
+        data=data if isinstance(data, str) else _indented(data),
+        made=made,
+        handled=handled,
+        proven=proven,
+        subject_url=subject_url(shown.correlationid),
+    )
+
+
+@FLOW.get("/subjects/{subject:path}", act="redrive")
+async def subject(request: PageRequest) -> Response:
+    """The lineage of anything: an order, a device, a model."""
+    wanted = request.path("subject")
+    proven = await _proven(request, wanted)
+    return request.render("flow_subject.html", subject=wanted, proven=proven)
+
+
+@FLOW.get("/lineage/{subject:path}", act="redrive")
+async def lineage(request: PageRequest) -> Response:
+    """The same as nodes and edges."""
+    wanted = request.path("subject")
+    proven = await request.runtime.store.read(lambda c: proven_graph(c, wanted))
+    return JSONResponse(drawn_lineage(proven))
+
+
+async def _proven(request: PageRequest, wanted: str) -> ProvenGraph | str:
+    try:
+        return await request.runtime.store.read(lambda c: proven_graph(c, wanted))
+    except LogInconsistent as error:
+        return str(error)
+
+
+def subject_url(subject: str) -> str:
+    """The page about a subject: of a document its own."""
+    if subject.startswith(DOCUMENT):
+        return f"/console/documents/{subject.removeprefix(DOCUMENT)}"
+    return f"/console/flow/subjects/{subject}"
+
+
+def _indented(data: object) -> str:
+    return orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()
+
+
+__all__ = ["FLOW", "FlowState", "subject_url"]

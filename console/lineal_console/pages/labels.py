@@ -1,0 +1,207 @@
+"""Labelling jobs: made, worked through, closed and taken along; and how labelling goes."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from lineal.errors import LinealError
+from lineal.store.connection import Connection
+from lineal_catalog.documents.projection import DOCUMENT
+from lineal_catalog.documents.queries import list_documents
+from lineal_catalog.labels.dashboard import job_figures
+from lineal_catalog.labels.formats import FORMATS
+from lineal_catalog.labels.items import item_of, with_sizes
+from lineal_catalog.labels.jobs import (
+    close_job,
+    create_job,
+    give_label,
+    label_to_look_at,
+    take_item,
+)
+from lineal_catalog.labels.queries import Job, UnknownJob, find_item, find_job, list_jobs
+from lineal_console.page import Page
+from lineal_console.page_request import PageRequest
+from lineal_schemas.labels import ConsensusMethod, LabelItem, LabelJobKind, LabelValue
+
+LABELS = Page("labels", "Labels", act="review", section="review", order=20)
+DASHBOARD = Page("labelling", "Labelling dashboard", act="review", section="review", order=30)
+_CHART_HEIGHT = 60
+_BAR_WIDTH = 12
+_MAX_BARS = 48
+
+
+@LABELS.get()
+async def jobs(request: PageRequest) -> Response:
+    """All jobs, and a form to make one."""
+    found = await request.runtime.store.read(lambda c: [job.to_dict(c) for job in list_jobs(c)])
+    return request.render("labels.html", jobs=found)
+
+
+@LABELS.post("/create")
+async def create(request: PageRequest) -> Response:
+    """Make a job."""
+    form = await request.form()
+    kind = cast(LabelJobKind, str(form.get("kind", "label")))
+    source = str(form.get("source", "")) or None
+    items: list[LabelItem] = []
+    if kind == "label":
+        wanted = [line.strip() for line in str(form.get("items", "")).splitlines() if line.strip()]
+        items = await request.runtime.store.read(
+            partial(_items, wanted=wanted, every="documents" in form, names=request.names)
+        )
+        items = await with_sizes(request.runtime, items)
+    answers = str(form.get("answers", "1"))
+    created = await create_job(
+        request.runtime, request.credential, name=str(form.get("name", "")).strip(), kind=kind,
+        items=items, source=source, known=_known(form),
+        classes=[each.strip() for each in str(form.get("classes", "")).split(",") if each.strip()],
+        answers=int(answers) if answers.isdecimal() and answers != "0" else 1,
+    )  # fmt: skip
+    return request.redirect(f"{LABELS.url}/{created.job}", request.text("The job is made."))
+
+
+def _items(
+    connection: Connection, wanted: list[str], *, every: bool, names: tuple[str, ...] | None
+) -> list[LabelItem]:
+    found = list(wanted)
+    if every:
+        found += [
+            info.document_id
+            for info in reversed(list_documents(connection, status="indexed", names=names))
+        ]
+    return [item_of(connection, name, names) for name in found]
+
+
+def _known(form: FormData) -> dict[str, str]:
+    lines = str(form.get("known", "")).splitlines()
+    pairs = [line.partition("=") for line in lines if "=" in line]
+    return {item.strip(): label.strip() for item, _, label in pairs}
+
+
+@LABELS.get("/{job}")
+async def show_job(request: PageRequest) -> Response:
+    """One job: how far it is, what can be done with it."""
+    job = await _job(request)
+    told = await request.runtime.store.read(lambda c: job.to_dict(c))
+    return request.render("label_job.html", job=told, formats=FORMATS)
+
+
+@LABELS.post("/{job}/take")
+async def take(request: PageRequest) -> Response:
+    """Take the next item, and show it."""
+    return await _onward(request, await _job(request))
+
+
+async def _onward(request: PageRequest, job: Job, notice: str | None = None) -> Response:
+    taken = await take_item(request.runtime, job.job_id, request.credential)
+    if taken is None:
+        return request.redirect(
+            f"{LABELS.url}/{job.job_id}", request.text("Nothing is left for you to label.")
+        )
+    query = urlencode({"item": taken.item.item})
+    return request.redirect(f"{LABELS.url}/{job.job_id}/item?{query}", notice)
+
+
+@LABELS.get("/{job}/item")
+async def show_item(request: PageRequest) -> Response:
+    """One item, and what may be said of it."""
+    job = await _job(request)
+
+    def look(connection: Connection) -> tuple[LabelItem, LabelValue | None]:
+        item = find_item(connection, job, request.query("item"))
+        before = label_to_look_at(connection, job, item.item)
+        item_of(connection, item.item, request.names)  # only what they may see
+        return item, None if before is None else before[1]
+
+    try:
+        item, label = await request.runtime.store.read(look)
+    except LinealError as error:
+        raise request.missing(str(error)) from error
+    _, _, page = item.item.partition("#page=")
+    return request.render(
+        "label_item.html",
+        job=job,
+        item=item,
+        label=label,
+        document=item.subject.removeprefix(DOCUMENT) if DOCUMENT in item.subject else None,
+        number=int(page) if page.isdecimal() else 1,
+        ratio=round(1000 * item.height / item.width) if item.width else 1414,
+    )
+
+
+@LABELS.post("/{job}/give")
+async def give(request: PageRequest) -> Response:
+    """Label an item, and take the next."""
+    job, form = await _job(request), await request.form()
+    label = str(form.get("label", "")).strip()
+    value = LabelValue(label=label or None)
+    if job.kind == "verify":
+        value = LabelValue(correct=label == "correct")
+    await give_label(
+        request.runtime, job.job_id, str(form.get("item", "")), value, request.credential
+    )
+    return await _onward(request, job)
+
+
+@LABELS.post("/{job}/close")
+async def close(request: PageRequest) -> Response:
+    """Find what holds of each item."""
+    job, form = await _job(request), await request.form()
+    method: ConsensusMethod = "dawid_skene" if form.get("method") == "dawid_skene" else "majority"
+    closed = await close_job(request.runtime, job.job_id, request.credential, method=method)
+    notice = request.text(
+        "%(resolved)s of %(items)s items have a label.", resolved=closed.resolved,
+        items=closed.items,
+    )  # fmt: skip
+    return request.redirect(f"{LABELS.url}/{job.job_id}", notice)
+
+
+async def _job(request: PageRequest) -> Job:
+    try:
+        return await request.runtime.store.read(partial(find_job, wanted=request.path("job")))
+    except UnknownJob as error:
+        raise request.missing(str(error)) from error
+
+
+@DASHBOARD.get()
+async def dashboard(request: PageRequest) -> Response:
+    """How labelling goes, of the newest jobs or of one."""
+    chosen = request.query("job")
+
+    def look(connection: Connection) -> list[tuple[Job, Any]]:
+        found = [find_job(connection, chosen)] if chosen else list_jobs(connection)[:10]
+        return [(job, job_figures(connection, job)) for job in found]
+
+    try:
+        found = await request.runtime.store.read(look)
+    except UnknownJob as error:
+        raise request.missing(str(error)) from error
+    part = "labelling_figures.html" if "part" in request.request.query_params else "labelling.html"
+    return request.render(
+        part,
+        jobs=[(job, figures, _bars(figures.throughput)) for job, figures in found],
+        chosen=chosen,
+        height=_CHART_HEIGHT,
+    )
+
+
+def _bars(throughput: tuple[tuple[int, int], ...]) -> list[dict[str, Any]]:
+    """A bar for each hour in which labels were given."""
+    shown = throughput[-_MAX_BARS:]
+    highest = max((labels for _, labels in shown), default=1)
+    return [
+        {
+            "x": place * _BAR_WIDTH,
+            "y": round(_CHART_HEIGHT * (1 - labels / highest), 1),
+            "width": _BAR_WIDTH - 2,
+            "height": round(_CHART_HEIGHT * labels / highest, 1),
+            "labels": labels,
+            "from": begin,
+        }
+        for place, (begin, labels) in enumerate(shown)
+    ]

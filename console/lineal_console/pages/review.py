@@ -1,0 +1,405 @@
+"""The queue of reviews, and the page on which a person says what is right."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal, cast, get_args
+from urllib.parse import quote, urlencode
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from lineal.access.acts import NotPermitted
+from lineal.store.connection import Connection
+from lineal_catalog.reviews import acts
+from lineal_catalog.reviews.acts import EmptyAnswer, Reviewer
+from lineal_catalog.reviews.correcting import machine_value, page_text
+from lineal_catalog.reviews.corrections_asked import NoReviewStage, begin_correction
+from lineal_catalog.reviews.item_state import ReviewConflict
+from lineal_catalog.reviews.queries import (
+    Filter,
+    Order,
+    ReviewItem,
+    UnknownReview,
+    count_waiting,
+    list_reviews,
+)
+from lineal_catalog.reviews.redaction import WrongBox
+from lineal_console.page import Page
+from lineal_console.page_request import PageRequest
+from lineal_schemas.envelope import now_us
+from lineal_schemas.fields import FieldValues
+from lineal_schemas.results import Box, TextResult
+from lineal_schemas.reviews import (
+    FieldValue,
+    PageText,
+    RedactionBox,
+    ReviewValue,
+    TableRows,
+)
+
+REVIEW = Page("review", "Review", act="review", section="review", order=10)
+_SHOWN = 200
+DOCUMENTS = "/console/documents"
+_MAX_WORDS = 6000
+_MAX_PAGES = 20
+"""Pages whose text is shown for correction at once."""
+_FILTERS = ("reason", "target", "class", "below", "order", "status")
+_Status = Literal["waiting", "completed", "all"]
+
+
+@REVIEW.get()
+async def queue(request: PageRequest) -> Response:
+    """What waits for people."""
+    who, now = _who(request), now_us()
+    status = cast(_Status, request.query("status", "waiting"))
+    if status not in get_args(_Status):
+        status = "waiting"
+
+    def look(connection: Connection) -> tuple[list[ReviewItem], dict[str, dict[str, int]]]:
+        items = list_reviews(
+            connection, now=now, wanted=_filter(request.query), status=status,
+            order=_order(request.query("order")), limit=_SHOWN, names=who.names,
+        )  # fmt: skip
+        return items, count_waiting(connection, who.names)
+
+    items, counts = await request.runtime.store.read(look)
+    return request.render(
+        "review.html",
+        items=[item.to_dict(who.actor, now) for item in items],
+        counts=counts,
+        status=status,
+        query={name: request.query(name) for name in _FILTERS},
+        address=lambda **changes: f"{REVIEW.url}?{urlencode(changes)}",
+    )
+
+
+@REVIEW.post("/next")
+async def take_next(request: PageRequest) -> Response:
+    """Take the next item that waits, and show it."""
+    form = await request.form()
+
+    def given(name: str, default: str = "") -> str:
+        return str(form.get(name, default))
+
+    item = await acts.take_next(
+        request.runtime, _who(request), _filter(given), _order(given("order"))
+    )
+    if item is None:
+        return request.redirect(REVIEW.url, request.text("Nothing waits for you."))
+    return request.redirect(f"{REVIEW.url}/{item.item_id}")
+
+
+@REVIEW.post("/begin")
+async def begin(request: PageRequest) -> Response:
+    """Correct a document that nobody was asked about."""
+    document_id = str((await request.form()).get("document", ""))
+    back = f"{DOCUMENTS}/{quote(document_id, safe='')}"
+    try:
+        item = await begin_correction(request.runtime, document_id, _who(request))
+    except (ReviewConflict, UnknownReview, NoReviewStage) as error:
+        return request.redirect(back, str(error))
+    return request.redirect(f"{REVIEW.url}/{item.item_id}?{urlencode({'back': document_id})}")
+
+
+@REVIEW.get("/{item}")
+async def show_item(request: PageRequest) -> Response:
+    """One item: what the machine says, where to look, and what is right."""
+    who = _who(request)
+    item = await _item(request, who)
+    told = await acts.details(request.runtime, item, who)
+    result, name, _ = await acts.current_reading(request.runtime, item)
+    draft = ReviewValue.model_validate((told["draft"] or {"value": {}})["value"])
+    numbers = sorted({place["page"] for place in told["places"]})
+    if result is not None and not numbers:
+        numbers = [page.number for page in result.pages]
+    first = request.number("page", numbers[0] if numbers else 1, minimum=1)
+    classes = await request.runtime.store.read(_known_classes)
+    extracted = await _extracted(request, item)
+    pages = [] if result is None else _pages(result, numbers[:_MAX_PAGES], draft, extracted)
+    return request.render(
+        "review_item.html",
+        item=told,
+        places=told["places"],
+        draft=draft,
+        document_class=draft.document_class or name or told["class"] or "",
+        classes=classes,
+        pages=pages,
+        tables=[] if result is None else _tables(result, numbers[:_MAX_PAGES], draft),
+        number=first,
+        drawn_page=_ratio(result, first) is not None,
+        ratio=_ratio(result, first) or 0,
+        boxes=[place["box"] for place in told["places"] if place["page"] == first and place["box"]],
+        may_answer=told["status"] in ("open", "taken", "disputed", "superseded")
+        and (told["taken"] is None or told["taken"]["by"] == who.actor)
+        and not any(opinion["by"] == who.actor for opinion in told["opinions"]),
+        mine=told["taken"] is not None and told["taken"]["by"] == who.actor,
+        problems=_problems(told["places"]),
+        words=_words(result, first),
+        back=request.query("back"),
+    )
+
+
+@REVIEW.post("/{item}/take")
+async def take(request: PageRequest) -> Response:
+    """Begin to work on an item."""
+    return await _act(request, acts.take)
+
+
+@REVIEW.post("/{item}/release")
+async def release(request: PageRequest) -> Response:
+    """Give an item back."""
+    await acts.release(request.runtime, request.path("item"), _who(request))
+    return request.redirect(REVIEW.url, request.text("The item is given back; your draft stays."))
+
+
+@REVIEW.post("/{item}/skip")
+async def skip(request: PageRequest) -> Response:
+    """Leave an item to others, and take the next."""
+    await acts.skip(request.runtime, request.path("item"), _who(request))
+    return await _onward(request, request.text("The item is left to others."))
+
+
+@REVIEW.post("/{item}/draft")
+async def draft(request: PageRequest) -> Response:
+    """Keep what was entered so far; answers with a line that says so."""
+    who = _who(request)
+    value = await _entered(request, await _item(request, who), await request.form(), all_parts=True)
+    if value is None:
+        return request.render("review_draft.html", saved=None, taken=None)
+    kept = await acts.save_draft(request.runtime, request.path("item"), value, who)
+    return request.render("review_draft.html", saved=kept["saved_us"], taken=kept["taken"])
+
+
+@REVIEW.post("/{item}/complete")
+async def complete(request: PageRequest) -> Response:
+    """Answer an item, and take the next."""
+    who = _who(request)
+    item = await _item(request, who)
+    back = f"{REVIEW.url}/{item.item_id}"
+    form = await request.form()
+    value = await _entered(request, item, form, all_parts=False)
+    if value is None:
+        return request.redirect(back, request.text("What was entered does not fit."))
+    try:
+        made = await acts.complete(request.runtime, item.item_id, value, who)
+    except (NotPermitted, ReviewConflict, WrongBox) as error:
+        return request.redirect(back, str(error))
+    except EmptyAnswer:
+        return request.redirect(back, request.text("Say what is right: nothing was entered."))
+    if made.type == "review.opinion":
+        return await _onward(request, request.text("Noted. Another person has to look as well."))
+    done = {"confirmed": request.text("Confirmed."), "corrected": request.text("Corrected.")}
+    if document_id := str(form.get("back", "")):
+        return request.redirect(
+            f"{DOCUMENTS}/{quote(document_id, safe='')}",
+            done[made.outcome] + " " + request.text("What follows from it is being made again."),
+        )
+    return await _onward(request, done[made.outcome])
+
+
+async def _onward(request: PageRequest, notice: str) -> Response:
+    item = await acts.take_next(request.runtime, _who(request))
+    if item is None:
+        return request.redirect(REVIEW.url, notice)
+    return request.redirect(f"{REVIEW.url}/{item.item_id}", notice)
+
+
+async def _act(request: PageRequest, act: Any) -> Response:
+    address = f"{REVIEW.url}/{request.path('item')}"
+    try:
+        await act(request.runtime, request.path("item"), _who(request))
+    except ReviewConflict as error:
+        return request.redirect(address, str(error))
+    return request.redirect(address)
+
+
+async def _item(request: PageRequest, who: Reviewer) -> ReviewItem:
+    try:
+        return await acts.find(request.runtime, request.path("item"), who)
+    except UnknownReview as error:
+        raise request.missing(str(error)) from error
+
+
+def _who(request: PageRequest) -> Reviewer:
+    return Reviewer.of(request.credential)
+
+
+def _filter(given: Any) -> Filter:
+    below = given("below")
+    return Filter(
+        given("reason") or None,
+        given("target") or None,
+        given("class") or None,
+        float(below) if below.replace(".", "", 1).isdecimal() else None,
+    )
+
+
+def _order(given: str) -> Order:
+    return "confidence" if given == "confidence" else "age"
+
+
+def _known_classes(connection: Connection) -> list[str]:
+    rows = connection.execute(
+        "SELECT DISTINCT value FROM search_facets WHERE key = 'class' ORDER BY value"
+    )
+    return [name for (name,) in rows.fetchall()]
+
+
+async def _extracted(request: PageRequest, item: ReviewItem) -> FieldValues | None:
+    """The declared fields of its document, where they are to be looked at."""
+    if item.target != "fields" or item.document_id is None:
+        return None
+    return await acts.extracted_fields(request.runtime, item.document_id)
+
+
+def _pages(
+    result: TextResult, numbers: list[int], draft: ReviewValue, extracted: FieldValues | None
+) -> list[dict[str, Any]]:
+    entered = {item.page: item.text for item in draft.pages}
+    values = {(item.page, item.key): item.value for item in draft.fields}
+    first = min(numbers, default=1)
+    declared = () if extracted is None else extracted.fields
+    return [
+        {
+            "number": page.number,
+            "text": entered.get(page.number, page_text(result, page)),
+            "fields": [
+                {"key": key, "value": values.get((page.number, key), value)}
+                for key, value in (
+                    [(field.name, field.value or "") for field in declared]
+                    if declared and page.number == first
+                    else [(pair.key, pair.value) for pair in page.key_values]
+                )
+            ],
+        }
+        for page in result.pages
+        if page.number in numbers
+    ]
+
+
+def _tables(result: TextResult, numbers: list[int], draft: ReviewValue) -> list[dict[str, Any]]:
+    entered = {(item.page, item.table): item.rows for item in draft.tables}
+    return [
+        {
+            "page": page.number,
+            "table": place,
+            "text": "\n".join(
+                "\t".join(row) for row in entered.get((page.number, place), table.rows)
+            ),
+        }
+        for page in result.pages
+        if page.number in numbers
+        for place, table in enumerate(page.tables)
+    ]
+
+
+def _problems(places: list[dict[str, Any]]) -> dict[str, str]:
+    """What is wrong with a field, by its name: a place says "NAME: what"."""
+    return {
+        name: problem
+        for name, separator, problem in (place["reason"].partition(": ") for place in places)
+        if separator
+    }
+
+
+def _words(result: TextResult | None, number: int) -> list[dict[str, Any]]:
+    """The words of a page with their boxes, to be taken over into a field by a click."""
+    if result is None:
+        return []
+    return [
+        {"text": result.text[word.begin : word.end], "box": word[3:7]}
+        for page in result.pages
+        if page.number == number
+        for word in page.words[:_MAX_WORDS]
+    ]
+
+
+def _ratio(result: TextResult | None, number: int) -> int | None:
+    """The height of a page that is 1000 wide; None: nothing draws it."""
+    for page in result.pages if result is not None else ():
+        if page.number == number and page.width:
+            return round(1000 * page.height / page.width)
+    return None
+
+
+async def _entered(
+    request: PageRequest, item: ReviewItem, form: FormData, *, all_parts: bool
+) -> ReviewValue | None:
+    """What the form says; None where it does not fit. Of an answer, only what the machine has
+    otherwise, and what was asked about."""
+    try:
+        value = _value(form)
+    except (ValidationError, ValueError):
+        return None
+    if all_parts:
+        return value
+    result, name, _ = await acts.current_reading(request.runtime, item)
+    extracted = await _extracted(request, item)
+    return await asyncio.to_thread(_changed, value, result, name, item, extracted)
+
+
+def _value(form: FormData) -> ReviewValue:
+    pages, tables, fields, boxes = [], [], [], []
+    for name, given in form.multi_items():
+        text = str(given).replace("\r\n", "\n")
+        kind, _, rest = name.partition("-")
+        if kind == "text":
+            pages.append(PageText(page=int(rest), text=text))
+        elif kind == "field":
+            page, _, key = rest.partition("-")
+            fields.append(FieldValue(page=int(page), key=key, value=text))
+        elif kind == "table":
+            page, _, place = rest.partition("-")
+            rows = tuple(tuple(line.split("\t")) for line in text.split("\n"))
+            tables.append(TableRows(page=int(page), table=int(place), rows=rows))
+        elif kind == "box" and text:
+            number, *sides = (float(part) for part in text.split(","))
+            boxes.append(RedactionBox(page=int(number), box=Box(*sides)))
+    return ReviewValue(
+        document_class=str(form.get("class", "")).strip() or None,
+        pages=tuple(pages),
+        fields=tuple(fields),
+        tables=tuple(tables),
+        redactions=tuple(boxes) if boxes else None,
+        verdict=cast(Any, form.get("verdict") or None),
+        comment=str(form.get("comment", "")).strip() or None,
+    )
+
+
+def _changed(
+    value: ReviewValue,
+    result: TextResult | None,
+    name: str | None,
+    item: ReviewItem,
+    extracted: FieldValues | None,
+) -> ReviewValue:
+    now = machine_value(result, name, value, extracted)
+    texts = {page.page: page.text for page in now.pages}
+    fields = {(each.page, each.key): each.value for each in now.fields}
+    known = {key for _, key in fields}
+    tables = {(each.page, each.table): each.rows for each in now.tables}
+    asked = item.target
+    return value.model_copy(
+        update={
+            "document_class": value.document_class
+            if asked == "class" or value.document_class != name
+            else None,
+            "pages": tuple(
+                page for page in value.pages if asked == "text" or page.text != texts.get(page.page)
+            ),
+            "fields": tuple(
+                each
+                for each in value.fields
+                # What was left empty, as the machine had it, is not said to be absent.
+                if (asked == "fields" and (each.value or each.key in known))
+                or each.value != fields.get((each.page, each.key), "")
+            ),
+            "tables": tuple(
+                each
+                for each in value.tables
+                if asked == "tables" or each.rows != tables.get((each.page, each.table))
+            ),
+        }
+    )

@@ -1,0 +1,70 @@
+"""How far a record is proven: logged, signed, witnessed."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from lineal.lineage.canonical import subject_entries
+from lineal.lineage.graph import LineageGraph, lineage_graph
+from lineal.lineage.ledger import records_of_subject
+from lineal.proof.checkpoint import parse_checkpoint
+from lineal.proof.log_tables import read_log
+from lineal.proof.logged import logged_records
+from lineal.store.connection import Connection
+
+ProofState = Literal["witnessed", "signed", "logged", "waiting"]
+
+
+class ProvenSizes(NamedTuple):
+    """Up to which record the log reaches."""
+
+    logged: int
+    signed: int
+    witnessed: int
+
+    def state(self, record: int) -> ProofState:
+        """Of a record by its number."""
+        if record <= self.witnessed:
+            return "witnessed"
+        if record <= self.signed:
+            return "signed"
+        return "logged" if record <= self.logged else "waiting"
+
+
+def proven_sizes(connection: Connection) -> ProvenSizes:
+    """Of the log in the store; all are 0 where there is none."""
+    row = read_log(connection)
+    if row is None:
+        return ProvenSizes(0, 0, 0)
+    return ProvenSizes(row.size, _size(row.checkpoint), _size(row.witnessed))
+
+
+def _size(note: bytes | None) -> int:
+    if note is None:
+        return 0
+    text, _, _ = note.decode().partition("\n\n")
+    return parse_checkpoint(text + "\n").size
+
+
+class ProvenGraph(NamedTuple):
+    """The lineage of a subject with the state of each step's record."""
+
+    graph: LineageGraph
+    records: list[int]
+    """The number of the record of each step."""
+    states: list[ProofState]
+
+
+def proven_graph(connection: Connection, subject: str) -> ProvenGraph:
+    """The lineage of a subject; each record is compared with the log.
+
+    Raises:
+        LogInconsistent: a record is not the one that was logged.
+    """
+    sizes = proven_sizes(connection)
+    steps, numbers = [], []
+    for seq, canonical in logged_records(connection, records_of_subject(connection, subject)):
+        for step in subject_entries(canonical, subject):
+            steps.append(step)
+            numbers.append(seq)
+    return ProvenGraph(lineage_graph(steps), numbers, [sizes.state(seq) for seq in numbers])

@@ -1,0 +1,120 @@
+// Small additions to pages that work without them. Nothing here evaluates strings.
+"use strict";
+
+const language = document.documentElement.lang;
+
+/** Show times in the reader's own time zone. */
+function localTimes(root) {
+  const full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const time = new Date(element.getAttribute("datetime"));
+    if (Number.isNaN(time.getTime())) continue;
+    if (element.hasAttribute("data-relative")) element.title = full.format(time);
+    else element.textContent = full.format(time);
+  }
+}
+
+/** On a narrow screen the menu begins closed. */
+function foldMenu() {
+  const menu = document.querySelector("details.menu");
+  if (menu && window.matchMedia("(max-width: 48rem)").matches) menu.open = false;
+}
+
+/** Close an open account panel by Escape or by a click elsewhere. */
+function closePanels() {
+  const panel = document.querySelector("details.account");
+  if (!panel) return;
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && panel.open) {
+      panel.open = false;
+      panel.querySelector("summary").focus();
+    }
+  });
+  document.addEventListener("click", (event) => {
+    if (panel.open && !panel.contains(event.target)) panel.open = false;
+  });
+}
+
+/** Ask before an act that cannot be undone. */
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm;
+  if (question && !window.confirm(question)) {
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}, true);
+
+/** Select all rows of a list at once. */
+document.addEventListener("change", (event) => {
+  const box = event.target;
+  if (!box.matches("input[data-select-all]")) return;
+  for (const each of box.form.querySelectorAll("input[name=" + CSS.escape(box.dataset.selectAll) + "]")) {
+    each.checked = box.checked;
+  }
+});
+
+/** Show why a request of htmx was refused, and have the answer of an error swapped nowhere else. */
+document.addEventListener("htmx:responseError", (event) => {
+  const place = document.getElementById("problem");
+  const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
+  const message = document.createElement("p");
+  message.className = "problem";
+  message.textContent = answer.body.textContent.trim() || String(event.detail.xhr.status);
+  place.replaceChildren(message);
+});
+
+/** A picture that cannot be had (a page that nothing draws) leaves an empty place. */
+document.addEventListener("error", (event) => {
+  if (event.target.matches && event.target.matches(".thumbnail img")) event.target.remove();
+}, true);
+
+/**
+ * Parts of a page that the service keeps up to date: an element with `data-live=ADDRESS` is
+ * connected while the page is seen, since a browser has few connections for all its windows.
+ * Each event replaces the content of the element below it whose `data-part` is the event's name.
+ */
+function connectLive(element) {
+  let source = null;
+  const update = () => {
+    if (!element.isConnected || document.hidden) {
+      if (source) source.close();
+      source = null;
+      return;
+    }
+    if (source) return;
+    source = new EventSource(element.dataset.live);
+    for (const part of element.querySelectorAll("[data-part]")) {
+      source.addEventListener(part.dataset.part, (event) => {
+        if (part.dataset.as === "graph") {
+          showGraph(part, JSON.parse(event.data));
+          return;
+        }
+        const focused = part.contains(document.activeElement) && document.activeElement.id;
+        part.innerHTML = event.data;
+        localTimes(part);
+        htmx.process(part);
+        if (focused) document.getElementById(focused)?.focus();
+        part.dispatchEvent(new CustomEvent("live", { bubbles: true, detail: event.data }));
+      });
+    }
+    source.addEventListener("end", () => { source.close(); });
+  };
+  document.addEventListener("visibilitychange", update);
+  update();
+}
+
+document.addEventListener("htmx:load", (event) => localTimes(event.target));
+document.addEventListener("DOMContentLoaded", () => {
+  localTimes(document);
+  foldMenu();
+  closePanels();
+  document.querySelectorAll("[data-live]").forEach(connectLive);
+});
+
+/** A line that was said is taken out of its field, and the newest is seen. */
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.target.matches("form[data-clear]") && event.detail.successful) event.target.reset();
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target && event.detail.target.id === "talk") event.detail.target.scrollTop = event.detail.target.scrollHeight;
+});
