@@ -95,11 +95,13 @@ def _fields(record: RecordedStep) -> dict[str, Any]:
         "kind": record.kind,
         "at": record.started,
         "actor": record.actor,
-        "root": record.subject,
+        "root": record.subject,  # the name that was promised
+        "correlation_id": record.subject,
         "stage": None if build is None else f"{build.stage} {build.version}",
         "code": None if build is None else build.code,
-        "models": [] if build is None else [model._asdict() for model in build.models],
-        "facts": dict(record.attributes),
+        "models": [] if build is None else [model._asdict() for model in build.artifacts],
+        "facts": dict(record.attributes),  # the name that was promised
+        "attributes": dict(record.attributes),
         "inputs": [item._asdict() for item in record.inputs],
     }
 

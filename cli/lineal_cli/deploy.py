@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from lineal_cli import deploy_root
+from lineal_cli.deploy_agent import agent
+from lineal_cli.deploy_signature import sign
 from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings, pairs
 from lineal_cli.printing import plain, print_json, print_table, recently, short_id
 from lineal_cli.reading import existing_data, reading
+from lineal_cli.rollout_targets import (
+    RingOption,
+    SignedElsewhereOption,
+    ThresholdOption,
+    TimeoutOption,
+    WhereOption,
+    devices_for,
+    print_asked,
+    require_key,
+    rings_of,
+    shares,
+    step_timeouts,
+)
 
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
-    from lineal_consumers.deploy.rollout import JobRecord, RolloutRecord
-    from lineal_schemas.deployments import Ring, StepTimeouts
+    from lineal_consumers.deploy.rollout import RejectedRecord, RolloutRecord
+    from lineal_schemas.deployments import StepTimeouts
     from lineal_schemas.models import ModelPromoted, ModelRolledBack
 
 app = typer.Typer(
@@ -26,7 +40,9 @@ app = typer.Typer(
     help="Bring models to devices, in rings; look on, or stop it.",
 )
 
-_CANARY, _CANARY_SHARE, _REST_THRESHOLD = "canary", 0.1, 0.1
+app.add_typer(deploy_root.app, name="root")
+app.command()(sign)
+app.command()(agent)
 
 RolloutArgument = Annotated[
     str, typer.Argument(metavar="ROLLOUT", help="Id or unique beginning of an id.")
@@ -40,55 +56,34 @@ def start(
     version: Annotated[
         int | None, typer.Option("--version", help="Fail unless this version is in use.")
     ] = None,
-    ring: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--ring",
-            metavar="NAME=DEVICE,...",
-            help="A ring and its devices, * and ? allowed; devices of earlier rings are left out. "
-            "In the order of the rings. Without: a tenth of all devices, then all.",
-        ),
-    ] = None,
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--threshold",
-            metavar="NAME=SHARE",
-            help="How many of a ring's devices may fail, from 0 (none) to 1.",
-        ),
-    ] = None,
-    timeout: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--timeout",
-            metavar="STEP=SECONDS",
-            help="Time for a step: answer, download, verify, shadow or soak.",
-        ),
-    ] = None,
+    ring: RingOption = None,
+    threshold: ThresholdOption = None,
+    timeout: TimeoutOption = None,
     shadow: Annotated[
         int, typer.Option("--shadow", help="Readings scored beside the running model.", min=0)
     ] = 200,
     soak: Annotated[
         int, typer.Option("--soak", help="Readings scored before it is a success.", min=0)
     ] = 400,
+    where: WhereOption = None,
+    signed_elsewhere: SignedElsewhereOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask for the rollout of the version of a model that is in use."""
-    thresholds = {
-        name: _number(share, "--threshold")
-        for name, share in pairs(threshold, "--threshold").items()
-    }
-    timeouts = _timeouts(pairs(timeout, "--timeout"))
+    thresholds, timeouts = shares(threshold), step_timeouts(timeout)
     wanted = pairs(ring, "--ring")
+    folder = existing_data(data)
+    if not signed_elsewhere:
+        require_key(load_settings(folder))
+    matching = pairs(where, "--where")
     asked = asyncio.run(
-        _start(existing_data(data), model, version, wanted, thresholds, timeouts, shadow, soak)
+        _start(folder, model, version, wanted, thresholds, timeouts, shadow, soak, matching)
     )
     if as_json:
         print_json(asked)
         return
-    counts = ", ".join(f"{item['name']}: {len(item['devices'])}" for item in asked["rings"])
-    typer.echo(f"{asked['rollout']}  {asked['model']} {asked['version']}  to {counts}")
+    print_asked(asked, f"{asked['model']} {asked['version']}")
     typer.echo(f"Follow it with `lineal deploy status {short_id(asked['rollout'])}`.")
 
 
@@ -101,8 +96,10 @@ async def _start(
     timeouts: StepTimeouts,
     shadow: int,
     soak: int,
+    where: dict[str, str],
 ) -> dict[str, Any]:
     from lineal.access.senders import acting_credential
+    from lineal.acts import publish_acts
     from lineal.runtime import open_runtime
     from lineal_schemas.deployments import DeploymentRequested, RolloutPlan
     from lineal_schemas.envelope import first_event, now_us
@@ -117,7 +114,8 @@ async def _start(
                 f"version {change.model.version} of {name} is in use, not {version}: "
                 f"promote that one first"
             )
-        rings = _rings(await _devices(runtime), wanted, thresholds)
+        devices, others = await devices_for(runtime, name, change.artifact, where)
+        rings = rings_of(devices, wanted, thresholds, others)
         now = now_us()
         request = DeploymentRequested(
             rollout_id=rollout_id(change.model.sha256, f"hand {now}"),
@@ -133,13 +131,14 @@ async def _start(
         event = first_event(
             request, id=request.rollout_id, source="lineal:cli/deploy", actor=request.by
         )
-        await runtime.bus.publish([(event.type, event)])
+        await publish_acts(runtime, [event])
     return {
         "rollout": request.rollout_id,
         "model": change.model.name,
         "version": change.model.version,
         "sha256": change.model.sha256,
         "rings": [item.model_dump(mode="json") for item in rings],
+        "left_out": others,
     }
 
 
@@ -169,84 +168,6 @@ async def _in_use(runtime: Runtime, name: str) -> tuple[ModelPromoted | ModelRol
     return newest, in_use.counter
 
 
-async def _devices(runtime: Runtime) -> list[str]:
-    """All devices that have been connected, by name."""
-    from lineal.errors import UnknownTopic
-    from lineal_schemas.telemetry import DeviceBirth
-
-    found: set[str] = set()
-    try:
-        async for delivery in runtime.bus.read(DeviceBirth.type):
-            found.add(delivery.event.partitionkey)
-    except UnknownTopic:
-        pass
-    return sorted(found)
-
-
-def _rings(
-    known: Sequence[str], wanted: dict[str, str], thresholds: dict[str, float]
-) -> tuple[Ring, ...]:
-    from fnmatch import fnmatchcase
-    from math import ceil
-
-    from lineal_schemas.deployments import Ring
-
-    left = list(known)
-    devices: dict[str, tuple[str, ...]] = {}
-    if not wanted:
-        canary = ceil(len(left) * _CANARY_SHARE)
-        devices = {_CANARY: tuple(left[:canary]), "all": tuple(left[canary:])}
-        thresholds = {"all": _REST_THRESHOLD, **thresholds}
-    for name, patterns in wanted.items():
-        chosen: list[str] = []
-        for pattern in patterns.split(","):
-            matching = [device for device in left if fnmatchcase(device, pattern)]
-            if not matching and not set("*?[") & set(pattern) and pattern not in known:
-                matching = [pattern]  # one that has not been connected yet
-            chosen += matching
-            left = [device for device in left if device not in matching]
-        if not chosen:
-            raise CommandFailed(f"ring {name}: no device is called {patterns}")
-        devices[name] = tuple(chosen)
-    unknown = set(thresholds) - set(devices)
-    if unknown:
-        raise typer.BadParameter(f"there is no ring {min(unknown)}", param_hint="--threshold")
-    if not any(devices.values()):
-        raise CommandFailed("no device was ever connected: name them with --ring NAME=DEVICE,...")
-    return tuple(
-        Ring(name=name, devices=members, error_threshold=thresholds.get(name, 0.0))
-        for name, members in devices.items()
-        if members
-    )
-
-
-def _timeouts(given: dict[str, str]) -> StepTimeouts:
-    from pydantic import ValidationError
-
-    from lineal_schemas.deployments import StepTimeouts
-
-    unknown = set(given) - set(StepTimeouts.model_fields)
-    if unknown:
-        raise typer.BadParameter(
-            f"there is no step {min(unknown)}: {', '.join(StepTimeouts.model_fields)}",
-            param_hint="--timeout",
-        )
-    try:
-        return StepTimeouts(**{step: _number(text, "--timeout") for step, text in given.items()})
-    except ValidationError as error:
-        raise typer.BadParameter("seconds are above 0", param_hint="--timeout") from error
-
-
-def _number(text: str, option: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if value < 0 or (option == "--threshold" and value > 1):
-        raise typer.BadParameter(f"{text!r} is no such number", param_hint=option)
-    return value
-
-
 @app.command()
 def status(
     rollout: Annotated[
@@ -257,20 +178,26 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """List rollouts, newest first, or show one with its rings and devices."""
+    from lineal_consumers.deploy.rollout_list import (
+        find_all,
+        find_jobs,
+        find_rejected,
+        find_rollout,
+    )
+
     with reading(data) as (connection, _):
-        rollouts = _rollouts(connection)
+        rollouts, rejected = find_all(connection), find_rejected(connection)
         if rollout is None:
-            _print_rollouts(rollouts, as_json)
+            _print_rollouts(rollouts, rejected, as_json)
             return
-        chosen = _chosen(rollouts, rollout)
-        jobs = _jobs(connection, chosen)
+        chosen = find_rollout(rollouts, rollout, rejected)
+        jobs = find_jobs(connection, chosen)
     if as_json:
         shown = [job.model_dump(mode="json") for job in jobs]
         print_json({**_fields(chosen), "jobs": shown})
         return
-    model = chosen.model
     why = "" if chosen.reason is None else f": {plain(chosen.reason)}"
-    typer.echo(f"{chosen.rollout_id}  {model.name} {model.version}  {chosen.status}{why}")
+    typer.echo(f"{chosen.rollout_id}  {chosen.what}  {chosen.status}{why}")
     print_table(
         ("ring", "devices", "given", "succeeded", "failed", "rolled back", "cancelled", "may fail"),
         [
@@ -298,16 +225,27 @@ def status(
     )  # fmt: skip
 
 
-def _print_rollouts(rollouts: list[RolloutRecord], as_json: bool) -> None:
+def _print_rollouts(
+    rollouts: list[RolloutRecord], rejected: list[RejectedRecord], as_json: bool
+) -> None:
     if as_json:
-        print_json([_fields(item) for item in rollouts])
+        print_json(
+            [_fields(item) for item in rollouts] + [_rejected_fields(item) for item in rejected]
+        )
+        return
+    for item in rejected:
+        typer.echo(
+            f"{short_id(item.rollout_id)}  {item.model.name} {item.model.version}  rejected "
+            f"{recently(item.requested_us)}: {plain(item.reason)}"
+        )
+    if rejected and not rollouts:
         return
     print_table(
         ("rollout", "model", "status", "ring", "devices", "succeeded", "failed", "by", "started"),
         [
             (
                 short_id(item.rollout_id),
-                f"{item.model.name} {item.model.version}",
+                item.what,
                 item.status,
                 item.rings[item.ring].name,
                 str(sum(ring.devices for ring in item.rings)),
@@ -362,13 +300,11 @@ def _control(
     data: Path | None,
     as_json: bool,
 ) -> None:
+    from lineal_consumers.deploy.rollout_list import find_all, find_rollout
+
     with reading(data) as (connection, _):
-        chosen = _chosen(_rollouts(connection), wanted)
-    if chosen.over:
-        raise CommandFailed(f"rollout {short_id(chosen.rollout_id)} is {chosen.status} already")
-    if action == "resume" and chosen.status != "paused":
-        raise CommandFailed(f"rollout {short_id(chosen.rollout_id)} is not paused")
-    asyncio.run(_publish_control(existing_data(data), chosen.rollout_id, action, reason))
+        chosen = find_rollout(find_all(connection), wanted)
+    asyncio.run(_publish_control(existing_data(data), chosen, action, reason))
     if as_json:
         print_json({"rollout": chosen.rollout_id, "action": action})
     else:
@@ -377,26 +313,17 @@ def _control(
 
 async def _publish_control(
     folder: Path,
-    rollout: str,
+    rollout: RolloutRecord,
     action: Literal["pause", "resume", "abort"],
     reason: str | None,
 ) -> None:
     from lineal.access.senders import acting_credential
     from lineal.runtime import open_runtime
-    from lineal_schemas.deployments import DeploymentControl
-    from lineal_schemas.envelope import first_event
-    from lineal_schemas.ids import output_id
+    from lineal_consumers.deploy.rollout_list import control_rollout
 
-    now = time.time_ns() // 1000
-    identity = output_id(rollout, "cli", "1", f"{action} {now}", 0)
     async with open_runtime(load_settings(folder)) as runtime:
         by = await runtime.store.read(acting_credential)
-        by.require("deploy")
-        control = DeploymentControl(
-            rollout_id=rollout, action=action, by=by.actor, reason=reason, requested_us=now
-        )
-        event = first_event(control, id=identity, source="lineal:cli/deploy", actor=by.actor)
-        await runtime.bus.publish([(event.type, event)])
+        await control_rollout(runtime, rollout, action, reason, by=by, source="lineal:cli/deploy")
 
 
 @app.command()
@@ -437,39 +364,27 @@ def key(
     typer.echo(f'[update.trusted_keys]\n{made.key_id} = "{made.key}"')
 
 
-def _rollouts(connection: Any) -> list[RolloutRecord]:
-    """All that are kept, newest first."""
-    from lineal.stages.state import state_rows
-    from lineal_consumers.deploy.rollout import RolloutRecord, rollout_key
-
-    rows = state_rows(connection, "deploy", rollout_key(""))
-    found = [
-        RolloutRecord.model_validate_json(row.after) for _, row in rows if row.after is not None
-    ]
-    return sorted(found, key=lambda item: (item.started_us, item.rollout_id), reverse=True)
-
-
-def _jobs(connection: Any, rollout: RolloutRecord) -> list[JobRecord]:
-    from lineal.stages.state import state_rows
-    from lineal_consumers.deploy.rollout import JobRecord, job_prefix
-
-    rows = state_rows(connection, "deploy", job_prefix(rollout.rollout_id))
-    jobs = [JobRecord.model_validate_json(row.after) for _, row in rows if row.after is not None]
-    return sorted(jobs, key=lambda job: (job.ring, job.device))
-
-
-def _chosen(rollouts: list[RolloutRecord], wanted: str) -> RolloutRecord:
-    meant = [item for item in rollouts if item.rollout_id.startswith(wanted)]
-    if not meant:
-        raise CommandFailed(f"no rollout {wanted} was begun: `lineal deploy status` lists them")
-    if len(meant) > 1:
-        raise CommandFailed(f"{wanted} begins {len(meant)} ids: give more of the id")
-    return meant[0]
+def _rejected_fields(rejected: RejectedRecord) -> dict[str, Any]:
+    return {
+        "rollout": rejected.rollout_id,
+        "model": rejected.model.name,
+        "version": rejected.model.version,
+        "sha256": rejected.model.sha256,
+        "status": "rejected",
+        "reason": rejected.reason,
+        "ring": None,
+        "rings": [],
+        "by": rejected.by,
+        "started": None,
+        "updated": rejected.requested_us,
+    }
 
 
 def _fields(rollout: RolloutRecord) -> dict[str, Any]:
     return {
         "rollout": rollout.rollout_id,
+        "kind": rollout.kind,
+        "agent_version": rollout.agent_version,
         "model": rollout.model.name,
         "version": rollout.model.version,
         "sha256": rollout.model.sha256,

@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lineal_cli.device_certificates import AuthorityOption, OutOption, certificates, revoke
-from lineal_cli.options import CommandFailed, DataOption, JsonOption
+from lineal_cli.device_bridges import bridges, holder_of, holders
+from lineal_cli.device_certificates import (
+    AuthorityOption,
+    OutOption,
+    certificates,
+    reload_if_running,
+    revoke,
+)
+from lineal_cli.device_groups import print_groups, warn_of_expiry, written
+from lineal_cli.device_removal import remove
+from lineal_cli.options import CommandFailed, DataOption, JsonOption, pairs
 from lineal_cli.printing import print_json, print_table, recently, when
+from lineal_cli.rollout_targets import WhereOption
 
 if TYPE_CHECKING:
     from lineal_catalog.devices.register import Device
+    from lineal_producers.mqtt.lease import ShareHolder
     from lineal_producers.mqtt.watermarks import DeviceWatermark
 
 app = typer.Typer(
@@ -21,31 +32,51 @@ app = typer.Typer(
     help="List and show devices, and give new ones their certificates.",
 )
 
-_COLUMNS = ("device", "state", "agent", "models", "config", "last_seen", "last_seq", "lost")
-_STYLES = {"online": "green", "stopped": "dim", "lost": "bold red", "unknown": "yellow"}
+_COLUMNS = ("device", "state", "agent", "attributes", "models", "config", "last_seen", "last_seq",
+            "lost")  # fmt: skip
+_STYLES = {"online": "green", "stopped": "dim", "lost": "bold red", "unknown": "yellow",
+           "cloned": "bold red"}  # fmt: skip
 _DIGITS = 12
 
 DaysOption = Annotated[int, typer.Option(min=1, help="Days that a certificate is valid.")]
 
 
+app.command()(bridges)
 app.command()(certificates)
 app.command()(revoke)
+app.command()(remove)
 
 
 @app.command("list")
-def list_devices(data: DataOption = None, as_json: JsonOption = False) -> None:
+def list_devices(
+    where: WhereOption = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", metavar="ATTRIBUTE", help="Count devices by this attribute."),
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the devices that have been connected."""
-    found = _found(data)
-    if as_json:
-        print_json([_fields(device, watermark) for device, watermark in found])
+    from lineal_catalog.devices.targets import matches
+
+    wanted = pairs(where, "--where")
+    found = [item for item in _found(data) if matches(item[0].attributes, wanted)]
+    if group is not None:
+        print_groups(group, [device for device, *_ in found], as_json)
         return
+    if as_json:
+        print_json([_fields(*one) for one in found])
+        return
+    empty = "No device yet: `lineal bridge` brings what they publish onto the bus."
     print_table(
         _COLUMNS,
-        [_cells(device, watermark) for device, watermark in found],
+        [_cells(device, watermark) for device, watermark, _ in found],
         right=frozenset({"last_seq", "lost"}),
         styles=_STYLES,
-        empty="No device yet: `lineal bridge` brings what they publish onto the bus.",
+        empty="No device has these attributes." if wanted else empty,
     )
+    warn_of_expiry([device for device, *_ in found])
 
 
 @app.command()
@@ -78,6 +109,10 @@ def provision(
         ),
     ] = None,
     out: OutOption = Path(),
+    broker: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Folder of mosquitto's settings, for one once revoked."),
+    ] = Path("mosquitto"),
     days: DaysOption = 825,
     as_json: JsonOption = False,
 ) -> None:
@@ -87,9 +122,11 @@ def provision(
     and ca.crt, which `lineal-edge provision` takes; without a request DEVICE.key too.
     """
     from lineal_producers.mqtt.authority import Authority, check_device, write_file
+    from lineal_producers.mqtt.revocation import write_revocations
 
     check_device(name)
     signer = Authority(authority)
+    denied = name in signer.register.without_valid()
     out.mkdir(parents=True, exist_ok=True)
     written = {"certificate": out / f"{name}.crt", "ca": out / "ca.crt"}
     if request is not None:
@@ -100,6 +137,10 @@ def provision(
         write_file(written["key"], key, mode=0o600)
     write_file(written["certificate"], certificate, mode=0o644)
     write_file(written["ca"], signer.certificate, mode=0o644)
+    if denied and (broker / "access.acl").is_file():
+        # It was revoked before, and is let in again.
+        write_revocations(broker, signer)
+        reload_if_running(broker, None)
     _print_written(written, as_json)
 
 
@@ -112,28 +153,35 @@ def broker(
     out: OutOption = Path("mosquitto"),
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8883,
     days: DaysOption = 825,
+    shares: Annotated[
+        int, typer.Option(min=1, max=64, help="Bridges that share the devices: mqtt.shares.")
+    ] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Write mosquitto's settings, access list and certificates, and the bridge's."""
-    from lineal_producers.mqtt.access import BRIDGE, access_list, listener
+    """Write mosquitto's settings, access list and certificates, and the bridge's.
+
+    With --shares, the bridge of each share has a certificate of its own: bridge-1.crt and so on.
+    """
+    from lineal_producers.mqtt.access import access_list, bridge_users, listener
     from lineal_producers.mqtt.authority import Authority, write_file
 
     signer = Authority(authority)
     out.mkdir(parents=True, exist_ok=True)
     folder = out.resolve()
     key, certificate = signer.make_server(hosts, days=days)
-    bridge_key, bridge_certificate = signer.make_client(BRIDGE, days=days)
     (folder / "data").mkdir(exist_ok=True)
     contents = {
         "ca.crt": (signer.certificate, 0o644),
         "broker.crt": (certificate, 0o644),
         "broker.key": (key, 0o600),
-        "bridge.crt": (bridge_certificate, 0o644),
-        "bridge.key": (bridge_key, 0o600),
         "revoked.pem": (signer.revocations(), 0o644),
-        "access.acl": (access_list().encode(), 0o600),
+        "access.acl": (access_list(signer.register.without_valid(), shares).encode(), 0o600),
         "mosquitto.conf": (listener(folder, folder / "data", port).encode(), 0o644),
     }
+    for user in bridge_users(shares):
+        name = user.replace(":", "-")
+        bridge_key, bridge_certificate = signer.make_client(user, days=days)
+        contents |= {f"{name}.crt": (bridge_certificate, 0o644), f"{name}.key": (bridge_key, 0o600)}
     for file, (content, mode) in contents.items():
         write_file(folder / file, content, mode=mode)
     _print_written({file: folder / file for file in contents}, as_json)
@@ -149,7 +197,7 @@ def _print_written(files: dict[str, Path], as_json: bool) -> None:
 
 def _found(
     data: Path | None, name: str | None = None
-) -> list[tuple[Device, DeviceWatermark | None]]:
+) -> list[tuple[Device, DeviceWatermark | None, ShareHolder | None]]:
     from lineal_catalog.devices.register import registered_devices
     from lineal_cli.reading import reading
     from lineal_producers.mqtt.watermarks import device_watermarks
@@ -157,7 +205,10 @@ def _found(
     with reading(data) as (connection, _):
         devices = registered_devices(connection, name)
         known = device_watermarks(connection, [device.device for device in devices])
-    return [(device, known.get(device.device)) for device in devices]
+        bridging = holders(connection, data)
+    return [
+        (device, known.get(device.device), holder_of(device.device, bridging)) for device in devices
+    ]
 
 
 def _last_seen(device: Device, watermark: DeviceWatermark | None) -> int:
@@ -171,7 +222,9 @@ def _last_seq(device: Device, watermark: DeviceWatermark | None) -> int | None:
     return boots[-1].upto_seq if boots else None
 
 
-def _fields(device: Device, watermark: DeviceWatermark | None) -> dict[str, Any]:
+def _fields(
+    device: Device, watermark: DeviceWatermark | None, holder: ShareHolder | None
+) -> dict[str, Any]:
     birth, health = device.birth, device.health
     return {
         "device": device.device,
@@ -182,11 +235,17 @@ def _fields(device: Device, watermark: DeviceWatermark | None) -> dict[str, Any]
         "agent_digest": None if birth is None else birth.agent_digest,
         "config_digest": None if birth is None else birth.config_digest,
         "models": [model.model_dump() for model in device.models],
+        "certificate_expires_us": None if birth is None else birth.certificate_expires_us,
+        "root_version": None if birth is None else birth.root_version,
+        "attributes": device.attributes,
         "features": [] if birth is None else list(birth.features),
         "connected_us": device.born or None,
         "last_seen_us": _last_seen(device, watermark),
         "last_seq": _last_seq(device, watermark),
         "boots": [] if watermark is None else [boot._asdict() for boot in watermark.boots],
+        "share": None if holder is None else holder.share.number,
+        "bridge": None if holder is None else holder.worker,
+        "cloned": device.cloned,
         "gaps": device.gaps,
         "lost_readings": device.lost,
         "lost_by_reason": device.lost_by_reason,
@@ -199,8 +258,9 @@ def _cells(device: Device, watermark: DeviceWatermark | None) -> tuple[str, ...]
     last_seq = _last_seq(device, watermark)
     return (
         device.device,
-        device.state,
+        "cloned" if device.cloned else device.state,
         "" if birth is None else birth.agent_version,
+        "" if birth is None else written(birth.attributes),
         " ".join(f"{model.name}:{model.version}" for model in device.models),
         "" if birth is None else birth.config_digest[:_DIGITS],
         recently(_last_seen(device, watermark)),
@@ -209,21 +269,36 @@ def _cells(device: Device, watermark: DeviceWatermark | None) -> tuple[str, ...]
     )
 
 
-def _lines(device: Device, watermark: DeviceWatermark | None) -> list[tuple[str, str]]:
+def _lines(
+    device: Device, watermark: DeviceWatermark | None, holder: ShareHolder | None
+) -> list[tuple[str, str]]:
     lines = [("device", device.device), ("state", device.state)]
     if (birth := device.birth) is not None:
         lines += [
             ("agent", f"{birth.agent_version} {birth.agent_digest[:_DIGITS]}"),
+            ("attributes", written(birth.attributes)),
             ("config", birth.config_digest[:_DIGITS]),
             ("features", " ".join(birth.features)),
             ("boot", f"{birth.boot_id}, connection {birth.session}"),
             ("connected", when(device.born)),
         ]
+        if birth.certificate_expires_us is not None:
+            lines.append(("certificate", f"until {when(birth.certificate_expires_us)}"))
+        if birth.root_version is not None:
+            lines.append(("root", str(birth.root_version)))
     lines += [("model", f"{m.name}:{m.version} {m.sha256[:_DIGITS]}") for m in device.models]
     lines.append(("last seen", when(_last_seen(device, watermark))))
     for boot in () if watermark is None else watermark.boots:
         told = f"{boot.boot_id} readings to {boot.upto_seq}, events to {boot.upto_event}"
         lines.append(("on the bus", told))
+    if holder is not None:
+        share = f"share {holder.share.number} of {holder.share.of}"
+        lines.append(("bridge", f"{holder.worker or 'none'}, {share}"))
+    if device.cloned:
+        lines.append(
+            ("cloned", f"two agents say to be it (seen {device.cloned} times): its key was copied. "
+             "Revoke its certificates, and give it a new key")
+        )  # fmt: skip
     if device.gaps:
         reasons = ", ".join(f"{n} {reason}" for reason, n in device.lost_by_reason.items())
         lines.append(("gaps", f"{device.gaps}, of {device.lost} readings: {reasons}"))

@@ -63,29 +63,70 @@ def certificates(
         )
 
 
+PidFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--pid-file",
+        metavar="FILE",
+        help="Where mosquitto writes its number, to be told; data/mosquitto.pid in its folder.",
+    ),
+]
+
+
 def revoke(
     name: Annotated[
         str, typer.Argument(metavar="DEVICE|SERIAL", help="A device, or one of its certificates.")
     ],
     authority: AuthorityOption = Path("authority"),
     out: OutOption = Path("mosquitto"),
+    pid_file: PidFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Revoke the certificates of a device; its broker lets it in no longer.
 
-    Writes revoked.pem, which mosquitto reads when it starts: restart it, so that what is connected
-    ends too.
+    Writes revoked.pem and access.acl for mosquitto, and has it read them: the device connects no
+    more, and while it is connected it may say and hear nothing.
     """
-    from lineal_producers.mqtt.authority import Authority, write_file
+    from lineal_producers.mqtt.authority import Authority
+    from lineal_producers.mqtt.revocation import write_revocations
 
     if not (authority / "ca.key").is_file():
         raise CommandFailed(f"{authority} holds no certificate authority: name it by --authority")
     signer = Authority(authority)
     revoked = signer.register.revoke(name, datetime.datetime.now(datetime.UTC))
-    out.mkdir(parents=True, exist_ok=True)
-    file = out / "revoked.pem"
-    write_file(file, signer.revocations(), mode=0o644)
+    written = write_revocations(out, signer)
+    told = reload_if_running(out, pid_file)
     if as_json:
-        print_json({"revoked": [item.serial_hex for item in revoked], "file": str(file)})
-    else:
-        typer.echo(f"revoked {len(revoked)} of {name}; wrote {file}. Restart the broker.")
+        print_json(
+            {
+                "revoked": [item.serial_hex for item in revoked],
+                "file": str(written[0]),
+                "files": [str(file) for file in written],
+                "reloaded": told,
+            }
+        )
+        return
+    names = " and ".join(map(str, written))
+    after = (
+        "The broker was told."
+        if told
+        else (
+            "Have the broker read them again (SIGHUP, `systemctl reload mosquitto`), or restart it."
+        )
+    )
+    typer.echo(f"revoked {len(revoked)} of {name}; wrote {names}. {after}")
+    for item in revoked:
+        if item.name not in signer.register.without_valid():
+            typer.echo(
+                f"{item.name} has another valid certificate: a connection with the revoked one "
+                "stays until the broker is restarted.",
+                err=True,
+            )
+            break
+
+
+def reload_if_running(folder: Path, pid_file: Path | None) -> bool:
+    """Have mosquitto read its lists again; whether it could be told."""
+    from lineal_producers.mqtt.revocation import pid_file_of, reload_broker
+
+    return reload_broker(pid_file or pid_file_of(folder))

@@ -32,6 +32,10 @@ def documents(
         list[str] | None,
         typer.Option("--label", metavar="K=V", help="Only with this label; several must all hold."),
     ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="TAG", help="Only with this tag; several must all hold."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="How many at most, newest first.")
     ] = None,
@@ -46,6 +50,7 @@ def documents(
             status=status,
             owner=owner,
             labels=labels,
+            tags=tag or (),
             limit=limit,
         )
     if as_json:
@@ -56,7 +61,7 @@ def documents(
             [_cells(document) for document in found],
             right=frozenset({"pages", "arrivals"}),
             styles=STATUS_STYLES,
-            empty="No document." if not (status or owner or labels) else "No such document.",
+            empty="No document." if not (status or owner or labels or tag) else "No such document.",
         )
 
 
@@ -72,7 +77,7 @@ def _cells(document: DocumentInfo) -> tuple[str, ...]:
         document.status,
         "" if document.pages is None else str(document.pages),
         ", ".join(document.owners),
-        " ".join(f"{key}={value}" for key, value in document.labels.items()),
+        " ".join((*document.tags, *(f"{key}={value}" for key, value in document.labels.items()))),
         arrivals,
         recently(document.registered),
     )

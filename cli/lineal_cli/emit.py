@@ -113,10 +113,13 @@ async def _emit(
     policy: AdmissionPolicy,
     again: str | None,
 ) -> list[tuple[Position, RawEvent]]:
+    from lineal.access.senders import require_acting
     from lineal.admission import NotAllowed, admit, publish, schema_error
     from lineal.errors import PermanentFailure
-    from lineal.lineage.actor import acting_user
+    from lineal.registry.events import encode_all
     from lineal.runtime import open_runtime
+    from lineal_producers.admission_policies import OPERATOR
+    from lineal_producers.on_behalf import check_on_behalf
     from lineal_schemas.envelope import now_us, published_again
 
     started = now_us()
@@ -125,6 +128,8 @@ async def _emit(
     placed: list[tuple[Position, RawEvent]] = []
     number = 0
     async with open_runtime(settings) as runtime:
+        # Who may do everything may also say what lineal says.
+        by = await require_acting(runtime.store, "manage" if policy is OPERATOR else "publish")
         async for batch in _in_thread(items):
             events = []
             problems = []
@@ -132,8 +137,9 @@ async def _emit(
                 number += 1
                 try:
                     event = admit(
-                        _event(topic, item, number, started), policy, topic, actor=acting_user()
+                        event_of(topic, item, number, started), policy, topic, actor=by.actor
                     )
+                    check_on_behalf(event, by)
                 except NotAllowed as error:
                     raise _refusal(f"item {number}: {error}", policy, len(placed)) from error
                 except PermanentFailure as error:
@@ -143,7 +149,7 @@ async def _emit(
                     problems.append(f"item {number}: {problem}")
             if check and problems:
                 raise CommandFailed(f"nothing was published: {'; '.join(problems[:5])}")
-            going = [(topic, event) for event in events]
+            going = [(topic, event) for event in await encode_all(runtime.codec, events)]
             if policy.operator:
                 await _record(runtime, events)
             positions = await publish(runtime.bus, runtime.objects, going)
@@ -155,23 +161,11 @@ async def _emit(
 async def _record(runtime: Runtime, events: Sequence[RawEvent]) -> None:
     """Put on record what somebody sends as an operator, before it is sent: stages act upon it."""
     from lineal.effects.records import lineage_records
-    from lineal.lineage.actor import acting_user, this_worker
-    from lineal.lineage.record import Artifact, StepEntry, digest, record_of
-    from lineal.observability.tracing import trace_id
+    from lineal.lineage.actor import acting_user
+    from lineal.lineage.published import record_of_event
     from lineal_schemas.envelope import now_us
 
-    records = []
-    for event in events:
-        sent = Artifact(digest(event.data), event.datacontenttype, len(event.data), "event")
-        entry = StepEntry(
-            event.correlationid,
-            now_us(),
-            kind="emit",
-            events_out=(event.id,),
-            outputs=(sent,),
-            trace=trace_id(event.traceparent),
-        )
-        records.append(record_of(entry, build=None, actor=acting_user(), worker=this_worker()))
+    records = [record_of_event(event, "emit", acting_user(), started=now_us()) for event in events]
     await runtime.committer.publish((), lineage_records(records))
 
 
@@ -211,8 +205,13 @@ def _warn(problems: Sequence[str]) -> None:
         typer.echo(f"published, but it will end as a dead letter: {plain(problem)}", err=True)
 
 
-def _event(topic: str, item: bytes, number: int, started: int) -> RawEvent:
-    """The event an item is, or is the data of; one without a time has that of its arrival here."""
+def event_of(topic: str, item: bytes, number: int, started: int) -> RawEvent:
+    """The event an item is, or is the data of; one without a time has that of its arrival here.
+
+    Args:
+        number: of the item among those that are sent together.
+        started: when the sending began, microseconds since the Unix epoch.
+    """
     from pydantic_core import from_json as parse_json
 
     from lineal.events import known_types

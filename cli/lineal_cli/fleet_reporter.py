@@ -31,7 +31,7 @@ class FleetReporter:
 
     async def run(self) -> None:
         """Until cancelled."""
-        from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened
+        from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, FaultRecognised
         from lineal_schemas.deployments import (
             DeploymentAborted,
             DeploymentCompleted,
@@ -49,8 +49,8 @@ class FleetReporter:
         from lineal_schemas.telemetry import DeviceBirth, TelemetryReadings
 
         kinds: tuple[type[Payload], ...] = (
-            DeviceBirth, AnomalyOpened, AnomalyClosed, DriftDetected, ModelDataset, ModelTrained,
-            ModelEvaluated, ModelPromoted, ModelRolledBack, DeploymentStarted,
+            DeviceBirth, AnomalyOpened, AnomalyClosed, FaultRecognised, DriftDetected, ModelDataset,
+            ModelTrained, ModelEvaluated, ModelPromoted, ModelRolledBack, DeploymentStarted,
             DeploymentRingCompleted, DeploymentCompleted, DeploymentAborted,
         )  # fmt: skip
         async with asyncio.TaskGroup() as tasks:
@@ -116,6 +116,9 @@ def _line(topic: str, data: Any, suppressed: int) -> str:
                 f"{data.device}: anomaly found by {by}, {data.score:.3g} over "
                 f"{data.threshold:.3g} ({what})  {data.anomaly_id[:8]}{more}"
             )
+        case "fault.recognised":
+            what = "what was marked as normal" if data.fault is None else f"a {data.fault} fault"
+            return f"{data.device}: looks like {what} ({data.likeness:.0%})  {data.anomaly_id[:8]}"
         case "anomaly.closed":
             return f"{data.device}: anomaly over ({data.reason})  {data.anomaly_id[:8]}{more}"
         case "drift.detected":

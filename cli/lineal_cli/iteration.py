@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from lineal_cli.options import CommandFailed
 from lineal_schemas.models import (
     EvaluationTarget,
+    ExpectedExamples,
     ModelDataset,
     ModelEvaluated,
     ModelTrained,
@@ -22,17 +23,31 @@ _SOURCE = "lineal:cli/model"
 
 
 async def request_iteration(
-    runtime: Runtime, name: str, target: EvaluationTarget | None = None
+    runtime: Runtime,
+    name: str,
+    target: EvaluationTarget | None = None,
+    examples: ExpectedExamples | None = None,
 ) -> str:
-    """Ask for an iteration, or only for a model to be evaluated; the id of the event that asks."""
-    from lineal.lineage.actor import acting_user
+    """Ask for an iteration, or only for a model to be evaluated; the id of the event that asks.
+
+    Args:
+        examples: the iteration begins when these are known.
+    """
+    from lineal.access.senders import require_acting
+    from lineal.acts import publish_acts
     from lineal.observability.tracing import first_traceparent
     from lineal_schemas.envelope import first_event, now_us
     from lineal_schemas.ids import arrival_id
 
-    now, by = now_us(), acting_user()
+    by = (await require_acting(runtime.store, "promote")).actor
+    now = now_us()
     request = ModelTrainingRequested(
-        name=name, cause="manual", by=by, requested_us=now, evaluate=target
+        name=name,
+        cause="manual",
+        by=by,
+        requested_us=now,
+        evaluate=target,
+        examples=examples,
     )
     act = "train" if target is None else f"evaluate {target.model.version}"
     identifier = arrival_id(_SOURCE, "", f"{act} {name} {by} {now}")
@@ -43,8 +58,33 @@ async def request_iteration(
         actor=by,
         traceparent=first_traceparent(identifier, identifier),
     )
-    await runtime.bus.publish([(event.type, event)])
+    await publish_acts(runtime, [event])
     return identifier
+
+
+async def check_known(runtime: Runtime, name: str) -> None:
+    """Refuse a model that neither the settings here name, nor anything was ever known of.
+
+    The stages may run elsewhere, with settings of their own: what has examples, a dataset or a
+    version is theirs.
+
+    Raises:
+        CommandFailed: see above.
+    """
+    from lineal_consumers.retrain.config import RetrainConfig
+    from lineal_schemas.models import ModelExample
+
+    section = runtime.settings.stages.get("retrain", {})
+    models = RetrainConfig.model_validate(section).models
+    if name in models:
+        return
+    for kind in (ModelTrained, ModelDataset, ModelExample):
+        if await _of(runtime, kind, name):
+            return
+    raise CommandFailed(
+        f"no model is called {name}: there are {', '.join(sorted(models))}; others are described "
+        "in the settings, under [stages.retrain.models]"
+    )
 
 
 async def outcome_of(runtime: Runtime, name: str, cause: str, seconds: float) -> dict[str, Any]:

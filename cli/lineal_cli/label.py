@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings
+from lineal_cli.options import DataOption, JsonOption, load_settings
 from lineal_cli.printing import count_of, print_json
 from lineal_cli.reading import existing_data
 
@@ -47,11 +47,14 @@ def label(
 async def _label(
     folder: Path, document: str | None, name: str | None, from_labels: str | None
 ) -> list[dict[str, Any]]:
+    from lineal.access.senders import require_acting
     from lineal.runtime import open_runtime
+    from lineal_catalog.classes.teaching import NotRead, teach
     from lineal_catalog.documents.queries import find_document, list_documents
 
     async with open_runtime(load_settings(folder)) as runtime:
         await runtime.flush_ledger()
+        by = await require_acting(runtime.store, "review")
         if from_labels is not None:
             found = await runtime.store.read(list_documents)
             chosen = [
@@ -64,45 +67,13 @@ async def _label(
             assert name is not None
             info = await runtime.store.read(lambda c: find_document(c, document))
             chosen = [(info.document_id, name)]
-        events = []
+        taught: list[str] = []
         for document_id, chosen_name in chosen:
-            event = await runtime.store.read(
-                lambda c, d=document_id, n=chosen_name: _labelled(c, d, n)  # type: ignore[misc]
-            )
-            if event is not None:
-                events.append(event)
-            elif from_labels is None:
-                raise CommandFailed(f"document {document_id} has no text yet: label it later")
-        await runtime.bus.publish([(event.type, event) for event in events])
-    return [{"document_id": event.partitionkey, "event": event.id} for event in events]
-
-
-def _labelled(connection: Any, document_id: str, name: str) -> Any:
-    """The event of a labelling; None for a document whose text has not been extracted."""
-    from lineal.lineage.actor import acting_user
-    from lineal.observability.tracing import first_traceparent
-    from lineal.store.objects import reference
-    from lineal_catalog.documents.renditions import find_renditions
-    from lineal_schemas.documents import DocumentLabelled
-    from lineal_schemas.envelope import first_event, now_us
-    from lineal_schemas.ids import arrival_id
-
-    text = find_renditions(connection, document_id).get("text")
-    if text is None:
-        return None
-    now, by = now_us(), acting_user()
-    payload = DocumentLabelled(
-        document_id=document_id,
-        label=name,
-        text=reference(text.sha256, text.bytes, text.media_type),
-        by=by,
-        labelled_us=now,
-    )
-    identifier = arrival_id("lineal:cli/label", text.sha256, f"{document_id}\n{name}\n{now}")
-    return first_event(
-        payload,
-        id=identifier,
-        source="lineal:cli/label",
-        actor=by,
-        traceparent=first_traceparent(payload.correlation_key(), identifier),
-    )
+            try:
+                await teach(runtime, {document_id: chosen_name}, by, "lineal:cli/label")
+            except NotRead:
+                if from_labels is None:
+                    raise
+            else:
+                taught.append(document_id)
+    return [{"document_id": document_id} for document_id in taught]

@@ -144,7 +144,7 @@ def _write(written: bytes, output: Path | None) -> None:
 
 
 def _print_steps(records: list[RecordedStep]) -> None:
-    lines = [orjson.dumps(step.fields(), option=orjson.OPT_SORT_KEYS) for step in records]
+    lines = [orjson.dumps(step.json_fields(), option=orjson.OPT_SORT_KEYS) for step in records]
     write_bytes(b"[" + b",\n ".join(lines) + b"]\n")
 
 
@@ -236,9 +236,15 @@ def _step_lines(step: GraphStep) -> list[str]:
         f"{title}  {record.outcome}  {clock(record.started)}  {lasting(record.worked)}"
         f"{waited}{code}{again}{joined}"
     ]
+    if record.kind == "link":
+        came = record.attributes
+        where = f"from {came['from']}  {plain(str(came['topic']))}"
+        if "from_offset" in came:
+            where += f" {came['from_partition']}/{came['from_offset']}"
+        lines.append(where)
     if record.error is not None:
         lines.append(f"error {record.error}{': ' + plain(record.reason) if record.reason else ''}")
-    for model in build.models if build else ():
+    for model in build.artifacts if build else ():
         lines.append(f"model {model.name} {model.version} {model.sha256[:12]}")
     lines.extend(f"read  {_artifact(item)}" for item in stored_objects(record.inputs))
     lines.extend(f"made  {_artifact(item)}" for item in stored_objects(record.outputs))
@@ -257,8 +263,8 @@ def _print_object(
     if as_json:
         print_json(
             {
-                "made": [record.fields() for record in made],
-                "read": [record.fields() for record in read],
+                "made": [record.json_fields() for record in made],
+                "read": [record.json_fields() for record in read],
             }
         )
         return

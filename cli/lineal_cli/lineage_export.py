@@ -24,6 +24,7 @@ class Format(StrEnum):
     OPENLINEAGE = "openlineage"
     PROV_JSON = "prov-json"
     PROV_O = "prov-o"
+    JSON_LD = "json-ld"
     IN_TOTO = "in-toto"
     MERMAID = "mermaid"
 
@@ -52,7 +53,11 @@ def exported(
     from lineal.lineage.exports.prov import prov_document
 
     document = prov_document(graph)
-    if format is Format.PROV_JSON:
+    if format is Format.JSON_LD:
+        from lineal.lineage.exports.jsonld import jsonld
+
+        document = jsonld(document)
+    if format in (Format.PROV_JSON, Format.JSON_LD):
         return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     from lineal.lineage.exports.turtle import turtle
 

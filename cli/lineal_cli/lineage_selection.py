@@ -7,7 +7,7 @@ from typing import NamedTuple
 import typer
 
 from lineal.lineage.forwards import steps_forwards
-from lineal.lineage.ledger import models_of_builds
+from lineal.lineage.ledger import artifacts_of_builds
 from lineal.lineage.record import Artifact, RecordedStep
 from lineal.proof.logged import logged_readers, logged_steps, logged_steps_by, logged_steps_with
 from lineal.store.connection import Connection
@@ -84,7 +84,7 @@ def select_made_with(connection: Connection, wanted: str) -> Selection:
     Raises:
         CommandFailed: no step did.
     """
-    known = models_of_builds(connection)
+    known = artifacts_of_builds(connection)
     used = {
         model.sha256
         for model in known
@@ -120,7 +120,7 @@ def select_forwards(
     Args:
         limit: after so many steps no further ones are looked for, which standard error then says.
     """
-    models = {model.sha256 for model in models_of_builds(connection)}
+    models = {model.sha256 for model in artifacts_of_builds(connection)}
 
     def readers(item: Artifact) -> list[RecordedStep]:
         found = logged_readers(connection, item.sha256)

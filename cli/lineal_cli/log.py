@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lineal_cli.log_cover import cover
 from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings
 from lineal_cli.printing import print_json
 from lineal_cli.reading import existing_data
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, help="Sign the ledger, publish its log, and rotate the key."
 )
+
+app.command()(cover)
 
 
 @app.command()

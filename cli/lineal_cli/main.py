@@ -62,7 +62,7 @@ class LazyGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        with errors_reported():
+        with errors_reported(as_json="--json" in ctx.args):
             return super().invoke(ctx)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lineal_cli.evaluating import evaluate, verdict
+from lineal_cli.model_card import card, reproduce
 from lineal_cli.options import (
     CommandFailed,
     DataOption,
@@ -126,6 +127,8 @@ def train(
 
 
 app.command()(evaluate)
+app.command()(card)
+app.command()(reproduce)
 
 
 @app.command()
@@ -205,9 +208,10 @@ def _request(name: str, wait: float | None, data: Path | None, as_json: bool) ->
 
 async def _ask(folder: Path, name: str, wait: float | None) -> dict[str, Any]:
     from lineal.runtime import open_runtime
-    from lineal_cli.iteration import outcome_of, request_iteration
+    from lineal_cli.iteration import check_known, outcome_of, request_iteration
 
     async with open_runtime(load_settings(folder)) as runtime:
+        await check_known(runtime, name)
         identifier = await request_iteration(runtime, name)
         if wait is None:
             return {"event": identifier}

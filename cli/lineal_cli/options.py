@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import tomllib
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from lineal.settings import Settings
 
 FAILED = 1
+USED_WRONGLY = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 """As a shell reports a program that SIGPIPE ended."""
+_UsageError: Any = typer.BadParameter.__mro__[1]
+"""That a command is used wrongly: of this typer has no public name."""
 
 DataOption = Annotated[
     Path | None,
@@ -145,8 +149,11 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def errors_reported() -> Iterator[None]:
+def errors_reported(as_json: bool = False) -> Iterator[None]:
     """Turn every expected error into one line on stderr and an exit code.
+
+    Args:
+        as_json: the line is an object with the message as its ``error``.
 
     Expected are our own errors (their messages say what to do) and those of the operating system.
     Anything else is a fault of ours and keeps its traceback.
@@ -158,11 +165,16 @@ def errors_reported() -> Iterator[None]:
     except BrokenPipeError:
         _forget_stdout()
         raise typer.Exit(PIPE_CLOSED) from None
+    except _UsageError as error:
+        if not as_json:
+            raise  # it is shown with the command's usage
+        _report(error.format_message(), as_json)
+        raise typer.Exit(USED_WRONGLY) from error
     except LinealError as error:
-        _report(str(error) or type(error).__name__)
+        _report(str(error) or type(error).__name__, as_json)
         raise typer.Exit(FAILED) from error
     except OSError as error:
-        _report(_of_the_machine(error))
+        _report(_of_the_machine(error), as_json)
         raise typer.Exit(FAILED) from error
 
 
@@ -171,10 +183,11 @@ def _of_the_machine(error: OSError) -> str:
     return f"{where}{error.strerror or error}"
 
 
-def _report(message: str) -> None:
+def _report(message: str, as_json: bool) -> None:
     line = " ".join(message.split())
+    shown = json.dumps({"error": line}, ensure_ascii=False) if as_json else f"lineal: {line}"
     with contextlib.suppress(BrokenPipeError):
-        typer.echo(f"lineal: {line}", err=True)
+        typer.echo(shown, err=True)
 
 
 def _forget_stdout() -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STATUS_STYLES = {
     "registered": "cyan", "processing": "yellow", "indexed": "green", "rejected": "magenta",
     "failed": "bold red", "done": "green", "memoised": "cyan", "skipped": "dim", "duplicate": "dim",
+    "delayed": "yellow",
 }  # fmt: skip
 MODEL_STYLES = {
     "in use": "green", "previous": "cyan", "passed": "yellow", "failed": "red", "retired": "dim",

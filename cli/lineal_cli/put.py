@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _MAX_CONCURRENT = 4
 
 
-class _Found(NamedTuple):
+class FoundFile(NamedTuple):
+    """A file that is to be put."""
+
     path: Path
     folder: Path | None
     """The folder given, where the file was found in one: links may not lead out of it."""
@@ -59,8 +61,9 @@ def put(
     from lineal_cli.lifetime import run_in_loop
     from lineal_cli.printing import STATUS_STYLES, print_json, print_table, short_id
 
-    found = list(_files(paths, settings.data.resolve()))
-    statuses = run_in_loop(_put(settings, found, owner, labels, wait, as_json))
+    found = list(files_in(paths, settings.data.resolve()))
+    rejected: list[str] = []
+    statuses = run_in_loop(put_files(settings, found, owner, labels, wait, as_json, rejected))
     if as_json:
         print_json(
             [
@@ -68,7 +71,7 @@ def put(
                 for item in statuses
             ]
         )
-    elif not statuses:
+    elif not statuses and not rejected:
         typer.echo("There is no file in there to be put.", err=True)
     else:
         print_table(
@@ -79,49 +82,70 @@ def put(
             ],
             styles=STATUS_STYLES,
         )
-    if wait and any(item.status != "indexed" for item in statuses):
+    for line in rejected:
+        typer.echo(f"refused: {line}", err=True)
+    if rejected or (wait and any(item.status != "indexed" for item in statuses)):
         raise typer.Exit(FAILED)
 
 
-def _files(paths: list[Path], own: Path) -> Iterator[_Found]:
+def files_in(paths: list[Path], own: Path) -> Iterator[FoundFile]:
+    """The files that paths name, and those in the folders that they name."""
     from lineal_producers.folder.walk import walk
 
     for path in paths:
         if path.is_dir():
             folder = path.resolve()
             files = sorted(file for file, _ in walk(folder, leave_out=own))
-            yield from (_Found(file, folder) for file in files)
+            yield from (FoundFile(file, folder) for file in files)
         else:
-            yield _Found(path.absolute(), None)
+            yield FoundFile(path.absolute(), None)
 
 
-async def _put(
+async def put_files(
     settings: Settings,
-    found: list[_Found],
+    found: list[FoundFile],
     owner: str | None,
     labels: Mapping[str, str],
     wait: bool,
     as_json: bool,
+    rejected: list[str],
 ) -> list[DocumentStatus]:
+    """Put files on the bus, and where wanted wait until they are done.
+
+    Args:
+        as_json: nothing else is printed.
+        rejected: to which is added what was not taken, and why.
+    """
     import asyncio
     from uuid import uuid4
 
+    from lineal.access.senders import require_acting
     from lineal.observability.logging import configure_logging
     from lineal.runtime import open_runtime
     from lineal_cli.document_status import document_status
     from lineal_cli.waiting import any_worker_running, wait_until_done
+    from lineal_producers.quota.usage import QuotaExceeded
 
     # Logs of single steps would tear the bars apart; what became of each is said at the end.
     configure_logging("error", settings.log_format)
     occurrence = uuid4().hex
     turns = asyncio.Semaphore(_MAX_CONCURRENT)
     async with open_runtime(settings) as runtime:
+        by = await require_acting(runtime.store, "upload")
+        owner = by.owner_of(owner)
 
-        async def take(number: int, item: _Found) -> Arrival:
+        async def take(number: int, item: FoundFile) -> Arrival | None:
             async with turns:
-                return await _ingest(runtime, item, f"{occurrence}\n{number}", owner, labels)
+                try:
+                    return await _ingest(
+                        runtime, item, by.actor, f"{occurrence}\n{number}", owner, labels
+                    )
+                except QuotaExceeded as error:
+                    rejected.append(f"{item.path.name}: {error}")
+                    return None
 
-        arrivals = await asyncio.gather(*(take(n, item) for n, item in enumerate(found)))
+        taken = await asyncio.gather(*(take(n, item) for n, item in enumerate(found)))
+        arrivals = [arrival for arrival in taken if arrival is not None]
         if wait:
             return await wait_until_done(runtime, arrivals, quiet=as_json)
         if arrivals and not as_json and not await any_worker_running(runtime):
@@ -135,22 +159,23 @@ async def _put(
 
 async def _ingest(
     runtime: Runtime,
-    item: _Found,
+    item: FoundFile,
+    actor: str,
     occurrence: str,
     owner: str | None,
     labels: Mapping[str, str],
 ) -> Arrival:
     import asyncio
 
-    from lineal.lineage.actor import acting_user
     from lineal_producers.arrival import ArrivalSource, announce, readable_name, store
+    from lineal_producers.quota.usage import check_quota
     from lineal_producers.regular_files import Unreadable, open_regular
     from lineal_producers.settings import ArrivalSettings
 
     origin = ArrivalSource(
         name=readable_name(item.path.name),
         source=item.path.as_uri(),
-        actor=acting_user(),
+        actor=actor,
         occurrence=occurrence,
         tenant=runtime.settings.section(ArrivalSettings).tenant,
         owner=owner,
@@ -161,5 +186,7 @@ async def _ingest(
     except Unreadable as error:
         return await announce(runtime, origin, problem=str(error))
     with file:
+        await check_quota(runtime, owner, await asyncio.to_thread(file.seek, 0, 2))
+        file.seek(0)
         content = await store(runtime, file)
-    return await announce(runtime, origin, content=content)
+    return await announce(runtime, origin, content=content, attended=True)

@@ -63,6 +63,29 @@ def replay(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the events.")] = False,
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview", help="Publish nothing: say how outputs would differ from those there are."
+        ),
+    ] = False,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="With --preview: only so many events, the same each time.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="NAME:VERSION",
+            help="With --preview: as if this version were in use.",
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,6 +100,17 @@ def replay(
     bounds = (parse_position(start, now), parse_position(end, now, "--to"))
     settings = load_settings(existing_data(data))
     stages = _stages(topic, stage)
+    if preview:
+        from lineal_cli.replay_preview import preview_stages, print_previews
+
+        selection = _selection(*bounds, key)
+        previews = run_in_loop(
+            preview_stages(settings, stages, selection, stale, sample, model or (), quiet=as_json)
+        )
+        print_previews(previews, as_json)
+        return
+    if sample is not None or model:
+        raise typer.BadParameter("these are for --preview", param_hint="--sample, --model")
     summary = run_in_loop(
         _replay(settings, stages, _selection(*bounds, key), stale, processes, dry_run, as_json)
     )

@@ -125,8 +125,11 @@ class _JsonReporter:
 
 class _LogReporter:
     def ready(self, service: Service, seconds: float, login: str) -> None:
-        # without the address to log in: logs travel further than the data folder
-        log.info("up.ready", **_attributes(service, seconds))
+        # how to get an address to log in, not the address: logs travel further than the data folder
+        attributes = _attributes(service, seconds)
+        data = service.runtime.settings.data
+        port = attributes["url"].rpartition(":")[2]
+        log.info("up.ready", **attributes, login=_command(data, "user address", f"--port {port}"))
 
     async def follow(self, runtime: Runtime) -> None:
         async for documents in finished_documents(runtime):
@@ -160,13 +163,13 @@ class _ConsoleReporter:
         if service.producers["folder"].standing_by:
             where += "  (watched by another `lineal up`; this one shares its work)"
         lines.add_row(" Drop files into", Text(where, "bold"))
-        for what, subcommand in (
-            ("or send them", "put FILE..."),
-            ("See them", "documents"),
-            ("Search them", "search WORDS"),
-            ("Ask where from", "lineage DOCUMENT"),
+        for what, subcommand, rest in (
+            ("or send them", "put", "FILE..."),
+            ("See them", "documents", ""),
+            ("Search them", "search", "WORDS"),
+            ("Ask where from", "lineage", "DOCUMENT"),
         ):
-            lines.add_row(f" {what}", Text(_command(settings.data, subcommand), "cyan"))
+            lines.add_row(f" {what}", Text(_command(settings.data, subcommand, rest), "cyan"))
         lines.add_row(" HTTP, once", Text(login, "cyan"))
         lines.add_row(" Stop", Text("Ctrl-C"))
         self._console.print(Text(f"\nlineal is ready ({seconds:.1f} s)", "bold green"))
@@ -212,9 +215,8 @@ class _ConsoleReporter:
         self._console.print("Stopped. Everything that waits is done at the next start.")
 
 
-def _command(data: Path, subcommand: str) -> str:
+def _command(data: Path, subcommand: str, rest: str) -> str:
     """A command line that works from here, on the same data folder."""
-    name, _, rest = subcommand.partition(" ")
     program = Path(sys.argv[0])
     lineal = "lineal"
     if program.name == "lineal" and not _on_path(program):
@@ -224,7 +226,7 @@ def _command(data: Path, subcommand: str) -> str:
         if data == Path(os.environ.get("LINEAL_DATA", "data"))
         else f" --data {shlex.quote(str(data))}"
     )
-    return f"{lineal} {name}{folder} {rest}".rstrip()
+    return f"{lineal} {subcommand}{folder} {rest}".rstrip()
 
 
 def _on_path(program: Path) -> bool:

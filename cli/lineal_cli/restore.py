@@ -49,9 +49,14 @@ def restore(
     with work_bar(quiet=as_json) as show:
         restore_backup(source, settings.data, show)
     if manifest.store is not None:
+        from lineal.backup.manifest import CHECKPOINTS
         from lineal.backup.postgres import load
+        from lineal.proof.files import CheckpointFiles
 
-        load(settings.store, source / manifest.store.file)
+        row = load(settings.store, source / manifest.store.file)
+        if row is not None and row.checkpoint is not None:
+            # The dump is younger than the checkpoints that were copied before it.
+            CheckpointFiles(settings.data / CHECKPOINTS).put(row.checkpoint, row.size, keep=False)
     signed = settings.log.key_file(settings.data).exists()
     if as_json:
         print_json({**manifest.model_dump(mode="json"), "data": str(settings.data)})

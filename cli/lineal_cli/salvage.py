@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings
 from lineal_cli.printing import count_of, plain, print_json
 from lineal_cli.reading import existing_data
+
+if TYPE_CHECKING:
+    from lineal.settings import Settings
 
 _SHOWN = 20
 
@@ -23,7 +30,8 @@ def salvage(
     """Take what can be read of a damaged data folder into a new one.
 
     Stop daemons before. Records and objects are taken if they have their digests; says which
-    records and objects were lost. A backup is better: `lineal restore`.
+    records and objects were lost. Records that the lineage topic of Kafka has still are put back. A
+    backup is better: `lineal restore`.
     """
     from lineal.backup.salvage import salvage as take
     from lineal.observability.logging import configure_logging
@@ -35,11 +43,15 @@ def salvage(
     if settings.store != "sqlite:":
         raise CommandFailed("the store is in Postgres, which has tools of its own")
     with work_bar(quiet=as_json) as show:
-        done = take(folder, settings.log.checkpoint_folder(folder), target, show)
+        checkpoints = settings.log.checkpoint_folder(folder)
+        done = take(folder, checkpoints, target, show, on_topic=records_on_topic(settings))
     if as_json:
         print_json(asdict(done))
         return
     typer.echo(f"{target}: {count_of(done.rows.get('ledger', 0), 'record')}")
+    if done.records_put_back:
+        put_back = count_of(len(done.records_put_back), "record")
+        typer.echo(f"and {put_back} that only the lineage topic had")
     for what, lost in (
         ("records", [str(number) for number in done.records_lost]),
         ("large objects", done.objects_lost),
@@ -54,3 +66,36 @@ def salvage(
             "Nothing is signed while records are missing: put them back from a backup, or give the "
             "log up with `lineal log begin`."
         )
+
+
+def records_on_topic(settings: Settings) -> Sequence[bytes]:
+    """Records that the lineage topic has, if the bus has one and can be read; else it is said why
+    there are none."""
+    if not settings.bus.startswith("kafka://"):
+        return ()
+    from lineal.errors import LinealError
+
+    try:
+        return asyncio.run(_read_topic(settings))
+    except (LinealError, OSError) as error:
+        typer.echo(f"lineal: nothing is taken from the lineage topic: {error}", err=True)
+        return ()
+
+
+async def _read_topic(settings: Settings) -> Sequence[bytes]:
+    from lineal.backends import open_bus
+    from lineal.lineage.topic_records import read_topic_records
+    from lineal.store.database import Database, file_blobs
+    from lineal.store.objects import ObjectStore
+
+    # The bus wants a folder of its own: nothing is written to the damaged one.
+    with tempfile.TemporaryDirectory(prefix="lineal-salvage-") as name:
+        async with contextlib.AsyncExitStack() as stack:
+            folder = Path(name)
+            database = Database(folder, durability="normal")
+            database.open()
+            stack.push_async_callback(database.close)
+            objects = ObjectStore(database, file_blobs(database))
+            elsewhere = settings.model_copy(update={"data": folder})
+            bus = await open_bus(elsewhere, database, database, objects, stack)
+            return await read_topic_records(bus)

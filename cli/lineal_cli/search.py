@@ -1,14 +1,17 @@
-"""``lineal search``: searches the pages of documents."""
+"""``lineal search``: searches the pages of documents, by their words or by what they mean."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lineal_catalog.search.entries import MARK_BEGIN, MARK_END, Hit
 from lineal_catalog.search.entries import search as find_pages
-from lineal_cli.options import DataOption, JsonOption, pairs
+from lineal_catalog.search.query import query_problem
+from lineal_cli.options import CommandFailed, DataOption, JsonOption, pairs
 from lineal_cli.printing import console, on_terminal, plain, print_json, print_table
 from lineal_cli.reading import reading
 
@@ -33,13 +36,25 @@ def search(
             "several must all hold.",
         ),
     ] = None,
+    like: Annotated[
+        bool,
+        typer.Option(
+            "--like", help="Find paragraphs that mean the like of TEXT, whatever their words."
+        ),
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find pages by their text."""
     wanted = pairs(filters, "--filter")
+    if like:
+        _search_like(" ".join(text), limit, wanted, data, as_json)
+        return
+    query = " ".join(text)
+    if problem := query_problem(query):
+        raise typer.BadParameter(problem, param_hint="TEXT")
     with reading(data) as (connection, _):
-        hits = find_pages(connection, " ".join(text), limit=limit, filters=wanted)
+        hits = find_pages(connection, query, limit=limit, filters=wanted)
     if as_json:
         print_json(
             [
@@ -60,6 +75,30 @@ def search(
         _print_hits(hits)
     else:
         typer.echo("No page has this.", err=True)
+
+
+def _search_like(
+    text: str, limit: int, filters: Mapping[str, str], data: Path | None, as_json: bool
+) -> None:
+    from lineal_catalog.meaning.search import NothingEmbedded, find_passages
+
+    with reading(data) as (connection, _):
+        try:
+            passages = find_passages(connection, text, limit=limit, filters=filters)
+        except NothingEmbedded as error:
+            raise CommandFailed(str(error)) from error
+    hits = [
+        Hit(item.document_id, item.name, item.page, item.score, item.snippet) for item in passages
+    ]
+    if as_json:
+        print_json([item.as_json() for item in passages])
+    elif on_terminal() and hits:
+        _print_hits(hits)
+    elif on_terminal():
+        typer.echo("No paragraph is like this.", err=True)
+    else:
+        columns = ("document_id", "name", "page", "score", "snippet")
+        print_table(columns, [_cells(hit) for hit in hits])
 
 
 def _cells(hit: Hit) -> tuple[str, ...]:

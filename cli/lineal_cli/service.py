@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from lineal.daemon import Daemon
@@ -19,6 +19,8 @@ from lineal.store.private import make_private
 
 if TYPE_CHECKING:
     import socket
+
+    from starlette.routing import BaseRoute
 
     from lineal_producers.http.serving import LoopbackServer
 
@@ -75,25 +77,43 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def start_http(self, listening: socket.socket, *, uploads: bool) -> None:
+    async def start_http(
+        self,
+        listening: socket.socket,
+        *,
+        uploads: bool,
+        more_routes: Sequence[BaseRoute] = (),
+    ) -> None:
         """Answer on a listening socket: health and metrics, with ``uploads`` everything else."""
         from lineal.health import Health
         from lineal_producers.http.application import application, monitoring_application
         from lineal_producers.http.serving import LoopbackServer
 
         health = Health(self.runtime, lambda: self.problems)
-        make = application if uploads else monitoring_application
-        app = make(self.runtime, health)
+        if uploads:
+            app = application(self.runtime, health, more_routes, workers=self.daemon.workers)
+        else:
+            app = monitoring_application(self.runtime, health, more_routes)
         self.server = LoopbackServer(app, listening)
         await self.server.start()
 
 
-def _keep_temporary_files_private(settings: Settings) -> None:
+@contextmanager
+def _private_temporary_files(settings: Settings) -> Iterator[None]:
     """Uploads and pages that wait on the disk do so in the data folder: the system's temporary
-    folder is everybody's."""
+    folder is everybody's. A process that goes on without the service gets its own back."""
     folder = settings.data.resolve() / "tmp"
     make_private(folder)
+    before = tempfile.tempdir, os.environ.get("TMPDIR")
     tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir, variable = before
+        if variable is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = variable
 
 
 @asynccontextmanager
@@ -104,6 +124,7 @@ async def serve(
     producers: Sequence[Producer] = (),
     listening: socket.socket | None = None,
     uploads: bool = False,
+    routes: Callable[[], Sequence[BaseRoute]] | None = None,
 ) -> AsyncIterator[Service]:
     """Start everything; on leaving, stop taking in, finish what has begun, then close.
 
@@ -118,7 +139,7 @@ async def serve(
         )
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(open_runtime(settings))
-        _keep_temporary_files_private(settings)
+        stack.enter_context(_private_temporary_files(settings))
         daemon = Daemon(runtime, stages)
         service = Service(runtime, daemon)
         stack.push_async_callback(daemon.stop)
@@ -127,7 +148,8 @@ async def serve(
         for producer in producers:
             service.start(producer)
         if listening is not None:
-            await service.start_http(listening, uploads=uploads)
+            more = () if routes is None else routes()
+            await service.start_http(listening, uploads=uploads, more_routes=more)
             assert service.server is not None
             stack.push_async_callback(service.server.stop)
         yield service

@@ -15,18 +15,20 @@ from lineal.lineage.record import Artifact
 from lineal.proof.logged import logged_steps
 from lineal.store.connection import Connection
 from lineal_catalog.documents.csv_guard import guard_csv
+from lineal_catalog.documents.made_renditions import rendition_makers
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.queries import (
     DocumentInfo,
+    DocumentSource,
     RelatedDocument,
     attachments_of,
     find_document,
     parents_of,
+    sources_of,
 )
 from lineal_catalog.documents.renditions import (
     ANALYSIS,
     RENDITIONS,
-    Rendition,
     find_renditions,
     json_rendition,
 )
@@ -46,11 +48,14 @@ from lineal_cli.printing import (
     when,
 )
 from lineal_cli.reading import reading, reading_blobs
+from lineal_cli.show_made import known_renditions, made_rendition
+from lineal_cli.show_page import PAGE_RENDITIONS, default_width, page_image, page_json
 
 if TYPE_CHECKING:
     from lineal.store.objects import Chunked
+    from lineal_catalog.pages.renderers import ImageFormat
 
-_TEXTUAL = frozenset({"text", "csv", "json"})
+_TEXTUAL = frozenset({"text", "csv", "json", "page"})
 
 
 def show(
@@ -58,8 +63,24 @@ def show(
         str, typer.Argument(metavar="DOC", help="Id, unique beginning of an id, or name.")
     ],
     form: Annotated[
-        Rendition | None,
-        typer.Option("--as", help="Give the document out in this form.", show_default=False),
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="FORM",
+            help="Give the document out in this form: original, text, json, csv, pdf; pdfa, hocr, "
+            "alto, textract; page, image, thumbnail; or one that another package makes.",
+            show_default=False,
+        ),
+    ] = None,
+    page: Annotated[
+        int | None,
+        typer.Option("--page", min=1, help="With --as page or image: which one; the first."),
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(
+            "--width", min=1, max=8000, help="With --as image or thumbnail: pixels; 1000 or 256."
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file.")
@@ -74,6 +95,12 @@ def show(
     """Show a document, or give it out in one of its forms."""
     if raw and form != "csv":
         raise typer.BadParameter("only CSV has a raw form: --as csv --raw", param_hint="--raw")
+    if form is not None and form not in (known := known_renditions()):
+        raise typer.BadParameter(f"{form!r} is none of {', '.join(known)}", param_hint="--as")
+    if page is not None and form not in ("page", "image"):
+        raise typer.BadParameter("one page has these forms: --as page, image", param_hint="--page")
+    if width is not None and form not in ("image", "thumbnail"):
+        raise typer.BadParameter("only images have one: --as image", param_hint="--width")
     with reading(data) as (connection, folder):
         found = find_document(connection, document)
         forms = find_renditions(connection, found.document_id)
@@ -84,15 +111,38 @@ def show(
             related = _Related(
                 parents_of(connection, found.document_id),
                 attachments_of(connection, found.document_id),
+                sources_of(connection, found.document_id),
             )
             _print_summary(found, forms, related, lineage_graph(records).steps, as_json)
             return
         if as_json and output is None:
             raise typer.BadParameter("with --as, give -o FILE as well", param_hint="--json")
-        if form not in forms:
+        made = form not in RENDITIONS and form not in PAGE_RENDITIONS
+        needed = "json" if made else form
+        if needed not in PAGE_RENDITIONS and needed not in forms:
             raise CommandFailed(_missing(found, form, forms))
         with reading_blobs(folder) as blobs:
-            pieces = _pieces(connection, blobs, forms, form)
+            if made:
+                pieces = iter([made_rendition(connection, blobs, folder, found, forms, form)])
+            elif form == "page":
+                pieces = iter([page_json(connection, blobs, found, page or 1)])
+            elif form in ("image", "thumbnail"):
+                format = _image_format(output)
+                pieces = iter(
+                    [
+                        page_image(
+                            connection,
+                            blobs,
+                            folder,
+                            found,
+                            page or 1,
+                            width or default_width(form),
+                            format,
+                        )
+                    ]
+                )
+            else:
+                pieces = _pieces(connection, blobs, forms, form)
             if form == "csv" and not raw:
                 pieces = iter([guard_csv(b"".join(pieces))])
             if output is not None:
@@ -102,6 +152,16 @@ def show(
                     print_json({**written, "bytes": output.stat().st_size})
             else:
                 _write_stdout(form, forms, pieces)
+
+
+def _image_format(output: Path | None) -> ImageFormat:
+    ending = ".png" if output is None else output.suffix.lower()
+    match ending:
+        case ".webp":
+            return "webp"
+        case ".png":
+            return "png"
+    raise typer.BadParameter("images are written as .png or .webp", param_hint="-o")
 
 
 def _missing(document: DocumentInfo, form: str, forms: dict[str, Artifact]) -> str:
@@ -154,9 +214,18 @@ def _write_stdout(form: str, forms: dict[str, Artifact], pieces: Iterator[bytes]
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
         return
-    if form not in _TEXTUAL and not forms[form].media_type.startswith("text/"):
+    if not _is_textual(form, forms):
         raise CommandFailed(f"the {form} form is not text: write it to a file with -o FILE")
     typer.echo(plain_lines(b"".join(pieces).decode(errors="replace")))
+
+
+def _is_textual(form: str, forms: dict[str, Artifact]) -> bool:
+    if form in _TEXTUAL:
+        return True
+    if form in forms:
+        return forms[form].media_type.startswith("text/")
+    maker = rendition_makers().get(form)
+    return maker is not None and maker.suffix not in ("pdf",)
 
 
 def _names(documents: list[RelatedDocument]) -> str:
@@ -166,6 +235,7 @@ def _names(documents: list[RelatedDocument]) -> str:
 class _Related(NamedTuple):
     parents: list[RelatedDocument]
     attachments: list[RelatedDocument]
+    sources: list[DocumentSource]
 
 
 def _print_summary(
@@ -193,6 +263,7 @@ def _print_summary(
                     for name, item in forms.items()
                     if name in RENDITIONS
                 },
+                "sources": [item.to_dict() for item in related.sources],
                 "parents": [item.to_dict() for item in related.parents],
                 "attachments": [item.to_dict() for item in related.attachments],
                 "timeline": [
@@ -219,6 +290,7 @@ def _print_summary(
         "arrivals": str(document.arrivals),
         "registered": when(document.registered),
         "forms": ", ".join(name for name in RENDITIONS if name in forms),
+        "no longer at": plain(", ".join(x.source for x in related.sources if x.deleted)),
         "attached to": _names(related.parents),
         "attachments": _names(related.attachments),
     }

@@ -21,6 +21,7 @@ from lineal_cli.simulation import (
     simulated_settings,
     spec_of,
     until_in_use,
+    until_rolled_out,
 )
 from lineal_producers.mqtt.settings import MqttSettings
 from lineal_scoring.turbine.fleet import SimulationSpec
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from lineal.runtime import Runtime
     from lineal_producers.mqtt.local_broker import LocalBroker
 
-_BEFORE_FAULT_SECONDS = 10.0
-"""After the first model is in use: it has to get to the devices, and see normal readings."""
+_MAX_ROLLOUT_SECONDS = 90.0
+"""How long the first model has to get to the devices, before one of them fails."""
 _BEFORE_DRIFT_SECONDS = 8.0
 
 
@@ -86,7 +87,7 @@ class Fleet:
 
         await request_first_model(runtime)
         await until_in_use(runtime)
-        await asyncio.sleep(_BEFORE_FAULT_SECONDS)
+        await until_rolled_out(runtime, _MAX_ROLLOUT_SECONDS)
         first = spec.devices[0]
         let("simulation.fault", [first], FAULT, f"{first}: the generator fails for five seconds")
         await asyncio.sleep(_BEFORE_DRIFT_SECONDS)

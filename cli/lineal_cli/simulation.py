@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineal.settings import Settings
 from lineal_cli.options import CommandFailed
+from lineal_schemas.telemetry import TURBINE_FEATURES
 from lineal_scoring.turbine.fleet import SimulationSpec
 
 if TYPE_CHECKING:
@@ -46,6 +47,15 @@ def simulated_settings(settings: Settings, key_file: Path, port: int) -> Setting
             "models": {
                 MODEL: {
                     "algorithms": ["pca"],
+                    # all but the yaw: it goes wherever the wind comes from, and means nothing
+                    "features": [name for name in TURBINE_FEATURES if name != "yaw"],
+                    "angles": ["roll", "pitch"],
+                    # a few minutes of wind are not all that there will be
+                    "shrinkage": 0.05,
+                    "explained": 0.999,
+                    "tail": "chi2",
+                    "margin": 1.9,
+                    "close_after": 10,
                     "min_new_readings": int(10 * per_second),
                     "lasting_readings": int(8 * per_second),
                     # a minute of readings cannot tell what a year's would
@@ -57,18 +67,31 @@ def simulated_settings(settings: Settings, key_file: Path, port: int) -> Setting
             },
         },
         "drift": {
-            "spacing_seconds": 10 / SPEED,
-            "sample": 60,
-            "min_sample": 30,
-            "min_shift": 0.5,
-            "cool_down_seconds": 30,
+            # twice as long as the wind remembers
+            "spacing_seconds": 40 / SPEED,
+            "sample": 30,
+            "min_sample": 20,
+            # The other wind shifts the voltage by 0.8. What was learnt while the wind changed is
+            # of both, half that away from the new one: that is no second drift.
+            "min_shift": 0.6,
+            # longer than a model takes to be learnt: the same change is not reported again
+            "cool_down_seconds": 180,
         },
         "deploy": {"key_file": str(key_file), "url": f"http://127.0.0.1:{port}/packages"},
         "deploy.request": {"models": {MODEL: {"shadow_readings": 200, "soak_readings": 400}}},
     }
-    for name, given in settings.stages.items():
-        stages[name] = {**stages.get(name, {}), **given}
-    return settings.model_copy(update={"stages": stages})
+    return settings.model_copy(update={"stages": _overlaid(stages, settings.stages)})
+
+
+def _overlaid(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings with others over them: a model of a plug-in leaves ours as they are."""
+    found = dict(under)
+    for name, value in over.items():
+        below = found.get(name)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            value = _overlaid(below, value)
+        found[name] = value
+    return found
 
 
 def signing_key(folder: Path) -> tuple[Path, dict[str, str]]:
@@ -181,3 +204,22 @@ async def until_in_use(runtime: Runtime) -> None:
 
     while await runtime.store.read(lambda c: model_in_use(c, MODEL)) is None:  # noqa: ASYNC110
         await asyncio.sleep(0.5)
+
+
+async def until_rolled_out(runtime: Runtime, seconds: float) -> None:
+    """Wait until a rollout has ended, or for so long: where nobody may sign there is none."""
+    from lineal_schemas.deployments import DeploymentAborted, DeploymentCompleted
+
+    async def ended(topic: str) -> None:
+        await runtime.bus.create_topic(topic)
+        async for _ in runtime.bus.read(topic, follow=True):
+            return
+
+    topics = (DeploymentCompleted.type, DeploymentAborted.type)
+    tasks = [asyncio.ensure_future(ended(topic)) for topic in topics]
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

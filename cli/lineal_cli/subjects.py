@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lineal.lineage.ledger import all_steps, records_of_subject
+from lineal.lineage.ledger import records_of_subject, steps_of_event
 from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.queries import ErasedDocument, UnknownDocument, find_document
@@ -23,16 +23,8 @@ def find_subject(connection: Connection, wanted: str) -> str:
     except ErasedDocument as error:
         return error.erasure.subject
     except UnknownDocument:
-        if (subject := _subject_of_event(connection, wanted)) is None:
+        steps = steps_of_event(connection, wanted)
+        if not steps:
             raise
-        return subject
+        return steps[0].subject
     return DOCUMENT + found.document_id
-
-
-def _subject_of_event(connection: Connection, event_id: str) -> str | None:
-    """The subjects of the steps that emitted or handled an event. Every record is looked at: events
-    are not in the ledger's index."""
-    for step in all_steps(connection):
-        if event_id in step.events_in or event_id in step.events_out:
-            return step.subject
-    return None

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings
+from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings, pairs
 
 if TYPE_CHECKING:
     from lineal.settings import Settings
     from lineal_producers.sync.comparison import SyncResult
-    from lineal_producers.sync.schedule import SourceSettings
+    from lineal_producers.sync.settings import SourceSettings
 
 
 def sync(
@@ -61,6 +61,21 @@ def sync(
     endpoint: Annotated[
         str | None, typer.Option(metavar="URL", help="Another place than AWS (MinIO).")
     ] = None,
+    access_lists: Annotated[
+        bool,
+        typer.Option(
+            "--access-lists",
+            help="Of a bucket: its objects' own access lists say who may see them.",
+        ),
+    ] = False,
+    users: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--user",
+            metavar="ID=NAME",
+            help="With --access-lists: our user for a canonical user of S3; may be given again.",
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -74,7 +89,7 @@ def sync(
     from pydantic import ValidationError
 
     from lineal_producers.sync.patterns import WrongPattern
-    from lineal_producers.sync.schedule import SourceSettings, WrongSource
+    from lineal_producers.sync.settings import SourceSettings, WrongSource
 
     given: dict[str, Any] = {"every": every} if every is not None else {}
     try:
@@ -82,7 +97,8 @@ def sync(
             {
                 "url": source, "include": include or (), "exclude": exclude or (),
                 "deleted": deleted, "allow_empty": allow_empty, "region": region,
-                "endpoint": endpoint, **given,
+                "endpoint": endpoint, "access_lists": access_lists,
+                "users": pairs(users, "--user"), **given,
             }
         )  # fmt: skip
     except (WrongSource, WrongPattern) as error:
@@ -94,6 +110,8 @@ def sync(
         raise typer.BadParameter("; ".join(problems)) from error
     if follow is not None and chosen.bucket_prefix() is None:
         raise typer.BadParameter("--follow is for buckets: a folder has --every, or --inbox of up")
+    if access_lists and chosen.bucket_prefix() is None:
+        raise typer.BadParameter("--access-lists is for buckets: a folder has NAME.metadata.json")
     if follow is not None and every is not None:
         raise typer.BadParameter("--every and --follow exclude each other: choose one")
     settings = load_settings(data)
@@ -166,6 +184,7 @@ async def _follow(
         from aiobotocore.session import get_session
 
         from lineal.store.s3 import s3_client
+        from lineal_producers.s3.access_lists import AccessLists
         from lineal_producers.s3.notifications import Notifications
     except ImportError as error:
         raise CommandFailed(f"buckets need `pip install 'lineal[aws]'` ({error})") from error
@@ -178,7 +197,16 @@ async def _follow(
         s3_client(source.region, source.endpoint) as client,
         get_session().create_client("sqs", **where) as sqs,
     ):
-        watch = Notifications(client, sqs, queue, runtime, source.patterns, on_arrival=count)
+        watch = Notifications(
+            client,
+            sqs,
+            queue,
+            runtime,
+            source.patterns,
+            on_arrival=count,
+            deleted=source.deleted,
+            access_lists=AccessLists(source.users) if source.access_lists else None,
+        )
         watching = asyncio.create_task(watch.run())
         await signal.wait()
         watching.cancel()

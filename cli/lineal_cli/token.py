@@ -43,6 +43,10 @@ def create(
         str | None,
         typer.Option(metavar="NAME", help="Never more than this user may do; the owner without."),
     ] = None,
+    owner: Annotated[
+        str | None,
+        typer.Option(metavar="OWNER", help="Put documents under this owner's name, and no other."),
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=3660, help="Until it expires.")] = 365,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -78,6 +82,7 @@ def create(
             types=tuple(event_type) if event_type else None,
             expires=now + days * _DAY_US,
             now=now,
+            owner=owner,
         )
 
     async def made(folder: Path) -> tuple[ApiToken, str]:
@@ -116,7 +121,7 @@ def list_all(data: DataOption = None, as_json: JsonOption = False) -> None:
         return
     now = now_us()
     print_table(
-        ("token", "id", "of", "scope", "types", "state", "created"),
+        ("token", "id", "of", "scope", "types", "under", "state", "created"),
         [
             (
                 token.name,
@@ -124,6 +129,7 @@ def list_all(data: DataOption = None, as_json: JsonOption = False) -> None:
                 token.user or "owner",
                 " ".join(sorted(token.acts)),
                 " ".join(token.types or ()),
+                token.owner or "",
                 _state(token, now),
                 recently(token.created),
             )
@@ -212,6 +218,7 @@ def _fields(token: ApiToken) -> dict[str, Any]:
         "id": token.id,
         "name": token.name,
         "user": token.user,
+        "owner": token.owner,
         "scope": sorted(token.acts),
         "types": None if token.types is None else list(token.types),
         "state": _state(token, now_us()),

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from lineal.bus.protocol import TopicInfo
+from lineal.bus.protocol import GroupInfo, TopicInfo
+from lineal.bus.topic_names import redrive_topic
+from lineal.dependencies.open_circuits import OpenCircuit, open_circuits
+from lineal.effects.retries import WaitingRetries, waiting_retries
+from lineal.store.connection import Connection
 from lineal_cli.names import topic_name
 from lineal_cli.options import DataOption, JsonOption, load_settings
-from lineal_cli.printing import print_json, print_table
+from lineal_cli.printing import print_json, print_table, when
 from lineal_cli.reading import reading_folder
+from lineal_schemas.envelope import now_us
 
 if TYPE_CHECKING:
     from lineal.settings import Settings
+
+Retries: TypeAlias = Mapping[str, WaitingRetries]
+Overview: TypeAlias = tuple[list[TopicInfo], Retries, Sequence[OpenCircuit]]
 
 app = typer.Typer(
     invoke_without_command=True, add_completion=False, help="List topics with their groups and lag."
@@ -28,35 +38,61 @@ def topics(context: typer.Context, data: DataOption = None, as_json: JsonOption 
     if context.invoked_subcommand is not None:
         context.obj = data
         return
-    infos = _overview(data)
+    infos, retries, circuits = _overview(data)
     if as_json:
-        print_json([_fields(info) for info in infos])
+        print_json([_fields(info, retries, circuits) for info in infos])
         return
     rows = []
     for info in infos:
-        groups = [(group.group, str(group.lag)) for group in info.groups] or [("", "")]
-        for number, (group, lag) in enumerate(groups):
-            topic = ("",) * 4 if number else _cells(info)
-            rows.append((*topic, group, lag))
-    columns = ("topic", "events", "per_minute", "partitions", "group", "lag")
-    right = frozenset({"events", "per_minute", "partitions", "lag"})
+        groups = [
+            (group.group, str(group.lag), *_waiting_cells(_retries_of(info, group, retries)))
+            for group in info.groups
+        ] or [("",) * 4]
+        for number, cells in enumerate(groups):
+            rows.append((*(("",) * 4 if number else _cells(info)), *cells))
+    columns = ("topic", "events", "per_minute", "partitions", "group", "lag", "delayed", "until")
+    right = frozenset({"events", "per_minute", "partitions", "lag", "delayed"})
     print_table(columns, rows, right=right, empty="No topic yet.")
+    for circuit in circuits:
+        typer.echo(
+            f"{circuit.dependency} does not answer {', '.join(circuit.stages)} since "
+            f"{when(circuit.opened)} ({circuit.error}, {circuit.worker}); it is called again at "
+            f"{when(circuit.next_call)}",
+            err=True,
+        )
 
 
-def _overview(data: Path | None) -> list[TopicInfo]:
+def _overview(data: Path | None) -> Overview:
+    """All topics, by stage the events that are tried again later, and what does not answer."""
     if (settings := load_settings(data)).bus != "sqlite:":
         return asyncio.run(_asked_topics(settings))
     from lineal.bus.embedded.overview import topic_infos
 
     with reading_folder(settings.data) as connection:
-        return topic_infos(connection)
+        return topic_infos(connection), *_waiting(connection)
 
 
-async def _asked_topics(settings: Settings) -> list[TopicInfo]:
+async def _asked_topics(settings: Settings) -> Overview:
     from lineal.runtime import open_runtime
 
     async with open_runtime(settings) as runtime:
-        return await runtime.bus.topics()
+        return await runtime.bus.topics(), *await runtime.store.read(_waiting)
+
+
+def _waiting(connection: Connection) -> tuple[Retries, Sequence[OpenCircuit]]:
+    return waiting_retries(connection), open_circuits(connection, now_us())
+
+
+def _retries_of(info: TopicInfo, group: GroupInfo, retries: Retries) -> WaitingRetries | None:
+    """What is to come back to a group on a topic."""
+    return retries.get(group.group) if info.topic == redrive_topic(group.group) else None
+
+
+def _waiting_cells(waiting: WaitingRetries | None) -> tuple[str, str]:
+    if waiting is None:
+        return "", ""
+    first, last = when(waiting.next_due), when(waiting.last_due)
+    return str(waiting.events), first if first == last else f"{first} to {last}"
 
 
 def _cells(info: TopicInfo) -> tuple[str, str, str, str]:
@@ -67,7 +103,35 @@ def _cells(info: TopicInfo) -> tuple[str, str, str, str]:
     return (info.topic, events, per_minute, partitions)
 
 
-def _fields(info: TopicInfo) -> dict[str, object]:
+def _delayed_fields(waiting: WaitingRetries | None) -> dict[str, object] | None:
+    if waiting is None:
+        return None
+    return {
+        "events": waiting.events,
+        "next_us": waiting.next_due,
+        "last_us": waiting.last_due,
+    }
+
+
+def _circuit_fields(circuits: Sequence[OpenCircuit], group: str) -> list[dict[str, object]]:
+    return [
+        {
+            "dependency": circuit.dependency,
+            "worker": circuit.worker,
+            "opened_us": circuit.opened,
+            "next_call_us": circuit.next_call,
+            "error": circuit.error,
+        }
+        for circuit in circuits
+        if group in circuit.stages
+    ]
+
+
+def _fields(
+    info: TopicInfo,
+    retries: Retries = MappingProxyType({}),
+    circuits: Sequence[OpenCircuit] = (),
+) -> dict[str, object]:
     return {
         "topic": info.topic,
         "events": info.events,
@@ -79,6 +143,8 @@ def _fields(info: TopicInfo) -> dict[str, object]:
             {
                 "group": group.group,
                 "lag": group.lag,
+                "delayed": _delayed_fields(_retries_of(info, group, retries)),
+                "open_circuits": _circuit_fields(circuits, group.group),
                 "partitions": [
                     {
                         "partition": partition.partition,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from lineal.proof.verification import Check, VerificationContext, Verified
 
 _SHOWN = 20
+_LEFT_OUT = {
+    "silent_witnesses": "witnesses that do not answer",
+    "topics_left_out": "topics that keep nothing that could be looked at",
+    "covered_left_out": "covered logs that are served elsewhere, left out",
+}
 
 
 def verify(
@@ -32,8 +38,12 @@ def verify(
         ),
     ] = None,
     checkpoint: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="A checkpoint that was kept elsewhere."),
+        list[str] | None,
+        typer.Option(
+            metavar="WHERE",
+            help="A checkpoint that was kept elsewhere: a file, another data folder, or the "
+            "address of a log or a witness.",
+        ),
     ] = None,
     key: Annotated[
         list[str] | None,
@@ -53,30 +63,45 @@ def verify(
             metavar="CHECK", help="Only this check, such as log, database, derived or objects."
         ),
     ] = None,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Ask nobody: leave out a broker's topics and witnesses."),
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check that nobody edited the ledger, or what follows from it.
 
     Computes the log's tree again from all records and compares it with the signed checkpoints, in
-    the database, outside of it, and elsewhere. Compares the metadata tables, the search index and
-    the events that stages made with the ledger, and looks at the digests of all objects and at the
-    pages of the database. Says the first thing that is wrong and what still holds; fails if
-    anything is wrong. Asks nobody: it works without a network and beside daemons.
+    the database, outside of it, on its topic, and with witnesses. Compares the metadata tables, the
+    search index and the events that stages made with the ledger, and looks at the digests of all
+    objects and at the pages of the database. Says the first thing that is wrong and what still
+    holds; fails if anything is wrong. Works beside daemons, and with --offline without a network.
+
+    Logs that this one covers (`lineal log cover`) are verified side by side.
 
     With DOC only its records are looked at, and with --since only the log.
     """
     from lineal.proof.verification import run_checks
-    from lineal_cli.verifying import verification
+    from lineal_cli.lifetime import reduce_garbage_collection
+    from lineal_cli.verifying import OnlineChecks, verification
     from lineal_cli.work_bar import work_bar
 
+    reduce_garbage_collection()  # millions of records that refer to nothing
+    whole = document is None and since is None
     with (
-        verification(
-            data, keys=key or (), policy=policy, since=since, given=checkpoint or ()
-        ) as context,
         work_bar(quiet=as_json) as show,
+        verification(
+            data,
+            keys=key or (),
+            policy=policy,
+            since=since,
+            given=checkpoint or (),
+            online=None if offline else OnlineChecks(whole, partial(show, "topics")),
+        ) as context,
     ):
-        verified = run_checks(_checks(context, document, only or ()), context, show)
+        checks = _checks(context, document, only or (), offline=offline)
+        verified = run_checks(checks, context, show)
     if as_json:
         print_json(_as_json(verified))
     else:
@@ -85,13 +110,16 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-def _checks(context: VerificationContext, document: str | None, only: Sequence[str]) -> list[Check]:
+def _checks(
+    context: VerificationContext, document: str | None, only: Sequence[str], *, offline: bool
+) -> list[Check]:
     from lineal.proof.installed_checks import installed_checks
     from lineal.proof.subject_check import SubjectCheck
+    from lineal_cli.covered_check import CoveredCheck
     from lineal_cli.subjects import find_subject
 
     if document is None:
-        checks = installed_checks()
+        checks = [*installed_checks(), CoveredCheck(context.folder, offline=offline)]
         if unknown := set(only) - {check.name for check in checks}:
             known = ", ".join(check.name for check in checks)
             raise typer.BadParameter(
@@ -134,5 +162,10 @@ def _print(verified: Verified) -> None:
                 if holds
                 else "no part of the ledger is proven"
             )
+    for left_out, said in _LEFT_OUT.items():
+        if results.get(left_out):
+            typer.echo(f"{said}: {plain(str(results[left_out]))}")
+    if results.get("covered"):
+        typer.echo(f"covered logs: {results['covered']}")
     if results.get("witnessed"):
         typer.echo(f"witnesses have signed {results['witnessed']} records")

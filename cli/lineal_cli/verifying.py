@@ -7,15 +7,17 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from lineal.producers import broker_types
 from lineal.proof.checkpoint import Checkpoint, open_checkpoint
 from lineal.proof.files import CheckpointFiles
+from lineal.proof.kept_checkpoints import KeptCheckpoint, checkpoints_at, witnessed_checkpoints
 from lineal.proof.keys import read_verifier_keys
 from lineal.proof.log_tables import is_behind, read_log
 from lineal.proof.note import VerifierKey, parse_verifier_key
 from lineal.proof.policy import Policy, read_policy
-from lineal.proof.verification import VerificationContext, begin_snapshot
+from lineal.proof.verification import Progress, VerificationContext, begin_snapshot
 from lineal.settings import LogSettings
 from lineal.store.connection import Connection
 from lineal_cli.options import CommandFailed, load_settings
@@ -26,6 +28,14 @@ _POLL_SECONDS = 0.1
 _TRIES = 20
 
 
+class OnlineChecks(NamedTuple):
+    """Who is asked beside the data folder: the witnesses of the policy, and a broker."""
+
+    topics: bool
+    """Whether the broker's topics are read."""
+    progress: Progress
+
+
 @contextlib.contextmanager
 def verification(
     data: Path | None,
@@ -33,16 +43,19 @@ def verification(
     keys: Sequence[str] = (),
     policy: Path | None = None,
     since: Path | None = None,
-    given: Sequence[Path] = (),
+    given: Sequence[str] = (),
+    online: OnlineChecks | None = None,
 ) -> Iterator[VerificationContext]:
     """One state of the store, with the checkpoints outside of it.
 
     Args:
         keys: verifier keys to trust; none: those of the policy, else that of the data folder.
         since: a checkpoint, before which all was verified.
-        given: checkpoints that were kept elsewhere.
+        given: checkpoints that were kept elsewhere: files, data folders, addresses.
+        online: who else is asked; None: nobody.
 
     Raises:
+        Unreachable: there is no checkpoint where one is said to be.
         CommandFailed: there is no data, or no key to trust.
         MalformedNote, MalformedPolicy, WrongSignature: what is given is none.
     """
@@ -53,6 +66,17 @@ def verification(
         trusted = _trusted(keys, rules, settings.log, folder)
         begun = None if since is None else _checkpoint(since, trusted)
         files = CheckpointFiles(settings.log.checkpoint_folder(folder))
+        kept = [item for place in given for item in checkpoints_at(place, trusted)]
+        silent: list[str] = []
+        witnessed: list[KeptCheckpoint] = []
+        if online is not None and rules is not None:
+            origins = [key.name for key in trusted]
+            witnessed += witnessed_checkpoints(rules, origins, silent)
+        topics = None
+        if online is not None and online.topics and settings.bus != "sqlite:":
+            from lineal_cli.broker_topics import topics_of_broker
+
+            topics = topics_of_broker(settings, online.progress)
         _wait_until_signed(connection)
         for _ in range(_TRIES):
             outside = files.load()
@@ -65,17 +89,15 @@ def verification(
             time.sleep(_POLL_SECONDS)
         else:
             begin_snapshot(connection)
-        yield VerificationContext(
-            connection,
-            folder,
-            outside,
-            trusted,
-            rules,
-            begun,
-            [item.read_bytes() for item in given],
-            large,
-            broker_types(settings),
-        )
+        context = VerificationContext(
+            connection, folder, outside, trusted, rules, begun, kept, witnessed, large,
+            broker_types(settings), topics,
+        )  # fmt: skip
+        if silent:
+            context.results["silent_witnesses"] = ", ".join(silent)
+        if topics is not None and topics.left_out:
+            context.results["topics_left_out"] = ", ".join(topics.left_out)
+        yield context
 
 
 @contextlib.contextmanager

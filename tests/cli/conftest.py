@@ -17,14 +17,13 @@ from typing import Any
 
 import orjson
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from lineal import admission
 from lineal.daemon import Daemon
 from lineal.events import known_types
 from lineal.lineage.projections import installed_projections, projected
-from lineal.plugins import plugins
+from lineal.plugins import declared_plugins, plugins
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import RetrySettings, Settings, all_settings
 from lineal.settings_sections import installed_settings
@@ -194,14 +193,12 @@ def lineal(working: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     yield run
     _forget_plugins()
-    # A command may have set up its log on an output that is closed by now.
-    structlog.reset_defaults()
 
 
 def _forget_plugins() -> None:
     for cached in (
-        plugins, discovery._discovered, known_types, installed_projections, projected,
-        admission._makers, installed_settings, all_settings,
+        declared_plugins, plugins, discovery._discovered, known_types, installed_projections,
+        projected, admission._makers, installed_settings, all_settings,
     ):  # fmt: skip
         cached.cache_clear()
 

@@ -71,10 +71,11 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[Running]:
+def running(folder: Path, *arguments: str, **variables: str) -> Iterator[Running]:
     """A daemon, killed at the end if it still runs."""
     with subprocess.Popen(
-        command(*arguments, "--json"), cwd=folder, env=environment(), stdout=subprocess.PIPE,
+        command(*arguments, "--json"), cwd=folder, env=environment() | variables,
+        stdout=subprocess.PIPE,
         stderr=(folder / f"{arguments[0]}.log").open("ab"),
     ) as process:  # fmt: skip
         try:

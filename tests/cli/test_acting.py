@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lineal.lineage.actor import acting_user
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal_schemas.envelope import first_event, from_json
@@ -282,3 +283,44 @@ def test_replay_runs_beside_a_copy_of_the_folder_elsewhere(
     moved = tmp_path / "moved"
     shutil.move(data, moved)
     assert replayed(process, moved, "--stage", "index").json["stages"][0]["done"] == 2
+
+
+def test_an_account_that_the_store_knows_acts_in_its_role_alone(
+    lineal: Lineal, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "one.txt").write_text("one")
+    (tmp_path / "one.json").write_text("{}")
+    account = acting_user().removeprefix("user:")
+    added = lineal("user", "add", account, "reader", "--no-password", "--data", data)
+    assert added.code == 0, added.err
+    before = letters(lineal, data)
+    assert before
+    for arguments, act in (
+        (("erase", "letter.txt", "--reason", "a test", "--yes"), "erase"),
+        (("redact", "letter.txt", "--word", "turbine", "--reason", "a test"), "redact"),
+        (("dead", "redrive", "--all"), "redrive"),
+        (("dead", "drop", "--all"), "redrive"),
+        (("replay", "--stage", "reading"), "replay"),
+        (("photo", "verify", "any", "defect"), "review"),
+        (("label", "letter.txt", "letter"), "review"),
+        (("put", str(tmp_path / "one.txt")), "upload"),
+        (("emit", "weather.told", str(tmp_path / "one.json")), "publish"),
+        (("emit", "weather.told", str(tmp_path / "one.json"), "--as-operator"), "manage"),
+        (("model", "train", "documents"), "promote"),
+        (("sweep", "start", "documents", "--set", "leaves=4,7"), "promote"),
+        (("sweep", "stop", "any"), "promote"),
+    ):
+        done = lineal(*arguments, "--data", data)
+        assert done.code == 1, arguments
+        assert f"may not {act}" in done.err, done.err
+    assert letters(lineal, data) == before
+
+
+def test_classes_are_listed_after_an_example_of_one_was_erased(lineal: Lineal, data: Path) -> None:
+    for name, label in (("letter.txt", "letter"), ("note.txt", "note")):
+        assert lineal("class", "teach", label, id_of(name), "--data", data).code == 0
+    erased = lineal("erase", id_of("letter.txt"), "--reason", "asked", "--yes", "--data", data)
+    assert erased.code == 0, erased.err
+    listed = lineal("class", "list", "--data", data, "--json")
+    assert listed.code == 0, listed.err
+    assert [one["name"] for one in listed.json] == ["note"]

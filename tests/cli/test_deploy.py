@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import stat
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ import pytest
 from lineal.lineage.actor import acting_user
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
+from lineal.testing.substitutes import InProcessWorkers
+from lineal_consumers.deploy.keys import make_key, public_key, read_key
 from lineal_consumers.deploy.stage import deploy
+from lineal_consumers.devices.stage import devices as register_of_devices
 from lineal_schemas.deployments import (
     DeploymentControl,
     DeploymentJobUpdated,
@@ -37,6 +41,8 @@ def folder(working: Path) -> Path:
     """A data folder with twelve devices and a promoted model in it."""
     data = working / "data"
     asyncio.run(_fill(data))
+    (working / "lineal.toml").write_text('[stages.deploy]\nkey_file = "stage.pem"\n')
+    make_key(working / "stage.pem")
     return data
 
 
@@ -77,25 +83,20 @@ async def _publish(runtime: Runtime, payload: Payload, identity: str) -> None:
     await runtime.bus.publish([(event.type, event)])
 
 
-def handle(data: Path, key: Path, *payloads: Payload) -> None:
+def handle(data: Path, key: Path | None, *payloads: Payload) -> None:
     """Let the stage handle what has been asked for, and these."""
 
     async def run() -> None:
-        stages = {"deploy": {"key_file": str(key)}}
+        stages = {"deploy": {} if key is None else {"key_file": str(key)}}
         async with open_runtime(Settings(data=data, durability="normal", stages=stages)) as runtime:
             for kind in deploy.inputs:
                 await runtime.bus.create_topic(kind.type)
             for payload in payloads:
                 await _publish(runtime, payload, f"{payload}")
-            async with running(runtime, runtime.bind(deploy, InThisProcess())):
+            async with running(runtime, runtime.bind(deploy, InProcessWorkers())):
                 await until_settled(runtime, "deploy")
 
     asyncio.run(run())
-
-
-class InThisProcess:
-    async def run(self, function, *arguments, **options):
-        return function(*arguments)
 
 
 def published(data: Path, kind: type[Payload]) -> list[Payload]:
@@ -281,3 +282,216 @@ class TestUnderWay:
 def test_without_rollouts_there_is_nothing_to_list(lineal: Lineal, folder: Path):
     assert lineal("deploy", "status").code == 0
     assert lineal("deploy", "status", "--json").json == []
+
+
+class TestRoot:
+    """Two people sign packages, and change who may."""
+
+    def test_from_the_first_root_to_a_rollout_with_two_signatures(
+        self, lineal: Lineal, folder: Path, key: Path, working: Path
+    ):
+        public = {}
+        for name in ("ann", "ben", "old", "new"):
+            made = lineal("deploy", "key", working / f"{name}.pem", "--json")
+            public[name] = made.json["public_key"]
+        own = public_key(read_key(key)).key
+        draft = working / "1.json"
+        done = lineal(
+            "deploy", "root", "draft", draft, "--root-key", public["ann"], "--root-key",
+            public["ben"], "--root-threshold", 2, "--package-key", own, "--package-key",
+            public["old"], "--package-threshold", 2,
+        )  # fmt: skip
+        assert done.code == 0, done.err
+        assert lineal("deploy", "root", "sign", draft, "--key", working / "ann.pem").code == 0
+        refused = lineal("deploy", "root", "publish", draft)
+        assert refused.code == 1
+        assert "too few signatures" in refused.err
+        assert lineal("deploy", "root", "show").code == 1
+        assert lineal("deploy", "root", "sign", draft, "--key", working / "ben.pem").code == 0
+        assert lineal("deploy", "root", "publish", draft).code == 0
+
+        second = working / "2.json"
+        lineal(
+            "deploy", "root", "draft", second, "--package-key", own, "--package-key",
+            public["new"], "--reset-counters",
+        )  # fmt: skip
+        for name in ("ann", "ben"):
+            lineal("deploy", "root", "sign", second, "--key", working / f"{name}.pem")
+        assert lineal("deploy", "root", "publish", second).code == 0
+        shown = lineal("deploy", "root", "show", "--out", working / "root.json", "--json").json
+        assert (shown["version"], shown["epoch"]) == (2, 1)
+        assert shown["published_by"] == acting_user()
+        assert shown["roles"]["targets"]["threshold"] == 2
+        assert (working / "root.json").read_bytes() == second.read_bytes()
+
+        lineal("deploy", "start", "turbine")
+        handle(folder, key)
+        [rollout] = lineal("deploy", "status", "--json").json
+        assert rollout["status"] == "unsigned"
+        for name in ("old", "new"):
+            done = lineal(
+                "deploy", "sign", rollout["rollout"], "--key", working / f"{name}.pem", "--yes"
+            )
+            assert done.code == 0, done.err
+            handle(folder, key)
+            [now] = lineal("deploy", "status", "--json").json
+            assert now["status"] == ("running" if name == "new" else "unsigned")
+        again = lineal("deploy", "sign", rollout["rollout"], "--key", working / "new.pem", "--yes")
+        assert again.code == 1
+        assert "waits for nobody" in again.err
+
+    def test_a_model_that_is_in_use_no_more_is_not_signed(
+        self, lineal: Lineal, folder: Path, key: Path, working: Path
+    ):
+        other = lineal("deploy", "key", working / "ann.pem", "--json").json["public_key"]
+        draft = working / "1.json"
+        lineal(
+            "deploy", "root", "draft", draft, "--root-key", other, "--package-key", other,
+            "--package-key", public_key(read_key(key)).key, "--package-threshold", 2,
+        )  # fmt: skip
+        lineal("deploy", "root", "sign", draft, "--key", working / "ann.pem")
+        lineal("deploy", "root", "publish", draft)
+        lineal("deploy", "start", "turbine")
+        handle(folder, key)
+        [rollout] = lineal("deploy", "status", "--json").json
+
+        async def promote_another() -> None:
+            async with open_runtime(Settings(data=folder, durability="normal")) as runtime:
+                model = graph(factor=2.0)
+                await runtime.objects.put_large(model)
+                await runtime.committer.publish((), promotion_record(_promoted(model, 3)))
+
+        asyncio.run(promote_another())
+        done = lineal("deploy", "sign", rollout["rollout"], "--key", working / "ann.pem", "--yes")
+        assert done.code == 1
+        assert "nothing was signed" in done.err
+
+
+def test_a_model_goes_only_to_devices_that_measure_what_it_scores(lineal: Lineal, folder: Path):
+    async def connect() -> None:
+        async with open_runtime(Settings(data=folder, durability="normal")) as runtime:
+            for device, features in (("mill-1", ("rps", "voltage", "wind")), ("pump-1", ("rps",))):
+                birth = DeviceBirth(
+                    device=device, boot_id="0" * 32, session=1, monotonic_us=1, wall_us=1,
+                    agent_version="1", agent_digest="0" * 64, config_digest="0" * 64,
+                    features=features,
+                )  # fmt: skip
+                await _publish(runtime, birth, birth.event_id)
+
+    asyncio.run(connect())
+    started = lineal("deploy", "start", "turbine", "--json").json
+    chosen = [device for ring in started["rings"] for device in ring["devices"]]
+    assert sorted(chosen) == ["mill-1", *DEVICES]
+    assert started["left_out"] == {"pump-1": "it measures no voltage"}
+    assert "left out pump-1: it measures no voltage" in lineal("deploy", "start", "turbine").err
+    by_name = lineal("deploy", "start", "turbine", "--ring", "one=pump-1")
+    assert by_name.code == 1
+    assert "it is not for pump-1: it measures no voltage" in by_name.err
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_without_a_key_nothing_is_asked_for_and_what_to_do_is_said(
+    lineal: Lineal, folder: Path, working: Path, named: bool
+):
+    (working / "stage.pem").unlink()
+    if not named:
+        (working / "lineal.toml").unlink()
+    refused = lineal("deploy", "start", "turbine")
+    assert refused.code == 1
+    assert "`lineal deploy key`" in refused.err
+    assert "--signed-elsewhere" in refused.err
+    assert lineal("deploy", "start", "turbine", "--signed-elsewhere").code == 0
+    assert len(published(folder, DeploymentRequested)) == 1
+
+
+def test_devices_are_listed_and_chosen_by_their_attributes(lineal: Lineal, folder: Path):
+    attributes = {
+        "mill-1": {"site": "berlin", "kind": "mill"},
+        "mill-2": {"site": "bern", "kind": "mill"},
+        "fan-1": {"site": "berlin", "kind": "turbine"},
+    }
+
+    async def connect() -> None:
+        async with (
+            open_runtime(Settings(data=folder, durability="normal")) as runtime,
+            running(runtime, runtime.bind(register_of_devices)),
+        ):
+            for device, values in attributes.items():
+                birth = DeviceBirth(
+                    device=device, boot_id="0" * 32, session=1, monotonic_us=1, wall_us=1,
+                    agent_version="2.0", agent_digest="0" * 64, config_digest="0" * 64,
+                    attributes=values, certificate_expires_us=1,
+                )  # fmt: skip
+                await _publish(runtime, birth, birth.event_id)
+            await until_settled(runtime, "devices")
+
+    asyncio.run(connect())
+    here = lineal("device", "list", "--where", "site=berlin", "--json").json
+    assert [item["device"] for item in here] == ["fan-1", "mill-1"]
+    assert here[1]["attributes"] == {"site": "berlin", "kind": "mill", "firmware": "2.0"}
+    listed = lineal("device", "list", "--where", "firmware=2.*")
+    assert "site=bern" in listed.text
+    assert "the certificate of mill-1 has expired" in listed.err
+    groups = lineal("device", "list", "--group", "site", "--json").json
+    assert [(item["site"], len(item["devices"])) for item in groups] == [
+        ("berlin", 2), ("bern", 1), (None, len(DEVICES)),
+    ]  # fmt: skip
+    started = lineal("deploy", "start", "turbine", "--where", "site=ber*", "--json").json
+    assert [ring["devices"] for ring in started["rings"]] == [["fan-1"]]
+    assert started["left_out"]["mill-1"] == "its kind is mill"
+    assert started["left_out"][DEVICES[0]] == "it has no site"
+    none = lineal("deploy", "start", "turbine", "--where", "site=paris")
+    assert none.code == 1
+    assert "for no device here" in none.err
+
+
+def test_a_rollout_that_no_key_signs_is_said_to_be_refused(
+    lineal: Lineal, folder: Path, working: Path
+):
+    (working / "lineal.toml").unlink()
+    assert lineal("deploy", "start", "turbine", "--signed-elsewhere").code == 0
+    handle(folder, None)
+    [refused] = lineal("deploy", "status", "--json").json
+    assert (refused["model"], refused["status"]) == ("turbine", "rejected")
+    assert "no key is configured" in refused["reason"]
+    assert "no key is configured" in lineal("deploy", "status").text
+    shown = lineal("deploy", "status", refused["rollout"])
+    assert shown.code == 1
+    assert "no key is configured" in shown.err
+
+
+def test_a_release_of_the_agent_is_sent_by_rings(lineal: Lineal, folder: Path, working: Path):
+    wheel = working / "lineal_edge-0.2.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as packed:
+        packed.writestr("lineal_edge/__init__.py", "")
+    empty = lineal("deploy", "agent", working / "nothing.whl")
+    assert (empty.code, "nothing.whl is not there" in empty.err) == (1, True)
+    asked = lineal("deploy", "agent", wheel, "--ring", "lab=turbine-01", "--soak", "5", "--json")
+    assert asked.json["agent_version"] == "0.2.0"
+    handle(folder, working / "stage.pem")
+    [listed] = lineal("deploy", "status", "--json").json
+    assert (listed["kind"], listed["status"], listed["version"]) == ("agent", "running", 1)
+    assert "lineal-edge 0.2.0" in lineal("deploy", "status").text
+    assert "deploy" in lineal("lineage", "--object", asked.json["sha256"]).text
+    assert lineal("deploy", "abort", listed["rollout"]).code == 0
+    (working / "stage.pem").unlink()
+    assert lineal("deploy", "agent", wheel).code == 1
+
+
+def test_a_removed_device_is_in_no_rollout(lineal: Lineal, folder: Path):
+    async def fill_register() -> None:
+        async with (
+            open_runtime(Settings(data=folder, durability="normal")) as runtime,
+            running(runtime, runtime.bind(register_of_devices)),
+        ):
+            await until_settled(runtime, "devices")
+
+    asyncio.run(fill_register())
+    assert lineal("device", "remove", "pump-99").code == 1
+    assert lineal("device", "remove", DEVICES[3], "--reason", "scrapped").code == 0
+    started = lineal("deploy", "start", "turbine", "--json").json
+    chosen = [device for ring in started["rings"] for device in ring["devices"]]
+    assert sorted(chosen) == [device for device in DEVICES if device != DEVICES[3]]
+    asyncio.run(fill_register())
+    left = [item["device"] for item in lineal("device", "list", "--json").json]
+    assert left == sorted(chosen)

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
 import pytest
 
+from lineal.access.credential import owner_credential
+from lineal.runtime import open_runtime
 from lineal.settings import Settings
+from lineal_catalog.models.release_roots import publish_root
 from lineal_cli.check import Check
+from lineal_cli.device_checks import check_devices
 from lineal_cli.server_checks import check_servers
+from lineal_consumers.devices.stage import devices as register_of_devices
 from lineal_local.aws import Emulator
 from lineal_local.kafka import Kafka
+from lineal_producers.mqtt.authority import Authority
+from lineal_schemas.envelope import first_event
+from lineal_schemas.telemetry import DeviceBirth
 from tests.cli.processes import lineal
+from tests.conformance.harness import running, until_settled
+from tests.edge.update.roots import root
 
 
 def states(answer: str) -> dict[str, str]:
@@ -105,3 +116,39 @@ def test_a_wrong_setting_is_a_finding(tmp_path: Path) -> None:
     answer = lineal(tmp_path, "doctor", "--json")
     assert answer.returncode == 1
     assert states(answer.stdout)["settings"] == "broken"
+
+
+def devices(folder: Path, **settings: object) -> dict[str, Check]:
+    """What is said of what expires."""
+    found = check_devices(Settings.model_validate({"data": folder / "data", **settings}))
+    return {check.name: check for check in found}
+
+
+async def test_what_expires_is_said_in_time(tmp_path: Path) -> None:
+    assert devices(tmp_path) == {}, "there are no devices"
+    authority = Authority(tmp_path / "ca")
+    authority.make_client("pump-1", days=400)
+    settings = {"mqtt": {"authority": tmp_path / "ca", "certificate": tmp_path / "bridge.crt"}}
+    (tmp_path / "bridge.crt").write_bytes(authority.make_client("bridge", days=300)[1])
+    assert devices(tmp_path, **settings)["certificates"].state == "fine"
+    expires = datetime.now(UTC) + timedelta(days=20)
+    async with open_runtime(Settings(data=tmp_path / "data", durability="normal")) as runtime:
+        for device in ("pump-2", "pump-3"):
+            birth = DeviceBirth(
+                device=device, boot_id="0" * 32, session=1, monotonic_us=1, wall_us=1,
+                agent_version="1", agent_digest="0" * 64, config_digest="0" * 64,
+                certificate_expires_us=int(expires.timestamp()) * 1_000_000,
+            )  # fmt: skip
+            event = first_event(birth, id=birth.event_id, source="test")
+            await runtime.bus.publish([(event.type, event)])
+        async with running(runtime, runtime.bind(register_of_devices)):
+            await until_settled(runtime, "devices")
+        data = root(None, "ann", root_keys="ann", package_keys="p", days=9)
+        await publish_root(runtime, data, owner_credential())
+    said = devices(tmp_path, **settings)
+    assert (said["certificates"].state, said["root of trust"].state) == ("warning", "warning")
+    assert "pump-2, pump-3" in said["certificates"].found
+    assert "bridge" not in said["certificates"].found
+    assert "root 1" in said["root of trust"].found
+    (tmp_path / "bridge.crt").write_text("no certificate")
+    assert devices(tmp_path, **settings)["certificates"].state == "broken"

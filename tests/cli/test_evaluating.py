@@ -128,4 +128,28 @@ async def test_the_model_in_use_is_not_said_to_have_failed_for_not_being_promote
     assert "evaluating documents 1" in evaluated.stderr
     shown = await archive.command("show", "documents")
     assert "evaluated: champion" in shown.stdout
-    await until(lambda: "documents 1 is the champion: accuracy=1" in archive.lines)
+    await until(
+        lambda: any("documents 1 is the champion: accuracy=1" in line for line in archive.lines)
+    )
+
+
+async def test_a_card_says_what_the_ledger_knows_and_the_model_is_made_again_bit_for_bit(
+    archive: Archive, tmp_path: Path
+) -> None:
+    await archive.learn(30)
+    written = await archive.command("card", "documents", "--out", str(tmp_path / "card.md"))
+    assert written.returncode == 0, written.stderr
+    page = (tmp_path / "card.md").read_text()
+    for expected in (
+        "# documents 1", "status: in use", "| learnt from | 25 | 25 | 25 | invoice 9, letter 8",
+        "| evaluated on | 5 |", "| accuracy | 1 |", "| accuracy | 1 | at least | 0.6 | passed |",
+        "promoted by stage:retrain.promote", '"kind": "documents"', "scikit-learn",
+    ):  # fmt: skip
+        assert expected in page
+    made = await archive.command("card", "documents", "--json")
+    card = orjson.loads(made.stdout)
+    assert card["data"]["test"]["items"] == 5
+    assert card["changes"][0]["counter"] == 1
+    again = await archive.command("reproduce", "documents", "--json")
+    found = orjson.loads(again.stdout)
+    assert (again.returncode, found["same"], found["sha256"]) == (0, True, card["sha256"])

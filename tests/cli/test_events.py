@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -11,10 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from lineal import stage
+from lineal.dependencies.open_circuits import OpenCircuit, put_open_circuit
 from lineal.lineage.ledger import steps_of_subject
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
+from lineal_cli.printing import when
 from lineal_cli.reading import reading
 from lineal_schemas.envelope import from_json, now_us, parse_time
 from tests.cli.conftest import FILES, Lineal, id_of
+from tests.conformance.harness import publish, running, until_settled
+from tests.conformance.workload import Task
 
 
 def tailed(lineal: Lineal, data: Path, topic: str, *options: str) -> list[dict[str, object]]:
@@ -41,7 +49,41 @@ def test_topics_shows_what_waits_for_a_group(lineal: Lineal, data: Path) -> None
     lineal("emit", "document.arrived", "--data", data, stdin=b'{"a": 1}\n{"a": 2}\n')
     lines = lineal("topics", "--data", data).text.splitlines()
     arrived = next(line for line in lines if line.startswith("document.arrived\t"))
-    assert arrived.split("\t")[4:] == ["register", "2"]
+    assert arrived.split("\t")[4:] == ["register", "2", "", ""]
+
+
+def test_topics_shows_what_is_tried_again_later(lineal: Lineal, tmp_path: Path) -> None:
+    @stage("charge", version="1", memo=False, retry_delays=["1h"])
+    async def charge(task: Task) -> None:
+        raise ValueError("no")
+
+    circuit = OpenCircuit("payments", "host:1", ("charge",), 1, now_us() + 1_000_000, "OSError")
+
+    async def fail() -> None:
+        async with open_runtime(Settings(data=tmp_path, durability="normal")) as runtime:
+            await runtime.store.write(lambda c: put_open_circuit(c, circuit))
+            await publish(runtime, *(Task(key="a", number=n) for n in range(2)))
+            async with running(runtime, charge):
+                await until_settled(runtime, "charge")
+
+    begun = now_us()
+    asyncio.run(fail())
+    topics = {
+        topic["topic"]: topic for topic in lineal("topics", "--data", tmp_path, "--json").json
+    }
+    (group,) = topics["redrive.charge"]["groups"]
+    assert group["delayed"]["events"] == 2
+    next_us, last_us = group["delayed"]["next_us"], group["delayed"]["last_us"]
+    assert begun + 3_600_000_000 <= next_us <= last_us <= now_us() + 3_600_000_000
+    assert topics[Task.type]["groups"][0]["delayed"] is None
+    (open_circuit,) = topics[Task.type]["groups"][0]["open_circuits"]
+    assert open_circuit["dependency"] == "payments"
+    answer = lineal("topics", "--data", tmp_path)
+    assert answer.err.startswith("payments does not answer charge since ")
+    lines = answer.text.splitlines()
+    (line,) = [line for line in lines if line.startswith("redrive.charge\t")]
+    assert line.split("\t")[4:7] == ["charge", "0", "2"]
+    assert line.split("\t")[7].startswith(when(next_us))
 
 
 def test_creating_a_topic_twice_is_the_same_as_once(lineal: Lineal, tmp_path: Path) -> None:
@@ -330,3 +372,39 @@ def test_emit_can_be_interrupted_while_it_waits_for_input(
         assert emitting.wait(30) == 130
         assert emitting.stderr.read() == b""
     os.close(write_end)
+
+
+def test_retry_lists_what_waits_tries_it_now_and_drops_it(lineal: Lineal, tmp_path: Path) -> None:
+    @stage("charge", version="1", memo=False, retry_delays=["1h"])
+    async def charge(task: Task) -> None:
+        raise ValueError("no")
+
+    async def fail() -> None:
+        async with open_runtime(Settings(data=tmp_path, durability="normal")) as runtime:
+            await publish(runtime, *(Task(key="a", number=n) for n in range(3)))
+            async with running(runtime, charge):
+                await until_settled(runtime, "charge")
+
+    asyncio.run(fail())
+    listed = lineal("retry", "list", "--data", tmp_path, "--json").json
+    assert len(listed) == 3 and {item["stage"] for item in listed} == {"charge"}
+    assert all(item["next_us"] > now_us() + 3_000_000_000 for item in listed)
+    first, second, third = (item["id"] for item in listed)
+    lines = lineal("retry", "list", "--data", tmp_path, "--stage", "charge").text.splitlines()
+    assert len(lines) == 4 and "charge" in lines[1]
+    assert lineal("retry", "list", "--stage", "other", "--data", tmp_path, "--json").json == []
+
+    tried = lineal("retry", "now", first[:12], "--data", tmp_path)
+    assert (tried.code, tried.text) == (0, "1 event to be tried again at once\n")
+    due = {item["id"]: item["next_us"] for item in lineal(
+        "retry", "list", "--data", tmp_path, "--json").json}  # fmt: skip
+    assert due[first] <= now_us() < due[second]
+    dropped = lineal("retry", "drop", second, "--data", tmp_path, "--json")
+    assert [item["id"] for item in dropped.json] == [second]
+    left = lineal("retry", "list", "--data", tmp_path, "--json").json
+    assert [item["id"] for item in left] == [first, third]
+
+    assert lineal("retry", "drop", "--data", tmp_path).code == 2, "neither ids, filter nor --all"
+    unknown = lineal("retry", "now", second, "--data", tmp_path)
+    assert unknown.code == 1 and "lineal retry list" in unknown.err
+    assert len(lineal("retry", "drop", "--all", "--data", tmp_path, "--json").json) == 2

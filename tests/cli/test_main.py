@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import re
@@ -74,6 +75,13 @@ def test_questions_load_nothing_that_is_slow_to_load(question: list[str], filled
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"pydantic_settings", "structlog", "prometheus_client", "numpy", "rich.table"}
     assert heavy & set(done.stdout.splitlines()) == set()
+
+
+def test_errors_of_what_is_asked_as_json_are_json(lineal: Lineal, tmp_path: Path) -> None:
+    plain = lineal("documents", "--data", tmp_path)
+    answer = lineal("documents", "--data", tmp_path, "--json")
+    assert (plain.code, answer.code) == (1, 1)
+    assert json.loads(answer.err) == {"error": plain.err.strip().removeprefix("lineal: ")}
 
 
 def test_an_unknown_command_is_a_usage_error_with_a_suggestion(lineal: Lineal) -> None:
@@ -250,7 +258,8 @@ def test_on_a_terminal_bytes_that_are_no_text_are_refused(
     with contextlib.closing(sqlite3.connect(data / "lineal.db")) as connection, connection:
         # An arrival says what its sender thought it is; here nothing has looked at the bytes.
         connection.execute("UPDATE registry SET media_type = 'image/png'")
-        connection.execute("DELETE FROM ledger")
+        for table in ("ledger", "ledger_index", "ledger_log"):
+            connection.execute(f"DELETE FROM {table}")
     show = ("show", "refused.txt", "--as", "original", "--data", data)
     code, shown = on_a_terminal(environment, *show)
     assert code == 1
@@ -274,3 +283,31 @@ def sorted_ids(data: Path) -> list[str]:
     with contextlib.closing(sqlite3.connect(data / "lineal.db")) as connection:
         rows = connection.execute("SELECT document_id FROM registry ORDER BY 1").fetchall()
     return [document_id for (document_id,) in rows]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("search", '"unclosed', "--json"), "quotation mark"),
+        (("documents", "--jsn", "--json"), "--jsn"),
+        (("dead", "drop", "--json"), "name ids"),
+    ],
+)
+def test_wrong_use_is_said_in_json_to_who_asks_for_json(
+    lineal: Lineal, filled: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    answer = lineal(*arguments, "--data", filled)
+    assert answer.code == 2
+    assert says in json.loads(answer.err)["error"]
+    assert answer.out == b""
+
+
+def test_a_name_of_several_documents_lists_their_ids(lineal: Lineal, data: Path) -> None:
+    with contextlib.closing(sqlite3.connect(data / "lineal.db")) as connection, connection:
+        connection.execute("UPDATE registry SET name = 'same.txt' WHERE name LIKE '%.txt'")
+        ids = {row[0] for row in connection.execute("SELECT document_id FROM registry")}
+    answer = lineal("show", "same.txt", "--data", data, "--json")
+    assert answer.code == 1
+    error = json.loads(answer.err)["error"]
+    assert "more than one document" in error
+    assert all(document_id in error for document_id in ids)

@@ -176,6 +176,14 @@ def test_train_asks_for_an_iteration_in_your_name(lineal: Lineal, data: Path) ->
     assert "lineal up" in waited.err
 
 
+def test_a_model_that_nobody_has_described_is_refused_at_once(lineal: Lineal, data: Path) -> None:
+    asked = lineal("model", "train", "nosuch", "--data", data)
+    assert asked.code == 1
+    for expected in ("no model is called nosuch", "turbine", "[stages.retrain.models]"):
+        assert expected in asked.err
+    assert asyncio.run(_events(data, "model.training_requested")) == []
+
+
 def test_evaluate_asks_for_an_evaluation_and_says_what_to_do_where_none_comes(
     lineal: Lineal, data: Path
 ) -> None:

@@ -165,5 +165,33 @@ def test_nothing_is_proven_that_does_not_hold(lineal: Lineal, data: Path, tmp_pa
     with tampering(data) as connection:
         connection.execute("DELETE FROM ledger_tiles")
     answer = lineal("prove", "letter.txt", "-o", tmp_path / "b.zip", "--data", data)
-    assert answer.code == 1 and "is not in the log" in answer.err
+    assert answer.code == 1 and "lineal verify" in answer.err
     assert not list(tmp_path.glob("*.zip"))
+
+
+def test_nothing_is_proven_of_a_ledger_that_has_lost_records(
+    lineal: Lineal, data: Path, tmp_path: Path
+) -> None:
+    """Else a part of what happened to a document would pass for all of it."""
+    steps = lineal("lineage", "letter.txt", "--data", data, "--json").json
+    asked = ("prove", "letter.txt", "-o", tmp_path / "b.zip", "--data", data)
+    assert len(steps) > 2 and lineal(*asked).code == 0
+    with tampering(data) as connection:
+        connection.execute("DELETE FROM ledger WHERE seq > 3")
+    cut_off = lineal(*asked)
+    assert cut_off.code == 1 and "the ledger ends at record 3" in cut_off.err
+
+
+def test_a_record_that_was_taken_out_is_missed(lineal: Lineal, data: Path, tmp_path: Path) -> None:
+    with tampering(data) as connection:
+        [(seq,)] = connection.execute("SELECT seq FROM ledger WHERE seq > 1 LIMIT 1").fetchall()
+        connection.execute("DELETE FROM ledger WHERE seq = ?", (seq,))
+    for name in ("letter.txt", "note.txt", "refused.txt", "broken.txt"):
+        proven = lineal("prove", name, "-o", tmp_path / "b.zip", "--data", data)
+        shown = lineal("lineage", name, "--data", data)
+        assert proven.code == shown.code
+        if proven.code:
+            assert f"record {seq}, which is about document:" in proven.err
+            assert f"record {seq}, which is about document:" in shown.err
+            return
+    raise AssertionError("the record was about none of them")

@@ -85,3 +85,13 @@ def test_an_empty_folder_is_no_error_but_told(tmp_path: Path) -> None:
     answer = lineal(tmp_path, "put", "in")
     assert (answer.returncode, answer.stdout) == (0, "")
     assert "no file" in answer.stderr
+
+
+def test_what_is_beyond_the_owners_quota_is_refused_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "lineal.toml").write_text("[quotas]\ndocuments = 2\n")
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.txt").write_text(name)
+    done = lineal(tmp_path, "put", "a.txt", "b.txt", "c.txt", "--owner", "ann", "--json")
+    assert done.returncode == 1
+    assert len(orjson.loads(done.stdout)) == 2
+    assert "the owner ann has 2 documents and may have 2" in done.stderr

@@ -14,12 +14,21 @@ from lineal.daemon import Daemon
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.stages.discovery import installed_stages
+from lineal.stages.fan_in_groups import other_parts
+from lineal.store.database import Database
 from lineal.store.tables import SCHEMA_VERSION
+from lineal_schemas.envelope import first_event
+from lineal_schemas.parts import Part
 from tests.cli.conftest import Lineal, arrive
 
 ARCHIVE = Path(__file__).parents[1] / "store" / "migrations" / "released-9.tar.xz"
 """See make_released_data.py beside it."""
 STAGES = ("register", "classify", "ocr.scatter", "ocr", "ocr.gather", "nlp", "index")
+
+
+class Waiting(Part, type="test.waiting_part", version=1):
+    group_id: str = "g"
+    count: int = 2
 
 
 @pytest.fixture
@@ -108,3 +117,19 @@ async def _go_on(folder: Path) -> dict[str, int]:
             for info in await runtime.bus.topics()
             if info.topic in ("document.indexed", "document.registered")
         }
+
+
+async def test_parts_that_waited_for_their_group_still_do(released: Path) -> None:
+    event = first_event(Waiting(index=0), id="e-0", source="test", time=1).to_json(exact=True)
+    with contextlib.closing(sqlite3.connect(released / "lineal.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO gathering (stage, whole, part, event) VALUES ('join', 'g', 0, ?)", (event,)
+        )
+    database = Database(released)
+    database.open()
+    try:
+        others = other_parts(database.reader, "join", Waiting(index=1), "e-1").complete
+        assert others is not None
+        assert [(index, found.id) for index, found in others] == [(0, "e-0")]
+    finally:
+        await database.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
+from lineal.lineage.ledger import Ledger
 from lineal.lineage.projections import projected_tables
 from lineal.settings import Settings
 from lineal.store.connection import Connection
@@ -20,7 +22,9 @@ from lineal.store.rows import insert_rows
 from lineal_catalog.search.entries import SearchPage, replace_document
 from lineal_cli.reading import reading_folder
 from lineal_cli.server_checks import check_servers
+from lineal_local.postgres import Postgres
 from tests.cli.conftest import FILES, Lineal, id_of
+from tests.lineage.records import one_step
 
 _TABLES = (
     "builds",
@@ -192,3 +196,56 @@ def test_what_was_edited_there_is_found(
     with psycopg.connect(url) as connection:
         connection.execute(sql)
     assert what in lineal("verify", "--data", data, LINEAL_STORE=url).text
+
+
+def test_a_store_there_is_backed_up_and_restored_into_another_database(
+    lineal: Lineal, data: Path, postgres: Postgres, postgres_url: str, tmp_path: Path
+) -> None:
+    import psycopg
+
+    url = postgres_url
+    asyncio.run(_copy(data, url))
+    for file in (data / "checkpoints").iterdir():
+        file.unlink()
+    asyncio.run(_sign(url, data))
+    with psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO mark_keys VALUES ('k', 'secret', 1)")
+        connection.execute("UPDATE ledger_log SET owner = 'somebody', lease_until = 1")
+    target = tmp_path / "backup"
+    made = lineal("backup", target, "--data", data, LINEAL_STORE=url)
+    assert made.code == 0, made.err
+    assert lineal("backup", "verify", target).code == 0
+    key = lineal("log", "key", "--data", data).text.strip()
+    new = tmp_path / "new"
+    refused = lineal("restore", target, "--data", new)
+    assert refused.code == 1 and "LINEAL_STORE" in refused.err
+    with postgres.database() as other:
+        restored = lineal("restore", target, "--data", new, LINEAL_STORE=other)
+        assert restored.code == 0, restored.err
+        verified = lineal("verify", "--key", key, "--data", new, LINEAL_STORE=other)
+        assert verified.code == 0, verified.text
+        for asked in (("documents", "--json"), ("lineage", "letter.txt", "--json")):
+            here = lineal(*asked, "--data", new, LINEAL_STORE=other)
+            assert here.out == lineal(*asked, "--data", data, LINEAL_STORE=url).out
+        with psycopg.connect(other) as connection:
+            assert connection.execute("SELECT * FROM mark_keys").fetchall() == []
+            assert connection.execute("SELECT owner FROM ledger_log").fetchall() == [(None,)]
+        # One more record, signed with the key that was kept elsewhere.
+        shutil.copy2(data / "log.key", new / "log.key")
+        asyncio.run(_append_one(other))
+        asyncio.run(_sign(other, new))
+        assert lineal("verify", "--data", new, LINEAL_STORE=other).code == 0
+    (dump,) = target.glob("store-*.dump")
+    dump.write_bytes(dump.read_bytes()[:-1])
+    assert lineal("backup", "verify", target).code == 1
+    taken = lineal("restore", target, "--data", tmp_path / "other", LINEAL_STORE=url)
+    assert taken.code == 1 and "does not verify" in taken.err
+
+
+async def _append_one(url: str) -> None:
+    from lineal.store.postgres.store import PostgresStore
+
+    store = PostgresStore(url)
+    await store.open()
+    await store.write(lambda c: Ledger().append(c, [one_step("order:1")]))
+    await store.close()

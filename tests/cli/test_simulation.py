@@ -8,6 +8,8 @@ from typing import Any
 import psutil
 import pytest
 
+from lineal.settings import Settings
+from lineal_cli.simulation import simulated_settings
 from lineal_producers.mqtt.local_broker import LocalBroker, NoBroker
 from tests.cli.processes import running
 
@@ -37,3 +39,12 @@ def test_simulated_turbines_are_connected_and_leave_nothing_behind(tmp_path: Pat
         assert daemon.stop() == 0
         psutil.wait_procs(children, timeout=20)
         assert [child for child in children if child.is_running()] == []
+
+
+def test_models_of_plug_ins_leave_the_turbines_settings_as_they_are() -> None:
+    others = {"retrain": {"models": {"fields": {"kind": "fields"}}, "wait_seconds": 9}}
+    stages = simulated_settings(Settings(stages=others), Path("key"), 1).stages
+    assert stages["retrain"]["models"]["turbine"]["algorithms"] == ["pca"]
+    assert "yaw" not in stages["retrain"]["models"]["turbine"]["features"]
+    assert stages["retrain"]["models"]["fields"] == {"kind": "fields"}
+    assert stages["retrain"]["wait_seconds"] == 9, "what is set by hand stays"

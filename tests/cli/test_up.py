@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import subprocess
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import orjson
 
-from tests.cli.processes import lineal, running
+from tests.cli.processes import command, environment, lineal, running
 
 UP = ("up", "--port", "0")
 
@@ -100,3 +102,19 @@ def test_the_log_is_json_lines_without_names_where_nobody_watches(tmp_path: Path
     assert lines
     assert all("event" in orjson.loads(line) for line in lines)
     assert not any("private name" in line for line in lines)
+
+
+def test_without_a_terminal_the_log_says_how_to_log_in(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        command(*UP), cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        told = next(line for line in process.stderr if "up.ready" in line)
+        process.kill()
+    said = re.search(r"user address [^'\"\x1b]*--port \d+", told)
+    where = re.search(r"http://127.0.0.1:\d+", told)
+    assert said and where, told
+    made = lineal(tmp_path, *said[0].split(), "--json")
+    url = orjson.loads(made.stdout)["url"]
+    assert url.startswith(f"{where[0]}/login?key=")

@@ -16,7 +16,8 @@ from lineal.proof.installed_checks import installed_checks
 from lineal.proof.keys import read_verifier_keys
 from lineal.proof.verification import Finding, VerificationContext, run_checks
 from lineal.store.blobs import FileBlobs
-from tests.cli.conftest import Lineal
+from tests.cli.conftest import Lineal, id_of
+from tests.proof.mutations import mutate_log
 from tests.proof.verifying import tampering
 
 TABLES = ("registry", "arrivals", "ownership", "labels", "operations", "dead_letter_outcomes")
@@ -71,6 +72,41 @@ def test_an_edit_is_named(lineal: Lineal, data: Path, sql: str, what: str) -> No
     assert answer.json["holds"] == answer.json["records"]  # the ledger itself was left alone
 
 
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        (
+            "CREATE TRIGGER t AFTER INSERT ON ledger BEGIN UPDATE users SET role = 'owner'; END",
+            "has a trigger t",
+        ),
+        ("CREATE VIEW v AS SELECT 1", "has a view v"),
+        ("INSERT INTO users VALUES ('eve', 'owner', NULL, 1)", "that eve was made a user"),
+        ("UPDATE users SET role = 'owner'", "ann is owner, and reader by the records"),
+        ("DELETE FROM users", "the user ann is missing"),
+        ("UPDATE api_tokens SET acts = 'manage'", "the token scanner was made for manage"),
+        (
+            "INSERT INTO api_tokens (token_id, digest, name, acts, created) "
+            "VALUES ('i', x'00', 'own', 'read', 1)",
+            "the token own was made for read",
+        ),
+    ],
+)
+def test_power_that_nobody_gave_is_named(lineal: Lineal, data: Path, sql: str, what: str) -> None:
+    assert lineal("user", "add", "ann", "reader", "--no-password", "--data", data).code == 0
+    for token, scope in (("scanner", "upload"), ("old", "read")):
+        made = lineal("token", "create", token, "--scope", scope, "--data", data)
+        assert made.code == 0, made.err
+    assert lineal("token", "revoke", "old", "--data", data).code == 0
+    assert lineal("verify", "--data", data).code == 0, lineal("verify", "--data", data).text
+    with tampering(data) as connection:
+        connection.execute(sql)
+    answer = lineal("verify", "--data", data, "--json")
+    assert answer.code == 1 and what in answer.text, answer.text
+    with tampering(data) as connection:
+        connection.execute("UPDATE api_tokens SET revoked = NULL WHERE name = 'old'")
+    assert "the token old was made for" in lineal("verify", "--data", data, "--json").text
+
+
 def test_a_changed_file_is_named(lineal: Lineal, data: Path) -> None:
     file = large_objects(data)[0]
     kept = file.read_bytes()
@@ -81,6 +117,21 @@ def test_a_changed_file_is_named(lineal: Lineal, data: Path) -> None:
     assert " missing" in lineal("verify", "--data", data).text
     file.write_bytes(kept)
     assert lineal("verify", "--data", data).code == 0
+
+
+def test_what_people_ask_for_is_on_record_as_theirs(lineal: Lineal, data: Path) -> None:
+    document = id_of("letter.txt")
+    for command in (
+        ("label", document, "letter"),
+        ("model", "train", "documents"),
+        ("redact", document, "--word", "coast", "--reason", "asked", "--wait", "0"),
+    ):
+        done = lineal(*command, "--data", data)
+        assert done.code == 0, done.err
+    verified = lineal("verify", "--data", data)
+    assert verified.code == 0, verified.err
+    steps = lineal("lineage", document, "--data", data, "--json").json
+    assert [step["kind"] for step in steps].count("act") == 2
 
 
 def test_rebuild_refuses_what_it_would_make_the_truth(lineal: Lineal, data: Path) -> None:
@@ -98,12 +149,15 @@ def test_rebuild_refuses_what_it_would_make_the_truth(lineal: Lineal, data: Path
     assert lineal("rebuild", "--data", data, "--unverified").code == 0
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(5_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("count", "seed"),
+    [(60, 0), *(pytest.param(1_000, seed, marks=pytest.mark.long) for seed in range(1, 11))],
+)
 def test_random_changes_are_found_each(
-    lineal: Lineal, filled: Path, tmp_path: Path, count: int
+    lineal: Lineal, filled: Path, tmp_path: Path, count: int, seed: int
 ) -> None:
     folder = Path(shutil.copytree(filled, tmp_path / "many"))
-    random = Random(count)
+    random = Random(seed)
     with tampering(folder) as connection:
         assert not findings(folder, connection)
         for number in range(count):
@@ -125,7 +179,7 @@ def large_objects(folder: Path) -> list[Path]:
 @contextlib.contextmanager
 def mutated(random: Random, connection: Any, folder: Path) -> Iterator[str]:
     """One change of a kind and at a place that chance names, undone at the end."""
-    kind = random.choice(["row", "row", "row", "index", "object", "file", "event"])
+    kind = random.choice(["row", "row", "row", "log", "log", "index", "object", "file", "event"])
     if kind == "file":
         file = random.choice(large_objects(folder))
         kept = file.read_bytes()
@@ -138,7 +192,7 @@ def mutated(random: Random, connection: Any, folder: Path) -> Iterator[str]:
         file.write_bytes(kept)
         return
     changes: dict[str, Callable[[Random, Any], str]] = {
-        "row": _row, "index": _index, "object": _object, "event": _event
+        "row": _row, "log": mutate_log, "index": _index, "object": _object, "event": _event
     }  # fmt: skip
     if kind == "object":
         # What is in a file as well is not lost with its row.

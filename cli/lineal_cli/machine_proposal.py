@@ -1,0 +1,113 @@
+"""Proposes a machine file from readings in a CSV file."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice, pairwise
+from pathlib import Path
+
+from lineal_scoring.csv_readings import CsvLayout, LeftOut, detect_layout
+
+_ROWS = 20_000
+_STATES = 6
+_ANGLE = re.compile(r"(^|[^a-z])(angle|yaw|roll|pitch|heading|azimuth|direction)", re.IGNORECASE)
+
+
+class Proposal:
+    """A machine file's text, and what of the CSV file it leaves out."""
+
+    def __init__(self, text: str, left_out: Sequence[LeftOut], rows: int) -> None:
+        self.text = text
+        self.left_out = tuple(left_out)
+        self.rows = rows
+
+
+def propose(file: Path, devices: str) -> Proposal:
+    """Describe the machine that a CSV file is of.
+
+    Kinds are told by names and values (a column that only rises is a counter, one of a few whole
+    numbers a state), ranges are those seen, widened by half; units nobody can tell from numbers.
+
+    Args:
+        devices: pattern of the devices' names.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: there is no header, or no column of numbers.
+    """
+    layout = detect_layout(file)
+    if not layout.columns:
+        raise ValueError(f"{file} has no column of numbers")
+    rows = list(islice(layout.rows(file), _ROWS))
+    lines = [
+        "# What lineal knows of this machine; docs/your-own-machine.md explains each setting.",
+        "# Proposed from numbers: look at units, kinds and ranges.",
+        f"devices = [{_text(devices)}]",
+        f"rate_hz = {_rate(layout, rows):g}",
+    ]
+    for column in layout.columns:
+        lines += ["", *_channel(column, _values(layout, rows, column))]
+    return Proposal("\n".join(lines) + "\n", layout.left_out, len(rows))
+
+
+def _values(layout: CsvLayout, rows: Sequence[Sequence[str]], column: str) -> list[float]:
+    at = layout.header.index(column)
+    numbers = (layout.number(row[at]) for row in rows if at < len(row))
+    return [number for number in numbers if number is not None and not math.isnan(number)]
+
+
+def _channel(column: str, values: Sequence[float]) -> list[str]:
+    name = column.strip()
+    lines = [f"[channels.{_key(name)}]", 'unit = ""']
+    if not values:
+        return lines
+    low, high = min(values), max(values)
+    distinct = len(set(values))
+    rising = all(a <= b for a, b in pairwise(values))
+    whole = all(value.is_integer() for value in values)
+    if len(values) >= 20 and distinct > 1 and rising and distinct > len(values) / 10:
+        lines.append('kind = "counter"')
+    elif len(values) >= 20 and whole and distinct <= _STATES:
+        lines.append('kind = "state"')
+    elif _ANGLE.search(name) and low >= -6.3 and high <= 6.3:
+        lines += ['kind = "angle"  # in radians', "drift = false"]
+    else:
+        room = (high - low) / 2 or abs(high) / 2 or 1.0
+        lines += ['kind = "level"', f"range = [{_number(low - room)}, {_number(high + room)}]"]
+    return lines
+
+
+def _rate(layout: CsvLayout, rows: Sequence[Sequence[str]]) -> float:
+    """Readings a second, by the first column of times; one where there is none."""
+    for left_out in layout.left_out:
+        if left_out.why != "it is a time":
+            continue
+        at = layout.header.index(left_out.column)
+        times = [_time(row[at]) for row in rows[:200] if at < len(row)]
+        known = [time for time in times if time is not None]
+        steps = sorted(b - a for a, b in pairwise(known) if b > a)
+        if steps:
+            return float(f"{1 / steps[len(steps) // 2]:.3g}")
+    return 1.0
+
+
+def _time(text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(text.strip()).timestamp()
+    except ValueError:
+        return None
+
+
+def _number(value: float) -> str:
+    return f"{float(f'{value:.3g}')!r}"
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
+
+
+def _text(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,151 @@
+"""``lineal photo``: lists and shows photos that were scored, and says what is on them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from lineal_cli.options import DataOption, JsonOption, load_settings
+from lineal_cli.printing import print_json, print_table, recently, short_id
+from lineal_cli.reading import existing_data, reading
+
+if TYPE_CHECKING:
+    from lineal_catalog.photos.projection import PhotoInfo
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Photos of inspection lines: list, show, and say what is on them.",
+)
+_SOURCE = "lineal:cli/photo"
+
+PhotoArgument = Annotated[
+    str, typer.Argument(metavar="PHOTO", help="Id, or the unique beginning of one.")
+]
+
+
+@app.command("list")
+def list_(
+    line: Annotated[
+        str | None, typer.Option("--line", metavar="LINE", help="Of this line only.")
+    ] = None,
+    defects: Annotated[
+        bool, typer.Option("--defects", help="Only those above the threshold.")
+    ] = False,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Only those of which nobody said what they show.")
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the photos that were scored, the newest first."""
+    from lineal_catalog.photos.projection import list_photos
+
+    with reading(data) as (connection, _):
+        found = list_photos(connection, line=line, defects=defects, unverified=unverified)
+    if as_json:
+        print_json([_fields(photo) for photo in found])
+        return
+    print_table(
+        ("photo", "line", "score", "threshold", "found", "verified", "captured"),
+        [
+            (short_id(photo.photo_id), photo.line, f"{photo.score:.3g}", f"{photo.threshold:.3g}",
+             "defect" if photo.is_defect else "normal", photo.label, recently(photo.captured))
+            for photo in found
+        ],
+        right=frozenset({"score", "threshold"}),
+        empty="No photo was scored yet: `lineal model train photos` makes a model to score with.",
+    )  # fmt: skip
+
+
+@app.command()
+def show(
+    photo: PhotoArgument,
+    heat_map: Annotated[
+        Path | None, typer.Option("--heat-map", metavar="FILE", help="Write the heat map there.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a photo's score, and where on it something is not normal."""
+    found, drawn = asyncio.run(_show(existing_data(data), photo))
+    if heat_map is not None:
+        if drawn is None:
+            raise typer.BadParameter("none was drawn of this photo", param_hint="--heat-map")
+        heat_map.write_bytes(drawn)
+    if as_json:
+        print_json(_fields(found))
+        return
+    typer.echo(f"{found.photo_id}  line {found.line}")
+    typer.echo(
+        f"score {found.score:.4g}, threshold {found.threshold:.4g}: "
+        f"{'a defect' if found.is_defect else 'normal'}, by model {short_id(found.model)}"
+    )
+    if found.label:
+        typer.echo(f"a person said: {found.label}")
+
+
+async def _show(folder: Path, photo: str) -> tuple[PhotoInfo, bytes | None]:
+    from lineal.runtime import open_runtime
+    from lineal.store.objects import reference
+    from lineal_catalog.photos.projection import find_photo
+
+    async with open_runtime(load_settings(folder)) as runtime:
+        found = await runtime.store.read(lambda c: find_photo(c, photo))
+        if not found.heat_map:
+            return found, None
+        return found, await runtime.objects.get(reference(found.heat_map, 0, "image/jpeg"))
+
+
+@app.command()
+def verify(
+    photo: PhotoArgument,
+    label: Annotated[
+        Literal["normal", "defect"], typer.Argument(metavar="normal|defect", help="What it shows.")
+    ],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is on a photo: it is learnt from, and your name is recorded."""
+    event = asyncio.run(_verify(existing_data(data), photo, label))
+    if as_json:
+        print_json(event)
+    else:
+        typer.echo(f"{short_id(event['photo_id'])} is {label}")
+
+
+async def _verify(folder: Path, photo: str, label: Literal["normal", "defect"]) -> dict[str, Any]:
+    from lineal.access.senders import require_acting
+    from lineal.acts import publish_act
+    from lineal.runtime import open_runtime
+    from lineal.store.objects import reference
+    from lineal_catalog.photos.projection import find_photo
+    from lineal_schemas.envelope import now_us
+    from lineal_schemas.ids import arrival_id
+    from lineal_schemas.photos import PhotoVerified
+
+    async with open_runtime(load_settings(folder)) as runtime:
+        await runtime.flush_ledger()
+        by = await require_acting(runtime.store, "review")
+        found = await runtime.store.read(lambda c: find_photo(c, photo))
+        now = now_us()
+        payload = PhotoVerified(
+            photo_id=found.photo_id,
+            line=found.line,
+            content=reference(found.sha256, found.bytes, found.media_type),
+            captured_us=found.captured,
+            group=found.piece or None,
+            label=label,
+            by=by.actor,
+            verified_us=now,
+        )
+        identifier = arrival_id(_SOURCE, found.sha256, f"{label}\n{now}")
+        await publish_act(runtime, payload, id=identifier, source=_SOURCE, actor=by.actor)
+    return payload.model_dump(mode="json")
+
+
+def _fields(photo: PhotoInfo) -> dict[str, Any]:
+    return {**photo._asdict(), "found": "defect" if photo.is_defect else "normal"}

@@ -1,0 +1,71 @@
+"""``lineal machine mark``: what people say of a machine's times holds until they take it back."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
+from lineal_catalog.devices.register import STAGE, Device
+from lineal_schemas.anomalies import MachineMarked
+from lineal_schemas.envelope import decode
+from tests.cli.conftest import Lineal
+
+
+@pytest.fixture
+def data(working: Path) -> Path:
+    """A data folder that knows a pump."""
+
+    async def fill() -> None:
+        pump = Device(device="pump-1", last_seen=1).model_dump_json().encode()
+        async with open_runtime(Settings(data=working / "data", durability="normal")) as runtime:
+            await runtime.store.write(
+                lambda c: c.execute(
+                    "INSERT INTO state (stage, name, event_id, before, after) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    (STAGE, "pump-1", "", None, pump),
+                )
+            )
+
+    asyncio.run(fill())
+    return working / "data"
+
+
+def test_a_time_is_marked_listed_and_taken_back(data: Path, lineal: Lineal) -> None:
+    span = ("--from", "2026-11-28T09:00+01:00", "--to", "2026-11-28T11:30+01:00")
+    made = lineal("machine", "mark", "pump-1", *span, "--fault", "bearing", "--json").json
+    assert made["to_us"] - made["from_us"] == 9_000_000_000
+    assert "marked: normal" in lineal("machine", "mark", "pump-1", "--from", "2h", "--normal").text
+    known = lineal("machine", "marks", "--json").json
+    assert [mark["fault"] for mark in known] == ["bearing", None]
+    assert known[0]["by"]
+
+    assert lineal("machine", "mark", "--withdraw", made["mark"][:8]).code == 0
+    assert [mark["fault"] for mark in lineal("machine", "marks", "--json").json] == [None]
+
+    async def published() -> list[bool]:
+        async with open_runtime(Settings(data=data)) as runtime:
+            marks = [decode(item.event).data async for item in runtime.bus.read("machine.marked")]
+            return [mark.withdrawn for mark in marks if isinstance(mark, MachineMarked)]
+
+    assert asyncio.run(published()) == [False, False, True]
+
+
+@pytest.mark.usefixtures("data")
+def test_what_cannot_be_marked_is_refused_with_a_reason(lineal: Lineal) -> None:
+    refused: list[tuple[tuple[str, ...], int, str]] = [
+        (("pump-2", "--from", "2h", "--normal"), 1, "no device 'pump-2'"),
+        (("pump-1", "--from", "2h"), 2, "--fault KIND or --normal"),
+        (("pump-1", "--from", "2026-11-28T09:00", "--normal"), 2, "has no zone"),
+        (("pump-1", "--from", "1h", "--to", "2h", "--normal"), 2, "ends before it begins"),
+        (("pump-1", "--from", "2h", "--fault", "Bearing!"), 1, "no name of a fault"),
+        (("--withdraw", "abc"), 1, "there is no mark 'abc'"),
+    ]
+    for words, code, why in refused:
+        result = lineal("machine", "mark", *words)
+        told = " ".join(result.err.replace("│", "").split())
+        assert (result.code, why in told) == (code, True), f"{words}: {told}"
+    assert lineal("machine", "marks", "--json").json == []
