@@ -1,16 +1,22 @@
-"""The CloudFormation template of all topics and queues: ``python -m infra.aws.template``.
+"""The CloudFormation templates of all topics and queues: ``python -m infra.aws.template``.
 
-It is made from the installed stages, so that a worker of theirs finds everything it needs and wants
-no right to make anything. What it makes is what `lineal topics create --all` makes.
+They are made from the installed stages, so that a worker of theirs finds everything it needs and
+wants no right to make anything. What they make is what `lineal topics create --all` makes.
+
+A template may have 500 resources, and all stages together have more. So the topics are in one,
+with the bucket and the policy, and the queues of the stages are shared out over others, which find
+the topics by their names and are deployed after it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from infra.aws.workers import Resource, bucket, worker_policy
 from lineal.bus.aws.names import dead_letter_queue_resource, queue_resource, topic_resource
 from lineal.bus.aws.resources import (
     MESSAGE_GROUP_SCOPE,
@@ -24,14 +30,66 @@ from lineal.daemon import runtime_topics, stage_topics
 from lineal.stages.declaration import Stage
 from lineal.stages.discovery import installed_stages
 
-FILE = Path(__file__).with_name("lineal.json")
-_ABANDONED_DAYS = 2
+FOLDER = Path(__file__).parent
+MOST_RESOURCES = 450
+"""In a template. CloudFormation takes 500; the rest is for what an operator adds."""
 
-Resource = dict[str, Any]
+_QUEUE_TEMPLATES = 2
+
+Template = dict[str, Any]
+
+_PREFIX = {
+    "Type": "String",
+    "Default": "lineal-",
+    "AllowedPattern": "[A-Za-z0-9_-]+",
+    "Description": "How all names begin; the same in all stacks and as prefix= in LINEAL_BUS.",
+}
 
 
-def template(stages: Sequence[Stage]) -> dict[str, Any]:
-    """The template for some stages."""
+class TooManyResources(ValueError):
+    """A template would have more than `MOST_RESOURCES`."""
+
+
+def templates(stages: Sequence[Stage]) -> dict[str, Template]:
+    """The templates for some stages by the names of their files, in the order of deployment.
+
+    Raises:
+        TooManyResources: there are too many stages for this number of templates.
+    """
+    shares: list[list[Stage]] = [[] for _ in range(_QUEUE_TEMPLATES)]
+    for stage in stages:
+        shares[_share(stage.name)].append(stage)
+    made = {"lineal.json": _topics_template(stages)} | {
+        f"lineal-queues-{number}.json": _queues_template(share)
+        for number, share in enumerate(shares, start=1)
+    }
+    for file, template in made.items():
+        if (count := len(template["Resources"])) > MOST_RESOURCES:
+            raise TooManyResources(
+                f"{file} would have {count} resources, more than {MOST_RESOURCES}: "
+                "share them out over more templates in infra/aws/template.py"
+            )
+    return made
+
+
+def render(stages: Sequence[Stage]) -> dict[str, str]:
+    """The templates as they are committed, by the names of their files."""
+    return {
+        file: json.dumps(template, indent=1, sort_keys=True) + "\n"
+        for file, template in templates(stages).items()
+    }
+
+
+def _share(stage: str) -> int:
+    """Which of the templates of queues a stage is in.
+
+    By its own name only: with another stage installed it would move otherwise, and its queue,
+    which the one stack retains, could not be made by the other.
+    """
+    return int.from_bytes(sha256(stage.encode()).digest()) % _QUEUE_TEMPLATES
+
+
+def _topics_template(stages: Sequence[Stage]) -> Template:
     topics = sorted(
         {
             topic
@@ -44,26 +102,11 @@ def template(stages: Sequence[Stage]) -> dict[str, Any]:
         }.union(runtime_topics())
     )
     resources = {_logical("Topic", topic): _topic(topic) for topic in topics}
-    for stage in stages:
-        resources |= _group(stage.name, tuple(stage_topics(stage)))
-    resources |= {"Objects": _bucket(), "WorkerPolicy": _worker_policy()}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "lineal: topics, queues and a bucket. Made by infra/aws/template.py.",
+        "Description": "lineal: topics and a bucket. Made by infra/aws/template.py.",
         "Parameters": {
-            "Prefix": {
-                "Type": "String",
-                "Default": "lineal-",
-                "AllowedPattern": "[A-Za-z0-9_-]+",
-                "Description": "How all names begin; the same as prefix= in LINEAL_BUS.",
-            },
-            "VisibilitySeconds": {
-                "Type": "Number",
-                "Default": 30,
-                "MinValue": 1,
-                "MaxValue": 43200,
-                "Description": "How long a message stays hidden when its worker dies.",
-            },
+            "Prefix": _PREFIX,
             "ArchiveDays": {
                 "Type": "Number",
                 "Default": 0,
@@ -73,7 +116,7 @@ def template(stages: Sequence[Stage]) -> dict[str, Any]:
             },
         },
         "Conditions": {"Archived": {"Fn::Not": [{"Fn::Equals": [{"Ref": "ArchiveDays"}, 0]}]}},
-        "Resources": resources,
+        "Resources": resources | {"Objects": bucket(), "WorkerPolicy": worker_policy()},
         "Outputs": {
             "Bus": {
                 "Description": "LINEAL_BUS",
@@ -91,9 +134,25 @@ def template(stages: Sequence[Stage]) -> dict[str, Any]:
     }
 
 
-def render(stages: Sequence[Stage]) -> str:
-    """The template as it is committed."""
-    return json.dumps(template(stages), indent=1, sort_keys=True) + "\n"
+def _queues_template(stages: Sequence[Stage]) -> Template:
+    resources: dict[str, Resource] = {}
+    for stage in stages:
+        resources |= _group(stage.name, tuple(stage_topics(stage)))
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "lineal: queues, after lineal.json. Made by infra/aws/template.py.",
+        "Parameters": {
+            "Prefix": _PREFIX,
+            "VisibilitySeconds": {
+                "Type": "Number",
+                "Default": 30,
+                "MinValue": 1,
+                "MaxValue": 43200,
+                "Description": "How long a message stays hidden when its worker dies.",
+            },
+        },
+        "Resources": resources,
+    }
 
 
 def _logical(kind: str, name: str) -> str:
@@ -138,6 +197,12 @@ def _arn(logical: str) -> Resource:
     return {"Fn::GetAtt": [logical, "Arn"]}
 
 
+def _topic_arn(topic: str) -> Resource:
+    """By name: the topic is in another stack, and a stack may export 200 values at most."""
+    where = "${AWS::Region}:${AWS::AccountId}:${Prefix}"
+    return {"Fn::Sub": f"arn:${{AWS::Partition}}:sns:{where}{topic_resource('', topic)}"}
+
+
 def _group(group: str, topics: tuple[str, ...]) -> dict[str, Resource]:
     queue, dead = _logical("Queue", group), _logical("DeadLetterQueue", group)
     tags = [{"Key": k, "Value": v} for k, v in sorted(group_tags(group, topics).items())]
@@ -163,7 +228,7 @@ def _group(group: str, topics: tuple[str, ...]) -> dict[str, Resource]:
             "Properties": {
                 "Queues": [{"Ref": queue}],
                 "PolicyDocument": queue_policy(
-                    _arn(queue), [{"Ref": _logical("Topic", topic)} for topic in topics]
+                    _arn(queue), [_topic_arn(topic) for topic in topics]
                 ),
             },
         },
@@ -173,7 +238,7 @@ def _group(group: str, topics: tuple[str, ...]) -> dict[str, Resource]:
             "Type": "AWS::SNS::Subscription",
             "DependsOn": [_logical("QueuePolicy", group)],
             "Properties": {
-                "TopicArn": {"Ref": _logical("Topic", topic)},
+                "TopicArn": _topic_arn(topic),
                 "Protocol": "sqs",
                 "Endpoint": _arn(queue),
                 "RawMessageDelivery": True,
@@ -182,76 +247,6 @@ def _group(group: str, topics: tuple[str, ...]) -> dict[str, Resource]:
     return made
 
 
-def _bucket() -> Resource:
-    return {
-        "Type": "AWS::S3::Bucket",
-        "DeletionPolicy": "Retain",
-        "UpdateReplacePolicy": "Retain",
-        "Properties": {
-            "BucketEncryption": {
-                "ServerSideEncryptionConfiguration": [
-                    {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-                ]
-            },
-            "PublicAccessBlockConfiguration": {
-                "BlockPublicAcls": True,
-                "BlockPublicPolicy": True,
-                "IgnorePublicAcls": True,
-                "RestrictPublicBuckets": True,
-            },
-            "LifecycleConfiguration": {
-                "Rules": [
-                    {
-                        "Id": "abandoned-uploads",
-                        "Status": "Enabled",
-                        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": _ABANDONED_DAYS},
-                    }
-                ]
-            },
-        },
-    }
-
-
-def _worker_policy() -> Resource:
-    def arn(service: str) -> dict[str, str]:
-        where = "${AWS::Region}:${AWS::AccountId}:${Prefix}*"
-        return {"Fn::Sub": f"arn:${{AWS::Partition}}:{service}:{where}"}
-
-    statements = [
-        {
-            "Effect": "Allow",
-            "Action": ["sns:Publish", "sns:GetTopicAttributes"],
-            "Resource": arn("sns"),
-        },
-        {
-            "Effect": "Allow",
-            "Action": [
-                "sqs:ReceiveMessage",
-                "sqs:DeleteMessage",
-                "sqs:ChangeMessageVisibility",
-                "sqs:GetQueueUrl",
-                "sqs:GetQueueAttributes",
-                "sqs:ListQueueTags",
-            ],
-            "Resource": arn("sqs"),
-        },
-        # For `lineal topics` and /metrics; neither can be narrowed to a prefix.
-        {"Effect": "Allow", "Action": ["sns:ListTopics", "sqs:ListQueues"], "Resource": "*"},
-        {
-            "Effect": "Allow",
-            "Action": ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
-            "Resource": {"Fn::Sub": "${Objects.Arn}/*"},
-        },
-        {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": _arn("Objects")},
-    ]
-    return {
-        "Type": "AWS::IAM::ManagedPolicy",
-        "Properties": {
-            "Description": "What a worker of lineal may do.",
-            "PolicyDocument": {"Version": "2012-10-17", "Statement": statements},
-        },
-    }
-
-
 if __name__ == "__main__":
-    FILE.write_text(render(list(installed_stages().values())))
+    for name, text in render(list(installed_stages().values())).items():
+        (FOLDER / name).write_text(text)

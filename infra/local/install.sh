@@ -71,15 +71,32 @@ suits "$python" && "$python" -m pip --version >/dev/null 2>&1 || make_venv
 adopt_pip_index
 if [ "$1" = tools ]; then exit; fi
 
-if ! "$venv/bin/uv" pip install --python "$python" --compile-bytecode --require-hashes \
-    -r "$requirements"; then
-    say "uv could not install $requirements (it does not read all of pip's settings);" \
-        "trying again with pip, which is slower."
-    "$python" -m pip install --require-hashes -r "$requirements"
-fi
+install_with_uv() {
+    "$venv/bin/uv" pip install --python "$python" --compile-bytecode --require-hashes \
+        -r "$requirements"
+}
+
+# On a busy machine or a slow line downloads run out of time: what came is kept, so another try
+# goes on from there.
+install_with_uv || {
+    say "uv could not install $requirements (exit code $?; why stands above)." \
+        "Trying again, with fewer downloads at once and more time for each."
+    UV_CONCURRENT_DOWNLOADS=${UV_CONCURRENT_DOWNLOADS:-4} UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-180}
+    export UV_CONCURRENT_DOWNLOADS UV_HTTP_TIMEOUT
+    install_with_uv || {
+        say "uv failed again (exit code $?). Installing with pip instead, which is slower and reads" \
+            "settings that uv does not know."
+        "$python" -m pip install --require-hashes -r "$requirements" || {
+            say "pip could not install $requirements either (exit code $?; why stands above)." \
+                "If downloads failed, run this again: what came is kept. Behind a proxy or an" \
+                "index of your own, set it for pip: pip config set global.index-url URL."
+            exit 1
+        }
+    }
+}
 "$python" -m pip install --quiet --no-deps --no-build-isolation -e ./schemas -e ./scoring \
     -e ./edge_firmware -e .
 # Compiled here: where Python may not write bytecode, every command would compile all it imports.
-"$python" -m compileall -q lineal schemas/lineal_schemas producers consumers catalog cli \
+"$python" -m compileall -q lineal schemas/lineal_schemas producers consumers catalog learning cli console \
     scoring/lineal_scoring edge_firmware/lineal_edge
 if [ "$1" = dev ]; then "$python" -m compileall -q infra/local/lineal_local tests; fi

@@ -1,10 +1,13 @@
 #!/bin/sh
 # Installs what the local servers need from the system's packages: Java, Maven, Postgres,
-# mosquitto and Dovecot, by apt-get as root (or with sudo that asks for no password). Never fails: what could
-# not be installed is named, and the tests that need it are skipped. SYSTEM_PACKAGES=no in the
+# mosquitto and Dovecot, what reads and writes PDFs beside us, what speaks, languages of recognition, and the
+# browser that tests drive, by apt-get as root (or with sudo that asks for no password). Never
+# fails: what could not be installed is named, and the tests that need it are skipped. SYSTEM_PACKAGES=no in the
 # environment keeps it from touching anything.
-# Usage: infra/local/system_packages.sh     (make services and make test do)
+# Usage: infra/local/system_packages.sh         (make services and make test do)
+#        infra/local/system_packages.sh bench   (with what only benchmarks need; make bench does)
 set -u
+asked=${1:-}
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -20,12 +23,40 @@ has_java() {
         }
 }
 
+# scripts and languages of which the tests read a page
+languages="osd deu fra jpn ara heb rus ell chi_sim kor"
+
 missing() {
     has_java || printf 'openjdk-17-jre-headless '
     has mvn || printf 'maven '
     has_postgres || printf 'postgresql '
     has mosquitto || printf 'mosquitto '
     has dovecot || printf 'dovecot-imapd '
+    has pdftotext || printf 'poppler-utils '
+    ls /usr/share/fonts/truetype/liberation*/LiberationSans-Regular.ttf >/dev/null 2>&1 ||
+        printf 'fonts-liberation '
+    ls /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf >/dev/null 2>&1 ||
+        printf 'fonts-dejavu-core '
+    has mutool || printf 'mupdf-tools '
+    # speech, and files of it
+    has tesseract || printf 'tesseract-ocr '
+    has espeak-ng || printf 'espeak-ng '
+    has opusenc || printf 'opus-tools '
+    has lame || printf 'lame '
+    has exiftool || printf 'libimage-exiftool-perl '
+    ls /usr/share/fonts/opentype/ipafont-gothic/ipag.ttf >/dev/null 2>&1 ||
+        printf 'fonts-ipafont-gothic '
+    for language in $languages; do
+        ls /usr/share/tesseract-ocr/*/tessdata/"$language.traineddata" >/dev/null 2>&1 ||
+            printf 'tesseract-ocr-%s ' "$(printf %s "$language" | tr _ -)"
+    done
+    has chromium || has chromium-browser || printf 'chromium '
+    # promtool checks the rules for alerts
+    has promtool || printf 'prometheus '
+    if [ "$asked" = bench ]; then
+        has dot || printf 'graphviz '
+        has mosquitto_sub || printf 'mosquitto-clients '
+    fi
 }
 
 wanted=$(missing)
@@ -79,7 +110,7 @@ done
 if has systemctl; then
     for package in $wanted; do
         case $package in
-            postgresql | mosquitto)
+            postgresql | mosquitto | prometheus)
                 $as_root systemctl disable --quiet "$package" >/dev/null 2>&1 ;;
             dovecot-imapd)
                 $as_root systemctl disable --quiet dovecot >/dev/null 2>&1 ;;

@@ -1,6 +1,6 @@
-"""Virtual environments of the AWS emulators: locked by hash, apart from .venv.
+"""Virtual environments of the AWS emulators and of benchmarks' peers: locked by hash, beside .venv.
 
-Each pins a botocore of its own, which would hold back the one that the bus uses.
+Each emulator pins a botocore of its own, which would hold back the one that the bus uses.
 """
 
 from __future__ import annotations

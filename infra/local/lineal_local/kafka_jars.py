@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from lineal_local.availability import CACHE, Unavailable, find_program
+from lineal_local.maven import fetch_folder
 
 VERSION = "4.3.0"
 JARS = CACHE / f"kafka-{VERSION}"
@@ -50,25 +49,13 @@ def fetch_jars(seconds: float = 300) -> Path:
     """The folder with the broker's jars, asking Maven for them when they are not there yet."""
     if JARS.is_dir():
         return JARS
-    maven = find_program("mvn")
-    if maven is None:
-        raise Unavailable("kafka", "its jars are fetched by Maven: install maven (3.6 or newer)")
-    CACHE.mkdir(exist_ok=True)
-    # renamed when complete: an interrupted fetch must not look like a whole one
-    unfinished = Path(tempfile.mkdtemp(prefix="kafka-", dir=CACHE))
-    try:
-        subprocess.run(
-            [maven, "-q", "-B", "-f", _POM, f"-Dkafka.version={VERSION}",
-             "dependency:copy-dependencies", f"-DoutputDirectory={unfinished}",
-             "-DincludeScope=runtime"],
-            check=True, capture_output=True, text=True, timeout=seconds,
-        )  # fmt: skip
-        if not JARS.exists():
-            unfinished.rename(JARS)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        output = str(error.stdout or "").strip().splitlines()
-        cause = next((line for line in output if "ERROR" in line), str(error))
-        raise Unavailable("kafka", f"Maven could not fetch its jars: {cause}") from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    fetch_folder(
+        "kafka",
+        JARS,
+        lambda folder: [
+            "-f", str(_POM), f"-Dkafka.version={VERSION}", "dependency:copy-dependencies",
+            f"-DoutputDirectory={folder}", "-DincludeScope=runtime",
+        ],
+        seconds,
+    )  # fmt: skip
     return JARS

@@ -7,6 +7,7 @@ import fcntl
 import sys
 from collections.abc import Iterator
 
+from lineal_local.apicurio import fetch_apicurio
 from lineal_local.availability import CACHE, Unavailable
 from lineal_local.dovecot import find_dovecot
 from lineal_local.environments import is_set_up, set_up_environment
@@ -15,13 +16,14 @@ from lineal_local.kafka_jars import JARS, class_archive, fetch_jars, find_java
 from lineal_local.mosquitto import find_mosquitto
 from lineal_local.postgres import find_programs
 from lineal_local.process import StartFailed
+from lineal_local.verapdf import fetch_verapdf
 
 
 def prepare() -> list[Unavailable]:
     """Fetch what is missing; what cannot be had here is returned, not raised."""
     missing: list[Unavailable] = []
     with _alone():
-        for step in (_kafka, _ministack, _moto, find_programs, find_mosquitto, find_dovecot):
+        for step in _STEPS:
             try:
                 step()
             except Unavailable as error:
@@ -73,3 +75,15 @@ def _alone() -> Iterator[None]:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+_STEPS = (
+    _kafka,
+    _ministack,
+    _moto,
+    find_programs,
+    find_mosquitto,
+    find_dovecot,
+    fetch_verapdf,
+    fetch_apicurio,
+)

@@ -1,4 +1,4 @@
-"""The CloudFormation template: up to date, accepted, and the pipeline runs on what it makes."""
+"""The CloudFormation templates: up to date, accepted, and the pipeline runs on what they make."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,8 +15,16 @@ from urllib.parse import urlencode
 import pytest
 from aiobotocore.session import get_session
 
-from infra.aws.template import FILE, render, template
-from lineal.daemon import Daemon
+from infra.aws.template import (
+    FOLDER,
+    MOST_RESOURCES,
+    Template,
+    TooManyResources,
+    render,
+    templates,
+)
+from lineal.bus.aws.names import topic_resource
+from lineal.daemon import Daemon, stage_topics
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.discovery import installed_stages
@@ -27,27 +37,67 @@ PATIENCE_SECONDS = 120
 TEXT = b"Dear Ms Miller, the invoice for the quarterly turbine inspection is enclosed. Regards."
 
 
-def test_the_committed_template_is_that_of_the_installed_stages() -> None:
-    assert FILE.read_text() == render(list(installed_stages().values())), (
+def test_the_committed_templates_are_those_of_the_installed_stages() -> None:
+    committed = {file.name: file.read_text() for file in FOLDER.glob("*.json")}
+    assert committed == render(list(installed_stages().values())), (
         "run `python -m infra.aws.template`"
     )
 
 
+def named(made: Iterable[Template], kind: str, property_name: str) -> list[str]:
+    """What resources of a kind are called, or what they refer to, without the prefix."""
+    return [
+        resource["Properties"][property_name]["Fn::Sub"].rpartition("${Prefix}")[2]
+        for template in made
+        for resource in template["Resources"].values()
+        if resource["Type"] == kind
+    ]
+
+
 def test_every_stage_has_a_queue_that_its_topics_are_sent_to() -> None:
     stages = list(installed_stages().values())
-    resources = template(stages)["Resources"]
-    subscriptions = [r for r in resources.values() if r["Type"] == "AWS::SNS::Subscription"]
-    queues = [r for r in resources.values() if r["Type"] == "AWS::SQS::Queue"]
-    assert len(queues) == 2 * len(stages)
-    assert len(subscriptions) >= 2 * len(stages)
-    for subscription in subscriptions:
-        assert subscription["Properties"]["TopicArn"]["Ref"] in resources
+    made = templates(stages).values()
+    queues = named(made, "AWS::SQS::Queue", "QueueName")
+    topics = named(made, "AWS::SNS::Topic", "TopicName")
+    assert len(set(queues)) == len(queues) == 2 * len(stages)
+    assert len(set(topics)) == len(topics)
+    wanted = [topic_resource("", topic) for stage in stages for topic in stage_topics(stage)]
+    subscribed = named(made, "AWS::SNS::Subscription", "TopicArn")
+    assert sorted(subscribed) == sorted(wanted)
+    assert set(subscribed) <= set(topics)
+
+
+def test_the_topics_are_in_the_template_that_is_deployed_first() -> None:
+    first, *others = templates(list(installed_stages().values())).values()
+    assert named([first], "AWS::SNS::Topic", "TopicName")
+    assert not named(others, "AWS::SNS::Topic", "TopicName")
+
+
+def test_another_stage_moves_no_queue_to_another_template() -> None:
+    stages = list(installed_stages().values())
+    with_all = templates(stages)
+    for left_out in stages:
+        fewer = templates([stage for stage in stages if stage is not left_out])
+        for file, template in fewer.items():
+            assert template["Resources"].keys() <= with_all[file]["Resources"].keys()
+
+
+def test_more_resources_than_a_template_may_have_are_refused() -> None:
+    stage = next(iter(installed_stages().values()))
+    many = [replace(stage, name=f"more.{number}") for number in range(MOST_RESOURCES)]
+    with pytest.raises(TooManyResources, match=r"lineal\.json would have .* more templates"):
+        templates(many)
 
 
 def test_cfn_lint_has_nothing_to_say() -> None:
     pytest.importorskip("cfnlint", reason="cfn-lint is not installed")
     linted = subprocess.run(
-        [Path(sys.executable).with_name("cfn-lint"), "--format", "parseable", FILE],
+        [
+            Path(sys.executable).with_name("cfn-lint"),
+            "--format",
+            "parseable",
+            *sorted(FOLDER.glob("*.json")),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -57,11 +107,12 @@ def test_cfn_lint_has_nothing_to_say() -> None:
 
 @pytest.fixture
 async def deployed(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The outputs of a stack, and the prefix of its names."""
+    """The outputs of the stacks of all templates, and the prefix of their names."""
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
     prefix = f"s{uuid.uuid4().hex[:8]}-"
-    stack = f"stack-{prefix}x"
+    bucket = f"stack-{prefix}x"
+    outputs: dict[str, str] = {}
     session = get_session()
     async with (
         session.create_client("cloudformation", **aws.client_settings) as client,
@@ -69,19 +120,22 @@ async def deployed(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     ):
         # From a bucket: what is sent with the call may have 51,200 bytes.
         where = {"LocationConstraint": aws.region}
-        await s3.create_bucket(Bucket=stack, CreateBucketConfiguration=where)
-        await s3.put_object(Bucket=stack, Key="lineal.json", Body=FILE.read_bytes())
-        await client.create_stack(
-            StackName=stack,
-            TemplateURL=f"{aws.endpoint_url}/{stack}/lineal.json",
-            Parameters=[{"ParameterKey": "Prefix", "ParameterValue": prefix}],
-            Capabilities=["CAPABILITY_IAM"],
-        )
-        await client.get_waiter("stack_create_complete").wait(
-            StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-        )
-        (described,) = (await client.describe_stacks(StackName=stack))["Stacks"]
-    outputs = {item["OutputKey"]: item["OutputValue"] for item in described["Outputs"]}
+        await s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+        for file in templates(list(installed_stages().values())):
+            stack = f"{prefix}{Path(file).stem}"
+            await s3.put_object(Bucket=bucket, Key=file, Body=(FOLDER / file).read_bytes())
+            await client.create_stack(
+                StackName=stack,
+                TemplateURL=f"{aws.endpoint_url}/{bucket}/{file}",
+                Parameters=[{"ParameterKey": "Prefix", "ParameterValue": prefix}],
+                Capabilities=["CAPABILITY_IAM"],
+            )
+            await client.get_waiter("stack_create_complete").wait(
+                StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+            )
+            (described,) = (await client.describe_stacks(StackName=stack))["Stacks"]
+            for item in described.get("Outputs", []):
+                outputs[item["OutputKey"]] = item["OutputValue"]
     return {**outputs, "prefix": prefix}
 
 
@@ -126,7 +180,7 @@ async def until_done(runtime: Runtime) -> DocumentInfo:
             await asyncio.sleep(0.1)
 
 
-async def test_the_pipeline_runs_on_the_deployed_stack_and_makes_nothing_itself(
+async def test_the_pipeline_runs_on_the_deployed_stacks_and_makes_nothing_itself(
     aws: Emulator, deployed: dict[str, str], tmp_path: Path
 ) -> None:
     bucket = deployed["ObjectsUrl"]
@@ -156,7 +210,7 @@ async def test_the_pipeline_runs_on_the_deployed_stack_and_makes_nothing_itself(
     assert await counts(aws, deployed["prefix"]) == before
 
 
-async def test_lineal_topics_create_makes_the_same_as_the_template(
+async def test_lineal_topics_create_makes_the_same_as_the_templates(
     aws: Emulator, deployed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefix = f"c{uuid.uuid4().hex[:8]}-"
