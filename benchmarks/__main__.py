@@ -1,45 +1,103 @@
 """``make bench [ONLY=name]``: run the benchmarks and print a table.
 
-The results are written to results/latest.json; those of a run of all benchmarks into the README
-too.
+The results are written to results/latest.json as they come; those of a run of all benchmarks into
+the README too, with the names of those that failed or that the run did not come to.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from rich.console import Console
 
 from benchmarks import (
     ag_news,
     bus,
+    classes,
+    clicks,
+    console,
+    deidentify,
+    diagrams,
     documents,
     edge_score,
+    edge_vibration,
+    fields,
+    fleet,
+    inspection,
     kafka,
     lineage,
+    meaning,
+    nab,
+    notes,
+    paperless,
     proof,
+    publishing,
+    recognition,
+    scale,
+    serving,
     skab,
+    slides,
+    speech,
     sqs,
     start,
+    streams,
+    tables,
     telemetry,
+    windows,
 )
+from benchmarks.isolation import Outcome, measure_each
 from benchmarks.measurement import Benchmark, Result
-from benchmarks.report import README, RESULTS, Run, replace_table, terminal_table, write_results
+from benchmarks.report import (
+    README,
+    RESULTS,
+    Run,
+    elapsed_table,
+    replace_table,
+    terminal_table,
+    write_results,
+)
+from lineal_local.availability import Unavailable
+from lineal_local.environments import is_set_up, set_up_environment
 
 BENCHMARKS: Sequence[Benchmark] = (
     *bus.BENCHMARKS,
+    *clicks.BENCHMARKS,
+    *diagrams.BENCHMARKS,
     *kafka.BENCHMARKS,
+    *scale.BENCHMARKS,
+    *publishing.BENCHMARKS,
+    *windows.BENCHMARKS,
     *sqs.BENCHMARKS,
     *lineage.BENCHMARKS,
     *proof.BENCHMARKS,
     *documents.BENCHMARKS,
+    *recognition.BENCHMARKS,
     *start.BENCHMARKS,
+    *console.BENCHMARKS,
     *edge_score.BENCHMARKS,
+    *edge_vibration.BENCHMARKS,
     *telemetry.BENCHMARKS,
+    *fleet.BENCHMARKS,
     *skab.BENCHMARKS,
+    *slides.BENCHMARKS,
+    *nab.BENCHMARKS,
+    *inspection.BENCHMARKS,
+    *serving.BENCHMARKS,
+    *tables.BENCHMARKS,
+    *fields.BENCHMARKS,
+    *deidentify.BENCHMARKS,
+    *classes.BENCHMARKS,
+    *streams.BENCHMARKS,
+    *meaning.BENCHMARKS,
+    *notes.BENCHMARKS,
+    *speech.BENCHMARKS,
     *ag_news.BENCHMARKS,
+    *paperless.BENCHMARKS,
 )
 
 
@@ -54,15 +112,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"nothing was measured: no benchmark begins with {only!r}", file=sys.stderr)
         print(f"there are: {names}", file=sys.stderr)
         return 1
-    results, failures = measure(chosen)
+    set_up_environments(chosen)
     run = Run.now()
-    write_results(RESULTS, run, results)
-    Console(width=160).print(terminal_table(run, results))
-    for name, problem in failures.items():
+
+    def keep(measured: Measured) -> None:
+        write_results(RESULTS, run, measured.results)
+        if only is None:
+            missing = measured.failures | dict.fromkeys(measured.waiting, "the run was broken off")
+            table = replace_table(README.read_text(), run, measured.results, missing)
+            README.write_text(table)
+
+    measured = measure(chosen, keep)
+    console = Console(width=160)
+    console.print(terminal_table(run, measured.results))
+    console.print(elapsed_table(measured.seconds))
+    for name, problem in measured.failures.items():
         print(f"not measured: {name}: {problem}", file=sys.stderr)
-    if only is None:
-        README.write_text(replace_table(README.read_text(), run, results, failures))
-    return 1 if failures else 0
+    return 1 if measured.failures else 0
 
 
 def select(benchmarks: Sequence[Benchmark], only: str | None) -> Sequence[Benchmark]:
@@ -73,18 +139,76 @@ def select(benchmarks: Sequence[Benchmark], only: str | None) -> Sequence[Benchm
     return named or [b for b in benchmarks if any(name.startswith(only) for name in b.names)]
 
 
-def measure(benchmarks: Sequence[Benchmark]) -> tuple[list[Result], dict[str, str]]:
-    """The results, and by name what is wrong with benchmarks that could not be run: a fault of one
-    is no reason to lose the hours of the others."""
-    results: list[Result] = []
-    failures: dict[str, str] = {}
-    for benchmark in benchmarks:
-        print(f"measuring {', '.join(benchmark.names)} ...", file=sys.stderr, flush=True)
+def set_up_environments(benchmarks: Sequence[Benchmark]) -> None:
+    """Install what the benchmarks' peers need, and say at once what cannot be had."""
+    for name in dict.fromkeys(name for one in benchmarks for name in one.environments):
         try:
-            results += benchmark.measure()
-        except Exception as error:
-            failures |= dict.fromkeys(benchmark.names, f"{type(error).__name__}: {error}")
-    return results, failures
+            if not is_set_up(name):
+                _say(f"installing {name} into an environment of its own (once)")
+            set_up_environment(name)
+        except Unavailable as error:
+            _say(f"not all will be measured: {error}")
+
+
+@dataclass(slots=True)
+class Measured:
+    """A run of benchmarks, as far as it has come."""
+
+    results: list[Result] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    """By name, what is wrong with a benchmark that could not be run."""
+    waiting: list[str] = field(default_factory=list)
+    """The names of those that have not been run yet."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each took, by its first name."""
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in, and say, what came of a benchmark."""
+        names = outcome.benchmark.names
+        self.waiting = [name for name in self.waiting if name not in names]
+        self.results += outcome.results
+        self.seconds[names[0]] = outcome.seconds
+        cpu = "" if outcome.cpu_seconds is None else f", and {outcome.cpu_seconds:.0f} s of CPU"
+        _say(f"  {names[0]} took {outcome.seconds:.0f} s{cpu}")
+        measured = {result.name for result in outcome.results}
+        for name in names:
+            if name not in measured:
+                self.failures[name] = outcome.problem or "left out, as is said above"
+        if outcome.problem is not None:
+            _say(f"  {names[0]} is not measured: {outcome.problem}")
+
+
+def measure(benchmarks: Sequence[Benchmark], keep: Callable[[Measured], None]) -> Measured:
+    """Run benchmarks, each in a process of its own and within its limit: a fault of one is no
+    reason to lose the hours of the others. First those that are timed, one after the other; then
+    the others, as many at a time as there are cores. ``keep`` is given what there is after each of
+    them, so that a run that is broken off loses those that were running and no more."""
+    measured = Measured(waiting=[name for benchmark in benchmarks for name in benchmark.names])
+    first = time.monotonic()
+    started = 0
+
+    def begun(benchmark: Benchmark) -> None:
+        nonlocal started
+        started += 1
+        _say(
+            f"[{started}/{len(benchmarks)}, {_minutes(time.monotonic() - first)}] "
+            f"{', '.join(benchmark.names)}: at most {benchmark.limit_s:g} s"
+        )
+
+    for timed, side_by_side in ((True, 1), (False, len(os.sched_getaffinity(0)))):
+        some = [benchmark for benchmark in benchmarks if benchmark.timed == timed]
+        for outcome in measure_each(some, side_by_side, begun):
+            measured.add(outcome)
+            keep(measured)
+    return measured
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds // 60:.0f}:{seconds % 60:02.0f}"
 
 
 if __name__ == "__main__":

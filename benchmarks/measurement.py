@@ -31,6 +31,14 @@ class Benchmark:
 
     names: tuple[str, ...]
     measure: Callable[[], Sequence[Result]]
+    limit_s: float = 150
+    """Seconds on the clock after which it is given up: several times what it takes."""
+    timed: bool = True
+    """Whether its figures are of time on the clock, so that it needs the machine for itself. Those
+    that are not (how well something is read, found or told apart) run side by side."""
+    environments: tuple[str, ...] = ()
+    """Those that peers need (:mod:`lineal_local.environments`); they are set up before anything is
+    measured."""
 
 
 def against_peer(

@@ -91,6 +91,16 @@ def terminal_table(run: Run, results: Sequence[Result]) -> Table:
     return table
 
 
+def elapsed_table(seconds: Mapping[str, float]) -> Table:
+    """How long benchmarks took, the longest first."""
+    table = Table(show_footer=True)
+    table.add_column("benchmark", footer="together")
+    table.add_column("seconds", footer=f"{sum(seconds.values()):,.1f}", justify="right")
+    for name, took in sorted(seconds.items(), key=lambda item: -item[1]):
+        table.add_row(name, f"{took:,.1f}")
+    return table
+
+
 def _row(result: Result) -> tuple[str, ...]:
     return (
         result.name,

@@ -1,7 +1,9 @@
 """Anomalies in real sensor runs: SKAB, by the protocol of its leaderboard.
 
 Per file a model learns from the first 400 rows and judges the rest, row by row and without looking
-ahead, with one set of settings for all files. The files are not part of this repository (they are
+ahead, with one set of settings for all files: the defaults of a machine file. They were chosen on
+the eight runs of ``valve1`` and on these with two channels that go elsewhere for good meanwhile; on
+other runs they will be somewhat worse. The files are not part of this repository (they are
 GPL); ``LINEAL_SKAB`` names another folder with runs of the same form.
 """
 
@@ -18,10 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.measurement import Benchmark, Result
+from lineal_consumers.machine_settings import model_settings
+from lineal_consumers.retrain.config import ReadingsModel
 from lineal_consumers.retrain.evaluation import Quality, alarms, compare, total
-from lineal_consumers.retrain.settings import TrainingSettings, settings_for_short_runs
+from lineal_consumers.retrain.readings_learner import training_settings
+from lineal_consumers.retrain.settings import TrainingSettings
 from lineal_consumers.retrain.training import train_on_windows
 from lineal_consumers.retrain.windowing import preparation_of, windows_of
+from lineal_scoring.machine import Channel, Machine
 from lineal_scoring.model import ScoringModel
 
 FOLDER = Path(__file__).parents[2] / "shared" / "data" / "skab"
@@ -73,11 +79,18 @@ def read_runs(folder: Path, *, labelled: bool = True) -> Iterator[LabelledRun]:
 def model_of(
     features: tuple[str, ...], normal: npt.NDArray[np.float64], **changes: Any
 ) -> ScoringModel:
-    """What the trainer makes of the readings before those that are judged.
+    """What ``lineal model train`` makes of readings for a machine file that names nothing but its
+    channels.
 
     There are too few to hold some out, so the threshold is set on the readings it learns from.
+
+    Args:
+        changes: of the model's settings.
     """
-    settings: TrainingSettings = settings_for_short_runs(features, **changes)
+    pump = Machine(name="pump", devices=("*",), channels={name: Channel() for name in features})
+    asked = ReadingsModel(**{**model_settings(pump), **changes})
+    settings: TrainingSettings = training_settings(asked, asked.algorithms[0])
+    settings = replace(settings, tail="chi2")
     windows, _ = windows_of(preparation_of(settings, [normal]), [normal], settings.settling)
     return ScoringModel(train_on_windows(settings, [normal], windows, windows).data)
 
@@ -116,6 +129,28 @@ def measure_without_faults(folder: Path) -> Quality:
     return total(evaluate(piece) for piece in pieces)
 
 
+def measure_next_day(folder: Path) -> Quality:
+    """Learn from the runs without faults, another day at another operating point, and judge the
+    labelled ones from their beginning."""
+    days = list(read_runs(folder, labelled=False))
+    model = model_of(days[0].features, np.concatenate([day.values for day in days]))
+    return total(compare(alarms(model, run.values), run.anomalous) for run in read_runs(folder))
+
+
+def _measure_next_day() -> Sequence[Result]:
+    folder = Path(os.environ.get("LINEAL_SKAB") or FOLDER)
+    if not folder.is_dir():
+        print(f"  no folder {folder}: SKAB is not measured")
+        return []
+    found = measure_next_day(folder)
+    return [
+        Result("quality.pump_next_day", 100 * found.false_alarm_rate, "% of normal rows", "≤ 5"),
+        Result(
+            "quality.pump_next_day.missed", 100 * found.missed_rate, "% of anomalous rows", "≤ 30"
+        ),
+    ]
+
+
 def _measure() -> Sequence[Result]:
     folder = Path(os.environ.get("LINEAL_SKAB") or FOLDER)
     if not folder.is_dir():
@@ -125,8 +160,8 @@ def _measure() -> Sequence[Result]:
     for name, one in found.items():
         print(f"  {name}: {_line(one)}")
     whole = total(found.values())
-    print(f"  PCA T²+Q on a held baseline, {len(found)} runs: {_line(whole)}")
-    changed = {"algorithm": "autoencoder"}
+    print(f"  by the defaults of a machine file, {len(found)} runs: {_line(whole)}")
+    changed = {"algorithms": ("autoencoder",)}
     print(
         f"  autoencoder, same settings: {_line(total(measure_folder(folder, **changed).values()))}"
     )
@@ -161,5 +196,13 @@ def _line(quality: Quality) -> str:
 
 
 BENCHMARKS = (
-    Benchmark(("quality.skab", "quality.skab.false_alarms", "quality.skab.missed"), _measure),
+    Benchmark(
+        ("quality.skab", "quality.skab.false_alarms", "quality.skab.missed"),
+        _measure,
+        limit_s=300,
+        timed=False,
+    ),
+    Benchmark(
+        ("quality.pump_next_day", "quality.pump_next_day.missed"), _measure_next_day, timed=False
+    ),
 )

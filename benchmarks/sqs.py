@@ -26,7 +26,7 @@ from lineal_cli.lifetime import run_in_loop
 from lineal_local.aws import Ministack
 
 _EVENTS = 3_000
-_RUNS = 10
+_RUNS = 3
 _MAX_CONCURRENT = 16
 """Loops of the peer: as many as the bus receives at once."""
 
@@ -158,4 +158,4 @@ async def _pass_on(aws: Any, queue: str, target: str) -> int:
     return len(messages)
 
 
-BENCHMARKS = (Benchmark(("bus.sqs",), measure_sqs),)
+BENCHMARKS = (Benchmark(("bus.sqs",), measure_sqs, limit_s=180),)

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.measurement import LINEAL, Benchmark, Result, alone
 from benchmarks.pages import scan_pdf
 
-_RUNS = 5
+_RUNS = 3
 
 
 def measure_start() -> Sequence[Result]:

@@ -41,53 +41,61 @@ from lineal_schemas.mqtt_topics import of_all_devices, readings
 from lineal_schemas.payload import payload_bytes
 from lineal_schemas.telemetry import TURBINE_FEATURES, TelemetryReadings
 
-_DEVICES, _MESSAGES, _ROWS, _RUNS = 1_000, 20, 20, 3
-_TOTAL = _DEVICES * _MESSAGES * _ROWS
+_DEVICES, _MESSAGES, ROWS, _RUNS = 1_000, 20, 20, 3
+_TOTAL = _DEVICES * _MESSAGES * ROWS
 _CROWD, _SECONDS = 1_000, 20
 _MEAN = np.array((-0.00796, 0.00117, -0.10685, 2.15398, 1.61063, 47.79383))
 _SPREAD = np.array((0.00749, 0.00428, 0.05, 0.35432, 0.46954, 1.5))
-_QUEUES = ["max_queued_messages 0", "max_inflight_messages 0"]
+QUEUES = ["max_queued_messages 0", "max_inflight_messages 0"]
 _PATIENCE = 120.0
 
 
 def _batch(device: str, boot: str, number: int, values: Sequence[Sequence[float]]) -> bytes:
-    first = number * _ROWS + 1
+    first = number * ROWS + 1
     return payload_bytes(
         TelemetryReadings(
             device=device,
             boot_id=boot,
             first_seq=first,
-            last_seq=first + _ROWS - 1,
+            last_seq=first + ROWS - 1,
             monotonic_us=first * 50_000,
             wall_us=1_790_000_000_000_000 + first * 50_000,
             features=TURBINE_FEATURES,
-            offsets_us=tuple(50_000 * place for place in range(_ROWS)),
+            offsets_us=tuple(50_000 * place for place in range(ROWS)),
             values=tuple(map(tuple, values)),
         )
     )
 
 
-def _write_messages(folder: Path) -> Path:
-    """The packets of all devices: each sends a batch, then each the next, and so on."""
+def write_messages(
+    folder: Path, devices: int = _DEVICES, messages: range = range(_MESSAGES)
+) -> Path:
+    """The packets of all devices: each sends a batch, then each the next, and so on.
+
+    Args:
+        messages: the numbers of the batches of each device.
+    """
     random = np.random.default_rng(2)
     series = (_MEAN + _SPREAD * random.standard_normal((4_100, 6))).round(5).tolist()
     packets: list[bytes] = []
-    for message in range(_MESSAGES):
-        for number in range(_DEVICES):
+    for message in messages:
+        for number in range(devices):
             device = f"turbine-{number}"
             at = (7 * number + 20 * message) % 4_000
-            body = _batch(device, "b" * 32, message, series[at : at + _ROWS])
+            body = _batch(device, "b" * 32, message, series[at : at + ROWS])
             packets.append(packet(readings(device), body, len(packets)))
-    file = folder / "packets"
+    file = folder / f"packets-{messages.start}"
     file.write_bytes(b"".join(packets))
     return file
 
 
 @contextlib.contextmanager
-def _publishing(broker: Mosquitto, packets: Path) -> Iterator[None]:
+def publishing(
+    broker: Mosquitto, packets: Path, count: int = _DEVICES * _MESSAGES
+) -> Iterator[None]:
     """Packets on their way, from a process of their own."""
     command = [sys.executable, "-m", "benchmarks.mqtt_load", str(broker.port), str(packets)]
-    with subprocess.Popen([*command, str(_DEVICES * _MESSAGES)]) as publisher:
+    with subprocess.Popen([*command, str(count)]) as publisher:
         try:
             yield
         finally:
@@ -140,13 +148,13 @@ def _wait_for(connection: sqlite3.Connection, count: int) -> None:
 
 def _bridged() -> float:
     """Readings a second from the first publication until all are on the bus, durably."""
-    with tempfile.TemporaryDirectory() as name, Mosquitto(settings=_QUEUES) as broker:
+    with tempfile.TemporaryDirectory() as name, Mosquitto(settings=QUEUES) as broker:
         folder = Path(name)
-        files = _write_messages(folder)
+        files = write_messages(folder)
         with _lineal(folder, broker) as database:
             connection = sqlite3.connect(database, timeout=60)
             begun = time.perf_counter()
-            with _publishing(broker, files):
+            with publishing(broker, files):
                 _wait_for(connection, _DEVICES * _MESSAGES)
             took = time.perf_counter() - begun
             connection.close()
@@ -155,8 +163,8 @@ def _bridged() -> float:
 
 def _subscribed() -> float:
     """The same with mosquitto_sub, which throws them away."""
-    with tempfile.TemporaryDirectory() as name, Mosquitto(settings=_QUEUES) as broker:
-        files = _write_messages(Path(name))
+    with tempfile.TemporaryDirectory() as name, Mosquitto(settings=QUEUES) as broker:
+        files = write_messages(Path(name))
         with subprocess.Popen(
             ["mosquitto_sub", "-V", "5", "-q", "1", "-p", str(broker.port), "-i", "peer",
              "-t", of_all_devices("readings"), "-C", str(_DEVICES * _MESSAGES)],
@@ -164,7 +172,7 @@ def _subscribed() -> float:
         ) as subscriber:  # fmt: skip
             time.sleep(0.5)
             begun = time.perf_counter()
-            with _publishing(broker, files):
+            with publishing(broker, files):
                 subscriber.wait(_PATIENCE)
             took = time.perf_counter() - begun
     return _TOTAL / took
@@ -208,14 +216,14 @@ def _lag(connection: sqlite3.Connection, group: str) -> int:
 
 def _scored() -> float:
     """Readings a second from the first publication until all are scored, and that is durable."""
-    with tempfile.TemporaryDirectory() as name, Mosquitto(settings=_QUEUES) as broker:
+    with tempfile.TemporaryDirectory() as name, Mosquitto(settings=QUEUES) as broker:
         folder = Path(name)
         _promoted(folder / "data")
-        files = _write_messages(folder)
+        files = write_messages(folder)
         with _lineal(folder, broker, "detect", "detect") as database:
             connection = sqlite3.connect(database, timeout=60)
             begun = time.perf_counter()
-            with _publishing(broker, files):
+            with publishing(broker, files):
                 _wait_for(connection, _DEVICES * _MESSAGES)
                 while _lag(connection, "detect"):
                     time.sleep(0.02)
@@ -226,7 +234,7 @@ def _scored() -> float:
 
 def _latencies() -> list[float]:
     """Milliseconds from sending a batch to seeing, on the bus, the anomaly it opened."""
-    with tempfile.TemporaryDirectory() as name, Mosquitto(settings=_QUEUES) as broker:
+    with tempfile.TemporaryDirectory() as name, Mosquitto(settings=QUEUES) as broker:
         folder = Path(name)
         _promoted(folder / "data")
         with _lineal(folder, broker, "detect", "detect"):
@@ -251,7 +259,7 @@ async def _simulated(data: Path, port: int) -> list[float]:
             chosen = Selection(from_now=True)
             async for delivery in runtime.bus.read(AnomalyOpened.type, chosen, follow=True):
                 said = AnomalyOpened.model_validate_json(delivery.event.data)
-                last = -(-said.last_seq // _ROWS) * _ROWS
+                last = -(-said.last_seq // ROWS) * ROWS
                 begun = sent.pop((said.device, last), None)
                 if begun is not None:
                     seen.append(1000 * (time.perf_counter() - begun))
@@ -265,9 +273,9 @@ async def _simulated(data: Path, port: int) -> list[float]:
                     await asyncio.sleep(wait)
                 broken = second > 8 and place % 10 == second % 10
                 level = _MEAN + (20 * _SPREAD if broken else 0)
-                values = level + _SPREAD * random.standard_normal((_ROWS, 6))
+                values = level + _SPREAD * random.standard_normal((ROWS, 6))
                 body = _batch(device, "b" * 32, second, values.tolist())
-                sent[device, (second + 1) * _ROWS] = time.perf_counter()
+                sent[device, (second + 1) * ROWS] = time.perf_counter()
                 client.publish(readings(device), body, 1)
         await asyncio.sleep(2)
         watching.cancel()

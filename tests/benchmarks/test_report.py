@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks.isolation import NotMeasuredError, Outcome, measure_alone, measure_each
 from benchmarks.measurement import Benchmark, Result
 from benchmarks.report import BEGIN, END, README, Run, replace_table, write_results
 
@@ -18,6 +24,13 @@ SLOW = Result("store.slow", 1.2345, "ms", "< 5")
 
 def benchmark(*names: str, value: float = 1.0) -> Benchmark:
     return Benchmark(names, lambda: [Result(name, value, "ms", "< 5") for name in names])
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def broken() -> list[Result]:
@@ -100,6 +113,13 @@ class TestCommand:
         assert [item["name"] for item in json.loads(self.results.read_text())] == ["store"]
         assert "old" in self.readme.read_text()
 
+    def test_a_benchmark_that_measures_nothing_is_a_failure(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(command, "BENCHMARKS", (Benchmark(("peer.away",), list),))
+        assert command.main(["--only", "peer"]) == 1
+        assert "not measured: peer.away" in capsys.readouterr().err
+
     def test_a_benchmark_that_fails_costs_no_other_its_result(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -109,3 +129,83 @@ class TestCommand:
         assert "| bus.a | 0.5 ms |" in written
         assert "| bus.b | not measured: OSError: no Java |" in written
         assert "| store | 1 ms |" in written
+
+    def test_a_run_that_is_broken_off_keeps_what_it_has_measured(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken_off(
+            asked: Sequence[Benchmark], side_by_side: int, begun: Callable[[Benchmark], None]
+        ) -> Iterator[Outcome]:
+            yield from measure_each(asked[:1], side_by_side, begun)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(command, "measure_each", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            command.main([])
+        assert [item["name"] for item in json.loads(self.results.read_text())] == ["bus.a"]
+        written = self.readme.read_text()
+        assert "| bus.a | 0.5 ms |" in written
+        assert "| store | not measured: the run was broken off |" in written
+
+    def test_a_run_says_how_far_it_is_and_at_its_end_what_took_how_long(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command.main([])
+        said = capsys.readouterr()
+        assert "[1/3, 0:00] bus.a: at most 150 s" in said.err
+        assert "[3/3, " in said.err
+        assert "together" in said.out
+
+    def test_what_is_not_timed_runs_side_by_side_and_last(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def meets(mine: str, other: str) -> Callable[[], list[Result]]:
+            def measured() -> list[Result]:
+                (tmp_path / mine).touch()
+                while not (tmp_path / other).exists():
+                    time.sleep(0.01)
+                return [Result(mine, 1, "", "")]
+
+            return measured
+
+        some = (
+            Benchmark(("quality.a",), meets("quality.a", "quality.b"), limit_s=30, timed=False),
+            Benchmark(("quality.b",), meets("quality.b", "quality.a"), limit_s=30, timed=False),
+            benchmark("bus.a"),
+        )
+        monkeypatch.setattr(command, "BENCHMARKS", some)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+        assert command.main([]) == 0
+        names = [item["name"] for item in json.loads(self.results.read_text())]
+        assert names[0] == "bus.a"
+        assert sorted(names[1:]) == ["quality.a", "quality.b"]
+
+
+class TestLimit:
+    def test_a_benchmark_that_hangs_ends_with_all_that_it_has_started(self, tmp_path: Path) -> None:
+        started = tmp_path / "pids"
+
+        def hangs() -> list[Result]:
+            servers = [
+                subprocess.Popen(["sleep", "600"], start_new_session=own) for own in (True, False)
+            ]
+            started.write_text(" ".join(str(server.pid) for server in servers))
+            servers[0].wait()
+            return []
+
+        with pytest.raises(NotMeasuredError, match="longer than its limit of 2 s"):
+            measure_alone(Benchmark(("bus.hangs",), hangs, limit_s=2))
+        pids = [int(pid) for pid in started.read_text().split()]
+        assert len(pids) == 2
+        assert not [pid for pid in pids if _runs(pid)]
+
+    def test_what_a_benchmark_leaves_running_ends_with_it(self) -> None:
+        def leaves() -> list[Result]:
+            return [Result("bus.pid", subprocess.Popen(["sleep", "600"]).pid, "", "")]
+
+        [found] = measure_alone(Benchmark(("bus.leaves",), leaves))
+        assert not _runs(int(found.value))
+
+    def test_a_benchmark_whose_process_dies_is_named(self) -> None:
+        with pytest.raises(NotMeasuredError, match="ended early, with 3"):
+            measure_alone(Benchmark(("bus.dies",), lambda: os._exit(3)))
