@@ -84,5 +84,5 @@ def test_the_stage_of_the_page_counts_a_document(run_lineal: tuple, tmp_path: Pa
     assert json.loads(line)["data"] == {"document_id": document["document_id"], "words": 6}
     records = json.loads(run("lineage", document["document_id"], "--json"))
     [record] = [record for record in records if record.get("stage") == "count"]
-    assert record["facts"] == {"words": 6}
+    assert record["attributes"] == record["facts"] == {"words": 6}
     assert "text" in [item["role"] for item in record["inputs"]]
