@@ -4,6 +4,7 @@
     python verify_bundle.py bundle.zip --key 'log.example/a+1a2b3c4d+AbC...'
     python verify_bundle.py bundle.zip --key ... --witness 'w1+...' --witness 'w2+...' --quorum 2
 
+The key is that of the log, or of the log that covers it, if the bundle was made with --covered-by.
 It says which steps happened to what: which bytes they read and made, by which code and models, who
 did it and when. It ends with exit code 1 and the reason if anything is not as it was signed.
 """
@@ -75,11 +76,32 @@ def root_from(leaf, index, size, proof):
     return found
 
 
+def split_note(note):
+    """The text of a signed note, and its signatures."""
+    text, _, signatures = note.rpartition("\n\n")
+    return text + "\n", signatures
+
+
+def name_of(key):
+    """The name of a log as its checkpoints begin with it."""
+    return key.partition("+")[0] + "\n"
+
+
+def checkpoint_of(proof):
+    """The text of the checkpoint in a proof."""
+    return split_note(proof.decode().partition("\n\n")[2])[0]
+
+
+def covered(record):
+    """The checkpoints of other logs that a record holds, each with the key that has signed it."""
+    steps = [step["attributes"] for step in json.loads(record)["steps"] if "attributes" in step]
+    return {split_note(has["checkpoint"])[0]: has["key"] for has in steps if "checkpoint" in has}
+
+
 def check_record(record, proof, key, witnesses, quorum):
     """Check a record with its proof (c2sp.org/tlog-proof); returns its place and the log's size."""
     head, _, checkpoint = proof.decode().partition("\n\n")
-    text, _, signatures = checkpoint.rpartition("\n\n")
-    text += "\n"
+    text, signatures = split_note(checkpoint)
     origin, size, root = text.splitlines()[:3]
     if origin != key.partition("+")[0] or not signed_by(text, signatures, key):
         raise Wrong(f"the checkpoint of {origin} is not signed with this key")
@@ -129,11 +151,20 @@ def main():
     with zipfile.ZipFile(arguments.bundle) as bundle:
         manifest = json.loads(bundle.read("bundle.json"))
         print(f"about {manifest['about']}")
+        trusted = arguments.key, arguments.witness, arguments.quorum
+        checkpoints, cover = None, manifest.get("cover")
+        if cover and checkpoint_of(bundle.read(cover["proof"])).startswith(name_of(arguments.key)):
+            record = bundle.read(cover["record"])
+            index, size = check_record(record, bundle.read(cover["proof"]), *trusted)
+            print(f"covered by record {index} of {size} of another log")
+            checkpoints = covered(record)
         for item in manifest["records"]:
             record, proof = bundle.read(item["record"]), bundle.read(item["proof"])
-            index, size = check_record(
-                record, proof, arguments.key, arguments.witness, arguments.quorum
-            )
+            if checkpoints is not None:
+                trusted = checkpoints.get(checkpoint_of(proof), ""), [], 0
+                if not trusted[0]:
+                    raise Wrong("a checkpoint is not one that the log which covers it has recorded")
+            index, size = check_record(record, proof, *trusted)
             print(f"record {index} of {size}")
             for line in describe(record):
                 print(f"  {line}")
@@ -142,7 +173,7 @@ def main():
                 raise Wrong(f"object {sha256} is not what its digest says")
             print(f"object {sha256}")
     count = len(manifest["records"])
-    print(f"{count} records are in the log of {arguments.key.partition('+')[0]}")
+    print(f"{count} records are in the log of {trusted[0].partition('+')[0]}")
 
 
 if __name__ == "__main__":
