@@ -212,15 +212,21 @@ class System:
             time.sleep(0.05)
 
     def until_final(self, names: Sequence[str]) -> None:
-        """Wait until the documents of these names are indexed, rejected or failed."""
+        """Wait until the documents of these names are indexed, rejected or failed.
+
+        Patience begins anew with every document that is: a busy machine takes long for many.
+        """
         wanted = set(names)
 
         def missing() -> set[str]:
             final = {item.name for item in self.documents() if item.status in FINAL}
             return wanted - final
 
+        fewest = len(wanted)
         begun = time.monotonic()
         while left := missing():
+            if len(left) < fewest:
+                fewest, begun = len(left), time.monotonic()
             if time.monotonic() - begun > PATIENCE_SECONDS:
                 raise AssertionError(f"no outcome for {sorted(left)}\n{self._end_of_log()}")
             time.sleep(0.1)

@@ -16,6 +16,8 @@ from tests.faults.files import PROSE
 from tests.faults.system import System
 
 DISK_MB = 160
+# The network that makes vectors takes seconds of every document, and has no part in a full disk.
+QUICK_STAGES = '{"embed": {"engine": "classical"}}'
 BEFORE = [f"before-{number}.txt" for number in range(3)]
 DURING = [f"during-{number}.txt" for number in range(20)]
 
@@ -74,7 +76,8 @@ def upload(system: System) -> int:
 def test_nothing_is_lost_and_everything_goes_on_once_there_is_room(
     new_system: NewSystem, tmp_path: Path, small_disk: Path
 ) -> None:
-    system = new_system(tmp_path / "system", variables={"LINEAL_DATA": str(small_disk / "data")})
+    variables = {"LINEAL_DATA": str(small_disk / "data"), "LINEAL_STAGES": QUICK_STAGES}
+    system = new_system(tmp_path / "system", variables=variables)
     system.data = small_disk / "data"
     ballast = small_disk / "ballast"
     system.start()

@@ -130,7 +130,8 @@ def test_the_lineage_of_every_document_is_whole(survived: System) -> None:
         stages = {record.build.stage for record in story if record.build is not None}
         assert stages == {
             "register", "classify", "ocr.attachments", "ocr.scatter", "ocr", "ocr.gather", "nlp",
-            "index",
+            "index", "packages.gather", "photos.arrive", "review", "split", "embed", "entities",
+            "fields",
         }  # fmt: skip
         made = {item.sha256 for record in story for item in record.outputs}
         arrivals = {
@@ -168,7 +169,7 @@ def test_every_object_that_was_made_is_there_whole(survived: System) -> None:
 def test_nothing_is_left_to_do(survived: System) -> None:
     with survived.connection() as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        open_parts = connection.execute("SELECT count(*) FROM gathering WHERE done_by IS NULL")
+        open_parts = connection.execute("SELECT count(*) FROM fan_in_groups WHERE done_by IS NULL")
         assert open_parts.fetchone() == (0,)
         owners = connection.execute("SELECT count(owner) FROM group_partitions").fetchone()
         behind = connection.execute("SELECT count(*) FROM group_completed").fetchone()

@@ -16,11 +16,12 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 OURS = {
     "lineal", "lineal_schemas", "lineal_edge", "lineal_producers", "lineal_consumers", "lineal_cli",
-    "lineal_scoring", "lineal_catalog", "tests",
+    "lineal_scoring", "lineal_catalog", "lineal_learning", "lineal_console", "tests",
 }  # fmt: skip
 OF_TESTS = {"lineal_local", "benchmarks", "infra"}  # never imported by what runs
 RUNTIME = ["lineal", "producers/lineal_producers", "consumers/lineal_consumers",
-           "catalog/lineal_catalog", "cli/lineal_cli"]  # fmt: skip
+           "catalog/lineal_catalog", "learning/lineal_learning",
+           "cli/lineal_cli", "console/lineal_console"]  # fmt: skip
 
 
 @cache
@@ -44,24 +45,33 @@ def declared(*groups: str) -> set[str]:
 def undeclared(folder: str, allowed: set[str], ours: set[str] = OURS) -> set[str]:
     """The ``file: package`` pairs of imports that no declared distribution provides."""
     found: set[str] = set()
-    for file in sorted((ROOT / folder).rglob("*.py")):
+    files = sorted((ROOT / folder).rglob("*.py"))
+    beside = {file.stem for file in files}
+    for file in files:
         for node in ast.walk(ast.parse(file.read_bytes())):
             names = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 names = [node.module]
-            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            elif isinstance(node, ast.Call) and _name(node.func) == "import_module":
                 names = _beginning(node.args[0])
             for package in {name.partition(".")[0] for name in names}:
                 providers = {
                     canonicalize_name(name) for name in providers_of().get(package, [package])
                 }
                 known = package in sys.stdlib_module_names or package in ours
-                known = known or any((ROOT / folder).rglob(f"{package}.py"))
+                known = known or package in beside
                 if not known and not providers & allowed:
                     found.add(f"{file.relative_to(ROOT)}: {package}")
     return found
+
+
+def _name(function: ast.expr) -> str:
+    """What a function is called by, without the module or object that has it."""
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
 
 
 def _beginning(name: ast.expr) -> list[str]:

@@ -17,7 +17,17 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = (".", "schemas", "scoring", "catalog", "producers", "consumers", "cli")
+PACKAGES = (
+    ".",
+    "schemas",
+    "scoring",
+    "catalog",
+    "learning",
+    "producers",
+    "consumers",
+    "cli",
+    "console",
+)
 
 EVENTS = """
 from lineal_schemas.payload import Payload

@@ -7,8 +7,9 @@ from graphlib import CycleError, TopologicalSorter
 import grimp
 
 PACKAGES = (
-    "lineal", "lineal_schemas", "lineal_catalog", "lineal_producers", "lineal_consumers",
-    "lineal_cli", "lineal_scoring", "lineal_edge",
+    "lineal", "lineal_schemas", "lineal_catalog", "lineal_learning",
+    "lineal_producers", "lineal_consumers",
+    "lineal_cli", "lineal_console", "lineal_scoring", "lineal_edge",
 )  # fmt: skip
 
 
