@@ -9,12 +9,12 @@
 #   UPGRADE=1                make lock takes the newest versions instead of keeping what it can
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-long lint types contracts schemas bench format \
-	lock clean services kafka postgres aws moto mosquitto compose-env sbom
+.PHONY: help install install-dev run test test-long tests-read lint types contracts schemas bench format \
+	dist lock clean services kafka postgres aws moto mosquitto compose-env sbom
 
 BIN := .venv/bin
 PYTHON_SOURCES := lineal schemas/lineal_schemas producers/lineal_producers \
-	consumers/lineal_consumers catalog/lineal_catalog cli/lineal_cli scoring/lineal_scoring edge_firmware/lineal_edge \
+	consumers/lineal_consumers catalog/lineal_catalog learning/lineal_learning cli/lineal_cli console/lineal_console scoring/lineal_scoring edge_firmware/lineal_edge \
 	infra/local/lineal_local benchmarks tests
 PROJECTS := pyproject.toml schemas/pyproject.toml scoring/pyproject.toml edge_firmware/pyproject.toml
 INSTALLER := infra/local/install.sh requirements/build.txt $(PROJECTS)
@@ -32,13 +32,15 @@ COMPILE_EMULATOR := $(BIN)/uv pip compile --quiet --universal --python-version 3
 	$(if $(UPGRADE),--upgrade)
 
 # Every bus, store and stage works from one installation; what is not used is not imported.
-EXTRAS := $(foreach extra,documents heif sensors models kafka aws postgres mqtt imap passwords,--extra $(extra))
+EXTRAS := $(foreach extra,documents diagrams clicks conversation inspection sweeps tables slides heif photos speech articles sensors models kafka aws postgres mqtt imap passwords console meaning graph otel registry,--extra $(extra))
 
 # pytest writes the tests that it has rewritten for its messages, and reads them the next time.
 test test-long: export PYTHONDONTWRITEBYTECODE =
 
 # More than cores: most tests wait for servers and processes they have started.
 TEST_PROCESSES ?= 6
+# Their temporary files are in memory where there is room: a disk makes them wait.
+IN_MEMORY = infra/local/files_in_memory.sh
 # In the order of their folders: what takes long comes first, and much that is short at the end.
 SIDE_BY_SIDE = --numprocesses $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
@@ -62,12 +64,17 @@ install-dev: .venv/.installed-dev ## the same with what the tests need
 run: install ## start everything and watch ./inbox
 	$(BIN)/lineal up
 
-test: schemas lint types contracts services ## schema check, lint, types, contracts and all tests
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_ARGS)
+test: schemas lint types contracts services tests-read ## schema check, lint, types, contracts and all tests
+	$(IN_MEMORY) $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 test-long: services ## tests that take longer than CI has, properties with many more examples
-	$(BIN)/python -m pytest --long -m "long or hypothesis" --timeout 3600 \
+	$(IN_MEMORY) $(BIN)/python -m pytest --long -m "long or hypothesis" --timeout 3600 \
 		$(SIDE_BY_SIDE) $(PYTEST_ARGS)
+
+# pytest rewrites each test's assertions as it first reads it: once, and not in each process
+tests-read: export PYTHONDONTWRITEBYTECODE =
+tests-read: install-dev
+	@$(if $(PYTEST_ARGS),,$(BIN)/python -m pytest --collect-only --quiet >/dev/null 2>&1 || true)
 
 schemas: install-dev ## compare the event models with the committed JSON Schemas
 	$(BIN)/python -m lineal_cli.schema check
@@ -82,7 +89,8 @@ types: install-dev ## mypy --strict
 contracts: install-dev ## import-linter: arrows point down only
 	$(BIN)/lint-imports --no-logo
 
-bench: install-dev ## measure against peers (ONLY=bus. for some)
+bench: services ## measure against peers (ONLY=bus. for some)
+	infra/local/system_packages.sh bench
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 services: install-dev ## fetch the real servers that tests use: Kafka, Postgres, AWS, MQTT
@@ -103,6 +111,9 @@ mosquitto: ## run mosquitto on ports 1883 and (client certificates) 8883 until C
 sbom: install ## write what is installed, with licences, to sbom.json (CycloneDX)
 	$(BIN)/python -m lineal_local.sbom sbom.json
 
+dist: install ## build the wheels that install each other: pip install --find-links dist 'lineal[all]'
+	@$(BIN)/python -m lineal_local.wheels dist
+
 compose-env: ## write .env with new secrets for docker-compose.yml
 	infra/docker/make-env.sh
 
@@ -121,6 +132,9 @@ lock: .venv/bin/uv ## recompile requirements/*.txt from the pyproject files
 	$(COMPILE) --group build --output-file requirements/build.txt
 	$(COMPILE_EMULATOR) $(EMULATORS)/ministack.in --output-file $(EMULATORS)/ministack.txt
 	$(COMPILE_EMULATOR) $(EMULATORS)/moto.in --output-file $(EMULATORS)/moto.txt
+	$(COMPILE_EMULATOR) $(EMULATORS)/paperless.in --output-file $(EMULATORS)/paperless.txt
+	$(COMPILE_EMULATOR) $(EMULATORS)/diagram-icons.in --output-file $(EMULATORS)/diagram-icons.txt
+	$(COMPILE_EMULATOR) $(EMULATORS)/quix.in --output-file $(EMULATORS)/quix.txt
 
 clean: ## remove .venv and all caches (never ./data or ./inbox)
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
