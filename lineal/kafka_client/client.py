@@ -5,6 +5,8 @@
   consumer's fetching ends with that, without a word.
 - A connection on which metadata was asked in vain is closed, or it would be asked again each time.
 - The task that refreshes metadata goes on after any error: all who wait for it would wait for ever.
+- When no known broker answers, those that were given at first are asked anew (KIP-899). A broker
+  that has just started may name no brokers at all, and aiokafka then knows of none for ever.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import structlog
 from aiokafka import AIOKafkaClient
 from aiokafka.client import ConnectionGroup
 from aiokafka.conn import CloseReason
-from aiokafka.errors import NodeNotReadyError, RequestTimedOutError
+from aiokafka.errors import KafkaError, NodeNotReadyError, RequestTimedOutError
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +44,16 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
             raise RequestTimedOutError from error
 
     async def _metadata_update(self, cluster_metadata: Any, topics: Any) -> bool:
+        if await self._ask_known_brokers(cluster_metadata, topics):
+            return True
+        try:
+            await self.bootstrap()
+        except (KafkaError, OSError) as error:
+            log.warning("kafka.bootstrap_failed", error=repr(error))
+            return False
+        return await self._ask_known_brokers(cluster_metadata, topics)
+
+    async def _ask_known_brokers(self, cluster_metadata: Any, topics: Any) -> bool:
         try:
             updated: bool = await super()._metadata_update(cluster_metadata, topics)
         except Exception as error:

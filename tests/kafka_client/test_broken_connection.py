@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from aiokafka.conn import AIOKafkaConnection
 
 from lineal.kafka_client.connection import Cluster, Connection
 from lineal.kafka_client.errors import RetriableError
@@ -65,4 +67,41 @@ async def test_a_broker_that_does_not_answer_for_a_while(kafka: Kafka) -> None:
     assert len(failed) == 12
     await connection.retry(lambda: connection.send(node, METADATA([], False)), _SECONDS)
     await connection.refresh_metadata()
+    await connection.close()
+
+
+async def test_a_broker_that_names_no_brokers_at_first(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that has just started answers, and does not know of itself."""
+    answer = AIOKafkaConnection.send
+    unaware = True
+
+    async def answered(self: AIOKafkaConnection, *request: Any, **how: Any) -> Any:
+        found = await answer(self, *request, **how)
+        if unaware and hasattr(found, "brokers"):
+            found.brokers.clear()
+        return found
+
+    monkeypatch.setattr(AIOKafkaConnection, "send", answered)
+    connection = Connection(Cluster((kafka.bootstrap,), "test", {}))
+    await connection.open()
+    for _ in range(2):
+        with pytest.raises(RetriableError):
+            await connection.refresh_metadata()
+    unaware = False
+    await connection.refresh_metadata()
+    assert connection.nodes
+    await connection.close()
+
+
+async def test_a_broker_that_comes_back_at_another_port(kafka: Kafka) -> None:
+    """Those that were given at first are asked anew when none answers that is known since."""
+    connection = Connection(Cluster((kafka.bootstrap,), "test", {}))
+    await connection.open()
+    (node,) = connection.nodes
+    broker = connection._client.cluster._brokers[node]
+    connection._client.cluster._brokers[node] = broker._replace(port=1)  # nobody listens there
+    await connection.refresh_metadata()
+    await connection.send(node, METADATA([], False))
     await connection.close()
