@@ -65,7 +65,7 @@ run: install ## start everything and watch ./inbox
 	$(BIN)/lineal up
 
 test: schemas lint types contracts services tests-read ## schema check, lint, types, contracts and all tests
-	$(IN_MEMORY) $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_ARGS)
+	$(IN_MEMORY) $(BIN)/python -m pytest $(SIDE_BY_SIDE) --failed-alone 10 $(PYTEST_ARGS)
 
 test-long: services ## tests that take longer than CI has, properties with many more examples
 	$(IN_MEMORY) $(BIN)/python -m pytest --long -m "long or hypothesis" --timeout 3600 \

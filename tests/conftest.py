@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.services.dovecot",
     "tests.store.stores",
     "tests.long",
+    "tests.alone",
     "tests.grouping",
     "tests.logs",
 ]
