@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings
+from lineal_cli.options import (
+    CommandFailed,
+    DataOption,
+    JsonOption,
+    data_folder,
+    load_settings,
+)
 from lineal_cli.printing import count_of, plain, print_json
 from lineal_cli.reading import existing_data
 
@@ -29,15 +35,18 @@ def salvage(
 ) -> None:
     """Take what can be read of a damaged data folder into a new one.
 
-    Stop daemons before. Records and objects are taken if they have their digests; says which
-    records and objects were lost. Records that the lineage topic of Kafka has still are put back. A
-    backup is better: `lineal restore`.
+    Stop daemons before. Records and objects are taken if they have their digests, from every page
+    of the database that can be read, also where its first page or its schema is damaged; says
+    which records, objects, tables and pages were lost. Records that the lineage topic of Kafka
+    has still are put back. A backup is better: `lineal restore`.
     """
     from lineal.backup.salvage import salvage as take
     from lineal.observability.logging import configure_logging
     from lineal_cli.work_bar import work_bar
 
-    folder = existing_data(data)
+    folder = data_folder(data)
+    if not any((folder / name).is_dir() for name in ("objects", "checkpoints")):
+        folder = existing_data(data)
     settings = load_settings(folder)
     configure_logging("error", settings.log_format)
     if settings.store != "sqlite:":
@@ -52,10 +61,18 @@ def salvage(
     if done.records_put_back:
         put_back = count_of(len(done.records_put_back), "record")
         typer.echo(f"and {put_back} that only the lineage topic had")
+    if done.database_missing:
+        typer.echo(f"{folder / 'lineal.db'} is missing or empty: all that was in it is lost")
     for what, lost in (
         ("records", [str(number) for number in done.records_lost]),
         ("large objects", done.objects_lost),
         ("tables", done.tables_lost),
+        ("some rows perhaps of the tables", done.tables_incomplete),
+        ("pages of the database", [str(number) for number in done.pages_lost]),
+        (
+            "pages with rows that may be of several tables",
+            [str(number) for number in done.pages_unassigned],
+        ),
     ):
         if lost:
             more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""

@@ -1,7 +1,8 @@
 """Takes what can still be read of a damaged data folder into a new one, and says what was lost.
 
-Records and objects are taken if they have their digests. The ledger's index and the tables of
-projections are made again from the records.
+The pages of the database are read without SQLite, which refuses all of them where the first is
+damaged (:mod:`lineal.store.damaged_database`). Records and objects are taken if they have their
+digests. The ledger's index and the tables of projections are made again from the records.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from lineal.proof.files import CheckpointFiles
 from lineal.proof.log_tables import record_leaf, tile_source
 from lineal.proof.tiles import TiledTree
 from lineal.store.blobs import BlobMissing, FileBlobs
-from lineal.store.damaged_rows import Row, columns_of, readable_rows
+from lineal.store.damaged_database import DamagedDatabase
+from lineal.store.page_rows import Row
 from lineal.store.private import make_private, make_private_file
-from lineal.store.sqlite import SqliteConnection, connect, connect_read_only
+from lineal.store.sqlite import SqliteConnection, connect
 from lineal.store.tables import create_tables
 
 Progress = Callable[[str, int, int], None]
@@ -35,8 +37,7 @@ Progress = Callable[[str, int, int], None]
 _DERIVED = ("ledger_index", "sqlite_sequence")
 _FORMER_NAMES = {"fan_in_groups": ("gathering", {"group_id": "whole"})}
 """What a table and its columns were called in the schema of an earlier lineal."""
-_BUSY_SECONDS = 10.0
-_BATCH_SIZE = 1000
+_TEXTS = "search_text"
 
 
 @dataclass(slots=True)
@@ -55,6 +56,14 @@ class SalvageResult:
     """Large ones that are not what their digests say."""
     tables_lost: list[str] = field(default_factory=list)
     """Of which nothing could be read."""
+    tables_incomplete: list[str] = field(default_factory=list)
+    """Of which rows may be missing, but not all."""
+    pages_lost: list[int] = field(default_factory=list)
+    """Of the database, from 1 on, that are in use and cannot be read as a whole."""
+    pages_unassigned: list[int] = field(default_factory=list)
+    """That can be read, but may be of several tables, so that they were not taken."""
+    database_missing: bool = False
+    """There was no file, or an empty one."""
 
 
 def salvage(
@@ -82,9 +91,7 @@ def salvage(
     done = SalvageResult()
     with contextlib.closing(connect(target / "lineal.db", "normal")) as new:
         create_tables(new)
-        with contextlib.closing(
-            connect_read_only(source / "lineal.db", busy_seconds=_BUSY_SECONDS)
-        ) as old:
+        with contextlib.closing(DamagedDatabase(source / "lineal.db", new)) as old:
             _take_tables(old, new, done, progress)
         new.execute("BEGIN IMMEDIATE")
         done.records_put_back = _put_back(new, CheckpointFiles(checkpoints), on_topic)
@@ -96,13 +103,15 @@ def salvage(
     for name in ("log.key", "api-token"):
         if (source / name).is_file():
             shutil.copy2(source / name, target / name)
+    if (source / "keys").is_dir():
+        shutil.copytree(source / "keys", target / "keys", dirs_exist_ok=True)
     if checkpoints.is_dir():
         shutil.copytree(checkpoints, target / "checkpoints", dirs_exist_ok=True)
     return done
 
 
 def _take_tables(
-    old: SqliteConnection, new: SqliteConnection, done: SalvageResult, progress: Progress
+    old: DamagedDatabase, new: SqliteConnection, done: SalvageResult, progress: Progress
 ) -> None:
     rebuilt = {
         table.name
@@ -117,69 +126,80 @@ def _take_tables(
         if name not in rebuilt and name not in _DERIVED and not _is_part_of_index(name, sql)
     ]
     for number, table in enumerate(tables, 1):
-        columns, key = columns_of(new, table)
-        rows = _with_digest(table, _readable_rows(old, table, columns, key))
-        if table == "search_text":
-            columns, rows = ["rowid", "text"], readable_rows(old, table, ["rowid", "text"], [])
-        count = _insert(new, table, columns, rows)
-        done.rows[table] = count
-        if not count and not _is_empty(old, table):
+        stored, columns, rows = _stored_rows(old, new, table)
+        found, taken = _insert(new, table, columns, _with_digest(table, columns, rows))
+        done.rows[table] = taken
+        if stored in old.damage.tables and not taken:
             done.tables_lost.append(table)
+        elif stored in old.damage.tables or taken < found:
+            done.tables_incomplete.append(table)
         progress("tables", number, len(tables))
+    done.pages_lost = old.damage.pages
+    done.pages_unassigned = sorted(old.damage.unassigned)
+    done.database_missing = old.is_empty
 
 
-def _readable_rows(
-    old: SqliteConnection, table: str, columns: list[str], key: list[str]
-) -> Iterator[Row]:
+def _stored_rows(
+    old: DamagedDatabase, new: SqliteConnection, table: str
+) -> tuple[str, list[str], Iterator[Row]]:
+    """The table of the old database that has the rows, their columns, and the rows."""
+    if table == _TEXTS:  # a virtual one, which keeps its texts in another
+        return f"{table}_content", ["rowid", "text"], old.rows(f"{table}_content")
     former, renamed = _FORMER_NAMES.get(table, (table, {}))
-    if former == table or not columns_of(old, former)[0]:
-        return readable_rows(old, table, columns, key)
-    before = [renamed.get(name, name) for name in columns]
-    return readable_rows(old, former, before, [renamed.get(name, name) for name in key])
+    stored = former if old.columns(former) and not old.columns(table) else table
+    now = {before: after for after, before in renamed.items()} if stored == former else {}
+    names = [now.get(name, name) for name in old.columns(stored)]
+    known = {row[1] for row in new.execute(f"PRAGMA table_info({table})")}
+    if known.issuperset(names):
+        return stored, names, old.rows(stored)
+    kept = [number for number, name in enumerate(names) if name in known]
+    rows = (tuple(row[number] for number in kept) for row in old.rows(stored))
+    return stored, [names[number] for number in kept], rows
 
 
 def _is_part_of_index(name: str, sql: str | None) -> bool:
     """What FTS5 keeps is written by inserting texts."""
-    return name.startswith("search_text_") or sql is None
+    return name.startswith(f"{_TEXTS}_") or sql is None
 
 
-def _insert(new: SqliteConnection, table: str, columns: list[str], rows: Iterator[Row]) -> int:
-    head = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) "
-    count = 0
+def _insert(
+    new: SqliteConnection, table: str, columns: list[str], rows: Iterator[Row]
+) -> tuple[int, int]:
+    """Returns how many rows there were, and how many could be taken."""
+    insert = (
+        f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) "
+        f"VALUES ({', '.join('?' * len(columns))})"
+    )
+    found = taken = 0
     new.execute("BEGIN IMMEDIATE")
     for row in rows:
+        found += 1
         with contextlib.suppress(sqlite3.IntegrityError):  # garbage that no row can be
-            new.execute(f"{head} VALUES ({', '.join('?' * len(columns))})", row)
-            count += 1
+            taken += new.execute(insert, row).rowcount
     new.execute("COMMIT")
-    return count
+    return found, taken
 
 
-def _with_digest(table: str, rows: Iterator[Row]) -> Iterator[Row]:
-    for row in rows:
-        if table == "ledger" and not _is_record(row):
-            continue
-        if table == "objects" and not _is_object(row):
-            continue
-        yield row
+def _with_digest(table: str, columns: list[str], rows: Iterator[Row]) -> Iterator[Row]:
+    """Rows without those that are not what their digests say."""
+    if table == "ledger":
+        digest, content = columns.index("digest"), columns.index("record")
+        return (row for row in rows if _is_record(row[digest], row[content]))
+    if table == "objects":
+        digest, content = columns.index("sha256"), columns.index("data")
+        return (row for row in rows if _is_object(row[digest], row[content]))
+    return rows
 
 
-def _is_record(row: Row) -> bool:
+def _is_record(digest: object, stored: object) -> bool:
     try:
-        return bool(sha256(stored_bytes(bytes(row[3]))).digest() == row[2])
-    except (zlib.error, LookupError, TypeError):
+        return isinstance(stored, bytes) and sha256(stored_bytes(stored)).digest() == digest
+    except (zlib.error, LookupError, ValueError):
         return False
 
 
-def _is_object(row: Row) -> bool:
-    return isinstance(row[1], bytes) and sha256(row[1]).digest() == row[0]
-
-
-def _is_empty(old: SqliteConnection, table: str) -> bool:
-    try:
-        return old.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is None
-    except Exception:  # whatever it is: it cannot be read
-        return False
+def _is_object(digest: object, data: object) -> bool:
+    return isinstance(data, bytes) and sha256(data).digest() == digest
 
 
 def _put_back(
