@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
-from ctypes import byref, c_float
+from ctypes import byref, c_float, c_ushort
 from typing import Any, NamedTuple
 
 from lineal_catalog.file_formats.affine import IDENTITY, Affine
@@ -14,6 +15,10 @@ _MAX_DEPTH = 6
 """Forms inside each other."""
 _SPECK = 3.0
 """Points; a smaller text object is a blank."""
+_FEW = 3
+"""Characters without a meaning; fewer are a bullet or a symbol."""
+_MAX_CHARACTERS = 200
+"""Of a text object that are looked at."""
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right and top, in points of PDF user space."""
@@ -78,8 +83,9 @@ def bounds_of(handle: Any) -> Box | None:
 
 
 def unread_text(handle: Any, page: Any, layer: Any) -> Box | None:
-    """Where a text object of a page is that is drawn, and of which the text layer has no character;
-    None for another one. A text that is drawn twice, for bold print, is there once.
+    """Where a text object of a page is that is drawn, and of which the text layer has no character,
+    or none that its font gives a meaning to; None for another one. A text that is drawn twice, for
+    bold print, is there once.
 
     Args:
         page: an ``FPDF_PAGE``.
@@ -87,7 +93,9 @@ def unread_text(handle: Any, page: Any, layer: Any) -> Box | None:
     """
     import pypdfium2.raw as raw
 
-    if raw.FPDFTextObj_GetText(handle, layer, None, 0) > 2:
+    size = raw.FPDFTextObj_GetText(handle, layer, None, 0)
+    has_text = size > 2
+    if has_text and not _is_meaningless(_text_of(handle, layer, size)):
         return None
     if raw.FPDFTextObj_GetTextRenderMode(handle) == raw.FPDF_TEXTRENDERMODE_INVISIBLE:
         return None
@@ -99,6 +107,36 @@ def unread_text(handle: Any, page: Any, layer: Any) -> Box | None:
         return None
     if right < 0 or top < 0 or left > raw.FPDF_GetPageWidthF(page):
         return None
+    if has_text:
+        return box
     x, y = (left + right) / 2, (bottom + top) / 2
     found = raw.FPDFText_GetCharIndexAtPos(layer, x, y, _SPECK, _SPECK)
     return box if found < 0 else None
+
+
+def _text_of(handle: Any, layer: Any, size: int) -> str:
+    import pypdfium2.raw as raw
+
+    # With too little room for all of it PDFium writes nothing.
+    buffer = (c_ushort * (size // 2 + 1))()
+    raw.FPDFTextObj_GetText(handle, layer, buffer, size)
+    text = bytes(buffer)[: min(size, 2 * _MAX_CHARACTERS)].decode("utf-16-le", "replace")
+    return text.rstrip("\0")
+
+
+def _is_meaningless(text: str) -> bool:
+    """Whether a text has nothing but control and private characters, and several of them."""
+    count = 0
+    for character in text:
+        if character.isspace():
+            continue
+        if not is_meaningless(character):
+            return False
+        count += 1
+    return count >= _FEW
+
+
+def is_meaningless(character: str) -> bool:
+    """Whether a character of a text layer says nothing: its font does not tell what it is."""
+    category = unicodedata.category(character)
+    return (category[0] == "C" and category != "Cf") or character == "\ufffd"

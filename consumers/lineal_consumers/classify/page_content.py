@@ -11,10 +11,15 @@ from lineal_catalog.file_formats.pdf_objects import (
     unread_text,
     walk_page_objects,
 )
+from lineal_catalog.file_formats.pdf_outlines import find_outlined_text
 
 _MAX_COMPARISONS = 20_000_000
 """Text objects times characters up to which each is asked for its text: PDFium looks through all
 characters each time."""
+
+_MAX_ANNOTATIONS = 1_000
+_MAX_DRAWN = 100
+"""Objects of an annotation that are looked at."""
 
 
 @dataclass(slots=True)
@@ -27,6 +32,8 @@ class PageContent:
     """Lines and curves in all paths."""
     unread_text: int = 0
     """Text objects of which the text layer has no character, though they are drawn."""
+    outlined_text: int = 0
+    """Rows of letters that are drawn as curves."""
 
 
 def look_at(page: Any, layer: Any) -> PageContent:
@@ -48,8 +55,33 @@ def look_at(page: Any, layer: Any) -> PageContent:
             content.segments += max(0, raw.FPDFPath_CountSegments(item.handle))
         elif item.kind == raw.FPDF_PAGEOBJ_IMAGE:
             covered += _area(item)
+    covered += _annotated_area(page)
     content.image_coverage = min(1.0, covered / area) if area > 0 else 0.0
+    if content.segments:
+        content.outlined_text = len(find_outlined_text(page))
     return content
+
+
+def _annotated_area(page: Any) -> float:
+    """The area of the annotations that may show an image: a stamp, a signature."""
+    import pypdfium2.raw as raw
+
+    shown = (raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_FORM)
+    area = 0.0
+    for index in range(min(raw.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
+        annotation = raw.FPDFPage_GetAnnot(page, index)
+        if not annotation:
+            continue
+        kind = raw.FPDFAnnot_GetSubtype(annotation)
+        if kind not in (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP) and any(
+            raw.FPDFPageObj_GetType(raw.FPDFAnnot_GetObject(annotation, number)) in shown
+            for number in range(min(raw.FPDFAnnot_GetObjectCount(annotation), _MAX_DRAWN))
+        ):
+            rect = raw.FS_RECTF()
+            raw.FPDFAnnot_GetRect(annotation, rect)
+            area += abs(rect.right - rect.left) * abs(rect.top - rect.bottom)
+        raw.FPDFPage_CloseAnnot(annotation)
+    return area
 
 
 def _area(item: PageObject) -> float:

@@ -18,7 +18,7 @@ from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.page_content import PageContent, look_at
 from lineal_consumers.classify.pdf_cost import check_cost
 from lineal_consumers.classify.plan import PagePlan
-from lineal_consumers.classify.text_layer import Layer, grade, reads_like_language
+from lineal_consumers.classify.text_layer import Layer, grade, may_be_miscoded, reads_like_language
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument
@@ -96,7 +96,8 @@ def _cut_off(path: Path, repaired: bool) -> bool:
     pointer to a cross-reference table or a trailer. What follows that is not the PDF's: zeros of a
     block device, or what a gateway has added."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        end = max(data.rfind(b"startxref"), data.rfind(b"trailer"))
+        # A cross-reference stream is the trailer of a file that has one.
+        end = max(data.rfind(word) for word in (b"startxref", b"trailer", b"/XRef"))
         if end < 0:
             return repaired
         return _OBJECT.search(data, max(end, len(data) - _TAIL_BYTES)) is not None
@@ -134,11 +135,12 @@ def _page_plan(document: PdfDocument, index: int) -> PagePlan | None:
         if grading is Layer.GARBAGE:
             return PagePlan("ocr")
         content = look_at(page, layer)
-        if grading is Layer.POOR or visible == 0:
+        miscoded = may_be_miscoded(text)
+        if visible == 0 or (grading is Layer.POOR and not miscoded):
             return _by_content(content, visible)
-        if visible < SHORT_TEXT and not reads_like_language(text):
+        if miscoded or (visible < SHORT_TEXT and not reads_like_language(text)):
             return PagePlan("ocr", "compare")
-        if content.unread_text or content.image_coverage >= PICTURE_COVERAGE:
+        if _draws_more(content):
             return PagePlan("ocr", "keep")
         return PagePlan("text-layer")
     finally:
@@ -149,16 +151,22 @@ def _page_plan(document: PdfDocument, index: int) -> PagePlan | None:
 
 def _by_content(content: PageContent, visible: int) -> PagePlan:
     """For a page whose layer has nothing, or nothing to trust over what is drawn."""
-    pictured = content.image_coverage >= PICTURE_COVERAGE
     if visible == 0:
-        if pictured or content.unread_text or content.segments >= OUTLINE_SEGMENTS:
+        if _draws_more(content) or content.segments >= OUTLINE_SEGMENTS:
             return PagePlan("ocr")
         return PagePlan("text-layer")
     if content.image_coverage >= SCANNED_COVERAGE:
         return PagePlan("ocr")
-    if pictured or content.unread_text:
+    if _draws_more(content):
         return PagePlan("ocr", "keep")
     return PagePlan("text-layer")
+
+
+def _draws_more(content: PageContent) -> bool:
+    """Whether a page may show text that its text layer does not have."""
+    return bool(
+        content.unread_text or content.outlined_text or content.image_coverage >= PICTURE_COVERAGE
+    )
 
 
 def _text(layer: Any) -> tuple[str, float]:

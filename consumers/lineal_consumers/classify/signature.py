@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import magic
 
+_OF_TRANSFER = (b"HTTP/", b"Content-", b"--")
+"""How what a download or an upload was wrapped in begins, where it was saved with its file."""
+
 
 def media_type(head: bytes) -> str:
     """The media type of a file that begins with ``head``; every ZIP is ``application/zip``."""
@@ -28,7 +31,9 @@ def media_type(head: bytes) -> str:
 def _hidden_pdf(head: bytes) -> bool:
     """Whether a PDF begins behind some junk, which readers of PDF accept within 1024 bytes."""
     start = head.find(b"%PDF-", 0, 1024)
-    if start < 0 or re.search(rb"\r?\n\r?\n", head[:start]):
+    if start < 0:
+        return False
+    if re.search(rb"\r?\n\r?\n", head[:start]) and not head.startswith(_OF_TRANSFER):
         # Behind an empty line it is quoted: in an e-mail after its headers, in a program.
         return False
     return re.search(rb"\d\s+\d+\s+obj\b", head[start:]) is not None

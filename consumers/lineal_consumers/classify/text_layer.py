@@ -14,6 +14,15 @@ from itertools import pairwise
 
 _GARBAGE_SHARE = 0.2
 _ENOUGH_LETTERS = 100
+_ENOUGH_PAIRS = 30
+_COMMON_SHARE = 0.52
+"""Of the pairs of letters: 0.57 (Polish) to 0.9 in Latin languages, 0.2 to 0.5 in a shifted
+alphabet."""
+_FEW_FIGURES = 4
+"""More are an amount or a date, and not the number of a page or a year."""
+_MIXED_SHARE = 0.05
+_MAX_WORDS = 2_000
+_GREEK_OR_CYRILLIC = ("GREEK", "CYRILLIC")
 _VOWELS = "aeiouy"
 _PAIRS = (
     "ab ac ad ag ah ai al am an ap ar as at au av ay be bi bl bo br bu ca ce ch ci ck cl co "
@@ -70,16 +79,43 @@ def grade(text: str, unmapped: float) -> tuple[Layer, int]:
     return Layer.GOOD, visible
 
 
+def may_be_miscoded(text: str) -> bool:
+    """Whether a longer text has words of a shifted or exchanged alphabet: few of the pairs of
+    letters that words are made of, or letters of two alphabets in one word."""
+    words = re.findall(r"[^\W\d_]{3,}", text)[:_MAX_WORDS]
+    mixed = sum(
+        any(c in _GREEK_OR_CYRILLIC for c in map(_block, word)) and "LATIN" in map(_block, word)
+        for word in words
+    )
+    if mixed >= 2 and mixed >= _MIXED_SHARE * len(words):
+        return True
+    plain = unicodedata.normalize("NFD", text.lower())
+    pairs = _pairs("".join(c for c in plain if not unicodedata.combining(c)))
+    common = sum(pair in _COMMON_PAIRS for pair in pairs)
+    return len(pairs) >= _ENOUGH_PAIRS and common < _COMMON_SHARE * len(pairs)
+
+
+def _block(character: str) -> str:
+    return unicodedata.name(character, "").partition(" ")[0]
+
+
+def _pairs(letters: str) -> list[str]:
+    """Of neighbouring letters in Latin words."""
+    words = re.findall("[a-z]+", letters)
+    return [a + b for word in words if len(word) > 2 for a, b in pairwise(word)]
+
+
 def reads_like_language(text: str) -> bool:
     """Whether a short Latin text is made of pairs of letters that occur in words; True for text
-    in other scripts. A number or a shifted alphabet is not, and is compared with what is drawn."""
+    in other scripts. Figures or a shifted alphabet are not, and are compared with what is drawn:
+    no word says whether a figure is right."""
     plain = unicodedata.normalize("NFD", text.lower())
     letters = "".join(c for c in plain if not unicodedata.combining(c))
     if sum(c.isalpha() and not c.isascii() for c in letters) > 0.3 * len(letters):
         return True
-    pairs = [
-        a + b for word in re.findall("[a-z]+", letters) if len(word) > 2 for a, b in pairwise(word)
-    ]
+    if sum(map(str.isdigit, letters)) > _FEW_FIGURES:
+        return False
+    pairs = _pairs(letters)
     return len(pairs) >= 5 and sum(pair in _COMMON_PAIRS for pair in pairs) >= 0.6 * len(pairs)
 
 

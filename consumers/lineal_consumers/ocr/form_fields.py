@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from ctypes import c_ushort
-from functools import partial
+from functools import cache, partial
+from html import unescape
 from typing import TYPE_CHECKING, NamedTuple
 
 from lineal_consumers.ocr.layout import Frame, Line, PositionedWord
@@ -13,6 +15,8 @@ from lineal_schemas.results import KeyValue
 
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
+
+_TAG = re.compile("<[^>]*>")
 
 
 class FormField(NamedTuple):
@@ -58,7 +62,8 @@ def form_fields(page: pdfium.PdfPage) -> list[FormField]:
 
 
 def typed_notes(page: pdfium.PdfPage) -> list[FormField]:
-    """The text that was typed onto a page and has no appearance: fields without a name."""
+    """What was typed onto a page and has no appearance, and the comments on it, which viewers show
+    beside the page: fields without a name."""
     import pypdfium2.raw as raw
 
     seen = seen_from_user_space(page)
@@ -68,15 +73,20 @@ def typed_notes(page: pdfium.PdfPage) -> list[FormField]:
         if not annotation:
             continue
         try:
-            if raw.FPDFAnnot_GetSubtype(annotation) != raw.FPDF_ANNOT_FREETEXT:
+            kind = raw.FPDFAnnot_GetSubtype(annotation)
+            if kind != raw.FPDF_ANNOT_FREETEXT and kind not in _commented():
                 continue
             normal = raw.FPDF_ANNOT_APPEARANCEMODE_NORMAL
-            if raw.FPDFAnnot_GetAP(annotation, normal, None, 0) > 2:
+            drawn = raw.FPDFAnnot_GetAP(annotation, normal, None, 0) > 2
+            if kind == raw.FPDF_ANNOT_FREETEXT and drawn:
                 continue
             hidden = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
             if raw.FPDFAnnot_GetFlags(annotation) & hidden:
                 continue
             typed = _string(partial(raw.FPDFAnnot_GetStringValue, annotation, b"Contents"))
+            if not typed:
+                rich = _string(partial(raw.FPDFAnnot_GetStringValue, annotation, b"RC"))
+                typed = " ".join(unescape(_TAG.sub(" ", rich)).split())
             if typed:
                 rect = raw.FS_RECTF()
                 raw.FPDFAnnot_GetRect(annotation, rect)
@@ -85,6 +95,21 @@ def typed_notes(page: pdfium.PdfPage) -> list[FormField]:
         finally:
             raw.FPDFPage_CloseAnnot(annotation)
     return notes
+
+
+@cache
+def _commented() -> frozenset[int]:
+    """The kinds of annotations that people comment with."""
+    import pypdfium2.raw as raw
+
+    return frozenset(
+        {
+            raw.FPDF_ANNOT_TEXT, raw.FPDF_ANNOT_HIGHLIGHT, raw.FPDF_ANNOT_UNDERLINE,
+            raw.FPDF_ANNOT_SQUIGGLY, raw.FPDF_ANNOT_STRIKEOUT, raw.FPDF_ANNOT_CARET,
+            raw.FPDF_ANNOT_LINE, raw.FPDF_ANNOT_SQUARE, raw.FPDF_ANNOT_CIRCLE,
+            raw.FPDF_ANNOT_POLYGON, raw.FPDF_ANNOT_POLYLINE, raw.FPDF_ANNOT_INK,
+        }
+    )  # fmt: skip
 
 
 def _value(form: object, annotation: object) -> str:

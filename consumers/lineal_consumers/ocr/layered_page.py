@@ -31,6 +31,10 @@ _SURE = 0.6
 """Mean confidence from which a line in a picture is taken for text."""
 _WHOLE = 0.6
 """Share of the page from which a picture is recognised with all that is around it."""
+_DARK = 110
+"""Median brightness below which a picture is light on dark."""
+_SAME = 0.6
+"""Share of the words that were recognised with confidence which a right text layer has."""
 _WITNESSES = 2
 """Words that were recognised with confidence from which they speak against a text layer."""
 
@@ -57,7 +61,15 @@ def agrees(layer: list[Line], seen: Recognized) -> bool:
     )
     if read.total() < _WITNESSES:
         return True
-    return (said & read).total() >= 0.5 * read.total()
+    same = said & read
+    # A font may be wrong about its figures alone.
+    figures, same_figures = (
+        sum(number for word, number in count.items() if any(map(str.isdigit, word)))
+        for count in (read, same)
+    )
+    if figures >= _WITNESSES and same_figures < 0.5 * figures:
+        return False
+    return same.total() >= _SAME * read.total()
 
 
 def _plain(word: str) -> str:
@@ -80,16 +92,17 @@ def add_pictures(
     covered = _covered(layer, raster)
     signals = page_signals.page_signals(raster.gray, raster.dpi)
     points = raster.width / raster.gray.shape[1] / signals.scale
-    middles = [
-        ((left + width / 2) * points, (top + height / 2) * points)
-        for left, top, width, height, _ in signals.components.tolist()
-    ]
+    middles = _middles(signals, points)
     lines, unread, count = list(layer), list[Region](), 0
     for region in _apart(pictures, raster):
-        inside = [(x, y) for x, y in middles if region.holds(x, y) and not _at(covered, x, y)]
-        if len(inside) < _FEW:
+        part = _part(region, raster)
+        if part.dark:
+            inside = _ink(part.raster, region)
+        else:
+            inside = [(x, y) for x, y in middles if region.holds(x, y)]
+        if sum(not _at(covered, x, y) for x, y in inside) < _FEW:
             continue
-        found, missed = _recognized(region, raster, covered, config)
+        found, missed = _recognized(part, covered, config)
         count += sum(len(line.words) for line in found)
         lines = _put_in(lines, found)
         unread += missed
@@ -157,19 +170,52 @@ def _around(regions: list[Region]) -> Region:
     )
 
 
-def _recognized(
-    region: Region, raster: Raster, covered: npt.NDArray[np.bool_], config: OcrConfig
-) -> tuple[list[Line], list[Region]]:
-    """The lines of a part of the page that the layer does not have, and what was not read."""
+class _Part(NamedTuple):
+    """A part of the page, dark on light, and where its corner is in points."""
+
+    raster: Raster
+    x: float
+    y: float
+    dark: bool
+    """Whether it is light on dark on the page."""
+
+
+def _part(region: Region, raster: Raster) -> _Part:
+    import numpy as np
+
     pixels = raster.gray.shape[1] / raster.width
     top, left = int(region.top * pixels), int(region.left * pixels)
     gray = raster.gray[
         top : int(region.bottom * pixels) + 1, left : int(region.right * pixels) + 1
     ].copy()
+    dark = bool(gray.size and np.median(gray) < _DARK)
+    if dark:
+        np.subtract(255, gray, out=gray)
     part = Raster(gray, raster.dpi, gray.shape[1] / pixels, gray.shape[0] / pixels)
-    seen, _ = recognize_in_its_language(part, config)
-    back = quarter_turns(seen.rotation, part.width, part.height).inverse()
-    x, y = left / pixels, top / pixels
+    return _Part(part, left / pixels, top / pixels, dark)
+
+
+def _middles(signals: page_signals.Signals, points: float) -> list[tuple[float, float]]:
+    return [
+        ((left + width / 2) * points, (top + height / 2) * points)
+        for left, top, width, height, _ in signals.components.tolist()
+    ]
+
+
+def _ink(raster: Raster, region: Region) -> list[tuple[float, float]]:
+    """The middles of what may be letters in a part of the page, where they are on the page."""
+    signals = page_signals.page_signals(raster.gray, raster.dpi)
+    points = raster.width / raster.gray.shape[1] / signals.scale
+    return [(x + region.left, y + region.top) for x, y in _middles(signals, points)]
+
+
+def _recognized(
+    part: _Part, covered: npt.NDArray[np.bool_], config: OcrConfig
+) -> tuple[list[Line], list[Region]]:
+    """The lines of a part of the page that the layer does not have, and what was not read."""
+    seen, _ = recognize_in_its_language(part.raster, config)
+    back = quarter_turns(seen.rotation, part.raster.width, part.raster.height).inverse()
+    x, y = part.x, part.y
 
     def placed(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
         a, b, c, d = back.box(*box)

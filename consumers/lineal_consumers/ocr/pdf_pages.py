@@ -83,7 +83,11 @@ def _recognized(
     from lineal_consumers.ocr.layered_page import agrees
     from lineal_consumers.ocr.page_images import find_page_images
     from lineal_consumers.ocr.page_raster import render_page
-    from lineal_consumers.ocr.unread_text import find_unread_text, read_with_pdfminer
+    from lineal_consumers.ocr.unread_text import (
+        find_unread_text,
+        read_with_pdfminer,
+        without_meaningless,
+    )
 
     shown = find_page_images(page)
     if max((picture.bytes for picture in shown), default=0) > _MAX_PICTURE_BYTES:
@@ -98,7 +102,7 @@ def _recognized(
     lacking = find_unread_text(page)
     if plan.text_layer == "ignore" and not lacking:
         return _with_fields(read_page_image(raster, number, offset, config), fields, raster)
-    layer = _layer(page) if plan.text_layer != "ignore" else []
+    layer = without_meaningless(_layer(page), lacking) if plan.text_layer != "ignore" else []
     layer += read_with_pdfminer(path, number, page, lacking) if lacking else []
     try:
         if plan.text_layer == "compare":
@@ -126,8 +130,10 @@ def _completed(
     """The text layer, and what pictures show beside it."""
     from lineal_consumers.ocr.layered_page import add_pictures
     from lineal_consumers.ocr.page_images import find_page_images
+    from lineal_consumers.ocr.unread_text import find_drawn_text
 
     regions = [picture.region for picture in find_page_images(page)] + lacking
+    regions += find_drawn_text(page)
     added = add_pictures(layer, regions, raster, config)
     text, made = _layer_page(page, added.lines, fields, number, offset)
     if added.recognized:
@@ -163,9 +169,10 @@ def _with_lacking(made: Page, lines: list[Line], lacking: list[Region]) -> Page:
 def _with_fields(
     read: tuple[str, Page], fields: list[FormField], raster: Raster
 ) -> tuple[str, Page]:
-    """What was typed into a scanned form is drawn, and so recognised; its names are not."""
-    from lineal_consumers.ocr.form_fields import field_key_values
-    from lineal_consumers.ocr.layout import Frame
+    """What was typed into a scanned form is drawn, and so recognised; its names are not, nor what
+    was noted beside the page."""
+    from lineal_consumers.ocr.form_fields import field_key_values, field_lines
+    from lineal_consumers.ocr.layout import Frame, move_lines, page_text
     from lineal_consumers.ocr.page_geometry import quarter_turns
 
     text, made = read
@@ -173,7 +180,17 @@ def _with_fields(
         return text, made
     upright = quarter_turns(made.rotation, raster.width, raster.height)
     pairs = field_key_values(fields, Frame(made.width, made.height, upright))
-    return text, made.model_copy(update={"key_values": (*made.key_values, *pairs)})
+    made = made.model_copy(update={"key_values": (*made.key_values, *pairs)})
+    notes = move_lines(field_lines([field for field in fields if not field.name], []), upright)
+    if not notes:
+        return text, made
+    begin = made.end + (2 if text else 0)
+    noted, words = page_text(notes, made.width, made.height, begin)
+    after = max((word.line + 1 for word in made.words), default=0)
+    added = tuple(word._replace(line=word.line + after) for word in words)
+    return "\n\n".join(filter(None, (text, noted))), made.model_copy(
+        update={"end": begin + len(noted), "words": (*made.words, *added)}
+    )
 
 
 def _layer_page(

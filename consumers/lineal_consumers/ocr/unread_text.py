@@ -7,12 +7,16 @@ character are read again.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lineal_catalog.file_formats.pdf_objects import MAX_OBJECTS, unread_text
+from lineal_catalog.file_formats.pdf_objects import MAX_OBJECTS, is_meaningless, unread_text
+from lineal_catalog.file_formats.pdf_outlines import find_outlined_text
 from lineal_consumers.ocr.layout import Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import seen_from_user_space
 from lineal_consumers.ocr.page_images import Region
+from lineal_consumers.ocr.reading_order import in_reading_order
+from lineal_consumers.ocr.writing_direction import as_if_across, as_seen
 
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
@@ -50,6 +54,33 @@ def find_unread_text(page: pdfium.PdfPage) -> list[Region]:
     return regions
 
 
+def find_drawn_text(page: pdfium.PdfPage) -> list[Region]:
+    """Where letters are drawn as curves."""
+    seen = seen_from_user_space(page)
+    return [Region(*seen.box(*box)) for box in find_outlined_text(page.raw)]
+
+
+def without_meaningless(lines: list[Line], places: list[Region]) -> list[Line]:
+    """The lines of a text layer without words, at some places, of which no font says what they
+    are: what is drawn there is recognised."""
+    kept: list[Line] = []
+    for line in lines:
+        words = [
+            word
+            for word in line.words
+            if not (
+                all(map(is_meaningless, word.text))
+                and any(
+                    place.holds((word.left + word.right) / 2, (word.top + word.bottom) / 2, 2)
+                    for place in places
+                )
+            )
+        ]
+        if words:
+            kept.append(Line(words, line.new_paragraph))
+    return kept
+
+
 def read_with_pdfminer(
     path: str, number: int, page: pdfium.PdfPage, places: list[Region]
 ) -> list[Line]:
@@ -60,8 +91,10 @@ def read_with_pdfminer(
 
     if raw.FPDFPage_CountObjects(page) > MAX_OBJECTS:
         return []  # it would take seconds
-    from pdfminer.high_level import extract_pages
+    from pdfminer.converter import PDFPageAggregator
     from pdfminer.layout import LTChar, LTContainer
+    from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager
+    from pdfminer.pdfpage import PDFPage
 
     seen = seen_from_user_space(page)
     glyphs: list[_Glyph] = []
@@ -78,12 +111,26 @@ def read_with_pdfminer(
                 gather(inner)
 
     try:
-        for layout in extract_pages(path, page_numbers=[number - 1], laparams=None):
-            gather(layout)
+        resources = PDFResourceManager()
+        # Without pdfminer's analysis of the layout, which changes the order in which it is drawn.
+        device = PDFPageAggregator(resources, laparams=None)
+        with Path(path).open("rb") as file:
+            for found in PDFPage.get_pages(file, pagenos=[number - 1]):
+                PDFPageInterpreter(resources, device).process_page(found)
+                gather(device.get_result())
     except Exception:
         # A parser of untrusted files in Python: whatever it stumbles over, there is no second view.
         return []
-    return _lines(glyphs)
+    return _columns_from_the_right(_lines(glyphs))
+
+
+def _columns_from_the_right(lines: list[Line]) -> list[Line]:
+    """Columns of vertical writing in reading order, in whatever order they are drawn."""
+    tall = sum(line.words[0].height > line.words[0].right - line.words[0].left for line in lines)
+    if 2 * tall <= len(lines):
+        return lines
+    upright = as_if_across([line.words for line in lines], "down")
+    return as_seen(in_reading_order([Line(words, False) for words in upright]), "down")
 
 
 def _within(glyph: _Glyph, places: list[Region]) -> bool:

@@ -77,6 +77,11 @@ def test_zeros_and_markup_behind_the_end_of_a_pdf_are_not_its_end(inspect, pdf_o
 def test_a_trailer_without_a_pointer_to_the_table_is_an_end(inspect, pdf_of_pages, show_text):
     page = pdf_of_pages([show_text()])
     assert inspect(page[: page.rindex(b"startxref")]).pages == 1
+    with pikepdf.open(io.BytesIO(page)) as pdf:
+        out = io.BytesIO()
+        pdf.save(out, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    packed = out.getvalue()
+    assert inspect(packed[: packed.rindex(b"startxref")]).pages == 1
 
 
 def test_forms_that_draw_each_other_many_times_are_refused_before_they_are_drawn(
@@ -178,7 +183,9 @@ def test_a_damaged_cross_reference_table_is_no_problem(inspect, pdf_of_pages, sh
 
 
 def test_junk_before_the_header_is_no_problem(inspect, pdf_of_pages, show_text):
-    assert inspect(b"\r\njunk\r\n" + pdf_of_pages([show_text()])).kind == "pdf"
+    page = pdf_of_pages([show_text()])
+    for junk in (b"\r\njunk\r\n", b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n"):
+        assert inspect(junk + page).kind == "pdf"
 
 
 def test_a_pdf_that_asks_for_no_password_is_read(inspect, pdf_of_pages, show_text):

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from lineal_consumers.classify.config import ClassifyConfig
+from lineal_consumers.classify.inspection import inspect_file
 from lineal_consumers.ocr.assembling import Assembled, assemble_parts
 from lineal_consumers.ocr.config import OcrConfig
 from lineal_consumers.ocr.reading import read_part
-from lineal_schemas.documents import DocumentKind, PageMethod, PageRange
+from lineal_schemas.documents import DocumentKind, PageDoubt, PageMethod, PageRange
 from lineal_schemas.results import Page, TextResult
 
 PROSE = (
@@ -27,6 +29,7 @@ PROSE = (
 
 DrawPage = Callable[..., Image.Image]
 ReadFile = Callable[..., "Read"]
+ReadPdf = Callable[[bytes], tuple[TextResult, tuple[PageDoubt, ...]]]
 
 
 class Read:
@@ -118,5 +121,20 @@ def read_file(tmp_path: Path) -> ReadFile:
             pages_of_part = PageRange(first=number, last=number, method=method)
             parts.append(read_part(str(path), kind, pages_of_part, config))
         return Read(path, assemble_parts(str(path), kind, parts))
+
+    return read
+
+
+@pytest.fixture
+def read_pdf(tmp_path: Path) -> ReadPdf:
+    """Looks at a PDF as ``classify`` does, and reads it as that plans."""
+
+    def read(data: bytes) -> tuple[TextResult, tuple[PageDoubt, ...]]:
+        path = tmp_path / "a.pdf"
+        path.write_bytes(data)
+        plan = inspect_file(path, "a.pdf", ClassifyConfig()).plan
+        parts = [read_part(str(path), "pdf", part, OcrConfig()) for part in plan]
+        made = assemble_parts(str(path), "pdf", parts)
+        return TextResult.from_gzip(made.result), made.doubts
 
     return read

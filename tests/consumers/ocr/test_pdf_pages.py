@@ -3,78 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pikepdf
-import pytest
 from PIL import Image, ImageDraw, ImageFont
-from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from lineal_consumers.classify.config import ClassifyConfig
-from lineal_consumers.classify.inspection import inspect_file
-from lineal_consumers.ocr.assembling import assemble_parts
-from lineal_consumers.ocr.config import OcrConfig
-from lineal_consumers.ocr.reading import read_part
-from lineal_schemas.documents import PageDoubt
-from lineal_schemas.results import TextResult
-
-PROSE = (
-    "The committee met on Tuesday to discuss the annual report and agreed",
-    "that the figures for the second quarter should be published together",
-    "with an explanation of the methods that had been used by the office.",
-)
-
-ReadPdf = Callable[[bytes], tuple[TextResult, tuple[PageDoubt, ...]]]
-
-
-@pytest.fixture
-def read_pdf(tmp_path: Path) -> ReadPdf:
-    """Looks at a PDF as ``classify`` does, and reads it as that plans."""
-
-    def read(data: bytes) -> tuple[TextResult, tuple[PageDoubt, ...]]:
-        path = tmp_path / "a.pdf"
-        path.write_bytes(data)
-        plan = inspect_file(path, "a.pdf", ClassifyConfig()).plan
-        parts = [read_part(str(path), "pdf", part, OcrConfig()) for part in plan]
-        made = assemble_parts(str(path), "pdf", parts)
-        return TextResult.from_gzip(made.result), made.doubts
-
-    return read
-
-
-def picture(lines: tuple[str, ...], size: tuple[int, int], font: int = 44) -> Image.Image:
-    image = Image.new("L", size, 255)
-    pen = ImageDraw.Draw(image)
-    for number, line in enumerate(lines):
-        pen.text((40, 40 + number * 2 * font), line, fill=0, font=ImageFont.load_default(size=font))
-    return image
-
-
-def written(*draw: Callable[[Canvas], object], size: tuple[int, int] = (612, 792)) -> bytes:
-    out = io.BytesIO()
-    canvas = Canvas(out, pagesize=size)
-    for step in draw:
-        step(canvas)
-    canvas.showPage()
-    canvas.save()
-    return out.getvalue()
-
-
-def typed(*lines: str, at: int = 740) -> Callable[[Canvas], None]:
-    def draw(canvas: Canvas) -> None:
-        canvas.setFont("Helvetica", 12)
-        for number, line in enumerate(lines):
-            canvas.drawString(60, at - 16 * number, line)
-
-    return draw
-
-
-def pasted(image: Image.Image, x: float, y: float, wide: float) -> Callable[[Canvas], object]:
-    tall = wide * image.height / image.width
-    return lambda canvas: canvas.drawImage(ImageReader(image), x, y, wide, tall)
+from tests.consumers.ocr.conftest import ReadPdf
+from tests.consumers.ocr.pdf_drawing import PROSE, pasted, picture, typed, written
 
 
 def test_a_stamp_does_not_hide_the_scan_under_it(read_pdf: ReadPdf) -> None:
@@ -183,17 +120,28 @@ def cid_page(shown: bytes, to_unicode: bytes | None, content: bytes | None = Non
 def test_vertical_japanese_that_one_library_does_not_give_is_read_by_another(
     read_pdf: ReadPdf,
 ) -> None:
-    text = "請求書番号四七一一支払期限"
-    codes = range(1, len(text) + 1)
-    pairs = "".join(f"<{code:04x}> <{ord(c):04x}>\n" for code, c in zip(codes, text, strict=True))
+    columns = (
+        "請求書番号四七一一支払期限",
+        "は来月末日です合計金額は三",
+        "万円となりますのでご確認く",
+    )
+    text = "".join(columns)
+    codes = {character: number for number, character in enumerate(sorted(set(text)), 1)}
+    pairs = "".join(f"<{code:04x}> <{ord(c):04x}>\n" for c, code in codes.items())
     to_unicode = (
         "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def\n"
         "1 begincodespacerange <0000> <ffff> endcodespacerange\n"
-        f"{len(text)} beginbfchar\n{pairs}endbfchar endcmap end end"
+        f"{len(codes)} beginbfchar\n{pairs}endbfchar endcmap end end"
     )
-    shown = "".join(f"{code:04x}" for code in codes)
-    read, doubts = read_pdf(cid_page(shown.encode(), to_unicode.encode()))
-    assert text in read.text or doubts
+    for order in (1, -1):
+        shown = "".join(
+            f"1 0 0 1 {200 - 20 * number} 250 Tm <{''.join(f'{codes[c]:04x}' for c in column)}> Tj "
+            for number, column in [*enumerate(columns)][::order]
+        )
+        content = f"BT /F1 12 Tf {shown} ET".encode()
+        read, doubts = read_pdf(cid_page(b"", to_unicode.encode(), content))
+        assert read.text.split() == list(columns)
+        assert not doubts
 
 
 def test_a_short_layer_that_its_font_shifts_gives_way_to_what_is_drawn(read_pdf: ReadPdf) -> None:

@@ -1,6 +1,7 @@
 """The files that a PDF holds: of its portfolio, of its list of attachments, and of annotations.
 
-Source: ISO 32000-1, 7.7.4 (name trees), 7.11.4 (embedded files), 12.5.6.15 (annotations).
+Source: ISO 32000-1, 7.7.4 (name trees), 7.11.4 (embedded files), 12.5.6.15 (annotations);
+ISO 32000-2, 14.13 (associated files).
 """
 
 from __future__ import annotations
@@ -77,7 +78,9 @@ def _specifications(pdf: pikepdf.Pdf) -> Iterator[Any]:
         yield from (value for _, value in pikepdf.NameTree(names).items())
     except (AttributeError, KeyError, TypeError, ValueError, pikepdf.PdfError):
         pass
+    yield from _associated(pdf.Root)
     for page in pdf.pages:
+        yield from _associated(page.obj)
         annotations = page.obj.get("/Annots")
         if not isinstance(annotations, pikepdf.Array):
             continue
@@ -88,6 +91,17 @@ def _specifications(pdf: pikepdf.Pdf) -> Iterator[Any]:
                 and annotation.get("/Subtype") == "/FileAttachment"
             ):
                 yield annotation.get("/FS")
+
+
+def _associated(holder: Any) -> Iterator[Any]:
+    """Files that belong to the document or to a page, which need not be in the list of
+    attachments: the data of an invoice."""
+    import pikepdf
+
+    files = holder.get("/AF")
+    if isinstance(files, pikepdf.Array):
+        for index in range(min(len(files), _MAX_ANNOTATIONS)):
+            yield files[index]
 
 
 def _embedded(specification: Any) -> pikepdf.Stream | None:

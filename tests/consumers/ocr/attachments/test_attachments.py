@@ -63,6 +63,16 @@ async def test_each_attachment_arrives_with_its_bytes_and_its_parent():
         assert item.problem is None
 
 
+async def test_files_that_belong_to_a_document_or_a_page_need_not_be_listed():
+    with pikepdf.open(io.BytesIO(portfolio({}))) as pdf:
+        pdf.Root.AF = pikepdf.Array([embedded(pdf, "invoice.xml", b"<invoice/>").obj])
+        pdf.pages[0].obj.AF = pikepdf.Array([embedded(pdf, "figures.csv", b"1;2").obj])
+        out = io.BytesIO()
+        pdf.save(out)
+    found = await arrivals(out.getvalue())
+    assert [item.name for item, _ in found] == ["invoice.xml", "figures.csv"]
+
+
 async def test_a_file_of_an_annotation_arrives_and_one_named_twice_arrives_once():
     with pikepdf.open(io.BytesIO(portfolio({"a.txt": b"first"}))) as pdf:
         other = embedded(pdf, "pin.txt", b"pinned")

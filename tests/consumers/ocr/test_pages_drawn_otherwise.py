@@ -1,0 +1,215 @@
+"""What a PDF page shows by other means than a right text layer is read too: curves, fonts without
+a meaning, wrong maps to Unicode, pictures light on dark, stamps, comments."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from string import ascii_lowercase
+from typing import Any
+
+import pikepdf
+import pytest
+import reportlab
+from fontTools.pens.basePen import BasePen
+from fontTools.ttLib import TTFont
+from pikepdf import Dictionary, Name
+from PIL import ImageOps
+
+from tests.consumers.ocr.conftest import ReadPdf
+from tests.consumers.ocr.pdf_drawing import PROSE, pasted, picture, typed, written
+
+SERIAL = "Cobalt lemur 8812"
+
+
+class Curves(BasePen):  # type: ignore[misc]
+    """The path operators that draw a glyph."""
+
+    def __init__(self, glyphs: Any) -> None:
+        super().__init__(glyphs)
+        self.operators: list[str] = []
+
+    def _moveTo(self, point: tuple[float, float]) -> None:
+        self.operators.append(f"{point[0]:.1f} {point[1]:.1f} m")
+
+    def _lineTo(self, point: tuple[float, float]) -> None:
+        self.operators.append(f"{point[0]:.1f} {point[1]:.1f} l")
+
+    def _curveToOne(self, *points: tuple[float, float]) -> None:
+        self.operators.append(" ".join(f"{x:.1f} {y:.1f}" for x, y in points) + " c")
+
+    def _closePath(self) -> None:
+        self.operators.append("h")
+
+
+def glyphs(text: str) -> list[tuple[str, float]]:
+    """The operators and the width of each character, in units of an em of 2048."""
+    font = TTFont(Path(reportlab.__file__).parent / "fonts" / "Vera.ttf")
+    shapes, names = font.getGlyphSet(), font.getBestCmap()
+    drawn = []
+    for character in text:
+        pen = Curves(shapes)
+        shapes[names[ord(character)]].draw(pen)
+        drawn.append((" ".join(pen.operators), shapes[names[ord(character)]].width))
+    return drawn
+
+
+def as_curves(text: str, *, apart: bool) -> bytes:
+    """Letters filled one by one, or all as one path."""
+    x, paths = 60.0, []
+    for path, width in glyphs(text):
+        moved = re.sub(
+            r"(-?[\d.]+) (-?[\d.]+)",
+            lambda at, x=x: f"{x + float(at[1]) / 128:.2f} {400 + float(at[2]) / 128:.2f}",  # type: ignore[misc]
+            path,
+        )
+        paths.append(moved)
+        x += width / 128
+    return b"q " + (" f\n" if apart else "\n").join(paths).encode() + b" f Q"
+
+
+def changed(data: bytes, change: Any) -> bytes:
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        change(pdf, pdf.pages[0])
+        out = io.BytesIO()
+        pdf.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_letters_drawn_as_curves_beside_a_text_are_recognised(
+    apart: bool, read_pdf: ReadPdf
+) -> None:
+    curves = as_curves(SERIAL, apart=apart)
+    read, doubts = read_pdf(
+        changed(written(typed(*PROSE)), lambda _, page: page.contents_add(curves))
+    )
+    assert PROSE[0] in read.text
+    assert SERIAL in read.text
+    assert not doubts
+
+
+def test_what_is_drawn_in_a_font_without_a_meaning_is_recognised(read_pdf: ReadPdf) -> None:
+    letters = sorted(set(SERIAL))
+
+    def draw(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        shapes = glyphs("".join(letters))
+        page.obj.Resources.Font.T3 = pdf.make_indirect(
+            Dictionary(
+                Type=Name.Font, Subtype=Name.Type3, FontBBox=[0, -600, 2048, 2048],
+                FontMatrix=[1 / 2048, 0, 0, 1 / 2048, 0, 0], FirstChar=0,
+                LastChar=len(letters) - 1, Widths=[width for _, width in shapes],
+                Encoding=Dictionary(
+                    Type=Name.Encoding,
+                    Differences=[0, *(Name(f"/g{number}") for number in range(len(letters)))],
+                ),
+                CharProcs=Dictionary(
+                    {
+                        f"/g{number}": pdf.make_stream(
+                            f"{width} 0 0 -600 2048 2048 d1 {path} f".encode()
+                        )
+                        for number, (path, width) in enumerate(shapes)
+                    }
+                ),
+                Resources=Dictionary(),
+            )
+        )  # fmt: skip
+        codes = bytes(letters.index(letter) for letter in SERIAL).hex().encode()
+        page.contents_add(b"BT /T3 16 Tf 60 400 Td <" + codes + b"> Tj ET")
+
+    read, doubts = read_pdf(changed(written(typed(*PROSE)), draw))
+    assert PROSE[0] in read.text
+    assert SERIAL in read.text
+    assert not doubts
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown", "meant"),
+    [
+        pytest.param(PROSE, ascii_lowercase, ascii_lowercase[13:] + ascii_lowercase[:13], id="all"),
+        pytest.param(PROSE, "aeiou", "αειου", id="another-script"),
+        pytest.param(
+            ("Total due 1250 EUR", "Invoice 4711"), "0123456789", "5678901234", id="figures"
+        ),
+    ],
+)
+def test_a_font_that_calls_its_letters_others_is_not_believed(
+    lines: tuple[str, ...], shown: str, meant: str, read_pdf: ReadPdf
+) -> None:
+    wrong = str.maketrans(shown, meant)
+    pairs = "".join(
+        f"<{code:02x}> <{ord(chr(code).translate(wrong)):04x}>\n" for code in range(0x20, 0x7F)
+    )
+    to_unicode = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def\n"
+        "1 begincodespacerange <00> <ff> endcodespacerange\n"
+        f"95 beginbfchar\n{pairs}endbfchar endcmap end end"
+    )
+
+    def call(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        for font in page.obj.Resources.Font.values():
+            font.ToUnicode = pdf.make_stream(to_unicode.encode())
+
+    read, _ = read_pdf(changed(written(typed(*lines)), call))
+    assert read.text.split() == " ".join(lines).split()
+
+
+def test_a_picture_that_is_light_on_dark_is_read(read_pdf: ReadPdf) -> None:
+    dark = ImageOps.invert(picture((SERIAL,), (900, 160)))
+    read, doubts = read_pdf(written(typed(*PROSE), pasted(dark, 80, 300, 290)))
+    assert PROSE[0] in read.text
+    assert SERIAL in read.text
+    assert not doubts
+
+
+def test_the_picture_of_a_stamp_is_read(read_pdf: ReadPdf) -> None:
+    seal = picture((SERIAL,), (900, 160))
+
+    def stamp(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        image = pdf.make_stream(
+            seal.tobytes(), Type=Name.XObject, Subtype=Name.Image, Width=900, Height=160,
+            BitsPerComponent=8, ColorSpace=Name.DeviceGray,
+        )  # fmt: skip
+        form = pdf.make_stream(
+            b"q 270 0 0 48 0 0 cm /I Do Q", Type=Name.XObject, Subtype=Name.Form,
+            BBox=[0, 0, 270, 48], Resources=Dictionary(XObject=Dictionary(I=image)),
+        )  # fmt: skip
+        page.obj.Annots = [
+            pdf.make_indirect(
+                Dictionary(
+                    Type=Name.Annot, Subtype=Name.Stamp, Rect=[60, 300, 330, 348], F=4,
+                    AP=Dictionary(N=form),
+                )
+            )
+        ]  # fmt: skip
+
+    read, _ = read_pdf(changed(written(typed(*PROSE)), stamp))
+    assert PROSE[0] in read.text
+    assert SERIAL in read.text
+
+
+def test_comments_are_read_also_on_a_scan_and_hidden_ones_are_not(read_pdf: ReadPdf) -> None:
+    def comment(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        note = Dictionary(Type=Name.Annot, Subtype=Name.Text, Rect=[60, 300, 80, 320], F=4)
+        rich = Dictionary(
+            Type=Name.Annot, Subtype=Name.FreeText, Rect=[60, 400, 260, 420], F=4,
+            DA="/Helv 12 Tf 0 g", RC="<body><p>Rich &amp; cerulean</p></body>",
+        )  # fmt: skip
+        page.obj.Annots = pikepdf.Array(
+            [
+                pdf.make_indirect(Dictionary({**note, "/Contents": "Pay the marigold amount"})),
+                pdf.make_indirect(Dictionary({**note, "/Contents": "vermilion", "/F": 2})),
+                pdf.make_indirect(rich),
+            ]
+        )
+
+    scan = pasted(picture(PROSE, (1700, 2200)), 0, 0, 612)
+    for page in (typed(*PROSE), scan):
+        read, _ = read_pdf(changed(written(page), comment))
+        assert read.text.count("Pay the marigold amount") == 1
+        assert read.text.count("Rich & cerulean") == 1
+        assert "vermilion" not in read.text
+        words = [read.text[word.begin : word.end] for word in read.pages[0].words]
+        assert "marigold" in words
+        assert read.pages[0].end == len(read.text)
