@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from lineal_catalog.meaning.stop_words import STOP_WORDS
@@ -47,15 +48,32 @@ class SentenceConcepts:
         # A sentence of nothing but frame and cues is compared as it stands.
         self.text = " ".join(item.word for item in found) or text
 
-    def polarity(self, stems: frozenset[str] = frozenset()) -> Polarity:
-        """How most of these concepts are meant; of all of them, unless some are named."""
-        meant = Counter(item.polarity for item in self.concepts if not stems or item.stem in stems)
+    def polarity(self) -> Polarity:
+        """How most of its concepts are meant."""
+        meant = Counter(item.polarity for item in self.concepts)
         return meant.most_common(1)[0][0] if meant else Polarity()
 
+    def meanings(self) -> dict[str, Polarity]:
+        """How each stem is meant, where it stands first."""
+        return {item.stem: item.polarity for item in reversed(self.concepts)}
 
-def polarities(one: SentenceConcepts, other: SentenceConcepts) -> tuple[Polarity, Polarity]:
-    """How two sentences mean what both speak of; where they share no word, what each is about."""
-    shared = frozenset(item.stem for item in one.concepts) & frozenset(
-        item.stem for item in other.concepts
-    )
-    return one.polarity(shared), other.polarity(shared)
+
+def polarities(one: SentenceConcepts, other: SentenceConcepts) -> tuple[bool, Polarity]:
+    """Whether two sentences mean alike what both speak of, and how the other one means it; where
+    they share no word, by what each is about.
+
+    One word that only one of them negates sets them apart ("the wound is infected", "the wound is
+    not infected"), and so do two that they negate the other way round.
+    """
+    ours, theirs = one.meanings(), other.meanings()
+    shared = ours.keys() & theirs.keys()
+    if not shared:
+        meant = other.polarity()
+        return one.polarity() == meant, meant
+    meant = _any(theirs[stem] for stem in shared)
+    agreeing = sum(ours[stem] == theirs[stem] for stem in shared)
+    return _any(ours[stem] for stem in shared) == meant and 2 * agreeing >= len(shared), meant
+
+
+def _any(polarities: Iterable[Polarity]) -> Polarity:
+    return Polarity(*map(any, zip(*polarities, strict=True)))

@@ -50,7 +50,7 @@ def match_sentence(
     null = null_distribution(concepts, vectors[1:], engine)
     matches, contrary = [], []
     for number, (begin, end) in enumerate(spans):
-        ours, theirs = polarities(wanted, concepts[number])
+        alike, meant = polarities(wanted, concepts[number])
         similarity = float(vectors[number + 1] @ vectors[0])
         found = MatchedSentence(
             text=" ".join(text[begin:end].split()),
@@ -59,9 +59,9 @@ def match_sentence(
             page=text.count(PAGE_SEPARATOR, 0, begin) + 1,
             similarity=round(similarity, 4),
             p=round(null.significance(similarity), 6),
-            polarity=_names(theirs),
+            polarity=_names(meant),
         )
-        if ours == theirs:
+        if alike:
             matches.append(found)
         elif found.p <= max_p:
             contrary.append(found)

@@ -81,8 +81,9 @@ def _found(text: str) -> list[tuple[Cue, int, int]]:
     lower = text.lower()
     candidates = [
         (match.start(), match.end(), cue)
-        for pattern, cue in _patterns()
-        for match in pattern.finditer(lower)
+        for token in _TOKEN.finditer(lower)
+        for cue in _cues_from(token[0])
+        if (match := _pattern(cue.phrase).match(lower, token.start()))
     ]
     candidates.sort(key=lambda item: (item[0] - item[1], item[0]))
     chosen: list[tuple[Cue, int, int]] = []
@@ -101,19 +102,58 @@ def _with_scopes(text: str, found: Sequence[tuple[Cue, int, int]]) -> Iterator[F
             "forward": ((end, after),),
             "backward": ((before, begin),),
             "both": ((before, begin), (end, after)),
+            "forward_first": _nearest((end, after), (before, begin), text),
+            "backward_first": _nearest((before, begin), (end, after), text),
             "none": (),
         }[cue.direction]
         yield FoundCue(cue, begin, end, scopes if cue.modifier is not None else ())
 
 
+def _nearest(
+    first: tuple[int, int], second: tuple[int, int], text: str
+) -> tuple[tuple[int, int], ...]:
+    """Of two stretches the first, or the second where the first has no word."""
+    return (first if re.search(r"\w", text[slice(*first)]) else second,)
+
+
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_NUMBERS = (
+    *("a", "an", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "several", "many"),
+)
+_PLACES = {
+    "#": rf"(?:\d+|a\s+few|a\s+couple\s+of|{'|'.join(_NUMBERS)})",
+    "YEAR": r"(?:19|20)\d\d",
+    "YEARs": r"(?:19|20)\d0'?s",
+    "MONTH": r"(?:january|february|march|april|may|june|july|august|september|october|november|"
+    r"december)",
+}
+
+
+_NUMBER = re.compile(r"\d+|" + "|".join(_NUMBERS))
+
+
+def _cues_from(token: str) -> Sequence[Cue]:
+    """The cues that may begin with a word or a sign."""
+    cues = _cues_by_first()
+    return (*cues.get(token, ()), *(cues["#"] if _NUMBER.fullmatch(token) else ()))
+
+
 @cache
-def _patterns() -> tuple[tuple[re.Pattern[str], Cue], ...]:
-    return tuple((re.compile(_expression(cue.phrase)), cue) for cue in CUES)
+def _cues_by_first() -> dict[str, list[Cue]]:
+    cues: dict[str, list[Cue]] = {"#": []}
+    for cue in CUES:
+        cues.setdefault(_TOKEN.findall(cue.phrase)[0], []).append(cue)
+    return cues
+
+
+@cache
+def _pattern(phrase: str) -> re.Pattern[str]:
+    return re.compile(_expression(phrase))
 
 
 def _expression(phrase: str) -> str:
-    number = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|several|many)"
-    body = r"\s+".join(number if word == "#" else re.escape(word) for word in phrase.split())
+    body = r"\s+".join(_PLACES.get(word, re.escape(word)) for word in phrase.split())
     first = r"(?<![\w/])" if phrase[0].isalnum() else ""
     last = r"(?![\w/])" if phrase[-1].isalnum() else ""
     return first + body + last

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lineal.stages import Reject
 from lineal_catalog.matching.match import Match, match_sentence
+from tests.catalog.matching.adversarial_pairs import ALIKE, APART
 
 NOTE = (
     "He has pain in the chest. No shortness of breath. Father with a stroke. "
@@ -48,6 +49,17 @@ def test_matches_have_the_polarity_that_is_asked_for(
     assert found.polarity == (wanted,)
     assert len(found.matches) == min(5, said.count(wanted))
     assert all(item.polarity == (wanted,) for item in found.matches)
+
+
+def test_traps_of_negation_time_and_family_never_match_and_restatements_do() -> None:
+    matched = [pair for pair in APART if match(*pair).matches]
+    missed = [pair for pair in ALIKE if not match(*pair).matches]
+    assert (matched, missed) == ([], [])
+
+
+def test_two_findings_denied_the_other_way_round_are_contrary() -> None:
+    found = match("Denies nausea but reports vomiting.", "Denies vomiting but reports nausea.")
+    assert (len(found.matches), len(found.contrary)) == (0, 1)
 
 
 def test_p_is_small_for_the_same_and_large_for_something_else() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lineal_catalog.polarity.context import ReadSentence
 from lineal_catalog.polarity.cues import CUES
+from tests.catalog.polarity.meant import MEANT
 
 
 def meant(text: str, words: str) -> tuple[str, ...]:
@@ -46,6 +47,12 @@ def meant(text: str, words: str) -> tuple[str, ...]:
 )
 def test_what_is_mentioned_is_meant(text: str, words: str, names: tuple[str, ...]) -> None:
     assert meant(text, words) == names
+
+
+@pytest.mark.parametrize("names", list(MEANT), ids="+".join)
+def test_times_scopes_and_traps_of_negation(names: tuple[str, ...]) -> None:
+    wrong = [(text, words) for text, words in MEANT[names] if meant(text, words) != names]
+    assert not wrong
 
 
 @given(st.lists(st.sampled_from([cue.phrase for cue in CUES] + ["pain", "7"]), max_size=8))
