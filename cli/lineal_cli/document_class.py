@@ -103,6 +103,42 @@ async def _teach(
 
 
 @app.command()
+def forget(
+    documents: Annotated[
+        list[str], typer.Argument(metavar="DOC...", help="Documents by id or name.")
+    ],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget that documents are examples; the next `lineal class learn` learns without them."""
+    forgotten = asyncio.run(_forget(existing_data(data), documents))
+    if as_json:
+        print_json({"forgotten": forgotten})
+    else:
+        typer.echo(f"{count_of(len(forgotten), 'document')} no example any more")
+
+
+async def _forget(folder: Path, documents: list[str]) -> list[str]:
+    from lineal.access.senders import require_acting
+    from lineal.runtime import open_runtime
+    from lineal_catalog.classes.teaching import NoExample, forget
+    from lineal_catalog.documents.queries import find_document
+
+    async with open_runtime(load_settings(folder)) as runtime:
+        by = await require_acting(runtime.store, "review")
+        await runtime.flush_ledger()
+        chosen = []
+        for wanted in documents:
+            info = await runtime.store.read(lambda c, w=wanted: find_document(c, w))  # type: ignore[misc]
+            chosen.append(info.document_id)
+        try:
+            await forget(runtime, chosen, by, _SOURCE)
+        except NoExample as error:
+            raise CommandFailed(str(error)) from error
+        return chosen
+
+
+@app.command()
 def learn(
     wait: Annotated[
         float, typer.Option("--wait", metavar="SECONDS", min=1, help="How long to wait for it.")

@@ -244,6 +244,8 @@ class DocumentLabelled(DocumentEvent, type="document.labelled", version=1):
     """And where on its pages the words stand: gzipped JSON of a TextResult."""
     by: str
     labelled_us: Annotated[int, Field(ge=0)]
+    withdrawn: bool = False
+    """It is an example no longer, whatever its label: it is not learnt from any more."""
 
 
 Fraction = Annotated[float, Field(ge=0, le=1)]

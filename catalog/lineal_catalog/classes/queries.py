@@ -39,11 +39,7 @@ class TaughtClass(NamedTuple):
 
 async def list_classes(runtime: Runtime, model: str = MODEL) -> list[TaughtClass]:
     """All classes, by name."""
-    labels = {
-        event.data.document_id: event.data.label
-        async for event in events_on_topic(runtime, DocumentLabelled)
-    }
-    examples = Counter(labels.values())
+    examples = Counter((await examples_of(runtime)).values())
     manifest, version = await _dataset_in_use(runtime, model)
     train = Counter(item.label for item in manifest.train) if manifest else Counter()
     test = Counter(item.label for item in manifest.test) if manifest else Counter()
@@ -54,6 +50,17 @@ async def list_classes(runtime: Runtime, model: str = MODEL) -> list[TaughtClass
         )
         for name in names
     ]
+
+
+async def examples_of(runtime: Runtime) -> dict[str, str]:
+    """The class of each document that is an example, by its id."""
+    labels: dict[str, str] = {}
+    async for event in events_on_topic(runtime, DocumentLabelled):
+        if event.data.withdrawn:
+            labels.pop(event.data.document_id, None)
+        else:
+            labels[event.data.document_id] = event.data.label
+    return labels
 
 
 async def _dataset_in_use(

@@ -1,8 +1,8 @@
-"""Teaches a class of documents: says of documents what they are, as a person."""
+"""Teaches a class of documents: says of documents what they are, as a person, or forgets it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lineal.access.credential import Credential
 from lineal.acts import publish_acts
@@ -11,6 +11,7 @@ from lineal.observability.tracing import first_traceparent
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal.store.objects import reference
+from lineal_catalog.classes.queries import examples_of
 from lineal_catalog.documents.renditions import find_renditions, reading_of
 from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.envelope import RawEvent, first_event, now_us
@@ -48,8 +49,45 @@ async def teach(
     return [event.id for event in events]
 
 
+class NoExample(LinealError, LookupError):
+    """A document is an example of nothing."""
+
+
+async def forget(
+    runtime: Runtime, document_ids: Sequence[str], by: Credential, source: str
+) -> list[str]:
+    """Documents are examples no longer; the ids of the events. The next iteration learns without
+    them; what they are classed as stays.
+
+    Raises:
+        NotPermitted: they may not.
+        NoExample: one of the documents is no example.
+    """
+    by.require("review")
+    known = await examples_of(runtime)
+    for document_id in document_ids:
+        if document_id not in known:
+            raise NoExample(f"document {document_id} is no example of a class")
+
+    def build(connection: Connection) -> list[RawEvent]:
+        return [
+            _labelled(connection, document_id, known[document_id], by.actor, source, withdrawn=True)
+            for document_id in document_ids
+        ]
+
+    events = await runtime.store.read(build)
+    await publish_acts(runtime, events)
+    return [event.id for event in events]
+
+
 def _labelled(
-    connection: Connection, document_id: str, name: str, actor: str, source: str
+    connection: Connection,
+    document_id: str,
+    name: str,
+    actor: str,
+    source: str,
+    *,
+    withdrawn: bool = False,
 ) -> RawEvent:
     renditions = find_renditions(connection, document_id)
     text = renditions.get("text")
@@ -63,8 +101,9 @@ def _labelled(
         result=reading_of(renditions),
         by=actor,
         labelled_us=now,
+        withdrawn=withdrawn,
     )
-    identifier = arrival_id(source, text.sha256, f"{document_id}\n{name}\n{now}")
+    identifier = arrival_id(source, text.sha256, f"{document_id}\n{name}\n{now}\n{withdrawn}")
     return first_event(
         payload,
         id=identifier,

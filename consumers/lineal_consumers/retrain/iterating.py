@@ -65,7 +65,10 @@ async def remember(
         slot = data.number % ctx.config.blocks_per_device
         await ctx.state.put(f"{_BLOCKS}{data.device}/{slot:06}", payload_bytes(data))
     elif isinstance(data, DocumentLabelled):
-        await ctx.state.put(f"{_LABELS}{data.document_id}", payload_bytes(data))
+        if data.withdrawn:
+            await ctx.state.delete(f"{_LABELS}{data.document_id}")
+        else:
+            await ctx.state.put(f"{_LABELS}{data.document_id}", payload_bytes(data))
     elif isinstance(data, ModelExample):
         await ctx.state.put(f"{_EXAMPLES}{data.name}/{data.item.source}", payload_bytes(data))
     elif isinstance(data, AnomalyReviewed):

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from lineal.runtime import Runtime
 from lineal_catalog.classes.queries import list_classes
-from lineal_catalog.classes.teaching import NotRead, teach
+from lineal_catalog.classes.teaching import NoExample, NotRead, forget, teach
 from lineal_catalog.documents.splitting import request_split
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.guard import credential_in, guarded
@@ -41,7 +41,8 @@ class _Split(BaseModel):
 
 def class_routes(runtime: Runtime) -> list[Route]:
     """``POST /documents/ID/class`` with ``{"name": "invoice"}`` makes the document an example of
-    the class, ``POST /documents/ID/split`` with ``{"first_pages": [1, 4]}``, or nothing, has a file
+    the class, ``DELETE`` forgets it, ``POST
+    /documents/ID/split`` with ``{"first_pages": [1, 4]}``, or nothing, has a file
     split into its documents; who may review may do so."""
 
     async def classes(request: Request) -> Response:
@@ -66,6 +67,16 @@ def class_routes(runtime: Runtime) -> list[Route]:
         answer = {"document_id": info.document_id, "class": example.name, "event": event}
         return JSONResponse(answer, status_code=202)
 
+    async def forget_one(request: Request) -> Response:
+        info = await requested_document(runtime, request)
+        try:
+            [event] = await forget(
+                runtime, [info.document_id], credential_in(request), "lineal:http"
+            )
+        except NoExample as error:
+            raise HTTPException(404, str(error)) from error
+        return JSONResponse({"document_id": info.document_id, "event": event}, status_code=202)
+
     async def split(request: Request) -> Response:
         info = await requested_document(runtime, request)
         body = await limited(request, _MAX_BYTES, "name fewer pages").body()
@@ -88,4 +99,5 @@ def class_routes(runtime: Runtime) -> list[Route]:
         guarded("review", "/documents/{id}/split", split, methods=["POST"]),
         guarded("read", "/classes", classes),
         guarded("review", "/documents/{id}/class", teach_one, methods=["POST"]),
+        guarded("review", "/documents/{id}/class", forget_one, methods=["DELETE"]),
     ]

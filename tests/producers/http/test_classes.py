@@ -62,3 +62,49 @@ async def test_who_may_review_teaches_classes_and_has_files_split(
     assert await post(f"{at}/split", {}) == 202
     listed = (await client.get("/classes", headers=reader)).json()
     assert [(each["name"], each["examples"]) for each in listed] == [("lease", 1)]
+
+    async def forget(who: dict[str, str]) -> int:
+        return (await client.delete(f"{at}/class", headers=who)).status_code
+
+    assert [await forget(who) for who in (reader, reviewer, reviewer)] == [403, 202, 404]
+    assert (await client.get("/classes", headers=reader)).json() == []
+
+
+async def test_the_console_lists_classes_teaches_and_forgets_examples(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await runtime.store.write(_register)
+    made = [Artifact(digest(b"rent"), "text/plain", 4, "text")]
+    await runtime.committer.publish((), lineage_records([one_step(f"document:{ID}", outputs=made)]))
+    await runtime.flush_ledger()
+    await runtime.store.write(
+        lambda c: c.execute("INSERT INTO search_facets VALUES (?, 'class', 'letter')", (ID,))
+    )
+    page = "/console/classes"
+    reader = await token(runtime, "r", "read") | {"accept": "text/html"}
+    person = await token(runtime, "v", "read", "review") | {"accept": "text/html"}
+
+    async def post(path: str, form: dict[str, str], who: dict[str, str] = person) -> int:
+        return (await client.post(f"{page}/{path}", headers=who, data=form)).status_code
+
+    async def shown(path: str = "", language: str = "en") -> str:
+        headers = reader | {"accept-language": language}
+        return (await client.get(f"{page}{path}", headers=headers)).text
+
+    lease = {"name": "lease <b>", "document": ID}
+    assert await post("teach", lease, reader) == 403
+    assert await post("teach", lease | {"name": ""}) == 400
+    assert await post("teach", lease | {"document": "nothing"}) == 404
+    assert await post("teach", lease | {"document": ID.replace("1", "2")}) == 409
+    assert await post("teach", lease) == 303
+    listed = await shown()
+    assert "lease &lt;b&gt;" in listed
+    assert "not learnt yet" in listed
+    assert "letter" in listed
+    assert "noch nicht gelernt" in await shown(language="de")
+    assert "rent.pdf" in await shown("/lease%20%3Cb%3E")
+    assert (await client.get(f"{page}/none", headers=reader)).status_code == 404
+    assert await post("forget", {"document": ID}, reader) == 403
+    assert await post("forget", {"document": ID}) == 303
+    assert await post("forget", {"document": ID}) == 404
+    assert "lease" not in await shown()

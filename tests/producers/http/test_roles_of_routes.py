@@ -67,6 +67,8 @@ TAKEN_BY = {
         POST /console/documents/{id}/description
         POST /documents/{id}/description
         POST /console/cases/{case:path}/check
+        POST /console/classes/forget
+        POST /console/classes/teach
         POST /console/diagrams/correct
         POST /console/fleet/devices/{device}/marks
         POST /console/labels/create
@@ -83,6 +85,7 @@ TAKEN_BY = {
         POST /console/tickets/{ticket}/answer
         POST /diagrams
         POST /documents/{id}/class
+        DELETE /documents/{id}/class
         POST /documents/{id}/fields
         POST /documents/{id}/split
         POST /label-jobs
