@@ -254,6 +254,9 @@ def _print_summary(
                 "reason": document.reason,
                 "owners": list(document.owners),
                 "labels": dict(document.labels),
+                "label_sources": {
+                    key: source.to_dict() for key, source in document.label_sources.items()
+                },
                 "pages": document.pages,
                 "arrivals": document.arrivals,
                 "media_type": document.media_type,
@@ -284,7 +287,7 @@ def _print_summary(
         "name": plain(document.name),
         "status": document.status + (f": {plain(document.reason)}" if document.reason else ""),
         "owners": plain(", ".join(document.owners)),
-        "labels": plain(" ".join(f"{key}={value}" for key, value in document.labels.items())),
+        "labels": plain(" ".join(_label(document, key) for key in document.labels)),
         "type": f"{document.media_type or 'unknown'}, {size(document.bytes)}",
         "pages": "" if document.pages is None else str(document.pages),
         "arrivals": str(document.arrivals),
@@ -310,6 +313,15 @@ def _print_summary(
         right=frozenset({"duration"}),
         styles=STATUS_STYLES,
     )
+
+
+def _label(document: DocumentInfo, key: str) -> str:
+    """A label, and what has recognised it where nobody said it."""
+    said = f"{key}={document.labels[key]}"
+    source = document.label_sources.get(key)
+    if source is None or source.confidence is None:
+        return said
+    return f"{said} ({source.source} {source.confidence:.2f})"
 
 
 def _print_attributes(attributes: dict[str, str], status: str) -> None:

@@ -54,13 +54,16 @@ def set_(
         list[str],
         typer.Argument(
             metavar="KEY=VALUE...",
-            help="correspondent, date, or any other; an empty VALUE takes it away.",
+            help="correspondent, date, type, or any other; an empty VALUE takes it away.",
         ),
     ],
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say who a document is from, of which day it is, or any other label of it."""
+    """Say who a document is from, of which day it is, of which type, or any other label.
+
+    What is recognised does not change it any more, and is learnt from.
+    """
     said = {}
     for each in labels:
         key, equals, value = each.partition("=")
@@ -113,17 +116,20 @@ async def _describe(
 
     from lineal.access.senders import require_acting
     from lineal.runtime import open_runtime
-    from lineal_catalog.documents.describing import UnfitLabel, describe
+    from lineal_catalog.documents.describing import UnfitLabel
     from lineal_catalog.documents.queries import find_document
+    from lineal_catalog.reviews.acts import Reviewer
+    from lineal_catalog.reviews.descriptions import correct_description
 
     async with open_runtime(load_settings(folder)) as runtime:
         await runtime.flush_ledger()
         by = await require_acting(runtime.store, "review")
         info: DocumentInfo = await runtime.store.read(partial(find_document, wanted=document))
         try:
-            [event] = await describe(
-                runtime, [info.document_id], by, _SOURCE, add=add, remove=remove, labels=labels
-            )
+            event = await correct_description(
+                runtime, info.document_id, Reviewer.of(by), _SOURCE,
+                add=add, remove=remove, labels=labels,
+            )  # fmt: skip
         except UnfitLabel as error:
             raise CommandFailed(str(error)) from error
         except ValidationError as error:

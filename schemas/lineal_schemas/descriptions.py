@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lineal_schemas.documents import DocumentEvent, Salt
+from lineal_schemas.fields import FieldSource
+from lineal_schemas.objects import ObjectRef
 
 Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\s=,][^=,\x00-\x1f]*$")]
 """A label without a value."""
@@ -23,6 +25,10 @@ class DocumentDescribed(DocumentEvent, type="document.described", version=1):
     """Tags that it has no longer."""
     labels: dict[LabelKey, LabelValue] = {}
     """``correspondent``, ``date``, or any other; an empty text takes a label away."""
+    result: ObjectRef | None = None
+    """Its reading as it was then, to learn from; None: it was not read yet."""
+    analysis: ObjectRef | None = None
+    """And what was found in it."""
     by: str
     described_us: Annotated[int, Field(ge=0)]
     salt: Salt | None = None
@@ -35,3 +41,26 @@ class DocumentDescribed(DocumentEvent, type="document.described", version=1):
         if both := set(self.added) & set(self.removed):
             raise ValueError(f"the tag {min(both)!r} is both added and removed")
         return self
+
+
+class RecognizedLabel(BaseModel):
+    """A label that was recognised."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: str
+    source: FieldSource
+    """Beside its label, as examples have taught, by its place, or as people have said of a
+    field."""
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    examples: tuple[str, ...] = ()
+    """Ids of the documents that taught it."""
+
+
+class RecognizedDescription(BaseModel):
+    """Who a document is from and of which day it is, as far as that was recognised; stored as
+    JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+    labels: dict[LabelKey, RecognizedLabel]

@@ -12,16 +12,20 @@ from lineal.errors import LinealError
 from lineal.observability.tracing import first_traceparent
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
+from lineal.store.objects import reference
 from lineal_catalog.documents.document_filter import DocumentFilter
 from lineal_catalog.documents.listing import FacetCount, count_tags
 from lineal_catalog.documents.queries import documents_by_id
+from lineal_catalog.documents.renditions import ANALYSIS, find_renditions
 from lineal_schemas.descriptions import DocumentDescribed
 from lineal_schemas.envelope import RawEvent, first_event, now_us
 from lineal_schemas.ids import arrival_id
+from lineal_schemas.objects import ObjectRef
 from lineal_schemas.salt import new_salt
 
 SPOKEN_FOR: Mapping[str, str] = {
-    "class": "`lineal class teach` says what a document is",
+    "class": "`lineal tag set DOC type=...` says what a document is",
+    "type": "a review of its class says what a document is",
     "owner": "who may see a document is said where it comes from",
     "name": "a document has the name under which it arrived",
     "tag": "give the tag itself",
@@ -68,19 +72,35 @@ async def describe(
         for tag in add:
             if tag in info.labels:
                 raise UnfitLabel(f"{tag} is a label of {info.name}: {tag}={info.labels[tag]}")
-    events = [
-        _event(
-            DocumentDescribed(
-                document_id=document_id, added=tuple(add), removed=tuple(remove), labels=said,
-                by=by.actor, described_us=now_us(), salt=new_salt(),
-            ),
-            source,
-            by.actor,
-        )
-        for document_id in document_ids
-    ]  # fmt: skip
+
+    def build(connection: Connection) -> list[RawEvent]:
+        return [
+            _event(
+                DocumentDescribed(
+                    document_id=document_id, added=tuple(add), removed=tuple(remove), labels=said,
+                    **_readings(connection, document_id) if said else {},
+                    by=by.actor, described_us=now_us(), salt=new_salt(),
+                ),
+                source,
+                by.actor,
+            )
+            for document_id in document_ids
+        ]  # fmt: skip
+
+    events = await runtime.store.read(build)
     await publish_acts(runtime, events)
     return [event.id for event in events]
+
+
+def _readings(connection: Connection, document_id: str) -> dict[str, ObjectRef]:
+    """What is to be learnt from: the stored reading and analysis, as far as there are any."""
+    renditions = find_renditions(connection, document_id)
+    found = {"result": renditions.get("json"), "analysis": renditions.get(ANALYSIS)}
+    return {
+        name: reference(item.sha256, item.bytes, item.media_type)
+        for name, item in found.items()
+        if item is not None
+    }
 
 
 def _event(payload: DocumentDescribed, source: str, actor: str) -> RawEvent:

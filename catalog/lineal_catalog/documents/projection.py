@@ -14,6 +14,14 @@ from lineal.lineage.record import ACT, TIMER, RecordedStep, StepEntry
 from lineal.store.connection import Connection
 from lineal.store.derived_table import Table
 from lineal.store.rows import insert_rows
+from lineal_catalog.documents.label_sources import (
+    ARRIVAL,
+    LABEL_SOURCES,
+    PERSON,
+    RECOGNIZED,
+    correct_labels,
+    recognize_labels,
+)
 from lineal_catalog.documents.visibility import (
     SOURCE_READERS,
     WITHDRAWN_ARRIVALS,
@@ -43,6 +51,9 @@ DELETION_ROLE = "source_deleted"
 DESCRIPTION_ROLE = "description"
 """Role of the object that holds the tags and labels that a person gave to a document."""
 
+RECOGNIZED_ROLE = "recognized"
+"""Role of the object that holds what was recognised of a document: its correspondent, its date."""
+
 
 def _apply(connection: Connection, records: Sequence[RecordedStep]) -> None:
     operations = _Operations(connection)
@@ -63,6 +74,9 @@ def _apply(connection: Connection, records: Sequence[RecordedStep]) -> None:
             elif role == DESCRIPTION_ROLE:
                 _described(connection, document_id, _stored_json(connection, sha256))
                 says_status = False
+            elif role == RECOGNIZED_ROLE:
+                found = _stored_json(connection, sha256).get("labels", {})
+                recognize_labels(connection, document_id, found)
         if not says_status:
             continue
         if entry.kind not in _OF_EVENTS and entry.outcome not in _NOTHING_DONE:
@@ -117,10 +131,13 @@ def _arrived(
         "ON CONFLICT (document_id, key) DO UPDATE SET value = excluded.value",
         [(document_id, key, value) for key, value in arrival.get("labels", {}).items()],
     )
+    given = [key for key in arrival.get("labels", {}) if key in RECOGNIZED]
+    correct_labels(connection, document_id, given, ARRIVAL, None)
 
 
 def _described(connection: Connection, document_id: str, said: Mapping[str, Any]) -> None:
     """Labels are given and taken away; a tag is a label without a value."""
+    correct_labels(connection, document_id, said.get("labels", {}), PERSON, said.get("by"))
     for key, value in said.get("labels", {}).items():
         if value:
             connection.execute(
@@ -156,6 +173,7 @@ def _erase(connection: Connection, document_id: str) -> None:
         "arrivals",
         "ownership",
         "labels",
+        "label_sources",
         "operations",
         "source_readers",
         "withdrawn_arrivals",
@@ -347,6 +365,7 @@ DOCUMENTS = Projection(
         Table("attachments", _ATTACHMENTS),
         Table("ownership", _OWNERSHIP),
         Table("labels", _LABELS),
+        Table("label_sources", LABEL_SOURCES),
         Table("operations", _OPERATIONS),
         Table("source_readers", SOURCE_READERS),
         Table("withdrawn_arrivals", WITHDRAWN_ARRIVALS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from lineal.erasure.erasures import Erasure, find_erasures
 from lineal.errors import LinealError
 from lineal.store.connection import Connection
 from lineal_catalog.documents.document_filter import DocumentFilter
+from lineal_catalog.documents.label_sources import LabelSource, sources_of_labels
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.visibility import visible_to
 
@@ -55,6 +56,8 @@ class DocumentInfo:
     attributes: Mapping[str, Any]
     tags: tuple[str, ...] = ()
     """Its labels without a value."""
+    label_sources: Mapping[str, LabelSource] = field(default_factory=dict)
+    """What recognised a label, or who said it; of those of which that is kept."""
 
     def to_dict(self) -> dict[str, Any]:
         """As it is listed in JSON, by the command line and over HTTP."""
@@ -66,6 +69,7 @@ class DocumentInfo:
             "owner": self.owner,
             "labels": dict(self.labels),
             "tags": list(self.tags),
+            "label_sources": {key: one.to_dict() for key, one in self.label_sources.items()},
             "pages": self.pages,
             "arrivals": self.arrivals,
         }
@@ -263,6 +267,7 @@ def _related(
 def _infos(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[DocumentInfo]:
     owners: dict[str, list[str]] = {}
     labels: dict[str, dict[str, str]] = {}
+    sources: dict[str, dict[str, LabelSource]] = {}
     for begin in range(0, len(rows), _QUERY_BATCH_SIZE):
         asked = [row[0] for row in rows[begin : begin + _QUERY_BATCH_SIZE]]
         these = f"WHERE document_id IN ({', '.join('?' * len(asked))})"
@@ -274,10 +279,19 @@ def _infos(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Docume
             f"SELECT document_id, key, value FROM labels {these} ORDER BY key", asked
         ):
             labels.setdefault(document_id, {})[key] = value
-    return [_info(row, owners.get(row[0], []), labels.get(row[0], {})) for row in rows]
+        sources |= sources_of_labels(connection, asked)
+    return [
+        _info(row, owners.get(row[0], []), labels.get(row[0], {}), sources.get(row[0], {}))
+        for row in rows
+    ]
 
 
-def _info(row: Sequence[Any], owners: Sequence[str], labels: Mapping[str, str]) -> DocumentInfo:
+def _info(
+    row: Sequence[Any],
+    owners: Sequence[str],
+    labels: Mapping[str, str],
+    sources: Mapping[str, LabelSource],
+) -> DocumentInfo:
     attributes = orjson.loads(row[10])
     return DocumentInfo(
         document_id=row[0],
@@ -296,4 +310,5 @@ def _info(row: Sequence[Any], owners: Sequence[str], labels: Mapping[str, str]) 
         updated=row[9],
         attributes=attributes,
         tags=tuple(key for key, value in labels.items() if not value),
+        label_sources=sources,
     )

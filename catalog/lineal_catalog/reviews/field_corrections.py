@@ -1,14 +1,16 @@
-"""Corrects fields of a document without waiting for the machine to ask: a review in one act."""
+"""Corrects a document's class or fields without waiting for the machine to ask: a review in one
+act."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
 from functools import partial
+from typing import Literal
 
 from lineal.errors import LinealError
 from lineal.runtime import Runtime
-from lineal_catalog.documents.renditions import FIELDS, find_renditions
+from lineal_catalog.documents.renditions import ANALYSIS, FIELDS, find_renditions
 from lineal_catalog.reviews.acts import (
     Reviewer,
     complete,
@@ -71,24 +73,60 @@ async def correct_fields(
     value = ReviewValue(
         fields=tuple(FieldValue(page=1, key=key, value=text) for key, text in values.items())
     )
+    return await _answered(runtime, document_id, "fields", FIELDS, value, who, seconds)
+
+
+async def correct_class(
+    runtime: Runtime, document_id: str, name: str, who: Reviewer, *, seconds: float = 20.0
+) -> ReviewCompleted | ReviewOpinion:
+    """Say what a document is: its class is corrected from now on, and learnt from.
+
+    Args:
+        seconds: how long to wait for the stages.
+
+    Raises:
+        NotPermitted
+        UnknownReview: the document was not read yet.
+        NotCorrected: the stages did nothing for so long.
+        ReviewConflict: somebody else works on it.
+        ValidationError: a class has no name, or one of more than 100 characters.
+    """
+    who.by.require("review")
+    value = ReviewValue(document_class=name)
+    return await _answered(runtime, document_id, "class", ANALYSIS, value, who, seconds)
+
+
+async def _answered(
+    runtime: Runtime,
+    document_id: str,
+    target: Literal["class", "fields"],
+    rendition: str,
+    value: ReviewValue,
+    who: Reviewer,
+    seconds: float,
+) -> ReviewCompleted | ReviewOpinion:
+    """The answer to the review of what the machine has made, which is asked for where none
+    waits."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     asked: dict[str, str] = {}  # of fields by their digest: the item that was asked for
     while True:
         found = await runtime.store.read(partial(find_renditions, document_id=document_id))
-        basis = found[FIELDS].sha256
-        first = review_item_id(f"document:{document_id}", FIELDS, "", basis)
+        if rendition not in found:
+            raise UnknownReview(f"document {document_id} was not read yet: say later what it is")
+        basis = found[rendition].sha256
+        first = review_item_id(f"document:{document_id}", target, "", basis)
         item = asked.get(basis, first)
         try:
             await find(runtime, item, who)
             return await complete(runtime, item, value, who)
         except UnknownReview:
             if basis not in asked:
-                asked[basis] = (await request_review(runtime, document_id, FIELDS, who)).item
+                asked[basis] = (await request_review(runtime, document_id, target, who)).item
         except DecidedBefore as error:
-            # The fields are being made again of a correction. Of a confirmation nothing is made.
+            # It is being made again of a correction. Of a confirmation nothing is made.
             if basis not in asked and error.details["outcome"] == "confirmed":
-                asked[basis] = (await request_review(runtime, document_id, FIELDS, who)).item
+                asked[basis] = (await request_review(runtime, document_id, target, who)).item
         if loop.time() > deadline:
             raise NotCorrected(
                 "the stages `review`, `nlp` and `fields` have not answered: `lineal up` runs them"

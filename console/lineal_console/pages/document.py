@@ -16,7 +16,7 @@ from lineal.lineage.record import Artifact
 from lineal.proof.errors import LogInconsistent
 from lineal.store.connection import Connection
 from lineal.store.objects import reference
-from lineal_catalog.documents.describing import UnfitLabel, describe
+from lineal_catalog.documents.describing import UnfitLabel
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.queries import (
     DocumentInfo,
@@ -30,6 +30,11 @@ from lineal_catalog.documents.queries import (
 from lineal_catalog.documents.renditions import ANALYSIS, FIELDS, RENDITIONS, find_renditions
 from lineal_catalog.pages.find import boxes_of_places, each_word, find_places
 from lineal_catalog.pages.view import list_pages, page_view
+from lineal_catalog.reviews.acts import Reviewer
+from lineal_catalog.reviews.descriptions import TYPE, correct_description
+from lineal_catalog.reviews.field_corrections import NotCorrected
+from lineal_catalog.reviews.item_state import ReviewConflict
+from lineal_catalog.reviews.queries import UnknownReview
 from lineal_console.drawn_lineage import drawn_lineage
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
@@ -115,17 +120,18 @@ async def describe_document(request: PageRequest) -> Response:
         str(form.get(f"key {number}", "")).strip(): str(form.get(f"value {number}", "")).strip()
         for number in range(_MAX_LABELS)
     }
-    said = {key: text for key, text in said.items() if key and text != info.labels.get(key, "")}
+    known = {**info.labels, TYPE: str(info.attributes.get("document_class", ""))}
+    said = {key: text for key, text in said.items() if key and text != known.get(key, "")}
     url = f"{DOCUMENT_PAGE.url}/{info.document_id}"
     add, remove = sorted(tags - set(info.tags)), sorted(set(info.tags) - tags)
     if not (add or remove or said):
         return request.redirect(url)
     try:
-        await describe(
-            request.runtime, [info.document_id], request.credential, "lineal:http",
+        await correct_description(
+            request.runtime, info.document_id, Reviewer.of(request.credential), "lineal:http",
             add=add, remove=remove, labels=said,
         )  # fmt: skip
-    except (UnfitLabel, ValidationError) as error:
+    except (UnfitLabel, ValidationError, UnknownReview, ReviewConflict, NotCorrected) as error:
         problem = str(error)
         if isinstance(error, ValidationError):
             problem = error.errors(include_url=False, include_input=False)[0]["msg"]
@@ -141,7 +147,9 @@ async def _taken_in(request: PageRequest, before: DocumentInfo) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
         await request.runtime.flush_ledger()
         now = await request.runtime.store.read(look)
-        if (now.tags, now.labels) != (before.tags, before.labels):
+        if (now.tags, now.labels, now.attributes.get("document_class")) != (
+            before.tags, before.labels, before.attributes.get("document_class"),
+        ):  # fmt: skip
             return
 
 

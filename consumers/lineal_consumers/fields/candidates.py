@@ -21,11 +21,12 @@ _UNLABELLED = 0.35
 _ARITHMETIC = 0.3
 _MOST_AMOUNTS = 12
 _TAUGHT_WELL = 0.6
-_COMPANY = re.compile(
+COMPANY = re.compile(
     r"\b(GmbH|AG|KG|OHG|UG|e\.?K\.?|SE|Ltd|Limited|LLC|LLP|Inc|Corp|Corporation|Company|PLC|plc"
     r"|S\.?A\.?R?\.?L?\.?|B\.?V\.?|S\.?p\.?A\.?|Co)\b\.?"
 )
-_RECIPIENT = frozenset(
+"""How names of companies end."""
+RECIPIENTS = frozenset(
     [
         "bill to",
         "billed to",
@@ -48,6 +49,7 @@ _RECIPIENT = frozenset(
         "empfänger",
     ]
 )
+"""Labels of whom a document is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +262,7 @@ class Finder:
         usual = max(heights[len(heights) // 2], 1.0)
         texts = [segment.text.casefold() for segment in segments]
         for segment in segments:
-            company = _COMPANY.search(segment.text)
+            company = COMPANY.search(segment.text)
             top = segment.top / sheet.height
             if segment.key in (("invoice",), ("rechnung",)) or not (company or top < 0.12):
                 continue
@@ -280,7 +282,7 @@ class Finder:
             above = sheet.above(segment)
             left = sheet.left_of(segment)
             for near in (above, left):
-                if near is not None and " ".join(near.key) in _RECIPIENT:
+                if near is not None and " ".join(near.key) in RECIPIENTS:
                     score -= 0.4
             tokens = token_span(segment.tokens, 0, len(text))
             yield Candidate(

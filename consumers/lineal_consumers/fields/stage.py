@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from lineal import Context, stage
 from lineal.stages.declaration import WORKER_LANES
 from lineal.store.objects import reference
 from lineal_consumers.fields.config import FieldsConfig, model_names
+from lineal_schemas.descriptions import DocumentDescribed, RecognizedDescription
 from lineal_schemas.documents import DocumentAnalyzed
 from lineal_schemas.fields import DocumentFieldsExtracted, ExtractedField, FieldValues
 from lineal_schemas.models import (
@@ -19,25 +23,26 @@ from lineal_schemas.payload import Payload
 from lineal_schemas.results import Box
 from lineal_schemas.reviews import ReviewPlace, ReviewRequested
 
+if TYPE_CHECKING:
+    from lineal_consumers.fields.definition import ClassFields
+
 _JSON = "application/json"
 
 
 @stage(
     "fields",
-    version="2",
+    version="3",
     produces=(DocumentFieldsExtracted, ReviewRequested),
     in_use=model_names,
     lanes=WORKER_LANES,
 )
 async def fields(document: DocumentAnalyzed, ctx: Context[FieldsConfig]) -> list[Payload]:
     """Extract the fields that are declared for a document's class; labelled values where none
-    are."""
+    are. And whatever it is, who it is from and of which day it is."""
     from lineal_consumers.fields.extracting import extract_objects
 
     config = ctx.config
     declared = config.classes.get(document.document_class)
-    if declared is None:
-        return await _undeclared(document, ctx)
     in_use = None if config.model is None else await ctx.artifact(config.model)
     memory = None
     if in_use is not None:
@@ -45,6 +50,9 @@ async def fields(document: DocumentAnalyzed, ctx: Context[FieldsConfig]) -> list
         memory = await ctx.objects.path(ref, role="model")
     result = await ctx.objects.get(document.result, role="result")
     analysis = await ctx.objects.get(document.analysis, role="analysis")
+    if declared is None:
+        await _recognize(result, analysis, memory, None, None, ctx)
+        return await _undeclared(document, result, ctx)
     content, kind = None, "pdf" if document.media_type == "application/pdf" else "image"
     is_drawn = kind == "pdf" or (document.media_type or "").startswith("image/")
     if declared.has_marks and is_drawn and document.content is not None:
@@ -54,6 +62,7 @@ async def fields(document: DocumentAnalyzed, ctx: Context[FieldsConfig]) -> list
         kind, seconds=config.seconds,
     )  # fmt: skip
     stored = await ctx.objects.put(found.model_dump_json().encode(), _JSON, role="fields")
+    await _recognize(result, analysis, memory, found, declared, ctx)
     people = tuple(one.name for one in found.fields if one.source == "person")
     unsure = _unsure(found, config)
     ctx.annotate(
@@ -86,19 +95,41 @@ async def fields(document: DocumentAnalyzed, ctx: Context[FieldsConfig]) -> list
     return made
 
 
-async def _undeclared(document: DocumentAnalyzed, ctx: Context[FieldsConfig]) -> list[Payload]:
+async def _recognize(
+    result: bytes,
+    analysis: bytes,
+    memory: Path | None,
+    values: FieldValues | None,
+    declared: ClassFields | None,
+    ctx: Context[FieldsConfig],
+) -> None:
+    """Keep who the document is from and of which day it is, for the catalog.
+
+    The values stand in an object, so that erasing the document erases them; the record says how
+    they were recognised, and by which examples.
+    """
+    from lineal_consumers.fields.describing import recognize_objects
+
+    found: RecognizedDescription = await ctx.run(
+        recognize_objects, result, analysis, memory, values, declared, seconds=ctx.config.seconds
+    )
+    await ctx.objects.put(found.model_dump_json().encode(), _JSON, role="recognized")
+    for key, label in sorted(found.labels.items()):
+        said = " ".join((label.source, *label.examples))
+        ctx.annotate(**{f"{key}_recognized": said})
+
+
+async def _undeclared(
+    document: DocumentAnalyzed, result: bytes, ctx: Context[FieldsConfig]
+) -> list[Payload]:
     """The labelled values of a document for whose class nothing is declared; nobody is asked."""
     from lineal_consumers.fields.pairs import fields_of_pairs
 
-    result = await ctx.objects.get(document.result, role="result")
     found = await ctx.run(
         fields_of_pairs, result, document.document_class, seconds=ctx.config.seconds
     )
     if not found.fields:
-        ctx.skip(
-            f"no fields are declared for the class {document.document_class}, and it has no "
-            "labelled values"
-        )
+        ctx.annotate(document_class=document.document_class, found=0)
         return []
     stored = await ctx.objects.put(found.model_dump_json().encode(), _JSON, role="fields")
     ctx.annotate(document_class=document.document_class, found=len(found.fields))
@@ -199,3 +230,47 @@ async def iterate(
         requested_us=ctx.now(),
         examples=ExpectedExamples(count=1, time_us=example.item.time_us),
     )
+
+
+@learn.on
+async def described(
+    description: DocumentDescribed, ctx: Context[FieldsConfig]
+) -> ModelExample | None:
+    """Hand on what people have said of who a document is from, and of its day, as an example."""
+    from lineal_consumers.fields.describing import CLASS, DESCRIPTION
+    from lineal_consumers.fields.teaching import example_of
+
+    name = ctx.config.model
+    key = f"described/{description.document_id}"
+    before = await ctx.state.get(key, dict[str, str]) or {}
+    values = before | {
+        one: text for one, text in description.labels.items() if one in DESCRIPTION.fields
+    }
+    read, found = description.result, description.analysis
+    if name is None or read is None or found is None or values == before:
+        ctx.skip("nothing is learnt from it: neither a correspondent nor a date of what was read")
+        return None
+    await ctx.state.put(key, values)
+    people = FieldValues(
+        document_class=CLASS,
+        fields=tuple(
+            ExtractedField(
+                name=one, type=DESCRIPTION.fields[one].type, value=text or None, source="person"
+            )
+            for one, text in values.items()
+        ),
+    )
+    result = await ctx.objects.get(read, role="result")
+    analysis = await ctx.objects.get(found, role="analysis")
+    example = await ctx.run(
+        example_of, description.document_id, people, DESCRIPTION, result, analysis,
+        seconds=ctx.config.seconds,
+    )  # fmt: skip
+    ref = await ctx.objects.put(example, "application/gzip", role="example")
+    # Beside what it teaches of the fields of its class, as an example of its own.
+    item = DatasetItem(
+        digest=ref.sha256, source=f"{description.document_id}/{CLASS}",
+        group=description.document_id, label=CLASS, time_us=ctx.now(), ref=ref,
+    )  # fmt: skip
+    ctx.annotate(model=name, fields=len(values))
+    return ModelExample(name=name, item=item)

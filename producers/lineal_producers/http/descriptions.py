@@ -12,7 +12,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lineal.runtime import Runtime
-from lineal_catalog.documents.describing import UnfitLabel, describe, list_tags
+from lineal_catalog.documents.describing import UnfitLabel, list_tags
+from lineal_catalog.reviews.acts import Reviewer
+from lineal_catalog.reviews.descriptions import correct_description
+from lineal_catalog.reviews.field_corrections import NotCorrected
+from lineal_catalog.reviews.item_state import ReviewConflict
+from lineal_catalog.reviews.queries import UnknownReview
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.guard import credential_in, guarded, reader_names
 from lineal_producers.http.requested_document import requested_document
@@ -32,7 +37,8 @@ class _Description(BaseModel):
 
 def description_routes(runtime: Runtime) -> list[Route]:
     """``POST /documents/ID/description`` with ``{"add": ["tax"], "remove": ["new"], "labels":
-    {"correspondent": "Acme"}}``, for who may review; ``GET /tags`` counts the documents of each."""
+    {"correspondent": "Acme", "type": "letter"}}``, for who may review; ``GET /tags`` counts the
+    documents of each."""
 
     async def tags(request: Request) -> Response:
         found = await runtime.store.read(partial(list_tags, names=reader_names(request)))
@@ -43,8 +49,8 @@ def description_routes(runtime: Runtime) -> list[Route]:
         body = await limited(request, _MAX_BYTES, "name fewer tags and labels").body()
         try:
             said = _Description.model_validate(orjson.loads(body))
-            [event] = await describe(
-                runtime, [info.document_id], credential_in(request), "lineal:http",
+            event = await correct_description(
+                runtime, info.document_id, Reviewer.of(credential_in(request)), "lineal:http",
                 add=said.add, remove=said.remove, labels=said.labels,
             )  # fmt: skip
         except orjson.JSONDecodeError as error:
@@ -55,6 +61,10 @@ def description_routes(runtime: Runtime) -> list[Route]:
             raise HTTPException(422, f"{where}: {first['msg']}") from error
         except UnfitLabel as error:
             raise HTTPException(422, str(error)) from error
+        except (UnknownReview, ReviewConflict) as error:
+            raise HTTPException(409, str(error)) from error
+        except NotCorrected as error:
+            raise HTTPException(503, str(error)) from error
         answer = {"document_id": info.document_id, "event": event}
         return JSONResponse(answer, status_code=202)
 
