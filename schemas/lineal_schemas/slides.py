@@ -6,10 +6,12 @@ A slide is cut into square tiles, counted from the top left by rows: tile ``n`` 
 
 from __future__ import annotations
 
+from math import ceil, log2
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lineal_schemas.models import ModelRef
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.parts import Part
 from lineal_schemas.payload import Payload
@@ -18,6 +20,9 @@ from lineal_schemas.telemetry import Micros
 SlideId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 SlideLabel = Literal["positive", "negative"]
 SlideScore = Annotated[float, Field(ge=0, le=1)]
+HEAT_MAP_TILE = 256
+"""Pixels of each side of a file of a heat map."""
+_HEAT_MAP_PER_TILE, _HEAT_MAP_SIDE = 16, 4096
 
 
 class Slide(BaseModel):
@@ -52,6 +57,21 @@ class TileGrid(BaseModel):
     @property
     def rows(self) -> int:
         return -(-self.height // self.tile)
+
+    @property
+    def heat_map_pixels(self) -> int:
+        """Pixels of each side of a tile on the heat map at its largest."""
+        return max(1, min(_HEAT_MAP_PER_TILE, _HEAT_MAP_SIDE // max(self.columns, self.rows)))
+
+    @property
+    def heat_map_size(self) -> tuple[int, int]:
+        """Width and height of the heat map at its largest, in pixels."""
+        return self.columns * self.heat_map_pixels, self.rows * self.heat_map_pixels
+
+    @property
+    def heat_map_max_zoom(self) -> int:
+        """The largest zoom: at 0 one file shows the whole slide."""
+        return max(0, ceil(log2(max(self.heat_map_size) / HEAT_MAP_TILE)))
 
     def origin(self, number: int) -> tuple[int, int]:
         """Pixels of a tile's top left corner from the slide's: x and y."""
@@ -130,7 +150,11 @@ class SlideScored(SlideEvent, type="slide.scored", version=1):
 
     grid: TileGrid
     score: SlideScore
-    """The mean of the tiles' scores."""
+    """By ``model`` how likely the slide is positive; without one the mean of the tiles' scores."""
+    model: ModelRef | None = None
+    """What the slide was scored by, learnt from labelled slides of other patients."""
+    tile_mean: SlideScore | None = None
+    """The mean of the tiles' scores, where ``model`` scored."""
     scorer: str
     """Name and version of what scored the tiles."""
     scored: Annotated[int, Field(ge=1)]

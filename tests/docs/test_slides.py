@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lineal_consumers.slides.config import SlidesConfig
+from lineal_consumers.slides.config import SlidesConfig, SlidesModel
 
 PAGE = (Path(__file__).parents[2] / "docs" / "slides.md").read_text()
 
@@ -35,6 +35,10 @@ def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
 
 
 def test_the_settings_of_the_page_are_settings_with_their_defaults() -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    stages = tomllib.loads(block)["stages"]
+    learning, settings = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    stages = tomllib.loads(settings)["stages"]
     assert SlidesConfig.model_validate(stages["slides"]) == SlidesConfig()
+    assert set(stages["slides"]) == set(SlidesConfig.model_fields)
+    stages = tomllib.loads(learning)["stages"]
+    assert SlidesConfig.model_validate(stages["slides"]) == SlidesConfig()
+    assert SlidesModel.model_validate(stages["retrain"]["models"]["slides"]) == SlidesModel()

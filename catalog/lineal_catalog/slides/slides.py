@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
+from asyncio import to_thread
+from pathlib import Path
 from typing import BinaryIO
 
 from lineal.access.credential import Credential
@@ -90,8 +91,12 @@ async def heat_map_tile(runtime: Runtime, slide: SlideScored, zoom: int, x: int,
         UnknownSlide: the heat map does not reach there.
         ObjectMissing: it was erased.
     """
-    with zipfile.ZipFile(io.BytesIO(await runtime.objects.get(slide.heat_map))) as archive:
+    return await to_thread(_read, await runtime.objects.path(slide.heat_map), f"{zoom}/{x}/{y}.png")
+
+
+def _read(path: Path, name: str) -> bytes:
+    with zipfile.ZipFile(path) as archive:  # which compares what is read with its checksum
         try:
-            return archive.read(f"{zoom}/{x}/{y}.png")
+            return archive.read(name)
         except KeyError:
-            raise UnknownSlide(f"the heat map has no {zoom}/{x}/{y}.png") from None
+            raise UnknownSlide(f"the heat map has no {name}") from None

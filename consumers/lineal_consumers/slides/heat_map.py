@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lineal_consumers.slides.pyramid import Pyramid, coarsest
+from lineal_schemas.slides import HEAT_MAP_TILE
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
     from lineal_schemas.slides import TileGrid
 
-SIDE = 256
-"""Pixels of each side of a PNG file."""
-_PER_TILE = 16
-"""Pixels of each side of a slide's tile on the heat map, at most."""
-_MAX_SIDE = 4096
 _MAX_SOURCE = 32 << 20
 """Pixels of the level under the heat map."""
 _OPACITY = 0.65
@@ -33,7 +29,7 @@ def draw_heat_map(
 ) -> bytes:
     """Red over the small picture of the slide in grey, the more so the higher a tile's score; a ZIP
     file of ``Z/X/Y.png``. The same slide and scores make the same bytes."""
-    per_tile = max(1, min(_PER_TILE, _MAX_SIDE // max(grid.columns, grid.rows)))
+    per_tile = grid.heat_map_pixels
     heat = np.zeros(grid.rows * grid.columns, np.float32)
     heat[tiles] = scores
     # By its root, because most scores are low; the same score is the same red on every slide.
@@ -44,7 +40,7 @@ def draw_heat_map(
         grey = band.mean(axis=2, dtype=np.float32, keepdims=True)
         red = share.repeat(per_tile)[None, :, None]
         band[:] = (grey * (1 - red) + _RED * red).astype(np.uint8)
-    return _pyramid_of(drawn)
+    return _pyramid_of(drawn, grid.heat_map_max_zoom)
 
 
 def _underneath(pyramid: Pyramid, grid: TileGrid, per_tile: int) -> npt.NDArray[np.uint8]:
@@ -68,16 +64,15 @@ def _underneath(pyramid: Pyramid, grid: TileGrid, per_tile: int) -> npt.NDArray[
     return made
 
 
-def _pyramid_of(drawn: npt.NDArray[np.uint8]) -> bytes:
+def _pyramid_of(drawn: npt.NDArray[np.uint8], zooms: int) -> bytes:
     from PIL import Image
 
-    zooms = max(0, int(np.ceil(np.log2(max(drawn.shape[:2]) / SIDE))))
     picture = Image.fromarray(drawn)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for zoom in range(zooms, -1, -1):
-            for y in range(-(-picture.height // SIDE)):
-                for x in range(-(-picture.width // SIDE)):
+            for y in range(-(-picture.height // HEAT_MAP_TILE)):
+                for x in range(-(-picture.width // HEAT_MAP_TILE)):
                     archive.writestr(
                         zipfile.ZipInfo(f"{zoom}/{x}/{y}.png", _FIRST_DATE), _png(picture, x, y)
                     )
@@ -89,10 +84,11 @@ def _pyramid_of(drawn: npt.NDArray[np.uint8]) -> bytes:
 def _png(picture: Image.Image, x: int, y: int) -> bytes:
     from PIL import Image
 
-    part = Image.new("RGB", (SIDE, SIDE), (255, 255, 255))
-    left, top = x * SIDE, y * SIDE
-    box = (left, top, min(left + SIDE, picture.width), min(top + SIDE, picture.height))
-    part.paste(picture.crop(box))
+    part = Image.new("RGB", (HEAT_MAP_TILE, HEAT_MAP_TILE), (255, 255, 255))
+    left, top = x * HEAT_MAP_TILE, y * HEAT_MAP_TILE
+    right = min(left + HEAT_MAP_TILE, picture.width)
+    bottom = min(top + HEAT_MAP_TILE, picture.height)
+    part.paste(picture.crop((left, top, right, bottom)))
     out = io.BytesIO()
     part.save(out, "PNG")
     return out.getvalue()

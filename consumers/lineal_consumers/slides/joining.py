@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
 
 _HIGHEST = 10
+_MAP = 16
 _TOP_SHARE = 0.02
 """A lesion may be a small part of a slide."""
 
@@ -77,3 +78,14 @@ def slide_features(scores: Floats, features: Floats, names: Sequence[str]) -> di
         made[f"{name}_deviation"] = round(float(exact.std()), 8)
         made[f"{name}_top"] = round(float(exact[-top:].mean()), 8)
     return made
+
+
+def score_map(path: str, grid: TileGrid) -> list[float]:
+    """A picture of 16 by 16 of where the scores of a slide are, in the file of all its scores."""
+    with np.load(path, allow_pickle=False) as arrays:
+        tiles, scores = arrays["tiles"], arrays["scores"]
+    rows, columns = tiles // grid.columns, tiles % grid.columns
+    places = rows * _MAP // grid.rows * _MAP + columns * _MAP // grid.columns
+    sums = np.bincount(places, weights=scores, minlength=_MAP * _MAP)
+    counts = np.bincount(places, minlength=_MAP * _MAP)
+    return [round(float(one), 6) for one in sums / np.maximum(counts, 1)]
