@@ -68,11 +68,17 @@ def run(
     """
     from lineal_producers.regions.coordinator import RunSettings
     from lineal_producers.regions.manifest import read_manifest
+    from lineal_producers.regions.manifest_runs import PREFIX
     from lineal_producers.regions.settings import RegionSettings
 
     settings = load_settings(data)
     regions = settings.section(RegionSettings)
     found = read_manifest(manifest.read_text(), regions.names, name)
+    if found.run.startswith(PREFIX):
+        raise CommandFailed(
+            f"{found.run!r} begins as the runs do that are sent to POST /regions/runs: "
+            "name it otherwise"
+        )
     chosen = RunSettings(
         away_seconds=away, answer_seconds=answer_seconds, attempts=attempts, parallel=parallel
     )

@@ -25,6 +25,7 @@ ELSEWHERE = {
     "deployment.job_updated": "the MQTT bridge, which devices report to",
     "deployment.": "`lineal deploy`",
     "model.": "`lineal model`",
+    "region.": "`lineal regions run` or POST /regions/runs",
     "slide.": "`lineal slide put`",
     "style.": "`lineal restyle` or POST /restylings",
     "serving.": "`lineal serve` and `lineal serving`",

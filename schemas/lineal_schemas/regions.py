@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
+from lineal_schemas.telemetry import Micros
 
 
 class RegionJobEvent(Payload):
@@ -52,3 +54,44 @@ class RegionJobFailed(RegionJobEvent, type="region.job_failed", version=1):
     """No region has answered in time."""
 
     reason: str
+
+
+class RegionRunEvent(Payload):
+    """What all events of a run as a whole have in common."""
+
+    run: str
+
+    def partition_key(self) -> str:
+        return self.run
+
+    def correlation_key(self) -> str:
+        return f"region-run:{self.run}"
+
+
+class RegionRunRequested(RegionRunEvent, type="region.run_requested", version=1):
+    """The jobs of a manifest are to be done."""
+
+    manifest: ObjectRef
+    """JSON lines, one job a line."""
+    jobs: Annotated[int, Field(ge=1)]
+    operator: bool = False
+    """Whether jobs may be of types that lineal itself makes."""
+    away_seconds: Annotated[float, Field(ge=0)] = 60.0
+    """A region that is silent for so long counts as away."""
+    answer_seconds: Annotated[float, Field(ge=0)] = 3600.0
+    """After so long a job is given to another one."""
+    attempts: Annotated[int, Field(ge=1)] = 3
+    """Of a job, at most."""
+    parallel: Annotated[int, Field(ge=1)] = 1
+    """Jobs that a region has at a time."""
+    by: str
+    requested_us: Micros
+
+
+class RegionRunEnded(RegionRunEvent, type="region.run_ended", version=1):
+    """Every job of a run is done, or has failed; or the run could not be begun."""
+
+    done: Annotated[int, Field(ge=0)]
+    failed: Annotated[int, Field(ge=0)]
+    problem: str | None = None
+    """Why it could not be begun: who asked may not any more, a region is not known any more."""

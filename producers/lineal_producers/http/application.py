@@ -39,6 +39,7 @@ from lineal_producers.http.packages import package_route
 from lineal_producers.http.pages import page_routes
 from lineal_producers.http.protection import Protection, is_loopback
 from lineal_producers.http.redaction import redaction_routes
+from lineal_producers.http.regions import region_routes
 from lineal_producers.http.restyling import restyling_routes
 from lineal_producers.http.reviews import review_routes
 from lineal_producers.http.slides import slide_routes
@@ -92,6 +93,7 @@ def application(
         *answer_routes(runtime, workers),
         summary_route(runtime, workers),
         *restyling_routes(runtime),
+        *region_routes(runtime),
         *slide_routes(runtime),
         *table_question_routes(runtime),
         *meaning_routes(runtime),
@@ -185,6 +187,7 @@ async def _directory(request: Request) -> Response:
             "match": "POST /match, /documents/ID/match",
             "summary": "GET /summary?document=ID, ?q=WORDS, ?label=K=V; sentences=, topics=",
             "restylings": "POST /restylings (a form with files and a request), GET /restylings/ID",
+            "regions": "POST /regions/runs (JSON lines, one job a line), GET /regions/runs/RUN",
             "slides": "GET /slides, /slides/ID, /slides/ID/heatmap, /slides/ID/heatmap/Z/X/Y.png",
             "what-if": "POST /tables/TABLE/questions, GET /tables/TABLE/questions/ID",
             "reviews": "GET /reviews, POST /reviews/next, /reviews/ITEM/complete",

@@ -33,6 +33,8 @@ TAKEN_BY = {
         POST /sparql
     """,
     "uploader": """
+        GET /regions/runs
+        GET /regions/runs/{run}
         GET /restylings/{id}
         GET /restylings/{id}/{which}/{number:int}
         GET /tables/{table}/questions/{id}
@@ -40,6 +42,7 @@ TAKEN_BY = {
         POST /articles
         POST /documents
         POST /events
+        POST /regions/runs
         POST /restylings
         POST /tables/{table}/questions
     """,
