@@ -76,7 +76,7 @@ def plugins(group: str) -> Plugins:
 class _EntryPoints(Protocol):
     """Of another type before Python 3.12."""
 
-    def select(self, *, group: str) -> EntryPoints: ...
+    def select(self, *, group: str, name: str = ...) -> EntryPoints: ...
 
 
 @cache

@@ -42,7 +42,10 @@ async def _copy(
 
 
 SAVED_SEARCHES = Projection(
-    "saved searches", (Table("saved_searches", _TABLE, from_records=False),), copy=_copy
+    "saved searches",
+    (Table("saved_searches", _TABLE, from_records=False),),
+    copy=_copy,
+    erasure="what people look for is theirs, and they delete it: it belongs to no document",
 )
 _MAX_NAME, _MAX_QUERY, _MAX_SAVED = 100, 2000, 200
 

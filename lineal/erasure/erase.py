@@ -19,7 +19,12 @@ from lineal.bus.embedded.erasing import FoundEvents, erase_events, find_events
 from lineal.effects.records import lineage_records
 from lineal.erasure.broker_retention import broker_retention
 from lineal.erasure.erasures import KIND, Erasure, note_erasures
-from lineal.erasure.references import References, find_references, referenced_by_others
+from lineal.erasure.references import (
+    References,
+    find_derived,
+    find_references,
+    referenced_by_others,
+)
 from lineal.erasure.rows import erase_rows
 from lineal.errors import LinealError
 from lineal.lineage.actor import this_worker
@@ -45,7 +50,7 @@ class ErasurePlan:
 
     references: References
     objects: frozenset[str]
-    """SHA-256, hex, of those that nothing else refers to."""
+    """SHA-256, hex, of those that nothing else refers to, and of copies of parts of them."""
     shared: frozenset[str]
     """Those that stay, since other subjects refer to them."""
     events: FoundEvents | None
@@ -73,7 +78,13 @@ async def plan_erasure(
     shared = await runtime.store.read(
         lambda connection: referenced_by_others(connection, stored, {*subjects, *also_erased})
     )
-    counts = Counter({"objects": len(stored - shared)})
+    gone = stored - shared
+    alone = references.digests - shared  # also what an erasure that was killed has deleted
+    derived = await runtime.store.read(
+        lambda connection: find_derived(connection, alone, {*subjects, *also_erased})
+    )
+    gone |= await runtime.objects.existing(derived.copies)
+    counts = Counter({"objects": len(gone)})
     counts += await runtime.store.read(partial(erase_rows, references=references, dry=True))
     remains = []
     events = None
@@ -87,8 +98,13 @@ async def plan_erasure(
     if shared:
         objects = "1 object" if len(shared) == 1 else f"{len(shared)} objects"
         remains.append(f"{objects} that others refer to")
+    for subject, kinds in sorted(derived.subjects.items()):
+        remains.append(
+            f"what {subject} has made of it ({', '.join(kinds)}): `lineal erase --subject "
+            f"{subject}` if nothing of it may stay"
+        )
     return ErasurePlan(
-        references, frozenset(stored - shared), frozenset(shared), events, +counts, tuple(remains)
+        references, frozenset(gone), frozenset(shared), events, +counts, tuple(remains)
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from lineal.erasure.erasures import erased_at
 from lineal.lineage.ledger import steps_of_subject, stream_steps_of_artifact
-from lineal.lineage.projections import installed_projections
+from lineal.lineage.projections import SharedRole, installed_projections
+from lineal.lineage.record import RecordedStep
 from lineal.store.connection import Connection
 
 
@@ -60,20 +62,67 @@ def referenced_by_others(
     Args:
         erased: the subjects that are being erased.
     """
+    shared = _shared_roles()
     return {
         sha256
         for sha256 in digests
         if any(
             _is_kept(connection, subject, started, erased)
-            for subject, started in _users(connection, sha256)
+            for subject, started in _users(connection, sha256, shared)
         )
     }
 
 
-def _users(connection: Connection, sha256: str) -> Iterator[tuple[str, int]]:
+class DerivedCopies(NamedTuple):
+    """What steps about other subjects have done with the bytes of erased ones."""
+
+    copies: frozenset[str]
+    """SHA-256, hex, of what they made that holds parts of them."""
+    subjects: Mapping[str, Sequence[str]]
+    """Subjects that have made something else of them, with the kinds of the steps."""
+
+
+def find_derived(connection: Connection, digests: Iterable[str], erased: set[str]) -> DerivedCopies:
+    """Find what was made of bytes by steps about other subjects.
+
+    Args:
+        digests: of bytes that go.
+        erased: the subjects that are being erased.
+    """
+    shared = _shared_roles()
+    copied = {role for item in installed_projections() for role in item.copies}
+    copies: set[str] = set()
+    subjects: dict[str, dict[str, None]] = {}
+    for sha256 in digests:
+        for step in stream_steps_of_artifact(connection, sha256, made=False):
+            if step.subject in erased or not _reads_for_another(step, sha256, shared):
+                continue
+            copies.update(item.sha256 for item in step.outputs if item.role in copied)
+            if any(item.role not in copied for item in step.outputs):
+                subjects.setdefault(step.subject, {})[step.kind] = None
+    return DerivedCopies(
+        frozenset(copies), {name: tuple(kinds) for name, kinds in subjects.items()}
+    )
+
+
+def _shared_roles() -> frozenset[SharedRole]:
+    return frozenset(role for item in installed_projections() for role in item.reads_of_others)
+
+
+def _reads_for_another(step: RecordedStep, sha256: str, shared: frozenset[SharedRole]) -> bool:
+    """Whether a step has read bytes of another subject, which it does not keep alive."""
+    roles = {item.role for item in step.inputs if item.sha256 == sha256}
+    mine = {item.role for item in shared if step.subject.startswith(item.subjects)}
+    return roles <= mine
+
+
+def _users(
+    connection: Connection, sha256: str, shared: frozenset[SharedRole]
+) -> Iterator[tuple[str, int]]:
     for made in (True, False):
         for step in stream_steps_of_artifact(connection, sha256, made=made):
-            yield step.subject, step.started
+            if made or not _reads_for_another(step, sha256, shared):
+                yield step.subject, step.started
 
 
 def _is_kept(connection: Connection, subject: str, started: int, erased: set[str]) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from lineal.erasure.references import References
 from lineal.lineage.projections import installed_projections
+from lineal.stages.discovery import with_subject_state
 from lineal.store.connection import Connection
 from lineal.store.memo import EnvelopeNames, unpack
 
@@ -64,9 +65,17 @@ def _memo(connection: Connection, references: References, dry: bool) -> int:
 
 
 def _state(connection: Connection, references: References, dry: bool) -> int:
-    """Keys that name a subject, in the stages that handled its events. What a stage keeps under
-    other keys is of other events too."""
+    """Keys that name a subject, in the stages that handled its events; and what its events changed
+    last, in stages that say that it is the subject's. What a stage keeps under other keys is of
+    other events too."""
     found: set[tuple[str, str]] = set()
+    for stage in sorted(with_subject_state(references.stages)):
+        for some in _parts(sorted(references.events)):
+            rows = connection.execute(
+                f"SELECT name FROM state WHERE stage = ? AND event_id IN ({_marks(some)})",
+                (stage, *some),
+            )
+            found.update((stage, key) for (key,) in rows.fetchall())
     for stage in sorted(references.stages):
         for name in references.names:
             rows = connection.execute(

@@ -31,4 +31,5 @@ DEAD_LETTERS = Projection(
     (Table("dead_letter_outcomes", _OUTCOMES),),
     _apply,
     kinds=frozenset(("redrive", "drop")),
+    erasure="ids of events and what was decided about them: no content",
 )

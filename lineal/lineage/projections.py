@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from lineal.plugins import plugins
 
@@ -28,6 +28,14 @@ Erase: TypeAlias = "Callable[[Connection, str, bool], int]"
 Purge: TypeAlias = "Callable[[Connection], None]"
 Objects: TypeAlias = "Callable[[Connection, str], Sequence[str]]"
 Copy: TypeAlias = "Callable[[Store, Store, ObjectStore, Callable[[int], None]], Awaitable[None]]"
+
+
+class SharedRole(NamedTuple):
+    """A role of inputs that belong to other subjects than the step's."""
+
+    subjects: str
+    """Beginning of the subjects of the steps: ``order:``."""
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,13 @@ class Projection:
     """Rewrites what still holds deleted rows where deleting leaves something behind."""
     objects: Objects | None = None
     """The digests of objects that only rows of a subject refer to, and that are erased with it."""
+    reads_of_others: frozenset[SharedRole] = frozenset()
+    """Under which roles its steps read what belongs to other subjects: it goes when they go."""
+    copies: frozenset[str] = frozenset()
+    """Roles of what such steps make that holds parts of what they have read: it goes as well."""
+    erasure: str | None = None
+    """How what its tables hold of a subject is erased, or why there is nothing to erase: where
+    neither :attr:`erase` does it nor applying a record of the kind ``erase``."""
     cache: bool = False
     """Whether its tables hold only what can be made again at any time."""
 

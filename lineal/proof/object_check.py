@@ -9,7 +9,8 @@ from hashlib import sha256
 from lineal.erasure.erasures import erased_at
 from lineal.lineage.graph import EVENT_ROLES
 from lineal.lineage.ledger import steps_of_artifact
-from lineal.lineage.record import Record
+from lineal.lineage.projections import installed_projections
+from lineal.lineage.record import Record, RecordedStep
 from lineal.proof.verification import Finding, LargeObjects, Progress, VerificationContext
 from lineal.store.blobs import BlobMissing
 from lineal.store.connection import Connection
@@ -110,7 +111,21 @@ class _Erased:
             *steps_of_artifact(connection, sha256_hex, made=True),
             *steps_of_artifact(connection, sha256_hex, made=False),
         ]
-        return any(map(self._is_erased, {step.subject for step in steps}))
+        return any(map(self._is_erased, {step.subject for step in steps})) or any(
+            self._is_copy(step, sha256_hex) for step in steps
+        )
+
+    def _is_copy(self, step: RecordedStep, sha256_hex: str) -> bool:
+        """Whether a step made it of what belonged to another subject, which was erased."""
+        copied = {role for projection in installed_projections() for role in projection.copies}
+        if not any(item.sha256 == sha256_hex and item.role in copied for item in step.outputs):
+            return False
+        return any(
+            self._is_erased(other.subject)
+            for item in step.inputs
+            for made in (True, False)
+            for other in steps_of_artifact(self._connection, item.sha256, made=made)
+        )
 
     def _is_erased(self, subject: str) -> bool:
         if subject not in self._subjects:

@@ -102,6 +102,9 @@ class StageOptions(TypedDict, total=False):
     do not wait for what is loaded once."""
     section: str
     """The name of its section of settings, for stages that share one. Default: its own name."""
+    subject_state: bool
+    """Whether each value that it keeps belongs to the subject of the event that changed it last,
+    and is erased with it. Default: only values go whose keys name the subject."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -133,6 +136,7 @@ class Stage:
     lanes: int | None = None
     warm_up: str | None = None
     section: str | None = None
+    subject_state: bool = False
     handlers: dict[type[Payload], Handler] = field(default_factory=dict, repr=False)
     """The handler of each type it takes. Events of one key are handled one after another whatever
     their type, but no order between types is kept."""

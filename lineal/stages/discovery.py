@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping
 from functools import cache
 
 from lineal.errors import UnknownStage
-from lineal.plugins import SkippedPlugin, plugins
+from lineal.plugins import SkippedPlugin, declared_plugins, plugins
 from lineal.stages.declaration import Stage
 from lineal_schemas.payload import Payload
 
@@ -56,6 +57,20 @@ def find_stages(names: Collection[str]) -> list[Stage]:
             or f"no stage is named {', '.join(missing)}; installed: {', '.join(sorted(installed))}"
         )
     return [installed[name] for name in names]
+
+
+def with_subject_state(names: Collection[str]) -> set[str]:
+    """Those of some stages that are installed and keep values which belong to subjects
+    (``subject_state``). Only these stages are imported, not all that are installed."""
+    found = set()
+    for name in names:
+        entries = declared_plugins().select(group=ENTRY_POINTS, name=name)
+        for entry in entries:
+            with contextlib.suppress(ImportError, AttributeError):  # it cannot be run here
+                loaded = entry.load()
+                if isinstance(loaded, Stage) and loaded.subject_state:
+                    found.add(loaded.name)
+    return found
 
 
 def stages_after(payload: type[Payload]) -> dict[str, Stage]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import orjson
 
 from lineal.artifact_in_use import ArtifactInUse
-from lineal.lineage.projections import Projection
+from lineal.lineage.projections import Projection, SharedRole
 from lineal.lineage.record import Artifact, RecordedStep
 from lineal.store.connection import Connection
 from lineal.store.derived_table import Table
@@ -196,4 +196,7 @@ MODELS = Projection(
     (Table("trained_models", _TRAINED_MODELS), Table("promotions", _PROMOTIONS), MODEL_CHANGES),
     _apply,
     kinds=frozenset(("train", "promote", "rollback")),
+    reads_of_others=frozenset({SharedRole("model:", "data")}),
+    copies=frozenset({"golden"}),
+    erasure="names of models, versions, digests and who promoted: nothing of what was learnt from",
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lineal.erasure.erasures import KIND as KIND_OF_ERASURES
 from lineal.lineage.projections import Projection
 from lineal.lineage.record import RecordedStep
 from lineal.store.connection import Connection
@@ -17,6 +18,7 @@ from lineal_schemas.notifications import NotificationSent
 
 KIND = "notify"
 ROLE = "notification"
+_NOTIFICATION = "notification:"
 
 _NOTIFICATIONS = """
 CREATE TABLE notifications (
@@ -34,6 +36,11 @@ CREATE INDEX notifications_by_time ON notifications (sent);
 
 def _apply(connection: Connection, records: Sequence[RecordedStep]) -> None:
     for record in records:
+        if record.kind == KIND_OF_ERASURES:
+            if record.subject.startswith(_NOTIFICATION):
+                rule = record.subject.removeprefix(_NOTIFICATION)
+                connection.execute("DELETE FROM notifications WHERE rule = ?", (rule,))
+            continue
         made = next((item for item in record.outputs if item.role == ROLE), None)
         data = None if made is None else small_object(connection, made.sha256)
         if data is None:
@@ -64,5 +71,8 @@ def recent_notifications(connection: Connection, limit: int) -> list[Notificatio
 
 
 NOTIFICATIONS = Projection(
-    "notifications", (Table("notifications", _NOTIFICATIONS),), _apply, kinds=frozenset({KIND})
+    "notifications",
+    (Table("notifications", _NOTIFICATIONS),),
+    _apply,
+    kinds=frozenset({KIND, KIND_OF_ERASURES}),
 )

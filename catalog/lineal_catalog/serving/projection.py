@@ -88,4 +88,5 @@ SERVING = Projection(
     (Table("serving", _SERVING), Table("serving_steps", _STEPS)),
     _apply,
     kinds=frozenset((SERVE, TEST)),
+    erasure="names and versions of models, shares of requests: no content",
 )

@@ -94,6 +94,7 @@ async def scatter(
     produces=ParagraphSpoken,
     section="articles",
     memo=False,
+    subject_state=True,
     lanes=WORKER_LANES,
     record_kind="speak",
 )

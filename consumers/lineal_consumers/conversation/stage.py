@@ -53,6 +53,7 @@ UNKNOWN = "unknown"
         UtteranceReplied, FulfilmentRequested, TicketCreated, TicketContactGiven, SessionExpired,
     ),
     memo=False,
+    subject_state=True,
     artifacts=dialogue_files,
     reads=dialogue_folder,
     in_use=model_names,

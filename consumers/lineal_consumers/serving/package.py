@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from lineal import Context
-from lineal.errors import LinealError
+from lineal.errors import LinealError, ObjectMissing
 from lineal.workers.costs import Cost
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal_catalog.models.golden import recorded_golden
@@ -43,7 +43,7 @@ async def make_package(used: InUse, ctx: Context[ServingConfig]) -> ServingTeste
     package = None
     if checks[0].passed:
         golden = await ctx.query(lambda c: recorded_golden(c, used.model.sha256))
-        if golden is None:
+        if golden is None or not await _is_stored(golden, ctx):
             checks.append(_failed(
                 "golden", "no golden samples are recorded of it: `lineal model evaluate "
                 f"{used.model.name} {used.model.version}` records them; then restart `lineal "
@@ -78,6 +78,15 @@ async def make_package(used: InUse, ctx: Context[ServingConfig]) -> ServingTeste
         package=package,
         by=used.by,
     )
+
+
+async def _is_stored(golden: ObjectRef, ctx: Context[ServingConfig]) -> bool:
+    """False: they were erased with what they were chosen from."""
+    try:
+        await ctx.objects.path(golden, role="golden")
+    except ObjectMissing:
+        return False
+    return True
 
 
 async def _tried(

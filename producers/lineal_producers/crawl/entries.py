@@ -95,6 +95,7 @@ def _apply(connection: Connection, noted: Sequence[CrawlNoted]) -> None:
 
 register(_apply, CrawlNoted)
 
+_IMAGE = "image:"
 _TABLE = """
 CREATE TABLE crawled (
     crawl TEXT NOT NULL,
@@ -113,7 +114,29 @@ async def _copy(
     await copying.equal_rows(source, target, table, progress)
 
 
-CRAWLED = Projection("crawled pages", (Table("crawled", _TABLE),), copy=_copy)
+def _erase(connection: Connection, subject: str, dry: bool) -> int:
+    """What is kept of an image, and of the pages that show it, which say what stands beside it;
+    the next crawl reads these again."""
+    if not subject.startswith(_IMAGE):
+        return 0
+    url = subject.removeprefix(_IMAGE)
+    rows = connection.execute(
+        "SELECT crawl, what, url, entry FROM crawled WHERE what = 'page' OR url = ?", (url,)
+    ).fetchall()
+    found = [
+        tuple(key)
+        for *key, entry in rows
+        if key[1] == "image"
+        or any(image == url for image, _ in PageEntry.model_validate_json(entry).images)
+    ]
+    if not dry:
+        connection.executemany(
+            "DELETE FROM crawled WHERE crawl = ? AND what = ? AND url = ?", found
+        )
+    return len(found)
+
+
+CRAWLED = Projection("crawled pages", (Table("crawled", _TABLE),), copy=_copy, erase=_erase)
 
 E = TypeVar("E", bound=BaseModel)
 

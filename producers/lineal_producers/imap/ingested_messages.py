@@ -30,7 +30,10 @@ async def _copy(
 
 
 MAILBOXES = Projection(
-    "messages taken from mailboxes", (Table("taken_messages", _TABLE),), copy=_copy
+    "messages taken from mailboxes",
+    (Table("taken_messages", _TABLE),),
+    copy=_copy,
+    erasure="numbers of messages in their mailboxes: no content",
 )
 
 

@@ -125,6 +125,11 @@ async def _copy(
     await copying.equal_rows(source, target, table, progress)
 
 
-LINKED_EVENTS = Projection("events of links", (Table("linked_events", _TABLE),), copy=_copy)
+LINKED_EVENTS = Projection(
+    "events of links",
+    (Table("linked_events", _TABLE),),
+    copy=_copy,
+    erasure="digests of the ids of events, and what became of each: no content",
+)
 
 register(_apply, EventLinked)

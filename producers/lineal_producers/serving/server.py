@@ -14,7 +14,7 @@ import structlog
 from lineal.access.credential import Credential
 from lineal.access.senders import require_acting
 from lineal.acts import publish_act
-from lineal.errors import LinealError
+from lineal.errors import LinealError, ObjectMissing
 from lineal.lineage.actor import this_worker
 from lineal_catalog.serving.queries import ServedVersion, Serving, serving_of
 from lineal_producers.serving.batching import QueueFull, Withdrawn
@@ -231,7 +231,9 @@ class ModelServer:
         objects = self._runtime.objects
         package = ServingPackage.model_validate_json(await objects.get(served.package))
         file = await objects.checked_path(package.artifact)
-        golden = await objects.checked_path(package.golden)
+        golden = None
+        with suppress(ObjectMissing):  # erased with what they were chosen from
+            golden = await objects.checked_path(package.golden)
         stack = AsyncExitStack()
         version = await stack.enter_async_context(Version(package, file, golden, self.settings))
         if version.problem is not None:

@@ -45,7 +45,7 @@ class Version:
     """Computes requests in batches and counts. Use it as an async context manager."""
 
     def __init__(
-        self, package: ServingPackage, file: Path, golden: Path, settings: ServingSettings
+        self, package: ServingPackage, file: Path, golden: Path | None, settings: ServingSettings
     ) -> None:
         self.package = package
         self._process = VersionProcess(package, file, golden, settings)

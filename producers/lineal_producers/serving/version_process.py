@@ -35,11 +35,11 @@ class VersionProcess:
     Args:
         package: what is computed with.
         file: of the model.
-        golden: its golden samples, which it answers before anything else.
+        golden: its golden samples, which it answers before anything else; None: they were erased.
     """
 
     def __init__(
-        self, package: ServingPackage, file: Path, golden: Path, settings: ServingSettings
+        self, package: ServingPackage, file: Path, golden: Path | None, settings: ServingSettings
     ) -> None:
         self.package = package
         self._file, self._golden, self._settings = file, golden, settings
@@ -54,7 +54,7 @@ class VersionProcess:
             memory_bytes=self._settings.memory_mb * 1024 * 1024,
             seconds=self._settings.request_seconds,
             sandbox=True,
-            trees=(self._file, self._golden),
+            trees=(self._file,) if self._golden is None else (self._file, self._golden),
         )
 
     async def start(self) -> None:
@@ -64,6 +64,12 @@ class VersionProcess:
             ModelFailed: it cannot, or answers something else.
         """
         self._pool.start()
+        if self._golden is None:
+            log.warning(
+                "serving.golden_erased", model=self.package.model.name,
+                version=self.package.model.version,
+            )  # fmt: skip
+            return
         try:
             trial: Trial = await self._pool.run(
                 try_model, self._file, self.package.artifact.media_type, self._golden, _RUNS,

@@ -33,7 +33,12 @@ async def _copy(
     await copying.equal_rows(source, target, table, progress)
 
 
-SOURCES = Projection("documents of sources", (Table("synced_documents", _TABLE),), copy=_copy)
+SOURCES = Projection(
+    "documents of sources",
+    (Table("synced_documents", _TABLE),),
+    copy=_copy,
+    erasure="by lineal_producers.ingested_sources, unless the file is still there",
+)
 
 
 class SyncedFile(NamedTuple):
