@@ -87,6 +87,8 @@ def _report(result: CrawlResult) -> None:
             f"left out: {result.traps} links that lead on for ever, {result.disallowed} that are "
             "not allowed"
         )
+    if result.left_out:
+        typer.echo(f"left out: {', '.join(result.left_out)}: these fail in every crawl")
     for reason in result.failures[:10]:
         typer.echo(reason, err=True)
     if len(result.failures) > 10:

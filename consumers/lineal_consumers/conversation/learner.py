@@ -49,22 +49,16 @@ class IntentsLearner(Learner[IntentsModel]):
         return None
 
     def fit(self, data: LearningData, settings: IntentsModel, algorithm: str) -> Fitted:
-        from threadpoolctl import threadpool_limits
-
-        from lineal_consumers.conversation.intent_model import model_of_examples
-
         known = [(text, label) for text, label in _read(data, data.manifest.train)
                  if label != UNKNOWN]  # fmt: skip
         if len({label for _, label in known}) < 2:
             raise Reject("examples of at least two intents are needed to learn from")
-        with threadpool_limits(limits=settings.threads):
-            threshold = _threshold(known, settings)
-            model = _fitted(known, settings, model_of_examples(known, threshold))
+        model = fit_examples(known, settings)
         return Fitted(
             model=model,
             algorithm="hashed-logistic",
             metrics={"examples": float(len(known)), "intents": float(len(model.intents))},
-            threshold=threshold,
+            threshold=model.threshold,
         )
 
     def export(self, fitted: Fitted) -> bytes:
@@ -101,6 +95,17 @@ class IntentsLearner(Learner[IntentsModel]):
             ),
             score={"accuracy": 1.0},
         )
+
+
+def fit_examples(known: Sequence[tuple[str, str]], settings: IntentsModel) -> IntentModel:
+    """A model with its threshold, learnt from texts and their intents."""
+    from threadpoolctl import threadpool_limits
+
+    from lineal_consumers.conversation.intent_model import model_of_examples
+
+    with threadpool_limits(limits=settings.threads):
+        threshold = _threshold(known, settings)
+        return _fitted(known, settings, model_of_examples(known, threshold))
 
 
 def _read(data: LearningData, items: Sequence[DatasetItem]) -> list[tuple[str, str]]:

@@ -71,6 +71,8 @@ class CrawlResult:
     """False: a limit ended it, or something could not be read; nothing is called gone for that."""
     requests: int = 0
     failures: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """Pages that were never read, in as many crawls as they may fail in."""
 
 
 async def crawl_site(
@@ -115,6 +117,8 @@ class _Crawl:
         self._images: dict[str, ImageEntry] = {}
         self._seen: dict[str, PageEntry] = {}
         """Of this crawl, by URL."""
+        self._failing: set[str] = set()
+        """Pages that were never read, and not now either."""
         self._run = ""
         self.result = CrawlResult()
 
@@ -177,7 +181,11 @@ class _Crawl:
     async def _page(self, url: str) -> PageEntry | None:
         """What a page has; None where there is none, or it was seen under another URL."""
         before, result = self._pages.get(url), self.result
-        if before is not None and before.run == self._run:
+        if before is not None and before.failed:
+            if before.run == self._run:
+                self._never_read(url, before.failed, f"{url} failed before this crawl went on")
+                return None
+        elif before is not None and before.run == self._run:
             self._see(url, before)
             return before
         self._progress(url)
@@ -191,16 +199,16 @@ class _Crawl:
             await self._forget_page(url)
             return None
         except RequestFailed as error:
-            return self._keep(url, before, error)
+            return await self._keep(url, before, error)
         answer = fetched.answer
-        if answer.status == 304 and before is not None:
+        if answer.status == 304 and before is not None and not before.failed:
             result.unchanged_pages += 1
             entry = before.model_copy(update={"run": self._run})
         elif answer.status in (404, 410):
             await self._forget_page(url)
             return None
         elif answer.status != 200:
-            return self._keep(url, before, f"{url} answers {answer.status}")
+            return await self._keep(url, before, f"{url} answers {answer.status}")
         elif answer.media_type not in _HTML:
             await self._forget_page(url)
             return None
@@ -230,16 +238,36 @@ class _Crawl:
         self._seen[url] = entry
         self.result.pages += 1
 
-    def _keep(self, url: str, before: PageEntry | None, error: object) -> PageEntry | None:
+    async def _keep(
+        self, url: str, before: PageEntry | None, error: RequestFailed | str
+    ) -> PageEntry | None:
         """A page that cannot be read now is as it was; what is on it is not gone."""
-        self._failed(str(error))
-        if before is None and isinstance(error, EndlessRedirects):
+        if before is not None and not before.failed:
+            self._failed(str(error))
+            if isinstance(error, AddressRejected):
+                self.result.complete = False
+                return None
+            self._seen[url] = before
+            return before
+        if isinstance(error, EndlessRedirects):
+            self._failed(str(error))
             return None  # no trouble that passes: else nothing of such a site were ever gone
-        if isinstance(error, AddressRejected) or before is None:
-            self.result.complete = False
-            return None
-        self._seen[url] = before
-        return before
+        failed = (before.failed if before is not None else 0) + 1
+        entry = PageEntry(run=self._run, failed=failed)
+        await self._note(CrawlNoted(self._site.name, "page", url, entry.model_dump_json()))
+        self._never_read(url, failed, error)
+        return None
+
+    def _never_read(self, url: str, failed: int, error: object) -> None:
+        """A page that fails ever again is left out in the end: nothing of such a site were ever
+        gone. Without the pages it begins with a crawl has seen nothing."""
+        self._failing.add(url)
+        if failed >= self._site.page_attempts and url not in self._starts:
+            self.result.left_out.append(url)
+            self._failed(f"{error}: left out, as it failed in {failed} crawls in a row")
+            return
+        self.result.complete = False
+        self._failed(str(error))
 
     async def _forget_page(self, url: str) -> None:
         if url in self._pages:
@@ -349,7 +377,7 @@ class _Crawl:
         name = self._site.name
         forgotten = []
         if self.result.complete:
-            unseen = self._pages.keys() - self._seen.keys()
+            unseen = self._pages.keys() - self._seen.keys() - self._failing
             forgotten = [CrawlNoted(name, "page", url, None) for url in unseen]
         await self._note(*forgotten, CrawlNoted(name, "run", "", None))
 

@@ -53,6 +53,8 @@ class PageEntry(BaseModel):
     digest: str = ""
     links: tuple[str, ...] = ()
     images: tuple[tuple[str, Appearance], ...] = ()
+    failed: int = 0
+    """Crawls in a row that could not read it; not 0 only for a page that was never read."""
 
 
 class ImageEntry(BaseModel):

@@ -40,6 +40,9 @@ class SiteSettings(BaseModel):
     """Queries of one path; calendars and filters have any number."""
     max_page_bytes: Annotated[int, Field(ge=1)] = 4_000_000
     max_image_bytes: Annotated[int, Field(ge=1)] = 20_000_000
+    page_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    """Crawls in a row in which a page may fail that was never read. Then it is left out, named, and
+    holds up nothing: what no other page shows is gone."""
     request_seconds: Positive = 20.0
     """For a request as a whole."""
     seconds: Positive = 3_600.0

@@ -112,6 +112,31 @@ async def test_a_server_in_trouble_makes_nothing_gone(runtime: Runtime, site: Si
     assert (result.pages, result.gone) == (0, 0)
 
 
+async def test_a_page_that_fails_ever_again_is_named_and_holds_up_nothing(
+    runtime: Runtime, site: Site
+) -> None:
+    pages = {"/": page("/bad", "/good"), "/good": page(images='<img src="/a.png">')}
+    site.files |= {**pages, "/bad": (500, {}, b""), "/a.png": b"a"}
+    first = await crawl(runtime, site)
+    site.files["/good"] = page()
+    second = await crawl(runtime, site)
+    assert [(one.complete, one.gone, one.left_out) for one in (first, second)] == [
+        (False, 0, [])
+    ] * 2
+    for _ in range(2):
+        third = await crawl(runtime, site)
+        assert (third.complete, third.left_out) == (True, [f"{site.url}/bad"])
+    assert [item.reason for item in await events(runtime, ImageGone)] == ["no page shows it"]
+    assert any("left out, as it failed in 4 crawls" in reason for reason in third.failures)
+
+    site.files["/bad"] = page(images='<img src="/a.png">')
+    healed = await crawl(runtime, site)
+    assert (healed.complete, healed.images, healed.left_out) == (True, 1, [])
+    site.files["/bad"] = (500, {}, b"")
+    for _ in range(4):  # a page that was read stays as it was, however often it fails
+        assert (await crawl(runtime, site)).gone == 0
+
+
 async def test_robots_txt_is_obeyed(runtime: Runtime, site: Site) -> None:
     site.files["/robots.txt"] = (
         b"User-agent: *\nDisallow: /private\nDisallow: /*.cgi$\nAllow: /private/open\n"
