@@ -18,6 +18,7 @@ Value: TypeAlias = "str | Sequence[str]"
 
 _TOKEN = re.compile(
     r"""(?P<iri><[^<>"{}|^`\\\x00-\x20]*>)
+    |(?P<escape>\\.)
     |(?P<comment>\#[^\n\r]*)
     |(?P<string>\"{3}(?:\\.|(?!\"{3}).)*\"{3}|'{3}(?:\\.|(?!'{3}).)*'{3}
         |"(?:\\.|[^"\\\n\r])*"|'(?:\\.|[^'\\\n\r])*')
@@ -49,7 +50,8 @@ def bind(query: str, values: Mapping[str, Value]) -> str:
 
     def replaced(found: re.Match[str]) -> str:
         token = found[0]
-        if found["word"] and token.lower().startswith("service"):
+        # A dot ends a word such as `true`, and is part of one such as `ex:a.b`: either is refused.
+        if found["word"] and any(part.startswith("service") for part in token.lower().split(".")):
             raise BadQuery("SERVICE is not answered: a query reads this graph and nothing else")
         if not found["parameter"]:
             return token

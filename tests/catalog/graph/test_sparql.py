@@ -44,6 +44,10 @@ def test_numbers_and_addresses_are_terms() -> None:
         "SELECT * WHERE { SERVICE <http://a.example/> { ?s ?p ?o } }",
         "SELECT * WHERE { service silent ?where { ?s ?p ?o } }",
         "SELECT * WHERE {} SERVICE<http://a.example/>{}",
+        "SELECT * WHERE { ?s ?p true.SERVICE <http://a.example/> { ?a ?b ?c } }",
+        'SELECT * WHERE { ?s ?p "x"@en.SERVICE <http://a.example/> { ?a ?b ?c } }',
+        "SELECT * WHERE { ?s ?p lineal:a\\# . SERVICE <http://a.example/> { ?a ?b ?c } }",
+        "SELECT * WHERE { ?s ?p lineal:a\\' . SERVICE <http://a.example/> { ?a ?b ?c } } #'",
         "SELECT * WHERE { \\u0053ERVICE <http://a.example/> { ?s ?p ?o } }",
     ],
 )
