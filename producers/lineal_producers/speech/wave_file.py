@@ -1,23 +1,20 @@
-"""Audio files as chunks: WAV of any rate, as samples of 16,000 a second."""
+"""Audio files as chunks: WAV of any rate and format, as samples of 16,000 a second."""
 
 from __future__ import annotations
 
-import wave
 from collections.abc import Iterator
 from math import gcd
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from lineal.errors import LinealError
+from lineal_producers.speech.wave_samples import Frames, NotReadable, WaveSamples
 from lineal_schemas.speech import AudioChunk, SpeechOptions
 
 RATE = 16_000
 _BLOCK_SECONDS = 30
 _MAX_CHANNELS = 8
-Frames = npt.NDArray[np.int16]
-"""(samples, channels)"""
 
 
 class UnreadableAudio(LinealError, ValueError):
@@ -32,22 +29,19 @@ class WaveFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         try:
-            self._wave = wave.open(str(path), "rb")  # noqa: SIM115
-        except (wave.Error, EOFError) as error:
+            self._samples = WaveSamples(path)
+        except NotReadable as error:
             raise UnreadableAudio(
                 f"{path.name} is no WAV file that can be read here ({error}): make one of it, as "
                 f"with `ffmpeg -i {path.name} -ar {RATE} -c:a pcm_s16le audio.wav`"
             ) from error
-        self.channels = self._wave.getnchannels()
-        self.rate = self._wave.getframerate()
-        self.seconds = self._wave.getnframes() / self.rate
-        width = self._wave.getsampwidth()
-        if width not in (1, 2, 3, 4) or not 1 <= self.channels <= _MAX_CHANNELS:
+        self.channels, self.rate = self._samples.channels, self._samples.rate
+        self.seconds = self._samples.frames / self.rate
+        if self.channels > _MAX_CHANNELS:
+            self._samples.close()
             raise UnreadableAudio(
-                f"{path.name} has {self.channels} channels of {8 * width} bits: up to "
-                f"{_MAX_CHANNELS} channels of 8, 16, 24 or 32 can be read"
+                f"{path.name} has {self.channels} channels: up to {_MAX_CHANNELS} can be read"
             )
 
     def chunks(
@@ -83,17 +77,17 @@ class WaveFile:
         """Blocks at :data:`RATE`. Each is resampled with a second before and after it, so that
         nothing is heard of where blocks meet."""
         if self.rate == RATE:
-            while len(block := self._read(_BLOCK_SECONDS * RATE)):
+            while len(block := self._samples.read(_BLOCK_SECONDS * RATE)):
                 yield block
             return
         from scipy.signal import resample_poly
 
         common = gcd(self.rate, RATE)
         up, down = RATE // common, self.rate // common
-        before = self._read(0)
-        block = self._read(_BLOCK_SECONDS * self.rate)
+        before = self._samples.read(0)
+        block = self._samples.read(_BLOCK_SECONDS * self.rate)
         while len(block):
-            following = self._read(_BLOCK_SECONDS * self.rate)
+            following = self._samples.read(_BLOCK_SECONDS * self.rate)
             context = np.concatenate([before, block, following[: self.rate]]).astype(np.float64)
             made = resample_poly(context, up, down, axis=0)
             start = len(before) * up // down
@@ -102,17 +96,5 @@ class WaveFile:
             yield kept.astype(np.int16)
             before, block = block[-self.rate :], following
 
-    def _read(self, count: int) -> Frames:
-        raw = self._wave.readframes(count)
-        width = self._wave.getsampwidth()
-        whole = len(raw) // (width * self.channels) * width * self.channels
-        if width == 1:
-            samples = (np.frombuffer(raw[:whole], dtype=np.uint8).astype(np.int16) - 128) * 256
-        else:
-            # Of more than 16 bits the upper ones are kept.
-            parts = np.frombuffer(raw[:whole], dtype=np.uint8).reshape(-1, width)
-            samples = np.ascontiguousarray(parts[:, -2:]).view("<i2").reshape(-1)
-        return samples.astype(np.int16).reshape(-1, self.channels)
-
     def close(self) -> None:
-        self._wave.close()
+        self._samples.close()
