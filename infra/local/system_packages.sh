@@ -46,6 +46,8 @@ missing() {
     has exiftool || printf 'libimage-exiftool-perl '
     ls /usr/share/fonts/opentype/ipafont-gothic/ipag.ttf >/dev/null 2>&1 ||
         printf 'fonts-ipafont-gothic '
+    ls /usr/share/fonts/truetype/nanum/NanumGothic.ttf >/dev/null 2>&1 ||
+        printf 'fonts-nanum '
     for language in $languages; do
         ls /usr/share/tesseract-ocr/*/tessdata/"$language.traineddata" >/dev/null 2>&1 ||
             printf 'tesseract-ocr-%s ' "$(printf %s "$language" | tr _ -)"

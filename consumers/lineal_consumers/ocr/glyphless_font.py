@@ -125,6 +125,8 @@ def _blocks(kind: bytes, entries: list[bytes]) -> list[bytes]:
 def _program() -> bytes:
     """A TrueType font of two glyphs, each a line from corner to corner and back: without area, so
     without ink, but not without extent, for pdfium ignores vertical text that is 0 wide."""
+    import logging
+
     from fontTools.fontBuilder import FontBuilder
     from fontTools.pens.ttGlyphPen import TTGlyphPen
 
@@ -143,6 +145,8 @@ def _program() -> bytes:
     builder.setupOS2(sTypoAscender=_UNITS, sTypoDescender=0)
     builder.setupPost()
     # Equal documents must have equal bytes: no time of making.
+    # It would say that 1904 is long ago.
+    logging.getLogger("fontTools").setLevel(logging.ERROR)
     builder.font["head"].created = builder.font["head"].modified = 0
     builder.font.recalcTimestamp = False
     out = io.BytesIO()

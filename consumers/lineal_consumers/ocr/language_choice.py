@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from lineal_consumers.ocr.page_raster import Raster
 
 _MIN_WORDS = 15
-"""Fewer are a label or a table, whose language nobody can tell."""
+"""Fewer tell little of the language: a receipt, a label, a short letter."""
+_FEWEST_WORDS = 3
+_LIKELY = 0.5
+"""Of the language of a short page, from which it is read in that one too, where it is installed."""
 _SURE = 0.98
 _UNREADABLE_SHARE = 0.4
 """Share of words of low confidence from which they tell nothing of the language."""
@@ -81,6 +84,12 @@ def _wanted(
         usual = {OF_ISO.get(language, "")}
         if confidence >= _SURE and "" not in usual and not usual.intersection(configured):
             return tuple(usual), _ENOUGH
+    elif low < _UNREADABLE_SHARE and len(words) >= _FEWEST_WORDS:
+        language, confidence = _identifier().classify(" ".join(words))
+        name = OF_ISO.get(language, "")
+        # Nothing is doubtful by so few words, but what reads them better is believed.
+        if confidence >= _LIKELY and name in installed_languages() and name not in configured:
+            return (name,), 1.0
     return (), 1.0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lineal_consumers.ocr import rapidocr
 from lineal_consumers.ocr.config import OcrConfig
-from lineal_consumers.ocr.reading_time import begin_page
+from lineal_consumers.ocr.reading_time import begin_page, end_pages
 from lineal_schemas.documents import DocumentKind, PageRange
 from lineal_schemas.results import PAGE_SEPARATOR, Engine, Page, TextResult
 
@@ -29,12 +29,15 @@ def read_part(path: str, kind: DocumentKind, pages: PageRange, config: OcrConfig
     Raises:
         Reject: the file cannot be read; a single broken page of a PDF is only doubtful.
     """
-    if kind == "pdf":
-        result = _read_pdf(path, pages, config)
-    elif kind == "image":
-        result = _read_image(path, pages, config)
-    else:
-        result = _read_parsed(path, kind, pages, config)
+    try:
+        if kind == "pdf":
+            result = _read_pdf(path, pages, config)
+        elif kind == "image":
+            result = _read_image(path, pages, config)
+        else:
+            result = _read_parsed(path, kind, pages, config)
+    finally:
+        end_pages()
     return gzip.compress(result.model_dump_json().encode(), compresslevel=_FAST, mtime=0)
 
 

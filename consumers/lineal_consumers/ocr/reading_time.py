@@ -24,6 +24,11 @@ def begin_page(path: str) -> None:
     _until.set(time.process_time() + seconds)
 
 
+def end_pages() -> None:
+    """What this process recognises next belongs to no file that it has read."""
+    _until.set(None)
+
+
 def seconds_left() -> float:
     """Seconds of processor time for recognising what is left of the page; unlimited where no page
     was begun.

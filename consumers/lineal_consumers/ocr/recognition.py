@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lineal_consumers.ocr import page_signals, rapidocr, second_look, tesseract
 from lineal_consumers.ocr.config import OcrConfig
+from lineal_consumers.ocr.dark_bands import lighten_dark_bands
 from lineal_consumers.ocr.figure_conflicts import FIGURE_CONFLICT, find_figure_conflicts
 from lineal_consumers.ocr.layout import Line, PositionedWord, move_lines
 from lineal_consumers.ocr.page_geometry import IDENTITY, Affine, turned_by
@@ -124,6 +125,7 @@ def recognize_page(raster: Raster, config: OcrConfig) -> Recognized:
     Raises:
         TimeoutError: recognition takes too long.
     """
+    raster = lighten_dark_bands(raster)
     signals = page_signals.page_signals(raster.gray, raster.dpi)
     sheet = find_sheet(raster) if signals.background_ratio < _GROUND else None
     if sheet is None:

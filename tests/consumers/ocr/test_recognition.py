@@ -14,6 +14,7 @@ from reportlab.pdfgen import canvas
 
 from lineal_consumers.ocr.config import OcrConfig
 from lineal_consumers.ocr.page_signals import page_signals, reading_scale
+from lineal_consumers.ocr.reading_time import seconds_left
 from tests.consumers.ocr.conftest import PROSE, DrawPage, Read, ReadFile
 
 SaveFile = Callable[..., Path]
@@ -188,6 +189,13 @@ def test_images_too_small_to_hold_text_are_no_error(
     assert read.assembled.pdf is not None
 
 
+def test_the_time_of_a_file_does_not_hold_for_what_is_read_after_it(
+    draw_page: DrawPage, as_file: SaveFile, read_file: ReadFile
+) -> None:
+    read_file(as_file(draw_page(), "page.png"), "image")
+    assert seconds_left() == float("inf")
+
+
 def test_a_page_that_takes_too_long_is_doubted_and_the_next_one_read(
     draw_page: DrawPage, as_file: SaveFile, read_file: ReadFile
 ) -> None:
@@ -216,6 +224,20 @@ def test_fields_of_a_scanned_form_keep_their_names(
     x, y = read.box_of("Lovelace")
     assert pair.value_box.left < x < pair.value_box.left + pair.value_box.width
     assert pair.value_box.top < y < pair.value_box.top + pair.value_box.height
+
+
+def test_the_light_letters_of_a_dark_bar_are_read_with_the_rest(
+    draw_page: DrawPage, as_file: SaveFile, read_file: ReadFile
+) -> None:
+    page = draw_page(PROSE[:4])
+    for left, top, lines in ((60, 310, ("Item Quantity Price",)), (500, 560, ("Total 47.11",))):
+        bar = ImageOps.invert(draw_page(lines, size=(350, 100)).crop((60, 50, 440, 110)))
+        page.paste(bar, (left, top))
+    read = read_file(as_file(page, "bars.png"), "image")
+    assert "Item Quantity Price" in read.text
+    assert "Total 47.11" in read.text
+    assert PROSE[0] in read.text
+    assert read.page.doubts == ()
 
 
 def test_white_letters_on_a_transparent_picture_are_read(

@@ -11,7 +11,7 @@ import string
 
 _WESTERN = {
     "éäöüàèßçáíóñãâêôåøæÄÖÜÉÅØ": 1.0, "õúîïëœûÀÁÇÍÓÚÑÆ": 0.9, "ùìòÿýðþŒÊÈÕÃÂÔ¿¡": 0.5,
-    "“”‘’–—…€£§°«»": 0.8, "º·´±²³©®½¼": 0.3,
+    "“”‘’–—…€£§°«»": 0.8, "½¼¾": 0.5, "º·´±²³©®": 0.3,
 }  # fmt: skip
 _CENTRAL = {
     "ąćęłńóśźżčěřšůžáéíýäöüőŁŚŻŽČŠŘ": 1.0, "ďňťúôăâîşţđŞŢÁÍÉÓÄÖÜŐűĄĆĘŃŹĎŇŤÚÝ": 0.9,
@@ -36,6 +36,7 @@ _PAGES: tuple[tuple[str, dict[str, float]], ...] = (
     ("cp1257", _BALTIC), ("iso8859_2", _CENTRAL), ("iso8859_5", _CYRILLIC),
     ("cp850", _WESTERN), ("cp437", _WESTERN), ("mac_roman", _WESTERN), ("cp852", _CENTRAL),
     ("cp866", _CYRILLIC), ("mac_cyrillic", _CYRILLIC), ("cp737", _GREEK), ("cp862", _HEBREW),
+    ("iso8859_15", _WESTERN), ("iso8859_6", _ARABIC), ("mac_latin2", _CENTRAL),
 )  # fmt: skip
 """The likelier first: where two are level, it is taken."""
 _WEIGHTS = {

@@ -21,6 +21,9 @@ _OTHERS = ("cp932", "euc_jp", "gb18030", "big5", "cp949", "iso2022_jp", "cp874",
 _DOS_PAGES = ("cp437", "cp850", "cp852", "cp858", "cp866")
 _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949", "shift_jis": "cp932"}
 """What senders call an encoding, and the larger one that they use."""
+_SEVEN_BIT = {"iso2022_jp_2": (b"\x1b$", b"\x1b("), "hz": (b"~{", b"~}")}
+"""Encodings that switch between alphabets, and how."""
+_FEW = 2
 
 
 def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
@@ -35,12 +38,28 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
     wide = unmarked_utf16(data)
     if wide is not None:
         return data.decode(wide, "replace"), wide
+    seven_bit = _seven_bit(data)
+    if seven_bit is not None:
+        return data.decode(seven_bit), seven_bit
     candidates = ("utf-8", declared) if _any_bytes_fit(declared) else (declared, "utf-8")
     for candidate in candidates:
         if candidate and (text := decode_declared(data, candidate)) is not None:
             return text, candidate
     encoding = _guess(data)
     return data.decode(encoding, "replace"), encoding
+
+
+def _seven_bit(data: bytes) -> str | None:
+    """The encoding in which bytes that could be ASCII are Japanese or Chinese."""
+    for encoding, marks in _SEVEN_BIT.items():
+        if all(mark in data for mark in marks) and data.isascii():
+            try:
+                wide = [character for character in data.decode(encoding) if character > "\x7f"]
+            except UnicodeError:
+                continue
+            if len(wide) >= _FEW:
+                return encoding
+    return None
 
 
 def _any_bytes_fit(encoding: str | None) -> bool:

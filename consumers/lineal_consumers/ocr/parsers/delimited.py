@@ -19,9 +19,12 @@ from lineal_consumers.ocr.parsers.parsed import (
 )
 
 _DELIMITERS = ",;\t|^~"
+_LAST = ":"
+"""Where no other is there: it stands in times and in addresses."""
 _SAMPLE_LINES = 100
 _SAMPLE_CHARACTERS = 256 * 1024
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?[€$£]?\s?\d+(?:[. ']\d{3})*,\d+\s?[€$£%]?\s*")
+_PROSE = re.compile(r"[^,;\t|^~]*[^\W\d](?:[,;] [^,;\t|^~]*)+")
 
 
 def read_delimited(path: Path) -> Parsed:
@@ -55,15 +58,32 @@ def _delimiter(text: str) -> tuple[str, str]:
         score *= 1 - _cut_share(rows, delimiter) / 2
         if score > best_score:
             best, best_score = delimiter, score
+    if not best_score and _splits_evenly(lines, _LAST):
+        return _LAST, text
     return best, text
 
 
+def _splits_evenly(lines: list[str], delimiter: str) -> bool:
+    """Whether each line has as many cells, and words among them: figures alone are times."""
+    rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
+    widths = {len(row) for row in rows}
+    return (
+        len(rows) > 1
+        and len(widths) == 1
+        and min(widths) > 1
+        and all(any(map(str.isalpha, "".join(row))) for row in rows)
+    )
+
+
 def _cut_share(rows: list[list[str]], delimiter: str) -> float:
-    """The share of the rows that hold another delimiter, other than as a decimal comma."""
+    """The share of the rows that hold another delimiter, other than as a decimal comma or a mark
+    between words."""
     others = _DELIMITERS.replace(delimiter, "")
     cut = sum(
         any(
-            any(other in cell for other in others) and not _DECIMAL_COMMA.fullmatch(cell)
+            any(other in cell for other in others)
+            and not _DECIMAL_COMMA.fullmatch(cell)
+            and not _PROSE.fullmatch(cell)
             for cell in row
         )
         for row in rows

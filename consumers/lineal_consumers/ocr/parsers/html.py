@@ -25,14 +25,20 @@ from lineal_consumers.ocr.parsers.parsed import (
 )
 from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_room
 
-_UNSEEN = {"script", "style", "template", "noscript", "head", "svg", "iframe", "object", "datalist"}
+_UNSEEN = {
+    "script", "style", "template", "noscript", "head", "iframe", "object", "datalist",
+    "defs", "desc", "metadata", "symbol",
+}  # fmt: skip
+"""The last four in drawings."""
 _BLOCKS = {
     "address", "article", "aside", "blockquote", "body", "button", "caption", "center", "dd",
     "details", "dialog", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form",
     "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "legend", "li", "main", "nav", "ol",
-    "option", "p", "pre", "section", "select", "summary", "table", "tbody", "tfoot", "thead",
-    "title", "tr", "ul",
+    "option", "p", "pre", "section", "select", "summary", "table", "tbody", "text", "tfoot",
+    "thead", "title", "tr", "ul",
 }  # fmt: skip
+_WITHOUT_TEXT = frozenset({"checkbox", "color", "file", "image", "password", "radio", "range"})
+"""Kinds of input whose value is not shown as text."""
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"^\s*<\?xml[^>]+encoding\s*=\s*[\"']([\w:.-]+)")
@@ -156,14 +162,17 @@ class _Visible:
         self._cells = 0
         self._unseen = 0
         self._title = 0
+        self._drawings = 0
         self._in_head = False
         self._verbatim = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._in_head = self._in_head or tag == "head"
-        if tag == "title" and self._unseen <= self._in_head:
+        self._drawings += tag == "svg"
+        label = tag == "title" and self._drawings > 0
+        if tag == "title" and self._unseen <= self._in_head and not label:
             self._title += 1
-        elif self._unseen or tag in _UNSEEN or _hidden(tag, attributes):
+        elif self._unseen or tag in _UNSEEN or label or _hidden(tag, attributes):
             self._unseen += 1
             return
         if tag in _BLOCKS:
@@ -176,6 +185,8 @@ class _Visible:
             self.data(f" {attributes.get('alt', '')} ")
             if source := attributes.get("src", "").strip():
                 self.sources.append(source)
+        elif tag == "input" and attributes.get("type", "text").lower() not in _WITHOUT_TEXT:
+            self.data(f" {attributes.get('value', '')} ")
         elif tag == "table" and len(self._open) == _MAX_NESTED_TABLES:
             self._too_deep += 1
         elif self._too_deep:
@@ -193,6 +204,7 @@ class _Visible:
             self._break()
             return
         self._in_head = self._in_head and tag != "head"
+        self._drawings -= tag == "svg" and self._drawings > 0
         if self._unseen:
             self._unseen -= 1
             return

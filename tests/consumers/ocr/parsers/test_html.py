@@ -31,10 +31,17 @@ def test_blocks_are_lines_and_inline_tags_are_not(parse):
         "<p hidden>secret</p>",
         "<template><p>secret</p></template>",
         "<svg><title>secret</title></svg>",
+        "<svg><desc>secret</desc><defs><text>secret</text></defs></svg>",
+        "<input type=password value=secret>",
     ],
 )
 def test_what_is_not_shown_is_not_text(parse, hidden):
     assert parse(f"<body><p>a</p>{hidden}<p>b</p></body>", "html").text == "a\nb"
+
+
+def test_words_of_drawings_and_of_filled_fields_are_read(parse):
+    source = "<p>a</p><svg><text>drawn</text><text>twice</text></svg><p>Name <input value=Ada></p>"
+    assert parse(source, "html").text == "a\ndrawn\ntwice\nName Ada"
 
 
 def test_white_space_is_that_of_a_browser(parse):

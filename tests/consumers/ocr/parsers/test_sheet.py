@@ -121,6 +121,20 @@ def test_decimal_commas_do_not_delimit(parse):
     assert rows == (("name", "price"), ("Tea", "1,50"), ("Milk", "0,99"))
 
 
+def test_commas_between_words_do_not_delimit(parse):
+    source = "Müller, Ada;12,50;Köln, Dom\nSchäfer, Ben;3,75;Bonn, Markt\n"
+    assert parse(source, "sheet").pages[0].tables[0].rows == (
+        ("Müller, Ada", "12,50", "Köln, Dom"),
+        ("Schäfer, Ben", "3,75", "Bonn, Markt"),
+    )
+
+
+def test_colons_delimit_where_nothing_else_does_and_not_in_times(parse):
+    rows = parse("id:name:amount\n1:Ada:3\n2:Ben:4\n", "sheet").pages[0].tables[0].rows
+    assert rows == (("id", "name", "amount"), ("1", "Ada", "3"), ("2", "Ben", "4"))
+    assert parse("10:00\n11:30\n", "sheet").text == "10:00\n11:30"
+
+
 def test_the_delimiter_that_excel_states_is_used(parse):
     assert parse("sep=;\na,b;c\n", "sheet").pages[0].tables[0].rows == (("a,b", "c"),)
 
