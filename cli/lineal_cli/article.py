@@ -90,7 +90,7 @@ async def _publish(
         by = await require_acting(runtime.store, "publish")
         begun = now_us()
         await publish_article(
-            runtime, name, ArticleHead(published_us=begun, **head), content, media_type, by.actor
+            runtime, name, ArticleHead(published_us=begun, **head), content, media_type, by
         )
         return await _spoken(runtime, name, begun) if wait else None
 

@@ -24,6 +24,7 @@ class Credential:
         owner: in whose name they put things in: a user's own, which tokens of the user have too,
             or the one that a token is bound to.
         bound: a token that puts in things under this name, and no other.
+        user: on whose behalf a token acts; None: it is no token, or the owner's.
     """
 
     actor: str
@@ -31,6 +32,21 @@ class Credential:
     types: tuple[str, ...] | None = None
     owner: str | None = None
     bound: bool = False
+    user: str | None = None
+
+    @property
+    def reader_names(self) -> tuple[str, ...]:
+        """By which names access lists know them: a user's token as itself and as the user."""
+        names = [self.actor, self.actor.removeprefix("user:")]
+        if self.user is not None:
+            names += [self.actor.partition(" of ")[0], f"user:{self.user}", self.user]
+        return tuple(dict.fromkeys(names))
+
+    def is_actor(self, actor: str) -> bool:
+        """Whether an actor, as an event or a record names it, is the same: a user and the tokens
+        of the user are one."""
+        user = actor.partition(" of ")[2]
+        return actor in self.reader_names or (bool(user) and f"user:{user}" in self.reader_names)
 
     def may(self, act: Act) -> bool:
         """Whether they may do this."""

@@ -49,7 +49,7 @@ class ApiToken(NamedTuple):
         """What it may do, within what those may do on whose behalf it acts."""
         return Credential(
             self.actor, behind & self.acts, self.types, self.owner or self.user,
-            self.owner is not None,
+            self.owner is not None, self.user,
         )  # fmt: skip
 
 

@@ -314,6 +314,17 @@ def test_an_account_that_the_store_knows_acts_in_its_role_alone(
         assert done.code == 1, arguments
         assert f"may not {act}" in done.err, done.err
     assert letters(lineal, data) == before
+    assert lineal("user", "role", account, "uploader", "--data", data).code == 0
+    (tmp_path / "arrived.json").write_text('{"name": "a", "source": "s", "owner": "ben"}')
+    for arguments, reason in (
+        (("put", str(tmp_path / "one.txt"), "--owner", "ben"), "under the name 'ben'"),
+        (("emit", "document.arrived", str(tmp_path / "arrived.json")), "under the name 'ben'"),
+        (("emit", "model.promoted", str(tmp_path / "one.json")), "lineal model"),
+    ):
+        done = lineal(*arguments, "--data", data)
+        assert done.code == 1, arguments
+        assert reason in done.err, done.err
+    assert letters(lineal, data) == before
 
 
 def test_classes_are_listed_after_an_example_of_one_was_erased(lineal: Lineal, data: Path) -> None:

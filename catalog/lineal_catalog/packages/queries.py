@@ -11,6 +11,7 @@ from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal.store.objects import reference
 from lineal_catalog.documents.queries import documents_by_id, is_visible_to
+from lineal_catalog.documents.visibility import visible_to
 from lineal_schemas.fields import FieldValues
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.packages import PackageReport
@@ -49,23 +50,52 @@ _SELECT = (
 )
 
 
-def list_packages(connection: Connection, status: str | None = None) -> list[ListedPackage]:
-    """Packages, the riskiest first."""
-    where, values = ("WHERE status = ?", (status,)) if status else ("", ())
+def list_packages(
+    connection: Connection, status: str | None = None, names: Collection[str] | None = None
+) -> list[ListedPackage]:
+    """Packages, the riskiest first.
+
+    Args:
+        names: by which access lists know who asks: only packages with a document that they may
+            see; None: all.
+    """
+    visible, values = _visible(names)
+    if status:
+        visible, values = f"{visible} AND status = ?", [*values, status]
     rows = connection.execute(
-        f"{_SELECT} {where} ORDER BY score_ppm DESC, package, case_id", values
+        f"{_SELECT} WHERE {visible} ORDER BY score_ppm DESC, package, case_id", values
     )
     return [_listed(*row) for row in rows.fetchall()]
 
 
-def find_package(connection: Connection, wanted: str) -> ListedPackage:
+def _visible(names: Collection[str] | None) -> tuple[str, list[str]]:
+    """A condition and its parameters: the package has a document that they may see."""
+    if names is None:
+        return "1 = 1", []
+    condition, values = visible_to("held.document_id", names)
+    return (
+        "EXISTS (SELECT 1 FROM package_documents AS held WHERE held.package = packages.package "
+        f"AND held.case_id = packages.case_id AND {condition})",
+        values,
+    )
+
+
+def find_package(
+    connection: Connection, wanted: str, names: Collection[str] | None = None
+) -> ListedPackage:
     """The package of a case: ``LOAN-17``, or ``mortgage/LOAN-17`` where it has several.
 
+    Args:
+        names: as for :func:`list_packages`.
+
     Raises:
-        UnknownPackage
+        UnknownPackage: there is none, or none that they may see.
     """
     package, _, case = wanted.rpartition("/")
-    rows = connection.execute(f"{_SELECT} WHERE case_id = ? ORDER BY package", (case,)).fetchall()
+    visible, values = _visible(names)
+    rows = connection.execute(
+        f"{_SELECT} WHERE {visible} AND case_id = ? ORDER BY package", (*values, case)
+    ).fetchall()
     found = [_listed(*row) for row in rows if not package or row[0] == package]
     if len(found) != 1:
         names = ", ".join(f"{one.package}/{one.case}" for one in found)
@@ -88,16 +118,17 @@ def packages_of_document(connection: Connection, document_id: str) -> list[tuple
 async def show_package(
     runtime: Runtime, wanted: str, names: Collection[str] | None = None
 ) -> dict[str, Any]:
-    """All that is known of a package, with the values of its documents that who asks may see.
+    """All that is known of a package, with those of its documents that who asks may see, and how
+    many there are beside (``documents_not_shown``).
 
     Args:
         names: by which access lists know who asks; None: they see every document.
 
     Raises:
-        UnknownPackage: there is none, or its report was erased.
+        UnknownPackage: there is none that they may see, or its report was erased.
     """
     await runtime.flush_ledger()
-    found = await runtime.store.read(partial(find_package, wanted=wanted))
+    found = await runtime.store.read(partial(find_package, wanted=wanted, names=names))
     try:
         data = await runtime.objects.get(reference(found.report, 0, _JSON))
     except ObjectMissing as error:
@@ -114,12 +145,21 @@ async def show_package(
     }
     told = report.model_dump(mode="json")
     told["updated_us"] = found.updated_us
+    told["documents_not_shown"] = len(ids) - len(visible)
+    told["documents"] = [one for one in told["documents"] if one["document_id"] in visible]
     for document in told["documents"]:
-        document["name"] = visible.get(document["document_id"])
+        document["name"] = visible[document["document_id"]]
         document["values"] = values[document["document_id"]]
+    for part in told["missing"]:
+        if part.get("document_id") not in visible:
+            part["document_id"] = None
     for broken in told["contradictions"]:
-        for place in broken["places"]:
-            place["value"] = values.get(place["document_id"], {}).get(place["field"])
+        broken["documents"] = [one for one in broken["documents"] if one in visible]
+        broken["places"] = [
+            {**place, "value": values[place["document_id"]].get(place["field"])}
+            for place in broken["places"]
+            if place["document_id"] in visible
+        ]
     return told
 
 

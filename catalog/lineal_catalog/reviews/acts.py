@@ -83,7 +83,7 @@ class Reviewer:
         """For somebody with a credential."""
         if credential.may("manage"):
             return cls(credential)
-        return cls(credential, (credential.actor, credential.actor.removeprefix("user:")))
+        return cls(credential, credential.reader_names)
 
 
 async def find(runtime: Runtime, wanted: str, who: Reviewer) -> ReviewItem:

@@ -25,7 +25,9 @@ _SOURCE = "lineal:http"
 async def list_cases(request: PageRequest) -> Response:
     """All packages, the riskiest first."""
     status = request.query("status")
-    packages = await request.runtime.store.read(partial(list_packages, status=status or None))
+    packages = await request.runtime.store.read(
+        partial(list_packages, status=status or None, names=request.names)
+    )
     return request.render("cases.html", packages=packages, status=status, address=_address)
 
 
@@ -45,7 +47,9 @@ async def show_case(request: PageRequest) -> Response:
 async def check(request: PageRequest) -> Response:
     """Have a package checked as it stands now."""
     try:
-        found = await request.runtime.store.read(partial(find_package, wanted=request.path("case")))
+        found = await request.runtime.store.read(
+            partial(find_package, wanted=request.path("case"), names=request.names)
+        )
     except UnknownPackage as error:
         raise request.missing(str(error)) from error
     case = found.package, found.case

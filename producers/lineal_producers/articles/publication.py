@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 
+from lineal.access.acts import NotPermitted, role_for
+from lineal.access.credential import Credential
 from lineal.admission import admit, publish
+from lineal.bus.protocol import Selection
+from lineal.errors import UnknownTopic
 from lineal.events_on_topic import events_on_topic
 from lineal.runtime import Runtime
 from lineal_producers.admission_policies import ARTICLES
@@ -27,24 +32,43 @@ async def publish_article(
     head: ArticleHead,
     content: bytes,
     media_type: str,
-    actor: str,
+    by: Credential,
 ) -> ArticlePublished:
     """Store an article and put it on the bus; durable on return.
 
     Args:
-        actor: who publishes it, by the credential that was shown.
+        by: who publishes it.
 
     Raises:
+        NotPermitted: somebody else has published the article of this id, and they may not
+            represent others.
         pydantic.ValidationError: the id is none.
     """
+    await _require_own(runtime, article_id, by)
     stored = await store(runtime, BytesIO(content), media_type)
     article = ArticlePublished(article_id=article_id, head=head, content=stored)
     identifier = arrival_id(_SOURCE, stored.sha256, f"{article_id}\n{head.model_dump_json()}")
     event = admit(
-        first_event(article, id=identifier, source=_SOURCE), ARTICLES, payload=article, actor=actor
+        first_event(article, id=identifier, source=_SOURCE),
+        ARTICLES,
+        payload=article,
+        actor=by.actor,
     )
     await publish(runtime.bus, runtime.objects, [(article.type, event)])
     return article
+
+
+async def _require_own(runtime: Runtime, article_id: str, by: Credential) -> None:
+    if by.may("represent"):
+        return
+    with suppress(UnknownTopic):
+        async for delivery in runtime.bus.read(ArticlePublished.type, Selection(key=article_id)):
+            actor = delivery.event.actor  # none in the place of one that was erased
+            if actor is not None and not by.is_actor(actor):
+                raise NotPermitted(
+                    f"{by.actor} may not publish the article {article_id!r} again: somebody else "
+                    f"has published it, and that takes the role {role_for('represent')}"
+                )
 
 
 async def published_audio(

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from lineal.access.acts import NotPermitted
 from lineal.runtime import Runtime
 from lineal_producers.articles.feed import feed_of
 from lineal_producers.articles.publication import publish_article, published_audio
@@ -38,8 +39,10 @@ def article_routes(runtime: Runtime) -> list[Route]:
             )
             media_type = request.headers.get("content-type", "text/markdown")
             article = await publish_article(
-                runtime, given.get("id", ""), head, body, media_type, credential_in(request).actor
+                runtime, given.get("id", ""), head, body, media_type, credential_in(request)
             )
+        except NotPermitted as error:
+            raise HTTPException(403, str(error)) from error
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"]))

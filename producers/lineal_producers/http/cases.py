@@ -30,7 +30,9 @@ def case_routes(runtime: Runtime) -> list[Route]:
     async def cases(request: Request) -> Response:
         await runtime.flush_ledger()
         status = request.query_params.get("status")
-        found = await runtime.store.read(partial(list_packages, status=status))
+        found = await runtime.store.read(
+            partial(list_packages, status=status, names=reader_names(request))
+        )
         return JSONResponse([one.to_dict() for one in found])
 
     async def case(request: Request) -> Response:
@@ -42,7 +44,9 @@ def case_routes(runtime: Runtime) -> list[Route]:
 
     async def check(request: Request) -> Response:
         try:
-            wanted = partial(find_package, wanted=request.path_params["case"])
+            wanted = partial(
+                find_package, wanted=request.path_params["case"], names=reader_names(request)
+            )
             found = await runtime.store.read(wanted)
         except UnknownPackage as error:
             raise HTTPException(404, str(error)) from error

@@ -50,4 +50,4 @@ def reader_names(request: Request) -> tuple[str, ...] | None:
     credential = credential_in(request)
     if credential.may("manage"):
         return None
-    return (credential.actor, credential.actor.removeprefix("user:"))
+    return credential.reader_names

@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
+from lineal.access.acts import acts_of
+from lineal.access.credential import Credential, credential_of
 from lineal.runtime import Runtime
 from lineal_producers.articles.feed import feed_of
 from lineal_producers.http.application import application
@@ -16,6 +18,7 @@ from lineal_schemas.articles import ArticleHead, ArticlePublished, AudioPublishe
 from lineal_schemas.envelope import decode
 from lineal_schemas.objects import ObjectRef
 from tests.producers.http.owner import as_owner
+from tests.producers.http.test_reviews import token
 
 
 @pytest.fixture
@@ -46,6 +49,32 @@ async def test_an_article_is_published_by_those_who_may(
     assert (await client.get("/articles/news/audio.mp3", headers=owner)).status_code == 404
     empty = await client.get("/articles/feed.xml", headers=owner)
     assert ElementTree.fromstring(empty.content).findall("channel/item") == []
+
+
+async def test_an_article_of_somebody_else_is_not_published_over(
+    runtime: Runtime, client: httpx.AsyncClient
+) -> None:
+    given = {"id": "news", "title": "News", "language": "en"}
+    ann, ben = [await token(runtime, name, "publish") for name in ("ann", "ben")]
+    both = await token(runtime, "chief", "publish", "represent")
+    assert (await client.post("/articles", params=given, content="1", headers=ann)).is_success
+    refused = await client.post("/articles", params=given, content="2", headers=ben)
+    assert refused.status_code == 403
+    assert "somebody else has published it" in refused.text
+    other = {**given, "id": "other"}
+    assert (await client.post("/articles", params=other, content="3", headers=ben)).is_success
+    for headers in (ann, both):
+        again = await client.post("/articles", params=given, content="4", headers=headers)
+        assert again.is_success
+
+
+async def test_a_user_and_the_users_token_are_one(runtime: Runtime) -> None:
+    token = Credential("token:pc of ann", acts_of("uploader"), user="ann")
+    user = credential_of("user:ann", "uploader")
+    for one in (token, user):
+        assert one.is_actor("user:ann") and one.is_actor("token:pc of ann")
+        assert one.is_actor("token:phone of ann")
+        assert not one.is_actor("user:ben") and not one.is_actor("token:pc of ben")
 
 
 def test_a_feed_names_each_article_with_its_audio() -> None:
