@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from lineal.errors import LinealError
+from lineal.backup.postgres_tools import NoTool, find_tools
 from lineal.proof.log_tables import LogRow, read_log
 from lineal.store.private import make_private_file
-
-
-class NoTool(LinealError):
-    """A tool of Postgres is not installed, or has failed."""
 
 
 def dump(url: str, file: Path, *, without: Sequence[str] = ()) -> None:
@@ -25,7 +20,7 @@ def dump(url: str, file: Path, *, without: Sequence[str] = ()) -> None:
         without: tables whose rows are left out.
 
     Raises:
-        NoTool: ``pg_dump`` is not there, or fails.
+        NoTool: there is no ``pg_dump`` that is as new as the server, or it fails.
     """
     make_private_file(file)
     left_out = [f"--exclude-table-data={table}" for table in without]
@@ -39,7 +34,8 @@ def load(url: str, file: Path) -> LogRow | None:
         What the store says of its log, which nobody extends there.
 
     Raises:
-        NoTool: ``pg_restore`` is not there, or fails.
+        NoTool: there is no ``pg_restore`` that is as new as the server and as the dump, or it
+            fails.
     """
     _run("pg_restore", url, "--no-owner", "--no-acl", "--exit-on-error", str(file))
     import psycopg
@@ -52,22 +48,44 @@ def load(url: str, file: Path) -> LogRow | None:
         return read_log(connection)
 
 
+_TOO_NEW = "unsupported version"
+"""What ``pg_restore`` says of the dump of a newer ``pg_dump``, before it has changed anything."""
+
+
 def _run(tool: str, url: str, *arguments: str) -> None:
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-    found = shutil.which(tool)
-    if found is None:
-        raise NoTool(f"there is no {tool} here: install the client of Postgres (postgresql-client)")
     given = conninfo_to_dict(url)
     password = given.pop("password", None)
     # Not among the arguments, which everybody on this machine can read.
     environment = os.environ if password is None else {**os.environ, "PGPASSWORD": str(password)}
     # psycopg takes any type of value
     name = make_conninfo(**given)  # type: ignore[arg-type]
-    done = subprocess.run(
-        [found, f"--dbname={name}", *arguments],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise NoTool(f"{tool} failed: {said}")
+    said = ""
+    for found in find_tools(tool, _server_version(url)):
+        done = subprocess.run(
+            [found.path, f"--dbname={name}", *arguments],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode == 0:
+            return
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        said = f"{tool} of Postgres {found.major} failed: {last}"
+        if _TOO_NEW not in done.stderr:
+            break
+    raise NoTool(said)
+
+
+def _server_version(url: str) -> int:
+    """The major version of a server.
+
+    Raises:
+        NoTool: it does not answer.
+    """
+    import psycopg
+
+    try:
+        with psycopg.connect(url) as connection:
+            return connection.info.server_version // 10_000
+    except psycopg.Error as error:
+        raise NoTool(f"the server cannot be asked for its version: {error}") from error
