@@ -126,7 +126,9 @@ def _missing_left(node: dict[str, Any]) -> bool:
 def _below(threshold: float) -> float:
     """The largest number of single precision that is not above a threshold: features have single
     precision, and go the same way by it."""
-    rounded = np.float32(threshold)
+    # LightGBM writes 1e300 where only what is missing goes another way.
+    highest = float(np.finfo(np.float32).max)
+    rounded = np.float32(min(max(threshold, -highest), highest))
     if float(rounded) > threshold:
         rounded = np.nextafter(rounded, np.float32(-np.inf))
     return float(rounded)
