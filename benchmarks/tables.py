@@ -127,6 +127,14 @@ def _compare(file: Path, folder: Path) -> list[Result]:
             f"  {target}, {len(entities)} customers: mean absolute error {ours[0]:.4g} "
             f"(BG/NBD {theirs[0]:.4g}), rank correlation {ours[1]:.4f} ({theirs[1]:.4f})"
         )
+        held = scorer.coverage(features, truth[target], 0.9)
+        assert held is not None
+        results.append(
+            Result(
+                name=f"quality.cdnow.{target}_coverage_90", value=held,
+                unit="of outcomes in 90 % intervals", goal=">= 0.88",
+            )
+        )  # fmt: skip
         for figure, own, other, goal in (
             ("mean_absolute_error", ours[0], theirs[0], "ratio < 1"),
             ("rank_correlation", ours[1], theirs[1], "ratio > 1"),
@@ -276,7 +284,7 @@ BENCHMARKS = (
         tuple(
             f"quality.cdnow.{target}_{figure}"
             for target in ("churn", "value")
-            for figure in ("mean_absolute_error", "rank_correlation")
+            for figure in ("coverage_90", "mean_absolute_error", "rank_correlation")
         ),
         _measure,
         timed=False,
