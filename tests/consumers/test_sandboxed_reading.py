@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
 from lineal.workers.pool import WorkerPool
 from lineal_consumers.diagrams.config import DiagramsConfig
 from lineal_consumers.diagrams.stage import diagrams
+from lineal_consumers.ocr.config import OcrConfig
+from lineal_consumers.ocr.office_program import find_office_program
+from lineal_consumers.ocr.stage import recognize
 from lineal_consumers.restyle.config import RestyleConfig, models_read
 from tests.workers.tasks import read_file
 
@@ -29,6 +34,25 @@ async def test_diagrams_reads_the_icons_of_a_vocabulary(tmp_path: Path) -> None:
     assert diagrams.reads is not None
     allowed = diagrams.reads(DiagramsConfig(vocabulary=vocabulary))
     assert await read_by_worker(allowed, icon) == ["read"]
+
+
+async def test_ocr_runs_an_office_program_that_is_installed_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "opt" / "libreoffice9.9"
+    program, library = installed / "program" / "soffice", installed / "share" / "fonts.list"
+    linked = tmp_path / "bin" / "libreoffice9.9"
+    for file in (program, library, linked):
+        file.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    library.write_text("a font")
+    linked.symlink_to(program)
+    monkeypatch.setenv("PATH", f"{linked.parent}:/nowhere")
+    assert recognize.reads is not None
+    allowed = recognize.reads(OcrConfig())
+    assert await read_by_worker(allowed, program, library) == ["read", "read"]
+    assert find_office_program() == str(linked)
 
 
 async def test_restyle_reads_models_that_lie_in_a_cache_as_links(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from lineal.workers.costs import Cost, cost_kind
 from lineal.workers.errors import WorkerTimeout
 from lineal_consumers.ocr.config import GatherConfig, OcrConfig, ScatterConfig
 from lineal_consumers.ocr.models import recognition_models
+from lineal_consumers.ocr.office_program import office_read
 from lineal_schemas.documents import (
     DocumentClassified,
     DocumentPartExtracted,
@@ -82,6 +83,7 @@ async def scatter(
     version="1",
     produces=(DocumentPartExtracted, DocumentPartRequested),
     artifacts=recognition_models,
+    reads=office_read,
     warm_up="lineal_consumers.ocr.warm_up:load_recognition",
     lanes=WORKER_LANES,
 )

@@ -7,9 +7,9 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
-from shutil import which
 
 from lineal.stages import Reject
+from lineal_consumers.ocr.office_program import find_office_program
 from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage
 from lineal_schemas.documents import DocumentKind
 
@@ -23,7 +23,7 @@ def read_old_office(path: Path, kind: DocumentKind) -> Parsed:
     Raises:
         Reject: LibreOffice is not installed, or cannot read it.
     """
-    program = which("soffice") or which("libreoffice")
+    program = find_office_program()
     if program is None:
         raise Reject("Office files from before 2007 are read with LibreOffice: install it")
     formats = ("xlsx",) if kind == "sheet" else ("docx", "pptx")

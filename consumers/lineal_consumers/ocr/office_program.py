@@ -1,0 +1,39 @@
+"""Where LibreOffice is installed: Debian has it below /usr, its makers' packages below /opt."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from shutil import which
+
+from lineal_consumers.ocr.config import OcrConfig
+
+_NAMES = ("soffice", "libreoffice")
+_VERSIONS = "libreoffice[0-9]*"
+"""What the makers' packages link in a folder of ``PATH``: its name has the version."""
+_PROGRAMS = "program"
+"""The folder of programs in an installation."""
+
+
+def find_office_program() -> str | None:
+    """The program by its path; None where it is not installed."""
+    for name in _NAMES:
+        if program := which(name):
+            return program
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        if folder:
+            for linked in sorted(Path(folder).glob(_VERSIONS), reverse=True):
+                if os.access(linked, os.X_OK):
+                    return str(linked)
+    return None
+
+
+def office_read(_config: OcrConfig) -> list[Path]:
+    """The folders of the installation: worker processes read and run what is in them."""
+    program = find_office_program()
+    if program is None:
+        return []
+    real = Path(os.path.realpath(program))
+    if real.parent.name == _PROGRAMS:
+        return [real.parent.parent]
+    return [real]
