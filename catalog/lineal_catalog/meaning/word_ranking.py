@@ -1,7 +1,4 @@
-"""Ranks paragraphs by the words they share with a question.
-
-Source: Robertson, Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009.
-"""
+"""How much of a question the words of paragraphs have."""
 
 from __future__ import annotations
 
@@ -12,7 +9,6 @@ from collections.abc import Sequence
 from lineal_catalog.meaning.stop_words import STOP_WORDS
 from lineal_catalog.search.words import lexemes, searchable
 
-_SATURATION, _BY_LENGTH = 1.2, 0.75
 _STEM = 6
 
 
@@ -29,30 +25,23 @@ def stems(text: str) -> list[str]:
 
 
 class WordRanking:
-    """Scores for texts, by how rare among them the words are that they share with a question."""
+    """Texts, and how rare among them the words are that they share with a question."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._counts = [Counter(stems(text)) for text in texts]
-        self._lengths = [sum(counts.values()) for counts in self._counts]
-        self._mean = sum(self._lengths) / max(len(texts), 1) or 1.0
-        self._spread = Counter(stem for counts in self._counts for stem in counts)
+        self._stems = [frozenset(stems(text)) for text in texts]
+        self._spread = Counter(stem for some in self._stems for stem in some)
 
     def rarity(self, stem: str) -> float:
         """The inverse document frequency of a stem among the texts."""
-        texts, spread = len(self._counts), self._spread[stem]
+        texts, spread = len(self._stems), self._spread[stem]
         return math.log(1 + (texts - spread + 0.5) / (spread + 0.5))
 
-    def scores(self, question: str) -> list[float]:
-        """One score for each text; 0 where no word is shared."""
+    def shares(self, question: str) -> list[float]:
+        """For each text the share of the question's words, by their rarity, that it has: 0 to 1."""
         wanted = [(stem, self.rarity(stem)) for stem in dict.fromkeys(stems(question))]
-        found = []
-        for counts, length in zip(self._counts, self._lengths, strict=True):
-            norm = _SATURATION * (1 - _BY_LENGTH + _BY_LENGTH * length / self._mean)
-            found.append(
-                sum(
-                    rarity * counts[stem] * (_SATURATION + 1) / (counts[stem] + norm)
-                    for stem, rarity in wanted
-                    if stem in counts
-                )
-            )
-        return found
+        total = sum(rarity for _, rarity in wanted)
+        if not total:
+            return [0.0] * len(self._stems)
+        return [
+            sum(rarity for stem, rarity in wanted if stem in some) / total for some in self._stems
+        ]

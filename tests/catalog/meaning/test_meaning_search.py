@@ -30,6 +30,14 @@ def test_inflected_and_misspelt_words_are_found(connection: Connection) -> None:
     assert found(connection, "monthly rents")[0] == ("lease", 2)
 
 
+def test_one_rare_word_says_more_than_many_that_stand_everywhere(connection: Connection) -> None:
+    common = "\f".join(["The harbour chandlery gives a number to each invoice."] * 45)
+    embed(connection, "common", common)
+    embed(connection, "rare", "Nothing is owed for HC20417, which was sent back in spring.")
+    question = "number HC20417 of the harbour chandlery"
+    assert found(connection, question)[0] == ("rare", 1)
+
+
 def test_filters_and_readers_hold_as_in_a_search_by_words(connection: Connection) -> None:
     embed(connection, "a", "The roof leaks.", language="en")
     embed(connection, "b", "The roof leaks.", language="de")
