@@ -213,7 +213,7 @@ BENCHMARKS = (
     Benchmark(
         ("quality.search_docs", "quality.ask_unanswerable", "quality.search_ag_news"),
         _measure_search,
-        limit_s=300,
+        limit_s=900,
         timed=False,
     ),
     Benchmark(("quality.match", "quality.match_opposite"), _measure_match, timed=False),
