@@ -209,7 +209,7 @@ def scale(folder: Path, rows: int) -> tuple[float, float]:
         to_learn=False,
     ):  # fmt: skip
         held.write_bytes(to_archive(bucket.to_score, declared))
-        scored += score_bucket(held, str(folder / "model.onnx"), 0).rows
+        scored += score_bucket(held, str(folder / "model.onnx"), 0, 0).rows
     seconds = time.monotonic() - begun
     assert scored
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

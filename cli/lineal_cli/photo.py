@@ -119,31 +119,15 @@ def verify(
 
 async def _verify(folder: Path, photo: str, label: Literal["normal", "defect"]) -> dict[str, Any]:
     from lineal.access.senders import require_acting
-    from lineal.acts import publish_act
     from lineal.runtime import open_runtime
-    from lineal.store.objects import reference
     from lineal_catalog.photos.projection import find_photo
-    from lineal_schemas.envelope import now_us
-    from lineal_schemas.ids import arrival_id
-    from lineal_schemas.photos import PhotoVerified
+    from lineal_catalog.photos.verification import verify_photo
 
     async with open_runtime(load_settings(folder)) as runtime:
         await runtime.flush_ledger()
         by = await require_acting(runtime.store, "review")
         found = await runtime.store.read(lambda c: find_photo(c, photo))
-        now = now_us()
-        payload = PhotoVerified(
-            photo_id=found.photo_id,
-            line=found.line,
-            content=reference(found.sha256, found.bytes, found.media_type),
-            captured_us=found.captured,
-            group=found.piece or None,
-            label=label,
-            by=by.actor,
-            verified_us=now,
-        )
-        identifier = arrival_id(_SOURCE, found.sha256, f"{label}\n{now}")
-        await publish_act(runtime, payload, id=identifier, source=_SOURCE, actor=by.actor)
+        payload = await verify_photo(runtime, found, label, by, _SOURCE)
     return payload.model_dump(mode="json")
 
 

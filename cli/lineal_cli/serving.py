@@ -91,25 +91,13 @@ def _control(
 
 
 async def _publish(folder: Path, action: Any, name: str, reason: str | None) -> None:
-    from uuid import uuid4
-
     from lineal.access.senders import require_acting
-    from lineal.acts import publish_act
     from lineal.runtime import open_runtime
-    from lineal_catalog.serving.queries import serving_of
-    from lineal_schemas.envelope import now_us
-    from lineal_schemas.ids import arrival_id
-    from lineal_schemas.serving import ServingControl
+    from lineal_catalog.serving.control import NoRollout, control_serving
 
     async with open_runtime(load_settings(folder)) as runtime:
         by = await require_acting(runtime.store, "deploy")
-        known = await runtime.store.read(lambda c: serving_of(c, name))
-        if known is None or known.candidate is None:
-            raise CommandFailed(
-                f"no version of {name} is being rolled out: `lineal serving status`"
-            )
-        control = ServingControl(
-            name=name, action=action, by=by.actor, reason=reason, requested_us=now_us()
-        )
-        identifier = arrival_id(_SOURCE, name, f"{action}\n{uuid4()}")
-        await publish_act(runtime, control, id=identifier, source=_SOURCE, actor=by.actor)
+        try:
+            await control_serving(runtime, name, action, reason, by, _SOURCE)
+        except NoRollout as error:
+            raise CommandFailed(str(error)) from error

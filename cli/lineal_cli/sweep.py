@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineal_schemas.models import SettingValue
-    from lineal_schemas.sweeps import SweepRequested, SweepStopped, SweptSetting
+    from lineal_schemas.sweeps import SweepRequested, SweptSetting
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -129,74 +129,44 @@ def status(sweep: SweepArgument, data: DataOption = None, as_json: JsonOption = 
 
 
 async def _status(folder: Path, sweep: str) -> dict[str, Any]:
-    from lineal_schemas.sweeps import (
-        SweepBest,
-        SweepRequested,
-        SweepStepFinished,
-        SweepStepRequested,
-    )
-
-    requested = await _events(folder, sweep, SweepRequested)
-    if not requested:
-        raise CommandFailed(f"there is no sweep {sweep!r}")
-    asked = await _events(folder, sweep, SweepStepRequested)
-    finished = await _events(folder, sweep, SweepStepFinished)
-    best = await _events(folder, sweep, SweepBest)
-    runs = []
-    for number in sorted({step.run for step in asked}):
-        steps = [step for step in asked if step.run == number]
-        done = {step.step: step for step in finished if step.run == number}
-        scores = [done[step].score for step in sorted(done)]
-        known = [score for score in scores if score is not None]
-        state = "running"
-        if len(known) < len(scores):
-            state = "failed"
-        elif len(known) == steps[0].steps:
-            state = "finished"
-        elif best and len(known) == len(steps):
-            state = "pruned"
-        runs.append({
-            "run": number, "state": state, "values": steps[0].values, "scores": known,
-            "score": sum(known) / len(known) if known else None,
-        })  # fmt: skip
-    return {
-        "sweep": sweep,
-        "model": requested[0].name,
-        "runs": runs,
-        "best": best[-1].model_dump(mode="json") if best else None,
-    }
-
-
-async def _events(folder: Path, sweep: str, kind: Any) -> list[Any]:
-    from lineal.errors import UnknownTopic
     from lineal.runtime import open_runtime
-    from lineal_schemas.envelope import decode
+    from lineal_catalog.sweeps.sweeps import UnknownSweep, find_sweep
 
-    found = []
     async with open_runtime(load_settings(folder)) as runtime:
         try:
-            async for delivery in runtime.bus.read(kind.type):
-                payload = decode(delivery.event).data
-                if payload.sweep_id == sweep:  # type: ignore[attr-defined]
-                    found.append(payload)
-        except UnknownTopic:
-            pass
-    return found
+            found = await find_sweep(runtime, sweep)
+        except UnknownSweep as error:
+            raise CommandFailed(str(error)) from error
+    return {
+        "sweep": sweep,
+        "model": found.request.name,
+        "runs": [
+            {"run": run.run, "state": run.state, "values": run.values, "scores": list(run.scores),
+             "score": run.score}
+            for run in found.runs
+        ],
+        "best": None if found.best is None else found.best.model_dump(mode="json"),
+    }  # fmt: skip
 
 
 @app.command()
 def stop(sweep: SweepArgument, data: DataOption = None) -> None:
     """Begin no further run of a sweep; what runs is finished."""
-    from lineal_schemas.sweeps import SweepRequested, SweepStopped
-
-    folder = existing_data(data)
-    by = asyncio.run(_actor(folder))
-    requested = asyncio.run(_events(folder, sweep, SweepRequested))
-    if not requested:
-        raise CommandFailed(f"there is no sweep {sweep!r}")
-    stopped = SweepStopped(sweep_id=sweep, name=requested[0].name, by=by)
-    asyncio.run(_publish(folder, stopped))
+    asyncio.run(_stop(existing_data(data), sweep))
     typer.echo(f"{sweep} begins no further run")
+
+
+async def _stop(folder: Path, sweep: str) -> None:
+    from lineal.access.senders import require_acting
+    from lineal.runtime import open_runtime
+    from lineal_catalog.sweeps.sweeps import UnknownSweep, stop_sweep
+
+    async with open_runtime(load_settings(folder)) as runtime:
+        by = await require_acting(runtime.store, "promote")
+        try:
+            await stop_sweep(runtime, sweep, by, _SOURCE)
+        except UnknownSweep as error:
+            raise CommandFailed(str(error)) from error
 
 
 async def _actor(folder: Path) -> str:
@@ -207,7 +177,7 @@ async def _actor(folder: Path) -> str:
         return (await require_acting(runtime.store, "promote")).actor
 
 
-async def _publish(folder: Path, payload: SweepRequested | SweepStopped) -> None:
+async def _publish(folder: Path, payload: SweepRequested) -> None:
     from lineal.acts import publish_act
     from lineal.runtime import open_runtime
     from lineal_schemas.ids import arrival_id

@@ -35,8 +35,8 @@ THEMES = ("auto", "light", "dark")
 _YEAR_SECONDS = 365 * 86400
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "media-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 """The Content-Security-Policy of every page: nothing inline, nothing evaluated, nobody else's."""
 _HEADERS = {

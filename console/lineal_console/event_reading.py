@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
+from typing import TypeVar, cast
 
 from lineal.bus.claim_check import check_out
 from lineal.bus.protocol import Delivery, Selection, TopicInfo
 from lineal.errors import ObjectMissing
 from lineal.runtime import Runtime
-from lineal_schemas.envelope import now_us
+from lineal_schemas.envelope import Event, decode, now_us
+from lineal_schemas.payload import Payload
+
+P = TypeVar("P", bound=Payload)
 
 _WINDOWS_SECONDS = (60, 3600, 86400, 31 * 86400)
 _MAX_READ = 20_000
@@ -56,3 +60,20 @@ async def event_at(runtime: Runtime, topic: str, partition: int, offset: int) ->
                 return item._replace(event=await check_out(item.event, runtime.objects))
             return item
     return None
+
+
+async def newest_of_type(runtime: Runtime, kind: type[P], limit: int) -> list[Event[P]]:
+    """The newest events of a type, newest first, typed; without those that were erased, and with a
+    limit on how many are looked through."""
+    infos = {info.topic: info for info in await runtime.bus.topics()}
+    if kind.type not in infos:
+        return []
+    found = []
+    for item in await newest_events(runtime, infos[kind.type], limit):
+        if item.event.type != kind.type:
+            continue  # what takes the place of an event that was erased
+        with suppress(ObjectMissing):
+            event = decode(await check_out(item.event, runtime.objects))
+            if isinstance(event.data, kind):
+                found.append(cast("Event[P]", event))
+    return found

@@ -87,6 +87,8 @@ STATUSES = (
     N_("affirmed"), N_("negated"), N_("historical"), N_("family"), N_("uncertain"),
     N_("text"), N_("class"), N_("fields"), N_("tables"), N_("redaction"),
     N_("label"), N_("verify"), N_("adjust"),
+    N_("finished"), N_("pruned"), N_("stopping"), N_("shadow"), N_("canary"),
+    N_("positive"), N_("negative"),
     N_("registered"), N_("processing"), N_("indexed"), N_("rejected"), N_("failed"), N_("erased"),
 )  # fmt: skip
 """Of documents, shown by a macro."""
@@ -110,4 +112,5 @@ MODEL_STATUSES = (
     N_("in use"), N_("previous"), N_("retired"), N_("passed"), N_("failed"), N_("trained"),
 )  # fmt: skip
 
-DEVICE_STATES = (N_("online"), N_("stopped"), N_("lost"))
+DEVICE_STATES = (N_("online"), N_("stopped"), N_("lost"), N_("unknown"))
+ROLLOUT_STATES = (N_("unsigned"), N_("paused"), N_("aborted"))

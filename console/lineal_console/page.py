@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "lineal.pages"
 
-Section = Literal["documents", "review", "flow", "models", "system"]
+Section = Literal["documents", "review", "media", "flow", "models", "system"]
 """Under which heading the navigation lists a page."""
 
 Handler: TypeAlias = "Callable[[PageRequest], Awaitable[Response]]"

@@ -21,7 +21,7 @@ from lineal_schemas.envelope import now_us
 if TYPE_CHECKING:
     from lineal_console.page_request import PageRequest
 
-_SECTIONS = ("documents", "review", "flow", "models", "system")
+_SECTIONS = ("documents", "review", "media", "flow", "models", "system")
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _MICROSECONDS = 1_000_000
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.console.browser import (
     NARROW,
@@ -25,6 +28,7 @@ from tests.console.browser import (
     too_wide,
     until,
 )
+from tests.console.stage_results import PHOTO, SWEEP, TABLE, picture, put_results
 
 ARTEFACTS = os.environ.get("LINEAL_SCREENSHOTS")
 HOSTILE = "<img src=x onerror=alert(1)>\u202eevil'\"&{{7*7}}" + "w" * 180
@@ -34,14 +38,17 @@ Name: {"x" * 300}
 Total: EUR 12.50 <b>bold</b>
 """
 SKIPPED = re.compile(
-    r"/console/(documents/[^/]+|flow/(topics|events|subjects)/.*|dead-letters/.+|graph/concepts/.+)$"
+    r"/console/(documents/[^/]+|flow/(topics|events|subjects)/.*|dead-letters/.+|graph/concepts/.+"
+    r"|(photos|slides|articles|transcripts|predictions|sweeps|serving|clicks)/.+)$"
 )
 """Pages about one of many things: the first of a kind stands for the others."""
 
 
 @pytest.fixture(scope="module")
 def owner(up: Up, browser: Browser) -> Iterator[Watched]:
-    """Somebody who has hostile documents, a dead letter, users and tokens."""
+    """Somebody who has hostile documents, a dead letter, users and tokens, and what stages make
+    that is no document."""
+    put_results(up.data)
     with _client(up) as client:
         for name, content in ((HOSTILE + ".txt", CONTENT.encode()), ("broken.pdf", b"%PDF-1.4 x")):
             sent = client.post(
@@ -62,8 +69,8 @@ def _client(up: Up) -> httpx.Client:
     return httpx.Client(base_url=up.url, headers={"authorization": f"Bearer {up.token()}"})
 
 
-def every_page(page: Page, url: str) -> list[str]:
-    """The addresses that links from the first page reach, one of each kind."""
+def every_page(page: Page, url: str, look: Callable[[str], None]) -> list[str]:
+    """The addresses that links from the first page reach, one of each kind; each is looked at."""
     seen: dict[str, str] = {}
     waiting = ["/"]
     while waiting:
@@ -76,36 +83,62 @@ def every_page(page: Page, url: str) -> list[str]:
         page.goto(url + path)
         page.wait_for_load_state("networkidle") if "flow" not in plain else None
         waiting += links_on(page)
+        look(path)
     return list(seen.values())
 
 
-def test_every_page_is_accessible_fits_and_runs_nothing_of_what_it_shows(
-    up: Up, browser: Browser, owner: Watched
+def look_at(
+    watched: Watched, width: str, rules: Sequence[str], wrong: list[str], path: str
 ) -> None:
-    page = owner.page
-    paths = every_page(page, up.url)
-    reached = {path.partition("?")[0] for path in paths}
+    """Note what is wrong with the page that is open."""
+    page = watched.page
+    page.locator("h1").wait_for()
+    if ARTEFACTS:
+        name = re.sub(r"\W+", "-", path.partition("?")[0])[:40] or "-"
+        page.screenshot(path=Path(ARTEFACTS) / f"{width}{name}.png", full_page=True)
+    if over := too_wide(page):
+        wrong.append(f"{width} {path}: {over} pixels too wide")
+    if "taken" in page.title():
+        wrong.append(f"{width} {path}: a script of a document ran")
+    wrong += [f"{width} {path}: {fault}" for fault in faults(page, rules)]
+
+
+class Walk(NamedTuple):
+    """Every page, seen on a wide screen."""
+
+    paths: list[str]
+    wrong: list[str]
+
+
+@pytest.fixture(scope="module")
+def walk(up: Up, owner: Watched) -> Walk:
+    wrong: list[str] = []
+    paths = every_page(owner.page, up.url, partial(look_at, owner, "wide", WCAG, wrong))
+    return Walk(paths, wrong)
+
+
+@pytest.mark.timeout(600)
+def test_every_page_is_accessible_fits_and_runs_nothing_of_what_it_shows(walk: Walk) -> None:
+    reached = {path.partition("?")[0] for path in walk.paths}
     assert {"/", "/console/documents", "/console/flow", "/console/dead-letters", "/console/search",
             "/console/proof", "/console/users", "/console/audit"} <= reached  # fmt: skip
+    for kind in ("photos", "slides", "transcripts", "predictions", "sweeps", "serving", "clicks"):
+        assert any(path.startswith(f"/console/{kind}/") for path in reached), kind
+    assert not walk.wrong, "\n".join(walk.wrong)
+
+
+@pytest.mark.timeout(600)
+def test_every_page_is_so_too_on_a_narrow_screen_in_dark_colours_in_german(
+    up: Up, browser: Browser, owner: Watched, walk: Walk
+) -> None:
     narrow = another_size(
         owner, browser, viewport={"width": NARROW, "height": 800}, color_scheme="dark",
         locale="de-DE",
     )  # fmt: skip
     wrong: list[str] = []
-    for watched, width in ((owner, "wide"), (narrow, "narrow")):
-        for path in paths:
-            watched.page.goto(up.url + path)
-            watched.page.locator("h1").wait_for()
-            if ARTEFACTS:
-                name = re.sub(r"\W+", "-", path.partition("?")[0])[:40] or "-"
-                file = Path(ARTEFACTS) / f"{width}{name}.png"
-                watched.page.screenshot(path=file, full_page=True)
-            if over := too_wide(watched.page):
-                wrong.append(f"{width} {path}: {over} pixels too wide")
-            if "taken" in watched.page.title():
-                wrong.append(f"{width} {path}: a script of a document ran")
-            rules = WCAG if watched is owner else OF_LOOKS
-            wrong += [f"{width} {path}: {fault}" for fault in faults(watched.page, rules)]
+    for path in walk.paths:
+        narrow.page.goto(up.url + path)
+        look_at(narrow, "narrow", OF_LOOKS, wrong, path)
     assert not wrong, "\n".join(wrong)
     assert narrow.problems == []
 
@@ -154,9 +187,9 @@ def test_dead_letters_are_read_and_decided_about(up: Up, owner: Watched) -> None
     expect(page.get_by_role("status")).to_have_text("1 letter is redriven.")
     until(lambda: "classify" in up.lineal("dead", "list"))
     page.goto(f"{up.url}/console/dead-letters")
-    page.get_by_role("button", name="Drop all").click()
+    cause.get_by_role("button", name="Drop all").click()
     expect(page.get_by_role("status")).to_have_text("1 letter is dropped.")
-    expect(page.get_by_text("No dead letter waits for a decision.")).to_be_visible()
+    expect(cause).to_have_count(0)
 
 
 def test_everything_is_verified_on_demand(up: Up, owner: Watched) -> None:
@@ -235,6 +268,97 @@ def test_users_and_tokens_are_managed_and_recorded_with_who_did_it(
         assert done in acts
 
 
+def test_what_stages_have_made_is_decided_about(up: Up, owner: Watched) -> None:
+    page = owner.page
+    page.goto(f"{up.url}/console/photos?defects=1")
+    page.get_by_role("link", name=PHOTO[:10]).click()
+    for name in ("The photo", "Places that are not normal in red"):
+        image = page.get_by_role("img", name=name)
+        assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 256
+    page.get_by_role("button", name="It shows a defect").click()
+    expect(page.get_by_role("status")).to_have_text("What you said is learnt from.")
+    _reload_until(page, lambda: page.locator("dl.about").get_by_text("defect", exact=True).count())
+
+    page.goto(f"{up.url}/console/slides/s-1")
+    page.get_by_role("link", name="Column 1, row 0 at zoom 1").click()
+    closer = page.get_by_role("img", name="Column 1, row 0 at zoom 1")
+    assert closer.evaluate("image => image.decode().then(() => image.naturalWidth)") == 256
+
+    _reload_until(page, lambda: (page.goto(f"{up.url}/console/clicks"),
+                                 page.locator("main table a").count())[1])  # fmt: skip
+    page.locator("main table a").first.click()
+    page.get_by_role("button", name="A person made it").click()
+    page.locator("main table a").first.click()
+    expect(page.get_by_text(": a person's")).to_be_visible()
+
+    page.goto(f"{up.url}/console/sweeps/{SWEEP}")
+    scores = page.get_by_role("region", name="Runs").locator("tbody tr td:nth-child(3)")
+    assert scores.all_inner_texts() == ["0.75", "0.5", ""]
+    page.get_by_role("button", name="Begin no further run").click()
+    expect(page.locator(".heading .status")).to_have_text("stopping")
+
+    page.goto(f"{up.url}/console/predictions/{TABLE}")
+    page.locator("form.stacked").get_by_label("Entity").fill("c17")
+    page.get_by_label("Features that were otherwise").fill("quiet_days=90\norders=missing")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.get_by_role("alert").last).to_contain_text("names no 'churn' for the table")
+    expect(page.get_by_text("orders = missing")).to_be_visible()
+
+    page.goto(f"{up.url}/console/serving/churn")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("status")).to_have_text("The serving stage is asked.")
+    said = up.lineal("tail", "serving.control", "--from", "beginning", "--no-follow", "--json")
+    assert '"action":"pause"' in said.replace(" ", "")
+
+
+def test_a_part_of_an_image_is_changed_and_shown(up: Up, owner: Watched) -> None:
+    page = owner.page
+    page.goto(f"{up.url}/console/restylings")
+    page.get_by_label("Images, at most three").set_input_files(
+        FilePayload(name="a.png", mimeType="image/png", buffer=picture((90, 120, 90), 64))
+    )
+    for side, value in (("From the left", 8), ("From the top", 8), ("Width", 16), ("Height", 16)):
+        page.get_by_label(side, exact=True).fill(str(value))
+    page.get_by_label("all of the box").check()
+    page.get_by_role("button", name="Change", exact=True).click()
+    made = page.get_by_role("img", name="What was made")
+    _reload_until(page, made.count)
+    assert made.evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
+    assert faults(page) == []
+
+
+@pytest.mark.skipif(
+    shutil.which("espeak-ng") is None or shutil.which("opusenc") is None,
+    reason="nothing speaks here: infra/local/system_packages.sh installs it",
+)
+def test_an_article_is_published_and_heard_sentence_by_sentence(up: Up, owner: Watched) -> None:
+    page = owner.page
+    page.goto(f"{up.url}/console/articles")
+    page.get_by_label("Title").last.fill(f"News {HOSTILE[:60]}")
+    page.get_by_label("Text, plain").fill("This comes first.\n\nThat is said at <b>the end</b>.")
+    page.get_by_role("button", name="Have it read aloud").click()
+    link = page.get_by_role("link", name="News")
+    _reload_until(page, link.count)
+    link.click()
+    until(lambda: page.locator("audio").evaluate("audio => audio.readyState >= 1"))
+    page.get_by_role("button", name="That is said").click()
+    second = page.locator("button.sentence").last
+    expect(second).to_have_attribute("aria-current", "true")
+    heard = page.locator("audio").evaluate("audio => audio.currentTime")
+    assert heard >= float(second.get_attribute("data-start") or 0) > 0
+    assert faults(page) == []
+
+
+def _reload_until(page: Page, true: Callable[[], object]) -> None:
+    """What stages do takes a moment."""
+
+    def look() -> object:
+        page.reload()
+        return true()
+
+    until(look)
+
+
 def test_a_reader_is_shown_no_acts_and_is_refused_them(
     up: Up, browser: Browser, owner: Watched
 ) -> None:
@@ -254,11 +378,17 @@ def test_a_reader_is_shown_no_acts_and_is_refused_them(
         ("/console/dead-letters/decide", {"act": "drop", "group": "classify", "error": "Reject"}),
         ("/console/users/add", {"name": "eve", "role": "owner"}),
         ("/console/proof/verify", {}),
+        (f"/console/photos/{PHOTO}/verify", {"label": "defect"}),
+        (f"/console/sweeps/{SWEEP}/stop", {}),
+        ("/console/serving/churn/control", {"action": "abort"}),
+        ("/console/articles/publish", {"title": "x", "text": "x", "language": "en"}),
     )
     for path, fields in attempts:
         answer = page.request.post(up.url + path, form=fields)
         assert answer.status == 403, path
-    assert page.request.get(f"{up.url}/console/users").status == 403
+    closed = ("users", "transcripts", "predictions", "clicks", "restylings")
+    for name in closed:
+        assert page.request.get(f"{up.url}/console/{name}").status == 403, name
     foreign = page.request.post(
         f"{up.url}/console/users/add", headers={"origin": "http://elsewhere.example"}
     )

@@ -7,8 +7,8 @@ made a heat map (role ``heat_map``), and has score and threshold among its attri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 from lineal.erasure.erasures import KIND as KIND_OF_ERASURES
 from lineal.errors import LinealError
@@ -16,6 +16,7 @@ from lineal.lineage.projections import Projection
 from lineal.lineage.record import RecordedStep
 from lineal.store.connection import Connection
 from lineal.store.derived_table import Table
+from lineal_catalog.documents.visibility import visible_to
 
 PHOTO = "photo:"
 """Begins the subjects of photos; the rest is the photo's id."""
@@ -91,11 +92,16 @@ def _inspected(connection: Connection, photo_id: str, record: RecordedStep) -> N
 
 
 def list_photos(
-    connection: Connection, *, line: str | None = None, defects: bool = False,
-    unverified: bool = False, limit: int = 1000,
+    connection: Connection, *, names: Collection[str] | None = None, line: str | None = None,
+    defects: bool = False, unverified: bool = False, limit: int = 1000, offset: int = 0,
 ) -> list[PhotoInfo]:  # fmt: skip
-    """The photos that were scored, the newest first."""
-    conditions, values = ["1 = 1"], []
+    """The photos that were scored, the newest first.
+
+    Args:
+        names: those of who asks, who finds only what they may see; None: an owner.
+    """
+    visible, values = _visible(names)
+    conditions: list[str] = [visible]
     if line is not None:
         conditions.append("line = ?")
         values.append(line)
@@ -105,25 +111,54 @@ def list_photos(
         conditions.append("label = ''")
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM photos WHERE {' AND '.join(conditions)} "
-        "ORDER BY captured DESC, photo_id LIMIT ?",
-        (*values, limit),
+        "ORDER BY captured DESC, photo_id LIMIT ? OFFSET ?",
+        (*values, limit, offset),
     )
     return [PhotoInfo(*row) for row in rows]
 
 
-def find_photo(connection: Connection, photo_id: str) -> PhotoInfo:
+def lines_with_photos(connection: Connection) -> list[str]:
+    """The lines of which photos were scored."""
+    return [
+        name for (name,) in connection.execute("SELECT DISTINCT line FROM photos ORDER BY line")
+    ]
+
+
+def _visible(names: Collection[str] | None) -> tuple[str, list[Any]]:
+    """A condition and its parameters: most photos are documents too, whose access lists hold. Of
+    one that was erased as a document only an owner sees what is left."""
+    if names is None:
+        return "1 = 1", []
+    condition, values = visible_to("photos.photo_id", names)
+    return (
+        "((EXISTS (SELECT 1 FROM registry AS d WHERE d.document_id = photos.photo_id) "
+        f"AND {condition}) OR NOT EXISTS (SELECT 1 FROM registry AS d "
+        "WHERE d.document_id = photos.photo_id) AND NOT EXISTS (SELECT 1 FROM erasures AS e "
+        "WHERE e.subject = 'document:' || photos.photo_id))"
+    ), list(values)
+
+
+def find_photo(
+    connection: Connection, photo_id: str, *, names: Collection[str] | None = None
+) -> PhotoInfo:
     """The photo whose id is this, or begins so.
+
+    Args:
+        names: as of :func:`list_photos`.
 
     Raises:
         UnknownPhoto: there is none, or there are several.
     """
+    visible, values = _visible(names)
     found = [
         PhotoInfo(*row)
         for row in connection.execute(
-            f"SELECT {_COLUMNS} FROM photos WHERE photo_id LIKE ? ORDER BY photo_id LIMIT 2",
-            (f"{photo_id.replace('%', '').replace('_', '')}%",),
+            f"SELECT {_COLUMNS} FROM photos WHERE photo_id LIKE ? AND {visible} "
+            "ORDER BY photo_id LIMIT 2",
+            (f"{photo_id.replace('%', '').replace('_', '')}%", *values),
         )
     ]
+    found = [photo for photo in found if photo.photo_id == photo_id] or found
     if not found:
         raise UnknownPhoto(f"no photo {photo_id!r} was scored: `lineal photo list` lists them")
     if len(found) > 1:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from lineal.store.connection import Connection
 from lineal_catalog.devices.marks import list_marks, mark_machine
-from lineal_catalog.devices.register import registered_devices
+from lineal_catalog.devices.register import Device, registered_devices
 from lineal_console.device_curves import device_curves
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
@@ -31,10 +31,15 @@ _WINDOWS = (120, 600, 3600, 86400)
 
 @FLEET.get()
 async def fleet(request: PageRequest) -> Response:
-    """All devices and rollouts."""
+    """All devices, or those whose name or attributes have some words in them, and rollouts."""
+    words = request.query("q").casefold().split()
+
+    def fits(device: Device) -> bool:
+        said = " ".join([device.device, *map("=".join, device.attributes.items())]).casefold()
+        return all(word in said for word in words)
 
     def look(connection: Connection) -> dict[str, Any]:
-        devices = registered_devices(connection)
+        devices = [device for device in registered_devices(connection) if fits(device)]
         return {
             "devices": devices,
             "watermarks": device_watermarks(connection, [item.device for item in devices]),
@@ -42,7 +47,7 @@ async def fleet(request: PageRequest) -> Response:
         }
 
     found = await request.runtime.store.read(look)
-    return request.render("fleet.html", now=now_us(), **found)
+    return request.render("fleet.html", now=now_us(), text=request.query("q"), **found)
 
 
 @FLEET.get("/devices/{device}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import orjson
 from starlette.responses import JSONResponse, Response
@@ -140,7 +141,7 @@ def subject_url(subject: str) -> str:
     """The page about a subject: of a document its own."""
     if subject.startswith(DOCUMENT):
         return f"/console/documents/{subject.removeprefix(DOCUMENT)}"
-    return f"/console/flow/subjects/{subject}"
+    return f"/console/flow/subjects/{quote(subject)}"
 
 
 def _indented(data: object) -> str:

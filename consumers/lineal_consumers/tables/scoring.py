@@ -130,10 +130,15 @@ class ScoredBucket(NamedTuple):
     data: bytes
     rows: int
     mean: float
+    highest: str
+    """A JSON array of the lines with the highest values."""
 
 
-def score_bucket(bucket: Path, model: str, reasons: int) -> ScoredBucket:
+def score_bucket(bucket: Path, model: str, reasons: int, highest: int) -> ScoredBucket:
     """Score a bucket with the model in a file; run in a worker process.
+
+    Args:
+        highest: so many lines are given beside the data, those with the highest values.
 
     Raises:
         Reject: the features are not those that the model was trained with.
@@ -153,4 +158,10 @@ def score_bucket(bucket: Path, model: str, reasons: int) -> ScoredBucket:
             line = {"entity": entity, "value": round(value, 6)}
             lines.append(orjson.dumps(line if why is None else {**line, "reasons": why[place]}))
     data = gzip.compress(b"\n".join([*lines, b""]) if lines else b"", _LEVEL, mtime=0)
-    return ScoredBucket(data, len(values), float(values.mean()) if len(values) else 0.0)
+    first = np.argsort(-values, kind="stable")[:highest]
+    return ScoredBucket(
+        data,
+        len(values),
+        float(values.mean()) if len(values) else 0.0,
+        f"[{','.join(lines[place].decode() for place in first)}]",
+    )

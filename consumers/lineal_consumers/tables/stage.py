@@ -7,6 +7,7 @@ from typing import Literal
 
 from lineal import Context, Reject, stage
 from lineal.store.objects import reference
+from lineal_catalog.tables.predictions import HIGHEST, PredictionSummary
 from lineal_consumers.tables.config import TablesConfig, model_names
 from lineal_schemas.models import (
     DatasetItem,
@@ -118,7 +119,7 @@ async def _is_due(
 
 @stage(
     "tables.score",
-    version="2",
+    version="3",
     produces=(PredictionMade, PredictionAnswered),
     section="tables",
     in_use=model_names,
@@ -200,8 +201,16 @@ async def _scored(
         if not bucket.rows:
             return None
         held = await ctx.objects.path(bucket.content, role="features")
-        found = await ctx.run(score_bucket, held, path, config.reasons, seconds=config.seconds)
+        found = await ctx.run(
+            score_bucket, held, path, config.reasons, HIGHEST, seconds=config.seconds
+        )
         content = await ctx.objects.put(found.data, "application/gzip", role="predictions")
+        ctx.add_effect(
+            PredictionSummary(
+                features.table, model.name, model.version, bucket.bucket, features.as_of_us,
+                found.rows, found.mean, found.highest,
+            )
+        )  # fmt: skip
         return PredictionMade(
             table=features.table,
             model=model,

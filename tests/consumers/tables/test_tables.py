@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lineal.testing import StageHarness
+from lineal_catalog.tables.predictions import HIGHEST, highest_predictions
 from lineal_cli.examples.customers import DEFINITION, orders
 from lineal_consumers.retrain.config import RetrainConfig
 from lineal_consumers.retrain.stage import evaluate, promote, retrain, train
@@ -87,6 +88,14 @@ async def test_rows_become_models_and_predictions_with_their_reasons(shop: Shop)
     assert len(found) == 1500
     assert all(0 <= one["value"] <= 1 for one in found.values())
     assert {len(one["reasons"]) for one in found.values()} == {3}
+    kept = await shop.harness.runtime.store.read(
+        lambda c: highest_predictions(c, "customers", "churn")
+    )
+    in_order = sorted(found.values(), key=lambda one: (-one["value"], one["entity"]))
+    assert [(one.entity, one.value) for one in kept] == [
+        (one["entity"], one["value"]) for one in in_order[:HIGHEST]
+    ]
+    assert kept[0].reasons == tuple(in_order[0]["reasons"])
     assert shop.harness.dead_letters == []
 
 

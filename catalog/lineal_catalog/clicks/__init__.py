@@ -1,0 +1,1 @@
+"""Clicks that were made by robots."""

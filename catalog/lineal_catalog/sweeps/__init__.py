@@ -1,0 +1,1 @@
+"""Sweeps: what was tried, and the best."""

@@ -1,0 +1,62 @@
+"""Who is shown which photos: those that are documents follow the access lists of their sources."""
+
+from __future__ import annotations
+
+import pytest
+
+from lineal.lineage.ledger import Ledger
+from lineal.lineage.record import Artifact
+from lineal.store.connection import Connection
+from lineal_catalog.documents.visibility import restrict_source
+from lineal_catalog.photos.projection import UnknownPhoto, find_photo, list_photos
+from tests.lineage.records import one_step
+
+SOURCE = "imap://mail"
+
+
+def scored(connection: Connection, photo_id: str, captured: int) -> None:
+    record = one_step(
+        f"photo:{photo_id}",
+        kind="inspect",
+        inputs=[Artifact("a" * 64, "image/png", 9, "photo")],
+        attributes={"line": "washers", "score": "2", "threshold": "1", "captured": captured,
+                    "piece": ""},
+    )  # fmt: skip
+    Ledger().append(connection, [record])
+
+
+def arrived(connection: Connection, document_id: str, readers: list[str]) -> None:
+    connection.execute(
+        "INSERT INTO registry (document_id, tenant, name, sha256, bytes, media_type, registered) "
+        "VALUES (?, 'default', 'p.png', ?, 9, 'image/png', 1)",
+        (document_id, "a" * 64),
+    )
+    connection.execute(
+        "INSERT INTO arrivals (document_id, event_id, name, source, arrived) "
+        "VALUES (?, ?, 'p.png', ?, 1)",
+        (document_id, f"e-{document_id}", SOURCE),
+    )
+    restrict_source(connection, document_id, SOURCE, readers)
+
+
+def shown(connection: Connection, *names: str) -> list[str]:
+    return [photo.photo_id for photo in list_photos(connection, names=names or None)]
+
+
+def test_photos_are_shown_to_those_who_may_see_them_as_documents(connection: Connection) -> None:
+    for captured, photo_id in enumerate(("anns", "bens", "cameras")):
+        scored(connection, photo_id, captured)
+    arrived(connection, "anns", ["ann"])
+    arrived(connection, "bens", ["ben"])
+    assert shown(connection) == ["cameras", "bens", "anns"], "an owner sees all, the newest first"
+    assert shown(connection, "user:ann", "ann") == ["cameras", "anns"]
+    assert find_photo(connection, "anns", names=("ann",)).line == "washers"
+    with pytest.raises(UnknownPhoto):
+        find_photo(connection, "bens", names=("ann",))
+
+
+def test_of_a_document_that_was_erased_nobody_is_shown_the_photo(connection: Connection) -> None:
+    scored(connection, "anns", 1)
+    connection.execute("INSERT INTO erasures VALUES ('document:anns', 1, 'user:root', 'asked for')")
+    assert shown(connection, "user:ben", "ben") == []
+    assert shown(connection) == ["anns"]
