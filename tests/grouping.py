@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 
 class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
@@ -20,6 +21,12 @@ class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         return file if _shares_a_fixture(self.config.rootpath / file) else nodeid
+
+    def _reschedule(self, node: WorkerController) -> None:
+        # One that replaces one that crashed has not collected yet: xdist gives it tests when the
+        # next crashes meanwhile, and the whole run breaks off.
+        if node in self.registered_collections:
+            super()._reschedule(node)
 
 
 @cache
