@@ -15,11 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDE, NARROW = 1400, 360
+PATIENCE_SECONDS = 120
+"""For a page to become as it is to be, on a machine that has much else to do."""
+expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
 
 @dataclass
@@ -112,6 +115,7 @@ def open_page(
         color_scheme="dark" if dark else "light",
         accept_downloads=True,
     )
+    context.set_default_timeout(1000 * PATIENCE_SECONDS)
     watched = Watched(context.new_page())
     watched.page.goto(login)
     return watched
@@ -121,6 +125,7 @@ def another_size(watched: Watched, browser: Browser, **options: object) -> Watch
     """A second window of the same person."""
     state = watched.page.context.storage_state()
     context = browser.new_context(storage_state=state, **options)  # type: ignore[arg-type]
+    context.set_default_timeout(1000 * PATIENCE_SECONDS)
     return Watched(context.new_page())
 
 
@@ -144,7 +149,7 @@ def links_on(page: Page) -> Sequence[str]:
     return [str(link) for link in page.eval_on_selector_all("a[href^='/']", script)]
 
 
-def until(true: Callable[[], object], seconds: float = 60) -> None:
+def until(true: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until something is so."""
     end = time.monotonic() + seconds
     while not true():

@@ -39,7 +39,7 @@ def test_files_are_added_and_followed_found_and_erased(
     page.get_by_label("Add files").set_input_files([invoice, hostile])
     uploads = page.get_by_role("region", name="Files that are being added")
     expect(uploads.get_by_role("listitem")).to_have_count(2)
-    expect(uploads.locator(".status-indexed")).to_have_count(2, timeout=30_000)
+    expect(uploads.locator(".status-indexed")).to_have_count(2)
     expect(uploads.locator(".stage.done", has_text="nlp").first).to_be_visible()
 
     page.reload()

@@ -25,7 +25,6 @@ def test_devices_models_and_rollouts_are_shown_and_decided_about(
 ) -> None:
     watched = open_page(browser, fleet.login)
     page = watched.page
-    page.set_default_timeout(120_000)
     page.get_by_role("link", name="Fleet").click()
     for _ in range(300):
         if page.get_by_text("completed").count() >= 2:

@@ -43,13 +43,12 @@ def learnt(up: Up) -> Iterator[Up]:
 def test_what_a_version_would_do_differently_is_shown(learnt: Up, browser: Browser) -> None:
     watched = open_page(browser, learnt.login)
     page = watched.page
-    page.set_default_timeout(60_000)
     page.goto(f"{learnt.url}/console/models/documents")
     assert faults(page) == []
     row = page.get_by_role("row", name="What it would do differently")
     row.get_by_role("button", name="Preview of nlp").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Preview of nlp")
     changed = page.get_by_role("row", name="document_class 12")
-    expect(changed).to_be_visible(timeout=100_000)
+    expect(changed).to_be_visible()
     expect(page.get_by_role("link", name="document:").first).to_be_visible()
     assert watched.problems == []

@@ -196,7 +196,7 @@ def test_everything_is_verified_on_demand(up: Up, owner: Watched) -> None:
     page = owner.page
     page.goto(f"{up.url}/console/proof")
     page.get_by_role("button", name="Verify now").click()
-    expect(page.get_by_text("All of it holds.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("All of it holds.")).to_be_visible()
 
 
 def test_a_replay_is_previewed_run_by_keyboard_alone_and_versions_are_compared(
@@ -223,13 +223,13 @@ def test_a_replay_is_previewed_run_by_keyboard_alone_and_versions_are_compared(
             break
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Preview of nlp")
-    expect(page.locator("#job .status").first).to_have_text("done", timeout=60_000)
+    expect(page.locator("#job .status").first).to_have_text("done")
     unchanged = page.locator(".card").filter(has_text="unchanged").locator(".figure")
     assert int(unchanged.inner_text()) >= 1
 
     page.goto(f"{up.url}/console/replay?stage=nlp")
     page.get_by_role("button", name="Run").click()
-    expect(page.locator("#job .status").first).to_have_text("done", timeout=60_000)
+    expect(page.locator("#job .status").first).to_have_text("done")
     assert '"kind":"replay"' in up.lineal("lineage", "stage:nlp", "--json").replace(" ", "")
 
     page.goto(f"{up.url}/console/documents?status=indexed")
