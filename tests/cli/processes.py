@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-_PATIENCE_SECONDS = 90.0
+_PATIENCE_SECONDS = 180.0
 
 
 def command(*arguments: str) -> list[str]:

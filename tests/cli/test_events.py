@@ -152,7 +152,7 @@ def test_tail_follows_what_another_process_publishes(
         stdout=subprocess.PIPE, env=environment,
     ) as following:  # fmt: skip
         assert following.stdout is not None
-        assert following.wait(30) == 1  # the topic does not exist yet
+        assert following.wait(180) == 1  # the topic does not exist yet
     lineal("topics", "create", "readings", "--data", data)
     with subprocess.Popen(
         [sys.executable, "-m", "lineal_cli.main", "tail", "readings", "--from", "beginning",
@@ -165,7 +165,7 @@ def test_tail_follows_what_another_process_publishes(
         lineal("emit", "readings", "--data", data, stdin=b'{"rps": 2}')
         second = json.loads(following.stdout.readline())
         assert [first["data"], second["data"]] == [{"rps": 1}, {"rps": 2}]
-        assert following.wait(30) == 0
+        assert following.wait(180) == 0
 
 
 def test_tail_ends_silently_when_nobody_reads_it_any_more(
@@ -180,7 +180,7 @@ def test_tail_ends_silently_when_nobody_reads_it_any_more(
         assert following.stderr is not None
         assert following.stdout.readline().startswith(b'{"specversion"')
         following.stdout.close()  # as `| head -1` does; no further event comes
-        assert following.wait(30) == 141
+        assert following.wait(180) == 141
         assert following.stderr.read() == b""
 
 
@@ -352,7 +352,7 @@ def test_emit_publishes_lines_while_the_pipe_stays_open(
         assert json.loads(seen.out)["data"] == {"rps": 1}
         assert emitting.poll() is None
         os.close(write_end)
-        assert emitting.wait(30) == 0
+        assert emitting.wait(180) == 0
 
 
 def test_emit_can_be_interrupted_while_it_waits_for_input(
@@ -369,7 +369,7 @@ def test_emit_can_be_interrupted_while_it_waits_for_input(
         os.write(write_end, b'{"rps": 1}\n')
         lineal("tail", "readings", "--from", "beginning", "--limit", "1", "--data", data)
         emitting.send_signal(signal.SIGINT)
-        assert emitting.wait(30) == 130
+        assert emitting.wait(180) == 130
         assert emitting.stderr.read() == b""
     os.close(write_end)
 

@@ -189,7 +189,7 @@ def test_interrupting_is_quiet(data: Path, environment: dict[str, str]) -> None:
         assert following.stderr is not None
         following.stdout.readline()
         following.send_signal(signal.SIGINT)
-        assert following.wait(30) == 130
+        assert following.wait(180) == 130
         assert following.stderr.read() == b""
 
 
@@ -220,7 +220,7 @@ def on_a_terminal(
             while piece := os.read(ours, 65536):
                 shown += piece
         os.close(ours)
-        return running.wait(30), shown.decode()
+        return running.wait(180), shown.decode()
 
 
 def test_on_a_terminal_hits_stand_out_and_tables_are_drawn(

@@ -93,7 +93,7 @@ async def test_documents_lineage_and_events_come_along_and_work_goes_on(
         await arrive(new, "next.txt", b"what came after the move")
         daemon = Daemon(new, [register])
         await daemon.start()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while len(await events(new, "document.registered")) <= len(registered):
                 await asyncio.sleep(0.1)
         await daemon.stop()

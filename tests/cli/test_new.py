@@ -96,7 +96,7 @@ def test_what_it_brings_is_found_and_works(site: Path, tmp_path: Path) -> None:
     (tmp_path / "lineal.toml").write_text(f"[{MODULE}]\nevery_seconds = 1\n")
     with up(tmp_path, site) as url:
         lineal(tmp_path, site, "emit", f"{MODULE}.received", "event.json")
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while len(json.loads(lineal(tmp_path, site, PACKAGE, "--json"))) < 2:
             assert time.monotonic() < until, (tmp_path / "log").read_text()
         asked = urllib.request.Request(

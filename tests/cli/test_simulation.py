@@ -37,7 +37,7 @@ def test_simulated_turbines_are_connected_and_leave_nothing_behind(tmp_path: Pat
         daemon.line(told("telemetry.readings"))
         children = psutil.Process(daemon.process.pid).children(recursive=True)
         assert daemon.stop() == 0
-        psutil.wait_procs(children, timeout=20)
+        psutil.wait_procs(children, timeout=180)
         assert [child for child in children if child.is_running()] == []
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.cli.processes import command, environment
 
-_PATIENCE_SECONDS = 90.0
+_PATIENCE_SECONDS = 180.0
 
 
 class Screen:

@@ -11,7 +11,7 @@ from tests.cli.processes import running
 from tests.cli.test_prove import python
 from tests.proof.verifying import tampering
 
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 180
 
 
 def key_of(lineal: Lineal, data: Path) -> str:

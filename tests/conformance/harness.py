@@ -35,7 +35,7 @@ from lineal.stages.runner import RunnerSettings, StageRunner
 from lineal_schemas.envelope import RawEvent, decode, first_event
 from lineal_schemas.payload import Payload
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 180.0
 """How long a condition is waited for before the scenario has failed."""
 
 

@@ -33,7 +33,7 @@ STAGES = [
     "detect", "drift", "retrain.collect", "retrain", "retrain.train", "retrain.evaluate",
     "retrain.promote",
 ]  # fmt: skip
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 180.0
 
 
 class Fleet:

@@ -36,7 +36,7 @@ def commands_of(page: str) -> list[str]:
 
 def until(ask: Callable[[], Any]) -> Any:
     """What is true at last."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not (found := ask()):
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.1)

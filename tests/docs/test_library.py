@@ -84,7 +84,7 @@ def test_the_programs_of_the_page_work_together(programs: Programs) -> None:
     assert programs.run("shop_schedule.py") == "['prices']\n"
     assert worker.stdout.readline() == "shipping x-later of event k-later\n"
     lineal = "-m", "lineal_cli.main"
-    until = monotonic() + 60
+    until = monotonic() + 180
     while "no such order" not in (letters := programs.run(*lineal, "dead", "list", "--json")):
         assert monotonic() < until, letters
     shipped = programs.run(

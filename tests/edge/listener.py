@@ -48,7 +48,7 @@ class Listener:
         self._subscribed = threading.Event()
         self.port = port
         self._client = self._connect()
-        assert self._subscribed.wait(30), "the broker has confirmed no subscription"
+        assert self._subscribed.wait(180), "the broker has confirmed no subscription"
 
     def _connect(self) -> Client:
         client = Client(CallbackAPIVersion.VERSION2, "listener", protocol=MQTTv5)
@@ -75,7 +75,7 @@ class Listener:
     def publish(self, topic: str, body: bytes, *, retain: bool = False) -> None:
         self._client.publish(topic, body, qos=1, retain=retain).wait_for_publish(10)
 
-    def wait(self, condition: Callable[[], Any], seconds: float = 30) -> None:
+    def wait(self, condition: Callable[[], Any], seconds: float = 180) -> None:
         """Until the condition holds; fails the test when it never does."""
         with self._changed:
             assert self._changed.wait_for(condition, seconds), "it never came"

@@ -66,7 +66,7 @@ def boot_of(agent: Agent) -> tuple[str, str]:
     return agent.outbox.device, agent.outbox.boot_id
 
 
-def wait_until(condition: Any, seconds: float = 30) -> None:
+def wait_until(condition: Any, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never happened"

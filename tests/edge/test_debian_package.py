@@ -85,7 +85,7 @@ class Machine:
             cwd=self._folder, env=ENVIRONMENT, stderr=log,
         )  # fmt: skip
         try:
-            end = time.monotonic() + 60
+            end = time.monotonic() + 180
             while not (self.data / "outbox.db").exists() or not (
                 (status := self.status())["boot_id"] != before and status["readings"]
             ):

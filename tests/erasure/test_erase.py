@@ -215,7 +215,7 @@ def test_events_that_wait_for_their_next_attempt_are_erased(tmp_path: Path) -> N
             daemon = Daemon(runtime, [register, patient])
             try:
                 await daemon.start()
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(180):
                     while len(await delayed_events(runtime, DelayedFilter())) < 2:
                         await asyncio.sleep(0.02)
             finally:

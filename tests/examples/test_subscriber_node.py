@@ -21,7 +21,7 @@ from tests.services.missing import skipped_when_unavailable
 from tests.toolchains import node, npm_packages
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "subscriber-node"
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 180
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from lineal.lineage.record import RecordedStep
 from lineal.store.sqlite import SqliteConnection
 from lineal_catalog.documents.queries import DocumentInfo, list_documents
 
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 180.0
 """How long a condition is waited for before the test has failed."""
 FINAL = frozenset({"indexed", "rejected", "failed"})
 _LAUNCHER = Path(__file__).with_name("without_privileges.py")

@@ -30,7 +30,7 @@ class Watched:
         return {arrival.name for arrival in self._arrivals}
 
     async def until(self, condition: Callable[[], Any]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(180):
             while not condition():
                 await asyncio.sleep(0.05)
 
@@ -46,7 +46,7 @@ class Watched:
             (self.inbox / name).unlink()
             return name in self.names
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(180):
             while not came_and_went():
                 await asyncio.sleep(0.5)
 

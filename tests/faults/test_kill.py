@@ -65,7 +65,7 @@ def survived(request: pytest.FixtureRequest, new_system: NewSystem) -> System:
     )
     processes.update(system.tree())
     assert system.stop() == 0
-    _, alive = psutil.wait_procs(processes, timeout=10)
+    _, alive = psutil.wait_procs(processes, timeout=180)
     assert not alive, "processes are left over"
     return system
 

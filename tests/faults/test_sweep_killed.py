@@ -25,7 +25,7 @@ from tests.conformance.harness import publish
 from tests.consumers.retrain.test_stages import TEXTS
 
 LINEAL = [sys.executable, "-m", "lineal_cli.main"]
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 180
 
 
 async def _dataset(folder: Path) -> None:

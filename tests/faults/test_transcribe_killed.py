@@ -19,7 +19,7 @@ from lineal_schemas.speech import AudioChunk, TranscriptEnded, TranscriptFinal, 
 from tests.consumers.transcribe.speech import needs_espeak, samples_of, silence
 
 CHUNK = 4000
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 180
 
 
 def chunks(session: str) -> list[AudioChunk]:

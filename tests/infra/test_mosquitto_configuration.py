@@ -20,7 +20,7 @@ from lineal_schemas import mqtt_topics
 from tests.services.missing import skipped_when_unavailable
 
 DOCKER = Path(__file__).resolve().parents[2] / "infra" / "docker"
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 180.0
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from lineal_local.kafka import Kafka
 
 @pytest.fixture
 async def connection(kafka: Kafka) -> AsyncIterator[Connection]:
-    connection = Connection(Cluster((kafka.bootstrap,), "test", {}))
+    connection = Connection(Cluster((kafka.bootstrap,), "test", {}, request_seconds=240.0))
     await connection.open()
     yield connection
     await connection.close()

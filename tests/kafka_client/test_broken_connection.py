@@ -13,8 +13,8 @@ from lineal.kafka_client.errors import RetriableError
 from lineal.kafka_client.requests import METADATA
 from lineal_local.kafka import Kafka
 
-_SECONDS = 5.0
-"""A request has twenty."""
+_SECONDS = 60.0
+"""Far fewer than a request has (conftest)."""
 
 
 def abort(connection: Connection) -> None:

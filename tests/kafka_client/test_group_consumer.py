@@ -39,7 +39,7 @@ async def send(kafka: Kafka, tp: TopicPartition, number: int) -> None:
 
 async def fetch(consumer: GroupConsumer, number: int) -> list[Fetched]:
     found: list[Fetched] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(180):
         while len(found) < number:
             found += await consumer.fetch(100, 0.2)
     return found
@@ -60,7 +60,7 @@ def output(tp: TopicPartition, value: bytes) -> Any:
 
 async def commit(consumer: GroupConsumer, acks: Sequence[Ack], batches: Any) -> list[int]:
     """As whoever tries again what a passing cause kept from happening."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(180):
         while True:
             try:
                 return await consumer.commit(acks, batches)

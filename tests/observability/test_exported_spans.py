@@ -54,7 +54,7 @@ async def run(data: Path, collector: str, *orders: str, **tracing: Any) -> None:
     async with open_bus(data=data, port=0, log={"enabled": False}, **options) as bus:
         await bus.publish(*(Ordered(order=order) for order in orders))
         ends = dead_letter_topic(pay.name) if orders == ("bad",) else Totalled.type
-        async with bus.run(pay, total), asyncio.timeout(60):
+        async with bus.run(pay, total), asyncio.timeout(180):
             reading = bus.runtime.bus.read(ends, follow=True)
             for _ in orders:
                 await anext(reading)

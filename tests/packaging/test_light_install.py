@@ -144,7 +144,7 @@ def test_up_runs_what_is_there_and_names_what_is_left_out(site: Path, tmp_path: 
         (tmp_path / "order.json").write_text('{"order": "x-1"}')
         emitted = run(site, tmp_path, "emit", "order.placed", "order.json")
         assert emitted.returncode == 0, emitted.stderr
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while "check_order" not in (found := run(site, tmp_path, "lineage", "order:x-1")).stdout:
             assert time.monotonic() < until, found.stderr + (tmp_path / "log").read_text()
     log = (tmp_path / "log").read_text()

@@ -11,7 +11,7 @@ from lineal.runtime import Runtime
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.envelope import decode
 
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 180.0
 
 
 class Arrived(NamedTuple):

@@ -201,7 +201,7 @@ async def test_a_stage_reads_one_and_writes_another_and_waits_through_an_outage(
         ) as bus:  # fmt: skip
             broken = message(frame(8, b""), 1)
             await bus.runtime.bus.publish([("registry.orders", message(RECORDED))])
-            async with bus.run(bill), asyncio.timeout(60):
+            async with bus.run(bill), asyncio.timeout(180):
                 while len(stub.asked) < 5:  # more than there are attempts
                     await asyncio.sleep(0.02)
                 stub.away = False

@@ -113,7 +113,7 @@ class OnPrefix:
         await self.program.write(f"{self._prefix}{Sale.type}", SALE, rows)
 
     async def read(self, topic: str, count: int) -> list[tuple[str, Any]]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(180):
             return await self.program.read(f"{self._prefix}{topic}", count)
 
 
@@ -138,7 +138,7 @@ async def test_a_program_of_ours_is_given_theirs_and_answers_in_their_format(
     async with open_bus(settings, source="till") as bus:
         await bus.runtime.bus.create_topic(Sale.type)
         await other.sell(SALES[1])
-        async with bus.subscribe("cash", Sale, produces=[Receipt]) as sales, asyncio.timeout(30):
+        async with bus.subscribe("cash", Sale, produces=[Receipt]) as sales, asyncio.timeout(180):
             sale = await anext(aiter(sales))
             assert sale.data == Sale(id="s-1", total=Decimal("1.25"))
             assert sale.event.source == f"kafka:{Sale.type}"
@@ -183,7 +183,7 @@ async def test_what_comes_in_over_http_is_in_their_format_on_the_topic(
             await sent(bus, b'{"id": 7}', "application/json", "four"),
         ]
         sales = await other.read(Sale.type, 2)
-        async with bus.subscribe("cash", Sale) as ours, asyncio.timeout(30):
+        async with bus.subscribe("cash", Sale) as ours, asyncio.timeout(180):
             seen = []
             for _ in range(2):
                 sale = await anext(aiter(ours))

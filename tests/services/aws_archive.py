@@ -103,7 +103,7 @@ class ArchiveProxy:
 
     def start(self) -> None:
         self._thread.start()
-        self._ready.wait(10)
+        assert self._ready.wait(180)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)

@@ -28,7 +28,7 @@ from lineal_schemas.models import ModelPromoted
 from lineal_schemas.payload import Payload
 from tests.serving.planted import MEDIA_TYPE, ONNX, evaluation, golden, model_ref, plant
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 RULES = {
     "runs": 30, "shadow_requests": 20, "steps": [0.25], "step_requests": 20, "test_seconds": 20,
     # Several tests share two cores: no figure of time is to decide.

@@ -16,7 +16,7 @@ from tests.conformance.workload import Task
 
 T = TypeVar("T")
 
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 180.0
 
 
 class Noted(list[T], Generic[T]):

@@ -181,7 +181,7 @@ async def run(plan: Plan) -> tuple[ScriptedCommitter, list[tuple[int, bool]]]:
         everything.cancel()
         planned.cancel()
     queue.finish()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(180):
         await committing
     assert queue.problem is None or plan.finish_after is not None
     return committer, finished

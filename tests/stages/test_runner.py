@@ -76,7 +76,7 @@ async def test_stopping_does_not_wait_for_events(runtime: Runtime) -> None:
     async def work(task: Task, ctx: Any) -> None: ...
 
     subscription = ScriptedSubscription()
-    async with asyncio.timeout(30), at_work(runtime, work, subscription):
+    async with asyncio.timeout(180), at_work(runtime, work, subscription):
         await subscription.fetched.until(1)
 
 
@@ -259,7 +259,7 @@ async def test_a_stage_of_many_lanes_begins_what_comes_behind_a_thousand_that_wa
         runner = StageRunner(runtime.bind(work), runtime.committer)
         subscription = await runtime.bus.subscribe("work", [Task.type])
         running = asyncio.create_task(runner.run(subscription))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             await found.wait()
         gate.set()
         runner.stop()

@@ -63,7 +63,7 @@ async def test_a_write_in_one_process_wakes_those_who_wait_in_another(database: 
     mine = database.wakeups.waiter(["documents"])
     others = database.wakeups.waiter(["sensors"])
     process = spawn(database, 0, "documents")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         await mine.wait()
     assert not others.is_set()
     await asyncio.to_thread(process.wait, 60)
@@ -79,7 +79,7 @@ async def test_many_wakeups_at_once_lose_none(database: Database, separately: bo
     # All at once and before this loop can read any of it.
     for part in [[topic] for topic in topics] if separately else [topics]:
         other.wakeups.wake_other_processes(part)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         await asyncio.gather(*(waiter.wait() for waiter in waiters))
     await other.close()
 

@@ -26,7 +26,7 @@ from lineal_schemas.ids import output_id
 from lineal_schemas.payload import Payload
 from tests.lineage.records import one_step
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 """How long a condition is waited for before the test has failed."""
 
 

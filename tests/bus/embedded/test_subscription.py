@@ -61,7 +61,7 @@ async def freeze(subscription: EmbeddedSubscription) -> None:
 
 async def fetch(subscription: EmbeddedSubscription, count: int) -> list[Delivery]:
     deliveries: list[Delivery] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(180):
         while len(deliveries) < count:
             deliveries += await subscription.fetch(100, 1.0)
     return deliveries
@@ -135,7 +135,7 @@ async def test_a_look_that_fails_is_not_the_last(
             await look()
 
         monkeypatch.setattr(failing, "_look_after_partitions", fail)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(180):
             while looked < 5:
                 await asyncio.sleep(0.02)
         assert len(await fetch(failing, 1)) == 1
@@ -151,7 +151,7 @@ async def test_a_full_disk_delays_work_and_loses_none(tmp_path: Path) -> None:
         await runtime.bus.create_topic(Done.type)
         await runtime.database.write(lambda c: limit(c, 1))  # no more pages than there are
         async with running(runtime, work):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(180):
                 while len(_trace(tmp_path)) < 300:
                     await asyncio.sleep(0.02)
             assert len(await events_on(runtime, Done.type)) < 300
@@ -170,7 +170,7 @@ async def test_stopping_with_a_full_disk_ends_and_nothing_is_lost(tmp_path: Path
         await runtime.database.write(lambda c: c.execute("PRAGMA max_page_count = 1") and None)
         with contextlib.suppress(sqlite3.OperationalError):  # it cannot say good-bye either
             async with running(runtime, work):
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(180):
                     while len(_trace(tmp_path)) < 300:
                         await asyncio.sleep(0.02)
     async with runtimes(tmp_path) as (runtime,):
@@ -202,7 +202,7 @@ async def test_partitions_of_one_number_stay_with_one_worker(tmp_path: Path) -> 
             return list(found.values())
 
         async def shared_by(count: int) -> None:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(180):
                 while True:
                     found = await owners()
                     assert all(len(those - {None}) <= 1 for those in found)

@@ -42,11 +42,11 @@ async def until_done(runtime: Runtime, count: int, stage: str) -> None:
     """Patience begins anew with all that is done: a busy machine takes long for much."""
     most = 0
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(2 * PATIENCE_SECONDS) as patience:
+    async with asyncio.timeout(PATIENCE_SECONDS) as patience:
         while (done := await count_done(runtime)) < count or await lag(runtime, stage):
             if done > most:
                 most = done
-                patience.reschedule(loop.time() + 2 * PATIENCE_SECONDS)
+                patience.reschedule(loop.time() + PATIENCE_SECONDS)
             await asyncio.sleep(0.1)
 
 

@@ -117,7 +117,7 @@ def test_boxes_and_requests_over_http_with_the_token_of_the_settings_become_copi
 
 
 def _once_there(client: httpx.Client, method: str, path: str, **sent: Any) -> httpx.Response:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while (answer := client.request(method, path, **sent)).status_code == 404:
         assert time.monotonic() < until, answer.text
         time.sleep(0.1)

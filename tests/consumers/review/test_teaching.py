@@ -37,7 +37,7 @@ WORDS = {
     "score": "violin tempo adagio cello forte quartet bars allegro rest oboe legato chord",
 }
 OWNER = Reviewer(owner_credential())
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 180.0
 
 
 async def settled(runtime: Runtime) -> None:

@@ -60,7 +60,7 @@ class KilledAgent:
         self.until(lambda: self.rows() >= rows)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while not condition():
             assert time.monotonic() < end, self.log()[-3000:]
             assert self._process is None or self._process.poll() is None, self.log()[-3000:]

@@ -39,7 +39,7 @@ class Server:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(180)
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -31,7 +31,7 @@ class Taker:
 
     def wait(self, count: int) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.taken) >= count, 30), self.taken
+            assert self._changed.wait_for(lambda: len(self.taken) >= count, 180), self.taken
 
     def until(self, condition: Callable[[], bool]) -> None:
         until_true(condition)
@@ -50,7 +50,7 @@ class Taker:
 
 def until_true(condition: Callable[[], bool]) -> None:
     """Wait for something; fails the test when it never happens."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 180
     while not condition():
         assert time.monotonic() < end, "it never happened"
         time.sleep(0.01)

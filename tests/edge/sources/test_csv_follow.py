@@ -67,7 +67,7 @@ class Taker:
 
     def wait(self, count: int) -> list[float]:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.taken) >= count, 30), len(self.taken)
+            assert self._changed.wait_for(lambda: len(self.taken) >= count, 180), len(self.taken)
             return numbers(self.taken)
 
     def close(self) -> None:

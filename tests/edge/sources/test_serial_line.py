@@ -62,7 +62,7 @@ class Reader:
         self.until(lambda: self.source.connected)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 180
         while not condition():
             assert time.monotonic() < end, f"{len(self.values)} readings, {self.source.counts}"
             time.sleep(0.01)

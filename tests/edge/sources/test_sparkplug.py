@@ -59,7 +59,7 @@ class EdgeNode:
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         # a rebirth is asked for at QoS 0: who is not subscribed yet never hears of it
-        assert subscribed.wait(30)
+        assert subscribed.wait(180)
 
     def birth(self) -> None:
         with self._lock:

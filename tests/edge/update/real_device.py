@@ -55,7 +55,7 @@ class RealDevice:
     def give(self, job: JobDocument | None) -> None:
         self.updater.on_notice(JobNotice(job=job))
 
-    def ended(self, job: JobDocument, seconds: float = 60) -> str:
+    def ended(self, job: JobDocument, seconds: float = 180) -> str:
         """How the job ended, once that was reported."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

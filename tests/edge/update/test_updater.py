@@ -148,7 +148,7 @@ def test_a_server_that_trickles_is_not_waited_for_for_ever(folder: Path):
     with serving(server) as url, RealDevice(folder) as device:
         slow = job(data, url, 2, factor=2.0)
         device.give(slow)
-        assert server.half_sent.wait(30)
+        assert server.half_sent.wait(180)
         device.give(None)  # the server gives up on it
         hold.set()
         assert device.ended(slow) == "FAILED"
@@ -163,7 +163,7 @@ def test_the_agent_stops_in_the_middle_of_a_download(tmp_path: Path):
         slow = job(data, url, 1, factor=2.0, shadow_readings=0)
         with RealDevice(tmp_path) as device:
             device.give(slow)
-            assert server.half_sent.wait(30)
+            assert server.half_sent.wait(180)
             hold.set()
         with RealDevice(tmp_path) as device:
             assert device.ended(slow) == "SUCCEEDED", "it goes on by itself"
@@ -246,13 +246,13 @@ def test_a_model_that_takes_too_long_in_use_is_taken_back(folder: Path):
 
         def slow(values):
             held.set()
-            going.wait(10)
+            going.wait(180)
             return score(values)
 
         active.model.score = slow  # type: ignore[method-assign]
-        assert held.wait(5)
+        assert held.wait(180)
         assert device.ended(second) == "ROLLED_BACK"
-        assert stalled.wait(5)
+        assert stalled.wait(180)
         going.set()
     assert current(folder) == digest(FIRST)
 

@@ -33,7 +33,7 @@ from lineal_catalog.search.entries import search
 from lineal_local.aws import Emulator
 from lineal_producers.arrival import ArrivalSource, announce, store
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 180
 TEXT = b"Dear Ms Miller, the invoice for the quarterly turbine inspection is enclosed. Regards."
 
 

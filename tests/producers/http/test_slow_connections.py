@@ -33,7 +33,7 @@ def daemon(folder: Path, port: int, descriptors: int | None) -> Iterator[None]:
         stderr=(folder / "up.log").open("wb"),
     ) as process:  # fmt: skip
         try:
-            end = time.monotonic() + 90
+            end = time.monotonic() + 180
             while not _healthy(port):
                 assert process.poll() is None, (folder / "up.log").read_text()
                 assert time.monotonic() < end
@@ -42,7 +42,7 @@ def daemon(folder: Path, port: int, descriptors: int | None) -> Iterator[None]:
         finally:
             process.terminate()
             try:
-                process.wait(30)
+                process.wait(180)
             except subprocess.TimeoutExpired:
                 process.kill()
 

@@ -45,7 +45,7 @@ class DeviceDouble:
         self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.connect(host, port)
         self._client.loop_start()
-        assert subscribed.wait(20)
+        assert subscribed.wait(180)
 
     def say(self, body: Payload | bytes, name: str = "readings", *, retain: bool = False) -> None:
         """On a topic of its own."""
@@ -78,7 +78,7 @@ class DeviceDouble:
             )
 
         with self._changed:
-            assert self._changed.wait_for(reached, 30), f"acknowledged: {self.acks[-3:]}"
+            assert self._changed.wait_for(reached, 180), f"acknowledged: {self.acks[-3:]}"
         found = reached()
         assert found is not None
         return found
@@ -86,7 +86,7 @@ class DeviceDouble:
     def wait_for_resend(self) -> TelemetryAck:
         """The first request to send again."""
         with self._changed:
-            assert self._changed.wait_for(lambda: any(a.resend for a in self.acks), 30)
+            assert self._changed.wait_for(lambda: any(a.resend for a in self.acks), 180)
         return next(ack for ack in self.acks if ack.resend)
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from lineal.lineage.record import RecordedStep
 from lineal_local.mosquitto import Mosquitto
 from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings, parse_stream_message
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 
 
 class BridgeProcess:
@@ -85,7 +85,7 @@ class BridgeProcess:
     def stop(self) -> int:
         assert self._process is not None
         self._process.terminate()
-        return self._process.wait(30)
+        return self._process.wait(180)
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")

@@ -258,9 +258,9 @@ def test_a_running_broker_keeps_a_revoked_device_out_at_once(tmp_path: Path) -> 
             client.loop_start()
         _until(bridge.is_connected)
         bridge.subscribe("lineal/v1/#", 1)
-        assert subscribed.wait(20)
+        assert subscribed.wait(180)
         pump.publish("lineal/v1/pump-1/health", b"before", qos=1)
-        assert heard.get(timeout=20) == b"before"
+        assert heard.get(timeout=180) == b"before"
         done = json.loads(
             lineal(
                 "device", "revoke", "pump-1", "--authority", authority, "--out", out, "--json"
@@ -276,7 +276,7 @@ def test_a_running_broker_keeps_a_revoked_device_out_at_once(tmp_path: Path) -> 
         other.connect("localhost", port)
         other.loop_start()
         other.publish("lineal/v1/pump-2/health", b"another", qos=1)
-        assert heard.get(timeout=20) == b"another"
+        assert heard.get(timeout=180) == b"another"
         other.loop_stop()
         lineal(
             "device", "provision", "pump-1", "--authority", authority, "--out", tmp_path,
@@ -311,7 +311,7 @@ def _publish_heard(client: Client, heard: queue.Queue[bytes]) -> bool:
         return False
 
 
-def _until(true: Callable[[], bool], seconds: float = 20) -> None:
+def _until(true: Callable[[], bool], seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

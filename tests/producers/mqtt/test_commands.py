@@ -54,7 +54,7 @@ class Daemons:
         for process in self._running:
             process.terminate()
         for process in self._running:
-            process.wait(30)
+            process.wait(180)
 
 
 @pytest.fixture

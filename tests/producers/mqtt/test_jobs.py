@@ -44,7 +44,7 @@ async def runtime(
 async def bridge(runtime: Runtime) -> AsyncIterator[Bridge]:
     made = Bridge(runtime)
     task = asyncio.create_task(made.run())
-    await asyncio.wait_for(made.connected.wait(), 20)
+    await asyncio.wait_for(made.connected.wait(), 180)
     yield made
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -86,7 +86,7 @@ async def test_a_job_waits_for_a_device_that_is_away(
     runtime: Runtime, bridge: Bridge, broker: Mosquitto
 ) -> None:
     await publish(runtime, issued("a"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(180):
         while [g.lag for t in await runtime.bus.topics() for g in t.groups if g.lag]:
             await asyncio.sleep(0.02)
     device = await asyncio.to_thread(DeviceDouble, broker.port)

@@ -54,7 +54,7 @@ async def test_an_agents_readings_go_through_it_onto_the_bus(
         async with open_runtime(settings) as runtime:
             bridge = Bridge(runtime)
             bridging = asyncio.create_task(bridge.run())
-            await asyncio.wait_for(bridge.connected.wait(), 20)
+            await asyncio.wait_for(bridge.connected.wait(), 180)
             agent = Agent(
                 AgentSettings.model_validate(
                     {
@@ -73,7 +73,7 @@ async def test_an_agents_readings_go_through_it_onto_the_bus(
             )  # fmt: skip
             agent.start()
             try:
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(180):
                     while await rows_on(runtime) < 200:
                         await asyncio.sleep(0.05)
                     while agent.outbox.waiting_rows:
@@ -109,7 +109,7 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path, kind: Kind) -> None:
         children = psutil.Process(parent.pid).children(recursive=True)
         assert children
         parent.kill()
-    assert psutil.wait_procs(children, timeout=30)[1] == []
+    assert psutil.wait_procs(children, timeout=180)[1] == []
     assert not accepts(port)
 
 

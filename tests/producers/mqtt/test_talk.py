@@ -56,7 +56,7 @@ def _said(number: int, text: str, **more: str) -> bytes:
 
 
 def _reply(device: DeviceDouble) -> dict[str, Any]:
-    message = device.received.get(timeout=25)
+    message = device.received.get(timeout=180)
     assert message.topic == f"lineal/v1/{device.name}/talk/reply"
     found: dict[str, Any] = orjson.loads(message.payload)
     return found

@@ -217,7 +217,7 @@ async def test_new_objects_are_taken_as_s3_tells_of_them(
     try:
         await put(s3, bucket, **{"one letter.txt": b"1", "in__two.txt": b"2", "three.tmp": b"3"})
         await until_named(runtime, "one letter.txt", "two.txt")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(180):
             while await left(sqs, queue):
                 await asyncio.sleep(0.05)
     finally:

@@ -72,7 +72,7 @@ async def sent(runtime: Runtime, endpoint: EndpointSettings, count: int) -> list
     running = asyncio.create_task(sender.run())
     found: list[WebhookSent] = []
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(180):
             async for delivery in runtime.bus.read(WebhookSent.type, follow=True):
                 found.append(WebhookSent.model_validate_json(delivery.event.data))
                 if len(found) == count:

@@ -49,7 +49,7 @@ def authority(postgres: Postgres, tmp_path: Path) -> Iterator[CertificateAuthori
 def _until_offered(url: str, reload_settings: Callable[[], str]) -> None:
     """The server that takes connections may read its settings after those that it has. One that
     could not use them as it read them goes on without TLS, until it is to read them again."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while True:
         reload_settings()
         try:
