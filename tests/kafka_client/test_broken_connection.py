@@ -46,7 +46,7 @@ async def test_what_was_asked_on_it_fails_whenever_the_next_request_comes(
 
 async def test_a_broker_that_does_not_answer_for_a_while(kafka: Kafka) -> None:
     """Each request fails by its time limit, and none by one that was sent before it."""
-    connection = Connection(Cluster((kafka.bootstrap,), "test", {}, request_seconds=0.5))
+    connection = Connection(Cluster((kafka.bootstrap,), "test", {}, request_seconds=2.0))
     await connection.open()
     (node,) = connection.nodes
     await connection.send(node, METADATA([], False))
