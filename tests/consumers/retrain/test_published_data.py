@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from benchmarks.ag_news import FOLDER as AG_NEWS
-from benchmarks.ag_news import accuracy, read_documents
+from benchmarks.ag_news import read_documents
 from benchmarks.skab import FOLDER as SKAB
 from benchmarks.skab import LabelledRun, evaluate, measure_folder, read_runs
 from lineal_consumers.retrain.evaluation import total
 from lineal_consumers.retrain.text_classifier import train_text_classifier
+from lineal_learning.documents.class_model import ClassModel
+from lineal_learning.documents.terms import text_document
 
 HEADER = "datetime;a;b;anomaly;changepoint"
 
@@ -61,6 +65,13 @@ def test_faults_of_real_valves_are_found() -> None:
     whole = total(measure_folder(SKAB).values())
     assert whole.f1 >= 0.82
     assert whole.false_alarm_rate <= 0.12
+
+
+def accuracy(model: bytes, texts: Sequence[str], labels: Sequence[str]) -> float:
+    """The share of texts whose class is found."""
+    classifier = ClassModel(model)
+    found = [classifier.classify(text_document(text)).name for text in texts]
+    return sum(name == label for name, label in zip(found, labels, strict=True)) / len(labels)
 
 
 def test_more_labels_make_a_better_text_classifier() -> None:
