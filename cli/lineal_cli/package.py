@@ -95,7 +95,12 @@ def show(case: CaseArgument, data: DataOption = None, as_json: JsonOption = Fals
         what = part["document_class"]
         if part["field"] is not None:
             what = f"{what}.{part['field']} of {short_id(part['document_id'])}"
-        typer.echo(f"missing: {part['count']} {what}")
+        if part["pages"]:
+            numbers = ", ".join(map(str, part["pages"]))
+            what = f"of {what} {short_id(part['document_id'])}"
+            typer.echo(f"missing: page{'s' if part['count'] > 1 else ''} {numbers} {what}")
+        else:
+            typer.echo(f"missing: {part['count']} {what}")
     for broken in found["contradictions"]:
         typer.echo(f"contradiction: {broken['rule']}: {broken['reason']}")
         for place in broken["places"]:

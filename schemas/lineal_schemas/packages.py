@@ -66,6 +66,8 @@ class PackageDocumentAdded(_DocumentOfPackage, type="package.document_added", ve
     values: dict[str, PackageValue] = {}
     text: Sha256 | None = None
     """Digest of its text: documents of the same text count once."""
+    missing_pages: tuple[int, ...] = ()
+    """By the numbers of the pages that are there."""
     supersedes: str = ""
     """Id, beginning of the id, or name of the document that this one replaces."""
     salt: Salt | None = None
@@ -109,16 +111,19 @@ class ValuePlace(BaseModel):
 
 
 class MissingPart(BaseModel):
-    """Documents of a class that are not there, or a field that a document does not have."""
+    """Documents of a class that are not there, or a field or pages that a document does not
+    have."""
 
     model_config = ConfigDict(frozen=True)
 
     document_class: str
     count: Annotated[int, Field(ge=1)] = 1
-    """How many documents; of a field 1."""
+    """How many documents, or pages; of a field 1."""
     field: FieldName | None = None
     document_id: str | None = None
-    """Which document lacks the field; None: documents are missing."""
+    """Which document lacks the field or the pages; None: documents are missing."""
+    pages: tuple[int, ...] = ()
+    """Numbers of the pages that the document lacks, as its other pages count them."""
 
 
 class PackageIncomplete(PackageEvent, type="package.incomplete", version=1):

@@ -114,6 +114,12 @@ EXAMPLES = (
         "lineal topics --data {folder}/rome",
     ),
     Example(
+        "packages",
+        "lineal_cli.examples.packages",
+        "Gathers a loan of twelve documents, finds a contradiction and a missing page.",
+        "lineal package list --data {folder}",
+    ),
+    Example(
         "slides",
         "lineal_cli.examples.slides",
         "Cuts a slide of 268 million pixels into tiles, scores them, and finds planted lesions.",

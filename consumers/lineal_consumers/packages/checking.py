@@ -47,6 +47,7 @@ class Member(BaseModel):
     fields: ObjectRef | None = None
     values: dict[str, PackageValue] = {}
     text: str | None = None
+    missing_pages: tuple[int, ...] = ()
     supersedes: str = ""
     added_us: int
 
@@ -151,6 +152,11 @@ def _missing(definition: PackageDefinition, current: Sequence[Member]) -> Iterat
         for one in there:
             for field in sorted(definition.fields_of(name) - one.values.keys()):
                 yield MissingPart(document_class=name, field=field, document_id=one.document_id)
+            if one.missing_pages:
+                yield MissingPart(
+                    document_class=name, count=len(one.missing_pages), pages=one.missing_pages,
+                    document_id=one.document_id,
+                )  # fmt: skip
 
 
 def _too_many(definition: PackageDefinition, current: Sequence[Member]) -> Iterator[BrokenRule]:
@@ -168,7 +174,7 @@ def _too_many(definition: PackageDefinition, current: Sequence[Member]) -> Itera
 def _broken_rules(
     definition: PackageDefinition, current: Sequence[Member], missing: Sequence[MissingPart]
 ) -> Iterator[BrokenRule]:
-    lacking = {one.document_class for one in missing}
+    lacking = {one.document_class for one in missing if not one.pages}
     for name, rule in definition.rules.items():
         if rule.sum is not None and any(one.document_class in lacking for one in rule.fields):
             continue  # what is missing may be the difference
@@ -232,9 +238,10 @@ def score(
         weight = definition.risk.missing if rule is None else rule.weight
         reasons.append(RiskReason(reason=f"{broken.rule}: {broken.reason}", weight=weight))
     for part in findings.missing:
-        what = part.document_class if part.field is None else f"{part.document_class}.{part.field}"
-        weight = min(1.0, definition.risk.missing * part.count)
-        reasons.append(RiskReason(reason=f"{part.count} {what} missing", weight=weight))
+        # Pages of one document weigh as much as the document.
+        count = 1 if part.pages else part.count
+        weight = min(1.0, definition.risk.missing * count)
+        reasons.append(RiskReason(reason=f"{named(part)} missing", weight=weight))
     counted = {one.document_id for one in findings.documents if one.counts}
     current = [one for one in members if one.document_id in counted]
     for factor in definition.risk.factors.values():
@@ -247,6 +254,15 @@ def score(
         reasons.append(RiskReason(reason=reason, weight=predicted.value))
         total = max(total, predicted.value)
     return Risk(round(total, 6), tuple(reasons))
+
+
+def named(part: MissingPart) -> str:
+    """What is missing, in words: ``2 payslip``, ``1 contract.date``, ``page 2 of contract``."""
+    if part.pages:
+        numbers = ", ".join(map(str, part.pages))
+        return f"page{'s' if len(part.pages) > 1 else ''} {numbers} of {part.document_class}"
+    what = part.document_class if part.field is None else f"{part.document_class}.{part.field}"
+    return f"{part.count} {what}"
 
 
 def _applies(factor: RiskFactor, text: str) -> bool:

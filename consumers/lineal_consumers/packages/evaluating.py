@@ -7,7 +7,7 @@ from hashlib import sha256
 from pydantic import BaseModel, ConfigDict
 
 from lineal import Context
-from lineal_consumers.packages.checking import Findings, Member, Risk, check, score
+from lineal_consumers.packages.checking import Findings, Member, Risk, check, named, score
 from lineal_consumers.packages.config import PackagesConfig
 from lineal_consumers.packages.definition import PackageDefinition
 from lineal_schemas.packages import (
@@ -91,7 +91,9 @@ async def evaluate(
     findings = check(definition, members)
     out = _contradictions(event, state, findings)
     complete = not findings.missing
-    settled = complete or state.is_due
+    # Pages do not come by themselves: where nothing else is missing, that is said at once.
+    pages_alone = not complete and all(part.pages for part in findings.missing)
+    settled = complete or state.is_due or pages_alone
     status: PackageStatus = state.status
     if complete and not state.completed:
         current = tuple(one.document_id for one in findings.documents if one.counts)
@@ -186,7 +188,10 @@ def _basis(findings: Findings, risk: Risk) -> str:
     """Digest of what is decided about: another one is decided anew."""
     said = [
         *(one.model_dump_json() for one in findings.documents if one.counts),
-        *(one.model_dump_json() for one in findings.missing),
+        *(
+            one.model_dump_json(exclude=None if one.pages else {"pages"})
+            for one in findings.missing
+        ),
         *(one.model_dump_json() for one in findings.broken),
         str(risk.score),
     ]
@@ -242,7 +247,6 @@ def _review_places(findings: Findings) -> list[ReviewPlace]:
         for place in one.places
     ]
     for part in findings.missing:
-        what = part.document_class if part.field is None else f"{part.document_class}.{part.field}"
         of = "" if part.document_id is None else f" of {part.document_id}"
-        places.append(ReviewPlace(page=1, reason=f"missing: {part.count} {what}{of}"))
+        places.append(ReviewPlace(page=1, reason=f"missing: {named(part)}{of}"))
     return places[:_MAX_PLACES]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from lineal import Context
 from lineal_consumers.packages.config import PackagesConfig
 from lineal_consumers.packages.definition import PackageDefinition
+from lineal_consumers.packages.page_numbers import missing_pages
 from lineal_schemas.fields import FieldValues
 from lineal_schemas.models import ModelRef
 from lineal_schemas.objects import ObjectRef
@@ -49,6 +50,7 @@ class KnownDocument(BaseModel):
     document_class: str | None = None
     """None: it is not analysed yet."""
     text: str | None = None
+    missing_pages: tuple[int, ...] = ()
     fields: ObjectRef | None = None
     values: dict[str, PackageValue] = {}
     packages: tuple[PackageCase, ...] = ()
@@ -59,6 +61,11 @@ class KnownDocument(BaseModel):
 async def known_document(document_id: str, ctx: Context[PackagesConfig]) -> KnownDocument:
     """What is known of a document so far."""
     return await ctx.state.get(DOCUMENT + document_id, KnownDocument) or KnownDocument()
+
+
+async def pages_missing_of(text: ObjectRef, ctx: Context[PackagesConfig]) -> tuple[int, ...]:
+    """The pages that a document lacks, by the numbers of those that are there."""
+    return missing_pages((await ctx.objects.get(text, role="text")).decode(errors="replace"))
 
 
 async def values_of(fields: ObjectRef, ctx: Context[PackagesConfig]) -> dict[str, PackageValue]:
@@ -125,6 +132,7 @@ async def gather(
                 fields=known.fields,
                 values=known.values,
                 text=known.text,
+                missing_pages=known.missing_pages,
                 supersedes=known.labels.get(SUPERSEDES, ""),
                 salt=new_salt(),
             )

@@ -23,6 +23,7 @@ from lineal_consumers.packages.evaluating import (
 from lineal_consumers.packages.membership import (
     gather,
     known_document,
+    pages_missing_of,
     predicted_cases,
     values_of,
 )
@@ -88,6 +89,7 @@ async def analyzed(document: DocumentAnalyzed, ctx: Context[PackagesConfig]) -> 
     update: dict[str, object] = {
         "document_class": document.document_class,
         "text": document.text.sha256,
+        "missing_pages": await pages_missing_of(document.text, ctx),
     }
     if known.document_class != document.document_class:
         update |= {"fields": None, "values": {}}  # of the new class others follow
@@ -107,6 +109,7 @@ async def extracted(
         update={
             "document_class": document.document_class,
             "text": document.text.sha256,
+            "missing_pages": await pages_missing_of(document.text, ctx),
             "fields": document.fields,
             "values": await values_of(document.fields, ctx),
         }
@@ -172,6 +175,7 @@ async def packages(added: PackageDocumentAdded, ctx: Context[PackagesConfig]) ->
         fields=added.fields,
         values=added.values,
         text=added.text,
+        missing_pages=added.missing_pages,
         supersedes=added.supersedes,
         added_us=ctx.now() if known is None else known.added_us,
     )

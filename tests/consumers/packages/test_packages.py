@@ -101,6 +101,25 @@ async def test_a_contradiction_and_a_missing_document_are_named_and_a_person_is_
     assert any("bank_statement missing" in one.reason for one in scored.reasons)
 
 
+async def test_a_page_that_a_document_lacks_is_said_as_soon_as_all_documents_are_there(
+    loan: Loan,
+) -> None:
+    for name in LOAN:
+        text = "first\nPage 1 of 3\fthird\nPage 3 of 3" if name == "appraisal" else None
+        await loan.send(name, text=text)
+    (incomplete,) = loan.harness.outputs(PackageIncomplete)
+    (part,) = incomplete.missing
+    assert (part.document_class, part.pages, part.count) == ("appraisal", (2,), 1)
+    assert part.document_id == loan.ids["appraisal"]
+    assert loan.harness.outputs(PackagePassed) == []
+    (scored,) = loan.harness.outputs(PackageScored)
+    assert any("page 2 of appraisal missing" in one.reason for one in scored.reasons)
+    whole = "first\nPage 1 of 3\fsecond\nPage 2 of 3\fthird\nPage 3 of 3"
+    labels = {"case": "LOAN-17", "supersedes": "appraisal.pdf"}
+    await loan.send("appraisal 2", text=whole, labels=labels)
+    assert len(loan.harness.outputs(PackagePassed)) == 1
+
+
 async def test_a_late_and_a_newer_document_mend_a_package(loan: Loan) -> None:
     for name in LOAN:
         if name != "statement-2":
