@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -10,6 +11,11 @@ from typing import NamedTuple
 from lineal_schemas.documents import DocumentRedactionRequested
 from lineal_schemas.results import Analysis, Box, Page, TextResult, Word
 
+_UNSEEN_ONE = "[\u00ad\u034f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]"
+_UNSEEN = f"{_UNSEEN_ONE}*[\u0300-\u036f]*{_UNSEEN_ONE}*"
+"""What may stand between two letters, or after one, without being seen as a letter of its own."""
+_DIVIDED = r"(?:[-\u2010][ \t]*\r?\n[ \t]*)?"
+_TO_WIDE = 0xFEE0
 _MIN_SPREAD = 3
 """Letters and digits from which a text is redacted wherever else it occurs."""
 
@@ -69,10 +75,26 @@ def occurrences(text: str, phrase: str) -> Iterator[tuple[int, int]]:
 
 def term_pattern(phrase: str) -> re.Pattern[str] | None:
     """What finds a phrase, also as ``maria.gonzalez``; None for one without a letter or digit."""
-    words = tokens(phrase)
+    words = [_spelt(word) for word in tokens(phrase)]
     if not words:
         return None
-    return re.compile(r"(?<!\w)" + r"\W+".join(words) + r"(?!\w)", re.IGNORECASE)
+    return re.compile(
+        r"(?<![^\W_])" + r"[\W_]+".join(words) + r"(?![^\W_])" + _UNSEEN, re.IGNORECASE
+    )
+
+
+def _spelt(word: str) -> str:
+    """A pattern of a word however it is written: with letters of two characters, wide letters,
+    characters that nobody sees, or divided at the end of a line."""
+    letters = []
+    for letter in re.findall("ss|.", word):
+        forms = {letter, unicodedata.normalize("NFD", letter)}
+        if letter == "ss":
+            forms |= {"\N{LATIN SMALL LETTER SHARP S}"}
+        elif "!" <= letter <= "~":
+            forms |= {chr(ord(letter) + _TO_WIDE), chr(ord(letter.upper()) + _TO_WIDE)}
+        letters.append(f"(?:{'|'.join(re.escape(form) for form in sorted(forms))})")
+    return (_UNSEEN + _DIVIDED).join(letters)
 
 
 def words_in(page: Page, spans: Iterable[Span]) -> list[Word]:
@@ -87,7 +109,15 @@ def words_in(page: Page, spans: Iterable[Span]) -> list[Word]:
 
 def tokens(text: str) -> list[str]:
     """Words of letters and digits, as they are compared after a copy was read again."""
-    return re.findall(r"\w+", text.casefold())
+    plain = unicodedata.normalize(
+        "NFKC", re.sub(_UNSEEN_ONE, "", unicodedata.normalize("NFC", text))
+    )
+    return re.findall(r"[^\W_]+", plain.casefold())
+
+
+def undivided(text: str) -> str:
+    """A text whose words are whole that are divided at the ends of lines."""
+    return re.sub(r"(?<=\w)[-\u2010]\s*\n\s*(?=\w)", "", text)
 
 
 def left_over(terms: Iterable[str], found: list[str]) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lineal_consumers.ocr.parsers.decoding import decode
 from lineal_consumers.ocr.redaction.pages import NotRedacted
-from lineal_consumers.ocr.redaction.places import Places, left_over, term_pattern, tokens
+from lineal_consumers.ocr.redaction.places import Places, left_over, term_pattern, tokens, undivided
 from lineal_schemas.results import TextResult
 
 PLAIN = frozenset({"text/plain", "text/csv", "text/tab-separated-values", "text/markdown"})
@@ -38,7 +38,7 @@ def redact_text(
         pattern = term_pattern(term)
         if pattern is not None:
             source = pattern.sub(lambda found: _in_cells(found[0], replace), source)
-    if left_over(places.terms, tokens(source)):
+    if any(left_over(places.terms, tokens(text)) for text in (source, undivided(source))):
         raise NotRedacted("the text still holds what is to be redacted")
     return source.encode(), media_type
 
