@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from lineal.bus.topic_names import dead_letter_topic, redrive_topic
+from lineal.bus.topic_names import dead_letter_topic
 from lineal.concurrency import gather_all
 from lineal.effects.seen import WINDOW_US, sweep_seen
 from lineal.effects.sweep import sweep
@@ -23,6 +23,7 @@ from lineal.stages.named_in_settings import known_stages, unknown_names
 from lineal.stages.runner import StageRunner
 from lineal.stages.schedules import OF_NO_STAGE
 from lineal.stages.timers import TimerClock
+from lineal.stages.topics import stage_topics
 from lineal.store.connection import Connection
 from lineal.workers.pool import worker_pool
 from lineal_schemas.envelope import now_us
@@ -177,11 +178,6 @@ class Daemon:
             sweep_seen(connection, forgotten)
 
         await self._runtime.store.write(delete)
-
-
-def stage_topics(stage: Stage) -> list[str]:
-    """The topics a stage's group reads: its inputs, and what is redriven to it."""
-    return [*(payload.type for payload in stage.inputs), redrive_topic(stage.name)]
 
 
 def runtime_topics() -> list[str]:

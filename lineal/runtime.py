@@ -145,6 +145,7 @@ class Runtime:
             dependencies=self.dependencies,
             spans=self.spans,
             codec=self.codec,
+            flush_ledger=self.flush_ledger,
         )
         config = self.config_of(stage)
         if stage.reads is not None:

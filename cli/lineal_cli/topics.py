@@ -232,10 +232,11 @@ async def _provision(
 ) -> dict[str, list[str]]:
     from lineal.bus.protocol import TopicSettings
     from lineal.bus.topic_names import dead_letter_topic
-    from lineal.daemon import runtime_topics, stage_topics
+    from lineal.daemon import runtime_topics
     from lineal.events import installed_types, types_of_lineal
     from lineal.runtime import open_runtime
     from lineal.stages.discovery import installed_stages
+    from lineal.stages.topics import stage_topics
 
     settings = load_settings(data)
     chosen = TopicSettings(

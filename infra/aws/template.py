@@ -26,9 +26,10 @@ from lineal.bus.aws.resources import (
     redrive_policy,
 )
 from lineal.bus.topic_names import dead_letter_topic, is_dead_letter_topic, is_redrive_topic
-from lineal.daemon import runtime_topics, stage_topics
+from lineal.daemon import runtime_topics
 from lineal.stages.declaration import Stage
 from lineal.stages.discovery import installed_stages
+from lineal.stages.topics import stage_topics
 
 FOLDER = Path(__file__).parent
 MOST_RESOURCES = 450

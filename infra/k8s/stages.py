@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lineal.daemon import stage_topics
 from lineal.stages.declaration import Stage
 from lineal.stages.discovery import installed_stages
+from lineal.stages.topics import stage_topics
 
 FILE = Path(__file__).parent / "base" / "stages.yaml"
 

@@ -6,7 +6,7 @@ swept when they are older than :data:`WINDOW_US`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import ClassVar
@@ -19,6 +19,8 @@ WINDOW_US = 14 * 86_400 * 1_000_000
 """How far apart two publications of one event may lie and still count once: 14 days."""
 
 _QUERY_SIZE = 400
+_OUTDATED = "lineal.outdated"
+"""The group under which events that a replay took back are noted: no stage's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,20 @@ def seen_positions(
         for key, position in rows:
             found[keys[bytes(key)]] = position
     return found
+
+
+def outdated(source: str, event_id: str, at: int) -> Seen:
+    """The effect of noting that an event was superseded or withdrawn, for all groups that have not
+    handled it."""
+    return Seen(_OUTDATED, source, event_id, "", at)
+
+
+def outdated_events(
+    connection: Connection, events: Sequence[tuple[str, str]]
+) -> Collection[tuple[str, str]]:
+    """Those of the events, given as source and id, that were superseded or withdrawn at some time:
+    perhaps they were made again since."""
+    return seen_positions(connection, _OUTDATED, events).keys()
 
 
 def sweep_seen(connection: Connection, before: int) -> int:

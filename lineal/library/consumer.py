@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeVar
 
 from lineal.bus.protocol import Start
 from lineal.bus.topic_names import dead_letter_topic
-from lineal.daemon import stage_topics
 from lineal.effects.effect import Effect
 from lineal.errors import LinealError, Reject, Retry, WrongConfiguration
 from lineal.runtime import NoWorkers, Runtime
@@ -23,6 +22,7 @@ from lineal.stages.declaration import Stage, declare_consumer
 from lineal.stages.envelope import Envelope
 from lineal.stages.result import StepResult
 from lineal.stages.runner import StageRunner
+from lineal.stages.topics import stage_topics
 from lineal_schemas.payload import Payload
 
 P = TypeVar("P", bound=Payload)

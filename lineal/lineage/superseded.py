@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lineal.lineage.ledger import steps_of_event
 from lineal.lineage.record import RecordedStep
+from lineal.store.connection import Connection
 
 _GIVEN_UP = ("rejected", "failed", "duplicate", "delayed")
 """Steps that end so make nothing in the place of what was made before."""
@@ -52,3 +54,28 @@ def superseded_events(steps: Sequence[RecordedStep], consumer: str) -> set[str]:
         if not superseded.isdisjoint(events_in):
             superseded.update(outputs)
     return superseded
+
+
+def still_made(connection: Connection, event_id: str) -> bool:
+    """Whether an event holds: the newest step on what it was made of makes it too, and that holds
+    as well. What no stage made holds."""
+    asked, looked_at = [event_id], {event_id}
+    while asked:
+        event_id = asked.pop()
+        makers = [s for s in steps_of_event(connection, event_id) if event_id in s.events_out]
+        if not makers or makers[-1].build is None or not makers[-1].events_in:
+            continue
+        maker, name = makers[-1], makers[-1].build.stage
+        again = [
+            step
+            for step in steps_of_event(connection, maker.events_in[0])
+            if step.build is not None
+            and step.build.stage == name
+            and step.events_in == maker.events_in
+            and replaces(step)
+        ]
+        if again and event_id not in again[-1].events_out:
+            return False
+        asked += [item for item in maker.events_in if item not in looked_at]
+        looked_at.update(maker.events_in)
+    return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -43,6 +43,10 @@ class Workers(Protocol):
         ...
 
 
+async def _applied_with_the_commit() -> None:
+    """There is nothing to wait for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The stores and workers behind every step's context."""
@@ -70,5 +74,7 @@ class Services:
     """Where the spans of steps are exported to, if they are."""
     codec: Codec | None = None
     """Reads and writes data by a schema registry, if there is one."""
+    flush_ledger: Callable[[], Awaitable[None]] = _applied_with_the_commit
+    """Waits until the store has the effects of everything committed so far."""
     now: Callable[[], int] = now_us
     """The clock: microseconds since the Unix epoch."""

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from lineal.artifact_in_use import ArtifactInUse
 from lineal.bus.claim_check import check_out
 from lineal.bus.protocol import Subscription
-from lineal.bus.topic_names import is_dead_letter_topic, redrive_topic
+from lineal.bus.topic_names import is_dead_letter_topic
 from lineal.dependencies.dependencies import Dependencies
 from lineal.errors import LinealError
 from lineal.former_names import FormerHarness
@@ -33,6 +33,7 @@ from lineal.stages.services import Services
 from lineal.stages.state import StoredState
 from lineal.stages.state_values import decode_value
 from lineal.stages.timers import TimerClock
+from lineal.stages.topics import stage_topics
 from lineal.store.objects import reference
 from lineal.testing.clock import START_US, Clock
 from lineal.testing.substitutes import InMemoryArtifacts, InProcessWorkers
@@ -142,8 +143,7 @@ class StageHarness(FormerHarness):
             handler_seconds=runtime.settings.handler_seconds,
             pause=self._pause,
         )
-        # What is tried again after a delay comes back on the redrive topic.
-        topics = [*(payload.type for payload in stage.inputs), redrive_topic(stage.name)]
+        topics = stage_topics(stage)
         for topic in topics:
             await runtime.bus.create_topic(topic)
         subscription = await runtime.bus.subscribe(stage.name, topics)

@@ -18,14 +18,15 @@ class WithdrawnOutput(BaseModel):
 
 class OutputsWithdrawn(Payload, type="lineal.outputs_withdrawn", version=1):
     """Events that a stage had made of an input, and that a replay with a newer build of it neither
-    made again nor replaced: undo what was counted of each."""
+    made again nor replaced; or that a stage had made of such events. Undo what was counted of
+    each."""
 
     stage: str
     stage_version: str
-    """Of the build that does not make them."""
+    """Of the build that does not make them, or that passes on what a stage before withdrew."""
     outputs: tuple[WithdrawnOutput, ...]
     key: str
-    """The partition key of the input event."""
+    """The partition key of the input event; passed on, the withdrawal before has the same."""
     correlation_id: str
     """The correlation id of the input event."""
 

@@ -23,7 +23,6 @@ from typing import Any, Protocol
 import pytest
 
 from lineal.bus.protocol import Batch, Capabilities, Delivery
-from lineal.daemon import stage_topics
 from lineal.lineage.ledger import steps_of_subject
 from lineal.lineage.record import RecordedStep
 from lineal.runtime import Runtime, open_runtime
@@ -32,6 +31,7 @@ from lineal.stages.declaration import Stage
 from lineal.stages.executor import StageExecutor
 from lineal.stages.retry import RetryPolicy
 from lineal.stages.runner import RunnerSettings, StageRunner
+from lineal.stages.topics import stage_topics
 from lineal_schemas.envelope import RawEvent, decode, first_event
 from lineal_schemas.payload import Payload
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from tests.conformance.harness import (
     until_events,
     until_settled,
 )
-from tests.conformance.workload import Done, Task
+from tests.conformance.workload import Done, Joined, Task
 
 
 def counting(handled: list[int], version: str = "1", memo: bool = True) -> Stage:
@@ -215,24 +216,36 @@ class Tally(BaseModel):
         return {id for id, made in self.made.items() if made > self.gone.get(id, -1)}
 
 
-@stage("total", version="1", memo=False)
-async def total(done: Done, ctx: Context) -> None:
-    tally = await ctx.state.get(done.key, Tally) or Tally()
+async def note_made(ctx: Context) -> None:
+    tally = await ctx.state.get("all", Tally) or Tally()
     tally.made[ctx.event.id] = ctx.event.time
     if ctx.event.supersedes is not None:
         tally.gone[ctx.event.supersedes] = ctx.event.time
-    await ctx.state.put(done.key, tally)
+    await ctx.state.put("all", tally)
 
 
-@total.on
 async def take_back(withdrawn: OutputsWithdrawn, ctx: Context) -> None:
-    tally = await ctx.state.get(withdrawn.key, Tally) or Tally()
+    tally = await ctx.state.get("all", Tally) or Tally()
     tally.gone.update({output.id: ctx.event.time for output in withdrawn.outputs})
-    await ctx.state.put(withdrawn.key, tally)
+    await ctx.state.put("all", tally)
+
+
+@stage("total", version="1", memo=False)
+async def total(done: Done, ctx: Context) -> None:
+    await note_made(ctx)
+
+
+@stage("total", version="1", memo=False)
+async def total_joined(joined: Joined, ctx: Context) -> None:
+    await note_made(ctx)
+
+
+total.on(take_back)
+total_joined.on(take_back)
 
 
 async def counted(runtime: Runtime) -> set[str]:
-    """What the only key of the stage counts."""
+    """What the stage counts."""
     ((kept,),) = await runtime.store.read(
         lambda c: c.execute("SELECT after FROM state WHERE stage = 'total'").fetchall()
     )
@@ -268,3 +281,51 @@ async def test_what_a_newer_version_makes_no_more_is_withdrawn(bus: BusUnderTest
             await replay(runtime, splitting("1", lambda task: 3), Selection())
             await until_settled(runtime, "total")
             assert await counted(runtime) == {event.id for event in first}
+
+
+async def test_what_follows_from_withdrawn_events_is_withdrawn_too(bus: BusUnderTest) -> None:
+    """Also by stages that had not handled them yet, and however often a withdrawal comes."""
+
+    def splitting(version: str, outputs: int) -> Stage:
+        @stage("split", version=version, produces=Done)
+        async def split(task: Task) -> list[Done]:
+            return [Done(key=f"{task.key}-{n}", number=n, text=version) for n in range(outputs)]
+
+        return split
+
+    def following(name: str, memo: bool) -> Stage:
+        @stage(name, version="1", produces=Joined, memo=memo)
+        async def follow(done: Done) -> Joined:
+            return Joined(key="a", group_id=f"{name} {done.number} of {done.text}", indexes=())
+
+        return follow
+
+    async def held(runtime: Runtime) -> list[str]:
+        for group in (*names, "total"):
+            await until_settled(runtime, group)
+        found = {event.id: payload_of(event) for event in await events_on(runtime, Joined.type)}
+        return sorted(found[event_id].group_id for event_id in await counted(runtime))
+
+    def expected(version: str, outputs: int) -> list[str]:
+        return sorted(f"{name} {n} of {version}" for name in names for n in range(outputs))
+
+    names = ["live"]
+    async with bus.open() as runtime, AsyncExitStack() as daemons:
+        await publish(runtime, Task(key="a", number=1))
+        async with running(runtime, splitting("1", 3)):
+            await until_settled(runtime, "split")
+        for follower in (following("live", True), total_joined):
+            await daemons.enter_async_context(running(runtime, follower))
+        assert await held(runtime) == expected("1", 3)
+        await replay(runtime, splitting("2", 1), Selection())
+        await daemons.enter_async_context(running(runtime, following("late", False)))
+        names.append("late")
+        assert await held(runtime) == expected("2", 1)
+        withdrawals = await events_on(runtime, OutputsWithdrawn.type)
+        assert {w.partitionkey for w in withdrawals} == {"a"}
+        await runtime.bus.publish([(w.type, w._replace(time=w.time + 1)) for w in withdrawals])
+        assert await held(runtime) == expected("2", 1)
+        known = {event.id for event in withdrawals}
+        assert known == {event.id for event in await events_on(runtime, OutputsWithdrawn.type)}
+        await replay(runtime, splitting("1", 3), Selection())
+        assert await held(runtime) == expected("1", 3), "what is made again counts again"

@@ -9,10 +9,10 @@ import sys
 
 import structlog
 
-from lineal.daemon import stage_topics
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.stages.runner import RunnerSettings, StageRunner
+from lineal.stages.topics import stage_topics
 from tests.conformance.workload import STAGES
 
 # Nobody empties the pipe that standard output is.

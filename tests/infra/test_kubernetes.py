@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lineal.daemon import stage_topics
 from lineal.stages.discovery import installed_stages
+from lineal.stages.topics import stage_topics
 from tests.infra.kubernetes_schemas import KUBERNETES, LOCATION, write_schemas
 from tests.services.missing import skipped_when_unavailable
 from tests.toolchains import go_program

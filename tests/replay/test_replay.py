@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,12 +11,15 @@ from pydantic import BaseModel
 
 from lineal.bus.protocol import Selection
 from lineal.dead_letters import LetterFilter, redrive, waiting_letters
+from lineal.erasure.erase import erase, plan_erasure
 from lineal.errors import UnknownTopic
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Context, Stage, fan_in, stage
 from lineal.stages.state import StoredState
-from lineal_schemas.envelope import RawEvent
+from lineal.stages.timers import TimerClock
+from lineal.store.connection import Connection
+from lineal_schemas.envelope import RawEvent, now_us
 from lineal_schemas.withdrawals import OutputsWithdrawn
 from tests.conformance.harness import (
     events_on,
@@ -370,3 +374,58 @@ async def test_what_comes_during_a_replay_is_left_to_the_live_group(runtime: Run
     await publish(runtime, Task(key="late", number=9))
     await run_replay(runtime, plan, NoWorkers(), lambda outcomes: None)
     assert sorted(handled) == [("k0", 0), ("k1", 1), ("k2", 2)]
+
+
+async def test_a_newer_version_is_replayed_on_what_is_not_erased(runtime: Runtime) -> None:
+    await publish(runtime, Task(key="ann", number=1), Task(key="bob", number=2))
+    await live(runtime, recording("1", []))
+    await erase(runtime, await plan_erasure(runtime, ["task:ann"]), "she asked for it")
+    plan = await plan_replay(runtime, recording("2", []), Selection())
+    await run_replay(runtime, plan, NoWorkers(), lambda outcomes: None)
+    made = [event for event in await events_on(runtime, Done.type) if event.type == Done.type]
+    assert [payload_of(event).text for event in made] == ["1", "2"]
+    assert {payload_of(event).key for event in made} == {"bob"}
+    assert await events_on(runtime, OutputsWithdrawn.type) == []
+
+
+async def test_what_is_being_made_of_an_event_while_it_is_withdrawn_is_found_later(
+    runtime: Runtime,
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    def splitting(version: str, outputs: int) -> Stage:
+        @stage("split", version=version, produces=Done)
+        async def split(task: Task) -> list[Done]:
+            return [Done(key="other", number=task.number)] * outputs
+
+        return split
+
+    @stage("slow", version="1", produces=Joined)
+    async def slow(done: Done) -> Joined:
+        begun.set()
+        await go_on.wait()
+        return Joined(key=done.key, group_id="", indexes=())
+
+    await publish(runtime, Task(key="a", number=1))
+    await live(runtime, splitting("1", 1))
+    async with running(runtime, slow):
+        await begun.wait()
+        await stale(runtime, splitting("2", 0))
+        async with asyncio.timeout(20):
+            while not await runtime.store.read(_timers):
+                await asyncio.sleep(0.02)
+        go_on.set()
+        await until_settled(runtime, "slow")
+        (made,) = await events_on(runtime, Joined.type)
+        assert len(await events_on(runtime, OutputsWithdrawn.type)) == 1, "of the first stage"
+        later = now_us() + 2 * 3_600_000_000
+        assert not await TimerClock(runtime.store, runtime.bus, ["slow"], lambda: later).look()
+        _, passed_on = await until_events(runtime, OutputsWithdrawn.type, 2)
+        assert [output.id for output in payload_of(passed_on).outputs] == [made.id]
+        await until_settled(runtime, "slow")
+    assert not await runtime.store.read(_timers)
+
+
+def _timers(connection: Connection) -> int:
+    (number,) = connection.execute("SELECT count(*) FROM timers").fetchone()
+    return int(number)

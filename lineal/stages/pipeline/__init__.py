@@ -9,7 +9,8 @@ function, and in the reverse order after it:
 2. ``CheckMarks``    refuses what somebody else has written to a broker of many
 3. ``Transport``     fetches data that was too large for the bus; makes the events of outputs, from
    the envelope at hand, and puts away what is too large; in a replay, and after one, it has
-   ``Superseding`` say which earlier outputs they replace, or withdraw
+   ``Superseding`` say which earlier outputs they replace, or withdraw, and ``Withdrawals`` pass
+   that on
 4. ``KnownEvents``   leaves out what the group has handled before; remembers what it handles
 5. ``HeldKeys``      puts an event aside while an earlier one of its key has failed for good
 6. ``FanIn``         keeps a part until its group is complete

@@ -59,7 +59,7 @@ class Invocation:
     events: Sequence[RawEvent] = ()
     """The events of the outputs."""
     withdrawal: RawEvent | None = None
-    """In a replay, what says which outputs of before are not made any more."""
+    """What says which outputs of before hold no longer."""
     published: Sequence[Addressed] = ()
     """All events as they ride on the bus, large data put away."""
     effects: list[Effect] = field(default_factory=list)
@@ -68,6 +68,8 @@ class Invocation:
     """The call that failed was of other events too: which of them is to blame is not known."""
     incomplete: bool = False
     """The part of a fan-in group of which others are still to come."""
+    recorded: bool = True
+    """Whether the ledger is to have it: not so where there was nothing in it for the stage."""
     known: bool | None = None
     """Whether the group has handled the event before; None: that was not looked up."""
     releases_key: bool = False
@@ -106,6 +108,11 @@ class Invocation:
         if self.parts is None:
             return (self.event,)
         return [event for event, _ in self.parts]
+
+    @property
+    def caused(self) -> bool:
+        """Whether something on the bus caused the event."""
+        return self.event.causationid is not None
 
     @property
     def superseding(self) -> bool:

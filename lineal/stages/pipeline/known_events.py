@@ -19,6 +19,7 @@ from lineal.bus.topic_names import redrive_topic
 from lineal.effects.seen import Seen, seen_positions
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
+from lineal.stages.pipeline.withdrawals import leave_out_outdated
 from lineal_schemas.envelope import RawEvent
 
 
@@ -26,6 +27,7 @@ class KnownEvents:
     """Leaves out events that were handled under another position; remembers those handled."""
 
     def __init__(self, binding: Binding) -> None:
+        self._services = binding.services
         self._store = binding.services.store
         self._group = binding.stage.name
         self._redriven = redrive_topic(self._group)
@@ -41,6 +43,8 @@ class KnownEvents:
             if invocation.known:
                 invocation.outcome = "skipped"
                 invocation.reason = "the event was handled before"
+        if caused := [item for item in invocations if item.caused and item.open]:
+            await leave_out_outdated(self._services, caused)
 
     async def after(self, invocations: Sequence[Invocation]) -> None:
         for invocation in invocations:

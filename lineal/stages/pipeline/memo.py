@@ -17,6 +17,7 @@ from lineal.effects.memo import MemoEntry
 from lineal.stages.envelope import attribute_of
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
+from lineal.stages.pipeline.withdrawals import leave_out_outdated
 from lineal.store.memo import EnvelopeNames, MemoOutput, pack, pack_names, recall
 
 
@@ -24,10 +25,14 @@ class Memoising:
     """Takes remembered outputs; remembers new ones."""
 
     def __init__(self, binding: Binding) -> None:
+        self._services = binding.services
         self._store = binding.services.store
         self._emitter = binding.emitter
 
     async def before(self, invocations: Sequence[Invocation]) -> None:
+        if caused := [item for item in invocations if item.caused and item.parts is None]:
+            await leave_out_outdated(self._services, caused)
+            invocations = [item for item in invocations if item.open]
         keys = []
         for invocation in invocations:
             invocation.memo_key = key = _key(invocation)

@@ -36,7 +36,7 @@ class Recording:
 
     async def after(self, invocations: Sequence[Invocation]) -> None:
         for invocation in invocations:
-            if not invocation.incomplete:
+            if invocation.recorded and not invocation.incomplete:
                 invocation.record = record_of(self._binding, invocation)
 
 

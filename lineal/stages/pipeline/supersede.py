@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from lineal.effects.seen import outdated
 from lineal.lineage.ledger import (
     has_other_builds,
     newest_steps_of_subject,
@@ -25,13 +26,13 @@ from lineal.lineage.ledger import (
 )
 from lineal.lineage.record import RecordedStep, digest
 from lineal.lineage.superseded import replaces
-from lineal.observability.tracing import child_traceparent
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
+from lineal.stages.pipeline.withdrawals import withdraw
 from lineal.store.connection import Connection
-from lineal_schemas.envelope import RawEvent, caused_event
-from lineal_schemas.ids import again_id, withdrawal_id
-from lineal_schemas.withdrawals import OutputsWithdrawn, WithdrawnOutput
+from lineal_schemas.envelope import RawEvent
+from lineal_schemas.ids import again_id
+from lineal_schemas.withdrawals import WithdrawnOutput
 
 _EVENT_ROLE = "event"
 _ENDED = ("done", "memoised", "skipped")
@@ -57,9 +58,9 @@ class Superseding:
     withdraws what the newest step made and this one does not."""
 
     def __init__(self, binding: Binding) -> None:
+        self._binding = binding
         self._store = binding.services.store
         self._stage = binding.stage
-        self._source = binding.emitter.source
         self._others: bool | None = None
         """Whether the ledger has steps of other builds; None: that was not looked up."""
 
@@ -68,23 +69,19 @@ class Superseding:
         ended = [
             item
             for item in invocations
-            if item.error is None and not item.incomplete and item.outcome in _ENDED
+            if item.error is None and not item.incomplete and _was_handled(item)
         ]
         if ended:
             found = await self._store.read(lambda connection: self._older_steps(connection, ended))
             for invocation, older in zip(ended, found, strict=True):
                 if older.version is not None:
-                    invocation.events = list(_naming(invocation.events, older.version))
+                    self._replace(invocation, older.version)
                 if older.newest is not None:
                     changed = _changed(invocation.events, older.newest, older.data)
                     invocation.events = list(changed)
                     if older.withdrawal is not None:
-                        made = set(older.newest.events_out)
-                        invocation.events = [
-                            _after(older.withdrawal, event) if event.id not in made else event
-                            for event in invocation.events
-                        ]
-                    invocation.withdrawal = self._withdrawal(invocation, older.newest)
+                        invocation.events = _after(older.withdrawal, invocation, older.newest)
+                    self._withdraw_rest(invocation, older.newest)
 
     def _older_steps(
         self, connection: Connection, invocations: Sequence[Invocation]
@@ -135,8 +132,10 @@ class Superseding:
                 data = [item.sha256 for item in step.outputs if item.role == _EVENT_ROLE]
                 invocation.events = list(_changed(invocation.events, step, data))
             else:
-                invocation.events = list(_naming(invocation.events, step))
-            invocation.withdrawal = invocation.withdrawal or self._withdrawal(invocation, step)
+                self._replace(invocation, step)
+            if step.entry.events_out:
+                invocation.events = _after(step.entry.events_out[0], invocation, step)
+            self._withdraw_rest(invocation, step)
 
     def _step_before(self, connection: Connection, invocation: Invocation) -> RecordedStep | None:
         """The newest step on the events that were superseded, or on the same with other data."""
@@ -149,33 +148,24 @@ class Superseding:
                 return step
         return None
 
-    def _withdrawal(self, invocation: Invocation, step: RecordedStep) -> RawEvent | None:
-        """The event that withdraws what a step made and nothing takes the place of now."""
+    def _replace(self, invocation: Invocation, step: RecordedStep) -> None:
+        """Name what a step made, each in the event that takes its place."""
+        source, at = self._binding.emitter.source, invocation.started or invocation.began
+        invocation.events = list(_naming(invocation.events, step))
+        invocation.effects += [
+            outdated(source, event.supersedes, at)
+            for event in invocation.events
+            if event.supersedes is not None
+        ]
+
+    def _withdraw_rest(self, invocation: Invocation, step: RecordedStep) -> None:
+        """Withdraw what a step made and nothing takes the place of now."""
         held = {event.id for event in invocation.events}
         held |= {event.supersedes for event in invocation.events if event.supersedes is not None}
         made = zip(step.entry.emitted, step.events_out, strict=False)
-        gone = [(kind, event_id) for kind, event_id in made if event_id not in held]
-        if not gone:
-            return None
-        cause = invocation.event
-        identifier = withdrawal_id(
-            invocation.input_id, self._stage.name, [event_id for _, event_id in gone], step.started
-        )
-        payload = OutputsWithdrawn(
-            stage=self._stage.name,
-            stage_version=self._stage.version,
-            outputs=tuple(WithdrawnOutput(id=event_id, type=kind) for kind, event_id in gone),
-            key=cause.partitionkey,
-            correlation_id=cause.correlationid,
-        )
-        return caused_event(
-            payload,
-            cause,
-            id=identifier,
-            source=self._source,
-            traceparent=child_traceparent(cause.traceparent, cause.correlationid, identifier),
-            time=invocation.started or invocation.began,
-        )
+        gone = [WithdrawnOutput(id=item, type=kind) for kind, item in made if item not in held]
+        if gone and invocation.withdrawal is None:
+            withdraw(self._binding, invocation, gone, step.started)
 
 
 def _was_handled(invocation: Invocation) -> bool:
@@ -208,10 +198,16 @@ def _changed(
             yield event._replace(supersedes=again_id(event.id, str(step.started)))
 
 
-def _after(withdrawal: str, event: RawEvent) -> RawEvent:
-    """An event that the newest step did not make: what was withdrawn and is made again, under the
-    same id, counts again by naming what withdrew it."""
-    return event if event.supersedes is not None else event._replace(supersedes=withdrawal)
+def _after(withdrawal: str, invocation: Invocation, newest: RecordedStep) -> list[RawEvent]:
+    """An event that the newest step did not make was withdrawn and is made again, under the same
+    id: it counts again by naming what withdrew it."""
+    made = set(newest.events_out)
+    return [
+        event
+        if event.supersedes is not None or event.id in made
+        else event._replace(supersedes=withdrawal)
+        for event in invocation.events
+    ]
 
 
 def _placed(kinds: Iterable[str]) -> Iterable[tuple[str, int]]:

@@ -14,7 +14,9 @@ from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.erased_subjects import drop_erased, erased_before
 from lineal.stages.pipeline.invocation import Invocation
 from lineal.stages.pipeline.supersede import Superseding
+from lineal.stages.pipeline.withdrawals import Withdrawals
 from lineal.store.objects import SMALL_BYTES
+from lineal_schemas.withdrawals import OutputsWithdrawn
 
 
 class Transport:
@@ -28,6 +30,7 @@ class Transport:
         self._objects = binding.services.objects
         self._emitter = binding.emitter
         self._superseding = Superseding(binding)
+        self._withdrawals = Withdrawals(binding)
         self._replaying = binding.replaying
         self._services = binding.services
         # A broker keeps the events of erased subjects until its retention ends; and a replay of any
@@ -45,6 +48,10 @@ class Transport:
             if is_reference(invocation.event):
                 await self._resolve(invocation)
             invocation.digests = (sha256(invocation.event.data).digest(),)
+        if withdrawing := [
+            item for item in invocations if item.event.type == OutputsWithdrawn.type and item.open
+        ]:
+            await self._withdrawals.pass_on(withdrawing)
 
     async def _resolve(self, invocation: Invocation) -> None:
         try:

@@ -24,10 +24,11 @@ from infra.aws.template import (
     templates,
 )
 from lineal.bus.aws.names import topic_resource
-from lineal.daemon import Daemon, stage_topics
+from lineal.daemon import Daemon
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.discovery import installed_stages
+from lineal.stages.topics import stage_topics
 from lineal_catalog.documents.queries import DocumentInfo, list_documents
 from lineal_catalog.search.entries import search
 from lineal_local.aws import Emulator
