@@ -256,14 +256,7 @@ class AgentMachine(JobMachine):
         return _WATCH_SECONDS
 
     def _succeed(self, progress: Progress, manifest: AgentManifest) -> None:
-        journal = self._book.journal.in_epoch(manifest.epoch)
-        self._book.enter(
-            progress.model_copy(update={"activating": False}),
-            "SUCCEEDED",
-            counter=max(journal.counter, manifest.counter),
-            signed_us=max(journal.signed_us, manifest.created_us),
-            epoch=journal.epoch,
-        )
+        self._book.succeed(progress, manifest)
         self._clean()
 
     # Ways out.

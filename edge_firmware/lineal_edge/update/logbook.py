@@ -99,6 +99,21 @@ class Logbook:
         self.begin_step()
         self.report()
 
+    def succeed(self, progress: Progress, manifest: PackageManifest | AgentManifest) -> None:
+        """Note that a job has succeeded, and what may not be gone back behind from now on.
+
+        Raises:
+            OSError: the journal is as it was.
+        """
+        journal = self.journal.in_epoch(manifest.epoch)
+        self.enter(
+            progress.model_copy(update={"activating": False}),
+            "SUCCEEDED",
+            counter=max(journal.counter, manifest.counter),
+            signed_us=max(journal.signed_us, manifest.created_us),
+            epoch=journal.epoch,
+        )
+
     def report(self) -> None:
         """Report the job's state, unless that was done. A report that cannot be kept is tried again
         and changes nothing else."""

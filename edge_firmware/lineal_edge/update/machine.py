@@ -246,14 +246,7 @@ class UpdateMachine(JobMachine):
         return _WATCH_SECONDS
 
     def _confirm(self, progress: Progress, manifest: PackageManifest) -> None:
-        journal = self._book.journal.in_epoch(manifest.epoch)
-        self._book.enter(
-            progress.model_copy(update={"activating": False}),
-            "SUCCEEDED",
-            counter=max(journal.counter, manifest.counter),
-            signed_us=max(journal.signed_us, manifest.created_us),
-            epoch=journal.epoch,
-        )
+        self._book.succeed(progress, manifest)
         self._models.end_trial()
         self._packages.prune()
 

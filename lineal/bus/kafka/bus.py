@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 
 from lineal.bus.kafka.cluster import cluster_of, connect
 from lineal.bus.kafka.committing import Batches
+from lineal.bus.kafka.effect_transactions import EffectTransactions
 from lineal.bus.kafka.fenced import FencedCommitter
 from lineal.bus.kafka.names import WITHOUT_GROUP, Names
 from lineal.bus.kafka.overview import topic_infos
@@ -137,7 +138,7 @@ class KafkaBus:
         """See :meth:`lineal.bus.protocol.FencingBus.fenced`."""
         await self._topics.ensure([LINEAGE_TOPIC])
         group = self._names.on_kafka(f"{WITHOUT_GROUP}{name}")
-        committer = FencedCommitter(group, self._batches, self._producers(group), self._lineage)
+        committer = FencedCommitter(self._transactions(group))
         await committer.open()
         return committer.commit
 
@@ -234,12 +235,13 @@ class KafkaBus:
         seconds = self._settings.transaction_seconds
         return AlternatingProducers(self._connection, transactional_id, seconds)
 
+    def _transactions(self, group: str) -> EffectTransactions:
+        return EffectTransactions(group, self._batches, self._producers(group), self._lineage)
+
     async def _ungrouped_committer(self) -> UngroupedCommitter:
         await self._topics.ensure([LINEAGE_TOPIC])
         async with self._starting:
             if self._ungrouped is None:
                 group = self._names.on_kafka(WITHOUT_GROUP + self._member_id.name)
-                self._ungrouped = UngroupedCommitter(
-                    group, self._batches, self._producers(group), self._lineage
-                )
+                self._ungrouped = UngroupedCommitter(self._transactions(group))
             return self._ungrouped

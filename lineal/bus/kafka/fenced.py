@@ -5,16 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from aiokafka import TopicPartition
-
-from lineal.bus.kafka.committing import Batches
+from lineal.bus.kafka.effect_transactions import EffectTransactions
 from lineal.bus.kafka.translation import raises_bus_errors
 from lineal.bus.protocol import Addressed
 from lineal.effects.effect import Effect
 from lineal.errors import BusUnavailable
-from lineal.kafka_client.committed_offsets import GroupMetadata
-from lineal.kafka_client.errors import TransactionInDoubt
-from lineal.kafka_client.transactions import AlternatingProducers
 
 
 class FencedCommitter:
@@ -26,20 +21,10 @@ class FencedCommitter:
     epochs and fails once more; the caller looks again, and repeats it.
     """
 
-    def __init__(
-        self,
-        group: str,
-        batches: Batches,
-        producers: AlternatingProducers,
-        lineage: TopicPartition,
-    ) -> None:
-        self._group_metadata = GroupMetadata(group)
-        self._batches = batches
-        self._producers = producers
-        self._lineage = lineage
+    def __init__(self, transactions: EffectTransactions) -> None:
+        self._transactions = transactions
         self._lock = asyncio.Lock()
         self._ready = False
-        self._in_doubt: tuple[Sequence[Addressed], Sequence[Effect]] | None = None
 
     @raises_bus_errors
     async def open(self) -> None:
@@ -48,7 +33,7 @@ class FencedCommitter:
         Raises:
             BusUnavailable
         """
-        await self._producers.open()
+        await self._transactions.open()
         self._ready = True
 
     @raises_bus_errors
@@ -60,24 +45,12 @@ class FencedCommitter:
             BusUnavailable: nothing happened, or it is in doubt. Look whether the name is still
                 one's own, then try again with the same.
         """
-        wanted = (outputs, effects)
         async with self._lock:
-            if self._in_doubt is not None:
-                committed = await self._producers.resolve()
-                in_doubt, self._in_doubt = self._in_doubt, None
-                if committed and in_doubt == wanted:
-                    return
+            if await self._transactions.was_committed(outputs, effects):
+                return
             if not self._ready:
                 await self.open()
                 raise BusUnavailable("the last transaction failed: the next one begins anew")
-            batches = await self._batches.of(outputs, effects)
             self._ready = False
-            try:
-                await self._producers.commit(
-                    batches, self._group_metadata, {self._lineage: (0, ())}
-                )
-            except TransactionInDoubt as error:
-                self._in_doubt = wanted
-                error.end_if_cancelled()
-                raise
+            await self._transactions.commit(outputs, effects)
             self._ready = True
