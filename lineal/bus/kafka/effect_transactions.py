@@ -50,7 +50,7 @@ class EffectTransactions:
         """
         await self._producers.open()
 
-    async def was_committed(self, outputs: Sequence[Addressed], effects: Sequence[Effect]) -> bool:
+    async def resolve(self, outputs: Sequence[Addressed], effects: Sequence[Effect]) -> bool:
         """Whether these were committed by a transaction in doubt; then there is none in doubt.
 
         Raises:
@@ -66,7 +66,7 @@ class EffectTransactions:
         """Commit outputs and effects in one transaction.
 
         Raises:
-            TransactionInDoubt: ask :meth:`was_committed` before anything else.
+            TransactionInDoubt: ask :meth:`resolve` before anything else.
             BusUnavailable, KafkaUnavailable: nothing happened.
         """
         batches = await self._batches.of(outputs, effects)

@@ -46,7 +46,7 @@ class FencedCommitter:
                 one's own, then try again with the same.
         """
         async with self._lock:
-            if await self._transactions.was_committed(outputs, effects):
+            if await self._transactions.resolve(outputs, effects):
                 return
             if not self._ready:
                 await self.open()

@@ -27,5 +27,5 @@ class UngroupedCommitter:
             BusUnavailable, KafkaUnavailable: try again with the same.
         """
         async with self._lock:
-            if not await self._transactions.was_committed(outputs, effects):
+            if not await self._transactions.resolve(outputs, effects):
                 await self._transactions.commit(outputs, effects)
