@@ -12,7 +12,7 @@ from lineal_cli.reviewing import as_reviewer
 
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
-    from lineal_catalog.reviews.acts import Reviewer
+    from lineal_catalog.reviews.reviewer import Reviewer
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,7 +29,7 @@ def show(document: DocumentArgument, data: DataOption = None, as_json: JsonOptio
     """Show the fields of a document: values, how sure, and how they were found."""
 
     async def ask(runtime: Runtime, who: Reviewer) -> dict[str, Any]:
-        from lineal_catalog.reviews.acts import extracted_fields
+        from lineal_catalog.reviews.readings import extracted_fields
 
         document_id = await _document_id(runtime, document, who)
         found = await extracted_fields(runtime, document_id)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lineal.runtime import Runtime
     from lineal.store.connection import Connection
     from lineal_catalog.labels.formats import Format
-    from lineal_catalog.reviews.acts import Reviewer
+    from lineal_catalog.reviews.reviewer import Reviewer
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineal.runtime import Runtime
-    from lineal_catalog.reviews.acts import Reviewer
+    from lineal_catalog.reviews.reviewer import Reviewer
 
 app = typer.Typer(
     no_args_is_help=True,

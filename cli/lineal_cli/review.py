@@ -15,8 +15,8 @@ from lineal_cli.reviewing import as_reviewer
 
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
-    from lineal_catalog.reviews.acts import Reviewer
     from lineal_catalog.reviews.queries import Filter
+    from lineal_catalog.reviews.reviewer import Reviewer
     from lineal_schemas.reviews import ReviewValue
 
 app = typer.Typer(
@@ -99,7 +99,8 @@ def show(item: ItemArgument, data: DataOption = None, as_json: JsonOption = Fals
     """Show an item: where to look, your draft, and what others said."""
 
     async def ask(runtime: Runtime, who: Reviewer) -> dict[str, Any]:
-        from lineal_catalog.reviews.acts import details, find
+        from lineal_catalog.reviews.acts import details
+        from lineal_catalog.reviews.reviewer import find
 
         return await details(runtime, await find(runtime, item, who), who)
 
@@ -215,9 +216,9 @@ def complete(
         said = _with_first_pages(said, first_pages)
 
     async def answer(runtime: Runtime, who: Reviewer) -> dict[str, Any]:
-        from lineal_catalog.reviews import acts
+        from lineal_catalog.reviews.answering import complete
 
-        made = await acts.complete(runtime, item, said, who, seconds=seconds)
+        made = await complete(runtime, item, said, who, seconds=seconds)
         return {"type": made.type, **made.model_dump(mode="json")}
 
     made = as_reviewer(data, answer)

@@ -12,7 +12,7 @@ from lineal_cli.reading import existing_data
 
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
-    from lineal_catalog.reviews.acts import Reviewer
+    from lineal_catalog.reviews.reviewer import Reviewer
 
 R = TypeVar("R")
 
@@ -24,7 +24,7 @@ def as_reviewer(data: Path | None, work: Callable[[Runtime, Reviewer], Awaitable
     async def run() -> R:
         from lineal.access.senders import acting_credential
         from lineal.runtime import open_runtime
-        from lineal_catalog.reviews.acts import Reviewer
+        from lineal_catalog.reviews.reviewer import Reviewer
 
         async with open_runtime(load_settings(folder)) as runtime:
             await runtime.flush_ledger()

@@ -118,8 +118,8 @@ async def _describe(
     from lineal.runtime import open_runtime
     from lineal_catalog.documents.describing import UnfitLabel
     from lineal_catalog.documents.queries import find_document
-    from lineal_catalog.reviews.acts import Reviewer
     from lineal_catalog.reviews.descriptions import correct_description
+    from lineal_catalog.reviews.reviewer import Reviewer
 
     async with open_runtime(load_settings(folder)) as runtime:
         await runtime.flush_ledger()

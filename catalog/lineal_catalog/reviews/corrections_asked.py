@@ -8,8 +8,9 @@ from functools import partial
 from lineal.errors import LinealError
 from lineal.runtime import Runtime
 from lineal_catalog.documents.renditions import FIELDS, find_renditions
-from lineal_catalog.reviews.acts import Reviewer, find, request_review, take
+from lineal_catalog.reviews.acts import request_review, take
 from lineal_catalog.reviews.queries import Filter, ReviewItem, UnknownReview, list_reviews
+from lineal_catalog.reviews.reviewer import Reviewer, find
 from lineal_schemas.envelope import now_us
 
 _LOOK_SECONDS = 0.1

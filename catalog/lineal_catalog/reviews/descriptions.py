@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from lineal.runtime import Runtime
 from lineal_catalog.documents.describing import UnfitLabel, describe
-from lineal_catalog.reviews.acts import Reviewer
 from lineal_catalog.reviews.field_corrections import correct_class
+from lineal_catalog.reviews.reviewer import Reviewer
 
 TYPE = "type"
 """The label that is the class: saying it answers a review of the class."""

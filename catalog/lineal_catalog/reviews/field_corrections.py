@@ -11,15 +11,12 @@ from typing import Literal
 from lineal.errors import LinealError
 from lineal.runtime import Runtime
 from lineal_catalog.documents.renditions import ANALYSIS, FIELDS, find_renditions
-from lineal_catalog.reviews.acts import (
-    Reviewer,
-    complete,
-    extracted_fields,
-    find,
-    request_review,
-)
+from lineal_catalog.reviews.acts import request_review
+from lineal_catalog.reviews.answering import complete
 from lineal_catalog.reviews.item_state import DecidedBefore
 from lineal_catalog.reviews.queries import UnknownReview
+from lineal_catalog.reviews.readings import extracted_fields
+from lineal_catalog.reviews.reviewer import Reviewer, find
 from lineal_schemas.ids import review_item_id
 from lineal_schemas.reviews import FieldValue, ReviewCompleted, ReviewOpinion, ReviewValue
 

@@ -30,11 +30,11 @@ from lineal_catalog.documents.queries import (
 from lineal_catalog.documents.renditions import ANALYSIS, FIELDS, RENDITIONS, find_renditions
 from lineal_catalog.pages.find import boxes_of_places, each_word, find_places
 from lineal_catalog.pages.view import list_pages, page_view
-from lineal_catalog.reviews.acts import Reviewer
 from lineal_catalog.reviews.descriptions import TYPE, correct_description
 from lineal_catalog.reviews.field_corrections import NotCorrected
 from lineal_catalog.reviews.item_state import ReviewConflict
 from lineal_catalog.reviews.queries import UnknownReview
+from lineal_catalog.reviews.reviewer import Reviewer
 from lineal_console.drawn_lineage import drawn_lineage
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest

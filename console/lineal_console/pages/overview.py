@@ -9,8 +9,8 @@ from starlette.responses import Response
 from lineal.store.connection import Connection
 from lineal_catalog.documents.document_filter import DocumentFilter
 from lineal_catalog.documents.listing import count_statuses, list_part
-from lineal_catalog.reviews.acts import Reviewer
 from lineal_catalog.reviews.queries import count_waiting
+from lineal_catalog.reviews.reviewer import Reviewer
 from lineal_console.flow_state import FlowReader
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest

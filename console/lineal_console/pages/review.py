@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from lineal.access.acts import NotPermitted
 from lineal.store.connection import Connection
-from lineal_catalog.reviews import acts
-from lineal_catalog.reviews.acts import EmptyAnswer, Reviewer
+from lineal_catalog.reviews import acts, answering
+from lineal_catalog.reviews.answering import EmptyAnswer
 from lineal_catalog.reviews.correcting import machine_value, page_text
 from lineal_catalog.reviews.corrections_asked import NoReviewStage, begin_correction
 from lineal_catalog.reviews.item_state import ReviewConflict
@@ -25,7 +25,9 @@ from lineal_catalog.reviews.queries import (
     count_waiting,
     list_reviews,
 )
+from lineal_catalog.reviews.readings import current_reading, extracted_fields
 from lineal_catalog.reviews.redaction import WrongBox
+from lineal_catalog.reviews.reviewer import Reviewer, find
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
 from lineal_schemas.envelope import now_us
@@ -109,7 +111,7 @@ async def show_item(request: PageRequest) -> Response:
     who = _who(request)
     item = await _item(request, who)
     told = await acts.details(request.runtime, item, who)
-    result, name, _ = await acts.current_reading(request.runtime, item)
+    result, name, _ = await current_reading(request.runtime, item)
     draft = ReviewValue.model_validate((told["draft"] or {"value": {}})["value"])
     numbers = sorted({place["page"] for place in told["places"]})
     if result is not None and not numbers:
@@ -183,7 +185,7 @@ async def complete(request: PageRequest) -> Response:
     if value is None:
         return request.redirect(back, request.text("What was entered does not fit."))
     try:
-        made = await acts.complete(request.runtime, item.item_id, value, who)
+        made = await answering.complete(request.runtime, item.item_id, value, who)
     except (NotPermitted, ReviewConflict, WrongBox) as error:
         return request.redirect(back, str(error))
     except EmptyAnswer:
@@ -217,7 +219,7 @@ async def _act(request: PageRequest, act: Any) -> Response:
 
 async def _item(request: PageRequest, who: Reviewer) -> ReviewItem:
     try:
-        return await acts.find(request.runtime, request.path("item"), who)
+        return await find(request.runtime, request.path("item"), who)
     except UnknownReview as error:
         raise request.missing(str(error)) from error
 
@@ -251,7 +253,7 @@ async def _extracted(request: PageRequest, item: ReviewItem) -> FieldValues | No
     """The declared fields of its document, where they are to be looked at."""
     if item.target != "fields" or item.document_id is None:
         return None
-    return await acts.extracted_fields(request.runtime, item.document_id)
+    return await extracted_fields(request.runtime, item.document_id)
 
 
 def _pages(
@@ -335,7 +337,7 @@ async def _entered(
         return None
     if all_parts:
         return value
-    result, name, _ = await acts.current_reading(request.runtime, item)
+    result, name, _ = await current_reading(request.runtime, item)
     extracted = await _extracted(request, item)
     return await asyncio.to_thread(_changed, value, result, name, item, extracted)
 

@@ -13,11 +13,11 @@ from starlette.routing import Route
 
 from lineal.runtime import Runtime
 from lineal_catalog.documents.describing import UnfitLabel, list_tags
-from lineal_catalog.reviews.acts import Reviewer
 from lineal_catalog.reviews.descriptions import correct_description
 from lineal_catalog.reviews.field_corrections import NotCorrected
 from lineal_catalog.reviews.item_state import ReviewConflict
 from lineal_catalog.reviews.queries import UnknownReview
+from lineal_catalog.reviews.reviewer import Reviewer
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.guard import credential_in, guarded, reader_names
 from lineal_producers.http.requested_document import requested_document

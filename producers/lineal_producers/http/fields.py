@@ -12,7 +12,6 @@ from starlette.routing import Route
 
 from lineal.access.acts import NotPermitted
 from lineal.runtime import Runtime
-from lineal_catalog.reviews.acts import Reviewer, extracted_fields
 from lineal_catalog.reviews.field_corrections import (
     NotCorrected,
     UnknownField,
@@ -20,6 +19,8 @@ from lineal_catalog.reviews.field_corrections import (
 )
 from lineal_catalog.reviews.item_state import ReviewConflict
 from lineal_catalog.reviews.queries import UnknownReview
+from lineal_catalog.reviews.readings import extracted_fields
+from lineal_catalog.reviews.reviewer import Reviewer
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.guard import credential_in, guarded
 from lineal_producers.http.requested_document import requested_document

@@ -17,7 +17,8 @@ from lineal.access.acts import NotPermitted
 from lineal.runtime import Runtime
 from lineal_catalog.documents.queries import UnknownDocument, find_document
 from lineal_catalog.reviews import acts
-from lineal_catalog.reviews.acts import EmptyAnswer, Reviewer
+from lineal_catalog.reviews.answering import EmptyAnswer
+from lineal_catalog.reviews.answering import complete as complete_review
 from lineal_catalog.reviews.item_state import ReviewConflict
 from lineal_catalog.reviews.queries import (
     Filter,
@@ -26,7 +27,9 @@ from lineal_catalog.reviews.queries import (
     count_waiting,
     list_reviews,
 )
+from lineal_catalog.reviews.readings import value_of
 from lineal_catalog.reviews.redaction import WrongBox
+from lineal_catalog.reviews.reviewer import Reviewer, find
 from lineal_catalog.reviews.thresholds import measured_classes, set_thresholds, thresholds_for
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.guard import credential_in, guarded
@@ -98,7 +101,7 @@ def review_routes(runtime: Runtime) -> list[Route]:
 
     async def review(request: Request) -> Response:
         who = _who(request)
-        item = await acts.find(runtime, request.path_params["item"], who)
+        item = await find(runtime, request.path_params["item"], who)
         return JSONResponse(await acts.details(runtime, item, who))
 
     async def ask(request: Request) -> Response:
@@ -138,7 +141,7 @@ def review_routes(runtime: Runtime) -> list[Route]:
 
     async def complete(request: Request) -> Response:
         body = await _body(request, _Answer)
-        made = await acts.complete(
+        made = await complete_review(
             runtime, request.path_params["item"], body.value, _who(request), seconds=body.seconds
         )
         return JSONResponse({"type": made.type, **made.model_dump(mode="json")})
@@ -216,7 +219,7 @@ def _order(request: Request) -> Order:
 async def _conflict(runtime: Runtime, error: ReviewConflict) -> dict[str, Any]:
     details = dict(error.details)
     if "after" in details:
-        value = await acts.value_of(runtime, details.pop("after"))
+        value = await value_of(runtime, details.pop("after"))
         details["value"] = (
             None
             if value is None

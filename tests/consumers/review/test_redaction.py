@@ -18,8 +18,9 @@ from lineal.access.acts import NotPermitted
 from lineal.access.credential import Credential
 from lineal.access.users import add_user
 from lineal_catalog.reviews import acts
-from lineal_catalog.reviews.acts import Reviewer, complete
+from lineal_catalog.reviews.answering import complete
 from lineal_catalog.reviews.redaction import WrongBox
+from lineal_catalog.reviews.reviewer import Reviewer
 from lineal_local.ports import free_port
 from lineal_schemas.documents import DocumentRedactionRequested, PageBox
 from lineal_schemas.results import Box

@@ -15,18 +15,12 @@ from lineal.proof.logged import logged_steps
 from lineal.store.objects import reference
 from lineal.testing import StageHarness
 from lineal_catalog.documents.renditions import find_renditions
-from lineal_catalog.reviews.acts import (
-    Reviewer,
-    complete,
-    details,
-    save_draft,
-    skip,
-    take,
-    take_next,
-)
+from lineal_catalog.reviews.acts import details, save_draft, skip, take, take_next
+from lineal_catalog.reviews.answering import complete
 from lineal_catalog.reviews.item_state import DecidedBefore, InReview, OtherPersonNeeded
 from lineal_catalog.reviews.opinions import decisions_about
 from lineal_catalog.reviews.queries import ReviewItem, list_reviews
+from lineal_catalog.reviews.reviewer import Reviewer
 from lineal_catalog.reviews.thresholds import set_thresholds
 from lineal_catalog.search.entries import search
 from lineal_consumers.index.stage import index
