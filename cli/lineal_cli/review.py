@@ -216,7 +216,7 @@ def complete(
         said = _with_first_pages(said, first_pages)
 
     async def answer(runtime: Runtime, who: Reviewer) -> dict[str, Any]:
-        from lineal_catalog.reviews.answering import complete
+        from lineal_catalog.reviews.answers import complete
 
         made = await complete(runtime, item, said, who, seconds=seconds)
         return {"type": made.type, **made.model_dump(mode="json")}

@@ -12,7 +12,7 @@ from lineal.errors import LinealError
 from lineal.runtime import Runtime
 from lineal_catalog.documents.renditions import ANALYSIS, FIELDS, find_renditions
 from lineal_catalog.reviews.acts import request_review
-from lineal_catalog.reviews.answering import complete
+from lineal_catalog.reviews.answers import complete
 from lineal_catalog.reviews.item_state import DecidedBefore
 from lineal_catalog.reviews.queries import UnknownReview
 from lineal_catalog.reviews.readings import extracted_fields

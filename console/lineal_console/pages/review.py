@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from lineal.access.acts import NotPermitted
 from lineal.store.connection import Connection
-from lineal_catalog.reviews import acts, answering
-from lineal_catalog.reviews.answering import EmptyAnswer
+from lineal_catalog.reviews import acts, answers
+from lineal_catalog.reviews.answers import EmptyAnswer
 from lineal_catalog.reviews.correcting import machine_value, page_text
 from lineal_catalog.reviews.corrections_asked import NoReviewStage, begin_correction
 from lineal_catalog.reviews.item_state import ReviewConflict
@@ -185,7 +185,7 @@ async def complete(request: PageRequest) -> Response:
     if value is None:
         return request.redirect(back, request.text("What was entered does not fit."))
     try:
-        made = await answering.complete(request.runtime, item.item_id, value, who)
+        made = await answers.complete(request.runtime, item.item_id, value, who)
     except (NotPermitted, ReviewConflict, WrongBox) as error:
         return request.redirect(back, str(error))
     except EmptyAnswer:

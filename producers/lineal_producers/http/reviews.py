@@ -17,8 +17,8 @@ from lineal.access.acts import NotPermitted
 from lineal.runtime import Runtime
 from lineal_catalog.documents.queries import UnknownDocument, find_document
 from lineal_catalog.reviews import acts
-from lineal_catalog.reviews.answering import EmptyAnswer
-from lineal_catalog.reviews.answering import complete as complete_review
+from lineal_catalog.reviews.answers import EmptyAnswer
+from lineal_catalog.reviews.answers import complete as complete_review
 from lineal_catalog.reviews.item_state import ReviewConflict
 from lineal_catalog.reviews.queries import (
     Filter,

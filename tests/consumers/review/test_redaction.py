@@ -18,7 +18,7 @@ from lineal.access.acts import NotPermitted
 from lineal.access.credential import Credential
 from lineal.access.users import add_user
 from lineal_catalog.reviews import acts
-from lineal_catalog.reviews.answering import complete
+from lineal_catalog.reviews.answers import complete
 from lineal_catalog.reviews.redaction import WrongBox
 from lineal_catalog.reviews.reviewer import Reviewer
 from lineal_local.ports import free_port

@@ -16,7 +16,7 @@ from lineal.store.objects import reference
 from lineal.testing import StageHarness
 from lineal_catalog.documents.renditions import find_renditions
 from lineal_catalog.reviews.acts import details, save_draft, skip, take, take_next
-from lineal_catalog.reviews.answering import complete
+from lineal_catalog.reviews.answers import complete
 from lineal_catalog.reviews.item_state import DecidedBefore, InReview, OtherPersonNeeded
 from lineal_catalog.reviews.opinions import decisions_about
 from lineal_catalog.reviews.queries import ReviewItem, list_reviews

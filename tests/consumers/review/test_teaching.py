@@ -19,7 +19,7 @@ from lineal.stages.discovery import find_stages
 from lineal.store.objects import reference
 from lineal.testing.substitutes import InProcessWorkers
 from lineal_catalog.models.promotions import model_in_use
-from lineal_catalog.reviews.answering import complete
+from lineal_catalog.reviews.answers import complete
 from lineal_catalog.reviews.queries import Filter, list_reviews
 from lineal_catalog.reviews.reviewer import Reviewer
 from lineal_consumers.nlp.stage import nlp

@@ -130,7 +130,7 @@ async def test_mail_is_sent_when_it_begins_and_when_it_is_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lineal.access.credential import owner_credential
-    from lineal_catalog.reviews.answering import complete
+    from lineal_catalog.reviews.answers import complete
     from lineal_catalog.reviews.reviewer import Reviewer
     from lineal_schemas.reviews import ReviewValue
 
