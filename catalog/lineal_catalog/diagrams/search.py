@@ -46,7 +46,7 @@ def find_diagrams(
     ]
     if not text.strip():
         return [DiagramHit(diagram, 0.0) for diagram in shown[:limit]]
-    scores = WordRanking([_said_of(diagram) for diagram in shown]).scores(text)
+    scores = WordRanking([_said_of(diagram) for diagram in shown]).shares(text)
     hits = [
         DiagramHit(diagram, score)
         for diagram, score in zip(shown, scores, strict=True)
