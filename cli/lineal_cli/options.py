@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ USED_WRONGLY = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 """As a shell reports a program that SIGPIPE ended."""
+_RESEMBLES = 0.6
 _UsageError: Any = typer.BadParameter.__mro__[1]
 """That a command is used wrongly: of this typer has no public name."""
 
@@ -67,24 +69,32 @@ def data_folder(given: Path | None) -> Path:
 
 def plain_setting(name: str, default: str) -> str:
     """A setting that is a string, found as :class:`lineal.settings.Settings` finds it but without
-    the cost of importing it.
+    the cost of importing it, unless another name resembles this one: then all are checked.
 
     Raises:
-        CommandFailed: ``lineal.toml`` cannot be read.
+        CommandFailed: ``lineal.toml`` cannot be read, or a setting is wrong.
     """
-    for variable, value in os.environ.items():
-        if variable.upper() == f"LINEAL_{name.upper()}":
-            return value
-    try:
-        with Path("lineal.toml").open("rb") as file:
-            found = tomllib.load(file).get(name, default)
-    except FileNotFoundError:
-        return default
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CommandFailed(f"lineal.toml cannot be read: {error}. Correct it.") from error
+    given = {key.upper(): value for key, value in os.environ.items()}
+    in_file = _file_settings()
+    names = {*in_file, *(key[7:].lower() for key in given if key.startswith("LINEAL_"))}
+    if name not in names and difflib.get_close_matches(name, names, n=1, cutoff=_RESEMBLES):
+        load_settings()
+    if (value := given.get(f"LINEAL_{name.upper()}")) is not None:
+        return value
+    found = in_file.get(name, default)
     if not isinstance(found, str):
         raise CommandFailed(f"lineal.toml: {name} is not a string. Correct it.")
     return found
+
+
+def _file_settings() -> dict[str, Any]:
+    try:
+        with Path("lineal.toml").open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"lineal.toml cannot be read: {error}. Correct it.") from error
 
 
 def load_settings(data: Path | None = None, **given: Any) -> Settings:

@@ -20,6 +20,7 @@ import typer
 from lineal_cli.commands import COMMANDS
 from lineal_cli.main import load_command
 from lineal_cli.options import CommandFailed, data_folder, errors_reported, load_settings
+from lineal_cli.reading import reading
 from tests.cli.conftest import FILES, Lineal
 
 READING = [
@@ -161,6 +162,31 @@ def test_the_data_folder_is_found_like_all_settings(
     monkeypatch.setenv("LINEAL_DATA", "from-environment")
     assert data_folder(None) == Settings().data == Path("from-environment")
     assert data_folder(Path("given")) == Path("given")
+
+
+@pytest.mark.parametrize(
+    ("toml", "variable", "meant"),
+    [
+        ('dta = "elsewhere"', {}, "dta: there is no such setting, did you mean data?"),
+        ('stor = "sqlite:"', {}, "did you mean store?"),
+        ("", {"LINEAL_DATAS": "elsewhere"}, "LINEAL_DATA?"),
+    ],
+)
+def test_commands_that_only_read_name_a_misspelt_setting_too(
+    working: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    toml: str,
+    variable: dict[str, str],
+    meant: str,
+) -> None:
+    monkeypatch.chdir(working)
+    monkeypatch.delenv("LINEAL_DATA", raising=False)
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    (working / "lineal.toml").write_text(toml)
+    with pytest.raises(CommandFailed) as caught, reading(None):
+        pass
+    assert meant in str(caught.value)
 
 
 def test_a_fault_of_ours_keeps_its_traceback() -> None:
