@@ -135,12 +135,17 @@ def test_a_document_shows_its_pages_what_was_found_and_its_story(
     expect(page.locator(".layer-found rect")).to_have_count(1)
     assert "page=2" in page.url
 
+    indexed = 2  # its text, and its labelled values
+    story = page.get_by_role("region", name="Story")
+    for _ in range(60):
+        if story.locator("li.timeline-step").filter(has_text="index 1").count() == indexed:
+            break
+        page.wait_for_timeout(500)
+        page.reload()
+    expect(story.locator("li.timeline-step").filter(has_text="index 1")).to_have_count(indexed)
     drawing = page.locator(".graph svg")
     expect(drawing).to_be_visible()
-    indexed = 2  # its text, and its labelled values
     expect(drawing.locator("a.node").filter(has_text="index 1")).to_have_count(indexed)
-    story = page.get_by_role("region", name="Story")
-    expect(story.locator("li.timeline-step").filter(has_text="index 1")).to_have_count(indexed)
     expect(story.locator(".proof-signed").first).to_be_visible()
     tree = page.locator("main").aria_snapshot()
     for wanted in ('heading "letter.pdf" [level=1]', 'heading "Entities"', "Page 2 of 2", "Story"):

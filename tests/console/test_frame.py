@@ -23,7 +23,7 @@ def test_the_printed_address_logs_in_and_the_frame_speaks_the_browsers_language(
 
     page.locator("details.account summary").focus()
     page.keyboard.press("Enter")
-    page.get_by_label("Sprache").select_option("en")
+    page.get_by_role("combobox", name="Sprache").select_option("en")
     page.get_by_label("Farben").select_option("dark")
     page.get_by_role("button", name="Übernehmen").press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
