@@ -61,7 +61,7 @@ def find_tools(
     install = (
         f"install the client of Postgres {server} (Debian and Ubuntu: `apt-get install "
         f"postgresql-client-{server}`, where needed from apt.postgresql.org; Red Hat: "
-        f"postgresql{server}), or run the command in a container of the image postgres:{server}"
+        f"postgresql{server}), or run the command in a container of postgres:{server}"
     )
     if not found:
         raise NoTool(f"there is no {tool} here: {install}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from lineal.errors import LinealError
 from lineal.store.page_file import PageFile
 
 Row = tuple[Any, ...]
@@ -37,7 +38,7 @@ class TreePage:
     """Rows and children that cannot be read."""
 
 
-class PageDamaged(ValueError):
+class PageDamaged(LinealError, ValueError):
     """A page is not what it should be."""
 
 

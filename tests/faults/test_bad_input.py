@@ -18,6 +18,9 @@ from tests.faults import files
 from tests.faults.conftest import NewSystem, install_stage
 from tests.faults.system import System
 
+pytestmark = pytest.mark.timeout(900)
+"""What all tests share takes minutes on a busy machine, and the first of them waits for it."""
+
 FRAIL = {
     "crashes.txt": ("crash", "WorkerCrashed", "killed by SIGSEGV"),
     "hangs.txt": ("hang", "WorkerTimeout", "took longer than 1 seconds"),

@@ -16,6 +16,9 @@ from tests.faults.conftest import NewSystem
 from tests.faults.files import PROSE, scan, text_pdf
 from tests.faults.system import System
 
+pytestmark = pytest.mark.timeout(900)
+"""What all tests share takes minutes on a busy machine, and the first of them waits for it."""
+
 KILLS = 50
 DOCUMENTS = 200
 

@@ -124,7 +124,7 @@ def test_a_server_in_the_foreground_ends_with_ctrl_c() -> None:
 
     os.kill(process.pid, signal.SIGINT)
 
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=180) == 0
     assert not accepts(port)
 
 

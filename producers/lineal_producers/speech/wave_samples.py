@@ -15,6 +15,8 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from lineal.errors import LinealError
+
 Frames = npt.NDArray[np.int16]
 """(samples, channels)"""
 _PCM, _FLOAT, _A_LAW, _U_LAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
@@ -26,7 +28,7 @@ _ENDLESS = 0xFFFFFFFF
 """The size that is written where it is not known yet."""
 
 
-class NotReadable(ValueError):
+class NotReadable(LinealError, ValueError):
     """The file is no WAV, or has samples of another kind; says which."""
 
 

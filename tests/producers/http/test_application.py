@@ -176,7 +176,8 @@ async def test_documents_are_listed_and_given_out(
     (document,) = (await client.get("/documents")).json()
     assert document | {"document_id": ""} == {
         "document_id": "", "name": "a.html", "status": "registered", "reason": None,
-        "owner": "ann", "labels": {"k": "v"}, "tags": [], "pages": None, "arrivals": 1,
+        "owner": "ann", "labels": {"k": "v"}, "tags": [], "label_sources": {},
+        "pages": None, "arrivals": 1,
     }  # fmt: skip
     address = f"/documents/{document['document_id']}"
     attached = {"parents": [], "attachments": [], "source_deleted": False}

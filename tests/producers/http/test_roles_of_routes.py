@@ -33,6 +33,10 @@ TAKEN_BY = {
         POST /sparql
     """,
     "uploader": """
+        GET /console/predictions/{table}/questions/{id}
+        GET /console/restylings
+        GET /console/restylings/{id}
+        GET /console/restylings/{id}/{which}/{number:int}
         GET /regions/runs
         GET /regions/runs/{run}
         GET /restylings/{id}
@@ -40,6 +44,9 @@ TAKEN_BY = {
         GET /tables/{table}/questions/{id}
         GET /transcripts
         POST /articles
+        POST /console/articles/publish
+        POST /console/predictions/{table}/ask
+        POST /console/restylings
         POST /documents
         POST /events
         POST /regions/runs
@@ -47,10 +54,15 @@ TAKEN_BY = {
         POST /tables/{table}/questions
     """,
     "reviewer": """
+        DELETE /documents/{id}/class
+        GET /console/clicks
+        GET /console/clicks/one
         GET /console/labelling
         GET /console/labels
         GET /console/labels/{job}
         GET /console/labels/{job}/item
+        GET /console/predictions
+        GET /console/predictions/{table}
         GET /console/review
         GET /console/review/{item}
         GET /console/tickets
@@ -65,19 +77,20 @@ TAKEN_BY = {
         GET /reviews/{item}
         GET /tickets
         POST /cases/{case:path}/check
-        POST /console/documents/tag
-        POST /console/documents/teach
-        POST /console/documents/{id}/description
-        POST /documents/{id}/description
         POST /console/cases/{case:path}/check
         POST /console/classes/forget
         POST /console/classes/teach
+        POST /console/clicks/label
         POST /console/diagrams/correct
+        POST /console/documents/tag
+        POST /console/documents/teach
+        POST /console/documents/{id}/description
         POST /console/fleet/devices/{device}/marks
         POST /console/labels/create
         POST /console/labels/{job}/close
         POST /console/labels/{job}/give
         POST /console/labels/{job}/take
+        POST /console/photos/{id}/verify
         POST /console/review/begin
         POST /console/review/next
         POST /console/review/{item}/complete
@@ -88,7 +101,7 @@ TAKEN_BY = {
         POST /console/tickets/{ticket}/answer
         POST /diagrams
         POST /documents/{id}/class
-        DELETE /documents/{id}/class
+        POST /documents/{id}/description
         POST /documents/{id}/fields
         POST /documents/{id}/split
         POST /label-jobs
@@ -117,6 +130,8 @@ TAKEN_BY = {
         GET /console/replay
         GET /console/replay/jobs/{id}
         GET /console/replay/jobs/{id}/progress
+        GET /console/transcripts
+        GET /console/transcripts/{id}
         GET /metrics
         POST /console/dead-letters/decide
         POST /console/fleet/rollouts/{id}/control
@@ -126,6 +141,8 @@ TAKEN_BY = {
         POST /console/replay/begin
         POST /console/replay/choose
         POST /console/replay/jobs/{id}/cancel
+        POST /console/serving/{name}/control
+        POST /console/sweeps/{id}/stop
         POST /documents/{id}/deidentifications
         POST /documents/{id}/redactions
         POST /review-thresholds
