@@ -24,7 +24,9 @@ USED_WRONGLY = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 """As a shell reports a program that SIGPIPE ended."""
+_PREFIX = "LINEAL_"
 _RESEMBLES = 0.6
+"""As alike as a misspelt name is, by difflib."""
 _UsageError: Any = typer.BadParameter.__mro__[1]
 """That a command is used wrongly: of this typer has no public name."""
 
@@ -75,13 +77,15 @@ def plain_setting(name: str, default: str) -> str:
         CommandFailed: ``lineal.toml`` cannot be read, or a setting is wrong.
     """
     given = {key.upper(): value for key, value in os.environ.items()}
-    in_file = _file_settings()
-    names = {*in_file, *(key[7:].lower() for key in given if key.startswith("LINEAL_"))}
-    if name not in names and difflib.get_close_matches(name, names, n=1, cutoff=_RESEMBLES):
-        load_settings()
-    if (value := given.get(f"LINEAL_{name.upper()}")) is not None:
+    if (value := given.get(f"{_PREFIX}{name.upper()}")) is not None:
         return value
-    found = in_file.get(name, default)
+    in_file = _file_settings()
+    if name not in in_file:
+        variables = (key.removeprefix(_PREFIX).lower() for key in given if key.startswith(_PREFIX))
+        if difflib.get_close_matches(name, {*in_file, *variables}, n=1, cutoff=_RESEMBLES):
+            load_settings()
+        return default
+    found = in_file[name]
     if not isinstance(found, str):
         raise CommandFailed(f"lineal.toml: {name} is not a string. Correct it.")
     return found

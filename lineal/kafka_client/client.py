@@ -48,9 +48,8 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
             return True
         try:
             await self.bootstrap()
-        except (KafkaError, OSError) as error:
-            log.warning("kafka.bootstrap_failed", error=repr(error))
-            return False
+        except (KafkaError, OSError):
+            return False  # aiokafka has said which it asked
         return await self._ask_known_brokers(cluster_metadata, topics)
 
     async def _ask_known_brokers(self, cluster_metadata: Any, topics: Any) -> bool:
