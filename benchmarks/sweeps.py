@@ -16,23 +16,19 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 
 from benchmarks.measurement import LINEAL, Benchmark, Result, against_peer
 from lineal.events_on_topic import events_on_topic
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
-from lineal_cli.examples.customers import DEFINITION, orders
+from lineal_cli.examples.customers import orders_arrive
 from lineal_cli.examples.example_run import ExampleRun
-from lineal_producers.arrival import store
 from lineal_schemas.models import ModelDataset
 from lineal_schemas.sweeps import SweepBest, SweepStepFinished
-from lineal_schemas.tables import TableArrived
 
 _RUNS = 3
 _CUSTOMERS = 3000
-_DAY_US = 86_400_000_000
 _MODEL = {
     "kind": "table", "target": "churn", "task": "classification", "rounds": 300, "leaves": 31,
     "min_leaf_rows": 5,
@@ -56,14 +52,7 @@ async def _fix_dataset(folder: Path) -> None:
     settings = {"retrain": {"models": {"churn": _MODEL}},
                 "tables": {"models": {"customers": ["churn"]}}}  # fmt: skip
     async with example.running(("tables", "retrain"), settings):
-        rows = await store(example.runtime, BytesIO(orders(_CUSTOMERS, 1).encode()), "text/csv")
-        declared = await store(example.runtime, BytesIO(DEFINITION.encode()), "application/toml")
-        await example.publish(
-            TableArrived(
-                table="customers", source="file:orders.csv", content=rows, definition=declared,
-                as_of_us=400 * _DAY_US,
-            )
-        )  # fmt: skip
+        await orders_arrive(example, _CUSTOMERS, 1)
         await example.until(ModelDataset, 1)
 
 

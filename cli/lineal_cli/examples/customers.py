@@ -63,11 +63,33 @@ def orders(customers: int, seed: int, days: int = 400, amount: float = 20.0) -> 
     return "\n".join(lines)
 
 
+async def orders_arrive(
+    example: ExampleRun, customers: int, seed: int, day: int = 400, *, as_of_day: int | None = None
+) -> None:
+    """Publish the arrival of made-up orders up to a day.
+
+    Args:
+        as_of_day: the day on which they are looked at, if not the last.
+    """
+    from lineal_producers.arrival import store
+    from lineal_schemas.tables import TableArrived
+
+    made = BytesIO(orders(customers, seed, day).encode())
+    rows = await store(example.runtime, made, "text/csv")
+    declared = await store(example.runtime, BytesIO(DEFINITION.encode()), "application/toml")
+    as_of_us = (day if as_of_day is None else as_of_day) * _DAY_US
+    await example.publish(
+        TableArrived(
+            table="customers", source="file:orders.csv", content=rows, definition=declared,
+            as_of_us=as_of_us,
+        )
+    )  # fmt: skip
+
+
 async def show(example: ExampleRun) -> list[str]:
     """Orders arrive, two models learn, every customer is scored, and a month later again."""
-    from lineal_producers.arrival import store
     from lineal_schemas.models import ModelEvaluated, ModelPromoted
-    from lineal_schemas.tables import PredictionMade, TableArrived
+    from lineal_schemas.tables import PredictionMade
 
     models = {
         "churn": {
@@ -87,18 +109,7 @@ async def show(example: ExampleRun) -> list[str]:
     async with example.running(_STAGES, settings):
         for customers, day in ((2500, 400), (3000, 430)):
             example.report(f"orders of {customers} customers arrive, up to day {day} ...")
-            rows = await store(
-                example.runtime, BytesIO(orders(customers, 1, day).encode()), "text/csv"
-            )
-            declared = await store(
-                example.runtime, BytesIO(DEFINITION.encode()), "application/toml"
-            )
-            await example.publish(
-                TableArrived(
-                    table="customers", source="file:orders.csv", content=rows,
-                    definition=declared, as_of_us=day * _DAY_US,
-                )
-            )  # fmt: skip
+            await orders_arrive(example, customers, 1, day)
             await example.until(ModelEvaluated, 2 * (len(counts) + 1))
             made = await example.events_of(PredictionMade)
             counts.append(sum(one.rows for one in made))

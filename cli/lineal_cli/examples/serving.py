@@ -16,7 +16,6 @@ _STAGES = (
     "tables", "retrain", "retrain.train", "retrain.evaluate", "retrain.promote", "serving.test",
     "serving",
 )  # fmt: skip
-_DAY_US = 86_400_000_000
 
 
 async def show(example: ExampleRun) -> list[str]:
@@ -62,19 +61,10 @@ async def show(example: ExampleRun) -> list[str]:
 
 
 async def _learn(example: ExampleRun, customers: int, version: int) -> None:
-    from lineal_cli.examples.customers import DEFINITION, orders
-    from lineal_producers.arrival import store
+    from lineal_cli.examples.customers import orders_arrive
     from lineal_schemas.models import ModelEvaluated
-    from lineal_schemas.tables import TableArrived
 
-    rows = await store(example.runtime, BytesIO(orders(customers, version).encode()), "text/csv")
-    declared = await store(example.runtime, BytesIO(DEFINITION.encode()), "application/toml")
-    await example.publish(
-        TableArrived(
-            table="customers", source="file:orders.csv", content=rows, definition=declared,
-            as_of_us=(399 + version) * _DAY_US,
-        )
-    )  # fmt: skip
+    await orders_arrive(example, customers, version, as_of_day=399 + version)
     await example.until(ModelEvaluated, version)
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lineal_cli.examples.example_run import ExampleRun
 
 _STAGES = ("tables", "retrain", "sweep", "sweep.run")
-_DAY_US = 86_400_000_000
 
 
 async def show(example: ExampleRun) -> list[str]:
     """A dataset is fixed, twelve settings are tried on its training part, the best is named."""
-    from lineal_cli.examples.customers import DEFINITION, orders
-    from lineal_producers.arrival import store
+    from lineal_cli.examples.customers import orders_arrive
     from lineal_schemas.envelope import now_us
     from lineal_schemas.models import ModelDataset
     from lineal_schemas.sweeps import (
@@ -25,7 +22,6 @@ async def show(example: ExampleRun) -> list[str]:
         SweepStepRequested,
         SweptSetting,
     )
-    from lineal_schemas.tables import TableArrived
 
     model = {"kind": "table", "target": "churn", "task": "classification", "min_leaf_rows": 20}
     settings = {
@@ -34,14 +30,7 @@ async def show(example: ExampleRun) -> list[str]:
     }
     async with example.running(_STAGES, settings):
         example.report("orders of 1500 customers arrive ...")
-        rows = await store(example.runtime, BytesIO(orders(1500, 1).encode()), "text/csv")
-        declared = await store(example.runtime, BytesIO(DEFINITION.encode()), "application/toml")
-        await example.publish(
-            TableArrived(
-                table="customers", source="file:orders.csv", content=rows, definition=declared,
-                as_of_us=400 * _DAY_US,
-            )
-        )  # fmt: skip
+        await orders_arrive(example, 1500, 1)
         await example.until(ModelDataset, 1)
         example.report("twelve settings are tried, two at a time ...")
         await example.publish(
