@@ -11,6 +11,7 @@ from lineal import Reject
 from lineal_consumers.retrain.config import DocumentsModel
 from lineal_consumers.retrain.dataset import documents_to_learn
 from lineal_learning.documents.class_model import UNKNOWN, ClassModel
+from lineal_learning.documents.near_duplicates import first_of_each
 from lineal_learning.documents.terms import read_document, words_of
 from lineal_learning.gates import GateRule, Gates
 from lineal_learning.learner import Fitted, Learner, LearningData, Material
@@ -36,9 +37,10 @@ class DocumentsLearner(Learner[DocumentsModel]):
         return documents_to_learn([label for _, label in material.remembered["label"]])
 
     def fingerprints(self, files: Sequence[Path], settings: DocumentsModel) -> list[str | None]:
-        """The same words are the same text, whatever their case, spaces and punctuation."""
+        """Nearly the same words are the same text, whatever their case, spaces and punctuation."""
         words = [words_of(read_document(file.read_bytes()).text) for file in files]
-        return [sha256(" ".join(text).encode()).hexdigest()[:32] for text in words]
+        names = [sha256(" ".join(text).encode()).hexdigest()[:32] for text in words]
+        return [names[first] for first in first_of_each(words)]
 
     def split(self, settings: DocumentsModel) -> SplitRule:
         # By document, not by time: classes are often taught one after the other.

@@ -542,6 +542,24 @@ async def test_a_text_that_differs_in_spaces_and_case_is_in_the_same_part(
     assert part_of["copy29"] == part_of["d29"]
 
 
+async def test_a_text_in_which_a_word_is_misread_is_in_the_same_part(flywheel: Flywheel) -> None:
+    await labelled(flywheel, range(30))
+    for number in range(100, 112):
+        page = f"{TEXTS['letter'].format(n=number)} {'and so on ' * 5}page {number}"
+        for name, said in (("page", page), ("scan", page.replace("may", "rnay"))):
+            await flywheel.harness.send(
+                DocumentLabelled(
+                    document_id=f"{name}{number}", label="letter", by="ann", labelled_us=number,
+                    text=await flywheel.harness.put(said.encode(), "text/plain"),
+                )
+            )  # fmt: skip
+    (dataset,) = (await flywheel.spin(LEARN_DOCUMENTS))["dataset"]
+    manifest = await manifest_of(flywheel, dataset)
+    part_of = {item.source: part for part in ("train", "test") for item in getattr(manifest, part)}
+    assert {part_of[f"page{number}"] for number in range(100, 112)} == {"train", "test"}
+    assert all(part_of[f"page{n}"] == part_of[f"scan{n}"] for n in range(100, 112))
+
+
 async def test_a_planted_leak_is_refused_by_name_and_nothing_is_trained(
     flywheel: Flywheel,
 ) -> None:
