@@ -19,6 +19,15 @@ def topic_infos(connection: SqliteConnection, wakeups: Wakeups | None = None) ->
     Args:
         wakeups: know which processes are alive; without them no group counts as active.
     """
+    # All of one moment: what a stage hands on while topics are counted is not seen on neither.
+    connection.execute("BEGIN")
+    try:
+        return _topic_infos(connection, wakeups)
+    finally:
+        connection.execute("COMMIT")
+
+
+def _topic_infos(connection: SqliteConnection, wakeups: Wakeups | None) -> list[TopicInfo]:
     working = _groups_working_elsewhere(connection, wakeups) if wakeups is not None else ()
     since = now_us() - _MINUTE_US
     infos = []
