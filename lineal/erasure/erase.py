@@ -15,9 +15,15 @@ from functools import partial
 
 from lineal.access.credential import Credential
 from lineal.access.senders import read_acting_credential
-from lineal.bus.embedded.erasing import FoundEvents, erase_events, find_events
+from lineal.bus.embedded.erasing import (
+    FoundEvents,
+    erase_events,
+    find_events,
+    referenced_objects,
+)
 from lineal.effects.records import lineage_records
 from lineal.erasure.broker_retention import broker_retention
+from lineal.erasure.caused import CausedSubjects, find_caused
 from lineal.erasure.erasures import KIND, Erasure, note_erasures
 from lineal.erasure.references import (
     References,
@@ -64,7 +70,7 @@ class ErasurePlan:
 async def plan_erasure(
     runtime: Runtime, subjects: Sequence[str], *, also_erased: Sequence[str] = ()
 ) -> ErasurePlan:
-    """Look for everything that is kept of subjects.
+    """Look for everything that is kept of subjects, and of those that are parts of them.
 
     Args:
         also_erased: subjects that are erased by other plans: what only they refer to need not stay.
@@ -73,7 +79,13 @@ async def plan_erasure(
         BusUnavailable, StoreUnavailable
     """
     await runtime.flush_ledger()
-    references = await runtime.store.read(partial(find_references, subjects=subjects))
+    references, caused = await _with_parts(runtime, subjects, also_erased)
+    subjects = references.subjects
+    events = None
+    if (embedded := runtime.embedded_bus) is not None:
+        events = await embedded.database.read(lambda c: find_events(c, subjects))
+        found = events
+        references.digests |= await embedded.database.read(lambda c: referenced_objects(c, found))
     stored = await runtime.objects.existing(references.digests)
     shared = await runtime.store.read(
         lambda connection: referenced_by_others(connection, stored, {*subjects, *also_erased})
@@ -87,9 +99,7 @@ async def plan_erasure(
     counts = Counter({"objects": len(gone)})
     counts += await runtime.store.read(partial(erase_rows, references=references, dry=True))
     remains = []
-    events = None
-    if (embedded := runtime.embedded_bus) is not None:
-        events = await embedded.database.read(lambda c: find_events(c, subjects))
+    if events is not None:
         counts["events"] = len(events.positions)
     else:
         remains = broker_retention(
@@ -103,9 +113,28 @@ async def plan_erasure(
             f"what {subject} has made of it ({', '.join(kinds)}): `lineal erase --subject "
             f"{subject}` if nothing of it may stay"
         )
+    for subject, types in caused.others.items():
+        if subject not in derived.subjects:
+            remains.append(
+                f"events of {subject} that its steps have caused ({', '.join(types)}): `lineal "
+                f"erase --subject {subject}` if nothing of them may stay"
+            )
     return ErasurePlan(
         references, frozenset(gone), frozenset(shared), events, +counts, tuple(remains)
     )
+
+
+async def _with_parts(
+    runtime: Runtime, subjects: Sequence[str], also_erased: Sequence[str]
+) -> tuple[References, CausedSubjects]:
+    """What is known of subjects and of their parts, and what else they have caused."""
+    names = tuple(subjects)
+    while True:
+        references = await runtime.store.read(partial(find_references, subjects=names))
+        caused = await find_caused(runtime, references, {*names, *also_erased})
+        if not caused.parts:
+            return references, caused
+        names = (*names, *sorted(caused.parts))
 
 
 def _erase_and_note(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from lineal.erasure.erasures import erased_at
@@ -18,13 +19,20 @@ class References:
     """What is known of subjects that are to be erased."""
 
     subjects: tuple[str, ...]
-    events: set[str] = field(default_factory=set)
-    """Ids of events that their steps handled or emitted."""
+    handled: set[str] = field(default_factory=set)
+    """Ids of events that their steps handled."""
+    emitted: dict[str, str] = field(default_factory=dict)
+    """Ids of events that their steps emitted, each with its type where that is known."""
     digests: set[str] = field(default_factory=set)
     """SHA-256, hex, of what they read and made."""
     steps: set[bytes] = field(default_factory=set)
     """Keys of the memo."""
     stages: set[str] = field(default_factory=set)
+
+    @property
+    def events(self) -> set[str]:
+        """Ids of events that their steps handled or emitted."""
+        return self.handled | self.emitted.keys()
 
     @property
     def names(self) -> list[str]:
@@ -40,8 +48,9 @@ def find_references(connection: Connection, subjects: Sequence[str]) -> Referenc
     references = References(tuple(subjects))
     for subject in subjects:
         for step in steps_of_subject(connection, subject):
-            references.events.update(step.events_in)
-            references.events.update(step.events_out)
+            references.handled.update(step.events_in)
+            kinds = chain(step.entry.emitted, repeat(""))
+            references.emitted.update(zip(step.events_out, kinds, strict=False))
             references.digests.update(item.sha256 for item in (*step.inputs, *step.outputs))
             if step.step is not None:
                 references.steps.add(bytes.fromhex(step.step))
@@ -67,7 +76,7 @@ def referenced_by_others(
         sha256
         for sha256 in digests
         if any(
-            _is_kept(connection, subject, started, erased)
+            is_kept(connection, subject, started, erased)
             for subject, started in _users(connection, sha256, shared)
         )
     }
@@ -125,7 +134,13 @@ def _users(
                 yield step.subject, step.started
 
 
-def _is_kept(connection: Connection, subject: str, started: int, erased: set[str]) -> bool:
+def is_kept(connection: Connection, subject: str, started: int, erased: Collection[str]) -> bool:
+    """Whether what a step about a subject left is still there: not where the subject is among
+    those that are being erased, or has been erased since the step began.
+
+    Args:
+        started: microseconds since the Unix epoch.
+    """
     if subject in erased:
         return False
     before = erased_at(connection, subject)

@@ -68,6 +68,12 @@ class Projection:
     """Under which roles its steps read what belongs to other subjects: it goes when they go."""
     copies: frozenset[str] = frozenset()
     """Roles of what such steps make that holds parts of what they have read: it goes as well."""
+    parts_of_cause: tuple[str, ...] = ()
+    """Beginnings of subjects of which all comes from the event that began them, itself about
+    another subject, as ``parcel:`` from an order: they are erased with that one."""
+    ids_of_causes: tuple[str, ...] = ()
+    """Beginnings of subjects whose events hold ids of what caused them and nothing of its content:
+    who erases what caused them is not told of them."""
     erasure: str | None = None
     """How what its tables hold of a subject is erased, or why there is nothing to erase: where
     neither :attr:`erase` does it nor applying a record of the kind ``erase``."""

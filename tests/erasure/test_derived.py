@@ -21,12 +21,18 @@ from lineal.erasure.erase import erase, overwrite, plan_erasure
 from lineal.erasure.tables import RUNTIME_TABLES, projections_without_erasure
 from lineal.lineage.projections import projected_tables
 from lineal.runtime import Runtime, open_runtime
+from lineal.stages import Stage
 from lineal.store.objects import reference
 from lineal.store.sqlite import connect
 from lineal.store.tables import create_tables
 from lineal_cli.main import app
 from lineal_consumers.articles.stage import gather, scatter, speak
 from lineal_consumers.conversation.stage import conversation
+from lineal_consumers.photos.stage import arrive as photo_arrive
+from lineal_consumers.photos.stage import learn as photo_learn
+from lineal_consumers.photos.stage import score as photo_score
+from lineal_consumers.register.stage import register
+from lineal_producers.arrival import ArrivalSource, announce, store
 from lineal_producers.crawl.entries import CrawlNoted, ImageEntry, PageEntry, entries
 from lineal_schemas.articles import (
     ArticleHead,
@@ -116,6 +122,63 @@ async def test_samples_chosen_from_a_document_go_with_it_and_who_learnt_from_it_
     )
     found = orjson.loads(done.stdout_bytes)["findings"]
     assert [item for item in found if item["check"] == "objects"] == []
+
+
+class InvoiceBooked(Payload, type="test.invoice_booked", version=1):
+    """What a stage of a user says of a document, about a subject of its own."""
+
+    number: str
+    buyer: str
+
+    def correlation_key(self) -> str:
+        return f"invoice:{self.number}"
+
+
+@stage("booking", version="1", produces=InvoiceBooked)
+async def booking(document: DocumentAnalyzed, ctx: Context) -> InvoiceBooked:
+    return InvoiceBooked(number="77", buyer=TEXT)
+
+
+async def arrive_photo(runtime: Runtime, data: bytes, piece: str) -> str:
+    content = await store(runtime, io.BytesIO(data))
+    source = ArrivalSource(
+        name=f"{piece}.png", source=f"file:///line/{piece}.png", actor="process:test",
+        occurrence="1", labels={"line": "washers", "verdict": "normal", "piece": piece},
+    )  # fmt: skip
+    return (await announce(runtime, source, content=content)).document_id
+
+
+@pytest.mark.parametrize("handled", [True, False])
+async def test_a_photo_of_a_line_goes_with_the_document(tmp_path: Path, handled: bool) -> None:
+    """Also where no stage has handled the event that it began with."""
+    of_photos: list[Stage] = [photo_score, photo_learn] if handled else []
+    config = {"models": {"photos": {"kind": "photos"}}}
+    async with open_runtime(settings(tmp_path, stages={"retrain": config})) as runtime:
+        erased = await arrive_photo(runtime, f"pixels of {TEXT}".encode(), TEXT)
+        kept = await arrive_photo(runtime, b"pixels of gears", "gears")
+        await handle_all(runtime, [register, photo_arrive, *of_photos])
+        assert f'"photo_id":"{erased}"' in content(tmp_path)
+        plan = await plan_erasure(runtime, [f"document:{erased}"])
+        assert set(plan.references.subjects) == {f"document:{erased}", f"photo:{erased}"}
+        assert plan.remains == ()
+        await erase(runtime, plan, "asked for", by=owner_credential())
+        assert await overwrite(runtime) == []
+        assert f'"photo_id":"{kept}"' in content(tmp_path)
+    assert words_found(tmp_path, [TEXT]) == set()
+
+
+async def test_a_subject_of_a_users_own_that_a_document_caused_is_named(tmp_path: Path) -> None:
+    """It may be of other documents too: who erases decides."""
+    async with open_runtime(settings(tmp_path)) as runtime:
+        document_id = await arrive(runtime, "a.txt", b"A letter.")
+        await handle_all(runtime, [*STAGES, booking])
+        remains = await erase_subject(runtime, f"document:{document_id}")
+        assert [line for line in remains if "invoice:77" in line] == [
+            "events of invoice:77 that its steps have caused (test.invoice_booked): `lineal erase "
+            "--subject invoice:77` if nothing of them may stay"
+        ]
+        await erase_subject(runtime, "invoice:77")
+    assert words_found(tmp_path, [TEXT]) == set()
 
 
 def _objects(connection: Any) -> list[bytes]:

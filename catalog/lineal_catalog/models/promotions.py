@@ -198,5 +198,6 @@ MODELS = Projection(
     kinds=frozenset(("train", "promote", "rollback")),
     reads_of_others=frozenset({SharedRole("model:", "data")}),
     copies=frozenset({"golden"}),
+    ids_of_causes=("model:",),
     erasure="names of models, versions, digests and who promoted: nothing of what was learnt from",
 )

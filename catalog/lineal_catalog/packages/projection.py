@@ -96,4 +96,5 @@ PACKAGES = Projection(
     (Table("packages", _PACKAGES), Table("package_documents", _DOCUMENTS)),
     _apply,
     kinds=frozenset({KIND, KIND_OF_ERASURES}),
+    ids_of_causes=("package:",),
 )

@@ -188,4 +188,6 @@ PHOTOS = Projection(
     (Table("photos", _PHOTOS),),
     _apply,
     kinds=frozenset(("inspect", "verify", KIND_OF_ERASURES)),
+    parts_of_cause=(PHOTO,),
+    ids_of_causes=("line:",),
 )

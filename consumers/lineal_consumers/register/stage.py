@@ -18,6 +18,8 @@ async def register(arrival: DocumentArrived, ctx: Context) -> DocumentRegistered
         raise Reject(arrival.problem)
     if arrival.content is None:
         raise Reject("the arrival carries no content and no reason why")
+    # Whatever reads the bytes, or never does: they are the document's, and erased with it.
+    ctx.objects.add_input(arrival.content, "content")
     if not await ctx.claim(arrival.document_id):
         ctx.skip("the same bytes are registered already")
         return None

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+import orjson
 
 from lineal.bus.embedded.event_rows import OFFSET_BITS
 from lineal.bus.erased_event import ERASED, ERASED_SOURCE
 from lineal.store.sqlite import SqliteConnection
 from lineal_schemas.envelope import now_us
+from lineal_schemas.objects import ObjectRef
+
+_REFERENCE = ObjectRef.model_fields.keys()
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class FoundEvents(NamedTuple):
@@ -23,6 +30,52 @@ def find_events(connection: SqliteConnection, subjects: Sequence[str]) -> FoundE
     """Look through all events: there is no index that every insert would have to keep up."""
     ends = dict(connection.execute("SELECT id, next_offset FROM partitions").fetchall())
     return FoundEvents(tuple(_positions(connection, subjects, 0, 1 << 63)), ends)
+
+
+def referenced_objects(connection: SqliteConnection, found: FoundEvents) -> set[str]:
+    """SHA-256, hex, of the objects that the data of events refers to: also of what no step has
+    read."""
+    digests: set[str] = set()
+    for position in found.positions:
+        row = connection.execute("SELECT data FROM events WHERE position = ?", (position,))
+        try:
+            waiting = [orjson.loads(bytes(row.fetchone()[0]))]
+        except orjson.JSONDecodeError:
+            continue
+        while waiting:
+            item = waiting.pop()
+            if isinstance(item, list):
+                waiting += item
+            elif isinstance(item, dict):
+                waiting += item.values()
+                if item.keys() >= _REFERENCE and isinstance(item["sha256"], str):
+                    digests.add(item["sha256"])
+    return {sha256 for sha256 in digests if _SHA256.fullmatch(sha256)}
+
+
+def find_emitted(connection: SqliteConnection, emitted: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What events are about, with their types: those of some ids that are not erased.
+
+    Args:
+        emitted: ids, each with the type of the event, whose topic alone is looked through.
+    """
+    ids = orjson.dumps(list(emitted)).decode()
+    found: dict[tuple[str, str], None] = {}
+    for kind in sorted(set(emitted.values())):
+        partitions = connection.execute(
+            "SELECT partitions.id, first_offset, next_offset FROM partitions "
+            "JOIN topics ON topics.id = topic WHERE name = ?",
+            (kind,),
+        ).fetchall()
+        for identifier, first, end in partitions:
+            base = identifier << OFFSET_BITS
+            rows = connection.execute(
+                "SELECT correlationid, type FROM events WHERE position >= ? AND position < ? "
+                "AND type <> ? AND id IN (SELECT value FROM json_each(?))",
+                (base + first, base + end, ERASED, ids),
+            )
+            found.update(dict.fromkeys(rows.fetchall()))
+    return list(found)
 
 
 def erase_events(connection: SqliteConnection, subjects: Sequence[str], found: FoundEvents) -> int:
