@@ -19,7 +19,7 @@ from lineal_schemas.entities import EntitiesFound, Mentions
 # The graph is a projection: replaying the topic must write it again, so nothing is memoised.
 @stage(
     "entities",
-    version="1",
+    version="2",
     produces=EntitiesFound,
     memo=False,
     artifacts=vocabulary_artifact,

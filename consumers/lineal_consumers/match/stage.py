@@ -20,7 +20,7 @@ _ANYBODY = ("",)
 # A document is looked up in the store, and who asks is checked: nothing is memoised.
 @stage(
     "match",
-    version="1",
+    version="2",
     produces=MatchMade,
     memo=False,
     artifacts=engine_model,
