@@ -1,4 +1,4 @@
-"""Fields of invoices in layouts that were not looked at while labels and weights were chosen.
+"""Fields of invoices, and of forms, in layouts that were not looked at while labels and weights were chosen.
 
 Every second layout is a scan: 200 dots an inch, slightly turned, with noise. An invoice whose class
 is not recognised has no right field. People correct only what is wrong. The functions are those
@@ -17,11 +17,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.forms import FORM, form
 from benchmarks.invoices import invoice
 from benchmarks.measurement import Benchmark, Result
 from lineal_consumers.fields.definition import ClassFields, FieldDefinition
 from lineal_consumers.fields.extracting import Reading, extract_fields
 from lineal_consumers.fields.invoice import INVOICE
+from lineal_consumers.fields.marks import find_marks
 from lineal_consumers.fields.memory import Example, Memory
 from lineal_consumers.fields.teaching import ExampleFile, example_of
 from lineal_consumers.nlp.analysis import analyze_text
@@ -29,7 +31,7 @@ from lineal_consumers.nlp.config import NlpConfig
 from lineal_consumers.ocr.config import OcrConfig
 from lineal_consumers.ocr.reading import read_part
 from lineal_schemas.documents import DocumentKind, PageRange
-from lineal_schemas.fields import FieldValues
+from lineal_schemas.fields import ExtractedField, FieldValues
 from lineal_schemas.results import Analysis, TextResult
 
 LAYOUTS = range(1000, 1020)
@@ -167,6 +169,77 @@ def measure() -> Sequence[Result]:
     ]
 
 
+class ReadForm(NamedTuple):
+    """A form as it was read, with the marks that are on it, and what has to be found."""
+
+    known: Read
+    marks: dict[str, ExtractedField]
+    truth: dict[str, str | None]
+    """None: the form has the field, and it was left empty."""
+
+    def fields(self, memory: Memory) -> FieldValues:
+        """Its fields; that it is an application is said."""
+        reading = Reading.of(self.known.result, self.known.analysis)
+        return extract_fields(reading, FORM, "application", memory, self.marks)
+
+    def wrong(self, values: FieldValues) -> tuple[ExtractedField, ...]:
+        """The fields whose values are not right, as a person corrects them."""
+        return tuple(
+            field.model_copy(update={"value": self.truth[field.name], "source": "person"})
+            for field in values.fields
+            if field.name in self.truth and field.value != self.truth[field.name]
+        )
+
+
+def read_form(layout: int, number: int) -> ReadForm:
+    """Read a form: from its text layer, or where its layout's number is odd as a scan."""
+    made = form(layout, number)
+    scanned = layout % 2 == 1
+    data = _scan(made.pdf, layout * 100 + number) if scanned else made.pdf
+    kind: DocumentKind = "image" if scanned else "pdf"
+    known = read_file(data, kind, "png" if scanned else "pdf")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "form"
+        file.write_bytes(data)
+        marks = find_marks(file, kind, known.result.to_gzip(), FORM)
+    return ReadForm(known, marks, dict(made.values) | dict.fromkeys(made.left_empty))
+
+
+def measure_forms(layouts: Sequence[int] = LAYOUTS) -> Sequence[Result]:
+    """Fields of forms before corrections, after one, and after five of the same form."""
+    counts = {0: 0, 1: 0, _CORRECTED: 0}
+    total = 0
+    for layout in layouts:
+        upcoming = read_form(layout, _NEXT)
+        total += len(upcoming.truth)
+        memory = Memory()
+        for number in range(_CORRECTED + 1):
+            if number in counts:
+                counts[number] += len(upcoming.truth) - len(upcoming.wrong(upcoming.fields(memory)))
+            if number < _CORRECTED:
+                memory = _taught_form(layout, number, memory)
+    names = {0: "quality.fields_forms_before", 1: "quality.fields_forms",
+             _CORRECTED: "quality.fields_forms_after_five"}  # fmt: skip
+    return [
+        Result(name, counts[number] / total, "of fields", ">= 0.85" if number == 0 else ">= 0.95")
+        for number, name in names.items()
+    ]
+
+
+def _taught_form(layout: int, number: int, memory: Memory) -> Memory:
+    """The memory with what a person teaches who corrects what is wrong on a form."""
+    known = read_form(layout, number)
+    wrong = known.wrong(known.fields(memory))
+    if not wrong:
+        return memory
+    said = FieldValues(document_class="application", fields=wrong)
+    made = example_of(
+        f"{layout}-{number}", said, FORM, known.known.result.to_gzip(),
+        known.known.analysis.to_gzip(),
+    )  # fmt: skip
+    return Memory(examples=(*memory.examples, ExampleFile.from_gzip(made).example))
+
+
 def measure_form() -> Sequence[Result]:
     """The fields of the sample of Amazon Textract."""
     if not TEXTRACT.is_file():
@@ -185,6 +258,12 @@ BENCHMARKS = (
             "understanding.pages",
         ),
         measure, limit_s=600, timed=False,
+    ),
+    Benchmark(
+        (
+            "quality.fields_forms_before", "quality.fields_forms", "quality.fields_forms_after_five",
+        ),
+        measure_forms, limit_s=600, timed=False,
     ),
     Benchmark(("quality.fields_form",), measure_form, timed=False),
 )  # fmt: skip
