@@ -1,4 +1,5 @@
-"""Fields of invoices, and of forms, in layouts that were not looked at while labels and weights were chosen.
+"""Fields of invoices and forms in layouts that were not looked at while labels and weights were
+chosen.
 
 Every second layout is a scan: 200 dots an inch, slightly turned, with noise. An invoice whose class
 is not recognised has no right field. People correct only what is wrong. The functions are those
@@ -261,7 +262,8 @@ BENCHMARKS = (
     ),
     Benchmark(
         (
-            "quality.fields_forms_before", "quality.fields_forms", "quality.fields_forms_after_five",
+            "quality.fields_forms_before", "quality.fields_forms",
+            "quality.fields_forms_after_five",
         ),
         measure_forms, limit_s=600, timed=False,
     ),

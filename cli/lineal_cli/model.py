@@ -11,6 +11,7 @@ import typer
 
 from lineal_cli.evaluating import evaluate, verdict
 from lineal_cli.model_card import card, reproduce
+from lineal_cli.model_export import export
 from lineal_cli.options import (
     CommandFailed,
     DataOption,
@@ -129,6 +130,7 @@ def train(
 app.command()(evaluate)
 app.command()(card)
 app.command()(reproduce)
+app.command()(export)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+from lineal.errors import Reject
 from lineal_learning.gates import Gates
 from lineal_learning.golden import GoldenInputs
 from lineal_learning.leaks import Leak
@@ -125,6 +126,16 @@ class Learner(ABC, Generic[S]):
     @abstractmethod
     def export(self, fitted: Fitted) -> bytes:
         """The model's file: ONNX wherever it can be, and always without code."""
+
+    def onnx(self, model: bytes) -> bytes:
+        """A model's file as an ONNX graph, for programs that are not ours.
+
+        Raises:
+            Reject: models of this kind have no such form, or the file is no model.
+        """
+        if self.media_type != Learner.media_type:
+            raise Reject(f"models of kind {self.kind} cannot be written as ONNX")
+        return model
 
     @abstractmethod
     def evaluate(self, model: bytes, data: LearningData, settings: S) -> Metrics:

@@ -3,6 +3,7 @@ keep a stated rate of errors."""
 
 from __future__ import annotations
 
+import json
 import random
 
 import numpy as np
@@ -17,6 +18,7 @@ from lineal_learning.documents.terms import (
     ReadDocument,
     ReadPage,
     read_document,
+    terms_of,
     text_document,
 )
 from lineal_schemas.results import Engine, Page, TextResult, Word
@@ -165,3 +167,39 @@ def test_logistic_regression_is_the_same_solved_for_documents_or_for_terms(class
     shares = odds / odds.sum(axis=1, keepdims=True)
     tolerance = 0.02 if classes > 2 else 0.1  # of two classes the peer has one column of weights
     assert np.abs(shares - peer.predict_proba(matrix)).max() < tolerance
+
+
+def test_the_graph_in_onnx_says_what_the_model_says() -> None:
+    """Class, confidence, likeness and every probability, also of what is like nothing taught and of
+    what has no known word."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    from lineal_learning.documents.class_graph import class_graph, rows_of_terms
+
+    titles = ["statement", "transfer", "closing"]
+    taught = [page(title, seed) for title in titles for seed in range(5)]
+    data = train_classes(taught, [title for title in titles for _ in range(5)]).data
+    model = ClassModel(data)
+    asked = [
+        *(page(title, seed) for title in titles for seed in range(50, 53)),
+        text_document("a reference to the total of some number that nobody has ever heard of"),
+        text_document("xyzzy"),
+    ]
+    graph = class_graph(model)
+    assert graph == class_graph(ClassModel(data))
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    layout = json.loads(session.get_modelmeta().custom_metadata_map["layout"])
+    rows = rows_of_terms([terms_of(document, layout=layout) for document in asked])
+    names, sure, alike, probabilities = session.run(
+        ["class", "confidence", "likeness", "probabilities"], {"terms": rows}
+    )
+    for row, document in enumerate(asked):
+        expected = model.classify(document)
+        assert names[row] == expected.name
+        assert sure[row] == pytest.approx(expected.confidence, abs=1e-4)
+        assert alike[row] == pytest.approx(expected.likeness, abs=1e-4)
+    assert names[-1] == "other"
+    likely = model.probabilities(asked[0])
+    assert dict(zip(model.classes, probabilities[0], strict=True)) == pytest.approx(
+        likely, abs=1e-4
+    )

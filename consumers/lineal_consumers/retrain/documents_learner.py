@@ -94,6 +94,15 @@ class DocumentsLearner(Learner[DocumentsModel]):
         data: bytes = fitted.model
         return data
 
+    def onnx(self, model: bytes) -> bytes:
+        """See :func:`lineal_learning.documents.class_graph.class_graph`."""
+        from lineal_learning.documents.class_graph import class_graph
+
+        try:
+            return class_graph(ClassModel(model))
+        except ValueError as error:
+            raise Reject(str(error)) from error
+
     def evaluate(self, model: bytes, data: LearningData, settings: DocumentsModel) -> Metrics:
         """``accuracy``: the share of the test documents that are classed as they are labelled;
         ``coverage``: of those that are believed at an error rate of 2 %; ``believed_accuracy``: how

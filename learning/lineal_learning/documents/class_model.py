@@ -49,6 +49,22 @@ class Classified(NamedTuple):
     """To the class that is nearest: the cosine of the angle to its mean, 0 to 1."""
 
 
+class ModelParts(NamedTuple):
+    """What a model computes with."""
+
+    classes: tuple[str, ...]
+    terms: tuple[str, ...]
+    idf: Array
+    weights: Array
+    """Terms × classes."""
+    bias: Array
+    means: npt.NDArray[np.float32] | None
+    """Classes × terms, each of length 1; None where it knows nothing of documents of no class."""
+    min_likeness: float
+    max_ngram: int
+    layout: bool
+
+
 class ClassModel:
     """Chooses among the classes it was taught."""
 
@@ -147,6 +163,20 @@ class ClassModel:
         values = self._probabilities(self._vector(known))
         return dict(zip(self.classes, values.tolist(), strict=True))
 
+    def parts(self) -> ModelParts:
+        """What it computes with, to write it in another form."""
+        return ModelParts(
+            self.classes,
+            tuple(self._index),
+            self._idf,
+            self._weights.astype(np.float64),
+            self._bias,
+            None if self._mean is None else self._mean.dense(len(self._idf)),
+            self._min_likeness,
+            self._max_ngram,
+            self._layout,
+        )
+
     def _term_counts(self, terms: Iterable[str]) -> dict[int, int]:
         return {
             index: count
@@ -207,3 +237,11 @@ class _Means(NamedTuple):
         products = self.values * dense[self.terms]
         sums: Array = np.add.reduceat(products, self.begins)
         return sums
+
+    def dense(self, terms: int) -> npt.NDArray[np.float32]:
+        """One row for each class."""
+        ends = [*self.begins[1:].tolist(), len(self.terms)]
+        rows = np.zeros((len(self.begins), terms), np.float32)
+        for row, (begin, end) in enumerate(zip(self.begins.tolist(), ends, strict=True)):
+            rows[row, self.terms[begin:end]] = self.values[begin:end]
+        return rows
