@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lineal.lineage.record import UsedArtifact
 from lineal.name_patterns import first_match
+from lineal_catalog.meaning.engines import EngineName
 from lineal_learning.settings import LearnerSettings, Share
 from lineal_schemas.models import ModelName
 
@@ -19,6 +20,9 @@ class IntentsModel(LearnerSettings):
     """A model of which intent an utterance has."""
 
     kind: Literal["intents"] = "intents"
+    engine: EngineName = "auto"
+    """Which vectors count beside words: ``auto`` those of MiniLM where it is installed and tells
+    examples that were left out better; ``minilm`` in any case; ``classical`` none."""
     regularization: Annotated[float, Field(gt=0)] = 20.0
     """Inverse strength, of the regression (scikit-learn's C)."""
     rejected_share: Share = 0.03

@@ -1,11 +1,12 @@
-"""Learns to tell intents from examples: hashed features and a logistic regression."""
+"""Learns to tell intents from examples: hashed features, vectors by meaning, and a logistic
+regression."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lineal import Reject
 from lineal_consumers.conversation.config import IntentsModel
@@ -59,6 +60,7 @@ class IntentsLearner(Learner[IntentsModel]):
             algorithm="hashed-logistic",
             metrics={"examples": float(len(known)), "intents": float(len(model.intents))},
             threshold=model.threshold,
+            parameters={"engine": model.engine or "words"},
         )
 
     def export(self, fitted: Fitted) -> bytes:
@@ -98,14 +100,40 @@ class IntentsLearner(Learner[IntentsModel]):
 
 
 def fit_examples(known: Sequence[tuple[str, str]], settings: IntentsModel) -> IntentModel:
-    """A model with its threshold, learnt from texts and their intents."""
+    """A model with its threshold, learnt from texts and their intents: by words, and by meaning too
+    where that is installed and tells examples that were left out better.
+
+    Raises:
+        Reject: the engine that is asked for is not installed.
+    """
+    import numpy as np
     from threadpoolctl import threadpool_limits
 
-    from lineal_consumers.conversation.intent_model import model_of_examples
+    from lineal_consumers.conversation.intent_meaning import (
+        WEIGHT,
+        engine_for,
+        joined,
+        left_out_likeness,
+        meanings,
+    )
+    from lineal_consumers.conversation.intent_model import Meaning, model_of_examples
 
     with threadpool_limits(limits=settings.threads):
-        threshold = _threshold(known, settings)
-        return _fitted(known, settings, model_of_examples(known, threshold))
+        base = model_of_examples(known)
+        wanted = np.array([base.intents.index(label) for _, label in known])
+        rows = np.stack([base.vector(text) for text, _ in known])
+        by_words = _fitted(rows, wanted, len(base.intents), settings)
+        engine = engine_for(settings.engine)
+        if engine is not None:
+            vectors = meanings([text for text, _ in known], engine)
+            both = np.hstack([rows, WEIGHT * vectors])
+            by_meaning = _fitted(both, wanted, len(base.intents), settings)
+            if settings.engine != "auto" or by_meaning.loss < by_words.loss:
+                near = left_out_likeness(joined(rows, vectors), wanted, len(base.intents))
+                least = float(np.quantile(near, settings.rejected_share))
+                model = base.with_meaning(Meaning(engine, vectors))
+                return model.with_regression(by_meaning.weights, by_meaning.bias, least)
+        return base.with_regression(by_words.weights, by_words.bias, _threshold(known, settings))
 
 
 def _read(data: LearningData, items: Sequence[DatasetItem]) -> list[tuple[str, str]]:
@@ -129,27 +157,32 @@ def _threshold(known: Sequence[tuple[str, str]], settings: IntentsModel) -> floa
     return float(np.quantile(similar, settings.rejected_share))
 
 
+class _Regression(NamedTuple):
+    weights: npt.NDArray[np.float64]
+    bias: npt.NDArray[np.float64]
+    loss: float
+    """The mean negative logarithm of the right intent's probability, of what was left out."""
+
+
 def _fitted(
-    known: Sequence[tuple[str, str]], settings: IntentsModel, base: IntentModel
-) -> IntentModel:
-    """The base with a regression, its scores scaled to be the best probabilities of utterances
-    that were left out (Guo et al. 2017)."""
+    rows: Floats, wanted: npt.NDArray[np.int64], intents: int, settings: IntentsModel
+) -> _Regression:
+    """A regression, its scores scaled to be the best probabilities of utterances that were left
+    out (Guo et al. 2017)."""
     import numpy as np
     from sklearn.model_selection import StratifiedKFold
 
-    rows = np.stack([base.vector(text) for text, _ in known])
-    wanted = np.array([base.intents.index(label) for _, label in known])
     fewest = int(np.bincount(wanted).min())
-    scale = 1.0
+    scale, loss = 1.0, float("inf")
     if fewest >= 2:
-        scores = np.zeros((len(known), len(base.intents)))
+        scores = np.zeros((len(rows), intents))
         folds = StratifiedKFold(min(_FOLDS, fewest), shuffle=True, random_state=settings.seed)
         for learnt, left_out in folds.split(rows, wanted):
-            weights, bias = _regression(rows[learnt], wanted[learnt], len(base.intents), settings)
+            weights, bias = _regression(rows[learnt], wanted[learnt], intents, settings)
             scores[left_out] = rows[left_out] @ weights + bias
-        scale = _temperature(scores, wanted)
-    weights, bias = _regression(rows, wanted, len(base.intents), settings)
-    return base.with_regression(weights * scale, bias * scale)
+        scale, loss = _temperature(scores, wanted)
+    weights, bias = _regression(rows, wanted, intents, settings)
+    return _Regression(weights * scale, bias * scale, loss)
 
 
 def _regression(
@@ -168,7 +201,10 @@ def _regression(
     return weights, bias
 
 
-def _temperature(scores: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64]) -> float:
+def _temperature(
+    scores: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64]
+) -> tuple[float, float]:
+    """The factor that makes the best probabilities of scores, and their loss."""
     import numpy as np
 
     factors = np.geomspace(0.3, 30, _STEPS)
@@ -178,7 +214,8 @@ def _temperature(scores: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64])
         logits = logits - logits.max(axis=1, keepdims=True)
         chosen = logits[np.arange(len(wanted)), wanted]
         losses.append(float((np.log(np.exp(logits).sum(axis=1)) - chosen).mean()))
-    return float(factors[int(np.argmin(losses))])
+    best = int(np.argmin(losses))
+    return float(factors[best]), losses[best]
 
 
 INTENTS = IntentsLearner()
