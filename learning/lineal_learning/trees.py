@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, checker, helper
+from onnx import NodeProto, TensorProto, helper
 
-_OPSET, _ML_OPSET, _IR = 17, 3, 8
+from lineal_learning.onnx_file import write_model
+
+_ML_OPSET = 3
 
 
 def to_onnx(
@@ -59,15 +60,7 @@ def to_onnx(
         ],
         initializer=constants,
     )
-    opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]
-    model: ModelProto = helper.make_model(graph, opset_imports=opsets, ir_version=_IR)
-    model.producer_name = "lineal"
-    for key, said in sorted(metadata.items()):
-        entry = model.metadata_props.add()
-        entry.key, entry.value = f"lineal.{key}", json.dumps(said, sort_keys=True)
-    checker.check_model(model)
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
+    return write_model(graph, metadata, (helper.make_opsetid("ai.onnx.ml", _ML_OPSET),))
 
 
 def _constant(name: str, value: float) -> TensorProto:

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from lineal_learning.lightgbm_trees import load_lightgbm
-from lineal_learning.onnx_session import open_session
+from lineal_learning.onnx_file import open_session
 from lineal_learning.trees import to_onnx
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from math import expm1
 from pathlib import Path
@@ -37,16 +36,11 @@ class ClickModel:
     """
 
     def __init__(self, data: bytes) -> None:
-        from lineal_learning.onnx_session import open_session
+        from lineal_learning.onnx_file import open_model
 
-        try:
-            self._session = open_session(data)
-            metadata = self._session.get_modelmeta().custom_metadata_map
-            features = tuple(json.loads(metadata["lineal.features"]))
-            self.threshold = float(json.loads(metadata["lineal.threshold"]))
-        except Exception as error:  # onnxruntime has no base class for what it raises
-            raise Reject("the file is no model of clicks") from error
-        if features != FEATURES:
+        self._session, metadata = open_model(data, "clicks", "features", "threshold")
+        self.threshold = float(metadata["threshold"])
+        if tuple(metadata["features"]) != FEATURES:
             raise Reject("the model was trained with other features: learn it again")
 
     def scores(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -5,15 +5,15 @@ One ONNX graph holds everything from the pixels on, so that whoever runs it comp
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from lineal_consumers.photos.image import SIZE
+from lineal_learning.onnx_file import write_model
 
 Array = npt.NDArray[np.float32]
 CELL = 16
@@ -22,8 +22,6 @@ GRID = SIZE // CELL
 CHANNELS = 29
 TOP_CELLS = 8
 """The score is the mean of the most abnormal cells, 3 % of all: a defect is small."""
-_OPSET, _IR = 17, 8
-"""Read by every onnxruntime since 1.14."""
 _ORIENTATIONS = 8
 _LBP_MARGIN = 0.01
 """A neighbour counts as brighter from here on, of 1: the noise of a camera does not."""
@@ -201,13 +199,4 @@ def graph_file(
         [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in outputs.items()],
         initializer=graph.constants,
     )
-    model: ModelProto = helper.make_model(
-        made, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR
-    )
-    model.producer_name = "lineal"
-    for key, value in sorted(metadata.items()):
-        entry = model.metadata_props.add()
-        entry.key, entry.value = f"lineal.{key}", json.dumps(value, sort_keys=True)
-    checker.check_model(model)
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
+    return write_model(made, metadata)

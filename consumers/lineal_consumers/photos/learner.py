@@ -227,7 +227,7 @@ class _Features:
 
     def __init__(self, kind: str) -> None:
         from lineal_consumers.photos.graph import Graph, graph_file
-        from lineal_learning.onnx_session import open_session
+        from lineal_learning.onnx_file import open_session
 
         graph = Graph()
         shape = _add_features(graph, kind)

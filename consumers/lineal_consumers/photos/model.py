@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from lineal import Reject
 from lineal_consumers.photos.image import Pixels, to_model_size
 
 Array = npt.NDArray[np.float32]
@@ -34,14 +32,10 @@ class PhotoModel:
     """
 
     def __init__(self, data: bytes, threads: int = 1) -> None:
-        from lineal_learning.onnx_session import open_session
+        from lineal_learning.onnx_file import open_model
 
-        try:
-            self._session = open_session(data, threads)
-            metadata = self._session.get_modelmeta().custom_metadata_map
-            self.threshold = float(json.loads(metadata["lineal.threshold"]))
-        except Exception as error:  # onnxruntime has no base class for what it raises
-            raise Reject("the file is no model of photos") from error
+        self._session, metadata = open_model(data, "photos", "threshold", threads=threads)
+        self.threshold = float(metadata["threshold"])
 
     def score(self, pixels: Pixels) -> Scored:
         """Score a photo of any size."""

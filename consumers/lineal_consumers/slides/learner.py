@@ -6,7 +6,6 @@ learn the slides by heart.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +17,7 @@ from lineal import Reject
 from lineal_consumers.slides.config import SlidesModel
 from lineal_learning.gates import GateRule, Gates
 from lineal_learning.learner import Fitted, Learner, LearningData
+from lineal_learning.onnx_file import write_model
 from lineal_schemas.models import DatasetItem, Metrics, SplitRule
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 POSITIVE = "positive"
-_OPSET, _IR = 17, 8
 _ROUNDS = 1000
 _SAME = 0.98
 """Two slides whose score maps correlate more are one that was saved again: tissue has another shape
@@ -191,7 +190,7 @@ def _auroc(scores: Floats, truth: Floats) -> float:
 def _to_onnx(learnt: _Learnt) -> bytes:
     """The model's file; the same model is the same bytes."""
     import numpy as np
-    from onnx import TensorProto, checker, helper, numpy_helper
+    from onnx import TensorProto, helper, numpy_helper
 
     count = len(learnt.features)
     weights = (learnt.weights / learnt.scale).astype(np.float32).reshape(-1, 1)
@@ -212,17 +211,10 @@ def _to_onnx(learnt: _Learnt) -> bytes:
         [helper.make_tensor_value_info("value", TensorProto.FLOAT, ["count", 1])],
         initializer=[numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR
+    return write_model(
+        graph,
+        {"kind": "slides", "features": list(learnt.features), "scorer": learnt.scorer},
     )
-    model.producer_name = "lineal"
-    said = {"kind": "slides", "features": list(learnt.features), "scorer": learnt.scorer}
-    for key, value in sorted(said.items()):
-        entry = model.metadata_props.add()
-        entry.key, entry.value = f"lineal.{key}", json.dumps(value, sort_keys=True)
-    checker.check_model(model)
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
 
 
 SLIDES = SlidesLearner()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from lineal import Reject
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,15 +22,11 @@ class SlideModel:
     """
 
     def __init__(self, data: bytes) -> None:
-        from lineal_learning.onnx_session import open_session
+        from lineal_learning.onnx_file import open_model
 
-        try:
-            self._session = open_session(data)
-            metadata = self._session.get_modelmeta().custom_metadata_map
-            self.features: tuple[str, ...] = tuple(json.loads(metadata["lineal.features"]))
-            self.scorer = str(json.loads(metadata["lineal.scorer"]))
-        except Exception as error:  # onnxruntime has no base class for what it raises
-            raise Reject("the file is no model of slides") from error
+        self._session, metadata = open_model(data, "slides", "features", "scorer")
+        self.features: tuple[str, ...] = tuple(metadata["features"])
+        self.scorer = str(metadata["scorer"])
 
     def scores(self, slides: Sequence[dict[str, float]]) -> Floats:
         """How likely slides are positive, by their features; all of the scorer it learnt from."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,16 +27,12 @@ class TableScorer:
     """
 
     def __init__(self, data: bytes) -> None:
-        from lineal_learning.onnx_session import open_session
+        from lineal_learning.onnx_file import open_model
 
-        try:
-            self._session = open_session(data)
-            metadata = self._session.get_modelmeta().custom_metadata_map
-            self.features: tuple[str, ...] = tuple(json.loads(metadata["lineal.features"]))
-            self._trees: str = json.loads(metadata["lineal.lightgbm"])
-            self._uncertainty: str | None = metadata.get("lineal.uncertainty")
-        except Exception as error:  # onnxruntime has no base class for what it raises
-            raise Reject("the file is no model of a table") from error
+        self._session, metadata = open_model(data, "a table", "features", "lightgbm")
+        self.features: tuple[str, ...] = tuple(metadata["features"])
+        self._trees: str = metadata["lightgbm"]
+        self._uncertainty: dict[str, Any] | None = metadata.get("uncertainty")
         self._booster: Any = None
 
     def values(
@@ -65,7 +60,7 @@ class TableScorer:
         """
         if self._uncertainty is None:
             raise Reject("the model is from before intervals were kept with it: train it again")
-        return Uncertainty.model_validate_json(self._uncertainty)
+        return Uncertainty.model_validate(self._uncertainty)
 
     def bounds(self, features: npt.NDArray[np.float32], coverage: float) -> list[Bounds]:
         """What surrounds the prediction of each row.
