@@ -10,9 +10,11 @@ from lineal.access.credential import Credential
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal_catalog.documents.queries import UnknownDocument
+from lineal_catalog.labels.acts import WrongLabel
 from lineal_catalog.labels.formats import ExportedLabel, Format, export_labels, import_labels
+from lineal_catalog.labels.giving import NewLabel, write_labels
 from lineal_catalog.labels.items import item_of
-from lineal_catalog.labels.jobs import NewLabel, WrongLabel, create_job, write_labels
+from lineal_catalog.labels.jobs import create_job
 from lineal_catalog.labels.queries import Job, final_results, find_job, given_labels
 from lineal_schemas.labels import LabelItem, LabelJobCreated
 

@@ -15,7 +15,7 @@ import orjson
 from pydantic import ValidationError
 
 from lineal_catalog.documents.csv_guard import guard_csv
-from lineal_catalog.labels.jobs import WrongLabel
+from lineal_catalog.labels.acts import WrongLabel
 from lineal_schemas.labels import LabelBox, LabelItem, LabelValue
 from lineal_schemas.results import Box
 

@@ -13,7 +13,7 @@ from lineal.store.objects import reference
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.queries import find_document
 from lineal_catalog.documents.renditions import find_renditions
-from lineal_catalog.labels.jobs import WrongLabel
+from lineal_catalog.labels.acts import WrongLabel
 from lineal_schemas.labels import LabelItem
 from lineal_schemas.results import TextResult
 

@@ -15,6 +15,8 @@ from lineal.lineage.rebuild import rebuild
 from lineal.proof.logged import logged_steps
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
+from lineal_catalog.labels.acts import WrongLabel
+from lineal_catalog.labels.closing import close_job
 from lineal_catalog.labels.dashboard import job_figures
 from lineal_catalog.labels.formats import (
     ExportedLabel,
@@ -22,7 +24,8 @@ from lineal_catalog.labels.formats import (
     export_labels,
     import_labels,
 )
-from lineal_catalog.labels.jobs import WrongLabel, close_job, create_job, give_label, take_item
+from lineal_catalog.labels.giving import give_label, take_item
+from lineal_catalog.labels.jobs import create_job
 from lineal_catalog.labels.queries import final_results, find_job, given_labels, results_of
 from lineal_schemas.labels import LabelBox, LabelItem, LabelValue
 from lineal_schemas.results import Box
