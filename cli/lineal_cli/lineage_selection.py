@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import typer
 
+from lineal.lineage.builds import artifacts_of_builds
 from lineal.lineage.forwards import steps_forwards
-from lineal.lineage.ledger import artifacts_of_builds
 from lineal.lineage.record import Artifact, RecordedStep
 from lineal.proof.logged import logged_readers, logged_steps, logged_steps_by, logged_steps_with
 from lineal.store.connection import Connection

@@ -17,7 +17,6 @@ Records of version 1, which say one step each in full, are read too.
 
 from __future__ import annotations
 
-from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -34,11 +33,19 @@ from lineal.lineage.record import (
     subject_trace,
 )
 from lineal.lineage.record_v1 import parse_version_1
+from lineal.lineage.short_forms import (
+    LongDigests,
+    LongIds,
+    long_digest,
+    long_id,
+    short_digest,
+    short_digests,
+    short_id,
+    short_ids,
+)
 
 _VERSION = 2
 _ROLE, _MEDIA_TYPE = "event", "application/json"
-_UUID, _SHORT_UUID = 36, 22
-_HEX, _SHORT_HEX = 64, 43
 
 
 def canonical_bytes(record: Record) -> bytes:
@@ -47,10 +54,10 @@ def canonical_bytes(record: Record) -> bytes:
     fields: dict[str, Any] = {"actor": record.actor}
     if build is not None:
         fields["build"] = {
-            "code": _short_digest(build.code),
-            "config": _short_digest(build.config),
+            "code": short_digest(build.code),
+            "config": short_digest(build.config),
             "models": [
-                [name, version, _short_digest(sha256)] for name, version, sha256 in build.artifacts
+                [name, version, short_digest(sha256)] for name, version, sha256 in build.artifacts
             ],
             "stage": build.stage,
             "version": build.version,
@@ -65,7 +72,7 @@ def canonical_bytes(record: Record) -> bytes:
 
 def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
     # Called for every step there ever is. Keys are set in their order: nothing has to be sorted.
-    ids, digests = _short_ids(steps), _short_digests(steps)
+    ids, digests = short_ids(steps), short_digests(steps)
     entries = []
     previous: str | None = None
     for (
@@ -97,7 +104,7 @@ def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
         if emitted:
             entry["out"] = emitted if len(emitted) == 1 else _counted(emitted)
         if events_out:
-            entry["out_ids"] = [_short_id(event_id) for event_id in events_out]
+            entry["out_ids"] = [short_id(event_id) for event_id in events_out]
         if outcome != "done":
             entry["outcome"] = outcome
         if inputs:
@@ -105,7 +112,7 @@ def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
         if reason is not None:
             entry["reason"] = reason
         if step is not None:
-            entry["step"] = _short_digest(step)
+            entry["step"] = short_digest(step)
         if subject != event_in:
             entry["subject"] = 0 if subject == previous else ids[subject]
         previous = subject
@@ -170,83 +177,6 @@ def _artifact(
     return _new_tuple(Artifact, (digests[short], media, size, role))
 
 
-def _short_digests(steps: Iterable[StepEntry]) -> Mapping[str, str]:
-    """Those of all artifacts of steps, shortened together: one by one it takes three times as
-    long."""
-    texts = {item.sha256 for step in steps for item in (*step.inputs, *step.outputs)}
-    long = [text for text in texts if len(text) == _HEX]
-    # A zero byte makes each a multiple of three bytes, which base64 takes apart from the others.
-    digits = "00".join([*long, ""])
-    raw = _from_hex(digits)
-    if raw is None or len(long) < len(texts):
-        return {text: _short_digest(text) for text in texts}
-    shortened = b2a_base64(raw, newline=False).decode()
-    return {
-        text: shortened[begin : begin + _SHORT_HEX]
-        for text, begin in zip(long, range(0, len(shortened), 44), strict=True)
-    }
-
-
-def _short_ids(steps: Iterable[StepEntry]) -> Mapping[str, str]:
-    """Those of all events and subjects of steps, shortened together."""
-    texts = {text for step in steps for text in (step.subject, *step.events_in, *step.events_out)}
-    uuids = [text for text in texts if len(text) == _UUID and text[8:24:5] == "----"]
-    digits = "0000".join([*uuids, ""]).replace("-", "")
-    raw = _from_hex(digits)
-    if raw is None or len(digits) != 36 * len(uuids):
-        return {text: _short_id(text) for text in texts}
-    shortened = b2a_base64(raw, newline=False).decode()
-    short = {
-        text: shortened[begin : begin + _SHORT_UUID]
-        for text, begin in zip(uuids, range(0, len(shortened), 24), strict=True)
-    }
-    if len(uuids) < len(texts):
-        short.update({text: _short_id(text) for text in texts if text not in short})
-    return short
-
-
-def _from_hex(digits: str) -> bytes | None:
-    """The bytes of lower-case hexadecimal digits, and of nothing else."""
-    try:
-        raw = bytes.fromhex(digits)
-    except ValueError:
-        return None
-    return raw if raw.hex() == digits else None
-
-
-def _short_digest(text: str) -> str:
-    raw = _from_hex(text) if len(text) == _HEX else None
-    if raw is None:
-        return f":{text}"
-    return b2a_base64(raw, newline=False)[:_SHORT_HEX].decode()
-
-
-def _digest(short: str) -> str:
-    if short[:1] == ":":
-        return short[1:]
-    return a2b_base64(f"{short}=").hex()
-
-
-def _short_id(text: str) -> str:
-    end = text[-_UUID:]
-    digits = end.replace("-", "")
-    if len(digits) == 32 and end[8:24:5] == "----" and text[0] != ":":
-        raw = _from_hex(digits)
-        if raw is not None:
-            return text[:-_UUID] + b2a_base64(raw, newline=False)[:_SHORT_UUID].decode()
-    return f":{text}"
-
-
-def _id(short: str) -> str:
-    if short[:1] == ":":
-        return short[1:]
-    digits = a2b_base64(f"{short[-_SHORT_UUID:]}==").hex()
-    return (
-        f"{short[:-_SHORT_UUID]}{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-"
-        f"{digits[20:]}"
-    )
-
-
 def parse_record(canonical: bytes) -> Record:
     """Read a record's canonical bytes.
 
@@ -296,7 +226,7 @@ def subject_entries(canonical: bytes, subject: str) -> Sequence[RecordedStep]:
     fields = orjson.loads(canonical)
     if fields.get("v", 1) != _VERSION:
         return [step for step in parse_fields(fields).recorded() if step.subject == subject]
-    wanted = _short_id(subject)
+    wanted = short_id(subject)
     found = [entry for entry in _with_subjects(fields) if entry[1] == wanted]
     return _recorded(fields, found)
 
@@ -310,7 +240,7 @@ def steps_with_artifact(canonical: bytes, sha256: str, *, made: bool) -> Sequenc
             for step in parse_fields(fields).recorded()
             if any(item.sha256 == sha256 for item in (step.outputs if made else step.inputs))
         ]
-    wanted, name = _short_digest(sha256), "made" if made else "read"
+    wanted, name = short_digest(sha256), "made" if made else "read"
     found = [
         (entry, subject)
         for entry, subject in _with_subjects(fields)
@@ -328,7 +258,7 @@ def events_in_of(canonical: bytes) -> Iterator[str]:
         return
     for entry in fields["steps"]:
         event_in = entry.get("in", ())
-        yield from (_id(event_in),) if isinstance(event_in, str) else map(_id, event_in)
+        yield from (long_id(event_in),) if isinstance(event_in, str) else map(long_id, event_in)
 
 
 def _with_subjects(fields: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
@@ -359,9 +289,10 @@ def _build(fields: dict[str, Any] | None) -> Build | None:
     if fields is None:
         return None
     used = [
-        UsedArtifact(name, version, _digest(sha256)) for name, version, sha256 in fields["models"]
+        UsedArtifact(name, version, long_digest(sha256))
+        for name, version, sha256 in fields["models"]
     ]
-    code, config = _digest(fields["code"]), _digest(fields["config"])
+    code, config = long_digest(fields["code"]), long_digest(fields["config"])
     return Build(fields["stage"], fields["version"], code, config, tuple(used))
 
 
@@ -369,7 +300,7 @@ def _step_entries(found: Sequence[tuple[dict[str, Any], str]], begin: int) -> It
     """The steps of entries with their subjects in the short form."""
     # Called for every step whenever the whole ledger is read: ids and digests are made together,
     # and tuples without the checks of their constructors.
-    digests, ids = _Digests(_digests_of(found)), _Ids(_ids_of(found))
+    digests, ids = LongDigests(_digests_of(found)), LongIds(_ids_of(found))
     for fields, short_subject in found:
         get = fields.get
         event_in = get("in", ())
@@ -395,7 +326,7 @@ def _step_entries(found: Sequence[tuple[dict[str, Any], str]], begin: int) -> It
                 get("reason"),
                 get("attributes", _NO_ATTRIBUTES),
                 "gathered" in fields,
-                None if step is None else _digest(step),
+                None if step is None else long_digest(step),
                 subject_trace(subject) if trace is None else (trace[1:] or None),
             ),
         )
@@ -447,59 +378,3 @@ def _ids_of(found: Iterable[tuple[dict[str, Any], str]]) -> set[str]:
         if (out_ids := entry.get("out_ids")) is not None:
             shorts.update(out_ids)
     return shorts
-
-
-class _Digests(dict[str, str]):
-    """Digests by their short form, taken apart together: one by one takes five times as long."""
-
-    def __init__(self, shorts: Iterable[str]) -> None:
-        wanted = [short for short in shorts if len(short) == _SHORT_HEX and short[0] != ":"]
-        digits = _to_hex(wanted, "A")
-        if digits is not None:
-            each = range(0, len(digits), _HEX + 2)
-            super().__init__(zip(wanted, [digits[at : at + _HEX] for at in each], strict=True))
-
-    def __missing__(self, short: str) -> str:
-        return _digest(short)
-
-
-class _Ids(dict[str, str]):
-    """The same of ids and subjects that end with a UUID."""
-
-    def __init__(self, shorts: Iterable[str]) -> None:
-        wanted = [short for short in shorts if len(short) >= _SHORT_UUID and short[0] != ":"]
-        digits = _to_hex([short[-_SHORT_UUID:] for short in wanted], "AA")
-        if digits is not None:
-            written = _with_hyphens(digits, len(wanted))
-            each = zip(wanted, range(0, len(written), _UUID), strict=True)
-            super().__init__(
-                [(short, short[:-_SHORT_UUID] + written[at : at + _UUID]) for short, at in each]
-            )
-
-    def __missing__(self, short: str) -> str:
-        return _id(short)
-
-
-def _to_hex(shorts: Sequence[str], filler: str) -> str | None:
-    """Base64 texts of one length as hexadecimal digits, each followed by those of its filler; None
-    if one has other characters."""
-    if not shorts:
-        return None
-    try:
-        raw = a2b_base64(filler.join([*shorts, ""]))
-    except ValueError:
-        return None
-    # What is no base64 is skipped, and makes it shorter.
-    return raw.hex() if 4 * len(raw) == 3 * len(shorts) * (len(shorts[0]) + len(filler)) else None
-
-
-def _with_hyphens(digits: str, count: int) -> str:
-    """UUIDs as they are written, from 32 hexadecimal digits each, which four zeros follow."""
-    written = bytearray(b"-") * (_UUID * count)
-    data = digits.encode()
-    for place, target in enumerate(_PLACES_OF_DIGITS):
-        written[target::_UUID] = data[place::_UUID]
-    return written.decode()
-
-
-_PLACES_OF_DIGITS = [place for place in range(_UUID) if place not in (8, 13, 18, 23)]

@@ -6,8 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
-import orjson
-
+from lineal.lineage.builds import artifacts_text, build_id
 from lineal.lineage.canonical import (
     canonical_bytes,
     events_in_of,
@@ -17,7 +16,7 @@ from lineal.lineage.canonical import (
 )
 from lineal.lineage.event_keys import event_key, event_keys
 from lineal.lineage.projections import project, projected
-from lineal.lineage.record import Build, Record, RecordedStep, UsedArtifact, merge_records
+from lineal.lineage.record import Build, Record, RecordedStep, merge_records
 from lineal.store.connection import Connection
 from lineal.store.key_index import (
     KEY_BYTES,
@@ -83,7 +82,7 @@ def _append(connection: Connection, records: Sequence[tuple[Record, bytes]]) -> 
     entries: list[bytes] = []
     for record, canonical in records:
         seq += 1
-        build = None if record.build is None else _build_id(connection, record.build, builds)
+        build = None if record.build is None else build_id(connection, record.build, builds)
         compressed = zlib.compress(canonical, _COMPRESSION)
         rows.append((seq, build, sha256(canonical).digest(), compressed))
         entries.append(index_entries(record_keys(record), seq))
@@ -108,7 +107,7 @@ def put_record(connection: Connection, seq: int, canonical: bytes) -> None:
         ValueError: it is of a later version.
     """
     build = parse_record(canonical).build
-    number = None if build is None else _build_id(connection, build, {})
+    number = None if build is None else build_id(connection, build, {})
     row = (seq, number, sha256(canonical).digest(), zlib.compress(canonical, _COMPRESSION))
     insert_rows(connection, "INSERT INTO ledger", [row])
 
@@ -138,48 +137,6 @@ def _acts_itself(record: Record) -> bool:
 
 def _cut(keys: bytes) -> Iterator[bytes]:
     return (keys[begin : begin + KEY_BYTES] for begin in range(0, len(keys), KEY_BYTES))
-
-
-def _build_id(connection: Connection, build: Build, known: dict[Build, int]) -> int:
-    if build in known:
-        return known[build]
-    key = build_row(build)
-    find = "SELECT id FROM builds WHERE (stage, version, code, config, models) = (?, ?, ?, ?, ?)"
-    row = connection.execute(find, key).fetchone()
-    if row is None:
-        connection.execute(
-            "INSERT INTO builds (stage, version, code, config, models) VALUES (?, ?, ?, ?, ?)", key
-        )
-        row = connection.execute(find, key).fetchone()
-    known[build] = row[0]
-    return known[build]
-
-
-def build_row(build: Build) -> tuple[str, str, str, str, str]:
-    """A build as the table of builds keeps it, without its number."""
-    return (build.stage, build.version, build.code, build.config, _artifacts_text(build))
-
-
-def build_rows(connection: Connection) -> dict[int, tuple[str, ...]]:
-    """All rows of the table of builds, by their numbers."""
-    rows = connection.execute("SELECT id, stage, version, code, config, models FROM builds")
-    return {row[0]: tuple(row[1:]) for row in rows}
-
-
-def has_other_builds(connection: Connection, build: Build) -> bool:
-    """Whether the ledger has steps of other builds of a build's stage."""
-    key = (build.version, build.code, build.config, _artifacts_text(build))
-    row = connection.execute(
-        "SELECT 1 FROM builds WHERE stage = ? AND (version, code, config, models) <> (?, ?, ?, ?) "
-        "LIMIT 1",
-        (build.stage, *key),
-    ).fetchone()
-    return row is not None
-
-
-def _artifacts_text(build: Build) -> str:
-    """The artifacts of a build as the table of builds keeps them."""
-    return orjson.dumps([list(artifact) for artifact in build.artifacts]).decode()
 
 
 def stored_bytes(kept: bytes) -> bytes:
@@ -324,12 +281,6 @@ def steps_made_with(connection: Connection, sha256: str) -> Iterator[RecordedSte
         yield from parse_record(canonical).recorded()
 
 
-def artifacts_of_builds(connection: Connection) -> set[UsedArtifact]:
-    """Everything that a step was made with, beside its input."""
-    rows = connection.execute("SELECT DISTINCT models FROM builds")
-    return {UsedArtifact(*item) for (items,) in rows for item in orjson.loads(items)}
-
-
 def records_of_actor(connection: Connection, actor: str) -> Iterator[tuple[int, bytes]]:
     """The records of what somebody, or a stage (``stage:NAME``), did: their numbers and canonical
     bytes."""
@@ -352,7 +303,7 @@ def stale_input_events(connection: Connection, current: Build) -> frozenset[str]
         "WHERE builds.stage = ? ORDER BY seq",
         (current.stage,),
     )
-    wanted = (current.version, current.code, current.config, _artifacts_text(current))
+    wanted = (current.version, current.code, current.config, artifacts_text(current))
     for *build, record in rows:
         is_current = tuple(build) == wanted
         for event_id in events_in_of(stored_bytes(record)):

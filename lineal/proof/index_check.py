@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from lineal.lineage.ledger import build_row, build_rows, record_keys
+from lineal.lineage.builds import build_row, build_rows
+from lineal.lineage.ledger import record_keys
 from lineal.lineage.record import Build, Record
 from lineal.proof.record_pass import read_records
 from lineal.proof.verification import VerificationContext

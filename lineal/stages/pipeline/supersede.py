@@ -19,11 +19,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from lineal.effects.seen import outdated
-from lineal.lineage.ledger import (
-    has_other_builds,
-    newest_steps_of_subject,
-    steps_of_artifact,
-)
+from lineal.lineage.builds import has_other_builds
+from lineal.lineage.ledger import newest_steps_of_subject, steps_of_artifact
 from lineal.lineage.record import RecordedStep, digest
 from lineal.lineage.superseded import replaces
 from lineal.stages.pipeline.binding import Binding
