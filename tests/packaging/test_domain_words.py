@@ -43,7 +43,7 @@ ALLOWED: dict[str, str] = {
     "lineage/ledger.py": "model",
     "lineage/record.py": "model",
     "lineage/record_v1.py": "model",
-    "store/tables.py": "model",
+    "store/table_definitions.py": "model",
     # OpenLineage knows datasets of the type MODEL, and what PROV writes is called a document.
     "lineage/exports/openlineage.py": "model",
     "lineage/exports/prov.py": "document model",
