@@ -11,7 +11,8 @@ import numpy.typing as npt
 from lineal_scoring.alarm import AlarmMachine, Interruption, Transition
 from lineal_scoring.model import ModelError, Score, ScoringModel
 from lineal_scoring.slot import ModelSlot
-from lineal_scoring.windows import Window, WindowStream
+from lineal_scoring.window import Window
+from lineal_scoring.windows import WindowStream
 
 
 @dataclass(frozen=True)

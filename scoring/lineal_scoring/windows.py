@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from itertools import compress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lineal_scoring.backlog import Backlog
 from lineal_scoring.operating_point import OperatingPoint, is_known, learn_point
+from lineal_scoring.packed_arrays import packed, unpacked
 from lineal_scoring.preparation import Array, Preparation
+from lineal_scoring.window import Window
 
 _LARGEST = 1e15
 """A finite value beyond it is a fault of the sensor too; its square still fits a float32."""
 _MAX_FILLED = 0.5
-
-
-@dataclass(frozen=True)
-class Window:
-    """``length`` readings as the model takes them."""
-
-    first_seq: int
-    last_seq: int
-    values: Array
-    """1 × length × channels: departures from the baseline, or the channels as they are."""
-    missing: tuple[str, ...]
-    """Features of which more than half the readings were filled in."""
-    constant: tuple[str, ...]
-    """Features that delivered the same value throughout, which a stuck sensor does."""
-    usable: bool
-    """Whether a score means something: at most half of all its values were filled in, and what is
-    normal here is known."""
-    learning: bool = False
-    """Whether what is normal here is still being learnt."""
 
 
 class WindowStream:
@@ -56,8 +39,7 @@ class WindowStream:
         self._end = 0
         self._since_filled = 0
         """Readings since the last block in which something was filled in."""
-        self._pending: list[Array] = []
-        self._pending_rows = 0
+        self._backlog = Backlog()
         self._next_seq: int | None = None
         self._block_end = 0
         self._last = np.full(features, np.nan)
@@ -112,16 +94,14 @@ class WindowStream:
             return False
         if gap or self._next_seq is None:
             self.restart(first_seq)
-        self._pending.append(rows.copy())
-        self._pending_rows += len(rows)
+        self._backlog.add(rows.copy())
         self._next_seq = first_seq + len(rows)
         return gap
 
     def restart(self, next_seq: int) -> None:
         """Start windows again at a reading, after a gap. The baseline stays."""
         self._end = 0
-        self._pending.clear()
-        self._pending_rows = 0
+        self._backlog.clear()
         self._age[:] = self.preparation.patience
         self._next_seq = self._block_end = next_seq
 
@@ -133,9 +113,11 @@ class WindowStream:
                 learn from its readings.
         """
         step = self.preparation.step
-        while self._pending_rows >= step:
+        while self._backlog.readings >= step:
             self._learn(held)
-            self._advance(self._next_block(step))
+            block = self._backlog.take(step)
+            self._block_end += step
+            self._advance(block)
             if self._end >= self.preparation.length:
                 return self._window()
         return None
@@ -143,22 +125,7 @@ class WindowStream:
     @property
     def held_back(self) -> int:
         """Readings pushed that wait for their step to be complete."""
-        return self._pending_rows
-
-    def _next_block(self, step: int) -> Array:
-        block = self._pending[0]
-        if len(block) == step:
-            self._pending.pop(0)
-        elif len(block) > step:
-            self._pending[0] = block[step:]
-            block = block[:step]
-        else:
-            joined = np.concatenate(self._pending)
-            block = joined[:step]
-            self._pending = [joined[step:]] if len(joined) > step else []
-        self._pending_rows -= step
-        self._block_end += step
-        return block
+        return self._backlog.readings
 
     def _learn(self, held: bool) -> None:
         """Let the baseline follow the block before."""
@@ -311,7 +278,7 @@ class WindowStream:
         if preparation.features != self.preparation.features:
             other.restart(self._next_seq)
             return other
-        other._pending, other._pending_rows = [*self._pending], self._pending_rows
+        other._backlog = self._backlog.copy()
         other._last, other._age = self._last.copy(), self._age.copy()
         if preparation.channels != self.preparation.channels:
             return other
@@ -339,16 +306,16 @@ class WindowStream:
             "block_end": self._block_end,
             "blocks": self._blocks,
             "since_filled": self._since_filled,
-            "pending": _packed(np.concatenate(self._pending)) if self._pending else None,
-            "rows": _packed(self._rows[: self._end]),
-            "filled": _packed(self._filled[: self._end]),
-            "last": _packed(self._last),
-            "age": _packed(self._age),
-            "level": _packed(self._level),
+            "pending": None if (pending := self._backlog.joined()) is None else packed(pending),
+            "rows": packed(self._rows[: self._end]),
+            "filled": packed(self._filled[: self._end]),
+            "last": packed(self._last),
+            "age": packed(self._age),
+            "level": packed(self._level),
             **self._baseline_state(),
-            "unlearned": None if unlearned is None else _packed(unlearned[0]),
+            "unlearned": None if unlearned is None else packed(unlearned[0]),
             "unlearned_filled": (
-                None if unlearned is None or unlearned[1] is None else _packed(unlearned[1])
+                None if unlearned is None or unlearned[1] is None else packed(unlearned[1])
             ),
         }
 
@@ -356,30 +323,30 @@ class WindowStream:
         """What a snapshot holds besides, of a baseline that can be held, or learns its point."""
         baseline, state = self.preparation.baseline, dict[str, Any]()
         if baseline is not None and baseline.hold is not None:
-            state |= {"departed": _packed(self._departed), "held_readings": self._held_readings}
+            state |= {"departed": packed(self._departed), "held_readings": self._held_readings}
         if baseline is not None and baseline.points is not None:
             watched, point = self._watched, self._point
             state |= {
-                "watched": None if watched is None else [_packed(rows) for rows in watched],
-                "point": None if point is None else [*map(_packed, astuple(point))],
+                "watched": None if watched is None else [packed(rows) for rows in watched],
+                "point": None if point is None else [*map(packed, astuple(point))],
             }
         return state
 
     def _restore_baseline(self, state: dict[str, Any], channels: int) -> None:
         baseline = self.preparation.baseline
         if baseline is not None and baseline.hold is not None:
-            self._departed = _unpacked(state["departed"], np.bool_, (channels,))
+            self._departed = unpacked(state["departed"], np.bool_, (channels,))
             self._held_readings = int(state["held_readings"])
         if baseline is not None and baseline.points is not None:
             watched, point = state["watched"], state["point"]
             self._watched = None
             if watched is not None:
-                self._watched = [_unpacked(rows, np.float64, (-1, channels)) for rows in watched]
+                self._watched = [unpacked(rows, np.float64, (-1, channels)) for rows in watched]
             if point is not None:
                 shapes = (channels, channels), (channels,), (channels,)
                 self._point = OperatingPoint(
                     *(
-                        _unpacked(part, np.float64, shape)
+                        unpacked(part, np.float64, shape)
                         for part, shape in zip(point, shapes, strict=True)
                     )
                 )
@@ -395,32 +362,24 @@ class WindowStream:
         if state["preparation"] != self.preparation.to_json():
             raise ValueError("the snapshot is another preparation's")
         features, channels = len(self.preparation.features), len(self.preparation.channels)
-        rows = _unpacked(state["rows"], np.float64, (-1, channels))
+        rows = unpacked(state["rows"], np.float64, (-1, channels))
         self._end = min(len(rows), len(self._rows))
         self._rows[: self._end] = rows
-        self._filled[: self._end] = _unpacked(state["filled"], np.bool_, (-1, features))
-        pending = state["pending"]
-        self._pending = [] if pending is None else [_unpacked(pending, np.float64, (-1, features))]
-        self._pending_rows = sum(map(len, self._pending))
+        self._filled[: self._end] = unpacked(state["filled"], np.bool_, (-1, features))
+        self._backlog = Backlog()
+        if (pending := state["pending"]) is not None:
+            self._backlog.add(unpacked(pending, np.float64, (-1, features)))
         self._next_seq, self._block_end = state["next_seq"], int(state["block_end"])
         self._blocks = int(state["blocks"])
         self._since_filled = int(state["since_filled"])
-        self._last = _unpacked(state["last"], np.float64, (features,))
-        self._age = _unpacked(state["age"], np.int64, (features,))
-        self._level = _unpacked(state["level"], np.float64, (channels,))
+        self._last = unpacked(state["last"], np.float64, (features,))
+        self._age = unpacked(state["age"], np.int64, (features,))
+        self._level = unpacked(state["level"], np.float64, (channels,))
         self._restore_baseline(state, channels)
         self._unlearned = None
         if state["unlearned"] is not None:
             filled = state["unlearned_filled"]
             self._unlearned = (
-                _unpacked(state["unlearned"], np.float64, (-1, channels)),
-                None if filled is None else _unpacked(filled, np.bool_, (-1, channels)),
+                unpacked(state["unlearned"], np.float64, (-1, channels)),
+                None if filled is None else unpacked(filled, np.bool_, (-1, channels)),
             )
-
-
-def _packed(array: npt.NDArray[Any]) -> str:
-    return b64encode(np.ascontiguousarray(array).tobytes()).decode()
-
-
-def _unpacked(text: str, dtype: type[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    return np.frombuffer(b64decode(text), dtype=dtype).reshape(shape).copy()

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineal_scoring.preparation import Baseline, Preparation
-from lineal_scoring.windows import Window, WindowStream
+from lineal_scoring.window import Window
+from lineal_scoring.windows import WindowStream
 from tests.long import examples
 
 PLAIN = Preparation(features=("a", "b"), length=4, step=2, neutral=(10.0, 20.0), patience=3)

@@ -1,0 +1,23 @@
+"""Arrays as text, for snapshots that are kept as JSON: base64 of their bytes."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def packed(array: npt.NDArray[Any]) -> str:
+    """An array's values as text; :func:`unpacked` is told their type and shape."""
+    return b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+def unpacked(text: str, dtype: type[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """The array of such a text.
+
+    Raises:
+        ValueError: the text does not hold values of that type and shape.
+    """
+    return np.frombuffer(b64decode(text), dtype=dtype).reshape(shape).copy()
