@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from lineal.runtime import Runtime
     from lineal_catalog.reviews.queries import Filter
     from lineal_catalog.reviews.reviewer import Reviewer
-    from lineal_schemas.reviews import ReviewValue
+from lineal_cli.review_value import review_value, with_first_pages
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -211,9 +210,9 @@ def complete(
 
     Exit code 1, and what the first has said, where somebody else was first.
     """
-    said = _value(document_class, fields, page, text, verdict, value, comment)
+    said = review_value(document_class, fields, page, text, verdict, value, comment)
     if first_pages is not None:
-        said = _with_first_pages(said, first_pages)
+        said = with_first_pages(said, first_pages)
 
     async def answer(runtime: Runtime, who: Reviewer) -> dict[str, Any]:
         from lineal_catalog.reviews.answers import complete
@@ -228,18 +227,6 @@ def complete(
         typer.echo("noted: another person has to look as well")
     else:
         typer.echo(f"{made['outcome']}: {made['target']} of {made['subject']}")
-
-
-def _with_first_pages(said: ReviewValue | None, pages: str) -> ReviewValue:
-    from lineal_schemas.reviews import ReviewValue
-
-    try:
-        numbers = tuple(sorted({int(page) for page in pages.split(",")}))
-        if numbers[0] < 1:
-            raise ValueError(pages)
-    except ValueError as error:
-        raise typer.BadParameter("page numbers, as 1,4,9", param_hint="--first-pages") from error
-    return (said or ReviewValue()).model_copy(update={"first_pages": numbers})
 
 
 @app.command()
@@ -341,58 +328,6 @@ def _order(given: str) -> Any:
     if given not in ("age", "confidence"):
         raise typer.BadParameter("age or confidence", param_hint="--order")
     return given
-
-
-def _value(
-    document_class: str | None,
-    fields: list[str] | None,
-    page: int,
-    text: str | None,
-    verdict: str | None,
-    value: str | None,
-    comment: str | None,
-) -> ReviewValue | None:
-    from pydantic import ValidationError
-
-    from lineal_schemas.reviews import ReviewValue
-
-    said: dict[str, Any] = {}
-    if value is not None:
-        try:
-            said = orjson.loads(_content(value))
-        except orjson.JSONDecodeError as error:
-            raise typer.BadParameter(f"it is no JSON: {error}", param_hint="--value") from error
-    if document_class is not None:
-        said["document_class"] = document_class
-    if fields:
-        said["fields"] = [_field(item) for item in fields]
-    if text is not None:
-        said["pages"] = [{"page": page, "text": _content(text)}]
-    if verdict is not None:
-        said["verdict"] = verdict
-    if comment is not None and said:
-        said["comment"] = comment
-    if not said:
-        return None
-    try:
-        return ReviewValue.model_validate(said)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise CommandFailed(f"the answer does not fit: {where}: {first['msg']}") from error
-
-
-def _field(given: str) -> dict[str, Any]:
-    name, equals, value = given.partition("=")
-    number, colon, key = name.partition(":")
-    page, key = (int(number), key) if colon and number.isdecimal() else (1, name)
-    if not equals or not key:
-        raise typer.BadParameter(f"{given!r} is not [PAGE:]KEY=VALUE", param_hint="--field")
-    return {"page": page, "key": key, "value": value}
-
-
-def _content(given: str) -> str:
-    return Path(given[1:]).read_text() if given.startswith("@") else given
 
 
 def _print(item: dict[str, Any], as_json: bool) -> None:

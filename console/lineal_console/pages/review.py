@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Literal, cast, get_args
 from urllib.parse import quote, urlencode
 
-from pydantic import ValidationError
-from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from lineal.access.acts import NotPermitted
 from lineal.store.connection import Connection
 from lineal_catalog.reviews import acts, answers
 from lineal_catalog.reviews.answers import EmptyAnswer
-from lineal_catalog.reviews.correcting import machine_value, page_text
+from lineal_catalog.reviews.correcting import page_text
 from lineal_catalog.reviews.corrections_asked import NoReviewStage, begin_correction
 from lineal_catalog.reviews.item_state import ReviewConflict
 from lineal_catalog.reviews.queries import (
@@ -25,21 +22,16 @@ from lineal_catalog.reviews.queries import (
     count_waiting,
     list_reviews,
 )
-from lineal_catalog.reviews.readings import current_reading, extracted_fields
+from lineal_catalog.reviews.readings import current_reading
 from lineal_catalog.reviews.redaction import WrongBox
 from lineal_catalog.reviews.reviewer import Reviewer, find
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
+from lineal_console.review_form import entered_value, extracted_of
 from lineal_schemas.envelope import now_us
 from lineal_schemas.fields import FieldValues
-from lineal_schemas.results import Box, TextResult
-from lineal_schemas.reviews import (
-    FieldValue,
-    PageText,
-    RedactionBox,
-    ReviewValue,
-    TableRows,
-)
+from lineal_schemas.results import TextResult
+from lineal_schemas.reviews import ReviewValue
 
 REVIEW = Page("review", "Review", act="review", section="review", order=10)
 _SHOWN = 200
@@ -118,7 +110,7 @@ async def show_item(request: PageRequest) -> Response:
         numbers = [page.number for page in result.pages]
     first = request.number("page", numbers[0] if numbers else 1, minimum=1)
     classes = await request.runtime.store.read(_known_classes)
-    extracted = await _extracted(request, item)
+    extracted = await extracted_of(request, item)
     pages = [] if result is None else _pages(result, numbers[:_MAX_PAGES], draft, extracted)
     return request.render(
         "review_item.html",
@@ -167,7 +159,9 @@ async def skip(request: PageRequest) -> Response:
 async def draft(request: PageRequest) -> Response:
     """Keep what was entered so far; answers with a line that says so."""
     who = _who(request)
-    value = await _entered(request, await _item(request, who), await request.form(), all_parts=True)
+    value = await entered_value(
+        request, await _item(request, who), await request.form(), all_parts=True
+    )
     if value is None:
         return request.render("review_draft.html", saved=None, taken=None)
     kept = await acts.save_draft(request.runtime, request.path("item"), value, who)
@@ -181,7 +175,7 @@ async def complete(request: PageRequest) -> Response:
     item = await _item(request, who)
     back = f"{REVIEW.url}/{item.item_id}"
     form = await request.form()
-    value = await _entered(request, item, form, all_parts=False)
+    value = await entered_value(request, item, form, all_parts=False)
     if value is None:
         return request.redirect(back, request.text("What was entered does not fit."))
     try:
@@ -247,13 +241,6 @@ def _known_classes(connection: Connection) -> list[str]:
         "SELECT DISTINCT value FROM search_facets WHERE key = 'class' ORDER BY value"
     )
     return [name for (name,) in rows.fetchall()]
-
-
-async def _extracted(request: PageRequest, item: ReviewItem) -> FieldValues | None:
-    """The declared fields of its document, where they are to be looked at."""
-    if item.target != "fields" or item.document_id is None:
-        return None
-    return await extracted_fields(request.runtime, item.document_id)
 
 
 def _pages(
@@ -324,84 +311,3 @@ def _ratio(result: TextResult | None, number: int) -> int | None:
         if page.number == number and page.width:
             return round(1000 * page.height / page.width)
     return None
-
-
-async def _entered(
-    request: PageRequest, item: ReviewItem, form: FormData, *, all_parts: bool
-) -> ReviewValue | None:
-    """What the form says; None where it does not fit. Of an answer, only what the machine has
-    otherwise, and what was asked about."""
-    try:
-        value = _value(form)
-    except (ValidationError, ValueError):
-        return None
-    if all_parts:
-        return value
-    result, name, _ = await current_reading(request.runtime, item)
-    extracted = await _extracted(request, item)
-    return await asyncio.to_thread(_changed, value, result, name, item, extracted)
-
-
-def _value(form: FormData) -> ReviewValue:
-    pages, tables, fields, boxes = [], [], [], []
-    for name, given in form.multi_items():
-        text = str(given).replace("\r\n", "\n")
-        kind, _, rest = name.partition("-")
-        if kind == "text":
-            pages.append(PageText(page=int(rest), text=text))
-        elif kind == "field":
-            page, _, key = rest.partition("-")
-            fields.append(FieldValue(page=int(page), key=key, value=text))
-        elif kind == "table":
-            page, _, place = rest.partition("-")
-            rows = tuple(tuple(line.split("\t")) for line in text.split("\n"))
-            tables.append(TableRows(page=int(page), table=int(place), rows=rows))
-        elif kind == "box" and text:
-            number, *sides = (float(part) for part in text.split(","))
-            boxes.append(RedactionBox(page=int(number), box=Box(*sides)))
-    return ReviewValue(
-        document_class=str(form.get("class", "")).strip() or None,
-        pages=tuple(pages),
-        fields=tuple(fields),
-        tables=tuple(tables),
-        redactions=tuple(boxes) if boxes else None,
-        verdict=cast(Any, form.get("verdict") or None),
-        comment=str(form.get("comment", "")).strip() or None,
-    )
-
-
-def _changed(
-    value: ReviewValue,
-    result: TextResult | None,
-    name: str | None,
-    item: ReviewItem,
-    extracted: FieldValues | None,
-) -> ReviewValue:
-    now = machine_value(result, name, value, extracted)
-    texts = {page.page: page.text for page in now.pages}
-    fields = {(each.page, each.key): each.value for each in now.fields}
-    known = {key for _, key in fields}
-    tables = {(each.page, each.table): each.rows for each in now.tables}
-    asked = item.target
-    return value.model_copy(
-        update={
-            "document_class": value.document_class
-            if asked == "class" or value.document_class != name
-            else None,
-            "pages": tuple(
-                page for page in value.pages if asked == "text" or page.text != texts.get(page.page)
-            ),
-            "fields": tuple(
-                each
-                for each in value.fields
-                # What was left empty, as the machine had it, is not said to be absent.
-                if (asked == "fields" and (each.value or each.key in known))
-                or each.value != fields.get((each.page, each.key), "")
-            ),
-            "tables": tuple(
-                each
-                for each in value.tables
-                if asked == "tables" or each.rows != tables.get((each.page, each.table))
-            ),
-        }
-    )
