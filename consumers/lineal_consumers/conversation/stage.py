@@ -22,7 +22,8 @@ from lineal_consumers.conversation.dialogue import (
     load_dialogue,
 )
 from lineal_consumers.conversation.interpretation import Interpretation, interpret
-from lineal_consumers.conversation.turns import Rules, Turn, filled, pause, take_turn
+from lineal_consumers.conversation.turn import Rules, Turn, filled, pause
+from lineal_consumers.conversation.turns import take_turn
 from lineal_consumers.conversation.wording import plain
 from lineal_schemas.conversations import (
     ConversationEvent,

@@ -7,52 +7,16 @@ understands (cancel, go on, a person); what is talked about; another intent, whi
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
 from lineal_consumers.conversation.checkpoint import Checkpoint, Frame, OpenTicket, Task
-from lineal_consumers.conversation.dialogue import Dialogue, Intent, fill, shown
+from lineal_consumers.conversation.dialogue import Dialogue, Intent
 from lineal_consumers.conversation.interpretation import Interpretation
+from lineal_consumers.conversation.turn import MAX_FRAMES, Reason, Request, Rules, Turn, filled
 from lineal_consumers.conversation.values import problem_of
 from lineal_schemas.conversations import SlotValue
 
-MAX_FRAMES = 5
-"""Interrupted intents; what was begun first is dropped then."""
 MAX_TASKS = 20
 SAME = 0.9
 """An utterance that is so likely to be of the same intent says nothing new of it."""
-Reason = Literal["unknown", "asked", "not_understood"]
-
-
-class Rules(NamedTuple):
-    """Settings that decide turns."""
-
-    min_confidence: float
-    digression: float
-    attempts: int
-
-
-class Request(NamedTuple):
-    """A task for others."""
-
-    task: str
-    slots: dict[str, SlotValue]
-
-
-class Turn(NamedTuple):
-    """What an utterance came to."""
-
-    checkpoint: Checkpoint
-    text: str
-    """The reply."""
-    intent: str | None = None
-    expects: str | None = None
-    choices: tuple[str, ...] = ()
-    requests: tuple[Request, ...] = ()
-    ticket: Reason | None = None
-    """Why a person is to look at the utterance."""
-    contact: str | None = None
-    """How the person can be reached, for the open ticket."""
-    contact_of: str | None = None
 
 
 class Conversing:
@@ -404,18 +368,3 @@ def take_turn(
         turn_id: what a ticket or a task of this turn is called.
     """
     return Conversing(dialogue, before, found, rules, turn_id).turn()
-
-
-def pause(before: Checkpoint) -> Checkpoint:
-    """A checkpoint whose session is over: what was begun waits to be gone on with."""
-    begun = {frame.intent for frame in before.frames}
-    kept = [frame for frame in before.paused if frame.intent not in begun]
-    paused = (*kept, *before.frames)[-MAX_FRAMES:]
-    return before.model_copy(
-        update={"is_open": False, "frames": (), "paused": paused, "ticket": None}
-    )
-
-
-def filled(template: str, slots: dict[str, SlotValue], **more: str) -> str:
-    """A template of the dialogue with values of slots, and of the answer to a task."""
-    return fill(template, {**more, **{name: shown(value) for name, value in slots.items()}})

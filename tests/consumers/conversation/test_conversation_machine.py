@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from lineal_consumers.conversation.checkpoint import Checkpoint
 from lineal_consumers.conversation.dialogue import load_dialogue
 from lineal_consumers.conversation.interpretation import interpret
-from lineal_consumers.conversation.turns import Rules, Turn, pause, take_turn
+from lineal_consumers.conversation.turn import Rules, Turn, pause
+from lineal_consumers.conversation.turns import take_turn
 
 DIALOGUE = """
 [intents.pizza]
