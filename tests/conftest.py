@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -25,6 +27,11 @@ pytest_plugins = [
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", _PATIENT, max_examples=50)
 settings.register_profile("long", _PATIENT, max_examples=1000)
+
+
+# jsonschema looks for it when it is imported. It then builds its grammar, for two seconds in each
+# test process, and no test checks IRIs.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 
 def pytest_configure(config: pytest.Config) -> None:
