@@ -1,4 +1,4 @@
-"""Effects of fan-in: a part that waits for its group, and a group that is complete.
+"""Effects of fan-in: a part that waits for its group, or does no longer; a group that is complete.
 
 The parts of a group that was handled stay, marked with the event that completed it: this event,
 handled again after a crash, finds them, and others do not. :func:`lineal.effects.sweep.sweep`
@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from lineal.effects.effect import Effect, register
 from lineal.store.connection import Connection
+from lineal_schemas.envelope import from_json
 
 _OWNER = "@fan-in/"
 """Before the stage's name, in the place of the stage that a timer belongs to; no stage has such a
@@ -57,7 +58,30 @@ class FanInDone(Effect):
     """Microseconds since the Unix epoch."""
 
 
-def _apply(connection: Connection, changes: Sequence[FanInPart | FanInDone]) -> None:
+@dataclass(frozen=True, slots=True)
+class PartWithdrawn(Effect):
+    """A part that waits was withdrawn: its group waits for another in its place.
+
+    A part that has taken its place already, and one whose group is complete, stay."""
+
+    kind: ClassVar[str] = "fan-in.withdrawn"
+    read_by_others: ClassVar[bool] = True
+
+    stage: str
+    group_id: str
+    index: int
+    event_id: str
+    """Of the part."""
+    withdrawal: str
+    """Id of the event that withdrew it."""
+    at: int
+    """Microseconds since the Unix epoch."""
+
+
+_Change = FanInPart | FanInDone | PartWithdrawn
+
+
+def _apply(connection: Connection, changes: Sequence[_Change]) -> None:
     parts: list[FanInPart] = []
     for change in changes:
         if isinstance(change, FanInPart):
@@ -65,12 +89,30 @@ def _apply(connection: Connection, changes: Sequence[FanInPart | FanInDone]) -> 
             continue
         _put(connection, parts)
         parts = []
+        if isinstance(change, PartWithdrawn):
+            _withdraw(connection, change)
+            continue
         connection.execute(
             "UPDATE fan_in_groups SET done_by = ?, done_at = ? "
             "WHERE stage = ? AND group_id = ? AND done_by IS NULL",
             (change.event_id, change.at, change.stage, change.group_id),
         )
     _put(connection, parts)
+
+
+def _withdraw(connection: Connection, part: PartWithdrawn) -> None:
+    place = (part.stage, part.group_id, part.index)
+    row = connection.execute(
+        "SELECT event FROM fan_in_groups "
+        "WHERE stage = ? AND group_id = ? AND part = ? AND done_by IS NULL",
+        place,
+    ).fetchone()
+    if row is not None and from_json(row[0]).id == part.event_id:
+        connection.execute(
+            "UPDATE fan_in_groups SET done_by = ?, done_at = ? "
+            "WHERE stage = ? AND group_id = ? AND part = ?",
+            (part.withdrawal, part.at, *place),
+        )
 
 
 def _put(connection: Connection, parts: Sequence[FanInPart]) -> None:
@@ -83,4 +125,4 @@ def _put(connection: Connection, parts: Sequence[FanInPart]) -> None:
         )
 
 
-register(_apply, FanInPart, FanInDone)
+register(_apply, FanInPart, FanInDone, PartWithdrawn)

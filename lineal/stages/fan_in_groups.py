@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from lineal.store.connection import Connection
@@ -59,7 +60,8 @@ def closed_without(connection: Connection, stage: str, part: Part) -> bool:
     ).fetchall()
     closings = {closing_id(from_json(event).id, part.group_id) for _, _, event in rows}
     came = {index for index, _, _ in rows}
-    return bool(rows) and part.index not in came and all(by in closings for _, by, _ in rows)
+    ended = [by for _, by, _ in rows]
+    return part.index not in came and None not in ended and not closings.isdisjoint(ended)
 
 
 def parts_that_came(
@@ -72,3 +74,31 @@ def parts_that_came(
         (stage, group_id, event_id),
     ).fetchall()
     return [from_json(event) for (event,) in rows]
+
+
+class WaitingPart(NamedTuple):
+    """A part that waits for the others of its group."""
+
+    group_id: str
+    part: int
+    event_id: str
+
+
+def waiting_parts(
+    connection: Connection, stage: str, event_ids: Collection[str]
+) -> list[WaitingPart]:
+    """Those of a stage's waiting parts that are one of these events.
+
+    Looks through all that wait: nothing leads from an event to its group.
+    """
+    rows = connection.stream(
+        "SELECT group_id, part, event FROM fan_in_groups WHERE stage = ? AND done_by IS NULL",
+        (stage,),
+    )
+    wanted = [event_id.encode() for event_id in event_ids]
+    found = [
+        WaitingPart(group_id, part, from_json(event).id)
+        for group_id, part, event in rows
+        if any(event_id in event for event_id in wanted)
+    ]
+    return [waiting for waiting in found if waiting.event_id in event_ids]

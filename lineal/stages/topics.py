@@ -8,9 +8,9 @@ from lineal_schemas.withdrawals import OutputsWithdrawn
 
 
 def stage_topics(stage: Stage) -> list[str]:
-    """Its inputs; what is redriven to it; and, where it makes events, which of its inputs are
-    withdrawn."""
+    """Its inputs; what is redriven to it; and, where it makes events or keeps parts, which of its
+    inputs are withdrawn."""
     topics = [payload.type for payload in stage.inputs]
-    if stage.produces and OutputsWithdrawn.type not in topics:
+    if (stage.produces or stage.fan_in) and OutputsWithdrawn.type not in topics:
         topics.append(OutputsWithdrawn.type)
     return [*topics, redrive_topic(stage.name)]

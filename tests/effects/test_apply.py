@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lineal.effects.claims import Claim
 from lineal.effects.effect import Effect, apply, register
-from lineal.effects.fan_in import FanInDone, FanInPart
+from lineal.effects.fan_in import FanInDone, FanInPart, PartWithdrawn
 from lineal.effects.memo import MemoEntry
 from lineal.effects.objects import ObjectPut
 from lineal.effects.records import LineageRecord
@@ -31,6 +31,7 @@ from lineal.store.tables import create_tables
 from lineal_catalog.search.effect import SearchEntries
 from lineal_catalog.search.pages import SearchPage
 from lineal_producers.mqtt.effects import DevicePositionPut, NoticePut
+from lineal_schemas.envelope import from_attributes
 from tests.lineage.records import one_step
 from tests.long import examples
 
@@ -38,6 +39,10 @@ TABLES = "state", "memo", "objects", "timers", "fan_in_groups", "claims", "searc
 NAMES = st.sampled_from(["a", "b"])
 VALUES = st.sampled_from([b"1", b"2"])
 EVENTS = st.sampled_from([f"e{number}" for number in range(4)])
+
+
+def part(event_id: str) -> bytes:
+    return from_attributes({"id": event_id, "source": "s", "type": "t"}, b"").to_json(exact=True)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +71,7 @@ def histories(draw: st.DrawFn) -> list[Effect]:
     effects: list[Effect] = []
     for number in range(draw(st.integers(0, 12))):
         name, value = draw(NAMES), draw(VALUES)
-        kind = draw(st.integers(0, 8))
+        kind = draw(st.integers(0, 9))
         if kind == 0:
             last = known.get(("s", name))
             change = StateChange(
@@ -90,9 +95,12 @@ def histories(draw: st.DrawFn) -> list[Effect]:
         elif kind == 4:
             effects.append(TimerCancelled("s", name))
         elif kind == 5:
-            effects.append(FanInPart("s", name, draw(st.integers(0, 2)), value))
+            effects.append(FanInPart("s", name, draw(st.integers(0, 2)), part(draw(EVENTS))))
         elif kind == 6:
             effects.append(FanInDone("s", name, draw(EVENTS), number))
+        elif kind == 9:
+            index, event_id = draw(st.integers(0, 2)), draw(EVENTS)
+            effects.append(PartWithdrawn("s", name, index, event_id, f"w{event_id}", number))
         elif kind == 7:
             effects.append(Claim("s", name, draw(EVENTS)))
         else:

@@ -12,7 +12,7 @@ import lineal_producers.mqtt.effects as mqtt
 from lineal.effects.claims import Claim
 from lineal.effects.codec import decode, encode
 from lineal.effects.effect import Effect
-from lineal.effects.fan_in import FanInDone, FanInPart
+from lineal.effects.fan_in import FanInDone, FanInPart, PartWithdrawn
 from lineal.effects.memo import MemoEntry
 from lineal.effects.objects import ObjectPut
 from lineal.effects.records import LineageRecord
@@ -36,6 +36,7 @@ EFFECTS: st.SearchStrategy[Effect] = st.one_of(
     st.builds(TimerCancelled, TEXT, TEXT),
     st.builds(FanInPart, TEXT, TEXT, st.integers(0, 9), DATA),
     st.builds(FanInDone, TEXT, TEXT, TEXT, NUMBER),
+    st.builds(PartWithdrawn, TEXT, TEXT, st.integers(0, 9), TEXT, TEXT, NUMBER),
     st.builds(Claim, TEXT, TEXT, TEXT),
     st.builds(
         SearchEntries,

@@ -11,10 +11,10 @@ from structlog.testing import capture_logs
 
 from lineal.effects.claims import Claim
 from lineal.effects.effect import apply
-from lineal.effects.fan_in import FanInDone, FanInPart
+from lineal.effects.fan_in import FanInDone, FanInPart, PartWithdrawn
 from lineal.effects.sweep import sweep
 from lineal.stages.claims import holder_of
-from lineal.stages.fan_in_groups import other_parts
+from lineal.stages.fan_in_groups import closed_without, closing_id, other_parts, waiting_parts
 from lineal.store.connection import Connection
 from lineal.store.memo import (
     MemoOutput,
@@ -133,3 +133,32 @@ def test_a_group_completed_while_it_is_looked_at_is_not_made_of_what_is_left(
     apply(connection, [part_of(part, "x") for part in parts[1:]])
     completing = cast("Connection", _Completing(connection))
     assert other_parts(completing, "gather", parts[0], "last").complete is None
+
+
+def test_a_withdrawn_part_waits_no_more_until_another_takes_its_place(
+    connection: Connection,
+) -> None:
+    parts = [Part(group_id="w", index=number, count=3) for number in range(3)]
+    apply(connection, [part_of(part, f"x{part.index}") for part in parts[:2]])
+    found = waiting_parts(connection, "gather", {"x1", "x2"})
+    assert found == [("w", 1, "x1")]
+    assert waiting_parts(connection, "another", {"x1"}) == []
+    gone = PartWithdrawn("gather", *found[0], "withdrawal", at=100)
+    apply(connection, [gone])
+    assert waiting_parts(connection, "gather", {"x1"}) == []
+    assert other_parts(connection, "gather", parts[2], "x2").waiting == 1
+    apply(connection, [part_of(parts[1], "newer"), gone])
+    complete = other_parts(connection, "gather", parts[2], "x2").complete
+    assert complete is not None
+    assert {event.id for _, event in complete} == {"x0", "newer"}
+
+
+def test_a_group_whose_first_part_was_withdrawn_is_closed_by_time_all_the_same(
+    connection: Connection,
+) -> None:
+    parts = [Part(group_id="w", index=number, count=3) for number in range(3)]
+    apply(connection, [part_of(part, f"x{part.index}") for part in parts[:2]])
+    apply(connection, [PartWithdrawn("gather", "w", 0, "x0", "withdrawal", at=100)])
+    assert not closed_without(connection, "gather", parts[2])
+    apply(connection, [FanInDone("gather", "w", closing_id("x0", "w"), at=200)])
+    assert closed_without(connection, "gather", parts[2])

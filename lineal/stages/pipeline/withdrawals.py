@@ -8,7 +8,10 @@ read from the ledger; a withdrawal is the occasion to look.
 No order is kept between the events of a stage and withdrawals. So who withdraws events, or makes
 others in their place, notes them in the store; and one that is noted there, and is made no more, is
 left out when it comes late. One that is being handled while its withdrawal comes is found by
-looking a second time, when that must have ended.
+looking again, until the ledger says what became of it: first when that must have ended, then each
+time after twice as long, because a worker can stall and a broker be away for longer than that.
+
+A part of a fan-in group that waits for others is taken out of its group.
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lineal.bus.topic_names import redrive_topic
+from lineal.effects.fan_in import PartWithdrawn
 from lineal.effects.retries import retry_owner, retry_timer
-from lineal.effects.seen import outdated, outdated_events
+from lineal.effects.seen import WINDOW_US, outdated, outdated_events
 from lineal.effects.timers import TimerSet
 from lineal.errors import PermanentFailure
 from lineal.lineage.ledger import steps_of_event
@@ -26,6 +30,7 @@ from lineal.lineage.record import RecordedStep
 from lineal.lineage.superseded import replaces, still_made
 from lineal.observability.tracing import child_traceparent
 from lineal.stages.decoding import decode_event
+from lineal.stages.fan_in_groups import WaitingPart, waiting_parts
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
 from lineal.stages.services import Services
@@ -44,8 +49,10 @@ class _Found(NamedTuple):
 
     steps: Sequence[RecordedStep]
     """The newest on each."""
-    unhandled: bool
-    """One is not handled yet, or not on record."""
+    waiting: Sequence[WaitingPart]
+    """Those that wait for the other parts of their group."""
+    unsettled: bool
+    """What became of one is not on record yet."""
 
 
 class Withdrawals:
@@ -72,7 +79,7 @@ class Withdrawals:
             if OutputsWithdrawn.type not in self._taken:
                 invocation.outcome, invocation.recorded = "skipped", False
             named = [output.id for output in payload.outputs if output.type in self._taken]
-            if named and self._stage.produces:
+            if named and (self._stage.produces or self._stage.fan_in):
                 concerned.append((invocation, named))
         if not concerned:
             return
@@ -85,21 +92,23 @@ class Withdrawals:
 
     def _look_up(self, connection: Connection, named: Sequence[str]) -> _Found:
         newest: dict[tuple[str, ...], RecordedStep] = {}
-        unhandled = False
+        gone, unsettled = set(), False
         for event_id in named:
             if still_made(connection, event_id):
                 continue  # made again since
+            gone.add(event_id)
             steps = [
                 step
                 for step in steps_of_event(connection, event_id)
                 if step.build is not None
                 and step.build.stage == self._stage.name
                 and event_id in step.events_in
-                and replaces(step)
             ]
-            newest.update((step.events_in, step) for step in steps)
-            unhandled |= not steps
-        return _Found(list(newest.values()), unhandled)
+            newest.update((step.events_in, step) for step in steps if replaces(step))
+            # After an attempt that failed another one may be under way.
+            unsettled |= not any(replaces(step) or step.outcome == "skipped" for step in steps)
+        waiting = waiting_parts(connection, self._stage.name, gone) if self._stage.fan_in else ()
+        return _Found(list(newest.values()), waiting, unsettled)
 
     def _withdraw(self, invocation: Invocation, found: _Found) -> None:
         outputs = [
@@ -112,18 +121,27 @@ class Withdrawals:
             invocation.recorded = True
             if invocation.outcome == "skipped":
                 invocation.reason = "what was made of the withdrawn events is withdrawn"
-        looks_again = invocation.delivery.position.topic == self._redriven
-        if found.unhandled and not looks_again and not self._binding.replaying:
-            seconds = self._binding.handler_seconds + _COMMIT_SECONDS
-            event = invocation.event
-            invocation.effects.append(
-                TimerSet(
-                    retry_owner(self._stage.name),
-                    retry_timer(event.source, event.id),
-                    self._services.now() + round(seconds * 1e6),
-                    event.to_json(exact=True),
-                )
-            )
+        if found.waiting:
+            invocation.recorded = True
+            if invocation.outcome == "skipped" and invocation.reason is None:
+                invocation.reason = "parts that waited for their group are withdrawn"
+        invocation.effects += [
+            PartWithdrawn(self._stage.name, *part, invocation.event.id, invocation.began)
+            for part in found.waiting
+        ]
+        if found.unsettled and not self._binding.replaying:
+            self._look_again(invocation)
+
+    def _look_again(self, invocation: Invocation) -> None:
+        event, now = invocation.event, self._services.now()
+        age = now - event.time
+        wait = round((self._binding.handler_seconds + _COMMIT_SECONDS) * 1e6)
+        if invocation.delivery.position.topic == self._redriven:
+            if age > WINDOW_US:
+                return  # the notes that keep it out when it comes are gone too
+            wait = max(wait, age)
+        owner, name = retry_owner(self._stage.name), retry_timer(event.source, event.id)
+        invocation.effects.append(TimerSet(owner, name, now + wait, event.to_json(exact=True)))
 
 
 def withdraw(
