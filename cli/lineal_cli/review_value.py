@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lineal_schemas.reviews import ReviewValue
 
 
-def with_first_pages(said: ReviewValue | None, pages: str) -> ReviewValue:
+def with_first_pages(given: ReviewValue | None, pages: str) -> ReviewValue:
     """An answer that says which pages of a file begin a document.
 
     Raises:
@@ -28,7 +28,7 @@ def with_first_pages(said: ReviewValue | None, pages: str) -> ReviewValue:
             raise ValueError(pages)
     except ValueError as error:
         raise typer.BadParameter("page numbers, as 1,4,9", param_hint="--first-pages") from error
-    return (said or ReviewValue()).model_copy(update={"first_pages": numbers})
+    return (given or ReviewValue()).model_copy(update={"first_pages": numbers})
 
 
 def review_value(
@@ -50,26 +50,26 @@ def review_value(
 
     from lineal_schemas.reviews import ReviewValue
 
-    said: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     if value is not None:
         try:
-            said = orjson.loads(_content(value))
+            given = orjson.loads(_content(value))
         except orjson.JSONDecodeError as error:
             raise typer.BadParameter(f"it is no JSON: {error}", param_hint="--value") from error
     if document_class is not None:
-        said["document_class"] = document_class
+        given["document_class"] = document_class
     if fields:
-        said["fields"] = [_field(item) for item in fields]
+        given["fields"] = [_field(item) for item in fields]
     if text is not None:
-        said["pages"] = [{"page": page, "text": _content(text)}]
+        given["pages"] = [{"page": page, "text": _content(text)}]
     if verdict is not None:
-        said["verdict"] = verdict
-    if comment is not None and said:
-        said["comment"] = comment
-    if not said:
+        given["verdict"] = verdict
+    if comment is not None and given:
+        given["comment"] = comment
+    if not given:
         return None
     try:
-        return ReviewValue.model_validate(said)
+        return ReviewValue.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

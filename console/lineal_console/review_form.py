@@ -26,7 +26,7 @@ async def extracted_of(request: PageRequest, item: ReviewItem) -> FieldValues | 
     return await extracted_fields(request.runtime, item.document_id)
 
 
-async def entered_value(
+async def form_value(
     request: PageRequest, item: ReviewItem, form: FormData, *, all_parts: bool
 ) -> ReviewValue | None:
     """What the form says; None where it does not fit. Of an answer, only what the machine has

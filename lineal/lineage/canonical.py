@@ -23,6 +23,16 @@ from typing import Any
 
 import orjson
 
+from lineal.lineage.encoded_ids import (
+    DecodedDigests,
+    DecodedIds,
+    decode_digest,
+    decode_id,
+    encode_digest,
+    encode_digests,
+    encode_id,
+    encode_ids,
+)
 from lineal.lineage.record import (
     Artifact,
     Build,
@@ -33,16 +43,6 @@ from lineal.lineage.record import (
     subject_trace,
 )
 from lineal.lineage.record_v1 import parse_version_1
-from lineal.lineage.short_forms import (
-    LongDigests,
-    LongIds,
-    long_digest,
-    long_id,
-    short_digest,
-    short_digests,
-    short_id,
-    short_ids,
-)
 
 _VERSION = 2
 _ROLE, _MEDIA_TYPE = "event", "application/json"
@@ -54,10 +54,10 @@ def canonical_bytes(record: Record) -> bytes:
     fields: dict[str, Any] = {"actor": record.actor}
     if build is not None:
         fields["build"] = {
-            "code": short_digest(build.code),
-            "config": short_digest(build.config),
+            "code": encode_digest(build.code),
+            "config": encode_digest(build.config),
             "models": [
-                [name, version, short_digest(sha256)] for name, version, sha256 in build.artifacts
+                [name, version, encode_digest(sha256)] for name, version, sha256 in build.artifacts
             ],
             "stage": build.stage,
             "version": build.version,
@@ -72,7 +72,7 @@ def canonical_bytes(record: Record) -> bytes:
 
 def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
     # Called for every step there ever is. Keys are set in their order: nothing has to be sorted.
-    ids, digests = short_ids(steps), short_digests(steps)
+    ids, digests = encode_ids(steps), encode_digests(steps)
     entries = []
     previous: str | None = None
     for (
@@ -104,7 +104,7 @@ def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
         if emitted:
             entry["out"] = emitted if len(emitted) == 1 else _counted(emitted)
         if events_out:
-            entry["out_ids"] = [short_id(event_id) for event_id in events_out]
+            entry["out_ids"] = [encode_id(event_id) for event_id in events_out]
         if outcome != "done":
             entry["outcome"] = outcome
         if inputs:
@@ -112,7 +112,7 @@ def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
         if reason is not None:
             entry["reason"] = reason
         if step is not None:
-            entry["step"] = short_digest(step)
+            entry["step"] = encode_digest(step)
         if subject != event_in:
             entry["subject"] = 0 if subject == previous else ids[subject]
         previous = subject
@@ -226,7 +226,7 @@ def subject_entries(canonical: bytes, subject: str) -> Sequence[RecordedStep]:
     fields = orjson.loads(canonical)
     if fields.get("v", 1) != _VERSION:
         return [step for step in parse_fields(fields).recorded() if step.subject == subject]
-    wanted = short_id(subject)
+    wanted = encode_id(subject)
     found = [entry for entry in _with_subjects(fields) if entry[1] == wanted]
     return _recorded(fields, found)
 
@@ -240,7 +240,7 @@ def steps_with_artifact(canonical: bytes, sha256: str, *, made: bool) -> Sequenc
             for step in parse_fields(fields).recorded()
             if any(item.sha256 == sha256 for item in (step.outputs if made else step.inputs))
         ]
-    wanted, name = short_digest(sha256), "made" if made else "read"
+    wanted, name = encode_digest(sha256), "made" if made else "read"
     found = [
         (entry, subject)
         for entry, subject in _with_subjects(fields)
@@ -258,7 +258,7 @@ def events_in_of(canonical: bytes) -> Iterator[str]:
         return
     for entry in fields["steps"]:
         event_in = entry.get("in", ())
-        yield from (long_id(event_in),) if isinstance(event_in, str) else map(long_id, event_in)
+        yield from (decode_id(event_in),) if isinstance(event_in, str) else map(decode_id, event_in)
 
 
 def _with_subjects(fields: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
@@ -289,10 +289,10 @@ def _build(fields: dict[str, Any] | None) -> Build | None:
     if fields is None:
         return None
     used = [
-        UsedArtifact(name, version, long_digest(sha256))
+        UsedArtifact(name, version, decode_digest(sha256))
         for name, version, sha256 in fields["models"]
     ]
-    code, config = long_digest(fields["code"]), long_digest(fields["config"])
+    code, config = decode_digest(fields["code"]), decode_digest(fields["config"])
     return Build(fields["stage"], fields["version"], code, config, tuple(used))
 
 
@@ -300,7 +300,7 @@ def _step_entries(found: Sequence[tuple[dict[str, Any], str]], begin: int) -> It
     """The steps of entries with their subjects in the short form."""
     # Called for every step whenever the whole ledger is read: ids and digests are made together,
     # and tuples without the checks of their constructors.
-    digests, ids = LongDigests(_digests_of(found)), LongIds(_ids_of(found))
+    digests, ids = DecodedDigests(_digests_of(found)), DecodedIds(_ids_of(found))
     for fields, short_subject in found:
         get = fields.get
         event_in = get("in", ())
@@ -326,7 +326,7 @@ def _step_entries(found: Sequence[tuple[dict[str, Any], str]], begin: int) -> It
                 get("reason"),
                 get("attributes", _NO_ATTRIBUTES),
                 "gathered" in fields,
-                None if step is None else long_digest(step),
+                None if step is None else decode_digest(step),
                 subject_trace(subject) if trace is None else (trace[1:] or None),
             ),
         )

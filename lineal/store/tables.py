@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from lineal.errors import IncompatibleDatabase
 from lineal.lineage.projections import projected_tables
+from lineal.store.declared_tables import BUS, PRODUCERS, SHARED
 from lineal.store.migrations import OLDEST_VERSION, migrate
-from lineal.store.table_definitions import BUS, PRODUCERS, SHARED
 
 if TYPE_CHECKING:
     from lineal.store.sqlite import SqliteConnection

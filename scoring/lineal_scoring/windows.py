@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lineal_scoring.backlog import Backlog
+from lineal_scoring.encoded_array import decode_array, encode_array
 from lineal_scoring.operating_point import OperatingPoint, is_known, learn_point
-from lineal_scoring.packed_arrays import packed, unpacked
 from lineal_scoring.preparation import Array, Preparation
 from lineal_scoring.window import Window
 
@@ -306,16 +306,18 @@ class WindowStream:
             "block_end": self._block_end,
             "blocks": self._blocks,
             "since_filled": self._since_filled,
-            "pending": None if (pending := self._backlog.joined()) is None else packed(pending),
-            "rows": packed(self._rows[: self._end]),
-            "filled": packed(self._filled[: self._end]),
-            "last": packed(self._last),
-            "age": packed(self._age),
-            "level": packed(self._level),
+            "pending": None
+            if (pending := self._backlog.joined()) is None
+            else encode_array(pending),
+            "rows": encode_array(self._rows[: self._end]),
+            "filled": encode_array(self._filled[: self._end]),
+            "last": encode_array(self._last),
+            "age": encode_array(self._age),
+            "level": encode_array(self._level),
             **self._baseline_state(),
-            "unlearned": None if unlearned is None else packed(unlearned[0]),
+            "unlearned": None if unlearned is None else encode_array(unlearned[0]),
             "unlearned_filled": (
-                None if unlearned is None or unlearned[1] is None else packed(unlearned[1])
+                None if unlearned is None or unlearned[1] is None else encode_array(unlearned[1])
             ),
         }
 
@@ -323,30 +325,33 @@ class WindowStream:
         """What a snapshot holds besides, of a baseline that can be held, or learns its point."""
         baseline, state = self.preparation.baseline, dict[str, Any]()
         if baseline is not None and baseline.hold is not None:
-            state |= {"departed": packed(self._departed), "held_readings": self._held_readings}
+            state |= {
+                "departed": encode_array(self._departed),
+                "held_readings": self._held_readings,
+            }
         if baseline is not None and baseline.points is not None:
             watched, point = self._watched, self._point
             state |= {
-                "watched": None if watched is None else [packed(rows) for rows in watched],
-                "point": None if point is None else [*map(packed, astuple(point))],
+                "watched": None if watched is None else [encode_array(rows) for rows in watched],
+                "point": None if point is None else [*map(encode_array, astuple(point))],
             }
         return state
 
     def _restore_baseline(self, state: dict[str, Any], channels: int) -> None:
         baseline = self.preparation.baseline
         if baseline is not None and baseline.hold is not None:
-            self._departed = unpacked(state["departed"], np.bool_, (channels,))
+            self._departed = decode_array(state["departed"], np.bool_, (channels,))
             self._held_readings = int(state["held_readings"])
         if baseline is not None and baseline.points is not None:
             watched, point = state["watched"], state["point"]
             self._watched = None
             if watched is not None:
-                self._watched = [unpacked(rows, np.float64, (-1, channels)) for rows in watched]
+                self._watched = [decode_array(rows, np.float64, (-1, channels)) for rows in watched]
             if point is not None:
                 shapes = (channels, channels), (channels,), (channels,)
                 self._point = OperatingPoint(
                     *(
-                        unpacked(part, np.float64, shape)
+                        decode_array(part, np.float64, shape)
                         for part, shape in zip(point, shapes, strict=True)
                     )
                 )
@@ -362,24 +367,24 @@ class WindowStream:
         if state["preparation"] != self.preparation.to_json():
             raise ValueError("the snapshot is another preparation's")
         features, channels = len(self.preparation.features), len(self.preparation.channels)
-        rows = unpacked(state["rows"], np.float64, (-1, channels))
+        rows = decode_array(state["rows"], np.float64, (-1, channels))
         self._end = min(len(rows), len(self._rows))
         self._rows[: self._end] = rows
-        self._filled[: self._end] = unpacked(state["filled"], np.bool_, (-1, features))
+        self._filled[: self._end] = decode_array(state["filled"], np.bool_, (-1, features))
         self._backlog = Backlog()
         if (pending := state["pending"]) is not None:
-            self._backlog.add(unpacked(pending, np.float64, (-1, features)))
+            self._backlog.add(decode_array(pending, np.float64, (-1, features)))
         self._next_seq, self._block_end = state["next_seq"], int(state["block_end"])
         self._blocks = int(state["blocks"])
         self._since_filled = int(state["since_filled"])
-        self._last = unpacked(state["last"], np.float64, (features,))
-        self._age = unpacked(state["age"], np.int64, (features,))
-        self._level = unpacked(state["level"], np.float64, (channels,))
+        self._last = decode_array(state["last"], np.float64, (features,))
+        self._age = decode_array(state["age"], np.int64, (features,))
+        self._level = decode_array(state["level"], np.float64, (channels,))
         self._restore_baseline(state, channels)
         self._unlearned = None
         if state["unlearned"] is not None:
             filled = state["unlearned_filled"]
             self._unlearned = (
-                unpacked(state["unlearned"], np.float64, (-1, channels)),
-                None if filled is None else unpacked(filled, np.bool_, (-1, channels)),
+                decode_array(state["unlearned"], np.float64, (-1, channels)),
+                None if filled is None else decode_array(filled, np.bool_, (-1, channels)),
             )

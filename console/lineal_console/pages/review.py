@@ -27,7 +27,7 @@ from lineal_catalog.reviews.redaction import WrongBox
 from lineal_catalog.reviews.reviewer import Reviewer, find
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
-from lineal_console.review_form import entered_value, extracted_of
+from lineal_console.review_form import extracted_of, form_value
 from lineal_schemas.envelope import now_us
 from lineal_schemas.fields import FieldValues
 from lineal_schemas.results import TextResult
@@ -159,7 +159,7 @@ async def skip(request: PageRequest) -> Response:
 async def draft(request: PageRequest) -> Response:
     """Keep what was entered so far; answers with a line that says so."""
     who = _who(request)
-    value = await entered_value(
+    value = await form_value(
         request, await _item(request, who), await request.form(), all_parts=True
     )
     if value is None:
@@ -175,7 +175,7 @@ async def complete(request: PageRequest) -> Response:
     item = await _item(request, who)
     back = f"{REVIEW.url}/{item.item_id}"
     form = await request.form()
-    value = await entered_value(request, item, form, all_parts=False)
+    value = await form_value(request, item, form, all_parts=False)
     if value is None:
         return request.redirect(back, request.text("What was entered does not fit."))
     try:

@@ -6,9 +6,9 @@ import re
 
 from lineal.lineage.projections import projected_tables
 from lineal.store.connection import Connection
+from lineal.store.declared_tables import SHARED
 from lineal.store.derived_table import Table
 from lineal.store.migrations import OLDEST_VERSION, migrate
-from lineal.store.table_definitions import SHARED
 from lineal.store.tables import SCHEMA_VERSION, check_version
 
 _NAME = re.compile(r"CREATE TABLE (\w+)")

@@ -24,8 +24,8 @@ from lineal_catalog.labels.formats import (
     export_labels,
     import_labels,
 )
-from lineal_catalog.labels.giving import give_label, take_item
 from lineal_catalog.labels.jobs import create_job
+from lineal_catalog.labels.labelling import give_label, take_item
 from lineal_catalog.labels.queries import final_results, find_job, given_labels, results_of
 from lineal_schemas.labels import LabelBox, LabelItem, LabelValue
 from lineal_schemas.results import Box

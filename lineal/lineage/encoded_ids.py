@@ -18,7 +18,7 @@ _HEX, _SHORT_HEX = 64, 43
 _PLACES_OF_DIGITS = [place for place in range(_UUID) if place not in (8, 13, 18, 23)]
 
 
-def short_digests(steps: Iterable[StepEntry]) -> Mapping[str, str]:
+def encode_digests(steps: Iterable[StepEntry]) -> Mapping[str, str]:
     """Those of all artifacts of steps, shortened together: one by one it takes three times as
     long."""
     texts = {item.sha256 for step in steps for item in (*step.inputs, *step.outputs)}
@@ -27,7 +27,7 @@ def short_digests(steps: Iterable[StepEntry]) -> Mapping[str, str]:
     digits = "00".join([*long, ""])
     raw = _from_hex(digits)
     if raw is None or len(long) < len(texts):
-        return {text: short_digest(text) for text in texts}
+        return {text: encode_digest(text) for text in texts}
     shortened = b2a_base64(raw, newline=False).decode()
     return {
         text: shortened[begin : begin + _SHORT_HEX]
@@ -35,21 +35,21 @@ def short_digests(steps: Iterable[StepEntry]) -> Mapping[str, str]:
     }
 
 
-def short_ids(steps: Iterable[StepEntry]) -> Mapping[str, str]:
+def encode_ids(steps: Iterable[StepEntry]) -> Mapping[str, str]:
     """Those of all events and subjects of steps, shortened together."""
     texts = {text for step in steps for text in (step.subject, *step.events_in, *step.events_out)}
     uuids = [text for text in texts if len(text) == _UUID and text[8:24:5] == "----"]
     digits = "0000".join([*uuids, ""]).replace("-", "")
     raw = _from_hex(digits)
     if raw is None or len(digits) != 36 * len(uuids):
-        return {text: short_id(text) for text in texts}
+        return {text: encode_id(text) for text in texts}
     shortened = b2a_base64(raw, newline=False).decode()
     short = {
         text: shortened[begin : begin + _SHORT_UUID]
         for text, begin in zip(uuids, range(0, len(shortened), 24), strict=True)
     }
     if len(uuids) < len(texts):
-        short.update({text: short_id(text) for text in texts if text not in short})
+        short.update({text: encode_id(text) for text in texts if text not in short})
     return short
 
 
@@ -62,20 +62,20 @@ def _from_hex(digits: str) -> bytes | None:
     return raw if raw.hex() == digits else None
 
 
-def short_digest(text: str) -> str:
+def encode_digest(text: str) -> str:
     raw = _from_hex(text) if len(text) == _HEX else None
     if raw is None:
         return f":{text}"
     return b2a_base64(raw, newline=False)[:_SHORT_HEX].decode()
 
 
-def long_digest(short: str) -> str:
+def decode_digest(short: str) -> str:
     if short[:1] == ":":
         return short[1:]
     return a2b_base64(f"{short}=").hex()
 
 
-def short_id(text: str) -> str:
+def encode_id(text: str) -> str:
     end = text[-_UUID:]
     digits = end.replace("-", "")
     if len(digits) == 32 and end[8:24:5] == "----" and text[0] != ":":
@@ -85,7 +85,7 @@ def short_id(text: str) -> str:
     return f":{text}"
 
 
-def long_id(short: str) -> str:
+def decode_id(short: str) -> str:
     if short[:1] == ":":
         return short[1:]
     digits = a2b_base64(f"{short[-_SHORT_UUID:]}==").hex()
@@ -95,7 +95,7 @@ def long_id(short: str) -> str:
     )
 
 
-class LongDigests(dict[str, str]):
+class DecodedDigests(dict[str, str]):
     """Digests by their short form, taken apart together: one by one takes five times as long."""
 
     def __init__(self, shorts: Iterable[str]) -> None:
@@ -106,10 +106,10 @@ class LongDigests(dict[str, str]):
             super().__init__(zip(wanted, [digits[at : at + _HEX] for at in each], strict=True))
 
     def __missing__(self, short: str) -> str:
-        return long_digest(short)
+        return decode_digest(short)
 
 
-class LongIds(dict[str, str]):
+class DecodedIds(dict[str, str]):
     """The same of ids and subjects that end with a UUID."""
 
     def __init__(self, shorts: Iterable[str]) -> None:
@@ -123,7 +123,7 @@ class LongIds(dict[str, str]):
             )
 
     def __missing__(self, short: str) -> str:
-        return long_id(short)
+        return decode_id(short)
 
 
 def _to_hex(shorts: Sequence[str], filler: str) -> str | None:

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 
-def packed(array: npt.NDArray[Any]) -> str:
-    """An array's values as text; :func:`unpacked` is told their type and shape."""
+def encode_array(array: npt.NDArray[Any]) -> str:
+    """An array's values as text; :func:`decode_array` is told their type and shape."""
     return b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
-def unpacked(text: str, dtype: type[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+def decode_array(text: str, dtype: type[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
     """The array of such a text.
 
     Raises:
