@@ -175,7 +175,7 @@ def take(job: JobArgument, data: DataOption = None, as_json: JsonOption = False)
     """Take the next item of a job."""
 
     async def begin(runtime: Runtime, who: Reviewer) -> dict[str, Any] | None:
-        from lineal_catalog.labels.labelling import take_item
+        from lineal_catalog.labels.answers import take_item
 
         taken = await take_item(runtime, job, who.by)
         if taken is None:
@@ -216,7 +216,7 @@ def give(
     async def say(runtime: Runtime, who: Reviewer) -> dict[str, Any]:
         from pydantic import ValidationError
 
-        from lineal_catalog.labels.labelling import give_label
+        from lineal_catalog.labels.answers import give_label
         from lineal_catalog.labels.queries import find_job
         from lineal_schemas.labels import LabelValue
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Mapping, Sequence
 
-from lineal.lineage.record import (
-    StepEntry,
-)
+from lineal.lineage.record import StepEntry
 
 _UUID, _SHORT_UUID = 36, 22
 _HEX, _SHORT_HEX = 64, 43

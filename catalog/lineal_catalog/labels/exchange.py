@@ -11,10 +11,10 @@ from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal_catalog.documents.queries import UnknownDocument
 from lineal_catalog.labels.acts import WrongLabel
+from lineal_catalog.labels.answers import NewLabel, write_labels
 from lineal_catalog.labels.formats import ExportedLabel, Format, export_labels, import_labels
 from lineal_catalog.labels.items import item_of
 from lineal_catalog.labels.jobs import create_job
-from lineal_catalog.labels.labelling import NewLabel, write_labels
 from lineal_catalog.labels.queries import Job, final_results, find_job, given_labels
 from lineal_schemas.labels import LabelItem, LabelJobCreated
 

@@ -14,12 +14,12 @@ from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.queries import list_documents
 from lineal_catalog.labels.acts import label_to_look_at
+from lineal_catalog.labels.answers import give_label, take_item
 from lineal_catalog.labels.closing import close_job
 from lineal_catalog.labels.dashboard import job_figures
 from lineal_catalog.labels.formats import FORMATS
 from lineal_catalog.labels.items import item_of, with_sizes
 from lineal_catalog.labels.jobs import create_job
-from lineal_catalog.labels.labelling import give_label, take_item
 from lineal_catalog.labels.queries import Job, UnknownJob, find_item, find_job, list_jobs
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest

@@ -61,7 +61,7 @@ def _pairs(texts: Sequence[Sequence[str]]) -> Iterator[tuple[int, int]]:
 
 
 def _numbered(words: Sequence[str]) -> frozenset[tuple[str, int]]:
-    """Each pair of neighbours with the how-manieth of its kind it is: a set that counts."""
+    """Each pair of neighbours, numbered among those that are alike: a set that counts."""
     seen: Counter[str] = Counter()
     members = []
     for pair in map(" ".join, pairwise(["", *words])) if words else ():

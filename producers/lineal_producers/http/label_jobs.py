@@ -18,13 +18,13 @@ from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal_catalog.documents.queries import UnknownDocument
 from lineal_catalog.labels.acts import WrongLabel
+from lineal_catalog.labels.answers import give_label, take_item
 from lineal_catalog.labels.closing import close_job
 from lineal_catalog.labels.dashboard import JobFigures, job_figures
 from lineal_catalog.labels.exchange import export_job, import_job
 from lineal_catalog.labels.formats import FORMATS
 from lineal_catalog.labels.items import item_of, with_sizes
 from lineal_catalog.labels.jobs import create_job
-from lineal_catalog.labels.labelling import give_label, take_item
 from lineal_catalog.labels.queries import Job, UnknownJob, find_job, list_jobs
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.guard import credential_in, guarded, reader_names

@@ -16,6 +16,7 @@ from lineal.proof.logged import logged_steps
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal_catalog.labels.acts import WrongLabel
+from lineal_catalog.labels.answers import give_label, take_item
 from lineal_catalog.labels.closing import close_job
 from lineal_catalog.labels.dashboard import job_figures
 from lineal_catalog.labels.formats import (
@@ -25,7 +26,6 @@ from lineal_catalog.labels.formats import (
     import_labels,
 )
 from lineal_catalog.labels.jobs import create_job
-from lineal_catalog.labels.labelling import give_label, take_item
 from lineal_catalog.labels.queries import final_results, find_job, given_labels, results_of
 from lineal_schemas.labels import LabelBox, LabelItem, LabelValue
 from lineal_schemas.results import Box
