@@ -253,7 +253,9 @@ async def _messages(
 ) -> list[Message]:
     """What is to be applied; of what somebody else wrote to the topic, a record of that."""
     # Of older versions they are no CloudEvents; the bus brings their bytes all the same.
-    messages = [Message(item.position.offset, item.event.data) for item in deliveries]
+    messages = [
+        Message(item.position.offset, item.event.data, item.event.time) for item in deliveries
+    ]
     if marks is None:
         return messages
     first = await _position(store, f"marks:{source}")
@@ -276,4 +278,6 @@ async def _position(store: Store, source: str) -> int:
 def _report(applied: Applied) -> None:
     for offset, problem in applied.unreadable:
         log.error("ledger.unreadable_message", offset=offset, error=problem)
+    for offset in applied.replayed:
+        log.error("ledger.replayed_message", offset=offset)
     warn_nondeterministic(applied.changed)

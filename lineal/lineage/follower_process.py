@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
+from lineal.lineage.replayed import RecentRecords
 from lineal.lineage.topic import Applied, Message, apply_messages
 from lineal.store.connection import Connection, Store, StoreOpener
 
@@ -25,6 +26,7 @@ class _Process(NamedTuple):
 
     loop: asyncio.AbstractEventLoop
     store: Store
+    recent: RecentRecords
 
 
 _process: _Process | None = None
@@ -41,10 +43,12 @@ def apply_in_process(opener: StoreOpener, source: str, messages: Sequence[Messag
         with contextlib.suppress(OSError):
             os.nice(_NICE)
         loop = asyncio.new_event_loop()
-        _process = _Process(loop, loop.run_until_complete(opener()))
-    loop, store = _process
-    return loop.run_until_complete(store.write(partial(_apply, source, messages)))
+        _process = _Process(loop, loop.run_until_complete(opener()), RecentRecords())
+    loop, store, recent = _process
+    return loop.run_until_complete(store.write(partial(_apply, source, messages, recent)))
 
 
-def _apply(source: str, messages: Sequence[Message], connection: Connection) -> Applied:
-    return apply_messages(connection, source, messages)
+def _apply(
+    source: str, messages: Sequence[Message], recent: RecentRecords, connection: Connection
+) -> Applied:
+    return apply_messages(connection, source, messages, recent)

@@ -16,9 +16,9 @@ from lineal.effects.codec import decode, encode
 from lineal.effects.effect import Effect, apply
 from lineal.effects.memo import MemoEntry
 from lineal.effects.records import LineageRecord, lineage_records
-from lineal.lineage.actor import this_worker
 from lineal.lineage.ledger import Ledger
-from lineal.lineage.record import Artifact, StepEntry, digest, record_of
+from lineal.lineage.record import Record
+from lineal.lineage.replayed import RecentRecords, has_record, rejection_record
 from lineal.store.connection import Connection
 from lineal.store.memo import put_memos
 from lineal.store.positions import advance, position_of
@@ -38,6 +38,8 @@ class Message(NamedTuple):
 
     offset: int
     data: bytes
+    time: int = 0
+    """When it was written, microseconds since the Unix epoch; 0: not known."""
 
 
 class Applied(NamedTuple):
@@ -49,6 +51,8 @@ class Applied(NamedTuple):
     """Offsets of messages that were left out, and what is wrong with them."""
     changed: Sequence[bytes] = ()
     """Steps whose outputs are not those that the memo has."""
+    replayed: Sequence[int] = ()
+    """Offsets of messages that were left out: they had been applied before."""
 
 
 def lineage_event(data: bytes) -> RawEvent:
@@ -64,16 +68,23 @@ def lineage_event(data: bytes) -> RawEvent:
 def unmarked_record(offset: int, data: bytes) -> bytes:
     """What is applied in the place of a message that somebody else wrote: a record that it was
     refused, with the digest of its data."""
-    content = Artifact(digest(data), EFFECTS_MEDIA_TYPE, len(data), "message")
-    entry = StepEntry(
-        f"topic:{LINEAGE_TOPIC}", now_us(), kind="refuse", outcome="rejected", inputs=(content,),
-        error="UnmarkedMessage", reason="it has no valid mark", attributes={"offset": offset},
-    )  # fmt: skip
-    record = record_of(entry, build=None, actor=f"group:{LEDGER_GROUP}", worker=this_worker())
-    return encode(lineage_records([record]))
+    return encode(
+        lineage_records([_refused(offset, data, "UnmarkedMessage", "it has no valid mark")])
+    )
 
 
-def apply_messages(connection: Connection, source: str, messages: Sequence[Message]) -> Applied:
+def _refused(offset: int, data: bytes, error: str, reason: str) -> Record:
+    return rejection_record(
+        LINEAGE_TOPIC, LEDGER_GROUP, EFFECTS_MEDIA_TYPE, offset, data, error, reason
+    )
+
+
+def apply_messages(
+    connection: Connection,
+    source: str,
+    messages: Sequence[Message],
+    recent: RecentRecords | None = None,
+) -> Applied:
     """Apply messages in the caller's transaction, each once.
 
     The store's position is moved in the same transaction, and messages below it are left out:
@@ -82,6 +93,8 @@ def apply_messages(connection: Connection, source: str, messages: Sequence[Messa
     Args:
         source: the name under which the store keeps its position on the topic.
         messages: consecutive ones, in order; they begin at the store's position or below it.
+        recent: what this process has applied; None: the ledger is asked of each message whether it
+            has its records.
 
     Raises:
         PositionConflict: another process has applied some of them meanwhile; try again.
@@ -94,15 +107,30 @@ def apply_messages(connection: Connection, source: str, messages: Sequence[Messa
     advance(connection, source, position, reached)
     effects: list[Effect] = []
     unreadable: list[tuple[int, str]] = []
-    for offset, data in ahead:
+    replayed: list[int] = []
+    added: set[bytes] = set()
+    for offset, data, time in ahead:
         try:
-            effects += decode(data)
+            found: Sequence[Effect] = decode(data)
         except ValueError as error:
             unreadable.append((offset, str(error)))
+            continue
+        first = next((e.canonical for e in found if isinstance(e, LineageRecord)), None)
+        if first is not None:
+            name = sha256(first).digest()
+            asked = recent is None or recent.may_have(name, time)
+            if name in added or (asked and has_record(connection, first)):
+                replayed.append(offset)
+                reason = "the ledger has its records already"
+                found = lineage_records([_refused(offset, data, "ReplayedMessage", reason)])
+            added.add(name)
+            if recent is not None:
+                recent.add(name, time)
+        effects += found
     memos = [(e.step, e.outputs) for e in effects if isinstance(e, MemoEntry)]
     records = [e.canonical for e in effects if isinstance(e, LineageRecord)]
     apply(connection, [e for e in effects if not isinstance(e, (MemoEntry, LineageRecord))])
     changed = put_memos(connection, memos)
     # Last: projections read what the other effects wrote.
     Ledger().append_canonical(connection, records)
-    return Applied(reached, unreadable, changed)
+    return Applied(reached, unreadable, changed, replayed)

@@ -81,3 +81,33 @@ async def test_a_forged_record_does_not_reach_the_ledger(bus: KafkaBusUnderTest)
         await runtime.flush_ledger()
         again = await runtime.store.read(lambda c: list(all_steps(c)))
         assert [step.kind for step in again].count("refuse") == 1
+
+
+async def test_a_copied_message_does_not_reach_the_ledger_again(bus: KafkaBusUnderTest) -> None:
+    """Its mark is valid: a promotion of long ago would else be the newest act once more."""
+    records = [one_step(f"model:m{number}", kind="promote") for number in (1, 2)]
+    async with bus.open() as runtime:
+        for record in records:
+            await runtime.committer.publish((), lineage_records([record]))
+        await runtime.flush_ledger()
+        marked = [
+            delivery.event
+            async for delivery in runtime.bus.read(LINEAGE_TOPIC)
+            if delivery.event.data
+        ]
+        assert len(marked) == 2
+        await written(bus.settings, LINEAGE_TOPIC, marked[0], marked[0])
+        with capture_logs() as logs:
+            await runtime.flush_ledger()
+        assert [line["event"] for line in logs].count("ledger.replayed_message") == 2
+        # One whose process has seen them, and one that has just begun.
+        async with following(runtime):
+            await runtime.committer.publish((), lineage_records([one_step("model:m3")]))
+            await written(bus.settings, LINEAGE_TOPIC, marked[1])
+            await runtime.flush_ledger()
+        steps = await runtime.store.read(lambda c: list(all_steps(c)))
+        assert [step.subject for step in steps if step.subject.startswith("model:")] == [
+            "model:m1", "model:m2", "model:m3"
+        ]  # fmt: skip
+        refused = [step for step in steps if step.kind == "refuse"]
+        assert [step.error for step in refused] == ["ReplayedMessage"] * 3
