@@ -46,6 +46,14 @@ def draft(
     package_threshold: Annotated[
         int | None, typer.Option(min=1, help="Package keys that have to sign a package.")
     ] = None,
+    online_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY",
+            help="Key of a service that signs, every few hours, which packages are current; again "
+            "for more. Devices then ask for it.",
+        ),
+    ] = None,
     days: Annotated[int, typer.Option(min=1, help="Days that the root is valid.")] = 365,
     reset_counters: Annotated[
         bool,
@@ -70,6 +78,7 @@ def draft(
         root_threshold=root_threshold,
         package_keys=[read_public_key(key) for key in package_key or ()],
         package_threshold=package_threshold,
+        online_keys=[read_public_key(key) for key in online_key or ()],
         days=days,
         next_epoch=reset_counters,
     )
@@ -176,7 +185,11 @@ def _print_roles(signed: dict[str, Any]) -> None:
                 " ".join(signed["roles"][role]["keyids"]),
                 str(signed["roles"][role]["threshold"]),
             )
-            for what, role in (("the next root", "root"), ("packages", "targets"))
+            for what, role in (
+                ("the next root", "root"),
+                ("packages", "targets"),
+                *([("what is current", "timestamp")] if signed.get("x-lineal-snapshots") else []),
+            )
         ],
     )
 

@@ -4,9 +4,11 @@ A root names keys, and for each role how many of them have to sign. The role ``r
 root, which the root before has to accept too; the role ``targets`` signs packages. Device and
 centre read it by the same code, and any other client of TUF reads it as well.
 
-One field is ours, ``x-lineal-epoch``. Counters of packages are compared within an epoch, and a
-package of another epoch is not used: raising it makes devices accept again whose counter was raised
-by a stolen key, and takes all packages of before out of use.
+Two fields are ours. ``x-lineal-snapshots`` says that devices ask for timestamp and snapshot
+(:mod:`lineal_scoring.release_snapshot`) before they install a package. Of ``x-lineal-epoch``:
+counters of packages are compared within an epoch, and a package of another epoch is not used:
+raising it makes devices accept again whose counter was raised by a stolen key, and takes all
+packages of before out of use.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ MAX_BYTES = 512_000
 MAX_ROTATIONS = 256
 """Roots that are followed at a time."""
 EPOCH = "x-lineal-epoch"
+SNAPSHOTS = "x-lineal-snapshots"
 
 
 class RootRejected(LinealError, ValueError):
@@ -75,6 +78,11 @@ class ReleaseRoot:
     def epoch(self) -> int:
         """The epoch that packages have to be of."""
         return _epoch(self._metadata.signed)
+
+    @property
+    def snapshots(self) -> bool:
+        """Whether a package has to be the current one by timestamp and snapshot."""
+        return self._metadata.signed.unrecognized_fields.get(SNAPSHOTS) is True
 
     @property
     def threshold(self) -> int:

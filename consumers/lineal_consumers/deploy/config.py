@@ -25,6 +25,13 @@ class DeployConfig(BaseModel):
     where packages are made and goes nowhere else."""
     passphrase_file: Path | None = None
     """File with the passphrase of an encrypted key; to be kept apart from it."""
+    online_key_file: Path | None = None
+    """Key that signs timestamps and snapshots, where the root of trust asks for them; None: the one
+    that signs packages."""
+    online_passphrase_file: Path | None = None
+    """Its passphrase."""
+    timestamp_hours: Annotated[float, Field(gt=0, le=8760)] = 24
+    """For how long devices believe which packages are current; signed anew when half is over."""
     url: str = "http://127.0.0.1:8480/packages"
     """Where devices find model files, by their digest."""
     fleet: str | None = None

@@ -14,7 +14,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from lineal.errors import LinealError
 from lineal_consumers.deploy.keys import PublicKey, UnusableKey, public_key
-from lineal_scoring.release_root import EPOCH, ReleaseRoot, read_root
+from lineal_scoring.release_root import EPOCH, SNAPSHOTS, ReleaseRoot, read_root
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -34,6 +34,7 @@ def draft_root(
     root_threshold: int | None = None,
     package_keys: Sequence[PublicKey] = (),
     package_threshold: int | None = None,
+    online_keys: Sequence[PublicKey] = (),
     days: int = 365,
     next_epoch: bool = False,
     now: datetime | None = None,
@@ -41,6 +42,8 @@ def draft_root(
     """The next root, without signatures. What is not given stays as in the root before.
 
     Args:
+        online_keys: each of which may sign timestamps and snapshots; without any, here or in the
+            root before, devices ask for neither.
         next_epoch: counters of packages begin anew, and packages of before are out of use.
 
     Raises:
@@ -72,11 +75,19 @@ def draft_root(
                 f"{root.roles[role].threshold} of {len(root.roles[role].keyids)} keys cannot sign "
                 f"for the role {role}"
             )
-    # A package names its one model and says when it expires, so nothing is signed for these roles;
-    # a root without them would be none of TUF's.
+    root.unrecognized_fields[SNAPSHOTS] = bool(online_keys) or (
+        before is not None and before.snapshots
+    )
     for role in (Snapshot.type, Timestamp.type):
-        root.roles[role].keyids = list(root.roles[Targets.type].keyids)
-        root.roles[role].threshold = root.roles[Targets.type].threshold
+        if online_keys:
+            for online in online_keys:
+                root.add_key(_key(online), role)
+        elif known is not None and before is not None and before.snapshots:
+            for keyid in known.roles[role].keyids:
+                root.add_key(SSlibKey.from_dict(keyid, known.keys[keyid].to_dict()), role)
+        else:  # nothing is signed for them, and a root without them would be none of TUF's
+            root.roles[role].keyids = list(root.roles[Targets.type].keyids)
+            root.roles[role].threshold = root.roles[Targets.type].threshold
     return Metadata(root).to_bytes()
 
 
@@ -87,7 +98,7 @@ def sign_draft(data: bytes, key: Ed25519PrivateKey) -> bytes:
         RootRejected: it is no root.
     """
     metadata = read_root(data)
-    signer = CryptoSigner(key, _key(public_key(key)))
+    signer = CryptoSigner(key, release_key(key))
     metadata.sign(signer, append=True)
     return metadata.to_bytes()
 
@@ -116,6 +127,11 @@ def read_public_key(text: str) -> PublicKey:
     if not isinstance(found, Ed25519PublicKey):
         raise UnusableKey(f"the key {text} is not an Ed25519 key")
     return public_key(found)
+
+
+def release_key(key: Ed25519PrivateKey) -> SSlibKey:
+    """The public half of a key, as roots name it."""
+    return _key(public_key(key))
 
 
 def _key(key: PublicKey) -> SSlibKey:

@@ -172,7 +172,7 @@ class AgentMachine(JobMachine):
             raise PackageRejected(
                 "not_supervised", "the agent was not started by `lineal-edge supervise`"
             )
-        self._trust.renew(progress.job.url)
+        self._trust.renew(progress.job.url, self._now_us())
         manifest = self._checked(progress)
         confirmed = self._slots.read().confirmed
         if confirmed is not None and confirmed.sha256 == manifest.release.sha256 == self._running:
@@ -182,7 +182,7 @@ class AgentMachine(JobMachine):
 
     def _checked(self, progress: Progress) -> AgentManifest:
         journal = self._book.journal.in_epoch(self._trust.epoch)
-        now_us = max(self._clock.wall_us(), journal.signed_us)
+        now_us = self._now_us()
         manifest = self._trust.open(progress.job.package, now_us, AgentManifest)
         check_agent_fit(
             manifest,
@@ -193,6 +193,11 @@ class AgentMachine(JobMachine):
             rejected=self._slots.read().rejected,
         )
         return manifest
+
+    def _now_us(self) -> int:
+        """The wall clock, or the newest time known from a signed package if that is later."""
+        signed_us = self._book.journal.in_epoch(self._trust.epoch).signed_us
+        return max(self._clock.wall_us(), signed_us)
 
     def _download(self, progress: Progress) -> None:
         manifest = agent_manifest_of(progress)

@@ -6,6 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections import deque
 
+from lineal_edge.update.current import NotCurrentYet
 from lineal_edge.update.download import Interrupted
 from lineal_edge.update.journal import Progress
 from lineal_edge.update.logbook import Logbook
@@ -107,7 +108,10 @@ class JobMachine(ABC):
             log.warning("update: %r", error)
             if not self._book.overdue():
                 return RETRY_SECONDS
-            self._end_badly("internal_error", repr(error))
+            if isinstance(error, NotCurrentYet):
+                self._end_badly(error.reason, str(error))
+            else:
+                self._end_badly("internal_error", repr(error))
         return 0.0
 
     def _begin_next(self) -> float:

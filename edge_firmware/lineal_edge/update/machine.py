@@ -166,7 +166,7 @@ class UpdateMachine(JobMachine):
         """Look at the signed manifest before a byte is fetched."""
         if progress.job.device != self._device:
             raise PackageRejected("wrong_device", f"the job is for {progress.job.device}")
-        self._trust.renew(progress.job.url)
+        self._trust.renew(progress.job.url, self._now_us())
         manifest = self._checked(progress)
         if self._models.running == self._packages.current == manifest.model.sha256:
             self._confirm(progress, manifest)
@@ -175,7 +175,7 @@ class UpdateMachine(JobMachine):
 
     def _checked(self, progress: Progress) -> PackageManifest:
         journal = self._book.journal.in_epoch(self._trust.epoch)
-        now_us = max(self._clock.wall_us(), journal.signed_us)
+        now_us = self._now_us()
         manifest = self._trust.open(progress.job.package, now_us, PackageManifest)
         current = self._packages.current
         active = None if current is None else self._packages.read(current)
@@ -188,6 +188,11 @@ class UpdateMachine(JobMachine):
             fleet=self._fleet,
         )
         return manifest
+
+    def _now_us(self) -> int:
+        """The wall clock, or the newest time known from a signed package if that is later."""
+        signed_us = self._book.journal.in_epoch(self._trust.epoch).signed_us
+        return max(self._clock.wall_us(), signed_us)
 
     def _download(self, progress: Progress) -> None:
         manifest = manifest_of(progress)

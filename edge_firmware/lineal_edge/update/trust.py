@@ -11,10 +11,11 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lineal_edge.update.current import CurrentFile, NotCurrentYet
 from lineal_edge.update.disk import Disk
 from lineal_edge.update.download import Fetch, ServerRejected
 from lineal_edge.update.verification import M, PackageRejected, open_package, read_manifest
-from lineal_schemas.deployments import SignedPackage
+from lineal_schemas.deployments import AgentManifest, PackageManifest, SignedPackage
 from lineal_scoring.release_root import (
     MAX_BYTES,
     MAX_ROTATIONS,
@@ -23,6 +24,7 @@ from lineal_scoring.release_root import (
     RootRejected,
     first_root,
 )
+from lineal_scoring.release_snapshot import SnapshotRejected
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +42,12 @@ class Trust(Protocol):
     def root_version(self) -> int | None:
         """Of the root of trust; None without one."""
 
-    def renew(self, url: str) -> None:
-        """Look for newer roots beside a model's URL.
+    def renew(self, url: str, now_us: int) -> None:
+        """Look beside a model's URL for newer roots, and for which packages are current now.
 
         Raises:
-            PackageRejected: ``bad_root``.
+            PackageRejected: ``bad_root``, ``bad_snapshot``, ``rolled_back``.
+            NotCurrentYet: the centre has not said lately which packages are current.
             OSError, http.client.HTTPException: the server, or the disk, is away.
         """
 
@@ -65,7 +68,7 @@ class TrustedKeys:
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         self._keys = keys
 
-    def renew(self, url: str) -> None:
+    def renew(self, url: str, now_us: int) -> None:
         """Keys of the settings are changed there alone."""
 
     def open(self, package: SignedPackage, now_us: int, of: type[M]) -> M:
@@ -99,6 +102,7 @@ class TrustedRoot:
         self._folder = folder
         self._disk = disk
         self._fetch = fetch
+        self._current = CurrentFile(folder, disk)
         self._root = first_root(begin)
         self._read = False
 
@@ -118,8 +122,18 @@ class TrustedRoot:
     def root_version(self) -> int:
         return self.root.version
 
-    def renew(self, url: str) -> None:
+    def renew(self, url: str, now_us: int) -> None:
         base = url.rpartition("/")[0]
+        self._renew_root(base)
+        if self.root.snapshots:
+            try:
+                self._current.renew(
+                    self.root, lambda name: self._download(f"{base}/{name}"), _time(now_us)
+                )
+            except SnapshotRejected as error:
+                raise PackageRejected(error.reason, str(error)) from error
+
+    def _renew_root(self, base: str) -> None:
         for _ in range(MAX_ROTATIONS):
             data = self._download(f"{base}/{self.root.version + 1}.root.json")
             if data is None:
@@ -136,8 +150,7 @@ class TrustedRoot:
 
     def open(self, package: SignedPackage, now_us: int, of: type[M]) -> M:
         root = self.root
-        now = datetime.datetime.fromtimestamp(now_us / 1e6, datetime.timezone.utc)
-        if root.expired(now):
+        if root.expired(_time(now_us)):
             raise PackageRejected(
                 "root_expired", f"root {root.version} has expired, and there is no newer one"
             )
@@ -150,7 +163,25 @@ class TrustedRoot:
             raise PackageRejected(
                 "wrong_epoch", f"the package is of epoch {manifest.epoch}, not of {root.epoch}"
             )
+        if root.snapshots:
+            self._require_current(package, manifest)
         return manifest
+
+    def _require_current(
+        self, package: SignedPackage, manifest: PackageManifest | AgentManifest
+    ) -> None:
+        """By what was last seen: it was fresh when the job was admitted."""
+        current = self._current.read(self.root)
+        if current is None:
+            raise NotCurrentYet("stale", "it is not known which packages are current")
+        about = manifest.release if isinstance(manifest, AgentManifest) else manifest.model
+        kind = "agent" if isinstance(manifest, AgentManifest) else "model"
+        try:
+            current.require_current(kind, about.name, manifest.counter, package.manifest)
+        except SnapshotRejected as error:
+            if error.reason == "not_listed":
+                raise NotCurrentYet(error.reason, str(error)) from error
+            raise PackageRejected(error.reason, str(error)) from error
 
     def _kept(self) -> ReleaseRoot | None:
         data = self._disk.read(self._file)
@@ -165,19 +196,23 @@ class TrustedRoot:
             return None
 
     def _download(self, url: str) -> bytes | None:
-        """None: there is no such root."""
+        """None: there is no such file."""
         data = b""
         try:
             with self._fetch(url, 0) as answer:
                 for chunk in answer.chunks:
                     data += chunk
                     if len(data) > MAX_BYTES:
-                        raise PackageRejected("bad_root", f"{url} is longer than a root may be")
+                        raise PackageRejected("bad_root", f"{url} is longer than it may be")
         except ServerRejected as error:
             if error.status in _GONE:
                 return None
             raise OSError(f"{url}: {error}") from error
         return data
+
+
+def _time(us: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(us / 1e6, datetime.timezone.utc)
 
 
 def make_trust(

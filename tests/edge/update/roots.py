@@ -24,6 +24,7 @@ def root(
     *signers: str,
     root_keys: str = "",
     package_keys: str = "",
+    online_keys: str = "",
     **fields: Any,
 ) -> bytes:
     """The next root, signed by persons; keys are names with spaces."""
@@ -31,6 +32,7 @@ def root(
         before,
         root_keys=[public_key(key(name)) for name in root_keys.split()],
         package_keys=[public_key(key(name)) for name in package_keys.split()],
+        online_keys=[public_key(key(name)) for name in online_keys.split()],
         **fields,
     )
     for name in signers:
