@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from lineal.store.sqlite import SqliteConnection
 
 SCHEMA_VERSION = 19
+_MAX_VERSION = 100_000
+"""Of any lineal that there may ever be."""
 
 
 def check_version(version: int, what: str) -> None:
@@ -29,6 +31,12 @@ def check_version(version: int, what: str) -> None:
         raise IncompatibleDatabase(
             f"{what} has schema version {version}, from an earlier lineal: `lineal up`, or any "
             f"other daemon, brings it to {SCHEMA_VERSION} when it starts"
+        )
+    if not 0 <= version <= _MAX_VERSION:
+        raise IncompatibleDatabase(
+            f"{what} has schema version {version}, which no lineal writes: its first page is "
+            "damaged. `lineal restore` puts back a backup, `lineal salvage` takes what can be read "
+            "into a new data folder"
         )
     if version != SCHEMA_VERSION:
         raise IncompatibleDatabase(

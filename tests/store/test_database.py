@@ -84,11 +84,15 @@ async def test_many_wakeups_at_once_lose_none(database: Database, separately: bo
     await other.close()
 
 
-async def test_another_schema_version_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "said"), [(4000, "use the lineal that wrote it"), (1426063379, "lineal salvage")]
+)
+async def test_another_schema_version_is_refused(tmp_path: Path, version: int, said: str) -> None:
+    """One that there can never be is a damaged page."""
     with sqlite3.connect(tmp_path / "lineal.db") as connection:
-        connection.execute("PRAGMA user_version = 4000")
+        connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
-    with pytest.raises(IncompatibleDatabase, match="4000"):
+    with pytest.raises(IncompatibleDatabase, match=f"{version}.*{said}"):
         Database(tmp_path).open()
 
 
