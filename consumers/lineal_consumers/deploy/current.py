@@ -191,5 +191,7 @@ RELEASES = Producer(
     NAME,
     "what is said of current packages",
     ReleaseSnapshots,
-    lambda settings: bool(settings.stages.get("deploy", {}).get("key_file")),
+    lambda settings: any(
+        settings.stages.get("deploy", {}).get(name) for name in ("key_file", "online_key_file")
+    ),
 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from paho.mqtt.client import Client, MQTTv5
+from paho.mqtt.client import Client, MQTTMessage, MQTTv5
 from paho.mqtt.enums import MQTTErrorCode
 
 _PIECE = 256 * 1024
@@ -33,6 +33,7 @@ class ReadingClient(Client):
         self._confirmed = confirmed
         self._piece = b""
         self._at = 0
+        self.on_message = self._left_to_paho
 
     @property
     def has_read_ahead(self) -> bool:
@@ -69,6 +70,12 @@ class ReadingClient(Client):
         name = topic.decode("utf-8", "replace")
         self._received(name, bytes(packet[begin:]), mid, qos, bool(command & 1))
         return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _left_to_paho(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        """A message with something unusual, as with many properties, is one all the same: unseen it
+        would never be acknowledged, and take one of the broker's places for good."""
+        name = bytes(message._topic).decode("utf-8", "replace")
+        self._received(name, bytes(message.payload), message.mid, message.qos, message.retain)
 
     def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> MQTTErrorCode:
         packet = self._in_packet["packet"]
