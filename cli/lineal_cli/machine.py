@@ -13,7 +13,10 @@ from lineal_cli.printing import print_json, print_table, when
 from lineal_cli.reading import existing_data
 
 if TYPE_CHECKING:
+    from lineal.runtime import Runtime
+    from lineal_catalog.reviews.reviewer import Reviewer
     from lineal_schemas.anomalies import MachineMarked
+    from lineal_schemas.reviews import ReviewCompleted, ReviewOpinion
 
 _SOURCE = "lineal:cli/machine"
 
@@ -198,6 +201,63 @@ async def _mark(
             raise CommandFailed(
                 f"{fault!r} is no name of a fault: small letters, digits, spaces, - . and _"
             ) from error
+
+
+@app.command()
+def answer(
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="Whose alarm does not end.")],
+    normal: Annotated[
+        bool, typer.Option("--normal", help="What it does now is normal from now on.")
+    ] = False,
+    fault: Annotated[
+        str | None, typer.Option("--fault", metavar="KIND", help="It is this fault: bearing.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether a device in alarm has a fault, or is normal in a new state.
+
+    It answers what waits in `lineal review` about the device's newest anomaly. A state that is
+    normal is taken over, here and on the device, and the alarm is closed. A fault stays one however
+    long it lasts, and its time is marked.
+    """
+    from lineal_cli.reviewing import as_reviewer
+
+    if normal == (fault is not None):
+        raise typer.BadParameter("give either --normal or --fault KIND")
+
+    async def give(runtime: Runtime, who: Reviewer) -> ReviewCompleted | ReviewOpinion:
+        from pydantic import ValidationError
+
+        from lineal_catalog.reviews.answers import complete
+        from lineal_catalog.reviews.queries import Filter, list_reviews
+        from lineal_schemas.envelope import now_us
+        from lineal_schemas.reviews import ReviewValue
+
+        await runtime.flush_ledger()
+        wanted = Filter(subject=f"device:{device}", target="anomaly")
+        now = now_us()
+        found = await runtime.store.read(
+            lambda c: list_reviews(c, now=now, wanted=wanted, names=who.names)
+        )
+        if not found:
+            raise CommandFailed(
+                f"nothing waits to be answered about {device!r}: see `lineal review list`"
+            )
+        try:
+            said = ReviewValue(verdict="normal" if normal else "anomaly", fault=fault)
+        except ValidationError as error:
+            raise CommandFailed(
+                f"{fault!r} is no name of a fault: small letters, digits, spaces, - . and _"
+            ) from error
+        newest = max(found, key=lambda item: item.created)
+        return await complete(runtime, newest.item_id, said, who)
+
+    made = as_reviewer(data, give)
+    if as_json:
+        print_json(made.model_dump(mode="json"))
+        return
+    print(f"{device}: {'normal from now on' if normal else f'a fault: {fault}'}, by {made.by}")
 
 
 @app.command()

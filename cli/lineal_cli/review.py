@@ -189,6 +189,12 @@ def complete(
     verdict: Annotated[
         str | None, typer.Option("--verdict", help="Of an anomaly or a package: anomaly or normal.")
     ] = None,
+    fault: Annotated[
+        str | None,
+        typer.Option(
+            "--fault", metavar="KIND", help="Of an anomaly: it is this fault, as bearing."
+        ),
+    ] = None,
     first_pages: Annotated[
         str | None,
         typer.Option(
@@ -210,7 +216,7 @@ def complete(
 
     Exit code 1, and what the first has said, where somebody else was first.
     """
-    said = review_value(document_class, fields, page, text, verdict, value, comment)
+    said = review_value(document_class, fields, page, text, verdict, value, comment, fault)
     if first_pages is not None:
         said = with_first_pages(said, first_pages)
 

@@ -39,6 +39,7 @@ def review_value(
     verdict: str | None,
     value: str | None,
     comment: str | None,
+    fault: str | None = None,
 ) -> ReviewValue | None:
     """An answer made of options; None where none was given.
 
@@ -64,6 +65,10 @@ def review_value(
         given["pages"] = [{"page": page, "text": _content(text)}]
     if verdict is not None:
         given["verdict"] = verdict
+    if fault is not None:
+        if verdict == "normal":
+            raise typer.BadParameter("what is normal is no fault", param_hint="--fault")
+        given |= {"verdict": "anomaly", "fault": fault}
     if comment is not None and given:
         given["comment"] = comment
     if not given:

@@ -66,8 +66,15 @@ def _value(form: FormData) -> ReviewValue:
         tables=tuple(tables),
         redactions=tuple(boxes) if boxes else None,
         verdict=cast(Any, form.get("verdict") or None),
+        fault=_fault(form),
         comment=str(form.get("comment", "")).strip() or None,
     )
+
+
+def _fault(form: FormData) -> str | None:
+    if form.get("verdict") != "anomaly":
+        return None
+    return str(form.get("fault", "")).strip().lower() or None
 
 
 def _changed(

@@ -49,8 +49,15 @@ def settings_of_machines(given: Mapping[str, Any]) -> dict[str, Any]:
         for name, channel in machine.channels.items()
         if not channel.drift
     }
+    asking = {
+        pattern: machine.normal.ask_after / machine.rate_hz
+        for machine in machines
+        for pattern in machine.devices
+    }
+    asking_others = _given(given, "stages", "review", "ask_after") or {"*": 900}
     return {
         "stages": {
+            "review": {"ask_after": {**asking, **asking_others}},
             "retrain": {"models": {machine.name: model_settings(machine) for machine in machines}},
             "detect": {"models": {**models, **others}},
             "drift": {

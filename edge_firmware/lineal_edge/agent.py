@@ -23,6 +23,7 @@ from lineal_edge.scoring_loop import ScoringLoop
 from lineal_edge.settings import Settings
 from lineal_edge.sources.source import PositionedSource, Source
 from lineal_edge.watchdog import Watchdog
+from lineal_schemas.anomalies import AnomalyAnswered
 from lineal_schemas.models import ModelRef
 from lineal_schemas.payload import Payload
 from lineal_schemas.telemetry import DeviceBirth, DeviceHealth
@@ -82,6 +83,7 @@ class Agent:
             birth=self._birth,
             notified=self._jobs.on_notice,
             replied=self._jobs.on_reply,
+            answered=self._on_answer,
         )
         self.recorder = Recorder(
             self._queue,
@@ -237,6 +239,10 @@ class Agent:
         self._queue.flush()  # the readings it was found in are kept at once as well
         self.outbox.put_event(payload)
         self.publisher.wake()
+
+    def _on_answer(self, answer: AnomalyAnswered) -> None:
+        if self._scorer is not None:
+            self._scorer.answered(answer)
 
     def _make_scorer(self, make: MakeScorer | None) -> Scorer | None:
         if not self.settings.scoring.enabled:

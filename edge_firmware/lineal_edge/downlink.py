@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 from lineal_schemas import mqtt_topics
+from lineal_schemas.anomalies import AnomalyAnswered
 from lineal_schemas.deployments import JobNotice, JobReply
 from lineal_schemas.telemetry import TelemetryAck
 
@@ -24,12 +25,14 @@ class Downlink:
         acknowledged: Callable[[TelemetryAck], None],
         notified: Callable[[JobNotice], None],
         replied: Callable[[JobReply], None],
+        answered: Callable[[AnomalyAnswered], None] = lambda _: None,
     ) -> None:
-        """All three must return at once."""
+        """All of them must return at once."""
         self._device = device
         self._acknowledged = acknowledged
         self._notified = notified
         self._replied = replied
+        self._answered = answered
 
     def received(self, topic: str, body: bytes) -> None:
         """One message; those that are not for this device or cannot be read are left alone."""
@@ -45,6 +48,10 @@ class Downlink:
                 self._notified(JobNotice.model_validate_json(body) if body else JobNotice())
             elif known.name == "jobs/update/reply":
                 self._replied(JobReply.model_validate_json(body))
+            elif known.name == "anomalies/answer" and body:
+                answer = AnomalyAnswered.model_validate_json(body)
+                if answer.device == self._device:
+                    self._answered(answer)
         except ValidationError as error:
             log.warning("%s: a message that cannot be read: %s", topic, error)
         except Exception:

@@ -13,7 +13,12 @@ from typing import NamedTuple, Protocol
 from lineal_edge.clock import Clock
 from lineal_edge.reading import Reading
 from lineal_edge.settings import ClientTls
-from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated
+from lineal_schemas.anomalies import (
+    AnomalyAnswered,
+    AnomalyClosed,
+    AnomalyOpened,
+    AnomalyUpdated,
+)
 from lineal_schemas.deployments import JobNotice, JobReply
 from lineal_schemas.models import ModelRef
 from lineal_schemas.payload import Payload
@@ -25,13 +30,17 @@ EventSink = Callable[[Payload], None]
 
 
 class Scorer(Protocol):
-    """Scores readings one by one. Called from one thread, but for ``models`` and the counter."""
+    """Scores readings one by one. Called from one thread, but for ``answered``, ``models`` and the
+    counter."""
 
     def observe(self, reading: Reading) -> Sequence[AnomalyPayload]:
         """Take the next reading and say what it opens, changes or closes."""
 
     def skipped(self, first_seq: int, last_seq: int) -> Sequence[AnomalyPayload]:
         """Readings that will not come: the windows they were part of are void."""
+
+    def answered(self, answer: AnomalyAnswered) -> None:
+        """What a person says of an anomaly; from any thread."""
 
     def models(self) -> tuple[ModelRef, ...]:
         """What scores now."""

@@ -23,6 +23,7 @@ from lineal_edge.outbox import Outbox
 from lineal_edge.rows import GapRow, StreamRow
 from lineal_edge.settings import Broker, Publishing
 from lineal_schemas import mqtt_topics
+from lineal_schemas.anomalies import AnomalyAnswered
 from lineal_schemas.deployments import JobNotice, JobReply
 from lineal_schemas.payload import payload_bytes
 from lineal_schemas.telemetry import DeviceBirth, DeviceDeath, DeviceHealth, TelemetryAck
@@ -51,16 +52,22 @@ class Publisher:
         birth: Callable[[int], DeviceBirth],
         notified: Callable[[JobNotice], None],
         replied: Callable[[JobReply], None],
+        answered: Callable[[AnomalyAnswered], None] = lambda _: None,
     ) -> None:
         """``birth`` makes the birth of the n-th session; ``notified`` and ``replied`` are called
-        with what the server says about jobs and must return at once."""
+        with what the server says about jobs, ``answered`` with what people say of anomalies; they
+        must return at once."""
         self._outbox = outbox
         self._broker = broker
         self._settings = settings
         self._clock = clock
         self._birth = birth
         self._downlink = Downlink(
-            outbox.device, acknowledged=self._take_ack, notified=notified, replied=replied
+            outbox.device,
+            acknowledged=self._take_ack,
+            notified=notified,
+            replied=replied,
+            answered=answered,
         )
         self._changed = threading.Condition()
         self._news = False

@@ -67,8 +67,9 @@ class AnomalyClosed(AnomalyEvent, type="anomaly.closed", version=1):
 
     peak_score: float
     reason: Literal["normal", "gap", "restart", "model_changed"]
-    """``normal``: windows score below the threshold again. Otherwise the windows that would decide
-    are missing, or another model scores from here on."""
+    """``normal``: windows score below the threshold again, or a person has said that what it is
+    about is normal now (``anomaly.answered``). Otherwise the windows that would decide are missing,
+    or another model scores from here on."""
 
 
 FaultName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 _.-]{0,63}$")]
@@ -109,3 +110,30 @@ class FaultRecognised(TelemetryEvent, type="fault.recognised", version=1):
     """Of the shares of its features to those of the most similar example; 1: the same."""
     examples: Annotated[int, Field(ge=1)]
     """How many of this fault are known."""
+
+
+class AnomalyAnswered(TelemetryEvent, type="anomaly.answered", version=1):
+    """A person has said what a lasting anomaly is; from which reading on that counts.
+
+    The device is sent it too, so that both score alike from there on.
+    """
+
+    anomaly_id: str
+    fault: FaultName | None = None
+    """Which fault it is; None: it is normal now, or a fault without a name."""
+    is_normal: bool
+    """The state is normal from now on: its levels are taken over and the anomaly is closed. Else it
+    stays open, however long it lasts."""
+    at_seq: Seq
+    """First reading for which it counts. A device that is further already begins at once."""
+    boot_id: BootId | None = None
+    """The boot that ``at_seq`` is of; None: it is open on the device alone, and counts at once."""
+    by: str
+
+
+class AnomalyReviewDue(TelemetryEvent, type="anomaly.review_due", version=1):
+    """The time after which a person is asked about an anomaly that is still open."""
+
+    anomaly_id: str
+    number: Annotated[int, Field(ge=1)] = 1
+    """How often it has been asked, this time included."""

@@ -11,6 +11,7 @@ ack                down       1    no        telemetry.ack
 jobs/notify        down       1    yes       JobNotice
 jobs/update        up         1    no        device.event with deployment.job_updated inside
 jobs/update/reply  down       1    no        JobReply
+anomalies/answer   down       1    yes       anomaly.answered
 talk               up         1    no        DeviceUtterance
 talk/reply         down       1    no        DeviceReply
 =================  =========  ===  ========  ====================================================
@@ -28,7 +29,7 @@ from lineal_schemas.errors import LinealError
 
 ROOT = "lineal/v1"
 UP = ("readings", "events", "status", "health", "jobs/update", "talk")
-DOWN = ("ack", "jobs/notify", "jobs/update/reply", "talk/reply")
+DOWN = ("ack", "jobs/notify", "jobs/update/reply", "anomalies/answer", "talk/reply")
 
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -86,6 +87,10 @@ def jobs_update(device: str) -> str:
 
 def jobs_update_reply(device: str) -> str:
     return device_topic(device, "jobs/update/reply")
+
+
+def anomaly_answer(device: str) -> str:
+    return device_topic(device, "anomalies/answer")
 
 
 def talk_reply(device: str) -> str:

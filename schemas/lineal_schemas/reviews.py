@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lineal_schemas.anomalies import FaultName
 from lineal_schemas.ids import review_item_id
 from lineal_schemas.objects import ObjectRef, Sha256
 from lineal_schemas.payload import Payload
@@ -24,7 +25,8 @@ ReviewReason = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
 """Why. Ours are ``doubt`` (something on a page was not read), ``confidence`` (too low),
 ``unknown`` (like no class that was taught), ``boundary`` (one document or two), ``audit``
 (a confident one, drawn by chance), ``conflict`` (a replay differs from what a person said),
-``anomaly``, ``risk`` (of a package) and ``asked`` (a person wants it)."""
+``anomaly``, ``lasting`` (an anomaly that does not end), ``risk`` (of a package) and ``asked`` (a
+person wants it)."""
 
 Verdict = Literal["anomaly", "normal"]
 
@@ -81,6 +83,8 @@ class ReviewValue(_Value):
     """Of a file that holds several documents: the pages with which they begin."""
     verdict: Verdict | None = None
     """Of an anomaly; of a package, ``normal`` accepts it and ``anomaly`` declines it."""
+    fault: FaultName | None = None
+    """Of an anomaly that is one: which fault it is."""
     comment: Annotated[str, Field(max_length=2_000)] | None = None
     salt: Annotated[str, Field(max_length=64)] | None = None
     """Random, so that nobody finds out the value by guessing and comparing digests."""
@@ -193,6 +197,8 @@ class AnomalyReviewed(Payload, type="anomaly.reviewed", version=1):
     device: str
     anomaly_id: str
     verdict: Verdict
+    fault: FaultName | None = None
+    """Which fault it is, where the person has said so."""
     by: str
     reviewed_us: Annotated[int, Field(ge=0)]
 

@@ -98,6 +98,12 @@ class AlarmMachine:
         self._told_feature = ""
         self._windows = self._since_told = 0
         self._above = self._below = self._blind = 0
+        self._accepted = 0.0
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether a person has said that what was found is normal, and it still shows."""
+        return self._accepted > 0
 
     @property
     def is_open(self) -> bool:
@@ -115,6 +121,8 @@ class AlarmMachine:
         score: float,
         threshold: float,
         shares: Sequence[tuple[str, float]] = (),
+        *,
+        learning: bool = False,
     ) -> Transition | None:
         """Take in the score of a window.
 
@@ -124,11 +132,14 @@ class AlarmMachine:
             score: what the model says; not NaN.
             threshold: above which a window is anomalous.
             shares: contributions of the features, the largest first.
+            learning: what is normal in a state that was accepted is still being learnt.
         """
         self._blind = 0
         top = shares[0][0] if shares else ""
         if not self._open:
-            if score <= threshold:
+            if score <= threshold and not learning:
+                self._accepted = 0.0
+            if score <= max(threshold, self._accepted):
                 self._above = 0
                 return None
             if self._above == 0:
@@ -171,9 +182,17 @@ class AlarmMachine:
         self._above = 0
         return self._close(reason) if self._open else None
 
+    def accept(self) -> Closed | None:
+        """Close an open anomaly whose state a person calls normal. While scores stay above the
+        threshold another one opens only where it grows beyond this one."""
+        if not self._open:
+            return None
+        self._accepted = self._peak * self.rules.growth
+        return self._close("normal")
+
     def snapshot(self) -> dict[str, Any]:
         """Plain values from which :meth:`restore` goes on."""
-        return {name: getattr(self, name) for name in _STATE}
+        return {**{name: getattr(self, name) for name in _STATE}, "_accepted": self._accepted}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot.
@@ -183,6 +202,8 @@ class AlarmMachine:
         """
         for name in _STATE:
             setattr(self, name, type(getattr(self, name))(state[name]))
+        # snapshots of former versions have none
+        self._accepted = float(state.get("_accepted", 0.0))
 
     def _close(self, reason: Literal["normal", "gap", "restart", "model_changed"]) -> Closed:
         self._open = False

@@ -88,6 +88,8 @@ class Normal(_Section):
     """Readings within which a moving baseline follows."""
     accept_after: Annotated[int, Field(ge=1)] = 600
     """Readings after which an anomaly that does not end is the new normal."""
+    ask_after: Annotated[int, Field(ge=1)] = 300
+    """Readings after which a person is asked about an anomaly that has not ended."""
     false_alarm_rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Of normal windows, what the threshold is calibrated to, before the margin."""
     margin: Annotated[float, Field(ge=1)] = 1.45

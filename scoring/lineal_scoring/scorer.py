@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from lineal_scoring.alarm import AlarmMachine, Interruption, Transition
@@ -13,6 +14,18 @@ from lineal_scoring.model import ModelError, Score, ScoringModel
 from lineal_scoring.slot import ModelSlot
 from lineal_scoring.window import Window
 from lineal_scoring.windows import WindowStream
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person has said of an open anomaly."""
+
+    first_seq: int
+    """Of the anomaly: it counts for no other."""
+    is_normal: bool
+    """The state is normal from now on; else it is a fault, and stays one however long it lasts."""
+    at_seq: int
+    """First reading for which it counts."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,7 @@ class DeviceScorer:
         self._stream = WindowStream(self._model.preparation)
         self._machine = AlarmMachine(self._model.rules)
         self._held = False
+        self._answer: Answer | None = None
         self.scored_windows = 0
         self.failed_windows = 0
 
@@ -55,6 +69,17 @@ class DeviceScorer:
         """The open anomaly, if there is one."""
         return self._machine
 
+    @property
+    def next_seq(self) -> int | None:
+        """The reading that comes next; None before the first."""
+        return self._stream.next_seq
+
+    def answer(self, answer: Answer) -> list[Transition]:
+        """Take in what a person says of the open anomaly; the newest answer counts. It takes effect
+        before its first reading is scored, or at once where that has been."""
+        self._answer = answer
+        return self._take_answer() if answer.at_seq <= (self._stream.next_seq or 0) else []
+
     def push(
         self, values: npt.ArrayLike, first_seq: int
     ) -> tuple[list[ScoredWindow], list[Transition]]:
@@ -67,6 +92,32 @@ class DeviceScorer:
         Raises:
             ValueError: the rows do not have the model's features.
         """
+        if self._answer is None:
+            return self._push(values, first_seq)
+        rows = np.asarray(values, dtype=np.float64)
+        before = self._answer.at_seq - first_seq
+        if before >= len(rows):
+            return self._push(rows, first_seq)
+        scored, transitions = self._push(rows[:before], first_seq) if before > 0 else ([], [])
+        transitions += self._take_answer()
+        further, later = self._push(rows[max(before, 0) :], first_seq + max(before, 0))
+        return scored + further, transitions + later
+
+    def _take_answer(self) -> list[Transition]:
+        answer, self._answer = self._answer, None
+        if answer is None or answer.first_seq != self._machine.first_seq:
+            return []  # it was over before
+        if not answer.is_normal:
+            self._stream.hold()
+            return []
+        self._stream.accept()
+        self._held = False
+        closed = self._machine.accept()
+        return [] if closed is None else [closed]
+
+    def _push(
+        self, values: npt.ArrayLike, first_seq: int
+    ) -> tuple[list[ScoredWindow], list[Transition]]:
         transitions = self._take_over()
         if self._stream.push(values, first_seq):
             transitions += self.interrupt("gap")
@@ -90,9 +141,11 @@ class DeviceScorer:
         above = score.value > model.threshold
         shares = model.shares(score) if above or machine.is_open else ()
         transition = machine.observe(
-            window.first_seq, window.last_seq, score.value, model.threshold, shares
-        )
-        self._held = above or machine.is_open
+            window.first_seq, window.last_seq, score.value, model.threshold, shares,
+            learning=window.learning,
+        )  # fmt: skip
+        # what a person has accepted is followed, however it scores
+        self._held = machine.is_open or (above and not machine.is_accepted)
         return ScoredWindow(window, model, score, None, machine.is_open, transition)
 
     def _unscored(self, window: Window, error: str | None) -> ScoredWindow:
@@ -130,6 +183,7 @@ class DeviceScorer:
             "stream": self._stream.snapshot(),
             "machine": self._machine.snapshot(),
             "held": self._held,
+            "answer": None if self._answer is None else astuple(self._answer),
         }
         return json.dumps(state, sort_keys=True, separators=(",", ":")).encode()
 
@@ -148,6 +202,8 @@ class DeviceScorer:
             scorer._stream.restore(fields["stream"])
             scorer._machine.restore(fields["machine"])
             scorer._held = bool(fields["held"])
+            answer = fields.get("answer")  # snapshots of former versions have none
+            scorer._answer = None if answer is None else Answer(*answer)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a snapshot: {error!r}") from error
         return scorer

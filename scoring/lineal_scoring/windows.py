@@ -53,6 +53,10 @@ class WindowStream:
             self._follow = np.array(baseline.follow)
             self._departed = np.zeros(channels, dtype=bool)
             self._held_readings = 0
+            self._is_fault = False
+            """Whether a person has called the open anomaly a fault: it is held while it lasts."""
+            self._accepted = False
+            """Whether the point that is being learnt is one that a person has accepted."""
             self._point: OperatingPoint | None = None
             self._watched: list[Array] | None = None if baseline.points is None else []
             """Blocks to learn the operating point from; None: it is known."""
@@ -122,6 +126,28 @@ class WindowStream:
                 return self._window()
         return None
 
+    def accept(self) -> None:
+        """Take the present state for normal: its levels at once, and how readings scatter about
+        them in the course of the next ones. Without a baseline there is nothing to take."""
+        baseline = self.preparation.baseline
+        if baseline is None or not self._end:
+            return
+        step = self.preparation.step
+        span = max(step, self.preparation.length if baseline.hold is None else baseline.hold.span)
+        newest = self._rows[max(self._end - span, 0) : self._end]
+        self._level = newest.mean(axis=0)
+        self._blocks = max(1, len(newest) // step)
+        self._unlearned = None
+        self._held_readings, self._is_fault = 0, False
+        if baseline.points is not None:
+            self._point, self._watched, self._accepted = None, [], True
+            self._follow = np.array(baseline.follow)
+
+    def hold(self) -> None:
+        """A person calls the open anomaly a fault: a state that lasts is no normal one."""
+        if self.preparation.baseline is not None:
+            self._is_fault = True
+
     @property
     def held_back(self) -> int:
         """Readings pushed that wait for their step to be complete."""
@@ -137,7 +163,7 @@ class WindowStream:
         if held:
             weight = weight * self._shares_during_anomaly(len(rows))
         else:
-            self._held_readings = 0
+            self._held_readings, self._is_fault = 0, False
         if filled is None:
             mean = rows.sum(axis=0) / len(rows)
         else:
@@ -167,6 +193,7 @@ class WindowStream:
             self._point = learn_point(baseline.points, watched, baseline.span)
             self._follow = self._point.follow
             self._watched = None
+        self._accepted = self._accepted and self._watched is not None
 
     def _shares_during_anomaly(self, readings: int) -> Array:
         """Per channel, how much of the weight stays while an anomaly is open."""
@@ -182,7 +209,7 @@ class WindowStream:
             limits = hold.above * np.array(usual)
             self._departed |= np.abs(newest - self._level) > limits
         self._held_readings += readings
-        if self._held_readings > hold.accept_after:
+        if self._held_readings > hold.accept_after and not self._is_fault:
             return np.ones_like(self._follow)
         if self._held_readings < hold.onset:
             return self._follow
@@ -247,10 +274,11 @@ class WindowStream:
             stuck = {features[self._features_of[index]] for index in np.flatnonzero(still)}
             constant = tuple(name for name in features if name in stuck and name not in missing)
         values = rows.copy()
-        learning = False
+        learning = blind = False
         if self.preparation.baseline is not None:
             values = rows - self._level
             learning = self._watched is not None
+            blind = learning and not self._accepted
             if self._point is not None:
                 values = values @ self._point.map
         return Window(
@@ -259,7 +287,7 @@ class WindowStream:
             values=values[np.newaxis],
             missing=missing,
             constant=constant,
-            usable=usable and not learning,
+            usable=usable and not blind,
             learning=learning,
         )
 
@@ -328,10 +356,12 @@ class WindowStream:
             state |= {
                 "departed": encode_array(self._departed),
                 "held_readings": self._held_readings,
+                "is_fault": self._is_fault,
             }
         if baseline is not None and baseline.points is not None:
             watched, point = self._watched, self._point
             state |= {
+                "accepted": self._accepted,
                 "watched": None if watched is None else [encode_array(rows) for rows in watched],
                 "point": None if point is None else [*map(encode_array, astuple(point))],
             }
@@ -342,8 +372,10 @@ class WindowStream:
         if baseline is not None and baseline.hold is not None:
             self._departed = decode_array(state["departed"], np.bool_, (channels,))
             self._held_readings = int(state["held_readings"])
+            self._is_fault = bool(state.get("is_fault"))  # former versions had none
         if baseline is not None and baseline.points is not None:
             watched, point = state["watched"], state["point"]
+            self._accepted = bool(state.get("accepted"))
             self._watched = None
             if watched is not None:
                 self._watched = [decode_array(rows, np.float64, (-1, channels)) for rows in watched]

@@ -10,9 +10,13 @@ import pytest
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal_catalog.devices.register import STAGE, Device
-from lineal_schemas.anomalies import MachineMarked
-from lineal_schemas.envelope import decode
+from lineal_consumers.review.stage import review
+from lineal_schemas.anomalies import AnomalyOpened, MachineMarked
+from lineal_schemas.envelope import decode, first_event
+from lineal_schemas.models import ModelRef
+from lineal_schemas.reviews import AnomalyReviewed
 from tests.cli.conftest import Lineal
+from tests.conformance.harness import running, until_settled
 
 
 @pytest.fixture
@@ -69,3 +73,35 @@ def test_what_cannot_be_marked_is_refused_with_a_reason(lineal: Lineal) -> None:
         told = " ".join(result.err.replace("│", "").split())
         assert (result.code, why in told) == (code, True), f"{words}: {told}"
     assert lineal("machine", "marks", "--json").json == []
+
+
+def test_an_alarm_that_does_not_end_is_answered_by_one_command(data: Path, lineal: Lineal) -> None:
+    async def open_anomaly() -> None:
+        opened = AnomalyOpened(
+            device="pump-1", anomaly_id="a1", detector="bus",
+            model=ModelRef(name="pump", version=1, sha256="0" * 64), threshold=1.0,
+            boot_id="0" * 32, first_seq=1, last_seq=2, wall_us=1, score=2.0, contributions=(),
+        )  # fmt: skip
+        async with open_runtime(Settings(data=data)) as runtime:
+            event = first_event(opened, id="a1", source="test")
+            await runtime.bus.publish([(event.type, event)])
+            async with running(runtime, review):
+                await until_settled(runtime, "review")
+
+    async def said() -> list[AnomalyReviewed]:
+        async with open_runtime(Settings(data=data)) as runtime:
+            async with running(runtime, review):
+                await until_settled(runtime, "review")
+            return [decode(one.event).data async for one in runtime.bus.read("anomaly.reviewed")]  # type: ignore[misc]
+
+    asyncio.run(open_anomaly())
+    refused = lineal("machine", "answer", "pump-1")
+    assert refused.code == 2
+    assert "--normal or --fault KIND" in refused.err
+    refused = lineal("machine", "answer", "pump-2", "--normal")
+    assert (refused.code, "nothing waits" in refused.err) == (1, True)
+    assert "bearing" in lineal("machine", "answer", "pump-1", "--fault", "bearing").text
+    [judged] = asyncio.run(said())
+    assert (judged.anomaly_id, judged.verdict, judged.fault) == ("a1", "anomaly", "bearing")
+    [mark] = lineal("machine", "marks", "--json").json
+    assert mark["fault"] == "bearing"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lineal_edge.downlink import Downlink, merged
 from lineal_schemas import mqtt_topics
+from lineal_schemas.anomalies import AnomalyAnswered
 from lineal_schemas.mqtt_topics import DOWN
 from lineal_schemas.payload import payload_bytes
 from lineal_schemas.telemetry import TelemetryAck
@@ -22,7 +23,11 @@ def ack(seq: int, event: int = 0, *, resend: bool = False, device: str = "pump-1
 
 def downlink(heard: list[Any]) -> Downlink:
     return Downlink(
-        "pump-1", acknowledged=heard.append, notified=heard.append, replied=heard.append
+        "pump-1",
+        acknowledged=heard.append,
+        notified=heard.append,
+        replied=heard.append,
+        answered=heard.append,
     )
 
 
@@ -55,3 +60,15 @@ def test_acknowledgements_are_cumulative_and_a_gap_stays_until_it_is_passed() ->
     assert merged(ack(5, resend=True), ack(5)) == ack(5, resend=True)
     assert merged(ack(5, resend=True), ack(9)) == ack(9)
     assert merged(ack(5), ack(5, resend=True)) == ack(5, resend=True)
+
+
+def test_what_a_person_says_of_an_anomaly_is_handed_on() -> None:
+    heard: list[Any] = []
+    answer = AnomalyAnswered(
+        device="pump-1", anomaly_id="a", is_normal=True, at_seq=7, boot_id=BOOT, by="user:ann"
+    )
+    link = downlink(heard)
+    link.received(mqtt_topics.anomaly_answer("pump-1"), payload_bytes(answer))
+    other = answer.model_copy(update={"device": "pump-2"})
+    link.received(mqtt_topics.anomaly_answer("pump-1"), payload_bytes(other))
+    assert heard == [answer]

@@ -35,6 +35,8 @@ class Device:
     """Boots before this one, the newest first: what comes late of them is not scored."""
     position: JournalPosition | None = None
     """None: the state has never been written."""
+    hz: float = 1.0
+    """Readings a second, in the newest batch."""
     needs_snapshot: bool = True
     """The change cannot be restored from readings alone: the next row has to be a snapshot."""
 
@@ -65,6 +67,7 @@ class Device:
                 "boot": self.boot_id,
                 "next_seq": self.next_seq,
                 "past": self.past_boots,
+                "hz": self.hz,
                 "model": [
                     self.in_use.name, self.in_use.counter, self.in_use.version,
                     self.in_use.sha256, self.in_use.bytes, self.in_use.media_type,
@@ -118,6 +121,7 @@ async def _restore(journal: Journal, ctx: Context[DetectConfig]) -> Device | Non
         next_seq=snapshot.fields["next_seq"],
         past_boots=tuple(snapshot.fields["past"]),
         position=await journal.position_after(rows),
+        hz=snapshot.fields.get("hz", 1.0),
         needs_snapshot=False,
     )
     columns = len(slot.current.preparation.features)
@@ -129,4 +133,5 @@ async def _restore(journal: Journal, ctx: Context[DetectConfig]) -> Device | Non
             values = np.frombuffer(row.content, dtype=np.float64).reshape(-1, columns)
             scorer.push(values, row.fields["first"])
             device.next_seq = row.fields["first"] + len(values)
+            device.hz = row.fields.get("hz", device.hz)
     return device

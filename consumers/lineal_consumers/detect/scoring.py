@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,12 +15,18 @@ from lineal_consumers.detect.config import DetectConfig
 from lineal_consumers.detect.devices import Device, device_of, keep
 from lineal_consumers.detect.journal import Journal, Row
 from lineal_consumers.detect.loading import model_of
-from lineal_schemas.anomalies import AnomalyEvent
+from lineal_schemas.anomalies import AnomalyAnswered, AnomalyEvent
+from lineal_schemas.ids import anomaly_id
+from lineal_schemas.reviews import AnomalyReviewed
 from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings
 from lineal_scoring.alarm import Transition
 from lineal_scoring.model import ModelError
+from lineal_scoring.scorer import Answer
 
 Message = TelemetryReadings | TelemetryGap
+
+_AHEAD_SECONDS = 10.0
+"""An answer counts from so many seconds of readings later: by then the device has heard of it."""
 
 
 async def score_message(
@@ -58,6 +65,48 @@ async def score_message(
     return events
 
 
+async def take_answer(
+    answer: AnomalyReviewed, event_id: str, ctx: Context[DetectConfig]
+) -> AnomalyAnswered:
+    """Have what a person says of an anomaly count from a reading on that neither this stage nor the
+    device has scored yet, so that both go on alike. Where the device alone has found it, it begins
+    when it hears of it.
+
+    Raises:
+        Reject: the model that found it is not fit for use any more.
+    """
+    journal = Journal(ctx, answer.device)
+    device = await device_of(answer.device, journal, ctx)
+    at_seq, boot_id = 1, None
+    is_normal = answer.verdict == "normal"
+    if device is not None and _open_anomaly(device, answer.device) == answer.anomaly_id:
+        at_seq, boot_id = device.next_seq + math.ceil(_AHEAD_SECONDS * device.hz), device.boot_id
+        first_seq = device.scorer.anomaly.first_seq
+        assert first_seq is not None
+        device.scorer.answer(Answer(first_seq, is_normal, at_seq))
+        device.needs_snapshot = True
+        await device.write(journal, Row(device.next_number, event_id, "snapshot", {}))
+    if device is not None:
+        keep(answer.device, device)
+    ctx.annotate(anomaly=answer.anomaly_id, verdict=answer.verdict, at_seq=at_seq)
+    return AnomalyAnswered(
+        device=answer.device,
+        anomaly_id=answer.anomaly_id,
+        fault=answer.fault,
+        is_normal=is_normal,
+        at_seq=at_seq,
+        boot_id=boot_id,
+        by=answer.by,
+    )
+
+
+def _open_anomaly(device: Device, name: str) -> str | None:
+    first_seq = device.scorer.anomaly.first_seq
+    if first_seq is None:
+        return None
+    return anomaly_id(name, device.in_use.sha256, device.boot_id, first_seq)
+
+
 def _skip(
     gap: TelemetryGap, event_id: str, device: Device, events: list[AnomalyEvent]
 ) -> Row | None:
@@ -93,11 +142,14 @@ def _score(
     except ModelError as error:
         raise Reject("the model in use cannot score these readings") from error
     device.next_seq = readings.last_seq + 1
+    if readings.count > 1 and (span := readings.offsets_us[-1] - readings.offsets_us[0]) > 0:
+        device.hz = round((readings.count - 1) * 1e6 / span, 3)
     events += _to_events(readings, device, transitions)
     ctx.annotate(windows=len(windows))
     if learning := sum(window.window.learning for window in windows):
         ctx.annotate(learning=learning)
-    return Row(device.next_number, event_id, "readings", {"first": first}, values.tobytes())
+    fields = {"first": first, "hz": device.hz}
+    return Row(device.next_number, event_id, "readings", fields, values.tobytes())
 
 
 def _columns(

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from lineal import Context, stage
 from lineal_consumers.detect.config import DetectConfig, model_for, model_names
-from lineal_schemas.anomalies import AnomalyClosed, AnomalyEvent, AnomalyOpened, AnomalyUpdated
+from lineal_schemas.anomalies import (
+    AnomalyAnswered,
+    AnomalyClosed,
+    AnomalyEvent,
+    AnomalyOpened,
+    AnomalyUpdated,
+)
+from lineal_schemas.reviews import AnomalyReviewed
 from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings
 
 
 @stage(
     "detect",
     version="1",
-    produces=(AnomalyOpened, AnomalyUpdated, AnomalyClosed),
+    produces=(AnomalyOpened, AnomalyUpdated, AnomalyClosed, AnomalyAnswered),
     in_use=model_names,
     memo=False,
 )
@@ -33,3 +40,12 @@ async def detect(
     from lineal_consumers.detect.scoring import score_message
 
     return await score_message(message, ctx.event.id, in_use, ctx)
+
+
+@detect.on
+async def answered(answer: AnomalyReviewed, ctx: Context[DetectConfig]) -> AnomalyAnswered:
+    """Bring what a person says of an anomaly into what is scored from here on, and onto the
+    device: that it is normal now, or a fault however long it lasts."""
+    from lineal_consumers.detect.scoring import take_answer
+
+    return await take_answer(answer, ctx.event.id, ctx)

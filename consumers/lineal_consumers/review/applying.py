@@ -14,6 +14,7 @@ from lineal_catalog.reviews.projection import AFTER_ROLE
 from lineal_catalog.reviews.redaction import redaction_of
 from lineal_consumers.review.answers import answers_about
 from lineal_consumers.review.config import ReviewConfig
+from lineal_consumers.review.lasting import mark_of_answer
 from lineal_schemas.documents import (
     DocumentAnalyzed,
     DocumentKind,
@@ -99,15 +100,16 @@ async def _judged(
     value = ReviewValue.model_validate_json(data)
     if value.verdict is None:
         return []
-    return [
-        AnomalyReviewed(
-            device=device,
-            anomaly_id=answer.of,
-            verdict=value.verdict,
-            by=answer.by,
-            reviewed_us=answer.decided_us,
-        )
-    ]
+    reviewed = AnomalyReviewed(
+        device=device,
+        anomaly_id=answer.of,
+        verdict=value.verdict,
+        fault=value.fault if value.verdict == "anomaly" else None,
+        by=answer.by,
+        reviewed_us=answer.decided_us,
+    )
+    mark = await mark_of_answer(reviewed, ctx)
+    return [reviewed] if mark is None else [reviewed, mark]
 
 
 async def corrected_reading(

@@ -29,5 +29,10 @@ class ReviewConfig(BaseModel):
     """The same by what is looked at: ``redaction``."""
     anomalies: bool = True
     """Anomalies of devices, when they are opened."""
+    ask_after: dict[str, Annotated[float, Field(gt=0)]] = {OTHERS: 900}
+    """By device names (``*`` and ``?`` allowed) the seconds after which a person is asked about an
+    anomaly that is still open; the first that fits. Machine files have it in readings."""
+    ask_again_hours: Annotated[float, Field(gt=0)] = 24
+    """A fault that was called one, and is still there, is asked about again then."""
     seconds: Annotated[float, Field(gt=0)] = 120
     """Limit of bringing corrections into a reading."""

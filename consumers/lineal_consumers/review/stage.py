@@ -20,12 +20,18 @@ from lineal_consumers.review.applying import (
     corrected_reading,
 )
 from lineal_consumers.review.config import ReviewConfig
+from lineal_consumers.review.lasting import lasting_request, remember_begin, remember_end
 from lineal_consumers.review.selecting import (
     anomaly_request,
     class_request,
     doubt_request,
 )
-from lineal_schemas.anomalies import AnomalyOpened
+from lineal_schemas.anomalies import (
+    AnomalyClosed,
+    AnomalyOpened,
+    AnomalyReviewDue,
+    MachineMarked,
+)
 from lineal_schemas.documents import (
     DocumentAnalyzed,
     DocumentLabelled,
@@ -54,6 +60,7 @@ NAME = "review"
         DocumentLabelled,
         DocumentRedactionRequested,
         AnomalyReviewed,
+        MachineMarked,
     ),
     memo=False,
 )
@@ -138,11 +145,27 @@ async def analyzed(
 
 @review.on
 async def opened(anomaly: AnomalyOpened, ctx: Context[ReviewConfig]) -> ReviewRequested | None:
-    """Ask whether an anomaly is one."""
+    """Ask whether an anomaly is one, and later, if it lasts, what it is."""
+    await remember_begin(anomaly, ctx)
     if not ctx.config.anomalies:
         ctx.skip("nobody is to look at anomalies: [stages.review] anomalies")
         return None
     return anomaly_request(anomaly)
+
+
+@review.on
+async def lasting(due: AnomalyReviewDue, ctx: Context[ReviewConfig]) -> ReviewRequested | None:
+    """Ask about an anomaly that does not end."""
+    requested = await lasting_request(due, ctx)
+    if requested is None:
+        ctx.skip("the anomaly is over")
+    return requested
+
+
+@review.on
+async def closed(anomaly: AnomalyClosed, ctx: Context[ReviewConfig]) -> MachineMarked | None:
+    """Note when an anomaly ended; one that was called a fault is marked until then."""
+    return await remember_end(anomaly, ctx)
 
 
 @review.on

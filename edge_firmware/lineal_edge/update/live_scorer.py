@@ -7,6 +7,7 @@ in the updater's thread; nothing here waits for a lock longer than a few assignm
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,15 +18,23 @@ from lineal_edge.update.disk import Disk
 from lineal_edge.update.health import Tally
 from lineal_edge.update.journal import JournalFile
 from lineal_edge.update.packages import Packages
-from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated, Contribution
+from lineal_schemas.anomalies import (
+    AnomalyAnswered,
+    AnomalyClosed,
+    AnomalyOpened,
+    AnomalyUpdated,
+    Contribution,
+)
 from lineal_schemas.ids import anomaly_id
 from lineal_schemas.models import ModelRef
 from lineal_scoring.alarm import Closed, Opened, Transition, Updated
 from lineal_scoring.model import ModelError, ScoringModel
-from lineal_scoring.scorer import DeviceScorer
+from lineal_scoring.scorer import Answer, DeviceScorer
 from lineal_scoring.slot import ModelSlot, load_model
 
 log = logging.getLogger(__name__)
+
+_MAX_ANSWERS = 16
 
 
 class Candidate(NamedTuple):
@@ -63,6 +72,7 @@ class LiveScorer:
         self._at_work: _Active | None = None
         """What the scorer's thread scored the last reading with."""
         self._windows_before = 0
+        self._answers: deque[AnomalyAnswered] = deque(maxlen=_MAX_ANSWERS)
 
     # The updater's side.
 
@@ -103,10 +113,31 @@ class LiveScorer:
         events = [] if active is self._at_work else self._take_over(active)
         try:
             if active is not None:
+                events += self._take_answers(active)
                 events += self._score(active, reading)
         finally:
             if shadow is not None:
                 self._score_shadow(shadow, reading)
+        return events
+
+    def answered(self, answer: AnomalyAnswered) -> None:
+        self._answers.append(answer)
+
+    def _take_answers(self, active: _Active) -> list[AnomalyPayload]:
+        """What people have said of the anomaly that is open; of others nothing is left to do."""
+        events: list[AnomalyPayload] = []
+        while self._answers:
+            answer, scorer = self._answers.popleft(), self._scorer
+            first_seq = None if scorer is None else scorer.anomaly.first_seq
+            if scorer is None or first_seq is None:
+                continue
+            model = active.candidate.ref
+            identity = anomaly_id(self._device, model.sha256, self._boot_id, first_seq)
+            if identity != answer.anomaly_id:
+                continue
+            at_seq = answer.at_seq if answer.boot_id == self._boot_id else 0
+            transitions = scorer.answer(Answer(first_seq, answer.is_normal, at_seq))
+            events += [self._event(item, model, active) for item in transitions]
         return events
 
     def skipped(self, first_seq: int, last_seq: int) -> Sequence[AnomalyPayload]:

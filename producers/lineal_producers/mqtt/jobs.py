@@ -1,4 +1,5 @@
-"""Relays jobs, answers to reports, and replies of conversations, from the bus to devices.
+"""Relays jobs, answers to reports and about anomalies, and replies of conversations, from the bus
+to devices.
 
 An event is acknowledged when the broker has confirmed its message. A job's notice is retained, so a
 device that is away finds it when it comes back.
@@ -26,6 +27,7 @@ from lineal_producers.mqtt.effects import NoticePut
 from lineal_producers.mqtt.records import GROUP, Recorder
 from lineal_producers.mqtt.rows import get_row
 from lineal_producers.mqtt.talk import reply_to_device
+from lineal_schemas.anomalies import AnomalyAnswered
 from lineal_schemas.conversations import UtteranceReplied
 from lineal_schemas.deployments import (
     FINAL_STATES,
@@ -33,14 +35,19 @@ from lineal_schemas.deployments import (
     DeploymentJobReplied,
     JobNotice,
 )
-from lineal_schemas.mqtt_topics import jobs_notify, jobs_update_reply, talk_reply
+from lineal_schemas.mqtt_topics import anomaly_answer, jobs_notify, jobs_update_reply, talk_reply
 
 log = structlog.get_logger(__name__)
 
 _BATCH_SIZE = 100
 _WAIT_SECONDS = 1.0
 
-TOPICS = (DeploymentJobIssued.type, DeploymentJobReplied.type, UtteranceReplied.type)
+TOPICS = (
+    DeploymentJobIssued.type,
+    DeploymentJobReplied.type,
+    AnomalyAnswered.type,
+    UtteranceReplied.type,
+)
 
 
 class _Announced(NamedTuple):
@@ -96,6 +103,10 @@ class JobRelay:
             message = decode_event(delivery.event)
             if isinstance(message, DeploymentJobIssued):
                 return await self._notify(delivery, message)
+            if isinstance(message, AnomalyAnswered):
+                body = message.model_dump_json().encode()
+                await self._connection.deliver(anomaly_answer(message.device), body, retain=True)
+                return StepResult(delivery)
             if isinstance(message, UtteranceReplied):
                 if (found := reply_to_device(delivery.event, message)) is not None:
                     device, reply = found

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -21,16 +21,21 @@ from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal_consumers.detect import devices
 from lineal_consumers.detect.stage import detect
-from lineal_schemas.anomalies import AnomalyEvent, AnomalyOpened
-from lineal_schemas.envelope import decode
+from lineal_edge.clock import SystemClock
+from lineal_edge.reading import Reading
+from lineal_edge.update.live_scorer import LiveScorer
+from lineal_schemas.anomalies import AnomalyAnswered, AnomalyEvent, AnomalyOpened
+from lineal_schemas.envelope import decode, first_event
 from lineal_schemas.ids import anomaly_id
+from lineal_schemas.models import ModelRef
+from lineal_schemas.reviews import AnomalyReviewed
 from lineal_schemas.telemetry import TelemetryEvent
 from lineal_scoring.alarm import Closed, Opened, Transition
 from lineal_scoring.model import ScoringModel
 from lineal_scoring.scorer import DeviceScorer
 from tests.conformance.harness import events_on, running, until_settled
 from tests.consumers.sensors import BOOT, batches, gap, put_in_use, send
-from tests.scoring.readings import normal, trained
+from tests.scoring.readings import FEATURES, normal, trained
 
 ROOT = Path(__file__).parents[3]
 TOPICS = ("anomaly.opened", "anomaly.updated", "anomaly.closed")
@@ -288,3 +293,60 @@ async def test_a_batch_leaves_a_small_record(runtime: Runtime) -> None:
 
 async def records(runtime: Runtime, root: str) -> list[RecordedStep]:
     return await runtime.store.read(lambda c: steps_of_subject(c, root))
+
+
+def reviewed(event: AnomalyEvent, verdict: Literal["anomaly", "normal"]) -> AnomalyReviewed:
+    return AnomalyReviewed(
+        device="t1", anomaly_id=event.anomaly_id, verdict=verdict, by="user:ann", reviewed_us=1
+    )
+
+
+async def answered(runtime: Runtime, *answers: AnomalyReviewed) -> list[AnomalyAnswered]:
+    events = [
+        first_event(answer, id=f"answer-{number}", source="lineal:stage/review")
+        for number, answer in enumerate(answers)
+    ]
+    await runtime.bus.publish([(event.type, event) for event in events])
+    async with running(runtime, detect):
+        await until_settled(runtime, "detect")
+    return [decode(event).data for event in await events_on(runtime, "anomaly.answered")]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("verdict", ["normal", "anomaly"])
+async def test_what_a_person_says_counts_on_bus_and_device_from_the_same_reading(
+    runtime: Runtime, verdict: Literal["anomaly", "normal"]
+) -> None:
+    await put_in_use(runtime, trained().data)
+    values = normal(1600, 7)
+    values[400:, 1] *= 0.6  # for good
+    (opened,) = await anomalies(runtime, *batches(values[:440]))
+    [answer] = await answered(runtime, reviewed(opened, verdict))
+    assert (answer.device, answer.anomaly_id, answer.boot_id) == ("t1", opened.anomaly_id, BOOT)
+    assert answer.is_normal == (verdict == "normal")
+    assert answer.at_seq > 500, "in some seconds, when the device has heard of it"
+    devices._kept.clear()  # another worker goes on
+    events = await anomalies(runtime, *batches(values[440:], first_seq=441))
+
+    device = LiveScorer("t1", BOOT, FEATURES, SystemClock())
+    model = ModelRef(name="turbine", version=1, sha256=trained().sha256)
+    device.swap(device.prepare(trained().data, model))
+    said: list[Any] = []
+    for row, reading in enumerate(values):
+        if row == 470:  # it is ahead of the bus when it hears of it
+            device.answered(answer)
+        said += device.observe(Reading(row + 1, 0, 0, tuple(reading.tolist())))
+    plain = [item.model_dump(exclude={"detector", "wall_us"}) for item in said]
+    assert plain == [item.model_dump(exclude={"detector", "wall_us"}) for item in events]
+    closed = [item for item in events if item.type == "anomaly.closed"]
+    assert bool(closed) == (verdict == "normal")
+
+
+async def test_an_answer_about_an_anomaly_of_the_device_alone_reaches_it_all_the_same(
+    runtime: Runtime,
+) -> None:
+    answer = AnomalyReviewed(
+        device="t1", anomaly_id="x", verdict="anomaly", fault="bearing", by="user:ann",
+        reviewed_us=1,
+    )  # fmt: skip
+    [told] = await answered(runtime, answer)
+    assert (told.anomaly_id, told.boot_id, told.fault) == ("x", None, "bearing")

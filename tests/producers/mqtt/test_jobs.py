@@ -14,6 +14,7 @@ from lineal.settings import Settings
 from lineal_local.mosquitto import Mosquitto
 from lineal_producers.mqtt.bridge import Bridge
 from lineal_producers.mqtt.settings import MqttSettings
+from lineal_schemas.anomalies import AnomalyAnswered
 from lineal_schemas.deployments import (
     DeploymentJobIssued,
     DeploymentJobReplied,
@@ -69,7 +70,9 @@ def issued(
     )
 
 
-async def publish(runtime: Runtime, *message: DeploymentJobIssued | DeploymentJobReplied) -> None:
+async def publish(
+    runtime: Runtime, *message: DeploymentJobIssued | DeploymentJobReplied | AnomalyAnswered
+) -> None:
     events: list[tuple[str, RawEvent]] = [
         (one.type, first_event(one, id=f"{one.type}{number}{id(one)}", source="test"))
         for number, one in enumerate(message)
@@ -145,3 +148,21 @@ async def test_what_cannot_be_relayed_is_a_dead_letter_and_holds_up_nothing(
     assert job.job_id == "b"
     letters = [delivery.event async for delivery in runtime.bus.read("dead.bridge")]
     assert [letter.causationid for letter in letters] == ["broken"]
+
+
+async def test_what_a_person_says_of_an_anomaly_waits_for_its_device(
+    runtime: Runtime, bridge: Bridge, broker: Mosquitto
+) -> None:
+    answer = AnomalyAnswered(
+        device="pump-1", anomaly_id="a", fault="bearing", is_normal=False, at_seq=70,
+        boot_id="0" * 32, by="user:ann",
+    )  # fmt: skip
+    await publish(runtime, answer)
+    async with asyncio.timeout(180):
+        while [g.lag for t in await runtime.bus.topics() for g in t.groups if g.lag]:
+            await asyncio.sleep(0.02)
+    device = await asyncio.to_thread(DeviceDouble, broker.port)
+    topic, body = await received(device)
+    device.close()
+    assert topic == "lineal/v1/pump-1/anomalies/answer"
+    assert AnomalyAnswered.model_validate_json(body) == answer
