@@ -94,6 +94,7 @@ def model_settings(machine: Machine) -> dict[str, Any]:
         "algorithms": ["pca"],
         "false_alarm_rate": normal.false_alarm_rate,
         "margin": normal.margin,
+        "false_alarms_a_week": normal.false_alarms_a_week,
         "tail": "chi2",
         "open_after": 1,
         "close_after": 1,

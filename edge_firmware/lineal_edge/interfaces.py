@@ -18,12 +18,13 @@ from lineal_schemas.anomalies import (
     AnomalyClosed,
     AnomalyOpened,
     AnomalyUpdated,
+    FaultRecognised,
 )
 from lineal_schemas.deployments import JobNotice, JobReply
 from lineal_schemas.models import ModelRef
 from lineal_schemas.payload import Payload
 
-AnomalyPayload = AnomalyOpened | AnomalyUpdated | AnomalyClosed
+AnomalyPayload = AnomalyOpened | AnomalyUpdated | AnomalyClosed | FaultRecognised
 
 EventSink = Callable[[Payload], None]
 """Keeps an event for the bus: it is on the disk and numbered when the call returns. Any thread."""

@@ -14,7 +14,14 @@ from lineal_learning.golden import GoldenInputs
 from lineal_learning.leaks import Leak
 from lineal_learning.settings import LearnerSettings
 from lineal_learning.splits import Candidate
-from lineal_schemas.models import DatasetItem, DatasetManifest, InputSchema, Metrics, SplitRule
+from lineal_schemas.models import (
+    DatasetItem,
+    DatasetManifest,
+    FaultExample,
+    InputSchema,
+    Metrics,
+    SplitRule,
+)
 
 S = TypeVar("S", bound=LearnerSettings)
 
@@ -91,6 +98,10 @@ class Learner(ABC, Generic[S]):
             Candidate(DatasetItem.model_validate(value["item"]), value.get("excluded"))
             for _, value in material.remembered.get("example", ())
         ]
+
+    def known_faults(self, material: Material, settings: S) -> tuple[FaultExample, ...]:
+        """Examples of kinds of faults, which a model carries with it."""
+        return ()
 
     def fingerprints(self, files: Sequence[Path], settings: S) -> list[str | None]:
         """For each file a text that is equal where the content is nearly the same, such as a photo

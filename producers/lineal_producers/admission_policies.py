@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lineal.admission import AdmissionPolicy
-from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated
+from lineal_schemas.anomalies import (
+    AnomalyClosed,
+    AnomalyOpened,
+    AnomalyUpdated,
+    FaultRecognised,
+)
 from lineal_schemas.articles import ArticlePublished
 from lineal_schemas.clicks import ClickReceived, VisitLabelled
 from lineal_schemas.conversations import FulfilmentCompleted, UtteranceReceived
@@ -103,7 +108,8 @@ BRIDGE = AdmissionPolicy(
         payload.type
         for payload in (
             TelemetryReadings, TelemetryGap, DeviceBirth, DeviceDeath, DeviceHealth,
-            AnomalyOpened, AnomalyUpdated, AnomalyClosed, DeploymentJobUpdated, UtteranceReceived,
+            AnomalyOpened, AnomalyUpdated, AnomalyClosed, FaultRecognised, DeploymentJobUpdated,
+            UtteranceReceived,
         )
     ),
     own_types=False,

@@ -102,6 +102,8 @@ class FaultRecognised(TelemetryEvent, type="fault.recognised", version=1):
     """An anomaly looks like others that people have marked."""
 
     anomaly_id: str
+    detector: Literal["device", "bus"] = "bus"
+    """Who recognised it: a device by the examples in its model, the bus by all there are."""
     model: ModelRef
     """Which found the anomaly; only such of the same name are compared."""
     fault: FaultName | None

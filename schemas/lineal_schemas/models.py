@@ -97,6 +97,15 @@ class SplitRule(_Frozen):
     """Of the chance."""
 
 
+class FaultExample(_Frozen):
+    """An anomaly of which a person has said what it was."""
+
+    fault: str | None
+    """None: it was normal."""
+    shares: dict[str, float]
+    """By feature, its part in the score; all together 1."""
+
+
 class DatasetManifest(_Frozen):
     """What a model is trained and evaluated on, without the data; stored as JSON."""
 
@@ -112,6 +121,8 @@ class DatasetManifest(_Frozen):
     """By which rule the parts grew; None in manifests of former versions."""
     changed_us: Annotated[int, Field(ge=0)] = 0
     """Since when the world has changed that asked for the training; 0: it has not."""
+    faults: tuple[FaultExample, ...] = ()
+    """From which kinds of faults are recognised."""
 
 
 class ModelEvent(Payload):

@@ -94,6 +94,9 @@ class Normal(_Section):
     """Of normal windows, what the threshold is calibrated to, before the margin."""
     margin: Annotated[float, Field(ge=1)] = 1.45
     """The threshold is multiplied by it: for what a short time of learning has not seen."""
+    false_alarms_a_week: Annotated[float, Field(gt=0)] | None = None
+    """Of one device, at most so many with a confidence of 90 %: the threshold follows from it, and
+    not from rate and margin."""
     learn_from: Annotated[int, Field(ge=100)] = 2000
     """Readings before the first model is learnt."""
 

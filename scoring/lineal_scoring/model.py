@@ -22,9 +22,13 @@ import onnxruntime
 
 from lineal_schemas.errors import LinealError
 from lineal_scoring.alarm import AlarmRules
+from lineal_scoring.fault_kinds import FaultKinds
 from lineal_scoring.preparation import Array, Preparation
 
 PREPARATION, THRESHOLD, ALARM = "lineal.preparation", "lineal.threshold", "lineal.alarm"
+FAULTS = "lineal.faults"
+"""Metadata of a model that knows kinds of faults: :class:`~lineal_scoring.fault_kinds.FaultKinds`
+as JSON."""
 _WARM_UP_RUNS = 5
 
 
@@ -61,6 +65,8 @@ class ScoringModel:
             self.preparation = Preparation.from_json(metadata[PREPARATION])
             self.threshold = float(metadata[THRESHOLD])
             self.rules = AlarmRules(**json.loads(metadata[ALARM]))
+            faults = metadata.get(FAULTS)
+            self.fault_kinds = FaultKinds() if faults is None else FaultKinds.from_json(faults)
         except Exception as error:  # onnxruntime raises classes of its own that share no base
             raise ModelError(f"not a scoring model: {error}") from error
         if not (math.isfinite(self.threshold) and self.threshold > 0):

@@ -6,7 +6,6 @@ from pydantic import BaseModel
 
 from lineal import Context
 from lineal_consumers.faults.config import FaultsConfig
-from lineal_consumers.faults.recognition import Example, recognise
 from lineal_schemas.anomalies import (
     AnomalyClosed,
     AnomalyEvent,
@@ -16,6 +15,7 @@ from lineal_schemas.anomalies import (
     MachineMarked,
 )
 from lineal_schemas.reviews import AnomalyReviewed
+from lineal_scoring.fault_kinds import Example, recognise
 
 _ANOMALIES, _MARKS = "anomaly/", "mark/"
 _MAX_MARKS = 256

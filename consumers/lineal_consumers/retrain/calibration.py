@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 _RESAMPLES = 200
+CONFIDENCE = 0.9
+"""With which bounds on false alarms are stated."""
 
 
 def empirical_threshold(scores: Array, rate: float) -> float:
@@ -51,8 +53,29 @@ def chi2_threshold(scores: Array, rate: float) -> float:
     return math.sqrt(variance / (2 * mean) * quantile)
 
 
+def bounded_threshold(
+    scores: Array, rate: float, together: int, confidence: float = CONFIDENCE
+) -> float:
+    """The score that a further normal window exceeds at most with probability ``rate``, with a
+    stated confidence: the fewer scores there are, the higher.
+
+    The tail is that of :func:`chi2_threshold`; see :func:`exceedance` for its uncertainty.
+
+    Args:
+        together: windows in a row that depend on each other.
+
+    Raises:
+        ValueError: there are fewer than two scores, or one is no number.
+    """
+    from scipy.stats import chi2
+
+    _check(scores, rate)
+    scale, freedom = _scaled_chi2(_resampled(scores**2, together))
+    return float(np.quantile(np.sqrt(scale * chi2.isf(rate, freedom)), confidence))
+
+
 def exceedance(
-    scores: Array, threshold: float, together: int, confidence: float = 0.9
+    scores: Array, threshold: float, together: int, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
     """How often a normal window exceeds a threshold far out in the tail: estimated, and at most
     with a stated confidence.
@@ -70,19 +93,31 @@ def exceedance(
 
     _check(scores, 0.5)
     squares = scores**2
+
+    def tail(values: Array) -> Array:
+        scale, freedom = _scaled_chi2(values)
+        found: Array = chi2.sf(threshold**2 / scale, freedom)
+        return found
+
+    at_most = np.quantile(tail(_resampled(squares, together)), confidence)
+    return float(tail(squares)), float(at_most)
+
+
+def _resampled(squares: Array, together: int) -> Array:
+    """Resamples × scores, drawn in blocks."""
     size = min(max(1, 3 * together), len(squares))
     begins = np.random.default_rng(0).integers(
         0, len(squares) - size + 1, (_RESAMPLES, max(1, len(squares) // size))
     )
-    drawn = squares[(begins[:, :, np.newaxis] + np.arange(size)).reshape(_RESAMPLES, -1)]
+    drawn: Array = squares[(begins[:, :, np.newaxis] + np.arange(size)).reshape(_RESAMPLES, -1)]
+    return drawn
 
-    def tail(values: Array) -> Array:
-        mean = values.mean(axis=-1)
-        variance = np.maximum(values.var(axis=-1), 1e-12 * mean**2 + 1e-300)
-        found: Array = chi2.sf(2 * mean / variance * threshold**2, 2 * mean**2 / variance)
-        return found
 
-    return float(tail(squares)), float(np.quantile(tail(drawn), confidence))
+def _scaled_chi2(squares: Array) -> tuple[Array, Array]:
+    """Scale and degrees of freedom of the chi-squared with the same mean and variance."""
+    mean = squares.mean(axis=-1)
+    variance = np.maximum(squares.var(axis=-1), 1e-12 * mean**2 + 1e-300)
+    return variance / (2 * mean), 2 * mean**2 / variance
 
 
 def _check(scores: Array, rate: float) -> None:

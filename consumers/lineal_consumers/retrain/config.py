@@ -11,6 +11,7 @@ from lineal_learning.registry import settings_of_kind
 from lineal_learning.settings import LearnerSettings, Share
 from lineal_schemas.models import ModelName
 from lineal_schemas.telemetry import TURBINE_FEATURES
+from lineal_scoring.fault_kinds import MIN_LEAD, MIN_LIKENESS
 
 Algorithm = Literal["pca", "autoencoder"]
 
@@ -69,6 +70,9 @@ class ReadingsModel(LearnerSettings):
     """One challenger each."""
     false_alarm_rate: Share = 1e-3
     """Of normal windows, what the threshold is calibrated to."""
+    false_alarms_a_week: Annotated[float, Field(gt=0)] | None = None
+    """Of one device, at most so many with a confidence of 90 %: the threshold follows from it
+    instead of from the rate and the margin, and is higher the less has been learnt from."""
     open_after: Annotated[int, Field(ge=1)] = 2
     close_after: Annotated[int, Field(ge=1)] = 5
     epochs: Annotated[int, Field(ge=1)] = 60
@@ -83,6 +87,9 @@ class ReadingsModel(LearnerSettings):
     lasting_readings: Annotated[int, Field(ge=1)] = 6000
     """When a drift asks for the training, an anomaly that has lasted longer is taken for the new
     normal, not for a fault: with it, nothing could be learnt from a changed world."""
+    min_likeness: Annotated[float, Field(gt=0, le=1)] = MIN_LIKENESS
+    min_lead: Annotated[float, Field(ge=0, lt=1)] = MIN_LEAD
+    """These as those of ``[stages.faults]``: they travel with the model, onto devices."""
     max_false_alarms: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Gate: of the normal test readings, the share in an anomaly."""
     min_sensitivity: Annotated[float, Field(ge=0, le=1)] = 0.6

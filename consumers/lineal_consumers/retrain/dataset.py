@@ -5,15 +5,17 @@ Batches in which an anomaly was open are left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lineal_consumers.retrain.config import ReadingsModel
 from lineal_learning.splits import Candidate
-from lineal_schemas.models import DatasetItem
+from lineal_schemas.models import DatasetItem, FaultExample
 from lineal_schemas.objects import ObjectRef
 
 _WITHOUT_END = 2**62
+_MAX_EXAMPLES = 512
+"""Of faults, in a model's file; the newest."""
 
 
 class Anomaly(NamedTuple):
@@ -89,6 +91,33 @@ def batches_to_learn(
                 reason = f"marked as {mark.fault}"
             items.append(Candidate(item, reason))
     return items
+
+
+def fault_examples(
+    anomalies: Sequence[tuple[str, Sequence[Any]]],
+    normal: Collection[str],
+    marks: Mapping[str, Sequence[Mark]],
+    features: Collection[str],
+) -> list[FaultExample]:
+    """The anomalies of which people have said what they were, in the order of their time.
+
+    Args:
+        anomalies: as they are remembered, by ``DEVICE/ID``.
+        normal: those that a person found to be normal.
+        marks: by device.
+        features: of the model: anomalies of others have other shares.
+    """
+    found = []
+    for key, value in sorted(anomalies, key=lambda pair: (pair[1][5], pair[0])):
+        begin_us, shares = value[6:8] if len(value) > 7 else (0, {})
+        if not shares or not shares.keys() <= set(features):
+            continue
+        over = _marked_last(marks.get(key.partition("/")[0], ()), begin_us, value[5] + 1)
+        if over is not None:
+            found.append(FaultExample(fault=over.fault, shares=shares))
+        elif key in normal:
+            found.append(FaultExample(fault=None, shares=shares))
+    return found[-_MAX_EXAMPLES:]
 
 
 def has_open_fault(

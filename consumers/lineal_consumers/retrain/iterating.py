@@ -18,7 +18,13 @@ from lineal_learning.registry import learner_of
 from lineal_learning.running import fingerprints
 from lineal_learning.settings import LearnerSettings
 from lineal_learning.splits import Candidate, dataset_of
-from lineal_schemas.anomalies import AnomalyClosed, AnomalyEvent, MachineMarked
+from lineal_schemas.anomalies import (
+    AnomalyClosed,
+    AnomalyEvent,
+    AnomalyOpened,
+    AnomalyUpdated,
+    MachineMarked,
+)
 from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.drift import DriftDetected
 from lineal_schemas.models import (
@@ -101,7 +107,12 @@ async def _remember_anomaly(data: AnomalyEvent, ctx: Context[RetrainConfig]) -> 
     last = data.last_seq if known is None else max(known.last_seq, data.last_seq)
     is_open = not isinstance(data, AnomalyClosed) and (known is None or known.is_open)
     found = Anomaly(data.anomaly_id, data.boot_id, data.first_seq, last, is_open)
-    await ctx.state.put(key, orjson.dumps([*found, data.wall_us]))
+    before = orjson.loads(kept)[6:] if kept is not None else []
+    begin_us, shares = before if before else (data.wall_us, {})
+    if isinstance(data, AnomalyUpdated) or (isinstance(data, AnomalyOpened) and not shares):
+        shares = {item.feature: item.share for item in data.contributions}
+    begin_us = min(begin_us, data.wall_us)
+    await ctx.state.put(key, orjson.dumps([*found, data.wall_us, begin_us, shares]))
     if known is None:
         await _forget_oldest(prefix, ctx)
 
@@ -155,6 +166,8 @@ async def iterate(
         previous,
         changed_us=drifted_us or 0,
     )
+    faults = learner.known_faults(material, settings)
+    dataset = dataset._replace(manifest=dataset.manifest.model_copy(update={"faults": faults}))
     check_leaks(dataset.manifest, previous)
     least = learner.min_new_rows(settings)
     enough = dataset.new_rows >= least

@@ -15,12 +15,13 @@ from lineal_consumers.retrain.dataset import (
     Anomaly,
     Mark,
     batches_to_learn,
+    fault_examples,
     has_open_fault,
 )
 from lineal_learning.gates import GateRule, Gates
 from lineal_learning.learner import Fitted, Learner, LearningData, Material
 from lineal_learning.splits import Candidate
-from lineal_schemas.models import DatasetManifest, InputSchema, Metrics, SplitRule
+from lineal_schemas.models import DatasetManifest, FaultExample, InputSchema, Metrics, SplitRule
 
 _REFERENCE_ROWS = 500
 _WEEK_US = 7 * 86_400 * 1_000_000
@@ -44,11 +45,18 @@ class ReadingsLearner(Learner[ReadingsModel]):
     def candidates(self, material: Material, settings: ReadingsModel) -> list[Candidate]:
         blocks, anomalies = _blocks_and_anomalies(material, settings)
         drifted = material.drifted_us is not None
-        marks: dict[str, list[Mark]] = {}
-        for _, mark in material.remembered.get("mark", ()):
-            one = Mark(mark["fault"], mark["from_us"], mark["to_us"], mark["marked_us"])
-            marks.setdefault(mark["device"], []).append(one)
-        return batches_to_learn(settings, blocks, anomalies, marks, drifted=drifted)
+        return batches_to_learn(settings, blocks, anomalies, _marks(material), drifted=drifted)
+
+    def known_faults(self, material: Material, settings: ReadingsModel) -> tuple[FaultExample, ...]:
+        from fnmatch import fnmatchcase
+
+        own = [
+            (key, value)
+            for key, value in material.remembered["anomaly"]
+            if any(fnmatchcase(key.partition("/")[0], pattern) for pattern in settings.devices)
+        ]
+        normal = {key for key, _ in material.remembered.get("normal", ())}
+        return tuple(fault_examples(own, normal, _marks(material), settings.features))
 
     def waits_for(self, material: Material, settings: ReadingsModel) -> str | None:
         if material.drifted_us is None:
@@ -95,14 +103,19 @@ class ReadingsLearner(Learner[ReadingsModel]):
         windows = sum((len(run) - settings.length) // settings.step + 1 for run in held_out)
         if settings.tail == "chi2" or windows < 2 / settings.false_alarm_rate:
             chosen = replace(chosen, tail="chi2")
+        a_week = _alarms_a_week(manifest, settings)
+        if settings.false_alarms_a_week is not None:
+            if not a_week:
+                raise Reject("how often readings come is not known: there are too few of them")
+            chosen = replace(chosen, max_exceedance=min(0.5, settings.false_alarms_a_week / a_week))
         try:
             trained = train(chosen, runs, held_out)
         except (ValueError, ParityError) as error:
             raise Reject(f"no model can be learnt from these readings: {error}") from error
+        trained = replace(trained, data=_with_faults(trained.data, manifest, settings))
         together = np.concatenate(_since(manifest, blocks, settings) or runs)
         picked = np.linspace(0, len(together) - 1, min(len(together), _REFERENCE_ROWS)).astype(int)
         rows = [[None if np.isnan(x) else x for x in row] for row in together[picked].tolist()]
-        a_week = _alarms_a_week(manifest, settings)
         return Fitted(
             model=trained,
             algorithm=algorithm,
@@ -188,6 +201,15 @@ def _blocks_and_anomalies(
     return blocks, anomalies
 
 
+def _marks(material: Material) -> dict[str, list[Mark]]:
+    """What people have said of times, by device."""
+    marks: dict[str, list[Mark]] = {}
+    for _, mark in material.remembered.get("mark", ()):
+        one = Mark(mark["fault"], mark["from_us"], mark["to_us"], mark["marked_us"])
+        marks.setdefault(mark["device"], []).append(one)
+    return marks
+
+
 def _since(manifest: DatasetManifest, blocks: Mapping[str, Path], settings: ReadingsModel) -> Any:
     """The readings since the change that asked for the training: what comes later is compared with
     these, or the one change would be found again in what was learnt from it."""
@@ -245,11 +267,32 @@ def training_settings(settings: ReadingsModel, algorithm: str) -> Any:
     )
 
 
+def _with_faults(data: bytes, manifest: DatasetManifest, settings: ReadingsModel) -> bytes:
+    """A scoring model's file that names what looks like a fault that people have marked."""
+    if not manifest.faults:
+        return data
+    from lineal_scoring.fault_kinds import Example, FaultKinds
+    from lineal_scoring.model import FAULTS
+
+    examples = tuple(Example(one.fault, one.shares) for one in manifest.faults)
+    kinds = FaultKinds(examples, settings.min_likeness, settings.min_lead)
+    return _with_metadata(data, FAULTS, kinds.to_json())
+
+
+def _with_metadata(data: bytes, key: str, value: str) -> bytes:
+    import onnx
+
+    model = onnx.load_model_from_string(data)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = key, value
+    made: bytes = model.SerializeToString(deterministic=True)
+    return made
+
+
 def _with_golden_windows(data: bytes, windows: Any) -> bytes:
     """A scoring model's file that carries a few real windows, with the scores it gives them: what a
     device scores before it puts the model into use."""
     import numpy as np
-    import onnx
     import orjson
 
     from lineal_scoring.model import ScoringModel
@@ -257,12 +300,8 @@ def _with_golden_windows(data: bytes, windows: Any) -> bytes:
     scoring = ScoringModel(data)
     picked = np.round(windows[:: max(1, len(windows) // _GOLDEN_WINDOWS)][:_GOLDEN_WINDOWS], 6)
     scores = [scoring.score(np.ascontiguousarray(window[np.newaxis])).value for window in picked]
-    model = onnx.load_model_from_string(data)
-    entry = model.metadata_props.add()
-    entry.key = _GOLDEN
-    entry.value = orjson.dumps({"windows": picked.tolist(), "scores": scores}).decode()
-    made: bytes = model.SerializeToString(deterministic=True)
-    return made
+    golden = orjson.dumps({"windows": picked.tolist(), "scores": scores}).decode()
+    return _with_metadata(data, _GOLDEN, golden)
 
 
 def _long_enough(runs: list[Any], settings: ReadingsModel) -> list[Any]:

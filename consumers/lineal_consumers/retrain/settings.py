@@ -57,6 +57,9 @@ class TrainingSettings:
     """How the threshold is found; see ``calibration``."""
     margin: float = 1.0
     """The calibrated threshold is multiplied by it: what a short calibration cannot have seen."""
+    max_exceedance: float | None = None
+    """Share of normal windows above the threshold that is not exceeded with a confidence of 90 %;
+    the threshold follows from it instead of from the rate, the tail and the margin."""
     alarm: AlarmRules = field(default_factory=AlarmRules)
     seed: int = 0
     threads: int = 1
@@ -67,6 +70,8 @@ class TrainingSettings:
             raise ValueError("lags are within the window")
         if not 0 < self.false_alarm_rate < 1:
             raise ValueError("false_alarm_rate is between 0 and 1")
+        if self.max_exceedance is not None and not 0 < self.max_exceedance < 1:
+            raise ValueError("max_exceedance is between 0 and 1")
         if not 0 <= self.shrinkage <= 1 or not 0 < self.explained <= 1:
             raise ValueError("shrinkage and explained are shares")
         if self.margin < 1:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from lineal.errors import LinealError
 from lineal_consumers.retrain.autoencoder import Autoencoder, fit_autoencoder
 from lineal_consumers.retrain.calibration import (
+    bounded_threshold,
     chi2_threshold,
     empirical_threshold,
     exceedance,
@@ -92,6 +93,19 @@ def with_point_rules(
     return replace(preparation, baseline=replace(baseline, points=rules))
 
 
+def _calibrated(
+    settings: TrainingSettings, scores: Array, together: int
+) -> tuple[float, TrainingSettings]:
+    """The threshold, and the settings with rate and margin by which another operating point comes
+    to one that means the same."""
+    if settings.max_exceedance is None:
+        find = empirical_threshold if settings.tail == "empirical" else chi2_threshold
+        return settings.margin * find(scores, settings.false_alarm_rate), settings
+    threshold = bounded_threshold(scores, settings.max_exceedance, together)
+    margin = max(1.0, threshold / chi2_threshold(scores, settings.max_exceedance))
+    return threshold, replace(settings, false_alarm_rate=settings.max_exceedance, margin=margin)
+
+
 class ParityError(LinealError):
     """The exported graph does not compute the same scores as the trainer."""
 
@@ -142,8 +156,8 @@ def train_on_windows(
         else:
             model = fit_autoencoder(windows, settings)
         scores, _ = model.score(held_out)
-        find = empirical_threshold if settings.tail == "empirical" else chi2_threshold
-        threshold = settings.margin * find(scores, settings.false_alarm_rate)
+        together = max(1, settings.denoise_span // settings.step)
+        threshold, settings = _calibrated(settings, scores, together)
         preparation = with_point_rules(preparation, settings, runs, model, threshold)
         data = to_onnx(model, preparation, threshold, settings.alarm)
         picked = np.linspace(0, len(held_out) - 1, _GOLDEN).astype(int)
@@ -161,7 +175,7 @@ def train_on_windows(
         train_windows=len(windows),
         calibration_windows=len(held_out),
         calibration_alarm_share=float((scores > threshold).mean()),
-        exceedance=exceedance(scores, threshold, max(1, settings.denoise_span // settings.step)),
+        exceedance=exceedance(scores, threshold, together),
         golden_windows=golden,
         golden_scores=tuple(found),
         parity=parity,

@@ -24,6 +24,7 @@ from lineal_schemas.anomalies import (
     AnomalyOpened,
     AnomalyUpdated,
     Contribution,
+    FaultRecognised,
 )
 from lineal_schemas.ids import anomaly_id
 from lineal_schemas.models import ModelRef
@@ -72,6 +73,8 @@ class LiveScorer:
         self._at_work: _Active | None = None
         """What the scorer's thread scored the last reading with."""
         self._windows_before = 0
+        self._recognised: tuple[str, str | None] | None = None
+        """The anomaly that was recognised last, and as what."""
         self._answers: deque[AnomalyAnswered] = deque(maxlen=_MAX_ANSWERS)
 
     # The updater's side.
@@ -200,9 +203,36 @@ class LiveScorer:
             tally.busy_since_us = None
         threshold = active.candidate.model.threshold
         tally.scored([item.score.value for item in windows if item.score is not None], threshold)
-        return [
+        events = [
             self._event(item, active.candidate.ref, active, reading.wall_us) for item in transitions
         ]
+        return [*events, *self._fault_kinds(events, active)]
+
+    def _fault_kinds(
+        self, events: Sequence[AnomalyPayload], active: _Active
+    ) -> list[AnomalyPayload]:
+        """What anomalies look like, by the examples that the model has brought along."""
+        made: list[AnomalyPayload] = []
+        for event in events:
+            if not isinstance(event, AnomalyOpened | AnomalyUpdated):
+                continue
+            shares = {item.feature: item.share for item in event.contributions}
+            found = active.candidate.model.fault_kinds.recognise(shares)
+            if found is None or self._recognised == (event.anomaly_id, found.fault):
+                continue
+            self._recognised = (event.anomaly_id, found.fault)
+            made.append(
+                FaultRecognised(
+                    device=self._device,
+                    anomaly_id=event.anomaly_id,
+                    detector="device",
+                    model=event.model,
+                    fault=found.fault,
+                    likeness=found.likeness,
+                    examples=found.examples,
+                )
+            )
+        return made
 
     def _score_shadow(self, shadow: _Shadow, reading: Reading) -> None:
         tally = shadow.tally

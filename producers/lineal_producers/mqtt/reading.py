@@ -9,7 +9,12 @@ from pydantic_core import to_json
 
 from lineal_producers.mqtt.rejections import DeviceMismatch, Malformed, NotAllowed, TooLarge
 from lineal_producers.mqtt.talk import TalkMessage
-from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened, AnomalyUpdated
+from lineal_schemas.anomalies import (
+    AnomalyClosed,
+    AnomalyOpened,
+    AnomalyUpdated,
+    FaultRecognised,
+)
 from lineal_schemas.conversations import DeviceUtterance
 from lineal_schemas.deployments import DeploymentJobUpdated
 from lineal_schemas.payload import Payload, UnknownPayload, parse_payload
@@ -24,7 +29,7 @@ from lineal_schemas.telemetry import (
     parse_stream_message,
 )
 
-_ANOMALIES = (AnomalyOpened, AnomalyUpdated, AnomalyClosed)
+_ANOMALIES = (AnomalyOpened, AnomalyUpdated, AnomalyClosed, FaultRecognised)
 _MAY_SEND: dict[str, frozenset[str]] = {
     "events": frozenset(payload.type for payload in _ANOMALIES),
     "jobs/update": frozenset((DeploymentJobUpdated.type,)),

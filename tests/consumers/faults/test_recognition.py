@@ -10,7 +10,6 @@ import pytest
 
 from lineal.testing import StageHarness
 from lineal_consumers.faults.config import FaultsConfig
-from lineal_consumers.faults.recognition import Example, likeness, recognise
 from lineal_consumers.faults.stage import faults
 from lineal_schemas.anomalies import (
     AnomalyClosed,
@@ -22,6 +21,7 @@ from lineal_schemas.anomalies import (
 )
 from lineal_schemas.models import ModelRef
 from lineal_schemas.reviews import AnomalyReviewed
+from lineal_scoring.fault_kinds import Example, likeness, recognise
 
 BEARING = {"vibration": 0.8, "temperature": 0.15, "flow": 0.05}
 FILTER = {"flow": 0.7, "pressure": 0.3}

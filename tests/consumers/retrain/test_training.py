@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,19 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from lineal_consumers.retrain.calibration import chi2_threshold, empirical_threshold, exceedance
+from lineal_consumers.retrain.calibration import (
+    bounded_threshold,
+    chi2_threshold,
+    empirical_threshold,
+    exceedance,
+)
 from lineal_consumers.retrain.evaluation import Quality, compare, evaluate
 from lineal_consumers.retrain.settings import TrainingSettings
 from lineal_consumers.retrain.training import train
 from lineal_consumers.retrain.windowing import preparation_of, windows_of
+from lineal_scoring.alarm import Opened
 from lineal_scoring.model import ScoringModel
+from lineal_scoring.scorer import DeviceScorer
 from tests.long import examples
 from tests.scoring.readings import FEATURES, normal, settings, trained
 
@@ -165,3 +173,35 @@ def test_few_scores_say_less_surely_how_often_there_is_a_false_alarm() -> None:
     assert estimated < at_most < 3 * estimated
     few, few_at_most = exceedance(np.sqrt(squares[:200]), threshold, 10)
     assert few_at_most / few > 1.5 * at_most / estimated
+
+
+def test_a_threshold_for_a_stated_rate_is_higher_the_less_was_learnt_from() -> None:
+    from scipy.stats import chi2
+
+    scores = np.sqrt(np.random.default_rng(3).chisquare(6, 20_000) / 6)
+    rate = 1e-4
+    threshold = bounded_threshold(scores, rate, 1)
+    exact = float(np.sqrt(chi2.isf(rate, 6) / 6))
+    assert exact <= threshold < 1.05 * exact
+    assert exceedance(scores, threshold, 1)[1] == pytest.approx(rate, rel=0.02)
+    few = bounded_threshold(scores[:200], rate, 10)
+    assert few > threshold
+    assert exceedance(scores[:200], few, 10)[1] == pytest.approx(rate, rel=0.02)
+
+
+def test_a_model_alarms_no_more_often_than_was_asked_for() -> None:
+    """A tenth of all stretches that could alarm: so many that a short run shows it."""
+    wanted = replace(settings(hold=None, spread=False), max_exceedance=0.1, margin=3.0)
+    runs = [normal(1500, seed) for seed in (1, 2)]
+    asked = train(wanted, runs, [normal(1500, 3)])
+    assert asked.exceedance[1] == pytest.approx(0.1, rel=0.02), "whatever rate and margin say"
+    rarer = train(replace(wanted, max_exceedance=0.001), runs, [normal(1500, 3)])
+    assert rarer.threshold > asked.threshold
+    model = ScoringModel(rarer.data)
+    opened = [
+        change
+        for seed in range(4, 9)
+        for change in DeviceScorer(model).push(normal(1500, seed), 0)[1]
+        if isinstance(change, Opened)
+    ]
+    assert len(opened) <= 5 * 1500 / 8 * 0.01

@@ -1,4 +1,4 @@
-"""Compares anomalies by which features show them.
+"""Compares anomalies by which features show them, on the bus and on devices alike.
 
 What a fault does to a machine shows in the shares that the features have in the score: a worn
 bearing shakes other sensors than a clogged filter. Two anomalies are as alike as their shares, by
@@ -10,9 +10,11 @@ rejection): few examples are enough, and what is like none has no name.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 Shares = Mapping[str, float]
@@ -62,3 +64,49 @@ def recognise(
     if best[fault] < min_likeness or best[fault] - others < min_lead:
         return None
     return Recognised(fault, best[fault], Counter(one.fault for one in examples)[fault])
+
+
+MIN_LIKENESS, MIN_LEAD = 0.85, 0.03
+"""Of :func:`recognise`, unless settings say otherwise."""
+
+
+@dataclass(frozen=True)
+class FaultKinds:
+    """What a model's file holds of the faults that people had marked when it was learnt."""
+
+    examples: tuple[Example, ...] = ()
+    min_likeness: float = MIN_LIKENESS
+    min_lead: float = MIN_LEAD
+
+    def recognise(self, shares: Shares) -> Recognised | None:
+        """What an anomaly looks like; see :func:`recognise`."""
+        return recognise(shares, self.examples, self.min_likeness, self.min_lead)
+
+    def to_json(self) -> str:
+        """Canonical: the same examples are the same text."""
+        fields = {
+            "examples": [[one.fault, dict(one.shares)] for one in self.examples],
+            "min_likeness": self.min_likeness,
+            "min_lead": self.min_lead,
+        }
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> FaultKinds:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is none.
+        """
+        fields = json.loads(text)
+        return cls(
+            tuple(
+                Example(
+                    None if fault is None else str(fault),
+                    {str(name): float(share) for name, share in shares.items()},
+                )
+                for fault, shares in fields["examples"]
+            ),
+            float(fields["min_likeness"]),
+            float(fields["min_lead"]),
+        )
