@@ -177,6 +177,9 @@ class JobNotice(_Frozen):
     """The message on a device's notify topic: its next job, or none."""
 
     job: JobDocument | None = None
+    waiting: Annotated[int, Field(ge=0)] | None = None
+    """Further jobs that come when this one has ended; None: of a former version, which kept the
+    newest job alone."""
 
 
 class JobReply(_Frozen):

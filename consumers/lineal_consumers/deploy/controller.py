@@ -12,6 +12,7 @@ from lineal_consumers.deploy.rollout import (
     RolloutRecord,
     job_prefix,
     numbers_key,
+    open_job_key,
     rejected_key,
     rings_of,
     rollout_key,
@@ -33,6 +34,7 @@ from lineal_schemas.deployments import (
     RolloutPlan,
     SignedPackage,
 )
+from lineal_schemas.ids import job_id
 from lineal_scoring.release_root import NotSigned, ReleaseRoot
 
 
@@ -258,6 +260,12 @@ class RolloutController(RolloutRings):
             update = {"extended": True, "deadline_us": self._now + extension}
             await self._keep_job(job.model_copy(update=update), rollout)
             return
+        if job.state == "QUEUED" and await self._is_behind_another(job):
+            # It has not been given to the device yet: its time begins when the one before ends.
+            self._ctx.annotate(device=device, waits="behind another job")
+            waiting = {"deadline_us": self._deadline("QUEUED", rollout), "updated_us": self._now}
+            await self._keep_job(job.model_copy(update=waiting), rollout)
+            return
         self._ctx.annotate(device=device, state="TIMED_OUT")
         self.events.append(
             DeploymentJobTimedOut(
@@ -300,6 +308,8 @@ class RolloutController(RolloutRings):
     async def _forget(self, rollout_id: str) -> None:
         for key, _ in await self._ctx.state.items(job_prefix(rollout_id), bytes):
             await self._ctx.state.delete(key)
+            device = key.removeprefix(job_prefix(rollout_id))
+            await self._ctx.state.delete(open_job_key(device, job_id(rollout_id, device)))
         await self._ctx.state.delete(rollout_key(rollout_id))
 
     async def _reject(self, request: DeploymentRequested, reason: str) -> None:

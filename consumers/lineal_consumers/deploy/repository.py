@@ -6,8 +6,11 @@ from lineal import Context
 from lineal_consumers.deploy.config import DeployConfig
 from lineal_consumers.deploy.rollout import (
     JobRecord,
+    OpenJobRecord,
     RolloutRecord,
     job_key,
+    open_job_key,
+    open_jobs_prefix,
     rollout_key,
     seconds_for,
 )
@@ -99,10 +102,23 @@ class RolloutRepository:
 
     async def _keep_job(self, job: JobRecord, rollout: RolloutRecord) -> None:
         await self._ctx.state.put(job_key(rollout.rollout_id, job.device), job)
+        open_key = open_job_key(job.device, job.job_id)
         if job.final:
             self._ctx.timers.cancel(f"job/{job.job_id}")
+            await self._ctx.state.delete(open_key)
         else:
             self._set_deadline(job, rollout)
+            if await self._ctx.state.get(open_key, OpenJobRecord) is None:
+                before = await self._ctx.state.items(open_jobs_prefix(job.device), OpenJobRecord)
+                number = 1 + max((other.number for _, other in before), default=0)
+                await self._ctx.state.put(open_key, OpenJobRecord(number=number))
+
+    async def _is_behind_another(self, job: JobRecord) -> bool:
+        """Whether the device has still to end a job that was issued before this one."""
+        prefix = open_jobs_prefix(job.device)
+        open_jobs = dict(await self._ctx.state.items(prefix, OpenJobRecord))
+        own = open_jobs.pop(f"{prefix}{job.job_id}", None)
+        return own is not None and any(other.number < own.number for other in open_jobs.values())
 
     def _set_deadline(self, job: JobRecord, rollout: RolloutRecord) -> None:
         due = DeploymentStepDue(

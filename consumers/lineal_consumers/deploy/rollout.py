@@ -182,6 +182,22 @@ def job_key(rollout_id: str, device: str) -> str:
     return f"{job_prefix(rollout_id)}{device}"
 
 
+class OpenJobRecord(_Kept):
+    """A job that has not ended, by its device: devices do one at a time."""
+
+    number: int
+    """In the order in which they were issued, from 1."""
+
+
+def open_job_key(device: str, job_id: str) -> str:
+    return f"{open_jobs_prefix(device)}{job_id}"
+
+
+def open_jobs_prefix(device: str) -> str:
+    """Of the :class:`OpenJobRecord` of a device."""
+    return f"open/{device}/"
+
+
 def numbers_key(kind: RolloutKind, name: str) -> str:
     """Of the :class:`ModelRecord`."""
     return f"{kind}/{name}"

@@ -68,6 +68,10 @@ class JobRouter:
     def on_notice(self, notice: JobNotice) -> None:
         if notice.job is not None:
             self._noticed = notice.job.kind
+            for kind, other in self._updaters.items():
+                # jobs are given out one at a time: with another's turn, one's own is over
+                if kind != self._noticed and other is not None and notice.waiting is not None:
+                    other.on_notice(JobNotice(waiting=0))
         updater = self._updaters[self._noticed]
         if updater is not None:
             updater.on_notice(notice)

@@ -2,16 +2,14 @@
 to devices.
 
 An event is acknowledged when the broker has confirmed its message. A job's notice is retained, so a
-device that is away finds it when it comes back.
+device that is away finds it when it comes back, and further ones one after the other.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import orjson
 import structlog
 
 from lineal.bus.protocol import AssignmentLost, Delivery, Subscription
@@ -24,17 +22,13 @@ from lineal.stages.result import StepResult, to_batch
 from lineal.stages.retry import unavailable
 from lineal_producers.mqtt.connection import BrokerConnection
 from lineal_producers.mqtt.effects import NoticePut
+from lineal_producers.mqtt.job_queue import JobQueue
 from lineal_producers.mqtt.records import GROUP, Recorder
 from lineal_producers.mqtt.rows import get_row
 from lineal_producers.mqtt.talk import reply_to_device
 from lineal_schemas.anomalies import AnomalyAnswered
 from lineal_schemas.conversations import UtteranceReplied
-from lineal_schemas.deployments import (
-    FINAL_STATES,
-    DeploymentJobIssued,
-    DeploymentJobReplied,
-    JobNotice,
-)
+from lineal_schemas.deployments import DeploymentJobIssued, DeploymentJobReplied
 from lineal_schemas.mqtt_topics import anomaly_answer, jobs_notify, jobs_update_reply, talk_reply
 
 log = structlog.get_logger(__name__)
@@ -48,13 +42,6 @@ TOPICS = (
     AnomalyAnswered.type,
     UtteranceReplied.type,
 )
-
-
-class _Announced(NamedTuple):
-    """The message that is retained on a device's notify topic."""
-
-    job: str
-    version: int
 
 
 class JobRelay:
@@ -128,19 +115,9 @@ class JobRelay:
     async def _notify(self, delivery: Delivery, message: DeploymentJobIssued) -> StepResult:
         row = f"notify/{message.device}"
         kept = await self._runtime.store.read(lambda c: get_row(c, row))
-        announced = None if kept is None else _Announced(*orjson.loads(kept))
-        job = message.job
-        ended = job.state in FINAL_STATES
-        if (
-            announced is not None
-            and announced.job == job.job_id
-            and announced.version > job.version
-        ):
+        queue = JobQueue.from_row(kept).after(message.job)
+        if queue is None:
             return StepResult(delivery)  # brought twice, and out of date
-        if ended and announced is not None and announced.job != job.job_id:
-            return StepResult(delivery)  # another job stands there: an old one's end leaves it
-        notice = JobNotice(job=None if ended else job)
-        body = notice.model_dump_json().encode()
+        body = queue.notice().model_dump_json().encode()
         await self._connection.deliver(jobs_notify(message.device), body, retain=True)
-        now = orjson.dumps([job.job_id, job.version])
-        return StepResult(delivery, effects=[NoticePut(row, now)])
+        return StepResult(delivery, effects=[NoticePut(row, queue.to_row())])

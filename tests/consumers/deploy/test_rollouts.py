@@ -289,6 +289,25 @@ class TestOtherRollouts:
         await centre.report("b", *WAY, rollout="r2")
         assert centre.rollout("r2").status == "completed"
 
+    @pytest.mark.parametrize("silent", [False, True])
+    async def test_a_job_behind_another_has_its_time_when_that_one_has_ended(
+        self, centre: Centre, silent: bool
+    ):
+        await centre.start(ring("all", "a"), rollout="r1")
+        other = ModelRef(name="gearbox", version=1, sha256=centre.artifact.sha256)
+        await centre.start(ring("all", "a"), rollout="r2", model=other)
+        for state in WAY:
+            await centre.wait(29)
+            await centre.report("a", state, rollout="r1")
+        assert centre.rollout("r1").status == "completed"
+        assert centre.job("a", "r2").state == "QUEUED", "its turn comes now"
+        if silent:
+            await centre.wait(1000)
+            assert centre.job("a", "r2").state == "TIMED_OUT"
+        else:
+            await centre.report("a", *WAY, rollout="r2")
+            assert centre.rollout("r2").status == "completed"
+
     async def test_the_same_request_again_begins_nothing(self, centre: Centre):
         await centre.start(ring("all", "a"))
         assert await centre.start(ring("all", "a")) == []

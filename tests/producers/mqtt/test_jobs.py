@@ -13,6 +13,7 @@ from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal_local.mosquitto import Mosquitto
 from lineal_producers.mqtt.bridge import Bridge
+from lineal_producers.mqtt.job_queue import JobQueue
 from lineal_producers.mqtt.settings import MqttSettings
 from lineal_schemas.anomalies import AnomalyAnswered
 from lineal_schemas.deployments import (
@@ -166,3 +167,41 @@ async def test_what_a_person_says_of_an_anomaly_waits_for_its_device(
     device.close()
     assert topic == "lineal/v1/pump-1/anomalies/answer"
     assert AnomalyAnswered.model_validate_json(body) == answer
+
+
+async def test_a_device_that_was_away_gets_one_job_after_the_other(
+    runtime: Runtime, bridge: Bridge, broker: Mosquitto
+) -> None:
+    await publish(
+        runtime, issued("a"), issued("b"), issued("c"), issued("b", 2, "CANCELLED"), issued("d")
+    )
+    async with asyncio.timeout(180):
+        while [g.lag for t in await runtime.bus.topics() for g in t.groups if g.lag]:
+            await asyncio.sleep(0.02)
+    device = await asyncio.to_thread(DeviceDouble, broker.port)
+    seen = [JobNotice.model_validate_json((await received(device))[1])]
+    for done in ("a", "c", "d"):
+        await publish(runtime, issued(done, 9, "CANCELLED"))
+        seen.append(JobNotice.model_validate_json((await received(device))[1]))
+    device.close()
+    assert [(notice.job and notice.job.job_id, notice.waiting) for notice in seen] == [
+        ("a", 2), ("c", 1), ("d", 0), (None, 0),
+    ]  # fmt: skip
+
+
+def test_what_comes_late_of_an_ended_job_opens_it_no_more() -> None:
+    queue = JobQueue()
+    for message in (issued("a"), issued("b"), issued("a", 3, "CANCELLED")):
+        found = queue.after(message.job)
+        assert found is not None
+        queue = JobQueue.from_row(found.to_row())
+    assert queue.after(issued("a", 2).job) is None
+    assert [job.job_id for job in queue.jobs] == ["b"]
+
+
+def test_a_row_of_a_former_version_names_the_job_that_was_announced() -> None:
+    queue = JobQueue.from_row(b'["a",2]')
+    assert queue.after(issued("a", 1).job) is None
+    after = queue.after(issued("b").job)
+    assert after is not None
+    assert after.after(issued("a", 3, "CANCELLED").job) == JobQueue(after.jobs[1:], (("a", 3),))
