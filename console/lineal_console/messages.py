@@ -83,6 +83,7 @@ STATUSES = (
     N_("open"), N_("taken"), N_("disputed"), N_("superseded"), N_("completed"), N_("waiting"),
     N_("all"), N_("closed"), N_("confirmed"), N_("corrected"),
     N_("doubt"), N_("confidence"), N_("audit"), N_("conflict"), N_("asked"), N_("anomaly"),
+    N_("lasting"),
     N_("not_understood"),
     N_("affirmed"), N_("negated"), N_("historical"), N_("family"), N_("uncertain"),
     N_("text"), N_("class"), N_("fields"), N_("tables"), N_("redaction"),
