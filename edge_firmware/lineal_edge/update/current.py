@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lineal_edge.update.disk import Disk
+from lineal_schemas.errors import LinealError
 from lineal_scoring.release_root import ReleaseRoot
 from lineal_scoring.release_snapshot import (
     CurrentPackages,
@@ -21,7 +22,7 @@ from lineal_scoring.release_snapshot import (
 log = logging.getLogger(__name__)
 
 
-class NotCurrentYet(OSError):
+class NotCurrentYet(LinealError, OSError):
     """The centre has not said, or not lately enough, that a package is current: the job waits for
     it, until its time is up.
 
