@@ -15,3 +15,9 @@ def test_no_utterance_is_both_learnt_from_and_tested() -> None:
         for part in ("learn", "test")
     )
     assert not learnt & (tested | {text.lower().strip("?. ") for text in frozen["unknown"]})
+
+
+def test_judged_paragraphs_are_of_questions_that_were_frozen() -> None:
+    frozen = json.loads((FOLDER / "docs_questions.json").read_text())
+    judged = json.loads((FOLDER / "docs_judgements.json").read_text())
+    assert set(judged["also"]) <= {item["question"] for item in frozen["questions"]}
