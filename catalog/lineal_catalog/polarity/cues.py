@@ -88,7 +88,8 @@ CUES: tuple[Cue, ...] = (
         was excluded | has been excluded |
         is excluded | is not present | not present | is negative | was negative | were negative |
         not seen | not found | not detected | not demonstrated | not identified | not noted |
-        was denied | is denied""",
+        was denied | is denied | (-) | (neg) | (negative) | free since | free for | free at |
+        free after | free throughout""",
     ),
     *_cues(
         "uncertain",
@@ -104,7 +105,10 @@ CUES: tuple[Cue, ...] = (
         rule out | r/o | evaluate for | question of | questionable | perhaps |
         not certain if | not certain whether | unclear whether | if | in case of | likely |
         most likely | presumed | appears to be | differential includes | return for | watch for |
-        risk of | at risk for | to exclude""",
+        risk of | at risk for | to exclude | screen for | screened for | screening for |
+        monitor for | monitored for | monitoring for | look out for | worried about |
+        worries about | worry about | concerned about | anxious about | afraid of | fear of |
+        fears""",
     ),
     *_cues("uncertain", "forward_first", "doubtful"),
     *_cues(
@@ -116,7 +120,7 @@ CUES: tuple[Cue, ...] = (
         not been ruled out | have not been ruled out | was not excluded | cannot be excluded |
         cannot be ruled out | can not be ruled out | could not be excluded | is not excluded |
         not excluded | not ruled out | has not been ruled out | is questionable | to be ruled out |
-        should be ruled out | in the differential""",
+        should be ruled out | in the differential | develop""",
     ),
     *_cues(
         "historical",
@@ -131,7 +135,7 @@ CUES: tuple[Cue, ...] = (
         "historical",
         "backward",
         """resolved | has resolved | since resolved | have resolved | resolved in YEAR |
-        was cured | went away | has gone away""",
+        was cured | went away | has gone away | is gone | are gone | was gone | were gone""",
     ),
     # A year or a time of life: of what stands before it ("fever in 2011"), and of what follows
     # where it opens the sentence.
@@ -213,7 +217,8 @@ CUES: tuple[Cue, ...] = (
         which | who | still | until | presents with | presented with | presenting with |
         complains of | complaining of | , reports | , has | , had | , with | and has | and reports |
         and complains | now has | now | currently | today | patient has | patient reports |
-        the patient has | he has | she has | as a cause of | ; | . | :""",
+        the patient has | he has | she has | as a cause of | (+) | (pos) | (positive) |
+        ; | . | :""",
         ends_scopes=True,
     ),
 )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 MEANT: dict[tuple[str, ...], tuple[tuple[str, str], ...]] = {
     ("affirmed",): (
+        ("Fever (+), cough (-).", "fever"),
+        ("Please feel free to call about the cough.", "cough"),
+        ("The cough is not gone.", "cough"),
         ("Fever since March.", "fever"),
         ("Has had a cough since last year.", "cough"),
         ("Cough since 2019.", "cough"),
@@ -50,6 +53,9 @@ MEANT: dict[tuple[str, ...], tuple[tuple[str, str], ...]] = {
         ("Accompanied by her son, who reports that she has vomiting.", "vomiting"),
     ),
     ("negated",): (
+        ("Fever (-), cough (+).", "fever"),
+        ("Cough (+), fever (-).", "fever"),
+        ("Chest pain free since admission.", "chest pain"),
         ("No evidence of pneumonia.", "pneumonia"),
         ("There is no pneumonia or effusion.", "effusion"),
         ("CT rules out pulmonary embolism.", "pulmonary embolism"),
@@ -79,6 +85,7 @@ MEANT: dict[tuple[str, ...], tuple[tuple[str, str], ...]] = {
         ("Neither fever nor cough.", "cough"),
     ),
     ("historical",): (
+        ("The headache is gone.", "headache"),
         ("She had fever in 2011.", "fever"),
         ("In 2011 she had pneumonia.", "pneumonia"),
         ("Back in March 2010 he had a stroke.", "stroke"),
@@ -103,6 +110,10 @@ MEANT: dict[tuple[str, ...], tuple[tuple[str, str], ...]] = {
         ("The patient's mother had breast cancer but she has no breast cancer.", "breast cancer"),
     ),
     ("uncertain",): (
+        ("Should headache develop, take paracetamol.", "headache"),
+        ("Screening for depression.", "depression"),
+        ("Monitor for fever.", "fever"),
+        ("She is worried about breast cancer.", "breast cancer"),
         ("CT does not rule out pulmonary embolism.", "pulmonary embolism"),
         ("CT did not exclude pulmonary embolism.", "pulmonary embolism"),
         ("Pneumonia is unlikely.", "pneumonia"),
