@@ -22,6 +22,7 @@ from lineal_consumers.ocr.page_view import draw_view
 from lineal_consumers.ocr.recognized_page import read_page_image
 from lineal_consumers.ocr.redaction.config import RedactConfig
 from lineal_consumers.ocr.redaction.places import Places, left_over, tokens, words_in
+from lineal_consumers.ocr.redaction.second_look import unread_views
 from lineal_consumers.ocr.searchable_pdf import PageWriter
 from lineal_schemas.results import Box, Page, TextResult
 
@@ -110,9 +111,11 @@ def _redacted(
     for _ in range(_ROUNDS):
         text, seen = _read(image, page, ocr)
         found = _unredacted(text, seen, places.terms)
-        if not found:
-            return RedactedPage(image, text, seen, tuple(boxes))
         upright = [_as_drawn(box, seen.rotation) for box in found]
+        if not upright:
+            upright = _unredacted_at_second_look(image, page, seen, boxes, places.terms, ocr)
+        if not upright:
+            return RedactedPage(image, text, seen, tuple(boxes))
         _paint(image, upright)
         boxes += upright
     raise NotRedacted(f"page {page.number} can still be read where it is to be redacted")
@@ -161,6 +164,38 @@ def _read(image: Image.Image, page: Page, config: OcrConfig) -> tuple[str, Page]
     if seen.width <= 0:
         raise NotRedacted(f"page {page.number} could not be read again")
     return text, seen
+
+
+def _unredacted_at_second_look(
+    image: Image.Image,
+    page: Page,
+    seen: Page,
+    painted: list[Box],
+    terms: tuple[str, ...],
+    config: OcrConfig,
+) -> list[Box]:
+    """Boxes of terms in what was not read at first, on the page as it is drawn."""
+    from PIL import Image as images
+
+    read = [
+        _as_drawn(Box(word.left, word.top, word.width, word.height), seen.rotation)
+        for word in seen.words
+        if word.end - word.begin > 1  # single letters may be those of a word that stands across
+    ]
+    found: list[Box] = []
+    for view, turned in unread_views(image, [*read, *painted]):
+        size = page if turned % 180 == 0 else page.model_copy(
+            update={"width": page.height, "height": page.width}
+        )  # fmt: skip
+        try:
+            text, there = _read(images.fromarray(view), size, config)
+        except NotRedacted:
+            continue  # the page itself was read; of what is left nothing can be
+        found += [
+            _as_drawn(box, (turned + there.rotation) % 360)
+            for box in _unredacted(text, there, terms)
+        ]
+    return found
 
 
 def _unredacted(text: str, page: Page, terms: tuple[str, ...]) -> list[Box]:

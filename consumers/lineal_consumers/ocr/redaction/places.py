@@ -121,7 +121,8 @@ def undivided(text: str) -> str:
 
 
 def left_over(terms: Iterable[str], found: list[str]) -> list[tuple[int, int]]:
-    """Where a term is still among tokens: their first and last index, exclusively."""
+    """Where a term is still among tokens: their first and last index, exclusively; also where it is
+    written with spaces between its letters."""
     places = []
     for term in terms:
         wanted = tokens(term)
@@ -132,7 +133,23 @@ def left_over(terms: Iterable[str], found: list[str]) -> list[tuple[int, int]]:
             for at in range(len(found) - len(wanted) + 1)
             if found[at] == wanted[0] and found[at : at + len(wanted)] == wanted
         ]
+        joined = "".join(wanted)
+        # Letters that stand one above the other are read from the top, whichever way they go.
+        places += [*_spaced(joined, found), *_spaced(joined[::-1], found)]
     return places
+
+
+def _spaced(letters: str, found: list[str]) -> Iterator[tuple[int, int]]:
+    """Where single letters one after another are a term."""
+    for at, first in enumerate(found):
+        if len(first) > 1 or not letters.startswith(first):
+            continue
+        end, joined = at, ""
+        while end < len(found) and len(found[end]) == 1 and len(joined) < len(letters):
+            joined += found[end]
+            end += 1
+        if joined == letters and end - at >= _MIN_SPREAD:
+            yield at, end
 
 
 def _entities(wanted: DocumentRedactionRequested, analysis: Analysis) -> Iterator[Span]:

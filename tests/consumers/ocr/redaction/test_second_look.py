@@ -1,0 +1,95 @@
+"""Writing that is not read at first, pale or across, is gone from a copy as well."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pypdfium2 as pdfium
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen import canvas
+
+from lineal_consumers.ocr.redaction.places import left_over
+from tests.consumers.ocr.redaction.test_redact import KEPT, NAME, redacted
+
+WIDTH, HEIGHT = 300, 30
+
+
+def picture(ink: int, ground: int) -> Image.Image:
+    """A line of writing that no text layer knows."""
+    image = Image.new("L", (1200, 120), ground)
+    font = ImageFont.load_default(96)
+    ImageDraw.Draw(image).text((12, 2), f"Signed {NAME}", fill=ink, font=font)
+    return image
+
+
+def letter(file: Path, image: Image.Image, place: tuple[int, int, int, int]) -> Path:
+    """A page with the name in its text, and a picture of it."""
+    page = canvas.Canvas(str(file), pagesize=A4)
+    page.setFont("Helvetica", 12)
+    page.drawString(72, 790, f"A letter to {NAME} of the ninth of May")
+    page.drawString(72, 720, KEPT)
+    page.drawImage(ImageReader(image), *place)
+    page.save()
+    return file
+
+
+@pytest.mark.parametrize(
+    ("image", "place"),
+    [
+        pytest.param(picture(244, 255), (72, 560, WIDTH, HEIGHT), id="pale"),
+        pytest.param(
+            picture(0, 255).rotate(90, expand=True), (450, 300, HEIGHT, WIDTH), id="upwards"
+        ),
+        pytest.param(
+            picture(0, 255).rotate(270, expand=True), (450, 300, HEIGHT, WIDTH), id="downwards"
+        ),
+    ],
+)
+def test_a_name_in_a_picture_is_gone_though_it_is_hard_to_read(
+    image: Image.Image, place: tuple[int, int, int, int], tmp_path: Path
+) -> None:
+    made = redacted(
+        letter(tmp_path / "a.pdf", image, place), "application/pdf", "pdf", words=[NAME]
+    )
+    assert made.problem is None
+    page = pdfium.PdfDocument(io.BytesIO(made.data))[0]
+    assert KEPT in " ".join(page.get_textpage().get_text_bounded().split())
+    left, bottom, width, height = place
+    shown = page.render(scale=2).to_pil().convert("L")
+    there = np.asarray(
+        shown.crop((2 * left, 2 * (842 - bottom - height), 2 * (left + width), 2 * (842 - bottom)))
+    )
+    # More than half of the writing is the name, and black now.
+    assert (there < 40).mean() > 0.3
+
+
+def test_letters_with_spaces_between_them_are_a_word() -> None:
+    read = ["to", "m", "a", "r", "i", "a", "g", "o", "n", "z", "a", "l", "e", "z", "a", "b"]
+    assert left_over([NAME], read) == [(1, 14)]
+    assert left_over([NAME], read[::-1]) == [(2, 15)]
+    assert left_over(["Mar"], ["m", "a", "x"]) == []
+
+
+def test_a_name_across_with_spaces_between_its_letters_is_gone(tmp_path: Path) -> None:
+    file = tmp_path / "a.pdf"
+    page = canvas.Canvas(str(file), pagesize=A4)
+    page.setFont("Helvetica", 12)
+    page.drawString(72, 790, f"A letter to {NAME} of the ninth of May")
+    page.drawString(72, 720, KEPT)
+    page.translate(500, 300)
+    page.rotate(90)
+    line = page.beginText(0, 0)
+    line.setCharSpace(6)
+    line.textOut(NAME)
+    page.drawText(line)
+    page.save()
+    made = redacted(file, "application/pdf", "pdf", words=[NAME])
+    assert made.problem is None
+    shown = pdfium.PdfDocument(io.BytesIO(made.data))[0].render(scale=2).to_pil().convert("L")
+    across = np.asarray(shown.crop((980, 800, 1010, 1084)))
+    assert (across < 40).mean() > 0.5
