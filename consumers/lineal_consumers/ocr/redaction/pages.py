@@ -21,7 +21,7 @@ from lineal_consumers.ocr.page_raster import Raster
 from lineal_consumers.ocr.page_view import draw_view
 from lineal_consumers.ocr.recognized_page import read_page_image
 from lineal_consumers.ocr.redaction.config import RedactConfig
-from lineal_consumers.ocr.redaction.places import Places, left_over, tokens, words_in
+from lineal_consumers.ocr.redaction.places import Places, is_near, left_over, tokens, words_in
 from lineal_consumers.ocr.redaction.second_look import unread_views
 from lineal_consumers.ocr.searchable_pdf import PageWriter
 from lineal_schemas.results import Box, Page, TextResult
@@ -34,6 +34,8 @@ _ROUNDS = 3
 """How often what is read in a copy after all is painted over, before it is given up."""
 _MARGIN = 0.12
 """Of a box's height, painted around it: letters reach beyond what a recogniser takes for them."""
+_SURE = 0.75
+"""Confidence from which on a word is taken for what stands there."""
 _MAX_SIDE = 12_000
 _MAX_PIXELS = 40_000_000
 _JPEG_QUALITY = 85
@@ -180,7 +182,8 @@ def _unredacted_at_second_look(
     read = [
         _as_drawn(Box(word.left, word.top, word.width, word.height), seen.rotation)
         for word in seen.words
-        if word.end - word.begin > 1  # single letters may be those of a word that stands across
+        # Single letters, and what is read with doubt, may be writing that stands across.
+        if word.end - word.begin > 1 and word.confidence >= _SURE
     ]
     found: list[Box] = []
     for view, turned in unread_views(image, [*read, *painted]):
@@ -193,16 +196,22 @@ def _unredacted_at_second_look(
             continue  # the page itself was read; of what is left nothing can be
         found += [
             _as_drawn(box, (turned + there.rotation) % 360)
-            for box in _unredacted(text, there, terms)
+            for box in _unredacted(text, there, terms, misread=True)
         ]
     return found
 
 
-def _unredacted(text: str, page: Page, terms: tuple[str, ...]) -> list[Box]:
-    """Boxes of words in which a term is read after all."""
+def _unredacted(
+    text: str, page: Page, terms: tuple[str, ...], *, misread: bool = False
+) -> list[Box]:
+    """Boxes of words in which a term is read after all; also one that differs by a letter where
+    reading is hard (``misread``)."""
     parts = [(word, tokens(text[word.begin : word.end])) for word in page.words]
     owners = [word for word, found in parts for _ in found]
     flat = [token for _, found in parts for token in found]
+    if misread:
+        wanted = [token for term in terms for token in tokens(term)]
+        flat = [next((one for one in wanted if is_near(one, token)), token) for token in flat]
     return [
         Box(word.left, word.top, word.width, word.height)
         for first, last in left_over(terms, flat)

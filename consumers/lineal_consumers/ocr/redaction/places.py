@@ -16,6 +16,7 @@ _UNSEEN = f"{_UNSEEN_ONE}*[\u0300-\u036f]*{_UNSEEN_ONE}*"
 """What may stand between two letters, or after one, without being seen as a letter of its own."""
 _DIVIDED = r"(?:[-\u2010][ \t]*\r?\n[ \t]*)?"
 _TO_WIDE = 0xFEE0
+_MIN_NEAR = 5
 _MIN_SPREAD = 3
 """Letters and digits from which a text is redacted wherever else it occurs."""
 
@@ -137,6 +138,17 @@ def left_over(terms: Iterable[str], found: list[str]) -> list[tuple[int, int]]:
         # Letters that stand one above the other are read from the top, whichever way they go.
         places += [*_spaced(joined, found), *_spaced(joined[::-1], found)]
     return places
+
+
+def is_near(one: str, other: str) -> bool:
+    """Whether two words of five letters or more differ by one at most."""
+    shorter, longer = sorted((one, other), key=len)
+    if len(shorter) < _MIN_NEAR or len(longer) - len(shorter) > 1:
+        return one == other
+    pairs = enumerate(zip(shorter, longer, strict=False))
+    same = next((at for at, (a, b) in pairs if a != b), len(shorter))
+    rest = longer[same + 1 :]
+    return rest == (shorter[same + 1 :] if len(shorter) == len(longer) else shorter[same:])
 
 
 def _spaced(letters: str, found: list[str]) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen import canvas
 
-from lineal_consumers.ocr.redaction.places import left_over
+from lineal_consumers.ocr.redaction.places import is_near, left_over
 from tests.consumers.ocr.redaction.test_redact import KEPT, NAME, redacted
 
 WIDTH, HEIGHT = 300, 30
@@ -93,3 +93,11 @@ def test_a_name_across_with_spaces_between_its_letters_is_gone(tmp_path: Path) -
     shown = pdfium.PdfDocument(io.BytesIO(made.data))[0].render(scale=2).to_pil().convert("L")
     across = np.asarray(shown.crop((980, 800, 1010, 1084)))
     assert (across < 40).mean() > 0.5
+
+
+def test_a_word_that_differs_by_a_letter_is_near() -> None:
+    for read in ("gonzalez", "onzalez", "gonzales", "gonnzalez", "gomzalez", "gonzale"):
+        assert is_near("gonzalez", read)
+    for read in ("gonzal", "fernandez", "zalez", "gomzales"):
+        assert not is_near("gonzalez", read)
+    assert not is_near("mara", "maria")
