@@ -21,7 +21,7 @@ _MAX_SIZE = (1 << 63) - 1
 
 
 class Checkpoint(NamedTuple):
-    """A tree of a log: the root over its first so many leaves."""
+    """The size of a log's tree and the root hash over that many leaves."""
 
     origin: str
     """Which log."""

@@ -23,7 +23,7 @@ class LogSource(Protocol):
         ...
 
     def tree(self, size: int) -> TiledTree:
-        """The tree of so many leaves."""
+        """The tree at a size, in leaves."""
         ...
 
 

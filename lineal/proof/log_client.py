@@ -27,7 +27,7 @@ class LogClient:
         return self._get("checkpoint")
 
     def tree(self, size: int) -> TiledTree:
-        """The tree of so many leaves; reading it raises Unreachable."""
+        """The tree at a size, in leaves; reading it raises Unreachable."""
 
         def source(level: int, number: int) -> bytes:
             width = min(TILE_WIDTH, (size >> TILE_HEIGHT * level) - number * TILE_WIDTH)

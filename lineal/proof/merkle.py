@@ -195,7 +195,8 @@ def verify_consistency(
 
 
 class Frontier:
-    """The complete subtrees of a tree's beginning, enough to add leaves and to tell the root."""
+    """The right edge of a tree: its complete subtrees, enough to append leaves and to compute
+    the root hash."""
 
     def __init__(self) -> None:
         self._subtrees: list[tuple[int, bytes]] = []

@@ -42,7 +42,7 @@ class KnownWitness(NamedTuple):
 
 
 class WitnessGroup(NamedTuple):
-    """Witnesses or groups, of which so many must have signed."""
+    """Witnesses or groups, and how many of them must have signed."""
 
     threshold: int
     members: tuple[str, ...]

@@ -31,7 +31,7 @@ class RecordReader(Protocol):
         ...
 
     def begin(self, context: VerificationContext) -> None:
-        """Begin anew."""
+        """Forget what was read: the first record follows."""
         ...
 
     def add(self, seq: int, build: int | None, record: Record) -> None:

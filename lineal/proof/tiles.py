@@ -119,7 +119,7 @@ class TiledTree:
         return root_of(hashes)
 
     def root(self, size: int) -> bytes:
-        """The root over the first so many leaves.
+        """The root hash of the tree at a size, in leaves.
 
         Raises:
             LookupError: tiles are missing.
