@@ -120,7 +120,8 @@ def admit(
                 raise
     if policy.bounded and payload is not None and payload.type in types_of_lineal():
         _check_texts(payload)
-    event = event._replace(actor=actor, mark=None)
+    if event.actor != actor or event.mark is not None:
+        event = event._replace(actor=actor, mark=None)
     if not policy.operator and event.type in types_of_lineal():
         # What lineal's own events follow from, and replace, lineal knows itself.
         event = event._replace(causationid=None, supersedes=None)
@@ -134,9 +135,9 @@ def admit(
 
 def _too_long(event: RawEvent) -> str | None:
     """The attribute that is too long to be kept, listed and shown; None if none is."""
-    for name, value in zip(RawEvent._fields, event, strict=True):
+    for value in event:
         if isinstance(value, str) and len(value) > _MAX_CHARACTERS:
-            return f"the attribute {name}"
+            return f"the attribute {RawEvent._fields[event.index(value)]}"
     return None
 
 
@@ -226,21 +227,22 @@ def with_defaults(event: RawEvent, payload: Payload | None = None) -> RawEvent:
     follow from the data, or an event could be attributed to something else. A ``traceparent``
     that is not valid is replaced.
     """
+    subject, key, correlation_id = event.subject, event.partitionkey, event.correlationid
     if payload is not None:
-        correlation_id, key = payload.correlation_key(), payload.partition_key()
         stated = payload.type not in types_of_lineal()
-        event = event._replace(
-            subject=(stated and event.subject) or correlation_id or event.subject,
-            partitionkey=event.partitionkey
-            if key is None or (stated and event.partitionkey != event.id)
-            else key,
-            correlationid=event.correlationid
-            if correlation_id is None or (stated and event.correlationid != event.id)
-            else correlation_id,
-        )
-    if event.traceparent is None or not is_traceparent(event.traceparent):
-        event = event._replace(traceparent=first_traceparent(event.correlationid, event.id))
-    return event
+        of_payload = payload.correlation_key()
+        subject = (stated and subject) or of_payload or subject
+        if of_payload is not None and not (stated and correlation_id != event.id):
+            correlation_id = of_payload
+        of_key = payload.partition_key()
+        if of_key is not None and not (stated and key != event.id):
+            key = of_key
+    trace = event.traceparent
+    if trace is None or not is_traceparent(trace):
+        trace = first_traceparent(correlation_id, event.id)
+    return event._replace(
+        subject=subject, partitionkey=key, correlationid=correlation_id, traceparent=trace
+    )
 
 
 def types_of_stages() -> frozenset[str]:

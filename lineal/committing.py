@@ -12,20 +12,23 @@ Two ways, by what the bus can do:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol, TypeAlias
 
 from lineal.bus.protocol import (
     Addressed,
+    AssignmentCheck,
     Batch,
     Bus,
+    Delivery,
     FencingBus,
     Position,
     PublishFenced,
     Subscription,
 )
 from lineal.effects.effect import Effect, apply
+from lineal.effects.state import keep_found
 from lineal.store.connection import Store
 
 Commit: TypeAlias = Callable[[Batch], Awaitable[None]]
@@ -101,10 +104,16 @@ class StoreFirstCommitter:
         runs."""
 
     def commit_of(self, subscription: Subscription) -> Commit:
-        return partial(self._commit, subscription)
+        check = subscription if isinstance(subscription, AssignmentCheck) else None
+        return partial(self._commit, subscription, check)
 
-    async def _commit(self, subscription: Subscription, batch: Batch) -> None:
-        later = await self._apply_read_by_others(batch.effects)
+    async def _commit(
+        self, subscription: Subscription, check: AssignmentCheck | None, batch: Batch
+    ) -> None:
+        if check is not None:
+            check.check_assigned(batch.acks)
+        effects = keep_found(batch.effects, _events_of_keys(batch.acks))
+        later = await self._apply_read_by_others(effects)
         await subscription.commit(batch._replace(effects=later))
 
     async def publish(
@@ -132,6 +141,16 @@ class StoreFirstCommitter:
         if first:
             await self._store.write(lambda connection: apply(connection, first))
         return [effect for effect in effects if not effect.read_by_others]
+
+
+def _events_of_keys(deliveries: Sequence[Delivery]) -> Iterable[Sequence[str]]:
+    """Ids of the events of each partition key and partition, in their order."""
+    events: dict[tuple[str, int, str], list[str]] = {}
+    for delivery in deliveries:
+        topic, partition, _ = delivery.position
+        event = delivery.event
+        events.setdefault((topic, partition, event.partitionkey), []).append(event.id)
+    return events.values()
 
 
 def committer_of(bus: Bus, store: Store) -> FencingCommitter:

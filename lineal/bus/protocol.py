@@ -336,3 +336,17 @@ class FencingBus(Protocol):
             BusUnavailable
         """
         ...
+
+
+@runtime_checkable
+class AssignmentCheck(Protocol):
+    """A subscription on a bus that shares no transaction with the store."""
+
+    def check_assigned(self, deliveries: Sequence[Delivery]) -> None:
+        """To be called before the store is written: what the worker knows to be another's by now
+        is not to change it.
+
+        Raises:
+            AssignmentLost: some belong to another worker now.
+        """
+        ...

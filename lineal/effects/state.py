@@ -3,13 +3,20 @@
 The row keeps the event that changed it last and the value before it, so that this event, handled
 again after a crash, begins with what was before. A key that was removed keeps its row for the same
 reason, until :func:`lineal.effects.sweep.sweep` deletes it.
+
+Several events of a key may be committed together. Where the store is written before the bus
+commits, all of them may be handled again, one after the other: the row keeps what each of them has
+found there (:func:`keep_found`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
+
+import orjson
 
 from lineal.effects.effect import Effect, register
 from lineal.errors import StateConflict
@@ -33,6 +40,8 @@ class StateChange(Effect):
     """None: the key is removed."""
     at: int
     """When the step began, in microseconds since the Unix epoch."""
+    found: bytes | None = None
+    """What the events before it that are committed with it have found; see :func:`found_by`."""
 
 
 def combine(changes: Iterable[StateChange]) -> list[StateChange]:
@@ -56,29 +65,93 @@ def combine(changes: Iterable[StateChange]) -> list[StateChange]:
     return list(last.values())
 
 
+def keep_found(effects: Iterable[Effect], events: Iterable[Sequence[str]]) -> Sequence[Effect]:
+    """Effects that are to be applied before the bus commits, with one change for each key of state,
+    which keeps what every event has found there: also those that did not change it.
+
+    Args:
+        events: ids of the events of each partition key that are handled together, in their order.
+
+    Raises:
+        StateConflict: two changes were made from the same value.
+    """
+    place = {
+        event_id: (events_of_key, number)
+        for events_of_key in events
+        if len(events_of_key) > 1
+        for number, event_id in enumerate(events_of_key)
+    }
+    if not place:
+        return list(effects)
+    changes: dict[tuple[str, str], list[StateChange]] = {}
+    others: list[Effect] = []
+    for effect in effects:
+        if isinstance(effect, StateChange):
+            changes.setdefault((effect.stage, effect.key), []).append(effect)
+        else:
+            others.append(effect)
+    combined = combine(change for some in changes.values() for change in some)
+    kept = [replace(c, found=_found(changes[c.stage, c.key], place)) for c in combined]
+    return [*others, *kept]
+
+
+def _found(
+    changes: Sequence[StateChange], place: Mapping[str, tuple[Sequence[str], int]]
+) -> bytes | None:
+    """What the events before the last of these changes of one key have found."""
+    last = changes[-1].event_id
+    if last not in place:
+        return None
+    events, end = place[last]
+    found: list[tuple[Sequence[str], str | None]] = []
+    begin = 0
+    for change in changes:
+        of, number = place.get(change.event_id, ((), 0))
+        if of is not events or number < begin:
+            continue  # another key's, or the same event once more
+        upto = min(number + 1, end)
+        value = None if change.before is None else b64encode(change.before).decode()
+        if begin < upto:
+            found.append((events[begin:upto], value))
+        begin = number + 1
+    return orjson.dumps(found) if found else None
+
+
+def found_by(event_id: str, found: bytes) -> tuple[bool, bytes | None]:
+    """Whether an event is among those before the last that were committed together, and what it has
+    found."""
+    for events, value in orjson.loads(found):
+        if event_id in events:
+            return True, None if value is None else b64decode(value)
+    return False, None
+
+
 def _apply(connection: Connection, changes: Sequence[StateChange]) -> None:
     last = combine(changes)
     new = [change for change in last if change.seen is None]
     known = [change for change in last if change.seen is not None]
     if new:
         cursor = connection.executemany(
-            "INSERT INTO state (stage, name, event_id, before, after, removed) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (stage, name) DO UPDATE "
-            "SET before = excluded.before, after = excluded.after, removed = excluded.removed "
-            "WHERE state.event_id = excluded.event_id",
-            [(c.stage, c.key, c.event_id, c.before, c.after, _removed(c)) for c in new],
+            "INSERT INTO state (stage, name, event_id, before, after, removed, found) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stage, name) DO UPDATE "
+            "SET before = excluded.before, after = excluded.after, removed = excluded.removed, "
+            "found = excluded.found WHERE state.event_id = excluded.event_id",
+            [(c.stage, c.key, c.event_id, c.before, c.after, _removed(c), c.found) for c in new],
         )
         if cursor.rowcount != len(new):
             raise _conflict(connection, new)
     if known:
         cursor = connection.executemany(
-            "UPDATE state SET event_id = ?, before = ?, after = ?, removed = ? "
+            "UPDATE state SET event_id = ?, before = ?, after = ?, removed = ?, found = ? "
             "WHERE stage = ? AND name = ? AND event_id IN (?, ?)",
             [
-                (c.event_id, c.before, c.after, _removed(c), c.stage, c.key, c.seen, c.event_id)
+                (
+                    c.event_id, c.before, c.after, _removed(c), c.found,
+                    c.stage, c.key, c.seen, c.event_id,
+                )
                 for c in known
             ],
-        )
+        )  # fmt: skip
         if cursor.rowcount != len(known):
             raise _conflict(connection, known)
 

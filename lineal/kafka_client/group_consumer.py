@@ -235,6 +235,11 @@ class GroupConsumer:
         for partition in rewound.values():
             self._reader.rewind(partition)
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether nobody knows yet whether a transaction took effect."""
+        return bool(self._in_doubt)
+
     def in_flight(self, acks: Sequence[Ack]) -> list[int]:
         """The indexes of those that are in flight here."""
         return self._in_flight(acks)[0]

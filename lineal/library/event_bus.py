@@ -158,8 +158,10 @@ class EventBus:
             # The program's own trace goes on.
             correlation_id = payload.correlation_key() or identifier
             traceparent = child_traceparent(traceparent, correlation_id, identifier)
-        event = first_event(payload, id=identifier, source=self._source, traceparent=traceparent)
         sender = actor or f"process:{self._source}"
+        event = first_event(
+            payload, id=identifier, source=self._source, traceparent=traceparent, actor=sender
+        )
         admitted = admit(event, self._policy, payload=payload, actor=sender)
         return await encode_foreign(self._runtime.codec, admitted, payload)
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from lineal.bus.protocol import Delivery
 from lineal.stages.pipeline import Invocation
 from lineal.stages.result import StepResult
+from lineal.stages.uncommitted import UncommittedChanges
 
 
 class BatchSource(Protocol):
@@ -21,6 +22,10 @@ class BatchSource(Protocol):
     def begin_batch(self, limit: int) -> Sequence[Delivery]:
         """The next events, of different keys, that are to be handled now; none: there is no more
         to do."""
+        ...
+
+    def uncommitted(self, delivery: Delivery) -> UncommittedChanges | None:
+        """What earlier events of its key have changed that is not committed yet."""
         ...
 
     def ended(self, results: Sequence[StepResult], failed: Sequence[Invocation]) -> None:
@@ -46,14 +51,20 @@ class SingleEvent:
 
     slice_is_over = False
 
-    def __init__(self, delivery: Delivery, attempt: int) -> None:
+    def __init__(
+        self, delivery: Delivery, attempt: int, uncommitted: UncommittedChanges | None = None
+    ) -> None:
         self.attempt = attempt
+        self._uncommitted = uncommitted
         self._left = [delivery]
         self.all_ended: list[StepResult | Invocation] = []
 
     def begin_batch(self, limit: int) -> Sequence[Delivery]:
         left, self._left = self._left, []
         return left
+
+    def uncommitted(self, delivery: Delivery) -> UncommittedChanges | None:
+        return self._uncommitted
 
     def ended(self, results: Sequence[StepResult], failed: Sequence[Invocation]) -> None:
         self.all_ended += (*results, *failed)

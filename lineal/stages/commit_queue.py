@@ -39,6 +39,10 @@ class HandledResults(Protocol):
         """Those there are, which are the caller's from now on."""
         ...
 
+    def undo(self, result: StepResult) -> None:
+        """A result will not be committed as it is: those that were made after it are outdated."""
+        ...
+
 
 @dataclass(slots=True)
 class _Write:
@@ -109,6 +113,9 @@ class CommitQueue:
         second try might double it.
         """
         while (write := await self._next_write()) is not None:
+            if any(result.outdated for result in write.results):
+                await self._renew(write)
+                continue
             try:
                 await self._commit(write.batch)
             except AssignmentLost as lost:
@@ -152,9 +159,30 @@ class CommitQueue:
         # By identity: deliveries are compared often, and equal ones are not the same.
         gone = {id(delivery) for delivery in lost}
         self._writes.pop()
-        self._finished([result for result in write.results if id(result.delivery) in gone], False)
+        lost_results = [result for result in write.results if id(result.delivery) in gone]
+        for result in lost_results:
+            self._source.undo(result)
+        self._finished(lost_results, False)
         if kept := [result for result in write.results if id(result.delivery) not in gone]:
             self._put(kept)
+
+    async def _renew(self, write: _Write) -> None:
+        """Handle the first outdated result again, when what comes before it is committed. Nothing
+        of the batch has been tried yet."""
+        first = next(n for n, result in enumerate(write.results) if result.outdated)
+        before, outdated, after = (
+            write.results[:first], write.results[first], write.results[first + 1 :],
+        )  # fmt: skip
+        self._writes.pop()
+        if before:
+            self._put(write.results[first:])
+            self._put(before)
+            return
+        if after:
+            self._put(after)
+        # At the end it is dropped, and so is all of its key that comes after it.
+        if not self._finish.is_set():
+            self._put([await self._reprocess(outdated.delivery)])
 
     async def _failed(self, write: _Write, error: Exception) -> None:
         """Nothing of a batch took effect."""
@@ -170,6 +198,7 @@ class CommitQueue:
             for result in reversed(write.results):
                 self._put([result])
             return
+        self._source.undo(write.results[0])
         delivery = write.results[0].delivery
         if not isinstance(error, StateConflict):
             log.error("commit.failed", exc_info=error)

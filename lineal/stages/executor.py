@@ -30,6 +30,7 @@ from lineal.stages.pipeline.record import record_of
 from lineal.stages.result import StepResult
 from lineal.stages.retry import RetryPolicy, pause_after, unavailable
 from lineal.stages.services import Services
+from lineal.stages.uncommitted import UncommittedChanges
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +95,12 @@ class StageExecutor:
         """
         while deliveries := source.begin_batch(self._batch_size):
             attempt, identity = source.attempt, self._identity
-            invocations = [Invocation(item, attempt, identity, item.event) for item in deliveries]
+            invocations = [
+                Invocation(
+                    item, attempt, identity, item.event, uncommitted=source.uncommitted(item)
+                )
+                for item in deliveries
+            ]
             waiting: Sequence[Invocation] = invocations
             try:
                 if self._binding.in_use:
@@ -176,7 +182,8 @@ class StageExecutor:
         whether it is to blame.
         """
         try:
-            return await self._try_again(failed, retry)
+            result = await self._try_again(failed, retry)
+            return result._replace(uncommitted=failed.uncommitted)
         finally:
             self._hanging.discard(id(failed.delivery))
 
@@ -203,13 +210,14 @@ class StageExecutor:
                 error=repr(error), attempt=failed.attempt, pause_seconds=round(pause, 2),
             )  # fmt: skip
             await self._pause(pause)
-            ended = await self._attempt_one(failed.delivery, failed.attempt + 1)
+            ended = await self._attempt_one(failed.delivery, failed.attempt + 1, failed.uncommitted)
             if isinstance(ended, StepResult):
                 return ended
             failed = ended
 
     async def handle(self, delivery: Delivery, retry: RetryPolicy) -> StepResult:
-        """Handle one event to its end: its result, or its dead letter."""
+        """Handle one event to its end: its result, or its dead letter. All that came before it in
+        its key is committed."""
         ended = await self._attempt_one(delivery, 1)
         return ended if isinstance(ended, StepResult) else await self.recover(ended, retry)
 
@@ -220,8 +228,10 @@ class StageExecutor:
         failed.record = record_of(self._binding, failed)
         return self._dead_letter(failed)
 
-    async def _attempt_one(self, delivery: Delivery, attempt: int) -> Invocation | StepResult:
-        source = SingleEvent(delivery, attempt)
+    async def _attempt_one(
+        self, delivery: Delivery, attempt: int, uncommitted: UncommittedChanges | None = None
+    ) -> Invocation | StepResult:
+        source = SingleEvent(delivery, attempt, uncommitted)
         await self.work(source)
         (ended,) = source.all_ended
         return ended

@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 
 from lineal.bus.protocol import Delivery
+from lineal.stages.uncommitted import may_follow
 
 
 class Lanes:
@@ -16,16 +17,18 @@ class Lanes:
 
     What is handled and waits to be committed gives up its place among the ``limit``: the next are
     handled while these are written. It keeps its key where the next event of the key has to see
-    what it wrote.
+    what it wrote, and cannot see it before (:mod:`lineal.stages.uncommitted`).
     """
 
-    __slots__ = ("_at_work", "_holders", "_limit", "_ready", "_waiting", "size")
+    __slots__ = ("_at_work", "_holders", "_limit", "_ready", "_visible", "_waiting", "size")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._at_work = 0
         self._holders: dict[str, Delivery] = {}
         """By key, the delivery that keeps the next of the key from beginning."""
+        self._visible: set[str] = set()
+        """Keys whose holder is handled, so that the next may begin if it can see its result."""
         self._waiting: dict[str, deque[Delivery]] = {}
         self._ready: OrderedDict[str, None] = OrderedDict()
         """Keys with a delivery waiting that nobody holds, in the order in which they became so."""
@@ -40,7 +43,9 @@ class Lanes:
             queue = waiting.get(key)
             if queue is None:
                 queue = waiting[key] = deque()
-                if key not in self._holders:
+                if key not in self._holders or (
+                    key in self._visible and may_follow(self._holders[key], delivery)
+                ):
                     self._ready[key] = None
             queue.append(delivery)
             self.size += 1
@@ -61,16 +66,27 @@ class Lanes:
             if not queue:
                 del waiting[key]
             self._holders[key] = delivery
+            self._visible.discard(key)
             batch.append(delivery)
         self._at_work += len(batch)
         return batch
 
-    def handled(self, delivery: Delivery, *, free: bool) -> None:
-        """A begun delivery has its result, which is yet to be committed; ``free``: the next of its
-        key need not wait for that."""
+    def handled(self, delivery: Delivery, *, free: bool, visible: bool = False) -> None:
+        """A begun delivery has its result, which is yet to be committed.
+
+        Args:
+            free: the next of its key need not wait for that.
+            visible: the next of its key can see the result before.
+        """
         self._at_work -= 1
         if free:
             self._free(delivery)
+        elif visible:
+            key = delivery.event.partitionkey
+            self._visible.add(key)
+            queue = self._waiting.get(key)
+            if queue is not None and may_follow(delivery, queue[0]):
+                self._ready[key] = None
 
     def finish(self, delivery: Delivery) -> None:
         """A handled delivery is committed or given up."""
@@ -81,6 +97,7 @@ class Lanes:
         key = delivery.event.partitionkey
         if self._holders.get(key) is delivery:
             del self._holders[key]
+            self._visible.discard(key)
             if key in self._waiting:
                 self._ready[key] = None
 

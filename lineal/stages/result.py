@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lineal.bus.protocol import Addressed, Batch, Delivery
 from lineal.effects.effect import Effect
 from lineal.effects.records import lineage_records
 from lineal.lineage.record import Record
+
+if TYPE_CHECKING:
+    from lineal.stages.uncommitted import UncommittedChanges
 
 
 class StepResult(NamedTuple):
@@ -19,6 +22,13 @@ class StepResult(NamedTuple):
     effects: Sequence[Effect] = ()
     record: Record | None = None
     """None: the part of a fan-in group that is not complete yet."""
+    uncommitted: UncommittedChanges | None = None
+    """What the handling began with that was not committed yet."""
+
+    @property
+    def outdated(self) -> bool:
+        """Whether it was made after a result that is not committed as it was."""
+        return self.uncommitted is not None and not self.uncommitted.valid
 
     @property
     def read_by_others(self) -> bool:

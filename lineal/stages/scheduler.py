@@ -16,6 +16,11 @@ from lineal.stages.lanes import Lanes
 from lineal.stages.pipeline import Invocation
 from lineal.stages.result import StepResult
 from lineal.stages.retry import RetryPolicy
+from lineal.stages.uncommitted import (
+    UncommittedByKey,
+    UncommittedChanges,
+    sees_uncommitted,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +66,8 @@ class Scheduler:
         self._yielding = False
         """A task has let others have the loop, and goes on after them."""
         self._stopped = False
+        stage = executor.stage
+        self._uncommitted = UncommittedByKey(stage.name) if sees_uncommitted(stage) else None
 
     @property
     def size(self) -> int:
@@ -100,6 +107,11 @@ class Scheduler:
         self._begun.update((id(delivery), delivery) for delivery in batch)
         return batch
 
+    def uncommitted(self, delivery: Delivery) -> UncommittedChanges | None:
+        if self._uncommitted is None:
+            return None
+        return self._uncommitted.of(delivery.event.partitionkey)
+
     @property
     def slice_is_over(self) -> bool:
         return self._clock() > self._begin_slice()
@@ -123,12 +135,15 @@ class Scheduler:
 
     def ended(self, results: Sequence[StepResult], failed: Sequence[Invocation] = ()) -> None:
         # What a pure function makes follows from its event: the next of the key need not see it,
-        # unless it has to wait if this one turns out to be a dead letter.
+        # unless it has to wait if this one turns out to be a dead letter. Other results it may see
+        # before they are committed.
         stage = self._executor.stage
         pure = stage.memo and stage.on_failure == "go on"
         for result in results:
             del self._begun[id(result.delivery)]
-            self.lanes.handled(result.delivery, free=pure and not result.read_by_others)
+            free = pure and not result.read_by_others
+            visible = self._uncommitted is not None and self._uncommitted.add(result)
+            self.lanes.handled(result.delivery, free=free, visible=visible)
         if results:
             self.handled += results
             self.some_handled.set()
@@ -147,9 +162,16 @@ class Scheduler:
         handled, self.handled = self.handled, []
         return handled
 
+    def undo(self, result: StepResult) -> None:
+        """A result will not be committed as it is: those that were made after it are outdated."""
+        if self._uncommitted is not None:
+            self._uncommitted.undo(result)
+
     def finish(self, results: Sequence[StepResult]) -> None:
         """Results are committed, or given up: the next of their keys may begin."""
         for result in results:
+            if self._uncommitted is not None:
+                self._uncommitted.finish(result)
             self.lanes.finish(result.delivery)
         self.wake()
 

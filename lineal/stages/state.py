@@ -1,11 +1,11 @@
 """``ctx.state``: typed values that a stage keeps between events, by key.
 
-A row remembers the event that changed it last, and its value before and after. Where the bus and
-the store cannot share a transaction an event may be handled again after its changes were applied;
-it is given the value *before* itself then, so that it comes to the same result and is not counted
-twice. That holds while no other event has changed the key in between: keep state by the partition
-key of the events, which are handled in order. A key that was removed keeps its row for the same
-reason, until it is swept.
+A row remembers the event that changed it last, and its value before and after; and what the events
+have found that were committed together with that one. Where the bus and the store cannot share a
+transaction an event may be handled again after its changes were applied; it is given the value
+*before* itself then, so that it comes to the same result and is not counted twice. That holds while
+no other event has changed the key in between: keep state by the partition key of the events, which
+are handled in order. A key that was removed keeps its row for the same reason, until it is swept.
 
 Two events that change one key at the same time (from two topics, or of two partition keys) are
 noticed when they are settled: the later one is handled again.
@@ -14,12 +14,15 @@ noticed when they are settled: the later one is handled again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
-from lineal.effects.state import StateChange, combine
+from lineal.effects.state import StateChange, combine, found_by
 from lineal.errors import StateConflict
 from lineal.stages.state_values import decode_value, encode_value
 from lineal.store.connection import Connection, Store
+
+if TYPE_CHECKING:
+    from lineal.stages.uncommitted import UncommittedChanges
 
 V = TypeVar("V")
 
@@ -32,10 +35,19 @@ class StateRow(NamedTuple):
     before: bytes | None
     after: bytes | None
     """None: the event removed it."""
+    found: bytes | None = None
+    """What events before it have found that were committed together with it."""
 
     def seen_by(self, event_id: str) -> bytes | None:
-        """The value an event begins with: its own change undone."""
-        return self.before if self.event_id == event_id else self.after
+        """The value an event begins with: its own change undone, and those of later events that
+        were committed together with it."""
+        if self.event_id == event_id:
+            return self.before
+        if self.found is not None:
+            known, value = found_by(event_id, self.found)
+            if known:
+                return value
+        return self.after
 
 
 class StateStore(Protocol):
@@ -51,7 +63,7 @@ class StateStore(Protocol):
 def state_rows(connection: Connection, stage: str, prefix: str) -> list[tuple[str, StateRow]]:
     """All keys of a stage that begin so, in their order, as they are now."""
     found = connection.execute(
-        "SELECT name, event_id, before, after FROM state "
+        "SELECT name, event_id, before, after, found FROM state "
         "WHERE stage = ? AND substr(name, 1, length(?)) = ?",
         (stage, prefix, prefix),
     )
@@ -68,7 +80,7 @@ class StoredState:
     async def row(self, stage: str, key: str) -> StateRow | None:
         def find(connection: Connection) -> StateRow | None:
             row = connection.execute(
-                "SELECT event_id, before, after FROM state WHERE stage = ? AND name = ?",
+                "SELECT event_id, before, after, found FROM state WHERE stage = ? AND name = ?",
                 (stage, key),
             ).fetchone()
             return None if row is None else _row(*row)
@@ -79,8 +91,8 @@ class StoredState:
         return await self._store.read(lambda connection: state_rows(connection, stage, prefix))
 
 
-def _row(event_id: str, before: bytes | None, after: bytes | None) -> StateRow:
-    return StateRow(event_id, before, after)
+def _row(event_id: str, before: bytes | None, after: bytes | None, found: bytes | None) -> StateRow:
+    return StateRow(event_id, before, after, found)
 
 
 class ReplayedState:
@@ -119,10 +131,17 @@ class ReplayedState:
 class StepState:
     """The state as one step sees it; see :class:`lineal.stages.context.State`."""
 
-    __slots__ = ("_event_id", "_keeper", "_seen", "_stage", "_values")
+    __slots__ = ("_event_id", "_keeper", "_seen", "_stage", "_uncommitted", "_values")
 
-    def __init__(self, keeper: StateStore, stage: str, event_id: str) -> None:
+    def __init__(
+        self,
+        keeper: StateStore,
+        stage: str,
+        event_id: str,
+        uncommitted: UncommittedChanges | None = None,
+    ) -> None:
         self._keeper = keeper
+        self._uncommitted = uncommitted
         self._stage = stage
         self._event_id = event_id
         self._seen: dict[str, StateRow | None] = {}
@@ -147,7 +166,10 @@ class StepState:
 
     async def items(self, prefix: str, kind: type[V]) -> list[tuple[str, V]]:
         found: dict[str, bytes | None] = {}
-        for key, row in await self._keeper.rows(self._stage, prefix):
+        # Looked up before the store is: what is committed meanwhile is in one of them, or in both.
+        uncommitted = {} if self._uncommitted is None else self._uncommitted.states(prefix)
+        rows = {**dict(await self._keeper.rows(self._stage, prefix)), **uncommitted}
+        for key, row in rows.items():
             seen = self._seen.setdefault(key, row)
             found[key] = None if seen is None else seen.seen_by(self._event_id)
         for key, value in self._values.items():
@@ -161,7 +183,10 @@ class StepState:
 
     async def _look(self, key: str) -> StateRow | None:
         if key not in self._seen:
-            self._seen[key] = await self._keeper.row(self._stage, key)
+            row = None if self._uncommitted is None else self._uncommitted.state(key)
+            if row is None:
+                row = await self._keeper.row(self._stage, key)
+            self._seen[key] = row
         return self._seen[key]
 
     def changes(self, at: int) -> list[StateChange]:

@@ -33,6 +33,7 @@ from lineal_schemas.objects import ObjectRef
 
 if TYPE_CHECKING:
     from lineal.stages.services import Services
+    from lineal.stages.uncommitted import UncommittedChanges
 
 R = TypeVar("R")
 
@@ -42,8 +43,8 @@ class Step(FormerContext):
 
     __slots__ = (
         "_caller", "_clock", "_event_id", "_memo", "_of_batch", "_raws", "_services", "_small",
-        "artifacts", "attributes", "config", "effects", "envelope_read", "in_use", "inputs",
-        "kept_state", "kept_timers", "outputs", "record_kind", "skipped",
+        "_uncommitted", "artifacts", "attributes", "config", "effects", "envelope_read", "in_use",
+        "inputs", "kept_state", "kept_timers", "outputs", "record_kind", "skipped",
     )  # fmt: skip
 
     def __init__(
@@ -57,8 +58,10 @@ class Step(FormerContext):
         memo: bool,
         of_batch: bool = False,
         in_use: Mapping[str, ArtifactInUse | None] | None = None,
+        uncommitted: UncommittedChanges | None = None,
     ) -> None:
         self.config = config
+        self._uncommitted = uncommitted
         self._caller = caller
         self._event_id = event_id
         self._services = services
@@ -114,7 +117,9 @@ class Step(FormerContext):
             raise TypeError(f"stage {self._caller.stage!r} keeps state: declare it with memo=False")
         self._require_event_of_its_own("keeps state")
         if self.kept_state is None:
-            self.kept_state = StepState(self._services.state, self._caller.stage, self._event_id)
+            self.kept_state = StepState(
+                self._services.state, self._caller.stage, self._event_id, self._uncommitted
+            )
         return self.kept_state
 
     @property
@@ -150,6 +155,9 @@ class Step(FormerContext):
             raise TypeError(
                 f"stage {self._caller.stage!r} asks the store: declare it with memo=False"
             )
+        if self._uncommitted is not None:
+            with self.clock().task():  # an outage of the store is not the function's time
+                await self._uncommitted.committed()
         return await self._services.store.read(question)
 
     async def require(self, act: Act) -> None:
@@ -165,7 +173,9 @@ class Step(FormerContext):
 
     async def claim(self, name: str) -> bool:
         stage, event_id = self._caller.stage, self._event_id
-        holder = await self._services.store.read(lambda c: holder_of(c, stage, name))
+        holder = None if self._uncommitted is None else self._uncommitted.holder(name)
+        if holder is None:
+            holder = await self._services.store.read(lambda c: holder_of(c, stage, name))
         if holder is None:
             self.effects.append(Claim(stage, name, event_id))
         return holder in (None, event_id)

@@ -57,7 +57,10 @@ CHANGING = (
         ("event", "done_by", "done_at"),
     ),
     Table(
-        "state", "state of stages", ("stage", "name"), ("event_id", "before", "after", "removed")
+        "state",
+        "state of stages",
+        ("stage", "name"),
+        ("event_id", "before", "after", "removed", "found"),
     ),
     Table("timers", "timers", ("stage", "name"), ("due", "event", "claimed_by", "claimed_until")),
     Table(

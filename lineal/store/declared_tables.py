@@ -151,7 +151,8 @@ CREATE TABLE fan_in_groups (
 ) WITHOUT ROWID;
 CREATE INDEX fan_in_groups_by_end ON fan_in_groups (done_at) WHERE done_at IS NOT NULL;
 -- What a stage keeps under a name, with the event that changed it last: that event, handled again,
--- is given what was before it. removed: when the name was removed, until the row is swept.
+-- is given what was before it. found: what events before it have found that were committed together
+-- with it. removed: when the name was removed, until the row is swept.
 CREATE TABLE state (
     stage TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -159,6 +160,7 @@ CREATE TABLE state (
     before BLOB,
     after BLOB,
     removed INTEGER,
+    found BLOB,
     PRIMARY KEY (stage, name)
 );
 CREATE INDEX state_by_removal ON state (removed) WHERE removed IS NOT NULL;

@@ -21,6 +21,7 @@ from tests.conformance.harness import (
     events_on,
     payload_of,
     publish,
+    records,
     running,
     until_events,
     until_settled,
@@ -131,6 +132,41 @@ async def test_an_event_counts_once_though_its_worker_was_killed(
                 kills += 1
             await asyncio.sleep(0.05)
         await assert_each_counted_once(runtime, len(work))
+
+
+async def test_events_of_one_key_count_once_though_many_are_committed_together(
+    bus: BusUnderTest,
+) -> None:
+    work = [
+        Task(
+            key=KEYS[n % 2], number=n, action="stall" if n % 5 else "pass", scratch=str(bus.scratch)
+        )
+        for n in range(120)
+    ]
+    work[50] = work[50].model_copy(update={"action": "crash-once"})
+    draw = random.Random(22)
+    async with bus.open() as runtime:
+        await publish(runtime, *work)
+        worker = bus.spawn_worker("count", prefetch=60, lanes=8)
+        kills = 0
+        while len(await events_on(runtime, Done.type)) < len(work):
+            if not worker.running:
+                worker = bus.spawn_worker("count", prefetch=60, lanes=8)
+            elif kills < 3:
+                await worker.ready()
+                await asyncio.sleep(draw.uniform(0, 0.3))
+                worker.discard()  # kill -9; now and then between the commits of store and bus
+                kills += 1
+            await asyncio.sleep(0.05)
+        await until_settled(runtime, "count")
+        answers: dict[int, set[str]] = {}
+        for event in await events_on(runtime, Done.type):
+            done = payload_of(event)
+            answers.setdefault(done.number, set()).add(done.text)
+        assert answers == {n: {str(n // 2 + 1)} for n in range(len(work))}
+        await runtime.flush_ledger()
+        steps = await records(runtime, f"task:{KEYS[0]}")
+        assert len({step.events_in for step in steps}) == len(work) // 2
 
 
 async def test_timers_are_published_once_by_however_many_workers(bus: BusUnderTest) -> None:

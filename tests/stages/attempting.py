@@ -68,6 +68,9 @@ class Batches:
     def begin_batch(self, limit: int) -> Sequence[Delivery]:
         return self._left.pop(0) if self._left else ()
 
+    def uncommitted(self, delivery: Delivery) -> None:
+        """All that came before is committed."""
+
     def ended(self, results: Sequence[StepResult], failed: Sequence[Invocation]) -> None:
         self.results += results
         self.failed += failed

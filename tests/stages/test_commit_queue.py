@@ -139,6 +139,9 @@ class Handled:
         handled, self.handled = self.handled, []
         return handled
 
+    def undo(self, result: StepResult) -> None:
+        """No result was made after another."""
+
 
 def result_of(item: Delivery, topic: str = "work") -> StepResult:
     return StepResult(item, [(topic, item.event)])

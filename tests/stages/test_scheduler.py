@@ -31,7 +31,9 @@ class HeldExecutor:
     """Handles each event when it is told to, well or not."""
 
     def __init__(self, *, memo: bool, batch_size: int) -> None:
-        self.stage = SimpleNamespace(memo=memo, on_failure="go on", name="work")
+        self.stage = SimpleNamespace(
+            memo=memo, on_failure="go on", name="work", fan_in=False, calls=(), handlers={}
+        )
         self.batch_size = batch_size
         self.begun: list[int] = []
         self.gates: dict[int, asyncio.Future[bool]] = {}

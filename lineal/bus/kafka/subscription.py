@@ -97,6 +97,12 @@ class KafkaSubscription:
 
             _check_assigned(batch.acks, await self._consumer.commit(acks, batches))
 
+    def check_assigned(self, deliveries: Sequence[Delivery]) -> None:
+        """See :class:`lineal.bus.protocol.AssignmentCheck`."""
+        # What is in doubt may be committed, though its partition is another's now.
+        if not self._consumer.in_doubt:
+            _check_assigned(deliveries, self._consumer.in_flight(list(map(_ack, deliveries))))
+
     def release(self, deliveries: Sequence[Delivery]) -> None:
         self._consumer.release(map(_ack, deliveries))
 

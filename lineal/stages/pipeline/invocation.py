@@ -12,6 +12,7 @@ from lineal.lineage.record import Outcome, Record
 from lineal.stages.identity import Identity
 from lineal.stages.result import StepResult
 from lineal.stages.step import Step
+from lineal.stages.uncommitted import UncommittedChanges
 from lineal.store.memo import MemoOutput
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.ids import fan_in_id
@@ -83,6 +84,8 @@ class Invocation:
     worked_ns: int = 0
 
     record: Record | None = None
+    uncommitted: UncommittedChanges | None = None
+    """What earlier events of the key have changed that is not committed yet."""
 
     @property
     def attempts(self) -> int:
@@ -131,7 +134,9 @@ class Invocation:
     @property
     def result(self) -> StepResult:
         """What it came to."""
-        return StepResult(self.delivery, self.published, self.effects, self.record)
+        return StepResult(
+            self.delivery, self.published, self.effects, self.record, self.uncommitted
+        )
 
     @property
     def open(self) -> bool:

@@ -129,6 +129,7 @@ def _step(
         memo=binding.stage.memo,
         of_batch=of_batch,
         in_use=invocation.identity.in_use,
+        uncommitted=invocation.uncommitted,
     )
 
 

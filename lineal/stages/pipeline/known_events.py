@@ -34,11 +34,17 @@ class KnownEvents:
 
     async def before(self, invocations: Sequence[Invocation]) -> None:
         keys = [_key(item.event) for item in invocations]
+        # Looked up before the store is: what is committed meanwhile is in one of them, or in both.
+        uncommitted = [
+            None if item.uncommitted is None else item.uncommitted.seen_at(key)
+            for key, item in zip(keys, invocations, strict=True)
+        ]
         known = await self._store.read(
             lambda connection: seen_positions(connection, self._group, keys)
         )
-        for key, invocation in zip(keys, invocations, strict=True):
-            elsewhere = known.get(key, invocation.position) != invocation.position
+        for key, invocation, position in zip(keys, invocations, uncommitted, strict=True):
+            position = position or known.get(key, invocation.position)
+            elsewhere = position != invocation.position
             invocation.known = elsewhere and not self._is_redriven(invocation)
             if invocation.known:
                 invocation.outcome = "skipped"

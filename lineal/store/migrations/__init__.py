@@ -26,6 +26,7 @@ from lineal.store.migrations import (
     to_17,
     to_18,
     to_19,
+    to_20,
 )
 
 OLDEST_VERSION = 4
@@ -46,6 +47,7 @@ _STEPS: Mapping[int, Callable[[Connection], None]] = {
     17: to_17.migrate,
     18: to_18.migrate,
     19: to_19.migrate,
+    20: to_20.migrate,
 }
 """What makes each version of the one before."""
 
