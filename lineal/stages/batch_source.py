@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from lineal.bus.protocol import Delivery
 from lineal.stages.pipeline import Invocation
 from lineal.stages.result import StepResult
 from lineal.stages.uncommitted import UncommittedChanges
+
+UncommittedOf: TypeAlias = Callable[[str], UncommittedChanges | None]
+"""By partition key."""
 
 
 class BatchSource(Protocol):
@@ -24,8 +27,10 @@ class BatchSource(Protocol):
         to do."""
         ...
 
-    def uncommitted(self, delivery: Delivery) -> UncommittedChanges | None:
-        """What earlier events of its key have changed that is not committed yet."""
+    @property
+    def uncommitted(self) -> UncommittedOf | None:
+        """What earlier events of a partition key have changed that is not committed yet; None: an
+        event begins when all before it in its key is committed."""
         ...
 
     def ended(self, results: Sequence[StepResult], failed: Sequence[Invocation]) -> None:
@@ -63,8 +68,9 @@ class SingleEvent:
         left, self._left = self._left, []
         return left
 
-    def uncommitted(self, delivery: Delivery) -> UncommittedChanges | None:
-        return self._uncommitted
+    @property
+    def uncommitted(self) -> UncommittedOf:
+        return lambda _: self._uncommitted
 
     def ended(self, results: Sequence[StepResult], failed: Sequence[Invocation]) -> None:
         self.all_ended += (*results, *failed)

@@ -95,12 +95,10 @@ class StageExecutor:
         """
         while deliveries := source.begin_batch(self._batch_size):
             attempt, identity = source.attempt, self._identity
-            invocations = [
-                Invocation(
-                    item, attempt, identity, item.event, uncommitted=source.uncommitted(item)
-                )
-                for item in deliveries
-            ]
+            invocations = [Invocation(item, attempt, identity, item.event) for item in deliveries]
+            if (uncommitted_of := source.uncommitted) is not None:
+                for invocation in invocations:
+                    invocation.uncommitted = uncommitted_of(invocation.event.partitionkey)
             waiting: Sequence[Invocation] = invocations
             try:
                 if self._binding.in_use:

@@ -11,16 +11,13 @@ from typing import Any
 import structlog
 
 from lineal.bus.protocol import Delivery
+from lineal.stages.batch_source import UncommittedOf
 from lineal.stages.executor import StageExecutor
 from lineal.stages.lanes import Lanes
 from lineal.stages.pipeline import Invocation
 from lineal.stages.result import StepResult
 from lineal.stages.retry import RetryPolicy
-from lineal.stages.uncommitted import (
-    UncommittedByKey,
-    UncommittedChanges,
-    sees_uncommitted,
-)
+from lineal.stages.uncommitted import UncommittedByKey, sees_uncommitted
 
 log = structlog.get_logger(__name__)
 
@@ -107,10 +104,9 @@ class Scheduler:
         self._begun.update((id(delivery), delivery) for delivery in batch)
         return batch
 
-    def uncommitted(self, delivery: Delivery) -> UncommittedChanges | None:
-        if self._uncommitted is None:
-            return None
-        return self._uncommitted.of(delivery.event.partitionkey)
+    @property
+    def uncommitted(self) -> UncommittedOf | None:
+        return None if self._uncommitted is None else self._uncommitted.of
 
     @property
     def slice_is_over(self) -> bool:

@@ -58,6 +58,7 @@ class Batches:
 
     attempt = 1
     slice_is_over = False
+    uncommitted = None
 
     def __init__(self, *batches: Sequence[Delivery]) -> None:
         self._left = list(batches)
@@ -67,9 +68,6 @@ class Batches:
 
     def begin_batch(self, limit: int) -> Sequence[Delivery]:
         return self._left.pop(0) if self._left else ()
-
-    def uncommitted(self, delivery: Delivery) -> None:
-        """All that came before is committed."""
 
     def ended(self, results: Sequence[StepResult], failed: Sequence[Invocation]) -> None:
         self.results += results
