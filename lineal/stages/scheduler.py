@@ -17,7 +17,7 @@ from lineal.stages.lanes import Lanes
 from lineal.stages.pipeline import Invocation
 from lineal.stages.result import StepResult
 from lineal.stages.retry import RetryPolicy
-from lineal.stages.uncommitted import UncommittedByKey, sees_uncommitted
+from lineal.stages.uncommitted import UncommittedByKey, reads_uncommitted
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +64,7 @@ class Scheduler:
         """A task has let others have the loop, and goes on after them."""
         self._stopped = False
         stage = executor.stage
-        self._uncommitted = UncommittedByKey(stage.name) if sees_uncommitted(stage) else None
+        self._uncommitted = UncommittedByKey(stage.name) if reads_uncommitted(stage) else None
 
     @property
     def size(self) -> int:

@@ -167,7 +167,7 @@ class StepState:
     async def items(self, prefix: str, kind: type[V]) -> list[tuple[str, V]]:
         found: dict[str, bytes | None] = {}
         # Looked up before the store is: what is committed meanwhile is in one of them, or in both.
-        uncommitted = {} if self._uncommitted is None else self._uncommitted.states(prefix)
+        uncommitted = {} if self._uncommitted is None else self._uncommitted.items(prefix)
         rows = {**dict(await self._keeper.rows(self._stage, prefix)), **uncommitted}
         for key, row in rows.items():
             seen = self._seen.setdefault(key, row)

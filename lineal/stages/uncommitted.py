@@ -5,7 +5,7 @@ together. A result holds only as long as those that it was made after do: where 
 committed as it is (its state has changed meanwhile, it cannot be written, its event belongs to
 another worker now), what was made after it is made anew.
 
-Which results another event may begin with is said by :func:`sees_uncommitted`, of the stage, and
+Which results another event may begin with is said by :func:`reads_uncommitted`, of the stage, and
 :func:`may_follow`, of two events; and a result must have changed nothing but what is kept here.
 Else the next event of the key begins after the commit, as it does in all other stages.
 """
@@ -34,7 +34,7 @@ _MAX_BYTES = 1 << 18
 the bus commits keeps, with a key of state, what each event of the batch has found there."""
 
 
-def sees_uncommitted(stage: Stage) -> bool:
+def reads_uncommitted(stage: Stage) -> bool:
     """Whether an event of a stage may begin with what the one before has changed, before that is
     committed.
 
@@ -83,7 +83,7 @@ class UncommittedChanges:
         """A key of state that one of the results has changed."""
         return self._state.get(key)
 
-    def states(self, prefix: str) -> dict[str, StateRow]:
+    def items(self, prefix: str) -> dict[str, StateRow]:
         """All such keys that begin so."""
         return {key: row for key, row in self._state.items() if key.startswith(prefix)}
 
