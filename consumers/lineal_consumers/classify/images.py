@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineal.stages import Reject
+from lineal_catalog.file_formats.images import readable_formats
 from lineal_consumers.classify.config import ClassifyConfig
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ _MEDIA_TYPES = {
     "BMP": "image/bmp",
     "DIB": "image/bmp",
     "JPEG2000": "image/jp2",
+    "AVIF": "image/avif",
+    "PPM": "image/x-portable-anymap",
     "HEIF": "image/heic",
 }
-_FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "DIB", "JPEG2000")
-"""Pillow's readers; that of JPEG also yields MPO, several JPEGs in one file."""
-_ANIMATED = ("image/gif", "image/webp", "image/heic")
+_ANIMATED = ("image/gif", "image/webp", "image/heic", "image/avif")
 _JPEG_END = b"\xff\xd9"
 _FREE_BYTES = 200_000_000
 """Pixels times colours of an image in a file of any size."""
@@ -57,9 +58,11 @@ def inspect_image(path: Path, config: ClassifyConfig) -> tuple[str, int]:
     try:
         with (
             warnings.catch_warnings(action="ignore"),
-            Image.open(path, formats=_formats()) as image,
+            Image.open(path, formats=readable_formats()) as image,
         ):
             media_type = _MEDIA_TYPES[image.format or ""]
+            if getattr(image, "codec", "") == "j2k":
+                media_type = "image/j2c"
             _check_size(image, config)
             _check_packing(image, path.stat().st_size)
             pages = 1
@@ -86,16 +89,6 @@ def inspect_image(path: Path, config: ClassifyConfig) -> tuple[str, int]:
     if media_type == "image/png":
         _check_png(path)
     return media_type, pages
-
-
-def _formats() -> tuple[str, ...]:
-    """HEIF, which telephones send, is read where the extra ``heif`` is installed."""
-    try:
-        from pi_heif import register_heif_opener  # type: ignore[import-untyped]
-    except ImportError:
-        return _FORMATS
-    register_heif_opener()
-    return (*_FORMATS, "HEIF")
 
 
 def _check_size(image: Image, config: ClassifyConfig) -> None:

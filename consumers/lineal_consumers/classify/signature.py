@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 _OF_TRANSFER = (b"HTTP/", b"Content-", b"--")
 """How what a download or an upload was wrapped in begins, where it was saved with its file."""
 
+_CODESTREAM = b"\xff\x4f\xff\x51"
+"""What JPEG 2000 begins with that stands in no file format."""
+
 
 def media_type(head: bytes) -> str:
     """The media type of a file that begins with ``head``; every ZIP is ``application/zip``."""
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         # What is inside a ZIP is told by its directory, at the end, which libmagic does not see.
         return "application/zip"
+    if head.startswith(_CODESTREAM):
+        return "image/j2c"
     found = _magic().from_buffer(head)
     if found != "application/pdf" and _hidden_pdf(head):
         return "application/pdf"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lineal.stages import Reject
+from lineal_catalog.file_formats.images import readable_formats
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     Gray = npt.NDArray[np.uint8]
 
-_FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "DIB", "JPEG2000")
-_HEIF = "HEIF"
 _ORIENTATION = 0x0112
 _JPEG_END = b"\xff\xd9"
 _TAIL = 4096
@@ -53,7 +52,7 @@ def open_frame(path: str, number: int) -> Iterator[Image.Image]:
     # The limit on pixels is checked by the caller, from the header and with a clear reason.
     Image.MAX_IMAGE_PIXELS = None
     try:
-        image = Image.open(path, formats=_formats())
+        image = Image.open(path, formats=readable_formats())
         if image.format == "JPEG" and not _ended(path):
             image.close()
             image = Image.open(io.BytesIO(jpeg_bytes(path)), formats=("JPEG",))
@@ -63,16 +62,6 @@ def open_frame(path: str, number: int) -> Iterator[Image.Image]:
         raise Reject("the image cannot be decoded") from error
     with image:
         yield image
-
-
-def _formats() -> tuple[str, ...]:
-    """Pillow's readers; that of HEIF comes with the extra ``heif``."""
-    try:
-        from pi_heif import register_heif_opener  # type: ignore[import-untyped]
-    except ImportError:
-        return _FORMATS
-    register_heif_opener()
-    return (*_FORMATS, _HEIF)
 
 
 def orientation(image: Image.Image) -> int:

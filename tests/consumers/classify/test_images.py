@@ -40,7 +40,7 @@ def _png(width: int, height: int, depth: int = 1, data: bytes = b"") -> bytes:
     [
         ("PNG", "image/png"), ("JPEG", "image/jpeg"), ("TIFF", "image/tiff"),
         ("GIF", "image/gif"), ("WEBP", "image/webp"), ("BMP", "image/bmp"),
-        ("JPEG2000", "image/jp2"),
+        ("JPEG2000", "image/jp2"), ("AVIF", "image/avif"), ("PPM", "image/x-portable-anymap"),
     ],
 )  # fmt: skip
 def test_an_image_is_one_page_to_recognise_whatever_its_name(inspect, format, media_type):
@@ -112,6 +112,18 @@ def test_a_png_with_a_flipped_bit_is_rejected(inspect):
     data[data.index(b"IDAT") + 20] ^= 0x40
     with pytest.raises(Reject, match="damaged"):
         inspect(bytes(data))
+
+
+def test_a_bare_codestream_of_jpeg_2000_is_an_image(inspect):
+    found = inspect(_saved("JPEG2000", no_jp2=True), "page")
+    assert (found.kind, found.media_type) == ("image", "image/j2c")
+
+
+def test_the_frames_of_an_avif_picture_are_pages(inspect):
+    out = io.BytesIO()
+    _page("RGB").save(out, "AVIF", save_all=True, append_images=[_page("RGB")] * 2)
+    found = inspect(out.getvalue(), "page")
+    assert (found.kind, found.media_type, found.pages) == ("image", "image/avif", 3)
 
 
 def test_a_picture_of_a_telephone_is_an_image(inspect):

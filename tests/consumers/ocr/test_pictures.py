@@ -94,9 +94,15 @@ def test_small_pictures_cost_nothing(read) -> None:
     assert (result.text, result.pages[0].doubts) == ("see below", ())
 
 
-@pytest.mark.parametrize("format", ["GIF", "WEBP", "BMP", "JPEG2000"])
-def test_further_formats_of_images_are_read(draw_page, as_file, read_file, format) -> None:
+@pytest.mark.parametrize(
+    ("format", "options"),
+    [
+        ("GIF", {}), ("WEBP", {}), ("BMP", {}), ("JPEG2000", {}), ("JPEG2000", {"no_jp2": True}),
+        ("AVIF", {}), ("PPM", {}),
+    ],
+)  # fmt: skip
+def test_further_formats_of_images_are_read(draw_page, as_file, read_file, format, options) -> None:
     out = io.BytesIO()
-    draw_page().convert("RGB").save(out, format)
+    draw_page().convert("RGB").save(out, format, **options)
     text = read_file(as_file(out.getvalue(), "page"), kind="image").text
     assert "annual report" in text

@@ -6,12 +6,16 @@ twenty megabytes of tags (20 seconds, most of them for tables) need more memory 
 
 from __future__ import annotations
 
-import binascii
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
 
+from lineal_consumers.ocr.parsers.data_urls import (
+    framed_markup,
+    is_data_url,
+    pictures_of,
+    read_data_url,
+)
 from lineal_consumers.ocr.parsers.decoding import decode
 from lineal_consumers.ocr.parsers.grid import check_cells
 from lineal_consumers.ocr.parsers.parsed import (
@@ -24,9 +28,10 @@ from lineal_consumers.ocr.parsers.parsed import (
     table,
 )
 from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_room
+from lineal_schemas.results import Table
 
 _UNSEEN = {
-    "script", "style", "template", "noscript", "head", "iframe", "object", "datalist",
+    "script", "style", "template", "noscript", "head", "iframe", "datalist",
     "defs", "desc", "metadata", "symbol",
 }  # fmt: skip
 """The last four in drawings."""
@@ -45,6 +50,8 @@ _XML_ENCODING = re.compile(rb"^\s*<\?xml[^>]+encoding\s*=\s*[\"']([\w:.-]+)")
 _SPACES = re.compile(r"\s+")
 _MAX_COLUMNS = 1_000
 _MAX_SPANNED = 10_000
+_MAX_FRAMES = 8
+"""Pages inside each other."""
 _MAX_NESTED_TABLES = 30
 """Tables inside each other; deeper ones are text of the one they stand in."""
 
@@ -79,43 +86,41 @@ def visible_text(markup: str) -> ParsedPage:
 
 
 def _visible(markup: str) -> tuple[ParsedPage, list[str]]:
-    from lxml import etree  # type: ignore[import-untyped]
-
-    target = _Visible()
-    # Fed as UTF-8, as the characters of a str may not all be ones that lxml takes; the
-    # declared encoding is overruled by naming this one.
-    parser = etree.HTMLParser(target=target, recover=True, huge_tree=True, encoding="utf-8")
-    content = clean(markup).encode()
-    if not content.strip():
-        return ParsedPage(""), []
-    parser.feed(content)
-    parser.close()
+    target = _parsed(markup)
     page = target.page()
     others = []
     for source in target.sources:
-        if source.lower().startswith("data:"):
+        if is_data_url(source):
             _add_picture(page, source)
         elif ":" not in source.partition("/")[0]:
             others.append(source)
     return page, others
 
 
+def _parsed(markup: str, depth: int = 0) -> _Visible:
+    from lxml import etree  # type: ignore[import-untyped]
+
+    target = _Visible(depth)
+    # Fed as UTF-8, as the characters of a str may not all be ones that lxml takes; the
+    # declared encoding is overruled by naming this one.
+    parser = etree.HTMLParser(target=target, recover=True, huge_tree=True, encoding="utf-8")
+    content = clean(markup).encode()
+    if content.strip():
+        parser.feed(content)
+        parser.close()
+    return target
+
+
 def _add_picture(page: ParsedPage, source: str) -> None:
-    """Add the picture that a data URL (RFC 2397) holds."""
-    head, _, body = source[len("data:") :].partition(",")
-    if not head.lower().startswith("image/") or "svg" in head.lower():
-        return
-    if len(body) > MAX_PICTURE_BYTES or not has_room(page):
+    """Add the picture that a data URL holds."""
+    if len(source) > 2 * MAX_PICTURE_BYTES or not has_room(page):
         page.doubt("the page holds more pictures than are read")
         return
-    data = unquote_to_bytes(body)
-    if head.lower().endswith(";base64"):
-        try:
-            data = binascii.a2b_base64(data)
-        except binascii.Error:
-            page.doubt("a picture is damaged")
-            return
-    page.pictures.append(Picture(f"picture {len(page.pictures) + 1}", data))
+    content = read_data_url(source)
+    if content is None:
+        page.doubt("a picture is damaged")
+    elif content.is_picture:
+        page.pictures.append(Picture(f"picture {len(page.pictures) + 1}", content.data))
 
 
 @dataclass(slots=True)
@@ -152,11 +157,13 @@ class _OpenTable:
 class _Visible:
     """Receives tags and text from lxml, and writes lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int) -> None:
         self.out: list[str] = []
         self.sources: list[str] = []
         """Where the pictures are."""
-        self.tables: list[list[list[str]]] = []
+        self.tables: list[Table] = []
+        self.doubts: list[str] = []
+        self._depth = depth
         self._open: list[_OpenTable] = []
         self._too_deep = 0
         self._cells = 0
@@ -172,7 +179,12 @@ class _Visible:
         label = tag == "title" and self._drawings > 0
         if tag == "title" and self._unseen <= self._in_head and not label:
             self._title += 1
-        elif self._unseen or tag in _UNSEEN or label or _hidden(tag, attributes):
+        elif self._unseen or label or _hidden(tag, attributes):
+            self._unseen += 1
+            return
+        elif attributes:
+            self._embedded(tag, attributes)
+        if tag in _UNSEEN or (tag == "object" and is_data_url(attributes.get("data", "").strip())):
             self._unseen += 1
             return
         if tag in _BLOCKS:
@@ -183,8 +195,6 @@ class _Visible:
             self._verbatim += 1
         elif tag == "img":
             self.data(f" {attributes.get('alt', '')} ")
-            if source := attributes.get("src", "").strip():
-                self.sources.append(source)
         elif tag == "input" and attributes.get("type", "text").lower() not in _WITHOUT_TEXT:
             self.data(f" {attributes.get('value', '')} ")
         elif tag == "table" and len(self._open) == _MAX_NESTED_TABLES:
@@ -240,7 +250,32 @@ class _Visible:
 
     def page(self) -> ParsedPage:
         lines = (line.rstrip(" ") for line in "".join(self.out).split("\n"))
-        return ParsedPage("\n".join(lines).strip(), [table(rows) for rows in self.tables])
+        return ParsedPage("\n".join(lines).strip(), self.tables, doubts=self.doubts)
+
+    def _embedded(self, tag: str, attributes: dict[str, str]) -> None:
+        """Take the pictures that an element shows, and the pages inside this one."""
+        markup = framed_markup(tag, attributes)
+        if markup is not None:
+            self._frame(markup)
+        for source in pictures_of(tag, attributes):
+            drawing = read_data_url(source) if is_data_url(source) else None
+            if drawing is None or drawing.is_picture:
+                self.sources.append(source)
+            elif markup is None and drawing.markup is not None:
+                self._frame(drawing.markup)
+
+    def _frame(self, markup: str) -> None:
+        if self._depth == _MAX_FRAMES:
+            self.doubts.append(f"pages in more than {_MAX_FRAMES} pages are not read")
+            return
+        inner = _parsed(markup, self._depth + 1)
+        page = inner.page()
+        if page.text:
+            self._break()
+            self.out.append(page.text + "\n")
+        self.tables += page.tables
+        self.doubts += page.doubts
+        self.sources += inner.sources
 
     def _break(self) -> None:
         if self.out and not self.out[-1].endswith("\n"):
@@ -280,7 +315,7 @@ class _Visible:
         closed = self._open.pop()
         rows = [row for row in closed.rows if any(row)]
         if not closed.nested and len(rows) > 1 and max(map(len, rows)) > 1:
-            self.tables.append(rows)
+            self.tables.append(table(rows))
 
 
 def _hidden(tag: str, attributes: dict[str, str]) -> bool:

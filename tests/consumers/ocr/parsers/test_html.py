@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lineal.stages import Reject
+from lineal_consumers.ocr.parsers import parse_pages
+from lineal_schemas.documents import PageRange
 from tests.long import examples
 
 
@@ -114,3 +116,55 @@ def test_cells_that_rows_and_columns_span_are_bounded(parse):
 def test_tables_inside_each_other_are_read_however_deep(parse):
     source = "<table><tr><td>x" * 5_000 + "deep" + "</table>" * 5_000 + "<p>after"
     assert parse(source, "html").text.split()[-2:] == ["xdeep", "after"]
+
+
+def test_a_page_inside_the_page_is_read_where_it_is_shown(parse):
+    inner = html.escape("<p>Total <b>41.90</b></p><table><tr><td>1<td>2<tr><td>3<td>4</table>")
+    result = parse(f'<p>a</p><iframe srcdoc="{inner}">old browsers</iframe><p>b</p>', "html")
+    assert result.text == "a\nTotal 41.90\n1\t2\n3\t4\nb"
+    assert rows(result) == [(("1", "2"), ("3", "4"))]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "<iframe src='data:text/html;base64,PHA+VG90YWwgNDEuOTA8L3A+'></iframe>",
+        "<object data='data:text/html,%3Cp%3ETotal%2041.90'>nothing</object>",
+        "<embed src='data:text/plain,Total%2041.90'>",
+        "<img src='data:image/svg+xml,<svg><text>Total 41.90</text></svg>'>",
+        "<object data='elsewhere.swf'>Total 41.90</object>",
+    ],
+)
+def test_what_stands_in_an_address_itself_is_read(parse, shown):
+    assert parse(f"<p>a</p>{shown}<p>b</p>", "html").text.replace("\n", " ") == "a Total 41.90 b"
+
+
+def test_pages_in_pages_are_read_down_to_a_depth_that_is_told(parse):
+    source = "deep"
+    for _ in range(12):
+        source = f'<p>x</p><iframe srcdoc="{html.escape(source)}"></iframe>'
+    result = parse(source, "html")
+    assert result.text == "\n".join("x" * 9)
+    assert result.pages[0].doubts == ("pages in more than 8 pages are not read",)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "<img src='{}'>",
+        "<img src=small.png srcset='{} 2x'>",
+        "<object data='{}'></object>",
+        "<embed src='{}'>",
+        "<input type=image src='{}'>",
+        "<video poster='{}'></video>",
+        "<svg><image href='{}'/></svg>",
+        "<svg><image xlink:href='{}'/></svg>",
+        "<div style='background: url({}) no-repeat'></div>",
+        '<iframe srcdoc="<img src={}>"></iframe>',
+    ],
+)
+def test_every_picture_inside_the_page_is_taken(tmp_path, shown):
+    path = tmp_path / "page"
+    path.write_text("<p>a</p>" + shown.format("data:image/png;base64,iVBORw0KGgo="))
+    pages = parse_pages(path, "html", PageRange(first=1, last=1, method="parse")).pages
+    assert [picture.data for picture in pages[0].pictures] == [b"\x89PNG\r\n\x1a\n"]
