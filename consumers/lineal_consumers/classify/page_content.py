@@ -34,6 +34,8 @@ class PageContent:
     """Text objects of which the text layer has no character, though they are drawn."""
     outlined_text: int = 0
     """Rows of letters that are drawn as curves."""
+    patterned_text: bool = False
+    """Whether it is painted with patterns that may show text."""
 
 
 def look_at(page: Any, layer: Any) -> PageContent:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineal.stages import Reject
+from lineal_catalog.file_formats.pdf_patterns import shows_patterned_text
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.page_content import PageContent, look_at
 from lineal_consumers.classify.pdf_cost import check_cost
@@ -63,8 +64,8 @@ def page_plans(path: Path, config: ClassifyConfig) -> list[PagePlan]:
             raise Reject("the PDF has no pages")
         if pages > config.pdf_pages:
             raise Reject(f"the PDF has {pages:,} pages, at most {config.pdf_pages:,} are read")
-        _check_objects(path, config)
-        plans = [_page_plan(document, index) for index in range(pages)]
+        patterned = _check_objects(path, config)
+        plans = [_page_plan(document, index, index in patterned) for index in range(pages)]
     finally:
         document.close()
     if not any(plans):
@@ -103,26 +104,31 @@ def _cut_off(path: Path, repaired: bool) -> bool:
         return _OBJECT.search(data, max(end, len(data) - _TAIL_BYTES)) is not None
 
 
-def _check_objects(path: Path, config: ClassifyConfig) -> None:
-    """The checks that only qpdf can make. PDFium reads a page tree that contains itself as many
-    copies of the same pages; qpdf walks the whole tree as it hands inherited attributes down, and
-    finds the loop. And PDFium draws a page when it is asked for its text, however much that is."""
+def _check_objects(path: Path, config: ClassifyConfig) -> set[int]:
+    """The checks that only qpdf can make; the indexes of pages that paint with patterns of text are
+    returned. PDFium reads a page tree that contains itself as many copies of the same pages; qpdf
+    walks the whole tree as it hands inherited attributes down, and finds the loop. And PDFium draws
+    a page when it is asked for its text, however much that is."""
     import pikepdf
 
     logging.getLogger("pikepdf").setLevel(logging.CRITICAL)
     try:
         with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
             check_cost(document, path.stat().st_size, config.pdf_operators)
+            return {
+                index for index, page in enumerate(document.pages) if shows_patterned_text(page.obj)
+            }
     except pikepdf.PasswordError:
         # Only its attachments are encrypted, or PDFium would not have opened it.
-        return
+        return set()
     except pikepdf.PdfError as error:
         # qpdf is stricter than PDFium about much else that does no harm to reading.
         if _LOOP in str(error):
             raise Reject("the PDF is damaged: its page tree contains itself") from error
+    return set()
 
 
-def _page_plan(document: PdfDocument, index: int) -> PagePlan | None:
+def _page_plan(document: PdfDocument, index: int, patterned: bool) -> PagePlan | None:
     import pypdfium2.raw as raw
 
     page = raw.FPDF_LoadPage(document, index)
@@ -135,6 +141,7 @@ def _page_plan(document: PdfDocument, index: int) -> PagePlan | None:
         if grading is Layer.GARBAGE:
             return PagePlan("ocr")
         content = look_at(page, layer)
+        content.patterned_text = patterned
         miscoded = may_be_miscoded(text)
         if visible == 0 or (grading is Layer.POOR and not miscoded):
             return _by_content(content, visible)
@@ -165,7 +172,10 @@ def _by_content(content: PageContent, visible: int) -> PagePlan:
 def _draws_more(content: PageContent) -> bool:
     """Whether a page may show text that its text layer does not have."""
     return bool(
-        content.unread_text or content.outlined_text or content.image_coverage >= PICTURE_COVERAGE
+        content.unread_text
+        or content.outlined_text
+        or content.patterned_text
+        or content.image_coverage >= PICTURE_COVERAGE
     )
 
 

@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lineal.stages import Reject
 from lineal_catalog.file_formats.images import readable_formats
+from lineal_consumers.ocr.image_colours import (
+    has_colours,
+    open_jpeg_view,
+    show_colour_letters,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,9 +122,12 @@ def gray_pixels(image: Image.Image, max_pixels: int, *, strip_pixels: int = STRI
     turn = orientation(image)
     factor = max(1, math.isqrt(image.width * image.height // max_pixels))
     wanted = max(1, image.width // factor), max(1, image.height // factor)
+    coloured, dpi = has_colours(image.mode), max(pixel_density(image)[:2])
+    name = str(getattr(image, "filename", ""))
+    apart = image.format == "JPEG" and bool(name)
     if image.format == "JPEG":
         # Decodes at a half, a quarter or an eighth, no smaller than what is wanted.
-        image.draft("L", wanted)
+        image.draft("L" if apart else None, wanted)
     image = _still_webp(image) or image
     image.load()
     factor = max(1, min(image.width // wanted[0], image.height // wanted[1]))
@@ -133,6 +141,12 @@ def gray_pixels(image: Image.Image, max_pixels: int, *, strip_pixels: int = STRI
             size = width, -(-strip.shape[0] // factor)
             strip = np.asarray(cv2.resize(strip, size, interpolation=cv2.INTER_AREA), np.uint8)
         gray[top // factor : top // factor + strip.shape[0]] = strip
+    if coloured and apart:
+        small, full = open_jpeg_view(name, dpi)
+        with small, full:
+            show_colour_letters(full, gray, dpi, strip_pixels, small=small)
+    elif coloured:
+        show_colour_letters(image, gray, dpi, strip_pixels)
     return _upright(gray, turn)
 
 
@@ -154,8 +168,8 @@ def _still_webp(image: Image.Image) -> Image.Image | None:
         cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA, dst=pixels)
         # Over the same memory.
         return Image.frombuffer("RGBA", image.size, pixels, "raw", "RGBA", 0, 1)
-    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    return Image.frombuffer("L", image.size, gray, "raw", "L", 0, 1)
+    coloured = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGBA)
+    return Image.frombuffer("RGBX", image.size, coloured, "raw", "RGBX", 0, 1)
 
 
 def _converter(image: Image.Image, strip_pixels: int) -> Callable[[Image.Image], Gray]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lineal.stages import Reject
 from lineal_consumers.ocr.config import OcrConfig
 from lineal_consumers.ocr.image_files import gray_pixels, open_frame, pixel_density
+from lineal_consumers.ocr.page_colours import show_page_colours
 from lineal_consumers.ocr.page_images import find_page_images
 
 if TYPE_CHECKING:
@@ -73,7 +74,24 @@ def render_page(page: pdfium.PdfPage, config: OcrConfig) -> Raster:
         gray = np.array(bitmap.to_numpy(), dtype=np.uint8)
     finally:
         bitmap.close()
-    return Raster(gray.reshape(gray.shape[:2]), dpi, width, height)
+    gray = gray.reshape(gray.shape[:2])
+    show_page_colours(page, gray, lambda size: _in_colour(page, size))
+    return Raster(gray, dpi, width, height)
+
+
+def _in_colour(page: pdfium.PdfPage, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """The page in red, green and blue, drawn at this size in pixels."""
+    import numpy as np
+    import pypdfium2 as pdfium
+    import pypdfium2.raw as raw
+
+    bitmap = pdfium.PdfBitmap.new_native(*size, raw.FPDFBitmap_BGR)
+    try:
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
+        draw(page, bitmap, size, gray=False)
+        return np.ascontiguousarray(bitmap.to_numpy()[..., 2::-1], dtype=np.uint8)
+    finally:
+        bitmap.close()
 
 
 def draw(

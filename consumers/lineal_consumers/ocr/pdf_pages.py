@@ -84,6 +84,7 @@ def _recognized(
     from lineal_consumers.ocr.page_images import find_page_images
     from lineal_consumers.ocr.page_raster import render_page
     from lineal_consumers.ocr.unread_text import (
+        find_patterned_text,
         find_unread_text,
         read_with_pdfminer,
         without_meaningless,
@@ -111,7 +112,8 @@ def _recognized(
                 return _with_fields(
                     make_page(seen, language, raster, number, offset), fields, raster
                 )
-        return _completed(page, layer, lacking, raster, fields, number, offset, config)
+        regions = lacking + find_patterned_text(path, number, page)
+        return _completed(page, layer, lacking, regions, raster, fields, number, offset, config)
     except TimeoutError:
         text, made = _layer_page(page, layer, fields, number, offset)
         return text, made.model_copy(update={"doubts": (*made.doubts, TOO_LONG)})
@@ -121,18 +123,19 @@ def _completed(
     page: pdfium.PdfPage,
     layer: list[Line],
     lacking: list[Region],
+    further: list[Region],
     raster: Raster,
     fields: list[FormField],
     number: int,
     offset: int,
     config: OcrConfig,
 ) -> tuple[str, Page]:
-    """The text layer, and what pictures show beside it."""
+    """The text layer, and what pictures and ``further`` places show beside it."""
     from lineal_consumers.ocr.layered_page import add_pictures
     from lineal_consumers.ocr.page_images import find_page_images
     from lineal_consumers.ocr.unread_text import find_drawn_text
 
-    regions = [picture.region for picture in find_page_images(page)] + lacking
+    regions = [picture.region for picture in find_page_images(page)] + further
     regions += find_drawn_text(page)
     added = add_pictures(layer, regions, raster, config)
     text, made = _layer_page(page, added.lines, fields, number, offset)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lineal_catalog.file_formats.pdf_objects import MAX_OBJECTS, is_meaningless, unread_text
 from lineal_catalog.file_formats.pdf_outlines import find_outlined_text
+from lineal_catalog.file_formats.pdf_patterns import shows_patterned_text
 from lineal_consumers.ocr.layout import Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import seen_from_user_space
 from lineal_consumers.ocr.page_images import Region
@@ -58,6 +59,19 @@ def find_drawn_text(page: pdfium.PdfPage) -> list[Region]:
     """Where letters are drawn as curves."""
     seen = seen_from_user_space(page)
     return [Region(*seen.box(*box)) for box in find_outlined_text(page.raw)]
+
+
+def find_patterned_text(path: str, number: int, page: pdfium.PdfPage) -> list[Region]:
+    """All of page ``number`` (from 1) where it paints with patterns that show text: what they fill
+    is not told."""
+    import pikepdf
+
+    try:
+        with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
+            patterned = shows_patterned_text(document.pages[number - 1].obj)
+    except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
+        return []
+    return [Region(0, 0, *page.get_size())] if patterned else []
 
 
 def without_meaningless(lines: list[Line], places: list[Region]) -> list[Line]:

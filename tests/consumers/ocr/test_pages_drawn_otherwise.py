@@ -213,3 +213,36 @@ def test_comments_are_read_also_on_a_scan_and_hidden_ones_are_not(read_pdf: Read
         words = [read.text[word.begin : word.end] for word in read.pages[0].words]
         assert "marigold" in words
         assert read.pages[0].end == len(read.text)
+
+
+def with_pattern(data: bytes, contents: bytes) -> bytes:
+    """A page on which a part is filled with a pattern."""
+
+    def draw(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        page.obj.Resources.Pattern = Dictionary(
+            Tiled=pdf.make_stream(
+                contents, Type=Name.Pattern, PatternType=1, PaintType=1, TilingType=1,
+                BBox=[0, 0, 300, 60], XStep=300, YStep=60, Matrix=[1, 0, 0, 1, 0, 0],
+                Resources=Dictionary(Font=page.obj.Resources.Font),
+            )
+        )  # fmt: skip
+        page.contents_add(b"q /Pattern cs /Tiled scn 0 300 300 60 re f Q")
+
+    return changed(data, draw)
+
+
+@pytest.mark.parametrize("beside", [PROSE, ()])
+def test_text_that_a_tiling_pattern_draws_is_read(
+    beside: tuple[str, ...], read_pdf: ReadPdf
+) -> None:
+    text = f"BT /F1 16 Tf 20 20 Td ({SERIAL}) Tj ET".encode()
+    read, doubts = read_pdf(with_pattern(written(typed(*beside)), text))
+    assert SERIAL in read.text
+    assert all(line in read.text for line in beside)
+    assert not doubts
+
+
+def test_a_hatched_page_is_not_recognised(read_pdf: ReadPdf) -> None:
+    read, doubts = read_pdf(with_pattern(written(typed(*PROSE)), b"0 0 m 300 60 l S"))
+    assert read.pages[0].source == "text-layer"
+    assert not doubts
