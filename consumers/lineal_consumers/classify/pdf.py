@@ -7,6 +7,7 @@ wrappers would double that on documents of thousands of pages.
 from __future__ import annotations
 
 import ctypes
+import io
 import logging
 import mmap
 import re
@@ -22,11 +23,16 @@ from lineal_consumers.classify.plan import PagePlan
 from lineal_consumers.classify.text_layer import Layer, grade, may_be_miscoded, reads_like_language
 
 if TYPE_CHECKING:
+    import pikepdf
     from pypdfium2 import PdfDocument
 
 _OBJECT = re.compile(rb"\d\s+\d+\s+obj\b")
 _TAIL_BYTES = 1 << 20
 """What is looked at behind trailing zeros for the file's end."""
+_ENCRYPTION, _OTHER_KEY = re.compile(rb"/Encrypt(?=[\s<])"), b"/Ignored"
+"""Of the trailer, and a name of the same length."""
+_MAX_COPIED = 64 << 20
+"""Bytes of a file with encrypted attachments."""
 _LOOP = "Loop detected in /Pages"
 """What qpdf says of a page tree that contains itself."""
 _SAMPLES = 48
@@ -113,19 +119,34 @@ def _check_objects(path: Path, config: ClassifyConfig) -> set[int]:
 
     logging.getLogger("pikepdf").setLevel(logging.CRITICAL)
     try:
-        with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
+        with _open_with_qpdf(path) as document:
             check_cost(document, path.stat().st_size, config.pdf_operators)
             return {
                 index for index, page in enumerate(document.pages) if shows_patterned_text(page.obj)
             }
-    except pikepdf.PasswordError:
-        # Only its attachments are encrypted, or PDFium would not have opened it.
-        return set()
-    except pikepdf.PdfError as error:
+    except (pikepdf.PdfError, pikepdf.PasswordError) as error:
         # qpdf is stricter than PDFium about much else that does no harm to reading.
         if _LOOP in str(error):
             raise Reject("the PDF is damaged: its page tree contains itself") from error
     return set()
+
+
+def _open_with_qpdf(path: Path) -> pikepdf.Pdf:
+    """A PDF that PDFium has opened; of one that asks for a password only its attachments are
+    encrypted, and it is opened as if nothing were.
+
+    Raises:
+        PdfError, PasswordError: qpdf cannot open it.
+    """
+    import pikepdf
+
+    try:
+        return pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True)
+    except pikepdf.PasswordError:
+        if path.stat().st_size > _MAX_COPIED:
+            raise
+        plain = _ENCRYPTION.sub(_OTHER_KEY, path.read_bytes())
+        return pikepdf.open(io.BytesIO(plain), suppress_warnings=True, inherit_page_attributes=True)
 
 
 def _page_plan(document: PdfDocument, index: int, patterned: bool) -> PagePlan | None:

@@ -192,6 +192,17 @@ def test_a_pdf_that_asks_for_no_password_is_read(inspect, pdf_of_pages, show_tex
     assert inspect(_encrypted(pdf_of_pages([show_text()]), user="")).kind == "pdf"
 
 
+def test_a_pdf_whose_attachments_alone_are_encrypted_is_read(inspect, pdf_of_pages, show_text):
+    found = inspect(_with_encrypted_attachments(pdf_of_pages([show_text()])))
+    assert (found.kind, found.plan[0].method) == ("pdf", "text-layer")
+
+
+def test_encrypted_attachments_do_not_hide_what_a_pdf_draws(inspect, pdf_of_pages):
+    data = pdf_of_pages([b"0 0 m 9 9 l S\n" * 90_000])
+    with pytest.raises(Reject, match="draws too much"):
+        inspect(_with_encrypted_attachments(data), pdf_operators=50_000)
+
+
 def test_one_page_that_cannot_be_loaded_does_not_cost_the_others(inspect, pdf_of_pages, show_text):
     data = pdf_of_pages([show_text()] * 3).replace(b"[5 0 R 7 0 R", b"[5 0 R 3 0 R")
     assert inspect(data).pages == 3
@@ -292,6 +303,20 @@ def test_real_scans_are_recognised_and_real_text_is_not():
         assert [part.method for part in found.plan] == plan, name
     with pytest.raises(Reject):
         inspect_file(SCANS / "invalid.pdf", "invalid.pdf", ClassifyConfig())
+
+
+def _with_encrypted_attachments(data: bytes) -> bytes:
+    """The trailer of a file of which nothing but its attachments asks for a password."""
+    keys = b"".join(
+        b"/%b<%b>" % (name, (b"5a" * length))
+        for name, length in ((b"O", 48), (b"U", 48), (b"OE", 32), (b"UE", 32), (b"Perms", 16))
+    )
+    encrypt = (
+        b"/Encrypt<</Filter/Standard/V 5/R 6/Length 256/P -4" + keys
+        + b"/CF<</StdCF<</AuthEvent/EFOpen/CFM/AESV3/Length 32>>>>"
+        b"/StmF/Identity/StrF/Identity/EFF/StdCF>>/ID[<5a><5a>]"
+    )  # fmt: skip
+    return data.replace(b"trailer\n<<", b"trailer\n<<" + encrypt)
 
 
 def _encrypted(data: bytes, user: str) -> bytes:
