@@ -69,11 +69,10 @@ def inspect_image(path: Path, config: ClassifyConfig) -> tuple[str, int]:
             if media_type == "image/tiff":
                 pages = _inspect_tiff(image, path.stat().st_size, config)
             elif media_type == "image/png":
+                pages = _count_frames(image, config)
                 image.verify()
             elif media_type in _ANIMATED:
-                pages = getattr(image, "n_frames", 1)
-                if pages > config.image_pages:
-                    raise Reject(f"the image has more than {config.image_pages:,} pages")
+                pages = _count_frames(image, config)
     except UnidentifiedImageError as error:
         raise Reject("the image is damaged: its header cannot be read") from error
     except (SyntaxError, ValueError, KeyError, TypeError, EOFError, IndexError) as error:
@@ -89,6 +88,13 @@ def inspect_image(path: Path, config: ClassifyConfig) -> tuple[str, int]:
     if media_type == "image/png":
         _check_png(path)
     return media_type, pages
+
+
+def _count_frames(image: Image, config: ClassifyConfig) -> int:
+    pages = int(getattr(image, "n_frames", 1))
+    if pages > config.image_pages:
+        raise Reject(f"the image has more than {config.image_pages:,} pages")
+    return pages
 
 
 def _check_size(image: Image, config: ClassifyConfig) -> None:

@@ -39,7 +39,7 @@ _NEAR = (8, 2)
 """Pixels of the view across and down within which letters belong together."""
 _LOWEST, _HIGHEST = 5, VIEW_DPI
 """Pixels of the view: a line of small print, a headline."""
-_SHORTEST = 24
+_SHORTEST = 30
 _LETTERS = 3
 _STROKES = (0.08, 0.95)
 """Share of a line of letters that is edges."""
@@ -189,7 +189,7 @@ def _lines(hidden: Mask) -> list[tuple[int, int, int, int]]:
         for left, top, right, bottom, letters in boxes[1:]
         if letters >= _LETTERS
         and bottom - top >= _LOWEST
-        and right - left >= max(_SHORTEST, 1.2 * (bottom - top))
+        and right - left >= max(_SHORTEST, 1.5 * (bottom - top))
     ]
 
 

@@ -6,11 +6,18 @@ are such letters.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from lineal_consumers.ocr.colour_contrast import find_colour_letters, show_by_colour, view_scale
+from lineal_consumers.ocr.colour_contrast import (
+    Place,
+    find_colour_letters,
+    show_by_colour,
+    view_scale,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     import numpy.typing as npt
     from PIL.Image import Image
@@ -26,60 +33,92 @@ def has_colours(mode: str) -> bool:
     return mode not in _COLOURLESS and not mode.startswith("I;16")
 
 
-def show_colour_letters(
-    image: Image, gray: Gray, dpi: float, strip_pixels: int, *, small: Image | None = None
-) -> None:
-    """Make letters dark in ``gray`` that differ from their ground by colour alone.
+class Source(NamedTuple):
+    """The pixels of an image in colour."""
 
-    Args:
-        image: with its colours, not turned, decoded or not.
-        gray: its pixels, or a whole fraction of them; is changed.
-        dpi: of the image.
-        small: the same image at a fraction, where that costs less to decode.
+    width: int
+    height: int
+    crop: Callable[[tuple[int, int, int, int]], Colours]
+    """Gives red, green and blue of a box (left, top, right, bottom)."""
+
+
+def image_source(image: Image) -> Source:
+    """The pixels of an image of Pillow's, decoded or not; what is transparent is white."""
+    return Source(*image.size, lambda box: _pixels(image.crop(box)))
+
+
+def pixel_source(pixels: Colours) -> Source:
+    """Decoded pixels: blue, green and red, as OpenCV has them."""
+    import numpy as np
+
+    height, width = pixels.shape[:2]
+
+    def crop(box: tuple[int, int, int, int]) -> Colours:
+        left, top, right, bottom = box
+        part = pixels[top:bottom, left:right, ::-1]
+        return np.ascontiguousarray(part, np.uint8)
+
+    return Source(width, height, crop)
+
+
+def find_letters(source: Source, dpi: float, strip_pixels: int) -> list[Place]:
+    """Where an image of this resolution has letters that only their colour shows.
 
     Raises:
         OSError, ValueError, SyntaxError: it cannot be decoded.
     """
-    scale = view_scale(*image.size, dpi)
-    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    places = find_colour_letters(_view(small or image, size, strip_pixels))
-    if not places:
-        return
+    scale = view_scale(source.width, source.height, dpi)
+    size = max(1, round(source.width * scale)), max(1, round(source.height * scale))
+    return find_colour_letters(_view(source, size, strip_pixels))
+
+
+def show_letters(places: list[Place], source: Source, gray: Gray) -> None:
+    """Make the letters at some places dark in the gray pixels of an image, or a whole fraction of
+    them."""
     height, width = gray.shape
+    across, down = source.width / width, source.height / height
 
     def colours(box: tuple[int, int, int, int]) -> Colours:
         left, top, right, bottom = box
-        across, down = image.width / width, image.height / height
-        part = image.crop(
+        part = source.crop(
             (int(left * across), int(top * down), round(right * across), round(bottom * down))
         )
-        return _resized(_pixels(part), (right - left, bottom - top))
+        return _resized(part, (right - left, bottom - top))
 
     show_by_colour(gray, places, colours)
 
 
-def open_jpeg_view(path: str, dpi: float) -> tuple[Image, Image]:
-    """A JPEG file twice with its colours: to be decoded at a fraction, as far as a view needs it,
-    and in full."""
+def jpeg_letters(path: str, dpi: float, strip_pixels: int) -> tuple[list[Place], Source]:
+    """The places of a JPEG file, which is decoded at a fraction for that, and all of its pixels,
+    which are decoded when they are asked for.
+
+    Raises:
+        OSError, ValueError, SyntaxError: it cannot be decoded.
+    """
     from PIL import Image as images
 
-    small, full = (images.open(path, formats=("JPEG",)) for _ in range(2))
-    scale = view_scale(*small.size, dpi)
-    small.draft("RGB", (round(small.width * scale), round(small.height * scale)))
-    return small, full
+    with images.open(path, formats=("JPEG",)) as small:
+        width, height = small.size
+        scale = view_scale(width, height, dpi)
+        small.draft("RGB", (round(width * scale), round(height * scale)))
+        # It has fewer pixels to the inch now.
+        part = image_source(small)
+        places = find_letters(part, dpi * small.width / width, strip_pixels)
+    whole = images.open(path, formats=("JPEG",))
+    return places, image_source(whole)
 
 
-def _view(image: Image, size: tuple[int, int], strip_pixels: int) -> Colours:
+def _view(source: Source, size: tuple[int, int], strip_pixels: int) -> Colours:
     import numpy as np
 
     view = np.empty((size[1], size[0], 3), np.uint8)
-    rows = max(1, strip_pixels // image.width)
-    scale = size[1] / image.height
-    for top in range(0, image.height, rows):
-        bottom = min(top + rows, image.height)
+    rows = max(1, strip_pixels // source.width)
+    scale = size[1] / source.height
+    for top in range(0, source.height, rows):
+        bottom = min(top + rows, source.height)
         begin, end = round(top * scale), round(bottom * scale)
         if end > begin:
-            strip = _pixels(image.crop((0, top, image.width, bottom)))
+            strip = source.crop((0, top, source.width, bottom))
             view[begin:end] = _resized(strip, (size[0], end - begin))
     return view
 

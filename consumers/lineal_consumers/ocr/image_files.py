@@ -8,14 +8,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lineal.stages import Reject
 from lineal_catalog.file_formats.images import readable_formats
+from lineal_consumers.ocr.colour_contrast import Place
 from lineal_consumers.ocr.image_colours import (
+    find_letters,
     has_colours,
-    open_jpeg_view,
-    show_colour_letters,
+    image_source,
+    jpeg_letters,
+    pixel_source,
+    show_letters,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +35,11 @@ _TAIL = 4096
 STRIP_PIXELS = 2_000_000
 _VISIBLE = 215
 """Brightness up to which something stands out on white."""
+_OPAQUE = 128
+_STROKE = 15
+"""Pixels that a stroke of a letter is wide at most, at the resolutions of screens and scans."""
+_LETTERS_SHARE = 0.35
+"""Share of a transparent image that letters cover at most."""
 _SCREEN_DPI = (72, 96)
 """Programs write these when they know nothing."""
 _LONG_SIDE = 11.0
@@ -128,7 +137,9 @@ def gray_pixels(image: Image.Image, max_pixels: int, *, strip_pixels: int = STRI
     if image.format == "JPEG":
         # Decodes at a half, a quarter or an eighth, no smaller than what is wanted.
         image.draft("L" if apart else None, wanted)
-    image = _still_webp(image) or image
+    opaque = None
+    if image.format == "WEBP" and name and getattr(image, "n_frames", 1) == 1:
+        image, opaque = _still_webp(image, name, dpi, strip_pixels)
     image.load()
     factor = max(1, min(image.width // wanted[0], image.height // wanted[1]))
     width, height = -(-image.width // factor), -(-image.height // factor)
@@ -142,34 +153,48 @@ def gray_pixels(image: Image.Image, max_pixels: int, *, strip_pixels: int = STRI
             strip = np.asarray(cv2.resize(strip, size, interpolation=cv2.INTER_AREA), np.uint8)
         gray[top // factor : top // factor + strip.shape[0]] = strip
     if coloured and apart:
-        small, full = open_jpeg_view(name, dpi)
-        with small, full:
-            show_colour_letters(full, gray, dpi, strip_pixels, small=small)
+        show_letters(*jpeg_letters(name, dpi, strip_pixels), gray)
+    elif opaque is not None:
+        # Its colours are decoded again only for letters that need them.
+        if opaque.letters:
+            show_letters(opaque.letters, pixel_source(_webp_pixels(name)), gray)
     elif coloured:
-        show_colour_letters(image, gray, dpi, strip_pixels)
+        source = image_source(image)
+        show_letters(find_letters(source, dpi, strip_pixels), source, gray)
     return _upright(gray, turn)
 
 
-def _still_webp(image: Image.Image) -> Image.Image | None:
-    """The only frame of a WebP file; None for other images. Pillow decodes it as an animation,
-    with all its canvases and in four colours: seven times the memory."""
+class _OpaqueWebp(NamedTuple):
+    """What a WebP file showed in colour before it became gray."""
+
+    letters: list[Place]
+
+
+def _still_webp(
+    image: Image.Image, name: str, dpi: float, strip_pixels: int
+) -> tuple[Image.Image, _OpaqueWebp | None]:
+    """The only frame of a WebP file, as gray unless it is transparent. Pillow decodes it as an
+    animation, with all its canvases and in four colours: seven times the memory."""
     import cv2
-    import numpy as np
     from PIL import Image
 
-    name = getattr(image, "filename", "")
-    if image.format != "WEBP" or getattr(image, "n_frames", 1) != 1 or not name:
-        return None
-    stored = np.fromfile(name, np.uint8)
-    pixels = cv2.imdecode(stored, cv2.IMREAD_UNCHANGED)
+    pixels = _webp_pixels(name)
     if pixels is None or pixels.shape[:2] != (image.height, image.width):
-        return None
+        return image, None
     if pixels.shape[2] == 4:
         cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA, dst=pixels)
         # Over the same memory.
-        return Image.frombuffer("RGBA", image.size, pixels, "raw", "RGBA", 0, 1)
-    coloured = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGBA)
-    return Image.frombuffer("RGBX", image.size, coloured, "raw", "RGBX", 0, 1)
+        return Image.frombuffer("RGBA", image.size, pixels, "raw", "RGBA", 0, 1), None
+    letters = find_letters(pixel_source(pixels), dpi, strip_pixels)
+    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    return Image.frombuffer("L", image.size, gray, "raw", "L", 0, 1), _OpaqueWebp(letters)
+
+
+def _webp_pixels(name: str) -> Any:
+    import cv2
+    import numpy as np
+
+    return cv2.imdecode(np.fromfile(name, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
 def _converter(image: Image.Image, strip_pixels: int) -> Callable[[Image.Image], Gray]:
@@ -194,10 +219,27 @@ def _converter(image: Image.Image, strip_pixels: int) -> Callable[[Image.Image],
     )
 
     def lay_on_paper(strip: Image.Image) -> Gray:
-        flat = _laid_on(strip, "white") if shown else ImageOps.invert(_laid_on(strip, "black"))
-        return np.asarray(flat.convert("L"), np.uint8)
+        if not shown:
+            return np.asarray(ImageOps.invert(_laid_on(strip, "black")).convert("L"), np.uint8)
+        flat = np.array(_laid_on(strip, "white").convert("L"), np.uint8)
+        return _with_light_strokes(flat, strip)
 
     return lay_on_paper
+
+
+def _with_light_strokes(flat: Gray, image: Image.Image) -> Gray:
+    """An image on white, with the light strokes dark that stand on nothing but what is transparent:
+    beside dark letters there may be white ones."""
+    import cv2
+    import numpy as np
+
+    opaque = (np.asarray(image.convert("RGBA").getchannel("A")) >= _OPAQUE).astype(np.uint8)
+    if opaque.mean() > _LETTERS_SHARE:
+        return flat
+    side = np.ones((_STROKE, _STROKE), np.uint8)
+    wide = np.asarray(cv2.morphologyEx(opaque, cv2.MORPH_OPEN, side), np.uint8)
+    light = (opaque > wide) & (flat >= _VISIBLE)
+    return np.where(light, 255 - flat, flat)
 
 
 def _strips(image: Image.Image, strip_pixels: int) -> Iterator[Image.Image]:

@@ -10,7 +10,11 @@ from lineal_catalog.file_formats.affine import IDENTITY as IDENTITY
 from lineal_catalog.file_formats.affine import Affine as Affine
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pypdfium2 as pdfium
+
+    Gray = npt.NDArray[np.uint8]
 
 
 def quarter_turns(rotation: int, width: float, height: float) -> Affine:
@@ -64,3 +68,23 @@ def user_space_from_seen(page: pdfium.PdfPage) -> Affine:
         e,
         f,
     )
+
+
+def straightened(gray: Gray, skew: float) -> tuple[Gray, Affine]:
+    """The image turned back by its skew, and the way from its pixels to those of the original."""
+    import cv2
+    import numpy as np
+
+    height, width = gray.shape
+    turn, new_width, new_height = turned_by(-skew, width, height)
+    matrix = np.array([[turn.a, turn.c, turn.e], [turn.b, turn.d, turn.f]], dtype=np.float64)
+    border = float(np.percentile(gray[:: max(1, height // 64), :: max(1, width // 64)], 90))
+    straight = cv2.warpAffine(
+        gray,
+        matrix,
+        (new_width, new_height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(border,),
+    )
+    return np.asarray(straight, np.uint8), turn.inverse()

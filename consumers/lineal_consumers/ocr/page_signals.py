@@ -59,8 +59,12 @@ class Signals:
         return len(self.components) == 0
 
 
-def page_signals(gray: Gray, dpi: int) -> Signals:
-    """Measure a page image (8 bit, dark on light or unevenly lit)."""
+def page_signals(gray: Gray, dpi: int, *, ink: float = _INK) -> Signals:
+    """Measure a page image (8 bit, dark on light or unevenly lit).
+
+    Args:
+        ink: what is darker than this share of the background around it counts as ink.
+    """
     import cv2
     import numpy as np
 
@@ -76,10 +80,10 @@ def page_signals(gray: Gray, dpi: int) -> Signals:
     low, high = np.percentile(background, (2, 98))
     paper = cv2.resize(background, size, interpolation=cv2.INTER_LINEAR)
     # By a table of bytes: as numbers with fractions a large page would take four times its memory.
-    darkest = np.ceil(np.arange(256, dtype=np.float32) * np.float32(_INK)).astype(np.uint8)
-    ink = (view < cv2.LUT(paper, darkest)).view(np.uint8)
+    darkest = np.ceil(np.arange(256, dtype=np.float32) * np.float32(ink)).astype(np.uint8)
+    inked = (view < cv2.LUT(paper, darkest)).view(np.uint8)
     del paper
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8)
     wide, tall, area = (stats[:, column] for column in (2, 3, 4))
     text = (
         (area >= 4)
@@ -93,7 +97,7 @@ def page_signals(gray: Gray, dpi: int) -> Signals:
         scale=size[0] / width,
         background=background,
         background_ratio=float(low / max(high, 1.0)),
-        ink=ink,
+        ink=inked,
         components=stats[text].astype(np.int32),
         text_ink=text.astype(np.uint8)[labels],
     )

@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING
 from lineal_consumers.ocr import page_signals, rapidocr, second_look, tesseract
 from lineal_consumers.ocr.config import OcrConfig
 from lineal_consumers.ocr.dark_bands import lighten_dark_bands
+from lineal_consumers.ocr.faint import (
+    find_faint_rows,
+    read_faint_rows,
+    turn_light_on_dark,
+    with_contrast,
+)
 from lineal_consumers.ocr.figure_conflicts import FIGURE_CONFLICT, find_figure_conflicts
 from lineal_consumers.ocr.layout import Line, PositionedWord, move_lines
-from lineal_consumers.ocr.page_geometry import IDENTITY, Affine, turned_by
+from lineal_consumers.ocr.page_geometry import IDENTITY, Affine, straightened
 from lineal_consumers.ocr.page_order import in_page_order
 from lineal_consumers.ocr.page_raster import Raster
 from lineal_consumers.ocr.page_signals import Signals
@@ -125,8 +131,10 @@ def recognize_page(raster: Raster, config: OcrConfig) -> Recognized:
     Raises:
         TimeoutError: recognition takes too long.
     """
-    raster = lighten_dark_bands(raster)
+    raster = lighten_dark_bands(turn_light_on_dark(raster))
     signals = page_signals.page_signals(raster.gray, raster.dpi)
+    if signals.blank:
+        return _recognize_faint(raster, signals, config)
     sheet = find_sheet(raster) if signals.background_ratio < _GROUND else None
     if sheet is None:
         return _recognize(raster, signals, config)
@@ -140,6 +148,22 @@ def recognize_page(raster: Raster, config: OcrConfig) -> Recognized:
             whole = _recognize(raster, signals, config)
             return max((seen, whole), key=_letters_read)
     return seen
+
+
+def _recognize_faint(raster: Raster, signals: Signals, config: OcrConfig) -> Recognized:
+    """A page without ink: blank, unless it has faint letters that read better than in a mirror."""
+    import numpy as np
+
+    blank = _recognize(raster, signals, config)
+    if not find_faint_rows(raster.gray, raster.dpi, signals):
+        return blank
+    clear = with_contrast(raster, signals)
+    mirrored = replace(clear, gray=np.ascontiguousarray(clear.gray[:, ::-1]))
+    seen, other = (
+        _recognize(one, page_signals.page_signals(one.gray, one.dpi), config)
+        for one in (clear, mirrored)
+    )
+    return seen if _letters_read(seen) > _letters_read(other) else blank
 
 
 def _letters_read(seen: Recognized) -> int:
@@ -263,13 +287,15 @@ def _with_second_look(attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attemp
     doubtful = [word[2:6] for word in attempt.words if word.confidence < _DOUBTFUL]
     if len(doubtful) <= _MAX_DOUBTFUL:
         boxes += doubtful
-    if not boxes or not attempt.words:
+    faint = find_faint_rows(attempt.gray, dpi, attempt.signals)
+    if not (boxes or faint) or not attempt.words:
         return attempt
     gray = attempt.gray
     if attempt.signals.background_ratio < config.photo_background:
         gray = page_signals.even_light(gray, attempt.signals, 1)
-    seconds = config.page_seconds / _MAX_READINGS / len(boxes)
+    seconds = config.page_seconds / _MAX_READINGS / (len(boxes) + len(faint))
     found = second_look.read_pieces(gray, boxes, dpi, config.language, seconds)
+    found += read_faint_rows(gray, faint, dpi, config.language, seconds)
     if not found:
         return attempt
     words = second_look.put_in(attempt.words, found)
@@ -323,7 +349,7 @@ def _attempt(raster: Raster, rotation: int, stored: Signals, config: OcrConfig) 
     skew = page_signals.skew_degrees(signals)
     unskew = IDENTITY
     if abs(skew) > _STRAIGHT:
-        gray, unskew = _straightened(gray, skew)
+        gray, unskew = straightened(gray, skew)
         signals = page_signals.page_signals(gray, raster.dpi)
     else:
         skew = 0.0
@@ -332,26 +358,6 @@ def _attempt(raster: Raster, rotation: int, stored: Signals, config: OcrConfig) 
     words = _words(small, scale, raster.dpi, config)
     coverage = page_signals.ink_coverage(signals, words)
     return _Attempt(rotation, skew, gray, signals, unskew, words, coverage)
-
-
-def _straightened(gray: Gray, skew: float) -> tuple[Gray, Affine]:
-    """The image turned back by its skew, and the way from its pixels to those of the original."""
-    import cv2
-    import numpy as np
-
-    height, width = gray.shape
-    turn, new_width, new_height = turned_by(-skew, width, height)
-    matrix = np.array([[turn.a, turn.c, turn.e], [turn.b, turn.d, turn.f]], dtype=np.float64)
-    border = float(np.percentile(gray[:: max(1, height // 64), :: max(1, width // 64)], 90))
-    straight = cv2.warpAffine(
-        gray,
-        matrix,
-        (new_width, new_height),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(border,),
-    )
-    return np.asarray(straight, np.uint8), turn.inverse()
 
 
 def _lines(words: list[DetectedWord], place: Affine) -> list[Line]:

@@ -41,6 +41,14 @@ def unread_boxes(
 ) -> list[Box]:
     """The same in pixels of the image that was recognised, given the confidence and the box of
     each of its words."""
+    return [box for _, box in find_rows(signals, words)[:_MAX_PLACES]]
+
+
+def find_rows(
+    signals: Signals, words: Iterable[tuple[float, float, float, float, float]] = ()
+) -> list[tuple[int, Box]]:
+    """How many letters, words or lines of letters have that no word covers, and the boxes around
+    them in pixels of the image, those of most letters first."""
     import cv2
     import numpy as np
 
@@ -79,7 +87,7 @@ def unread_boxes(
         box = (left * pixels, top * pixels, right * pixels, bottom * pixels)
         places.append((len(mine), box))
     places.sort(key=lambda place: -place[0])
-    return [box for _, box in places[:_MAX_PLACES]]
+    return places
 
 
 def _in_a_row(parts: object) -> bool:

@@ -126,6 +126,13 @@ def test_the_frames_of_an_avif_picture_are_pages(inspect):
     assert (found.kind, found.media_type, found.pages) == ("image", "image/avif", 3)
 
 
+def test_the_frames_of_an_animated_png_are_pages(inspect):
+    out = io.BytesIO()
+    other = Image.new("L", (300, 200), "white")
+    _page().save(out, "PNG", save_all=True, append_images=[other])
+    assert inspect(out.getvalue()).pages == 2
+
+
 def test_a_picture_of_a_telephone_is_an_image(inspect):
     pytest.importorskip("pi_heif")
     writer = pytest.importorskip("pillow_heif")
