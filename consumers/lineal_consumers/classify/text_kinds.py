@@ -37,6 +37,8 @@ _NAMED: dict[str, DocumentKind] = {
 _NOT_READ = {"application/postscript", "application/pgp-encrypted"}
 """Media types whose bytes are text that is not meant for readers."""
 _DELIMITERS = ",;\t|^"
+_FILLING = 16
+"""Zeros behind a text; fewer may be the last character of UTF-16."""
 _RICH_TEXT = b"{\\rtf"
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of UTF-16; that of little-endian UTF-32 begins with the first."""
@@ -60,6 +62,7 @@ def recognise(
     Raises:
         Reject: it is not text of a kind that is read, or too large.
     """
+    head = _without_padding(head)
     if media_type in _NOT_READ or not _is_text(head):
         raise Reject(_refusal(media_type, head))
     if head.startswith(_RICH_TEXT):
@@ -75,6 +78,13 @@ def recognise(
         raise Reject("the file begins as text but goes on as binary data")
     tabs = kind == "sheet" and PurePath(name).suffix.lower() in (".tsv", ".tab")
     return kind, "text/tab-separated-values" if tabs else _MEDIA_TYPES[kind]
+
+
+def _without_padding(head: bytes) -> bytes:
+    """A text without the zeros behind its end, which tapes and block devices fill up with."""
+    bare = head.rstrip(b"\0")
+    few = len(head) - len(bare) < _FILLING
+    return head if few or not bare or b"\0" in bare else bare
 
 
 def _check_bytes(path: Path, most: int) -> None:
@@ -126,8 +136,10 @@ def _decode_head(head: bytes) -> str:
 
 
 def _has_nul(path: Path) -> bool:
+    """Whether there are zeros that are not the filling behind the end."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return data.find(b"\x00") >= 0
+        first = data.find(b"\x00")
+        return first >= 0 and bool(data[first:].strip(b"\x00"))
 
 
 def _kind(text: str, suffix: str) -> DocumentKind:

@@ -16,9 +16,12 @@ from lineal_consumers.ocr.second_look import read_pieces
 from lineal_consumers.ocr.unread import find_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     import numpy.typing as npt
 
+    from lineal_consumers.ocr.layout import PositionedWord
     from lineal_consumers.ocr.page_raster import Raster
     from lineal_consumers.ocr.tesseract import DetectedWord
 
@@ -36,8 +39,8 @@ _MORE = 1.5
 _FIRST = 3
 """Rows by which it is told whether any of them are this page's."""
 _MAX_ROWS = 40
-_BLACK = 0.5
-"""Percentile of a faint page's brightness that becomes black."""
+_BLACK = 5
+"""Percentile of the brightness of rows of letters that becomes black."""
 
 
 def turn_light_on_dark(raster: Raster) -> Raster:
@@ -93,21 +96,25 @@ def read_faint_rows(
         other = read_pieces(
             mirrored, [(width - right, top, width - left, bottom)], dpi, language, seconds
         )
-        if letters(words) > letters(other):
+        if worth(words) > worth(other):
             found += words
     return found
 
 
-def letters(words: list[DetectedWord]) -> int:
-    """How many letters were read."""
-    return sum(len(word.text) for word in words)
+def worth(words: Iterable[DetectedWord | PositionedWord]) -> float:
+    """How many letters were read with how much confidence."""
+    return sum(len(word.text) * max(0.0, word.confidence - 0.5) for word in words)
 
 
-def with_contrast(raster: Raster, signals: Signals) -> Raster:
-    """A page without ink whose darkest parts become black."""
+def with_contrast(raster: Raster, signals: Signals, rows: list[Box]) -> Raster:
+    """A page without ink whose rows of letters become black."""
     import numpy as np
 
     flat = page_signals.even_light(raster.gray, signals, 1)
-    black = float(np.percentile(flat[::2, ::2], _BLACK))
+    parts = [
+        flat[int(top) : int(bottom) + 1, int(left) : int(right) + 1].ravel()
+        for left, top, right, bottom in rows
+    ]
+    black = float(np.percentile(np.concatenate(parts), _BLACK))
     table = np.clip((np.arange(256) - black) * (255 / max(255 - black, 1)), 0, 255)
     return replace(raster, gray=table.astype(np.uint8)[flat])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ctypes import c_ushort
 from functools import cache, partial
 from html import unescape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lineal_consumers.ocr.layout import Frame, Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import seen_from_user_space
@@ -47,7 +47,7 @@ def form_fields(page: pdfium.PdfPage) -> list[FormField]:
         try:
             if raw.FPDFAnnot_GetSubtype(annotation) != raw.FPDF_ANNOT_WIDGET:
                 continue
-            value = _value(form, annotation)
+            value = _value(form, annotation) or _rich_text(annotation, b"RV")
             if not value:
                 continue
             name = _text(raw.FPDFAnnot_GetFormFieldAlternateName, form, annotation)
@@ -85,8 +85,7 @@ def typed_notes(page: pdfium.PdfPage) -> list[FormField]:
                 continue
             typed = _string(partial(raw.FPDFAnnot_GetStringValue, annotation, b"Contents"))
             if not typed:
-                rich = _string(partial(raw.FPDFAnnot_GetStringValue, annotation, b"RC"))
-                typed = " ".join(unescape(_TAG.sub(" ", rich)).split())
+                typed = _rich_text(annotation, b"RC")
             if typed:
                 rect = raw.FS_RECTF()
                 raw.FPDFAnnot_GetRect(annotation, rect)
@@ -95,6 +94,14 @@ def typed_notes(page: pdfium.PdfPage) -> list[FormField]:
         finally:
             raw.FPDFPage_CloseAnnot(annotation)
     return notes
+
+
+def _rich_text(annotation: Any, key: bytes) -> str:
+    """The text of a value that is written with its formats."""
+    import pypdfium2.raw as raw
+
+    rich = _string(partial(raw.FPDFAnnot_GetStringValue, annotation, key))
+    return " ".join(unescape(_TAG.sub(" ", rich)).split())
 
 
 @cache

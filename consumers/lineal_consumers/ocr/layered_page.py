@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lineal_consumers.ocr import page_signals
 from lineal_consumers.ocr.config import OcrConfig
+from lineal_consumers.ocr.faint import find_faint_rows
 from lineal_consumers.ocr.language_choice import recognize_in_its_language
 from lineal_consumers.ocr.layout import Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import quarter_turns
@@ -100,7 +101,9 @@ def add_pictures(
             inside = _ink(part.raster, region)
         else:
             inside = [(x, y) for x, y in middles if region.holds(x, y)]
-        if sum(not _at(covered, x, y) for x, y in inside) < _FEW:
+        if sum(not _at(covered, x, y) for x, y in inside) < _FEW and not _has_faint_rows(
+            part, covered
+        ):
             continue
         found, missed = _recognized(part, covered, config)
         count += sum(len(line.words) for line in found)
@@ -200,6 +203,17 @@ def _middles(signals: page_signals.Signals, points: float) -> list[tuple[float, 
         ((left + width / 2) * points, (top + height / 2) * points)
         for left, top, width, height, _ in signals.components.tolist()
     ]
+
+
+def _has_faint_rows(part: _Part, covered: npt.NDArray[np.bool_]) -> bool:
+    """Whether there are rows of letters too faint to be ink that no word covers."""
+    gray, dpi = part.raster.gray, part.raster.dpi
+    rows = find_faint_rows(gray, dpi, page_signals.page_signals(gray, dpi))
+    points = part.raster.width / gray.shape[1]
+    return any(
+        not _at(covered, part.x + (left + right) / 2 * points, part.y + (top + bottom) / 2 * points)
+        for left, top, right, bottom in rows
+    )
 
 
 def _ink(raster: Raster, region: Region) -> list[tuple[float, float]]:

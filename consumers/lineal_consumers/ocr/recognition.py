@@ -14,6 +14,7 @@ from lineal_consumers.ocr.faint import (
     read_faint_rows,
     turn_light_on_dark,
     with_contrast,
+    worth,
 )
 from lineal_consumers.ocr.figure_conflicts import FIGURE_CONFLICT, find_figure_conflicts
 from lineal_consumers.ocr.layout import Line, PositionedWord, move_lines
@@ -155,15 +156,17 @@ def _recognize_faint(raster: Raster, signals: Signals, config: OcrConfig) -> Rec
     import numpy as np
 
     blank = _recognize(raster, signals, config)
-    if not find_faint_rows(raster.gray, raster.dpi, signals):
+    rows = find_faint_rows(raster.gray, raster.dpi, signals)
+    if not rows:
         return blank
-    clear = with_contrast(raster, signals)
+    clear = with_contrast(raster, signals, rows)
     mirrored = replace(clear, gray=np.ascontiguousarray(clear.gray[:, ::-1]))
     seen, other = (
         _recognize(one, page_signals.page_signals(one.gray, one.dpi), config)
         for one in (clear, mirrored)
     )
-    return seen if _letters_read(seen) > _letters_read(other) else blank
+    words, mirror = ([w for line in one.lines for w in line.words] for one in (seen, other))
+    return seen if worth(words) > worth(mirror) else blank
 
 
 def _letters_read(seen: Recognized) -> int:

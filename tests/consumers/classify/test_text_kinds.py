@@ -95,7 +95,7 @@ def test_binary_garbage_is_rejected(inspect, seed):
 
 def test_text_that_goes_on_as_binary_is_rejected(inspect):
     with pytest.raises(Reject, match="binary"):
-        inspect(b"A fine beginning.\n" * 20_000 + bytes(100), "letter.txt")
+        inspect(b"A fine beginning.\n" * 20_000 + bytes(range(100)), "letter.txt")
 
 
 def test_a_program_is_rejected_by_what_it_is(inspect):
@@ -124,7 +124,7 @@ def test_too_much_text_is_rejected(inspect):
 
 def test_reasons_hold_nothing_of_the_file(inspect):
     secret = "".join(random.Random(1).choices(string.ascii_letters, k=20))
-    for data in (secret.encode() + bytes(50), b"PK\x03\x04" + secret.encode(), b""):
+    for data in (secret.encode() + bytes(range(50)), b"PK\x03\x04" + secret.encode(), b""):
         with pytest.raises(Reject) as caught:
             inspect(data, f"{secret}.docx")
         assert secret not in str(caught.value)
@@ -157,3 +157,9 @@ def test_any_printable_text_is_taken_as_text(tmp_path, text):
     path = tmp_path / "text"
     path.write_text(f"The text: {text}", encoding="utf-8")
     assert inspect_file(path, "a.txt", ClassifyConfig()).kind == "text"
+
+
+def test_a_text_that_is_filled_up_with_zeros_is_read(inspect):
+    assert inspect(b"Walnut 48213-77 in plain words\n" + bytes(600)).kind == "text"
+    with pytest.raises(Reject):
+        inspect(b"Walnut 48213-77\n" + bytes(600) + b"\x01\x02 goes on")

@@ -246,3 +246,27 @@ def test_a_hatched_page_is_not_recognised(read_pdf: ReadPdf) -> None:
     read, doubts = read_pdf(with_pattern(written(typed(*PROSE)), b"0 0 m 300 60 l S"))
     assert read.pages[0].source == "text-layer"
     assert not doubts
+
+
+def test_text_in_a_soft_mask_is_read(read_pdf: ReadPdf) -> None:
+    def draw(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        shown = f"1 g BT /F1 20 Tf 60 400 Td ({SERIAL}) Tj ET".encode()
+        group = pdf.make_stream(
+            shown, Type=Name.XObject, Subtype=Name.Form, BBox=[0, 0, 612, 792],
+            Group=Dictionary(S=Name.Transparency, CS=Name.DeviceGray),
+            Resources=Dictionary(Font=page.obj.Resources.Font),
+        )  # fmt: skip
+        mask = Dictionary(Type=Name.Mask, S=Name.Luminosity, G=group)
+        page.obj.Resources.ExtGState = Dictionary(Masked=Dictionary(SMask=mask))
+        page.contents_add(b"q /Masked gs 0 g 40 380 500 60 re f Q")
+
+    read, doubts = read_pdf(changed(written(typed(*PROSE)), draw))
+    assert SERIAL in read.text and PROSE[0] in read.text
+    assert not doubts
+
+
+def test_a_faint_picture_beside_text_is_read(read_pdf: ReadPdf) -> None:
+    faint = picture((SERIAL,), (800, 160)).point(lambda level: 215 if level < 128 else 255)
+    read, doubts = read_pdf(written(typed(*PROSE), pasted(faint, 60, 400, 400)))
+    assert SERIAL in read.text and PROSE[0] in read.text
+    assert not doubts

@@ -24,6 +24,21 @@ _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949", "shift_jis":
 _SEVEN_BIT = {"iso2022_jp_2": (b"\x1b$", b"\x1b("), "hz": (b"~{", b"~}")}
 """Encodings that switch between alphabets, and how."""
 _FEW = 2
+_NARROW_SHARE = 0.3
+_COMMON_SHARE = 0.2
+_COMMON_CHINESE = {
+    "big5": frozenset(
+        "的一是不了人我在有他這為之大來以個中上們到說國和地也子時道出而要於就下得可你年生自會那後能"
+        "對著事其裡所去行過家十用發天如然作方成者多日都三小軍二無同麼經法當起與好看學進種將還分此心前面"
+        "又定見只主沒公從知使全點長本開號司付款限通票請貨訂單期金額元電話址街路市縣區，。、：「」（）"
+    ),
+    "gb18030": frozenset(
+        "的一是不了人我在有他这为之大来以个中上们到说国和地也子时道出而要于就下得可你年生自会那后能"
+        "对着事其里所去行过家十用发天如然作方成者多日都三小军二无同么经法当起与好看学进种将还分此心前面"
+        "又定见只主没公从知使全点长本开号司付款限通票请货订单期金额元电话址街路市县区，。、：《》（）"
+    ),
+}
+"""Characters that most texts have many of, and letters of businesses; punctuation."""
 
 
 def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
@@ -109,6 +124,9 @@ def _guess_other(sample: bytes) -> str:
     found = code_page(sample)
     if found is not None:
         return found
+    chinese = _chinese(sample)
+    if chinese is not None:
+        return chinese
     best = from_bytes(sample, cp_isolation=[_WESTERN, *_OTHERS]).best()
     return best.encoding if best is not None else _WESTERN
 
@@ -121,6 +139,23 @@ def _japanese(sample: bytes) -> str | None:
         except UnicodeError:
             continue
         kana = sum("\u3040" <= c <= "\u30ff" for c in wide)
-        if len(wide) >= 4 and kana > 0.2 * len(wide):
+        if len(wide) >= 4 and kana > 0.2 * len(wide) and not _is_half_wide(wide):
+            return encoding
+    return None
+
+
+def _is_half_wide(wide: list[str]) -> bool:
+    """Whether many of the characters are narrow kana: what bytes of Chinese become in Japanese."""
+    return sum("\uff61" <= c <= "\uff9f" for c in wide) > _NARROW_SHARE * len(wide)
+
+
+def _chinese(sample: bytes) -> str | None:
+    """The encoding in which the bytes are Chinese: made of characters that are common in it."""
+    for encoding, common in _COMMON_CHINESE.items():
+        try:
+            wide = [c for c in sample.decode(encoding) if c > "\x7f"]
+        except UnicodeError:
+            continue
+        if len(wide) >= 4 and sum(c in common for c in wide) >= _COMMON_SHARE * len(wide):
             return encoding
     return None

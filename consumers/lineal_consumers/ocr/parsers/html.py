@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 
 from lineal_consumers.ocr.parsers.data_urls import (
@@ -47,6 +48,8 @@ _WITHOUT_TEXT = frozenset({"checkbox", "color", "file", "image", "password", "ra
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"^\s*<\?xml[^>]+encoding\s*=\s*[\"']([\w:.-]+)")
+_XHTML = re.compile(r"^\s*<\?xml|http://www\.w3\.org/1999/xhtml")
+_SECTION = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _SPACES = re.compile(r"\s+")
 _MAX_COLUMNS = 1_000
 _MAX_SPANNED = 10_000
@@ -104,6 +107,9 @@ def _parsed(markup: str, depth: int = 0) -> _Visible:
     # Fed as UTF-8, as the characters of a str may not all be ones that lxml takes; the
     # declared encoding is overruled by naming this one.
     parser = etree.HTMLParser(target=target, recover=True, huge_tree=True, encoding="utf-8")
+    if _XHTML.search(markup[:2048]):
+        # In XML such a section is text; a parser of HTML takes it for a comment.
+        markup = _SECTION.sub(lambda section: escape(section[1]), markup)
     content = clean(markup).encode()
     if content.strip():
         parser.feed(content)
@@ -184,7 +190,7 @@ class _Visible:
             return
         elif attributes:
             self._embedded(tag, attributes)
-        if tag in _UNSEEN or (tag == "object" and is_data_url(attributes.get("data", "").strip())):
+        if _is_replaced(tag, attributes):
             self._unseen += 1
             return
         if tag in _BLOCKS:
@@ -196,7 +202,8 @@ class _Visible:
         elif tag == "img":
             self.data(f" {attributes.get('alt', '')} ")
         elif tag == "input" and attributes.get("type", "text").lower() not in _WITHOUT_TEXT:
-            self.data(f" {attributes.get('value', '')} ")
+            shown = attributes.get("value", "") or attributes.get("placeholder", "")
+            self.data(f" {shown} ")
         elif tag == "table" and len(self._open) == _MAX_NESTED_TABLES:
             self._too_deep += 1
         elif self._too_deep:
@@ -316,6 +323,14 @@ class _Visible:
         rows = [row for row in closed.rows if any(row)]
         if not closed.nested and len(rows) > 1 and max(map(len, rows)) > 1:
             self.tables.append(table(rows))
+
+
+def _is_replaced(tag: str, attributes: dict[str, str]) -> bool:
+    """Whether what stands inside an element is not shown; a template is where it is a shadow
+    tree that browsers attach while they read."""
+    if tag == "object":
+        return is_data_url(attributes.get("data", "").strip())
+    return tag in _UNSEEN and not (tag == "template" and "shadowrootmode" in attributes)
 
 
 def _hidden(tag: str, attributes: dict[str, str]) -> bool:

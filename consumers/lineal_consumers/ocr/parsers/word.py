@@ -7,6 +7,7 @@ comments.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,13 @@ from lineal_consumers.ocr.parsers.parsed import (
     row_line,
     table,
 )
+from lineal_consumers.ocr.parsers.word_numbering import Numbering
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _P, _TBL, _TR, _TC, _T = _W + "p", _W + "tbl", _W + "tr", _W + "tc", _W + "t"
 _SDT, _BOX, _FALLBACK = _W + "sdt", _W + "txbxContent", _MC + "Fallback"
-_CHUNK, _SYMBOL = _W + "altChunk", _W + "sym"
+_CHUNK, _SYMBOL, _CHECK_BOX = _W + "altChunk", _W + "sym", _W + "checkBox"
 _FORMULAS = (MATH + "oMath", MATH + "oMathPara")
 _VAL = _W + "val"
 _MARKS = {
@@ -48,6 +50,7 @@ kept for old programs; text boxes, which follow their paragraph as paragraphs of
 _BOXED = {_W + "drawing", _W + "pict", _W + "object", _MC + "AlternateContent"}
 _CHECK_BOXES = {"F0FE": "☒", "F0FD": "☒", "F0FC": "✓", "F052": "☑", "F0A8": "☐", "F06F": "☐"}
 """Characters of Wingdings that forms use."""
+_FOUR_DIGITS = re.compile("[0-9A-F]{4}")
 _NOTES = ("footnotes", "endnotes")
 _MAX_COLUMNS = 1_000
 _MAX_NESTED_CONTROLS = 8
@@ -115,6 +118,7 @@ class _Reader:
     def __init__(self, package: Package, page: ParsedPage, *, chunks: bool) -> None:
         self.lines: list[str] = []
         self._chunks = chunks
+        self._numbering = Numbering(package, package.main_part())
         self._package = package
         self._page = page
         self._characters = 0
@@ -144,7 +148,8 @@ class _Reader:
         pieces: list[str] = []
         boxed: list[Any] = []
         _text(paragraph, pieces, boxed)
-        self._add("".join(pieces), lines)
+        text, label = "".join(pieces), self._numbering.label(paragraph)
+        self._add(f"{label} {text}" if label and text.strip() else text, lines)
         for holder in boxed:
             boxes = [box for box in holder.iter(_BOX) if _is_shown(box, holder)]
             for box in boxes:
@@ -233,12 +238,30 @@ def _text(element: Any, pieces: list[str], boxed: list[Any]) -> None:
         elif tag in _FORMULAS:
             pieces.append(formula_text(child))
         elif tag == _SYMBOL:
-            code = child.get(_W + "char", "").upper()
-            pieces.append(_CHECK_BOXES.get(code, "•"))
+            pieces.append(_symbol(child.get(_W + "char", "").upper()))
+        elif tag == _CHECK_BOX:
+            pieces.append("☒ " if _is_checked(child) else "☐ ")
         elif tag in _BOXED:
             boxed.append(child)
         elif tag not in _NOT_TEXT:
             _text(child, pieces, boxed)
+
+
+def _symbol(code: str) -> str:
+    """A character that is named by its number: in Unicode, or, in its private area, in a font of
+    symbols."""
+    if code in _CHECK_BOXES:
+        return _CHECK_BOXES[code]
+    number = int(code, 16) if _FOUR_DIGITS.fullmatch(code) else 0
+    usual = 0x20 < number < 0xD800 and chr(number).isprintable()
+    return chr(number) if usual else "•"
+
+
+def _is_checked(box: Any) -> bool:
+    """Whether a check box of a form of old is checked, as it was made or by hand."""
+    state = box.find(_W + "checked")
+    state = box.find(_W + "default") if state is None else state
+    return state is not None and state.get(_VAL, "1") in ("1", "true", "on")
 
 
 def _children(element: Any, tag: str) -> list[Any]:

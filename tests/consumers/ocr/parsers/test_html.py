@@ -168,3 +168,18 @@ def test_every_picture_inside_the_page_is_taken(tmp_path, shown):
     path.write_text("<p>a</p>" + shown.format("data:image/png;base64,iVBORw0KGgo="))
     pages = parse_pages(path, "html", PageRange(first=1, last=1, method="parse")).pages
     assert [picture.data for picture in pages[0].pictures] == [b"\x89PNG\r\n\x1a\n"]
+
+
+def test_a_section_of_characters_is_text_in_xhtml_alone(parse):
+    section = "<![CDATA[Total < 41.90]]>"
+    page = f'<html xmlns="http://www.w3.org/1999/xhtml"><body><p>{section}</p></body></html>'
+    assert parse(page, "html").text == "Total < 41.90"
+    assert parse(f"<p>a</p>{section}<p>b</p>", "html").text == "a\nb"
+
+
+def test_shadow_trees_and_placeholders_are_shown(parse):
+    source = (
+        "<div><template shadowrootmode=open><p>Total 41.90</p></template></div>"
+        "<template>hidden</template><input placeholder='Your name'>"
+    )
+    assert parse(source, "html").text == "Total 41.90\nYour name"

@@ -38,6 +38,8 @@ from tests.long import examples
         ("mac_latin2", "Zażółć gęślą jaźń do końca miesiąca"),
         ("cp1252", "2½ Tassen Öl, ¾ Stück für später"),
         ("gb18030", "这是一个用于检测编码的中文文本文件"),
+        ("gb18030", "发票号码 48213 有限公司付款"),
+        ("big5", "發票號碼 48213 有限公司付款通知"),
     ],
 )
 def test_text_is_read_in_its_encoding(parse, encoding, text):
