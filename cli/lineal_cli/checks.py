@@ -39,6 +39,8 @@ _LIBRARIES = {
     "tesserocr.PyTessBaseAPI(path=joined_folder(), lang='eng').End(); "
     "print('tesseract', tesserocr.tesseract_version().split()[1], 'reads', describe_languages())",
     "text on photos": "from lineal_consumers.ocr.rapidocr import describe; print(describe())",
+    "old Office files": "from lineal_consumers.ocr.office_program import describe_office; "
+    "print(describe_office())",
     "PDF reading": "import pypdfium2 as p; d = p.PdfDocument.new(); d.new_page(100, 100); "
     "d[0].render(); print('pdfium', p.PDFIUM_INFO.version)",
     "PDF writing": "import pikepdf; pikepdf.new(); print('qpdf', pikepdf.__libqpdf_version__)",

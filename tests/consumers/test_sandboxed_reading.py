@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from lineal.workers.pool import WorkerPool
+from lineal_catalog.file_formats.office_program import find_office_program
 from lineal_consumers.diagrams.config import DiagramsConfig
 from lineal_consumers.diagrams.stage import diagrams
 from lineal_consumers.ocr.config import OcrConfig
-from lineal_consumers.ocr.office_program import find_office_program
 from lineal_consumers.ocr.stage import recognize
 from lineal_consumers.restyle.config import RestyleConfig, models_read
 from tests.workers.tasks import read_file

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shutil import which
 from typing import NamedTuple
 
 from lineal.stages import Reject
+from lineal_catalog.file_formats.office_program import find_office_program
 from lineal_schemas.documents import DocumentKind
 
 SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MAX_BYTES = 200 * 1024 * 1024
-_PROGRAMS = ("soffice", "libreoffice")
 
 
 class Compound(NamedTuple):
@@ -50,7 +49,7 @@ def inspect_compound(path: Path) -> Compound:
         raise Reject("the document is encrypted: it can only be opened with its password")
     for name, found in _BY_STREAM:
         if name in names:
-            if found.kind != "email" and not any(map(which, _PROGRAMS)):
+            if found.kind != "email" and find_office_program() is None:
                 raise Reject(
                     "Office files from before 2007 are read with LibreOffice, which is not "
                     "installed: install it, or save it as DOCX, XLSX or PPTX"

@@ -80,9 +80,9 @@ def shape_lines(container: Any) -> Iterator[str]:
 def paragraph_text(paragraph: Any) -> str:
     """A paragraph of DrawingML."""
     parts: list[str] = []
-    for element in paragraph.iter(_A + "t", _A + "br", _A + "tab"):
-        name = local_name(element)
-        parts.append(element.text or "" if name == "t" else "\n" if name == "br" else "\t")
+    # Tabs are characters of the text; elements of that name say where tabs stop.
+    for element in paragraph.iter(_A + "t", _A + "br"):
+        parts.append("\n" if local_name(element) == "br" else element.text or "")
     return "".join(parts)
 
 

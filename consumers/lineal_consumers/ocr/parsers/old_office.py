@@ -4,16 +4,21 @@ then read."""
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from lineal.stages import Reject
-from lineal_consumers.ocr.office_program import find_office_program
+from lineal_catalog.file_formats.office_program import find_office_program
+from lineal_consumers.ocr.office_kit import MAX_SECONDS, find_library
 from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage
 from lineal_schemas.documents import DocumentKind
 
 _SECONDS = 120
+_SLIDES = "PowerPoint Document".encode("utf-16-le")
+"""The name of the stream of a presentation, in the directory of a compound file."""
 
 
 def read_old_office(path: Path, kind: DocumentKind) -> Parsed:
@@ -26,7 +31,9 @@ def read_old_office(path: Path, kind: DocumentKind) -> Parsed:
     program = find_office_program()
     if program is None:
         raise Reject("Office files from before 2007 are read with LibreOffice: install it")
-    formats = ("xlsx",) if kind == "sheet" else ("docx", "pptx")
+    formats: tuple[str, ...] = ("xlsx",) if kind == "sheet" else ("docx", "pptx")
+    if kind != "sheet" and _SLIDES in path.read_bytes():
+        formats = ("pptx",)
     with tempfile.TemporaryDirectory(prefix="lineal-office-") as folder:
         for format in formats:
             made = _converted(program, path, format, Path(folder))
@@ -36,25 +43,39 @@ def read_old_office(path: Path, kind: DocumentKind) -> Parsed:
 
 
 def _converted(program: str, path: Path, format: str, folder: Path) -> Path | None:
+    made = folder / f"made.{format}"
+    library = find_library(program)
+    if library is not None:
+        command = [
+            sys.executable, "-m", "lineal_consumers.ocr.office_kit", str(library),
+            str(folder / "profile"), str(path.resolve()), str(made), format,
+        ]  # fmt: skip
+    else:
+        command = [
+            program, f"-env:UserInstallation=file://{folder}/profile", "--headless",
+            "--norestore", "--nolockcheck", "--convert-to", format, "--outdir", str(folder),
+            str(path.resolve()),
+        ]  # fmt: skip
     try:
-        subprocess.run(
-            [
-                program, f"-env:UserInstallation=file://{folder}/profile", "--headless",
-                "--norestore", "--nolockcheck", "--convert-to", format, "--outdir", str(folder),
-                str(path.resolve()),
-            ],
+        done = subprocess.run(
+            command,
             check=False,
             capture_output=True,
             timeout=_SECONDS,
             env={
                 "PATH": os.environ.get("PATH", os.defpath),
                 "HOME": str(folder),
+                "TMPDIR": str(folder),
+                # It draws nothing, and needs no screen for that.
+                "SAL_USE_VCLPLUGIN": "svp",
                 # Where its socket is, instead of the system's temporary folder.
                 "OSL_SOCKET_PATH": str(folder),
             },
-        )  # fmt: skip
+        )
     except subprocess.TimeoutExpired as error:
         raise Reject(f"LibreOffice takes longer than {_SECONDS} s to read it") from error
+    if done.returncode == -signal.SIGXCPU:
+        raise Reject(f"LibreOffice takes more than {MAX_SECONDS} s of processor time to read it")
     return next(folder.glob(f"*.{format}"), None)
 
 
