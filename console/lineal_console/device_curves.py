@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -13,40 +15,68 @@ from lineal_schemas.envelope import RawEvent, now_us
 
 MAX_POINTS = 1500
 """Drawn of a curve: more would not be seen."""
-_MAX_EVENTS = 20_000
+_MAX_EVENTS = 2000
+"""Of a topic; of more readings every second, fourth, ... event is taken, over the whole time."""
+_PAUSE_EVENTS = 500
+_LONG = 20
+"""Times the usual distance of two readings."""
 _SECOND_US = 1_000_000
+
+Row: TypeAlias = tuple[float, list[float | None]]
+"""A time, and what was measured then."""
 
 
 async def device_curves(runtime: Runtime, device: str, seconds: int) -> dict[str, Any]:
     """The curves of the last seconds: times in seconds since the Unix epoch, a list of values for
     each feature; anomalies and gaps as spans of time."""
     since = now_us() - seconds * _SECOND_US
-    rows: list[tuple[float, list[float | None]]] = []
-    features: list[str] = []
-    for event in await _events(runtime, "telemetry.readings", device, since):
-        payload = orjson.loads(event.data)
-        if features and payload["features"] != features:
-            rows.clear()  # the device was set up anew: what it measured before was something else
-        features = payload["features"]
-        begin = payload["wall_us"]
-        rows += [
-            ((begin + offset) / _SECOND_US, values)
-            for offset, values in zip(payload["offsets_us"], payload["values"], strict=True)
-        ]
+    readings = await _events(runtime, "telemetry.readings", device, since)
+    gaps = await _events(runtime, "telemetry.gap", device, since)
+    return {
+        # Apart from the loop that answers everybody else.
+        **await asyncio.to_thread(_curves, readings),
+        "anomalies": await _anomalies(runtime, device, since),
+        "gaps": [
+            {"time": event.time / _SECOND_US, "count": gap["last_seq"] - gap["first_seq"] + 1}
+            for event in gaps
+            for gap in [orjson.loads(event.data)]
+        ],
+    }
+
+
+def _curves(events: list[RawEvent]) -> dict[str, Any]:
+    payloads = [orjson.loads(event.data) for event in events]
+    features: list[str] = payloads[-1]["features"] if payloads else []
+    # Where the device was set up anew, what it measured before was something else.
+    same = [payload for payload in payloads if payload["features"] == features]
+    step = max(1, sum(len(payload["values"]) for payload in same) // MAX_POINTS)
+    rows: list[Row] = [
+        ((payload["wall_us"] + offset) / _SECOND_US, values)
+        for payload in same
+        for offset, values in zip(
+            payload["offsets_us"][::step], payload["values"][::step], strict=True
+        )
+    ]
     rows.sort(key=lambda row: row[0])
-    step = max(1, len(rows) // MAX_POINTS)
-    rows = rows[::step]
+    rows = _interrupted(rows, [None] * len(features))
     return {
         "features": features,
         "times": [time for time, _ in rows],
         "values": [[values[place] for _, values in rows] for place in range(len(features))],
-        "anomalies": await _anomalies(runtime, device, since),
-        "gaps": [
-            {"time": event.time / _SECOND_US, "count": gap["last_seq"] - gap["first_seq"] + 1}
-            for event in await _events(runtime, "telemetry.gap", device, since)
-            for gap in [orjson.loads(event.data)]
-        ],
     }
+
+
+def _interrupted(rows: list[Row], nothing: list[float | None]) -> list[Row]:
+    """With a row of nothing where none came for long, so that no line is drawn over it."""
+    if len(rows) < 3:
+        return rows
+    usual = sorted(after[0] - before[0] for before, after in pairwise(rows))[len(rows) // 2]
+    found = [rows[0]]
+    for before, after in pairwise(rows):
+        if after[0] - before[0] > _LONG * usual:
+            found.append(((before[0] + after[0]) / 2, nothing))
+        found.append(after)
+    return found
 
 
 async def _anomalies(runtime: Runtime, device: str, since: int) -> list[dict[str, Any]]:
@@ -75,12 +105,20 @@ async def _anomalies(runtime: Runtime, device: str, since: int) -> list[dict[str
 
 
 async def _events(runtime: Runtime, topic: str, device: str, since: int) -> list[RawEvent]:
+    """Those since a time, or an even choice of them where they are very many."""
     found: list[RawEvent] = []
+    every = 1
+    number = 0
     try:
         async for item in runtime.bus.read(topic, Selection(key=device, from_time=since)):
-            found.append(item.event)
-            if len(found) == _MAX_EVENTS:
-                break
+            if number % every == 0:
+                found.append(item.event)
+            number += 1
+            if len(found) == 2 * _MAX_EVENTS:
+                del found[1::2]
+                every *= 2
+            if number % _PAUSE_EVENTS == 0:
+                await asyncio.sleep(0)  # others are to be answered meanwhile
     except UnknownTopic:
         return []
     return found

@@ -18,6 +18,7 @@ def drawn_lineage(proven: ProvenGraph) -> dict[str, Any]:
     nodes: list[dict[str, Any]] = []
     edges: dict[tuple[str, str], dict[str, Any]] = {}
     objects: dict[str, str] = {}
+    drawn = {step.number for step in proven.graph.steps}
     for step, record, state in zip(proven.graph.steps, proven.records, proven.states, strict=True):
         nodes.append(_step_node(step, record, state))
         mine = f"s{step.number}"
@@ -28,7 +29,7 @@ def drawn_lineage(proven: ProvenGraph) -> dict[str, Any]:
                  "lines": [step.record.events_in[0][:8]]}
             )  # fmt: skip
             edges[arrival, mine] = {}
-        for cause in step.causes:
+        for cause in drawn.intersection(step.causes):
             edges[f"s{cause}", mine] = {}
         for item in stored_objects((*step.record.inputs, *step.record.outputs)):
             if item.sha256 not in objects:

@@ -69,6 +69,18 @@ class FlowState(NamedTuple):
         return {topic.name: topic.per_minute or 0 for topic in self.topics}
 
 
+class _Mark(NamedTuple):
+    """What differs where the state does."""
+
+    events: float
+    positions: float
+    epochs: float
+    owners: int
+    decided: int
+    at_work: str
+    """What stages of this process have done."""
+
+
 class FlowReader:
     """Reads the state of the flow; what is costly only where it may have changed."""
 
@@ -78,26 +90,40 @@ class FlowReader:
         self._edges = tuple(edges(stages))
         self._letters_of: tuple[int, int] | None = None
         self._letters: dict[str, int] = {}
-        self._last: tuple[int, float, FlowState] | None = None
-        """Of an embedded bus: its version, when it was read, and what was read."""
+        self._last: tuple[_Mark, float, FlowState] | None = None
+        """Of an embedded bus: its mark, when it was read, and what was read."""
+        self._marked: tuple[int, _Mark] | None = None
+        """At which version of the store."""
 
     async def read(self) -> FlowState:
-        """The state now. While nothing is written to an embedded bus it is not read again."""
-        version, now = self._version(), time.monotonic()
-        if self._last is not None and version == self._last[0]:
+        """The state now. While no event comes or is handled an embedded bus is not read again."""
+        mark, now = self._mark(), time.monotonic()
+        if self._last is not None and mark == self._last[0]:
             _, then, state = self._last
-            if now - then < _RATES_SECONDS:
+            # Where nothing came in the last minute no rate changes by itself.
+            if now - then < _RATES_SECONDS or not any(state.per_minute.values()):
                 return state
         state = await self._read()
-        self._last = None if version is None else (version, now, state)
+        self._last = None if mark is None else (mark, now, state)
         return state
 
-    def _version(self) -> int | None:
-        """Changes with every write by anybody; None on a bus that cannot tell."""
+    def _mark(self) -> _Mark | None:
+        """Another one after every event and every change of who works; None on a bus that cannot
+        tell. Workers say each second that they are there: by that nothing that is shown changes,
+        and to read all of it takes a hundred times as long."""
         if self._runtime.settings.bus != EMBEDDED:
             return None
-        row = self._runtime.database.reader.execute("PRAGMA data_version").fetchone()
-        return int(row[0])
+        reader = self._runtime.database.reader
+        (version,) = reader.execute("PRAGMA data_version").fetchone()
+        if self._marked is not None and self._marked[0] == version:
+            return self._marked[1]
+        (events,) = reader.execute("SELECT total(next_offset) FROM partitions").fetchone()
+        handled = reader.execute(
+            "SELECT total(position), total(epoch), count(owner) FROM group_partitions"
+        ).fetchone()
+        (decided,) = reader.execute("SELECT count(*) FROM dead_letter_outcomes").fetchone()
+        self._marked = version, _Mark(events, *handled, decided, str(stage_figures()))
+        return self._marked[1]
 
     async def _read(self) -> FlowState:
         infos = await self._runtime.bus.topics()

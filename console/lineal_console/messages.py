@@ -84,6 +84,7 @@ STATUSES = (
     N_("all"), N_("closed"), N_("confirmed"), N_("corrected"),
     N_("doubt"), N_("confidence"), N_("audit"), N_("conflict"), N_("asked"), N_("anomaly"),
     N_("lasting"),
+    N_("unknown"), N_("boundary"), N_("rule"), N_("risk"), N_("package"), N_("split"),
     N_("not_understood"),
     N_("affirmed"), N_("negated"), N_("historical"), N_("family"), N_("uncertain"),
     N_("text"), N_("class"), N_("fields"), N_("tables"), N_("redaction"),
@@ -114,4 +115,12 @@ MODEL_STATUSES = (
 )  # fmt: skip
 
 DEVICE_STATES = (N_("online"), N_("stopped"), N_("lost"), N_("unknown"))
-ROLLOUT_STATES = (N_("unsigned"), N_("paused"), N_("aborted"))
+ROLLOUT_STATES = (N_("unsigned"), N_("running"), N_("paused"), N_("aborted"), N_("completed"))
+
+DEVICE_JOB_STATES = {
+    "QUEUED": N_("waits"), "IN_PROGRESS": N_("begun"), "DOWNLOADED": N_("downloaded"),
+    "VERIFIED": N_("verified"), "SHADOW": N_("runs beside the old one"),
+    "ACTIVE_UNCONFIRMED": N_("on trial"), "SUCCEEDED": N_("succeeded"), "FAILED": N_("failed"),
+    "ROLLED_BACK": N_("rolled back"), "TIMED_OUT": N_("timed out"), "CANCELLED": N_("cancelled"),
+}  # fmt: skip
+"""How far a device is with a rollout, by the state that events name."""

@@ -15,6 +15,10 @@ from lineal.store.connection import Connection
 ProofState = Literal["witnessed", "signed", "logged", "waiting"]
 
 
+_RECORDS = 2000
+"""A device's story has no end: of its records so many are read, the newest."""
+
+
 class ProvenSizes(NamedTuple):
     """Up to which record the log reaches."""
 
@@ -54,16 +58,23 @@ class ProvenGraph(NamedTuple):
     """The number of the record of each step."""
     states: list[ProofState]
 
+    def part(self, first: int, end: int) -> ProvenGraph:
+        """Some steps only, by their places."""
+        steps = LineageGraph(self.graph.steps[first:end])
+        return ProvenGraph(steps, self.records[first:end], self.states[first:end])
 
-def proven_graph(connection: Connection, subject: str) -> ProvenGraph:
-    """The lineage of a subject; each record is compared with the log.
+
+def proven_graph(connection: Connection, subject: str, newest: int = _RECORDS) -> ProvenGraph:
+    """The lineage of a subject, of the newest records; each is compared with the log.
 
     Raises:
         LogInconsistent: a record is not the one that was logged.
     """
     sizes = proven_sizes(connection)
     steps, numbers = [], []
-    for seq, canonical in logged_records(connection, records_of_subject(connection, subject)):
+    for seq, canonical in logged_records(
+        connection, records_of_subject(connection, subject, newest)
+    ):
         for step in subject_entries(canonical, subject):
             steps.append(step)
             numbers.append(seq)

@@ -127,7 +127,21 @@ def _filters(messages: Messages) -> dict[str, Callable[..., Any]]:
             return f"{format_decimal(seconds, '#,##0.#', locale=locale)} s"
         return format_timedelta(timedelta(seconds=seconds), locale=locale)
 
+    def commands(text: str) -> Markup:
+        """A message with what stands between backticks as code."""
+        parts = text.split("`")
+        return Markup("").join(
+            Markup("<code>{}</code>").format(part) if place % 2 else part
+            for place, part in enumerate(parts)
+        )
+
+    def exact(value: float | None) -> str:
+        """A figure with four digits behind the point, at most."""
+        return "" if value is None else format_decimal(value, "#,##0.####", locale=locale)
+
     return {
+        "commands": commands,
+        "exact": exact,
         "when": when,
         "ago": ago,
         "size": size,

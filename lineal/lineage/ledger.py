@@ -182,9 +182,12 @@ def newest_records_of_subject(connection: Connection, subject: str) -> Iterator[
                 yield seq, canonical
 
 
-def records_of_subject(connection: Connection, subject: str) -> list[tuple[int, bytes]]:
-    """The records that have steps about a subject: their numbers and canonical bytes."""
-    found = _with_key(connection, subject_key(subject))
+def records_of_subject(
+    connection: Connection, subject: str, newest: int | None = None
+) -> list[tuple[int, bytes]]:
+    """The records that have steps about a subject: their numbers and canonical bytes; only the
+    ``newest``, of a subject that has very many."""
+    found = _with_key(connection, subject_key(subject), newest)
     return [(seq, canonical) for seq, canonical in found if subject_entries(canonical, subject)]
 
 
@@ -225,10 +228,14 @@ def records_of_output(connection: Connection, sha256_hex: str) -> list[tuple[int
     ]
 
 
-def _with_key(connection: Connection, key: bytes) -> Iterator[tuple[int, bytes]]:
-    """Records that a key leads to, in their order, with their numbers. Not all need have it: see
-    :func:`find_numbers`."""
+def _with_key(
+    connection: Connection, key: bytes, newest: int | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """Records that a key leads to, in their order, with their numbers; all, or the newest. Not all
+    need have it: see :func:`find_numbers`."""
     numbers = find_numbers(connection, key)
+    if newest is not None:
+        numbers = sorted(numbers)[-newest:]
     for begin in range(0, len(numbers), _READ_BATCH_SIZE):
         asked = numbers[begin : begin + _READ_BATCH_SIZE]
         yield from _with_numbers(connection, asked)

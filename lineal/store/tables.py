@@ -13,7 +13,7 @@ from lineal.store.migrations import OLDEST_VERSION, migrate
 if TYPE_CHECKING:
     from lineal.store.sqlite import SqliteConnection
 
-SCHEMA_VERSION = 20
+SCHEMA_VERSION = 21
 _MAX_VERSION = 100_000
 """Of any lineal that there may ever be."""
 

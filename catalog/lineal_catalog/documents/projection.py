@@ -308,6 +308,7 @@ CREATE TABLE registry (
     media_type TEXT,
     registered INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX registry_by_time ON registry (registered DESC, document_id);
 """
 _ARRIVALS = """
 CREATE TABLE arrivals (

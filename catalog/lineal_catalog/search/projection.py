@@ -86,6 +86,7 @@ CREATE TABLE search_facets (
     value TEXT NOT NULL,
     PRIMARY KEY (document_id, key)
 ) WITHOUT ROWID;
+CREATE INDEX search_facets_by_value ON search_facets (key, value);
 """
 _TEXT = """
 CREATE VIRTUAL TABLE search_text USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2');

@@ -247,7 +247,8 @@ async def _page_values(
     if view is not None and stored.fields is not None:
         view["fields"] = [*_declared_fields(stored.fields, number), *view["fields"]]
     if view is None:
-        return {"view": None, "number": number, "find": find, "boxes": [], "ratio": 1414}
+        return {"view": None, "number": number, "find": find, "boxes": [],
+                "drawn_page": False, "ratio": 1414}  # fmt: skip
     boxes = [*given_boxes, *(boxes_of_places(view, find) if find else [])]
     height, width = view["height"], view["width"]
     return {
@@ -255,6 +256,8 @@ async def _page_values(
         "number": number,
         "find": find,
         "boxes": boxes,
+        # What has no pages (a mail, a sheet) is shown as its text.
+        "drawn_page": bool(height and width),
         # Of the drawing, whose width is 1000; a page without a size is shown as a sheet of A4.
         "ratio": round(1000 * height / width) if height and width else 1414,
     }

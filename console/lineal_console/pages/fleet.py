@@ -9,9 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from lineal.store.connection import Connection
-from lineal_catalog.devices.marks import list_marks, mark_machine
+from lineal_catalog.devices.marks import list_marks, mark_machine, withdraw_mark
 from lineal_catalog.devices.register import Device, registered_devices
 from lineal_console.device_curves import device_curves
+from lineal_console.messages import DEVICE_JOB_STATES
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
 from lineal_consumers.deploy.rollout_list import (
@@ -19,6 +20,7 @@ from lineal_consumers.deploy.rollout_list import (
     control_rollout,
     find_all,
     find_jobs,
+    find_rejected,
     find_rollout,
 )
 from lineal_producers.mqtt.watermarks import device_watermarks
@@ -26,6 +28,7 @@ from lineal_schemas.envelope import now_us
 
 FLEET = Page("fleet", "Fleet", section="models", order=20)
 _SOURCE = "lineal:console/fleet"
+_SHOWN = 500
 _WINDOWS = (120, 600, 3600, 86400)
 
 
@@ -41,9 +44,11 @@ async def fleet(request: PageRequest) -> Response:
     def look(connection: Connection) -> dict[str, Any]:
         devices = [device for device in registered_devices(connection) if fits(device)]
         return {
-            "devices": devices,
-            "watermarks": device_watermarks(connection, [item.device for item in devices]),
+            "devices": devices[:_SHOWN],
+            "more": len(devices) > _SHOWN,
+            "watermarks": device_watermarks(connection, [item.device for item in devices[:_SHOWN]]),
             "rollouts": find_all(connection)[:50],
+            "rejected": find_rejected(connection)[:50],
         }
 
     found = await request.runtime.store.read(look)
@@ -57,10 +62,12 @@ async def device(request: PageRequest) -> Response:
     found = await request.runtime.store.read(lambda c: registered_devices(c, name))
     if not found:
         raise request.missing(request.text("No device of this name has been connected."))
+    marks = await list_marks(request.runtime, name)
     return request.render(
         "device.html",
         device=found[0],
-        marks=await list_marks(request.runtime, name),
+        marks=marks,
+        faults=sorted({mark.fault for mark in marks if mark.fault}),
         windows=_WINDOWS,
         seconds=request.number("seconds", 600, minimum=10, maximum=86400),
         now=now_us(),
@@ -94,6 +101,14 @@ async def mark(request: PageRequest) -> Response:
     return request.redirect(f"{FLEET.url}/devices/{name}", request.text("The time is marked."))
 
 
+@FLEET.post("/devices/{device}/marks/withdraw", act="review")
+async def take_mark_back(request: PageRequest) -> Response:
+    """Take back what was said of a time."""
+    name, mark_id = request.path("device"), str((await request.form()).get("mark", ""))
+    await withdraw_mark(request.runtime, request.credential, _SOURCE, mark=mark_id)
+    return request.redirect(f"{FLEET.url}/devices/{name}", request.text("It is taken back."))
+
+
 @FLEET.get("/rollouts/{id}")
 async def rollout(request: PageRequest) -> Response:
     """One rollout with its rings and devices."""
@@ -103,7 +118,8 @@ async def rollout(request: PageRequest) -> Response:
         chosen = find_rollout(find_all(connection), wanted)
         return {"rollout": chosen, "jobs": find_jobs(connection, chosen)}
 
-    return request.render("rollout.html", **await request.runtime.store.read(look))
+    found = await request.runtime.store.read(look)
+    return request.render("rollout.html", device_job_states=DEVICE_JOB_STATES, **found)
 
 
 @FLEET.post("/rollouts/{id}/control", act="deploy")

@@ -24,6 +24,8 @@ FLOW = Page("flow", "Flow", section="flow", order=10)
 _LOOK_SECONDS, _BROKER_LOOK_SECONDS = 0.5, 2.0
 """To ask a broker for all its topics costs more than to look into the embedded bus."""
 _NEWEST = 50
+_STEPS = 100
+"""Of a story that are shown: a device's has no end."""
 
 
 @FLOW.get()
@@ -109,7 +111,7 @@ async def one_event(request: PageRequest) -> Response:
         data=data if isinstance(data, str) else _indented(data),
         made=made,
         handled=handled,
-        proven=proven,
+        proven=_near(proven, [*made, *handled]),
         subject_url=subject_url(shown.correlationid),
     )
 
@@ -119,7 +121,9 @@ async def subject(request: PageRequest) -> Response:
     """The lineage of anything: an order, a device, a model."""
     wanted = request.path("subject")
     proven = await _proven(request, wanted)
-    return request.render("flow_subject.html", subject=wanted, proven=proven)
+    if not isinstance(proven, str):
+        proven = proven.part(max(0, len(proven.records) - _STEPS), len(proven.records))
+    return request.render("flow_subject.html", subject=wanted, proven=proven, most=_STEPS)
 
 
 @FLOW.get("/lineage/{subject:path}", act="redrive")
@@ -127,7 +131,19 @@ async def lineage(request: PageRequest) -> Response:
     """The same as nodes and edges."""
     wanted = request.path("subject")
     proven = await request.runtime.store.read(lambda c: proven_graph(c, wanted))
-    return JSONResponse(drawn_lineage(proven))
+    steps = len(proven.records)
+    first = request.number("first", max(0, steps - _STEPS))
+    end = request.number("end", steps)
+    return JSONResponse(drawn_lineage(proven.part(first, min(end, first + _STEPS))))
+
+
+def _near(proven: ProvenGraph | str, wanted: list[GraphStep]) -> ProvenGraph | str:
+    """The steps of a story that stand by some; of what has a short story all."""
+    if isinstance(proven, str) or len(proven.records) <= _STEPS:
+        return proven
+    places = [place for place, step in enumerate(proven.graph.steps) if step in wanted]
+    first = max(0, min(places, default=len(proven.records)) - _STEPS // 4)
+    return proven.part(first, first + _STEPS)
 
 
 async def _proven(request: PageRequest, wanted: str) -> ProvenGraph | str:

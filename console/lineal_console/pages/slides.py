@@ -21,13 +21,16 @@ _DEEPEST = 20
 
 @SLIDES.get()
 async def slides(request: PageRequest) -> Response:
-    """The slides that were scored, the newest first; or those of a patient."""
+    """The slides that were scored, the newest first; or those of a patient. Whose they are is for
+    those who say what they show."""
     text = request.query("q").strip()
-    found = [
-        slide
-        for slide in (await scored_slides(request.runtime)).values()
-        if text.casefold() in f"{slide.slide.slide_id} {slide.slide.patient or ''}".casefold()
-    ]
+
+    def searched(slide: SlideScored) -> str:
+        patient = slide.slide.patient if request.may("review") else None
+        return f"{slide.slide.slide_id} {patient or ''}".casefold()
+
+    scored = (await scored_slides(request.runtime)).values()
+    found = [slide for slide in scored if text.casefold() in searched(slide)]
     return request.render("slides.html", slides=found[:_MOST], more=len(found) > _MOST, text=text)
 
 

@@ -103,6 +103,16 @@ function connectLive(element) {
   update();
 }
 
+/** Parts that are asked for again every `data-refresh` seconds, while the page is seen. */
+let seconds = 0;
+setInterval(() => {
+  seconds += 1;
+  if (document.hidden) return;
+  for (const part of document.querySelectorAll("[data-refresh]")) {
+    if (seconds % Number(part.dataset.refresh) === 0) part.dispatchEvent(new Event("refresh"));
+  }
+}, 1000);
+
 document.addEventListener("htmx:load", (event) => localTimes(event.target));
 document.addEventListener("DOMContentLoaded", () => {
   localTimes(document);

@@ -159,8 +159,10 @@ class EmbeddedBus:
                     for number, identifier in enumerate(partitions)
                     if chosen.reads(number)
                 }
+                # Who follows goes on behind the last that was read, whether it was chosen or not.
+                narrow = Selection() if follow else chosen
                 streams = [
-                    self._stream(topic, number, identifier, first, chosen.to_offset)
+                    self._stream(topic, number, identifier, first, chosen.to_offset, narrow)
                     for number, (identifier, first) in starts.items()
                 ]
                 for index, delivery in enumerate(heapq.merge(*streams, key=_published)):
@@ -231,10 +233,19 @@ class EmbeddedBus:
             await subscription.close()
 
     def _stream(
-        self, topic: str, number: int, identifier: int, first: int, to_offset: int | None
+        self,
+        topic: str,
+        number: int,
+        identifier: int,
+        first: int,
+        to_offset: int | None,
+        chosen: Selection,
     ) -> Iterator[Delivery]:
         while True:
-            rows = read_events(self.database.reader, identifier, first, _READ_BATCH_SIZE, to_offset)
+            rows = read_events(
+                self.database.reader, identifier, first, _READ_BATCH_SIZE, to_offset,
+                key=chosen.key, from_time=chosen.from_time,
+            )  # fmt: skip
             for offset, event in rows:
                 yield Delivery(Position(topic, number, offset), event)
             if len(rows) < _READ_BATCH_SIZE:

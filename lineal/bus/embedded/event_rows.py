@@ -50,14 +50,20 @@ def read_events(
     first: int,
     limit: int,
     to_offset: int | None = None,
+    *,
+    key: str | None = None,
+    from_time: int | None = None,
 ) -> list[tuple[int, RawEvent]]:
-    """Up to ``limit`` events of a partition from an offset on, with their offsets."""
+    """Up to ``limit`` events of a partition from an offset on, with their offsets; of all, or of
+    those of a key and not before a time."""
     base = partition_id << OFFSET_BITS
     end = base + (1 << OFFSET_BITS if to_offset is None else to_offset)
     rows = connection.execute(
-        f"SELECT position, {_COLUMNS} FROM events "
-        "WHERE position >= ? AND position < ? ORDER BY position LIMIT ?",
-        (base + first, end, limit),
+        f"SELECT position, {_COLUMNS} FROM events WHERE position >= ? AND position < ?"
+        + (" AND partitionkey = ?" if key is not None else "")
+        + (" AND time >= ?" if from_time is not None else "")
+        + " ORDER BY position LIMIT ?",
+        [base + first, end, *(each for each in (key, from_time) if each is not None), limit],
     )
     return [(row[0] - base, RawEvent(*row[1:])) for row in rows]
 

@@ -27,6 +27,7 @@ from lineal.store.migrations import (
     to_18,
     to_19,
     to_20,
+    to_21,
 )
 
 OLDEST_VERSION = 4
@@ -48,6 +49,7 @@ _STEPS: Mapping[int, Callable[[Connection], None]] = {
     18: to_18.migrate,
     19: to_19.migrate,
     20: to_20.migrate,
+    21: to_21.migrate,
 }
 """What makes each version of the one before."""
 

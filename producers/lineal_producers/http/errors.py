@@ -32,8 +32,9 @@ async def not_authenticated(request: Request, error: Exception) -> Response:
     """A name and a password, or a one-time key, that let nobody in."""
     if isinstance(error, TooManyAttempts):
         return JSONResponse({"error": "too many attempts to log in: try again later"}, 429)
-    if request.method == "POST" and "text/html" in request.headers.get("accept", ""):
-        return RedirectResponse("/login?failed=1", 303)  # the form, once more
+    if "text/html" in request.headers.get("accept", ""):  # the form, with what went wrong
+        how = "password" if request.method == "POST" else "key"
+        return RedirectResponse(f"/login?failed={how}", 303)
     return JSONResponse({"error": "this lets nobody in: it is wrong, or no longer valid"}, 401)
 
 
