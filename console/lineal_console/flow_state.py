@@ -118,11 +118,14 @@ class FlowReader:
         if self._marked is not None and self._marked[0] == version:
             return self._marked[1]
         (events,) = reader.execute("SELECT total(next_offset) FROM partitions").fetchone()
-        handled = reader.execute(
+        positions, epochs, owners = reader.execute(
             "SELECT total(position), total(epoch), count(owner) FROM group_partitions"
         ).fetchone()
         (decided,) = reader.execute("SELECT count(*) FROM dead_letter_outcomes").fetchone()
-        self._marked = version, _Mark(events, *handled, decided, str(stage_figures()))
+        self._marked = (
+            version,
+            _Mark(events, positions, epochs, owners, decided, str(stage_figures())),
+        )
         return self._marked[1]
 
     async def _read(self) -> FlowState:

@@ -42,4 +42,7 @@ def test_the_printed_address_logs_in_and_the_frame_speaks_the_browsers_language(
     page.get_by_label("Password").fill("nothing that is right")
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("alert")).to_contain_text("let nobody in")
+    page.goto(up.login)  # an address that has let somebody in already
+    expect(page.get_by_role("alert")).to_contain_text("This address lets nobody in")
+    expect(page.get_by_role("alert")).to_contain_text("lineal user address")
     assert watched.problems == narrow.problems == []

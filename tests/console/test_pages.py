@@ -146,6 +146,10 @@ def test_every_page_is_so_too_on_a_narrow_screen_in_dark_colours_in_german(
 def test_the_flow_is_live_and_leads_from_events_to_what_they_caused(up: Up, owner: Watched) -> None:
     page = owner.page
     page.goto(f"{up.url}/console/flow")
+    quiet = page.locator("#stage-transcribe")
+    expect(quiet).to_be_hidden()
+    page.get_by_label("also stages and topics that have had no event").check()
+    expect(quiet).to_be_visible()
     expect(page.locator(".flow-graph a.node").filter(has_text="register 1")).to_be_visible()
     arrived = page.locator("[data-topic='document.arrived']")
     before = int(arrived.inner_text())
@@ -234,6 +238,9 @@ def test_a_replay_is_previewed_run_by_keyboard_alone_and_versions_are_compared(
 
     page.goto(f"{up.url}/console/documents?status=indexed")
     page.locator("table.documents a").first.click()
+    # What has no pages to look at is shown as its text, without an empty sheet beside it.
+    expect(page.get_by_role("region", name="Text", exact=True)).to_be_visible()
+    expect(page.locator(".sheet")).to_have_count(0)
     page.get_by_role("link", name="Versions").click()
     expect(page.get_by_text("There is one version only")).to_be_visible()
 
@@ -368,6 +375,9 @@ def test_a_reader_is_shown_no_acts_and_is_refused_them(
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
     names = page.get_by_role("navigation").first.get_by_role("link").all_inner_texts()
     assert "Documents" in names
+    page.goto(f"{up.url}/console/slides/s-1")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.get_by_text("Patient").count() == 0
     assert not {"Dead letters", "Users and tokens", "Audit"} & set(names)
     page.goto(f"{up.url}/console/documents")
     expect(page.get_by_role("button", name="Download")).to_be_visible()

@@ -96,7 +96,5 @@ def _groups_by_topic(
         )
     found: dict[int, list[GroupInfo]] = {}
     for (topic_id, topic, name), parts in lags.items():
-        found.setdefault(topic_id, []).append(
-            GroupInfo(name, topic, tuple(parts), name in working)
-        )
+        found.setdefault(topic_id, []).append(GroupInfo(name, topic, tuple(parts), name in working))
     return found
