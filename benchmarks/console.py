@@ -257,7 +257,9 @@ def _cost(pid: int) -> float:
 
 BENCHMARKS = (
     Benchmark(
-        ("console.first_paint", "console.page", "console.live", "console.idle"), measure_console
+        ("console.first_paint", "console.page", "console.live", "console.idle"),
+        measure_console,
+        limit_s=600,
     ),
 )
 
