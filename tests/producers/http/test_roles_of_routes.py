@@ -86,6 +86,7 @@ TAKEN_BY = {
         POST /console/documents/teach
         POST /console/documents/{id}/description
         POST /console/fleet/devices/{device}/marks
+        POST /console/fleet/devices/{device}/marks/withdraw
         POST /console/labels/create
         POST /console/labels/{job}/close
         POST /console/labels/{job}/give
