@@ -106,6 +106,8 @@ class UpdateMachine(JobMachine):
             self._take_up(self._book.change(progress))
         else:
             self._load_current()
+            if progress is None or progress.final:
+                self._packages.prune()  # the power went between a job's end and that
         self._book.begin_step()
 
     def _take_up(self, progress: Progress) -> None:
