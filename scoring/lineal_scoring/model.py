@@ -59,7 +59,7 @@ class ScoringModel:
         self.sha256 = sha256(data).hexdigest()
         try:
             self._session = onnxruntime.InferenceSession(
-                data, sess_options=_options(), providers=["CPUExecutionProvider"]
+                data, sess_options=session_options(), providers=["CPUExecutionProvider"]
             )
             metadata = self._session.get_modelmeta().custom_metadata_map
             self.preparation = Preparation.from_json(metadata[PREPARATION])
@@ -143,9 +143,25 @@ class ScoringModel:
         return tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
 
 
-def _options() -> Any:
+def takes_photos(data: bytes) -> bool:
+    """Whether a model's file is one of photos (:mod:`lineal_scoring.photo_model`), by its input.
+
+    Raises:
+        ModelError: it is no ONNX graph.
+    """
+    try:
+        session = onnxruntime.InferenceSession(
+            data, sess_options=session_options(), providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        raise ModelError(f"not a scoring model: {error}") from error
+    return [item.name for item in session.get_inputs()] == ["photo"]
+
+
+def session_options(threads: int = 1) -> Any:
+    """How models are run: on one core, and without keeping memory that was large once."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads = options.inter_op_num_threads = threads
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 4
     # An arena would keep what a replaced model once needed.

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from lineal_consumers.photos.image import SIZE
 from lineal_learning.onnx_file import write_model
+from lineal_scoring.photo_model import SIZE
 
 Array = npt.NDArray[np.float32]
 CELL = 16

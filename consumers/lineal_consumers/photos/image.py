@@ -1,4 +1,4 @@
-"""Decodes photos to the size that models take."""
+"""Decodes photos that strangers sent, and makes copies to learn from."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lineal import Reject
+from lineal_scoring import photo_model
+from lineal_scoring.photo_model import SIZE
 
 Pixels = npt.NDArray[np.uint8]
-SIZE = 256
-"""Pixels of each side that models take: photos are scaled to a square."""
 _MAX_PIXELS = 100_000_000
 
 
@@ -21,7 +21,6 @@ def decode_photo(data: bytes) -> Pixels:
     Raises:
         Reject: it is no picture, a damaged one, or has more than 100 million pixels.
     """
-    import cv2
     from PIL import Image
 
     try:
@@ -31,18 +30,10 @@ def decode_photo(data: bytes) -> Pixels:
         raise Reject("the photo is no picture that can be read") from error
     if width * height > _MAX_PIXELS:
         raise Reject(f"the photo has {width} by {height} pixels: too many")
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if found is None:
-        raise Reject("the photo cannot be decoded: it is damaged")
-    return np.ascontiguousarray(found[:, :, ::-1])
-
-
-def to_model_size(pixels: Pixels) -> Pixels:
-    """Scaled to what models take, averaging over the pixels that become one."""
-    import cv2
-
-    scaled = cv2.resize(pixels, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    return np.asarray(scaled, dtype=np.uint8)
+    try:
+        return photo_model.decode_photo(data)
+    except photo_model.BadPhoto as error:
+        raise Reject(str(error)) from error
 
 
 def shifted_copies(pixels: Pixels, count: int, seed: int) -> list[Pixels]:

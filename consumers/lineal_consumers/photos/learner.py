@@ -61,7 +61,9 @@ class PhotosLearner(Learner[PhotosModel]):
         return settings.min_new_photos
 
     def features(self, settings: PhotosModel) -> InputSchema:
-        return InputSchema(features=("red", "green", "blue"), length=256 * 256, step=256 * 256)
+        from lineal_scoring.photo_model import INPUT
+
+        return INPUT
 
     def false_alarm_rate(self, settings: PhotosModel) -> float:
         return settings.false_alarm_rate
@@ -217,7 +219,8 @@ def auroc(normal: Any, abnormal: Any) -> float:
 
 
 def _pixels(data: LearningData, item: DatasetItem) -> Pixels:
-    from lineal_consumers.photos.image import decode_photo, to_model_size
+    from lineal_consumers.photos.image import decode_photo
+    from lineal_scoring.photo_model import to_model_size
 
     return to_model_size(decode_photo(data.file_of(item).read_bytes()))
 

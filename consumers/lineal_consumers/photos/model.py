@@ -8,7 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lineal_consumers.photos.image import Pixels, to_model_size
+from lineal import Reject
+from lineal_consumers.photos.image import Pixels
+from lineal_scoring import photo_model
+from lineal_scoring.model import ModelError
+from lineal_scoring.photo_model import to_model_size
 
 Array = npt.NDArray[np.float32]
 _QUALITY = 80
@@ -32,10 +36,11 @@ class PhotoModel:
     """
 
     def __init__(self, data: bytes, threads: int = 1) -> None:
-        from lineal_learning.onnx_file import open_model
-
-        self._session, metadata = open_model(data, "photos", "threshold", threads=threads)
-        self.threshold = float(metadata["threshold"])
+        try:
+            self._model = photo_model.PhotoModel(data, threads)
+        except ModelError as error:
+            raise Reject("the file is no model of photos") from error
+        self.threshold = self._model.threshold
 
     def score(self, pixels: Pixels) -> Scored:
         """Score a photo of any size."""
@@ -43,11 +48,8 @@ class PhotoModel:
 
     def score_all(self, photos: npt.NDArray[np.uint8]) -> list[Scored]:
         """Score photos of the size that models take: count × 256 × 256 × 3."""
-        scores: list[Scored] = []
-        for photo in photos:
-            cells, score = self._session.run(["cells", "score"], {"photo": photo[None]})
-            scores.append(Scored(float(score[0]), cells[0]))
-        return scores
+        found = map(self._model.score, photos)
+        return [Scored(one.value, one.cells) for one in found]
 
 
 @lru_cache(maxsize=8)
