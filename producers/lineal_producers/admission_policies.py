@@ -17,6 +17,7 @@ from lineal_schemas.conversations import FulfilmentCompleted, UtteranceReceived
 from lineal_schemas.deployments import DeploymentJobUpdated
 from lineal_schemas.diagrams import ImageFound, ImageGone
 from lineal_schemas.documents import DocumentArrived, DocumentSourceDeleted
+from lineal_schemas.photos import PhotoCaptured
 from lineal_schemas.speech import AudioChunk
 from lineal_schemas.telemetry import (
     DeviceBirth,
@@ -109,7 +110,7 @@ BRIDGE = AdmissionPolicy(
         for payload in (
             TelemetryReadings, TelemetryGap, DeviceBirth, DeviceDeath, DeviceHealth,
             AnomalyOpened, AnomalyUpdated, AnomalyClosed, FaultRecognised, DeploymentJobUpdated,
-            UtteranceReceived,
+            PhotoCaptured, UtteranceReceived,
         )
     ),
     own_types=False,

@@ -60,7 +60,9 @@ class PackageManifest(_Frozen):
     """Length of the model file."""
     input_schema: InputSchema
     threshold: float
-    golden: Annotated[tuple[GoldenWindow, ...], Field(min_length=1)]
+    golden: tuple[GoldenWindow, ...] = ()
+    """None where the model's file carries its own, as those of photos are too large for a
+    message: the digest of the file is signed."""
     tolerance: Annotated[float, Field(gt=0)] = 1e-5
     """Largest difference from a golden score, relative to max(1, |score|)."""
     counter: Annotated[int, Field(ge=1)]

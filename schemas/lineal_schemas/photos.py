@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from lineal_schemas.models import ModelRef
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
-from lineal_schemas.telemetry import Micros
+from lineal_schemas.telemetry import DeviceId, Micros
 
 LineName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 PhotoLabel = Literal["normal", "defect"]
@@ -21,13 +21,36 @@ PhotoLabel = Literal["normal", "defect"]
 class PhotoEvent(Payload):
     """What all events of one photo have in common."""
 
-    model_config = ConfigDict(protected_namespaces=())
+    model_config = ConfigDict(
+        protected_namespaces=(), ser_json_bytes="base64", val_json_bytes="base64"
+    )
 
     photo_id: str
     line: LineName
 
     def correlation_key(self) -> str:
         return f"photo:{self.photo_id}"
+
+
+class PhotoCaptured(PhotoEvent, type="photo.captured", version=1):
+    """A device has taken a photo, and sends it with what its own model says of it."""
+
+    device: DeviceId
+    captured_us: Micros
+    group: str | None = None
+    """As in ``photo.arrived``."""
+    image: Annotated[bytes, Field(min_length=1, max_length=8 << 20)]
+    """The file; base64 in JSON."""
+    media_type: Literal["image/jpeg", "image/png"] = "image/jpeg"
+    reduced: bool = False
+    """Whether the file is smaller than what was taken and scored, to fit a message."""
+    model: ModelRef | None = None
+    """Of the device, if one was in use."""
+    score: Annotated[float, Field(ge=0)] | None = None
+    threshold: Annotated[float, Field(gt=0)] | None = None
+
+    def partition_key(self) -> str:
+        return self.photo_id
 
 
 class PhotoArrived(PhotoEvent, type="photo.arrived", version=1):

@@ -15,6 +15,7 @@ from lineal_schemas.photos import (
     InspectionResumed,
     InspectionSuspended,
     PhotoArrived,
+    PhotoCaptured,
     PhotoLabel,
     PhotoScored,
     PhotoVerified,
@@ -24,7 +25,8 @@ LINE_LABEL, PIECE_LABEL, VERDICT_LABEL = "line", "piece", "verdict"
 """Labels of an arrival that make a photo of it: of which line, which piece, and what is on it."""
 
 
-@stage("photos.arrive", version="1", produces=PhotoArrived, section="photos")
+# Whether a photo of a device is new depends on what came before: nothing to memoise.
+@stage("photos.arrive", version="2", produces=PhotoArrived, section="photos", memo=False)
 async def arrive(arrival: DocumentArrived, ctx: Context[PhotosConfig]) -> PhotoArrived | None:
     """Take files that came with a label ``line=NAME`` (by folder, HTTP, mail, a bucket) for photos
     of that line."""
@@ -43,6 +45,25 @@ async def arrive(arrival: DocumentArrived, ctx: Context[PhotosConfig]) -> PhotoA
         captured_us=ctx.event.time,
         group=arrival.labels.get(PIECE_LABEL),
         label=label,
+    )
+
+
+@arrive.on
+async def arrive_from_device(
+    photo: PhotoCaptured, ctx: Context[PhotosConfig]
+) -> PhotoArrived | None:
+    """Take photos that devices send; one that comes again after a power cut, once."""
+    if not await ctx.claim(photo.photo_id):
+        ctx.skip("this photo has come already")
+        return None
+    content = await ctx.objects.put(photo.image, photo.media_type, role="photo")
+    ctx.annotate(line=photo.line, device=photo.device, reduced=int(photo.reduced))
+    return PhotoArrived(
+        photo_id=photo.photo_id,
+        line=photo.line,
+        content=content,
+        captured_us=photo.captured_us,
+        group=photo.group,
     )
 
 

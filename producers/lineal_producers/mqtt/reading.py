@@ -18,6 +18,7 @@ from lineal_schemas.anomalies import (
 from lineal_schemas.conversations import DeviceUtterance
 from lineal_schemas.deployments import DeploymentJobUpdated
 from lineal_schemas.payload import Payload, UnknownPayload, parse_payload
+from lineal_schemas.photos import PhotoCaptured
 from lineal_schemas.telemetry import (
     DeviceBirth,
     DeviceDeath,
@@ -31,7 +32,7 @@ from lineal_schemas.telemetry import (
 
 _ANOMALIES = (AnomalyOpened, AnomalyUpdated, AnomalyClosed, FaultRecognised)
 _MAY_SEND: dict[str, frozenset[str]] = {
-    "events": frozenset(payload.type for payload in _ANOMALIES),
+    "events": frozenset(payload.type for payload in (*_ANOMALIES, PhotoCaptured)),
     "jobs/update": frozenset((DeploymentJobUpdated.type,)),
 }
 """Event types by topic. A device must not be able to promote a model."""
@@ -113,5 +114,5 @@ def _fields(*models: type[BaseModel]) -> frozenset[str]:
 
 _FIELDS = _fields(
     TelemetryReadings, TelemetryGap, DeviceBirth, DeviceDeath, DeviceHealth, DeviceEvent,
-    DeploymentJobUpdated, DeviceUtterance, *_ANOMALIES,
+    DeploymentJobUpdated, DeviceUtterance, PhotoCaptured, *_ANOMALIES,
 )  # fmt: skip

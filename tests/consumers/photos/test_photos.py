@@ -26,7 +26,16 @@ from lineal_schemas.models import (
     ModelTrained,
     ModelTrainingRequested,
 )
-from lineal_schemas.photos import DefectDetected, InspectionSuspended, PhotoScored, PhotoVerified
+from lineal_schemas.photos import (
+    DefectDetected,
+    InspectionSuspended,
+    PhotoArrived,
+    PhotoCaptured,
+    PhotoScored,
+    PhotoVerified,
+)
+from lineal_scoring.photo_model import PhotoModel as DeviceModel
+from lineal_scoring.photo_model import decode_photo, to_model_size
 
 
 class Line:
@@ -116,6 +125,24 @@ async def test_the_model_computes_the_same_from_its_golden_photos(line: Line) ->
     model = PhotoModel(data)
     assert [one.score for one in model.score_all(np.stack(pictures))] == golden["scores"]
     assert trained.threshold == model.threshold
+
+
+async def test_a_photo_of_a_device_arrives_once_and_is_scored_as_the_device_did(line: Line) -> None:
+    await teach(line)
+    (trained,) = line.harness.outputs(ModelTrained)
+    data = washer(3000, "broken")
+    on_device = DeviceModel(await line.harness.get(trained.artifact))
+    taken = PhotoCaptured(
+        photo_id="cell-1.5", line="washers", device="cell-1", captured_us=5, image=data,
+        media_type="image/png", score=on_device.score(to_model_size(decode_photo(data))).value,
+    )  # fmt: skip
+    for _ in range(2):  # a power cut has made the device send it again, as another event
+        await line.harness.send(taken)
+    (arrived,) = line.harness.outputs(PhotoArrived)[-1:]
+    scored = [one for one in line.harness.outputs(PhotoScored) if one.photo_id == "cell-1.5"]
+    assert [one.score for one in scored] == [pytest.approx(taken.score, rel=1e-5)]
+    assert (arrived.photo_id, arrived.captured_us) == ("cell-1.5", 5)
+    assert await line.harness.get(arrived.content) == data
 
 
 async def test_what_a_person_says_of_a_photo_is_learnt_from_and_nobody_elses_word_is(

@@ -7,6 +7,7 @@ from lineal_schemas import mqtt_topics
 from lineal_schemas.anomalies import AnomalyOpened, Contribution
 from lineal_schemas.models import ModelRef
 from lineal_schemas.payload import Payload, payload_bytes
+from lineal_schemas.photos import PhotoCaptured
 from lineal_schemas.telemetry import (
     DeviceBirth,
     DeviceDeath,
@@ -79,6 +80,12 @@ def anomaly(*, device: str = "pump-1", detector: str = "device") -> AnomalyOpene
             "score": 2.0,
             "contributions": (Contribution(feature="n", share=1.0),),
         }
+    )
+
+
+def photo(*, device: str = "pump-1") -> PhotoCaptured:
+    return PhotoCaptured(
+        photo_id="p1", line="washers", device=device, captured_us=5, image=b"\xff\xd8" * 2000
     )
 
 

@@ -39,6 +39,7 @@ from tests.producers.mqtt.messages import (
     birth,
     death,
     gap,
+    photo,
     readings,
     received,
     wrapped,
@@ -222,6 +223,19 @@ async def test_an_anomaly_about_another_device_is_refused(ingesting: Taking) -> 
     await ingesting.take(received(wrapped(anomaly(device="pump-2")), "events"))
     assert await ingesting.on("anomaly.opened") == []
     assert [letter.error_class for letter in await ingesting.letters()] == ["DeviceMismatch"]
+
+
+async def test_a_device_sends_photos_of_its_own_alone(ingesting: Taking) -> None:
+    await ingesting.take(
+        received(wrapped(photo()), "events"),
+        received(wrapped(photo(device="pump-2"), 2), "events"),
+        received(wrapped(photo(), 3), "jobs/update"),
+    )
+    [event] = await ingesting.on("photo.captured")
+    assert decode(event).data == photo()
+    assert {letter.error_class for letter in await ingesting.letters()} == {
+        "DeviceMismatch", "NotAllowed",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
