@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,6 +29,8 @@ GOLDEN = "lineal.golden"
 trainer's choice."""
 
 _DIGITS = 6
+_PHOTO_TOLERANCE = 1e-3
+"""Sums over many pixels differ more between processors than those over a window."""
 
 
 class PackageSpec(NamedTuple):
@@ -54,33 +57,63 @@ def build_package(file: Path, order: PackageSpec) -> str:
         NoPackage: the file is not a scoring model.
     """
     try:
-        from lineal_scoring.model import ModelError, ScoringModel
+        from lineal_scoring.model import ModelError
     except ImportError as error:
         raise NoPackage(f"packages are made with `lineal[models]` installed: {error}") from error
     try:
         data = file.read_bytes()
-        model = ScoringModel(data)
-        golden = golden_windows(model, data, order.golden_windows)
+        described = _described(data, order.golden_windows)
     except (ModelError, ValueError) as error:
         raise NoPackage(str(error)) from error
-    if model.sha256 != order.model.sha256:
+    if sha256(data).hexdigest() != order.model.sha256:
         raise NoPackage("the artifact is not the model that is to be rolled out")
-    preparation = model.preparation
     return PackageManifest(
         model=order.model,
         bytes=len(data),
-        input_schema=InputSchema(
-            features=preparation.features, length=preparation.length, step=preparation.step
-        ),
-        threshold=model.threshold,
-        golden=golden,
-        tolerance=order.tolerance,
+        input_schema=described.input_schema,
+        threshold=described.threshold,
+        golden=described.golden,
+        tolerance=max(order.tolerance, described.tolerance),
         counter=order.counter,
         created_us=order.created_us,
         expires_us=order.expires_us,
         fleet=order.fleet,
         epoch=order.epoch,
     ).model_dump_json()
+
+
+class _Described(NamedTuple):
+    input_schema: InputSchema
+    threshold: float
+    golden: tuple[GoldenWindow, ...] = ()
+    tolerance: float = 0.0
+    """What processors differ by."""
+
+
+def _described(data: bytes, golden: int) -> _Described:
+    """What a device has to know of a model of readings, or of photos.
+
+    Args:
+        golden: windows to be scored before it is used; photos are in the file.
+
+    Raises:
+        ModelError: it is neither, or cannot score its golden photos.
+        ValueError: the golden windows in the file do not fit it.
+    """
+    from lineal_scoring.model import ScoringModel, takes_photos
+
+    if takes_photos(data):
+        from lineal_scoring.photo_model import INPUT, PhotoModel
+
+        photos = PhotoModel(data)
+        photos.golden()
+        return _Described(INPUT, photos.threshold, tolerance=_PHOTO_TOLERANCE)
+    model = ScoringModel(data)
+    preparation = model.preparation
+    schema = InputSchema(
+        features=preparation.features, length=preparation.length, step=preparation.step
+    )
+    return _Described(schema, model.threshold, golden_windows(model, data, golden))
 
 
 def signing_key(file: Path | None, passphrase_file: Path | None) -> Ed25519PrivateKey:
@@ -104,12 +137,12 @@ def features_of(file: Path) -> list[str]:
         NoPackage: it is no scoring model, or ``lineal[models]`` is not installed.
     """
     try:
-        from lineal_scoring.model import ModelError, ScoringModel
+        from lineal_scoring.model import ModelError
     except ImportError as error:
         raise NoPackage(f"models are read with `lineal[models]` installed: {error}") from error
     try:
-        return list(ScoringModel(file.read_bytes()).preparation.features)
-    except ModelError as error:
+        return list(_described(file.read_bytes(), 1).input_schema.features)
+    except (ModelError, ValueError) as error:
         raise NoPackage(str(error)) from error
 
 

@@ -58,7 +58,8 @@ def try_model(
     if "error" in reported:
         raise PackageRejected("corrupt_model", str(reported["error"])[:500])
     check_described(manifest, reported)
-    compare(manifest, reported["scores"])
+    expected = [golden.score for golden in manifest.golden] or reported.get("expected", [])
+    compare(expected, reported["scores"], manifest.tolerance)
 
 
 def check_described(manifest: PackageManifest, reported: dict[str, Any]) -> None:
@@ -77,32 +78,37 @@ def check_described(manifest: PackageManifest, reported: dict[str, Any]) -> None
         raise PackageRejected("schema_mismatch", f"the manifest says {expected}, the model {found}")
 
 
-def compare(manifest: PackageManifest, scores: list[float | None]) -> None:
+def compare(golden: Sequence[float], scores: list[float | None], tolerance: float) -> None:
     """Hold scores against the golden ones.
+
+    Args:
+        golden: the manifest's, or of the photos that the model's file carries.
+        tolerance: relative to max(1, |score|).
 
     Raises:
         PackageRejected: ``golden_mismatch``
     """
-    if len(scores) != len(manifest.golden):
-        raise PackageRejected(
-            "golden_mismatch", f"{len(scores)} scores, not {len(manifest.golden)}"
-        )
-    for number, (golden, score) in enumerate(zip(manifest.golden, scores, strict=True)):
-        limit = manifest.tolerance * max(1.0, abs(golden.score))
-        if score is None or not abs(score - golden.score) <= limit:
+    if len(scores) != len(golden) or not golden:
+        raise PackageRejected("golden_mismatch", f"{len(scores)} scores, not {len(golden)}")
+    for number, (expected, score) in enumerate(zip(golden, scores, strict=True)):
+        limit = tolerance * max(1.0, abs(expected))
+        if score is None or not abs(score - expected) <= limit:
             raise PackageRejected(
-                "golden_mismatch", f"golden window {number} scores {score}, not {golden.score}"
+                "golden_mismatch", f"golden window {number} scores {score}, not {expected}"
             )
 
 
 def _run(file: Path) -> dict[str, Any]:
     import numpy as np
 
-    from lineal_scoring.model import ModelError, ScoringModel
+    from lineal_scoring.model import ModelError, ScoringModel, takes_photos
 
     windows = json.load(sys.stdin)
     try:
-        model = ScoringModel(file.read_bytes())
+        data = file.read_bytes()
+        if takes_photos(data):
+            return _run_photos(data)
+        model = ScoringModel(data)
     except ModelError as error:
         return {"error": str(error)}
     scores: list[float | None] = []
@@ -120,6 +126,24 @@ def _run(file: Path) -> dict[str, Any]:
         "step": model.preparation.step,
         "threshold": model.threshold,
         "scores": scores,
+        "seconds": time.monotonic() - begun,
+    }
+
+
+def _run_photos(data: bytes) -> dict[str, Any]:
+    """A model of photos scores those that its file carries."""
+    from lineal_scoring.photo_model import INPUT, PhotoModel
+
+    begun = time.monotonic()
+    model = PhotoModel(data)
+    golden = model.golden()
+    return {
+        "features": list(INPUT.features),
+        "length": INPUT.length,
+        "step": INPUT.step,
+        "threshold": model.threshold,
+        "expected": [expected for expected, _ in golden],
+        "scores": [score for _, score in golden],
         "seconds": time.monotonic() - begun,
     }
 

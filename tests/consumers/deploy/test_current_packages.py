@@ -118,9 +118,7 @@ async def test_a_device_takes_the_package_of_the_newest_rollout_until_it_is_abor
     assert await reason(centre, device, second) == "not_current"
 
 
-async def test_a_timestamp_is_signed_anew_before_it_expires(
-    centre: Centre, tmp_path: Path
-) -> None:
+async def test_a_timestamp_is_signed_anew_before_it_expires(centre: Centre, tmp_path: Path) -> None:
     releases = ReleaseSnapshots(
         centre.harness.runtime, DeployConfig(key_file=tmp_path / "deploy.pem", timestamp_hours=4)
     )
