@@ -21,6 +21,7 @@ from lineal_edge.releases.updater import JobRouter, build_agent_updater
 from lineal_edge.sampler import Sampler
 from lineal_edge.scoring_loop import ScoringLoop
 from lineal_edge.settings import Settings
+from lineal_edge.sources.kinds import kind_of
 from lineal_edge.sources.source import PositionedSource, Source
 from lineal_edge.watchdog import Watchdog
 from lineal_schemas.anomalies import AnomalyAnswered
@@ -248,6 +249,8 @@ class Agent:
         if not self.settings.scoring.enabled:
             return None
         if make is None:
+            make = kind_of(self.settings.source.kind).make_scorer
+        if make is None:
             # onnxruntime takes its time to load, and a device without scoring need not
             from lineal_edge.update.live_scorer import build_scorer
 
@@ -259,6 +262,7 @@ class Agent:
                 features=self._source.features,
                 models=self.settings.models,
                 clock=self._clock,
+                source=self._source,
             )
         )
 

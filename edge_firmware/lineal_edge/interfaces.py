@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from lineal_edge.clock import Clock
 from lineal_edge.reading import Reading
 from lineal_edge.settings import ClientTls
+from lineal_edge.sources.source import PositionedSource, Source
 from lineal_schemas.anomalies import (
     AnomalyAnswered,
     AnomalyClosed,
@@ -23,8 +24,11 @@ from lineal_schemas.anomalies import (
 from lineal_schemas.deployments import JobNotice, JobReply
 from lineal_schemas.models import ModelRef
 from lineal_schemas.payload import Payload
+from lineal_schemas.photos import PhotoCaptured
 
 AnomalyPayload = AnomalyOpened | AnomalyUpdated | AnomalyClosed | FaultRecognised
+ScoredPayload = AnomalyPayload | PhotoCaptured
+"""What a scorer says of readings."""
 
 EventSink = Callable[[Payload], None]
 """Keeps an event for the bus: it is on the disk and numbered when the call returns. Any thread."""
@@ -34,14 +38,17 @@ class Scorer(Protocol):
     """Scores readings one by one. Called from one thread, but for ``answered``, ``models`` and the
     counter."""
 
-    def observe(self, reading: Reading) -> Sequence[AnomalyPayload]:
-        """Take the next reading and say what it opens, changes or closes."""
+    def observe(self, reading: Reading) -> Sequence[ScoredPayload]:
+        """Take the next reading and say what it opens, changes or closes, or what it shows."""
 
-    def skipped(self, first_seq: int, last_seq: int) -> Sequence[AnomalyPayload]:
+    def skipped(self, first_seq: int, last_seq: int) -> Sequence[ScoredPayload]:
         """Readings that will not come: the windows they were part of are void."""
 
     def answered(self, answer: AnomalyAnswered) -> None:
         """What a person says of an anomaly; from any thread."""
+
+    def kept(self, reading: Reading) -> None:
+        """What was said of a reading is on the disk."""
 
     def models(self) -> tuple[ModelRef, ...]:
         """What scores now."""
@@ -81,6 +88,8 @@ class ScorerContext(NamedTuple):
     models: Path
     """The folder of model packages."""
     clock: Clock
+    source: Source | PositionedSource | None = None
+    """Where readings come from, for scorers that look at more than their values."""
 
 
 class UpdaterContext(NamedTuple):

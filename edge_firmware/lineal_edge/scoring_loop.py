@@ -8,14 +8,14 @@ import threading
 from collections.abc import Sequence
 
 from lineal_edge.bounded_queue import BoundedQueue, Lost
-from lineal_edge.interfaces import AnomalyPayload, EventSink, Scorer
+from lineal_edge.interfaces import EventSink, ScoredPayload, Scorer
 from lineal_edge.reading import Reading
 
 log = logging.getLogger(__name__)
 
 
 class ScoringLoop:
-    """Passes every reading to the scorer, and its anomalies to the outbox.
+    """Passes every reading to the scorer, and what it says of it to the outbox.
 
     A scorer that raises has not ended scoring: the reading counts as skipped, so that its windows
     start again, and the next one is tried.
@@ -47,11 +47,12 @@ class ScoringLoop:
             closed = self._queue.closed
             items = self._queue.take(1, 1.0)
             for item in items:
-                self._put(self._score(item))
+                if self._put(self._score(item)) and isinstance(item, Reading):
+                    self._scorer.kept(item)
             if not items and closed:
                 return
 
-    def _score(self, item: Reading | Lost) -> Sequence[AnomalyPayload]:
+    def _score(self, item: Reading | Lost) -> Sequence[ScoredPayload]:
         try:
             if isinstance(item, Lost):
                 self.skipped += item.last_seq - item.first_seq + 1
@@ -65,9 +66,12 @@ class ScoringLoop:
                 return self._score(Lost(item.seq, item.seq, item.wall_us))
             return ()
 
-    def _put(self, anomalies: Sequence[AnomalyPayload]) -> None:
-        for anomaly in anomalies:
+    def _put(self, found: Sequence[ScoredPayload]) -> bool:
+        kept = True
+        for payload in found:
             try:
-                self._sink(anomaly)
+                self._sink(payload)
             except sqlite3.OperationalError:
-                log.exception("an anomaly could not be kept: %s", anomaly)
+                kept = False
+                log.exception("a %s could not be kept", payload.type)
+        return kept

@@ -21,7 +21,7 @@ from lineal_edge.sources.simulator import Simulator
 from lineal_edge.sources.source import SourceCounts
 from lineal_local.mosquitto import Mosquitto
 from lineal_schemas import mqtt_topics
-from lineal_schemas.anomalies import AnomalyOpened
+from lineal_schemas.anomalies import AnomalyAnswered, AnomalyOpened
 from lineal_schemas.deployments import JobNotice, JobReply
 from lineal_schemas.ids import anomaly_id
 from lineal_schemas.models import ModelRef
@@ -369,6 +369,12 @@ class Scorer:
                 contributions=(),
             )
         ]
+
+    def answered(self, answer: AnomalyAnswered) -> None:
+        pass
+
+    def kept(self, reading: Reading) -> None:
+        pass
 
     def skipped(self, first_seq: int, last_seq: int) -> list[AnomalyOpened]:
         self.voids.append((first_seq, last_seq))

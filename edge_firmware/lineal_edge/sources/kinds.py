@@ -45,6 +45,9 @@ class SourceKind(Generic[SettingsType]):
     """The extra of lineal-edge (``lineal-edge[modbus]``) that brings what it imports."""
     libraries: tuple[str, ...] = ()
     """The packages that this extra brings, by the names they are imported by."""
+    make_scorer: Callable[[Any], Any] | None = None
+    """Of a :class:`lineal_edge.interfaces.ScorerContext` makes the ``Scorer`` of its readings.
+    None: models of windows of their values score them."""
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from lineal_edge.clock import Clock
@@ -17,7 +18,7 @@ from lineal_edge.reading import Reading
 from lineal_edge.update.disk import Disk
 from lineal_edge.update.health import Tally
 from lineal_edge.update.journal import JournalFile
-from lineal_edge.update.packages import Packages
+from lineal_edge.update.packages import Installed, Packages
 from lineal_schemas.anomalies import (
     AnomalyAnswered,
     AnomalyClosed,
@@ -153,6 +154,9 @@ class LiveScorer:
         model = active.candidate.ref
         return [self._event(item, model, active) for item in scorer.skip_to(last_seq + 1)]
 
+    def kept(self, reading: Reading) -> None:
+        """Nothing is to be done: what is left of a reading is in its windows."""
+
     def models(self) -> tuple[ModelRef, ...]:
         active = self._active
         return () if active is None else (active.candidate.ref,)
@@ -282,18 +286,21 @@ class LiveScorer:
         )  # fmt: skip
 
 
-def build_scorer(context: ScorerContext) -> LiveScorer:
-    """The scorer of an agent, with the model in use.
-
-    One that is still on trial is not loaded here: the updater does, once it has noted the start.
-    """
-    scorer = LiveScorer(context.device, context.boot_id, context.features, context.clock)
+def confirmed_model(models: Path) -> Installed | None:
+    """The package that scores when the agent starts. One that is still on trial is none: the
+    updater loads it, once it has noted the start."""
     disk = Disk()
-    packages = Packages(context.models, disk)
-    progress = JournalFile(context.models, disk).read().progress
+    packages = Packages(models, disk)
+    progress = JournalFile(models, disk).read().progress
     if progress is not None and progress.activating and not progress.final:
-        return scorer
-    installed = None if packages.current is None else packages.read(packages.current)
+        return None
+    return None if packages.current is None else packages.read(packages.current)
+
+
+def build_scorer(context: ScorerContext) -> LiveScorer:
+    """The scorer of an agent, with the model in use."""
+    scorer = LiveScorer(context.device, context.boot_id, context.features, context.clock)
+    installed = confirmed_model(context.models)
     if installed is not None:
         try:
             scorer.swap(scorer.prepare(installed.data, installed.model))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from lineal_edge.clock import Clock
 from lineal_edge.update.health import Counts, Limits, Tally, check_health
@@ -17,8 +17,10 @@ log = logging.getLogger(__name__)
 STALLS = "model_stalls"
 
 
+@runtime_checkable
 class SwappableScorer(Protocol):
-    """What an update asks of the scorer; see :class:`lineal_edge.update.live_scorer.LiveScorer`."""
+    """What an update asks of the scorer; see :class:`lineal_edge.update.live_scorer.LiveScorer` and
+    :class:`lineal_edge.update.photo_scorer.PhotoScorer`."""
 
     @property
     def features(self) -> tuple[str, ...]: ...

@@ -10,8 +10,8 @@ from lineal_edge.interfaces import UpdaterContext
 from lineal_edge.update.disk import Disk
 from lineal_edge.update.download import http_fetch
 from lineal_edge.update.job_thread import JobThread
-from lineal_edge.update.live_scorer import LiveScorer
 from lineal_edge.update.machine import UpdateMachine
+from lineal_edge.update.models_in_use import SwappableScorer
 from lineal_edge.update.trial import try_model
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class ThreadedUpdater(JobThread[UpdateMachine]):
 
     def __init__(self, context: UpdaterContext) -> None:
         scorer = context.scorer
-        if not isinstance(scorer, LiveScorer):
+        if not isinstance(scorer, SwappableScorer):
             raise TypeError(f"a {type(scorer).__name__} cannot be given another model")
         super().__init__(
             lambda pause: UpdateMachine(
