@@ -120,8 +120,9 @@ def load_settings(data: Path | None = None, **given: Any) -> Settings:
         from lineal.settings import all_settings
 
         problems = setting_problems(error, all_settings())
+        end = "" if problems.endswith("?") else "."
         raise CommandFailed(
-            f"wrong setting: {problems}. Correct lineal.toml or the LINEAL_* variable."
+            f"wrong setting: {problems}{end} Correct lineal.toml or the LINEAL_* variable."
         ) from error
     except (SettingsError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CommandFailed(
