@@ -223,11 +223,14 @@ def test_what_was_only_written_ahead_is_taken(lineal: Lineal, data: Path, tmp_pa
         connection.execute("CREATE TABLE filler (x)")
         connection.execute("DROP TABLE filler")
         connection.execute(
-            "INSERT INTO state VALUES ('register', 'ahead', 'event', NULL, ?, NULL)",
+            "INSERT INTO state (stage, name, event_id, after) "
+            "VALUES ('register', 'ahead', 'event', ?)",
             (b"x" * 10_000,),
         )
         connection.commit()
-        connection.execute("INSERT INTO state VALUES ('register', 'not', 'event', NULL, '', NULL)")
+        connection.execute(
+            "INSERT INTO state (stage, name, event_id, after) VALUES ('register', 'not', 'event', '')"
+        )
         killed = tmp_path / "killed"
         shutil.copytree(data, killed)
         connection.rollback()

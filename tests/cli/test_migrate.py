@@ -97,7 +97,8 @@ async def test_what_stages_keep_comes_along_as_it_is_now(old: Path, tmp_path: Pa
             return await runtime.store.read(rows)
 
     await change(
-        "INSERT INTO state VALUES ('deploy', 'rollout', 'e1', NULL, 'ring 1', NULL), "
+        "INSERT INTO state (stage, name, event_id, before, after, removed) "
+        "VALUES ('deploy', 'rollout', 'e1', NULL, 'ring 1', NULL), "
         "('deploy', 'done', 'e2', 'ring 9', NULL, 1)",
         "INSERT INTO timers VALUES ('deploy', 'step', 4102444800000000, '{}', NULL, NULL)",
         "INSERT INTO taken_objects VALUES ('bucket', 'a.pdf', 'etag', 1)",

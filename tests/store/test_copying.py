@@ -34,9 +34,9 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
         for part in range(12)
     ],
     "state": [
-        ("deploy", "Z rollout", "e1", None, b"{}", None),
-        ("deploy", "a rollout", "e2", b"\x00", None, 1 << 55),
-        ("deploy", "ä rollout", "e3", b"1", b"2", None),
+        ("deploy", "Z rollout", "e1", None, b"{}", None, b"[]"),
+        ("deploy", "a rollout", "e2", b"\x00", None, 1 << 55, b"{}"),
+        ("deploy", "ä rollout", "e3", b"1", b"2", None, None),
     ],
     "timers": [("deploy", "step", 1 << 55, b"{}", None, None), ("deploy", "x", 0, b"{}", "w", 1)],
     "waiting_events": [

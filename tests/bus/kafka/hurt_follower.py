@@ -11,12 +11,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from lineal.lineage import follower, follower_process, topic
 from lineal.lineage.follower import LedgerFollower
-from lineal.lineage.topic import Applied, Message
+from lineal.lineage.topic import Applied
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal.store.connection import Connection, StoreOpener
@@ -27,16 +26,16 @@ def die(*_: object) -> NoReturn:
     raise AssertionError("unreachable")
 
 
-def apply_and_die(opener: StoreOpener, source: str, messages: Sequence[Message]) -> Applied:
+def apply_and_die(opener: StoreOpener, *given: Any) -> Applied:
     """In the process that writes: both it and the one that it writes for are killed."""
 
-    def dying(connection: Connection, source: str, messages: Sequence[Message]) -> Applied:
-        topic.apply_messages(connection, source, messages)
+    def dying(connection: Connection, *given: Any) -> NoReturn:
+        topic.apply_messages(connection, *given)
         os.kill(os.getppid(), signal.SIGKILL)
         die()
 
     vars(follower_process)["apply_messages"] = dying
-    return follower_process.apply_in_process(opener, source, messages)
+    return follower_process.apply_in_process(opener, *given)
 
 
 async def main(when: str, settings: Settings) -> None:
