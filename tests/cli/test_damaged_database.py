@@ -229,7 +229,8 @@ def test_what_was_only_written_ahead_is_taken(lineal: Lineal, data: Path, tmp_pa
         )
         connection.commit()
         connection.execute(
-            "INSERT INTO state (stage, name, event_id, after) VALUES ('register', 'not', 'event', '')"
+            "INSERT INTO state (stage, name, event_id, after) "
+            "VALUES ('register', 'not', 'event', '')"
         )
         killed = tmp_path / "killed"
         shutil.copytree(data, killed)
