@@ -9,16 +9,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from lineal_edge.clock import Clock
 from lineal_edge.interfaces import AnomalyPayload, ScorerContext
 from lineal_edge.reading import Reading
-from lineal_edge.update.disk import Disk
+from lineal_edge.update.confirmed_model import use_confirmed_model
 from lineal_edge.update.health import Tally
-from lineal_edge.update.journal import JournalFile
-from lineal_edge.update.packages import Installed, Packages
 from lineal_schemas.anomalies import (
     AnomalyAnswered,
     AnomalyClosed,
@@ -286,24 +283,8 @@ class LiveScorer:
         )  # fmt: skip
 
 
-def confirmed_model(models: Path) -> Installed | None:
-    """The package that scores when the agent starts. One that is still on trial is none: the
-    updater loads it, once it has noted the start."""
-    disk = Disk()
-    packages = Packages(models, disk)
-    progress = JournalFile(models, disk).read().progress
-    if progress is not None and progress.activating and not progress.final:
-        return None
-    return None if packages.current is None else packages.read(packages.current)
-
-
 def build_scorer(context: ScorerContext) -> LiveScorer:
     """The scorer of an agent, with the model in use."""
     scorer = LiveScorer(context.device, context.boot_id, context.features, context.clock)
-    installed = confirmed_model(context.models)
-    if installed is not None:
-        try:
-            scorer.swap(scorer.prepare(installed.data, installed.model))
-        except (ModelError, ValueError) as error:
-            log.error("the model in use cannot be loaded: %s", error)
+    use_confirmed_model(scorer, context.models)
     return scorer

@@ -19,8 +19,8 @@ from lineal_edge.interfaces import ScoredPayload, ScorerContext
 from lineal_edge.reading import Reading
 from lineal_edge.sources.camera import Camera
 from lineal_edge.sources.photo_spool import SpooledPhoto, spooled
+from lineal_edge.update.confirmed_model import use_confirmed_model
 from lineal_edge.update.health import Tally
-from lineal_edge.update.live_scorer import confirmed_model
 from lineal_schemas.anomalies import AnomalyAnswered
 from lineal_schemas.models import ModelRef
 from lineal_schemas.photos import PhotoCaptured
@@ -193,10 +193,5 @@ def build_photo_scorer(context: ScorerContext) -> PhotoScorer:
     if not isinstance(context.source, Camera):
         raise TypeError("photos are scored where a camera takes them")
     scorer = PhotoScorer(context.device, context.source, context.clock)
-    installed = confirmed_model(context.models)
-    if installed is not None:
-        try:
-            scorer.swap(scorer.prepare(installed.data, installed.model))
-        except (ModelError, ValueError) as error:
-            log.error("the model in use cannot be loaded: %s", error)
+    use_confirmed_model(scorer, context.models)
     return scorer
