@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from lineal_schemas.models import ModelRef
 from lineal_schemas.objects import ObjectRef
@@ -49,8 +49,20 @@ class PhotoCaptured(PhotoEvent, type="photo.captured", version=1):
     score: Annotated[float, Field(ge=0)] | None = None
     threshold: Annotated[float, Field(gt=0)] | None = None
 
+    @model_validator(mode="after")
+    def _is_of_its_device(self) -> PhotoCaptured:
+        # else a device could take the id of another one's photo, which then would come too late
+        if self.photo_id != photo_id_of(self.device, self.captured_us):
+            raise ValueError("photo_id is the device and captured_us, with a full stop between")
+        return self
+
     def partition_key(self) -> str:
         return self.photo_id
+
+
+def photo_id_of(device: str, captured_us: int) -> str:
+    """The id of a photo that a device takes at a time."""
+    return f"{device}.{captured_us}"
 
 
 class PhotoArrived(PhotoEvent, type="photo.arrived", version=1):

@@ -23,7 +23,7 @@ from lineal_edge.update.confirmed_model import use_confirmed_model
 from lineal_edge.update.health import Tally
 from lineal_schemas.anomalies import AnomalyAnswered
 from lineal_schemas.models import ModelRef
-from lineal_schemas.photos import PhotoCaptured
+from lineal_schemas.photos import PhotoCaptured, photo_id_of
 from lineal_scoring.model import ModelError
 from lineal_scoring.photo_model import INPUT, PhotoModel, Pixels, decode_photo, to_model_size
 
@@ -147,7 +147,7 @@ class PhotoScorer:
     ) -> PhotoCaptured:
         sent = fitting(data, pixels, self._camera.settings.message_bytes)
         return PhotoCaptured(
-            photo_id=f"{self._device}.{photo.captured_us}",
+            photo_id=photo_id_of(self._device, photo.captured_us),
             line=self._camera.settings.line,
             device=self._device,
             captured_us=photo.captured_us,

@@ -85,7 +85,11 @@ def anomaly(*, device: str = "pump-1", detector: str = "device") -> AnomalyOpene
 
 def photo(*, device: str = "pump-1") -> PhotoCaptured:
     return PhotoCaptured(
-        photo_id="p1", line="washers", device=device, captured_us=5, image=b"\xff\xd8" * 2000
+        photo_id=f"{device}.5",
+        line="washers",
+        device=device,
+        captured_us=5,
+        image=b"\xff\xd8" * 2000,
     )
 
 

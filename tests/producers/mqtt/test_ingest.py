@@ -230,11 +230,12 @@ async def test_a_device_sends_photos_of_its_own_alone(ingesting: Taking) -> None
         received(wrapped(photo()), "events"),
         received(wrapped(photo(device="pump-2"), 2), "events"),
         received(wrapped(photo(), 3), "jobs/update"),
+        received(wrapped(photo().model_copy(update={"photo_id": "pump-2.5"}), 4), "events"),
     )
     [event] = await ingesting.on("photo.captured")
     assert decode(event).data == photo()
     assert {letter.error_class for letter in await ingesting.letters()} == {
-        "DeviceMismatch", "NotAllowed",
+        "DeviceMismatch", "Malformed", "NotAllowed",
     }  # fmt: skip
 
 
