@@ -94,7 +94,7 @@ def _described(data: bytes, golden: int) -> _Described:
     """What a device has to know of a model of readings, or of photos.
 
     Args:
-        golden: windows to be scored before it is used; photos are in the file.
+        golden: windows to be scored before it is used; photos are in the file. 0: none are scored.
 
     Raises:
         ModelError: it is neither, or cannot score its golden photos.
@@ -106,7 +106,8 @@ def _described(data: bytes, golden: int) -> _Described:
         from lineal_scoring.photo_model import INPUT, PhotoModel
 
         photos = PhotoModel(data)
-        photos.golden()
+        if golden:
+            photos.golden()
         return _Described(INPUT, photos.threshold, tolerance=_PHOTO_TOLERANCE)
     model = ScoringModel(data)
     preparation = model.preparation
@@ -141,7 +142,7 @@ def features_of(file: Path) -> list[str]:
     except ImportError as error:
         raise NoPackage(f"models are read with `lineal[models]` installed: {error}") from error
     try:
-        return list(_described(file.read_bytes(), 1).input_schema.features)
+        return list(_described(file.read_bytes(), 0).input_schema.features)
     except (ModelError, ValueError) as error:
         raise NoPackage(str(error)) from error
 
