@@ -41,9 +41,6 @@ test test-long: export PYTHONDONTWRITEBYTECODE =
 TEST_PROCESSES ?= 6
 # Their temporary files are in memory where there is room: a disk makes them wait.
 IN_MEMORY = infra/local/files_in_memory.sh
-# Most of a test is processes that start and touch new memory, and each page of it costs a virtual
-# machine some 20 µs: where Linux gives pages of 2 MB to who asks for them, they ask.
-LARGE_PAGES = PYTHONMALLOC=malloc GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 # In the order of their folders: what takes long comes first, and much that is short at the end.
 SIDE_BY_SIDE = --numprocesses $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
@@ -68,10 +65,10 @@ run: install ## start everything and watch ./inbox
 	$(BIN)/lineal up
 
 test: schemas lint types contracts services tests-read ## schema check, lint, types, contracts and all tests
-	$(LARGE_PAGES) $(IN_MEMORY) $(BIN)/python -m pytest $(SIDE_BY_SIDE) --failed-alone 10 $(PYTEST_ARGS)
+	$(IN_MEMORY) $(BIN)/python -m pytest $(SIDE_BY_SIDE) --failed-alone 10 $(PYTEST_ARGS)
 
 test-long: services ## tests that take longer than CI has, properties with many more examples
-	$(LARGE_PAGES) $(IN_MEMORY) $(BIN)/python -m pytest --long -m "long or hypothesis" --timeout 3600 \
+	$(IN_MEMORY) $(BIN)/python -m pytest --long -m "long or hypothesis" --timeout 3600 \
 		$(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 # pytest rewrites each test's assertions as it first reads it: once, and not in each process

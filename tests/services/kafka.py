@@ -13,10 +13,9 @@ from lineal_local.kafka import Kafka
 from tests.services.missing import skipped_when_unavailable
 from tests.services.running import shared
 
-# A JVM that compiles less and has one collector thread starts with half the work, and with a fifth
-# less where its heap has pages of 2 MB; benchmarks, where the broker's speed matters, start one
-# without these.
-QUICK_START = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:+UseTransparentHugePages"]
+# A JVM that compiles less and has one collector thread starts with half the work; benchmarks, where
+# the broker's speed matters, start one without these.
+QUICK_START = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 
 
 def _started(brokers: int) -> Iterator[Kafka]:
