@@ -192,7 +192,8 @@ class FairQueue(Generic[T]):
         """It does not hold its worker any more.
 
         Args:
-            load: :meth:`lineal.workers.costs.Cost.load` of it; None if it did not run.
+            load: :meth:`lineal.workers.costs.Cost.load` of it; None if it did not run, or
+                if that is known already.
         """
         self._costly_running -= dequeued.costly
         if load is not None:

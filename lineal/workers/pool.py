@@ -184,12 +184,18 @@ class WorkerPool:
                 else:
                     self._waiting.ended(dequeued, None)
 
-    def ended(self, dequeued: Dequeued[_Task], load: float) -> None:
-        """The worker of a task is ready for another; ``load``: how costly it was."""
+    def answered(self, dequeued: Dequeued[_Task], load: float) -> None:
+        """A task has come to its end, though its worker may not be ready for another;
+        ``load``: how costly it was."""
         with self._ready:
-            self._waiting.ended(dequeued, load)
-            # Others may have waited for it: it was costly, or its kind has turned out to be cheap.
-            self._ready.notify_all()
+            self._history.observe(dequeued.share, load)
+            self._ready.notify_all()  # its kind may have turned out to be cheap
+
+    def ended(self, dequeued: Dequeued[_Task]) -> None:
+        """The worker of a task is ready for another."""
+        with self._ready:
+            self._waiting.ended(dequeued, None)
+            self._ready.notify_all()  # others may have waited for it, as it was costly
 
     @property
     def options(self) -> ProcessOptions:
@@ -252,19 +258,21 @@ class _Worker:
             task = dequeued.item
             if task.begun is not None:
                 task.begun()
+            # Whoever learns how it ended may come with another of its kind at once.
             try:
                 result = self._perform(task)
             except BaseException as error:
-                load = MAX_LOAD if isinstance(error, _COSTLY) else task.load(self._used)
+                costly = isinstance(error, _COSTLY)
+                self._pool.answered(dequeued, MAX_LOAD if costly else task.load(self._used))
                 task.future.set_exception(error)
             else:
-                load = task.load(self._used)
+                self._pool.answered(dequeued, task.load(self._used))
                 task.future.set_result(result)
             if not self._pool.closing:
                 # Until then it is still this task that holds the worker.
                 with contextlib.suppress(OSError, WorkerCrashed):
                     self._ensure_process()
-            self._pool.ended(dequeued, load)
+            self._pool.ended(dequeued)
         self._discard()
 
     def _perform(self, task: _Task) -> Any:

@@ -42,6 +42,11 @@ def hang(started: str = "") -> None:
         time.sleep(60)
 
 
+def wait_for(file: str) -> None:
+    while not Path(file).exists():
+        time.sleep(0.01)
+
+
 def take_memory(size: int) -> int:
     return len(bytearray(size))
 

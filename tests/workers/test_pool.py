@@ -143,16 +143,20 @@ async def test_processes_that_are_killed_at_random_cost_no_task_for_good() -> No
         await killing
 
 
-async def test_callers_take_turns() -> None:
+async def test_callers_take_turns(tmp_path: Path) -> None:
     order: list[str] = []
+    go_on = tmp_path / "go on"
     async with pool() as workers:
 
         async def run(stage: str) -> None:
             await workers.run(tasks.double, 1, caller=Caller(stage))
             order.append(stage)
 
-        await workers.run(tasks.double, 1)
-        await asyncio.gather(*(run("many") for _ in range(10)), run("few"))
+        first = asyncio.create_task(workers.run(tasks.wait_for, str(go_on)))
+        waiting = [asyncio.create_task(run(stage)) for stage in [*["many"] * 10, "few"]]
+        await asyncio.sleep(0)  # all of them are in the queue
+        go_on.touch()
+        await asyncio.gather(first, *waiting)
     assert order.index("few") <= 2
 
 
