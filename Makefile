@@ -38,7 +38,7 @@ EXTRAS := $(foreach extra,documents diagrams clicks conversation inspection swee
 test test-long: export PYTHONDONTWRITEBYTECODE =
 
 # More than cores: most tests wait for servers and processes they have started.
-TEST_PROCESSES ?= 6
+TEST_PROCESSES ?= 4
 # Their temporary files are in memory where there is room: a disk makes them wait.
 IN_MEMORY = infra/local/files_in_memory.sh
 # In the order of their folders: what takes long comes first, and much that is short at the end.

@@ -139,7 +139,7 @@ class Kafka(LocalServer):
              "kafka.Kafka", directory / f"server-{node}.properties"],
             log=log,
             ready=_StartedAgain(log, self._ports[node - 1].plain),
-            seconds=120,
+            seconds=300,
         )  # fmt: skip
 
 
