@@ -2,7 +2,7 @@
 #
 #   PYTHON=/path/to/python   the Python (3.11 or newer) that .venv is made with
 #   PYTEST_ARGS="-k words"   passed on to pytest
-#   TEST_PROCESSES=6         how many tests run side by side; 0 for one after the other
+#   TEST_PROCESSES=4         how many tests run side by side; 0 for one after the other
 #   ONLY=bus.                the one benchmark of a name, or those whose names begin so
 #   SYSTEM_PACKAGES=no       never touch the system's packages (tests that need them are skipped)
 #   BROKERS=3                make kafka starts a quorum of three
