@@ -1,4 +1,4 @@
-"""``lineal photo``: lists and shows photos that were scored, and says what is on them."""
+"""``lineal photo``: lists and shows photos, and says what is on them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def list_(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the photos that were scored, the newest first."""
+    """List the photos, the newest first."""
     from lineal_catalog.photos.projection import list_photos
 
     with reading(data) as (connection, _):
@@ -52,12 +52,12 @@ def list_(
     print_table(
         ("photo", "line", "score", "threshold", "found", "verified", "captured"),
         [
-            (short_id(photo.photo_id), photo.line, f"{photo.score:.3g}", f"{photo.threshold:.3g}",
-             "defect" if photo.is_defect else "normal", photo.label, recently(photo.captured))
+            (short_id(photo.photo_id), photo.line, _figure(photo.score), _figure(photo.threshold),
+             photo.found or "no model yet", photo.label, recently(photo.captured))
             for photo in found
         ],
         right=frozenset({"score", "threshold"}),
-        empty="No photo was scored yet: `lineal model train photos` makes a model to score with.",
+        empty="There is no such photo. Photos come with a label line=NAME, or from a camera.",
     )  # fmt: skip
 
 
@@ -80,10 +80,14 @@ def show(
         print_json(_fields(found))
         return
     typer.echo(f"{found.photo_id}  line {found.line}")
-    typer.echo(
-        f"score {found.score:.4g}, threshold {found.threshold:.4g}: "
-        f"{'a defect' if found.is_defect else 'normal'}, by model {short_id(found.model)}"
-    )
+    if found.found is None:
+        typer.echo("not scored yet: `lineal model train photos` makes a model to score with")
+    else:
+        typer.echo(
+            f"score {_figure(found.score)}, threshold {_figure(found.threshold)}: "
+            f"{'a defect' if found.found == 'defect' else 'normal'}, "
+            f"by model {short_id(found.model)}"
+        )
     if found.label:
         typer.echo(f"a person said: {found.label}")
 
@@ -102,34 +106,48 @@ async def _show(folder: Path, photo: str) -> tuple[PhotoInfo, bytes | None]:
 
 @app.command()
 def verify(
-    photo: PhotoArgument,
+    photos: Annotated[
+        list[str], typer.Argument(metavar="PHOTO...", help="Ids, or unique beginnings of some.")
+    ],
     label: Annotated[
-        Literal["normal", "defect"], typer.Argument(metavar="normal|defect", help="What it shows.")
+        Literal["normal", "defect"],
+        typer.Argument(metavar="normal|defect", help="What they show."),
     ],
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what is on a photo: it is learnt from, and your name is recorded."""
-    event = asyncio.run(_verify(existing_data(data), photo, label))
+    """Say what is on a photo, or on several: it is learnt from, and your name is recorded."""
+    events = asyncio.run(_verify(existing_data(data), photos, label))
     if as_json:
-        print_json(event)
-    else:
+        print_json(events[0] if len(events) == 1 else events)
+        return
+    for event in events:
         typer.echo(f"{short_id(event['photo_id'])} is {label}")
 
 
-async def _verify(folder: Path, photo: str, label: Literal["normal", "defect"]) -> dict[str, Any]:
+async def _verify(
+    folder: Path, photos: list[str], label: Literal["normal", "defect"]
+) -> list[dict[str, Any]]:
     from lineal.access.senders import require_acting
     from lineal.runtime import open_runtime
+    from lineal.store.connection import Connection
     from lineal_catalog.photos.projection import find_photo
     from lineal_catalog.photos.verification import verify_photo
+
+    def find(connection: Connection) -> list[PhotoInfo]:
+        return [find_photo(connection, photo) for photo in photos]
 
     async with open_runtime(load_settings(folder)) as runtime:
         await runtime.flush_ledger()
         by = await require_acting(runtime.store, "review")
-        found = await runtime.store.read(lambda c: find_photo(c, photo))
-        payload = await verify_photo(runtime, found, label, by, _SOURCE)
-    return payload.model_dump(mode="json")
+        found = await runtime.store.read(find)  # before the first is said: all or none
+        said = [await verify_photo(runtime, photo, label, by, _SOURCE) for photo in found]
+    return [payload.model_dump(mode="json") for payload in said]
 
 
 def _fields(photo: PhotoInfo) -> dict[str, Any]:
-    return {**photo._asdict(), "found": "defect" if photo.is_defect else "normal"}
+    return {**photo._asdict(), "found": photo.found}
+
+
+def _figure(number: float | None) -> str:
+    return "" if number is None else f"{number:.4g}"

@@ -8,7 +8,12 @@ from lineal.lineage.ledger import Ledger
 from lineal.lineage.record import Artifact
 from lineal.store.connection import Connection
 from lineal_catalog.documents.visibility import restrict_source
-from lineal_catalog.photos.projection import UnknownPhoto, find_photo, list_photos
+from lineal_catalog.photos.projection import (
+    UnknownPhoto,
+    find_photo,
+    lines_with_photos,
+    list_photos,
+)
 from tests.lineage.records import one_step
 
 SOURCE = "imap://mail"
@@ -60,3 +65,44 @@ def test_of_a_document_that_was_erased_nobody_is_shown_the_photo(connection: Con
     connection.execute("INSERT INTO erasures VALUES ('document:anns', 1, 'user:root', 'asked for')")
     assert shown(connection, "user:ben", "ben") == []
     assert shown(connection) == ["anns"]
+
+
+def waits(connection: Connection, photo_id: str, captured: int, label: str = "") -> None:
+    record = one_step(
+        f"photo:{photo_id}",
+        kind="inspect",
+        outcome="skipped",
+        inputs=[Artifact("a" * 64, "image/png", 9, "photo")],
+        attributes={"line": "washers", "captured": captured, "piece": "", "label": label},
+    )
+    Ledger().append(connection, [record])
+
+
+def said(connection: Connection, photo_id: str, label: str) -> None:
+    record = one_step(f"photo:{photo_id}", kind="verify", attributes={"label": label})
+    Ledger().append(connection, [record])
+
+
+def test_photos_that_no_model_has_scored_can_be_found_and_spoken_of(connection: Connection) -> None:
+    waits(connection, "first", 1)
+    waits(connection, "second", 2, label="defect")
+    assert shown(connection) == ["second", "first"]
+    first = find_photo(connection, "first")
+    assert (first.found, first.score, first.sha256) == (None, None, "a" * 64)
+    assert list_photos(connection, unverified=True) == [first]
+    assert list_photos(connection, defects=True) == []
+    assert lines_with_photos(connection) == ["washers"]
+    said(connection, "first", "normal")
+    assert list_photos(connection, unverified=True) == []
+    scored(connection, "first", 1)
+    found = find_photo(connection, "first")
+    assert (found.found, found.label) == ("defect", "normal"), "what was said of it stays"
+    assert shown(connection) == ["second", "first"]
+    waits(connection, "first", 1)  # a replay without the model takes no score away
+    assert find_photo(connection, "first") == found
+
+
+def test_of_a_photo_that_waited_and_was_erased_nothing_is_left(connection: Connection) -> None:
+    waits(connection, "first", 1)
+    Ledger().append(connection, [one_step("photo:first", kind="erase")])
+    assert shown(connection) == []

@@ -1,8 +1,9 @@
 """The projection of photos: scores, heat maps, and what people said of them.
 
 A record of kind ``inspect`` read a photo (role ``photo``) and a model (role ``model``), may have
-made a heat map (role ``heat_map``), and has score and threshold among its attributes; one of kind
-``verify`` has the label that a person gave.
+made a heat map (role ``heat_map``), and has score and threshold among its attributes; one that was
+skipped, for want of a model, has none of these but the photo, which waits: somebody has to say of
+the first ones what they show. One of kind ``verify`` has the label that a person gave.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from lineal.lineage.record import RecordedStep
 from lineal.store.connection import Connection
 from lineal.store.derived_table import Table
 from lineal_catalog.documents.visibility import visible_to
+from lineal_schemas.photos import PhotoLabel
 
 PHOTO = "photo:"
 """Begins the subjects of photos; the rest is the photo's id."""
@@ -27,19 +29,20 @@ class UnknownPhoto(LinealError, LookupError):
 
 
 class PhotoInfo(NamedTuple):
-    """What is known of a photo that was scored."""
+    """What is known of a photo."""
 
     photo_id: str
     line: str
     piece: str
     """What it is a photo of; empty where that is not known."""
-    score: float
-    threshold: float
+    score: float | None
+    """None, and no threshold, while no model has scored it."""
+    threshold: float | None
     sha256: str
     bytes: int
     media_type: str
     model: str
-    """SHA-256 of the model that scored it."""
+    """SHA-256 of the model that scored it; empty while none has."""
     heat_map: str
     """SHA-256 of the heat map; empty where none was drawn."""
     captured: int
@@ -48,11 +51,22 @@ class PhotoInfo(NamedTuple):
     """What a person said: ``normal`` or ``defect``; empty where nobody has said anything."""
 
     @property
-    def is_defect(self) -> bool:
-        return self.score > self.threshold
+    def found(self) -> PhotoLabel | None:
+        """What the model says; None while none has scored it."""
+        if self.score is None or self.threshold is None:
+            return None
+        return "defect" if self.score > self.threshold else "normal"
 
 
 _COLUMNS = ", ".join(PhotoInfo._fields)
+_NO_NUMBER = "CAST(NULL AS REAL)"
+_WAITING = {"score": _NO_NUMBER, "threshold": _NO_NUMBER, "model": "''", "heat_map": "''"}
+_ALL = (
+    f"(SELECT {_COLUMNS} FROM photos UNION ALL SELECT "
+    + ", ".join(_WAITING.get(name, name) for name in PhotoInfo._fields)
+    + " FROM photos_waiting)"
+)
+_TABLES = ("photos", "photos_waiting")
 
 
 def _apply(connection: Connection, records: Sequence[RecordedStep]) -> None:
@@ -61,24 +75,51 @@ def _apply(connection: Connection, records: Sequence[RecordedStep]) -> None:
             continue
         photo_id = record.subject.removeprefix(PHOTO)
         if record.kind == KIND_OF_ERASURES:
-            connection.execute("DELETE FROM photos WHERE photo_id = ?", (photo_id,))
+            for table in _TABLES:
+                connection.execute(f"DELETE FROM {table} WHERE photo_id = ?", (photo_id,))
         elif record.outcome == "done" and record.kind == "verify":
-            connection.execute(
-                "UPDATE photos SET label = ? WHERE photo_id = ?",
-                (str(record.attributes.get("label", "")), photo_id),
-            )
+            label = str(record.attributes.get("label", ""))
+            for table in _TABLES:
+                connection.execute(
+                    f"UPDATE {table} SET label = ? WHERE photo_id = ?", (label, photo_id)
+                )
         elif record.outcome == "done" and record.kind == "inspect":
-            _inspected(connection, photo_id, record)
+            _scored(connection, photo_id, record)
+        elif record.outcome == "skipped" and record.kind == "inspect":
+            _waits(connection, photo_id, record)
 
 
-def _inspected(connection: Connection, photo_id: str, record: RecordedStep) -> None:
+def _waits(connection: Connection, photo_id: str, record: RecordedStep) -> None:
+    photo = next((item for item in record.inputs if item.role == "photo"), None)
+    said = record.attributes
+    if photo is None or "line" not in said:
+        return
+    connection.execute(
+        "INSERT INTO photos_waiting (photo_id, line, piece, sha256, bytes, media_type, captured, "
+        "label) SELECT ?, ?, ?, ?, ?, ?, ?, ? "
+        "WHERE NOT EXISTS (SELECT 1 FROM photos WHERE photo_id = ?) "
+        "ON CONFLICT (photo_id) DO NOTHING",
+        (
+            photo_id, said["line"], said["piece"], photo.sha256, photo.bytes, photo.media_type,
+            said["captured"], said.get("label", ""), photo_id,
+        ),
+    )  # fmt: skip
+
+
+def _scored(connection: Connection, photo_id: str, record: RecordedStep) -> None:
     roles = {item.role: item for item in (*record.inputs, *record.outputs)}
     said = record.attributes
     if "photo" not in roles or "score" not in said:
         return
     photo = roles["photo"]
+    label = str(said.get("label", ""))
+    for (known,) in connection.execute(
+        "SELECT label FROM photos_waiting WHERE photo_id = ?", (photo_id,)
+    ):
+        label = str(known) or label
+    connection.execute("DELETE FROM photos_waiting WHERE photo_id = ?", (photo_id,))
     connection.execute(
-        f"INSERT INTO photos ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '') "
+        f"INSERT INTO photos ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (photo_id) DO UPDATE SET score = excluded.score, "
         "threshold = excluded.threshold, model = excluded.model, heat_map = excluded.heat_map",
         (
@@ -86,7 +127,7 @@ def _inspected(connection: Connection, photo_id: str, record: RecordedStep) -> N
             photo.sha256, photo.bytes, photo.media_type,
             roles["model"].sha256 if "model" in roles else "",
             roles["heat_map"].sha256 if "heat_map" in roles else "",
-            said["captured"],
+            said["captured"], label,
         ),
     )  # fmt: skip
 
@@ -95,7 +136,7 @@ def list_photos(
     connection: Connection, *, names: Collection[str] | None = None, line: str | None = None,
     defects: bool = False, unverified: bool = False, limit: int = 1000, offset: int = 0,
 ) -> list[PhotoInfo]:  # fmt: skip
-    """The photos that were scored, the newest first.
+    """The photos, the newest first.
 
     Args:
         names: those of who asks, who finds only what they may see; None: an owner.
@@ -110,7 +151,7 @@ def list_photos(
     if unverified:
         conditions.append("label = ''")
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM photos WHERE {' AND '.join(conditions)} "
+        f"SELECT {_COLUMNS} FROM {_ALL} AS photos WHERE {' AND '.join(conditions)} "
         "ORDER BY captured DESC, photo_id LIMIT ? OFFSET ?",
         (*values, limit, offset),
     )
@@ -118,10 +159,9 @@ def list_photos(
 
 
 def lines_with_photos(connection: Connection) -> list[str]:
-    """The lines of which photos were scored."""
-    return [
-        name for (name,) in connection.execute("SELECT DISTINCT line FROM photos ORDER BY line")
-    ]
+    """The lines of which there are photos."""
+    lines = "SELECT line FROM photos UNION SELECT line FROM photos_waiting ORDER BY line"
+    return [name for (name,) in connection.execute(lines)]
 
 
 def _visible(names: Collection[str] | None) -> tuple[str, list[Any]]:
@@ -153,14 +193,14 @@ def find_photo(
     found = [
         PhotoInfo(*row)
         for row in connection.execute(
-            f"SELECT {_COLUMNS} FROM photos WHERE photo_id LIKE ? AND {visible} "
+            f"SELECT {_COLUMNS} FROM {_ALL} AS photos WHERE photo_id LIKE ? AND {visible} "
             "ORDER BY photo_id LIMIT 2",
             (f"{photo_id.replace('%', '').replace('_', '')}%", *values),
         )
     ]
     found = [photo for photo in found if photo.photo_id == photo_id] or found
     if not found:
-        raise UnknownPhoto(f"no photo {photo_id!r} was scored: `lineal photo list` lists them")
+        raise UnknownPhoto(f"there is no photo {photo_id!r}: `lineal photo list` lists them")
     if len(found) > 1:
         raise UnknownPhoto(f"several photos begin with {photo_id!r}")
     return found[0]
@@ -183,9 +223,22 @@ CREATE TABLE photos (
 ) WITHOUT ROWID;
 """
 
+_PHOTOS_WAITING = """
+CREATE TABLE photos_waiting (
+    photo_id TEXT NOT NULL PRIMARY KEY,
+    line TEXT NOT NULL,
+    piece TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    media_type TEXT NOT NULL,
+    captured INTEGER NOT NULL,
+    label TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
 PHOTOS = Projection(
     "photos",
-    (Table("photos", _PHOTOS),),
+    (Table("photos", _PHOTOS), Table("photos_waiting", _PHOTOS_WAITING)),
     _apply,
     kinds=frozenset(("inspect", "verify", KIND_OF_ERASURES)),
     parts_of_cause=(PHOTO,),

@@ -32,7 +32,7 @@ _SHOWN_AT_ONCE = 50
 
 @PHOTOS.get()
 async def photos(request: PageRequest) -> Response:
-    """The photos that were scored, the newest first."""
+    """The photos, the newest first."""
     line = request.query("line")
     defects, unverified = bool(request.query("defects")), bool(request.query("unverified"))
     offset = request.number("offset", 0)

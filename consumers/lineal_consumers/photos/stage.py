@@ -80,7 +80,14 @@ async def score(photo: PhotoArrived, ctx: Context[PhotosConfig]) -> PhotoScored 
     """Compare a photo with normal ones. While there is no model, photos are not scored."""
     name = model_for(ctx.config, photo.line)
     in_use = None if name is None else await ctx.artifact(name)
+    ctx.annotate(
+        line=photo.line,
+        captured=photo.captured_us,
+        piece=photo.group or "",
+        label=photo.label or "",
+    )
     if in_use is None:
+        ctx.objects.add_input(photo.content, "photo")
         ctx.skip("no model of this line is in use yet")
         return None
     # The model and onnxruntime are loaded in worker processes.
@@ -97,12 +104,9 @@ async def score(photo: PhotoArrived, ctx: Context[PhotosConfig]) -> PhotoScored 
     if found.heat_map is not None:
         heat_map = await ctx.objects.put(found.heat_map, "image/jpeg", role="heat_map")
     ctx.annotate(
-        line=photo.line,
         score=f"{found.score:.6g}",
         threshold=f"{found.threshold:.6g}",
         above=int(found.score > found.threshold),
-        captured=photo.captured_us,
-        piece=photo.group or "",
     )
     return PhotoScored(
         photo_id=photo.photo_id,

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from lineal.testing import StageHarness
+from lineal_catalog.photos.projection import find_photo
 from lineal_cli.examples.photos import washer
 from lineal_consumers.photos.config import PhotosConfig
 from lineal_consumers.photos.model import PhotoModel
@@ -143,6 +144,22 @@ async def test_a_photo_of_a_device_arrives_once_and_is_scored_as_the_device_did(
     assert [one.score for one in scored] == [pytest.approx(taken.score, rel=1e-5)]
     assert (arrived.photo_id, arrived.captured_us) == ("cell-1.5", 5)
     assert await line.harness.get(arrived.content) == data
+
+
+async def test_photos_without_a_model_are_on_record_and_wait_for_somebodys_word(line: Line) -> None:
+    content = await line.harness.put(washer(1), "image/png")
+    photo = PhotoArrived(
+        photo_id="cell-1.5", line="washers", content=content, captured_us=5, group="n1"
+    )
+    await line.harness.send(photo)
+    (record,) = [one for one in line.harness.records if one.kind == "inspect"]
+    assert record.outcome == "skipped"
+    assert ("photo", content.sha256) in [(item.role, item.sha256) for item in record.inputs]
+    said = {"line": "washers", "captured": 5, "piece": "n1", "label": ""}
+    assert record.attributes.items() >= said.items()
+    found = await line.harness.runtime.store.read(lambda c: find_photo(c, "cell-1.5"))
+    assert (found.found, found.sha256, found.captured) == (None, content.sha256, 5)
+    assert found.line == "washers" and found.piece == "n1"
 
 
 async def test_what_a_person_says_of_a_photo_is_learnt_from_and_nobody_elses_word_is(
