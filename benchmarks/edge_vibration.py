@@ -28,7 +28,8 @@ rate_hz = {hertz}
 """
 
 
-def _cpu_seconds(process: int) -> float:
+def cpu_seconds(process: int) -> float:
+    """Processor time of a process so far."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -51,8 +52,8 @@ def _measure() -> Sequence[Result]:
                     samples.write(block)
                     time.sleep(max(0.0, begun + (part + 1) / 20 - time.perf_counter()))
                     if part == 20 * _WARM_UP:
-                        used = _cpu_seconds(agent.pid)
-                share = (_cpu_seconds(agent.pid) - used) / _SECONDS
+                        used = cpu_seconds(agent.pid)
+                share = (cpu_seconds(agent.pid) - used) / _SECONDS
         finally:
             agent.terminate()
             agent.wait()

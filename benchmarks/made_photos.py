@@ -106,7 +106,22 @@ def _photo(chance: np.random.Generator, drawn: Any) -> bytes:
     return cv2.imencode(".jpg", whole, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
 
 
+def boards_model(folder: Path) -> bytes:
+    """A model of circuit boards; photos of them are written into the folder."""
+    data = _photos(folder, list(_KINDS).index("boards"), _board)
+    return PHOTOS.export(PHOTOS.fit(data, PhotosModel(), "photos"))
+
+
 def _auroc(folder: Path, number: int, draw: Callable[[np.random.Generator, bool], Any]) -> float:
+    data, settings = _photos(folder, number, draw), PhotosModel()
+    found = PHOTOS.evaluate(PHOTOS.export(PHOTOS.fit(data, settings, "photos")), data, settings)
+    print(f"  {found}")
+    return found["auroc"]
+
+
+def _photos(
+    folder: Path, number: int, draw: Callable[[np.random.Generator, bool], Any]
+) -> LearningData:
     files: dict[str, Path] = {}
     parts: list[tuple[DatasetItem, ...]] = []
     for part, count in enumerate((_LEARNT, _SCORED, _SCORED)):
@@ -130,12 +145,7 @@ def _auroc(folder: Path, number: int, draw: Callable[[np.random.Generator, bool]
     manifest = DatasetManifest(
         model="photos", kind="photos", train=parts[0], test=(*parts[1], *parts[2])
     )
-    data_of = LearningData(manifest, files)
-    settings = PhotosModel()
-    model = PHOTOS.export(PHOTOS.fit(data_of, settings, "photos"))
-    found = PHOTOS.evaluate(model, data_of, settings)
-    print(f"  {found}")
-    return found["auroc"]
+    return LearningData(manifest, files)
 
 
 def _measure() -> Sequence[Result]:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,9 @@ from lineal_edge.sources.photo_spool import PhotoSpool
 from lineal_edge.sources.settings import SourceSettings
 from lineal_edge.sources.source import Sample, SourceCounts
 from lineal_schemas.photos import LineName
+
+if TYPE_CHECKING:
+    from lineal_scoring.photo_model import Pixels
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +79,15 @@ class CameraSource(SourceSettings):
         return self
 
 
+class TakenPhoto(NamedTuple):
+    """A photo that waits."""
+
+    name: str
+    data: bytes
+    """The file."""
+    pixels: Pixels
+
+
 class Camera:
     """Takes photos into the spool, and yields a reading for each that is there."""
 
@@ -96,6 +108,7 @@ class Camera:
         self._stopped = threading.Event()
         self._trigger: subprocess.Popen[str] | None = None
         self._full = False
+        self._latest: TakenPhoto | None = None
         self._failure: OSError | None = None
 
     @property
@@ -122,6 +135,31 @@ class Camera:
         if self._failure is not None:
             raise self._failure
 
+    def photo(self, name: str) -> TakenPhoto | None:
+        """A photo that waits, with its pixels; None if it is gone.
+
+        Raises:
+            BadPhoto: it is no picture.
+        """
+        from lineal_scoring.photo_model import decode_photo
+
+        latest = self._latest
+        if latest is not None and latest.name == name:
+            return latest
+        data = self.spool.read(name)
+        if data is None:
+            return None
+        # Its means are asked for, and then its score: it is decoded once while no others wait.
+        self._latest = TakenPhoto(name, data, decode_photo(data))
+        return self._latest
+
+    def done_with(self, name: str) -> None:
+        """A photo is scored, and kept for the bus where it goes there."""
+        self.spool.remove(name)
+        latest = self._latest
+        if latest is not None and latest.name == name:
+            self._latest = None
+
     def committed(self, position: str) -> None:
         """A photo stays until it is scored and kept."""
 
@@ -132,19 +170,18 @@ class Camera:
             trigger.terminate()
 
     def _means(self, name: str) -> tuple[float, ...] | None:
-        from lineal_scoring.photo_model import BadPhoto, decode_photo
+        from lineal_scoring.photo_model import BadPhoto
 
-        data = self.spool.read(name)
         try:
-            if data is None:
-                return None
-            pixels = decode_photo(data)
+            taken = self.photo(name)
         except BadPhoto as error:
             self.counts.bad_lines += 1
             log.error("a photo is not used: %s", error)
             self.spool.remove(name)
             return None
-        return tuple(float(mean) for mean in pixels.mean(axis=(0, 1)))
+        if taken is None:
+            return None
+        return tuple(float(mean) for mean in taken.pixels.mean(axis=(0, 1)))
 
     def _take_all(self) -> None:
         try:

@@ -17,15 +17,15 @@ import numpy as np
 from lineal_edge.clock import Clock
 from lineal_edge.interfaces import ScoredPayload, ScorerContext
 from lineal_edge.reading import Reading
-from lineal_edge.sources.camera import Camera
-from lineal_edge.sources.photo_spool import SpooledPhoto, spooled
+from lineal_edge.sources.camera import Camera, TakenPhoto
+from lineal_edge.sources.photo_spool import spooled
 from lineal_edge.update.confirmed_model import use_confirmed_model
 from lineal_edge.update.health import Tally
 from lineal_schemas.anomalies import AnomalyAnswered
 from lineal_schemas.models import ModelRef
 from lineal_schemas.photos import PhotoCaptured, photo_id_of
 from lineal_scoring.model import ModelError
-from lineal_scoring.photo_model import INPUT, PhotoModel, Pixels, decode_photo, to_model_size
+from lineal_scoring.photo_model import INPUT, PhotoModel, Pixels, to_model_size
 
 log = logging.getLogger(__name__)
 
@@ -92,26 +92,25 @@ class PhotoScorer:
 
     def observe(self, reading: Reading) -> Sequence[ScoredPayload]:
         name = reading.position or ""
-        data = self._camera.spool.read(name)
-        if data is None:
+        taken = self._camera.photo(name)
+        if taken is None:
             return ()
         active, shadow = self._active, self._shadow
-        photo, pixels = spooled(name), decode_photo(data)
-        sized = to_model_size(pixels)
+        sized = to_model_size(taken.pixels)
         score = None if active is None else self._score(active, sized)
         if shadow is not None:
             self._score(shadow, sized)
         if active is None or score is None:
-            return (self._event(photo, data, pixels),)
+            return (self._event(taken),)
         self.scored_windows += 1
         if score > active.candidate.model.threshold:
             self._act_on_defect()
         elif self._camera.settings.send == "defects":
             return ()
-        return (self._event(photo, data, pixels, active.candidate, score),)
+        return (self._event(taken, active.candidate, score),)
 
     def kept(self, reading: Reading) -> None:
-        self._camera.spool.remove(reading.position or "")
+        self._camera.done_with(reading.position or "")
 
     def answered(self, answer: AnomalyAnswered) -> None:
         """A photo is no anomaly: nothing is to be done."""
@@ -138,14 +137,10 @@ class PhotoScorer:
         return score
 
     def _event(
-        self,
-        photo: SpooledPhoto,
-        data: bytes,
-        pixels: Pixels,
-        by: PhotoCandidate | None = None,
-        score: float | None = None,
+        self, taken: TakenPhoto, by: PhotoCandidate | None = None, score: float | None = None
     ) -> PhotoCaptured:
-        sent = fitting(data, pixels, self._camera.settings.message_bytes)
+        photo = spooled(taken.name)
+        sent = fitting(taken.data, taken.pixels, self._camera.settings.message_bytes)
         return PhotoCaptured(
             photo_id=photo_id_of(self._device, photo.captured_us),
             line=self._camera.settings.line,
@@ -154,7 +149,7 @@ class PhotoScorer:
             group=photo.piece,
             image=sent,
             media_type="image/png" if sent.startswith(b"\x89PNG") else "image/jpeg",
-            reduced=sent is not data,
+            reduced=sent is not taken.data,
             model=None if by is None else by.ref,
             score=None if score is None else round(score, 6),
             threshold=None if by is None else by.model.threshold,
