@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -43,6 +44,9 @@ class PhotosConfig(BaseModel):
 
     models: dict[str, ModelName] = {"*": "photos"}
     """By line names (``*`` and ``?`` allowed) the model that scores; the first that fits."""
+    devices: dict[str, tuple[str, ...]] = {}
+    """By line names the devices (``*`` and ``?`` allowed) whose photos are taken for photos of it;
+    the first that fits. A line that fits none takes those of every device."""
     heat_maps: Literal["all", "defects", "none"] = "all"
     confirm_photos: Annotated[int, Field(ge=1)] = 1
     """A defect is announced when so many photos in a row, of one thing, are above the threshold."""
@@ -60,6 +64,12 @@ class PhotosConfig(BaseModel):
 def model_names(config: PhotosConfig) -> list[str]:
     """All models the stage may use, each once."""
     return sorted(set(config.models.values()))
+
+
+def takes_photos_of(config: PhotosConfig, line: str, device: str) -> bool:
+    """Whether a device may say that its photos are of a line."""
+    devices = first_match(config.devices, line)
+    return devices is None or any(fnmatchcase(device, pattern) for pattern in devices)
 
 
 def model_for(config: PhotosConfig, line: str) -> str | None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from lineal import Context, stage
+from lineal import Context, Reject, stage
 from lineal.stages.declaration import WORKER_LANES
 from lineal.store.objects import reference
-from lineal_consumers.photos.config import PhotosConfig, model_for, model_names
+from lineal_consumers.photos.config import (
+    PhotosConfig,
+    model_for,
+    model_names,
+    takes_photos_of,
+)
 from lineal_consumers.photos.trigger import LineState, Outcome, after_confirmation, after_photo
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.models import DatasetItem, ModelExample, ModelRef
@@ -53,6 +58,11 @@ async def arrive_from_device(
     photo: PhotoCaptured, ctx: Context[PhotosConfig]
 ) -> PhotoArrived | None:
     """Take photos that devices send; one that comes again after a power cut, once."""
+    if not takes_photos_of(ctx.config, photo.line, photo.device):
+        raise Reject(
+            f"photos of line {photo.line} are not taken from device {photo.device}: see "
+            "[stages.photos] devices"
+        )
     if not await ctx.claim(photo.photo_id):
         ctx.skip("this photo has come already")
         return None

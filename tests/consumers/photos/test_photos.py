@@ -162,6 +162,23 @@ async def test_photos_without_a_model_are_on_record_and_wait_for_somebodys_word(
     assert found.line == "washers" and found.piece == "n1"
 
 
+async def test_a_device_sends_photos_of_its_own_lines_alone() -> None:
+    config = PhotosConfig(devices={"washers": ("cell-?",), "*": ("bench",)})
+    async with StageHarness(arrive, config=[config]) as harness:
+        for place, (line, device) in enumerate(
+            [("washers", "cell-1"), ("washers", "bench"), ("pills", "bench"), ("pills", "cell-1")]
+        ):
+            taken = PhotoCaptured(
+                photo_id=f"{device}.{place}", line=line, device=device, captured_us=place,
+                image=washer(1), media_type="image/png",
+            )  # fmt: skip
+            await harness.send(taken)
+        arrived = harness.outputs(PhotoArrived)
+        assert [photo.photo_id for photo in arrived] == ["cell-1.0", "bench.2"]
+        refused = [letter.message for letter in harness.dead_letters]
+        assert len(refused) == 2 and all("[stages.photos] devices" in one for one in refused)
+
+
 async def test_what_a_person_says_of_a_photo_is_learnt_from_and_nobody_elses_word_is(
     line: Line,
 ) -> None:
