@@ -36,6 +36,8 @@ class TableModel(LearnerSettings):
     """By how much a challenger may be worse than the champion."""
     max_single_feature: Annotated[float, Field(ge=0, le=1)] = 0.995
     """A feature that alone orders the truth this well is taken for the answer itself: a leak."""
+    max_copies: Annotated[int, Field(ge=0)] = 2
+    """More entities to calibrate with that are copies of ones that are learnt from are a leak."""
 
 
 class TablesConfig(BaseModel):

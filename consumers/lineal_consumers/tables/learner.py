@@ -67,8 +67,10 @@ class TableLearner(Learner[TableModel]):
 
     def leaks(self, data: LearningData, settings: TableModel) -> list[Leak]:
         """A feature that alone orders the truth nearly perfectly is the answer itself, written down
-        afterwards; and an entity that is in two parts."""
+        afterwards; and entities that are in two parts, under other names."""
         import numpy as np
+
+        from lineal_consumers.tables.copies import count_copies
 
         held = _read(data, data.manifest.train, settings)
         found = []
@@ -76,6 +78,15 @@ class TableLearner(Learner[TableModel]):
             order = abs(_order(held.features[:, place].astype(np.float64), held.truth, settings))
             if order >= settings.max_single_feature:
                 found.append(Leak("the answer in them", "the rows", f"the feature {name}"))
+        # The test part is not read by who trains; names fall into the parts by chance alike.
+        others = _read(data, data.manifest.calibration, settings)
+        if len(held.truth) and len(others.truth) and others.names == held.names:
+            copies = count_copies(
+                *(np.column_stack([rows.features, rows.truth]) for rows in (held, others))
+            )
+            if copies > settings.max_copies:
+                what = "all values alike: copies under other names (max_copies)"
+                found.append(Leak(what, f"{copies} entities", "ones that are learnt from"))
         return found
 
     def fit(self, data: LearningData, settings: TableModel, algorithm: str) -> Fitted:

@@ -146,6 +146,16 @@ async def test_a_feature_that_is_the_answer_is_named_and_nothing_is_trained(shop
     assert "churn" not in shop.harness.artifacts
 
 
+async def test_customers_under_a_second_name_are_a_leak(shop: Shop) -> None:
+    head, *rows = orders(1500, seed=4).splitlines()
+    again = [f"also-{row}" for row in rows if int(row.partition(",")[0][1:]) % 5 == 0]
+    await shop.arrive("\n".join([head, *rows, *again]))
+    leaks = [one for one in shop.harness.dead_letters if one.error_class == "LeakFound"]
+    assert leaks
+    assert all("copies under other names" in one.message for one in leaks)
+    assert shop.harness.artifacts == {}
+
+
 async def test_an_iteration_is_asked_for_daily_or_when_the_population_changes(shop: Shop) -> None:
     def asked() -> list[str]:
         return [
