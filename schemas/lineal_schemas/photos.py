@@ -43,7 +43,8 @@ class PhotoCaptured(PhotoEvent, type="photo.captured", version=1):
     """The file; base64 in JSON."""
     media_type: Literal["image/jpeg", "image/png"] = "image/jpeg"
     reduced: bool = False
-    """Whether the file is smaller than what was taken and scored, to fit a message."""
+    """Whether the file was made smaller than what was taken, to fit a message; it is what was
+    scored."""
     model: ModelRef | None = None
     """Of the device, if one was in use."""
     score: Annotated[float, Field(ge=0)] | None = None

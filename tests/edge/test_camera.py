@@ -13,17 +13,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from lineal_edge.agent import Agent
 from lineal_edge.settings import Settings
 from lineal_edge.sources.camera import Camera, CameraSource
-from lineal_edge.update.photo_scorer import PhotoScorer, fitting
+from lineal_edge.sources.photo_size import fitting
+from lineal_edge.update.photo_scorer import PhotoScorer
 from lineal_local.mosquitto import Mosquitto
 from lineal_schemas.deployments import JobNotice, PackageManifest, StepTimeouts
 from lineal_schemas.models import ModelRef
 from lineal_schemas.photos import PhotoCaptured
-from lineal_scoring.photo_model import INPUT, decode_photo
+from lineal_scoring.photo_model import INPUT, PhotoModel, decode_photo, to_model_size
 from tests.edge.listener import Listener
 from tests.edge.photo_models import THRESHOLD, photo, redness_model
 from tests.edge.update.server import Behaviour, serving
@@ -327,6 +330,29 @@ def test_a_photo_that_is_too_large_for_a_message_is_sent_smaller() -> None:
     small = fitting(data, decode_photo(data), 20_000)
     assert len(small) <= 20_000 < len(data)
     assert decode_photo(small).shape[0] >= 256
+
+
+def test_a_photo_that_was_made_smaller_is_scored_as_it_is_sent(
+    tmp_path: Path, broker: Mosquitto, started: list[Agent]
+) -> None:
+    model = redness_model()
+    noise = np.random.default_rng(1).integers(0, 256, (900, 1200, 3), dtype=np.uint8)
+    noise[:, :, :2] //= 4
+    large = cv2.imencode(".png", noise)[1].tobytes()
+    with Listener(broker.port) as listener:
+        agent = Agent(settings_of(tmp_path, broker.port))
+        started.append(agent)
+        use(agent, model)
+        agent.start()
+        drop(tmp_path, "large", large)
+        listener.wait(lambda: len(captured(listener)) == 1)
+    (sent,) = captured(listener)
+    assert sent.reduced and sent.media_type == "image/jpeg" and len(sent.image) <= 90_000
+    # Else the centre, where models are learnt from what is sent, would find another score.
+    there = PhotoModel(model).score(to_model_size(decode_photo(sent.image))).value
+    assert sent.score == pytest.approx(there, abs=1e-6)
+    taken = PhotoModel(model).score(to_model_size(decode_photo(large))).value
+    assert abs(taken - there) > 1e-5
 
 
 @pytest.mark.parametrize("fields", [{}, {"command": ("x",), "folder": "/tmp"}])

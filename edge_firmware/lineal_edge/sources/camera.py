@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from lineal_edge.sources.drop_folder import DropFolder
+from lineal_edge.sources.photo_size import fitting
 from lineal_edge.sources.photo_spool import PhotoSpool
 from lineal_edge.sources.settings import SourceSettings
 from lineal_edge.sources.source import Sample, SourceCounts
@@ -65,7 +66,7 @@ class CameraSource(SourceSettings):
     """Which photos go to the bus. While no model is in use all do: something has to be learnt
     from."""
     message_bytes: Annotated[int, Field(ge=10_000)] = 90_000
-    """Of a photo at most: larger ones are scored as they are and sent smaller. Brokers in the cloud
+    """Of a photo at most: larger ones are made smaller, then scored and sent. Brokers in the cloud
     take messages of 128 KiB, and base64 adds a third."""
     on_defect: Command | None = None
     """Started for each photo above the threshold, such as what ejects the piece."""
@@ -84,8 +85,11 @@ class TakenPhoto(NamedTuple):
 
     name: str
     data: bytes
-    """The file."""
+    """The file, small enough for a message."""
     pixels: Pixels
+    """Of this file: what is scored here is what is scored, and learnt from, centrally."""
+    reduced: bool
+    """Whether the photo that was taken was larger."""
 
 
 class Camera:
@@ -149,8 +153,12 @@ class Camera:
         data = self.spool.read(name)
         if data is None:
             return None
+        pixels = decode_photo(data)
+        sent = fitting(data, pixels, self.settings.message_bytes)
+        if reduced := sent is not data:
+            pixels = decode_photo(sent)
         # Its means are asked for, and then its score: it is decoded once while no others wait.
-        self._latest = TakenPhoto(name, data, decode_photo(data))
+        self._latest = TakenPhoto(name, sent, pixels, reduced)
         return self._latest
 
     def done_with(self, name: str) -> None:

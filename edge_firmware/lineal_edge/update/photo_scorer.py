@@ -11,9 +11,6 @@ import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
-import numpy as np
-
 from lineal_edge.clock import Clock
 from lineal_edge.interfaces import ScoredPayload, ScorerContext
 from lineal_edge.reading import Reading
@@ -28,9 +25,6 @@ from lineal_scoring.model import ModelError
 from lineal_scoring.photo_model import INPUT, PhotoModel, Pixels, to_model_size
 
 log = logging.getLogger(__name__)
-
-_QUALITY = 85
-_SMALLER = 0.8
 
 
 class PhotoCandidate(NamedTuple):
@@ -140,16 +134,15 @@ class PhotoScorer:
         self, taken: TakenPhoto, by: PhotoCandidate | None = None, score: float | None = None
     ) -> PhotoCaptured:
         photo = spooled(taken.name)
-        sent = fitting(taken.data, taken.pixels, self._camera.settings.message_bytes)
         return PhotoCaptured(
             photo_id=photo_id_of(self._device, photo.captured_us),
             line=self._camera.settings.line,
             device=self._device,
             captured_us=photo.captured_us,
             group=photo.piece,
-            image=sent,
-            media_type="image/png" if sent.startswith(b"\x89PNG") else "image/jpeg",
-            reduced=sent is not taken.data,
+            image=taken.data,
+            media_type="image/png" if taken.data.startswith(b"\x89PNG") else "image/jpeg",
+            reduced=taken.reduced,
             model=None if by is None else by.ref,
             score=None if score is None else round(score, 6),
             threshold=None if by is None else by.model.threshold,
@@ -163,20 +156,6 @@ class PhotoScorer:
             subprocess.Popen(command, stdin=subprocess.DEVNULL)
         except OSError as error:
             log.error("what is to be done about a defect cannot be started: %s", error)
-
-
-def fitting(data: bytes, pixels: Pixels, max_bytes: int) -> bytes:
-    """A photo's file if it has at most so many bytes, else a smaller photo's as JPEG."""
-    scale = 1.0
-    while len(data) > max_bytes:
-        size = (max(16, int(pixels.shape[1] * scale)), max(16, int(pixels.shape[0] * scale)))
-        smaller = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        _, made = cv2.imencode(
-            ".jpg", np.ascontiguousarray(smaller[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-        )
-        data = made.tobytes()
-        scale *= _SMALLER
-    return data
 
 
 def build_photo_scorer(context: ScorerContext) -> PhotoScorer:
