@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice, pairwise
 from pathlib import Path
 
+from lineal_cli.header_units import is_unit, without_unit
 from lineal_scoring.csv_readings import CsvLayout, LeftOut, detect_layout
 
 _ROWS = 20_000
@@ -29,7 +31,8 @@ def propose(file: Path, devices: str) -> Proposal:
     """Describe the machine that a CSV file is of.
 
     Kinds are told by names and values (a column that only rises is a counter, one of a few whole
-    numbers a state), ranges are those seen, widened by half; units nobody can tell from numbers.
+    numbers a state), ranges are those seen, widened by half. Units are those that the header names
+    in brackets, or the row below it.
 
     Args:
         devices: pattern of the devices' names.
@@ -44,12 +47,15 @@ def propose(file: Path, devices: str) -> Proposal:
     rows = list(islice(layout.rows(file), _ROWS))
     lines = [
         "# What lineal knows of this machine; docs/your-own-machine.md explains each setting.",
-        "# Proposed from numbers: look at units, kinds and ranges.",
+        "# Proposed from header and numbers: look at units, kinds and ranges.",
         f"devices = [{_text(devices)}]",
         f"rate_hz = {_rate(layout, rows):g}",
     ]
+    names = _names(layout.columns)
     for column in layout.columns:
-        lines += ["", *_channel(column, _values(layout, rows, column))]
+        unit = without_unit(column)[1] or _unit_below(layout, rows, column)
+        values = _values(layout, rows, column)
+        lines += ["", *_channel(names[column], column, unit, values)]
     return Proposal("\n".join(lines) + "\n", layout.left_out, len(rows))
 
 
@@ -59,9 +65,24 @@ def _values(layout: CsvLayout, rows: Sequence[Sequence[str]], column: str) -> li
     return [number for number in numbers if number is not None and not math.isnan(number)]
 
 
-def _channel(column: str, values: Sequence[float]) -> list[str]:
-    name = column.strip()
-    lines = [f"[channels.{_key(name)}]", 'unit = ""']
+def _names(columns: Sequence[str]) -> dict[str, str]:
+    """What the channels of columns are called: without units, where that leaves them different."""
+    short = {column: without_unit(column)[0] for column in columns}
+    counts = Counter(short.values())
+    return {column: name if counts[name] == 1 else column for column, name in short.items()}
+
+
+def _unit_below(layout: CsvLayout, rows: Sequence[Sequence[str]], column: str) -> str:
+    """The unit in the row below the header; some loggers write them there."""
+    at = layout.header.index(column)
+    cell = rows[0][at].strip().strip("[]()") if rows and at < len(rows[0]) else ""
+    return cell if is_unit(cell) else ""
+
+
+def _channel(name: str, column: str, unit: str, values: Sequence[float]) -> list[str]:
+    lines = [f"[channels.{_key(name)}]", f"unit = {_text(unit)}"]
+    if name != column:
+        lines.append(f"column = {_text(column)}")
     if not values:
         return lines
     low, high = min(values), max(values)
