@@ -20,19 +20,16 @@ from lineal_cli.rollout_targets import (
     ThresholdOption,
     TimeoutOption,
     WhereOption,
-    devices_for,
     print_asked,
     require_key,
-    rings_of,
+    rings_named,
     shares,
     step_timeouts,
 )
 
 if TYPE_CHECKING:
-    from lineal.runtime import Runtime
     from lineal_consumers.deploy.rollout import RejectedRecord, RolloutRecord
     from lineal_schemas.deployments import StepTimeouts
-    from lineal_schemas.models import ModelPromoted, ModelRolledBack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -99,73 +96,33 @@ async def _start(
     where: dict[str, str],
 ) -> dict[str, Any]:
     from lineal.access.senders import acting_credential
-    from lineal.acts import publish_acts
     from lineal.runtime import open_runtime
-    from lineal_schemas.deployments import DeploymentRequested, RolloutPlan
-    from lineal_schemas.envelope import first_event, now_us
-    from lineal_schemas.ids import rollout_id
+    from lineal_consumers.deploy.rollout_request import model_to_roll_out, request_rollout, targets
+    from lineal_schemas.deployments import RolloutPlan
 
     async with open_runtime(load_settings(folder)) as runtime:
         by = await runtime.store.read(acting_credential)
         by.require("deploy")
-        change, number = await _in_use(runtime, name)
-        if version is not None and change.model.version != version:
+        model = await model_to_roll_out(runtime, name)
+        if version is not None and model.version != version:
             raise CommandFailed(
-                f"version {change.model.version} of {name} is in use, not {version}: "
+                f"version {model.version} of {name} is in use, not {version}: "
                 f"promote that one first"
             )
-        devices, others = await devices_for(runtime, name, change.artifact, where)
-        rings = rings_of(devices, wanted, thresholds, others)
-        now = now_us()
-        request = DeploymentRequested(
-            rollout_id=rollout_id(change.model.sha256, f"hand {now}"),
-            model=change.model,
-            artifact=change.artifact,
-            counter=number,
-            plan=RolloutPlan(
-                rings=rings, timeouts=timeouts, shadow_readings=shadow, soak_readings=soak
-            ),
-            by=by.actor,
-            requested_us=now,
+        reached = await targets(runtime, model, where)
+        rings = rings_named(wanted, thresholds, reached)
+        plan = RolloutPlan(
+            rings=rings, timeouts=timeouts, shadow_readings=shadow, soak_readings=soak
         )
-        event = first_event(
-            request, id=request.rollout_id, source="lineal:cli/deploy", actor=request.by
-        )
-        await publish_acts(runtime, [event])
+        request = await request_rollout(runtime, model, plan, by=by, source="lineal:cli/deploy")
     return {
         "rollout": request.rollout_id,
-        "model": change.model.name,
-        "version": change.model.version,
-        "sha256": change.model.sha256,
+        "model": model.name,
+        "version": model.version,
+        "sha256": model.sha256,
         "rings": [item.model_dump(mode="json") for item in rings],
-        "left_out": others,
+        "left_out": reached.others,
     }
-
-
-async def _in_use(runtime: Runtime, name: str) -> tuple[ModelPromoted | ModelRolledBack, int]:
-    """The event that put a model into use, and its number among those of the name."""
-    from lineal.bus.protocol import Selection
-    from lineal.errors import UnknownTopic
-    from lineal_catalog.models.promotions import model_in_use
-    from lineal_schemas.envelope import decode
-    from lineal_schemas.models import ModelPromoted, ModelRolledBack
-
-    in_use = await runtime.store.read(lambda c: model_in_use(c, name))
-    newest: ModelPromoted | ModelRolledBack | None = None
-    for kind in (ModelPromoted, ModelRolledBack):
-        try:
-            async for delivery in runtime.bus.read(kind.type, Selection(key=name)):
-                change = decode(delivery.event).data
-                assert isinstance(change, ModelPromoted | ModelRolledBack)
-                if in_use is None or change.model.sha256 != in_use.sha256:
-                    continue
-                if newest is None or change.counter > newest.counter:
-                    newest = change
-        except UnknownTopic:
-            continue
-    if newest is None or in_use is None:
-        raise CommandFailed(f"no version of {name} is in use: promote one first")
-    return newest, in_use.counter
 
 
 @app.command()

@@ -18,10 +18,9 @@ from lineal_cli.rollout_targets import (
     ThresholdOption,
     TimeoutOption,
     WhereOption,
-    devices_for,
     print_asked,
     require_key,
-    rings_of,
+    rings_named,
     shares,
     step_timeouts,
 )
@@ -54,6 +53,7 @@ def agent(
 ) -> None:
     """Ask for the rollout of a release of the device agent."""
     from lineal_consumers.deploy.agent_package import pack_release
+    from lineal_consumers.deploy.rollout_request import targets
     from lineal_schemas.deployments import RolloutPlan
 
     folder = existing_data(data)
@@ -67,10 +67,10 @@ def agent(
         from lineal.runtime import open_runtime
 
         async with open_runtime(load_settings(folder)) as runtime:
-            devices, others = await devices_for(runtime, None, None, matching)
-            rings = rings_of(devices, wanted, thresholds, others)
+            reached = await targets(runtime, None, matching)
+            rings = rings_named(wanted, thresholds, reached)
             plan = RolloutPlan(rings=rings, timeouts=timeouts, soak_readings=soak)
-            return {**await _publish(runtime, release, plan), "left_out": others}
+            return {**await _publish(runtime, release, plan), "left_out": reached.others}
 
     asked = asyncio.run(ask())
     if as_json:

@@ -1,11 +1,8 @@
-"""Chooses the devices of a rollout: those a model is for, by attributes, in rings."""
+"""Options that say which devices a rollout reaches, in which rings and times."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
-from math import ceil
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,13 +10,9 @@ import typer
 from lineal_cli.options import CommandFailed, pairs
 
 if TYPE_CHECKING:
-    from lineal.runtime import Runtime
     from lineal.settings import Settings
+    from lineal_consumers.deploy.rollout_request import Targets
     from lineal_schemas.deployments import Ring, StepTimeouts
-    from lineal_schemas.objects import ObjectRef
-    from lineal_schemas.telemetry import DeviceBirth
-
-_CANARY, _CANARY_SHARE, _REST_THRESHOLD = "canary", 0.1, 0.1
 
 RingOption = Annotated[
     list[str] | None,
@@ -68,121 +61,31 @@ def require_key(settings: Settings) -> None:
     Raises:
         CommandFailed: the settings name none, or one that is not there.
     """
-    found = settings.stages.get("deploy", {}).get("key_file")
-    remedy = (
-        "nothing was asked for. `lineal deploy key` makes one and prints the settings for it; "
-        "where the deploy stage runs on another machine, which has the key, say --signed-elsewhere"
-    )
-    if not found:
-        raise CommandFailed(f"no key signs packages here ([stages.deploy] key_file): {remedy}")
-    file = Path(str(found))
-    try:
-        missing = not file.exists()
-    except PermissionError:
-        missing = False  # its folder is not ours to look into
-    if missing:
-        raise CommandFailed(f"the key that signs packages is not there, {file}: {remedy}")
+    from lineal_consumers.deploy.rollout_request import key_problem
+
+    if problem := key_problem(settings):
+        raise CommandFailed(
+            f"{problem}: nothing was asked for. `lineal deploy key` makes one and prints the "
+            "settings for it; where the deploy stage runs on another machine, which has the key, "
+            "say --signed-elsewhere"
+        )
 
 
-async def devices_for(
-    runtime: Runtime, model: str | None, artifact: ObjectRef | None, where: Mapping[str, str]
-) -> tuple[list[str], dict[str, str]]:
-    """The devices that a model is for, by name, and the others with the reason: those that measure
-    all that it scores and are of its kind, where they say so, and whose attributes are ``where``'s.
-    """
-    from lineal_catalog.devices.targets import divide, profile_of
-
-    known = {device: profile_of(birth) for device, birth in (await _births(runtime)).items()}
-    features = () if artifact is None else await _scored_by(runtime, artifact)
-    return divide(known, model=model, features=features, where=where)
-
-
-async def _scored_by(runtime: Runtime, artifact: ObjectRef) -> tuple[str, ...]:
-    """The features that a model's file needs; none where that cannot be said here."""
-    from lineal.errors import LinealError
-
-    try:
-        from lineal_scoring.model import ModelError, ScoringModel
-    except ImportError:  # without lineal[models]
-        return ()
-    try:
-        data = await runtime.objects.get(artifact)
-        return ScoringModel(data).preparation.features
-    except (LinealError, ModelError):
-        return ()  # the deploy stage says what is wrong with it
-
-
-async def _births(runtime: Runtime) -> dict[str, DeviceBirth]:
-    """The last birth of all devices that have been connected, and were not removed since."""
-    from lineal.errors import UnknownTopic
-    from lineal_schemas.envelope import decode
-    from lineal_schemas.telemetry import DeviceBirth, DeviceRemoved
-
-    births: dict[str, DeviceBirth] = {}
-    last: dict[str, dict[str, int]] = {DeviceBirth.type: {}, DeviceRemoved.type: {}}
-    for kind, times in last.items():
-        try:
-            async for delivery in runtime.bus.read(kind):
-                times[delivery.event.partitionkey] = delivery.event.time
-                said = decode(delivery.event).data
-                if isinstance(said, DeviceBirth):
-                    births[said.device] = said
-        except UnknownTopic:
-            continue
-    removed = last[DeviceRemoved.type]
-    return {
-        device: births[device]
-        for device, born in last[DeviceBirth.type].items()
-        if born > removed.get(device, -1)
-    }
-
-
-def rings_of(
-    known: Sequence[str],
-    wanted: dict[str, str],
-    thresholds: dict[str, float],
-    others: Mapping[str, str],
+def rings_named(
+    wanted: Mapping[str, str], thresholds: Mapping[str, float], reached: Targets
 ) -> tuple[Ring, ...]:
-    """The rings that were asked for, or a tenth of the devices and then all.
+    """The rings that the options say.
 
     Raises:
-        CommandFailed: there is no device for a ring, or for any.
+        RolloutNotRequested: there is no device for a ring, or for any.
         typer.BadParameter: a threshold is of no ring.
     """
-    from lineal_schemas.deployments import Ring
+    from lineal_consumers.deploy.rollout_request import ALL, CANARY, rings_of
 
-    left = list(known)
-    devices: dict[str, tuple[str, ...]] = {}
-    if not wanted:
-        canary = ceil(len(left) * _CANARY_SHARE)
-        devices = {_CANARY: tuple(left[:canary]), "all": tuple(left[canary:])}
-        thresholds = {"all": _REST_THRESHOLD, **thresholds}
-    for name, patterns in wanted.items():
-        chosen: list[str] = []
-        for pattern in patterns.split(","):
-            matching = [device for device in left if fnmatchcase(device, pattern)]
-            if pattern in others:
-                raise CommandFailed(f"ring {name}: it is not for {pattern}: {others[pattern]}")
-            if not matching and not set("*?[") & set(pattern) and pattern not in known:
-                matching = [pattern]  # one that has not been connected yet
-            chosen += matching
-            left = [device for device in left if device not in matching]
-        if not chosen:
-            raise CommandFailed(f"ring {name}: no device is called {patterns}")
-        devices[name] = tuple(chosen)
-    unknown = set(thresholds) - set(devices)
+    unknown = set(thresholds) - set(wanted or (CANARY, ALL))
     if unknown:
         raise typer.BadParameter(f"there is no ring {min(unknown)}", param_hint="--threshold")
-    if not any(devices.values()) and others:
-        device = min(others)
-        raise CommandFailed(f"it is for no device here: of {device}, {others[device]}")
-    if not any(devices.values()):
-        raise CommandFailed("no device was ever connected: name them with --ring NAME=DEVICE,...")
-    return tuple(
-        Ring(name=name, devices=members, error_threshold=thresholds.get(name, 0.0))
-        for name, members in devices.items()
-        if members
-    )
+    return rings_of(reached, wanted, thresholds)
 
 
 def shares(options: list[str] | None) -> dict[str, float]:

@@ -192,6 +192,7 @@ class TestStart:
         async def publish() -> None:
             async with open_runtime(Settings(data=folder, durability="normal")) as runtime:
                 await _publish(runtime, back, "back")
+                await runtime.committer.publish((), promotion_record(back))
 
         asyncio.run(publish())
         assert lineal("deploy", "start", "turbine", "--json").json["version"] == 1

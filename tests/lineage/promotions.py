@@ -1,4 +1,4 @@
-"""What the ledger says of a promotion, for tests that begin after it."""
+"""What the ledger says of a model that was put into use, for tests that begin after it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from lineal.effects.effect import Effect
 from lineal.effects.records import lineage_records
 from lineal.lineage.record import Artifact
 from lineal_catalog.models.promotions import MODEL_ROLE, promotion_attributes
-from lineal_schemas.models import ModelPromoted
+from lineal_schemas.models import ModelPromoted, ModelRolledBack
 from tests.lineage.records import one_step
 
 
-def promotion_record(change: ModelPromoted) -> list[Effect]:
-    """The effect that appends the record of a promotion."""
+def promotion_record(change: ModelPromoted | ModelRolledBack) -> list[Effect]:
+    """The effect that appends the record of a promotion, or of the way back."""
     file = change.artifact
     model = Artifact(file.sha256, file.media_type, file.bytes, MODEL_ROLE)
-    attributes = promotion_attributes(change.name, change.model.version, change.counter, change.how)
-    record = one_step(f"model:{change.name}", kind="promote", inputs=[model], attributes=attributes)
+    attributes = promotion_attributes(change.name, change.model.version, change.counter, "manual")
+    kind = "promote" if isinstance(change, ModelPromoted) else "rollback"
+    record = one_step(f"model:{change.name}", kind=kind, inputs=[model], attributes=attributes)
     return list(lineage_records([record]))
