@@ -1,9 +1,9 @@
-"""The fleet: devices, their readings with anomalies, and rollouts of models to them."""
+"""The fleet: devices, their readings with anomalies, and a list of rollouts to them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, cast, get_args
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -12,17 +12,9 @@ from lineal.store.connection import Connection
 from lineal_catalog.devices.marks import list_marks, mark_machine, withdraw_mark
 from lineal_catalog.devices.register import Device, registered_devices
 from lineal_console.device_curves import device_curves
-from lineal_console.messages import DEVICE_JOB_STATES
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
-from lineal_consumers.deploy.rollout_list import (
-    ControlAction,
-    control_rollout,
-    find_all,
-    find_jobs,
-    find_rejected,
-    find_rollout,
-)
+from lineal_consumers.deploy.rollout_list import find_all, find_rejected
 from lineal_producers.mqtt.watermarks import device_watermarks
 from lineal_schemas.envelope import now_us
 
@@ -107,38 +99,3 @@ async def take_mark_back(request: PageRequest) -> Response:
     name, mark_id = request.path("device"), str((await request.form()).get("mark", ""))
     await withdraw_mark(request.runtime, request.credential, _SOURCE, mark=mark_id)
     return request.redirect(f"{FLEET.url}/devices/{name}", request.text("It is taken back."))
-
-
-@FLEET.get("/rollouts/{id}")
-async def rollout(request: PageRequest) -> Response:
-    """One rollout with its rings and devices."""
-    wanted = request.path("id")
-
-    def look(connection: Connection) -> dict[str, Any]:
-        chosen = find_rollout(find_all(connection), wanted)
-        return {"rollout": chosen, "jobs": find_jobs(connection, chosen)}
-
-    found = await request.runtime.store.read(look)
-    return request.render("rollout.html", device_job_states=DEVICE_JOB_STATES, **found)
-
-
-@FLEET.post("/rollouts/{id}/control", act="deploy")
-async def control(request: PageRequest) -> Response:
-    """Pause a rollout, go on with it, or end it."""
-    form = await request.form()
-    action = str(form.get("action", ""))
-    if action not in get_args(ControlAction):
-        raise HTTPException(400, f"an action is one of {', '.join(get_args(ControlAction))}")
-    wanted = request.path("id")
-    chosen = await request.runtime.store.read(lambda c: find_rollout(find_all(c), wanted))
-    await control_rollout(
-        request.runtime,
-        chosen,
-        cast(ControlAction, action),
-        str(form.get("reason", "")).strip() or None,
-        by=request.credential,
-        source=_SOURCE,
-    )
-    return request.redirect(
-        f"{FLEET.url}/rollouts/{chosen.rollout_id}", request.text("The deploy stage is asked.")
-    )

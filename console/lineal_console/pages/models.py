@@ -14,6 +14,7 @@ from lineal_catalog.models.acts import promote, roll_back
 from lineal_catalog.models.card import ModelCard, model_card
 from lineal_catalog.models.promotions import promotions_of
 from lineal_catalog.models.queries import ModelInfo, find_model, list_models
+from lineal_catalog.models.reasons import reasons_of_changes
 from lineal_catalog.serving.queries import serving_of, serving_steps
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
@@ -60,6 +61,7 @@ async def model(request: PageRequest) -> Response:
         metrics_of=_metrics,
         cards=cards,
         used_by=_stages_with(request, name),
+        reasons=await reasons_of_changes(request.runtime, name),
         previewed=PREVIEWED,
         **found,
     )

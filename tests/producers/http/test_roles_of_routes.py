@@ -122,6 +122,7 @@ TAKEN_BY = {
     "operator": """
         GET /console/dead-letters
         GET /console/dead-letters/{id}
+        GET /console/fleet/rollouts/new
         GET /console/flow/events/{partition:int}/{offset:int}/{topic:path}
         GET /console/flow/lineage/{subject:path}
         GET /console/flow/subjects/{subject:path}
@@ -135,6 +136,7 @@ TAKEN_BY = {
         GET /console/transcripts/{id}
         GET /metrics
         POST /console/dead-letters/decide
+        POST /console/fleet/rollouts/new
         POST /console/fleet/rollouts/{id}/control
         POST /console/models/{name}/promote
         POST /console/models/{name}/rollback
