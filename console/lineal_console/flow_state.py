@@ -35,6 +35,8 @@ class StageState(NamedTuple):
     """That wait for a decision."""
     working: bool
     """Whether a worker is a member of its group."""
+    quiet: bool
+    """Whether no event that it handles was ever there."""
 
     @property
     def state(self) -> str:
@@ -139,6 +141,8 @@ class FlowReader:
                 lags[group.group] = lags.get(group.group, 0) + group.lag
                 if group.works_elsewhere or any(item.owner for item in group.partitions):
                     working.add(group.group)
+        topics_with_events = {info.topic for info in infos if info.events}
+        reached = {edge.target for edge in self._edges if edge.type in topics_with_events}
         stages = tuple(
             StageState(
                 stage.name,
@@ -147,6 +151,7 @@ class FlowReader:
                 *figures.get(stage.name, (0, 0, 0)),
                 letters.get(stage.name, 0),
                 stage.name in working or stage.name in figures,
+                stage.name not in reached and not letters.get(stage.name),
             )
             for stage in self._stages
         )
@@ -189,11 +194,13 @@ def drawn_flow(state: FlowState) -> dict[str, object]:
             lines.append(f"dead letters {stage.dead_letters}")
         nodes.append(
             {"id": stage.name, "kind": "stage", "label": f"{stage.name} {stage.version}",
-             "lines": lines, "state": stage.state,
+             "lines": lines, "state": stage.state, "quiet": stage.quiet,
              "href": f"/console/dead-letters?group={stage.name}" if stage.dead_letters
              else f"#stage-{stage.name}"}
         )  # fmt: skip
     rates = state.per_minute
+    with_events = {topic.name for topic in state.topics if topic.events}
+    quiet = {stage.name: stage.quiet for stage in state.stages}
     drawn: list[dict[str, object]] = []
     for edge in state.edges:
         rate = rates.get(edge.type, 0)
@@ -203,12 +210,16 @@ def drawn_flow(state: FlowState) -> dict[str, object]:
         for end, side in ((edge.source, "from outside"), (edge.target, "to subscribers")):
             if end is None:
                 end = f"{side}:{edge.target or edge.source}"
-                nodes.append({"id": end, "kind": "outside", "label": side, "lines": []})
+                shown = edge.type in with_events and not quiet[edge.target or edge.source or ""]
+                nodes.append({"id": end, "kind": "outside", "label": side, "lines": [],
+                              "quiet": not shown})  # fmt: skip
             ends.append(end)
         drawn.append(
             {"from": ends[0], "to": ends[1], "state": "active" if rate else "",
              "label": f"{edge.type} {rate}/min" if rate else "", "title": edge.type,
+             "quiet": edge.type not in with_events,
              "href": f"/console/flow/topics/{edge.type}"}
         )  # fmt: skip
-    unique = {str(node["id"]): node for node in nodes}
+    # one that is beside several edges is quiet where all of these are
+    unique = {str(node["id"]): node for node in sorted(nodes, key=lambda n: not n.get("quiet"))}
     return {"nodes": list(unique.values()), "edges": drawn}

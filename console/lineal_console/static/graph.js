@@ -15,7 +15,8 @@ function svg(name, attributes, ...children) {
   return made;
 }
 
-function shortened(text) {
+function shortened(given) {
+  const text = visible(given);
   return text.length > LONGEST ? text.slice(0, LONGEST - 1) + "…" : text;
 }
 
@@ -50,9 +51,9 @@ function drawGraph(data, direction) {
     const group = svg(edge.href ? "a" : "g", { class: `edge edge-${edge.kind || "plain"} ${edge.state ? "state-" + edge.state : ""}` });
     if (edge.href) {
       group.setAttribute("href", edge.href);
-      if (!label) group.setAttribute("aria-label", edge.title);
+      if (!label) group.setAttribute("aria-label", visible(edge.title));
     }
-    if (edge.title && !label) group.append(svg("title", {}, edge.title));
+    if (edge.title && !label) group.append(svg("title", {}, visible(edge.title)));
     group.append(svg("path", { d: path, class: "reach" }));
     group.append(svg("path", { d: path, "marker-end": "url(#arrow)" }));
     if (label) {
@@ -68,7 +69,7 @@ function drawGraph(data, direction) {
       transform: `translate(${(x - w / 2).toFixed(1)} ${(y - h / 2).toFixed(1)})`,
     });
     if (node.href) group.setAttribute("href", node.href);
-    group.append(svg("title", {}, [node.label, ...(node.lines || [])].join("\n")));
+    group.append(svg("title", {}, visible([node.label, ...(node.lines || [])].join("\n"))));
     group.append(svg("rect", { width: w, height: h, rx: node.kind === "object" ? h / 2 : 6 }));
     lines.forEach((line, place) => {
       group.append(svg("text", { x: PADDING, y: PADDING + 9 + place * LINE, class: place ? "line" : "label" }, line));
@@ -87,14 +88,25 @@ async function loadGraph(element) {
 }
 
 function showGraph(element, data) {
-  const drawn = JSON.stringify(data);
+  const box = document.getElementById(element.dataset.quietUnless);
+  const all = !box || box.checked;
+  const drawn = JSON.stringify([all, data]);
   if (element.drawn === drawn) return;
   element.drawn = drawn;
+  if (box) box.onchange = () => showGraph(element, data);
   const hidden = new Set((element.dataset.hide || "").split(" ").filter(Boolean));
-  const nodes = data.nodes.filter((node) => !hidden.has(node.kind));
+  const nodes = data.nodes.filter((node) => !hidden.has(node.kind) && (all || !node.quiet));
+  const edges = data.edges.filter((edge) => all || !edge.quiet);
+  if (!nodes.length && element.dataset.empty) {
+    const empty = document.createElement("p");
+    empty.className = "empty";
+    empty.textContent = element.dataset.empty;
+    element.replaceChildren(empty);
+    return;
+  }
   const narrow = element.clientWidth < 700;
   const left = element.scrollLeft;
-  const drawing = drawGraph({ nodes, edges: data.edges }, element.dataset.direction || (narrow ? "TB" : "LR"));
+  const drawing = drawGraph({ nodes, edges }, element.dataset.direction || (narrow ? "TB" : "LR"));
   // As large as fits, but never too small to read: what is left is scrolled.
   const natural = Number(drawing.getAttribute("width"));
   const scale = Math.min(1, Math.max(SMALLEST, (element.clientWidth - 4) / natural));
