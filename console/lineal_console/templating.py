@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from lineal_console.messages import LANGUAGES, Messages
 from lineal_console.page import Page
+from lineal_console.visible_text import html_with_visible_turns
 from lineal_schemas.envelope import now_us
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Templates:
             "theme": request.request.cookies.get("lineal_theme", "auto"),
             "here": request.request.url.path,
         }
-        return environment.get_template(name).render(context | values)
+        return html_with_visible_turns(environment.get_template(name).render(context | values))
 
     def _navigation(self, request: PageRequest) -> list[tuple[str, list[Page]]]:
         """The sections with the pages that who asks may see."""

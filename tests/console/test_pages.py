@@ -15,6 +15,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
+from lineal_console.visible_text import TURNING
 from tests.console.browser import (
     NARROW,
     OF_LOOKS,
@@ -98,6 +99,8 @@ def look_at(
         page.screenshot(path=Path(ARTEFACTS) / f"{width}{name}.png", full_page=True)
     if over := too_wide(page):
         wrong.append(f"{width} {path}: {over} pixels too wide")
+    if TURNING.search(page.inner_text("body")):
+        wrong.append(f"{width} {path}: a name turns what is beside it")
     if "taken" in page.title():
         wrong.append(f"{width} {path}: a script of a document ran")
     wrong += [f"{width} {path}: {fault}" for fault in faults(page, rules)]

@@ -3,6 +3,12 @@
 
 const language = document.documentElement.lang;
 
+/** A text in which characters that turn the order of what follows are seen, as the service does it. */
+function visible(text) {
+  return String(text).replace(/[\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `[U+${character.charCodeAt(0).toString(16).toUpperCase()}]`);
+}
+
 /** Show times in the reader's own time zone. */
 function localTimes(root) {
   const full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });

@@ -75,7 +75,7 @@
         cursor: { sync: { key: "device" } },
         plugins: [bands(data)],
         axes: [axis, { ...axis, size: 60 }],
-        series: [{}, { label, stroke: COLOURS[place % COLOURS.length], width: 1.5 }],
+        series: [{}, { label: visible(label), stroke: COLOURS[place % COLOURS.length], width: 1.5 }],
       }, [data.times, data.values[place]], element);
     });
   }
@@ -95,8 +95,8 @@
     const items = data.anomalies.map((anomaly) => {
       const item = document.createElement("li");
       const end = anomaly.end ? time.format(new Date(anomaly.end * 1000)) : element.dataset.open;
-      item.textContent = `${element.dataset.anomaly}: ${time.format(new Date(anomaly.begin * 1000))} – ${end}, ${anomaly.score.toPrecision(3)} / ${anomaly.threshold.toPrecision(3)} (${anomaly.features.join(", ")})`;
-      if (anomaly.fault) item.textContent += `; ${element.dataset.fault} ${anomaly.fault}`;
+      item.textContent = `${element.dataset.anomaly}: ${time.format(new Date(anomaly.begin * 1000))} – ${end}, ${anomaly.score.toPrecision(3)} / ${anomaly.threshold.toPrecision(3)} (${visible(anomaly.features.join(", "))})`;
+      if (anomaly.fault) item.textContent += `; ${element.dataset.fault} ${visible(anomaly.fault)}`;
       if (document.getElementById("mark")) {
         const button = document.createElement("button");
         button.type = "button";

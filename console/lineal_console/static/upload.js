@@ -22,11 +22,11 @@
 
   function addRow(file) {
     const row = element("li", "upload-row");
-    const name = element("bdi", "name", file.name);
+    const name = element("bdi", "name", visible(file.name));
     const bar = element("progress");
     bar.max = 1;
     bar.value = 0;
-    bar.setAttribute("aria-label", file.name);
+    bar.setAttribute("aria-label", visible(file.name));
     row.append(name, bar, element("span", "stages"), element("span", "status"));
     list.prepend(row);
     section.hidden = false;
