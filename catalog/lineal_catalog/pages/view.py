@@ -19,6 +19,40 @@ _DOUBTFUL = 0.6
 """Confidence under which a word is doubtful, as for ``PageQuality.low_confidence_share``."""
 
 
+class StoredPages:
+    """The pages of a document as bytes, each decoded when it is asked for.
+
+    To decode all of 300 pages takes a third of a second: who looks at several of one document keeps
+    this.
+    """
+
+    def __init__(self, result: bytes) -> None:
+        """
+        Args:
+            result: the gzipped TextResult.
+        """
+        loaded = _loaded(result)
+        self._text: str = loaded["text"]
+        self._pages = {page["number"]: orjson.dumps(page) for page in loaded["pages"]}
+
+    @property
+    def count(self) -> int:
+        """How many pages it has."""
+        return len(self._pages)
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept of it, about."""
+        return len(self._text) + sum(map(len, self._pages.values()))
+
+    def view(self, analysis: bytes | None, number: int) -> _Json | None:
+        """As :func:`page_view`."""
+        page = self._pages.get(number)
+        if page is None:
+            return None
+        return _view(orjson.loads(page), self._text, self.count, analysis)
+
+
 def list_pages(result: bytes) -> list[_Json]:
     """The pages of a document in short: number, size, how they were read, doubts.
 
@@ -49,12 +83,15 @@ def page_view(result: bytes, analysis: bytes | None, number: int) -> _Json | Non
     page = _page(loaded, number)
     if page is None:
         return None
-    text: str = loaded["text"]
+    return _view(page, loaded["text"], len(loaded["pages"]), analysis)
+
+
+def _view(page: _Json, text: str, pages: int, analysis: bytes | None) -> _Json:
     begin, end = page["begin"], page["end"]
     words = page.get("words") or []
     return {
         **_head(page),
-        "pages": len(loaded["pages"]),
+        "pages": pages,
         "begin": begin,
         "end": end,
         "text": text[begin:end],

@@ -29,7 +29,7 @@ from lineal_catalog.documents.queries import (
 )
 from lineal_catalog.documents.renditions import ANALYSIS, FIELDS, RENDITIONS, find_renditions
 from lineal_catalog.pages.find import boxes_of_places, each_word, find_places
-from lineal_catalog.pages.view import list_pages, page_view
+from lineal_catalog.pages.view import StoredPages
 from lineal_catalog.reviews.descriptions import TYPE, correct_description
 from lineal_catalog.reviews.field_corrections import NotCorrected
 from lineal_catalog.reviews.item_state import ReviewConflict
@@ -37,6 +37,7 @@ from lineal_catalog.reviews.queries import UnknownReview
 from lineal_catalog.reviews.reviewer import Reviewer
 from lineal_console.drawn_lineage import drawn_lineage
 from lineal_console.page import Page
+from lineal_console.page_cache import PageCache
 from lineal_console.page_request import PageRequest
 from lineal_console.proof_state import ProvenGraph, proven_graph
 from lineal_schemas.fields import FieldValues
@@ -98,14 +99,14 @@ async def show_document(request: PageRequest) -> Response:
     stored = await stored_result(request, found["forms"])
     number = request.number("page", 1, minimum=1)
     find = request.query("find")
-    pages = [] if stored.result is None else await asyncio.to_thread(list_pages, stored.result)
+    pages = await _pages(request, found["forms"], stored)
     return request.render(
         "document.html",
         document=info,
         renditions=[name for name in RENDITIONS if name in found["forms"]],
-        pages=pages,
+        pages=0 if pages is None else pages.count,
         layers=LAYERS,
-        **await _page_values(info, stored, number, find, _given_boxes(request)),
+        **await _page_values(pages, stored, number, find, _given_boxes(request)),
         **found,
     )
 
@@ -157,9 +158,11 @@ async def _taken_in(request: PageRequest, before: DocumentInfo) -> None:
 async def show_page(request: PageRequest) -> Response:
     """One page of it, as a part of the document's page."""
     info = await asked_document(request)
-    stored = await stored_result(request, await _renditions(request, info))
+    renditions = await _renditions(request, info)
+    stored = await stored_result(request, renditions)
+    pages = await _pages(request, renditions, stored)
     values = await _page_values(
-        info, stored, request.number("page", 1, minimum=1), request.query("find")
+        pages, stored, request.number("page", 1, minimum=1), request.query("find")
     )
     return request.render("document_page.html", document=info, **values)
 
@@ -207,6 +210,16 @@ async def stored_result(request: PageRequest, renditions: dict[str, Artifact]) -
     return StoredResult(*found)
 
 
+async def _pages(
+    request: PageRequest, renditions: dict[str, Artifact], stored: StoredResult
+) -> StoredPages | None:
+    """The pages of what was read; None where nothing was."""
+    if stored.result is None:
+        return None
+    cache = request.console.shared("document pages", PageCache)
+    return await cache.pages(renditions["json"].sha256, stored.result)
+
+
 async def _renditions(request: PageRequest, info: DocumentInfo) -> dict[str, Artifact]:
     return await request.runtime.store.read(partial(find_renditions, document_id=info.document_id))
 
@@ -234,7 +247,7 @@ def _given_boxes(request: PageRequest) -> list[list[float]]:
 
 
 async def _page_values(
-    info: DocumentInfo,
+    pages: StoredPages | None,
     stored: StoredResult,
     number: int,
     find: str,
@@ -242,8 +255,8 @@ async def _page_values(
 ) -> dict[str, Any]:
     """What the template of a page needs."""
     view = None
-    if stored.result is not None:
-        view = await asyncio.to_thread(page_view, stored.result, stored.analysis, number)
+    if pages is not None:
+        view = await asyncio.to_thread(pages.view, stored.analysis, number)
     if view is not None and stored.fields is not None:
         view["fields"] = [*_declared_fields(stored.fields, number), *view["fields"]]
     if view is None:
