@@ -15,6 +15,13 @@ from lineal_scoring.csv_readings import CsvLayout, LeftOut, detect_layout
 
 _ROWS = 20_000
 _STATES = 6
+_EPOCH_SCALES = ((1e15, 1e-6), (1e12, 1e-3))
+_SECONDS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_FORMATS = tuple(
+    f"{day}{clock}"
+    for day in ("%d.%m.%Y ", "%d.%m.%y ", "%d/%m/%Y ", "%m/%d/%Y ", "%Y/%m/%d ", "")
+    for clock in ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p")
+)
 _ANGLE = re.compile(r"(^|[^a-z])(angle|yaw|roll|pitch|heading|azimuth|direction)", re.IGNORECASE)
 
 
@@ -43,7 +50,8 @@ def propose(file: Path, devices: str) -> Proposal:
     """
     layout = detect_layout(file)
     if not layout.columns:
-        raise ValueError(f"{file} has no column of numbers")
+        why = "; ".join(f"{item.column}: {item.why}" for item in layout.left_out)
+        raise ValueError(f"{file} has no column of numbers: {why}")
     rows = list(islice(layout.rows(file), _ROWS))
     lines = [
         "# What lineal knows of this machine; docs/your-own-machine.md explains each setting.",
@@ -107,7 +115,8 @@ def _rate(layout: CsvLayout, rows: Sequence[Sequence[str]]) -> float:
         if left_out.why != "it is a time":
             continue
         at = layout.header.index(left_out.column)
-        times = [_time(row[at]) for row in rows[:200] if at < len(row)]
+        unit = without_unit(left_out.column)[1]
+        times = [_time(row[at], unit, layout) for row in rows[:200] if at < len(row)]
         known = [time for time in times if time is not None]
         steps = sorted(b - a for a, b in pairwise(known) if b > a)
         if steps:
@@ -115,11 +124,27 @@ def _rate(layout: CsvLayout, rows: Sequence[Sequence[str]]) -> float:
     return 1.0
 
 
-def _time(text: str) -> float | None:
+def _time(text: str, unit: str, layout: CsvLayout) -> float | None:
+    """A time in seconds since anything."""
+    cell = text.strip()
+    number = layout.number(cell)
+    if number is not None:
+        if math.isnan(number):
+            return None
+        since_epoch = next((scale for low, scale in _EPOCH_SCALES if number >= low), 1.0)
+        return number * _SECONDS.get(unit, since_epoch)
     try:
-        return datetime.fromisoformat(text.strip()).timestamp()
+        return datetime.fromisoformat(cell).timestamp()
     except ValueError:
-        return None
+        pass
+    # Only differences matter: within one day it is the same whether day or month comes first.
+    cell = re.sub(r"([:.]\d\d),(\d{1,6})$", r"\1.\2", cell)
+    for format in _FORMATS:
+        try:
+            return datetime.strptime(cell, format).timestamp()
+        except ValueError:
+            continue
+    return None
 
 
 def _number(value: float) -> str:

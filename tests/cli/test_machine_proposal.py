@@ -60,3 +60,24 @@ def test_units_of_a_header_are_those_of_the_channels(tmp_path: Path) -> None:
         "Ventil (links)": ("", None),
         "Durchfluss": ("l/min", None),
     }
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [
+            f"28.11.2026 09:00:{n / 4:09.6f}".replace(".", ",").replace(",", ".", 2)
+            for n in range(40)
+        ],
+        [f"11/28/2026 09:00:{n // 4:02}.{25 * (n % 4):02}" for n in range(40)],
+        [str(1764320400000 + 250 * n) for n in range(40)],
+        [f"{n / 4:.2f}" for n in range(40)],
+    ],
+    ids=["German", "American", "milliseconds since 1970", "seconds"],
+)
+def test_the_rate_follows_from_times_however_they_are_written(
+    tmp_path: Path, times: list[str]
+) -> None:
+    rows = "".join(f"{time};{n % 7},5\n" for n, time in enumerate(times))
+    (tmp_path / "p.csv").write_text(f"time;p\n{rows}")
+    assert "rate_hz = 4\n" in propose(tmp_path / "p.csv", "p-1").text

@@ -67,3 +67,33 @@ def test_texts_that_python_would_take_for_numbers_are_none(tmp_path: Path, text:
 @pytest.mark.parametrize("text", ["", " ", "null", "NaN", "n/a", "-", "inf"])
 def test_missing_values_have_many_names(tmp_path: Path, text: str) -> None:
     assert math.isnan(layout_of(tmp_path, "a;b\n1.5;2\n").number(text) or 0)
+
+
+@pytest.mark.parametrize(
+    "above", ["sep=;\n", "\n", "Logger 7\nPlace: Berlin, Wedding\n\n", 'Title;"of the; run"\n\n']
+)
+def test_lines_above_the_header_are_passed_over(tmp_path: Path, above: str) -> None:
+    rows = "".join(f"28.11.2026 09:00:{n:02};{n % 7},5;{n}\n" for n in range(20))
+    layout = layout_of(tmp_path, f"{above}Zeit;Druck;Fluß\n{rows}")
+    assert layout.columns == ("Druck", "Fluß")
+    assert numbers(tmp_path, layout)[:2] == [[0.5, 0.0], [1.5, 1.0]]
+    assert len(numbers(tmp_path, layout)) == 20
+
+
+def test_values_are_no_header(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="values, not names"):
+        layout_of(tmp_path, "2026-11-28 09:00:00;0,5;20,1\n2026-11-28 09:00:01;1,5;20,2\n")
+
+
+def test_decimals_that_begin_late_are_read(tmp_path: Path) -> None:
+    layout = layout_of(tmp_path, "a;b\n" + "1;2\n" * 600 + "3,5;\N{MINUS SIGN}4,5\n")
+    assert numbers(tmp_path, layout)[-1] == [3.5, -4.5]
+
+
+@pytest.mark.parametrize("name", ["timestamp", "Time (ms)", "Zeit"])
+def test_numbers_that_are_a_clock_are_no_readings(tmp_path: Path, name: str) -> None:
+    rows = "".join(f"{1764320400000 + 100 * n},{n % 5}.5\n" for n in range(20))
+    layout = layout_of(tmp_path, f"{name},p\n{rows}")
+    assert dict(layout.left_out) == {name: "it is a time"}
+    falling = "".join(f"{9 - n % 5},{n}\n" for n in range(20))
+    assert layout_of(tmp_path, f"{name},p\n{falling}").columns == (name, "p")

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lineal_edge.sources.csv_table import CsvSettings, CsvTable
+from lineal_edge.sources.csv_table import CsvSettings, CsvTable, find_header
 from lineal_edge.sources.drop_folder import DONE, FAILED, DropFolder, DroppedFile
 from lineal_edge.sources.kinds import SourceKind
 from lineal_edge.sources.line_reader import LineReader
@@ -100,21 +100,20 @@ class CsvFolder:
         """The rows of a file behind a byte; the position of the last one says that it is."""
         with file.path.open("rb") as data:
             reader = LineReader(data, self._settings.encoding)
-            table: CsvTable | None = None
+            header = find_header(
+                reader.lines(0, to_end=True), self._columns.values(), self._settings
+            )
+            table = None if header is None else CsvTable(header.text, self._columns, self._settings)
+            if header is None or table is None or table.missing:
+                wanted = ", ".join(self._columns.values() if table is None else table.missing)
+                there = "" if table is None else f", but {', '.join(table.names)}"
+                log.error("%s has no column %s%s", file.path, wanted, there)
+                return
             held: Sample | None = None
-            for line in reader.lines(0, to_end=True):
+            for line in reader.lines(header.end, to_end=True):
                 if self._closed.is_set():
                     return
-                if not line.text.strip():
-                    continue
-                if table is None:
-                    table = CsvTable(line.text, self._columns, self._settings)
-                    if table.missing:
-                        missing, there = ", ".join(table.missing), ", ".join(table.names)
-                        log.error("%s has no column %s, but %s", file.path, missing, there)
-                        return
-                    continue
-                if line.end <= offset or table.is_header(line.text):
+                if not line.text.strip() or line.end <= offset or table.is_header(line.text):
                     continue
                 row = table.row(line.text)
                 if row is None:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from lineal_edge.sources.csv_table import CsvSettings, CsvTable
+from lineal_edge.sources.csv_table import CsvSettings, CsvTable, find_header
 from lineal_edge.sources.kinds import SourceKind
 from lineal_edge.sources.line_reader import Line, LineReader
 from lineal_edge.sources.source import Sample, SourceCounts
@@ -71,6 +71,8 @@ class CsvFollower:
         self._closed = threading.Event()
         self._last = _Place(0, "", 0, 0, "")
         self._rewritten = False
+        self._without_header = 0
+        """Inode of a file of which that was said."""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -169,20 +171,28 @@ class CsvFollower:
         return True
 
     def _table(self, reader: LineReader) -> tuple[CsvTable | None, int]:
-        for line in reader.lines(0):
-            if line.text.strip():
-                table = CsvTable(
-                    line.text, self._columns, self._settings, after_us=self._last.wall_us
-                )
-                if table.missing:
-                    log.error(
-                        "%s has no column %s: these channels have no values; there are: %s",
-                        self._path,
-                        ", ".join(table.missing),
-                        ", ".join(table.names),
-                    )
-                return table, line.end
-        return None, 0
+        line = find_header(reader.lines(0), self._columns.values(), self._settings)
+        if line is None:
+            self._say_without_header(reader)
+            return None, 0
+        table = CsvTable(line.text, self._columns, self._settings, after_us=self._last.wall_us)
+        if table.missing:
+            log.error(
+                "%s has no column %s: these channels have no values; there are: %s",
+                self._path,
+                ", ".join(table.missing),
+                ", ".join(table.names),
+            )
+        return table, line.end
+
+    def _say_without_header(self, reader: LineReader) -> None:
+        """Once for each file, and only of one that has lines."""
+        first = next((line.text for line in reader.lines(0) if line.text.strip()), None)
+        if first is None or reader.inode == self._without_header:
+            return
+        self._without_header = reader.inode
+        wanted = ", ".join(self._columns.values())
+        log.error("%s has no header with %s, but begins: %s", self._path, wanted, first[:200])
 
     def _row(self, reader: LineReader, table: CsvTable, line: Line) -> Iterator[Sample]:
         if not line.text.strip() or table.is_header(line.text):

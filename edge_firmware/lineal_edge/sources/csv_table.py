@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, ClassVar, NamedTuple
 
 from pydantic import Field, model_validator
 
+from lineal_edge.sources.line_reader import Line
 from lineal_edge.sources.settings import ChannelSettings, ChannelSource, channels_of
 from lineal_edge.sources.timestamps import TimeParser
-from lineal_scoring.csv_readings import delimiter_of, detect_layout, distinct, number
+from lineal_scoring.csv_readings import (
+    delimiter_of,
+    detect_layout,
+    distinct,
+    is_time_name,
+    number,
+)
 
 log = logging.getLogger(__name__)
 
 NO_TIME = "none"
+_HEAD_LINES = 50
 
 
 class Column(ChannelSource):
@@ -82,6 +91,23 @@ class Row(NamedTuple):
     values: tuple[float, ...]
     wall_us: int | None
     """When it was measured; None where the file says no time."""
+
+
+def find_header(
+    lines: Iterable[Line], columns: Collection[str], settings: CsvSettings
+) -> Line | None:
+    """The line with the names of columns, below what a logger may write above it: the first that
+    has all of them, or else that which has the most; None where none of the first 50 has any."""
+    best, most = None, 0
+    for line in islice(lines, _HEAD_LINES):
+        delimiter = settings.delimiter or delimiter_of(line.text)
+        names = distinct(next(csv.reader([line.text], delimiter=delimiter), []))
+        there = sum(column in names for column in columns)
+        if there > most:
+            best, most = line, there
+        if there == len(columns):
+            break
+    return best
 
 
 class CsvTable:
@@ -150,8 +176,9 @@ class CsvTable:
     def _look_for_time(self, cells: Sequence[str]) -> None:
         self._looked = True
         for index, cell in enumerate(cells):
-            # numbers could be times, and most often are not: those have to be stated
-            if index not in self._indexes and number(cell) is None and self._parser.parse(cell):
+            # numbers could be times, and most often are not: those are named so, or stated
+            could_be = number(cell) is None or is_time_name(self.names[index])
+            if index not in self._indexes and could_be and self._parser.parse(cell):
                 self._time = index
                 log.info("rows are of the time in column %s", self.names[index])
                 return

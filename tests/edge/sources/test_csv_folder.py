@@ -113,3 +113,8 @@ def test_a_killed_agent_has_each_row_once(tmp_path: Path, inbox: Path) -> None:
         agent.wait(400)
         agent.until(lambda: not list(inbox.glob("*.csv")))
     assert agent.values() == [(float(n),) for n in range(400)]
+
+
+def test_lines_above_the_header_are_passed_over(inbox: Path) -> None:
+    (inbox / "run.csv").write_text("Logger 7\nSerial: 12\n\nm;n\n1,5;2\n3,5;4\n")
+    assert take(source_of(inbox), 2)[0] == [2, 4]

@@ -284,3 +284,20 @@ def test_a_killed_agent_has_each_row_once(tmp_path: Path, log_file: Path) -> Non
     assert [row.wall_us - readings[0].wall_us for row in readings] == [
         n * 1_000_000 for n in range(written)
     ]
+
+
+def test_lines_above_the_header_are_passed_over(log_file: Path) -> None:
+    log_file.write_text("sep=;\nLogger 7;Berlin\n\n")
+    taker = Taker(source_of(log_file, channels={"n": {}, "m": {}}))
+    with log_file.open("a") as file:  # the header comes later
+        file.write("time;m;n\n2026-11-30T10:00:00Z;1,5;2\n")
+    taker.wait(1)
+    taker.close()
+    assert [sample.values for sample in taker.taken] == [(2.0, 1.5)]
+    assert taker.source.counts.bad_lines == 0
+
+
+def test_a_column_that_is_called_time_holds_the_time(log_file: Path) -> None:
+    log_file.write_text("Timestamp (ms),n\n1764320400100,7\n")
+    [sample] = take(source_of(log_file), 1)
+    assert sample.wall_us == 1764320400100_000
