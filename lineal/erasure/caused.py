@@ -2,7 +2,8 @@
 
 Of some families all that there is comes from the one event that began them, as a parcel's from its
 order: they are parts of what caused them, and erased with it. Others gather from many, as an
-account does: they are named, for who erases to decide.
+account does: they are named, for who erases to decide. Records say what events were about, so it
+does not matter whether somebody has handled them, nor what a bus keeps.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from lineal.bus.embedded.erasing import find_emitted
 from lineal.erasure.references import References, is_kept
 from lineal.lineage.ledger import steps_of_event
 from lineal.lineage.projections import installed_projections
@@ -38,15 +38,7 @@ async def find_caused(
     Raises:
         BusUnavailable, StoreUnavailable
     """
-    emitted = {
-        event_id: kind
-        for event_id, kind in references.emitted.items()
-        if event_id not in references.handled  # by steps about the subjects themselves
-    }
-    found = await runtime.store.read(lambda c: _handled_elsewhere(c, emitted, erased))
-    if (embedded := runtime.embedded_bus) is not None:  # which has those that nobody handled, too
-        for subject, kind in await embedded.database.read(lambda c: find_emitted(c, emitted)):
-            found.setdefault(subject, {})[kind] = None
+    found = await runtime.store.read(lambda c: _caused(c, references, erased))
     families = tuple(name for item in installed_projections() for name in item.parts_of_cause)
     silent = tuple(name for item in installed_projections() for name in item.ids_of_causes)
     subjects = found.keys() - set(erased)
@@ -58,11 +50,18 @@ async def find_caused(
     )  # fmt: skip
 
 
-def _handled_elsewhere(
-    connection: Connection, emitted: Mapping[str, str], erased: Collection[str]
+def _caused(
+    connection: Connection, references: References, erased: Collection[str]
 ) -> dict[str, dict[str, None]]:
     found: dict[str, dict[str, None]] = {}
-    for event_id, kind in emitted.items():
+    for subject, kinds in references.caused.items():
+        for kind, started in kinds.items():
+            if is_kept(connection, subject, started, erased):
+                found.setdefault(subject, {})[kind] = None
+    # Records of before do not say what emitted events are about: the steps that handled them do.
+    for event_id, kind in references.emitted.items():
+        if event_id in references.handled:  # by steps about the subjects themselves
+            continue
         for step in steps_of_event(connection, event_id):
             if event_id in step.events_in and is_kept(
                 connection, step.subject, step.started, erased

@@ -23,6 +23,9 @@ class References:
     """Ids of events that their steps handled."""
     emitted: dict[str, str] = field(default_factory=dict)
     """Ids of events that their steps emitted, each with its type where that is known."""
+    caused: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Other subjects of those events, each with their types and when the last step that emitted one
+    began, in microseconds since the Unix epoch; records of before do not name them."""
     digests: set[str] = field(default_factory=set)
     """SHA-256, hex, of what they read and made."""
     steps: set[bytes] = field(default_factory=set)
@@ -51,6 +54,8 @@ def find_references(connection: Connection, subjects: Sequence[str]) -> Referenc
             references.handled.update(step.events_in)
             kinds = chain(step.entry.emitted, repeat(""))
             references.emitted.update(zip(step.events_out, kinds, strict=False))
+            for other, kind in step.entry.caused:
+                references.caused.setdefault(other, {})[kind] = step.started
             references.digests.update(item.sha256 for item in (*step.inputs, *step.outputs))
             if step.step is not None:
                 references.steps.add(bytes.fromhex(step.step))

@@ -6,6 +6,8 @@ Written in version 2. What can be derived is not written:
   are more than one; their ids follow from the event in, stage, version, type and ordinal;
 - ``subject`` is left out where it is the id of the event in, and 0 where it is that of the step
   before; ``trace`` where it is the one that the subject gives;
+- ``caused`` lists pairs of another subject and the type of an event about it, and is left out where
+  all events are about the step's own;
 - times (``at``, microseconds) count from the header's ``started``;
 - an artifact is ``[sha256, bytes, role, media type]``, from the end on without what is ``event``
   and ``application/json``;
@@ -77,7 +79,7 @@ def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
     previous: str | None = None
     for (
         subject, started, worked, waited, kind, outcome, events_in, emitted, events_out, inputs,
-        outputs, attempt, error, reason, attributes, fan_in, step, trace,
+        outputs, attempt, error, reason, attributes, fan_in, step, trace, caused,
     ) in steps:  # fmt: skip
         entry: dict[str, Any] = {}
         if started != begin:
@@ -86,6 +88,8 @@ def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
             entry["attempt"] = attempt
         if attributes:
             entry["attributes"] = _sorted(attributes)
+        if caused:
+            entry["caused"] = caused
         if error is not None:
             entry["error"] = error
         if fan_in:
@@ -306,7 +310,7 @@ def _step_entries(found: Sequence[tuple[dict[str, Any], str]], begin: int) -> It
         event_in = get("in", ())
         subject = ids[short_subject]
         trace, step, emitted, out_ids = get("trace"), get("step"), get("out", ()), get("out_ids")
-        read, made = get("read"), get("made")
+        read, made, caused = get("read"), get("made"), get("caused")
         yield _new_tuple(
             StepEntry,
             (
@@ -328,6 +332,7 @@ def _step_entries(found: Sequence[tuple[dict[str, Any], str]], begin: int) -> It
                 "gathered" in fields,
                 None if step is None else decode_digest(step),
                 subject_trace(subject) if trace is None else (trace[1:] or None),
+                () if caused is None else tuple([(about, kind) for about, kind in caused]),
             ),
         )
 

@@ -115,6 +115,8 @@ class StepEntry(NamedTuple):
     """Names the work (the memo's key) where it is not derived from the build and the inputs."""
     trace: str | None = None
     """W3C trace id."""
+    caused: tuple[tuple[str, str], ...] = ()
+    """Other subjects that events it emitted are about, each with the type of such an event."""
 
 
 class Record(NamedTuple):

@@ -82,6 +82,14 @@ def test_the_canonical_form_does_not_change() -> None:
     assert parse_record(GOLDEN.encode()) == RECORD
 
 
+def test_other_subjects_of_emitted_events_are_named() -> None:
+    caused = (("invoice:77", "invoice.booked"), ("photo:9", "photo.arrived"))
+    record = Record(BUILD, "stage:ocr", "w", 1, 2, (STEP._replace(started=1, caused=caused),))
+    data = canonical_bytes(record)
+    assert b'"caused":[["invoice:77","invoice.booked"],["photo:9","photo.arrived"]],"in"' in data
+    assert parse_record(data) == record
+
+
 def test_ids_of_outputs_and_of_the_work_are_derived() -> None:
     first, second = RECORD.recorded()
     ids = [output_id(EVENT, "ocr", "3", "page.read", number) for number in (0, 1)]
@@ -187,6 +195,7 @@ steps = st.builds(
     fan_in=st.booleans(),
     step=st.none() | digests,
     trace=st.none() | texts.filter(bool),
+    caused=some(st.tuples(ids, texts)),
 )
 records = st.builds(
     Record, st.none() | builds, texts, texts, numbers, numbers, some(steps, 6).filter(bool)

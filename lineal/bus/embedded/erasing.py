@@ -53,31 +53,6 @@ def referenced_objects(connection: SqliteConnection, found: FoundEvents) -> set[
     return {sha256 for sha256 in digests if _SHA256.fullmatch(sha256)}
 
 
-def find_emitted(connection: SqliteConnection, emitted: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What events are about, with their types: those of some ids that are not erased.
-
-    Args:
-        emitted: ids, each with the type of the event, whose topic alone is looked through.
-    """
-    ids = orjson.dumps(list(emitted)).decode()
-    found: dict[tuple[str, str], None] = {}
-    for kind in sorted(set(emitted.values())):
-        partitions = connection.execute(
-            "SELECT partitions.id, first_offset, next_offset FROM partitions "
-            "JOIN topics ON topics.id = topic WHERE name = ?",
-            (kind,),
-        ).fetchall()
-        for identifier, first, end in partitions:
-            base = identifier << OFFSET_BITS
-            rows = connection.execute(
-                "SELECT correlationid, type FROM events WHERE position >= ? AND position < ? "
-                "AND type <> ? AND id IN (SELECT value FROM json_each(?))",
-                (base + first, base + end, ERASED, ids),
-            )
-            found.update(dict.fromkeys(rows.fetchall()))
-    return list(found)
-
-
 def erase_events(connection: SqliteConnection, subjects: Sequence[str], found: FoundEvents) -> int:
     """Put an empty event in the place of those that were found, and of those that were published
     since; returns how many."""

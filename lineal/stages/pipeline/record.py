@@ -86,10 +86,20 @@ def record_of(binding: Binding, invocation: Invocation) -> Record:
         invocation.parts is not None,
         work,
         trace_id(event.traceparent),
+        caused_subjects(event.correlationid, events),
     )
     return lineage.record_of(
         entry, build=build, actor=binding.actor, worker=binding.services.worker_name
     )
+
+
+def caused_subjects(subject: str, events: Sequence[RawEvent]) -> tuple[tuple[str, str], ...]:
+    """What else emitted events are about, with their types: erasing the subject follows it, whether
+    somebody has handled these events or not."""
+    pairs = [
+        (event.correlationid, event.type) for event in events if event.correlationid != subject
+    ]
+    return tuple(dict.fromkeys(pairs)) if pairs else ()
 
 
 def _delays(retried: Retried) -> dict[str, int]:
