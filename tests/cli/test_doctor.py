@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from lineal.access.credential import owner_credential
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
+from lineal_catalog.models.release_current import publish_snapshot
 from lineal_catalog.models.release_roots import publish_root
 from lineal_cli.check import Check
 from lineal_cli.device_checks import check_devices
@@ -22,6 +24,7 @@ from lineal_local.kafka import Kafka
 from lineal_producers.mqtt.authority import Authority
 from lineal_schemas.envelope import first_event
 from lineal_schemas.telemetry import DeviceBirth
+from lineal_scoring.release_root import first_root
 from tests.cli.processes import lineal
 from tests.conformance.harness import running, until_settled
 from tests.edge.update.roots import root
@@ -118,9 +121,9 @@ def test_a_wrong_setting_is_a_finding(tmp_path: Path) -> None:
     assert states(answer.stdout)["settings"] == "broken"
 
 
-def devices(folder: Path, **settings: object) -> dict[str, Check]:
+def devices(folder: Path, now: datetime | None = None, **settings: Any) -> dict[str, Check]:
     """What is said of what expires."""
-    found = check_devices(Settings.model_validate({"data": folder / "data", **settings}))
+    found = check_devices(Settings.model_validate({"data": folder / "data", **settings}), now)
     return {check.name: check for check in found}
 
 
@@ -128,7 +131,9 @@ async def test_what_expires_is_said_in_time(tmp_path: Path) -> None:
     assert devices(tmp_path) == {}, "there are no devices"
     authority = Authority(tmp_path / "ca")
     authority.make_client("pump-1", days=400)
-    settings = {"mqtt": {"authority": tmp_path / "ca", "certificate": tmp_path / "bridge.crt"}}
+    settings: dict[str, Any] = {
+        "mqtt": {"authority": tmp_path / "ca", "certificate": tmp_path / "bridge.crt"}
+    }
     (tmp_path / "bridge.crt").write_bytes(authority.make_client("bridge", days=300)[1])
     assert devices(tmp_path, **settings)["certificates"].state == "fine"
     expires = datetime.now(UTC) + timedelta(days=20)
@@ -152,3 +157,23 @@ async def test_what_expires_is_said_in_time(tmp_path: Path) -> None:
     assert "root 1" in said["root of trust"].found
     (tmp_path / "bridge.crt").write_text("no certificate")
     assert devices(tmp_path, **settings)["certificates"].state == "broken"
+
+
+async def test_a_timestamp_that_nobody_signs_is_said(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    async with open_runtime(Settings(data=tmp_path / "data", durability="normal")) as runtime:
+        data = root(None, "ann", root_keys="ann", package_keys="p")
+        await publish_root(runtime, data, owner_credential())
+        assert "current packages" not in devices(tmp_path), "the root has no key for it"
+        data = root(first_root(data), "ann", online_keys="clock")
+        await publish_root(runtime, data, owner_credential())
+        assert devices(tmp_path)["current packages"].state == "broken", "there is none"
+        expires_us = int((now + timedelta(hours=24)).timestamp()) * 1_000_000
+        await publish_snapshot(
+            runtime, b"a timestamp", b"a snapshot", snapshot_version=1, expires_us=expires_us,
+            actor="process:releases",
+        )  # fmt: skip
+        await runtime.flush_ledger()
+    for hours, state in ((1, "fine"), (15, "fine"), (17, "warning"), (25, "broken")):
+        said = devices(tmp_path, now + timedelta(hours=hours))["current packages"]
+        assert (said.state, bool(said.remedy)) == (state, state != "fine"), hours

@@ -29,6 +29,9 @@ class PublishedSnapshot(NamedTuple):
     """Of the snapshot."""
     timestamp: ObjectRef
     snapshot: ObjectRef
+    signed: int
+    """When the timestamp was; microseconds since the Unix epoch, as ``expires``."""
+    expires: int
 
 
 def newest_snapshot(connection: Connection, version: int | None = None) -> PublishedSnapshot | None:
@@ -41,11 +44,14 @@ def newest_snapshot(connection: Connection, version: int | None = None) -> Publi
         made = {
             item.role: reference(item.sha256, item.bytes, item.media_type) for item in step.outputs
         }
-        found = step.attributes.get("snapshot")
-        if step.kind != "release" or not isinstance(found, int) or made.keys() < _BOTH:
+        found, expires = step.attributes.get("snapshot"), step.attributes.get("expires")
+        if step.kind != "release" or made.keys() < _BOTH:
+            continue
+        if not isinstance(found, int) or not isinstance(expires, int):
             continue
         if version is None or found == version:
-            return PublishedSnapshot(found, made[TIMESTAMP], made[SNAPSHOT])
+            timestamp, snapshot = made[TIMESTAMP], made[SNAPSHOT]
+            return PublishedSnapshot(found, timestamp, snapshot, step.started, expires)
     return None
 
 

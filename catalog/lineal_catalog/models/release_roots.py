@@ -38,6 +38,8 @@ class PublishedRoot(NamedTuple):
     at: int
     """Microseconds since the Unix epoch, as ``expires``."""
     expires: int
+    snapshots: bool | None
+    """Whether it has keys for timestamps and snapshots; records of before do not say it."""
 
 
 def published_roots(connection: Connection) -> list[PublishedRoot]:
@@ -51,7 +53,14 @@ def published_roots(connection: Connection) -> list[PublishedRoot]:
         if not isinstance(version, int) or not isinstance(expires, int):
             continue
         ref = reference(artifact.sha256, artifact.bytes, artifact.media_type)
-        found.setdefault(version, PublishedRoot(version, ref, step.actor, step.started, expires))
+        online = step.attributes.get("snapshots")
+        found.setdefault(
+            version,
+            PublishedRoot(
+                version, ref, step.actor, step.started, expires,
+                None if online is None else bool(online),
+            ),
+        )  # fmt: skip
     return [found[version] for version in sorted(found)]
 
 
@@ -102,6 +111,7 @@ async def publish_root(runtime: Runtime, data: bytes, by: Credential) -> Release
             "epoch": root.epoch,
             "threshold": root.threshold,
             "expires": int(root.expires.timestamp()) * 1_000_000,
+            "snapshots": int(root.snapshots),
         },
     )
     record = record_of(entry, build=None, actor=by.actor, worker=this_worker())
