@@ -12,7 +12,7 @@ import typer
 
 from lineal.lineage.graph import GraphStep, LineageGraph, lineage_graph, stored_objects
 from lineal.lineage.ledger import steps_of_artifact
-from lineal.lineage.record import Artifact, RecordedStep
+from lineal.lineage.record import ACCESS, Artifact, RecordedStep
 from lineal_catalog.documents.queries import DocumentInfo
 from lineal_cli.lineage_export import Format, exported
 from lineal_cli.lineage_selection import Selection, select_forwards, select_steps
@@ -242,6 +242,9 @@ def _step_lines(step: GraphStep) -> list[str]:
         if "from_offset" in came:
             where += f" {came['from_partition']}/{came['from_offset']}"
         lines.append(where)
+    if record.kind == ACCESS:
+        changed = [f"{name} {value}" for name, value in record.attributes.items()]
+        lines.append(plain(", ".join(changed)))
     if record.error is not None:
         lines.append(f"error {record.error}{': ' + plain(record.reason) if record.reason else ''}")
     for model in build.artifacts if build else ():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lineal_cli.options import DataOption, JsonOption, data_folder, load_settings
-from lineal_cli.printing import print_json, print_table, recently
+from lineal_cli.printing import print_json, print_table, recently, when
 from lineal_cli.reading import existing_data
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def list_all(data: DataOption = None, as_json: JsonOption = False) -> None:
         return
     now = now_us()
     print_table(
-        ("token", "id", "of", "scope", "types", "under", "state", "created"),
+        ("token", "id", "of", "scope", "types", "under", "state", "until", "created"),
         [
             (
                 token.name,
@@ -131,6 +131,7 @@ def list_all(data: DataOption = None, as_json: JsonOption = False) -> None:
                 " ".join(token.types or ()),
                 token.owner or "",
                 _state(token, now),
+                when(token.expires).partition(" ")[0],
                 recently(token.created),
             )
             for token in tokens

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 
 from tests.cli.processes import lineal, running
@@ -39,6 +40,10 @@ def test_users_and_tokens_are_made_listed_and_ended(tmp_path: Path) -> None:
     listed = lineal(tmp_path, "token", "list", "--json").stdout
     assert token["token"] not in listed
     assert [item["name"] for item in json.loads(listed)] == ["scanner"]
+    shown = lineal(tmp_path, "lineage", "user:ann").stdout
+    assert "action role changed, role operator" in shown
+    expires = datetime.fromtimestamp(json.loads(listed)[0]["expires_us"] / 1e6)
+    assert f"{expires:%Y-%m-%d}" in lineal(tmp_path, "token", "list").stdout
     assert lineal(tmp_path, "user", "remove", "ann").returncode == 0
     (ended,) = json.loads(lineal(tmp_path, "token", "list", "--json").stdout)
     assert ended["state"] == "revoked"
