@@ -220,7 +220,7 @@ class _Scan:
             return
         self._decide(item.size, records_hold)
         if not self._findings and not self._bad_checkpoint:
-            self.holds = item.size
+            self.holds = min(item.size, self._last)  # a ledger that was cut off ends before
 
     def _decide(self, size: int, records_hold: bool) -> None:
         """Decide for each difference before a checkpoint whether record or tile is wrong."""

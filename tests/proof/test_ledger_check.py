@@ -104,9 +104,11 @@ def test_records_cut_off_taken_out_swapped_and_put_in(folder: Path) -> None:
     copies = {name: Path(shutil.copytree(folder, folder.with_name(name))) for name in "abcd"}
     with tampering(copies["a"]) as connection:
         connection.execute("DELETE FROM ledger WHERE seq > 299")
-    first = verify(copies["a"]).first
+    verified = verify(copies["a"])
+    first = verified.first
     assert first is not None
     assert first.what == "the ledger ends at record 299, and 600 were signed: 301 are missing"
+    assert verified.results["holds"] == 299, "of those that are there"
     with tampering(copies["b"]) as connection:
         connection.execute("DELETE FROM ledger WHERE seq = 17")
     first = verify(copies["b"]).first
