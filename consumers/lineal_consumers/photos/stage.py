@@ -38,6 +38,7 @@ async def arrive(arrival: DocumentArrived, ctx: Context[PhotosConfig]) -> PhotoA
     line = arrival.labels.get(LINE_LABEL)
     content = arrival.content
     if line is None or content is None:
+        ctx.skip("not a photo of a line")
         return None
     verdict = arrival.labels.get(VERDICT_LABEL)
     label: PhotoLabel | None = None
