@@ -95,6 +95,8 @@ class _Scan:
         self._bad_checkpoint = False
         self.holds = 0
         """Records up to here are as a checkpoint says, and all that is known of them."""
+        self._held_before = 0
+        """What held at checkpoints of smaller sizes: of two roots for one size none is right."""
 
     def findings(self, progress: Progress) -> Iterator[Finding]:
         connection = self._connection
@@ -211,6 +213,8 @@ class _Scan:
             tiles_hold = _NONE not in part and self._of_tiles.root(part) == root
         if not records_hold and not tiles_hold:
             self._bad_checkpoint = True
+            if item.size <= self.holds:
+                self.holds = self._held_before
             if item.size <= self._last:  # what is cut off is reported at once
                 self._report(
                     self.holds + 1,
@@ -220,7 +224,9 @@ class _Scan:
             return
         self._decide(item.size, records_hold)
         if not self._findings and not self._bad_checkpoint:
-            self.holds = min(item.size, self._last)  # a ledger that was cut off ends before
+            holds = min(item.size, self._last)  # a ledger that was cut off ends before
+            if holds > self.holds:
+                self._held_before, self.holds = self.holds, holds
 
     def _decide(self, size: int, records_hold: bool) -> None:
         """Decide for each difference before a checkpoint whether record or tile is wrong."""

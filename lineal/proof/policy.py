@@ -73,8 +73,8 @@ class Policy(NamedTuple):
         signed = self.cosigned_by(note)
         if self.quorum == NOBODY or self._holds(self.quorum, signed):
             return None
-        said = ", ".join(sorted(signed)) or "nobody"
-        return f"the quorum {self.quorum!r} has not signed it, only {said}"
+        only = f", only {', '.join(sorted(signed))}" if signed else ", and no witness has"
+        return f"the quorum {self.quorum!r} has not signed it{only}"
 
     def cosigned_by(self, note: Note) -> set[str]:
         """The names of the witnesses that have cosigned a checkpoint.

@@ -127,6 +127,22 @@ def test_records_cut_off_taken_out_swapped_and_put_in(folder: Path) -> None:
     assert whats[1].startswith("records 601 to 602 are not signed")
 
 
+def test_of_two_ledgers_that_part_what_they_share_holds(signed: Path, tmp_path: Path) -> None:
+    """One was shown to somebody who kept its checkpoint, and both have the same key."""
+    mine, theirs = tmp_path / "mine", tmp_path / "theirs"
+    make_ledger(mine, [3])
+    shutil.copytree(mine, theirs)
+    make_ledger(mine, [4])
+    for _ in range(2):
+        make_ledger(theirs, [2])
+    kept = (theirs / "checkpoints" / "checkpoint").read_bytes()
+    verified = verify(mine, given=[KeptCheckpoint("theirs", kept)])
+    assert [finding.what for finding in verified.findings] == [
+        "theirs at 7 is not of this ledger: neither records nor tiles from 4 to 7 make its root"
+    ]
+    assert verified.results["holds"] == 3
+
+
 def test_an_older_state_put_back_as_a_whole(signed: Path, tmp_path: Path) -> None:
     """Ledger, tiles and checkpoint of the database agree; what was kept outside does not."""
     old = tmp_path / "data"
