@@ -114,11 +114,20 @@ async def _look(
         raise CommandFailed("name a log to cover: its data folder, or where it is served")
     failures: dict[str, str] = {}
     records = []
+    looked_at: dict[str, str] = {}  # by the name of the log, where it is
     for place in places:
         try:
             opened = await asyncio.to_thread(_newest, place, keys, known)
         except (LinealError, OSError, ValueError) as error:
             failures[place] = str(error)
+            continue
+        if opened is None:
+            origin = next(item.origin for item in known if item.place == place)
+        else:
+            origin = opened.checkpoint.origin
+        # Neither may be recorded beside the other: they are of one name, and perhaps of two trees.
+        if looked_at.setdefault(origin, place) != place:
+            failures[place] = f"{origin} is in {looked_at[origin]} as well: name one of the two"
             continue
         if opened is not None:
             records += cover_records(place, opened, known)

@@ -131,7 +131,7 @@ def list_all(data: DataOption = None, as_json: JsonOption = False) -> None:
                 " ".join(token.types or ()),
                 token.owner or "",
                 _state(token, now),
-                when(token.expires).partition(" ")[0],
+                "" if token.expires is None else when(token.expires).partition(" ")[0],
                 recently(token.created),
             )
             for token in tokens

@@ -93,7 +93,7 @@ def covered_logs(connection: Connection) -> list[CoveredLog]:
     found = []
     for origin, place in places.items():
         for seq, canonical in newest_records_of_subject(connection, log_subject(origin)):
-            opened = _covered_in(canonical, origin)
+            opened = next(_covered_in(canonical, origin), None)
             if opened is not None:
                 found.append(CoveredLog(origin, place, seq, canonical, opened))
                 break
@@ -103,20 +103,19 @@ def covered_logs(connection: Connection) -> list[CoveredLog]:
 def covered_checkpoints(connection: Connection, origin: str, limit: int) -> Iterator[bytes]:
     """The newest checkpoints of a log that a ledger has recorded, the newest first."""
     for _, canonical in newest_records_of_subject(connection, log_subject(origin)):
-        if limit <= 0:
-            return
-        opened = _covered_in(canonical, origin)
-        if opened is not None:
+        for opened in _covered_in(canonical, origin):
+            if limit <= 0:
+                return
             limit -= 1
             yield str(opened.note).encode()
 
 
-def _covered_in(canonical: bytes, origin: str) -> OpenedCheckpoint | None:
-    for step in subject_entries(canonical, log_subject(origin)):
+def _covered_in(canonical: bytes, origin: str) -> Iterator[OpenedCheckpoint]:
+    """Those of a record, the newest first."""
+    for step in reversed(subject_entries(canonical, log_subject(origin))):
         if step.kind == COVER:
             key = parse_verifier_key(str(step.attributes[COVERED_KEY]))
-            return open_checkpoint(str(step.attributes[COVERED_CHECKPOINT]).encode(), [key])
-    return None
+            yield open_checkpoint(str(step.attributes[COVERED_CHECKPOINT]).encode(), [key])
 
 
 def next_checkpoint(

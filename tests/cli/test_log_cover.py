@@ -11,6 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from lineal.proof.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from lineal.proof.covering import (
+    cover_records,
+    covered_checkpoints,
+    covered_logs,
+    record_covered,
+)
+from lineal.proof.keys import make_keys
+from lineal.proof.note import ED25519
+from lineal.runtime import open_runtime
+from lineal.settings import Settings
 from tests.cli.conftest import Lineal, id_of
 from tests.cli.processes import environment, running
 from tests.cli.test_prove import Stranger, go_program, key_of, python, rewritten, stranger
@@ -99,6 +110,36 @@ def test_one_that_was_put_back_as_a_whole_is_named_and_not_covered_again(
     forked = lineal("log", "cover", "--once", "--data", top)
     assert forked.code == 1 and "does not begin with the 2 seen before" in forked.err
     assert lineal("verify", "--data", top, "--only", "log").code == 0
+
+
+def test_two_of_one_name_are_not_covered_both(lineal: Lineal, data: Path, tmp_path: Path) -> None:
+    """They share their beginning and the key, and part after it: one of them is a lie."""
+    fork, top = copied(data, tmp_path / "fork"), tmp_path / "top"
+    user(lineal, data, "cem")
+    user(lineal, fork, "dea")
+    origin = key_of(lineal, data).partition("+")[0]
+    refused = lineal("log", "cover", data, fork, "--once", "--data", top)
+    assert refused.text.split()[1] == origin
+    assert refused.code == 1 and f"{fork}: {origin} is in {data} as well" in refused.err
+    assert "two roots of one size" in lineal("log", "cover", fork, "--once", "--data", top).err
+
+
+async def test_all_checkpoints_that_one_record_has_are_given_out(tmp_path: Path) -> None:
+    """Two commands that looked at once may have recorded two trees of one log together."""
+    (signer,) = make_keys(tmp_path / "log.key", "log.example/a", ED25519).signers
+    opened = []
+    for number in (1, 2):
+        note = sign_checkpoint(Checkpoint(signer.verifier.name, 1, bytes([number]) * 32), [signer])
+        opened.append(open_checkpoint(str(note).encode(), [signer.verifier]))
+    async with open_runtime(Settings(data=tmp_path / "top", durability="normal")) as runtime:
+        both = [record for each in opened for record in cover_records("a folder", each, ())]
+        await record_covered(runtime, both)
+        given = await runtime.store.read(
+            lambda connection: list(covered_checkpoints(connection, signer.verifier.name, 9))
+        )
+        newest = await runtime.store.read(covered_logs)
+    assert given == [str(each.note).encode() for each in reversed(opened)]
+    assert [item.checkpoint for item in newest] == [opened[1].checkpoint]
 
 
 def test_a_key_that_was_not_named_is_not_believed(lineal: Lineal, top: Path, other: Path) -> None:
