@@ -32,8 +32,9 @@ class Clock:
         return self._now
 
     def skip(self, seconds: float) -> None:
-        """Turn the clock without looking at the timers."""
-        self._now += round(seconds * 1e6)
+        """Turn the clock without looking at the timers; by a microsecond at least, as whoever
+        waits for less would wait for ever."""
+        self._now += max(round(seconds * 1e6), 1 if seconds > 0 else 0)
 
     async def advance(self, seconds: float) -> None:
         """Turn the clock; every timer on the way fires at its own time, and those that it sets in

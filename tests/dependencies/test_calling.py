@@ -70,6 +70,17 @@ async def test_an_outage_costs_no_attempt_but_those_that_found_it_out() -> None:
         assert harness.dead_letters == []
 
 
+async def test_a_rate_holds_by_the_clock_of_a_test() -> None:
+    service = Service()
+    stage = asking(service, Dependency(name="service", calls_per_second=7, burst=5))
+    async with StageHarness(stage) as harness:
+        begun = harness.clock.now()
+        for number in range(40):
+            # what is left to wait is less than a microsecond at times
+            assert await harness.send(Task(key="1", number=number)) == [Done(key="1", number=number)]
+        assert (harness.clock.now() - begun) / 1e6 == pytest.approx(35 / 7, abs=0.001)
+
+
 async def test_a_stage_may_do_something_else_while_it_is_away() -> None:
     service = Service()
     service.away = True
