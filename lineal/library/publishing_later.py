@@ -43,15 +43,20 @@ async def cancel_later(runtime: Runtime, identifier: str) -> bool:
     return waits
 
 
-async def set_schedule(runtime: Runtime, schedule: Schedule, event: RawEvent) -> datetime:
+async def set_schedule(
+    runtime: Runtime, schedule: Schedule, event: RawEvent, *, after_us: int | None = None
+) -> datetime:
     """Publish an admitted event again and again; a schedule of the same name is replaced. Returns
     the first time.
+
+    Args:
+        after_us: the first time is after this one, in microseconds since the Unix epoch; None: now.
 
     Raises:
         WrongSchedule: the name, the expression or the zone is none.
     """
     check_name(schedule.name)
-    due = schedule.next_after(now_us())
+    due = schedule.next_after(now_us() if after_us is None else after_us)
     timer = schedule.timer(due, await _kept(runtime, event))
     older = [row for row in await _rows(runtime, schedule.name) if row != timer.name]
     changes = [TimerCancelled(SCHEDULED, row) for row in older]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -21,6 +22,7 @@ from lineal.bus.topic_names import is_dead_letter_topic
 from lineal.dependencies.dependencies import Dependencies
 from lineal.errors import LinealError
 from lineal.former_names import FormerHarness
+from lineal.library.publishing_later import set_schedule
 from lineal.lineage.actor import this_worker
 from lineal.lineage.record import RecordedStep
 from lineal.runtime import Runtime, open_runtime
@@ -29,6 +31,7 @@ from lineal.stages.declaration import Stage
 from lineal.stages.executor import StageExecutor
 from lineal.stages.result import StepResult, to_batch
 from lineal.stages.retry import RetryPolicy
+from lineal.stages.schedules import OF_NO_STAGE, Schedule
 from lineal.stages.services import Services
 from lineal.stages.state import StoredState
 from lineal.stages.state_values import decode_value
@@ -112,7 +115,7 @@ class StageHarness(FormerHarness):
         self._timers = TimerClock(
             self._runtime.store,
             self._runtime.bus,
-            [stage.name for stage in self._stages],
+            [*(stage.name for stage in self._stages), *OF_NO_STAGE],
             self.clock.now,
         )
         for stage in self._stages:
@@ -176,6 +179,19 @@ class StageHarness(FormerHarness):
         await self._runtime.bus.publish([(event.type, event)])
         await self._handle_all()
         return [event.data for event in self._emitted[before:]]
+
+    async def schedule(
+        self, name: str, cron: str, payload: Payload, *, zone: str = "UTC"
+    ) -> datetime:
+        """Publish a payload again and again while the clock is turned, as a bus's ``schedule`` does
+        (:meth:`lineal.library.EventBus.schedule`). Returns the first time.
+
+        Raises:
+            WrongSchedule: the expression or the zone is none.
+        """
+        event = self._event(payload, f"schedule {name}")
+        schedule = Schedule(name, cron, zone)
+        return await set_schedule(self._runtime, schedule, event, after_us=self.clock.now())
 
     async def handle_published(self) -> list[Payload]:
         """Have everything handled that was published otherwise, as by an act of a person.
