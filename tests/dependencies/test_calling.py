@@ -77,7 +77,9 @@ async def test_a_rate_holds_by_the_clock_of_a_test() -> None:
         begun = harness.clock.now()
         for number in range(40):
             # what is left to wait is less than a microsecond at times
-            assert await harness.send(Task(key="1", number=number)) == [Done(key="1", number=number)]
+            assert await harness.send(Task(key="1", number=number)) == [
+                Done(key="1", number=number)
+            ]
         assert (harness.clock.now() - begun) / 1e6 == pytest.approx(35 / 7, abs=0.001)
 
 
