@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib.metadata import (
     Distribution,
@@ -60,7 +60,7 @@ def plugins(group: str) -> Plugins:
             continue
         try:
             found = entry.load()
-        except Exception as error:  # somebody else's module: it may raise anything
+        except (Exception, SystemExit) as error:  # somebody else's module: it may raise anything
             reason = f"{type(error).__name__}: {error}"
             skipped.append(SkippedPlugin(group, entry.name, entry.value, "broken", reason))
             continue
@@ -71,6 +71,26 @@ def plugins(group: str) -> Plugins:
         loaded[entry.name] = found
     log_skipped(skipped)
     return Plugins(loaded, tuple(skipped))
+
+
+@cache
+def accepted_plugins(group: str, problem_of: Callable[[Any], str]) -> Plugins:
+    """Those of a group that are what they should be; the others are named and left out.
+
+    Args:
+        problem_of: why an object cannot be used; empty if it can.
+    """
+    found = plugins(group)
+    accepted: dict[str, Any] = {}
+    skipped: list[SkippedPlugin] = []
+    for name, item in found.loaded.items():
+        if reason := problem_of(item):
+            declared = next(iter(declared_plugins().select(group=group, name=name)))
+            skipped.append(SkippedPlugin(group, name, declared.value, "broken", reason))
+        else:
+            accepted[name] = item
+    log_skipped(skipped)
+    return Plugins(accepted, (*found.skipped, *skipped))
 
 
 class _EntryPoints(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from lineal.errors import LinealError
-from lineal.plugins import plugins
+from lineal.plugins import Plugins, SkippedPlugin, accepted_plugins
 
 if TYPE_CHECKING:
     from lineal.runtime import Runtime
@@ -59,8 +59,20 @@ class Producer:
 
 def installed_producers() -> dict[str, Producer]:
     """All producers that can be run here, by name."""
-    found = plugins(ENTRY_POINTS).loaded.values()
-    return {item.name: item for item in found if isinstance(item, Producer)}
+    return {item.name: item for item in _found().loaded.values()}
+
+
+def skipped_producers() -> tuple[SkippedPlugin, ...]:
+    """Producers of installed packages that cannot be run here, and why."""
+    return _found().skipped
+
+
+def _found() -> Plugins:
+    return accepted_plugins(ENTRY_POINTS, _problem_of)
+
+
+def _problem_of(item: object) -> str:
+    return "" if isinstance(item, Producer) else f"{type(item).__name__} is no Producer"
 
 
 def broker_types(settings: Settings) -> frozenset[str]:
@@ -80,7 +92,7 @@ def find_producers(names: Sequence[str]) -> list[Producer]:
     installed = installed_producers()
     missing = [name for name in names if name not in installed]
     if missing:
-        skipped = plugins(ENTRY_POINTS).skipped
+        skipped = _found().skipped
         reasons = [f"{item.name} {item.reason}" for item in skipped if item.name in missing]
         raise UnknownProducer(
             "; ".join(reasons)

@@ -26,8 +26,9 @@ _MIN_FREE_BYTES = 64 * 1024 * 1024
 _LITTLE_FREE_BYTES = 2 * 1024 * 1024 * 1024
 _LOAD_SECONDS = 60
 PLUGIN_GROUPS = (
-    "lineal.artifacts", "lineal.checks", "lineal.commands", "lineal.effects", "lineal.events",
-    "lineal.models", "lineal.producers", "lineal.projections",
+    "lineal.artifacts", "lineal.checks", "lineal.derived_settings", "lineal.effects",
+    "lineal.engines", "lineal.events", "lineal.learners", "lineal.models", "lineal.pages",
+    "lineal.restyle_engines", "lineal.routes", "lineal.shares", "lineal.text_layers",
 )  # fmt: skip
 _LOCK_SECONDS = 2.0
 _REINSTALL = "install lineal again: `make install`"
@@ -66,7 +67,7 @@ _SANDBOX = (
 
 def check_machine() -> list[Check]:
     """Python, SQLite, the native libraries and the stages."""
-    return [_python(), _sqlite(), *_libraries(), _stages(), *_plugins()]
+    return [_python(), _sqlite(), *_libraries(), _stages(), *plugin_checks()]
 
 
 def check_settings(settings: Settings) -> list[Check]:
@@ -139,13 +140,22 @@ def _stages() -> Check:
     return Check("stages", "fine", ", ".join(stages))
 
 
-def _plugins() -> Iterator[Check]:
+def plugin_checks() -> Iterator[Check]:
     """Plug-ins that are left out, and why."""
+    from lineal.lineage.projections import skipped_projections
     from lineal.plugins import plugins
+    from lineal.producers import skipped_producers
     from lineal.settings import skipped_settings
     from lineal.stages.discovery import skipped_stages
+    from lineal_cli.main import skipped_commands
 
-    skipped = [*skipped_stages(), *skipped_settings()]
+    skipped = [
+        *skipped_stages(),
+        *skipped_settings(),
+        *skipped_projections(),
+        *skipped_producers(),
+        *skipped_commands(),
+    ]
     for group in PLUGIN_GROUPS:
         skipped += plugins(group).skipped
     for item in skipped:

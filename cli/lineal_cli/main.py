@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lineal.plugins import plugins
+from lineal.plugins import Plugins, SkippedPlugin, accepted_plugins, plugins
 from lineal_cli.commands import Command
 from lineal_cli.options import errors_reported
 
 _GROUP = "lineal.commands"
+_OWN = "lineal"
 
 
 def commands() -> dict[str, Command]:
     """The commands of all installed packages, ours first."""
-    found = plugins(_GROUP).loaded
+    found = _found().loaded
     return {
         command.name: command
-        for entry in sorted(found, key=lambda name: name != "lineal")
+        for entry in sorted(found, key=lambda name: name != _OWN)
         for command in _listed(found[entry])
     }
 
 
-def _listed(found: Any) -> list[Command]:
+def skipped_commands() -> tuple[SkippedPlugin, ...]:
+    """Commands of installed packages that cannot be used, and why."""
+    return _found().skipped
+
+
+def _found() -> Plugins:
+    return accepted_plugins(_GROUP, _problem_of)
+
+
+def _listed(found: Any) -> Sequence[Any]:
     """An entry point gives a command, or several."""
-    given = [found] if isinstance(found, Command) else list(found)
-    return [item for item in given if isinstance(item, Command)]
+    if isinstance(found, Command):
+        return [found]
+    return found if isinstance(found, Sequence) else [found]
+
+
+def _problem_of(found: Any) -> str:
+    own = plugins(_GROUP).loaded.get(_OWN, ())
+    names = {command.name for command in _listed(own)}
+    for item in _listed(found):
+        if not isinstance(item, Command):
+            return f"{type(item).__name__} is no Command"
+        if found is not own and item.name in names:
+            return f"lineal has a command {item.name} already"
+    return ""
 
 
 def load_command(name: str) -> Any:

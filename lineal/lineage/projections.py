@@ -6,12 +6,15 @@ never differ from what the ledger says: ``lineal rebuild`` makes them again from
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from lineal.plugins import plugins
+from lineal.plugins import SkippedPlugin, accepted_plugins
+from lineal.store.savepoint import in_savepoint
+from lineal.store.trial_tables import TrialTables
 
 if TYPE_CHECKING:
     from lineal.lineage.record import RecordedStep
@@ -99,12 +102,27 @@ class Projection:
         ]
 
 
-@cache
 def installed_projections() -> tuple[Projection, ...]:
-    """The projections of all installed packages."""
-    return tuple(
-        found for found in plugins(ENTRY_POINTS).loaded.values() if isinstance(found, Projection)
-    )
+    """The projections of all installed packages that can be used."""
+    return _found()[0]
+
+
+def skipped_projections() -> tuple[SkippedPlugin, ...]:
+    """Projections of installed packages that cannot be used, and why."""
+    return _found()[1]
+
+
+@cache
+def _found() -> tuple[tuple[Projection, ...], tuple[SkippedPlugin, ...]]:
+    with TrialTables() as trial:
+
+        def problem_of(item: object) -> str:
+            if not isinstance(item, Projection):
+                return f"{type(item).__name__} is no Projection"
+            return trial.problem_of(item.tables)
+
+        found = accepted_plugins(ENTRY_POINTS, problem_of)
+    return tuple(found.loaded.values()), found.skipped
 
 
 def projected_tables(*, derived: bool = False) -> list[Table]:
@@ -134,10 +152,66 @@ def project(
     steps, in their order."""
     # Most steps are of the ordinary kind, which few ask for by its name.
     special = [item for item in steps if item.entry.kind != _ORDINARY]
+    applied: list[tuple[Projection, Sequence[RecordedStep]]] = []
     for projection in installed_projections() if projections is None else projections:
         if projection.apply is None:
             continue
         by_kind = not projection.subjects and _ORDINARY not in projection.kinds
         mine = projection.handled(special if by_kind else steps)
         if mine:
-            projection.apply(connection, mine)
+            applied.append((projection, mine))
+    if applied:
+        _apply_or_leave_out(connection, applied)
+
+
+def _apply_or_leave_out(
+    connection: Connection, applied: Sequence[tuple[Projection, Sequence[RecordedStep]]]
+) -> None:
+    """Apply steps to projections; a step that one of them cannot apply is left out there, alone.
+
+    The ledger is everybody's: a package's function that raises is named by the log, and `lineal
+    rebuild` applies the step once it is mended. Until then `lineal verify`, which applies all steps
+    in this same way, finds nothing missing.
+    """
+
+    def apply_all() -> None:
+        for projection, steps in applied:
+            _apply_of(projection)(connection, steps)
+
+    if in_savepoint(connection, apply_all) is None:
+        return
+    for projection, steps in applied:
+        apply = _apply_of(projection)
+        if in_savepoint(connection, partial(apply, connection, steps)) is None:
+            continue
+        failed = [
+            (step, error)
+            for step in steps
+            if (error := in_savepoint(connection, partial(apply, connection, [step])))
+        ]
+        if failed:
+            _report_left_out(projection, failed)
+
+
+def _apply_of(projection: Projection) -> Apply:
+    assert projection.apply is not None
+    return projection.apply
+
+
+def _report_left_out(
+    projection: Projection, failed: Sequence[tuple[RecordedStep, Exception]]
+) -> None:
+    import structlog  # commands that only ask would load it for nothing
+
+    (step, error), count = failed[0], len(failed)
+    if not structlog.is_configured():  # a command: its standard output is for its answer
+        said = (
+            f"the projection {projection.name} has left out {count} steps, of {step.entry.subject}"
+        )
+        print(f"lineal: {said} first: {error!r}", file=sys.stderr)
+        return
+    structlog.get_logger(__name__).error(
+        "projection.steps_left_out",
+        projection=projection.name, steps=count, first=step.entry.subject, error=repr(error),
+        remedy="`lineal rebuild`, once its package is mended",
+    )  # fmt: skip

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Mapping
 from functools import cache
+from typing import Any
 
 from lineal.errors import UnknownStage
-from lineal.plugins import SkippedPlugin, declared_plugins, plugins
+from lineal.plugins import SkippedPlugin, accepted_plugins, declared_plugins
 from lineal.stages.declaration import Stage
 from lineal_schemas.payload import Payload
 
@@ -16,20 +17,18 @@ ENTRY_POINTS = "lineal.stages"
 
 @cache
 def _discovered() -> tuple[Mapping[str, Stage], tuple[SkippedPlugin, ...]]:
-    found = plugins(ENTRY_POINTS)
     stages: dict[str, Stage] = {}
-    skipped = list(found.skipped)
-    for name, stage in found.loaded.items():
-        reason = None
-        if not isinstance(stage, Stage):
-            reason = "it is not a @stage"
-        elif stage.name in stages and stages[stage.name] is not stage:
-            reason = f"another installed stage is named {stage.name!r}"
-        if reason is not None:
-            skipped.append(SkippedPlugin(ENTRY_POINTS, name, "", "broken", reason))
-        else:
-            stages[stage.name] = stage
-    return stages, tuple(skipped)
+
+    def problem_of(item: Any) -> str:
+        if not isinstance(item, Stage):
+            return "it is not a @stage"
+        other = stages.setdefault(item.name, item)
+        if other is not item:
+            return f"another stage is named {item.name!r}: that of {other.function.__module__}"
+        return ""
+
+    found = accepted_plugins(ENTRY_POINTS, problem_of)
+    return stages, found.skipped
 
 
 def installed_stages() -> dict[str, Stage]:

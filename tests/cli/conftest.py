@@ -22,8 +22,9 @@ from typer.testing import CliRunner
 from lineal import admission
 from lineal.daemon import Daemon
 from lineal.events import known_types
-from lineal.lineage.projections import installed_projections, projected
-from lineal.plugins import declared_plugins, plugins
+from lineal.lineage import projections
+from lineal.lineage.projections import projected
+from lineal.plugins import accepted_plugins, declared_plugins, plugins
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import RetrySettings, Settings, all_settings
 from lineal.settings_sections import installed_settings
@@ -197,8 +198,8 @@ def lineal(working: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 def _forget_plugins() -> None:
     for cached in (
-        declared_plugins, plugins, discovery._discovered, known_types, installed_projections,
-        projected, admission._makers, installed_settings, all_settings,
+        declared_plugins, plugins, accepted_plugins, discovery._discovered, known_types,
+        projections._found, projected, admission._makers, installed_settings, all_settings,
     ):  # fmt: skip
         cached.cache_clear()
 
