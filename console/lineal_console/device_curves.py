@@ -11,7 +11,7 @@ import orjson
 from lineal.bus.protocol import Selection
 from lineal.errors import UnknownTopic
 from lineal.runtime import Runtime
-from lineal_schemas.envelope import RawEvent, now_us
+from lineal_schemas.envelope import RawEvent
 
 MAX_POINTS = 1500
 """Drawn of a curve: more would not be seen."""
@@ -26,16 +26,23 @@ Row: TypeAlias = tuple[float, list[float | None]]
 """A time, and what was measured then."""
 
 
-async def device_curves(runtime: Runtime, device: str, seconds: int) -> dict[str, Any]:
-    """The curves of the last seconds: times in seconds since the Unix epoch, a list of values for
-    each feature; anomalies and gaps as spans of time."""
-    since = now_us() - seconds * _SECOND_US
-    readings = await _events(runtime, "telemetry.readings", device, since)
-    gaps = await _events(runtime, "telemetry.gap", device, since)
+async def device_curves(
+    runtime: Runtime, device: str, since: int, until: int | None = None
+) -> dict[str, Any]:
+    """The curves of a time: times in seconds since the Unix epoch, a list of values for each
+    feature; anomalies and gaps as spans of time.
+
+    Args:
+        since: microseconds since the Unix epoch.
+        until: the same; None: now.
+    """
+    chosen = Selection(key=device, from_time=since, to_time=until)
+    readings = await _events(runtime, "telemetry.readings", chosen)
+    gaps = await _events(runtime, "telemetry.gap", chosen)
     return {
         # Apart from the loop that answers everybody else.
         **await asyncio.to_thread(_curves, readings),
-        "anomalies": await _anomalies(runtime, device, since),
+        "anomalies": await _anomalies(runtime, chosen),
         "gaps": [
             {"time": event.time / _SECOND_US, "count": gap["last_seq"] - gap["first_seq"] + 1}
             for event in gaps
@@ -79,10 +86,10 @@ def _interrupted(rows: list[Row], nothing: list[float | None]) -> list[Row]:
     return found
 
 
-async def _anomalies(runtime: Runtime, device: str, since: int) -> list[dict[str, Any]]:
+async def _anomalies(runtime: Runtime, chosen: Selection) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for topic in ("anomaly.opened", "anomaly.closed"):
-        for event in await _events(runtime, topic, device, since):
+        for event in await _events(runtime, topic, chosen):
             payload = orjson.loads(event.data)
             time = payload["wall_us"] / _SECOND_US
             if topic == "anomaly.opened":
@@ -97,20 +104,20 @@ async def _anomalies(runtime: Runtime, device: str, since: int) -> list[dict[str
                 }
             elif payload["anomaly_id"] in found:
                 found[payload["anomaly_id"]]["end"] = time
-    for event in await _events(runtime, "fault.recognised", device, since):
+    for event in await _events(runtime, "fault.recognised", chosen):
         payload = orjson.loads(event.data)
         if payload["anomaly_id"] in found:
             found[payload["anomaly_id"]]["fault"] = payload["fault"] or "normal"
     return list(found.values())
 
 
-async def _events(runtime: Runtime, topic: str, device: str, since: int) -> list[RawEvent]:
-    """Those since a time, or an even choice of them where they are very many."""
+async def _events(runtime: Runtime, topic: str, chosen: Selection) -> list[RawEvent]:
+    """Those of a time, or an even choice of them where they are very many."""
     found: list[RawEvent] = []
     every = 1
     number = 0
     try:
-        async for item in runtime.bus.read(topic, Selection(key=device, from_time=since)):
+        async for item in runtime.bus.read(topic, chosen):
             if number % every == 0:
                 found.append(item.event)
             number += 1

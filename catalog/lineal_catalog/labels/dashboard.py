@@ -5,7 +5,7 @@ Everything is counted from the labels that the ledger has, whenever it is asked.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from lineal_catalog.labels.agreement import Vote, cohen_kappa, fleiss_kappa, maj
 from lineal_catalog.labels.queries import PPM, Job, known_answers, votes_of
 
 BUCKET_US = 3600 * 1_000_000
-"""Throughput is counted by the hour."""
+"""How it goes is counted by the hour."""
 
 
 class WorkerFigures(NamedTuple):
@@ -38,6 +38,21 @@ class WorkerFigures(NamedTuple):
     cost: float
 
 
+class HourFigures(NamedTuple):
+    """What was done in a job within an hour; without labels that were imported."""
+
+    from_us: int
+    """When it began, in microseconds since the Unix epoch."""
+    labels: int
+    median_seconds: float
+    """Of an item."""
+    agreement: float | None
+    """Of the labels of items that others have labelled too, the share that says what most say."""
+    accuracy: float | None
+    """Of the labels of known items, the share that is right; None: there was none."""
+    cost: float
+
+
 class JobFigures(NamedTuple):
     """What was done in a job."""
 
@@ -48,17 +63,16 @@ class JobFigures(NamedTuple):
     """Fleiss' kappa of all."""
     seconds: float
     cost: float
-    throughput: tuple[tuple[int, int], ...]
-    """The beginning of an hour, in microseconds since the Unix epoch, and how many labels were
-    given in it."""
+    hours: tuple[HourFigures, ...]
+    """Those in which labels were given."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON shows it."""
-        return self._asdict() | {
+        shown = self._asdict()
+        hours = [hour._asdict() for hour in shown.pop("hours")]
+        return shown | {
             "workers": [worker._asdict() for worker in self.workers],
-            "throughput": [
-                {"from_us": begin, "labels": labels} for begin, labels in self.throughput
-            ],
+            "throughput": hours,
         }
 
     def to_rows(self) -> list[tuple[str, ...]]:
@@ -86,19 +100,63 @@ def job_figures(connection: Connection, job: Job) -> JobFigures:
     for vote in votes:
         by_item[vote.item][vote.worker] = vote.label
     times: dict[str, list[float]] = defaultdict(list)
-    hours: Counter[int] = Counter()
-    for actor, _, _, milliseconds, given, imported in rows:
+    given_in: dict[int, list[_Given]] = defaultdict(list)
+    for actor, item, _, milliseconds, given, imported in rows:
         times[actor].append(milliseconds / 1000)
         if not imported:
-            hours[given // BUCKET_US * BUCKET_US] += 1
+            hour = given // BUCKET_US * BUCKET_US
+            given_in[hour].append(_Given(actor, item, milliseconds / 1000))
+    cost_per_hour = job.cost / PPM
     workers = tuple(
-        _figures(worker, times[worker], by_item, known, job.cost / PPM) for worker in sorted(times)
+        _figures(worker, times[worker], by_item, known, cost_per_hour) for worker in sorted(times)
+    )
+    hours = tuple(
+        _hour(begin, given, by_item, known, cost_per_hour)
+        for begin, given in sorted(given_in.items())
     )
     return JobFigures(
         job.job_id, len(rows), workers, fleiss_kappa(votes),
-        sum(worker.seconds for worker in workers), sum(worker.cost for worker in workers),
-        tuple(sorted(hours.items())),
+        sum(worker.seconds for worker in workers), sum(worker.cost for worker in workers), hours,
     )  # fmt: skip
+
+
+class _Given(NamedTuple):
+    worker: str
+    item: str
+    seconds: float
+
+
+def _hour(
+    begin: int,
+    given: list[_Given],
+    by_item: dict[str, dict[str, str]],
+    known: dict[str, str],
+    cost_per_hour: float,
+) -> HourFigures:
+    agreed: list[bool] = []
+    right: list[bool] = []
+    for each in given:
+        labels = by_item.get(each.item, {})
+        if each.worker not in labels:
+            continue
+        own = labels[each.worker]
+        if each.item in known:
+            right.append(own == known[each.item])
+        said = _said_by_others(labels, each.worker)
+        if said is not None:
+            agreed.append(own == said)
+    return HourFigures(
+        from_us=begin,
+        labels=len(given),
+        median_seconds=median(each.seconds for each in given),
+        agreement=sum(agreed) / len(agreed) if agreed else None,
+        accuracy=sum(right) / len(right) if right else None,
+        cost=sum(each.seconds for each in given) / 3600 * cost_per_hour,
+    )
+
+
+def _said_by_others(labels: dict[str, str], worker: str) -> str | None:
+    return majority_of([(other, label) for other, label in labels.items() if other != worker])
 
 
 def _figures(
@@ -117,8 +175,7 @@ def _figures(
         if item in known:
             asked += 1
             right += labels[worker] == known[item]
-        rest = [(other, label) for other, label in labels.items() if other != worker]
-        said = majority_of(rest)
+        said = _said_by_others(labels, worker)
         if said is not None:
             own.append(labels[worker])
             others.append(said)

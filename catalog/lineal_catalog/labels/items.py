@@ -41,6 +41,13 @@ def item_of(connection: Connection, name: str, names: Collection[str] | None = N
     return LabelItem(item=item, subject=DOCUMENT + info.document_id)
 
 
+def range_of(name: str) -> tuple[str, int, int] | None:
+    """The device, begin and end of ``DEVICE#t=FROM,TO``, in microseconds since the Unix epoch; None
+    for another kind of item."""
+    found = _RANGE.fullmatch(name)
+    return None if found is None else (found["of"], int(found["from"]), int(found["to"]))
+
+
 async def with_sizes(runtime: Runtime, items: Collection[LabelItem]) -> list[LabelItem]:
     """Items that say how large their page is, where that is known; a whole document's is that of
     its only page."""

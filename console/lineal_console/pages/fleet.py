@@ -69,8 +69,15 @@ async def device(request: PageRequest) -> Response:
 @FLEET.get("/devices/{device}/curves")
 async def curves(request: PageRequest) -> Response:
     """Its readings as numbers, for the script that draws them."""
-    seconds = request.number("seconds", 600, minimum=10, maximum=86400)
-    return JSONResponse(await device_curves(request.runtime, request.path("device"), seconds))
+    since, until = _microseconds(request.query("from")), _microseconds(request.query("to"))
+    if since is None or until is None:
+        seconds = request.number("seconds", 600, minimum=10, maximum=_WINDOWS[-1])
+        since, until = now_us() - seconds * 1_000_000, None
+    return JSONResponse(await device_curves(request.runtime, request.path("device"), since, until))
+
+
+def _microseconds(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
 
 
 @FLEET.post("/devices/{device}/marks", act="review")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
@@ -16,9 +17,9 @@ from lineal_catalog.documents.queries import list_documents
 from lineal_catalog.labels.acts import label_to_look_at
 from lineal_catalog.labels.answers import give_label, take_item
 from lineal_catalog.labels.closing import close_job
-from lineal_catalog.labels.dashboard import job_figures
+from lineal_catalog.labels.dashboard import HourFigures, job_figures
 from lineal_catalog.labels.formats import FORMATS
-from lineal_catalog.labels.items import item_of, with_sizes
+from lineal_catalog.labels.items import item_of, range_of, with_sizes
 from lineal_catalog.labels.jobs import create_job
 from lineal_catalog.labels.queries import Job, UnknownJob, find_item, find_job, list_jobs
 from lineal_console.page import Page
@@ -126,9 +127,34 @@ async def show_item(request: PageRequest) -> Response:
         item=item,
         label=label,
         document=item.subject.removeprefix(DOCUMENT) if DOCUMENT in item.subject else None,
+        span=_span(item),
         number=int(page) if page.isdecimal() else 1,
         ratio=round(1000 * item.height / item.width) if item.width else 1414,
     )
+
+
+class Span(NamedTuple):
+    """A range of a device's readings, and what is drawn around it."""
+
+    device: str
+    begin: int
+    """Microseconds since the Unix epoch."""
+    end: int
+
+    @property
+    def drawn_from(self) -> int:
+        """Half as long before it as it is long: what is usual is seen beside what is judged."""
+        return self.begin - (self.end - self.begin) // 2
+
+    @property
+    def drawn_to(self) -> int:
+        """And as much behind it."""
+        return self.end + (self.end - self.begin) // 2
+
+
+def _span(item: LabelItem) -> Span | None:
+    found = range_of(item.item)
+    return None if found is None else Span(*found)
 
 
 @LABELS.post("/{job}/give")
@@ -181,24 +207,38 @@ async def dashboard(request: PageRequest) -> Response:
     part = "labelling_figures.html" if "part" in request.request.query_params else "labelling.html"
     return request.render(
         part,
-        jobs=[(job, figures, _bars(figures.throughput)) for job, figures in found],
+        jobs=[(job, figures, _charts(request, figures.hours)) for job, figures in found],
         chosen=chosen,
         height=_CHART_HEIGHT,
     )
 
 
-def _bars(throughput: tuple[tuple[int, int], ...]) -> list[dict[str, Any]]:
-    """A bar for each hour in which labels were given."""
-    shown = throughput[-_MAX_BARS:]
-    highest = max((labels for _, labels in shown), default=1)
+def _charts(request: PageRequest, hours: Sequence[HourFigures]) -> list[dict[str, Any]]:
+    """A chart of each figure, with a bar for each hour in which labels were given."""
+    shown = hours[-_MAX_BARS:]
+    figures: list[tuple[str, list[float | None], str]] = [
+        (request.text("Labels given in each hour"), [hour.labels for hour in shown], "{:.0f}"),
+        (request.text("Seconds per item"), [hour.median_seconds for hour in shown], "{:.1f}"),
+        (request.text("Agreement"), [hour.agreement for hour in shown], "{:.0%}"),
+        (request.text("Right of known ones"), [hour.accuracy for hour in shown], "{:.0%}"),
+        (request.text("Cost"), [hour.cost for hour in shown], "{:.2f}"),
+    ]
+    return [
+        {"title": title, "bars": _bars(values, text), "last": text.format(known[-1])}
+        for title, values, text in figures
+        if (known := [value for value in values if value is not None]) and any(known)
+    ]
+
+
+def _bars(values: Sequence[float | None], text: str) -> list[dict[str, Any]]:
+    highest = max((value for value in values if value), default=1)
     return [
         {
             "x": place * _BAR_WIDTH,
-            "y": round(_CHART_HEIGHT * (1 - labels / highest), 1),
+            "y": round(_CHART_HEIGHT * (1 - (value or 0) / highest), 1),
             "width": _BAR_WIDTH - 2,
-            "height": round(_CHART_HEIGHT * labels / highest, 1),
-            "labels": labels,
-            "from": begin,
+            "height": round(_CHART_HEIGHT * (value or 0) / highest, 1),
+            "text": "" if value is None else text.format(value),
         }
-        for place, (begin, labels) in enumerate(shown)
+        for place, value in enumerate(values)
     ]

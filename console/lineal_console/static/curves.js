@@ -91,6 +91,7 @@
 
   function list(element, data) {
     const place = document.querySelector(".anomalies");
+    if (!place) return;
     const time = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium", dateStyle: "short" });
     const items = data.anomalies.map((anomaly) => {
       const item = document.createElement("li");
