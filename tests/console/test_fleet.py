@@ -155,7 +155,9 @@ def test_versions_stand_side_by_side_and_are_put_into_use_and_taken_out(
     page.get_by_role("button", name="Roll back").click()
     expect(page.get_by_role("status")).to_have_text(re.compile("is in use again"))
     assert _in_use(fleet) == [newest - 1]
-    expect(page.locator("li.timeline-step").first).to_contain_text("gone back to by user:")
+    newest_change = page.locator("li.timeline-step").first
+    expect(newest_change).to_contain_text("gone back to by user:")
+    expect(newest_change).to_contain_text("too many alarms")
     page.get_by_role("button", name="Promote").first.click()
     expect(page.get_by_role("status")).to_have_text(f"Version {newest} is in use.")
     assert _in_use(fleet) == [newest]
@@ -167,10 +169,15 @@ def test_a_rollout_is_paused_gone_on_with_and_aborted(
 ) -> None:
     until(lambda: all(each["status"] in ("completed", "aborted") for each in _rollouts(fleet)), 480)
     # One that takes long: the first ring is to score very many readings beside the old model.
-    fleet.lineal("deploy", "start", "turbine", "--shadow", "1000000", "--ring", "first=turbine-1",
-                 "--ring", "rest=*")  # fmt: skip
     page = owner.page
     page.goto(f"{fleet.url}/console/fleet")
+    page.get_by_role("link", name="Start a rollout").click()
+    expect(page.get_by_role("button", name="Start the rollout")).to_be_visible()
+    _look(owner, browser, "rollout-new")
+    page.get_by_label("First ring").fill("turbine-1")
+    page.get_by_label("Readings scored beside").fill("1000000")
+    page.get_by_role("button", name="Start the rollout").click()
+    expect(page.get_by_role("status").first).to_have_text("The deploy stage is asked.")
     row = page.get_by_role("region", name="Rollouts").locator("tbody tr").first
     expect(row).to_contain_text("running")  # the list follows what happens
     row.get_by_role("link").click()
@@ -204,7 +211,8 @@ def test_a_reader_may_not_promote(fleet: Up, browser: Browser, owner: Watched) -
     page.goto(f"{fleet.url}/console/models/turbine")
     assert page.get_by_role("button", name="Promote").count() == 0
     rollout = _rollouts(fleet)[0]["rollout_id"]
-    for path in ("models/turbine/rollback", f"fleet/rollouts/{rollout}/control",
+    for path in ("models/turbine/rollback", "fleet/rollouts/new",
+                 f"fleet/rollouts/{rollout}/control",
                  "fleet/devices/turbine-1/marks",
                  "fleet/devices/turbine-1/marks/withdraw"):  # fmt: skip
         assert page.request.post(f"{fleet.url}/console/{path}", form={}).status == 403, path

@@ -45,9 +45,10 @@ class CsvSettings(ChannelSettings):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: str | None = None
     """None: by the file's mark, else UTF-8, else that of Windows (cp1252)."""
-    time: str | None = None
-    """The column that says when a row was measured; none: the first that holds days with times of
-    day. ``"none"``: rows are of the moment in which they are read."""
+    time: str | tuple[str, str] | None = None
+    """The column that says when a row was measured, or two, of the day and of the time of day;
+    none: the first that holds days with times of day, or two beside each other. ``"none"``: rows
+    are of the moment in which they are read."""
     time_format: str | None = None
     """Of that column, as strptime takes it; none: ISO 8601, day.month.year, or seconds or
     milliseconds since 1970."""
@@ -137,12 +138,14 @@ class CsvTable:
             self.names.index(name) if name in self.names else None for name in columns.values()
         ]
         self._parser = TimeParser(settings.zone, settings.time_format, after_us=after_us)
-        self._time: int | None = None
-        if settings.time not in (None, NO_TIME):
-            if settings.time not in self.names:
+        self._time: tuple[int, ...] = ()
+        if settings.time is not None and settings.time != NO_TIME:
+            wanted = (settings.time,) if isinstance(settings.time, str) else settings.time
+            missing = [name for name in wanted if name not in self.names]
+            if missing:
                 there = ", ".join(self.names)
-                raise ValueError(f"time: there is no column {settings.time!r}; there are: {there}")
-            self._time = self.names.index(settings.time)
+                raise ValueError(f"time: there is no column {missing[0]!r}; there are: {there}")
+            self._time = tuple(self.names.index(name) for name in wanted)
         self._looked = settings.time is not None
 
     def is_header(self, line: str) -> bool:
@@ -167,8 +170,8 @@ class CsvTable:
         if not self._looked:
             self._look_for_time(cells)
         wall = None
-        if self._time is not None:
-            wall = self._parser.parse(cells[self._time])
+        if self._time:
+            wall = self._parser.parse(" ".join(cells[index].strip() for index in self._time))
             if wall is None:
                 return None
         return Row(tuple(value for value in values if value is not None), wall)
@@ -178,10 +181,18 @@ class CsvTable:
         for index, cell in enumerate(cells):
             # numbers could be times, and most often are not: those are named so, or stated
             could_be = number(cell) is None or is_time_name(self.names[index])
-            if index not in self._indexes and could_be and self._parser.parse(cell):
-                self._time = index
-                log.info("rows are of the time in column %s", self.names[index])
-                return
+            if index in self._indexes or not could_be:
+                continue
+            beside = index + 1 < len(cells) and index + 1 not in self._indexes
+            if self._parser.parse(cell):
+                self._time = (index,)
+            elif beside and self._parser.parse(f"{cell.strip()} {cells[index + 1].strip()}"):
+                self._time = (index, index + 1)
+            else:
+                continue
+            named = ", ".join(self.names[each] for each in self._time)
+            log.info("rows are of the time in column %s", named)
+            return
         log.info("no column holds days with times: rows are of the moment they are read in")
 
     def _cells(self, line: str) -> list[str]:

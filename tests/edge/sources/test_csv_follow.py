@@ -301,3 +301,19 @@ def test_a_column_that_is_called_time_holds_the_time(log_file: Path) -> None:
     log_file.write_text("Timestamp (ms),n\n1764320400100,7\n")
     [sample] = take(source_of(log_file), 1)
     assert sample.wall_us == 1764320400100_000
+
+
+@pytest.mark.parametrize(
+    ("row", "stated"),
+    [
+        ("28.11.2026;09:00:01;7", {}),
+        ("11/28/2026;9:00:01 AM;7",
+         {"time": ["Date", "Time"], "time_format": "%m/%d/%Y %I:%M:%S %p"}),
+    ],
+)  # fmt: skip
+def test_a_day_and_a_time_of_day_beside_it_are_one_time(
+    log_file: Path, row: str, stated: dict[str, Any]
+) -> None:
+    log_file.write_text(f"Date;Time;n\n{row}\n")
+    [sample] = take(source_of(log_file, zone="UTC", **stated), 1)
+    assert sample.wall_us == 1795856401_000_000
