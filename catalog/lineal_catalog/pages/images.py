@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from functools import partial
 from typing import NamedTuple
 
@@ -34,14 +35,16 @@ from lineal_catalog.pages.renderers import (
     find_renderer,
 )
 from lineal_catalog.pages.settings import PageSettings
-from lineal_catalog.pages.view import page_rotation
+from lineal_catalog.pages.view import page_rotations
 from lineal_schemas.envelope import now_us
+from lineal_schemas.objects import ObjectRef
 
 DEFAULT_WIDTH = 1000
 THUMBNAIL_WIDTH = 256
 _MAX_HEIGHT = 2.5
 """Of the width: a till roll is not as high as its paper is long."""
 RENDERING_SECONDS = 20.0
+_MAX_ROTATIONS = 100
 _PROCESSOR_SECONDS = 8.0
 
 
@@ -68,6 +71,8 @@ class PageImages:
         self._workers = workers
         self._settings = runtime.settings.section(PageSettings)
         self._drawing: dict[tuple[str, int, str], asyncio.Task[PageImage]] = {}
+        self._rotations: OrderedDict[str, dict[int, int]] = OrderedDict()
+        """Of documents, by the digest of what was read of them."""
 
     @property
     def max_width(self) -> int:
@@ -129,14 +134,25 @@ class PageImages:
         if content is None:
             raise NoPageImage("the document's bytes are not known")
         if result is not None:
-            stored = await self._runtime.objects.get(reference(*result))
-            rotation = await asyncio.to_thread(page_rotation, stored, view.page)
-            view = view._replace(rotation=rotation)
+            rotations = await self._rotations_of(reference(*result))
+            view = view._replace(rotation=rotations.get(view.page, 0))
         path = await self._runtime.objects.path(reference(*content))
         caller = Caller("page images", document.document_id)
         kind = str(document.attributes.get("kind"))
         rendered = await render(self._workers, renderer, str(path), kind, content[1], view, caller)
         return await self._keep(document, view, form, rendered)
+
+    async def _rotations_of(self, result: ObjectRef) -> dict[int, int]:
+        """Who looks at one page of a long document looks at the next: all of its words are decoded
+        once for that."""
+        found = self._rotations.get(result.sha256)
+        if found is None:
+            stored = await self._runtime.objects.get(result)
+            found = await asyncio.to_thread(page_rotations, stored)
+            self._rotations[result.sha256] = found
+            if len(self._rotations) > _MAX_ROTATIONS:
+                self._rotations.popitem(last=False)
+        return found
 
     async def _keep(
         self, document: DocumentInfo, view: PageView, form: str, rendered: RenderedPage

@@ -62,10 +62,11 @@ def list_pages(result: bytes) -> list[_Json]:
     return [_head(page) for page in _loaded(result)["pages"]]
 
 
-def page_rotation(result: bytes, number: int) -> int:
-    """By how many degrees clockwise a stored page is turned to be upright."""
-    page = _page(_loaded(result), number)
-    return 0 if page is None else int(page.get("rotation", 0))
+def page_rotations(result: bytes) -> dict[int, int]:
+    """By how many degrees clockwise stored pages are turned to be upright; those that are, by
+    number."""
+    pages = _loaded(result)["pages"]
+    return {page["number"]: int(page["rotation"]) for page in pages if page.get("rotation")}
 
 
 def page_view(result: bytes, analysis: bytes | None, number: int) -> _Json | None:
