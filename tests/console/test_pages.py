@@ -288,6 +288,12 @@ def test_what_stages_have_made_is_decided_about(up: Up, owner: Watched) -> None:
     page.get_by_role("button", name="It shows a defect").click()
     expect(page.get_by_role("status")).to_have_text("What you said is learnt from.")
     _reload_until(page, lambda: page.locator("dl.about").get_by_text("defect", exact=True).count())
+    page.goto(f"{up.url}/console/photos")
+    page.get_by_role("checkbox", name=f"Choose {PHOTO[:10]}").check()
+    page.get_by_role("button", name="The chosen are normal").click()
+    expect(page.get_by_role("status")).to_have_text("What you said is learnt from.")
+    said = page.get_by_role("row").filter(has_text=PHOTO[:10]).get_by_role("cell").nth(6)
+    _reload_until(page, lambda: said.inner_text() == "normal")
 
     page.goto(f"{up.url}/console/slides/s-1")
     page.get_by_role("link", name="Column 1, row 0 at zoom 1").click()
@@ -392,6 +398,7 @@ def test_a_reader_is_shown_no_acts_and_is_refused_them(
         ("/console/users/add", {"name": "eve", "role": "owner"}),
         ("/console/proof/verify", {}),
         (f"/console/photos/{PHOTO}/verify", {"label": "defect"}),
+        ("/console/photos/verify", {"label": "defect", "id": PHOTO}),
         (f"/console/sweeps/{SWEEP}/stop", {}),
         ("/console/serving/churn/control", {"action": "abort"}),
         ("/console/articles/publish", {"title": "x", "text": "x", "language": "en"}),

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, get_args
 from urllib.parse import urlencode
 
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -91,24 +92,41 @@ async def heat_map(request: PageRequest) -> Response:
     return await stored_file(request, ref, "image/jpeg")
 
 
+@PHOTOS.post("/verify", act="review")
+async def verify_chosen(request: PageRequest) -> Response:
+    """Say what several show."""
+    form = await request.form()
+    label = _label(form)
+    ids = [str(value) for value in form.getlist("id")][:_SHOWN_AT_ONCE]
+    for found in [await _asked(request, one) for one in ids]:
+        await verify_photo(request.runtime, found, label, request.credential, _SOURCE)
+    said = request.text("What you said is learnt from.")
+    nothing = request.text("No photo was chosen.")
+    return request.redirect(PHOTOS.url, said if ids else nothing)
+
+
 @PHOTOS.post("/{id}/verify", act="review")
 async def verify(request: PageRequest) -> Response:
     """Say what it shows."""
     found = await _asked(request)
-    label: PhotoLabel | None = None
-    said = str((await request.form()).get("label", ""))
-    for known in get_args(PhotoLabel):
-        label = known if known == said else label
-    if label is None:
-        raise HTTPException(400, f"a photo is one of {', '.join(get_args(PhotoLabel))}")
+    label = _label(await request.form())
     await verify_photo(request.runtime, found, label, request.credential, _SOURCE)
     return request.redirect(
         f"{PHOTOS.url}/{found.photo_id}", request.text("What you said is learnt from.")
     )
 
 
-async def _asked(request: PageRequest) -> PhotoInfo:
-    look = partial(find_photo, photo_id=request.path("id"), names=request.names)
+def _label(form: FormData) -> PhotoLabel:
+    said = str(form.get("label", ""))
+    known: tuple[PhotoLabel, ...] = get_args(PhotoLabel)
+    for label in known:
+        if label == said:
+            return label
+    raise HTTPException(400, f"a photo is one of {', '.join(known)}")
+
+
+async def _asked(request: PageRequest, photo_id: str | None = None) -> PhotoInfo:
+    look = partial(find_photo, photo_id=photo_id or request.path("id"), names=request.names)
     try:
         return await request.runtime.store.read(look)
     except UnknownPhoto as error:

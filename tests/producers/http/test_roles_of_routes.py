@@ -91,6 +91,7 @@ TAKEN_BY = {
         POST /console/labels/{job}/close
         POST /console/labels/{job}/give
         POST /console/labels/{job}/take
+        POST /console/photos/verify
         POST /console/photos/{id}/verify
         POST /console/review/begin
         POST /console/review/next
