@@ -61,7 +61,9 @@ def new(
             text.write(proposal.text)
     except FileExistsError as error:
         raise CommandFailed(f"{target} is there already: it is left alone") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise CommandFailed(f"{error.filename or file}: {error.strerror}") from error
+    except ValueError as error:
         raise CommandFailed(str(error)) from error
     machine = read_machine(target)
     print(f"wrote {target}: {len(machine.channels)} channels, from {proposal.rows} rows")
@@ -77,7 +79,7 @@ def check(
     ] = None,
 ) -> None:
     """Check machine files; errors say the line."""
-    from lineal_scoring.machine import BadMachine, read_machine
+    from lineal_scoring.machine import BadMachine, read_machine, read_machines
 
     chosen = files or sorted(_folder().glob("*.toml"))
     if not chosen:
@@ -92,6 +94,11 @@ def check(
             print(
                 f"{file}: {machine.name}, {len(machine.scored)} of {len(machine.channels)} scored"
             )
+    if not problems and not files:
+        try:
+            read_machines(_folder())  # together: whether two describe the same devices
+        except BadMachine as error:
+            problems.append(str(error))
     if problems:
         raise CommandFailed("\n".join(problems))
 

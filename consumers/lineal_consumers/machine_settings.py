@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,24 +35,13 @@ def settings_of_machines(given: Mapping[str, Any]) -> dict[str, Any]:
     machines = read_machines(Path(_given(given, "machines", "folder") or FOLDER))
     if not machines:
         return {}
-    models = {pattern: machine.name for machine in machines for pattern in machine.devices}
+    of_devices = _by_pattern(machines)
+    models = {pattern: machine.name for pattern, machine in of_devices.items()}
     others = _given(given, "stages", "detect", "models") or {"*": "turbine"}
-    seasons = {
-        pattern: machine.season
-        for machine in machines
-        for pattern in machine.devices
-        if machine.season != "none"
-    }
-    undrifting = {
-        name
-        for machine in machines
-        for name, channel in machine.channels.items()
-        if not channel.drift
-    }
+    seasons = {pattern: machine.season for pattern, machine in of_devices.items()}
     asking = {
         pattern: machine.normal.ask_after / machine.rate_hz
-        for machine in machines
-        for pattern in machine.devices
+        for pattern, machine in of_devices.items()
     }
     asking_others = _given(given, "stages", "review", "ask_after") or {"*": 900}
     return {
@@ -63,10 +52,27 @@ def settings_of_machines(given: Mapping[str, Any]) -> dict[str, Any]:
             "drift": {
                 "models": {**models, **others},
                 "seasons": seasons,
-                "excluded": sorted(undrifting | {"yaw"}),
+                "excluded_of": {
+                    pattern: [
+                        name for name, channel in machine.channels.items() if not channel.drift
+                    ]
+                    for pattern, machine in of_devices.items()
+                },
             },
         }
     }
+
+
+def _by_pattern(machines: Sequence[Machine]) -> dict[str, Machine]:
+    """The machine of each pattern of devices' names, names in full first and longer patterns before
+    shorter ones: where a device fits several, what says most of it holds."""
+    found = {pattern: machine for machine in machines for pattern in machine.devices}
+    order = sorted(found, key=lambda pattern: (bool(set(pattern) & set("*?[")), -len(pattern)))
+    return {pattern: found[pattern] for pattern in order}
+
+
+def _unwatched(machine: Machine) -> list[str]:
+    return [name for name, channel in machine.channels.items() if not channel.drift]
 
 
 def _given(settings: Mapping[str, Any], *path: str) -> Any:

@@ -180,13 +180,18 @@ def read_machines(folder: Path) -> tuple[Machine, ...]:
     """The machines of all ``.toml`` files in a folder, by name; none if it is not there.
 
     Raises:
-        BadMachine: see :func:`read_machine`; or two have one name.
+        BadMachine: see :func:`read_machine`; or two have one name, or name the same devices.
     """
     found: dict[str, Machine] = {}
+    devices: dict[str, str] = {}
     for file in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
         machine = read_machine(file)
         if machine.name in found:
             raise BadMachine(f"{file}: another file describes a machine {machine.name!r} already")
+        for pattern in machine.devices:
+            if devices.setdefault(pattern, machine.name) != machine.name:
+                other = devices[pattern]
+                raise problem(file, ("devices",), f"{pattern!r} are those of {other!r} already")
         found[machine.name] = machine
     return tuple(found.values())
 

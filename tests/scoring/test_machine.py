@@ -101,7 +101,8 @@ class TestSettings:
         assert (model.length, model.baseline_span) == (40, 150)
         assert model_for(DetectConfig(**stages["detect"]), "pump-7") == "pump"
         assert model_for(DetectConfig(**stages["detect"]), "turbine-7") == "turbine"
-        assert "shaft angle" in DriftConfig(**stages["drift"]).excluded
+        drift = DriftConfig(**stages["drift"])
+        assert drift.excluded_of == {"pump-*": ("shaft angle",)}
 
     def test_what_is_set_in_lineal_toml_wins(self, tmp_path: Path) -> None:
         (tmp_path / "lineal.toml").write_text(

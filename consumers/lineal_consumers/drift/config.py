@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Annotated, Literal
 
@@ -23,12 +24,15 @@ class DriftConfig(BaseModel):
     models: dict[str, ModelName] = {"*": "turbine"}
     """By device names (``*`` and ``?`` allowed) the model whose training readings they are compared
     with; the first that fits."""
-    seasons: dict[str, Literal["daily", "weekly"]] = {}
+    seasons: dict[str, Literal["daily", "weekly", "none"]] = {}
     """By device names (``*`` and ``?`` allowed; the first that fits), what recurs. Such devices are
     compared with the same hours of their own days or weeks before, and not with the training: the
     first drift can be found when two are over."""
     excluded: tuple[str, ...] = ("yaw",)
     """Features that are not tested. The yaw goes wherever the wind comes from."""
+    excluded_of: dict[str, tuple[str, ...]] = {}
+    """By device names (``*`` and ``?`` allowed; the first that fits), those of these devices
+    instead: what is weather for one machine is none for another that calls a channel the same."""
     spacing_seconds: Annotated[float, Field(gt=0)] = 20.0
     """Time between two readings of a sample: about as long as what is measured remembers, since
     the test takes readings for independent."""
@@ -58,7 +62,15 @@ class DriftConfig(BaseModel):
 
 def season_of(config: DriftConfig, device: str) -> Literal["daily", "weekly"] | None:
     """What recurs in a device's readings, if anything is known to."""
-    return first_match(config.seasons, device)
+    found = first_match(config.seasons, device)
+    return None if found == "none" else found
+
+
+def watched_features(config: DriftConfig, device: str, features: Sequence[str]) -> list[int]:
+    """The places of the features of a device that are watched for drift."""
+    own = first_match(config.excluded_of, device)
+    excluded = config.excluded if own is None else own
+    return [place for place, name in enumerate(features) if name not in excluded]
 
 
 def model_names(config: DriftConfig) -> list[str]:

@@ -9,7 +9,7 @@ import orjson
 
 from lineal import Context
 from lineal.artifact_in_use import ArtifactInUse
-from lineal_consumers.drift.config import DriftConfig
+from lineal_consumers.drift.config import DriftConfig, watched_features
 from lineal_consumers.drift.normal_rows import normal_batches
 from lineal_consumers.drift.seasonal import (
     TOGETHER_US,
@@ -81,7 +81,7 @@ def _drift(
     features: list[str],
     config: DriftConfig,
 ) -> DriftDetected | None:
-    tested = [place for place, name in enumerate(features) if name not in config.excluded]
+    tested = watched_features(config, block.device, features)
     if not any(shift.lasting[place] for place in tested):
         return None
     return DriftDetected(

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from lineal import Context
 from lineal.artifact_in_use import ArtifactInUse
 from lineal.name_patterns import first_match
-from lineal_consumers.drift.config import DriftConfig, season_of
+from lineal_consumers.drift.config import DriftConfig, season_of, watched_features
 from lineal_consumers.drift.engine import (
     DriftReport,
     FeatureComparison,
@@ -79,13 +79,15 @@ async def watch(block: TelemetryCollected, ctx: Context[DriftConfig]) -> DriftDe
         return None
     reference = await ctx.objects.get(known.reference, role="reference")
     features, then = _reference(reference)
+    if not watched_features(ctx.config, block.device, features):
+        return None
     if (season := season_of(ctx.config, block.device)) is not None:
         return await watch_season(block, in_use, known.dataset, features, season, ctx)
     sample = await _extend(block, in_use, features, ctx)
     found = None
     cooldown_key = f"told/{in_use.name}"
     if len(sample.rows) >= ctx.config.min_sample and not await _cooling(cooldown_key, sample, ctx):
-        report = _compare(then, _array(sample.rows), features, ctx.config)
+        report = _compare(then, _array(sample.rows), block.device, features, ctx.config)
         if report.drifted:
             found = _drift(report, sample, block.device, in_use, known.dataset, ctx.config)
             await ctx.state.put(cooldown_key, sample.times[-1])
@@ -125,8 +127,10 @@ async def _extend(
     return sample
 
 
-def _compare(then: Array, now: Array, features: list[str], config: DriftConfig) -> DriftReport:
-    tested = [place for place, name in enumerate(features) if name not in config.excluded]
+def _compare(
+    then: Array, now: Array, device: str, features: list[str], config: DriftConfig
+) -> DriftReport:
+    tested = watched_features(config, device, features)
     names = [features[place] for place in tested]
     if config.test == "adwin":
         return compare_adaptively(
