@@ -123,6 +123,45 @@ def test_a_labelling_job_is_made_worked_through_closed_and_measured(
     look(owner, browser, f"{up.url}/console/notifications", "notifications")
 
 
+def test_boxes_are_drawn_on_a_page_and_labelled(
+    owner: Watched, browser: Browser, up: Up, client: httpx.Client
+) -> None:
+    sent = client.post("/documents", files={"file": ("stamped.png", invoice("1", "2.00"))})
+    document = sent.json()[0]["document_id"]
+    until(lambda: client.get(f"/documents/{document}").json().get("status") == "indexed")
+    page = owner.page
+    page.goto(f"{up.url}/console/labels")
+    page.get_by_label("Name", exact=True).fill("marks")
+    page.get_by_label("Classes, with commas").fill("total, address")
+    page.get_by_label("Items, one a line").fill(document)
+    page.get_by_role("button", name="Make the job").click()
+    job = page.url.partition("?")[0]
+    page.get_by_role("button", name="Label the next item").click()
+    page.locator(".sheet img").evaluate("image => image.decode()")
+    page.get_by_text("Boxes", exact=True).click()
+    page.get_by_label("Class of the boxes").select_option("address")
+    area = page.locator(".sheet img").bounding_box()
+    assert area is not None
+    left, top = area["x"], area["y"]
+    page.mouse.move(left + 0.1 * area["width"], top + 0.1 * area["height"])
+    page.mouse.down()
+    page.mouse.move(left + 0.4 * area["width"], top + 0.2 * area["height"], steps=4)
+    page.mouse.up()
+    written = page.get_by_label("Box", exact=True).first.input_value().split(",")
+    assert written[0] == "address"
+    assert [float(side) for side in written[1:]] == pytest.approx([0.1, 0.1, 0.3, 0.1], abs=0.01)
+    look(owner, browser, page.url, "label-boxes")
+    page.goto(f"{job}/item?item={document}")
+    page.get_by_text("Boxes", exact=True).click()
+    page.get_by_label("Box", exact=True).last.fill(",".join(written))
+    page.get_by_role("button", name="Give the boxes alone").click()
+    expect(page.locator(".notice")).to_contain_text("Nothing is left")
+    [given] = client.get(
+        f"/label-jobs/{job.rpartition('/')[2]}/labels?format=coco&which=given"
+    ).json()["annotations"]
+    assert given["bbox"][2] > 0
+
+
 def invoice(number: str, total: str) -> bytes:
     """A scanned invoice whose number has a name that nobody has taught."""
     image = Image.new("L", (1240, 900), 255)

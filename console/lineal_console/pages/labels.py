@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from lineal.errors import LinealError
@@ -24,7 +25,7 @@ from lineal_catalog.labels.jobs import create_job
 from lineal_catalog.labels.queries import Job, UnknownJob, find_item, find_job, list_jobs
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
-from lineal_schemas.labels import ConsensusMethod, LabelItem, LabelJobKind, LabelValue
+from lineal_schemas.labels import ConsensusMethod, LabelBox, LabelItem, LabelJobKind, LabelValue
 
 LABELS = Page("labels", "Labels", act="review", section="review", order=20)
 DASHBOARD = Page("labelling", "Labelling dashboard", act="review", section="review", order=30)
@@ -162,13 +163,32 @@ async def give(request: PageRequest) -> Response:
     """Label an item, and take the next."""
     job, form = await _job(request), await request.form()
     label = str(form.get("label", "")).strip()
-    value = LabelValue(label=label or None)
+    value = LabelValue(label=label or None, boxes=_boxes(form))
     if job.kind == "verify":
         value = LabelValue(correct=label == "correct")
     await give_label(
         request.runtime, job.job_id, str(form.get("item", "")), value, request.credential
     )
     return await _onward(request, job)
+
+
+def _boxes(form: FormData) -> tuple[LabelBox, ...]:
+    """The boxes that were drawn or written: ``stamp,0.1,0.2,0.3,0.05``, in fractions of the page.
+
+    Raises:
+        HTTPException: 400, one is otherwise.
+    """
+    written = [str(text).strip() for text in form.getlist("box") if str(text).strip()]
+    found = []
+    for text in written:
+        label, *sides = (part.strip() for part in text.rsplit(",", 4))
+        try:
+            found.append(LabelBox.model_validate({"label": label, "box": list(map(float, sides))}))
+        except ValueError as error:
+            raise HTTPException(
+                400, f"{text[:100]!r} is no box: class, left, top, width, height, in fractions"
+            ) from error
+    return tuple(found)
 
 
 @LABELS.post("/{job}/close")

@@ -1,4 +1,4 @@
-// Boxes to redact are drawn on the page; each becomes a field of the form, which works without this.
+// Boxes to redact, or to label, are drawn on the page; each becomes a field of the form, which works without this.
 "use strict";
 
 // The field that was last gone to is the one that a click on a word of the page fills.
@@ -75,3 +75,9 @@ function drawBoxes(sheet) {
 }
 
 document.querySelectorAll("[data-draw-boxes]").forEach(drawBoxes);
+
+// Where boxes have classes, what is chosen is written before those that are drawn from then on.
+document.addEventListener("input", (event) => {
+  const sheet = document.getElementById(event.target.dataset.namesBoxes);
+  if (sheet) sheet.dataset.page = event.target.value;
+});
