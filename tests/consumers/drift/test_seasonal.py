@@ -63,6 +63,16 @@ def test_a_month_of_days_and_nights_is_no_drift(cycle: float) -> None:
     assert found_at(weather(30 * 24, cycle=cycle)) == []
 
 
+def test_warm_and_cold_days_that_follow_each_other_are_no_drift() -> None:
+    """What is away from the season fades within a day and a half, as weather does."""
+    hours = 30 * 24
+    kept = math.exp(-1 / (36 * AN_HOUR))
+    fronts = np.random.default_rng(3).standard_normal(hours * AN_HOUR) * math.sqrt(1 - kept**2)
+    for index in range(1, len(fronts)):
+        fronts[index] += kept * fronts[index - 1]
+    assert found_at(weather(hours) * 0.3 + fronts) == []
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_move_for_good_is_found_within_six_hours_and_once(seed: int) -> None:
     moved_at = 20 * 24 + 5
