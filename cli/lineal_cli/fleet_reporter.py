@@ -23,8 +23,11 @@ class FleetReporter:
     """Follows the topics of sensors, models and rollouts."""
 
     def __init__(self, runtime: Runtime, report: Report) -> None:
+        from lineal_consumers.machine_settings import known_machines
+
         self._runtime = runtime
         self._report = report
+        self._machines = known_machines(runtime.settings)
         self._batches = 0
         self._last_reported: dict[str, float] = {}
         self._suppressed: dict[str, int] = {}
@@ -89,10 +92,17 @@ class FleetReporter:
             data: Any = decode(delivery.event).data
             if topic.startswith("anomaly.") and self._too_soon(topic, data.device):
                 continue
-            line = _line(
-                topic, data, self._suppressed.pop(f"{topic} {getattr(data, 'device', '')}", 0)
-            )
+            device = getattr(data, "device", "")
+            suppressed = self._suppressed.pop(f"{topic} {device}", 0)
+            line = _line(topic, data, suppressed, self._units(device))
             self._report(topic, line, {"id": delivery.event.id, "subject": delivery.event.subject})
+
+    def _units(self, device: str) -> Callable[[str], str]:
+        """The units of a device's channels, as its machine file has them."""
+        from lineal_scoring.machine import machine_of
+
+        machine = machine_of(self._machines, device)
+        return (lambda _: "") if machine is None else machine.unit_of
 
     def _too_soon(self, topic: str, device: str) -> bool:
         now = time.monotonic()
@@ -104,7 +114,7 @@ class FleetReporter:
         return False
 
 
-def _line(topic: str, data: Any, suppressed: int) -> str:
+def _line(topic: str, data: Any, suppressed: int, unit_of: Callable[[str], str]) -> str:
     more = f"  (and {suppressed} more since)" if suppressed else ""
     match topic:
         case "device.birth":
@@ -123,7 +133,7 @@ def _line(topic: str, data: Any, suppressed: int) -> str:
             return f"{data.device}: anomaly over ({data.reason})  {data.anomaly_id[:8]}{more}"
         case "drift.detected":
             what = ", ".join(
-                f"{f.feature} {f.reference_mean:.3g} → {f.mean:.3g}"
+                f"{f.feature} {f.reference_mean:.3g} → {f.mean:.3g} {unit_of(f.feature)}".rstrip()
                 for f in data.features
                 if f.drifted
             )

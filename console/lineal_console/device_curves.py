@@ -11,7 +11,9 @@ import orjson
 from lineal.bus.protocol import Selection
 from lineal.errors import UnknownTopic
 from lineal.runtime import Runtime
+from lineal_consumers.machine_settings import known_machines
 from lineal_schemas.envelope import RawEvent
+from lineal_scoring.machine import Machine, machine_of
 
 MAX_POINTS = 1500
 """Drawn of a curve: more would not be seen."""
@@ -29,19 +31,21 @@ Row: TypeAlias = tuple[float, list[float | None]]
 async def device_curves(
     runtime: Runtime, device: str, since: int, until: int | None = None
 ) -> dict[str, Any]:
-    """The curves of a time: times in seconds since the Unix epoch, a list of values for each
-    feature; anomalies and gaps as spans of time.
+    """The curves of a time: times in seconds since the Unix epoch, for each feature its unit and a
+    list of values; values that its sensor cannot show; anomalies and gaps as spans of time.
 
     Args:
         since: microseconds since the Unix epoch.
         until: the same; None: now.
     """
+    machines = await asyncio.to_thread(known_machines, runtime.settings)
+    machine = machine_of(machines, device)
     chosen = Selection(key=device, from_time=since, to_time=until)
     readings = await _events(runtime, "telemetry.readings", chosen)
     gaps = await _events(runtime, "telemetry.gap", chosen)
     return {
         # Apart from the loop that answers everybody else.
-        **await asyncio.to_thread(_curves, readings),
+        **await asyncio.to_thread(_curves, readings, machine),
         "anomalies": await _anomalies(runtime, chosen),
         "gaps": [
             {"time": event.time / _SECOND_US, "count": gap["last_seq"] - gap["first_seq"] + 1}
@@ -51,7 +55,7 @@ async def device_curves(
     }
 
 
-def _curves(events: list[RawEvent]) -> dict[str, Any]:
+def _curves(events: list[RawEvent], machine: Machine | None) -> dict[str, Any]:
     payloads = [orjson.loads(event.data) for event in events]
     features: list[str] = payloads[-1]["features"] if payloads else []
     # Where the device was set up anew, what it measured before was something else.
@@ -68,9 +72,29 @@ def _curves(events: list[RawEvent]) -> dict[str, Any]:
     rows = _interrupted(rows, [None] * len(features))
     return {
         "features": features,
+        "units": ["" if machine is None else machine.unit_of(name) for name in features],
+        "outside": [] if machine is None else _outside(features, same, machine),
         "times": [time for time, _ in rows],
         "values": [[values[place] for _, values in rows] for place in range(len(features))],
     }
+
+
+def _outside(
+    features: list[str], payloads: list[dict[str, Any]], machine: Machine
+) -> list[dict[str, Any]]:
+    """Of each feature how many values are beyond what its sensor can show, as ``range`` of the
+    machine file says."""
+    found = []
+    for place, name in enumerate(features):
+        limits = machine.channels[name].range if name in machine.channels else None
+        if limits is None:
+            continue
+        values = (row[place] for payload in payloads for row in payload["values"])
+        count = sum(value is not None and machine.out_of_range(name, value) for value in values)
+        if count:
+            unit = machine.unit_of(name)
+            found.append({"feature": name, "count": count, "range": limits, "unit": unit})
+    return found
 
 
 def _interrupted(rows: list[Row], nothing: list[float | None]) -> list[Row]:

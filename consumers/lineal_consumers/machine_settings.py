@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from lineal_scoring.machine import Machine, read_machines
+from lineal_scoring.machine import BadMachine, Machine, by_pattern, read_machines
+
+if TYPE_CHECKING:
+    from lineal.settings import Settings
 
 FOLDER = Path("machines")
 
@@ -20,6 +23,15 @@ class MachineSettings(BaseModel):
 
     folder: Path = FOLDER
     """Folder of machine files (docs/your-own-machine.md), one for each kind of machine."""
+
+
+def known_machines(settings: Settings) -> tuple[Machine, ...]:
+    """What the machine files say, for showing it; nothing where one cannot be used any more since
+    the service was started."""
+    try:
+        return read_machines(settings.section(MachineSettings).folder)
+    except BadMachine:
+        return ()
 
 
 def settings_of_machines(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,7 +47,7 @@ def settings_of_machines(given: Mapping[str, Any]) -> dict[str, Any]:
     machines = read_machines(Path(_given(given, "machines", "folder") or FOLDER))
     if not machines:
         return {}
-    of_devices = _by_pattern(machines)
+    of_devices = by_pattern(machines)
     models = {pattern: machine.name for pattern, machine in of_devices.items()}
     others = _given(given, "stages", "detect", "models") or {"*": "turbine"}
     seasons = {pattern: machine.season for pattern, machine in of_devices.items()}
@@ -61,14 +73,6 @@ def settings_of_machines(given: Mapping[str, Any]) -> dict[str, Any]:
             },
         }
     }
-
-
-def _by_pattern(machines: Sequence[Machine]) -> dict[str, Machine]:
-    """The machine of each pattern of devices' names, names in full first and longer patterns before
-    shorter ones: where a device fits several, what says most of it holds."""
-    found = {pattern: machine for machine in machines for pattern in machine.devices}
-    order = sorted(found, key=lambda pattern: (bool(set(pattern) & set("*?[")), -len(pattern)))
-    return {pattern: found[pattern] for pattern in order}
 
 
 def _unwatched(machine: Machine) -> list[str]:

@@ -14,6 +14,7 @@ from lineal_edge.parts import make_source
 from lineal_edge.settings import read_settings
 from lineal_edge.sources.kinds import installed_kinds, kind_of
 from lineal_edge.sources.source import PositionedSource, Source
+from lineal_scoring.machine import read_machine
 
 
 def list_kinds(_chosen: argparse.Namespace) -> int:
@@ -32,7 +33,11 @@ def check(chosen: argparse.Namespace) -> int:
     settings = read_settings(chosen.settings)
     source = make_source(settings)
     source.close()
-    print(f"{settings.device}: {settings.source.kind}, {', '.join(source.features)}")
+    file = getattr(settings.source, "machine", None)
+    machine = None if file is None else read_machine(file)
+    units = {name: "" if machine is None else machine.unit_of(name) for name in source.features}
+    channels = ", ".join(f"{name} [{unit}]" if unit else name for name, unit in units.items())
+    print(f"{settings.device}: {settings.source.kind}, {channels}")
     return 0
 
 

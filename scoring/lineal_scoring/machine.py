@@ -7,7 +7,8 @@ which channels there are, in which units, and what their readings are compared w
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -141,6 +142,11 @@ class Machine(_Section):
         """What the source calls the channels, in the order of the file."""
         return tuple(channel.column or name for name, channel in self.channels.items())
 
+    def unit_of(self, channel: str) -> str:
+        """The unit of a channel, as it is shown beside numbers; empty where none is stated."""
+        described = self.channels.get(channel)
+        return "" if described is None else described.unit
+
     def out_of_range(self, channel: str, value: float) -> bool:
         """Whether a sensor cannot have shown such a value."""
         limits = self.channels[channel].range
@@ -194,6 +200,20 @@ def read_machines(folder: Path) -> tuple[Machine, ...]:
                 raise problem(file, ("devices",), f"{pattern!r} are those of {other!r} already")
         found[machine.name] = machine
     return tuple(found.values())
+
+
+def by_pattern(machines: Sequence[Machine]) -> dict[str, Machine]:
+    """The machine of each pattern of devices' names, names in full first and longer patterns before
+    shorter ones: where a device fits several, what says most of it holds."""
+    found = {pattern: machine for machine in machines for pattern in machine.devices}
+    order = sorted(found, key=lambda pattern: (bool(set(pattern) & set("*?[")), -len(pattern)))
+    return {pattern: found[pattern] for pattern in order}
+
+
+def machine_of(machines: Sequence[Machine], device: str) -> Machine | None:
+    """The machine that a device is; None where no file describes it."""
+    ordered = by_pattern(machines)
+    return next((each for name, each in ordered.items() if fnmatchcase(device, name)), None)
 
 
 def _problem(file: Path, text: str, error: Mapping[str, Any]) -> str:

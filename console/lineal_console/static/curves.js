@@ -75,7 +75,7 @@
         cursor: { sync: { key: "device" } },
         plugins: [bands(data)],
         axes: [axis, { ...axis, size: 60 }],
-        series: [{}, { label: visible(label), stroke: COLOURS[place % COLOURS.length], width: 1.5 }],
+        series: [{}, { label: visible(data.units[place] ? `${label} [${data.units[place]}]` : label), stroke: COLOURS[place % COLOURS.length], width: 1.5 }],
       }, [data.times, data.values[place]], element);
     });
   }
@@ -108,6 +108,11 @@
       }
       return item;
     });
+    for (const each of data.outside) {
+      const item = document.createElement("li");
+      item.textContent = visible(`${each.feature}: ${each.count} ${element.dataset.outside} (${each.range[0]} – ${each.range[1]} ${each.unit})`);
+      items.push(item);
+    }
     if (!items.length) {
       const none = document.createElement("li");
       none.textContent = element.dataset.none;
