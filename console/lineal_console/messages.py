@@ -114,7 +114,7 @@ MODEL_STATUSES = (
     N_("in use"), N_("previous"), N_("retired"), N_("passed"), N_("failed"), N_("trained"),
 )  # fmt: skip
 
-DEVICE_STATES = (N_("online"), N_("stopped"), N_("lost"), N_("unknown"))
+DEVICE_STATES = (N_("online"), N_("stopped"), N_("lost"), N_("unknown"), N_("cloned"))
 ROLLOUT_STATES = (N_("unsigned"), N_("running"), N_("paused"), N_("aborted"), N_("completed"))
 
 DEVICE_JOB_STATES = {

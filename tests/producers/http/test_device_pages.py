@@ -1,4 +1,4 @@
-"""Curves of a device have the units of its machine, and say what its sensors cannot show."""
+"""Pages of devices: units, what sensors cannot show, and identities that were copied."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 
 from lineal.access.acts import acts_of
 from lineal.runtime import Runtime
+from lineal_catalog.devices.register import STAGE, Device
 from lineal_schemas.envelope import first_event, now_us
-from lineal_schemas.telemetry import TelemetryReadings
+from lineal_schemas.telemetry import DeviceBirth, TelemetryReadings
 from tests.producers.http.test_diagram_pages import browser
 from tests.producers.http.test_reviews import token
 
@@ -48,3 +49,25 @@ async def test_units_and_values_beyond_a_range(
     assert drawn["outside"] == [
         {"feature": "pressure", "count": 2, "range": [0, 16], "unit": "bar"}
     ]  # fmt: skip
+
+
+async def test_a_copied_identity_is_seen_on_the_pages(runtime: Runtime) -> None:
+    boots = ["a" * 32, "b" * 32, "a" * 32]
+    device = Device(device="pump-1")
+    for number, boot in enumerate(boots, 1):
+        birth = DeviceBirth(
+            device="pump-1", boot_id=boot, session=number, monotonic_us=number, wall_us=number,
+            agent_version="1", agent_digest="0" * 64, config_digest="0" * 64,
+        )  # fmt: skip
+        device = device.after(birth, number)
+    assert device.cloned == 1
+    row = device.model_dump_json().encode()
+    await runtime.store.write(
+        lambda c: c.execute(
+            "INSERT INTO state (stage, name, event_id, before, after) VALUES (?, ?, ?, ?, ?)",
+            (STAGE, "pump-1", "", None, row),
+        )
+    )
+    async with browser(runtime, await token(runtime, "ann", *acts_of("reader"))) as client:
+        assert "cloned</span>" in (await client.get("/console/fleet")).text
+        assert "its key was copied" in (await client.get("/console/fleet/devices/pump-1")).text
