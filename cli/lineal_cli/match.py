@@ -71,4 +71,4 @@ def match(
 
 
 def _line(item: MatchedSentence) -> str:
-    return f"p={item.p:.3f}  {' '.join(item.polarity)}  {plain(item.text)}"
+    return f"p={item.p_text:.2g}  {' '.join(item.polarity)}  {plain(item.text)}"

@@ -33,7 +33,8 @@ def match_sentence(
     """The five sentences that are most like one and meant alike, and the like of it that is not.
 
     Args:
-        max_p: what is contrary is shown up to here; beyond, it is about something else.
+        max_p: what is contrary is shown up to here, for the whole text; beyond, it is about
+            something else.
 
     Raises:
         Reject: the text has no sentence, or more than :data:`MAX_SENTENCES`.
@@ -52,18 +53,21 @@ def match_sentence(
     for number, (begin, end) in enumerate(spans):
         alike, meant = polarities(wanted, concepts[number])
         similarity = float(vectors[number + 1] @ vectors[0])
+        p = null.significance(similarity)
+        p_text = min(1.0, p * len(spans))  # Bonferroni: the best of many is often alike by chance
         found = MatchedSentence(
             text=" ".join(text[begin:end].split()),
             begin=begin,
             end=end,
             page=text.count(PAGE_SEPARATOR, 0, begin) + 1,
             similarity=round(similarity, 4),
-            p=round(null.significance(similarity), 6),
+            p=float(f"{p:.4g}"),
+            p_text=float(f"{p_text:.4g}"),
             polarity=_names(meant),
         )
         if alike:
             matches.append(found)
-        elif found.p <= max_p:
+        elif p_text <= max_p:
             contrary.append(found)
     for some in (matches, contrary):
         some.sort(key=lambda item: (-item.similarity, item.begin))

@@ -2,7 +2,9 @@
 
 A similarity by itself says little, and differently for each model and each kind of text. Its ``p``
 is the share of unrelated pairs that are at least as similar, counted with the pair itself among
-them (Phipson, Smyth, "Permutation P-values Should Never Be Zero", 2010).
+them (Phipson, Smyth, "Permutation P-values Should Never Be Zero", 2010). Of the most similar tenth
+there are too few to count: beyond it the share falls off exponentially, as in that tenth (a tail is
+fitted as in Knijnenburg et al., "Fewer permutations, more accurate P-values", 2009).
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from math import exp
 from typing import TYPE_CHECKING
 
 from lineal_catalog.matching.concepts import SentenceConcepts
@@ -25,8 +28,10 @@ if TYPE_CHECKING:
     from lineal_catalog.meaning.engine import Engine, Vectors
 
 MIN_SENTENCES = 40
-"""A text of fewer has too few pairs of its own."""
+"""A text of fewer different ones has too few pairs of its own."""
 _MAX_SENTENCES = 300
+_TAIL = 0.1
+_MIN_TAIL_PAIRS = 10
 _QUANTILES = (0.5, 0.9, 0.95, 0.99, 1.0)
 
 
@@ -38,9 +43,19 @@ class Null:
 
         self._corpus = corpus
         self._similarities = np.sort(np.round(similarities, 4))
+        tail = self._similarities[int(len(self._similarities) * (1 - _TAIL)) :]
+        self._begin, self._excess = 1.0, 0.0
+        if len(tail) >= _MIN_TAIL_PAIRS:
+            self._begin, self._excess = float(tail[0]), float(np.mean(tail - tail[0]))
 
     def significance(self, similarity: float) -> float:
         """The share of unrelated pairs that are at least as similar: above 0, at most 1."""
+        counted = self._counted(min(similarity, self._begin))
+        if similarity <= self._begin or self._excess <= 0:
+            return self._counted(similarity)
+        return counted * exp(-(similarity - self._begin) / self._excess)
+
+    def _counted(self, similarity: float) -> float:
         import numpy as np
 
         below = int(np.searchsorted(self._similarities, round(similarity, 4), side="left"))
@@ -65,7 +80,7 @@ def null_distribution(
 ) -> Null:
     """That of a text's own sentences, without those that say the same of each other in the same
     words; that of the reference sentences where the text has too few."""
-    if len(sentences) >= MIN_SENTENCES:
+    if len({item.text for item in sentences}) >= MIN_SENTENCES:
         step = max(1, len(sentences) // _MAX_SENTENCES)
         return Null("text", _pairs([item.text for item in sentences[::step]], vectors[::step]))
     return _reference(model_id(engine))

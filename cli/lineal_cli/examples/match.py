@@ -38,8 +38,8 @@ async def show(example: ExampleRun) -> list[str]:
     lines = []
     for event in made:
         line = f"{event.sentence} ({' '.join(event.polarity)})"
-        best = next((item for item in event.matches if item.p <= 0.05), None)
-        line += f' matches "{best.text}", p={best.p:.4f}' if best else " matches nothing"
+        best = next((item for item in event.matches if (item.p_text or 0) <= 0.05), None)
+        line += f' matches "{best.text}", p={best.p_text:.2g}' if best else " matches nothing"
         if event.contrary:
             other = event.contrary[0]
             line += f'; contrary ({" ".join(other.polarity)}): "{other.text}"'

@@ -19,7 +19,7 @@ class MatchConfig(BaseModel):
     engine: EngineName = "auto"
     """As of ``[stages.embed]``."""
     max_p: Annotated[float, Field(gt=0, le=1)] = 0.05
-    """Sentences of another polarity are shown as contrary up to here."""
+    """Sentences of another polarity are shown as contrary up to this ``p_text``."""
     seconds: Annotated[float, Field(gt=0)] = 300
     """Limit for one text."""
 

@@ -20,7 +20,7 @@ _ANYBODY = ("",)
 # A document is looked up in the store, and who asks is checked: nothing is memoised.
 @stage(
     "match",
-    version="2",
+    version="3",
     produces=MatchMade,
     memo=False,
     artifacts=engine_model,
