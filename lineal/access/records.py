@@ -27,8 +27,8 @@ async def change_access(
 ) -> R:
     """Change users or tokens, and record who did it.
 
-    Both in one transaction, so that a power cut leaves no role that nobody gave. On Kafka the record
-    follows: who was interrupted before does it again.
+    Both in one transaction, so that a power cut leaves no role that nobody gave. On Kafka the
+    record follows: who was interrupted before does it again.
 
     Args:
         by: who asks for it.

@@ -15,8 +15,8 @@ from lineal.settings import Settings
 from lineal.store.connection import Connection
 
 
-class PowerCut(BaseException):
-    """The process ends here."""
+class PowerCut(Exception):
+    """Nothing comes after it."""
 
 
 async def test_no_role_is_left_that_nobody_gave(
