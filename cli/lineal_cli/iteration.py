@@ -108,10 +108,11 @@ async def outcome_of(runtime: Runtime, name: str, cause: str, seconds: float) ->
                         }
                 await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:
-        raise CommandFailed(
-            f"no outcome within {seconds:g} s: is a daemon running the retrain stages "
-            "(`lineal up`), and is there enough to learn from? `lineal dead list` shows what failed"
-        ) from None
+        from lineal_catalog.models.asked import waiting_for
+
+        awaited = await runtime.store.read(lambda connection: waiting_for(connection, name))
+        why = "`lineal dead list` shows what failed" if awaited is None else f"waits for: {awaited}"
+        raise CommandFailed(f"no outcome within {seconds:g} s: {why}") from None
 
 
 async def evaluation_of(

@@ -57,10 +57,14 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List trained models with their status."""
+    from lineal_catalog.models.asked import waiting_for
     from lineal_catalog.models.queries import list_models
 
     with reading(data) as (connection, _):
         found = list_models(connection, name)
+        awaited = None if name is None else waiting_for(connection, name)
+    if awaited is not None:
+        typer.echo(f"an iteration of {name} waits for: {awaited}", err=True)
     if as_json:
         print_json([_fields(info) for info in found])
         return
@@ -196,7 +200,8 @@ def _request(name: str, wait: float | None, data: Path | None, as_json: bool) ->
         return
     if wait is None:
         typer.echo(
-            f"asked for an iteration of {name}: `lineal model list {name}` shows its outcome"
+            f"asked for an iteration of {name}: `lineal model list {name}` shows its outcome, or "
+            "what it waits for"
         )
         return
     dataset = asked["dataset"]

@@ -16,6 +16,7 @@ from lineal.settings import Settings
 from lineal.store.objects import put_small_objects, reference
 from lineal_cli.iteration import evaluation_of, outcome_of
 from lineal_cli.options import CommandFailed
+from lineal_consumers.retrain.stage import retrain
 from lineal_schemas.envelope import decode, now_us
 from lineal_schemas.models import (
     Gate,
@@ -29,7 +30,7 @@ from lineal_schemas.models import (
 from lineal_schemas.payload import payload_bytes
 from lineal_schemas.telemetry import TelemetryReadings
 from tests.cli.conftest import Lineal, id_of
-from tests.conformance.harness import events_on, publish
+from tests.conformance.harness import events_on, publish, running, until_settled
 from tests.lineage.records import one_step
 
 MODELS = [f"model {version}".encode() for version in (1, 2, 3)]
@@ -313,3 +314,27 @@ def test_a_fault_that_is_not_known_is_refused(lineal: Lineal, tmp_path: Path) ->
     answer = lineal("simulate", "--fault", "gremlins", "--data", tmp_path)
     assert answer.code == 2
     assert "gremlins" in answer.err
+
+
+def test_what_an_iteration_that_was_asked_for_waits_for_is_said(
+    lineal: Lineal, working: Path
+) -> None:
+    folder = working / "data"
+
+    async def handle() -> None:
+        settings = Settings(data=folder, durability="normal")
+        async with open_runtime(settings) as runtime:
+            for kind in retrain.inputs:
+                await runtime.bus.create_topic(kind.type)
+            async with running(runtime, runtime.bind(retrain)):
+                await until_settled(runtime, "retrain")
+
+    asyncio.run(handle())
+    assert lineal("model", "list", "turbine").err == ""
+    assert lineal("model", "train", "turbine").code == 0
+    assert "waits for: a daemon that runs the retrain" in lineal("model", "list", "turbine").err
+    asyncio.run(handle())
+    assert "waits for: 0 of at least" in lineal("model", "list", "turbine").err
+    late = lineal("model", "train", "turbine", "--wait", "1")
+    assert late.code == 1
+    assert "waits for: a daemon" in late.err

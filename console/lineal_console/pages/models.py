@@ -11,6 +11,7 @@ from lineal.errors import ObjectMissing
 from lineal.stages.discovery import installed_stages
 from lineal.store.connection import Connection
 from lineal_catalog.models.acts import promote, roll_back
+from lineal_catalog.models.asked import waiting_for
 from lineal_catalog.models.card import ModelCard, model_card
 from lineal_catalog.models.promotions import promotions_of
 from lineal_catalog.models.queries import ModelInfo, find_model, list_models
@@ -47,6 +48,7 @@ async def model(request: PageRequest) -> Response:
         return {
             "infos": infos[::-1],
             "changes": promotions_of(connection, name)[::-1],
+            "awaited": waiting_for(connection, name),
             "serving": serving_of(connection, name),
             "serving_steps": serving_steps(connection, name),
         }
