@@ -17,15 +17,14 @@ def waiting_for(connection: Connection, name: str) -> str | None:
     from, the end of a fault.
     """
     handled: set[str] = set()
-    said = None
+    said: str | None = None
     for step in newest_steps_of_subject(connection, f"model:{name}", _STEPS):
         if step.kind == ACT:
             begun = handled.intersection(step.events_out)
             return said if begun else "a daemon that runs the retrain stages (`lineal up`)"
         handled.update(step.events_in)
         if step.build is not None and step.build.stage == "retrain" and said is None:
-            said = step.attributes.get("waits_for")
-            if said is None:
+            if "waits_for" not in step.attributes:
                 return None  # it was begun, refused, or there was nothing new
-            said = str(said)
+            said = str(step.attributes["waits_for"])
     return said
