@@ -27,6 +27,7 @@ from lineal.registry.protocol import Codec
 from lineal.setting_names import setting_problems
 from lineal.settings import Settings
 from lineal.stages.artifacts_in_use import ArtifactsInUse, ArtifactSource
+from lineal.stages.configuration import read_config, section_of
 from lineal.stages.declaration import Stage
 from lineal.stages.executor import StageExecutor
 from lineal.stages.services import Services, Workers
@@ -98,12 +99,13 @@ class Runtime:
         Raises:
             WrongConfiguration: what the settings say under ``stages.<name>`` does not fit.
         """
-        section = stage.section or stage.name
         try:
-            return stage.config.model_validate(self.settings.stages.get(section, {}))
+            return read_config(stage, self.settings.stages)
         except ValidationError as error:
             problems = setting_problems(error, stage.config)
-            raise WrongConfiguration(f"settings [stages.{section}]: {problems}") from error
+            raise WrongConfiguration(
+                f"settings [stages.{section_of(stage)}]: {problems}"
+            ) from error
 
     def bind(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -47,10 +47,15 @@ def _variables(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 def _message(problem: Any, model: type[BaseModel]) -> str:
     if problem["type"] != "extra_forbidden":
         return str(problem["msg"])
-    *path, name = problem["loc"]
+    nearest = nearest_setting(problem["loc"], model)
+    return "there is no such setting" + (f", did you mean {nearest}?" if nearest else "")
+
+
+def nearest_setting(place: Sequence[int | str], model: type[BaseModel]) -> str | None:
+    """The setting that was probably meant by one that there is not."""
+    *path, name = place
     nearest = difflib.get_close_matches(str(name), _names_at(model, path), n=1, cutoff=_CUTOFF)
-    meant = f", did you mean {'.'.join(map(str, (*path, nearest[0])))}?" if nearest else ""
-    return f"there is no such setting{meant}"
+    return ".".join(map(str, (*path, nearest[0]))) if nearest else None
 
 
 def _names_at(model: type[BaseModel], path: Iterable[int | str]) -> set[str]:

@@ -240,6 +240,7 @@ def _models(settings: Settings) -> Check:
 
     from lineal.errors import LinealError
     from lineal.setting_names import setting_problems
+    from lineal.stages.configuration import read_config
     from lineal.stages.discovery import installed_stages
 
     names: set[str] = set()
@@ -247,7 +248,7 @@ def _models(settings: Settings) -> Check:
         if stage.artifacts is None:
             continue
         try:
-            config = stage.config.model_validate(settings.stages.get(stage.name, {}))
+            config = read_config(stage, settings.stages)
             names |= {used.name for used in stage.artifacts(config)}
         except ValidationError as error:
             found = f"[stages.{stage.name}]: {setting_problems(error, stage.config)}"

@@ -125,8 +125,10 @@ def load_settings(data: Path | None = None, **given: Any) -> Settings:
             f"wrong setting: {problems}{end} Correct lineal.toml or the LINEAL_* variable."
         ) from error
     except (SettingsError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        end = "" if str(error).endswith("?") else "."
         raise CommandFailed(
-            f"the settings cannot be read: {error}. Correct lineal.toml or the LINEAL_* variable."
+            f"the settings cannot be read: {error}{end} "
+            "Correct lineal.toml or the LINEAL_* variable."
         ) from error
 
 

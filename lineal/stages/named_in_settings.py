@@ -1,12 +1,16 @@
-"""Stages and dependencies that settings name and that there are not."""
+"""Stages, their settings and dependencies that settings name and that there are not."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from pydantic import ValidationError
+
 from lineal.dependencies.dependency import Dependency
+from lineal.setting_names import nearest_setting
+from lineal.stages.configuration import read_config, section_of
 from lineal.stages.declaration import Stage
 from lineal.stages.discovery import installed_stages, skipped_stages
 from lineal.store.connection import Connection
@@ -52,7 +56,7 @@ def unknown_names(
         for stage in known
         for item in stage.calls
     }
-    return [
+    return [*_unknown_settings(settings, known)] + [
         UnknownName(f"{section}.{name}", what, nearest[0] if nearest else None)
         for section, what, given, there in (
             ("retry.delays", "stage", settings.retry.delays, names | skipped),
@@ -63,6 +67,22 @@ def unknown_names(
         if name not in there
         for nearest in [difflib.get_close_matches(name, there, n=1, cutoff=_CUTOFF)]
     ]
+
+
+def _unknown_settings(settings: Settings, stages: Sequence[Stage]) -> Iterator[UnknownName]:
+    """Those in the sections of stages that may run elsewhere; what else is wrong with these is
+    said where they run."""
+    for stage in {section_of(stage): stage for stage in stages}.values():
+        if section_of(stage) not in settings.stages:
+            continue
+        try:
+            read_config(stage, settings.stages)
+        except ValidationError as error:
+            for problem in error.errors(include_url=False, include_input=False):
+                if problem["type"] == "extra_forbidden":
+                    place = problem["loc"]
+                    setting = ".".join(map(str, ("stages", section_of(stage), *place)))
+                    yield UnknownName(setting, "setting", nearest_setting(place, stage.config))
 
 
 def known_stages(connection: Connection) -> set[str]:
