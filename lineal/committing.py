@@ -28,6 +28,7 @@ from lineal.bus.protocol import (
     Subscription,
 )
 from lineal.effects.effect import Effect, apply
+from lineal.effects.event_key import occurrence_key
 from lineal.effects.state import keep_found
 from lineal.store.connection import Store
 
@@ -144,12 +145,12 @@ class StoreFirstCommitter:
 
 
 def _events_of_keys(deliveries: Sequence[Delivery]) -> Iterable[Sequence[str]]:
-    """Ids of the events of each partition key and partition, in their order."""
+    """Keys of the events of each partition key and partition, in their order."""
     events: dict[tuple[str, int, str], list[str]] = {}
     for delivery in deliveries:
         topic, partition, _ = delivery.position
         event = delivery.event
-        events.setdefault((topic, partition, event.partitionkey), []).append(event.id)
+        events.setdefault((topic, partition, event.partitionkey), []).append(occurrence_key(event))
     return events.values()
 
 

@@ -20,6 +20,7 @@ class Claim(Effect):
     stage: str
     name: str
     event_id: str
+    """The key of the event, of which its id is a part; see :mod:`lineal.effects.event_key`."""
 
 
 def _apply(connection: Connection, claims: Sequence[Claim]) -> None:

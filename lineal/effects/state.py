@@ -19,6 +19,7 @@ from typing import ClassVar
 import orjson
 
 from lineal.effects.effect import Effect, register
+from lineal.effects.event_key import is_event
 from lineal.errors import StateConflict
 from lineal.store.connection import Connection
 
@@ -33,8 +34,9 @@ class StateChange(Effect):
     stage: str
     key: str
     event_id: str
+    """The key of the event, of which its id is a part; see :mod:`lineal.effects.event_key`."""
     seen: str | None
-    """The event that had changed the key last when it was read; None: there was no row."""
+    """That of the event that had changed the key last when it was read; None: there was no row."""
     before: bytes | None
     after: bytes | None
     """None: the key is removed."""
@@ -70,7 +72,7 @@ def keep_found(effects: Iterable[Effect], events: Iterable[Sequence[str]]) -> Se
     which keeps what every event has found there: also those that did not change it.
 
     Args:
-        events: ids of the events of each partition key that are handled together, in their order.
+        events: keys of the events of each partition key that are handled together, in their order.
 
     Raises:
         StateConflict: two changes were made from the same value.
@@ -121,7 +123,7 @@ def found_by(event_id: str, found: bytes) -> tuple[bool, bytes | None]:
     """Whether an event is among those before the last that were committed together, and what it has
     found."""
     for events, value in orjson.loads(found):
-        if event_id in events:
+        if any(is_event(kept, event_id) for kept in events):
             return True, None if value is None else b64decode(value)
     return False, None
 

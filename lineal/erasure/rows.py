@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from lineal.effects.event_key import id_of_key
 from lineal.erasure.references import References
 from lineal.lineage.projections import installed_projections
 from lineal.stages.discovery import with_subject_state
@@ -40,7 +41,8 @@ def erase_rows(
         counts[name] = _kept_events(connection, table, keys, references, dry)
     counts["waiting events"] = _by_event(connection, "waiting_events", references, dry)
     counts["delayed retries"] = _by_event(connection, "delayed_retries", references, dry)
-    counts["claims"] = _by_event(connection, "claims", references, dry)
+    of_key = id_of_key(connection, "event_id")
+    counts["claims"] = _by_event(connection, "claims", references, dry, of_key)
     for projection in installed_projections():
         if projection.erase is not None:
             counts[projection.name] += sum(
@@ -69,10 +71,11 @@ def _state(connection: Connection, references: References, dry: bool) -> int:
     last, in stages that say that it is the subject's. What a stage keeps under other keys is of
     other events too."""
     found: set[tuple[str, str]] = set()
+    event_id = id_of_key(connection, "event_id")
     for stage in sorted(with_subject_state(references.stages)):
         for some in _parts(sorted(references.events)):
             rows = connection.execute(
-                f"SELECT name FROM state WHERE stage = ? AND event_id IN ({_marks(some)})",
+                f"SELECT name FROM state WHERE stage = ? AND {event_id} IN ({_marks(some)})",
                 (stage, *some),
             )
             found.update((stage, key) for (key,) in rows.fetchall())
@@ -95,10 +98,16 @@ def _kept_events(
     return _delete(connection, table, keys, found, dry)
 
 
-def _by_event(connection: Connection, table: str, references: References, dry: bool) -> int:
+def _by_event(
+    connection: Connection,
+    table: str,
+    references: References,
+    dry: bool,
+    event_id: str = "event_id",
+) -> int:
     count = 0
     for some in _parts(sorted(references.events)):
-        where = f"FROM {table} WHERE event_id IN ({_marks(some)})"
+        where = f"FROM {table} WHERE {event_id} IN ({_marks(some)})"
         if dry:
             count += connection.execute(f"SELECT count(*) {where}", some).fetchone()[0]
         else:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
+from lineal.effects.event_key import is_event
 from lineal.effects.state import StateChange, combine, found_by
 from lineal.errors import StateConflict
 from lineal.stages.state_values import decode_value, encode_value
@@ -31,7 +32,7 @@ class StateRow(NamedTuple):
     """One key as it was found."""
 
     event_id: str
-    """The event that changed it last."""
+    """The key of the event that changed it last; see :mod:`lineal.effects.event_key`."""
     before: bytes | None
     after: bytes | None
     """None: the event removed it."""
@@ -41,7 +42,7 @@ class StateRow(NamedTuple):
     def seen_by(self, event_id: str) -> bytes | None:
         """The value an event begins with: its own change undone, and those of later events that
         were committed together with it."""
-        if self.event_id == event_id:
+        if is_event(self.event_id, event_id):
             return self.before
         if self.found is not None:
             known, value = found_by(event_id, self.found)

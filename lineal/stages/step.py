@@ -15,6 +15,7 @@ from lineal.access.acts import Act
 from lineal.artifact_in_use import ArtifactInUse
 from lineal.effects.claims import Claim
 from lineal.effects.effect import Effect
+from lineal.effects.event_key import event_key, is_event, occurrence_key
 from lineal.effects.objects import ObjectPut
 from lineal.former_names import FormerContext
 from lineal.lineage.record import Artifact, Kind, UsedArtifact
@@ -42,7 +43,7 @@ class Step(FormerContext):
     """See :class:`lineal.stages.context.Context`."""
 
     __slots__ = (
-        "_caller", "_clock", "_event_id", "_memo", "_of_batch", "_raws", "_services", "_small",
+        "_caller", "_clock", "_event", "_memo", "_of_batch", "_raws", "_services", "_small",
         "_uncommitted", "artifacts", "attributes", "config", "effects", "envelope_read", "in_use",
         "inputs", "kept_state", "kept_timers", "outputs", "record_kind", "skipped",
     )  # fmt: skip
@@ -50,7 +51,7 @@ class Step(FormerContext):
     def __init__(
         self,
         caller: Caller,
-        event_id: str,
+        event: RawEvent,
         config: Any,
         services: Services,
         *,
@@ -63,7 +64,7 @@ class Step(FormerContext):
         self.config = config
         self._uncommitted = uncommitted
         self._caller = caller
-        self._event_id = event_id
+        self._event = event
         self._services = services
         self._raws = events
         self._memo = memo
@@ -118,7 +119,10 @@ class Step(FormerContext):
         self._require_event_of_its_own("keeps state")
         if self.kept_state is None:
             self.kept_state = StepState(
-                self._services.state, self._caller.stage, self._event_id, self._uncommitted
+                self._services.state,
+                self._caller.stage,
+                occurrence_key(self._event),
+                self._uncommitted,
             )
         return self.kept_state
 
@@ -172,13 +176,13 @@ class Step(FormerContext):
         self.effects.append(effect)
 
     async def claim(self, name: str) -> bool:
-        stage, event_id = self._caller.stage, self._event_id
+        stage, key = self._caller.stage, event_key(self._event)
         holder = None if self._uncommitted is None else self._uncommitted.holder(name)
         if holder is None:
             holder = await self._services.store.read(lambda c: holder_of(c, stage, name))
         if holder is None:
-            self.effects.append(Claim(stage, name, event_id))
-        return holder in (None, event_id)
+            self.effects.append(Claim(stage, name, key))
+        return holder is None or is_event(holder, key)
 
     def annotate(self, **attributes: int | str) -> None:
         for name, value in attributes.items():

@@ -88,7 +88,7 @@ class UncommittedChanges:
         return {key: row for key, row in self._state.items() if key.startswith(prefix)}
 
     def holder(self, claim: str) -> str | None:
-        """Id of the event that has claimed a name."""
+        """Key of the event that has claimed a name."""
         return self._claims.get(claim)
 
     def seen_at(self, event: tuple[str, str]) -> str | None:

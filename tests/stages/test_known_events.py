@@ -210,3 +210,26 @@ async def test_one_that_failed_when_it_was_handled_again_can_be_redriven(tmp_pat
     repaired = True
     await group.work()
     assert await group.made() == [1, 1]
+
+
+async def test_two_sources_that_give_the_same_id_are_two_events(tmp_path: Path) -> None:
+    group = Group(tmp_path, with_state)
+    of_x = event(1, id="1")
+    await group.publish(of_x, of_x._replace(source="test:y"), of_x)
+    await group.work()
+    async with group.open() as runtime:
+        counted = [payload_of(made).text for made in await events_on(runtime, Done.type)]
+    assert counted == ["1", "2"]
+
+
+async def test_one_that_is_made_again_finds_what_it_has_changed_before(tmp_path: Path) -> None:
+    group = Group(tmp_path, with_state)
+    await group.publish(event(1, id="1"))
+    await group.work()
+    await group.publish(
+        event(1, id="1")._replace(supersedes="0b6c7f2e-1d0c-5d0a-8a58-8a1f1b8f3c55")
+    )
+    await group.work()
+    async with group.open() as runtime:
+        counted = [payload_of(made).text for made in await events_on(runtime, Done.type)]
+    assert counted == ["1", "2"]

@@ -122,7 +122,7 @@ def _step(
     event = invocation.event
     return Step(
         Caller(binding.stage.name, event.correlationid),
-        event.id,
+        event,
         binding.config,
         binding.services,
         events=events,
