@@ -6,6 +6,8 @@ Written in version 2. What can be derived is not written:
   are more than one; their ids follow from the event in, stage, version, type and ordinal;
 - ``subject`` is left out where it is the id of the event in, and 0 where it is that of the step
   before; ``trace`` where it is the one that the subject gives;
+- ``source`` tells the event in from those of other sources that have its id, where that is no
+  UUID; the ids of emitted events follow from it too;
 - ``caused`` lists pairs of another subject and the type of an event about it, and is left out where
   all events are about the step's own;
 - times (``at``, microseconds) count from the header's ``started``;
@@ -79,7 +81,7 @@ def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
     previous: str | None = None
     for (
         subject, started, worked, waited, kind, outcome, events_in, emitted, events_out, inputs,
-        outputs, attempt, error, reason, attributes, fan_in, step, trace, caused,
+        outputs, attempt, error, reason, attributes, fan_in, step, trace, caused, source_mark,
     ) in steps:  # fmt: skip
         entry: dict[str, Any] = {}
         if started != begin:
@@ -115,6 +117,8 @@ def _entries(steps: Sequence[StepEntry], begin: int) -> list[dict[str, Any]]:
             entry["read"] = [_short_artifact(item, digests) for item in inputs]
         if reason is not None:
             entry["reason"] = reason
+        if source_mark is not None:
+            entry["source"] = source_mark
         if step is not None:
             entry["step"] = encode_digest(step)
         if subject != event_in:
@@ -253,16 +257,18 @@ def steps_with_artifact(canonical: bytes, sha256: str, *, made: bool) -> Sequenc
     return _recorded(fields, found)
 
 
-def events_in_of(canonical: bytes) -> Iterator[str]:
-    """The ids of all events that the steps of a record handled, in their order."""
+def events_in_of(canonical: bytes) -> Iterator[tuple[str, str | None]]:
+    """All events that the steps of a record handled, in their order: their ids, and what tells them
+    from those of other sources."""
     fields = orjson.loads(canonical)
     if fields.get("v", 1) != _VERSION:
         for entry in parse_fields(fields).steps:
-            yield from entry.events_in
+            yield from ((event_id, entry.source_mark) for event_id in entry.events_in)
         return
     for entry in fields["steps"]:
         event_in = entry.get("in", ())
-        yield from (decode_id(event_in),) if isinstance(event_in, str) else map(decode_id, event_in)
+        shorts = (event_in,) if isinstance(event_in, str) else event_in
+        yield from ((decode_id(short), entry.get("source")) for short in shorts)
 
 
 def _with_subjects(fields: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
@@ -333,6 +339,7 @@ def _step_entries(found: Sequence[tuple[dict[str, Any], str]], begin: int) -> It
                 None if step is None else decode_digest(step),
                 subject_trace(subject) if trace is None else (trace[1:] or None),
                 () if caused is None else tuple([(about, kind) for about, kind in caused]),
+                get("source"),
             ),
         )
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from lineal.lineage.record import Record
 from lineal.store.key_index import KEY_BYTES, text_key
-from lineal_schemas.ids import ID_BYTES, fan_in_id, output_digest, output_ending
+from lineal_schemas.ids import ID_BYTES, output_digest, output_ending
 
 _CHARACTERS = 36
 _MIXED = ((0, 15), (1, 14), (2, 13), (3, 12), (4, 11), (5, 10), (7, 9))
@@ -35,7 +35,7 @@ def event_keys(record: Record) -> Iterator[bytes]:
         ids += events_in
         ids += entry.events_out
         if entry.emitted and build is not None and events_in:
-            input_id = fan_in_id(list(events_in)) if entry.fan_in else events_in[0]
+            input_id = entry.input_id
             endings = _endings(build.stage, build.version, entry.emitted)
             digests += [output_digest(input_id, ending) for ending in endings]
     return _keys_of(ids, digests)

@@ -303,7 +303,7 @@ def stale_input_events(connection: Connection, current: Build) -> frozenset[str]
     """Ids of the input events whose newest step in a stage, by its place in the ledger, is of an
     older build of it. However it ended: what matters is which build looked at the event last.
     """
-    newest: dict[str, bool] = {}
+    newest: dict[tuple[str, str | None], bool] = {}
     rows = connection.stream(
         "SELECT builds.version, builds.code, builds.config, builds.models, record "
         "FROM builds JOIN ledger ON ledger.build = builds.id "
@@ -313,9 +313,11 @@ def stale_input_events(connection: Connection, current: Build) -> frozenset[str]
     wanted = (current.version, current.code, current.config, artifacts_text(current))
     for *build, record in rows:
         is_current = tuple(build) == wanted
-        for event_id in events_in_of(stored_bytes(record)):
-            newest[event_id] = is_current
-    return frozenset(event_id for event_id, is_current in newest.items() if not is_current)
+        for event_id, mark in events_in_of(stored_bytes(record)):
+            newest[event_id, mark] = is_current
+            if mark is not None:  # an earlier lineal did not say of which source the event was
+                newest.pop((event_id, None), None)
+    return frozenset(event_id for (event_id, _), current in newest.items() if not current)
 
 
 def record_digests(connection: Connection, seq: int, limit: int) -> list[bytes]:

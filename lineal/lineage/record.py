@@ -15,7 +15,7 @@ from hashlib import blake2b, sha256
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from lineal_schemas.ids import fan_in_id, output_id
+from lineal_schemas.ids import cause_id, fan_in_id, output_id
 
 Kind = str
 """What a step is called in records, one lower-case word. The runtime makes ``step``, ``split``,
@@ -117,6 +117,16 @@ class StepEntry(NamedTuple):
     """W3C trace id."""
     caused: tuple[tuple[str, str], ...] = ()
     """Other subjects that events it emitted are about, each with the type of such an event."""
+    source_mark: str | None = None
+    """Of the event in, whose id other sources may give too: the ids of the events out are derived
+    from it as well (:func:`lineal_schemas.ids.source_mark`)."""
+
+    @property
+    def input_id(self) -> str:
+        """What the ids of ``emitted`` are derived from."""
+        if self.fan_in:
+            return fan_in_id(list(self.events_in))
+        return cause_id(self.events_in[0], self.source_mark)
 
 
 class Record(NamedTuple):
@@ -255,7 +265,7 @@ class RecordedStep(NamedTuple):
         entry = self.entry
         if not entry.emitted or self.build is None or not entry.events_in:
             return entry.events_out
-        input_id = fan_in_id(list(entry.events_in)) if entry.fan_in else entry.events_in[0]
+        input_id = entry.input_id
         stage, version = self.build.stage, self.build.version
         ordinals: dict[str, int] = {}
         derived = []

@@ -25,6 +25,12 @@ def replaces(step: RecordedStep) -> bool:
     return step.outcome not in _GIVEN_UP
 
 
+def of_one_source(step: RecordedStep, source_mark: str | None) -> bool:
+    """Whether the event of a step is of the source of another one with the same id, as far as both
+    steps say: an earlier lineal did not."""
+    return source_mark is None or step.entry.source_mark in (None, source_mark)
+
+
 def superseded_events(steps: Sequence[RecordedStep], consumer: str) -> set[str]:
     """The events that are out of date for a stage.
 
@@ -33,7 +39,7 @@ def superseded_events(steps: Sequence[RecordedStep], consumer: str) -> set[str]:
         consumer: name of the stage. What it emits for itself is not considered: a replay, which
             has the events of before, does not publish that anew.
     """
-    newest: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+    newest: dict[tuple[str, tuple[str, ...], str | None], tuple[str, ...]] = {}
     made: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     superseded: set[str] = set()
     for step in steps:
@@ -41,11 +47,12 @@ def superseded_events(steps: Sequence[RecordedStep], consumer: str) -> set[str]:
             continue
         if step.build.stage == consumer:
             continue
-        work = (step.build.stage, step.events_in)
+        stage, events_in, mark = step.build.stage, step.events_in, step.entry.source_mark
+        work = (stage, events_in, mark)
         outputs = step.events_out
-        before = newest.get(work)
-        if before is not None:
-            superseded.update(before)
+        superseded.update(newest.get(work, ()))
+        if mark is not None:  # an earlier lineal did not say of which source the event was
+            superseded.update(newest.pop((stage, events_in, None), ()))
         # A stage that was set back makes the events of before again.
         superseded.difference_update(outputs)
         newest[work] = outputs
@@ -72,6 +79,7 @@ def still_made(connection: Connection, event_id: str) -> bool:
             if step.build is not None
             and step.build.stage == name
             and step.events_in == maker.events_in
+            and of_one_source(step, maker.entry.source_mark)
             and replaces(step)
         ]
         if again and event_id not in again[-1].events_out:

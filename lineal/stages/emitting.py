@@ -12,7 +12,7 @@ from lineal.stages.declaration import Outputs, Stage
 from lineal.stages.timers import ScheduledEvent
 from lineal.store.memo import MemoOutput, memo_output
 from lineal_schemas.envelope import RawEvent, caused_by, caused_event
-from lineal_schemas.ids import output_id
+from lineal_schemas.ids import cause_id, output_id, source_mark
 from lineal_schemas.payload import Payload, parse_payload
 
 
@@ -115,7 +115,8 @@ class Emitter:
                 raise PermanentFailure(
                     f"stage {stage.name!r} set a timer with a {kind}, which it does not consume"
                 )
-            identifier = output_id(cause.id, stage.name, stage.version, f"timer {name} {kind}", 0)
+            input_id = cause_id(cause.id, source_mark(cause.id, cause.source))
+            identifier = output_id(input_id, stage.name, stage.version, f"timer {name} {kind}", 0)
             event = caused_event(
                 scheduled.payload,
                 cause,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hmac
 from functools import lru_cache
-from hashlib import sha1
+from hashlib import sha1, sha256
 
 ID_BYTES = 16
+_CHARACTERS = 36
 _NAMESPACE = bytes.fromhex("6b0e6d0a5c1f5e0b9d0c7c8b8f3a2e11")
 _OUTPUT = _NAMESPACE + b"output\n"
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 0x3] for digit in "0123456789abcdef"}
@@ -20,6 +21,28 @@ def _uuid5(name: str) -> str:
     text = sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
     variant = _VARIANTS[text[16]]
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+
+
+def source_mark(event_id: str, source: str) -> str | None:
+    """What tells an event from those of other sources that have the same id; None where the id is a
+    UUID, which no other event has."""
+    if len(event_id) == _CHARACTERS and event_id[8:24:5] == "----":
+        return None
+    return _source_digest(source)
+
+
+@lru_cache(maxsize=1024)
+def _source_digest(source: str) -> str:
+    return sha256(source.encode()).hexdigest()[:16]
+
+
+def cause_id(event_id: str, mark: str | None) -> str:
+    """What the ids of all that an event causes are derived from.
+
+    Args:
+        mark: :func:`source_mark`; of events that were handled by an earlier lineal None.
+    """
+    return event_id if mark is None else _uuid5(f"event\n{mark}\n{event_id}")
 
 
 def output_digest(input_id: str, ending: bytes) -> bytes:
@@ -38,7 +61,11 @@ def output_ending(stage: str, stage_version: str, output_type: str, ordinal: int
 
 
 def output_id(input_id: str, stage: str, stage_version: str, output_type: str, ordinal: int) -> str:
-    """The id of the ``ordinal``-th event of ``output_type`` a stage makes from one input event."""
+    """The id of the ``ordinal``-th event of ``output_type`` a stage makes from one input event.
+
+    Args:
+        input_id: :func:`cause_id` of the event, or :func:`fan_in_id` of parts.
+    """
     return _uuid5(f"output\n{input_id}\n{stage}\n{stage_version}\n{output_type}\n{ordinal}")
 
 

@@ -130,7 +130,7 @@ def test_a_record_of_version_1_is_read_and_shown_as_it_is() -> None:
     assert step.fields() == json.loads(VERSION_1)
     assert subject_entries(VERSION_1.encode(), "document:é") == [step]
     assert steps_with_artifact(VERSION_1.encode(), "22" * 32, made=True) == [step]
-    assert list(events_in_of(VERSION_1.encode())) == ["in"]
+    assert list(events_in_of(VERSION_1.encode())) == [("in", None)]
 
 
 def test_what_a_replay_of_version_1_emitted_again_is_a_step_each() -> None:
@@ -148,7 +148,7 @@ def test_what_a_replay_of_version_1_emitted_again_is_a_step_each() -> None:
     assert (first.kind, first.outcome, first.step) == ("replay", "memoised", "0a" * 32)
     assert (first.events_in, first.events_out) == (("a",), ("a1",))
     assert first.fields()["repeats"][0]["root"] == "document:a"
-    assert list(events_in_of(canonical)) == ["a", "b", "a"]
+    assert [event_id for event_id, _ in events_in_of(canonical)] == ["a", "b", "a"]
 
 
 texts = st.text(max_size=20).filter(lambda text: not any("\ud800" <= c <= "\udfff" for c in text))
@@ -196,6 +196,7 @@ steps = st.builds(
     step=st.none() | digests,
     trace=st.none() | texts.filter(bool),
     caused=some(st.tuples(ids, texts)),
+    source_mark=st.none() | digests.map(lambda digest: digest[:16]),
 )
 records = st.builds(
     Record, st.none() | builds, texts, texts, numbers, numbers, some(steps, 6).filter(bool)
@@ -221,7 +222,8 @@ def test_single_steps_are_found_without_reading_the_others(record: Record) -> No
             assert step in steps_with_artifact(canonical, item.sha256, made=True)
         for item in step.inputs:
             assert step in steps_with_artifact(canonical, item.sha256, made=False)
-    assert list(events_in_of(canonical)) == [i for step in steps for i in step.events_in]
+    handled = [(event_id, step.entry.source_mark) for step in steps for event_id in step.events_in]
+    assert list(events_in_of(canonical)) == handled
 
 
 @given(record=records)

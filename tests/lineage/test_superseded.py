@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lineal.lineage.record import Build, RecordedStep
+from lineal.lineage.record import Build, RecordedStep, StepEntry
 from lineal.lineage.superseded import superseded_events
+from lineal_schemas.ids import source_mark
 from tests.lineage.records import one_step
 
 
@@ -60,3 +61,20 @@ def test_an_attempt_that_failed_leaves_what_was_there() -> None:
 def test_what_a_stage_emits_for_itself_is_never_out_of_date_for_it() -> None:
     steps = [made("chain", "1", "k0", "k1"), made("chain", "2", "k0", "other")]
     assert superseded_events(steps, "chain") == set()
+
+
+def test_events_of_two_sources_with_one_id_take_no_place_of_each_other() -> None:
+    of_x, of_y = source_mark("1", "shop:x"), source_mark("1", "shop:y")
+
+    def step(stage: str, mark: str | None, version: str = "1") -> RecordedStep:
+        build = Build(stage, version, "a" * 64, "b" * 64)
+        entry = StepEntry("order:1", 1, events_in=("1",), emitted=("order.line",), source_mark=mark)
+        return RecordedStep(build, f"stage:{stage}", "host/1", entry)
+
+    x, y = step("split", of_x), step("split", of_y)
+    assert x.events_out != y.events_out
+    assert superseded_events([x, y], "price") == set()
+    newer = step("split", of_x, "2")
+    assert superseded_events([x, y, newer], "price") == set(x.events_out)
+    earlier = step("split", None)
+    assert superseded_events([earlier, newer], "price") == set(earlier.events_out)

@@ -16,10 +16,11 @@ from lineal.errors import UnknownTopic
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime
 from lineal.stages import Context, Stage, fan_in, stage
+from lineal.stages.pipeline import invocation
 from lineal.stages.state import StoredState
 from lineal.stages.timers import TimerClock
 from lineal.store.connection import Connection
-from lineal_schemas.envelope import RawEvent, now_us
+from lineal_schemas.envelope import RawEvent, first_event, now_us
 from lineal_schemas.withdrawals import OutputsWithdrawn
 from tests.conformance.harness import (
     events_on,
@@ -127,6 +128,27 @@ async def test_what_is_made_again_under_the_same_id_takes_no_place(runtime: Runt
     assert await stale(runtime, recording("1", handled)) == 1
     first, again = await events_on(runtime, Done.type)
     assert (again.id, again.supersedes) == (first.id, None)
+
+
+async def test_what_an_earlier_lineal_made_without_looking_at_the_source_is_named(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled: list[tuple[str, int]] = []
+    task = Task(key="a", number=1)
+    events = [first_event(task, id="1", source=source) for source in ("shop:x", "shop:y")]
+    with monkeypatch.context() as earlier:
+        earlier.setattr(invocation, "source_mark", lambda event_id, source: None)
+        await runtime.bus.publish([(Task.type, events[0])])
+        await live(runtime, recording("1", handled))
+    await runtime.bus.publish([(Task.type, events[1])])
+    await live(runtime, recording("1", handled))
+    old, of_y = await made_by(runtime, "1")
+    plan = await plan_replay(runtime, recording("1", handled), Selection())
+    await run_replay(runtime, plan, NoWorkers(), lambda outcomes: None)
+    again_x, again_y = (await made_by(runtime, "1"))[2:]
+    assert again_x.id not in (old.id, of_y.id)
+    assert (again_x.supersedes, again_y.id, again_y.supersedes) == (old.id, of_y.id, None)
+    assert await events_on(runtime, OutputsWithdrawn.type) == []
 
 
 async def test_other_data_under_the_same_id_counts_again_and_again_when_set_back(

@@ -23,6 +23,7 @@ TEXT = st.text(alphabet="a\n1:", max_size=4)
             ids.output_id("e1", "ocr", "1", "document.part_extracted", 0),
             "df273454-9f9f-5cee-85fe-33108ae25207",
         ),
+        (ids.cause_id("e1", ids.source_mark("e1", "shop")), "dc2c8401-ad4e-5449-a68b-9d03499eeedc"),
         (ids.arrival_id("file:///inbox/a.pdf", SHA, "17"), "84b0d6c4-6667-54a1-b938-d0499955d642"),
         (
             ids.rejected_document_id("default", "file:///inbox/a", "unreadable"),
@@ -39,6 +40,12 @@ def test_ids_are_version_5_uuids_of_the_standard_library(event: str, ordinal: in
     made = ids.output_id(event, "nlp", "2", "document.analyzed", ordinal)
     name = f"output\n{event}\nnlp\n2\ndocument.analyzed\n{ordinal}"
     assert made == str(uuid.uuid5(NAMESPACE, name))
+
+
+def test_a_uuid_tells_an_event_from_those_of_other_sources() -> None:
+    event = str(uuid.uuid4())
+    assert ids.source_mark(event, "shop") is None
+    assert ids.cause_id(event, None) == event
 
 
 @pytest.mark.parametrize(

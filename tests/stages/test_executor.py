@@ -32,7 +32,7 @@ from lineal.store.objects import SMALL_BYTES
 from lineal_catalog.search.effect import SearchEntries
 from lineal_catalog.search.entries import SearchPage, search
 from lineal_schemas.envelope import RawEvent, decode, first_event
-from lineal_schemas.ids import output_id
+from lineal_schemas.ids import cause_id, output_id, source_mark
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload, upcaster
 from tests.conformance.workload import Done, Joined, Piece, Task
@@ -412,7 +412,8 @@ async def test_outputs_of_equal_data_have_the_envelope_of_their_own_event(
 
 
 def outputs_id(cause: RawEvent) -> str:
-    return output_id(cause.id, "make", "1", Done.type, 0)
+    input_id = cause_id(cause.id, source_mark(cause.id, cause.source))
+    return output_id(input_id, "make", "1", Done.type, 0)
 
 
 async def test_a_function_that_reads_the_time_is_remembered_for_equal_time_only(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ import pytest
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE
 from lineal.dead_letters import LetterFilter, redrive, waiting_letters
 from lineal.effects.seen import WINDOW_US, sweep_seen
+from lineal.lineage.ledger import steps_of_event
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, Stage, stage
+from lineal.testing import StageHarness
 from lineal_schemas.envelope import RawEvent, first_event
 from tests.conformance.harness import events_on, payload_of, records, running, until_settled
 from tests.conformance.workload import Done, Task
@@ -220,6 +223,26 @@ async def test_two_sources_that_give_the_same_id_are_two_events(tmp_path: Path) 
     async with group.open() as runtime:
         counted = [payload_of(made).text for made in await events_on(runtime, Done.type)]
     assert counted == ["1", "2"]
+
+
+async def test_what_is_made_of_events_of_two_sources_with_one_id_are_two_events() -> None:
+    @stage("after", version="1", memo=False)
+    async def after(done: Done, ctx: Context) -> None:
+        ctx.annotate(text=done.text)
+
+    of_x = first_event(Task(key="a", number=1), id="1", source="test:x")
+    async with StageHarness(with_state, after) as harness:
+        for source in ("test:x", "test:y", "test:x"):
+            await harness.send(of_x._replace(source=source))
+        assert len({made.id for made in harness.events()}) == 2
+        steps = [step for step in harness.records if step.build and step.build.stage == "after"]
+        assert [step.attributes["text"] for step in steps] == ["1", "2"]
+        # The ledger derives the same ids, and each event leads to its own steps.
+        for made in harness.events():
+            makers = await harness.runtime.store.read(partial(steps_of_event, event_id=made.id))
+            assert [step.events_out for step in makers if made.id in step.events_out] == [
+                (made.id,)
+            ]
 
 
 async def test_one_that_is_made_again_finds_what_it_has_changed_before(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from lineal.stages.step import Step
 from lineal.stages.uncommitted import UncommittedChanges
 from lineal.store.memo import MemoOutput
 from lineal_schemas.envelope import RawEvent
-from lineal_schemas.ids import fan_in_id
+from lineal_schemas.ids import cause_id, fan_in_id, source_mark
 from lineal_schemas.parts import Part
 from lineal_schemas.payload import Payload
 
@@ -102,8 +102,13 @@ class Invocation:
     def input_id(self) -> str:
         """What the ids of the outputs are derived from."""
         if self.parts is None:
-            return self.event.id
+            return cause_id(self.event.id, self.source_mark)
         return fan_in_id([event.id for event, _ in self.parts])
+
+    @property
+    def source_mark(self) -> str | None:
+        """What tells the event from those of other sources that have the same id."""
+        return source_mark(self.event.id, self.event.source) if self.parts is None else None
 
     @property
     def inputs(self) -> Sequence[RawEvent]:

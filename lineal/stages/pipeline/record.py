@@ -87,6 +87,7 @@ def record_of(binding: Binding, invocation: Invocation) -> Record:
         work,
         trace_id(event.traceparent),
         caused_subjects(event.correlationid, events),
+        invocation.source_mark,
     )
     return lineage.record_of(
         entry, build=build, actor=binding.actor, worker=binding.services.worker_name

@@ -22,7 +22,7 @@ from lineal.effects.seen import outdated
 from lineal.lineage.builds import has_other_builds
 from lineal.lineage.ledger import newest_steps_of_subject, steps_of_artifact
 from lineal.lineage.record import RecordedStep, digest
-from lineal.lineage.superseded import replaces
+from lineal.lineage.superseded import of_one_source, replaces
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
 from lineal.stages.pipeline.withdrawals import withdraw
@@ -41,7 +41,7 @@ class _Older(NamedTuple):
     """Steps of before on the same events."""
 
     version: RecordedStep | None
-    """The newest of another version: its outputs have other ids."""
+    """The newest whose outputs have other ids, as of another version."""
     newest: RecordedStep | None
     """The newest of any build: its outputs hold until now."""
     data: tuple[str, ...]
@@ -85,9 +85,11 @@ class Superseding:
     ) -> list[_Older]:
         if self._others is None:
             self._others = has_other_builds(connection, invocations[0].identity.build)
-        if not self._others:
-            return [_Older(None, None, (), None)] * len(invocations)
-        return [self._older(connection, invocation) for invocation in invocations]
+        nothing = _Older(None, None, (), None)
+        return [
+            self._older(connection, item) if self._others or item.source_mark else nothing
+            for item in invocations
+        ]
 
     def _older(self, connection: Connection, invocation: Invocation) -> _Older:
         read = invocation.input_events
@@ -98,7 +100,7 @@ class Superseding:
             build = step.build
             if build is None or build.stage != self._stage.name or step.events_in != read:
                 continue
-            if not replaces(step):
+            if not replaces(step) or not of_one_source(step, invocation.source_mark):
                 continue
             newest = newest or step
             if step.outputs:
@@ -106,7 +108,11 @@ class Superseding:
                 data.setdefault(step.step, tuple(made))
             if withdrawal is None and step.entry.events_out:
                 (withdrawal,) = step.entry.events_out
-            if version is None and build.version != self._stage.version and step.entry.emitted:
+            # An earlier lineal derived them without the source of the event.
+            other_ids = build.version != self._stage.version or (
+                step is newest and step.entry.source_mark != invocation.source_mark
+            )
+            if version is None and other_ids and step.entry.emitted:
                 version = step
         known = () if newest is None else data.get(newest.step, ())
         return _Older(version, newest, known, withdrawal)
@@ -141,7 +147,8 @@ class Superseding:
         for step in steps:
             if step.build is None or step.build.stage != self._stage.name or not replaces(step):
                 continue
-            if step.events_in in (read, invocation.input_events):
+            of_source = of_one_source(step, invocation.source_mark)
+            if step.events_in in (read, invocation.input_events) and of_source:
                 return step
         return None
 

@@ -18,7 +18,7 @@ from lineal.runtime import Runtime
 from lineal.stages.runner import StageRunner
 from lineal.stages.state import state_rows
 from lineal_schemas.envelope import first_event
-from lineal_schemas.ids import output_id
+from lineal_schemas.ids import cause_id, output_id, source_mark
 from tests.bus.kafka.invariants import KEYS, assert_invariants, count_done, tasks
 from tests.conformance.harness import (
     WorkerProcess,
@@ -76,7 +76,8 @@ async def test_a_worker_with_state_killed_while_it_commits(
         await assert_invariants(runtime, 240, "count")
         done = await events_on(runtime, Done.type)
         assert await counted(runtime) == 240
-    expected = {output_id(event.id, "count", "1", Done.type, 0) for event in published}
+    causes = [cause_id(event.id, source_mark(event.id, event.source)) for event in published]
+    expected = {output_id(cause, "count", "1", Done.type, 0) for cause in causes}
     assert {event.id for event in done} == expected
     for key in KEYS:
         counts = [payload_of(event).text for event in done if event.partitionkey == key]
