@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
@@ -12,7 +12,7 @@ from lineal.bus.protocol import Selection
 from lineal.errors import UnknownTopic
 from lineal.runtime import Runtime
 from lineal_consumers.machine_settings import known_machines
-from lineal_schemas.envelope import RawEvent
+from lineal_schemas.envelope import RawEvent, now_us
 from lineal_scoring.machine import Machine, machine_of
 
 MAX_POINTS = 1500
@@ -23,6 +23,9 @@ _PAUSE_EVENTS = 500
 _LONG = 20
 """Times the usual distance of two readings."""
 _SECOND_US = 1_000_000
+_DAY_US = 86_400 * _SECOND_US
+_MONTH_US = 31 * _DAY_US
+_BEFORE_US = 600 * _SECOND_US
 
 Row: TypeAlias = tuple[float, list[float | None]]
 """A time, and what was measured then."""
@@ -108,6 +111,50 @@ def _interrupted(rows: list[Row], nothing: list[float | None]) -> list[Row]:
             found.append(((before[0] + after[0]) / 2, nothing))
         found.append(after)
     return found
+
+
+class AnomalyTime(NamedTuple):
+    """When a device behaved otherwise, and the time to draw around it."""
+
+    device: str
+    begin: int
+    """Microseconds since the Unix epoch, by the device's clock."""
+    end: int | None
+    """None: it is not over."""
+    features: tuple[str, ...]
+    """Those that show it most."""
+
+    @property
+    def drawn_from(self) -> int:
+        """What was usual before it is drawn too."""
+        return self.begin - max(_BEFORE_US, (self._last - self.begin) // 2)
+
+    @property
+    def drawn_to(self) -> int:
+        """Of a long one its beginning."""
+        return min(self._last + _BEFORE_US, self.begin + _DAY_US)
+
+    @property
+    def _last(self) -> int:
+        return max(self.begin, now_us() if self.end is None else self.end)
+
+
+async def anomaly_time(
+    runtime: Runtime, device: str, anomaly_id: str, asked: int
+) -> AnomalyTime | None:
+    """When an anomaly of a device was; None where the bus keeps it no longer.
+
+    Args:
+        asked: when a person was asked about it, in microseconds since the Unix epoch: it began
+            within the month before.
+    """
+    found = await _anomalies(runtime, Selection(key=device, from_time=asked - _MONTH_US))
+    for each in found:
+        if each["id"] == anomaly_id:
+            end = None if each["end"] is None else round(each["end"] * _SECOND_US)
+            begin = round(each["begin"] * _SECOND_US)
+            return AnomalyTime(device, begin, end, tuple(each["features"]))
+    return None
 
 
 async def _anomalies(runtime: Runtime, chosen: Selection) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
@@ -33,9 +33,13 @@ from lineal_schemas.fields import FieldValues
 from lineal_schemas.results import TextResult
 from lineal_schemas.reviews import ReviewValue
 
+if TYPE_CHECKING:
+    from lineal_console.device_curves import AnomalyTime
+
 REVIEW = Page("review", "Review", act="review", section="review", order=10)
 _SHOWN = 200
 DOCUMENTS = "/console/documents"
+_DEVICE = "device:"
 _MAX_WORDS = 6000
 _MAX_PAGES = 20
 """Pages whose text is shown for correction at once."""
@@ -115,6 +119,7 @@ async def show_item(request: PageRequest) -> Response:
     return request.render(
         "review_item.html",
         item=told,
+        anomaly=await _anomaly(request, item),
         places=told["places"],
         draft=draft,
         document_class=draft.document_class or name or told["class"] or "",
@@ -133,6 +138,16 @@ async def show_item(request: PageRequest) -> Response:
         words=_words(result, first),
         back=request.query("back"),
     )
+
+
+async def _anomaly(request: PageRequest, item: ReviewItem) -> AnomalyTime | None:
+    """When that was which is asked about, where it is an anomaly of a device."""
+    device = item.subject.removeprefix(_DEVICE)
+    if item.target != "anomaly" or device == item.subject:
+        return None
+    from lineal_console.device_curves import anomaly_time  # with lineal[sensors] alone
+
+    return await anomaly_time(request.runtime, device, item.of, item.created)
 
 
 @REVIEW.post("/{item}/take")

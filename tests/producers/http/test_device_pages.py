@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,14 @@ import pytest
 from lineal.access.acts import acts_of
 from lineal.runtime import Runtime
 from lineal_catalog.devices.register import STAGE, Device
+from lineal_schemas.anomalies import AnomalyOpened, Contribution
 from lineal_schemas.envelope import first_event, now_us
+from lineal_schemas.models import ModelRef
 from lineal_schemas.telemetry import DeviceBirth, TelemetryReadings
 from tests.producers.http.test_diagram_pages import browser
-from tests.producers.http.test_reviews import token
+from tests.producers.http.test_reviews import request_item, token
 
+MODEL = ModelRef(name="pump", version=1, sha256="0" * 64)
 MACHINE = """
 devices = ["pump-*"]
 [channels.pressure]
@@ -71,3 +75,24 @@ async def test_a_copied_identity_is_seen_on_the_pages(runtime: Runtime) -> None:
     async with browser(runtime, await token(runtime, "ann", *acts_of("reader"))) as client:
         assert "cloned</span>" in (await client.get("/console/fleet")).text
         assert "its key was copied" in (await client.get("/console/fleet/devices/pump-1")).text
+
+
+async def test_who_is_asked_about_an_anomaly_sees_its_curves(runtime: Runtime) -> None:
+    item = await request_item(runtime, "pump-1")
+    headers = await token(runtime, "ann", *acts_of("reviewer"))
+    begin = now_us() - 120_000_000
+    async with browser(runtime, headers) as client:
+        without = await client.get(f"/console/review/{item}")  # its event is kept no longer
+        assert (without.status_code, "data-curves" in without.text) == (200, False)
+        opened = AnomalyOpened(
+            anomaly_id="a", device="pump-1", boot_id="0" * 32, model=MODEL, threshold=1, score=2,
+            detector="bus", first_seq=1, last_seq=9, wall_us=begin,
+            contributions=(Contribution(feature="flow", share=1),),
+        )  # fmt: skip
+        event = first_event(opened, id="o", source="test", time=begin)
+        await runtime.bus.publish([(event.type, event)])
+        shown = (await client.get(f"/console/review/{item}")).text
+        [curves] = re.findall(r'data-curves="([^"]+)"', shown)
+        assert "still open" in shown and "(<bdi>flow</bdi>)" in shown
+        drawn = (await client.get(curves.replace("&amp;", "&"))).json()
+    assert [each["id"] for each in drawn["anomalies"]] == ["a"]
