@@ -144,7 +144,7 @@ class Span(NamedTuple):
 
     @property
     def drawn_from(self) -> int:
-        """Half as long before it as it is long: what is usual is seen beside what is judged."""
+        """Half as long before it as it is long: what is usual is seen beside what is labelled."""
         return self.begin - (self.end - self.begin) // 2
 
     @property

@@ -80,7 +80,7 @@ class CameraSource(SourceSettings):
         return self
 
 
-class TakenPhoto(NamedTuple):
+class CapturedPhoto(NamedTuple):
     """A photo that waits."""
 
     name: str
@@ -112,7 +112,7 @@ class Camera:
         self._stopped = threading.Event()
         self._trigger: subprocess.Popen[str] | None = None
         self._full = False
-        self._latest: TakenPhoto | None = None
+        self._latest: CapturedPhoto | None = None
         self._failure: OSError | None = None
 
     @property
@@ -139,7 +139,7 @@ class Camera:
         if self._failure is not None:
             raise self._failure
 
-    def photo(self, name: str) -> TakenPhoto | None:
+    def photo(self, name: str) -> CapturedPhoto | None:
         """A photo that waits, with its pixels; None if it is gone.
 
         Raises:
@@ -158,7 +158,7 @@ class Camera:
         if reduced := sent is not data:
             pixels = decode_photo(sent)
         # Its means are asked for, and then its score: it is decoded once while no others wait.
-        self._latest = TakenPhoto(name, sent, pixels, reduced)
+        self._latest = CapturedPhoto(name, sent, pixels, reduced)
         return self._latest
 
     def done_with(self, name: str) -> None:

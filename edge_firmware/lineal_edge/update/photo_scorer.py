@@ -14,7 +14,7 @@ from typing import NamedTuple
 from lineal_edge.clock import Clock
 from lineal_edge.interfaces import ScoredPayload, ScorerContext
 from lineal_edge.reading import Reading
-from lineal_edge.sources.camera import Camera, TakenPhoto
+from lineal_edge.sources.camera import Camera, CapturedPhoto
 from lineal_edge.sources.photo_spool import spooled
 from lineal_edge.update.confirmed_model import use_confirmed_model
 from lineal_edge.update.health import Tally
@@ -131,7 +131,7 @@ class PhotoScorer:
         return score
 
     def _event(
-        self, taken: TakenPhoto, by: PhotoCandidate | None = None, score: float | None = None
+        self, taken: CapturedPhoto, by: PhotoCandidate | None = None, score: float | None = None
     ) -> PhotoCaptured:
         photo = spooled(taken.name)
         return PhotoCaptured(
