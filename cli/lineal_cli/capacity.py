@@ -11,6 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from lineal.store.objects import SMALL_BYTES
+
 BusKind = Literal["kafka", "embedded"]
 StoreKind = Literal["sqlite", "postgres"]
 
@@ -29,6 +31,8 @@ LEDGER_BYTES = 186
 WRITTEN_TIMES = 3
 """What a step writes to the broker, in sizes of its event: the event, its record and its memo
 (docs/performance.md)."""
+REFERENCE_BYTES = 700
+"""Of an event whose data went to the object store, with its envelope."""
 REPLICAS = 3
 """Of each partition: what a broker's loss takes. Assumed."""
 REPLICA_SHARE = 0.5
@@ -64,6 +68,22 @@ class Load:
         """A second."""
         return self.rate * self.stages
 
+    @property
+    def topic_bytes(self) -> int:
+        """Of an event on its topic."""
+        return REFERENCE_BYTES if self._is_object else self.bytes
+
+    @property
+    def object_bytes_per_day(self) -> int:
+        """Data that is too large for a topic: of each event that comes in and of what each stage
+        makes of it."""
+        made = self.rate + self.steps
+        return round(made * self.bytes * _DAY_SECONDS) if self._is_object else 0
+
+    @property
+    def _is_object(self) -> bool:
+        return self.bytes > SMALL_BYTES
+
 
 class Plan(NamedTuple):
     """What a load takes. Processes and brokers are busy to :data:`UTILISATION`."""
@@ -86,6 +106,8 @@ class Plan(NamedTuple):
     """On all brokers' disks, for each day that topics are kept."""
     store_bytes_per_day: int
     """In the ledgers, which are kept."""
+    object_bytes_per_day: int
+    """In the object store: data that is too large for a topic."""
     notes: tuple[str, ...]
     """What sets the numbers, and what does not fit."""
 
@@ -105,7 +127,7 @@ def _kafka(load: Load) -> Plan:
     logs = processes(load.steps * LEDGER_US[load.store])
     # Each log has topics of its own, which share what comes in.
     partitions = max(MIN_PARTITIONS, 2 * math.ceil(each / logs))
-    written = load.rate * load.bytes + load.steps * WRITTEN_TIMES * load.bytes
+    written = (load.rate + load.steps * WRITTEN_TIMES) * load.topic_bytes
     broker_us = load.steps * BROKER_US * (1 + (REPLICAS - 1) * REPLICA_SHARE)
     by_cores = math.ceil(broker_us / 1e6 / UTILISATION / CORES_PER_BROKER)
     by_bytes = math.ceil(written * REPLICAS / BYTES_PER_BROKER)
@@ -133,6 +155,7 @@ def _kafka(load: Load) -> Plan:
         math.ceil(busy / 1e6),
         round(written * REPLICAS * _DAY_SECONDS),
         round(load.steps * LEDGER_BYTES * _DAY_SECONDS),
+        load.object_bytes_per_day,
         tuple(notes),
     )
 
@@ -164,7 +187,8 @@ def _embedded(load: Load) -> Plan:
         0,
         1,
         math.ceil((loop + load.steps * EMBEDDED_WRITER_US) / 1e6),
-        round((load.rate + load.steps) * load.bytes * _DAY_SECONDS),
+        round((load.rate + load.steps) * load.topic_bytes * _DAY_SECONDS),
         round(load.steps * LEDGER_BYTES * _DAY_SECONDS),
+        load.object_bytes_per_day,
         (note,),
     )

@@ -43,6 +43,8 @@ def size(
             ("on brokers, a day", _terabytes(found.broker_bytes_per_day)),
             ("in ledgers, a day", _terabytes(found.store_bytes_per_day)),
         ]
+        if found.object_bytes_per_day:
+            rows.append(("in the object store, a day", _terabytes(found.object_bytes_per_day)))
         print_table(("what", "takes"), rows)
         for note in found.notes:
             typer.echo(note, err=True)

@@ -54,8 +54,8 @@ class MatchedSentence(BaseModel):
     """How often sentences of this corpus that have nothing to do with each other are at least as
     similar."""
     p_text: _Share | None = None
-    """How often any of so many sentences as this text has would be: by it a sentence is judged that
-    was the best of many. Messages of before have none."""
+    """How often any of so many sentences as this text has would be: what says whether the
+    best of many is similar. Messages of before have none."""
     polarity: tuple[PolarityName, ...]
     """How what both speak of is meant here."""
 

@@ -30,6 +30,13 @@ def test_ten_thousand_a_second_take_two_workers_and_one_log() -> None:
     assert found["store_bytes_per_day"] == 10_000 * 186 * 86_400
 
 
+def test_data_that_is_too_large_for_a_topic_is_in_the_object_store() -> None:
+    inline, stored = (sized("--rate", "20", "--bytes", size) for size in ("60000", "600000"))
+    assert inline["object_bytes_per_day"] == 0
+    assert stored["object_bytes_per_day"] == 20 * 2 * 600_000 * 86_400
+    assert stored["broker_bytes_per_day"] < inline["broker_bytes_per_day"] / 10
+
+
 def test_what_is_one_process_says_when_it_is_not_enough() -> None:
     assert sized("--rate", "5000", "--bus", "embedded")["fits"]
     found = sized("--rate", "50000", "--bus", "embedded", code=1)
