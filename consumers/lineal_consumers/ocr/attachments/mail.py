@@ -11,14 +11,15 @@ from pathlib import Path
 
 from lineal_consumers.ocr.attachments.attached_file import AttachedFile, too_large
 from lineal_consumers.ocr.parsers.email import attachment_name, is_attached
-from lineal_consumers.ocr.parsers.mime import MESSAGE_TYPES, MailPart, read_mail
+from lineal_consumers.ocr.parsers.mime import MESSAGE_TYPES, MailPart
+from lineal_consumers.ocr.parsers.packed_mail import read_mail
 
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 def mail_attachments(path: Path) -> Iterator[AttachedFile]:
     """The files attached to a mail, in their order. Messages inside one of Outlook's are not among
-    them: they are no files there, and are read as a part of it."""
+    them: they are no files there, and are read as a part of it; their files are."""
     with path.open("rb") as file:
         begin = file.read(len(_COMPOUND))
     if begin != _COMPOUND:
@@ -26,16 +27,14 @@ def mail_attachments(path: Path) -> Iterator[AttachedFile]:
         return
     from lineal_consumers.ocr.parsers.outlook import outlook_mail
 
-    mail = outlook_mail(path)
-    for part in mail.parts:
-        if part.content_type not in MESSAGE_TYPES:
-            yield from _attachments(part)
+    yield from _attachments(outlook_mail(path))
 
 
 def _attachments(part: MailPart) -> Iterator[AttachedFile]:
-    if is_attached(part):
+    no_file = part.content_type in MESSAGE_TYPES and not part.body
+    if is_attached(part) and not no_file:
         yield AttachedFile(attachment_name(part), partial(_content, part))
-    elif part.content_type not in MESSAGE_TYPES:
+    else:
         for inner in part.parts:
             yield from _attachments(inner)
 

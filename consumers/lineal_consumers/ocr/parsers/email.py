@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from lineal_consumers.ocr.parsers.html import html_page
-from lineal_consumers.ocr.parsers.mime import MESSAGE_TYPES, MailPart, read_mail
+from lineal_consumers.ocr.parsers.mime import MESSAGE_TYPES, MailPart
+from lineal_consumers.ocr.parsers.packed_mail import WINMAIL, read_mail
 from lineal_consumers.ocr.parsers.parsed import (
     Parsed,
     ParsedPage,
@@ -27,6 +28,7 @@ _EVENT = {
 }  # fmt: skip
 _ESCAPED = re.compile(r"\\([\\;,nN])")
 _WORD = re.compile(r"\w{3,}")
+_ARMOUR = "-----BEGIN PGP MESSAGE-----"
 _FEW_WORDS = 3
 _MISSING_SHARE = 0.2
 """Share of the words of a mail's HTML that its plain text may lack and still be the same text."""
@@ -96,9 +98,11 @@ class _Body:
 
     def _show(self, part: MailPart, lines: list[str]) -> None:
         check_amount(sum(map(len, lines)))
-        if part.disposition == "attachment":
+        if "pkcs7-mime" in part.content_type:
+            self._page.doubt("the mail is encrypted, or signed so that it cannot be read")
+        elif part.disposition == "attachment":
             return
-        if part.content_type in MESSAGE_TYPES:
+        elif part.content_type in MESSAGE_TYPES:
             for inner in part.parts:
                 lines += ["", *(f"{name}: {value}" for name, value in _fields(inner))]
                 self.read(inner, lines)
@@ -106,6 +110,8 @@ class _Body:
             self._alternative(part, lines)
         elif part.content_type == "multipart/encrypted":
             self._page.doubt("the mail is encrypted")
+        elif part.content_type == WINMAIL:
+            self._winmail(part, lines)
         elif part.parts:
             for inner in part.parts:
                 self._show(inner, lines)
@@ -122,11 +128,20 @@ class _Body:
             self._page.tables += page.tables
             self._page.pictures += page.pictures
         elif main == "text" or part.content_type in _REPORTS:
-            lines.append(part.text())
+            text = part.text()
+            lines.append(text)
+            if _ARMOUR in text:
+                self._page.doubt("the mail is encrypted")
         elif main == "image":
             self._picture(part)
-        elif "pkcs7-mime" in part.content_type:
-            self._page.doubt("the mail is encrypted, or signed so that it cannot be read")
+
+    def _winmail(self, part: MailPart, lines: list[str]) -> None:
+        """What Outlook packed, where the mail does not say the same in a way for everybody."""
+        packed: list[str] = []
+        for inner in part.parts:
+            self._show(inner, packed)
+        if not set(" ".join(packed).split()) <= set(" ".join(lines).split()):
+            lines += packed
 
     def _picture(self, part: MailPart) -> None:
         name = attachment_name(part) or part.content_type

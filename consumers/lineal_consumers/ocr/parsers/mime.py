@@ -18,6 +18,7 @@ from email.policy import compat32
 
 from lineal.stages import Reject
 from lineal_consumers.ocr.parsers.decoding import decode, decode_declared
+from lineal_consumers.ocr.parsers.uuencoded import decode_uuencoded
 
 MESSAGE_TYPES = ("message/rfc822", "message/global")
 MAX_PARTS = 5_000
@@ -79,7 +80,7 @@ class MailPart:
         if encoding == "quoted-printable":
             return quopri.decodestring(self.body)
         if encoding in ("x-uuencode", "uuencode", "uue", "x-uue"):
-            return _uuencoded(self.body)
+            return decode_uuencoded(self.body)
         return self.body
 
     def text(self) -> str:
@@ -109,7 +110,7 @@ class MailPart:
         return None if value is None else str(value)
 
 
-def read_mail(data: bytes) -> MailPart:
+def parse_mail(data: bytes) -> MailPart:
     """The parts of a mail; a byte order mark and empty lines before it are passed over.
 
     Raises:
@@ -225,20 +226,3 @@ def _base64(data: bytes) -> bytes:
         kept = re.sub(rb"[^A-Za-z0-9+/]", b"", data)
         kept = kept[: len(kept) - (len(kept) % 4 == 1)]
         return binascii.a2b_base64(kept + b"=" * (-len(kept) % 4))
-
-
-def _uuencoded(data: bytes) -> bytes:
-    out = []
-    for line in data.splitlines():
-        if line.startswith((b"begin ", b"end")) or not line:
-            continue
-        try:
-            out.append(binascii.a2b_uu(line))
-        except binascii.Error:
-            # Some encoders pad their lines: RFC-less, but the length is in the first byte.
-            count = (((line[0] - 32) & 63) * 4 + 5) // 3
-            try:
-                out.append(binascii.a2b_uu(line[:count]))
-            except binascii.Error:
-                continue
-    return b"".join(out)

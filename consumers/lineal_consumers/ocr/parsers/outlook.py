@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING
 from lineal_consumers.ocr.parsers.decoding import decode
 from lineal_consumers.ocr.parsers.email import page_of_mail
 from lineal_consumers.ocr.parsers.mime import MailPart
+from lineal_consumers.ocr.parsers.packed_mail import (
+    attached_part,
+    part_of,
+    read_mail,
+    unpacked,
+)
+from lineal_consumers.ocr.parsers.packed_rich_text import text_of_packed
 from lineal_consumers.ocr.parsers.parsed import Parsed, check_amount, engine
 
 if TYPE_CHECKING:
@@ -28,13 +35,6 @@ _DATA, _LONG_NAME, _SHORT_NAME, _MIME = "3701", "3707", "3704", "370E"
 _MAX_STREAM = 100 * 1024 * 1024
 _MAX_DEPTH = 10
 _FILETIME_EPOCH = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
-_RTF_DICTIONARY = (
-    rb"{\rtf1\ansi\mac\deff0\deftab720{\fonttbl;}{\f0\fnil \froman \fswiss \fmodern \fscript "
-    rb"\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\colortbl\red0\green0\blue0"
-    b"\r\n"
-    rb"\par \pard\plain\f0\fs20\b\i\u\tab\tx"
-)
-"""What the compression of RTF begins with (MS-OXRTFCP 2.1.2.1)."""
 
 
 def read_outlook(path: Path) -> Parsed:
@@ -55,7 +55,7 @@ def _message(file: OleFileIO, folder: list[str], depth: int) -> MailPart:
     for name, value in _headers(file, folder):
         headers[name] = value
     bodies = list(_bodies(file, folder))
-    parts = [_part("multipart/alternative", parts=bodies)] if len(bodies) > 1 else bodies
+    parts = [part_of("multipart/alternative", parts=bodies)] if len(bodies) > 1 else bodies
     parts += _attachments(file, folder, depth)
     return MailPart(headers, b"", "multipart/mixed", parts)
 
@@ -78,15 +78,13 @@ def _bodies(file: OleFileIO, folder: list[str]) -> Iterator[MailPart]:
     plain = _text(file, folder, _BODY)
     html = _bytes(file, folder, _HTML + "0102") or _text(file, folder, _HTML).encode()
     if plain.strip():
-        yield _part("text/plain; charset=utf-8", plain.encode("utf-8", "replace"))
+        yield part_of("text/plain; charset=utf-8", plain.encode("utf-8", "replace"))
     if html:
-        yield _part("text/html", html)
+        yield part_of("text/html", html)
     packed = _bytes(file, folder, _RTF + "0102")
     if packed and not html and not plain.strip():
-        from lineal_consumers.ocr.parsers.rich_text import rich_text_page
-
-        text = rich_text_page(unpacked_rich_text(packed)).text
-        yield _part("text/plain; charset=utf-8", text.encode("utf-8", "replace"))
+        text = text_of_packed(packed)
+        yield part_of("text/plain; charset=utf-8", text.encode("utf-8", "replace"))
 
 
 def _attachments(file: OleFileIO, folder: list[str], depth: int) -> Iterator[MailPart]:
@@ -104,20 +102,24 @@ def _attachments(file: OleFileIO, folder: list[str], depth: int) -> Iterator[Mai
         embedded = [*inside, f"{_STREAM}{_DATA}000D"]
         if file.exists([*embedded, _PROPERTIES]):
             if depth < _MAX_DEPTH:
-                yield _part("message/rfc822", parts=[_message(file, embedded, depth + 1)])
+                yield part_of("message/rfc822", parts=[_message(file, embedded, depth + 1)])
             continue
         names = (_text(file, inside, tag) for tag in (_LONG_NAME, _SHORT_NAME))
         name = next(filter(None, names), "attachment")
-        part = _part("application/octet-stream", _bytes(file, inside, _DATA + "0102"))
-        part.headers["Content-Disposition"] = "attachment"
-        part.headers.set_param("filename", name, "Content-Disposition")
-        yield part
+        yield _attached(file, inside, name, _bytes(file, inside, _DATA + "0102"))
 
 
-def _part(content_type: str, body: bytes = b"", parts: list[MailPart] | None = None) -> MailPart:
-    headers = Message()
-    headers["Content-Type"] = content_type
-    return MailPart(headers, body, content_type.partition(";")[0], parts or [])
+def _attached(file: OleFileIO, folder: list[str], name: str, data: bytes) -> MailPart:
+    """An attachment; of a signed message it is the message (MS-OXOSMIME 2.1.3)."""
+    stated = _text(file, folder, _MIME).lower()
+    if stated == "multipart/signed":
+        signed = read_mail(data)
+        if signed.parts:
+            return signed
+    part = attached_part(name, data)
+    if "pkcs7-mime" in stated:
+        part.content_type = stated
+    return unpacked(part)
 
 
 def _bytes(file: OleFileIO, folder: list[str], name: str) -> bytes:
@@ -148,43 +150,3 @@ def _sent(file: OleFileIO, folder: list[str]) -> str:
             sent = _FILETIME_EPOCH + datetime.timedelta(microseconds=value // 10)
             return sent.strftime("%a, %d %b %Y %H:%M:%S +0000")
     return ""
-
-
-def unpacked_rich_text(packed: bytes) -> bytes:
-    """RTF out of the form in which messages hold it (MS-OXRTFCP 2.2)."""
-    if len(packed) < 16:
-        return b""
-    _, raw_size, kind = struct.unpack_from("<III", packed)
-    if kind != 0x75465A4C:  # "LZFu"
-        return packed[16 : 16 + raw_size]
-    check_amount(raw_size)
-    window = bytearray(4096)
-    window[: len(_RTF_DICTIONARY)] = _RTF_DICTIONARY
-    write = len(_RTF_DICTIONARY)
-    out = bytearray()
-    at = 16
-    while at < len(packed) and len(out) < raw_size:
-        control = packed[at]
-        at += 1
-        for bit in range(8):
-            if at >= len(packed):
-                break
-            if not control >> bit & 1:
-                copied = packed[at : at + 1]
-                at += 1
-            else:
-                reference = int.from_bytes(packed[at : at + 2], "big")
-                at += 2
-                offset, length = reference >> 4, (reference & 15) + 2
-                if offset == write % 4096:
-                    return bytes(out[:raw_size])
-                for step in range(length):
-                    byte = window[(offset + step) % 4096]
-                    window[write % 4096] = byte
-                    write += 1
-                    out.append(byte)
-                continue
-            window[write % 4096] = copied[0]
-            write += 1
-            out += copied
-    return bytes(out[:raw_size])

@@ -9,7 +9,7 @@ import pytest
 
 from lineal.stages import Reject
 from lineal_consumers.ocr.attachments.mail import mail_attachments
-from lineal_consumers.ocr.parsers.outlook import unpacked_rich_text
+from lineal_consumers.ocr.parsers.packed_rich_text import unpacked_rich_text
 from tests.consumers.compound_file import compound_file
 from tests.consumers.ocr.parsers.packages import paragraph, word
 

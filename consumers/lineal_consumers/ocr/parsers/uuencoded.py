@@ -1,0 +1,78 @@
+"""Files that stand in a text as uuencode writes them: how mails held files before MIME.
+
+Source: POSIX.1, uuencode.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from typing import NamedTuple
+
+_BEGIN = re.compile(rb"begin(-base64)? [0-7]{3,4} ([^\r\n]{1,255}?)[ \t]*\r?\n?\Z")
+_MAX_FILES = 500
+
+
+class Piece(NamedTuple):
+    """A piece of a text, or a file in it."""
+
+    name: str
+    """Of the file; empty for text."""
+    data: bytes
+
+
+def split_uuencoded(text: bytes) -> list[Piece]:
+    """A text without the files in it, and the files, in their order; the text alone where it has
+    none. A file without an end is one as far as it goes."""
+    if b"begin" not in text:
+        return [Piece("", text)]
+    pieces: list[Piece] = []
+    lines = text.splitlines(keepends=True)
+    at = written = 0
+    begun: _Begun | None = None
+    for line in lines:
+        if begun is not None and line.strip() in (b"end", b"===="):
+            pieces += [Piece("", text[written : begun.at]), Piece(begun.name, b"".join(begun.data))]
+            written, begun = at + len(line), None
+        elif line.startswith(b"begin") and (found := _BEGIN.match(line)):
+            name = found[2].decode("utf-8", "replace")
+            begun = _Begun(at, name, found[1] is not None, []) if len(pieces) < _MAX_FILES else None
+        elif begun is not None:
+            # "begin 644 ..." may be a line of prose: the lines behind it are then none of a file.
+            decoded = _decoded(line, begun.in_base64)
+            if decoded is None:
+                begun = None
+            else:
+                begun.data.append(decoded)
+        at += len(line)
+    if begun is not None and any(begun.data):
+        pieces += [Piece("", text[written : begun.at]), Piece(begun.name, b"".join(begun.data))]
+        written = at
+    return [*pieces, Piece("", text[written:])]
+
+
+class _Begun(NamedTuple):
+    at: int
+    name: str
+    in_base64: bool
+    data: list[bytes]
+
+
+def decode_uuencoded(body: bytes) -> bytes:
+    """The bytes of a body that is one encoded file; lines that are none are passed over."""
+    lines = (line for line in body.splitlines() if not line.startswith((b"begin ", b"end")))
+    return b"".join(_decoded(line, in_base64=False) or b"" for line in lines)
+
+
+def _decoded(line: bytes, in_base64: bool) -> bytes | None:
+    """The bytes of a line; None where it is none of an encoded file."""
+    bare = line.rstrip(b"\r\n")
+    try:
+        if in_base64:
+            return binascii.a2b_base64(bare, strict_mode=True)
+        if not bare.strip():
+            return b""
+        # Some encoders fill up their lines: the length is in the first byte.
+        return binascii.a2b_uu(bare[: (((bare[0] - 32) & 63) * 4 + 5) // 3])
+    except binascii.Error:
+        return None
