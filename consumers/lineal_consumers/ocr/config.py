@@ -37,7 +37,10 @@ class OcrConfig(BaseModel):
     dpi: int = Field(default=300, ge=72, le=600)
     """Resolution at which pages are recognised. 200 costs a third more character errors."""
     max_pixels: int = Field(default=36_000_000, ge=1_000_000)
-    """Larger pages are recognised at a lower resolution: bounds memory and time."""
+    """Larger pages are recognised at a lower resolution, or in bands: bounds memory."""
+    max_bands: int = Field(default=6, ge=1)
+    """Bands of so many pixels in which a page is recognised that would else be read at less than
+    200 dpi; larger ones are read more coarsely, which is a doubt."""
     max_image_pixels: int = Field(default=250_000_000, ge=1_000_000)
     """Images larger than this are refused without being decoded."""
     page_seconds: float = Field(default=180.0, gt=0)

@@ -68,6 +68,7 @@ def typed_notes(page: pdfium.PdfPage) -> list[FormField]:
 
     seen = seen_from_user_space(page)
     notes: list[FormField] = []
+    popups: list[FormField] = []
     for index in range(raw.FPDFPage_GetAnnotCount(page)):
         annotation = raw.FPDFPage_GetAnnot(page, index)
         if not annotation:
@@ -90,10 +91,13 @@ def typed_notes(page: pdfium.PdfPage) -> list[FormField]:
                 rect = raw.FS_RECTF()
                 raw.FPDFAnnot_GetRect(annotation, rect)
                 box = seen.box(rect.left, rect.bottom, rect.right, rect.top)
-                notes.append(FormField("", typed, *box))
+                popup = kind == raw.FPDF_ANNOT_POPUP
+                (popups if popup else notes).append(FormField("", typed, *box))
         finally:
             raw.FPDFPage_CloseAnnot(annotation)
-    return notes
+    # A window that belongs to a comment may say it once more.
+    said = {note.value for note in notes}
+    return notes + [popup for popup in popups if popup.value not in said]
 
 
 def _rich_text(annotation: Any, key: bytes) -> str:
@@ -115,6 +119,7 @@ def _commented() -> frozenset[int]:
             raw.FPDF_ANNOT_SQUIGGLY, raw.FPDF_ANNOT_STRIKEOUT, raw.FPDF_ANNOT_CARET,
             raw.FPDF_ANNOT_LINE, raw.FPDF_ANNOT_SQUARE, raw.FPDF_ANNOT_CIRCLE,
             raw.FPDF_ANNOT_POLYGON, raw.FPDF_ANNOT_POLYLINE, raw.FPDF_ANNOT_INK,
+            raw.FPDF_ANNOT_STAMP, raw.FPDF_ANNOT_FILEATTACHMENT, raw.FPDF_ANNOT_POPUP,
         }
     )  # fmt: skip
 

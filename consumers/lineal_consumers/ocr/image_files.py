@@ -44,6 +44,10 @@ _SCREEN_DPI = (72, 96)
 """Programs write these when they know nothing."""
 _LONG_SIDE = 11.0
 """Inches the long side of a page of unknown size is taken to have."""
+_SHORT_SIDE = 8.5
+_STRIP_RATIO = 2.5
+"""Of the sides of an image from which it is a strip, if it is taller than a snippet is."""
+_STRIP_PIXELS = 3000
 
 
 class Density(NamedTuple):
@@ -89,7 +93,8 @@ def orientation(image: Image.Image) -> int:
 
 def pixel_density(image: Image.Image) -> Density:
     """The stated density where it gives a believable page, otherwise one that makes the long side
-    11 inches (at most 600 dpi, so that a snippet is not blown up)."""
+    11 inches (at most 600 dpi, so that a snippet is not blown up), or a long strip as wide as a
+    page: what was scrolled down is no page of tiny letters."""
     width, height = image.size
     stated = image.info.get("dpi")
     turned = orientation(image) >= 5
@@ -102,7 +107,12 @@ def pixel_density(image: Image.Image) -> Density:
         unknown = round(across) in _SCREEN_DPI and longest > 14
         if longest <= 200 and not unknown:
             return Density(across, down, turned)
-    guess = min(600.0, max(40.0, max(width, height) / _LONG_SIDE))
+    guess = max(width, height) / _LONG_SIDE
+    if turned:
+        width, height = height, width
+    if height > max(_STRIP_RATIO * width, _STRIP_PIXELS):
+        guess = width / _SHORT_SIDE
+    guess = min(600.0, max(40.0, guess))
     return Density(guess, guess, turned)
 
 

@@ -32,8 +32,8 @@ def show_page_colours(
     alone.
 
     Args:
-        gray: is changed.
-        draw: draws the page in colour at a size in pixels.
+        gray: the page, or some rows of it; is changed.
+        draw: draws the same in colour at a size in pixels.
 
     Raises:
         TimeoutError: drawing it takes too long.
@@ -41,7 +41,7 @@ def show_page_colours(
     if not _may_show_colours(page):
         return
     height, width = gray.shape
-    scale = view_scale(width, height, 72 * max(width, height) / max(page.get_size()))
+    scale = view_scale(width, height, 72 * width / page.get_size()[0])
     size = max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale))
     places = find_colour_letters(draw(size))
     if not places:

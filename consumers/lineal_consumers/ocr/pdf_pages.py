@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lineal_consumers.ocr.recognized_page import (
     TOO_LONG,
     UNREAD,
+    doubt_coarseness,
     make_doubt_places,
     make_page,
     make_unreadable_page,
@@ -109,9 +110,11 @@ def _recognized(
         if plan.text_layer == "compare":
             seen, language = recognize_in_its_language(raster, config)
             if not layer or not agrees(layer, seen):
-                return _with_fields(
-                    make_page(seen, language, raster, number, offset), fields, raster
-                )
+                if raster.finer is not None:
+                    read = read_page_image(raster, number, offset, config)
+                else:
+                    read = make_page(seen, language, raster, number, offset)
+                return _with_fields(read, fields, raster)
         regions = lacking + find_patterned_text(path, number, page)
         return _completed(page, layer, lacking, regions, raster, fields, number, offset, config)
     except TimeoutError:
@@ -133,6 +136,7 @@ def _completed(
     """The text layer, and what pictures and ``further`` places show beside it."""
     from lineal_consumers.ocr.layered_page import add_pictures
     from lineal_consumers.ocr.page_images import find_page_images
+    from lineal_consumers.ocr.page_raster import LEAST_DPI
     from lineal_consumers.ocr.unread_text import find_drawn_text
 
     regions = [picture.region for picture in find_page_images(page)] + further
@@ -141,6 +145,8 @@ def _completed(
     text, made = _layer_page(page, added.lines, fields, number, offset)
     if added.recognized:
         made = made.model_copy(update={"source": "ocr", "dpi": raster.dpi})
+        if raster.coarse or (raster.finer is not None and raster.dpi < LEAST_DPI):
+            made = doubt_coarseness(made)
     made = _with_lacking(made, added.lines, lacking)
     if not added.unread:
         return text, made

@@ -21,7 +21,17 @@ TOO_LONG = "recognition of the page takes too long"
 def read_page_image(
     raster: Raster, number: int, offset: int, config: OcrConfig
 ) -> tuple[str, Page]:
-    """Recognise a page image: its text, and the page with offsets from ``offset``."""
+    """Recognise a page image, a very large one in bands: its text, and the page with offsets from
+    ``offset``."""
+    if raster.finer is None:
+        text, page = _read_at_once(raster, number, offset, config)
+        return text, doubt_coarseness(page) if raster.coarse else page
+    from lineal_consumers.ocr.large_page import read_in_bands
+
+    return read_in_bands(raster, offset, lambda band, at: _read_at_once(band, number, at, config))
+
+
+def _read_at_once(raster: Raster, number: int, offset: int, config: OcrConfig) -> tuple[str, Page]:
     from lineal_consumers.ocr.language_choice import recognize_in_its_language
 
     try:
@@ -70,6 +80,12 @@ def make_page(
         doubts=doubts,
         doubt_places=places,
     )
+
+
+def doubt_coarseness(page: Page) -> Page:
+    """The page, doubtful as most of its pixels were not looked at."""
+    reason = f"the page is so large that it was read at {page.dpi} dpi only"
+    return page.model_copy(update={"doubts": (*page.doubts, reason)})
 
 
 def make_doubt_places(

@@ -215,6 +215,28 @@ def test_comments_are_read_also_on_a_scan_and_hidden_ones_are_not(read_pdf: Read
         assert read.pages[0].end == len(read.text)
 
 
+def test_notes_in_windows_of_their_own_and_on_stamps_and_files_are_read(read_pdf: ReadPdf) -> None:
+    def comment(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        def note(kind: str, said: str, **more: object) -> Any:
+            box = [60, 300, 80, 320]
+            about = {"/Type": Name.Annot, "/Subtype": Name(kind), "/Rect": box, "/Contents": said}
+            return pdf.make_indirect(Dictionary({**about, **more}))
+
+        page.obj.Annots = pikepdf.Array(
+            [
+                note("/Popup", "cerulean alone"),
+                note("/Text", "marigold twice"),
+                note("/Popup", "marigold twice"),
+                note("/Stamp", "vermilion on a stamp"),
+                note("/FileAttachment", "ochre beside a file"),
+            ]
+        )
+
+    read, _ = read_pdf(changed(written(typed(*PROSE)), comment))
+    for said in ("cerulean alone", "marigold twice", "vermilion on a stamp", "ochre beside a file"):
+        assert read.text.count(said) == 1
+
+
 def with_pattern(data: bytes, contents: bytes) -> bytes:
     """A page on which a part is filled with a pattern."""
 

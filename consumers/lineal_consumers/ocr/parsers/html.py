@@ -1,4 +1,4 @@
-"""HTML: what a browser would show, and its tables.
+"""HTML: what a browser that runs no scripts would show, and its tables.
 
 lxml's parser calls back for each tag instead of building a tree, so neither deep nesting nor
 twenty megabytes of tags (20 seconds, most of them for tables) need more memory than the text.
@@ -32,15 +32,15 @@ from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_r
 from lineal_schemas.results import Table
 
 _UNSEEN = {
-    "script", "style", "template", "noscript", "head", "iframe", "datalist",
+    "script", "style", "template", "head", "iframe", "datalist",
     "defs", "desc", "metadata", "symbol",
 }  # fmt: skip
 """The last four in drawings."""
 _BLOCKS = {
     "address", "article", "aside", "blockquote", "body", "button", "caption", "center", "dd",
     "details", "dialog", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form",
-    "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "legend", "li", "main", "nav", "ol",
-    "option", "p", "pre", "section", "select", "summary", "table", "tbody", "text", "tfoot",
+    "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "legend", "li", "main", "nav", "noscript",
+    "ol", "option", "p", "pre", "section", "select", "summary", "table", "tbody", "text", "tfoot",
     "thead", "title", "tr", "ul",
 }  # fmt: skip
 _WITHOUT_TEXT = frozenset({"checkbox", "color", "file", "image", "password", "radio", "range"})

@@ -41,6 +41,11 @@ def test_what_is_not_shown_is_not_text(parse, hidden):
     assert parse(f"<body><p>a</p>{hidden}<p>b</p></body>", "html").text == "a\nb"
 
 
+def test_what_is_there_for_readers_without_scripts_is_read(parse):
+    source = "<head><noscript><link></noscript></head><p>a</p><noscript><p>b</p>c</noscript>d"
+    assert parse(source, "html").text == "a\nb\nc\nd"
+
+
 def test_words_of_drawings_and_of_filled_fields_are_read(parse):
     source = "<p>a</p><svg><text>drawn</text><text>twice</text></svg><p>Name <input value=Ada></p>"
     assert parse(source, "html").text == "a\ndrawn\ntwice\nName Ada"
