@@ -19,6 +19,8 @@ from lineal_consumers.ocr.layout import Line, PositionedWord
 
 _WIDE = 1.4
 """A gap of so many line heights parts cells; justified words are closer."""
+_SPACES = 1.8
+"""Usual spaces that a gap has as well, at least."""
 _GUTTER = 0.8
 """Line heights of white between columns, at least."""
 _LEVEL = 0.5
@@ -77,7 +79,8 @@ def in_page_order(lines: list[Line]) -> list[Line]:
 
     Lines without anything beside them stay as the engine ordered them.
     """
-    cells = [cell for number, line in enumerate(lines) for cell in _cells(line, number)]
+    space = _usual_space(lines)
+    cells = [cell for number, line in enumerate(lines) for cell in _cells(line, number, space)]
     if len(cells) < 2:
         return lines
     height = median(cell.height for cell in cells)
@@ -90,12 +93,24 @@ def in_page_order(lines: list[Line]) -> list[Line]:
     )
 
 
-def _cells(line: Line, number: int) -> Iterable[_Cell]:
+def _usual_space(lines: list[Line]) -> float:
+    """Between words that follow one another: in fonts of one width it is as wide as letters are
+    tall."""
+    spaces = [
+        gap
+        for line in lines
+        for before, word in pairwise(line.words)
+        if 0 < (gap := word.left - before.right) <= _WIDE * max(word.height, before.height)
+    ]
+    return median(spaces) if spaces else 0.0
+
+
+def _cells(line: Line, number: int, space: float) -> Iterable[_Cell]:
     height = median(word.height for word in line.words)
     parts = [line.words[:1]]
     for before, word in pairwise(line.words):
         gap = max(word.left - before.right, before.left - word.right)
-        if gap > _WIDE * height:
+        if gap > max(_WIDE * height, _SPACES * space):
             parts.append([word])
         else:
             parts[-1].append(word)
@@ -143,10 +158,12 @@ def _zones(cells: list[_Cell], height: float) -> list[_Zone]:
 
 def _begins_table(row: list[_Cell], zone: _Zone, height: float) -> bool:
     """Whether a row has more cells than all above it, so that another table begins with it: rows of
-    labels and values stand above the rows of an invoice."""
+    labels and values stand above the rows of an invoice; or is no part of a table at all."""
     more = len(row) - zone.widest_row
     gap = min(cell.top for cell in row) - max(cell.bottom for cell in zone.cells)
-    return more >= 2 or (more == 1 and gap > _APART * height)
+    # A line with a gap in it, and a paragraph that begins below it, are no columns.
+    alone = len(row) == 1 and zone.widest_row == len(zone.cells)
+    return more >= 2 or ((more == 1 or alone) and gap > _APART * height)
 
 
 def _rows(cells: list[_Cell]) -> list[list[_Cell]]:

@@ -18,6 +18,7 @@ from lineal_consumers.ocr.faint import (
 )
 from lineal_consumers.ocr.figure_conflicts import FIGURE_CONFLICT, find_figure_conflicts
 from lineal_consumers.ocr.layout import Line, PositionedWord, move_lines
+from lineal_consumers.ocr.mail_addresses import join_mail_addresses
 from lineal_consumers.ocr.page_geometry import IDENTITY, Affine, straightened
 from lineal_consumers.ocr.page_order import in_page_order
 from lineal_consumers.ocr.page_raster import Raster
@@ -184,7 +185,7 @@ def _recognize(
     upright_width = raster.gray.shape[0] if turned else raster.gray.shape[1]
     pixel = width / upright_width
     scale = Affine(pixel, 0, 0, pixel, 0, 0)
-    straight_lines = lines = in_page_order(_lines(attempt.words, scale))
+    straight_lines = lines = in_page_order(_lines(join_mail_addresses(attempt.words), scale))
     unskew = IDENTITY
     if attempt.skew:
         unskew = scale.after(attempt.unskew).after(scale.inverse())

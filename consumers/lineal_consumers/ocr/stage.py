@@ -80,7 +80,7 @@ async def scatter(
 
 @stage(
     "ocr",
-    version="1",
+    version="2",
     produces=(DocumentPartExtracted, DocumentPartRequested),
     artifacts=recognition_models,
     reads=office_read,

@@ -134,7 +134,7 @@ def recognize(
                     text, confidence, left, top, right, bottom, new_line, new_paragraph
                 )
                 if korean and not _begins_token(words, text, tokens) and not new_line:
-                    words[-1] = _joined(words[-1], word)
+                    words[-1] = joined(words[-1], word)
                 else:
                     words.append(word)
                 new_line = new_paragraph = False
@@ -155,7 +155,7 @@ def _begins_token(words: list[DetectedWord], text: str, tokens: list[str]) -> bo
     return not goes_on
 
 
-def _joined(before: DetectedWord, word: DetectedWord) -> DetectedWord:
+def joined(before: DetectedWord, word: DetectedWord) -> DetectedWord:
     return before._replace(
         text=before.text + word.text,
         confidence=min(before.confidence, word.confidence),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +47,34 @@ def test_columns_of_prose_are_read_one_after_the_other() -> None:
     assert texts(apart) == [*LEFT, *RIGHT]
     across = [Line([*a.words, *b.words], False) for a, b in zip(left, right, strict=True)]
     assert texts(in_page_order(across)) == [*LEFT, *RIGHT]
+
+
+def test_a_line_with_a_gap_and_the_paragraph_below_it_are_no_columns() -> None:
+    head = line("VAT GB 123", 0, 0)
+    phone = line("Tel 0113 496", 150, 0)
+    name = line("Mr Anna Finch", 0, 30)
+    lines = [Line([*head.words, *phone.words], False), name, line("4 The Ropewalk", 0, 50)]
+    assert " ".join(texts(in_page_order(lines))) == (
+        "VAT GB 123 Tel 0113 496 Mr Anna Finch 4 The Ropewalk"
+    )
+
+
+def test_spaces_of_a_font_of_one_width_part_no_cells() -> None:
+    def typed(text: str, top: float, height: float) -> Line:
+        places = [m.start() for m in re.finditer(r"\S+", text)]
+        placed = zip(text.split(), places, strict=True)
+        return Line(
+            [
+                PositionedWord(word, 0.9, 13 * at, top, 13 * (at + len(word)) - 1, top + height)
+                for word, at in placed
+            ],
+            False,
+        )
+
+    address = ["Mr Finch", "10", "Ox", "UK"]
+    lines = [typed(text, 20 * number, 9) for number, text in enumerate(address)]
+    prose = typed("with letters that are taller", 120, HEIGHT)
+    assert texts(in_page_order([*lines, prose]))[:4] == address
 
 
 def test_a_table_between_columns_of_prose_keeps_its_rows() -> None:

@@ -12,7 +12,7 @@ from lineal_schemas.documents import DocumentArrived, DocumentClassified
 from lineal_schemas.salt import derived_salt
 
 
-@stage("ocr.attachments", version="1", produces=DocumentArrived, lanes=WORKER_LANES)
+@stage("ocr.attachments", version="2", produces=DocumentArrived, lanes=WORKER_LANES)
 async def attachments(
     document: DocumentClassified, ctx: Context[AttachmentsConfig]
 ) -> tuple[DocumentArrived, ...]:
