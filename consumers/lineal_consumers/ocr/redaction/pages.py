@@ -182,21 +182,25 @@ def _unredacted_at_second_look(
     read = [
         _as_drawn(Box(word.left, word.top, word.width, word.height), seen.rotation)
         for word in seen.words
-        # Single letters, and what is read with doubt, may be writing that stands across.
-        if word.end - word.begin > 1 and word.confidence >= _SURE
+        # Single letters, and what is read with doubt, may be writing that stands across; and what
+        # does may have been read from the wrong end.
+        if word.end - word.begin > 1
+        and word.confidence >= _SURE
+        and word.height * seen.height < word.width * seen.width
     ]
     found: list[Box] = []
-    for view, turned in unread_views(image, [*read, *painted]):
-        size = page if turned % 180 == 0 else page.model_copy(
+    for view in unread_views(image, [*read, *painted]):
+        size = page if view.turned % 180 == 0 else page.model_copy(
             update={"width": page.height, "height": page.width}
         )  # fmt: skip
         try:
-            text, there = _read(images.fromarray(view), size, config)
+            text, there = _read(images.fromarray(view.gray), size, config)
         except NotRedacted:
             continue  # the page itself was read; of what is left nothing can be
         found += [
-            _as_drawn(box, (turned + there.rotation) % 360)
+            _as_drawn(stood, view.turned)
             for box in _unredacted(text, there, terms, misread=True)
+            for stood in view.stood(_as_drawn(box, there.rotation))
         ]
     return found
 

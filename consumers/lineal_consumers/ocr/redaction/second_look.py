@@ -2,17 +2,19 @@
 across.
 
 Ink of a page in which no word was read is looked at apart: once with its contrast raised, where it
-is faint, and once turned to either side. What is read is compared with what is to go.
+is faint, and once turned to either side, also without blanks between its letters. What is read is
+compared with what is to go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from lineal_consumers.ocr.redaction.spaced_letters import ClosedUp, close_up
 from lineal_schemas.results import Box
 
 if TYPE_CHECKING:
@@ -30,9 +32,22 @@ _RULING = 60
 """Straight strokes of this length are lines of a table or a form."""
 
 
-def unread_views(image: Image.Image, read: Sequence[Box]) -> Iterator[tuple[Gray, int]]:
-    """Images in which only what was not read is to be seen, and by how many degrees each is turned
-    clockwise.
+class View(NamedTuple):
+    """An image in which only what was not read is to be seen."""
+
+    gray: Gray
+    turned: int
+    """Degrees clockwise."""
+    closed: ClosedUp | None = None
+    """Where its letters stood, if the blanks between them were taken out."""
+
+    def stood(self, box: Box) -> list[Box]:
+        """Where on the turned page that was which is in a box of this image."""
+        return [box] if self.closed is None else self.closed.stood(box)
+
+
+def unread_views(image: Image.Image, read: Sequence[Box]) -> Iterator[View]:
+    """Images of what was not read.
 
     Args:
         read: boxes of the words that were read, and of what was painted over.
@@ -54,15 +69,20 @@ def unread_views(image: Image.Image, read: Sequence[Box]) -> Iterator[tuple[Gray
         depth[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = 0
     faint = np.where((depth >= _FAINT) & (depth < _STRONG), depth, 0)
     if _ink(faint > 0) >= _MIN_INK:
-        yield (255 - np.clip(faint * _RAISED, 0, 255)).astype(np.uint8), 0
+        yield View((255 - np.clip(faint * _RAISED, 0, 255)).astype(np.uint8), 0)
     strong = (depth >= _STRONG).astype(np.uint8)
     for shape in ((1, _RULING), (_RULING, 1)):
         strong[cv2.morphologyEx(strong, cv2.MORPH_OPEN, np.ones(shape, np.uint8)) > 0] = 0
     if _ink(strong > 0) >= _MIN_INK:
         across = np.where(strong > 0, gray if not is_dark.all() else 255 - gray, 255)
         across = across.astype(np.uint8)
-        yield np.ascontiguousarray(np.rot90(across, -1)), 90
-        yield np.ascontiguousarray(np.rot90(across, 1)), 270
+        for turned, turns in ((0, 0), (90, -1), (270, 1)):
+            view = np.ascontiguousarray(np.rot90(across, turns))
+            if turned:
+                yield View(view, turned)
+            closed = close_up(view)
+            if closed is not None:
+                yield View(closed.gray, turned, closed)
 
 
 def _ink(mask: npt.NDArray[np.bool_]) -> int:

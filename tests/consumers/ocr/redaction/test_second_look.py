@@ -19,11 +19,12 @@ from tests.consumers.ocr.redaction.test_redact import KEPT, NAME, redacted
 WIDTH, HEIGHT = 300, 30
 
 
-def picture(ink: int, ground: int) -> Image.Image:
+def picture(ink: int, ground: int, *, spaced: bool = False) -> Image.Image:
     """A line of writing that no text layer knows."""
-    image = Image.new("L", (1200, 120), ground)
+    image = Image.new("L", (1900 if spaced else 1200, 120), ground)
     font = ImageFont.load_default(96)
-    ImageDraw.Draw(image).text((12, 2), f"Signed {NAME}", fill=ink, font=font)
+    words = "   ".join(NAME.upper()) if spaced else f"Signed {NAME}"
+    ImageDraw.Draw(image).text((12, 2), words, fill=ink, font=font)
     return image
 
 
@@ -47,6 +48,17 @@ def letter(file: Path, image: Image.Image, place: tuple[int, int, int, int]) -> 
         ),
         pytest.param(
             picture(0, 255).rotate(270, expand=True), (450, 300, HEIGHT, WIDTH), id="downwards"
+        ),
+        pytest.param(picture(0, 255, spaced=True), (72, 560, 450, HEIGHT), id="spaced"),
+        pytest.param(
+            picture(0, 255, spaced=True).rotate(90, expand=True),
+            (500, 200, HEIGHT, 450),
+            id="upwards-spaced",
+        ),
+        pytest.param(
+            picture(0, 255, spaced=True).rotate(270, expand=True),
+            (500, 200, HEIGHT, 450),
+            id="downwards-spaced",
         ),
     ],
 )
