@@ -10,16 +10,16 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from lineal_consumers.ocr.page_raster import LEAST_DPI
+from lineal_consumers.ocr.page_doubt import doubt_resolution, make_doubt_places
+from lineal_consumers.ocr.page_raster import MIN_DPI
 from lineal_consumers.ocr.page_signals import page_signals
-from lineal_consumers.ocr.recognized_page import doubt_coarseness, make_doubt_places
 from lineal_schemas.results import Box, Page, PageQuality, Word
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from lineal_consumers.ocr.page_raster import Finer, Raster
+    from lineal_consumers.ocr.page_raster import Bands, Raster
 
 Read = Callable[["Raster", int], tuple[str, Page]]
 """Recognises an image at once: its text, and the page with offsets from a number."""
@@ -36,16 +36,16 @@ def read_in_bands(raster: Raster, offset: int, read: Read) -> tuple[str, Page]:
         raster: the whole page, shrunk.
         offset: where its text begins in that of the document.
     """
-    assert raster.finer is not None
+    assert raster.bands is not None
     texts: list[str] = []
     pages: list[Page] = []
     at = offset
-    cuts = _cuts(raster, raster.finer)
+    cuts = _cuts(raster, raster.bands)
     for top, bottom in pairwise(cuts):
-        text, page = read(raster.finer.draw(top, bottom), at)
+        text, page = read(raster.bands.draw(top, bottom), at)
         if page.rotation:
             text, page = read(raster, offset)
-            return text, doubt_coarseness(page) if raster.dpi < LEAST_DPI else page
+            return text, doubt_resolution(page) if raster.dpi < MIN_DPI else page
         if page.width == 0:
             page = _unread(page, top, bottom, raster)
         pages.append(_on_page(page, top, bottom, raster))
@@ -56,14 +56,14 @@ def read_in_bands(raster: Raster, offset: int, read: Read) -> tuple[str, Page]:
     return text, joined.model_copy(update={"begin": offset, "end": offset + len(text)})
 
 
-def _cuts(raster: Raster, finer: Finer) -> list[float]:
+def _cuts(raster: Raster, bands: Bands) -> list[float]:
     """Heights in points from 0 to that of the page, between which no band has more pixels than the
     image of the whole page; where there is least ink."""
     signals = page_signals(raster.gray, raster.dpi)
     rows = signals.text_ink.sum(axis=1)
     points = raster.height / len(rows)
     # The shrunk page has as many pixels as may be recognised at once.
-    most = max(1, int(len(rows) * (raster.dpi / finer.dpi) ** 2))
+    most = max(1, int(len(rows) * (raster.dpi / bands.dpi) ** 2))
     cuts = [0]
     while len(rows) - cuts[-1] > most:
         cuts.append(_best_row(rows, int(cuts[-1] + most * (1 - _SEARCHED)), cuts[-1] + most))

@@ -32,7 +32,7 @@ MAX_SIDE = 30_000
 """Pixels of a rendered page's longer side."""
 _COARSE_DPI = 200
 """Below it small letters are read worse."""
-LEAST_DPI = 150
+MIN_DPI = 150
 """Below it they are lost: 8 points are 12 pixels there."""
 _MORE = 1.1
 """Of a resolution, from which another one gains something."""
@@ -55,14 +55,14 @@ class Raster:
     width: float
     """Width of the page in points."""
     height: float
-    finer: Finer | None = None
+    bands: Bands | None = None
     """Of a page that is too large to be recognised at once in the resolution that it should be."""
     coarse: bool = False
     """Whether letters may be lost at this resolution, and none is better."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finer:
+class Bands:
     """A page in bands, each in the resolution that is too much for all of it."""
 
     dpi: int
@@ -85,7 +85,7 @@ def render_page(page: pdfium.PdfPage, config: OcrConfig) -> Raster:
     raster = _render_rows(page, scales.whole, unit, 0, height)
     raster.coarse = scales.coarse
     if scales.band > scales.whole:
-        raster.finer = Finer(
+        raster.bands = Bands(
             scales.band,
             lambda top, bottom: _render_rows(page, scales.band, unit, top, bottom),
         )
@@ -109,8 +109,8 @@ class Scales(NamedTuple):
         band = min(dpi, math.sqrt(config.max_bands * config.max_pixels / area))
         band = min(band, 72 * MAX_SIDE / width)
         helps = whole < _COARSE_DPI and band > _MORE * whole
-        in_bands = helps and band >= LEAST_DPI
-        coarse = whole < LEAST_DPI and dpi > _MORE * whole and not in_bands
+        in_bands = helps and band >= MIN_DPI
+        coarse = whole < MIN_DPI and dpi > _MORE * whole and not in_bands
         least = max(1, int(whole))
         return cls(least, int(band) if in_bands else least, coarse)
 
@@ -282,7 +282,7 @@ def decode_frame(path: str, number: int, config: OcrConfig) -> Raster:
     whole = _at_resolution(gray, scales.whole if scales.whole < int(target) else target, points)
     whole.coarse = scales.coarse and scales.whole < max(across, down)
     if scales.band > scales.whole:
-        whole.finer = Finer(scales.band, partial(_rows_of, gray, scales.band, points))
+        whole.bands = Bands(scales.band, partial(_rows_of, gray, scales.band, points))
     return whole
 
 

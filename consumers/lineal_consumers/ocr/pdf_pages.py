@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lineal_consumers.ocr.recognized_page import (
-    TOO_LONG,
-    UNREAD,
-    doubt_coarseness,
+from lineal_consumers.ocr.page_doubt import (
+    doubt_resolution,
     make_doubt_places,
-    make_page,
     make_unreadable_page,
-    read_page_image,
 )
+from lineal_consumers.ocr.recognized_page import TOO_LONG, UNREAD, make_page, read_page_image
 from lineal_schemas.documents import PageRange
 from lineal_schemas.results import Page
 
@@ -110,7 +107,7 @@ def _recognized(
         if plan.text_layer == "compare":
             seen, language = recognize_in_its_language(raster, config)
             if not layer or not agrees(layer, seen):
-                if raster.finer is not None:
+                if raster.bands is not None:
                     read = read_page_image(raster, number, offset, config)
                 else:
                     read = make_page(seen, language, raster, number, offset)
@@ -136,7 +133,7 @@ def _completed(
     """The text layer, and what pictures and ``further`` places show beside it."""
     from lineal_consumers.ocr.layered_page import add_pictures
     from lineal_consumers.ocr.page_images import find_page_images
-    from lineal_consumers.ocr.page_raster import LEAST_DPI
+    from lineal_consumers.ocr.page_raster import MIN_DPI
     from lineal_consumers.ocr.unread_text import find_drawn_text
 
     regions = [picture.region for picture in find_page_images(page)] + further
@@ -145,8 +142,8 @@ def _completed(
     text, made = _layer_page(page, added.lines, fields, number, offset)
     if added.recognized:
         made = made.model_copy(update={"source": "ocr", "dpi": raster.dpi})
-        if raster.coarse or (raster.finer is not None and raster.dpi < LEAST_DPI):
-            made = doubt_coarseness(made)
+        if raster.coarse or (raster.bands is not None and raster.dpi < MIN_DPI):
+            made = doubt_resolution(made)
     made = _with_lacking(made, added.lines, lacking)
     if not added.unread:
         return text, made

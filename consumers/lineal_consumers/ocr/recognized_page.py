@@ -1,11 +1,14 @@
-"""A page image becomes a page of a result; and what stands for a page that cannot be read."""
+"""A page image becomes a page of a result."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from lineal_schemas.documents import DoubtPlace, PageMethod
+from lineal_consumers.ocr.page_doubt import (
+    doubt_resolution,
+    make_doubt_places,
+    make_unreadable_page,
+)
 from lineal_schemas.results import Page
 
 if TYPE_CHECKING:
@@ -23,9 +26,9 @@ def read_page_image(
 ) -> tuple[str, Page]:
     """Recognise a page image, a very large one in bands: its text, and the page with offsets from
     ``offset``."""
-    if raster.finer is None:
+    if raster.bands is None:
         text, page = _read_at_once(raster, number, offset, config)
-        return text, doubt_coarseness(page) if raster.coarse else page
+        return text, doubt_resolution(page) if raster.coarse else page
     from lineal_consumers.ocr.large_page import read_in_bands
 
     return read_in_bands(raster, offset, lambda band, at: _read_at_once(band, number, at, config))
@@ -79,36 +82,4 @@ def make_page(
         tables=ruled_tables(across, down, straight_words, frame),
         doubts=doubts,
         doubt_places=places,
-    )
-
-
-def doubt_coarseness(page: Page) -> Page:
-    """The page, doubtful as most of its pixels were not looked at."""
-    reason = f"the page is so large that it was read at {page.dpi} dpi only"
-    return page.model_copy(update={"doubts": (*page.doubts, reason)})
-
-
-def make_doubt_places(
-    reason: str, boxes: Iterable[tuple[float, float, float, float]], width: float, height: float
-) -> tuple[DoubtPlace, ...]:
-    """Boxes in points of a page of this size as places of a doubt."""
-    from lineal_consumers.ocr.layout import Frame
-
-    frame = Frame(width, height)
-    places = []
-    for box in boxes:
-        left, top, across, down = frame.box(*box)
-        places.append(DoubtPlace(reason=reason, left=left, top=top, width=across, height=down))
-    return tuple(places)
-
-
-def make_unreadable_page(
-    number: int,
-    offset: int,
-    method: PageMethod,
-    why: str = "the page is broken and could not be read",
-) -> tuple[str, Page]:
-    """A page without text and the reason."""
-    return "", Page(
-        number=number, begin=offset, end=offset, width=0, height=0, source=method, doubts=(why,)
     )

@@ -9,8 +9,8 @@ from pathlib import PurePath
 
 from lineal_consumers.ocr.parsers.mime import MailPart, parse_mail
 from lineal_consumers.ocr.parsers.signed_content import signed_content
+from lineal_consumers.ocr.parsers.tnef import Tnef, is_tnef, read_tnef
 from lineal_consumers.ocr.parsers.uuencoded import split_uuencoded
-from lineal_consumers.ocr.parsers.winmail import Winmail, is_winmail, read_winmail
 
 MAX_PACKINGS = 5
 """Packings inside each other; what lies deeper stays packed, as an attachment of no known kind."""
@@ -42,7 +42,7 @@ def unpacked(part: MailPart, deep: int = MAX_PACKINGS) -> MailPart:
         return _signed(part, name, deep)
     if part.content_type == WINMAIL or name == "winmail.dat":
         data = part.content()
-        return _winmail(part, read_winmail(data), deep) if is_winmail(data) else part
+        return _winmail(part, read_tnef(data), deep) if is_tnef(data) else part
     if part.content_type == "text/plain" and part.disposition != "attachment":
         return _with_files(part)
     return part
@@ -58,12 +58,12 @@ def _signed(part: MailPart, name: str, deep: int) -> MailPart:
     return _holding(part, "multipart/signed", [unpacked(file, deep - 1)])
 
 
-def _winmail(part: MailPart, packed: Winmail, deep: int) -> MailPart:
+def _winmail(part: MailPart, packed: Tnef, deep: int) -> MailPart:
     parts = list(_winmail_parts(packed, deep))
     return _holding(part, WINMAIL if parts else "multipart/mixed", parts)
 
 
-def _winmail_parts(packed: Winmail, deep: int) -> Iterator[MailPart]:
+def _winmail_parts(packed: Tnef, deep: int) -> Iterator[MailPart]:
     bodies = []
     if packed.plain.strip():
         text = packed.plain.encode("utf-8", "replace")
@@ -75,8 +75,8 @@ def _winmail_parts(packed: Winmail, deep: int) -> Iterator[MailPart]:
     else:
         yield from bodies
     for file in packed.files:
-        if is_winmail(file.data) and deep > 1:
-            inner = list(_winmail_parts(read_winmail(file.data), deep - 1))
+        if is_tnef(file.data) and deep > 1:
+            inner = list(_winmail_parts(read_tnef(file.data), deep - 1))
             message = part_of("multipart/mixed", parts=inner)
             message.headers["Subject"] = file.name
             yield part_of("message/rfc822", parts=[message])

@@ -13,7 +13,7 @@ _BEGIN = re.compile(rb"begin(-base64)? [0-7]{3,4} ([^\r\n]{1,255}?)[ \t]*\r?\n?\
 _MAX_FILES = 500
 
 
-class Piece(NamedTuple):
+class TextPart(NamedTuple):
     """A piece of a text, or a file in it."""
 
     name: str
@@ -21,22 +21,25 @@ class Piece(NamedTuple):
     data: bytes
 
 
-def split_uuencoded(text: bytes) -> list[Piece]:
+def split_uuencoded(text: bytes) -> list[TextPart]:
     """A text without the files in it, and the files, in their order; the text alone where it has
     none. A file without an end is one as far as it goes."""
     if b"begin" not in text:
-        return [Piece("", text)]
-    pieces: list[Piece] = []
+        return [TextPart("", text)]
+    parts: list[TextPart] = []
     lines = text.splitlines(keepends=True)
     at = written = 0
     begun: _Begun | None = None
     for line in lines:
         if begun is not None and line.strip() in (b"end", b"===="):
-            pieces += [Piece("", text[written : begun.at]), Piece(begun.name, b"".join(begun.data))]
+            parts += [
+                TextPart("", text[written : begun.at]),
+                TextPart(begun.name, b"".join(begun.data)),
+            ]
             written, begun = at + len(line), None
         elif line.startswith(b"begin") and (found := _BEGIN.match(line)):
             name = found[2].decode("utf-8", "replace")
-            begun = _Begun(at, name, found[1] is not None, []) if len(pieces) < _MAX_FILES else None
+            begun = _Begun(at, name, found[1] is not None, []) if len(parts) < _MAX_FILES else None
         elif begun is not None:
             # "begin 644 ..." may be a line of prose: the lines behind it are then none of a file.
             decoded = _decoded(line, begun.in_base64)
@@ -46,9 +49,12 @@ def split_uuencoded(text: bytes) -> list[Piece]:
                 begun.data.append(decoded)
         at += len(line)
     if begun is not None and any(begun.data):
-        pieces += [Piece("", text[written : begun.at]), Piece(begun.name, b"".join(begun.data))]
+        parts += [
+            TextPart("", text[written : begun.at]),
+            TextPart(begun.name, b"".join(begun.data)),
+        ]
         written = at
-    return [*pieces, Piece("", text[written:])]
+    return [*parts, TextPart("", text[written:])]
 
 
 class _Begun(NamedTuple):
@@ -56,6 +62,10 @@ class _Begun(NamedTuple):
     name: str
     in_base64: bool
     data: list[bytes]
+
+    @property
+    def file(self) -> TextPart:
+        return TextPart(self.name, b"".join(self.data))
 
 
 def decode_uuencoded(body: bytes) -> bytes:

@@ -200,7 +200,7 @@ def _unredacted_at_second_look(
         found += [
             _as_drawn(stood, view.turned)
             for box in _unredacted(text, there, terms, misread=True)
-            for stood in view.stood(_as_drawn(box, there.rotation))
+            for stood in view.original_boxes(_as_drawn(box, there.rotation))
         ]
     return found
 

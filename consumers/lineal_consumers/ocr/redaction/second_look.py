@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lineal_consumers.ocr.redaction.spaced_letters import ClosedUp, close_up
+from lineal_consumers.ocr.redaction.letter_spacing import ClosedUp, close_up
 from lineal_schemas.results import Box
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ class View(NamedTuple):
     closed: ClosedUp | None = None
     """Where its letters stood, if the blanks between them were taken out."""
 
-    def stood(self, box: Box) -> list[Box]:
+    def original_boxes(self, box: Box) -> list[Box]:
         """Where on the turned page that was which is in a box of this image."""
-        return [box] if self.closed is None else self.closed.stood(box)
+        return [box] if self.closed is None else self.closed.original_boxes(box)
 
 
 def unread_views(image: Image.Image, read: Sequence[Box]) -> Iterator[View]:

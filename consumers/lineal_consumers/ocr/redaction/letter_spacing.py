@@ -43,7 +43,7 @@ class ClosedUp(NamedTuple):
     letters: list[tuple[Box, Box]]
     """Where each letter stands in it, and where it stood; in fractions of the image."""
 
-    def stood(self, box: Box) -> list[Box]:
+    def original_boxes(self, box: Box) -> list[Box]:
         """Where the letters stood that are in a box now, with all that is between them: boxes of
         single letters would say how wide each is."""
         inside = [

@@ -29,19 +29,19 @@ _MAX_PROPERTIES = 100_000
 _MAX_FILES = 5_000
 
 
-class WinmailFile(NamedTuple):
+class TnefFile(NamedTuple):
     """A file in a ``winmail.dat``."""
 
     name: str
     data: bytes
 
 
-class Winmail(NamedTuple):
+class Tnef(NamedTuple):
     """What a ``winmail.dat`` holds that its mail may lack."""
 
     plain: str
     html: bytes
-    files: list[WinmailFile]
+    files: list[TnefFile]
     """Embedded messages are among them, in the same format."""
 
 
@@ -50,15 +50,15 @@ class _Attribute(NamedTuple):
     data: bytes
 
 
-def is_winmail(data: bytes) -> bool:
+def is_tnef(data: bytes) -> bool:
     """Whether some bytes are in this format."""
     return data[:4] == struct.pack("<I", _SIGNATURE)
 
 
-def read_winmail(data: bytes) -> Winmail:
+def read_tnef(data: bytes) -> Tnef:
     """Text and files of a ``winmail.dat``; of a damaged one what stands before the damage."""
     plain, html, rich = "", b"", b""
-    files: list[WinmailFile] = []
+    files: list[TnefFile] = []
     for attribute in _attributes(data):
         if attribute.kind == _BODY:
             plain = plain or decode(attribute.data)[0]
@@ -73,16 +73,16 @@ def read_winmail(data: bytes) -> Winmail:
         elif attribute.kind == _BEGIN_ATTACHMENT:
             if len(files) == _MAX_FILES:
                 break
-            files.append(WinmailFile("", b""))
+            files.append(TnefFile("", b""))
         elif files:
             files[-1] = _with(files[-1], attribute)
     plain = plain.strip("\0")
     if rich and not plain.strip() and not html:
         plain = text_of_packed(rich)
-    return Winmail(plain, html, files)
+    return Tnef(plain, html, files)
 
 
-def _with(file: WinmailFile, attribute: _Attribute) -> WinmailFile:
+def _with(file: TnefFile, attribute: _Attribute) -> TnefFile:
     """A file, and what an attribute says of it."""
     if attribute.kind == _TITLE:
         return file._replace(name=file.name or decode(attribute.data)[0].strip("\0"))
