@@ -103,15 +103,7 @@ def admit(
             more than a day from now, and no operator answers for it.
     """
     check_allowed(event, policy, topic)
-    if not policy.operator and event.time > now_us() + _MAX_AHEAD_US:
-        raise PermanentFailure(
-            f"its time, {format_time(event.time)}, is more than a day ahead of the clock here: "
-            "set the sender's clock, or leave the time out"
-        )
-    if (name := _too_long(event)) is not None:
-        raise PermanentFailure(f"{name} has more than {_MAX_CHARACTERS} characters")
-    if is_reference(event):
-        raise PermanentFailure(f"{REFERENCE_MEDIA_TYPE} is made by lineal itself: send the data")
+    _check_envelope(event, policy)
     if payload is None and event.type in known_types():
         try:
             payload = decode_event(event)
@@ -131,6 +123,39 @@ def admit(
             data=payload_bytes(payload), dataschema=schema_uri(payload.type, payload.version)
         )
     return with_defaults(event, payload)
+
+
+def admit_unmarked(event: RawEvent, policy: AdmissionPolicy, topic: str) -> RawEvent:
+    """An event that somebody else has written to a shared broker, as a stage may handle it.
+
+    Of lineal's own types it is what any ingress makes of it; others keep the envelope that they
+    were sent with, but for who says to have sent them.
+
+    Raises:
+        As :func:`admit`.
+    """
+    if event.type in types_of_lineal():
+        return admit(event, policy, topic)
+    check_allowed(event, policy, topic)
+    _check_envelope(event, policy)
+    return event._replace(actor=None, mark=None)
+
+
+def _check_envelope(event: RawEvent, policy: AdmissionPolicy) -> None:
+    """Check what is known of an event without its data.
+
+    Raises:
+        PermanentFailure: its time lies ahead, an attribute is too long, or its data is a reference.
+    """
+    if not policy.operator and event.time > now_us() + _MAX_AHEAD_US:
+        raise PermanentFailure(
+            f"its time, {format_time(event.time)}, is more than a day ahead of the clock here: "
+            "set the sender's clock, or leave the time out"
+        )
+    if (name := _too_long(event)) is not None:
+        raise PermanentFailure(f"{name} has more than {_MAX_CHARACTERS} characters")
+    if is_reference(event):
+        raise PermanentFailure(f"{REFERENCE_MEDIA_TYPE} is made by lineal itself: send the data")
 
 
 def _too_long(event: RawEvent) -> str | None:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE
 from lineal.bus.marks import MarkKey, Marks, add_key, open_marks, remove_key, stored_keys
 from lineal.bus.protocol import Delivery, Position
-from lineal.stages.pipeline.marks import UnmarkedEvent, check_mark
+from lineal.errors import PermanentFailure
+from lineal.stages.pipeline.invocation import Invocation
+from lineal.stages.pipeline.marks import CheckMarks, UnmarkedEvent, check_mark
 from lineal.store.database import Database
+from lineal.store.objects import reference
 from lineal_schemas.bindings import from_kafka, from_sns, to_kafka, to_sns
-from lineal_schemas.envelope import RawEvent
+from lineal_schemas.documents import DocumentArrived
+from lineal_schemas.envelope import RawEvent, first_event
 from tests.schemas.raw_events import RAW_EVENTS
+
+if TYPE_CHECKING:
+    from lineal.stages.identity import Identity
 
 MARKS = Marks([MarkKey("k1", b"1" * 32)])
 OTHERS = Marks([MarkKey("k1", b"2" * 32)])
@@ -103,3 +111,62 @@ async def test_unmarked_only_what_others_may_send_is_handled(
         else:
             with pytest.raises(UnmarkedEvent, match="nobody of this installation"):
                 await check_mark(delivery, MARKS, types)
+
+
+def arrival(**attributes: Any) -> RawEvent:
+    """As somebody who may write to the topic of arrivals sends it."""
+    ref = reference("a" * 64, 3, "text/plain")
+    payload = DocumentArrived(name="a.txt", source="urn:shop/1", content=ref)
+    return first_event(payload, id="1", source="urn:shop")._replace(**attributes)
+
+
+async def handled(event: RawEvent) -> Invocation:
+    """What a stage is given of an event on a shared broker."""
+    check = CheckMarks(MARKS, frozenset((DocumentArrived.type,)))
+    delivery = Delivery(Position(event.type, 0, 0), event)
+    invocation = Invocation(delivery, 1, cast("Identity", None), event)
+    await check.before([invocation])
+    return invocation
+
+
+async def test_what_others_write_to_a_broker_is_attributed_to_nothing_of_ours() -> None:
+    """It says of itself that it is about, follows from and replaces what lineal has made."""
+    own = arrival()
+    claims: dict[str, Any] = {
+        "correlationid": "document:victim", "subject": "document:victim", "partitionkey": "victim",
+        "causationid": "a step's", "supersedes": "an event's", "actor": "user:root",
+    }  # fmt: skip
+    taken = (await handled(own._replace(**claims))).event
+    assert taken._replace(traceparent=None) == own
+    ours = MARKS.marked(own._replace(**claims))
+    assert (await handled(ours)).event == ours
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"time": 4_000_000_000_000_000}, "ahead of the clock"),
+        ({"subject": "s" * 3_000}, "subject has more than"),
+        ({"datacontenttype": REFERENCE_MEDIA_TYPE}, "is made by lineal itself"),
+        ({"type": "com.example.own", "datacontenttype": REFERENCE_MEDIA_TYPE}, "lineal itself"),
+        ({"type": "com.example.own", "time": 4_000_000_000_000_000}, "ahead of the clock"),
+    ],
+)
+async def test_what_no_ingress_takes_no_broker_brings(
+    attributes: dict[str, Any], reason: str
+) -> None:
+    refused = (await handled(arrival(**attributes))).error
+    assert isinstance(refused, PermanentFailure)
+    assert reason in str(refused)
+
+
+async def test_a_name_without_end_comes_by_no_broker() -> None:
+    payload = DocumentArrived(name="n" * 5_000, source="urn:shop/1", problem="none")
+    long = first_event(payload, id="1", source="urn:shop")
+    assert "name has more than" in str((await handled(long)).error)
+
+
+async def test_a_users_own_event_keeps_its_envelope() -> None:
+    own = arrival(type="com.example.own", correlationid="order:7", causationid="before")
+    assert (await handled(own)).event == own
+    assert (await handled(own._replace(actor="user:root"))).event == own

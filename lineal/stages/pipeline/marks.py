@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from lineal.admission import AdmissionPolicy, NotAllowed, check_allowed
+from lineal.admission import AdmissionPolicy, NotAllowed, admit_unmarked, check_allowed
 from lineal.bus.marks import Marks
 from lineal.bus.protocol import Delivery
 from lineal.errors import PermanentFailure
@@ -21,7 +21,8 @@ class UnmarkedEvent(PermanentFailure):
 class CheckMarks:
     """Refuses events that only lineal itself may publish and that have no valid mark.
 
-    Others may send types of their own that no installed stage makes, and these.
+    Others may send types of their own that no installed stage makes, and these. Nobody of ours has
+    looked at them yet: they are admitted here, as an ingress would.
     """
 
     def __init__(self, marks: Marks, types: frozenset[str]) -> None:
@@ -30,16 +31,18 @@ class CheckMarks:
 
     async def before(self, invocations: Sequence[Invocation]) -> None:
         for invocation in invocations:
-            if not self._marks.valid(invocation.event):
-                await self._check_unmarked(invocation)
+            if not await self._marks.check(invocation.event):
+                self._take_unmarked(invocation)
 
-    async def _check_unmarked(self, invocation: Invocation) -> None:
+    def _take_unmarked(self, invocation: Invocation) -> None:
+        event, topic = invocation.event, invocation.delivery.position.topic
+        invocation.event = event._replace(actor=None)
         try:
-            await check_mark(invocation.delivery, self._marks, self._types)
-        except UnmarkedEvent as error:
+            invocation.event = admit_unmarked(event, _policy(self._types), topic)
+        except NotAllowed as error:
+            invocation.error = _refused(error)
+        except PermanentFailure as error:
             invocation.error = error
-        if not self._marks.valid(invocation.event):
-            invocation.event = invocation.event._replace(actor=None)
 
     async def after(self, invocations: Sequence[Invocation]) -> None:
         """Outputs are marked when they are published."""
@@ -59,11 +62,14 @@ async def check_mark(delivery: Delivery, marks: Marks, types: frozenset[str]) ->
     try:
         check_allowed(delivery.event, _policy(types), delivery.position.topic)
     except NotAllowed as error:
-        raise UnmarkedEvent(
-            f"nobody of this installation published this event as it is, and {error}"
-        ) from None
+        raise _refused(error) from None
+
+
+def _refused(error: NotAllowed) -> UnmarkedEvent:
+    return UnmarkedEvent(f"nobody of this installation published this event as it is, and {error}")
 
 
 @cache
 def _policy(types: frozenset[str]) -> AdmissionPolicy:
-    return AdmissionPolicy(name="broker", types=types)
+    # Data that no stage can read is a dead letter of those that would.
+    return AdmissionPolicy(name="broker", types=types, accepts_invalid=True)
