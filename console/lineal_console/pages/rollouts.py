@@ -16,9 +16,11 @@ from lineal_console.page_request import PageRequest
 from lineal_console.pages.fleet import FLEET
 from lineal_consumers.deploy.rollout_list import (
     ControlAction,
+    UnknownRollout,
     control_rollout,
     find_all,
     find_jobs,
+    find_rejected,
     find_rollout,
 )
 from lineal_consumers.deploy.rollout_request import (
@@ -96,10 +98,13 @@ async def rollout(request: PageRequest) -> Response:
     wanted = request.path("id")
 
     def look(connection: Connection) -> dict[str, Any]:
-        chosen = find_rollout(find_all(connection), wanted)
+        chosen = find_rollout(find_all(connection), wanted, find_rejected(connection))
         return {"rollout": chosen, "jobs": find_jobs(connection, chosen)}
 
-    found = await request.runtime.store.read(look)
+    try:
+        found = await request.runtime.store.read(look)
+    except UnknownRollout as error:
+        raise request.missing(str(error)) from error
     return request.render("rollout.html", device_job_states=DEVICE_JOB_STATES, **found)
 
 

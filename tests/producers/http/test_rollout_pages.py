@@ -98,6 +98,12 @@ async def test_who_is_reached_is_shown_and_a_rollout_is_asked_for(fleet: Runtime
         assert tenth.by == "token:ann"
 
 
+async def test_a_rollout_that_nobody_began_is_not_there(runtime: Runtime) -> None:
+    async with browser(runtime, await token(runtime, "ann", *acts_of("reader"))) as client:
+        answer = await client.get("/console/fleet/rollouts/zzz")
+    assert (answer.status_code, "no rollout zzz was begun" in answer.text) == (404, True)
+
+
 @pytest.mark.parametrize(
     ("changed", "status", "said"),
     [
