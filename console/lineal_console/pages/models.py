@@ -17,12 +17,16 @@ from lineal_catalog.models.promotions import promotions_of
 from lineal_catalog.models.queries import ModelInfo, find_model, list_models
 from lineal_catalog.models.reasons import reasons_of_changes
 from lineal_catalog.serving.queries import serving_of, serving_steps
+from lineal_console.model_drifts import drifts_of
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
 from lineal_schemas.objects import ObjectRef
 
 PREVIEWED = 200
 """Events that a preview of a version looks at, at most."""
+
+_DRIFTS = 20
+"""Shown of a model, the newest."""
 
 MODELS = Page("models", "Models", section="models", order=10)
 
@@ -63,6 +67,7 @@ async def model(request: PageRequest) -> Response:
         metrics_of=_metrics,
         cards=cards,
         used_by=_stages_with(request, name),
+        drifts=await drifts_of(request.runtime, name, _DRIFTS),
         reasons=await reasons_of_changes(request.runtime, name),
         previewed=PREVIEWED,
         **found,

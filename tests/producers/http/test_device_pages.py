@@ -10,7 +10,9 @@ import pytest
 from lineal.access.acts import acts_of
 from lineal.runtime import Runtime
 from lineal_catalog.devices.register import STAGE, Device
+from lineal_console.model_drifts import DriftedFeature, drifts_of
 from lineal_schemas.anomalies import AnomalyOpened, Contribution
+from lineal_schemas.drift import DriftDetected, FeatureDrift
 from lineal_schemas.envelope import first_event, now_us
 from lineal_schemas.models import ModelRef
 from lineal_schemas.telemetry import DeviceBirth, TelemetryReadings
@@ -96,3 +98,27 @@ async def test_who_is_asked_about_an_anomaly_sees_its_curves(runtime: Runtime) -
         assert "still open" in shown and "(<bdi>flow</bdi>)" in shown
         drawn = (await client.get(curves.replace("&amp;", "&"))).json()
     assert [each["id"] for each in drawn["anomalies"]] == ["a"]
+
+
+async def test_drifts_of_a_model_are_said_in_the_units_of_its_machine(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "machines").mkdir()
+    (tmp_path / "machines" / "pump.toml").write_text(MACHINE)
+    assert await drifts_of(runtime, "pump", 5) == []
+    for number in range(7):
+        drift = DriftDetected(
+            name="pump", model=MODEL, device="pump-1", test="seasonal", significance=0.01,
+            reference="0" * 64, samples=9, from_us=number, to_us=number + 1,
+            features=(
+                FeatureDrift(feature="pressure", statistic=3, drifted=True, reference_mean=2,
+                             mean=3.5),
+                FeatureDrift(feature="hours", statistic=0, drifted=False, reference_mean=1, mean=1),
+            ),
+        )  # fmt: skip
+        event = first_event(drift, id=f"d{number}", source="test")
+        await runtime.bus.publish([(event.type, event)])
+    found = await drifts_of(runtime, "pump", 5)
+    assert [each.from_us for each in found] == [6, 5, 4, 3, 2]
+    assert found[0].features == (DriftedFeature("pressure", 2, 3.5, "bar"),)

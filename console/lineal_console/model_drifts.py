@@ -1,0 +1,67 @@
+"""Drifts of a model's readings, in the words and units of its machine."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from lineal.bus.protocol import Selection
+from lineal.errors import UnknownTopic
+from lineal.runtime import Runtime
+from lineal_schemas.drift import DriftDetected
+from lineal_schemas.envelope import decode
+
+
+class DriftedFeature(NamedTuple):
+    """What has moved, and from where to where."""
+
+    feature: str
+    before: float
+    now: float
+    unit: str
+
+
+class ModelDrift(NamedTuple):
+    """A drift that was found."""
+
+    device: str | None
+    """None: of all devices together."""
+    from_us: int
+    """Microseconds since the Unix epoch."""
+    to_us: int
+    features: tuple[DriftedFeature, ...]
+
+
+async def drifts_of(runtime: Runtime, name: str, most: int) -> list[ModelDrift]:
+    """The newest drifts of a model that the bus keeps, the newest first."""
+    found: list[DriftDetected] = []
+    try:
+        async for delivery in runtime.bus.read(DriftDetected.type, Selection(key=name)):
+            drift = decode(delivery.event).data
+            if isinstance(drift, DriftDetected):
+                found = [*found, drift][-most:]
+    except UnknownTopic:
+        return []
+    return await asyncio.to_thread(_with_units, runtime, found[::-1]) if found else []
+
+
+def _with_units(runtime: Runtime, drifts: list[DriftDetected]) -> list[ModelDrift]:
+    from lineal_consumers.machine_settings import known_machines  # with lineal[sensors], as drifts
+    from lineal_scoring.machine import machine_of
+
+    machines = known_machines(runtime.settings)
+    made = []
+    for drift in drifts:
+        machine = None if drift.device is None else machine_of(machines, drift.device)
+        features = tuple(
+            DriftedFeature(
+                each.feature,
+                each.reference_mean,
+                each.mean,
+                "" if machine is None else machine.unit_of(each.feature),
+            )
+            for each in drift.features
+            if each.drifted
+        )
+        made.append(ModelDrift(drift.device, drift.from_us, drift.to_us, features))
+    return made
