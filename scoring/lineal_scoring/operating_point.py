@@ -10,11 +10,14 @@ where the model's graph, its threshold and its contributions mean the same as ev
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
+from lineal_scoring.encoded_array import decode_array, encode_array
 from lineal_scoring.preparation import Array, PointRules
 
 _WANDER_SPAN = 30
@@ -137,3 +140,19 @@ def moving_average(rows: Array, span: int) -> Array:
         weight = max(2.0 / (span + 1), 1.0 / (row + 1))
         average[row] = average[row - 1] + weight * (rows[row] - average[row - 1])
     return average
+
+
+def encode_point(point: OperatingPoint) -> list[Any]:
+    """Plain values from which :func:`decode_point` makes it again."""
+    return [*map(encode_array, astuple(point))]
+
+
+def decode_point(encoded: Sequence[Any], channels: int) -> OperatingPoint:
+    """A point of so many channels.
+
+    Raises:
+        ValueError: it is damaged, or of others.
+    """
+    shapes = (channels, channels), (channels,), (channels,)
+    parts = zip(encoded, shapes, strict=True)
+    return OperatingPoint(*(decode_array(part, np.float64, shape) for part, shape in parts))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from lineal_scoring.preparation import Array
 
@@ -24,3 +27,12 @@ class Window:
     normal here is known."""
     learning: bool = False
     """Whether what is normal here is still being learnt."""
+
+
+def constant_channels(rows: Array) -> Sequence[int]:
+    """The places of channels that are the same in all readings, rows × channels, of which there are
+    several."""
+    # looked at in full only where first and last are alike, for speed
+    if len(rows) < 2 or not (rows[0] == rows[-1]).any():
+        return ()
+    return [int(place) for place in np.flatnonzero((rows == rows[0]).all(axis=0))]

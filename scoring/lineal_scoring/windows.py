@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from itertools import compress
 from typing import Any
 
@@ -11,12 +10,17 @@ import numpy.typing as npt
 
 from lineal_scoring.backlog import Backlog
 from lineal_scoring.encoded_array import decode_array, encode_array
-from lineal_scoring.operating_point import OperatingPoint, is_known, learn_point
+from lineal_scoring.last_values import LastValues, is_missing
+from lineal_scoring.operating_point import (
+    OperatingPoint,
+    decode_point,
+    encode_point,
+    is_known,
+    learn_point,
+)
 from lineal_scoring.preparation import Array, Preparation
-from lineal_scoring.window import Window
+from lineal_scoring.window import Window, constant_channels
 
-_LARGEST = 1e15
-"""A finite value beyond it is a fault of the sensor too; its square still fits a float32."""
 _MAX_FILLED = 0.5
 
 
@@ -42,8 +46,7 @@ class WindowStream:
         self._backlog = Backlog()
         self._next_seq: int | None = None
         self._block_end = 0
-        self._last = np.full(features, np.nan)
-        self._age = np.zeros(features, dtype=np.int64)
+        self._last = LastValues(features, preparation.patience)
         self._level = np.array(preparation.neutral or (0.0,) * channels)
         self._blocks = 0
         self._unlearned: tuple[Array, npt.NDArray[np.bool_] | None] | None = None
@@ -106,7 +109,7 @@ class WindowStream:
         """Start windows again at a reading, after a gap. The baseline stays."""
         self._end = 0
         self._backlog.clear()
-        self._age[:] = self.preparation.patience
+        self._last.expire()
         self._next_seq = self._block_end = next_seq
 
     def take(self, *, held: bool) -> Window | None:
@@ -218,17 +221,16 @@ class WindowStream:
     def _advance(self, block: Array) -> None:
         """Clean a block and put it behind the rows."""
         step = len(block)
-        faulty = ~(np.abs(block) <= _LARGEST)
+        faulty = is_missing(block)
         filled: npt.NDArray[np.bool_] | None = None
         if faulty.any():
             self._since_filled = 0
-            values, unknown = self._fill(block, faulty)
+            values, unknown = self._last.fill(block, faulty)
             filled = faulty[:, self._features_of]
             rows = self.preparation.to_channels(values)
             rows = np.where(unknown[:, self._features_of], self._level, rows)
         else:
-            self._last = block[-1].copy()
-            self._age[:] = 0
+            self._last.note(block)
             self._since_filled += step
             rows = self.preparation.to_channels(block)
         if self._end + step > len(self._rows):
@@ -245,34 +247,16 @@ class WindowStream:
             if self._blocks == 0:
                 self._learn(held=False)
 
-    def _fill(
-        self, block: Array, faulty: npt.NDArray[np.bool_]
-    ) -> tuple[Array, npt.NDArray[np.bool_]]:
-        """The block with last values in place of missing ones, and where these are too old."""
-        values = np.empty_like(block)
-        unknown = np.empty_like(faulty)
-        for row in range(len(block)):
-            self._age = np.where(faulty[row], self._age + 1, 0)
-            self._last = np.where(faulty[row], self._last, block[row])
-            unknown[row] = (self._age > self.preparation.patience) | np.isnan(self._last)
-            values[row] = np.where(unknown[row], 0.0, self._last)
-        return values, unknown
-
     def _window(self) -> Window:
         length, features = self.preparation.length, self.preparation.features
         rows = self._rows[self._end - length : self._end]
-        missing: tuple[str, ...] = ()
-        usable = True
+        missing, usable = tuple[str, ...](), True
         if self._since_filled < length:
             shares = self._filled[self._end - length : self._end].mean(axis=0)
             missing = tuple(compress(features, shares > _MAX_FILLED))
             usable = bool(shares.mean() <= _MAX_FILLED)
-        constant: tuple[str, ...] = ()
-        # looked at in full only where first and last are alike, for speed
-        still = rows[0] == rows[-1]
-        if length > 1 and still.any() and (still := (rows == rows[0]).all(axis=0)).any():
-            stuck = {features[self._features_of[index]] for index in np.flatnonzero(still)}
-            constant = tuple(name for name in features if name in stuck and name not in missing)
+        stuck = {features[self._features_of[channel]] for channel in constant_channels(rows)}
+        constant = tuple(name for name in features if name in stuck and name not in missing)
         values = rows.copy()
         learning = blind = False
         if self.preparation.baseline is not None:
@@ -307,7 +291,7 @@ class WindowStream:
             other.restart(self._next_seq)
             return other
         other._backlog = self._backlog.copy()
-        other._last, other._age = self._last.copy(), self._age.copy()
+        other._last.copy_from(self._last)
         if preparation.channels != self.preparation.channels:
             return other
         kept = min(self._end, len(other._rows) - preparation.step)
@@ -327,26 +311,22 @@ class WindowStream:
 
     def snapshot(self) -> dict[str, Any]:
         """Plain values from which :meth:`restore` goes on."""
-        unlearned = self._unlearned
+        rows, filled = self._unlearned or (None, None)
         return {
             "preparation": self.preparation.to_json(),
             "next_seq": self._next_seq,
             "block_end": self._block_end,
             "blocks": self._blocks,
             "since_filled": self._since_filled,
-            "pending": None
-            if (pending := self._backlog.joined()) is None
-            else encode_array(pending),
+            "pending": _encoded(self._backlog.joined()),
             "rows": encode_array(self._rows[: self._end]),
             "filled": encode_array(self._filled[: self._end]),
-            "last": encode_array(self._last),
-            "age": encode_array(self._age),
+            "last": encode_array(self._last.values),
+            "age": encode_array(self._last.ages),
             "level": encode_array(self._level),
             **self._baseline_state(),
-            "unlearned": None if unlearned is None else encode_array(unlearned[0]),
-            "unlearned_filled": (
-                None if unlearned is None or unlearned[1] is None else encode_array(unlearned[1])
-            ),
+            "unlearned": _encoded(rows),
+            "unlearned_filled": _encoded(filled),
         }
 
     def _baseline_state(self) -> dict[str, Any]:
@@ -363,7 +343,7 @@ class WindowStream:
             state |= {
                 "accepted": self._accepted,
                 "watched": None if watched is None else [encode_array(rows) for rows in watched],
-                "point": None if point is None else [*map(encode_array, astuple(point))],
+                "point": None if point is None else encode_point(point),
             }
         return state
 
@@ -380,13 +360,7 @@ class WindowStream:
             if watched is not None:
                 self._watched = [decode_array(rows, np.float64, (-1, channels)) for rows in watched]
             if point is not None:
-                shapes = (channels, channels), (channels,), (channels,)
-                self._point = OperatingPoint(
-                    *(
-                        decode_array(part, np.float64, shape)
-                        for part, shape in zip(point, shapes, strict=True)
-                    )
-                )
+                self._point = decode_point(point, channels)
                 self._follow = self._point.follow
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -409,8 +383,8 @@ class WindowStream:
         self._next_seq, self._block_end = state["next_seq"], int(state["block_end"])
         self._blocks = int(state["blocks"])
         self._since_filled = int(state["since_filled"])
-        self._last = decode_array(state["last"], np.float64, (features,))
-        self._age = decode_array(state["age"], np.int64, (features,))
+        self._last.values = decode_array(state["last"], np.float64, (features,))
+        self._last.ages = decode_array(state["age"], np.int64, (features,))
         self._level = decode_array(state["level"], np.float64, (channels,))
         self._restore_baseline(state, channels)
         self._unlearned = None
@@ -420,3 +394,7 @@ class WindowStream:
                 decode_array(state["unlearned"], np.float64, (-1, channels)),
                 None if filled is None else decode_array(filled, np.bool_, (-1, channels)),
             )
+
+
+def _encoded(values: npt.NDArray[Any] | None) -> Any:
+    return None if values is None else encode_array(values)
