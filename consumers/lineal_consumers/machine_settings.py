@@ -109,6 +109,7 @@ def model_settings(machine: Machine) -> dict[str, Any]:
         "open_after": 1,
         "close_after": 1,
         "min_new_readings": normal.learn_from,
+        "automatic_iterations": 3,
         # Of the three disturbances a departure from a level shows one for certain: a shift. A
         # sensor that sticks at its level departs from nothing.
         "min_sensitivity": 0.3,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from lineal_edge.parts import make_source
 from lineal_edge.settings import read_settings
 from lineal_edge.sources.source import PositionedSource
 from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened
-from lineal_schemas.models import ModelPromoted, ModelTrainingRequested
+from lineal_schemas.models import ModelDataset, ModelPromoted, ModelTrainingRequested
 from lineal_scoring.machine import Machine, read_machine
 from tests.consumers.sensors import batches
 
@@ -132,3 +133,25 @@ async def test_a_model_is_learnt_and_a_fault_is_one_anomaly_that_ends(folder: Pa
     assert first.contributions[0].feature == "flow"
     ended = [event.last_seq for event in closed if event.anomaly_id == first.anomaly_id]
     assert FAULT.stop <= ended[0] <= FAULT.stop + 60
+
+
+async def test_the_first_models_are_learnt_without_anybody_asking(folder: Path) -> None:
+    stages = Settings().stages
+    configs = [CollectConfig(block_batches=8), RetrainConfig(**stages["retrain"])]
+    values = np.tile(readings()[: FAULT.start], (5, 1))
+    made: dict[int, int] = {}
+    async with StageHarness(collect, retrain, train, evaluate, promote, config=configs) as harness:
+        for number, batch in enumerate(
+            batches(values, device="pump-1", features=("pressure", "flow", "hours"))
+        ):
+            await harness.send(batch)
+            await harness.clock.advance(1)
+            versions = [event.model.version for event in harness.outputs(ModelPromoted)]
+            if versions:
+                made.setdefault(versions[-1], 20 * number)
+    # as soon as there are the readings of `learn_from`, and no more than three times
+    first, *later = made.values()
+    assert 2000 <= first < 2600
+    assert all(2000 <= b - a < 2700 for a, b in pairwise(made.values()))
+    assert len(later) <= 2
+    assert len(harness.outputs(ModelDataset)) == 3

@@ -82,6 +82,9 @@ class ReadingsModel(LearnerSettings):
     """The newest collected blocks a dataset is made from, of all devices together."""
     min_new_readings: Annotated[int, Field(ge=1)] = 20_000
     """Fewer new ones are nothing new."""
+    automatic_iterations: Annotated[int, Field(ge=0)] = 0
+    """How many begin without anybody asking, each when so many new readings have come: a first
+    model, and better ones as data grow. Later ones are asked for by a drift or a person."""
     guard_readings: Annotated[int, Field(ge=0)] = 100
     """Quarantined on both sides of an anomaly."""
     lasting_readings: Annotated[int, Field(ge=1)] = 6000

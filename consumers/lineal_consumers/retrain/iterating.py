@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import orjson
 
 from lineal import Context, Reject
-from lineal_consumers.retrain.config import RetrainConfig
+from lineal_consumers.retrain.config import ReadingsModel, RetrainConfig
 from lineal_consumers.retrain.dataset import Anomaly
 from lineal_consumers.retrain.flywheel import case_of
 from lineal_consumers.retrain.training_step import files_of, settings_for
@@ -70,6 +71,7 @@ async def remember(
     if isinstance(data, TelemetryCollected):
         slot = data.number % ctx.config.blocks_per_device
         await ctx.state.put(f"{_BLOCKS}{data.device}/{slot:06}", payload_bytes(data))
+        await _ask_by_itself(data.device, ctx)
     elif isinstance(data, DocumentLabelled):
         if data.withdrawn:
             await ctx.state.delete(f"{_LABELS}{data.document_id}")
@@ -87,6 +89,23 @@ async def remember(
             await ctx.state.put(key, payload_bytes(data))
     else:
         await _remember_anomaly(data, ctx)
+
+
+async def _ask_by_itself(device: str, ctx: Context[RetrainConfig]) -> None:
+    """Have the first iterations of a machine's model begin when there is enough to learn from; that
+    is found out by trying, which costs nothing where there is not."""
+    for name, settings in ctx.config.models.items():
+        if not isinstance(settings, ReadingsModel) or not settings.automatic_iterations:
+            continue
+        if not any(fnmatchcase(device, pattern) for pattern in settings.devices):
+            continue
+        kept = await ctx.state.get(f"iteration/{name}", bytes)
+        done = 0 if kept is None else orjson.loads(kept)["iteration"]
+        if done < settings.automatic_iterations:
+            request = ModelTrainingRequested(
+                name=name, cause="schedule", cause_event=ctx.event.id, requested_us=ctx.now()
+            )
+            ctx.timers.set(f"grown/{name}", ctx.now(), request)
 
 
 async def _remember_verdict(data: AnomalyReviewed, ctx: Context[RetrainConfig]) -> None:
@@ -322,12 +341,12 @@ async def _wait_for_material(
     Raises:
         Reject: it has waited for long enough.
     """
-    if not isinstance(cause, ModelTrainingRequested) or cause.cause != "manual":
-        return
-    key = f"wanted/{cause.name}"
-    tries = (await ctx.state.get(key, int) or 0) + 1
     lacking = f"{known} of at least {least}"
     ctx.annotate(waits_for=lacking)
+    if not isinstance(cause, ModelTrainingRequested) or cause.cause != "manual":
+        return  # it is tried again when more has come
+    key = f"wanted/{cause.name}"
+    tries = (await ctx.state.get(key, int) or 0) + 1
     if tries > ctx.config.max_waits:
         await ctx.state.delete(key)
         raise Reject(f"there is too little to learn {cause.name} from: {lacking}")
