@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lineal_catalog.search.words import divided_words, is_unspaced, searchable
+from lineal_catalog.search.words import divided_words, extra_lexemes, is_unspaced, searchable
 
 MARK_BEGIN, MARK_END = "\x02", "\x03"
 """Around the hits in a snippet; control characters, so that no text can be taken for them."""
@@ -23,7 +23,8 @@ a twentieth of a text."""
 
 
 _JOINED = "\x1d"
-"""Between a text and the words that its lines divide, as wholes, by which it is found as well."""
+"""Between a text and further words by which it is found: those that its lines divide, as wholes,
+and behind another one those that the store does not fold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,27 @@ def spans(text: str) -> Iterator[str]:
 
 def text_of(span: str) -> str:
     """An entry's text as it stands on the page."""
-    return span.rpartition(_JOINED)[0] if _JOINED in span else span
+    return span.partition(_JOINED)[0]
 
 
-def has_divided_words(span: str) -> bool:
-    """Whether an entry is found by words that its lines divide."""
+def with_folded_words(span: str) -> str:
+    """An entry that is found by its words in their usual form as well."""
+    folded = extra_lexemes(text_of(span))
+    if not folded:
+        return span
+    further = span if _JOINED in span else span + _JOINED
+    return f"{further}{_JOINED}{' '.join(folded)}"
+
+
+def accepted_entries(span: str) -> set[str]:
+    """An entry as it is kept, and as it was by earlier versions."""
+    text, _, further = span.partition(_JOINED)
+    divided = further.partition(_JOINED)[0]
+    return {span, text, f"{text}{_JOINED}{divided}" if divided else text}
+
+
+def has_further_words(span: str) -> bool:
+    """Whether an entry is found by words that do not stand in its text."""
     return _JOINED in span
 
 

@@ -9,7 +9,7 @@ from lineal_catalog.search.filters import filter_clauses
 from lineal_catalog.search.pages import Hit, SearchPage, spans, text_of
 from lineal_catalog.search.query import Part, Term, parse_query
 from lineal_catalog.search.snippets import snippet
-from lineal_catalog.search.words import lexemes
+from lineal_catalog.search.words import former_lexemes, lexemes
 
 _SIGNS = {"AND": "&", "OR": "|", "NOT": "& !", "(": "(", ")": ")"}
 _COMPARED = 200
@@ -36,8 +36,9 @@ def differing_words(connection: Connection) -> Iterator[str]:
     ).fetchall():
         for entry, text in rows:
             (same,) = connection.execute(
-                "SELECT words = CAST(? AS tsvector) FROM search_text WHERE entry = ?",
-                (vector(text), entry),
+                "SELECT words IN (CAST(? AS tsvector), CAST(? AS tsvector)) FROM search_text "
+                "WHERE entry = ?",
+                (vector(text), _vector_of(former_lexemes(text)), entry),
             ).fetchone()
             if not same:
                 yield f"the search index has other words than text {entry}"
@@ -61,8 +62,12 @@ def index_pages(connection: Connection, document_id: str, pages: Sequence[Search
 
 def vector(text: str) -> str:
     """A text as Postgres reads a tsvector. It keeps the first 255 places of a word."""
+    return _vector_of(lexemes(text))
+
+
+def _vector_of(words: Sequence[str]) -> str:
     places: dict[str, list[str]] = {}
-    for place, lexeme in enumerate(lexemes(text), 1):
+    for place, lexeme in enumerate(words, 1):
         places.setdefault(lexeme, []).append(str(place))
     return " ".join(f"'{lexeme}':{','.join(found[:255])}" for lexeme, found in places.items())
 
@@ -107,7 +112,13 @@ def match_expression(parts: Sequence[Part]) -> str:
 
 
 def _phrase(term: Term) -> str:
-    quoted = [f"'{lexeme}'" for lexeme in lexemes(term.text)]
-    if term.prefix:
+    """A term as it is compared, and as entries of earlier versions have it."""
+    forms = dict.fromkeys((tuple(lexemes(term.text)), tuple(former_lexemes(term.text))))
+    return f"({' | '.join(_followed(form, prefix=term.prefix) for form in forms)})"
+
+
+def _followed(words: Sequence[str], *, prefix: bool) -> str:
+    quoted = [f"'{lexeme}'" for lexeme in words]
+    if prefix:
         quoted[-1] += ":*"
     return f"({' <-> '.join(quoted)})"

@@ -12,13 +12,14 @@ from lineal_catalog.search.pages import (
     MARK_END,
     Hit,
     SearchPage,
-    has_divided_words,
+    has_further_words,
     spans,
     text_of,
+    with_folded_words,
 )
 from lineal_catalog.search.query import Term, parse_query
 from lineal_catalog.search.snippets import snippet
-from lineal_catalog.search.words import BREAK, separate_words
+from lineal_catalog.search.words import BREAK, lexemes, separate_words
 
 ENTRY_COLUMN = "rowid"
 """Of the table of texts: the entry's id."""
@@ -26,7 +27,7 @@ ENTRY_COLUMN = "rowid"
 
 def stored_text(span: str) -> str:
     """A part of a page as it is kept."""
-    return separate_words(span)
+    return separate_words(with_folded_words(span))
 
 
 def differing_words(connection: Connection) -> Iterator[str]:
@@ -151,7 +152,7 @@ def _snippet(connection: Connection, query: str, entry: int, terms: Sequence[Ter
         "WHERE search_text MATCH ? AND rowid = ?",
         (MARK_BEGIN, MARK_END, query, entry),
     ).fetchone()
-    if has_divided_words(row[1]):  # FTS5 would show these behind the text, not where they stand
+    if has_further_words(row[1]):  # FTS5 would show these behind the text, not where they stand
         return snippet(text_of(row[1]).replace(BREAK, ""), terms)
     return str(row[0]).replace(BREAK, "")
 
@@ -163,5 +164,15 @@ def match_expression(text: str) -> str | None:
 
 
 def _quoted(term: Term) -> str:
-    quoted = separate_words(term.text).replace('"', '""').replace("\x00", " ")
-    return f'"{quoted}"{" *" if term.prefix else ""}'
+    """A term as it is written, and where that differs as it is compared: entries of earlier
+    versions have their words in the first form only."""
+    forms = [term.text]
+    if not term.text.isascii():
+        forms += [" ".join(lexemes(term.text))]
+    quoted = dict.fromkeys(_phrase(form, prefix=term.prefix) for form in forms if form)
+    return f"({' OR '.join(quoted)})" if len(quoted) > 1 else "".join(quoted)
+
+
+def _phrase(form: str, *, prefix: bool) -> str:
+    quoted = separate_words(form).replace('"', '""').replace("\x00", " ")
+    return f'"{quoted}"{" *" if prefix else ""}'

@@ -18,6 +18,18 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _DIACRITICS = "\u0300-\u036f"
+_POINTS = (
+    "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"  # Hebrew
+    "\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed"
+)
+"""Vowels and signs over and under letters, which most texts are written without, and the stroke by
+which Arabic words are stretched."""
+_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th",
+     "ٱ": "ا", "ى": "ي", "ی": "ي", "ک": "ك", "ة": "ه", "ہ": "ه"}
+)  # fmt: skip
+"""Letters that people type for others: those with strokes, for which Unicode has no diacritic, and
+those of Arabic that are written in several ways."""
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai and Lao, Burmese, Khmer
     "\u3005\u3007\u3041-\u30ff\u3105-\u312d\u31f0-\u31ff"  # kana, bopomofo
@@ -25,9 +37,16 @@ _UNSPACED = (
     "\uac00-\ud7a3"  # Korean syllables
 )
 _JOINED = rf"(?![{_UNSPACED}])[^\W_]"
-_WORD = re.compile(rf"(?=[{_UNSPACED}])[^\W_]|{_JOINED}(?:{_JOINED}|[{_DIACRITICS}])*")
+_WORD = re.compile(rf"(?=[{_UNSPACED}])[^\W_]|{_JOINED}(?:{_JOINED}|[{_DIACRITICS}{_POINTS}])*")
+_EARLIER_WORD = re.compile(rf"(?=[{_UNSPACED}])[^\W_]|{_JOINED}(?:{_JOINED}|[{_DIACRITICS}])*")
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 _DIACRITIC = re.compile(f"[{_DIACRITICS}]")
+_MARK = re.compile(f"[{_DIACRITICS}{_POINTS}]")
+_DIGITS = re.compile(r"(?![0-9])\d")
+_MANY = 0.1
+"""Share of words."""
+_LATER_CASES = "\u1c80"
+"""From here on there are capital letters that FTS5's Unicode 6.1 did not know."""
 _LONGEST = 500
 """In characters, well below the 2,046 bytes that a lexeme may have. What is longer is cut."""
 
@@ -89,8 +108,54 @@ def fold(word: str) -> str:
     word = word[:_LONGEST]
     if word.isascii():
         return word.lower()
+    # Before letters are compared without case: an iota under another letter is a mark.
+    bare = _MARK.sub("", unicodedata.normalize("NFD", word)).casefold()
+    bare = _MARK.sub("", unicodedata.normalize("NFD", bare)).translate(_LETTERS)
+    folded = unicodedata.normalize("NFC", bare)[:_LONGEST]
+    return "".join(map(_digit, folded)) if _DIGITS.search(folded) else folded
+
+
+def _digit(character: str) -> str:
+    return str(unicodedata.decimal(character, character))
+
+
+def former_lexemes(text: str) -> list[str]:
+    """The words as they were compared before points and letters of several forms were seen to:
+    entries of earlier versions have them."""
+    return [_fold_diacritics(word) for word in _EARLIER_WORD.findall(text)]
+
+
+def _fold_diacritics(word: str) -> str:
+    word = word[:_LONGEST]
+    if word.isascii():
+        return word.lower()
     bare = _DIACRITIC.sub("", unicodedata.normalize("NFD", word.casefold()))
     return unicodedata.normalize("NFC", bare)[:_LONGEST]
+
+
+def extra_lexemes(text: str) -> list[str]:
+    """The words of a text that FTS5, which knows the diacritics of Latin letters only, does not
+    fold as :func:`fold` does; where they are many, all of its words in their order, so that phrases
+    are found as well."""
+    found = lexemes(text)
+    if text.isascii():
+        return []
+    missed = [
+        lexeme
+        for word, lexeme in zip(_WORD.findall(text), found, strict=True)
+        if not word.isascii() and not _folds_alike(word, lexeme)
+    ]
+    if len(missed) > _MANY * len(found):
+        return found
+    return list(dict.fromkeys(missed))
+
+
+@lru_cache(maxsize=65_536)
+def _folds_alike(word: str, lexeme: str) -> bool:
+    if word.lower() == lexeme and max(word) < _LATER_CASES:
+        return True
+    bare = _DIACRITIC.sub("", unicodedata.normalize("NFD", word.lower()))
+    return bare.isascii() and bare == lexeme
 
 
 def lexemes(text: str) -> list[str]:

@@ -20,6 +20,7 @@ WORDS = [
     "Ärger", "don't", "100%", "e\u0301tude", "ﬁne", "½", "½cup", "№5", "日本語", "東京",
     "日本東京", "語A", "กรุงเทพ", "서울에서", "ｆｏｘ", "fo\u00adx",
     "\x00",
+    "λογαριασμός", "Straße", "strasse", "Ørsted", "счёт", "فَاتُورَة", "שָׁלוֹם", "٢٠٢٤",
     "a\u200db", "fox-\nglove", "do-\ngs",
 ]  # fmt: skip
 OPERATORS = ["AND", "OR", "NOT", "AND NOT", "(", ")", '"', "*"]

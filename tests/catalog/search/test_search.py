@@ -6,7 +6,15 @@ import pytest
 
 from lineal.store.connection import Connection
 from lineal_catalog.search.check import is_as_expected
-from lineal_catalog.search.entries import MARK_BEGIN, MARK_END, SearchPage, replace_document, search
+from lineal_catalog.search.entries import (
+    MARK_BEGIN,
+    MARK_END,
+    SearchPage,
+    differing_words,
+    indexed_spans,
+    replace_document,
+    search,
+)
 from lineal_catalog.search.pages import spans
 
 MARKS = str.maketrans({MARK_BEGIN: "[", MARK_END: "]"})
@@ -138,6 +146,24 @@ def test_a_part_of_a_long_text_without_spaces_is_found_and_shown(connection: Con
         ("\u2ed8空", "青空"),
         ("ﾃｽﾄ", "テスト"),
         ("u\u0308ber", "über"),
+        ("ο λογαριασμός πληρώθηκε", "ΛΟΓΑΡΙΑΣΜΟΣ"),
+        ("ο λογαριασμός πληρώθηκε", '"λογαριασμοσ πληρωθηκε"'),
+        ("τῷ λόγῳ", "τω"),
+        ("счёт за ёлку", "счет ёлку"),
+        ("die Straße", "STRASSE"),
+        ("eine Strasse", "straße"),
+        ("Købmand", "kobmand"),
+        ("100 złoty", "zloty"),
+        ("Đồng Nai", "dong"),
+        ("IŞIK", "ışık"),
+        ("œuvre", "oeuvre"),
+        ("فَاتُورَة", "فاتوره"),
+        ("فـــاتورة", "فاتورة"),
+        ("أحمد", "احمد"),
+        ("کتاب علی", "كتاب علي"),
+        ("رقم ٢٠٢٤", "2024"),
+        ("שָׁלוֹם", "שלום"),
+        ("ᲐᲜᲒᲐᲠᲘᲨᲘ", "ანგარიში"),
     ],
 )
 def test_what_looks_alike_is_found(connection: Connection, text: str, query: str) -> None:
@@ -152,6 +178,26 @@ def test_a_word_that_a_line_divides_is_found_and_shown_as_it_stands(connection: 
     assert found(connection, "202611") == []
     assert snippet(connection, "document").startswith("Of this [docu-\nment] the")
     assert snippet(connection, "known").startswith("Of this docu-\nment the well-\n[known]")
+
+
+def test_what_is_found_by_another_form_is_shown_as_it_stands(connection: Connection) -> None:
+    index(connection, "d", "ο λογαριασμός πληρώθηκε χθες το πρωί")
+    assert snippet(connection, "πληρωθηκε") == "ο λογαριασμός [πληρώθηκε] χθες το πρωί"
+
+
+def test_entries_of_before_are_found_and_no_fault(connection: Connection) -> None:
+    """Those of earlier versions know no forms beside those that stand in the text."""
+    index(connection, "d", "die Straße nach Ørsted")
+    (kept,) = indexed_spans(connection, "d")
+    connection.execute("UPDATE search_text SET text = ?", ("die Straße nach Ørsted",))
+    if connection.dialect.name == "postgres":
+        words = "'die':1 'strasse':2 'nach':3 'ørsted':4"
+        connection.execute("UPDATE search_text SET words = CAST(? AS tsvector)", (words,))
+    assert found(connection, "straße ørsted") == [("d", 1)]
+    assert list(differing_words(connection)) == []
+    assert is_as_expected(indexed_spans(connection, "d"), [kept])
+    connection.execute("UPDATE search_text SET text = ?", ("die Strasse nach Ørsted",))
+    assert not is_as_expected(indexed_spans(connection, "d"), [kept])
 
 
 def test_entries_without_the_words_that_lines_divide_are_no_fault() -> None:
