@@ -124,8 +124,6 @@ def request(
             if got.get("content-encoding", "").lower() == "gzip" and whole:
                 body, whole = unpacked(body, max_bytes)
         except (OSError, http.client.HTTPException, zlib.error, ValueError) as error:
-            if isinstance(error, RequestFailed):
-                raise
             raise RequestFailed(f"{url}: {error or type(error).__name__}") from error
     return Answer(response.status, got, body, whole)
 

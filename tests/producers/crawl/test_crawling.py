@@ -261,3 +261,15 @@ async def test_a_size_and_a_slow_server_are_limited(runtime: Runtime, site: Site
     result = await crawl(runtime, site, max_image_bytes=1000)
     assert result.images == 1
     assert "more than 1000 bytes" in result.failures[0]
+
+
+async def test_what_fails_is_named_with_its_address(runtime: Runtime, site: Site) -> None:
+    site.files |= {
+        "/": page("/cut", "/broken"),
+        "/cut": (200, {"Content-Length": "999"}, b"cut off"),
+        "/broken": (200, {"Content-Encoding": "gzip"}, b"no gzip"),
+    }
+    result = await crawl(runtime, site)
+    assert [line.split(": ")[0] for line in result.failures] == [
+        f"{site.url}/cut", f"{site.url}/broken",
+    ]  # fmt: skip
