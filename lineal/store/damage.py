@@ -46,7 +46,7 @@ def find_damage(connection: Connection, *, seconds: float | None = None) -> list
         found = translate_error(error) if isinstance(error, sqlite3.Error) else error
         if not isinstance(found, StoreDamaged):
             raise found from error
-        return [str(found)]
+        return [str(error.__cause__ or error)]  # as SQLite says it: callers say that it is damage
     finally:
         connection.set_progress_handler(None, 0)
     lines = [line for (text,) in rows for line in str(text).splitlines()]
