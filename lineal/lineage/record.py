@@ -294,6 +294,8 @@ class RecordedStep(NamedTuple):
         shown = self.fields() | {"correlation_id": self.entry.subject}
         if self.entry.attributes:
             shown["attributes"] = dict(sorted(self.entry.attributes.items()))
+        if self.entry.caused:
+            shown["caused"] = [{"subject": name, "type": of} for name, of in self.entry.caused]
         return shown
 
     def fields(self) -> dict[str, Any]:

@@ -88,6 +88,8 @@ def test_other_subjects_of_emitted_events_are_named() -> None:
     data = canonical_bytes(record)
     assert b'"caused":[["invoice:77","invoice.booked"],["photo:9","photo.arrived"]],"in"' in data
     assert parse_record(data) == record
+    (shown,) = [step.json_fields() for step in record.recorded()]
+    assert shown["caused"][0] == {"subject": "invoice:77", "type": "invoice.booked"}
 
 
 def test_ids_of_outputs_and_of_the_work_are_derived() -> None:
