@@ -20,8 +20,8 @@ from lineal_schemas.ids import cause_id, fan_in_id, output_id
 Kind = str
 """What a step is called in records, one lower-case word. The runtime makes ``step``, ``split``,
 ``join``, ``redrive``, ``drop``, ``retry``, ``abandon``, ``replay``, ``emit``, ``act``, ``timer``,
-``rotate``, ``cover``, ``access`` and ``refuse``; stages and producers make what their projections
-look for."""
+``rotate``, ``lost``, ``cover``, ``access`` and ``refuse``; stages and producers make what their
+projections look for."""
 ACT: Kind = "act"
 """Somebody decided or asked for something, by an event."""
 TIMER: Kind = "timer"

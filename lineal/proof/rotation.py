@@ -10,7 +10,9 @@ from pathlib import Path
 from lineal.effects.records import lineage_records
 from lineal.errors import StoreUnavailable
 from lineal.lineage.actor import acting_user, this_worker
-from lineal.lineage.ledger import steps_of_subject
+from lineal.lineage.canonical import canonical_bytes
+from lineal.lineage.index import rebuild_index
+from lineal.lineage.ledger import put_record, steps_of_subject
 from lineal.lineage.record import StepEntry, record_of
 from lineal.proof.checkpoint import open_checkpoint
 from lineal.proof.errors import LogInconsistent
@@ -26,6 +28,8 @@ from lineal_schemas.envelope import now_us
 LOG_BEFORE, SIGNED_BEFORE = "log_before", "signed_before"
 """Attributes of the record that begins another log: the name of the one before, and how many
 records it had signed."""
+LOST, RECORD = "lost", "record"
+"""Kind of the records that stand in the place of lost ones, and their attribute: its number."""
 _POLL_SECONDS = 0.1
 _WAIT_SECONDS = 60.0
 
@@ -67,8 +71,9 @@ async def rotate_key(runtime: Runtime) -> LogKeys:
 
 async def begin_log(runtime: Runtime, reason: str) -> LogKeys:
     """Begin another log over the ledger as it is, under another name: for one that was restored
-    from an older copy, whose log can never be signed again. Key and checkpoints of the one before
-    are put aside, and a record says which it was.
+    from an older copy or salvaged with holes, whose log can never be signed again. Key and
+    checkpoints of the one before are put aside, and a record says which it was. In the place of
+    each record that is missing there is one that says so.
 
     Raises:
         ForeignLog, UnusableKey: the log is signed elsewhere, or its key cannot be used.
@@ -88,6 +93,7 @@ async def begin_log(runtime: Runtime, reason: str) -> LogKeys:
     await runtime.store.write(forget_log)
     after = LogWriter(runtime.store, settings.log, settings.data, this_worker())
     keys = await after.keys()
+    await runtime.store.write(partial(_fill_gaps, keys.origin))
     entry = StepEntry(
         log_subject(keys.origin),
         now_us(),
@@ -101,6 +107,24 @@ async def begin_log(runtime: Runtime, reason: str) -> LogKeys:
     await after.catch_up()
     await after.release()
     return keys
+
+
+def _fill_gaps(origin: str, connection: Connection) -> None:
+    """Record n is leaf n - 1: where there is none, no later one can be signed."""
+    gaps = connection.execute(
+        "SELECT before + 1, seq FROM (SELECT seq, lag(seq, 1, 0) OVER (ORDER BY seq) AS before "
+        "FROM ledger) AS pairs WHERE seq > before + 1"
+    ).fetchall()
+    for first, end in gaps:
+        for number in range(first, end):
+            entry = StepEntry(
+                log_subject(origin), now_us(), kind=LOST,
+                reason="the record that was here is lost", attributes={RECORD: number},
+            )  # fmt: skip
+            lost = record_of(entry, build=None, actor=acting_user(), worker=this_worker())
+            put_record(connection, number, canonical_bytes(lost))
+    if gaps:
+        rebuild_index(connection)
 
 
 def _put_aside(paths: Sequence[Path], suffix: str) -> None:

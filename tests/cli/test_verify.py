@@ -272,3 +272,16 @@ def test_another_log_after_a_ledger_was_restored_from_an_older_copy(
     (step,) = lineal("lineage", f"log:{new.partition('+')[0]}", "--data", data, "--json").json
     assert step["reason"] == "restored"
     assert old.partition("+")[0] in str(step)
+
+
+def test_another_log_over_what_was_salvaged_with_holes(lineal: Lineal, data: Path) -> None:
+    edit(data, "DELETE FROM ledger WHERE seq IN (2, 4)")
+    begun = lineal("log", "begin", "--reason", "a disk died", "--yes", "--data", data)
+    assert begun.code == 0, begun.err
+    assert {"log", "index"}.isdisjoint(_failed(lineal("verify", "--data", data, "--json")))
+    origin = lineal("log", "key", "--data", data).text.partition("+")[0]
+    steps = lineal("lineage", f"log:{origin}", "--data", data, "--json").json
+    lost = [step["attributes"]["record"] for step in steps if step["kind"] == "lost"]
+    assert lost == [2, 4]
+    lineal("rebuild", "--unverified", "--data", data)
+    assert lineal("verify", "--only", "log", "--data", data).code == 0
