@@ -39,15 +39,16 @@ def rebuild(
     if not unverified:
         _verify(folder, quiet=as_json)
     try:
-        records, rows = asyncio.run(_rebuild(folder))
+        steps, rows = asyncio.run(_rebuild(folder))
     except (zlib.error, ValueError) as error:
         raise CommandFailed(
             f"the ledger cannot be read ({error}): `lineal verify` names the records"
         ) from error
     if as_json:
-        print_json({"records": records, "rows": rows})
+        # By their former name too, which scripts read.
+        print_json({"steps": steps, "records": steps, "rows": rows})
         return
-    typer.echo(f"made again from {count_of(records, 'record')}:")
+    typer.echo(f"made again from {count_of(steps, 'step')}:")
     for table, count in rows.items():
         typer.echo(f"  {table.replace('_', ' ')}: {count_of(count, 'row')}")
 
