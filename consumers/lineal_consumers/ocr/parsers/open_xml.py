@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from lineal.stages import Reject
 from lineal_consumers.ocr.parsers.markup import MAX_MARKUP_BYTES, parse_markup
+from lineal_consumers.ocr.parsers.ole_object import embedded_file
 
 RELATION_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 RELATION_EMBED = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}embed"
@@ -114,6 +115,10 @@ class Package:
             if file.endswith(".rels") and not folder.endswith("charts"):
                 found |= dict.fromkeys(self.related(f"{folder}/{file.removesuffix('.rels')}", kind))
         return [name for name in found if name in self]
+
+    def has_unread_object(self) -> bool:
+        """Whether an object of another program is in the document in which no file is found."""
+        return any(embedded_file(self.read(name)) is None for name in self.embedded("oleObject"))
 
     def main_part(self) -> str:
         """The part that the document begins with.

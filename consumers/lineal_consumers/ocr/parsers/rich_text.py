@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lineal.stages import Reject
 from lineal_consumers.ocr.parsers.grid import check_cells
+from lineal_consumers.ocr.parsers.open_xml import OTHER_PROGRAM
 from lineal_consumers.ocr.parsers.parsed import (
     Parsed,
     ParsedPage,
@@ -208,6 +209,8 @@ class _Reader:
         elif word in _SKIPPED or (ignorable and word not in _SHOWN_IF_IGNORABLE):
             self._flush()
             group.skipped = True
+            if word == "objdata":
+                self._page.doubt(OTHER_PROGRAM)
         elif word in _SHOWN_IF_IGNORABLE:
             self._flush()
             group.skipped = False

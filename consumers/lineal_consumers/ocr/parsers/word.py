@@ -86,7 +86,7 @@ def read_word(path: Path, *, chunks: bool = True) -> Parsed:
                 reader.read(part, comment)
         for part, story in _surroundings(package, main, body, "footerReference"):
             reader.read(part, story)
-        if package.embedded("oleObject"):
+        if package.has_unread_object():
             page.doubt(OTHER_PROGRAM)
         page.text = "\n".join(reader.lines)
     return Parsed(engine("lxml", format="docx"), [page])

@@ -53,7 +53,7 @@ def read_workbook(path: Path) -> Parsed:
             characters += len(page.text)
             check_amount(characters)
             pages.append(page)
-        if pages and package.embedded("oleObject"):
+        if pages and package.has_unread_object():
             pages[0].doubt(OTHER_PROGRAM)
     return Parsed(engine("lxml", format="xlsx"), pages)
 
