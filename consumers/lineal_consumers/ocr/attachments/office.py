@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lineal.stages import Reject
 from lineal_consumers.ocr.attachments.attached_file import AttachedFile, too_large
-from lineal_consumers.ocr.parsers.ole_object import embedded_file
+from lineal_consumers.ocr.parsers.embedded_object import embedded_file
 from lineal_consumers.ocr.parsers.open_xml import Package
 
 

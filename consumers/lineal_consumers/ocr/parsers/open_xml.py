@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from lineal.stages import Reject
+from lineal_consumers.ocr.parsers.embedded_object import embedded_file
 from lineal_consumers.ocr.parsers.markup import MAX_MARKUP_BYTES, parse_markup
-from lineal_consumers.ocr.parsers.ole_object import embedded_file
 
 RELATION_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 RELATION_EMBED = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}embed"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lineal_consumers.ocr.parsers.decoding import decode
 from lineal_consumers.ocr.parsers.email import page_of_mail
 from lineal_consumers.ocr.parsers.mime import MailPart
+from lineal_consumers.ocr.parsers.outlook_items import item_lines
 from lineal_consumers.ocr.parsers.packed_mail import (
     attached_part,
     part_of,
@@ -27,13 +28,16 @@ if TYPE_CHECKING:
 _STREAM = "__substg1.0_"
 _ATTACHMENT = "__attach_version1.0_"
 _PROPERTIES = "__properties_version1.0"
-_SUBJECT, _BODY, _HTML, _RTF, _SENT = "0037", "1000", "1013", "1009", 0x00390040
+_SUBJECT, _BODY, _HTML, _RTF = "0037", "1000", "1013", "1009"
+_CLASS, _NAMES = "001A", "__nameid_version1.0"
+_SENT, _TIME = 0x0039, 0x0040
 _SENDER = ("0C1A", "0042")
 _SENDER_ADDRESS = ("5D01", "5D02", "0C1F", "0065")
 _SHOWN = (("To", "0E04"), ("Cc", "0E03"), ("Bcc", "0E02"))
 _DATA, _LONG_NAME, _SHORT_NAME, _MIME = "3701", "3707", "3704", "370E"
 _MAX_STREAM = 100 * 1024 * 1024
 _MAX_DEPTH = 10
+_LAST_TIME = 1 << 61
 _FILETIME_EPOCH = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -56,6 +60,16 @@ def _message(file: OleFileIO, folder: list[str], depth: int) -> MailPart:
         headers[name] = value
     bodies = list(_bodies(file, folder))
     parts = [part_of("multipart/alternative", parts=bodies)] if len(bodies) > 1 else bodies
+    about = "\n".join(
+        item_lines(
+            _text(file, folder, _CLASS),
+            lambda tag: _text(file, folder, tag),
+            _times(file, folder),
+            lambda name: _bytes(file, [_NAMES], name),
+        )
+    )
+    if about:
+        parts.insert(0, part_of("text/plain; charset=utf-8", about.encode("utf-8", "replace")))
     parts += _attachments(file, folder, depth)
     return MailPart(headers, b"", "multipart/mixed", parts)
 
@@ -69,8 +83,8 @@ def _headers(file: OleFileIO, folder: list[str]) -> Iterator[tuple[str, str]]:
     for header, tag in _SHOWN:
         if value := _text(file, folder, tag):
             yield header, value.replace("\x00", "")
-    if sent := _sent(file, folder):
-        yield "Date", sent
+    if sent := _times(file, folder).get(_SENT):
+        yield "Date", sent.strftime("%a, %d %b %Y %H:%M:%S +0000")
     yield "Subject", _text(file, folder, _SUBJECT)
 
 
@@ -138,15 +152,16 @@ def _text(file: OleFileIO, folder: list[str], tag: str) -> str:
     return decode(_bytes(file, folder, tag + "001E"))[0].rstrip("\x00")
 
 
-def _sent(file: OleFileIO, folder: list[str]) -> str:
+def _times(file: OleFileIO, folder: list[str]) -> dict[int, datetime.datetime]:
+    """The properties of an item that are times, by their tags."""
     path = [*folder, _PROPERTIES]
     if not file.exists(path):
-        return ""
+        return {}
     with file.openstream(path) as stream:
         data = stream.read(1 << 20)
+    found = {}
     for at in range(32 if not folder else 24, len(data) - 15, 16):
-        tag, _, value = struct.unpack_from("<IIQ", data, at)
-        if tag == _SENT and 0 < value < 1 << 62:
-            sent = _FILETIME_EPOCH + datetime.timedelta(microseconds=value // 10)
-            return sent.strftime("%a, %d %b %Y %H:%M:%S +0000")
-    return ""
+        kind, tag, _, value = struct.unpack_from("<HHIQ", data, at)
+        if kind == _TIME and 0 < value < _LAST_TIME:
+            found[tag] = _FILETIME_EPOCH + datetime.timedelta(microseconds=value // 10)
+    return found

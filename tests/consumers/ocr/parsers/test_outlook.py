@@ -69,6 +69,44 @@ def test_a_body_of_html_alone_is_read(parse):
     assert parse(data, "email").text.endswith("shown words")
 
 
+def named(guid: str, number: int, tag: int) -> dict[str, bytes]:
+    """The storage that says which tag a named property has."""
+    return {
+        "__nameid_version1.0/__substg1.0_00020102": bytes.fromhex(guid),
+        "__nameid_version1.0/__substg1.0_00030102": struct.pack("<IHH", number, 6, tag - 0x8000),
+    }
+
+
+def test_an_appointment_says_when_and_where(parse):
+    times = struct.pack("<IIQ", 0x00600040, 6, int.from_bytes(SENT, "little"))
+    times += struct.pack("<IIQ", 0x00610040, 6, int.from_bytes(SENT, "little") + 36_000_000_000)
+    streams = {
+        "__properties_version1.0": bytes(32) + times,
+        "__substg1.0_001A001F": wide("IPM.Appointment"),
+        "__substg1.0_0037001F": wide("Board"),
+        "__substg1.0_8001001F": wide("Room 4"),
+        **named("0220060000000000c000000000000046", 0x8208, 0x8001),
+    }
+    text = parse(compound_file(streams), "email").text
+    assert text == (
+        "Subject: Board\n\nStart: 2024-03-04 08:00 UTC\nEnd: 2024-03-04 09:00 UTC\nLocation: Room 4"
+    )
+
+
+def test_a_contact_says_how_somebody_is_reached(parse):
+    streams = message(
+        _001A001F=wide("IPM.Contact"),
+        _3001001F=wide("Jörg Müller"),
+        _3A16001F=wide("Alder GmbH"),
+        _3A1C001F=wide("+49 170 5550100"),
+        _8002001F=wide("joerg@example.org"),
+    ) | named("0420060000000000c000000000000046", 0x8083, 0x8002)
+    text = parse(compound_file(streams), "email").text
+    assert text.endswith(
+        "Name: Jörg Müller\nCompany: Alder GmbH\nMobile: +49 170 5550100\nE-mail: joerg@example.org"
+    )
+
+
 def test_packed_rich_text_is_unpacked():
     """The example of MS-OXRTFCP, 3.1.1."""
     packed = bytes.fromhex(

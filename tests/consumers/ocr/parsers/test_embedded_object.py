@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lineal_consumers.ocr.attachments.office import office_attachments
-from lineal_consumers.ocr.parsers.ole_object import embedded_file
+from lineal_consumers.ocr.parsers.embedded_object import embedded_file
 from lineal_consumers.ocr.parsers.open_xml import OTHER_PROGRAM
 from tests.consumers.compound_file import compound_file
 from tests.consumers.ocr.parsers.packages import paragraph, word
