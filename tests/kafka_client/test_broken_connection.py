@@ -66,7 +66,7 @@ async def test_a_broker_that_does_not_answer_for_a_while(kafka: Kafka) -> None:
         kafka.resume()
     assert len(failed) == 12
     await connection.retry(lambda: connection.send(node, METADATA([], False)), _SECONDS)
-    await connection.refresh_metadata()
+    await connection.retry(connection.refresh_metadata, _SECONDS)
     await connection.close()
 
 

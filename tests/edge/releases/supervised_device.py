@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from lineal_edge.releases.slots import Slots, SlotState
 from lineal_schemas import mqtt_topics
@@ -23,6 +23,7 @@ from lineal_schemas.deployments import (
     DeploymentJobUpdated,
     JobDocument,
     JobNotice,
+    JobState,
     SignedPackage,
     StepTimeouts,
 )
@@ -101,9 +102,11 @@ class SupervisedDevice:
         progress = json.loads(file.read_text())["progress"]
         return None if progress is None else str(progress["state"])
 
-    def until_job_is(self, state: str) -> None:
-        """Until the journal has this state."""
-        self.until(lambda: self.job_state == state)
+    def until_job_is_at(self, state: JobState) -> None:
+        """Until the journal has this state, or one that follows it: some last for milliseconds."""
+        known = get_args(JobState)
+        expected = known[known.index(state) :]
+        self.until(lambda: self.job_state in expected)
 
     def until(self, condition: Callable[[], Any]) -> None:
         end = time.monotonic() + SECONDS

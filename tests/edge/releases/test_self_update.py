@@ -10,6 +10,7 @@ import pytest
 
 from lineal_edge.releases.supervisor import MAX_BOOTS
 from lineal_local.mosquitto import Mosquitto
+from lineal_schemas.deployments import JobState
 from tests.edge.listener import Listener
 from tests.edge.releases.supervised_device import (
     SupervisedDevice,
@@ -107,14 +108,23 @@ def test_a_release_that_never_comes_healthy_is_gone_back_from_and_not_tried_agai
         assert reports(listener, again)[-1].reason == "rejected_before"
 
 
+STEPS: tuple[JobState, ...] = ("IN_PROGRESS", "DOWNLOADED", "VERIFIED", "ACTIVE_UNCONFIRMED")
+
+
 def test_power_cuts_at_every_step_leave_an_agent_that_finishes_the_job(
     tmp_path: Path, listener: Listener, good: bytes
 ) -> None:
     with serving(Behaviour(good)) as url, SupervisedDevice(tmp_path, listener.port) as device:
         job = job_of(good, "0.1.1", url, soak_readings=300)
         give(listener, job)
-        for state in ("IN_PROGRESS", "DOWNLOADED", "VERIFIED", "ACTIVE_UNCONFIRMED"):
-            device.until_job_is(state)
+        steps: tuple[JobState, ...] = (
+            "IN_PROGRESS",
+            "DOWNLOADED",
+            "VERIFIED",
+            "ACTIVE_UNCONFIRMED",
+        )
+        for state in steps:
+            device.until_job_is_at(state)
             device.kill()
             device.start()
         device.until(lambda: states(listener, job)[-1:] == ["SUCCEEDED"])
