@@ -72,6 +72,27 @@ async def test_an_event_published_twice_far_apart_counts_once(bus: BusUnderTest)
     assert {done.text for done in found if done.number == 0} == {"1"}
 
 
+@stage("after", version="1", memo=False)
+async def after(done: Done, ctx: Context[Any]) -> None:
+    ctx.annotate(text=done.text)
+
+
+async def test_events_of_two_sources_with_one_id_are_two_and_so_is_what_is_made_of_them(
+    bus: BusUnderTest,
+) -> None:
+    task = Task(key=KEYS[0], number=1, scratch=str(bus.scratch))
+    events = [first_event(task, id="17", source=source) for source in ("shop:x", "shop:y")]
+    async with bus.open() as runtime:
+        await runtime.bus.publish([(Task.type, event) for event in (*events, events[0])])
+        async with running(runtime, count), running(runtime, after):
+            await until_events(runtime, Done.type, 2)
+            for name in ("count", "after"):
+                await until_settled(runtime, name)
+        steps = await records(runtime, events[0].correlationid)
+        counted = [step.attributes["text"] for step in steps if "text" in step.attributes]
+        assert sorted(counted) == ["1", "2"]
+
+
 async def test_state_is_there_for_the_next_event_and_after_a_restart(bus: BusUnderTest) -> None:
     work = tasks(bus)
     half = len(work) // 2

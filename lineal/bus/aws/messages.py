@@ -21,6 +21,7 @@ from lineal.bus.protocol import Position
 from lineal.bus.unreadable import unreadable_event
 from lineal_schemas.bindings import from_sns
 from lineal_schemas.envelope import MalformedEvent, RawEvent, now_us, parse_time
+from lineal_schemas.ids import cause_id, source_mark
 
 BATCH_ENTRIES = 10
 BATCH_BYTES = 256_000
@@ -74,12 +75,13 @@ class Received(NamedTuple):
     @property
     def publication(self) -> str:
         """What the inbox of a group knows it by."""
-        return publication_of(self.event.id, self.nonce)
+        return publication_of(self.event, self.nonce)
 
 
-def publication_of(event_id: str, nonce: str | None) -> str:
-    """The id of one publication of an event."""
-    return event_id if nonce is None else f"{event_id}#{nonce}"
+def publication_of(event: RawEvent, nonce: str | None) -> str:
+    """The id of one publication of an event, which is known by its source too."""
+    identity = cause_id(event.id, source_mark(event.id, event.source))
+    return identity if nonce is None else f"{identity}#{nonce}"
 
 
 def partition_of(key: str) -> int:
@@ -108,7 +110,7 @@ def message_of(topic: str, event: RawEvent, offset: int, nonce: str | None) -> M
         attributes["publication"] = nonce
     return Message(
         identifier(event.partitionkey),
-        identifier(publication_of(event.id, nonce)),
+        identifier(publication_of(event, nonce)),
         body,
         {
             name: value

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from lineal.bus.aws import inbox
+from lineal.bus.aws.messages import publication_of
 from lineal.bus.protocol import AssignmentLost, Batch, Delivery
 from lineal.bus.topic_names import redrive_topic
 from lineal.effects.effect import Effect, register
@@ -56,7 +57,7 @@ register(_fail, Unwritable)
 
 async def handled(store: Database, deliveries: Sequence[Delivery]) -> int:
     """How many of the events are in the inbox."""
-    ids = [delivery.event.id for delivery in deliveries]
+    ids = [publication_of(delivery.event, None) for delivery in deliveries]
     return len(await store.read(lambda connection: inbox.handled(connection, "work", ids)))
 
 
@@ -83,7 +84,7 @@ async def test_what_another_worker_handled_is_named_and_nothing_of_the_batch_cou
         held = await fetch_all(subscription, 3)
         (second,) = [delivery for delivery in held if delivery.event == task(1, "b")]
         # As another worker does that had the same event.
-        await store.write(lambda c: inbox.enter(c, "work", [second.event.id]))
+        await store.write(lambda c: inbox.enter(c, "work", [publication_of(second.event, None)]))
         with pytest.raises(AssignmentLost) as lost:
             await subscription.commit(batch_of(held))
         assert [id(delivery) for delivery in lost.value.deliveries] == [id(second)]
