@@ -8,11 +8,17 @@ import typer
 
 from lineal.lineage.builds import artifacts_of_builds
 from lineal.lineage.forwards import steps_forwards
+from lineal.lineage.ledger import steps_of_event
 from lineal.lineage.record import Artifact, RecordedStep
 from lineal.proof.logged import logged_readers, logged_steps, logged_steps_by, logged_steps_with
 from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
-from lineal_catalog.documents.queries import DocumentInfo, ErasedDocument, find_document
+from lineal_catalog.documents.queries import (
+    DocumentInfo,
+    ErasedDocument,
+    UnknownDocument,
+    find_document,
+)
 from lineal_cli.options import CommandFailed
 
 MAX_FORWARDS = 10_000
@@ -49,7 +55,8 @@ def select_steps(
 
 
 def select_subject(connection: Connection, wanted: str) -> Selection:
-    """The steps of a document, or of another subject of records.
+    """The steps of a document, or of another subject of records: of the one that an event is about,
+    given its id.
 
     Raises:
         CommandFailed: no record is about it.
@@ -66,6 +73,12 @@ def select_subject(connection: Connection, wanted: str) -> Selection:
         subject = error.erasure.subject
         steps = logged_steps(connection, subject)
         return _found(subject, steps)._replace(erased=str(error))
+    except UnknownDocument:
+        of_event = steps_of_event(connection, wanted)
+        if not of_event:
+            raise
+        subject = of_event[0].subject
+        return _found(subject, logged_steps(connection, subject))
     return Selection(wanted, logged_steps(connection, DOCUMENT + found.document_id), found)
 
 

@@ -91,6 +91,8 @@ class RetryState(NamedTuple):
     delays: int
     delayed: int
     """Microseconds."""
+    due: int
+    """When its next attempt was to be; microseconds since the Unix epoch."""
     ending: Ending | None
     """None: it waits."""
     scheduled: bool
@@ -104,7 +106,7 @@ def retries_of(
     marks = ", ".join(["(?, ?)"] * len(events))
     rows = connection.execute(
         "SELECT r.source, r.event_id, r.first_position, r.position, r.attempts, r.delays, "
-        "r.delayed, r.ending, t.name IS NOT NULL AND t.claimed_by IS NULL "
+        "r.delayed, r.due, r.ending, t.name IS NOT NULL AND t.claimed_by IS NULL "
         f"FROM (VALUES {marks}) AS asked "
         "JOIN delayed_retries AS r ON r.stage = ? AND r.source = asked.column1 "
         "AND r.event_id = asked.column2 "

@@ -255,6 +255,13 @@ def test_lineage_json_is_the_records_of_the_ledger(lineal: Lineal, filled: Path)
     assert "  waited " in lineal("lineage", "letter.txt", "--data", filled).text
 
 
+def test_lineage_of_an_event_is_that_of_its_subject(lineal: Lineal, filled: Path) -> None:
+    of_document = lineal("lineage", "letter.txt", "--data", filled, "--json").json
+    event_id = of_document[0]["events"]["in"][0]
+    assert lineal("lineage", event_id, "--data", filled, "--json").json == of_document
+    assert "no document" in lineal("lineage", "no-such-event", "--data", filled).err
+
+
 def test_lineage_tree_has_every_step_with_what_it_read_and_made(
     lineal: Lineal, filled: Path
 ) -> None:

@@ -32,6 +32,7 @@ class DelayedRetries:
         self._store = binding.services.store
         self._redrive = redrive_topic(self._stage)
         self._store_first = binding.services.store_first
+        self._now = binding.services.now
 
     async def before(self, invocations: Sequence[Invocation]) -> None:
         events = [(item.event.source, item.event.id) for item in invocations]
@@ -47,7 +48,11 @@ class DelayedRetries:
             if reason is not None:
                 invocation.outcome, invocation.reason = "skipped", reason
             elif state.ending is None or invocation.position == state.position:
-                invocation.retried = Retried(state.attempts, state.delays, state.delayed)
+                delayed = state.delayed
+                if invocation.position != state.position:
+                    # Somebody may have had it tried before its time.
+                    delayed = max(0, delayed - max(0, state.due - self._now()))
+                invocation.retried = Retried(state.attempts, state.delays, delayed)
             else:
                 # Redriven, or published anew: it begins at its first attempt.
                 invocation.retried = Retried()
