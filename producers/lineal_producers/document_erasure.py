@@ -14,7 +14,7 @@ from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal_catalog.documents.erasing import DocumentsToErase, documents_to_erase
 from lineal_catalog.documents.projection import DOCUMENT
-from lineal_catalog.documents.queries import ErasedDocument, find_document
+from lineal_catalog.documents.queries import ErasedDocument, UnknownDocument, find_document
 from lineal_catalog.packages.queries import packages_of_document
 from lineal_catalog.packages.requests import request_checks
 from lineal_producers.ingested_sources import forget_sources
@@ -62,6 +62,11 @@ async def plan_documents(
             chosen.append(found.document_id)
         except ErasedDocument as error:  # perhaps it was interrupted
             chosen.append(error.erasure.subject.partition(":")[2])
+        except UnknownDocument as error:
+            raise UnknownDocument(
+                f"{error}; one that waits for `lineal up` still: --subject document:ID, with the "
+                "id that `lineal put` has printed"
+            ) from None
     documents = await runtime.store.read(lambda c: documents_to_erase(c, chosen, owner))
     subjects = [*documents.subjects, *([subject] if subject is not None else [])]
     plans = [

@@ -376,6 +376,18 @@ def test_what_is_not_said_clearly_erases_nothing(
     assert len(done(data, "documents")) == 25
 
 
+def test_what_no_stage_has_seen_yet_is_erased_by_its_id(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(WORDS[0])
+    put = lineal(tmp_path / "data", "put", str(tmp_path / "a.txt"))
+    identifier = put.stdout.decode().splitlines()[-1].split("\t")[0]
+    refused = lineal(tmp_path / "data", "erase", identifier, "--reason", "a mistake", "--yes")
+    assert (refused.returncode, b"--subject document:ID" in refused.stderr) == (1, True)
+    subject = ("--subject", f"document:{identifier}")
+    erased = lineal(tmp_path / "data", "erase", *subject, "--reason", "a mistake", "--yes")
+    assert erased.returncode == 0, erased.stderr
+    assert words_found(tmp_path / "data", WORDS[:1]) == set()
+
+
 _KILLED = """
 import os, signal, sys
 import lineal.erasure.erase as erasing
