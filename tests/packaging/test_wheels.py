@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -41,7 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def wheels(folder: Path) -> Wheels:
     """By the folder of the distribution."""
-    return dict(zip(PROJECTS, map(zipfile.ZipFile, build_wheels(folder)), strict=True))
+    relative = Path(os.path.relpath(folder))  # as `make dist` names it
+    return dict(zip(PROJECTS, map(zipfile.ZipFile, build_wheels(relative)), strict=True))
 
 
 def in_metadata(wheel: zipfile.ZipFile, name: str) -> str:

@@ -23,6 +23,7 @@ def build_wheels(folder: Path) -> list[Path]:
     Raises:
         subprocess.CalledProcessError: one cannot be built; says why on standard error.
     """
+    folder = folder.resolve()  # each is built in the folder of its project
     folder.mkdir(parents=True, exist_ok=True)
     return [_build(CHECKOUT / project, folder) for project in PROJECTS]
 
