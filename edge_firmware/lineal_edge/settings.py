@@ -24,7 +24,7 @@ from lineal_edge.sources.kinds import read_source
 from lineal_edge.sources.settings import SourceSettings
 from lineal_schemas.errors import LinealError
 from lineal_schemas.telemetry import DeviceId
-from lineal_scoring.toml_lines import line_of
+from lineal_schemas.toml_lines import line_of
 
 if sys.version_info >= (3, 11):
     import tomllib

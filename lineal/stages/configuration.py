@@ -18,11 +18,11 @@ def section_of(stage: Stage) -> str:
 def read_config(stage: Stage, sections: Mapping[str, Mapping[str, Any]]) -> BaseModel:
     """The configuration of a stage.
 
-    A name that its model does not have is refused, also by a model that does not say so, which
-    pydantic would have ignore it. A section that stages share has names of other stages too.
+    A name that its type does not have is refused, also where the type does not say so, which
+    pydantic takes for a name to ignore. A section that stages share has names of other stages too.
 
     Raises:
-        ValidationError: the section does not fit the model.
+        ValidationError: the section does not fit its type.
     """
     decides = stage.section is not None or "extra" in stage.config.model_config
     extra: Literal["forbid"] | None = None if decides else "forbid"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from lineal_schemas.errors import LinealError
 from lineal_schemas.models import ModelName
-from lineal_scoring.toml_lines import line_of
+from lineal_schemas.toml_lines import line_of
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -20,7 +20,6 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = (
     ".",
     "schemas",
-    "scoring",
     "catalog",
     "learning",
     "producers",

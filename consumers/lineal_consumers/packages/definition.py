@@ -34,7 +34,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from lineal.errors import LinealError
 from lineal_schemas.fields import FieldName
-from lineal_scoring.toml_lines import line_of
+from lineal_schemas.toml_lines import line_of
 
 Compared = Literal["name", "text", "amount", "date"]
 Weight = Annotated[float, Field(ge=0, le=1)]
