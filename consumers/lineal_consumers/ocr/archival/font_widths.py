@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,6 +49,8 @@ def _of_truetype_cids(font: Any, program: bytes) -> Iterator[tuple[float, float]
     import pikepdf
     from fontTools.ttLib import TTFont
 
+    # It would say that a font was made long ago, on the terminal of whoever asked for a file.
+    logging.getLogger("fontTools").setLevel(logging.ERROR)
     truetype = TTFont(io.BytesIO(program), lazy=True)
     scale = _EM / truetype["head"].unitsPerEm
     order = truetype.getGlyphOrder()
