@@ -34,8 +34,12 @@ class Cost:
 
     def load(self, seconds: float) -> float:
         """How costly so many seconds of processor time are: from 1 they are costly."""
-        costly = _UNLIMITED_SECONDS if self.limit is None else self.limit * self.costly_part
-        return min(seconds / costly, MAX_LOAD)
+        return min(seconds / self.costly_seconds, MAX_LOAD)
+
+    @property
+    def costly_seconds(self) -> float:
+        """Seconds of processor time from which it is costly."""
+        return _UNLIMITED_SECONDS if self.limit is None else self.limit * self.costly_part
 
 
 def cost_kind(form: str, size: int) -> str:

@@ -3,6 +3,8 @@ costly.
 
 - Costly tasks (:mod:`lineal.workers.costs`) hold at most all workers but one: a worker cannot be
   interrupted, so one has to be free, or become free soon, for what is cheap.
+- A task that was taken for cheap and runs for long counts as costly from then on, and so does its
+  kind: kinds are mixed, and two long tasks would hold all workers.
 - Cheap tasks go first, but after three of them a costly one has a turn if it may.
 - Among either, stages have turns, within a stage kinds, within a kind groups (of whoever the work
   is for), and within a group callers; and every second turn is that of the kind that is likely to
@@ -14,6 +16,7 @@ costly.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -145,6 +148,7 @@ class FairQueue(Generic[T]):
         workers: how many take from it.
         history: what tasks have cost.
         clock: tells seconds.
+        costly_after: how many seconds an item may run and be cheap.
     """
 
     def __init__(
@@ -153,7 +157,11 @@ class FairQueue(Generic[T]):
         history: CostHistory | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
+        costly_after: Callable[[T], float] = lambda _item: math.inf,
     ) -> None:
+        self._costly_after = costly_after
+        self._running: list[tuple[float, Dequeued[T]]] = []
+        """When each begins to be costly, of those that were taken for cheap."""
         self._costly_workers = max(1, workers - 1)
         self._history = history or CostHistory()
         self._clock = clock
@@ -176,6 +184,7 @@ class FairQueue(Generic[T]):
 
     def take(self) -> Dequeued[T] | None:
         """The item whose turn it is; None if none waits that may run now."""
+        self._look_at_running()
         may_be_costly = self._costly_running < self._costly_workers
         costly_first = may_be_costly and self._cheap_turns >= _CHEAP_TURNS
         for costly in (costly_first, not costly_first):
@@ -185,6 +194,9 @@ class FairQueue(Generic[T]):
             if dequeued is not None:
                 self._costly_running += costly
                 self._cheap_turns = 0 if costly else self._cheap_turns + 1
+                if not costly:
+                    until = self._clock() + self._costly_after(dequeued.item)
+                    self._running.append((until, dequeued))
                 return dequeued
         return None
 
@@ -195,6 +207,7 @@ class FairQueue(Generic[T]):
             load: :meth:`lineal.workers.costs.Cost.load` of it; None if it did not run, or
                 if that is known already.
         """
+        self._running = [each for each in self._running if each[1] is not dequeued]
         self._costly_running -= dequeued.costly
         if load is not None:
             self._history.observe(dequeued.share, load)
@@ -207,6 +220,15 @@ class FairQueue(Generic[T]):
                 while kind:
                     correlation_id, _ = kind.first()
                     yield kind.serve(correlation_id, 0)
+
+    def _look_at_running(self) -> None:
+        now = self._clock()
+        for until, dequeued in self._running:
+            if now > until:
+                dequeued.costly = True
+                self._costly_running += 1
+                self._history.observe(dequeued.share, 1.0)
+        self._running = [each for each in self._running if not each[1].costly]
 
     def _take(self, costly: bool) -> Dequeued[T] | None:
         shares = [

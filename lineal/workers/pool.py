@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import pickle
 import subprocess
 import threading
@@ -42,6 +43,9 @@ _OBJECT_FOLDERS = "objects", "cache"
 _COSTLY = WorkerTimeout, WorkerOutOfMemory, WorkerCrashed, UnreadableAnswer
 """They cost a worker process, however soon."""
 
+_LONG_SECONDS = 0.5
+"""By the clock; what is over sooner keeps nobody waiting."""
+
 
 @dataclass(slots=True)
 class _Task:
@@ -54,6 +58,12 @@ class _Task:
 
     def load(self, seconds: float) -> float:
         return 0.0 if self.cost is None else self.cost.load(seconds)
+
+    def costly_after(self) -> float:
+        """Seconds by the clock after which it is costly, whatever it was taken for."""
+        if self.cost is None:
+            return math.inf
+        return max(_LONG_SECONDS, self.cost.costly_seconds)
 
 
 class WorkerPool:
@@ -95,7 +105,9 @@ class WorkerPool:
         self._options = ProcessOptions(memory_bytes, warm_up, sandbox, named, trees)
         self._seconds = seconds
         self._history = CostHistory()
-        self._waiting: FairQueue[_Task] = FairQueue(workers, self._history)
+        self._waiting: FairQueue[_Task] = FairQueue(
+            workers, self._history, costly_after=_Task.costly_after
+        )
         self._ready = threading.Condition()
         self._closing = False
         self._workers = [_Worker(self, number) for number in range(workers)]

@@ -80,6 +80,28 @@ def test_a_cheap_document_does_not_wait_for_a_thousand_costly_ones() -> None:
     assert take(queue) == "hostile"
 
 
+def test_what_was_taken_for_cheap_and_runs_for_long_is_costly() -> None:
+    """Forms and drawings are one kind to who has not looked into them."""
+    clock = Clock()
+    known = cheap(Share("ocr", "pdf"), Share("classify", "text"))
+    queue: FairQueue[str] = FairQueue(2, known, clock=clock, costly_after=lambda _item: 1.0)
+    queue.add(Caller("ocr", "a"), "drawing", kind="pdf")
+    long = queue.take()
+    assert long is not None
+    clock.seconds += 1.5
+    queue.add(Caller("ocr", "b"), "photo", kind="image")
+    queue.add(Caller("ocr", "c"), "another drawing", kind="pdf")
+    assert queue.take() is None
+    queue.add(Caller("classify", "innocent"), "innocent", kind="text")
+    assert take(queue) == "innocent"
+    queue.ended(long, 4.0)
+    photo = queue.take()
+    assert photo is not None
+    assert queue.take() is None
+    queue.ended(photo, 4.0)
+    assert take(queue) == "another drawing"
+
+
 def test_a_kind_has_all_workers_once_it_is_known_to_be_cheap() -> None:
     queue: FairQueue[str] = FairQueue(2)
     for number in range(3):
