@@ -57,6 +57,24 @@ def decode(message: bytes) -> list[Effect]:
     return [_effect(letter, content) for letter, content in _frames(message)]
 
 
+def decode_known(message: bytes) -> tuple[list[Effect], list[str]]:
+    """Effects from bytes, and what is wrong with those that cannot be read here: of a kind, or with
+    fields, that no package installed here has.
+
+    Raises:
+        ValueError: they are no effects.
+    """
+    effects, problems = [], []
+    for letter, content in _frames(message):
+        try:
+            effects.append(_effect(letter, content))
+        except ValueError as error:
+            if letter != _OTHER:
+                raise
+            problems.append(str(error))
+    return effects, problems
+
+
 def _frames(message: bytes) -> Iterator[tuple[bytes, bytes]]:
     begin, ends = 0, len(message)
     while begin < ends:

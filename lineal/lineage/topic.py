@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from lineal.effects.codec import decode, encode
+from lineal.effects.codec import decode_known, encode
 from lineal.effects.effect import Effect, apply
 from lineal.effects.memo import MemoEntry
 from lineal.effects.records import LineageRecord, lineage_records
@@ -110,11 +110,14 @@ def apply_messages(
     replayed: list[int] = []
     added: set[bytes] = set()
     for offset, data, time in ahead:
+        found: Sequence[Effect]
         try:
-            found: Sequence[Effect] = decode(data)
+            found, problems = decode_known(data)
         except ValueError as error:
             unreadable.append((offset, str(error)))
             continue
+        # What was committed with them is kept: records, and the state of others.
+        unreadable += [(offset, problem) for problem in problems]
         first = next((e.canonical for e in found if isinstance(e, LineageRecord)), None)
         if first is not None:
             name = sha256(first).digest()

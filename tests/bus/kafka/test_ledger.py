@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from lineal.effects.codec import encode
+from lineal.effects.effect import Effect
 from lineal.effects.records import lineage_records
 from lineal.errors import StoreUnavailable
 from lineal.lineage.canonical import canonical_bytes
@@ -70,6 +73,27 @@ async def test_messages_are_applied_once(tmp_path: Path) -> None:
         await database.close()
     kept = [stored_bytes(row[0]) for row in found]
     assert kept == [canonical_bytes(record(n)) for n in (0, 1, 3, 5, 6)]
+
+
+async def test_what_one_worker_cannot_read_costs_no_record(tmp_path: Path) -> None:
+    """An effect of a package that is not installed where the topic is followed stood in the way of
+    all that was committed with it."""
+
+    @dataclass(frozen=True, slots=True)
+    class Foreign(Effect):
+        kind: ClassVar[str] = "of.a.package"
+
+    with_unknown = Message(0, encode([Foreign(), *lineage_records([record(1)])]))
+    database = Database(tmp_path, durability="normal")
+    database.open()
+    try:
+        applied = await database.write(lambda c: apply_messages(c, "bus:topic", [with_unknown]))
+        steps = await database.read(lambda c: list(all_steps(c)))
+    finally:
+        await database.close()
+    assert [step.subject for step in steps] == ["task:1"]
+    ((offset, problem),) = applied.unreadable
+    assert (offset, "of.a.package" in problem) == (0, True)
 
 
 async def test_its_lag_shows_like_that_of_others_and_ends(bus: KafkaBusUnderTest) -> None:
