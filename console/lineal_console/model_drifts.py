@@ -32,14 +32,14 @@ class ModelDrift(NamedTuple):
     features: tuple[DriftedFeature, ...]
 
 
-async def drifts_of(runtime: Runtime, name: str, most: int) -> list[ModelDrift]:
+async def drifts_of(runtime: Runtime, name: str, limit: int) -> list[ModelDrift]:
     """The newest drifts of a model that the bus keeps, the newest first."""
     found: list[DriftDetected] = []
     try:
         async for delivery in runtime.bus.read(DriftDetected.type, Selection(key=name)):
             drift = decode(delivery.event).data
             if isinstance(drift, DriftDetected):
-                found = [*found, drift][-most:]
+                found = [*found, drift][-limit:]
     except UnknownTopic:
         return []
     return await asyncio.to_thread(_with_units, runtime, found[::-1]) if found else []
