@@ -7,6 +7,8 @@ effects; a package that brings a type of its own registers it in the same way.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import ConfigDict
@@ -62,6 +64,22 @@ def register(apply: Apply, *types: type[Effect]) -> None:
         if known is not None and known.type is not type:
             raise ValueError(f"two effect types are called {type.kind!r}")
         _types[type.kind] = _Registered(type, apply, order)
+
+
+def has_program_types() -> bool:
+    """Whether types were registered by modules of the running program, which no installed package
+    names: another process does not know them."""
+    return any(_package(item.type.__module__) not in _packages() for item in _types.values())
+
+
+@cache
+def _packages() -> frozenset[str]:
+    named = (point.module for point in entry_points(group=ENTRY_POINTS))
+    return frozenset(map(_package, ("lineal", *named)))
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def effect_type(kind: str) -> type[Effect]:

@@ -22,6 +22,7 @@ from lineal.bus.protocol import (
     Selection,
     Subscription,
 )
+from lineal.effects.effect import has_program_types
 from lineal.errors import BusUnavailable, StoreUnavailable
 from lineal.lineage.follower_process import apply_in_process
 from lineal.lineage.topic import (
@@ -60,7 +61,8 @@ _PASSING = (
 
 
 class LedgerFollower:
-    """A member of the group; applies what it fetches in a process of its own."""
+    """A member of the group; applies what it fetches in a process of its own, unless the program
+    has effects that no installed package brings."""
 
     def __init__(self, bus: Bus, store: Store, marks: Marks | None = None) -> None:
         self._bus = bus
@@ -153,6 +155,8 @@ class LedgerFollower:
         self._aligned = True
 
     async def _apply(self, messages: Sequence[Message]) -> Applied:
+        if has_program_types():  # which another process could not read
+            return await self._store.write(partial(_apply_in, self._source, messages))
         if self._pool is None:
             self._pool = WorkerPool(1)
             self._pool.start()
