@@ -35,16 +35,16 @@ async def test_an_event_that_waits_comes_back_and_ends(store: Store) -> None:
     first = RetryDelayed("s", *EVENT, "t/0/1", True, 1, 1, 60, 100)
     for _ in range(2):
         await store.write(lambda c: apply(c, [TimerSet(*TIMER), first]))
-    assert await state() == ("t/0/1", "t/0/1", 1, 1, 60, None, True)
+    assert await state() == ("t/0/1", "t/0/1", 1, 1, 60, 100, None, True)
     assert await store.read(waiting_retries) == {"s": (1, 100, 100)}
     await store.write(lambda c: apply(c, [TimerDone(*TIMER)]))
-    assert await state() == ("t/0/1", "t/0/1", 1, 1, 60, None, False)
+    assert await state() == ("t/0/1", "t/0/1", 1, 1, 60, 100, None, False)
     assert await store.read(waiting_retries) == {}
     second = RetryDelayed("s", *EVENT, "r/0/1", False, 2, 2, 120, 200)
     await store.write(lambda c: apply(c, [second]))
-    assert await state() == ("t/0/1", "r/0/1", 2, 2, 120, None, False)
+    assert await state() == ("t/0/1", "r/0/1", 2, 2, 120, 200, None, False)
     await store.write(lambda c: apply(c, [RetryEnded("s", *EVENT, "r/0/2", "handled", 300)]))
-    assert await state() == ("t/0/1", "r/0/2", 2, 2, 120, "handled", False)
+    assert await state() == ("t/0/1", "r/0/2", 2, 2, 120, 200, "handled", False)
     assert await store.write(lambda c: sweep_retries(c, 300)) == 0
     assert await store.write(lambda c: sweep_retries(c, 301)) == 1
     assert await state() is None
