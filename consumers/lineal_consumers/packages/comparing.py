@@ -13,35 +13,67 @@ from lineal_consumers.packages.definition import Compared
 _TITLES = frozenset(
     ("mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "herr", "frau", "mme", "jr", "sr", "phd")
 )
-
-
-def plain_name(name: str) -> tuple[str, ...]:
-    """The words of a name that tell persons apart, in the order of the alphabet: ``Dr. García,
-    José`` and ``Jose Garcia`` are one."""
-    decomposed = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
-    bare = "".join(each for each in decomposed if not unicodedata.combining(each)).casefold()
-    words = [word for word in re.findall(r"\w+", bare) if word not in _TITLES]
-    return tuple(sorted(words))
+_APOSTROPHE = re.compile("(?<=\\w)['\u2018\u2019\u02bc`](?=\\w)")
+_SHORT = {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ß": "ss", "ð": "d", "þ": "th"}
+_LONG = _SHORT | {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"}
+"""How letters are written where there are none of them: without their strokes and points, or as two
+letters, as passports do (ICAO 9303, part 3, section 6)."""
 
 
 def is_same_name(one: str, other: str) -> bool:
     """Whether two names may be of one person or company: the same words, where a single letter
-    stands for a word that begins with it, and one of them may lack middle initials."""
-    first, second = list(plain_name(one)), list(plain_name(other))
-    if len(first) > len(second):
-        first, second = second, first
+    stands for a word that begins with it, one of them may lack middle initials, letters that not
+    every keyboard has are written in two ways (``Müller``, ``Mueller``), and an apostrophe parts
+    words or does not."""
+    return any(
+        _are_same(first, second) for first in _spelt_names(one) for second in _spelt_names(other)
+    )
+
+
+def _spelt_names(name: str) -> list[list[frozenset[str]]]:
+    """The words of a name, each as the ways in which it is written."""
+    written = [name] if _APOSTROPHE.search(name) is None else [name, _APOSTROPHE.sub("", name)]
+    return [[_spellings(word) for word in _words(each)] for each in written]
+
+
+def _words(name: str) -> list[str]:
+    text = unicodedata.normalize("NFC", name).casefold()
+    return [word for word in re.findall(r"\w+", text) if word not in _TITLES]
+
+
+def _spellings(word: str) -> frozenset[str]:
+    found = {"".join(written.get(each, each) for each in word) for written in (_SHORT, _LONG)}
+    return frozenset(
+        "".join(
+            each for each in unicodedata.normalize("NFKD", one) if not unicodedata.combining(each)
+        )
+        for one in found
+    )
+
+
+def _are_same(one: list[frozenset[str]], other: list[frozenset[str]]) -> bool:
+    first, second = (one, list(other)) if len(one) <= len(other) else (other, list(one))
     if not first:
         return not second
-    left = list(second)
-    for word in sorted(first, key=len, reverse=True):
-        found = next((each for each in left if each == word), None) or next(
-            (each for each in left if min(len(each), len(word)) == 1 and each[0] == word[0]), None
+    for word in sorted(first, key=_length, reverse=True):
+        found = next((each for each in second if each & word), None) or next(
+            (
+                each
+                for each in second
+                if 1 in (_length(each), _length(word))
+                and {w[0] for w in each} & {w[0] for w in word}
+            ),
+            None,
         )
         if found is None:
             return False
-        left.remove(found)
+        second.remove(found)
     # What only one of them has: initials.
-    return len(first) > 1 and all(len(word) == 1 for word in left) if left else True
+    return len(first) > 1 and all(_length(word) == 1 for word in second) if second else True
+
+
+def _length(word: frozenset[str]) -> int:
+    return min(map(len, word))
 
 
 def amount(text: str) -> Decimal | None:
