@@ -292,8 +292,8 @@ def test_what_stages_have_made_is_decided_about(up: Up, owner: Watched) -> None:
     page.get_by_role("checkbox", name=f"Choose {PHOTO[:10]}").check()
     page.get_by_role("button", name="The chosen are normal").click()
     expect(page.get_by_role("status")).to_have_text("What you said is learnt from.")
-    said = page.get_by_role("row").filter(has_text=PHOTO[:10]).get_by_role("cell").nth(6)
-    _reload_until(page, lambda: said.inner_text() == "normal")
+    row = page.get_by_role("row").filter(has_text=PHOTO[:10])
+    _reload_until(page, lambda: row.get_by_role("cell").nth(6).inner_text() == "normal")
 
     page.goto(f"{up.url}/console/slides/s-1")
     page.get_by_role("link", name="Column 1, row 0 at zoom 1").click()
