@@ -45,6 +45,9 @@ _COSTLY = WorkerTimeout, WorkerOutOfMemory, WorkerCrashed, UnreadableAnswer
 
 _LONG_SECONDS = 0.5
 """By the clock; what is over sooner keeps nobody waiting."""
+_UNSTATED = Cost()
+_CHEAP = 0.99
+"""Load of what is just not costly."""
 
 
 @dataclass(slots=True)
@@ -57,7 +60,11 @@ class _Task:
     begun: Callable[[], None] | None = None
 
     def load(self, seconds: float) -> float:
-        return 0.0 if self.cost is None else self.cost.load(seconds)
+        """How costly so many seconds of processor time are; a task that states no cost is never
+        costly, but is known by what it took: it would else always be taken for the cheapest."""
+        if self.cost is None:
+            return min(_UNSTATED.load(seconds), _CHEAP)
+        return self.cost.load(seconds)
 
     def costly_after(self) -> float:
         """Seconds by the clock after which it is costly, whatever it was taken for."""

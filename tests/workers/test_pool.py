@@ -179,6 +179,33 @@ async def test_tasks_of_an_unknown_kind_leave_a_worker_to_cheap_ones(tmp_path: P
             task.cancel()
 
 
+async def test_what_states_no_cost_is_not_taken_for_the_cheapest(tmp_path: Path) -> None:
+    ended: list[str] = []
+
+    async def run(workers: WorkerPool, stage: str, number: int) -> None:
+        cost = Cost("text", limit=4.0, cheap=True) if stage == "classify" else None
+        seconds = 0.001 if stage == "classify" else 0.05
+        caller = Caller(stage, f"{stage} {number}")
+        await workers.run(tasks.compute, seconds, caller=caller, cost=cost)
+        ended.append(stage)
+
+    async with pool() as workers:
+        others = ("embed", "fields", "entities", "gather")
+        for number, stage in enumerate((*others, "classify")):
+            await run(workers, stage, number)
+        ended.clear()
+        held = asyncio.create_task(workers.run(tasks.wait_for, str(tmp_path / "go")))
+        await asyncio.sleep(0.1)
+        stages = [*others] * 4 + ["classify"] * 3
+        together = [
+            asyncio.create_task(run(workers, stage, number)) for number, stage in enumerate(stages)
+        ]
+        await asyncio.sleep(0.1)
+        (tmp_path / "go").touch()
+        await asyncio.gather(held, *together)
+    assert "classify" not in ended[9:]
+
+
 async def test_a_kind_that_runs_into_its_limit_leaves_a_worker_to_others(tmp_path: Path) -> None:
     started = [tmp_path / f"{number}" for number in range(2)]
     async with pool(2) as workers:
