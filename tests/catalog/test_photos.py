@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from lineal.effects.effect import apply
 from lineal.lineage.ledger import Ledger
 from lineal.lineage.record import Artifact
 from lineal.store.connection import Connection
 from lineal_catalog.documents.visibility import restrict_source
+from lineal_catalog.photos.pieces import PHOTO_PIECES, PhotoPiece
 from lineal_catalog.photos.projection import (
     UnknownPhoto,
     find_photo,
@@ -73,7 +75,7 @@ def waits(connection: Connection, photo_id: str, captured: int, label: str = "")
         kind="inspect",
         outcome="skipped",
         inputs=[Artifact("a" * 64, "image/png", 9, "photo")],
-        attributes={"line": "washers", "captured": captured, "piece": "", "label": label},
+        attributes={"line": "washers", "captured": captured, "label": label},
     )
     Ledger().append(connection, [record])
 
@@ -100,6 +102,19 @@ def test_photos_that_no_model_has_scored_can_be_found_and_spoken_of(connection: 
     assert shown(connection) == ["second", "first"]
     waits(connection, "first", 1)  # a replay without the model takes no score away
     assert find_photo(connection, "first") == found
+
+
+def test_which_piece_it_is_of_is_shown_and_goes_with_the_photo(connection: Connection) -> None:
+    waits(connection, "first", 1)
+    apply(connection, [PhotoPiece("first", "n 1"), PhotoPiece("second", "n 2")])
+    assert find_photo(connection, "first").piece == "n 1"
+    scored(connection, "first", 1)
+    assert find_photo(connection, "first").piece == "n 1"
+    assert PHOTO_PIECES.erase is not None
+    assert PHOTO_PIECES.erase(connection, "photo:first", True) == 1
+    assert PHOTO_PIECES.erase(connection, "photo:first", False) == 1
+    assert find_photo(connection, "first").piece == ""
+    assert [row[0] for row in connection.execute("SELECT photo_id FROM photo_pieces")] == ["second"]
 
 
 def test_of_a_photo_that_waited_and_was_erased_nothing_is_left(connection: Connection) -> None:

@@ -61,10 +61,18 @@ class PhotoInfo(NamedTuple):
 _COLUMNS = ", ".join(PhotoInfo._fields)
 _NO_NUMBER = "CAST(NULL AS REAL)"
 _WAITING = {"score": _NO_NUMBER, "threshold": _NO_NUMBER, "model": "''", "heat_map": "''"}
-_ALL = (
-    f"(SELECT {_COLUMNS} FROM photos UNION ALL SELECT "
-    + ", ".join(_WAITING.get(name, name) for name in PhotoInfo._fields)
-    + " FROM photos_waiting)"
+_PIECE = "COALESCE((SELECT p.piece FROM photo_pieces AS p WHERE p.photo_id = {0}.photo_id), {1})"
+
+
+# Records of former versions say which piece.
+_KNOWN = {"piece": _PIECE.format("photos", "piece")}
+_WAITING["piece"] = _PIECE.format("photos_waiting", "''")
+_ALL = "({})".format(
+    " UNION ALL ".join(
+        f"SELECT {', '.join(f'{others.get(name, name)} AS {name}' for name in PhotoInfo._fields)} "
+        f"FROM {table}"
+        for table, others in (("photos", _KNOWN), ("photos_waiting", _WAITING))
+    )
 )
 _TABLES = ("photos", "photos_waiting")
 
@@ -95,13 +103,13 @@ def _waits(connection: Connection, photo_id: str, record: RecordedStep) -> None:
     if photo is None or "line" not in said:
         return
     connection.execute(
-        "INSERT INTO photos_waiting (photo_id, line, piece, sha256, bytes, media_type, captured, "
-        "label) SELECT ?, ?, ?, ?, ?, ?, ?, ? "
+        "INSERT INTO photos_waiting (photo_id, line, sha256, bytes, media_type, captured, label) "
+        "SELECT ?, ?, ?, ?, ?, ?, ? "
         "WHERE NOT EXISTS (SELECT 1 FROM photos WHERE photo_id = ?) "
         "ON CONFLICT (photo_id) DO NOTHING",
         (
-            photo_id, said["line"], said["piece"], photo.sha256, photo.bytes, photo.media_type,
-            said["captured"], said.get("label", ""), photo_id,
+            photo_id, said["line"], photo.sha256, photo.bytes, photo.media_type, said["captured"],
+            said.get("label", ""), photo_id,
         ),
     )  # fmt: skip
 
@@ -123,7 +131,8 @@ def _scored(connection: Connection, photo_id: str, record: RecordedStep) -> None
         "ON CONFLICT (photo_id) DO UPDATE SET score = excluded.score, "
         "threshold = excluded.threshold, model = excluded.model, heat_map = excluded.heat_map",
         (
-            photo_id, said["line"], said["piece"], float(said["score"]), float(said["threshold"]),
+            photo_id, said["line"], said.get("piece", ""),
+            float(said["score"]), float(said["threshold"]),
             photo.sha256, photo.bytes, photo.media_type,
             roles["model"].sha256 if "model" in roles else "",
             roles["heat_map"].sha256 if "heat_map" in roles else "",
@@ -227,7 +236,6 @@ _PHOTOS_WAITING = """
 CREATE TABLE photos_waiting (
     photo_id TEXT NOT NULL PRIMARY KEY,
     line TEXT NOT NULL,
-    piece TEXT NOT NULL,
     sha256 TEXT NOT NULL,
     bytes INTEGER NOT NULL,
     media_type TEXT NOT NULL,

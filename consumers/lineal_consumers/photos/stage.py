@@ -5,6 +5,7 @@ from __future__ import annotations
 from lineal import Context, Reject, stage
 from lineal.stages.declaration import WORKER_LANES
 from lineal.store.objects import reference
+from lineal_catalog.photos.pieces import PhotoPiece
 from lineal_consumers.photos.config import (
     PhotosConfig,
     model_for,
@@ -91,12 +92,9 @@ async def score(photo: PhotoArrived, ctx: Context[PhotosConfig]) -> PhotoScored 
     """Compare a photo with normal ones. While there is no model, photos are not scored."""
     name = model_for(ctx.config, photo.line)
     in_use = None if name is None else await ctx.artifact(name)
-    ctx.annotate(
-        line=photo.line,
-        captured=photo.captured_us,
-        piece=photo.group or "",
-        label=photo.label or "",
-    )
+    ctx.annotate(line=photo.line, captured=photo.captured_us, label=photo.label or "")
+    if photo.group is not None:
+        ctx.add_effect(PhotoPiece(photo.photo_id, photo.group))
     if in_use is None:
         ctx.objects.add_input(photo.content, "photo")
         ctx.skip("no model of this line is in use yet")
