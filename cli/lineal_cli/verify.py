@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +15,7 @@ from lineal_cli.options import FAILED, DataOption, JsonOption
 from lineal_cli.printing import count_of, plain, print_json
 
 if TYPE_CHECKING:
-    from lineal.proof.verification import Check, VerificationContext, Verified
+    from lineal.proof.verification import Check, Finding, VerificationContext, Verified
 
 _SHOWN = 20
 _LEFT_OUT = {
@@ -140,6 +142,17 @@ def _as_json(verified: Verified) -> dict[str, Any]:
     }
 
 
+def _each_check_first(findings: Sequence[Finding]) -> list[Finding]:
+    """The first finding of each check, then the second ones, ...: one object that was edited can
+    make many rows wrong, and is not to be hidden behind them."""
+    counts: Counter[str] = Counter()
+    places = []
+    for finding in findings:
+        places.append(counts[finding.check])
+        counts[finding.check] += 1
+    return [finding for _, finding in sorted(zip(places, findings, strict=True), key=itemgetter(0))]
+
+
 def _print(verified: Verified) -> None:
     results, first = verified.results, verified.first
     records = count_of(int(results.get("records") or 0), "record")
@@ -150,7 +163,7 @@ def _print(verified: Verified) -> None:
             typer.echo(f"{objects}, tables, search index and events: all as the records say")
     else:
         typer.echo(f"WRONG: {plain(first.what)}")
-        others = [finding for finding in verified.findings if finding != first]
+        others = _each_check_first([one for one in verified.findings if one != first])
         for finding in others[:_SHOWN]:
             typer.echo(f"  {finding.check}: {plain(finding.what)}")
         if len(others) > _SHOWN:

@@ -62,8 +62,8 @@ def serving(behaviour: Behaviour) -> Iterator[str]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if cut:
+                behaviour.sent += len(body[:cut])  # before: whoever has read it looks at once
                 self.wfile.write(body[:cut])
-                behaviour.sent += len(body[:cut])
                 self.close_connection = True
                 self.connection.close()
                 return
@@ -73,8 +73,8 @@ def serving(behaviour: Behaviour) -> Iterator[str]:
             behaviour.half_sent.set()
             if behaviour.hold is not None:
                 behaviour.hold.wait(30)
-            self.wfile.write(body[half:])
             behaviour.sent += len(body)
+            self.wfile.write(body[half:])
 
         def log_message(self, format: str, *args: object) -> None:
             pass

@@ -11,6 +11,8 @@ import binascii
 import zlib
 from typing import NamedTuple
 
+from lineal.errors import LinealError
+
 _SIGNED = bytes.fromhex("2a864886f70d010702")
 _COMPRESSED = bytes.fromhex("2a864886f70d0109100109")
 _OBJECT_IDENTIFIER, _OCTETS, _SEQUENCE, _EXPLICIT = 0x06, 0x04, 0x30, 0xA0
@@ -29,7 +31,7 @@ class _Element(NamedTuple):
     """Where the element that follows it begins."""
 
 
-class _Malformed(ValueError):
+class _Malformed(LinealError, ValueError):
     """Not the structure that it should be."""
 
 
