@@ -137,11 +137,30 @@ def _is_unread(definition: PackageDefinition, one: Member) -> bool:
 
 
 def _is_replaced(one: Member, members: Sequence[Member]) -> bool:
-    """Of two that each name the other, the one that came later stays."""
+    """Whether another one replaces it. Of those that name each other, also in a circle, the one
+    that came last is left."""
     return any(
-        other.replaces(one) and not (one.replaces(other) and one.added_us > other.added_us)
+        other.replaces(one) and not (_reaches(one, other, members) and _order(one) > _order(other))
         for other in members
     )
+
+
+def _order(one: Member) -> tuple[int, str]:
+    return one.added_us, one.document_id
+
+
+def _reaches(one: Member, other: Member, members: Sequence[Member]) -> bool:
+    """Whether what it replaces, and what that replaces, and so on, is the other one."""
+    seen, ahead = {one.document_id}, [one]
+    while ahead:
+        at = ahead.pop()
+        for member in members:
+            if member.document_id not in seen and at.replaces(member):
+                if member.document_id == other.document_id:
+                    return True
+                seen.add(member.document_id)
+                ahead.append(member)
+    return False
 
 
 def _missing(definition: PackageDefinition, current: Sequence[Member]) -> Iterator[MissingPart]:

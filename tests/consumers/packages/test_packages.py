@@ -224,6 +224,23 @@ MEMBERS = st.builds(
 )
 
 
+def replacing(document_id: str, named: str) -> Member:
+    nothing = reference("0" * 64, 1, "application/json")
+    return Member(
+        document_id=document_id, document_class="appraisal", supersedes=named, added_us=1,
+        fields=nothing,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_of_those_that_name_each_other_in_a_circle_one_is_left(count: int) -> None:
+    ids = [f"{number}" * 8 for number in range(count)]
+    members = [replacing(one, ids[place - 1]) for place, one in enumerate(ids)]
+    definition = PackageDefinition.model_validate(tomllib.loads(DEFINITION))
+    documents = check(definition, members).documents
+    assert [one.document_id for one in documents if one.why_not != "replaced"] == ids[-1:]
+
+
 @given(st.lists(MEMBERS, unique_by=lambda one: one.document_id), st.randoms())
 def test_what_is_found_depends_on_no_order_and_of_what_replaces_something_is_left(
     members: list[Member], order: random.Random
