@@ -20,6 +20,7 @@ from lineal.bus.protocol import Selection, TopicSettings
 from lineal.dead_letters import LetterFilter, waiting_letters
 from lineal.effects.memo import MemoEntry
 from lineal.errors import BusUnavailable
+from lineal.lineage import follower
 from lineal.lineage.ledger import all_steps
 from lineal.replay import plan_replay
 from lineal.runtime import Runtime
@@ -258,6 +259,13 @@ def _writers() -> list[int]:
     return [pid for pid, command in commands.items() if b"lineal.workers.process" in command]
 
 
+@pytest.fixture
+def _effects_of_packages_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a program that registers none of its own: other tests of this process may have."""
+    monkeypatch.setattr(follower, "has_program_types", lambda: False)
+
+
+@pytest.mark.usefixtures("_effects_of_packages_alone")
 async def test_the_process_that_writes_the_ledger_is_replaced_when_it_dies(
     bus: KafkaBusUnderTest,
 ) -> None:
@@ -283,6 +291,7 @@ async def test_the_process_that_writes_the_ledger_is_replaced_when_it_dies(
     assert _writers() == []
 
 
+@pytest.mark.usefixtures("_effects_of_packages_alone")
 async def test_the_process_that_writes_the_ledger_has_its_worker_raise_the_alarm(
     bus: KafkaBusUnderTest,
 ) -> None:
