@@ -200,17 +200,18 @@ class FairQueue(Generic[T]):
                 return dequeued
         return None
 
-    def ended(self, dequeued: Dequeued[T], load: float | None) -> None:
-        """It does not hold its worker any more.
+    def answered(self, dequeued: Dequeued[T], load: float) -> None:
+        """It has come to its end, though its worker may not be ready for another.
 
         Args:
-            load: :meth:`lineal.workers.costs.Cost.load` of it; None if it did not run, or
-                if that is known already.
+            load: :meth:`lineal.workers.costs.Cost.load` of it.
         """
+        self._history.observe(dequeued.share, load)
+
+    def ended(self, dequeued: Dequeued[T]) -> None:
+        """It does not hold its worker any more, whether it ran or not."""
         self._running = [each for each in self._running if each[1] is not dequeued]
         self._costly_running -= dequeued.costly
-        if load is not None:
-            self._history.observe(dequeued.share, load)
 
     def take_all(self) -> Iterator[T]:
         """Everything that waits, whether or not it may run."""

@@ -201,19 +201,19 @@ class WorkerPool:
                 elif dequeued.item.future.set_running_or_notify_cancel():
                     return dequeued
                 else:
-                    self._waiting.ended(dequeued, None)
+                    self._waiting.ended(dequeued)
 
     def answered(self, dequeued: Dequeued[_Task], load: float) -> None:
         """A task has come to its end, though its worker may not be ready for another;
         ``load``: how costly it was."""
         with self._ready:
-            self._history.observe(dequeued.share, load)
+            self._waiting.answered(dequeued, load)
             self._ready.notify_all()  # its kind may have turned out to be cheap
 
     def ended(self, dequeued: Dequeued[_Task]) -> None:
         """The worker of a task is ready for another."""
         with self._ready:
-            self._waiting.ended(dequeued, None)
+            self._waiting.ended(dequeued)
             self._ready.notify_all()  # others may have waited for it, as it was costly
 
     @property

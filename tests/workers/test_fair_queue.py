@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from lineal.workers.costs import MAX_LOAD, CostHistory, Share
 from lineal.workers.fair_queue import Caller, Dequeued, FairQueue
+
+T = TypeVar("T")
 
 callers = st.builds(Caller, st.sampled_from(["ocr", "nlp"]), st.sampled_from(["a", "b", "c"]))
 
@@ -31,11 +34,17 @@ def cheap(*shares: Share) -> CostHistory:
     return history
 
 
+def end(queue: FairQueue[T], dequeued: Dequeued[T], load: float) -> None:
+    """It has ended, was so costly, and its worker is ready for another."""
+    queue.answered(dequeued, load)
+    queue.ended(dequeued)
+
+
 def take(queue: FairQueue[str]) -> str:
     """Take an item, which uses nothing of its limit."""
     dequeued = queue.take()
     assert dequeued is not None
-    queue.ended(dequeued, 0.0)
+    end(queue, dequeued, 0.0)
     return dequeued.item
 
 
@@ -47,7 +56,7 @@ def test_everything_is_taken_once_and_each_callers_items_in_order(added: list[Ca
     dequeued: list[tuple[Caller, int]] = []
     while (one := queue.take()) is not None:
         dequeued.append(one.item)
-        queue.ended(one, 0.0)
+        end(queue, one, 0.0)
     assert sorted(dequeued) == sorted((caller, number) for number, caller in enumerate(added))
     for caller in set(added):
         assert [n for c, n in dequeued if c == caller] == [
@@ -76,7 +85,7 @@ def test_a_cheap_document_does_not_wait_for_a_thousand_costly_ones() -> None:
     queue.add(Caller("classify", "innocent"), "innocent", kind="text")
     assert take(queue) == "innocent"
     assert queue.take() is None
-    queue.ended(first, 1.0)
+    end(queue, first, 1.0)
     assert take(queue) == "hostile"
 
 
@@ -94,11 +103,11 @@ def test_what_was_taken_for_cheap_and_runs_for_long_is_costly() -> None:
     assert queue.take() is None
     queue.add(Caller("classify", "innocent"), "innocent", kind="text")
     assert take(queue) == "innocent"
-    queue.ended(long, 4.0)
+    end(queue, long, 4.0)
     photo = queue.take()
     assert photo is not None
     assert queue.take() is None
-    queue.ended(photo, 4.0)
+    end(queue, photo, 4.0)
     assert take(queue) == "another drawing"
 
 
@@ -109,7 +118,7 @@ def test_a_kind_has_all_workers_once_it_is_known_to_be_cheap() -> None:
     first = queue.take()
     assert first is not None
     assert queue.take() is None
-    queue.ended(first, 0.1)
+    end(queue, first, 0.1)
     assert queue.take() is not None
     assert queue.take() is not None
 
@@ -182,7 +191,10 @@ class Pool(RuleBasedStateMachine):
     @precondition(lambda self: self.running)
     @rule(load=st.one_of(st.none(), st.floats(0, 4)))
     def end(self, load: float | None) -> None:
-        self.queue.ended(self.running.pop(0), load)
+        dequeued = self.running.pop(0)
+        if load is not None:  # it ran
+            self.queue.answered(dequeued, load)
+        self.queue.ended(dequeued)
 
     @rule(seconds=st.floats(0, 10))
     def turn_the_clock(self, seconds: float) -> None:
@@ -223,7 +235,7 @@ def test_nothing_waits_for_ever_however_much_comes_behind_it(
         dequeued = queue.take()
         assert dequeued is not None
         left -= dequeued.item == 0
-        queue.ended(dequeued, 1.0 if dequeued.share.kind in costly else 0.0)
+        end(queue, dequeued, 1.0 if dequeued.share.kind in costly else 0.0)
         if not left:
             return
     raise AssertionError(f"{left} of 15 still wait")
@@ -250,5 +262,5 @@ def test_groups_change_the_order_and_lose_nothing(added: list[tuple[Caller, str]
     taken = []
     while (one := queue.take()) is not None:
         taken.append(one.item)
-        queue.ended(one, 0.0)
+        end(queue, one, 0.0)
     assert sorted(taken) == list(range(len(added)))
