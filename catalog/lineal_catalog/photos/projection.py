@@ -59,21 +59,16 @@ class PhotoInfo(NamedTuple):
 
 
 _COLUMNS = ", ".join(PhotoInfo._fields)
-_NO_NUMBER = "CAST(NULL AS REAL)"
-_WAITING = {"score": _NO_NUMBER, "threshold": _NO_NUMBER, "model": "''", "heat_map": "''"}
-_PIECE = "COALESCE((SELECT p.piece FROM photo_pieces AS p WHERE p.photo_id = {0}.photo_id), {1})"
-
-
 # Records of former versions say which piece.
-_KNOWN = {"piece": _PIECE.format("photos", "piece")}
-_WAITING["piece"] = _PIECE.format("photos_waiting", "''")
-_ALL = "({})".format(
-    " UNION ALL ".join(
-        f"SELECT {', '.join(f'{others.get(name, name)} AS {name}' for name in PhotoInfo._fields)} "
-        f"FROM {table}"
-        for table, others in (("photos", _KNOWN), ("photos_waiting", _WAITING))
-    )
-)
+_ALL = """(
+    SELECT photo_id, line, COALESCE(named.piece, photos.piece) AS piece, score, threshold, sha256,
+        bytes, media_type, model, heat_map, captured, label
+    FROM photos LEFT JOIN photo_pieces AS named USING (photo_id)
+    UNION ALL
+    SELECT photo_id, line, COALESCE(named.piece, ''), CAST(NULL AS REAL), CAST(NULL AS REAL),
+        sha256, bytes, media_type, '', '', captured, label
+    FROM photos_waiting LEFT JOIN photo_pieces AS named USING (photo_id)
+)"""
 _TABLES = ("photos", "photos_waiting")
 
 
@@ -120,11 +115,10 @@ def _scored(connection: Connection, photo_id: str, record: RecordedStep) -> None
     if "photo" not in roles or "score" not in said:
         return
     photo = roles["photo"]
-    label = str(said.get("label", ""))
-    for (known,) in connection.execute(
+    before = connection.execute(
         "SELECT label FROM photos_waiting WHERE photo_id = ?", (photo_id,)
-    ):
-        label = str(known) or label
+    ).fetchone()
+    label = (before and before[0]) or said.get("label", "")
     connection.execute("DELETE FROM photos_waiting WHERE photo_id = ?", (photo_id,))
     connection.execute(
         f"INSERT INTO photos ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
