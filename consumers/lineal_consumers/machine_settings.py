@@ -65,10 +65,7 @@ def settings_of_machines(given: Mapping[str, Any]) -> dict[str, Any]:
                 "models": {**models, **others},
                 "seasons": seasons,
                 "excluded_of": {
-                    pattern: [
-                        name for name, channel in machine.channels.items() if not channel.drift
-                    ]
-                    for pattern, machine in of_devices.items()
+                    pattern: _unwatched(machine) for pattern, machine in of_devices.items()
                 },
             },
         }
@@ -76,6 +73,7 @@ def settings_of_machines(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unwatched(machine: Machine) -> list[str]:
+    """The channels that are not watched for drift."""
     return [name for name, channel in machine.channels.items() if not channel.drift]
 
 
