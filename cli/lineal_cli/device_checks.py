@@ -129,12 +129,8 @@ def _known(
             devices = registered_devices(connection)
             root, current = newest_root(connection), newest_snapshot(connection)
     except LinealError:
-        return (
-            {},
-            None,
-            None,
-            [],
-        )  # there is nothing, or what is there is said by the check of the store
+        # There is nothing, or what is there is said by the check of the store.
+        return {}, None, None, []
     births = [device.birth for device in devices]
     expiries = {
         birth.device: _at(birth.certificate_expires_us)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import NamedTuple
 
 from lineal.bus.protocol import Selection
@@ -34,15 +35,15 @@ class ModelDrift(NamedTuple):
 
 async def drifts_of(runtime: Runtime, name: str, limit: int) -> list[ModelDrift]:
     """The newest drifts of a model that the bus keeps, the newest first."""
-    found: list[DriftDetected] = []
+    found: deque[DriftDetected] = deque(maxlen=limit)
     try:
         async for delivery in runtime.bus.read(DriftDetected.type, Selection(key=name)):
             drift = decode(delivery.event).data
             if isinstance(drift, DriftDetected):
-                found = [*found, drift][-limit:]
+                found.append(drift)
     except UnknownTopic:
         return []
-    return await asyncio.to_thread(_with_units, runtime, found[::-1]) if found else []
+    return await asyncio.to_thread(_with_units, runtime, list(reversed(found))) if found else []
 
 
 def _with_units(runtime: Runtime, drifts: list[DriftDetected]) -> list[ModelDrift]:

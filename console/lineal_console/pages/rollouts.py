@@ -59,7 +59,7 @@ async def choose(request: PageRequest) -> Response:
         values = {
             "model": model,
             "reached": reached,
-            "rings": _rings(reached, "", 0.1) if reached.devices else (),
+            "rings": rings_of(reached, {}, {}) if reached.devices else (),
         }
     return request.render(
         "rollout_new.html",

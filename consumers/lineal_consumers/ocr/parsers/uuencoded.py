@@ -32,10 +32,7 @@ def split_uuencoded(text: bytes) -> list[TextPart]:
     begun: _Begun | None = None
     for line in lines:
         if begun is not None and line.strip() in (b"end", b"===="):
-            parts += [
-                TextPart("", text[written : begun.at]),
-                TextPart(begun.name, b"".join(begun.data)),
-            ]
+            parts += [TextPart("", text[written : begun.at]), begun.file]
             written, begun = at + len(line), None
         elif line.startswith(b"begin") and (found := _BEGIN.match(line)):
             name = found[2].decode("utf-8", "replace")
@@ -49,10 +46,7 @@ def split_uuencoded(text: bytes) -> list[TextPart]:
                 begun.data.append(decoded)
         at += len(line)
     if begun is not None and any(begun.data):
-        parts += [
-            TextPart("", text[written : begun.at]),
-            TextPart(begun.name, b"".join(begun.data)),
-        ]
+        parts += [TextPart("", text[written : begun.at]), begun.file]
         written = at
     return [*parts, TextPart("", text[written:])]
 
