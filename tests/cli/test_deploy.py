@@ -24,14 +24,13 @@ from lineal_schemas.deployments import (
 )
 from lineal_schemas.envelope import decode, first_event
 from lineal_schemas.ids import job_id
-from lineal_schemas.models import ModelPromoted, ModelRef, ModelRolledBack
-from lineal_schemas.objects import ObjectRef
+from lineal_schemas.models import ModelRolledBack
 from lineal_schemas.payload import Payload
 from lineal_schemas.telemetry import DeviceBirth
 from tests.cli.conftest import Lineal
 from tests.conformance.harness import events_on, running, until_settled
 from tests.edge.update.graphs import graph
-from tests.lineage.promotions import promotion_record
+from tests.lineage.promotions import promoted_turbine, promotion_record
 
 DEVICES = [f"turbine-{number:02}" for number in range(1, 13)]
 
@@ -51,7 +50,7 @@ async def _fill(data: Path) -> None:
         model = graph()
         await runtime.objects.put_large(model)
         for version in (1, 2):
-            change = _promoted(model, version)
+            change = promoted_turbine(model, version)
             await _publish(runtime, change, f"promotion-{version}")
             await runtime.committer.publish((), promotion_record(change))
         for device in DEVICES:
@@ -60,22 +59,6 @@ async def _fill(data: Path) -> None:
                 agent_version="1", agent_digest="0" * 64, config_digest="0" * 64,
             )  # fmt: skip
             await _publish(runtime, birth, birth.event_id)
-
-
-def _promoted(model: bytes, version: int) -> ModelPromoted:
-    import hashlib
-
-    digest = hashlib.sha256(model).hexdigest()
-    return ModelPromoted(
-        name="turbine",
-        model=ModelRef(name="turbine", version=version, sha256=digest),
-        how="manual",
-        by="ann",
-        counter=version,
-        artifact=ObjectRef(
-            uri=f"lineal:objects/{digest}", sha256=digest, bytes=len(model), media_type="x/y"
-        ),
-    )
 
 
 async def _publish(runtime: Runtime, payload: Payload, identity: str) -> None:
@@ -183,9 +166,9 @@ class TestStart:
         assert published(folder, DeploymentRequested) == []
 
     def test_a_model_that_was_rolled_back_is_not_sent_out(self, lineal: Lineal, folder: Path):
-        one = _promoted(graph(), 1)
+        one = promoted_turbine(graph(), 1)
         back = ModelRolledBack(
-            name="turbine", model=one.model, withdrawn=_promoted(graph(), 2).model, by="ann",
+            name="turbine", model=one.model, withdrawn=promoted_turbine(graph(), 2).model, by="ann",
             reason="false alarms", counter=3, artifact=one.artifact,
         )  # fmt: skip
 
@@ -222,7 +205,7 @@ class TestUnderWay:
     ):
         update = DeploymentJobUpdated(
             rollout_id=rollout, job_id=job_id(rollout, "turbine-01"), device="turbine-01",
-            state="FAILED", expected_version=1, model=_promoted(graph(), 2).model,
+            state="FAILED", expected_version=1, model=promoted_turbine(graph(), 2).model,
             reason="no_space", wall_us=1,
         )  # fmt: skip
         handle(folder, key, update)
@@ -360,7 +343,7 @@ class TestRoot:
             async with open_runtime(Settings(data=folder, durability="normal")) as runtime:
                 model = graph(factor=2.0)
                 await runtime.objects.put_large(model)
-                await runtime.committer.publish((), promotion_record(_promoted(model, 3)))
+                await runtime.committer.publish((), promotion_record(promoted_turbine(model, 3)))
 
         asyncio.run(promote_another())
         done = lineal("deploy", "sign", rollout["rollout"], "--key", working / "ann.pem", "--yes")

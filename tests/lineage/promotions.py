@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from lineal.effects.effect import Effect
 from lineal.effects.records import lineage_records
 from lineal.lineage.record import Artifact
 from lineal_catalog.models.promotions import MODEL_ROLE, promotion_attributes
-from lineal_schemas.models import ModelPromoted, ModelRolledBack
+from lineal_schemas.models import ModelPromoted, ModelRef, ModelRolledBack
+from lineal_schemas.objects import ObjectRef
 from tests.lineage.records import one_step
+
+
+def promoted_turbine(model: bytes, version: int, reason: str | None = None) -> ModelPromoted:
+    """A version of the model ``turbine`` that somebody has put into use."""
+    digest = sha256(model).hexdigest()
+    return ModelPromoted(
+        name="turbine",
+        model=ModelRef(name="turbine", version=version, sha256=digest),
+        how="manual",
+        by="ann",
+        counter=version,
+        reason=reason,
+        artifact=ObjectRef(
+            uri=f"lineal:objects/{digest}", sha256=digest, bytes=len(model), media_type="x/y"
+        ),
+    )
 
 
 def promotion_record(change: ModelPromoted | ModelRolledBack) -> list[Effect]:

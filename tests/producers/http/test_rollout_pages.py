@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import pytest
 
 from lineal.access.acts import acts_of
 from lineal.runtime import Runtime
 from lineal_catalog.models.reasons import ChangeId, reasons_of_changes
 from lineal_schemas.deployments import DeploymentRequested
-from lineal_schemas.envelope import decode, first_event
-from lineal_schemas.models import ModelPromoted, ModelRef, ModelRolledBack
-from lineal_schemas.objects import ObjectRef
+from lineal_schemas.envelope import decode
+from lineal_schemas.models import ModelRolledBack
 from lineal_schemas.payload import Payload
 from lineal_schemas.telemetry import DeviceBirth
-from tests.conformance.harness import events_on
+from tests.conformance.harness import events_on, publish
 from tests.edge.update.graphs import graph
-from tests.lineage.promotions import promotion_record
+from tests.lineage.promotions import promoted_turbine, promotion_record
 from tests.producers.http.test_diagram_pages import browser
 from tests.producers.http.test_reviews import token
 
@@ -25,31 +22,15 @@ MODEL = graph()
 NEW = "/console/fleet/rollouts/new"
 
 
-def _promoted(version: int, reason: str | None = None) -> ModelPromoted:
-    digest = hashlib.sha256(MODEL).hexdigest()
-    return ModelPromoted(
-        name="turbine",
-        model=ModelRef(name="turbine", version=version, sha256=digest),
-        how="manual",
-        by="ann",
-        counter=version,
-        reason=reason,
-        artifact=ObjectRef(
-            uri=f"lineal:objects/{digest}", sha256=digest, bytes=len(MODEL), media_type="x/y"
-        ),
-    )
-
-
-async def _publish(runtime: Runtime, payload: Payload, identity: str) -> None:
-    event = first_event(payload, id=identity, source="test", actor="user:ann")
-    await runtime.bus.publish([(event.type, event)])
+async def _publish(runtime: Runtime, payload: Payload) -> None:
+    await publish(runtime, payload, actor="user:ann")
 
 
 @pytest.fixture
 async def fleet(runtime: Runtime) -> Runtime:
     """Twelve turbines, one device that measures something else, and a model in use."""
     await runtime.objects.put_large(MODEL)
-    await runtime.committer.publish((), promotion_record(_promoted(1)))
+    await runtime.committer.publish((), promotion_record(promoted_turbine(MODEL, 1)))
     for device, features, site in (
         *((f"t-{number:02}", ("rps", "voltage", "wind"), "bern") for number in range(1, 13)),
         ("pump-1", ("rps",), "bern"),
@@ -60,7 +41,7 @@ async def fleet(runtime: Runtime) -> Runtime:
             agent_version="1", agent_digest="0" * 64, config_digest="0" * 64,
             features=features, attributes={"site": site},
         )  # fmt: skip
-        await _publish(runtime, birth, birth.event_id)
+        await _publish(runtime, birth)
     return runtime
 
 
@@ -130,14 +111,14 @@ async def test_what_cannot_be_is_said_and_nothing_is_asked(
 
 async def test_reasons_of_changes_are_those_of_their_events(runtime: Runtime) -> None:
     assert await reasons_of_changes(runtime, "turbine") == {}
-    one = _promoted(1, "fewer false alarms")
-    await _publish(runtime, one, "one")
-    await _publish(runtime, _promoted(2), "two")
+    one = promoted_turbine(MODEL, 1, "fewer false alarms")
+    await _publish(runtime, one)
+    await _publish(runtime, promoted_turbine(MODEL, 2))
     back = ModelRolledBack(
-        name="turbine", model=one.model, withdrawn=_promoted(2).model, by="ann",
+        name="turbine", model=one.model, withdrawn=promoted_turbine(MODEL, 2).model, by="ann",
         reason="it is worse", counter=3, artifact=one.artifact,
     )  # fmt: skip
-    await _publish(runtime, back, "back")
+    await _publish(runtime, back)
     assert await reasons_of_changes(runtime, "turbine") == {
         ChangeId(1, one.model.sha256): "fewer false alarms",
         ChangeId(3, one.model.sha256): "it is worse",
