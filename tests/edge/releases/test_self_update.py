@@ -117,13 +117,7 @@ def test_power_cuts_at_every_step_leave_an_agent_that_finishes_the_job(
     with serving(Behaviour(good)) as url, SupervisedDevice(tmp_path, listener.port) as device:
         job = job_of(good, "0.1.1", url, soak_readings=300)
         give(listener, job)
-        steps: tuple[JobState, ...] = (
-            "IN_PROGRESS",
-            "DOWNLOADED",
-            "VERIFIED",
-            "ACTIVE_UNCONFIRMED",
-        )
-        for state in steps:
+        for state in STEPS:
             device.until_job_is_at(state)
             device.kill()
             device.start()
