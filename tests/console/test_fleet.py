@@ -124,8 +124,9 @@ def test_lost_readings_are_drawn_as_gaps(fleet: Up, owner: Watched) -> None:
 
 
 def _publish_gap(fleet: Up, gap: dict[str, object]) -> None:
-    """As the bridge does that finds numbers missing."""
+    """As the bridge does that finds numbers missing. In a thread: Playwright has a loop here."""
     import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
     from lineal.runtime import open_runtime
     from lineal.settings import Settings
@@ -137,7 +138,8 @@ def _publish_gap(fleet: Up, gap: dict[str, object]) -> None:
             event = first_event(TelemetryGap.model_validate(gap), id="gap", source="test:gap")
             await runtime.bus.publish([("telemetry.gap", event)])
 
-    asyncio.run(publish())
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, publish()).result()
 
 
 def test_versions_stand_side_by_side_and_are_put_into_use_and_taken_out(
@@ -210,7 +212,7 @@ def test_a_reader_may_not_promote(fleet: Up, browser: Browser, owner: Watched) -
     page = open_page(browser, login).page
     page.goto(f"{fleet.url}/console/models/turbine")
     assert page.get_by_role("button", name="Promote").count() == 0
-    rollout = _rollouts(fleet)[0]["rollout_id"]
+    rollout = _rollouts(fleet)[0]["rollout"]
     for path in ("models/turbine/rollback", "fleet/rollouts/new",
                  f"fleet/rollouts/{rollout}/control",
                  "fleet/devices/turbine-1/marks",
