@@ -76,7 +76,8 @@ def _wait_for_none(spool: Path, dropped: Path, seconds: float = 120) -> None:
 
 
 def _measure() -> Sequence[Result]:
-    """Five photos a second are dropped, then many at once: what one core does of them."""
+    """Five photos a second are dropped; from the processor time of each follows how many one core
+    could do."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         dropped, spool = folder / "dropped", folder / "spool"
