@@ -62,7 +62,7 @@ class BatchWriter(ABC, Generic[C]):
 
         Raises:
             StoreUnavailable: the transaction failed (a full disk, for one).
-            Exception: whatever ``work`` raised.
+            BaseException: whatever ``work`` raised; RuntimeError for ``StopIteration``.
         """
         if self._thread is None or self._loop is None:
             raise StoreClosed("the store is closed")
@@ -88,7 +88,8 @@ class BatchWriter(ABC, Generic[C]):
     @abstractmethod
     def _transact(self, jobs: Sequence[Job[C]]) -> None:
         """Run this work in one transaction; each part ends with its result or its error. Never
-        raises, since the writer thread must not end."""
+        raises, whatever the work raises: without the writer thread nothing is ever written, and
+        whoever waits for it waits for ever."""
 
     def _transacted(self, jobs: Sequence[Job[C]]) -> None:
         """Called in the thread after the callers have their results."""
@@ -131,7 +132,7 @@ class BatchWriter(ABC, Generic[C]):
             if job.error is None:
                 job.future.set_result(job.result)
             else:
-                job.future.set_exception(job.error)
+                job.future.set_exception(_deliverable(job.error))
         self._delivered(jobs)
 
 
@@ -139,7 +140,7 @@ def run_jobs(connection: C, jobs: Sequence[Job[C]]) -> None:
     """Run all work in the connection's transaction; what raises is undone alone.
 
     Raises:
-        Exception: the transaction is lost with all that was in it, or the only job raised this.
+        BaseException: the transaction is lost with all that was in it, or the only job raised this.
     """
     if len(jobs) == 1:  # undone with its transaction
         jobs[0].result = jobs[0].work(connection)
@@ -149,12 +150,21 @@ def run_jobs(connection: C, jobs: Sequence[Job[C]]) -> None:
         try:
             job.result = job.work(connection)
             connection.execute("RELEASE job")
-        except Exception as error:
+        except BaseException as error:
             if not connection.in_transaction:  # a full disk: SQLite rolls everything back itself
                 raise
             connection.execute("ROLLBACK TO job")
             connection.execute("RELEASE job")
             job.error = error
+
+
+def _deliverable(error: BaseException) -> BaseException:
+    """What a future can hold of an error: it refuses ``StopIteration`` (``next`` of no rows)."""
+    if not isinstance(error, StopIteration):
+        return error
+    held = RuntimeError(f"the work raised {error!r}")
+    held.__cause__ = error
+    return held
 
 
 def fail_all(jobs: Sequence[Job[C]], error: BaseException) -> None:

@@ -111,7 +111,7 @@ class Database(BatchWriter[SqliteConnection]):
                 connection.execute("BEGIN IMMEDIATE")
                 run_jobs(connection, jobs)
                 connection.execute("COMMIT")
-        except Exception as error:  # whatever it is: without this thread nothing is ever written
+        except BaseException as error:
             if connection.in_transaction:
                 with contextlib.suppress(sqlite3.Error, LinealError):
                     connection.execute("ROLLBACK")

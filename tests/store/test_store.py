@@ -34,6 +34,34 @@ async def test_what_fails_is_undone_alone(store: Store) -> None:
     assert [isinstance(r, ArithmeticError) for r in results] == [n % 3 == 0 for n in range(60)]
 
 
+@pytest.mark.parametrize("beside", [0, 2], ids=["alone", "beside others"])
+@pytest.mark.parametrize(
+    ("raised", "seen"),
+    [
+        (asyncio.CancelledError, asyncio.CancelledError),
+        (GeneratorExit, GeneratorExit),
+        (StopIteration, RuntimeError),
+    ],
+)
+async def test_whatever_is_raised_reaches_its_caller_and_nobody_waits_for_ever(
+    store: Store, raised: type[BaseException], seen: type[BaseException], beside: int
+) -> None:
+    def spoiled(connection: Connection) -> None:
+        keep("spoiled", connection)
+        raise raised
+
+    async with asyncio.timeout(60):
+        first, *others = await asyncio.gather(
+            store.write(spoiled),
+            *(store.write(partial(keep, f"{n}")) for n in range(beside)),
+            return_exceptions=True,
+        )
+        assert isinstance(first, seen)
+        assert others == [f"{n}" for n in range(beside)]
+        assert await store.write(partial(keep, "later")) == "later", "it goes on writing"
+    assert await kept(store) == {"later", *(f"{n}" for n in range(beside))}
+
+
 async def test_a_mistake_in_a_statement_is_undone_alone(store: Store) -> None:
     def mistaken(connection: Connection) -> None:
         keep("half", connection)

@@ -116,10 +116,10 @@ class PostgresStore(BatchWriter[PostgresConnection]):
             try:
                 run_jobs(connection, jobs)
                 connection.commit()
-            except Exception:
+            except BaseException:
                 connection.rollback()
                 raise
-        except Exception as error:  # whatever it is: without this thread nothing is ever written
+        except BaseException as error:
             fail_all(jobs, error)
 
     def _begun(self) -> PostgresConnection:
