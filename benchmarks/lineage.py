@@ -193,9 +193,9 @@ def measure_append() -> Sequence[Result]:
             canonical_bytes(record)
         made.append((time.thread_time() - begun) / _APPENDED * 1e6)
         with _in_new_folder() as database:
-            empty = _pages(database)
+            empty = pages_bytes(database)
             inserted.append(append_steps(database, LineageSteps(), _APPENDED))
-            sizes.append((_pages(database) - empty) / _APPENDED)
+            sizes.append((pages_bytes(database) - empty) / _APPENDED)
     return [
         alone("lineage.make", "µs of CPU/step", "<= 10", made),
         alone("lineage.append", "µs of CPU/step", "<= 10", [cost.cpu for cost in inserted]),
@@ -209,7 +209,7 @@ def measure_append() -> Sequence[Result]:
     ]
 
 
-def _pages(connection: SqliteConnection) -> int:
+def pages_bytes(connection: SqliteConnection) -> int:
     """Bytes of the database file."""
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (size,) = connection.execute("PRAGMA page_size").fetchone()

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from lineal_cli.capacity import MAX_PARTITIONS, UTILISATION, WORKER_US, Load, plan
+from benchmarks.lineage import LineageSteps, append_steps, new_database, pages_bytes
+from lineal_cli.capacity import (
+    LEDGER_BYTES,
+    MAX_PARTITIONS,
+    UTILISATION,
+    WORKER_US,
+    Load,
+    plan,
+)
 from lineal_cli.main import app
 
 SCALE = Path(__file__).parents[2] / "docs" / "scale.md"
@@ -27,7 +35,15 @@ def sized(*arguments: str, code: int = 0) -> Any:
 def test_ten_thousand_a_second_take_two_workers_and_one_log() -> None:
     found = sized("--rate", "10000", "--bytes", "1000")
     assert (found["workers"], found["logs"], found["brokers"]) == (2, 1, 3)
-    assert found["store_bytes_per_day"] == 10_000 * 186 * 86_400
+    assert found["store_bytes_per_day"] == 10_000 * LEDGER_BYTES * 86_400
+
+
+def test_a_step_takes_as_many_bytes_of_the_ledger_as_a_plan_counts(tmp_path: Path) -> None:
+    with new_database(tmp_path) as database:
+        empty = pages_bytes(database)
+        append_steps(database, LineageSteps(), 20_000)
+        found = (pages_bytes(database) - empty) / 20_000
+    assert found == pytest.approx(LEDGER_BYTES, rel=0.05)
 
 
 def test_data_that_is_too_large_for_a_topic_is_in_the_object_store() -> None:
