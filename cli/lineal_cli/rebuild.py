@@ -15,6 +15,9 @@ from lineal_cli.printing import count_of, print_json
 from lineal_cli.reading import existing_data
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lineal.lineage.projections import LeftOut
     from lineal.settings import Settings
     from lineal.store.connection import Connection, Store
 
@@ -30,7 +33,7 @@ def rebuild(
     """Make the metadata tables again from the ledger.
 
     Verifies the ledger before: tables that are made from an edited one would make the edit the
-    truth.
+    truth. Fails if a projection left out steps that it could not apply; all else is made.
     """
     from lineal.observability.logging import configure_logging
 
@@ -38,19 +41,23 @@ def rebuild(
     configure_logging("error", load_settings(folder).log_format)
     if not unverified:
         _verify(folder, quiet=as_json)
+    left_out: list[LeftOut] = []
     try:
-        steps, rows = asyncio.run(_rebuild(folder))
+        steps, rows = asyncio.run(_rebuild(folder, left_out.append))
     except (zlib.error, ValueError) as error:
         raise CommandFailed(
             f"the ledger cannot be read ({error}): `lineal verify` names the records"
         ) from error
     if as_json:
         # By their former name too, which scripts read.
-        print_json({"steps": steps, "records": steps, "rows": rows})
-        return
-    typer.echo(f"made again from {count_of(steps, 'step')}:")
-    for table, count in rows.items():
-        typer.echo(f"  {table.replace('_', ' ')}: {count_of(count, 'row')}")
+        left = list(map(str, left_out))
+        print_json({"steps": steps, "records": steps, "rows": rows, "left_out": left})
+    else:
+        typer.echo(f"made again from {count_of(steps, 'step')}:")
+        for table, count in rows.items():
+            typer.echo(f"  {table.replace('_', ' ')}: {count_of(count, 'row')}")
+    if left_out:
+        raise CommandFailed("; ".join(map(str, left_out)))
 
 
 def _verify(folder: Path, *, quiet: bool) -> None:
@@ -102,12 +109,14 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Store:
     return database
 
 
-async def _rebuild(folder: Path) -> tuple[int, dict[str, int]]:
+async def _rebuild(
+    folder: Path, on_left_out: Callable[[LeftOut], object]
+) -> tuple[int, dict[str, int]]:
     from lineal.lineage.projections import projected_tables
     from lineal.lineage.rebuild import rebuild as rebuild_tables
 
     def work(connection: Connection) -> tuple[int, dict[str, int]]:
-        records = rebuild_tables(connection)
+        records = rebuild_tables(connection, on_left_out)
         rows = {
             table.name: int(connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0])
             for table in projected_tables(derived=True)

@@ -143,13 +143,49 @@ def projected() -> tuple[frozenset[str], tuple[str, ...]]:
     return kinds, tuple(subject for item in applied for subject in item.subjects)
 
 
+class LeftOut(NamedTuple):
+    """Steps that a projection could not apply."""
+
+    projection: str
+    steps: int
+    subject: str
+    """Of the first of them."""
+    error: Exception
+    """What that one raised."""
+
+    def __str__(self) -> str:
+        return (
+            f"the projection {self.projection} has left out {self.steps} steps, of "
+            f"{self.subject} first: {self.error!r}"
+        )
+
+
+def report_left_out(left_out: LeftOut) -> None:
+    """Say it in the log, or where there is none (in a command) on the standard error."""
+    import structlog  # commands that only ask would load it for nothing
+
+    if not structlog.is_configured():  # a command: its standard output is for its answer
+        print(f"lineal: {left_out}", file=sys.stderr)
+        return
+    structlog.get_logger(__name__).error(
+        "projection.steps_left_out",
+        projection=left_out.projection, steps=left_out.steps, first=left_out.subject,
+        error=repr(left_out.error), remedy="`lineal rebuild`, once its package is mended",
+    )  # fmt: skip
+
+
 def project(
     connection: Connection,
     steps: Sequence[RecordedStep],
     projections: Sequence[Projection] | None = None,
+    on_left_out: Callable[[LeftOut], object] = report_left_out,
 ) -> None:
     """Bring the tables of projections, of all that are installed unless given, up to date with
-    steps, in their order."""
+    steps, in their order.
+
+    Args:
+        on_left_out: called for a projection that could not apply some of them.
+    """
     # Most steps are of the ordinary kind, which few ask for by its name.
     special = [item for item in steps if item.entry.kind != _ORDINARY]
     applied: list[tuple[Projection, Sequence[RecordedStep]]] = []
@@ -161,17 +197,18 @@ def project(
         if mine:
             applied.append((projection, mine))
     if applied:
-        _apply_or_leave_out(connection, applied)
+        _apply_or_leave_out(connection, applied, on_left_out)
 
 
 def _apply_or_leave_out(
-    connection: Connection, applied: Sequence[tuple[Projection, Sequence[RecordedStep]]]
+    connection: Connection,
+    applied: Sequence[tuple[Projection, Sequence[RecordedStep]]],
+    on_left_out: Callable[[LeftOut], object],
 ) -> None:
     """Apply steps to projections; a step that one of them cannot apply is left out there, alone.
 
-    The ledger is everybody's: a package's function that raises is named by the log, and `lineal
-    rebuild` applies the step once it is mended. Until then `lineal verify`, which applies all steps
-    in this same way, finds nothing missing.
+    The ledger is everybody's: a package's function that raises keeps nobody from it, and `lineal
+    rebuild` applies the step once it is mended.
     """
 
     def apply_all() -> None:
@@ -190,28 +227,10 @@ def _apply_or_leave_out(
             if (error := in_savepoint(connection, partial(apply, connection, [step])))
         ]
         if failed:
-            _report_left_out(projection, failed)
+            step, error = failed[0]
+            on_left_out(LeftOut(projection.name, len(failed), step.entry.subject, error))
 
 
 def _apply_of(projection: Projection) -> Apply:
     assert projection.apply is not None
     return projection.apply
-
-
-def _report_left_out(
-    projection: Projection, failed: Sequence[tuple[RecordedStep, Exception]]
-) -> None:
-    import structlog  # commands that only ask would load it for nothing
-
-    (step, error), count = failed[0], len(failed)
-    if not structlog.is_configured():  # a command: its standard output is for its answer
-        said = (
-            f"the projection {projection.name} has left out {count} steps, of {step.entry.subject}"
-        )
-        print(f"lineal: {said} first: {error!r}", file=sys.stderr)
-        return
-    structlog.get_logger(__name__).error(
-        "projection.steps_left_out",
-        projection=projection.name, steps=count, first=step.entry.subject, error=repr(error),
-        remedy="`lineal rebuild`, once its package is mended",
-    )  # fmt: skip

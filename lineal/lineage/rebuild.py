@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 import structlog
 
 from lineal.lineage.ledger import all_steps
-from lineal.lineage.projections import Projection, installed_projections, project
+from lineal.lineage.projections import (
+    LeftOut,
+    Projection,
+    installed_projections,
+    project,
+    report_left_out,
+)
 from lineal.store.connection import Connection
 
 log = structlog.get_logger(__name__)
@@ -18,13 +24,19 @@ _BATCH_SIZE = 1_000
 _REPORT_SECONDS = 5.0
 
 
-def rebuild(connection: Connection) -> int:
+def rebuild(
+    connection: Connection, on_left_out: Callable[[LeftOut], object] = report_left_out
+) -> int:
     """Empty the tables that are made from records, and fill them from all steps.
+
+    Args:
+        on_left_out: called with steps that a projection could not apply.
 
     Returns:
         How many steps there were.
     """
-    return _fill(connection, [item for item in installed_projections() if item.apply is not None])
+    from_records = [item for item in installed_projections() if item.apply is not None]
+    return _fill(connection, from_records, on_left_out)
 
 
 def make_missing(connection: Connection) -> list[str]:
@@ -63,7 +75,11 @@ def _define(connection: Connection, projection: Projection) -> None:
             connection.dialect.recreate(connection, table)
 
 
-def _fill(connection: Connection, projections: Sequence[Projection]) -> int:
+def _fill(
+    connection: Connection,
+    projections: Sequence[Projection],
+    on_left_out: Callable[[LeftOut], object] = report_left_out,
+) -> int:
     """Empty tables, made where missing, and fill them from all steps; returns how many.
 
     What effects of steps wrote stays: no record brings it back.
@@ -77,7 +93,7 @@ def _fill(connection: Connection, projections: Sequence[Projection]) -> int:
     count, reported = 0, time.monotonic()
     steps = all_steps(connection)
     while batch := list(islice(steps, _BATCH_SIZE)):
-        project(connection, batch, projections)
+        project(connection, batch, projections, on_left_out)
         count += len(batch)
         if time.monotonic() - reported > _REPORT_SECONDS:
             reported = time.monotonic()

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from typing import Any
 
 from lineal.lineage.projections import (
+    LeftOut,
     Projection,
     installed_projections,
     project,
@@ -40,10 +41,13 @@ class ProjectionReader:
         """Kinds of steps, and beginnings of subjects."""
         self._places: dict[str, str | None] = {}
         """Of the true tables; None of one that is missing."""
+        self._left_out: dict[str, LeftOut] = {}
+        """By projection."""
 
     def begin(self, context: VerificationContext) -> None:
         self._connection = connection = context.connection
         self._steps, self._projections, self._places = [], [], {}
+        self._left_out = {}
         self._handled = projected()
         for projection in installed_projections():
             if projection.apply is None:
@@ -66,11 +70,19 @@ class ProjectionReader:
             self._apply()
 
     def _apply(self) -> None:
-        project(self._connection, self._steps, self._projections)
+        project(self._connection, self._steps, self._projections, self._note_left_out)
         self._steps = []
+
+    def _note_left_out(self, more: LeftOut) -> None:
+        before = self._left_out.get(more.projection)
+        steps = more.steps + (before.steps if before else 0)
+        self._left_out[more.projection] = (before or more)._replace(steps=steps)
 
     def findings(self) -> Iterator[str]:
         self._apply()
+        # Neither the true tables nor these have them, and so they are equal.
+        for left_out in self._left_out.values():
+            yield f"{left_out}; `lineal rebuild` applies them once its package is mended"
         try:
             for projection in self._projections:
                 for table in projection.tables:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from lineal.lineage.projections import installed_projections
+from lineal.lineage.record import RecordedStep
 from lineal.proof.files import CheckpointFiles
 from lineal.proof.installed_checks import installed_checks
 from lineal.proof.keys import read_verifier_keys
 from lineal.proof.verification import Finding, VerificationContext, run_checks
 from lineal.store.blobs import FileBlobs
+from lineal.store.connection import Connection
 from tests.cli.conftest import Lineal, id_of
 from tests.proof.mutations import mutate_log
 from tests.proof.verifying import tampering
@@ -307,3 +311,32 @@ def test_one_check_alone(lineal: Lineal, data: Path) -> None:
     assert lineal("verify", "--only", "derived", "--data", data).code == 1
     refused = lineal("verify", "--only", "nothing", "--data", data)
     assert refused.code == 2 and "derived" in refused.err
+
+
+def test_steps_that_a_projection_leaves_out_are_no_agreement(
+    lineal: Lineal, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tables made anew lack the same rows, and so would compare as equal."""
+
+    def registry(connection: Connection, steps: Sequence[RecordedStep]) -> None:
+        if any(step.build and step.build.stage == "register" for step in steps):
+            raise KeyError("name")
+        sound(connection, steps)
+
+    found = installed_projections()
+    [mended] = [one for one in found if any(table.name == "registry" for table in one.tables)]
+    assert mended.apply is not None
+    sound = mended.apply
+    broken = tuple(replace(one, apply=registry) if one is mended else one for one in found)
+    assert lineal("verify", "--data", data).code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr("lineal.lineage.projections._found", lambda: (broken, ()))
+        made = lineal("rebuild", "--data", data)
+        assert (made.code, "has left out" in made.err) == (1, True)
+        verified = lineal("verify", "--data", data)
+        assert verified.code == 1
+        assert f"the projection {mended.name} has left out" in verified.text
+        assert "KeyError('name')" in verified.text
+    assert "is missing" in lineal("verify", "--data", data).text, "its package is mended"
+    assert lineal("rebuild", "--data", data).code == 0
+    assert lineal("verify", "--data", data).code == 0
