@@ -150,4 +150,5 @@ def _fields(photo: PhotoInfo) -> dict[str, Any]:
 
 
 def _figure(number: float | None) -> str:
-    return "" if number is None else f"{number:.4g}"
+    """A score or a threshold: three digits say enough."""
+    return "" if number is None else f"{number:.3g}"
