@@ -30,7 +30,7 @@ from lineal.errors import LinealError
 from lineal.former_names import with_present_names
 from lineal.lineage.record import Kind, UsedArtifact
 from lineal.stages.context import Context, NoConfig
-from lineal.stages.handlers import Handler, read_handler, require_type
+from lineal.stages.handlers import Handler, read_handler, require_type, returned_payloads
 from lineal.stages.source_digest import source_digest
 from lineal_schemas.parts import Part
 from lineal_schemas.payload import Payload
@@ -193,6 +193,12 @@ class Stage:
                 f"Context[{handler.config.__name__}], but the stage is configured by "
                 f"{self.config.__name__}: use that, or write config={handler.config.__name__}"
             )
+        for returned in returned_payloads(function, names):
+            if not any(issubclass(payload, returned) for payload in self.produces):
+                raise TypeError(
+                    f"stage {self.name!r}: {function.__qualname__} returns {returned.__name__}, "
+                    f"which the stage does not declare: write it into produces="
+                )
         modules = {item.function.__module__ for item in self.handlers.values()}
         self.handlers.update(dict.fromkeys(handler.payloads, handler))
         if function.__module__ not in modules:
@@ -314,6 +320,8 @@ def _checked(name: str, options: StageOptions) -> dict[str, Any]:
         raise TypeError(f"{where} has no option {', '.join(sorted(unknown))}{hint}")
     if "version" not in fields:
         raise TypeError(f'{where} states no version: write version="1"')
+    if not isinstance(fields["version"], str) or not fields["version"]:
+        raise TypeError(f'{where}: version={fields["version"]!r} is no text: write version="1"')
     produces = fields.pop("produces", ())
     fields["produces"] = produces if isinstance(produces, tuple) else (produces,)
     for payload in fields["produces"]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lineal.effects.effect import Effect
 from lineal.effects.timers import TimerCancelled, TimerSet
 from lineal.errors import PermanentFailure
 from lineal.observability.tracing import child_traceparent
-from lineal.stages.declaration import Outputs, Stage
+from lineal.stages.declaration import Stage
 from lineal.stages.timers import ScheduledEvent
 from lineal.store.memo import MemoOutput, memo_output
 from lineal_schemas.envelope import RawEvent, caused_by, caused_event
@@ -25,7 +25,7 @@ class Emitter:
         self._versions = {payload.type: payload.version for payload in stage.produces}
         self._inputs = {payload.type for payload in stage.inputs}
 
-    def outputs(self, result: Outputs) -> list[MemoOutput]:
+    def outputs(self, result: object) -> list[MemoOutput]:
         """What a stage returned.
 
         Raises:
@@ -33,10 +33,14 @@ class Emitter:
         """
         if result is None:
             return []
-        outputs = [
-            memo_output(payload)
-            for payload in ((result,) if isinstance(result, Payload) else result)
-        ]
+        payloads = (result,) if isinstance(result, Payload) else result
+        if not isinstance(payloads, Iterable):
+            raise self._no_payload(payloads)
+        outputs = []
+        for payload in payloads:
+            if not isinstance(payload, Payload):
+                raise self._no_payload(result)
+            outputs.append(memo_output(payload))
         for output in outputs:
             if output.type not in self._versions:
                 raise PermanentFailure(
@@ -44,6 +48,12 @@ class Emitter:
                     "declare to produce"
                 )
         return outputs
+
+    def _no_payload(self, result: object) -> PermanentFailure:
+        return PermanentFailure(
+            f"stage {self._stage.name!r} returned a {type(result).__name__}, which is no payload: "
+            "return a payload, a list of payloads, or None"
+        )
 
     def check_length(self, results: object, count: int) -> None:
         """Check what a handler of batches returned.

@@ -66,6 +66,30 @@ def read_handler(
     return Handler(function, payloads, input_kind, function if rest else _without(function), config)
 
 
+def returned_payloads(
+    function: Callable[..., Awaitable[Any]], names: Mapping[str, Any]
+) -> list[type[Payload]]:
+    """The payloads that a function's annotation says it returns; none where it names what is not
+    known when the function is declared, since nothing else depends on it.
+
+    Args:
+        names: as :func:`read_handler`.
+    """
+    annotation = inspect.signature(function).return_annotation
+    if isinstance(annotation, str):
+        try:
+            annotation = eval(annotation, function.__globals__, dict(names))  # noqa: S307
+        except Exception:
+            return []
+    found, waiting = [], [annotation]
+    while waiting:
+        part = waiting.pop()
+        waiting += get_args(part)
+        if isinstance(part, type) and issubclass(part, Payload):
+            found.append(part)
+    return found
+
+
 def _without(
     function: Callable[..., Awaitable[Any]],
 ) -> Callable[[Any, Context[Any]], Awaitable[Any]]:

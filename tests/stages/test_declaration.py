@@ -134,6 +134,8 @@ def test_names_that_make_no_topic_are_refused(name: str) -> None:
     ("options", "advice"),
     [
         ({}, "write version="),
+        ({"version": 1}, 'write version="1"'),
+        ({"version": ""}, 'write version="1"'),
         ({"version": "1", "consumes": Task}, "its first argument's type"),
         ({"version": "1", "timeuot": 3}, "has no option timeuot"),
         ({"version": "1", "produces": Payload}, "Payload has no event type"),
@@ -148,6 +150,26 @@ def test_names_that_make_no_topic_are_refused(name: str) -> None:
 def test_options_that_cannot_be_are_refused(options: dict[str, Any], advice: str) -> None:
     with pytest.raises((TypeError, ValueError), match=advice):
         stage("x", **options)
+
+
+async def returns_other(task: Task) -> Piece: ...  # type: ignore[empty-body]
+async def returns_others(task: Task) -> list[Done | Piece] | None: ...
+
+
+@pytest.mark.parametrize("function", [returns_other, returns_others])
+def test_what_a_function_says_to_return_is_declared(function: Any) -> None:
+    with pytest.raises(TypeError, match=r"returns Piece, .* write it into produces="):
+        stage("x", version="1", produces=Done)(function)
+    stage("x", version="1", produces=(Done, Piece))(function)
+
+
+def test_a_function_may_say_a_base_class_to_return_or_nothing() -> None:
+    async def base(task: Task) -> Sequence[Payload]: ...  # type: ignore[empty-body]
+    async def unknown(task: Task) -> Missing: ...  # type: ignore[name-defined]  # noqa: F821
+    async def silent(task: Task): ...  # type: ignore[no-untyped-def]
+
+    for function in (base, unknown, silent):
+        stage("x", version="1", produces=Done)(function)
 
 
 def test_a_batch_needs_a_list() -> None:

@@ -116,6 +116,18 @@ async def test_an_output_that_was_not_declared_is_refused(runtime: Runtime) -> N
         await attempt(bound, task())
 
 
+@pytest.mark.parametrize("returned", [{"task": "a"}, "text", 3, [None], [{"task": "a"}]])
+async def test_what_is_no_payload_is_refused_and_not_tried_again(
+    runtime: Runtime, returned: Any
+) -> None:
+    async def act(task: Task, ctx: Any) -> Any:
+        return returned
+
+    bound = runtime.bind(making(act))
+    with pytest.raises(PermanentFailure, match="return a payload, a list of payloads, or None"):
+        await attempt(bound, task())
+
+
 async def test_what_is_read_and_made_is_on_record(runtime: Runtime) -> None:
     big = b"x" * (SMALL_BYTES + 1)
     stored = await put(runtime, b"read me", "text/plain")
