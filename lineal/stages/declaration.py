@@ -30,7 +30,7 @@ from lineal.errors import LinealError
 from lineal.former_names import with_present_names
 from lineal.lineage.record import Kind, UsedArtifact
 from lineal.stages.context import Context, NoConfig
-from lineal.stages.handlers import Handler, read_handler, require_type, returned_payloads
+from lineal.stages.handlers import Handler, output_payloads, read_handler, require_type
 from lineal.stages.source_digest import source_digest
 from lineal_schemas.parts import Part
 from lineal_schemas.payload import Payload
@@ -193,7 +193,7 @@ class Stage:
                 f"Context[{handler.config.__name__}], but the stage is configured by "
                 f"{self.config.__name__}: use that, or write config={handler.config.__name__}"
             )
-        for returned in returned_payloads(function, names):
+        for returned in output_payloads(function, names):
             if not any(issubclass(payload, returned) for payload in self.produces):
                 raise TypeError(
                     f"stage {self.name!r}: {function.__qualname__} returns {returned.__name__}, "

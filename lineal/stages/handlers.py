@@ -66,7 +66,7 @@ def read_handler(
     return Handler(function, payloads, input_kind, function if rest else _without(function), config)
 
 
-def returned_payloads(
+def output_payloads(
     function: Callable[..., Awaitable[Any]], names: Mapping[str, Any]
 ) -> list[type[Payload]]:
     """The payloads that a function's annotation says it returns; none where it names what is not
