@@ -146,7 +146,8 @@ def _provision(chosen: argparse.Namespace) -> int:
     else:
         files = make_identity(folder, chosen.device, replace=chosen.new_key)
         print(f"the device's key: {files.key} (it never leaves the device)")
-        print(f"have this signed: {files.request}")
+        print(f"have this signed: {files.request}, where the certificate authority is, by")
+        print(f"  lineal device provision {chosen.device} --request device.csr")
     if chosen.settings is not None:
         text = settings_text(chosen.device, chosen.data, chosen.broker, chosen.port, chosen.source)
         try:

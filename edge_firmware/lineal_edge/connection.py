@@ -11,6 +11,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5, MQTTv311
@@ -29,6 +30,9 @@ _CONNECT_SECONDS = 10.0
 _SESSION_SECONDS = 86_400
 """How long the broker keeps acknowledgements and jobs for a device that is away. Must be more than
 the will's delay: a session that ends sends the will at once (MQTT 5, 3.1.3.2.2)."""
+
+_NO_REASON = "Unspecified error"
+"""What paho says where the other side only closed the connection."""
 
 _BESIDES = 4
 """Messages in flight that are kept free of readings, for births, the last message and events."""
@@ -90,17 +94,13 @@ class Connection:
         self._answered = threading.Event()
         self._rejection: str | None = None
         self._connected = False
-        self._client = self._make_client(client_id, broker, in_flight, will)
+        self._problems = partial(_certificate_problems, client_id, broker)
         try:
+            self._client = self._make_client(client_id, broker, in_flight, will)
             self._connect(broker)
         except OSError as error:
-            self._client.loop_stop()
-            problems = [] if broker.tls is None else certificate_problems(broker.tls)
-            if problems:
-                raise BrokerRejected(f"{'; '.join(problems)} ({error})") from error
-            raise
-        except BaseException:
-            self._client.loop_stop()
+            if problems := self._problems():
+                raise BrokerRejected(f"{problems} ({error})") from error
             raise
 
     def _make_client(
@@ -131,6 +131,13 @@ class Connection:
         return client
 
     def _connect(self, broker: Broker) -> None:
+        try:
+            self._open(broker)
+        except BaseException:
+            self._client.loop_stop()
+            raise
+
+    def _open(self, broker: Broker) -> None:
         if broker.protocol == 5:
             session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             session.SessionExpiryInterval = max(_SESSION_SECONDS, 2 * broker.will_delay)
@@ -185,7 +192,7 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._rejection = str(reason)
+            self._rejection = _why(reason)
         else:
             most = getattr(properties, "ReceiveMaximum", None)
             if most is not None:
@@ -205,9 +212,11 @@ class Connection:
         _properties: Properties | None,
     ) -> None:
         if self._connected:
-            log.info("disconnected: %s", reason)
+            log.info("disconnected: %s", _why(reason))
+            if reason.is_failure and (problems := self._problems()):
+                log.warning("%s", problems)
         elif self._rejection is None:
-            self._rejection = str(reason)
+            self._rejection = _why(reason)
         self._connected = False
         self._answered.set()
         self._on_change()
@@ -220,3 +229,18 @@ class Connection:
 
     def _message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
         self._on_message(message.topic, bytes(message.payload))
+
+
+def _certificate_problems(device: str, broker: Broker) -> str:
+    """In one line; empty where there are none."""
+    return "" if broker.tls is None else "; ".join(certificate_problems(device, broker.tls))
+
+
+def _why(reason: ReasonCode) -> str:
+    """A reason that a broker gave, or what it may have been where it only hung up."""
+    if reason.getName() != _NO_REASON:
+        return str(reason)
+    return (
+        "the broker ended the connection without saying why (a certificate that was revoked, or "
+        "that another authority signed; or it speaks TLS, and there is no [broker.tls])"
+    )

@@ -20,6 +20,8 @@ from lineal_edge.settings import ClientTls
 from lineal_schemas.errors import LinealError
 from lineal_schemas.mqtt_topics import device_topic
 
+_NAME = NameOID.COMMON_NAME
+
 
 class ProvisioningError(LinealError, ValueError):
     """The device cannot be provisioned like this, and why."""
@@ -65,7 +67,7 @@ def make_identity(folder: Path, device: str, *, replace: bool = False) -> Identi
         )
         _write(files.key, pem, mode=0o600)
         files.certificate.unlink(missing_ok=True)  # it belonged to the key before
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device)])
+    name = x509.Name([x509.NameAttribute(_NAME, device)])
     request = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(name)
@@ -91,7 +93,7 @@ def install_certificate(folder: Path, device: str, certificate: bytes, ca: bytes
         authority = x509.load_pem_x509_certificate(ca)
     except ValueError as error:
         raise ProvisioningError(f"not a certificate: {error}") from error
-    names = issued.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    names = issued.subject.get_attributes_for_oid(_NAME)
     if [name.value for name in names] != [device]:
         raise ProvisioningError(f"the certificate is not for {device}")
     if _public_bytes(issued) != _public_bytes(_read_key(files.key)):
@@ -121,17 +123,40 @@ def _out_of_time(certificate: x509.Certificate) -> str | None:
     return None
 
 
-def certificate_problems(tls: ClientTls) -> list[str]:
-    """Which of the device's certificates a broker would not take, or the device not believe, and
-    why: a broker only ends the connection."""
+def certificate_problems(device: str, tls: ClientTls) -> list[str]:
+    """What keeps a broker from taking the device's certificate, or the device from believing the
+    broker's, and what to do: a broker only ends the connection."""
+    missing = [file for file in (tls.key, tls.certificate, tls.ca) if not file.exists()]
+    if missing:
+        return [
+            f"there is no {' and no '.join(map(str, missing))}: `lineal-edge provision {device}` "
+            "makes the key and the request; with --certificate and --ca it takes what was signed"
+        ]
     found = []
     for file in (tls.certificate, tls.ca):
         try:
-            problem = _out_of_time(x509.load_pem_x509_certificate(file.read_bytes()))
-        except (OSError, ValueError):
-            continue  # said by whoever opens the connection
-        if problem is not None:
+            certificate = x509.load_pem_x509_certificate(file.read_bytes())
+        except (OSError, ValueError) as error:
+            found.append(f"{file} is no certificate that can be read: {error}")
+            continue
+        if problem := _out_of_time(certificate):
             found.append(f"the certificate {file} {problem}")
+        if file == tls.certificate:
+            found += _unfit(certificate, device, tls)
+    return found
+
+
+def _unfit(certificate: x509.Certificate, device: str, tls: ClientTls) -> list[str]:
+    """Why a certificate is not that of the device, or not of its key."""
+    found = []
+    names = [str(name.value) for name in certificate.subject.get_attributes_for_oid(_NAME)]
+    if names != [device]:
+        found.append(f"the certificate {tls.certificate} is of {', '.join(names)}, not of {device}")
+    try:
+        if _public_bytes(certificate) != _public_bytes(_read_key(tls.key)):
+            found.append(f"the certificate {tls.certificate} is of another key than {tls.key}")
+    except (OSError, ProvisioningError) as error:
+        found.append(str(error))
     return found
 
 

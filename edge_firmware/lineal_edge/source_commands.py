@@ -6,12 +6,14 @@ import argparse
 import json
 import math
 import signal
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from importlib.util import find_spec
 
 from lineal_edge.parts import make_source
-from lineal_edge.settings import read_settings
+from lineal_edge.provisioning import certificate_expiry, certificate_problems
+from lineal_edge.settings import Settings, read_settings
 from lineal_edge.sources.kinds import installed_kinds, kind_of
 from lineal_edge.sources.source import PositionedSource, Source
 from lineal_scoring.machine import read_machine
@@ -29,7 +31,8 @@ def list_kinds(_chosen: argparse.Namespace) -> int:
 
 
 def check(chosen: argparse.Namespace) -> int:
-    """Check the settings and the machine file they name, and print the channels."""
+    """Check the settings, the machine file and the certificates they name, and print the channels;
+    1 if a certificate is missing or no good."""
     settings = read_settings(chosen.settings)
     source = make_source(settings)
     source.close()
@@ -38,6 +41,20 @@ def check(chosen: argparse.Namespace) -> int:
     units = {name: "" if machine is None else machine.unit_of(name) for name in source.features}
     channels = ", ".join(f"{name} [{unit}]" if unit else name for name, unit in units.items())
     print(f"{settings.device}: {settings.source.kind}, {channels}")
+    return _check_certificates(settings)
+
+
+def _check_certificates(settings: Settings) -> int:
+    tls = settings.broker.tls
+    if tls is None:
+        return 0
+    problems = certificate_problems(settings.device, tls)
+    for problem in problems:
+        print(f"lineal-edge: {problem}", file=sys.stderr)
+    expires = certificate_expiry(tls)
+    if problems or expires is None:
+        return 1
+    print(f"certificate until {_iso(expires)[:10]}")
     return 0
 
 

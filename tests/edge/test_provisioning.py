@@ -137,6 +137,49 @@ def test_a_certificate_that_has_expired_is_refused_and_named_by_the_agent(tmp_pa
         )  # fmt: skip
 
 
+def without_certificate(folder: Path) -> Path:
+    """The settings of a device that was provisioned, and given no certificate yet."""
+    file = folder / "agent.toml"
+    main(["provision", "pump-1", "--data", str(folder / "data"), "--settings", str(file)])
+    return file
+
+
+def test_without_a_certificate_readings_are_taken_and_it_is_said_what_is_missing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = Agent(read_settings(without_certificate(tmp_path)), source=Counting(300))
+    assert agent.run() == 0
+    assert agent.sampler.sampled == 300
+    assert "there is no" in caplog.text
+    assert "`lineal-edge provision pump-1`" in caplog.text
+
+
+def test_a_check_names_what_is_wrong_with_the_certificates(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = without_certificate(tmp_path)
+    text = file.read_text().replace('kind = "serial"\nport = "/dev/ttyUSB0"', 'kind = "simulator"')
+    file.write_text(text)
+    check = ["check", "--settings", str(file)]
+    assert main(check) == 1
+    assert "device.crt" in capsys.readouterr().err
+
+    authority, folder = Authority(), tmp_path / "data" / "identity"
+    issued = authority.sign(folder / "device.csr")
+    install_certificate(folder, "pump-1", issued, authority.pem)
+    assert main(check) == 0
+    assert "certificate until 20" in capsys.readouterr().out
+
+    file.write_text(text.replace('"pump-1"', '"pump-2"', 1))
+    assert main(check) == 1
+    assert "is of pump-1, not of pump-2" in capsys.readouterr().err
+    file.write_text(text)
+    make_identity(folder, "pump-1", replace=True)
+    (folder / "device.crt").write_bytes(issued)
+    assert main(check) == 1
+    assert "is of another key" in capsys.readouterr().err
+
+
 def test_the_command_writes_settings_that_work_and_overwrites_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,7 +291,7 @@ def test_without_a_certificate_nobody_gets_in(broker: Mosquitto, tmp_path: Path)
     files = make_identity(tmp_path, "pump-1")
     install_certificate(tmp_path, "pump-1", stranger.sign(files.request), stranger.pem)
     tls = ClientTls(ca=broker.ca_file, certificate=files.certificate, key=files.key)
-    with pytest.raises(OSError, match=r"\w"):
+    with pytest.raises(OSError, match="revoked, or that another authority signed"):
         connect("pump-1", Broker(host="localhost", port=broker.tls_port, tls=tls))
 
 

@@ -181,14 +181,15 @@ def _own_fault(error: OSError) -> bool:
 
 
 def http_fetch(tls: ClientTls | None) -> Fetch:
-    """Fetch over HTTP, with the device's certificate where the server speaks TLS."""
-    context = None
-    if tls is not None:
-        context = ssl.create_default_context(cafile=str(tls.ca))
-        context.load_cert_chain(str(tls.certificate), str(tls.key))
+    """Fetch over HTTP, with the device's certificate where the server speaks TLS: the one of the
+    time, since it may be renewed."""
 
     @contextmanager
     def fetch(url: str, offset: int) -> Iterator[Answer]:
+        context = None
+        if tls is not None:
+            context = ssl.create_default_context(cafile=str(tls.ca))
+            context.load_cert_chain(str(tls.certificate), str(tls.key))
         headers = {"Accept-Encoding": "identity", "User-Agent": "lineal-edge"}
         if offset:
             headers["Range"] = f"bytes={offset}-"
