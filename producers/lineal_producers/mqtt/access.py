@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pwd
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +13,9 @@ from lineal_schemas.mqtt_topics import DOWN, ROOT, UP
 
 BRIDGE = "bridge"
 """The user who may do everything: the common name of the bridge's certificate."""
+
+_USER = "mosquitto"
+_STATUS = "status"
 
 PID_FILE = "mosquitto.pid"
 """In the folder that mosquitto writes to: how it is told to read its lists again."""
@@ -33,7 +40,8 @@ max_queued_messages 0
 max_queued_bytes 268435456
 # Messages on their way to one client: the bridge says how many it takes (Receive Maximum).
 max_inflight_messages 0
-message_size_limit 8388608
+# A larger packet ends its connection. Clients of MQTT 5 are told, and divide what they have.
+max_packet_size 8389632
 # A bridge or device that does not come back for two weeks begins anew.
 persistent_client_expiration 14d
 
@@ -71,14 +79,16 @@ def access_list(denied: Iterable[str] = (), shares: int = 1) -> str:
 
     Args:
         shares: of the bridge.
-        denied: devices that may do nothing, also while they are connected: the revoked ones.
+        denied: the revoked devices. While they are still connected they may say no more than their
+            status, by which it is known that they have gone.
     """
     lines = [f"pattern write {ROOT}/%u/{name}" for name in UP]
     lines += [f"pattern read {ROOT}/%u/{name}" for name in DOWN]
     for name in bridge_users(shares):
         lines += ["", f"user {name}", f"topic readwrite {ROOT}/#"]
     for name in denied:
-        lines += ["", f"user {name}", "topic deny #"]
+        denials = [topic for topic in (*UP, *DOWN) if topic != _STATUS]
+        lines += ["", f"user {name}", *(f"topic deny {ROOT}/{name}/{topic}" for topic in denials)]
     return _ACCESS + "\n".join(lines) + "\n"
 
 
@@ -87,3 +97,37 @@ def listener(folder: Path, persistence: Path, port: int) -> str:
     return _LISTENER.format(
         folder=folder, persistence=f"{persistence}/", port=port, pid_file=PID_FILE
     )
+
+
+def give_to_broker(folder: Path) -> None:
+    """Give what mosquitto reads and writes in ``folder`` to the user as whom it runs.
+
+    Started by root it becomes the user ``mosquitto`` before it reads certificates and lists. Where
+    that user is missing, or we are not root, everything stays as it is.
+    """
+    if os.geteuid() != 0:
+        return
+    try:
+        pwd.getpwnam(_USER)
+    except KeyError:
+        return
+    for name in ("access.acl", "broker.key", "data"):
+        shutil.chown(folder / name, _USER)
+
+
+def bridge_section(host: str, port: int, folder: Path, authority: Path, shares: int) -> str:
+    """The section of lineal's settings (TOML) by which the bridge reaches the broker."""
+    user = BRIDGE if shares == 1 else f"{BRIDGE}-{{share}}"
+    settings: dict[str, str | int] = {
+        "url": f"mqtts://{f'[{host}]' if ':' in host else host}:{port}",
+        "ca": str(folder / "ca.crt"),
+        "certificate": str(folder / f"{user}.crt"),
+        "key": str(folder / f"{user}.key"),
+        "authority": str(authority),
+    }
+    if shares > 1:
+        settings["shares"] = shares
+    lines = [
+        f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in settings.items()
+    ]
+    return "\n".join(["[mqtt]", *lines])

@@ -45,7 +45,7 @@ persistence false
 max_queued_messages 0
 max_queued_bytes 268435456
 max_inflight_messages 0
-message_size_limit 8388608
+max_packet_size 8389632
 log_dest stderr
 """
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
+import pwd
 import queue
 import socket
 import ssl
 import subprocess
 import threading
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +37,7 @@ from lineal_local.mosquitto import find_mosquitto
 from lineal_local.ports import accepts, free_port
 from lineal_producers.mqtt.access import access_list, listener
 from lineal_producers.mqtt.authority import Authority, CannotSign
+from lineal_producers.mqtt.settings import MqttSettings
 from lineal_producers.mqtt.shares import share_of
 from lineal_schemas.mqtt_topics import InvalidDevice
 from tests.producers.mqtt.device_double import DeviceDouble
@@ -54,6 +58,29 @@ def test_the_delivered_files_are_what_the_command_writes() -> None:
     assert (INFRA / "access.acl").read_text() == access_list()
     conf = listener(Path("/etc/mosquitto/lineal"), Path("/var/lib/mosquitto"), 8883)
     assert (INFRA / "mosquitto.conf").read_text() == conf
+
+
+def test_what_root_writes_can_be_read_by_the_user_that_the_broker_becomes(tmp_path: Path) -> None:
+    try:
+        user = pwd.getpwnam("mosquitto").pw_uid
+    except KeyError:
+        pytest.skip("there is no user mosquitto")
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    lineal("device", "broker", "::1", "--authority", tmp_path / "ca", "--out", tmp_path / "out")
+    given = {file.name for file in (tmp_path / "out").iterdir() if file.stat().st_uid == user}
+    assert given == {"access.acl", "broker.key", "data"}
+
+
+def test_the_bridges_section_is_one_that_it_understands(tmp_path: Path) -> None:
+    said = lineal(
+        "device", "broker", "::1", "--authority", tmp_path / "ca", "--shares", "2",
+        "--out", tmp_path / 'an "odd" one',
+    )  # fmt: skip
+    settings = MqttSettings(**tomllib.loads(said[said.index("[mqtt]") :])["mqtt"])
+    assert settings.url == "mqtts://[::1]:8883"
+    assert settings.shares == 2
+    assert Path(str(settings.certificate).replace("{share}", "2")).is_file()
 
 
 def test_an_agent_takes_the_certificate_for_its_request(tmp_path: Path) -> None:
