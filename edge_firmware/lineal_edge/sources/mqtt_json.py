@@ -85,7 +85,7 @@ class MqttJson:
         self._inbox = MqttInbox(settings, f"lineal-edge-{device}-source", topics)
         self._complained = False
         self.counts = self._inbox.counts
-        """Bad lines are messages without a value, or of which one is no number."""
+        """Bad lines are messages without a value, or with a time that is none."""
         self.features = tuple(channels)
         self.name = f"mqtt:{settings.host}:{settings.port}:{settings.client_id or device}"
 
@@ -107,20 +107,17 @@ class MqttJson:
         try:
             content = json.loads(message.payload)
         except ValueError:
-            content = None
+            content = message.payload.decode(errors="replace")  # a number with a decimal comma
         values: dict[str, float] = {}
-        bad = False
         for name, channel, steps in self._channels:
             if topic_matches_sub(channel.topic, message.topic):
                 value = _number(follow_path(content, steps))
-                bad = bad or value is None
                 if value is not None:
                     values[name] = value * channel.scale + channel.offset
-        wall = None
-        if self._time is not None:
-            wall = self._parser.parse(str(follow_path(content, self._time)))
-            bad = bad or wall is None
-        if bad and not (values and (self._time is None or wall is not None)):
+        # a bare number says no time: it is of the moment it comes
+        stated = None if self._time is None else follow_path(content, self._time)
+        wall = None if stated is None else self._parser.parse(str(stated))
+        if not values or (stated is not None and wall is None):
             self.counts.bad_lines += 1
             if not self._complained:
                 self._complained = True

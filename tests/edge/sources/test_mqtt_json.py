@@ -81,8 +81,14 @@ def test_values_are_found_by_their_paths_and_others_are_held(
     device.say("plant/7/state", b"no json")
     device.say("plant/7/state", {"at": "2026-11-30T10:00:02Z", "flow": None, "sensors": None})
     device.say("plant/7/state", {"at": "2026-11-30T10:00:03Z", "flow": True})
-    taker.wait(3)
-    first, second, third = taker.close()
+    device.say("plant/7/state", {"at": "yesterday", "flow": 2})
+    device.say("plant/level", b"4.5")
+    device.say("plant/level", b"4,75")
+    taker.wait(5)
+    first, second, third, level, with_comma = taker.close()
+    # what is no more than a number says no time
+    assert (level.values[2], with_comma.values[2]) == (4.5, 4.75)
+    assert level.wall_us is None
     assert first.values[0] == 1.5 and math.isnan(first.values[1])
     assert second.values[:2] == (1.5, 2.5)
     assert third.values[:2] == (1.5, 1)
@@ -90,7 +96,7 @@ def test_values_are_found_by_their_paths_and_others_are_held(
         1_000_000,
         3_000_000,
     ]
-    assert source.counts.bad_lines == 2
+    assert source.counts.bad_lines == 3
 
 
 def test_what_is_not_committed_comes_again_and_what_is_does_not(
