@@ -27,6 +27,7 @@ from lineal.stages.topics import stage_topics
 from lineal.store.connection import Connection
 from lineal.workers.pool import worker_pool
 from lineal_schemas.envelope import now_us
+from lineal_schemas.failures import EventFailed
 from lineal_schemas.withdrawals import OutputsWithdrawn
 
 log = structlog.get_logger(__name__)
@@ -182,5 +183,5 @@ class Daemon:
 
 def runtime_topics() -> list[str]:
     """The topics that the runtime writes whichever stages are installed: checkpoints of the log,
-    and which outputs a replay has withdrawn."""
-    return [CHECKPOINT_TOPIC, OutputsWithdrawn.type]
+    which outputs a replay has withdrawn, and which events groups have given up."""
+    return [CHECKPOINT_TOPIC, OutputsWithdrawn.type, EventFailed.type]

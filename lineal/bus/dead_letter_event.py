@@ -1,11 +1,14 @@
-"""Makes the dead letter event of an event that a group could not handle."""
+"""Makes the dead letter event of an event that a group could not handle, and the event that says
+so."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from lineal.bus.protocol import Position
 from lineal.observability.tracing import child_traceparent
 from lineal_schemas.envelope import RawEvent, caused_event, now_us
-from lineal_schemas.failures import DeadLetter
+from lineal_schemas.failures import DeadLetter, EventFailed
 from lineal_schemas.ids import output_id
 
 
@@ -42,4 +45,41 @@ def dead_letter_event(
         source=f"lineal:group/{group}",
         traceparent=child_traceparent(event.traceparent, event.correlationid, identifier),
         time=now_us(),
+    )
+
+
+def event_failed(
+    group: str,
+    produces: Sequence[str],
+    event: RawEvent,
+    letter: RawEvent,
+    *,
+    error: tuple[str, str | None],
+) -> RawEvent:
+    """The event that says that another one has become a dead letter.
+
+    Args:
+        produces: the types of events that the group makes.
+        error: its class, and its text where that holds no personal data.
+    """
+    error_class, reason = error
+    identifier = output_id(letter.id, group, "1", EventFailed.type, 0)
+    return caused_event(
+        EventFailed(
+            group=group,
+            id=event.id,
+            source=event.source,
+            event_type=event.type,
+            produces=tuple(produces),
+            error_class=error_class,
+            reason=reason,
+            dead_letter=letter.id,
+            key=event.partitionkey,
+            correlation_id=event.correlationid,
+        ),
+        event,
+        id=identifier,
+        source=letter.source,
+        traceparent=child_traceparent(event.traceparent, event.correlationid, identifier),
+        time=letter.time,
     )

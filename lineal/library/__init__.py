@@ -2,6 +2,8 @@
 
 from lineal.library.consumer import Consumer, NotAcknowledged, Received
 from lineal.library.event_bus import EventBus, open_bus
-from lineal.library.replies import NoReply
+from lineal.library.replies import NoReply, RequestFailed
 
-__all__ = ["Consumer", "EventBus", "NoReply", "NotAcknowledged", "Received", "open_bus"]
+__all__ = [
+    "Consumer", "EventBus", "NoReply", "NotAcknowledged", "Received", "RequestFailed", "open_bus",
+]  # fmt: skip

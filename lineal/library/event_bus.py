@@ -77,7 +77,7 @@ class EventBus:
         self._runtime = runtime
         self._source = source
         self._policy = AdmissionPolicy(name="library", types=runtime.broker_types)
-        self._replies = Replies(runtime)
+        self._replies = Replies(runtime, source)
         self._services: Daemon | None = None
         """What applies effects, sweeps and signs while there are consumers."""
         self._stack = AsyncExitStack()
@@ -244,6 +244,8 @@ class EventBus:
             actor: see :meth:`publish`.
 
         Raises:
+            RequestFailed: the first word on it was not an answer: a group that makes answers has
+                rejected it, or given it up.
             NoReply: none came in time; one may come yet.
             As :meth:`publish`.
         """

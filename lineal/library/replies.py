@@ -1,4 +1,4 @@
-"""Waits for the events that a request has caused."""
+"""Waits for the event that answers a request, or says that it failed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import structlog
 
 from lineal.bus.claim_check import check_out
 from lineal.bus.protocol import Selection
-from lineal.errors import LinealError
+from lineal.concurrency import gather_all
+from lineal.errors import LinealError, Reject
 from lineal.registry.events import decode_foreign
 from lineal.runtime import Runtime
 from lineal_schemas.envelope import RawEvent, decode_payload
+from lineal_schemas.failures import EventFailed
 from lineal_schemas.payload import Payload
 
 P = TypeVar("P", bound=Payload)
@@ -28,12 +30,37 @@ class NoReply(LinealError, TimeoutError):
     """Nothing has answered a request in time."""
 
 
-class Replies:
-    """Reads the topics of replies, each once for all requests, from the first request on."""
+class RequestFailed(LinealError):
+    """A group that makes replies has given the request up: it is a dead letter of that group."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, failed: EventFailed) -> None:
+        why = failed.error_class if failed.reason is None else failed.reason
+        rejected = "rejected" if failed.error_class == Reject.__name__ else "gave up"
+        letter = failed.dead_letter
+        super().__init__(
+            f"{failed.group} {rejected} the request: {why} (`lineal dead show {letter}`)"
+        )
+        self.group = failed.group
+        self.error_class = failed.error_class
+        self.reason = failed.reason
+        """Of a ``Reject`` its text; None where it may hold personal data: the dead letter has
+        it."""
+        self.dead_letter = letter
+        """Its id."""
+
+
+class Replies:
+    """Reads the topics of replies and that of failures, each once for all requests, from the first
+    request on.
+
+    Args:
+        source: of the requests.
+    """
+
+    def __init__(self, runtime: Runtime, source: str) -> None:
         self._runtime = runtime
-        self._waiting: dict[tuple[str, str], asyncio.Future[RawEvent]] = {}
+        self._source = source
+        self._waiting: dict[tuple[str, str], asyncio.Future[RawEvent | EventFailed]] = {}
         """By the type of the reply and the id of the request."""
         self._reading: dict[str, asyncio.Task[None]] = {}
         self._begun: dict[str, asyncio.Event] = {}
@@ -44,20 +71,22 @@ class Replies:
     ) -> AsyncIterator[Callable[[float], Awaitable[P]]]:
         """Begin to look for the reply of a request that is published then. Gives a function that
         waits for it, at most so many seconds."""
-        await self._read(reply.type)
+        await gather_all([self._read(reply.type), self._read(EventFailed.type)])
         key = reply.type, request_id
         found = self._waiting[key] = asyncio.get_running_loop().create_future()
 
         async def wait(seconds: float) -> P:
             try:
                 async with asyncio.timeout(seconds):
-                    event = await found
+                    answer = await found
             except TimeoutError:
                 raise NoReply(
                     f"no {reply.type} came within {seconds:g} s: does a stage run that makes it? "
                     f"`lineal lineage` of its subject shows what became of event {request_id}"
                 ) from None
-            event = await check_out(event, self._runtime.objects)
+            if isinstance(answer, EventFailed):
+                raise RequestFailed(answer)
+            event = await check_out(answer, self._runtime.objects)
             foreign = await decode_foreign(self._runtime.codec, event)
             return cast(P, decode_payload(event) if foreign is None else foreign)
 
@@ -68,34 +97,52 @@ class Replies:
 
     async def _read(self, topic: str) -> None:
         if topic not in self._reading:
-            await self._runtime.bus.create_topic(topic)
+            # Without awaiting anything before: of requests at once each would read it.
             self._begun[topic] = asyncio.Event()
             self._reading[topic] = asyncio.create_task(self._follow(topic), name=f"replies {topic}")
+        reading = self._reading[topic]
         begun = asyncio.create_task(self._begun[topic].wait())
-        done, _ = await asyncio.wait(
-            {begun, self._reading[topic]}, return_when=asyncio.FIRST_COMPLETED
-        )
+        done, _ = await asyncio.wait({begun, reading}, return_when=asyncio.FIRST_COMPLETED)
         if begun not in done:
             begun.cancel()
-            self._reading.pop(topic).result()
+            self._reading.pop(topic, None)
+            reading.result()
 
     async def _follow(self, topic: str) -> None:
         begun, bus = self._begun[topic], self._runtime.bus
+        await bus.create_topic(topic)
         while True:
             try:
                 async for delivery in bus.read(
                     topic, Selection(from_now=True), follow=True, begun=begun.set
                 ):
-                    event = delivery.event
-                    future = self._waiting.get((topic, event.causationid or ""))
-                    if future is not None and not future.done():
-                        future.set_result(event)
+                    if topic == EventFailed.type:
+                        await self._fail(delivery.event)
+                    else:
+                        self._end(topic, delivery.event.causationid or "", delivery.event)
             except LinealError as error:
                 if not begun.is_set():
                     raise
                 # Replies of meanwhile are missed: their requests end without.
                 log.warning("replies.not_read", topic=topic, error=str(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _fail(self, event: RawEvent) -> None:
+        if not any(id == event.causationid for _, id in self._waiting):
+            return
+        marks = self._runtime.marks
+        if marks is not None and not await marks.check(event):
+            return  # somebody else has written it to the broker
+        failed = decode_payload(event)
+        if not isinstance(failed, EventFailed) or failed.source != self._source:
+            return
+        for reply in failed.produces:
+            self._end(reply, failed.id, failed)
+
+    def _end(self, reply: str, request_id: str, answer: RawEvent | EventFailed) -> None:
+        found = self._waiting.get((reply, request_id))
+        if found is not None and not found.done():
+            found.set_result(answer)
 
     async def close(self) -> None:
         for task in self._reading.values():

@@ -1,10 +1,11 @@
-"""Makes the step result of an event that failed for good: its dead letter and its record."""
+"""Makes the step result of an event that failed for good: its dead letter, the event that says so,
+and its record."""
 
 from __future__ import annotations
 
 import traceback
 
-from lineal.bus.dead_letter_event import dead_letter_event
+from lineal.bus.dead_letter_event import dead_letter_event, event_failed
 from lineal.bus.protocol import Delivery
 from lineal.bus.topic_names import dead_letter_topic
 from lineal.effects.effect import Effect
@@ -12,6 +13,7 @@ from lineal.effects.objects import ObjectPut
 from lineal.effects.seen import Seen
 from lineal.errors import ObjectCorrupt, ObjectMissing, Reject
 from lineal.lineage.record import Artifact, Record, digest
+from lineal.stages.declaration import Stage
 from lineal.stages.pipeline import Invocation
 from lineal.stages.pipeline.held_keys import KeyWaits
 from lineal.stages.result import StepResult
@@ -28,12 +30,29 @@ _WITHOUT_PERSONAL_DATA = (
 be erased, has the text."""
 
 
-def dead_letter_result(group: str, failed: Invocation) -> StepResult:
-    """The result of a stage's event that is given up."""
-    assert failed.error is not None
+def dead_letter_result(stage: Stage, failed: Invocation) -> StepResult:
+    """The result of a stage's event that is given up: its dead letter, and the event that says so
+    on the topic of all failures."""
+    error = failed.error
+    assert error is not None
     assert failed.record is not None
-    result = dead_letter_of(group, failed.delivery, failed.record, failed.error, failed.attempts)
-    return result._replace(effects=effects_of_failure(failed))
+    result = dead_letter_of(stage.name, failed.delivery, failed.record, error, failed.attempts)
+    ((_, letter),) = result.outputs
+    failure = event_failed(
+        stage.name, [payload.type for payload in stage.produces], failed.delivery.event, letter,
+        error=failure_fields(error),
+    )  # fmt: skip
+    assert result.record is not None
+    (entry,) = result.record.steps
+    record = result.record.replace_step(
+        outputs=(*entry.outputs, _artifact(failure, "event")),
+        events_out=(*entry.events_out, failure.id),
+    )
+    return result._replace(
+        outputs=[*result.outputs, (failure.type, failure)],
+        effects=effects_of_failure(failed),
+        record=record,
+    )
 
 
 def effects_of_failure(failed: Invocation) -> list[Effect]:
@@ -56,20 +75,21 @@ def dead_letter_of(
     """The result that publishes a delivery's event, unchanged, on the group's dead-letter topic."""
     letter = _dead_letter(group, delivery, error, attempts)
     (entry,) = record.steps
-    artifact = Artifact(
-        digest(letter.data), letter.datacontenttype, len(letter.data), "dead-letter"
-    )
     error_class, reason = failure_fields(error)
     failed = record.replace_step(
         outcome="rejected" if isinstance(error, Reject) else "failed",
         error=error_class,
         reason=reason,
         attempt=attempts,
-        outputs=(*entry.outputs, artifact),
+        outputs=(*entry.outputs, _artifact(letter, "dead-letter")),
         emitted=(),
         events_out=(letter.id,),
     )
     return StepResult(delivery, [(dead_letter_topic(group), letter)], (), failed)
+
+
+def _artifact(event: RawEvent, role: str) -> Artifact:
+    return Artifact(digest(event.data), event.datacontenttype, len(event.data), role)
 
 
 def _dead_letter(group: str, delivery: Delivery, error: Exception, attempts: int) -> RawEvent:

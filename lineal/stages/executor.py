@@ -265,7 +265,7 @@ class StageExecutor:
             log.info(name, reason=str(failed.error))
         else:
             log.error("event.dead_letter", error=repr(failed.error), attempts=failed.attempts)
-        result = dead_letter_result(self.stage.name, failed)
+        result = dead_letter_result(self.stage, failed)
         if failed.retried is not None:
             result = result._replace(
                 effects=[*result.effects, ended_as_dead_letter(self.stage.name, failed)]

@@ -41,7 +41,7 @@ from lineal.store.objects import reference
 from lineal.testing.clock import START_US, Clock
 from lineal.testing.substitutes import InMemoryArtifacts, InProcessWorkers
 from lineal_schemas.envelope import Event, RawEvent, decode, first_event
-from lineal_schemas.failures import DeadLetter
+from lineal_schemas.failures import DeadLetter, EventFailed
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
 
@@ -300,7 +300,7 @@ class StageHarness(FormerHarness):
             event = decode(await check_out(raw, self._runtime.objects))
             if is_dead_letter_topic(topic) and isinstance(event.data, DeadLetter):
                 self.dead_letters.append(event.data)
-            else:
+            elif not isinstance(event.data, EventFailed):
                 self._emitted.append(event)
 
     async def _pause(self, seconds: float) -> None:

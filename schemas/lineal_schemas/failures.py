@@ -1,4 +1,4 @@
-"""The payload of dead letters."""
+"""The payloads of dead letters, and of what says to everybody that there is one."""
 
 from __future__ import annotations
 
@@ -23,6 +23,33 @@ class DeadLetter(Payload, type="lineal.dead_letter", version=2):
     message: str
     traceback: str | None = None
     attempts: int
+
+    def partition_key(self) -> str:
+        return self.key
+
+    def correlation_key(self) -> str:
+        return self.correlation_id
+
+
+class EventFailed(Payload, type="lineal.event_failed", version=1):
+    """A group has given an event up: it has become a dead letter. One topic says so for all groups,
+    without the event and without text that may hold personal data."""
+
+    group: str
+    id: str
+    """With its source what the event is known by."""
+    source: str
+    event_type: str
+    produces: tuple[str, ...] = ()
+    """The types of events that the group makes: none of them comes of this event for now."""
+    error_class: str
+    reason: str | None = None
+    """Why, where that is known to hold no personal data: of what was rejected, for one."""
+    dead_letter: str
+    """Id of the dead letter: if it is redriven, outputs may come yet."""
+    key: str
+    correlation_id: str
+    """The correlation id of the event."""
 
     def partition_key(self) -> str:
         return self.key

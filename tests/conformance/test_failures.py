@@ -12,6 +12,7 @@ from lineal.dead_letters import LetterFilter, drop, redrive, waiting_letters
 from lineal.runtime import Runtime
 from lineal.stages import Context, Reject, Stage, stage
 from lineal_schemas.envelope import RawEvent, first_event
+from lineal_schemas.failures import EventFailed
 from tests.conformance.effects import Call
 from tests.conformance.harness import (
     BusUnderTest,
@@ -70,6 +71,7 @@ async def test_a_dead_letter_has_the_whole_event_and_why(bus: BusUnderTest) -> N
         (letter,) = await waiting_letters(runtime, ANY)
         (standing,) = [d async for d in runtime.bus.read(Task.type)]
         (record,) = await records(runtime, "task:a")
+        (told,) = await events_on(runtime, EventFailed.type)
     assert letter.event._replace(mark=None) == event
     content = letter.content
     assert (content.topic, content.partition, content.offset) == standing.position
@@ -78,7 +80,11 @@ async def test_a_dead_letter_has_the_whole_event_and_why(bus: BusUnderTest) -> N
     assert content.attempts == 3
     assert content.traceback is not None and "raise error or ValueError" in content.traceback
     assert (record.outcome, record.error, record.events_in) == ("failed", "ValueError", (event.id,))
-    assert record.events_out == (letter.id,)
+    assert record.events_out == (letter.id, told.id)
+    failed = payload_of(told)
+    assert (failed.group, failed.id, failed.dead_letter) == ("fragile", event.id, letter.id)
+    assert (failed.produces, failed.error_class) == ((Done.type,), "ValueError")
+    assert failed.reason is None, "its text may hold personal data"
 
 
 async def test_events_nobody_can_read_are_dead_letters_byte_for_byte(bus: BusUnderTest) -> None:

@@ -14,13 +14,26 @@ from lineal import Context, Reject, stage
 from lineal.admission import NotAllowed
 from lineal.dead_letters import LetterFilter, waiting_letters
 from lineal.effects.effect import Effect, register
-from lineal.errors import WrongConfiguration
-from lineal.library import EventBus, NoReply, NotAcknowledged, Received, open_bus
+from lineal.errors import PermanentFailure, WrongConfiguration
+from lineal.library import (
+    EventBus,
+    NoReply,
+    NotAcknowledged,
+    Received,
+    RequestFailed,
+    open_bus,
+)
 from lineal.store.connection import Connection
 from tests.conformance.conftest import BUSES
 from tests.conformance.conftest import bus as bus
-from tests.conformance.harness import BusUnderTest, events_on, payload_of, until_events
-from tests.conformance.workload import Done, Task
+from tests.conformance.harness import (
+    PATIENCE_SECONDS,
+    BusUnderTest,
+    events_on,
+    payload_of,
+    until_events,
+)
+from tests.conformance.workload import Done, Joined, Task
 
 __all__ = ["BUSES", "bus"]
 
@@ -117,21 +130,79 @@ async def test_rows_of_ones_own_are_written_with_the_acknowledgement(app: EventB
     assert sorted(number for (number,) in rows) == [0, 2]
 
 
-async def test_a_request_is_answered(app: EventBus) -> None:
-    @stage("answer", version="1", produces=Done)
-    async def answer(asked: Task, ctx: Context) -> Done:
-        if asked.number < 0:
-            raise Reject("less than nothing")
-        return Done(key=asked.key, number=asked.number + 1)
+@stage("answer", version="1", produces=Done)
+async def answer(asked: Task, ctx: Context) -> Done | None:
+    if asked.number < 0:
+        raise Reject("less than nothing")
+    if asked.number == 13:
+        ctx.skip("there is no answer")
+        return None
+    if asked.number > 100:
+        raise PermanentFailure(f"{asked.key} is too much")
+    return Done(key=asked.key, number=asked.number + 1)
 
+
+async def test_a_request_is_answered(app: EventBus) -> None:
     async with app.run(answer) as running:
         answers = await asyncio.gather(
             *(app.request(task(n, key=f"k{n}"), Done, seconds=60) for n in range(5))
         )
         assert [done.number for done in answers] == [1, 2, 3, 4, 5]
         with pytest.raises(NoReply, match=r"no conformance\.done came"):
-            await app.request(task(-1), Done, seconds=0.5)
+            await app.request(task(13), Done, seconds=0.5)
         assert running.problems == []
+
+
+async def test_requests_that_begin_at_once_read_a_topic_once(app: EventBus) -> None:
+    """Those that were read twice were left reading, and the bus could not be closed."""
+    async with app.run(answer):
+        await asyncio.gather(*(app.request(task(n, key=f"k{n}"), Done, seconds=60) for n in (1, 2)))
+        reading = [item for item in asyncio.all_tasks() if item.get_name().startswith("replies ")]
+    assert len(reading) == 2, "of replies and of failures"
+
+
+async def test_who_asks_is_told_of_a_rejection_at_once_by_a_group_that_answers(
+    app: EventBus,
+) -> None:
+    @stage("audit", version="1", produces=Joined)
+    async def audit(asked: Task, ctx: Context) -> Joined:
+        raise Reject("not for me, who does not answer")
+
+    async with app.run(audit, answer):
+        asked = [
+            app.request(task(n, key=f"k{n}"), Done, id=f"q{n}", seconds=PATIENCE_SECONDS)
+            for n in (-1, 1, 500)
+        ]
+        refused, done, failed = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(refused, RequestFailed), refused
+    assert (refused.group, refused.reason) == ("answer", "less than nothing")
+    assert "answer rejected the request: less than nothing" in str(refused)
+    assert done == Done(key="k1", number=2)
+    assert isinstance(failed, RequestFailed), failed
+    assert (failed.error_class, failed.reason) == ("PermanentFailure", None), "it may be personal"
+    letters = await waiting_letters(app.runtime, LetterFilter(group="answer"))
+    assert {letter.id for letter in letters} == {refused.dead_letter, failed.dead_letter}
+
+
+async def test_a_program_that_rejects_tells_who_asks(app: EventBus) -> None:
+    async with app.subscribe("shipping", Task, produces=[Done]) as tasks:
+        asking = asyncio.create_task(app.request(task(1), Done, seconds=PATIENCE_SECONDS))
+        await (await anext(aiter(tasks))).reject("nobody lives there")
+        with pytest.raises(RequestFailed, match=r"shipping rejected .* nobody lives there"):
+            await asking
+
+
+async def test_requests_of_others_under_the_same_id_are_theirs(app: EventBus) -> None:
+    other = EventBus(app.runtime, "another shop")
+    async with app.subscribe("shipping", Task, produces=[Done]) as tasks:
+        asking = asyncio.create_task(
+            app.request(task(1, "a"), Done, id="one", seconds=PATIENCE_SECONDS)
+        )
+        mine = await anext(aiter(tasks))
+        await other.publish(task(2, "b"), id="one")
+        await (await anext(aiter(tasks))).reject("only the other one")
+        await mine.ack(Done(key="a", number=1))
+        assert await asking == Done(key="a", number=1)
 
 
 async def test_stages_run_in_the_process_of_the_program(app: EventBus) -> None:

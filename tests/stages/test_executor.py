@@ -232,7 +232,11 @@ async def test_a_step_that_fails_keeps_its_objects_and_nothing_else(runtime: Run
     await keep(runtime, result)
     assert step_of(result).outcome == "rejected"
     assert step_of(result).reason == "no good"
-    assert [item.role for item in step_of(result).outputs] == ["text", "dead-letter"]
+    assert [item.role for item in step_of(result).outputs] == [
+        "text",
+        "dead-letter",
+        "event",  # that says so
+    ]
     assert await runtime.objects.get(refs[0]) == b"until then"
     assert not search(runtime.database.reader, "findable")
 

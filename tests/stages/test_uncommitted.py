@@ -24,6 +24,7 @@ from lineal.stages.retry import RetryPolicy
 from lineal.stages.runner import RunnerSettings, StageRunner
 from lineal.stages.state import state_rows
 from lineal_schemas.envelope import RawEvent, decode, first_event
+from lineal_schemas.failures import DeadLetter
 from lineal_schemas.payload import Payload
 from tests.conformance.harness import events_on, publish, running, until_settled
 
@@ -287,7 +288,7 @@ def test_the_result_is_that_of_one_event_after_the_other(
     outputs = [event for event in bus.outputs if event.type == Seen.type]
     seen: list[Any] = [decode(event).data for event in outputs]
     assert sorted(seen, key=lambda item: item.number) == expected_seen
-    dead = [event for event in bus.outputs if event.type != Seen.type]
+    dead = [event for event in bus.outputs if event.type == DeadLetter.type]
     assert len(dead) == sum(action == "fail" for _, _, action in plan.steps)
 
 
