@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
@@ -129,7 +130,8 @@ def admit_unmarked(event: RawEvent, policy: AdmissionPolicy, topic: str) -> RawE
     """An event that somebody else has written to a shared broker, as a stage may handle it.
 
     Of lineal's own types it is what any ingress makes of it; others keep the envelope that they
-    were sent with, but for who says to have sent them.
+    were sent with, but for who says to have sent them. Where they do not say what they are about,
+    their data does, or nobody would find, or erase, them by it.
 
     Raises:
         As :func:`admit`.
@@ -138,6 +140,11 @@ def admit_unmarked(event: RawEvent, policy: AdmissionPolicy, topic: str) -> RawE
         return admit(event, policy, topic)
     check_allowed(event, policy, topic)
     _check_envelope(event, policy)
+    if event.correlationid == event.id and event.type in known_types():
+        # Not the key: it stays in the partition that it was sent to.
+        with suppress(PermanentFailure):
+            about = with_defaults(event, decode_event(event))
+            event = event._replace(subject=about.subject, correlationid=about.correlationid)
     return event._replace(actor=None, mark=None)
 
 

@@ -20,6 +20,7 @@ from lineal.store.objects import reference
 from lineal_schemas.bindings import from_kafka, from_sns, to_kafka, to_sns
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.envelope import RawEvent, first_event
+from lineal_schemas.payload import Payload
 from tests.schemas.raw_events import RAW_EVENTS
 
 if TYPE_CHECKING:
@@ -170,3 +171,27 @@ async def test_a_users_own_event_keeps_its_envelope() -> None:
     own = arrival(type="com.example.own", correlationid="order:7", causationid="before")
     assert (await handled(own)).event == own
     assert (await handled(own._replace(actor="user:root"))).event == own
+
+
+class Parcel(Payload, type="shop.parcel", version=1):
+    number: str
+
+    def correlation_key(self) -> str:
+        return f"parcel:{self.number}"
+
+
+async def test_what_an_event_of_others_is_about_is_known_by_its_data() -> None:
+    """Another framework's service sends data and an id: it could be found, and erased, by its id
+    alone."""
+    named = RawEvent(
+        "1", "/shop", Parcel.type, None, 0, "application/json", None, "k", None, None, "1",
+        b'{"number": "7"}',
+    )  # fmt: skip
+    taken = (await handled(named)).event
+    assert (taken.correlationid, taken.subject) == ("parcel:7", "parcel:7")
+    assert taken.partitionkey == "k", "it is in the partition of its own key"
+    stated = named._replace(correlationid="order:1", subject="x")
+    assert (await handled(stated)).event == stated
+    for data in (b"{", b"{}"):
+        unreadable = named._replace(data=data)
+        assert (await handled(unreadable)).event == unreadable, "the stage says what is wrong"
