@@ -220,7 +220,20 @@ def _problem(file: Path, text: str, error: Mapping[str, Any]) -> str:
     path = tuple(part for part in error["loc"] if isinstance(part, str))
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        message = f"there is no setting {path[-1]!r} here"
+        message = f"there is no setting {path[-1]!r} here{_belongs(path[-1])}"
     elif error["type"] == "missing":
         message = f"{path[-1]} is missing"
     return f"{file}:{line_of(text, path)}: {'.'.join(path)}: {message}".replace(": : ", ": ")
+
+
+def _belongs(setting: str) -> str:
+    """Which sections have a setting of this name; empty if none has."""
+    sections: dict[str, type[BaseModel]] = {
+        "[channels.NAME]": Channel,
+        "[windows]": Windows,
+        "[normal]": Normal,
+    }
+    found = [name for name, model in sections.items() if setting in model.model_fields]
+    if setting in Machine.model_fields:
+        found.append("the top of the file")
+    return f": it belongs to {' or '.join(found)}" if found else ""

@@ -54,6 +54,7 @@ def test_a_machine_has_the_files_name_and_scores_levels_and_angles(tmp_path: Pat
     ("before", "after", "line", "text"),
     [
         ('unit = "bar"', 'units = "bar"', 5, "there is no setting 'units'"),
+        ("rate_hz = 2", "learn_from = 900", 2, "it belongs to [normal]"),
         ('kind = "angle"', 'kind = "angel"', 10, "'level', 'angle'"),
         ("range = [0, 16]", "range = [16, 0]", 4, "[lowest, highest]"),
         ("rate_hz = 2", "rate_hz = 0", 2, "greater than 0"),
