@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from lineal.bus.protocol import Delivery
 from lineal.effects.waiting import KeyHeld
-from lineal.errors import HandlerTimeout, PermanentFailure, Reject, Retry
+from lineal.errors import PermanentFailure, Reject, Retry
 from lineal.lineage.record import Build
 from lineal.stages.batch_source import BatchSource, SingleEvent
 from lineal.stages.dead_letter import dead_letter_result
@@ -30,6 +30,7 @@ from lineal.stages.pipeline.record import record_of
 from lineal.stages.result import StepResult
 from lineal.stages.retry import RetryPolicy, pause_after, unavailable
 from lineal.stages.services import Services
+from lineal.stages.timeouts import Timeouts
 from lineal.stages.uncommitted import UncommittedChanges
 
 log = structlog.get_logger(__name__)
@@ -75,10 +76,12 @@ class StageExecutor:
         self._pause = pause
         self._wrappers = pipeline(self._binding)
         self._identity = self._binding.identity({})
-        self.problem: str | None = None
+        self._timeouts = Timeouts(services.now)
+
+    @property
+    def problem(self) -> str | None:
         """What is wrong with the function itself: that it hangs."""
-        self._hanging: set[int] = set()
-        """Deliveries that are to be tried again after a time limit, by their identity."""
+        return self._timeouts.problem
 
     async def current_build(self) -> Build:
         """What would handle an event now."""
@@ -151,7 +154,7 @@ class StageExecutor:
                 _fail(done, as_failure(error))
                 for invocation in done:
                     invocation.record = record_of(self._binding, invocation)
-            self._note_timeouts(done)
+            self._timeouts.note(done)
             source.ended(
                 [item.result for item in done if item.error is None],
                 [item for item in done if item.error is not None],
@@ -160,17 +163,6 @@ class StageExecutor:
                 return
             done = []
             await source.next_slice()
-
-    def _note_timeouts(self, invocations: Sequence[Invocation]) -> None:
-        for invocation in invocations:
-            if isinstance(invocation.error, HandlerTimeout):
-                self._hanging.add(id(invocation.delivery))
-                self.problem = f"event {invocation.event.id}: {invocation.error}"
-            elif self.problem is not None and invocation.step is not None:
-                # Other keys go on meanwhile; it is no less a problem for that.
-                self._hanging.discard(id(invocation.delivery))
-                if not self._hanging:
-                    self.problem = None
 
     async def recover(self, failed: Invocation, retry: RetryPolicy) -> StepResult:
         """Try an event again as often as the policy allows; in the end, its dead letter. Later
@@ -183,7 +175,7 @@ class StageExecutor:
             result = await self._try_again(failed, retry)
             return result._replace(uncommitted=failed.uncommitted)
         finally:
-            self._hanging.discard(id(failed.delivery))
+            self._timeouts.decided(failed.delivery)
 
     async def _try_again(self, failed: Invocation, retry: RetryPolicy) -> StepResult:
         pauses = retry.pauses()

@@ -96,6 +96,20 @@ async def test_a_daemon_says_it_too_until_all_is_well(runtime: Runtime) -> None:
         await daemon.stop()
 
 
+async def test_where_no_other_event_comes_it_is_not_said_for_ever(runtime: Runtime) -> None:
+    clock = [1_000_000_000]
+
+    async def pause(seconds: float) -> None:
+        clock[0] += 600_000_000
+        assert executor.problem is not None, "as long as the event is tried again"
+
+    executor = executor_of(runtime, hanging({0}, []), pause=pause, now=lambda: clock[0])
+    await executor.handle(delivery(0, "a"), RetryPolicy(attempts=2, costly_attempts=2))
+    assert "took longer than 0.05 seconds" in (executor.problem or "")
+    clock[0] += 301_000_000
+    assert executor.problem is None
+
+
 class BusyWorkers:
     """Takes a task up when it is told to, and ends it when it is told to."""
 
