@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from lineal_cli.options import CommandFailed, DataOption, JsonOption, pairs
+from lineal_cli.options import CommandFailed, DataOption, JsonOption, pairs, split_list
 from lineal_cli.printing import count_of, plain, plain_lines, print_json, print_table, recently
 from lineal_cli.reviewing import as_reviewer
 
@@ -72,8 +72,9 @@ def create(
         bool, typer.Option("--pages", help="Every page is an item, not every document.")
     ] = False,
     classes: Annotated[
-        str, typer.Option("--classes", metavar="A,B", help="What may be said; anything.")
-    ] = "",
+        list[str] | None,
+        typer.Option("--classes", metavar="A,...", help="What may be said; anything."),
+    ] = None,
     answers: Annotated[
         int, typer.Option("--answers", min=1, help="How many people label each item.")
     ] = 1,
@@ -116,7 +117,7 @@ def create(
         created = await create_job(
             runtime, who.by, name=name, items=found,
             kind="verify" if verify else "adjust" if adjust else "label",
-            classes=[each for each in classes.split(",") if each], answers=answers,
+            classes=split_list(classes or ()), answers=answers,
             known=answers_known, source=source, cost_per_hour=cost, model=model,
         )  # fmt: skip
         return created.model_dump(mode="json")

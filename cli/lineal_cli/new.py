@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from lineal_cli.options import CommandFailed, JsonOption
+from lineal_cli.options import CommandFailed, JsonOption, split_list
 from lineal_cli.package_template import PARTS, name_problem, needed_parts, write_package
 from lineal_cli.printing import print_json
 
-_DEFAULT = "events,stages"
+_DEFAULT = ("events", "stages")
 
 
 def new(
@@ -22,13 +22,14 @@ def new(
         ),
     ],
     parts: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--with",
             metavar="PART,...",
-            help=f"What it brings: {', '.join(PARTS)}; what these need comes along.",
+            help=f"What it brings: {', '.join(PARTS)}; what these need comes along; "
+            f"{','.join(_DEFAULT)}.",
         ),
-    ] = _DEFAULT,
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option("--in", metavar="DIR", help="Where its folder is made; here."),
@@ -36,7 +37,7 @@ def new(
     as_json: JsonOption = False,
 ) -> None:
     """Make a package of your own: events, stages and more, with its tests."""
-    wanted = [part.strip() for part in parts.split(",") if part.strip()]
+    wanted = split_list(parts or _DEFAULT)
     if unknown := sorted(set(wanted) - PARTS.keys()):
         raise typer.BadParameter(
             f"{', '.join(unknown)}: there are {', '.join(PARTS)}", param_hint="--with"

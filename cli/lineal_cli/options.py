@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,6 +53,12 @@ ModelVersionArgument = Annotated[
     int | None, typer.Argument(metavar="VERSION", help="The one in use, or the newest.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def split_list(given: Sequence[str]) -> list[str]:
+    """The parts of an option that takes several: joined by commas, each with an option of its own,
+    or both. No part is empty."""
+    return [part for text in given for each in text.split(",") if (part := each.strip())]
 
 
 class CommandFailed(LinealError):

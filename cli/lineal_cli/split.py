@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lineal_cli.answers import answer_to
-from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings
+from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings, split_list
 from lineal_cli.printing import count_of, print_json
 from lineal_cli.reading import existing_data
 
@@ -24,11 +24,11 @@ def split(
         str, typer.Argument(metavar="DOC", help="Id, unique beginning of an id, or name.")
     ],
     first_pages: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            "--first-pages", metavar="N,N", help="The pages that begin a document; else found."
+            "--first-pages", metavar="N,...", help="The pages that begin a document; else found."
         ),
-    ] = "",
+    ] = None,
     wait: Annotated[
         float, typer.Option("--wait", min=0, help="Seconds to wait until it is split.")
     ] = 60,
@@ -41,9 +41,9 @@ def split(
     boundaries that are doubtful people are asked: `lineal review list --reason boundary`.
     """
     try:
-        pages = [int(each) for each in first_pages.split(",") if each.strip()]
+        pages = [int(each) for each in split_list(first_pages or ())]
         if any(page < 1 for page in pages):
-            raise ValueError(first_pages)
+            raise ValueError(pages)
     except ValueError as error:
         raise typer.BadParameter("page numbers, as 1,4,9", param_hint="--first-pages") from error
     done = asyncio.run(_split(existing_data(data), document, pages, wait))

@@ -26,7 +26,7 @@ _DAY_US = 86_400_000_000
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What shows it, for the records.")],
     scope: Annotated[
-        str,
+        list[str],
         typer.Option(
             metavar="ACT,...",
             help="What it is for: read, upload, publish, metrics, ..., or a role, which is all "
@@ -62,7 +62,7 @@ def create(
     from lineal_schemas.envelope import now_us
 
     try:
-        acts = read_acts(scope)
+        acts = read_acts(",".join(scope))
     except UnknownAct as error:
         raise typer.BadParameter(str(error), param_hint="--scope") from error
     if not acts:

@@ -17,6 +17,7 @@ from lineal_cli.options import (
     JsonOption,
     inbox_settings,
     load_settings,
+    split_list,
     with_broker,
 )
 
@@ -53,7 +54,7 @@ def up(
         ),
     ] = None,
     stages: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(metavar="NAME,...", help="Run these stages only; `lineal stages` lists them."),
     ] = None,
     data: DataOption = None,
@@ -75,7 +76,7 @@ def up(
 
 
 async def _up(
-    settings: Settings, only: str | None, simulate: int | None, as_json: bool, begun: float
+    settings: Settings, only: list[str] | None, simulate: int | None, as_json: bool, begun: float
 ) -> None:
     from lineal.observability.logging import configure_logging
     from lineal_cli.lifetime import StopSignal
@@ -143,15 +144,15 @@ async def _login(service: Service) -> str:
     return login_address(f"http://127.0.0.1:{service.server.port}", key)
 
 
-def _chosen(names: str | None) -> list[Stage]:
+def _chosen(names: list[str] | None) -> list[Stage]:
     """The named stages, or all that can be run here."""
     from lineal.errors import UnknownStage
     from lineal.stages.discovery import find_stages, installed_stages
 
-    if names is None:
+    if not names:
         return list(installed_stages().values())
     try:
-        return find_stages(list(dict.fromkeys(name.strip() for name in names.split(","))))
+        return find_stages(list(dict.fromkeys(split_list(names))))
     except UnknownStage as error:
         raise typer.BadParameter(str(error), param_hint="--stages") from error
 

@@ -11,8 +11,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -50,6 +52,24 @@ def test_the_line_in_help_is_what_the_command_says_of_itself() -> None:
     assert [name for name, command in loaded.items() if command.name != name] == []
     said = {name: (command.help or "").splitlines()[:1] for name, command in loaded.items()}
     assert said == {listed.name: [listed.help] for listed in COMMANDS}
+
+
+def test_an_option_that_takes_several_may_be_given_again() -> None:
+    """Of one that may not, all but the last would be passed over without a word."""
+
+    def options(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+        for option in command.params:
+            yield f"{path} {'/'.join(option.opts)}", option
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from options(inner, f"{path} {name}")
+
+    single = [
+        name
+        for listed in COMMANDS
+        for name, option in options(load_command(listed.name), listed.name)
+        if (option.metavar or "").endswith(",...") and option.nargs == 1 and not option.multiple
+    ]
+    assert single == []
 
 
 def test_help_and_version_import_no_command(process: Lineal, tmp_path: Path) -> None:
