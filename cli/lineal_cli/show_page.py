@@ -66,13 +66,13 @@ def page_image(
     from lineal.store.objects import object_chunks
     from lineal_catalog.pages.images import find_page_renderer, max_height
     from lineal_catalog.pages.renderers import NoPageImage, PageView
-    from lineal_catalog.pages.view import page_rotations
+    from lineal_catalog.pages.view import StoredPages
 
     content = registered_content(connection, document.document_id)
     if content is None:
         raise CommandFailed("the document's bytes are not known")
     result, _ = stored_result(connection, blobs, document)
-    rotation = 0 if result is None else page_rotations(result).get(page, 0)
+    rotation = 0 if result is None else StoredPages(result).rotations.get(page, 0)
     view = PageView(page, width, max_height(width), format, rotation)
     try:
         find_page_renderer(document, page)

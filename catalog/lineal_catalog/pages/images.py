@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from functools import partial
 from typing import NamedTuple
 
@@ -25,6 +24,7 @@ from lineal_catalog.pages.image_cache import (
     is_use_to_note,
     note_use,
 )
+from lineal_catalog.pages.page_cache import PageCache
 from lineal_catalog.pages.renderers import (
     MEDIA_TYPES,
     ImageFormat,
@@ -35,16 +35,13 @@ from lineal_catalog.pages.renderers import (
     find_renderer,
 )
 from lineal_catalog.pages.settings import PageSettings
-from lineal_catalog.pages.view import page_rotations
 from lineal_schemas.envelope import now_us
-from lineal_schemas.objects import ObjectRef
 
 DEFAULT_WIDTH = 1000
 THUMBNAIL_WIDTH = 256
 _MAX_HEIGHT = 2.5
 """Of the width: a till roll is not as high as its paper is long."""
 RENDERING_SECONDS = 20.0
-_MAX_ROTATIONS = 100
 _PROCESSOR_SECONDS = 8.0
 
 
@@ -64,15 +61,15 @@ class PageImages:
 
     Args:
         workers: where they are drawn; what a file makes of its parser stays there.
+        cache: of what was read of documents, where it is said how their pages are turned.
     """
 
-    def __init__(self, runtime: Runtime, workers: Workers) -> None:
+    def __init__(self, runtime: Runtime, workers: Workers, cache: PageCache) -> None:
         self._runtime = runtime
         self._workers = workers
         self._settings = runtime.settings.section(PageSettings)
         self._drawing: dict[tuple[str, int, str], asyncio.Task[PageImage]] = {}
-        self._rotations: OrderedDict[str, dict[int, int]] = OrderedDict()
-        """Of documents, by the digest of what was read of them."""
+        self._cache = cache
 
     @property
     def max_width(self) -> int:
@@ -134,25 +131,14 @@ class PageImages:
         if content is None:
             raise NoPageImage("the document's bytes are not known")
         if result is not None:
-            rotations = await self._rotations_of(reference(*result))
-            view = view._replace(rotation=rotations.get(view.page, 0))
+            found = reference(*result)
+            pages = await self._cache.pages(found.sha256, await self._runtime.objects.get(found))
+            view = view._replace(rotation=pages.rotations.get(view.page, 0))
         path = await self._runtime.objects.path(reference(*content))
         caller = Caller("page images", document.document_id)
         kind = str(document.attributes.get("kind"))
         rendered = await render(self._workers, renderer, str(path), kind, content[1], view, caller)
         return await self._keep(document, view, form, rendered)
-
-    async def _rotations_of(self, result: ObjectRef) -> dict[int, int]:
-        """Who looks at one page of a long document looks at the next: all of its words are decoded
-        once for that."""
-        found = self._rotations.get(result.sha256)
-        if found is None:
-            stored = await self._runtime.objects.get(result)
-            found = await asyncio.to_thread(page_rotations, stored)
-            self._rotations[result.sha256] = found
-            if len(self._rotations) > _MAX_ROTATIONS:
-                self._rotations.popitem(last=False)
-        return found
 
     async def _keep(
         self, document: DocumentInfo, view: PageView, form: str, rendered: RenderedPage

@@ -34,6 +34,13 @@ class StoredPages:
         loaded = _loaded(result)
         self._text: str = loaded["text"]
         self._pages = {page["number"]: orjson.dumps(page) for page in loaded["pages"]}
+        self.rotations: dict[int, int] = {
+            page["number"]: int(page["rotation"])
+            for page in loaded["pages"]
+            if page.get("rotation")
+        }
+        """By how many degrees clockwise pages are turned to be upright; those that are, by
+        number."""
 
     @property
     def count(self) -> int:
@@ -60,13 +67,6 @@ def list_pages(result: bytes) -> list[_Json]:
         result: the gzipped TextResult.
     """
     return [_head(page) for page in _loaded(result)["pages"]]
-
-
-def page_rotations(result: bytes) -> dict[int, int]:
-    """By how many degrees clockwise stored pages are turned to be upright; those that are, by
-    number."""
-    pages = _loaded(result)["pages"]
-    return {page["number"]: int(page["rotation"]) for page in pages if page.get("rotation")}
 
 
 def page_view(result: bytes, analysis: bytes | None, number: int) -> _Json | None:

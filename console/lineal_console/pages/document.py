@@ -29,6 +29,7 @@ from lineal_catalog.documents.queries import (
 )
 from lineal_catalog.documents.renditions import ANALYSIS, FIELDS, RENDITIONS, find_renditions
 from lineal_catalog.pages.find import boxes_of_places, each_word, find_places
+from lineal_catalog.pages.page_cache import PageCache
 from lineal_catalog.pages.view import StoredPages
 from lineal_catalog.reviews.descriptions import TYPE, correct_description
 from lineal_catalog.reviews.field_corrections import NotCorrected
@@ -37,7 +38,6 @@ from lineal_catalog.reviews.queries import UnknownReview
 from lineal_catalog.reviews.reviewer import Reviewer
 from lineal_console.drawn_lineage import drawn_lineage
 from lineal_console.page import Page
-from lineal_console.page_cache import PageCache
 from lineal_console.page_request import PageRequest
 from lineal_console.proof_state import ProvenGraph, proven_graph
 from lineal_schemas.fields import FieldValues
@@ -216,7 +216,7 @@ async def _pages(
     """The pages of what was read; None where nothing was."""
     if stored.result is None:
         return None
-    cache = request.console.shared("document pages", PageCache)
+    cache: PageCache = request.request.app.state.page_cache
     return await cache.pages(renditions["json"].sha256, stored.result)
 
 

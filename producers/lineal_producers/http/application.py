@@ -17,6 +17,7 @@ from lineal.health import Health, health_routes, metrics
 from lineal.plugins import plugins
 from lineal.runtime import Runtime
 from lineal.stages.services import Workers
+from lineal_catalog.pages.page_cache import PageCache
 from lineal_producers.http.answers import answer_routes
 from lineal_producers.http.articles import article_routes
 from lineal_producers.http.authentication import Authentication, NotAuthenticated
@@ -76,6 +77,7 @@ def application(
             "or listen on 127.0.0.1"
         )
     authentication = Authentication(runtime, slowdown)
+    pages = PageCache()
     routes = [
         *_installed_routes(runtime),
         guarded("read", "/", _directory),
@@ -84,7 +86,7 @@ def application(
         event_route(runtime),
         package_route(runtime),
         *field_routes(runtime),
-        *page_routes(runtime, workers),
+        *page_routes(runtime, workers, pages),
         *redaction_routes(runtime),
         *class_routes(runtime),
         *description_routes(runtime),
@@ -108,7 +110,9 @@ def application(
         *_health_routes(runtime, health),
         *more_routes,
     ]
-    return _protected(settings.listen, routes, authentication)
+    found = _protected(settings.listen, routes, authentication)
+    found.state.page_cache = pages  # the console looks at the same documents
+    return found
 
 
 def monitoring_application(

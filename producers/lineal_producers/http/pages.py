@@ -19,6 +19,7 @@ from lineal.store.objects import reference
 from lineal_catalog.documents.queries import DocumentInfo
 from lineal_catalog.documents.renditions import ANALYSIS, find_renditions
 from lineal_catalog.pages.images import DEFAULT_WIDTH, THUMBNAIL_WIDTH, PageImages
+from lineal_catalog.pages.page_cache import PageCache
 from lineal_catalog.pages.renderers import ImageFormat, NoPageImage
 from lineal_catalog.pages.view import list_pages, page_view
 from lineal_producers.http.guard import guarded
@@ -28,14 +29,15 @@ from lineal_producers.http.requested_document import SAFE_HEADERS, requested_doc
 T = TypeVar("T")
 
 
-def page_routes(runtime: Runtime, workers: Workers | None) -> list[Route]:
+def page_routes(runtime: Runtime, workers: Workers | None, cache: PageCache) -> list[Route]:
     """``GET /documents/ID/pages``, ``/documents/ID/pages/N``, ``.../image`` and
     ``/documents/ID/thumbnail``.
 
     Args:
         workers: where pages are drawn; None: no images are answered.
+        cache: of what was read of the documents that are looked at.
     """
-    images = PageImages(runtime, workers or NoWorkers())
+    images = PageImages(runtime, workers or NoWorkers(), cache)
 
     async def pages(request: Request) -> Response:
         info = await requested_document(runtime, request)

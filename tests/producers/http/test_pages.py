@@ -30,6 +30,7 @@ from lineal_catalog.documents.queries import find_document, list_documents
 from lineal_catalog.documents.visibility import restrict_source
 from lineal_catalog.pages.image_cache import CachedImage, add_image
 from lineal_catalog.pages.images import PageImages
+from lineal_catalog.pages.page_cache import PageCache
 from lineal_cli.main import app
 from lineal_producers.arrival import ArrivalSource, announce, store
 from lineal_producers.http.application import application
@@ -364,7 +365,7 @@ async def test_images_are_erased_with_their_document(
     async with serving(folder) as service:
         runtime = service.runtime
         info = await runtime.store.read(partial(find_document, wanted="noise.png"))
-        images = PageImages(runtime, service.workers)
+        images = PageImages(runtime, service.workers, PageCache())
         made = [await images.image(info, 1, width, "png") for width in (64, 200)]
         digests = [image.sha256 for image in made if image.sha256]
         assert await runtime.objects.existing(digests) == set(digests)
