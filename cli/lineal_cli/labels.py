@@ -61,13 +61,18 @@ def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What people call it.")],
     items: Annotated[
         list[str] | None,
-        typer.Option("--item", help="DOC, DOC#page=3, or DEVICE#t=FROM,TO; may be given again."),
+        typer.Option(
+            "--item", help="DOC, DOC#page=3, photo:ID, or DEVICE#t=FROM,TO; may be given again."
+        ),
     ] = None,
     documents: Annotated[bool, typer.Option("--documents", help="All documents.")] = False,
     with_label: Annotated[
         list[str] | None,
         typer.Option("--label", metavar="K=V", help="Of all documents, only those with it."),
     ] = None,
+    photos: Annotated[
+        bool, typer.Option("--photos", help="All photos of lines that nobody has judged.")
+    ] = False,
     pages: Annotated[
         bool, typer.Option("--pages", help="Every page is an item, not every document.")
     ] = False,
@@ -102,14 +107,16 @@ def create(
     if verify is not None and adjust is not None:
         raise typer.BadParameter("--verify or --adjust, not both")
     source = verify if verify is not None else adjust
-    if source is None and not items and not documents:
-        raise typer.BadParameter("say what is to be labelled: --item, --documents or --verify JOB")
+    if source is None and not (items or documents or photos):
+        raise typer.BadParameter(
+            "say what is to be labelled: --item, --documents, --photos or --verify JOB"
+        )
 
     async def make(runtime: Runtime, who: Reviewer) -> dict[str, Any]:
         from lineal_catalog.labels.jobs import create_job
 
         found = [] if source is not None else await _items(
-            runtime, who, items or [], documents, pages, pairs(with_label, "--label")
+            runtime, who, items or [], documents, photos, pages, pairs(with_label, "--label")
         )  # fmt: skip
         answers_known = pairs(known, "--known")
         if answers_known and source is None:
@@ -134,14 +141,17 @@ async def _items(
     who: Reviewer,
     wanted: list[str],
     documents: bool,
+    photos: bool,
     pages: bool,
     labels: dict[str, str],
 ) -> list[Any]:
     from lineal_catalog.documents.queries import list_documents
-    from lineal_catalog.labels.items import item_of, page_sizes, with_sizes
+    from lineal_catalog.labels.items import item_of, page_sizes, photos_to_judge, with_sizes
 
     def find(connection: Connection) -> list[Any]:
         names = list(wanted)
+        if photos:
+            names += photos_to_judge(connection, who.names)
         if documents:
             names += [
                 info.document_id

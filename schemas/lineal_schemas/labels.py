@@ -28,10 +28,10 @@ class LabelItem(_Value):
     """Something to be labelled."""
 
     item: Annotated[str, Field(min_length=1, max_length=400)]
-    """``DOCUMENT``, ``DOCUMENT#page=3``, or ``DEVICE#t=FROM,TO`` in microseconds since the Unix
-    epoch (as W3C Media Fragments write it)."""
+    """``DOCUMENT``, ``DOCUMENT#page=3``, ``photo:ID``, or ``DEVICE#t=FROM,TO`` in microseconds
+    since the Unix epoch (as W3C Media Fragments write it)."""
     subject: Annotated[str, Field(min_length=1, max_length=300)]
-    """What lineage calls it: ``document:ID``, ``device:ID``."""
+    """What lineage calls it: ``document:ID``, ``photo:ID``, ``device:ID``."""
     width: Annotated[float, Field(ge=0)] = 0
     """Of the picture or page, in its own units; 0: not known. COCO needs it."""
     height: Annotated[float, Field(ge=0)] = 0

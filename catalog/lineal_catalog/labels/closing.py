@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
@@ -29,11 +29,15 @@ from lineal_catalog.labels.acts import (
 from lineal_catalog.labels.agreement import Consensus, dawid_skene, fleiss_kappa, majority
 from lineal_catalog.labels.projection import KIND, RESULT_ROLE
 from lineal_catalog.labels.queries import PPM, Job, items_of, results_of, value_digests, votes_of
+from lineal_catalog.photos.projection import PHOTO, UnknownPhoto, find_photo
+from lineal_catalog.photos.verification import said_of
 from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.envelope import now_us
-from lineal_schemas.labels import ConsensusMethod, LabelJobClosed
+from lineal_schemas.labels import ConsensusMethod, LabelItem, LabelJobClosed
 from lineal_schemas.models import DatasetItem, ModelExample
+from lineal_schemas.objects import ObjectRef
 from lineal_schemas.payload import Payload
+from lineal_schemas.photos import PhotoLabel
 
 
 async def close_job(
@@ -43,7 +47,8 @@ async def close_job(
 
     Of a verify job a label that was found right holds, and one that was found wrong does not; items
     of an adjust job have the adjusted label. Whole documents become examples of the classifier
-    (`document.labelled`), other items those of the job's model (`model.example`).
+    (`document.labelled`), photos are verified (`photo.verified`), and where the job names a model,
+    all become examples of that (`model.example`).
 
     Raises:
         NotPermitted, UnknownJob
@@ -122,7 +127,14 @@ async def _teach(runtime: Runtime, job: Job, by: Credential) -> None:
     results = await runtime.store.read(partial(results_of, job_id=job.job_id))
     now = now_us()
     for item, value, _, _, _ in results:
-        if value is None or value.label is None or not item.subject.startswith(DOCUMENT):
+        if value is None or value.label is None:
+            continue
+        if item.subject.startswith(PHOTO):
+            taught = await _of_photo(runtime, item, value.label, job, by)
+            if taught is not None:
+                events.append(act_event(taught, by.actor, f"{job.job_id}\n{item.item}"))
+            continue
+        if not item.subject.startswith(DOCUMENT):
             continue
         document_id = item.subject.removeprefix(DOCUMENT)
         forms = await runtime.store.read(partial(find_renditions, document_id=document_id))
@@ -136,13 +148,8 @@ async def _teach(runtime: Runtime, job: Job, by: Credential) -> None:
                 result=reading_of(forms), by=by.actor, labelled_us=now,
             )  # fmt: skip
         elif job.model is not None and (content := forms.get("original")) is not None:
-            payload = ModelExample(
-                name=job.model,
-                item=DatasetItem(
-                    digest=content.sha256, source=item.item, time_us=now, label=value.label,
-                    ref=reference(content.sha256, content.bytes, content.media_type),
-                ),
-            )  # fmt: skip
+            ref = reference(content.sha256, content.bytes, content.media_type)
+            payload = _example(job.model, item, value.label, ref)
         else:
             continue
         event = act_event(payload, by.actor, f"{job.job_id}\n{item.item}")
@@ -150,3 +157,28 @@ async def _teach(runtime: Runtime, job: Job, by: Credential) -> None:
     for begin in range(0, len(events), MAX_PUBLISHED):
         some = events[begin : begin + MAX_PUBLISHED]
         await publish_acts(runtime, some)
+
+
+async def _of_photo(
+    runtime: Runtime, item: LabelItem, label: str, job: Job, by: Credential
+) -> Payload | None:
+    """What a photo's label teaches; None where nobody learns of such a label."""
+    wanted = item.subject.removeprefix(PHOTO)
+    try:
+        photo = await runtime.store.read(partial(find_photo, photo_id=wanted))
+    except UnknownPhoto:  # erased meanwhile
+        return None
+    if job.model is not None:
+        ref = reference(photo.sha256, photo.bytes, photo.media_type)
+        return _example(job.model, item, label, ref)
+    known: tuple[PhotoLabel, ...] = get_args(PhotoLabel)
+    return next((said_of(photo, one, by.actor) for one in known if one == label), None)
+
+
+def _example(model: str, item: LabelItem, label: str, content: ObjectRef) -> ModelExample:
+    return ModelExample(
+        name=model,
+        item=DatasetItem(
+            digest=content.sha256, source=item.item, time_us=now_us(), label=label, ref=content
+        ),
+    )

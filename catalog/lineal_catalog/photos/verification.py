@@ -24,17 +24,21 @@ async def verify_photo(
         NotPermitted: they may not.
     """
     by.require("review")
-    now = now_us()
-    payload = PhotoVerified(
+    payload = said_of(photo, label, by.actor)
+    identifier = arrival_id(source, photo.sha256, f"{label}\n{payload.verified_us}")
+    await publish_act(runtime, payload, id=identifier, source=source, actor=by.actor)
+    return payload
+
+
+def said_of(photo: PhotoInfo, label: PhotoLabel, actor: str) -> PhotoVerified:
+    """That somebody says at present what a photo shows."""
+    return PhotoVerified(
         photo_id=photo.photo_id,
         line=photo.line,
         content=reference(photo.sha256, photo.bytes, photo.media_type),
         captured_us=photo.captured,
         group=photo.piece or None,
         label=label,
-        by=by.actor,
-        verified_us=now,
+        by=actor,
+        verified_us=now_us(),
     )
-    identifier = arrival_id(source, photo.sha256, f"{label}\n{now}")
-    await publish_act(runtime, payload, id=identifier, source=source, actor=by.actor)
-    return payload

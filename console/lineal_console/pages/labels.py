@@ -20,9 +20,10 @@ from lineal_catalog.labels.answers import give_label, take_item
 from lineal_catalog.labels.closing import close_job
 from lineal_catalog.labels.dashboard import HourFigures, job_figures
 from lineal_catalog.labels.formats import FORMATS
-from lineal_catalog.labels.items import item_of, range_of, with_sizes
+from lineal_catalog.labels.items import item_of, photos_to_judge, range_of, with_sizes
 from lineal_catalog.labels.jobs import create_job
 from lineal_catalog.labels.queries import Job, UnknownJob, find_item, find_job, list_jobs
+from lineal_catalog.photos.projection import PHOTO
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
 from lineal_schemas.labels import ConsensusMethod, LabelBox, LabelItem, LabelJobKind, LabelValue
@@ -51,7 +52,13 @@ async def create(request: PageRequest) -> Response:
     if kind == "label":
         wanted = [line.strip() for line in str(form.get("items", "")).splitlines() if line.strip()]
         items = await request.runtime.store.read(
-            partial(_items, wanted=wanted, every="documents" in form, names=request.names)
+            partial(
+                _items,
+                wanted=wanted,
+                documents="documents" in form,
+                photos="photos" in form,
+                names=request.names,
+            )
         )
         items = await with_sizes(request.runtime, items)
     answers = str(form.get("answers", "1"))
@@ -65,10 +72,13 @@ async def create(request: PageRequest) -> Response:
 
 
 def _items(
-    connection: Connection, wanted: list[str], *, every: bool, names: tuple[str, ...] | None
-) -> list[LabelItem]:
+    connection: Connection, wanted: list[str], *, documents: bool, photos: bool,
+    names: tuple[str, ...] | None,
+) -> list[LabelItem]:  # fmt: skip
     found = list(wanted)
-    if every:
+    if photos:
+        found += photos_to_judge(connection, names)
+    if documents:
         found += [
             info.document_id
             for info in reversed(list_documents(connection, status="indexed", names=names))
@@ -127,11 +137,17 @@ async def show_item(request: PageRequest) -> Response:
         job=job,
         item=item,
         label=label,
-        document=item.subject.removeprefix(DOCUMENT) if DOCUMENT in item.subject else None,
+        document=_id(item, DOCUMENT),
+        photo=_id(item, PHOTO),
         span=_span(item),
         number=int(page) if page.isdecimal() else 1,
         ratio=round(1000 * item.height / item.width) if item.width else 1414,
     )
+
+
+def _id(item: LabelItem, family: str) -> str | None:
+    found = item.subject.removeprefix(family)
+    return found if found != item.subject else None
 
 
 class Span(NamedTuple):

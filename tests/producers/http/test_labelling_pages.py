@@ -1,18 +1,25 @@
-"""Labelling pages: a time of a device is labelled by its curves, and how it goes is drawn."""
+"""Labelling pages: a time of a device is labelled by its curves, a photo as it is seen, and how it
+goes is drawn."""
 
 from __future__ import annotations
 
+import io
 import re
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 from lineal.access.acts import acts_of
 from lineal.access.credential import Credential
+from lineal.effects.records import lineage_records
+from lineal.lineage.record import Artifact, StepEntry, digest, record_of
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal_catalog.labels.jobs import create_job
-from lineal_schemas.envelope import first_event
+from lineal_schemas.envelope import decode_payload, first_event
 from lineal_schemas.labels import LabelItem
+from lineal_schemas.photos import PhotoVerified
 from lineal_schemas.telemetry import TelemetryReadings
+from tests.conformance.harness import events_on
 from tests.producers.http.test_diagram_pages import browser
 from tests.producers.http.test_reviews import token
 
@@ -107,3 +114,46 @@ async def test_boxes_are_given_and_shown_to_who_verifies(runtime: Runtime) -> No
         shown = (await client.get(taken.headers["location"])).text
         assert '<rect x="100.0"' in shown and "<title>signature</title>" in shown
         assert "data-draw-boxes" not in shown
+
+
+async def _photos(runtime: Runtime, *names: str) -> None:
+    """Photos of a device, which no model has scored yet."""
+    from PIL import Image
+
+    for number, name in enumerate(names):
+        file = io.BytesIO()
+        Image.new("RGB", (60, 20 + number)).save(file, "PNG")
+        data = file.getvalue()
+        await runtime.objects.put_large(data)
+        photo = Artifact(digest(data), "image/png", len(data), "photo")
+        step = StepEntry(
+            f"photo:{name}", 1, kind="inspect", outcome="skipped", inputs=(photo,),
+            attributes={"line": "cam", "captured": number},
+        )  # fmt: skip
+        record = record_of(step, build=None, actor="stage:photos", worker="w")
+        await runtime.committer.publish([], lineage_records([record]))
+    await runtime.flush_ledger()
+
+
+async def test_photos_of_a_device_are_labelled_as_they_are_seen_and_learnt_from(
+    runtime: Runtime,
+) -> None:
+    await _photos(runtime, "cam.1", "cam.2")
+    async with browser(runtime, await token(runtime, "ann", *acts_of("operator"))) as client:
+        form = {"name": "washers", "photos": "1", "classes": "normal,defect"}
+        made = await client.post("/console/labels/create", data=form)
+        job = made.headers["location"]
+        for label, height in (("defect", 333), ("normal", 350)):
+            taken = await client.post(f"{job}/take")
+            item = parse_qs(urlsplit(taken.headers["location"]).query)["item"][0]
+            shown = (await client.get(taken.headers["location"])).text
+            assert f"/console/photos/{item.removeprefix('photo:')}/image" in shown
+            assert f'height="{height}"' in shown  # of one that is 1000 wide, as the photo is
+            await client.post(f"{job}/give", data={"item": item, "label": label})
+        await client.post(f"{job}/close")
+        said = [decode_payload(event) for event in await events_on(runtime, PhotoVerified.type)]
+        labels = {each.photo_id: each.label for each in said if isinstance(each, PhotoVerified)}
+        assert labels == {"cam.1": "defect", "cam.2": "normal"}
+        form = {"name": "nothing", "items": "photo:lost"}
+        refused = await client.post("/console/labels/create", data=form)
+        assert "there is no photo" in refused.text
