@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from lineal.bus.protocol import TopicInfo
 from lineal.bus.topic_names import is_dead_letter_topic, is_redrive_topic
 from lineal.dead_letters import LetterFilter, waiting_letters
+from lineal.producers import installed_producers
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
 from lineal.stages.metrics import stage_figures
-from lineal_console.stage_graph import Edge, edges
+from lineal_console.stage_graph import Edge, edges, stage_levels
 
 EMBEDDED = "sqlite:"
 _RATES_SECONDS = 5.0
@@ -89,7 +91,8 @@ class FlowReader:
     def __init__(self, runtime: Runtime, stages: list[Stage]) -> None:
         self._runtime = runtime
         self._stages = stages
-        self._edges = tuple(edges(stages))
+        arriving = {name for each in installed_producers().values() for name in each.open_types}
+        self._edges = tuple(edges(stages, arriving))
         self._letters_of: tuple[int, int] | None = None
         self._letters: dict[str, int] = {}
         self._last: tuple[_Mark, float, FlowState] | None = None
@@ -181,17 +184,22 @@ class FlowReader:
         return self._letters
 
 
-def drawn_flow(state: FlowState) -> dict[str, object]:
-    """The flow as nodes and edges, for the script that draws graphs."""
+def drawn_flow(state: FlowState, text: Callable[..., str]) -> dict[str, object]:
+    """The flow as nodes and edges, for the script that draws graphs.
+
+    Args:
+        text: says a message in the reader's language.
+    """
+    levels = stage_levels(state.edges)
     nodes: list[dict[str, object]] = []
     for stage in state.stages:
-        lines = [f"lag {stage.lag}"]
+        lines = [text("to handle: %(number)s", number=stage.lag)] if stage.lag else []
         if stage.in_flight:
-            lines.append(f"in flight {stage.in_flight}")
+            lines.append(text("in flight: %(number)s", number=stage.in_flight))
         if stage.retries:
-            lines.append(f"retries {stage.retries}")
+            lines.append(text("retries: %(number)s", number=stage.retries))
         if stage.dead_letters:
-            lines.append(f"dead letters {stage.dead_letters}")
+            lines.append(text("dead letters: %(number)s", number=stage.dead_letters))
         nodes.append(
             {"id": stage.name, "kind": "stage", "label": f"{stage.name} {stage.version}",
              "lines": lines, "state": stage.state, "quiet": stage.quiet,
@@ -207,17 +215,22 @@ def drawn_flow(state: FlowState) -> dict[str, object]:
         if (edge.target is None and not rate) or edge.source == edge.target:
             continue  # nobody here handles it, or the stage itself: it would only take room
         ends = []
-        for end, side in ((edge.source, "from outside"), (edge.target, "to subscribers")):
+        for end, side in (
+            (edge.source, text("from outside")), (edge.target, text("to subscribers")),
+        ):  # fmt: skip
             if end is None:
-                end = f"{side}:{edge.target or edge.source}"
+                end = f"{edge.source or ''}>{edge.target or ''}"
                 shown = edge.type in with_events and not quiet[edge.target or edge.source or ""]
                 nodes.append({"id": end, "kind": "outside", "label": side, "lines": [],
                               "quiet": not shown})  # fmt: skip
             ends.append(end)
         drawn.append(
             {"from": ends[0], "to": ends[1], "state": "active" if rate else "",
-             "label": f"{edge.type} {rate}/min" if rate else "", "title": edge.type,
+             "label": f"{edge.type} {rate}/min" if rate else "",
+             "title": edge.type,
              "quiet": edge.type not in with_events,
+             "back": edge.source is not None and edge.target is not None
+             and levels[edge.source] >= levels[edge.target],
              "href": f"/console/flow/topics/{edge.type}"}
         )  # fmt: skip
     # one that is beside several edges is quiet where all of these are

@@ -38,7 +38,7 @@ async def flow(request: PageRequest) -> Response:
 @FLOW.get("/graph")
 async def graph(request: PageRequest) -> Response:
     """The graph as nodes and edges."""
-    return JSONResponse(drawn_flow(await flow_reader(request).read()))
+    return JSONResponse(drawn_flow(await flow_reader(request).read(), request.text))
 
 
 @FLOW.get("/live")
@@ -56,7 +56,7 @@ async def _live(request: PageRequest) -> AsyncIterator[str]:
             yield ": nothing new\n\n"
             continue
         yield event("tables", request.html("flow_tables.html", state=state))
-        yield f"event: graph\ndata: {orjson.dumps(drawn_flow(state)).decode()}\n\n"
+        yield f"event: graph\ndata: {orjson.dumps(drawn_flow(state, request.text)).decode()}\n\n"
 
 
 def flow_reader(request: PageRequest) -> FlowReader:
@@ -134,7 +134,7 @@ async def lineage(request: PageRequest) -> Response:
     steps = len(proven.records)
     first = request.number("first", max(0, steps - _STEPS))
     end = request.number("end", steps)
-    return JSONResponse(drawn_lineage(proven.part(first, min(end, first + _STEPS))))
+    return JSONResponse(drawn_lineage(proven.part(first, min(end, first + _STEPS)), request.text))
 
 
 def _near(proven: ProvenGraph | str, wanted: list[GraphStep]) -> ProvenGraph | str:

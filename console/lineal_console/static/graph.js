@@ -33,7 +33,9 @@ function drawGraph(data, direction) {
   for (const edge of data.edges) {
     if (!graph.hasNode(edge.from) || !graph.hasNode(edge.to)) continue;
     const label = edge.label ? shortened(edge.label) : "";
-    graph.setEdge(edge.from, edge.to, {
+    // A way back does not turn the order around: it is placed as if it led forwards.
+    const [from, to] = edge.back ? [edge.to, edge.from] : [edge.from, edge.to];
+    graph.setEdge(from, to, {
       edge, label, width: label.length * CHARACTER, height: label ? LINE : 0, labelpos: "c",
     }, edge.from + ">" + edge.to + ">" + (edge.title || label));
   }
@@ -47,6 +49,7 @@ function drawGraph(data, direction) {
   drawing.append(svg("defs", {}, arrow));
   for (const key of graph.edges()) {
     const { points, edge, label, x, y } = graph.edge(key);
+    if (edge.back) points.reverse();
     const path = points.map((point, place) => `${place ? "L" : "M"}${point.x.toFixed(1)} ${point.y.toFixed(1)}`).join("");
     const group = svg(edge.href ? "a" : "g", { class: `edge edge-${edge.kind || "plain"} ${edge.state ? "state-" + edge.state : ""}` });
     if (edge.href) {

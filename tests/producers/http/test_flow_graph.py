@@ -37,3 +37,18 @@ async def test_only_what_has_had_events_is_not_quiet(runtime: Runtime) -> None:
     assert types == {"telemetry.gap"}
     assert "devices" in nodes
     assert nodes.isdisjoint({"ocr", "register", "retrain"})
+
+
+async def test_ways_back_do_not_turn_the_order_of_the_stages_around(runtime: Runtime) -> None:
+    async with browser(runtime, await token(runtime, "ann", *acts_of("operator"))) as client:
+        drawn = (await client.get("/console/flow/graph")).json()
+        german = await client.get("/console/flow/graph", headers={"accept-language": "de"})
+    ways = {(edge["from"], edge["to"]): edge["back"] for edge in drawn["edges"]}
+    for forward in (("register", "classify"), ("classify", "ocr.scatter"), ("ocr.scatter", "ocr"),
+                    ("ocr", "ocr.gather"), ("ocr.gather", "nlp"), ("nlp", "index"),
+                    ("nlp", "review"), ("retrain.collect", "retrain")):  # fmt: skip
+        assert ways[forward] is False, forward
+    for back in (("ocr.attachments", "register"), ("review", "nlp"), ("retrain.promote", "drift")):
+        assert ways.get(back, True), back
+    assert (">register", "register") in ways  # where documents come in
+    assert "von außen" in {node["label"] for node in german.json()["nodes"]}
