@@ -114,7 +114,8 @@ class Console:
             except LinealError as error:
                 # What lineal refuses it explains in words meant for people.
                 log.info("console.refused", path=request.url.path[:200], error=repr(error))
-                response = _problem(asked, 409, str(error))
+                missing = isinstance(error, LookupError)
+                response = _problem(asked, 404 if missing else 409, str(error))
             for name, value in _HEADERS.items():
                 response.headers.setdefault(name, value)
             return response

@@ -104,6 +104,12 @@ ROLES = (
     N_("reader"), N_("uploader"), N_("reviewer"), N_("operator"), N_("owner"),
 )  # fmt: skip
 
+PROOF_STATES = {
+    "witnessed": N_("witnessed"), "signed": N_("signed"), "logged": N_("logged"),
+    "waiting": N_("not yet logged"),
+}  # fmt: skip
+"""How far a record is proven."""
+
 TOKEN_STATES = (N_("valid"), N_("expired"), N_("revoked"))
 
 JOB_STATES = (

@@ -11,6 +11,7 @@ from lineal.proof.checkpoint import parse_checkpoint
 from lineal.proof.log_tables import read_log
 from lineal.proof.logged import logged_records
 from lineal.store.connection import Connection
+from lineal_catalog.models.queries import model_names
 
 ProofState = Literal["witnessed", "signed", "logged", "waiting"]
 
@@ -57,11 +58,14 @@ class ProvenGraph(NamedTuple):
     records: list[int]
     """The number of the record of each step."""
     states: list[ProofState]
+    models: frozenset[str] = frozenset()
+    """Which of the artifacts that steps used are models, by name; others have no page."""
 
     def part(self, first: int, end: int) -> ProvenGraph:
         """Some steps only, by their places."""
         steps = LineageGraph(self.graph.steps[first:end])
-        return ProvenGraph(steps, self.records[first:end], self.states[first:end])
+        return ProvenGraph(steps, self.records[first:end], self.states[first:end],
+                           self.models)  # fmt: skip
 
 
 def proven_graph(connection: Connection, subject: str, newest: int = _RECORDS) -> ProvenGraph:
@@ -78,4 +82,5 @@ def proven_graph(connection: Connection, subject: str, newest: int = _RECORDS) -
         for step in subject_entries(canonical, subject):
             steps.append(step)
             numbers.append(seq)
-    return ProvenGraph(lineage_graph(steps), numbers, [sizes.state(seq) for seq in numbers])
+    states = [sizes.state(seq) for seq in numbers]
+    return ProvenGraph(lineage_graph(steps), numbers, states, model_names(connection))

@@ -51,6 +51,12 @@ def list_models(connection: Connection, name: str | None = None) -> list[ModelIn
     ]
 
 
+def model_names(connection: Connection) -> frozenset[str]:
+    """The names of all models that were trained."""
+    rows = connection.execute("SELECT DISTINCT name FROM trained_models").fetchall()
+    return frozenset(name for (name,) in rows)
+
+
 def find_model(connection: Connection, name: str, version: int | None = None) -> ModelInfo:
     """One version of a model; without a version the one in use, or else the newest.
 
