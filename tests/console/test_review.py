@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,8 +85,19 @@ def test_a_class_is_corrected_and_what_was_typed_outlives_a_crash(
     bob = {"authorization": f"Bearer {next(word for word in token if 'lineal_' in word)}"}
     assert httpx.post(f"{up.url}/reviews/{item}/take", headers=bob).status_code == 409
 
+    # The document's own page says that it waits, and follows what becomes of it.
+    [document] = [each["document_id"] for each in client.get("/reviews").json()
+                  if each["item"] == item]  # fmt: skip
+    beside = another_size(owner, browser)
+    beside.page.goto(f"{up.url}/console/documents/{document}")
+    expect(beside.page.locator(".awaited")).to_contain_text("Somebody should look at it.")
+
     page.get_by_role("button", name="This is right").click()
     expect(page.locator(".notice")).to_contain_text("Corrected.")
+    expect(beside.page.locator("#about")).to_contain_text("postcard")
+    expect(beside.page.locator(".awaited")).to_have_count(0)
+    assert beside.problems == []
+    beside.page.context.close()
     until(lambda: client.get("/search?q=greetings&filter=class=postcard").json())
     second = httpx.post(
         f"{up.url}/reviews/{item}/complete", headers=bob, json={"value": {"document_class": "x"}}
@@ -209,6 +221,7 @@ def test_a_field_and_the_text_are_corrected_from_the_document_and_the_next_one_i
     page.get_by_role("button", name="This is right").click()
     expect(page).to_have_url(address)
     expect(page.locator(".notice")).to_contain_text("Corrected.")
+    expect(page.locator(".findings dt", has_text=re.compile("^number$"))).to_be_visible()
     document = address.rpartition("/")[2]
     until(lambda: client.get("/search?q=green").json())
     pdf = client.get(f"/documents/{document}/pdf").content

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ from lineal_catalog.documents.queries import (
     parents_of,
 )
 from lineal_catalog.documents.renditions import ANALYSIS, FIELDS, RENDITIONS, find_renditions
-from lineal_catalog.pages.find import boxes_of_places, each_word, find_places
+from lineal_catalog.pages.find import each_word, find_places
 from lineal_catalog.pages.page_cache import PageCache
 from lineal_catalog.pages.view import StoredPages
 from lineal_catalog.reviews.descriptions import TYPE, correct_description
@@ -36,18 +36,18 @@ from lineal_catalog.reviews.field_corrections import NotCorrected
 from lineal_catalog.reviews.item_state import ReviewConflict
 from lineal_catalog.reviews.queries import UnknownReview
 from lineal_catalog.reviews.reviewer import Reviewer
+from lineal_console.document_page_values import page_values
+from lineal_console.document_state import awaited, document_state
 from lineal_console.drawn_lineage import drawn_lineage
 from lineal_console.page import Page
-from lineal_console.page_request import PageRequest
+from lineal_console.page_request import PageRequest, event
 from lineal_console.proof_state import ProvenGraph, proven_graph
-from lineal_schemas.fields import FieldValues
 
 DOCUMENT_PAGE = Page("documents", "Document")
-_MAX_WORDS = 6000
-"""Boxes drawn on a page; of a page with more words those of the rest are left out."""
 _MAX_GIVEN_BOXES = 50
 _MAX_LABELS = 50
 _LOOKS, _LOOK_SECONDS = 20, 0.1
+_FOLLOW_SECONDS = 1.0
 LAYERS = ("words", "doubts", "fields", "entities", "tables", "found")
 
 
@@ -81,10 +81,14 @@ async def asked_document(request: PageRequest) -> DocumentInfo:
 async def show_document(request: PageRequest) -> Response:
     """The page of a document."""
     info = await asked_document(request)
+    state = await request.runtime.store.read(
+        partial(document_state, info.document_id, request.names)
+    )
 
     def look(connection: Connection) -> dict[str, Any]:
         parents = parents_of(connection, info.document_id)
         return {
+            "awaited": awaited(connection, info.document_id, request.names),
             "forms": find_renditions(connection, info.document_id),
             "proven": _lineage(connection, info.document_id),
             "parents": [
@@ -106,9 +110,36 @@ async def show_document(request: PageRequest) -> Response:
         renditions=[name for name in RENDITIONS if name in found["forms"]],
         pages=0 if pages is None else pages.count,
         layers=LAYERS,
-        **await _page_values(pages, stored, number, find, _given_boxes(request)),
+        state=state,
+        **await page_values(
+            pages, stored.analysis, stored.fields, number, find, _given_boxes(request)
+        ),
         **found,
     )
+
+
+@DOCUMENT_PAGE.get("/{id}/changes")
+async def follow(request: PageRequest) -> Response:
+    """Server-sent events ``changed``: something else is known of it than was shown."""
+    info = await asked_document(request)
+    names = request.names
+
+    async def look() -> str:
+        await request.runtime.flush_ledger()
+        return await request.runtime.store.read(partial(document_state, info.document_id, names))
+
+    feed = request.console.feeds.feed(("document", info.document_id, names), look, _FOLLOW_SECONDS)
+
+    async def changes() -> AsyncIterator[str]:
+        shown = request.query("shown")
+        async for state in feed.watch():
+            if state is None:
+                yield ": nothing new\n\n"
+            elif state != shown:
+                shown = state
+                yield event("changed", "")
+
+    return request.events(changes())
 
 
 @DOCUMENT_PAGE.post("/{id}/description", act="review")
@@ -161,9 +192,10 @@ async def show_page(request: PageRequest) -> Response:
     renditions = await _renditions(request, info)
     stored = await stored_result(request, renditions)
     pages = await _pages(request, renditions, stored)
-    values = await _page_values(
-        pages, stored, request.number("page", 1, minimum=1), request.query("find")
-    )
+    values = await page_values(
+        pages, stored.analysis, stored.fields, request.number("page", 1, minimum=1),
+        request.query("find"),
+    )  # fmt: skip
     return request.render("document_page.html", document=info, **values)
 
 
@@ -189,7 +221,7 @@ async def lineage(request: PageRequest) -> Response:
     proven = await request.runtime.store.read(
         lambda c: proven_graph(c, DOCUMENT + info.document_id)
     )
-    return JSONResponse(drawn_lineage(proven))
+    return JSONResponse(drawn_lineage(proven, request.text))
 
 
 async def stored_result(request: PageRequest, renditions: dict[str, Artifact]) -> StoredResult:
@@ -244,50 +276,3 @@ def _given_boxes(request: PageRequest) -> list[list[float]]:
         if len(sides) == 4 and all(0 <= side <= 1 for side in sides):
             found.append(sides)
     return found
-
-
-async def _page_values(
-    pages: StoredPages | None,
-    stored: StoredResult,
-    number: int,
-    find: str,
-    given_boxes: Sequence[Sequence[float]] = (),
-) -> dict[str, Any]:
-    """What the template of a page needs."""
-    view = None
-    if pages is not None:
-        view = await asyncio.to_thread(pages.view, stored.analysis, number)
-    if view is not None and stored.fields is not None:
-        view["fields"] = [*_declared_fields(stored.fields, number), *view["fields"]]
-    if view is None:
-        return {"view": None, "number": number, "find": find, "boxes": [],
-                "drawn_page": False, "ratio": 1414}  # fmt: skip
-    boxes = [*given_boxes, *(boxes_of_places(view, find) if find else [])]
-    height, width = view["height"], view["width"]
-    return {
-        "view": view | {"words": view["words"][:_MAX_WORDS]},
-        "number": number,
-        "find": find,
-        "boxes": boxes,
-        # What has no pages (a mail, a sheet) is shown as its text.
-        "drawn_page": bool(height and width),
-        # Of the drawing, whose width is 1000; a page without a size is shown as a sheet of A4.
-        "ratio": round(1000 * height / width) if height and width else 1414,
-    }
-
-
-def _declared_fields(stored: bytes, number: int) -> list[dict[str, Any]]:
-    """The declared fields whose values stand on a page, as the template shows pairs of a form;
-    with the first page those of which it is not known where they stand."""
-    return [
-        {
-            "key": field.name,
-            "value": field.value,
-            "confidence": field.confidence,
-            "key_box": None,
-            "value_box": box and [box.left, box.top, box.width, box.height],
-        }
-        for field in FieldValues.model_validate_json(stored).fields
-        for box in [field.box]
-        if field.value is not None and (1 if box is None else box.page) == number
-    ]
