@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,10 +144,19 @@ def test_a_document_shows_its_pages_what_was_found_and_its_story(
         page.wait_for_timeout(500)
         page.reload()
     expect(story.locator("li.timeline-step").filter(has_text="index 1")).to_have_count(indexed)
+    # What had nothing to do is shown on demand.
+    idle = story.locator("li.timeline-step.outcome-skipped").first
+    expect(idle).to_be_hidden()
     drawing = page.locator(".graph svg")
     expect(drawing).to_be_visible()
     expect(drawing.locator("a.node").filter(has_text="index 1")).to_have_count(indexed)
     expect(story.locator(".proof-signed").first).to_be_visible()
+    drawn = drawing.locator("a.node").count()
+    story.get_by_role("checkbox", name="that had nothing to do").check()
+    expect(idle).to_be_visible()
+    assert drawing.locator("a.node").count() > drawn
+    # as the reader's part of the world writes it, 24 hours
+    assert re.search(r"\b\d{1,2} \w+ \d{4}, \d{2}:\d{2}:\d{2}$", idle.locator("time").inner_text())
     tree = page.locator("main").aria_snapshot()
     for wanted in ('heading "letter.pdf" [level=1]', 'heading "Entities"', "Page 2 of 2", "Story"):
         assert wanted in tree
@@ -155,3 +165,13 @@ def test_a_document_shows_its_pages_what_was_found_and_its_story(
     narrow.page.goto(page.url)
     assert too_wide(narrow.page) == 0
     assert narrow.problems == []
+
+
+def test_the_first_page_counts_what_is_dropped_onto_it(up: Up, owner: Watched) -> None:
+    page = owner.page
+    page.goto(up.url)
+    figure = page.get_by_role("listitem").filter(has_text="Documents").locator(".figure").first
+    before = int(figure.inner_text())
+    note = FilePayload(name="counted.txt", mimeType="text/plain", buffer=b"Dear all, hello again.")
+    page.get_by_label("Add files").set_input_files([note])
+    expect(figure).to_have_text(str(before + 1))

@@ -43,6 +43,8 @@ SKIPPED = re.compile(
     r"|(photos|slides|articles|transcripts|predictions|sweeps|serving|clicks)/.+)$"
 )
 """Pages about one of many things: the first of a kind stands for the others."""
+TORN = re.compile(r"<p\b[^>]*>(?:(?!</p>).)*?<(form|div|ul|ol|dl|table|details|p|h\d)\b", re.DOTALL)
+"""A paragraph ends where one of these begins: what follows is not where it was put."""
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +103,11 @@ def look_at(
         wrong.append(f"{width} {path}: {over} pixels too wide")
     if TURNING.search(page.inner_text("body")):
         wrong.append(f"{width} {path}: a name turns what is beside it")
+    answer = page.request.get(page.url)
+    if not answer.ok:
+        wrong.append(f"{width} {path}: answered {answer.status}")
+    if torn := TORN.search(answer.text()):
+        wrong.append(f"{width} {path}: a <{torn[1]}> in a paragraph: {torn[0][:200]}")
     if "taken" in page.title():
         wrong.append(f"{width} {path}: a script of a document ran")
     wrong += [f"{width} {path}: {fault}" for fault in faults(page, rules)]

@@ -2,6 +2,8 @@
 "use strict";
 
 const language = document.documentElement.lang;
+/** As the reader's part of the world writes times, where it speaks the language of the page. */
+const region = navigator.languages.find((name) => name.split("-")[0] === language) || language;
 
 /** A text in which characters that turn the order of what follows are seen, as the service does it. */
 function visible(text) {
@@ -11,7 +13,7 @@ function visible(text) {
 
 /** Show times in the reader's own time zone. */
 function localTimes(root) {
-  const full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+  const full = new Intl.DateTimeFormat(region, { dateStyle: "medium", timeStyle: "medium" });
   for (const element of root.querySelectorAll("time[datetime]")) {
     const time = new Date(element.getAttribute("datetime"));
     if (Number.isNaN(time.getTime())) continue;

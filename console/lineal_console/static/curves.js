@@ -92,7 +92,7 @@
   function list(element, data) {
     const place = document.querySelector(".anomalies");
     if (!place) return;
-    const time = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium", dateStyle: "short" });
+    const time = new Intl.DateTimeFormat(region, { timeStyle: "medium", dateStyle: "short" });
     const items = data.anomalies.map((anomaly) => {
       const item = document.createElement("li");
       const end = anomaly.end ? time.format(new Date(anomaly.end * 1000)) : element.dataset.open;
