@@ -134,12 +134,14 @@ async def redrive(
     letters: Sequence[Letter],
     *,
     by: Credential | None = None,
+    reason: str | None = None,
 ) -> list[Letter]:
     """Send the original events to their groups again, and only to these. Those of a key that waits
     go in its order, whichever became a dead letter last.
 
     Args:
         by: who decides; None: the account that runs this process, in the role the store knows.
+        reason: stands in the ledger for ever, which should name nobody.
 
     Returns:
         The letters that were redriven: all but those about which somebody else decided meanwhile.
@@ -155,16 +157,21 @@ async def redrive(
         raise NobodyAnswersFor
     if any(letter.came_from_outside for letter in letters):
         raise NoRedriveTarget
-    return await _decide(runtime, await _in_order_of_keys(runtime, letters), "redrive", by)
+    return await _decide(runtime, await _in_order_of_keys(runtime, letters), "redrive", by, reason)
 
 
 async def drop(
-    runtime: Runtime, letters: Sequence[Letter], *, by: Credential | None = None
+    runtime: Runtime,
+    letters: Sequence[Letter],
+    *,
+    by: Credential | None = None,
+    reason: str | None = None,
 ) -> list[Letter]:
     """Decide that nothing is to be done about these; what waits for them may be redriven then.
 
     Args:
         by: who decides; None: the account that runs this process, in the role the store knows.
+        reason: as of :func:`redrive`.
 
     Returns:
         The letters that were dropped: all but those about which somebody else decided meanwhile.
@@ -174,7 +181,7 @@ async def drop(
     """
     by = by or await read_acting_credential(runtime.store)
     by.require("redrive")
-    return await _decide(runtime, letters, "drop", by)
+    return await _decide(runtime, letters, "drop", by, reason)
 
 
 async def _in_order_of_keys(runtime: Runtime, letters: Sequence[Letter]) -> list[Letter]:
@@ -195,14 +202,14 @@ async def _in_order_of_keys(runtime: Runtime, letters: Sequence[Letter]) -> list
 
 
 async def _decide(
-    runtime: Runtime, letters: Sequence[Letter], kind: Kind, by: Credential
+    runtime: Runtime, letters: Sequence[Letter], kind: Kind, by: Credential, reason: str | None
 ) -> list[Letter]:
     """Decide about those letters that nobody else decides about; returns them."""
     claimant = uuid4().hex
     left = list(letters)
     while left:
         try:
-            await _publish_decisions(runtime, left, kind, claimant, by.actor)
+            await _publish_decisions(runtime, left, kind, claimant, by.actor, reason)
         except LettersClaimed as error:
             left = [letter for letter in left if letter.id not in error.ids]
         else:
@@ -211,8 +218,9 @@ async def _decide(
 
 
 async def _publish_decisions(
-    runtime: Runtime, letters: Sequence[Letter], kind: Kind, claimant: str, actor: str
-) -> None:
+    runtime: Runtime, letters: Sequence[Letter], kind: Kind, claimant: str, actor: str,
+    reason: str | None,
+) -> None:  # fmt: skip
     outputs: list[Addressed] = []
     records = []
     effects: list[Effect] = []
@@ -234,6 +242,7 @@ async def _publish_decisions(
             events_in=(letter.id,),
             events_out=(event.id,) if kind == "redrive" else (),
             trace=trace_id(event.traceparent),
+            reason=reason,
         )
         records.append(record_of(entry, build=None, actor=actor, worker=this_worker()))
     await runtime.committer.publish(outputs, [*effects, *lineage_records(records)])

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lineal.runtime import Runtime
 
     Act = Callable[[Runtime, Sequence[Letter]], Awaitable[list[Letter]]]
+    Decide = Callable[[Runtime, Sequence[Letter], str | None], Awaitable[list[Letter]]]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,6 +48,9 @@ ErrorOption = Annotated[
 ]
 IdsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="ID...", help="Ids or unique beginnings of ids.")
+]
+ReasonOption = Annotated[
+    str | None, typer.Option("--reason", help="Stands in the ledger for ever: name nobody in it.")
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="All there are: needed without a filter.")]
 
@@ -112,7 +116,7 @@ def show(
     typer.echo(f"\n{plain_lines(orjson.dumps(event, option=orjson.OPT_INDENT_2).decode())}")
 
 
-def _add_decision(name: str, done: str, load: Callable[[], Act], summary: str) -> None:
+def _add_decision(name: str, done: str, load: Callable[[], Decide], summary: str) -> None:
     """Add the command of a decision; ``load`` imports what carries it out."""
 
     @app.command(name, help=summary)
@@ -122,6 +126,7 @@ def _add_decision(name: str, done: str, load: Callable[[], Act], summary: str) -
         key: KeyOption = None,
         error: ErrorOption = None,
         every: AllOption = False,
+        reason: ReasonOption = None,
         data: DataOption = None,
         as_json: JsonOption = False,
     ) -> None:
@@ -130,7 +135,7 @@ def _add_decision(name: str, done: str, load: Callable[[], Act], summary: str) -
         decided: list[Letter] = []
 
         async def act(runtime: Runtime, letters: Sequence[Letter]) -> list[Letter]:
-            decided.extend(await load()(runtime, letters))
+            decided.extend(await load()(runtime, letters, reason))
             return decided
 
         chosen = asyncio.run(_choose(data, ids, group, key, error, act))
@@ -146,12 +151,12 @@ def _add_decision(name: str, done: str, load: Callable[[], Act], summary: str) -
             )
 
 
-def _redrive() -> Act:
+def _redrive() -> Decide:
     from lineal.dead_letters import NobodyAnswersFor, NoRedriveTarget, redrive
 
-    async def act(runtime: Runtime, letters: Sequence[Letter]) -> list[Letter]:
+    async def act(runtime: Runtime, letters: Sequence[Letter], reason: str | None) -> list[Letter]:
         try:
-            return await redrive(runtime, letters)
+            return await redrive(runtime, letters, reason=reason)
         except NoRedriveTarget as refused:
             raise CommandFailed(
                 "nothing was redriven: some of these were refused before they came onto the bus "
@@ -169,10 +174,10 @@ def _redrive() -> Act:
     return act
 
 
-def _drop() -> Act:
+def _drop() -> Decide:
     from lineal.dead_letters import drop
 
-    return drop
+    return lambda runtime, letters, reason: drop(runtime, letters, reason=reason)
 
 
 _add_decision(

@@ -218,10 +218,11 @@ def test_redriven_letters_go_to_their_group_and_leave_a_record(lineal: Lineal, d
 
 def test_dropped_letters_are_gone_and_leave_a_record(lineal: Lineal, data: Path) -> None:
     (letter,) = letters(lineal, data, "--error", "Reject")
-    answer = lineal("dead", "drop", str(letter["id"]), "--data", data)
+    answer = lineal("dead", "drop", str(letter["id"]), "--reason", "sent twice", "--data", data)
     assert (answer.code, answer.text) == (0, "dropped 1 dead letter\n")
     assert [letter["error"] for letter in letters(lineal, data)] == ["ValueError"]
-    assert lineal("lineage", "refused.txt", "--data", data, "--json").json[-1]["kind"] == "drop"
+    record = lineal("lineage", "refused.txt", "--data", data, "--json").json[-1]
+    assert (record["kind"], record["reason"]) == ("drop", "sent twice")
 
 
 @pytest.mark.parametrize("act", ["redrive", "drop"])

@@ -24,6 +24,7 @@ from lineal_console.page_request import PageRequest
 from lineal_console.pages.flow import subject_url
 
 LETTERS = Page("dead-letters", "Dead letters", act="redrive", section="flow", order=20)
+_MAX_REASON = 300
 _MAX_SHOWN = 100
 """Letters of a cause that are listed one by one."""
 
@@ -96,14 +97,15 @@ async def decide_letters(request: PageRequest) -> Response:
     form = await request.form()
     letters = await _chosen(request, form)
     act = str(form.get("act", ""))
+    reason = str(form.get("reason", "")).strip()[:_MAX_REASON] or None
     if act == "drop":
-        done = await drop(request.runtime, letters, by=request.credential)
+        done = await drop(request.runtime, letters, by=request.credential, reason=reason)
         notice = request.messages.ngettext(
             "%(number)s letter is dropped.", "%(number)s letters are dropped.", len(done)
         )
     else:
         try:
-            done = await redrive(request.runtime, letters, by=request.credential)
+            done = await redrive(request.runtime, letters, by=request.credential, reason=reason)
         except (NoRedriveTarget, NobodyAnswersFor):
             return request.redirect(
                 LETTERS.url,
