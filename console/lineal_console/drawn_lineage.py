@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lineal.lineage.graph import GraphStep, stored_objects
-from lineal.lineage.record import StepEntry
+from lineal.lineage.record import RecordedStep
 from lineal_console.messages import PROOF_STATES
 from lineal_console.proof_state import ProofState, ProvenGraph
 
@@ -56,7 +56,7 @@ def drawn_lineage(proven: ProvenGraph, text: Callable[..., str]) -> dict[str, An
     return {"nodes": nodes, "edges": joined}
 
 
-def had_nothing_to_do(step: StepEntry) -> bool:
+def had_nothing_to_do(step: RecordedStep) -> bool:
     """Whether a step has passed over what it was given, and made nothing of it."""
     return step.outcome == "skipped" and not step.outputs
 

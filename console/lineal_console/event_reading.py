@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TypeVar, cast
 
 from lineal.bus.claim_check import check_out
-from lineal.bus.protocol import Delivery, Selection, TopicInfo
+from lineal.bus.protocol import Delivery, Position, Selection, TopicInfo
 from lineal.errors import ObjectMissing
 from lineal.runtime import Runtime
 from lineal_schemas.envelope import Event, decode, now_us
@@ -59,6 +60,19 @@ async def event_at(runtime: Runtime, topic: str, partition: int, offset: int) ->
             with suppress(ObjectMissing, ValueError):
                 return item._replace(event=await check_out(item.event, runtime.objects))
             return item
+    return None
+
+
+async def find_event(
+    runtime: Runtime, event_id: str, types: Iterable[str]
+) -> tuple[str, Position] | None:
+    """The topic and the place of an event; None where it is in none of these topics."""
+    there = {info.topic for info in await runtime.bus.topics()}
+    selection = Selection(event_ids=frozenset({event_id}))
+    for topic in dict.fromkeys(types):
+        if topic in there:
+            async for item in runtime.bus.read(topic, selection):
+                return topic, item.position
     return None
 
 

@@ -144,11 +144,17 @@ def stored_bytes(kept: bytes) -> bytes:
     return kept if kept[0] == _JSON else zlib.decompress(kept)
 
 
+def records_of_event(connection: Connection, event_id: str) -> Iterator[tuple[int, bytes]]:
+    """The records with steps that handled or emitted an event: their numbers and canonical bytes.
+    A few may have none: an index of hashes leads to them."""
+    return _with_key(connection, event_key(event_id))
+
+
 def steps_of_event(connection: Connection, event_id: str) -> list[RecordedStep]:
     """The steps that handled or emitted an event, in their order."""
     return [
         step
-        for _, canonical in _with_key(connection, event_key(event_id))
+        for _, canonical in records_of_event(connection, event_id)
         for step in parse_record(canonical).recorded()
         if event_id in step.events_in or event_id in step.events_out
     ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from urllib.parse import quote
 
 import orjson
@@ -10,11 +12,14 @@ from starlette.responses import JSONResponse, Response
 
 from lineal.errors import UnknownTopic
 from lineal.lineage.graph import GraphStep
+from lineal.lineage.ledger import steps_of_event
 from lineal.proof.errors import LogInconsistent
 from lineal.stages.discovery import installed_stages
+from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_console.drawn_lineage import drawn_lineage
-from lineal_console.event_reading import event_at, newest_events
+from lineal_console.event_reading import event_at, find_event, newest_events
+from lineal_console.event_story import event_story
 from lineal_console.flow_state import EMBEDDED, FlowReader, FlowState, drawn_flow
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest, event
@@ -24,6 +29,7 @@ FLOW = Page("flow", "Flow", section="flow", order=10)
 _LOOK_SECONDS, _BROKER_LOOK_SECONDS = 0.5, 2.0
 """To ask a broker for all its topics costs more than to look into the embedded bus."""
 _NEWEST = 50
+_FIND_SECONDS = 10.0
 _STEPS = 100
 """Of a story that are shown: a device's has no end."""
 
@@ -93,13 +99,17 @@ async def one_event(request: PageRequest) -> Response:
     if found is None:
         raise request.missing(request.text("There is no event at this place, or no more."))
     shown = found.event
-    proven = await _proven(request, shown.correlationid)
+    near = await _proven(request, partial(event_story, event_id=shown.id, most=_STEPS))
     made: list[GraphStep] = []
     handled: list[GraphStep] = []
-    if not isinstance(proven, str):
-        steps = proven.graph.steps
-        made = [step for step in steps if shown.id in step.record.events_out]
-        handled = [step for step in steps if shown.id in step.record.events_in]
+    if not isinstance(near, str):
+        made = [step for step in near.graph.steps if shown.id in step.record.events_out]
+        handled = [step for step in near.graph.steps if shown.id in step.record.events_in]
+    # Of what has a short story all, of what has a long one what this event has to do with.
+    whole = await _proven(
+        request, partial(proven_graph, subject=shown.correlationid, newest=_STEPS + 1)
+    )
+    short = not isinstance(whole, str) and len(whole.records) <= _STEPS
     fields = orjson.loads(shown.to_json())
     data = fields.pop("data", None)
     return request.render(
@@ -111,8 +121,44 @@ async def one_event(request: PageRequest) -> Response:
         data=data if isinstance(data, str) else _indented(data),
         made=made,
         handled=handled,
-        proven=_near(proven, [*made, *handled]),
+        proven=whole if short else near,
+        lineage_url=f"{FLOW.url}/lineage/{quote(shown.correlationid)}"
+        if short
+        else f"{FLOW.url}/caused/{quote(shown.id, safe='')}",
         subject_url=subject_url(shown.correlationid),
+    )
+
+
+@FLOW.get("/caused/{id}", act="redrive")
+async def caused(request: PageRequest) -> Response:
+    """What made an event and what it caused, as nodes and edges."""
+    look = partial(event_story, event_id=request.path("id"), most=_STEPS)
+    found = await request.runtime.store.read(look)
+    return JSONResponse(drawn_lineage(found, request.text))
+
+
+@FLOW.get("/event/{id}", act="redrive")
+async def event_by_id(request: PageRequest) -> Response:
+    """To the page of an event that a stage has emitted."""
+    wanted = request.path("id")
+    steps = await request.runtime.store.read(partial(steps_of_event, event_id=wanted))
+    stages = installed_stages()
+    types = [
+        payload.type
+        for step in steps
+        if wanted in step.events_out and step.build is not None and step.build.stage in stages
+        for payload in stages[step.build.stage].produces
+    ]
+    try:
+        async with asyncio.timeout(_FIND_SECONDS):
+            found = await find_event(request.runtime, wanted, types)
+    except TimeoutError:
+        found = None
+    if found is None:
+        raise request.missing(request.text("The event was not found: it may be gone."))
+    topic, position = found
+    return request.redirect(
+        f"{FLOW.url}/events/{position.partition}/{position.offset}/{quote(topic)}"
     )
 
 
@@ -120,7 +166,7 @@ async def one_event(request: PageRequest) -> Response:
 async def subject(request: PageRequest) -> Response:
     """The lineage of anything: an order, a device, a model."""
     wanted = request.path("subject")
-    proven = await _proven(request, wanted)
+    proven = await _proven(request, partial(proven_graph, subject=wanted))
     if not isinstance(proven, str):
         proven = proven.part(max(0, len(proven.records) - _STEPS), len(proven.records))
     return request.render("flow_subject.html", subject=wanted, proven=proven, most=_STEPS)
@@ -137,18 +183,11 @@ async def lineage(request: PageRequest) -> Response:
     return JSONResponse(drawn_lineage(proven.part(first, min(end, first + _STEPS)), request.text))
 
 
-def _near(proven: ProvenGraph | str, wanted: list[GraphStep]) -> ProvenGraph | str:
-    """The steps of a story that stand by some; of what has a short story all."""
-    if isinstance(proven, str) or len(proven.records) <= _STEPS:
-        return proven
-    places = [place for place, step in enumerate(proven.graph.steps) if step in wanted]
-    first = max(0, min(places, default=len(proven.records)) - _STEPS // 4)
-    return proven.part(first, first + _STEPS)
-
-
-async def _proven(request: PageRequest, wanted: str) -> ProvenGraph | str:
+async def _proven(
+    request: PageRequest, look: Callable[[Connection], ProvenGraph]
+) -> ProvenGraph | str:
     try:
-        return await request.runtime.store.read(lambda c: proven_graph(c, wanted))
+        return await request.runtime.store.read(look)
     except LogInconsistent as error:
         return str(error)
 
