@@ -36,11 +36,15 @@ async def find(runtime: Runtime, rule: NotificationRule) -> list[Found]:
     return [found for found in values if found.value > rule.limit]
 
 
+def _wait(number: int, what: str) -> str:
+    return f"1 {what} waits" if number == 1 else f"{number} {what}s wait"
+
+
 async def _reviews_waiting(runtime: Runtime) -> list[Found]:
     counts = await runtime.store.read(count_waiting)
     total = sum(counts["target"].values())
     parts = ", ".join(f"{count} {name}" for name, count in sorted(counts["reason"].items()))
-    return [Found("", total, f"{total} items wait for people ({parts})")]
+    return [Found("", total, f"{_wait(total, 'item')} for a person ({parts})")]
 
 
 async def _review_hours(runtime: Runtime) -> list[Found]:
@@ -55,7 +59,9 @@ async def _dead_letters(runtime: Runtime) -> list[Found]:
     for letter in letters:
         groups[letter.content.group] = groups.get(letter.content.group, 0) + 1
     parts = ", ".join(f"{count} of {name}" for name, count in sorted(groups.items()))
-    return [Found("", len(letters), f"{len(letters)} dead letters wait for a decision ({parts})")]
+    return [
+        Found("", len(letters), f"{_wait(len(letters), 'dead letter')} for a decision ({parts})")
+    ]
 
 
 async def _lag(runtime: Runtime) -> list[Found]:

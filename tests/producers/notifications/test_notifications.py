@@ -158,7 +158,7 @@ async def test_mail_is_sent_when_it_begins_and_when_it_is_over(
     (recipients, first), (_, second) = mailbox.messages
     assert recipients == ["ann@example.org", "bob@example.org"]
     assert b"Subject: lineal: waiting\r\n" in first
-    assert b"1 items wait for people" in first
+    assert b"1 item waits for a person" in first
     assert b"Subject: lineal: waiting (over)" in second
 
 
