@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 _SECTIONS = ("documents", "review", "media", "flow", "models", "system")
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _MICROSECONDS = 1_000_000
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+_FILE_TYPES = {
+    f"{_OFFICE}wordprocessingml.document": "Word",
+    f"{_OFFICE}spreadsheetml.sheet": "Excel",
+    f"{_OFFICE}presentationml.presentation": "PowerPoint",
+}
+"""Media types that are longer than what they are called."""
 
 
 class Templates:
@@ -142,8 +149,14 @@ def _filters(messages: Messages) -> dict[str, Callable[..., Any]]:
         """A figure with four digits behind the point, at most."""
         return "" if value is None else format_decimal(value, "#,##0.####", locale=locale)
 
+    def language(code: str) -> str:
+        """What a language is called, by its code."""
+        return messages.gettext("unknown") if code == "und" else locale.languages.get(code, code)
+
     return {
         "commands": commands,
+        "file_type": lambda media_type: _FILE_TYPES.get(media_type, media_type),
+        "language": language,
         "exact": exact,
         "when": when,
         "ago": ago,

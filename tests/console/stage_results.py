@@ -13,18 +13,20 @@ from PIL import Image
 
 from lineal.access.senders import require_acting
 from lineal.acts import publish_acts
+from lineal.effects.objects import ObjectPut
 from lineal.effects.records import lineage_records
-from lineal.lineage.record import Artifact
+from lineal.lineage.record import Artifact, digest
 from lineal.observability.tracing import first_traceparent
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.store.objects import reference
+from lineal_catalog.models.promotions import TRAINING_ROLE
 from lineal_catalog.tables.predictions import PredictionSummary
 from lineal_schemas.clicks import ClickReceived
 from lineal_schemas.envelope import first_event, now_us
-from lineal_schemas.models import ModelRef
+from lineal_schemas.models import ModelRef, ModelTrained, Provenance
 from lineal_schemas.objects import ObjectRef
-from lineal_schemas.payload import Payload
+from lineal_schemas.payload import Payload, payload_bytes
 from lineal_schemas.serving import ServingCheck, ServingFigures, ServingMeasured, ServingTested
 from lineal_schemas.slides import Slide, SlideScored, TileGrid, TileScore
 from lineal_schemas.speech import TranscriptEnded, TranscriptFinal, TranscriptWord
@@ -50,7 +52,7 @@ def put_results(data: Path) -> None:
 
 async def _put_all(data: Path) -> None:
     async with open_runtime(Settings(data=data)) as runtime:
-        for put in (_photo, _slide, _transcript, _clicks, _predictions, _sweep, _serving):
+        for put in (_model, _photo, _slide, _transcript, _clicks, _predictions, _sweep, _serving):
             await put(runtime)
 
 
@@ -82,6 +84,21 @@ def picture(colour: tuple[int, int, int], side: int = 256) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (side, side), colour).save(out, "PNG")
     return out.getvalue()
+
+
+async def _model(runtime: Runtime) -> None:
+    file = await _stored(runtime, b"a model of churn", "application/x-onnx")
+    trained = ModelTrained(
+        name=SERVED.name, model=SERVED, iteration=1, algorithm="boosted", artifact=file,
+        dataset="d" * 64, manifest=file,
+        provenance=Provenance(
+            seeds={"seed": 1}, threads=1, code_sha256="c" * 64, python="3.11", platform="linux"
+        ),
+    )  # fmt: skip
+    data = payload_bytes(trained)
+    output = Artifact(digest(data), "application/json", len(data), TRAINING_ROLE)
+    record = one_step(f"model:{SERVED.name}", kind="train", outputs=[output])
+    await runtime.committer.publish([], [ObjectPut(data), *lineage_records([record])])
 
 
 async def _photo(runtime: Runtime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from lineal_catalog.models.queries import model_names
 from lineal_catalog.sweeps.sweeps import SweepRun, UnknownSweep, find_sweep, list_sweeps, stop_sweep
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
@@ -33,7 +34,12 @@ async def sweep(request: PageRequest) -> Response:
         found = await find_sweep(request.runtime, request.path("id"))
     except UnknownSweep as error:
         raise request.missing(str(error)) from error
-    return request.render("sweep.html", sweep=found, runs=sorted(found.runs, key=_rank))
+    return request.render(
+        "sweep.html",
+        sweep=found,
+        runs=sorted(found.runs, key=_rank),
+        trained=found.request.name in await request.runtime.store.read(model_names),
+    )
 
 
 def _rank(run: SweepRun) -> tuple[bool, float, int]:

@@ -17,6 +17,8 @@ from lineal.lineage.ledger import newest_acts
 from lineal.lineage.record import RecordedStep
 from lineal.proof.logged import logged_records
 from lineal.store.connection import Connection
+from lineal_catalog.documents.projection import DOCUMENT
+from lineal_catalog.documents.queries import documents_by_id
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
 from lineal_console.pages.flow import subject_url
@@ -141,19 +143,24 @@ async def audit(request: PageRequest) -> Response:
     """What people and programs did, newest first."""
     before = request.number("before", 0)
 
-    def look(connection: Connection) -> list[tuple[int, RecordedStep]]:
+    def look(connection: Connection) -> tuple[list[tuple[int, RecordedStep]], dict[str, str]]:
         acts = newest_acts(connection, _PART + 1, before or None)
-        return [
+        steps = [
             (seq, step)
             for seq, canonical in logged_records(connection, acts)
             for step in parse_record(canonical).recorded()
         ]
+        about = {step.subject for _, step in steps if step.subject.startswith(DOCUMENT)}
+        named = documents_by_id(connection, [each.removeprefix(DOCUMENT) for each in about])
+        return steps, {DOCUMENT + info.document_id: info.name for info in named}
 
-    found = await request.runtime.store.read(look)
+    found, names = await request.runtime.store.read(look)
     records = sorted({seq for seq, _ in found}, reverse=True)
     older = records[_PART - 1] if len(records) > _PART else None
     shown = [item for item in found if older is None or item[0] >= older]
-    return request.render("audit.html", acts=shown, older=older, subject_url=subject_url)
+    return request.render(
+        "audit.html", acts=shown, older=older, names=names, subject_url=subject_url
+    )
 
 
 async def _change(

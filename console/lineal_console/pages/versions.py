@@ -18,9 +18,10 @@ from lineal_catalog.documents.projection import DOCUMENT
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
 from lineal_console.pages.document import asked_document
+from lineal_schemas.fields import FieldValues
 
 VERSIONS = Page("documents", "Versions", order=51)
-_ROLES = ("text", "result", "analysis", "csv")
+_ROLES = ("fields", "text", "result", "analysis", "csv")
 
 
 class Version(NamedTuple):
@@ -57,7 +58,7 @@ async def versions(request: PageRequest) -> Response:
     return request.render(
         "versions.html",
         document=info,
-        versions=found,
+        versions={name: found[name] for name in _ROLES if name in found},
         role=role,
         of_role=of_role,
         old=old,
@@ -80,4 +81,7 @@ def _versions(connection: Connection, document_id: str) -> dict[str, list[Versio
 
 async def _content(request: PageRequest, item: Artifact) -> Any:
     data = await request.runtime.objects.get(reference(item.sha256, item.bytes, item.media_type))
-    return await asyncio.to_thread(as_json, data)
+    found = await asyncio.to_thread(as_json, data)
+    if item.role == "fields":  # each by its name: that is what somebody looks for
+        return {field.name: field.value for field in FieldValues.model_validate(found).fields}
+    return found

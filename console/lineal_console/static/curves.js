@@ -66,6 +66,18 @@
       return;
     }
     element.replaceChildren();
+    // Times as the reader's part of the world writes them: the day where it begins, seconds if near.
+    const clock = (seconds) => new Intl.DateTimeFormat(region, { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined });
+    const day = new Intl.DateTimeFormat(region, { dateStyle: "short" });
+    const full = new Intl.DateTimeFormat(region, { dateStyle: "short", timeStyle: "medium" });
+    const number = new Intl.NumberFormat(region, { maximumSignificantDigits: 5 });
+    const moment = (time) => new Date(time * 1000);
+    const times = (_, splits, __, ___, step) => splits.map((time, place) => {
+      const date = day.format(moment(time));
+      const dayBegins = !place || date !== day.format(moment(splits[place - 1]));
+      if (step >= 86400) return date;
+      return clock(step < 60).format(moment(time)) + (dayBegins ? "\n" + date : "");
+    });
     const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
     // A drawing for each feature: their units differ, and on one scale the small ones are flat.
     data.features.forEach((label, place) => {
@@ -74,8 +86,8 @@
         height: 150,
         cursor: { sync: { key: "device" } },
         plugins: [bands(data)],
-        axes: [axis, { ...axis, size: 60 }],
-        series: [{}, { label: visible(data.units[place] ? `${label} [${data.units[place]}]` : label), stroke: COLOURS[place % COLOURS.length], width: 1.5 }],
+        axes: [{ ...axis, values: times }, { ...axis, size: 60, values: (_, splits) => splits.map((value) => number.format(value)) }],
+        series: [{ label: element.dataset.time, value: (_, time) => time == null ? "–" : full.format(moment(time)) }, { value: (_, value) => value == null ? "–" : number.format(value), label: visible(data.units[place] ? `${label} [${data.units[place]}]` : label), stroke: COLOURS[place % COLOURS.length], width: 1.5 }],
       }, [data.times, data.values[place]], element);
     });
   }
