@@ -23,13 +23,13 @@ def document_state(document_id: str, names: tuple[str, ...] | None, connection: 
     except UnknownDocument:
         return "gone"
     forms = find_renditions(connection, document_id)
-    waiting = awaited(connection, document_id, names)
+    waiting = waiting_reviews(connection, document_id, names)
     shown = (info.to_dict(), info.attributes, sorted((name, a.sha256) for name, a in forms.items()),
              [item.item_id for item, _ in waiting])  # fmt: skip
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
-def awaited(
+def waiting_reviews(
     connection: Connection, document_id: str, names: tuple[str, ...] | None
 ) -> list[tuple[ReviewItem, list[str]]]:
     """What people are asked about a document, with what was found at the places to look at."""

@@ -39,7 +39,7 @@ def drawn_lineage(proven: ProvenGraph, text: Callable[..., str]) -> dict[str, An
             edges[arrival, mine] = {}
         for cause in drawn.intersection(step.causes):
             edges[f"s{cause}", mine] = {}
-        quiet = had_nothing_to_do(step.record)
+        quiet = made_nothing(step.record)
         for item in stored_objects((*step.record.inputs, *step.record.outputs)):
             if item.sha256 not in objects:
                 objects[item.sha256] = {
@@ -56,7 +56,7 @@ def drawn_lineage(proven: ProvenGraph, text: Callable[..., str]) -> dict[str, An
     return {"nodes": nodes, "edges": joined}
 
 
-def had_nothing_to_do(step: RecordedStep) -> bool:
+def made_nothing(step: RecordedStep) -> bool:
     """Whether a step has passed over what it was given, and made nothing of it."""
     return step.outcome == "skipped" and not step.outputs
 
@@ -82,5 +82,5 @@ def _step_node(
         "state": _STATES.get(step.record.outcome, "good"),
         "proof": state,
         "href": f"#step-{step.number}",
-        "quiet": had_nothing_to_do(step.record),
+        "quiet": made_nothing(step.record),
     }

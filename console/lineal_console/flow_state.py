@@ -13,7 +13,7 @@ from lineal.producers import installed_producers
 from lineal.runtime import Runtime
 from lineal.stages.declaration import Stage
 from lineal.stages.metrics import stage_figures
-from lineal_console.stage_graph import Edge, edges, stage_levels
+from lineal_console.stage_graph import Edge, edges, rank_stages
 
 EMBEDDED = "sqlite:"
 _RATES_SECONDS = 5.0
@@ -190,7 +190,7 @@ def drawn_flow(state: FlowState, text: Callable[..., str]) -> dict[str, object]:
     Args:
         text: says a message in the reader's language.
     """
-    levels = stage_levels(state.edges)
+    levels = rank_stages(state.edges)
     nodes: list[dict[str, object]] = []
     for stage in state.stages:
         lines = [text("to handle: %(number)s", number=stage.lag)] if stage.lag else []

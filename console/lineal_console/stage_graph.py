@@ -44,7 +44,7 @@ def edges(stages: Iterable[Stage], outside: Collection[str] = ()) -> list[Edge]:
     return found
 
 
-def stage_levels(found: Iterable[Edge]) -> dict[str, int]:
+def rank_stages(found: Iterable[Edge]) -> dict[str, int]:
     """How far each stage is from the outside: one more than the furthest of what it handles, each
     type taken where it is first made.
 

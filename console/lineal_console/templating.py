@@ -14,7 +14,7 @@ from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
 
-from lineal_console.drawn_lineage import had_nothing_to_do
+from lineal_console.drawn_lineage import made_nothing
 from lineal_console.messages import LANGUAGES, Messages
 from lineal_console.page import Page
 from lineal_console.visible_text import html_with_visible_turns
@@ -89,7 +89,7 @@ def _environment(messages: Messages, packages: tuple[str, ...]) -> Environment:
         messages.gettext, messages.ngettext, newstyle=True
     )
     environment.globals["asset"] = asset
-    environment.globals["had_nothing_to_do"] = had_nothing_to_do
+    environment.globals["made_nothing"] = made_nothing
     environment.filters.update(_filters(messages))
     return environment
 

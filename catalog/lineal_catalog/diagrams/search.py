@@ -46,7 +46,7 @@ def find_diagrams(
     ]
     if not text.strip():
         return [DiagramHit(diagram, 0.0) for diagram in shown[:limit]]
-    scores = WordRanking([_said_of(diagram) for diagram in shown]).shares(text)
+    scores = WordRanking([_verification_of(diagram) for diagram in shown]).shares(text)
     hits = [
         DiagramHit(diagram, score)
         for diagram, score in zip(shown, scores, strict=True)
@@ -74,7 +74,7 @@ def _shows(diagram: DiagramFound, wanted: Sequence[set[str]], min_score: int) ->
     return all(any(words <= name for name in names) for words in wanted)
 
 
-def _said_of(diagram: DiagramFound) -> str:
+def _verification_of(diagram: DiagramFound) -> str:
     """What pages say of it, and its services. What stands beside it counts more than the page."""
     pieces = [label.service for label in diagram.labels]
     for place in diagram.appearances:

@@ -30,7 +30,7 @@ from lineal_catalog.labels.agreement import Consensus, dawid_skene, fleiss_kappa
 from lineal_catalog.labels.projection import KIND, RESULT_ROLE
 from lineal_catalog.labels.queries import PPM, Job, items_of, results_of, value_digests, votes_of
 from lineal_catalog.photos.projection import PHOTO, UnknownPhoto, find_photo
-from lineal_catalog.photos.verification import said_of
+from lineal_catalog.photos.verification import verification_of
 from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.envelope import now_us
 from lineal_schemas.labels import ConsensusMethod, LabelItem, LabelJobClosed
@@ -172,7 +172,7 @@ async def _of_photo(
         ref = reference(photo.sha256, photo.bytes, photo.media_type)
         return _example(job.model, item, label, ref)
     known: tuple[PhotoLabel, ...] = get_args(PhotoLabel)
-    return next((said_of(photo, one, by.actor) for one in known if one == label), None)
+    return next((verification_of(photo, one, by.actor) for one in known if one == label), None)
 
 
 def _example(model: str, item: LabelItem, label: str, content: ObjectRef) -> ModelExample:

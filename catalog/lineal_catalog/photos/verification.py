@@ -24,13 +24,13 @@ async def verify_photo(
         NotPermitted: they may not.
     """
     by.require("review")
-    payload = said_of(photo, label, by.actor)
+    payload = verification_of(photo, label, by.actor)
     identifier = arrival_id(source, photo.sha256, f"{label}\n{payload.verified_us}")
     await publish_act(runtime, payload, id=identifier, source=source, actor=by.actor)
     return payload
 
 
-def said_of(photo: PhotoInfo, label: PhotoLabel, actor: str) -> PhotoVerified:
+def verification_of(photo: PhotoInfo, label: PhotoLabel, actor: str) -> PhotoVerified:
     """That somebody says at present what a photo shows."""
     return PhotoVerified(
         photo_id=photo.photo_id,

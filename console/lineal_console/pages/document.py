@@ -37,7 +37,7 @@ from lineal_catalog.reviews.item_state import ReviewConflict
 from lineal_catalog.reviews.queries import UnknownReview
 from lineal_catalog.reviews.reviewer import Reviewer
 from lineal_console.document_page_values import page_values
-from lineal_console.document_state import awaited, document_state
+from lineal_console.document_state import document_state, waiting_reviews
 from lineal_console.drawn_lineage import drawn_lineage
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest, event
@@ -88,7 +88,7 @@ async def show_document(request: PageRequest) -> Response:
     def look(connection: Connection) -> dict[str, Any]:
         parents = parents_of(connection, info.document_id)
         return {
-            "awaited": awaited(connection, info.document_id, request.names),
+            "awaited": waiting_reviews(connection, info.document_id, request.names),
             "forms": find_renditions(connection, info.document_id),
             "proven": _lineage(connection, info.document_id),
             "parents": [
