@@ -146,12 +146,12 @@ async def _items(
     labels: dict[str, str],
 ) -> list[Any]:
     from lineal_catalog.documents.queries import list_documents
-    from lineal_catalog.labels.items import item_of, page_sizes, photos_to_judge, with_sizes
+    from lineal_catalog.labels.items import item_of, page_sizes, unverified_photos, with_sizes
 
     def find(connection: Connection) -> list[Any]:
         names = list(wanted)
         if photos:
-            names += photos_to_judge(connection, who.names)
+            names += unverified_photos(connection, who.names)
         if documents:
             names += [
                 info.document_id

@@ -51,7 +51,7 @@ def item_of(connection: Connection, name: str, names: Collection[str] | None = N
     return LabelItem(item=item, subject=DOCUMENT + info.document_id)
 
 
-def photos_to_judge(connection: Connection, names: Collection[str] | None = None) -> list[str]:
+def unverified_photos(connection: Connection, names: Collection[str] | None = None) -> list[str]:
     """The names of all photos of which nobody has said yet what they show, the oldest first.
 
     Args:

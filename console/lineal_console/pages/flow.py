@@ -18,8 +18,8 @@ from lineal.stages.discovery import installed_stages
 from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_console.drawn_lineage import drawn_lineage
+from lineal_console.event_graph import event_graph
 from lineal_console.event_reading import event_at, find_event, newest_events
-from lineal_console.event_story import event_story
 from lineal_console.flow_state import EMBEDDED, FlowReader, FlowState, drawn_flow
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest, event
@@ -99,7 +99,7 @@ async def one_event(request: PageRequest) -> Response:
     if found is None:
         raise request.missing(request.text("There is no event at this place, or no more."))
     shown = found.event
-    near = await _proven(request, partial(event_story, event_id=shown.id, most=_STEPS))
+    near = await _proven(request, partial(event_graph, event_id=shown.id, max_steps=_STEPS))
     made: list[GraphStep] = []
     handled: list[GraphStep] = []
     if not isinstance(near, str):
@@ -132,7 +132,7 @@ async def one_event(request: PageRequest) -> Response:
 @FLOW.get("/caused/{id}", act="redrive")
 async def caused(request: PageRequest) -> Response:
     """What made an event and what it caused, as nodes and edges."""
-    look = partial(event_story, event_id=request.path("id"), most=_STEPS)
+    look = partial(event_graph, event_id=request.path("id"), max_steps=_STEPS)
     found = await request.runtime.store.read(look)
     return JSONResponse(drawn_lineage(found, request.text))
 

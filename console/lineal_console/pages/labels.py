@@ -20,7 +20,7 @@ from lineal_catalog.labels.answers import give_label, take_item
 from lineal_catalog.labels.closing import close_job
 from lineal_catalog.labels.dashboard import HourFigures, job_figures
 from lineal_catalog.labels.formats import FORMATS
-from lineal_catalog.labels.items import item_of, photos_to_judge, range_of, with_sizes
+from lineal_catalog.labels.items import item_of, range_of, unverified_photos, with_sizes
 from lineal_catalog.labels.jobs import create_job
 from lineal_catalog.labels.queries import Job, UnknownJob, find_item, find_job, list_jobs
 from lineal_catalog.photos.projection import PHOTO
@@ -77,7 +77,7 @@ def _items(
 ) -> list[LabelItem]:  # fmt: skip
     found = list(wanted)
     if photos:
-        found += photos_to_judge(connection, names)
+        found += unverified_photos(connection, names)
     if documents:
         found += [
             info.document_id

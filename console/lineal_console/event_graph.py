@@ -14,11 +14,11 @@ from lineal_catalog.models.queries import model_names
 from lineal_console.proof_state import ProvenGraph, proven_sizes
 
 
-def event_story(connection: Connection, event_id: str, most: int) -> ProvenGraph:
+def event_graph(connection: Connection, event_id: str, max_steps: int) -> ProvenGraph:
     """The steps that made and handled an event, and those that handled what these emitted.
 
     Args:
-        most: steps, about; the nearest are found first.
+        max_steps: about; the nearest are found first.
 
     Raises:
         LogInconsistent: a record is not the one that was logged.
@@ -27,7 +27,7 @@ def event_story(connection: Connection, event_id: str, most: int) -> ProvenGraph
     found: dict[tuple[int, int], RecordedStep] = {}
     asked: set[str] = set()
     waiting = deque([event_id])
-    while waiting and len(found) < most:
+    while waiting and len(found) < max_steps:
         asked_now = waiting.popleft()
         if asked_now in asked:
             continue
