@@ -87,10 +87,11 @@ def picture(colour: tuple[int, int, int], side: int = 256) -> bytes:
 
 
 async def _model(runtime: Runtime) -> None:
+    """One whose dataset was erased: it still has a page."""
     file = await _stored(runtime, b"a model of churn", "application/x-onnx")
     trained = ModelTrained(
         name=SERVED.name, model=SERVED, iteration=1, algorithm="boosted", artifact=file,
-        dataset="d" * 64, manifest=file,
+        dataset="d" * 64, manifest=reference("d" * 64, 1, "application/json"),
         provenance=Provenance(
             seeds={"seed": 1}, threads=1, code_sha256="c" * 64, python="3.11", platform="linux"
         ),

@@ -124,6 +124,8 @@ TAKEN_BY = {
         GET /console/dead-letters
         GET /console/dead-letters/{id}
         GET /console/fleet/rollouts/new
+        GET /console/flow/caused/{id}
+        GET /console/flow/event/{id}
         GET /console/flow/events/{partition:int}/{offset:int}/{topic:path}
         GET /console/flow/lineage/{subject:path}
         GET /console/flow/subjects/{subject:path}
