@@ -49,7 +49,8 @@ def bind(address: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(
                 f"port {port} is taken, perhaps by another `lineal up`: "
-                "choose another one with --port N (0 for any free one), or stop the other"
+                "choose another one with --port N (0 for any free one) or LINEAL_PORT=N, "
+                "or stop the other"
             ) from error
         if error.errno == errno.EACCES:
             raise PermissionError(

@@ -27,5 +27,5 @@ async def test_it_answers_until_it_is_stopped() -> None:
 
 
 def test_a_taken_port_says_what_to_do() -> None:
-    with bind_loopback(0) as first, pytest.raises(PortInUse, match="--port"):
+    with bind_loopback(0) as first, pytest.raises(PortInUse, match=r"--port N .* LINEAL_PORT"):
         bind_loopback(first.getsockname()[1])
