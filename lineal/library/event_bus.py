@@ -240,7 +240,8 @@ class EventBus:
         Args:
             reply: the type of the answer: the first event of it that the request has caused.
             seconds: how long to wait.
-            id: see :meth:`publish`.
+            id: see :meth:`publish`. Under the id of a request that was handled before nothing is
+                handled, so nothing answers.
             actor: see :meth:`publish`.
 
         Raises:
