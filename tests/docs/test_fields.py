@@ -29,7 +29,9 @@ def in_use(folder: Path) -> list[Any]:
     return [one for one in models if "fields" in json.dumps(one) and "in use" in json.dumps(one)]
 
 
-def test_the_page_works_as_it_stands(site: tuple[Path, int]) -> None:
+@pytest.fixture(scope="module")
+def shown(site: tuple[Path, int]) -> dict[str, str]:
+    """What each command of the page has answered."""
     folder, _ = site
     shown: dict[str, str] = {}
     for line in commands_of(PAGE):
@@ -44,6 +46,11 @@ def test_the_page_works_as_it_stands(site: tuple[Path, int]) -> None:
         shown[line] = done.stdout
         if words[:2] == ["field", "correct"]:
             until(lambda: in_use(folder))
+    return shown
+
+
+def test_the_page_works_as_it_stands(site: tuple[Path, int], shown: dict[str, str]) -> None:
+    folder, _ = site
     first = shown["lineal field show invoice-1.txt"]
     assert "it is required, and was not found" in first
     assert "180.00" in first
@@ -74,6 +81,7 @@ def asked(folder: Path, port: int, body: dict[str, Any] | None = None) -> tuple[
         return error.code, json.load(error)
 
 
+@pytest.mark.usefixtures("shown")
 def test_over_http_the_same(site: tuple[Path, int]) -> None:
     folder, port = site
     assert asked(folder, port)[1]["document_class"] == "invoice"
@@ -89,6 +97,7 @@ def test_over_http_the_same(site: tuple[Path, int]) -> None:
     until(corrected)
 
 
+@pytest.mark.usefixtures("shown")
 def test_fields_that_were_only_confirmed_can_still_be_corrected(site: tuple[Path, int]) -> None:
     folder, port = site
     fields = {field["name"]: field["value"] for field in asked(folder, port)[1]["fields"]}

@@ -53,7 +53,9 @@ EXPECTED: dict[str, Callable[[dict[str, Any]], object]] = {
 """What is to be seen of the package after a document has come."""
 
 
-def test_the_page_works_as_it_stands(site: tuple[Path, int]) -> None:
+@pytest.fixture(scope="module")
+def shown(site: tuple[Path, int]) -> dict[str, str]:
+    """What each command of the page has answered."""
     folder, _ = site
     shown: dict[str, str] = {}
     for line in commands_of(PAGE):
@@ -63,6 +65,12 @@ def test_the_page_works_as_it_stands(site: tuple[Path, int]) -> None:
         shown[line.removeprefix("lineal ")] = done.stdout
         if (wanted := EXPECTED.get(" ".join(words[:2]))) is not None:
             until(lambda wanted=wanted: wanted(package(site)))  # type: ignore[misc]
+    shown["review list --json"] = lineal(folder, "review", "list", "--json").stdout
+    return shown
+
+
+def test_the_page_works_as_it_stands(site: tuple[Path, int], shown: dict[str, str]) -> None:
+    folder, _ = site
     before = shown["package show LOAN-17"]
     assert "contradiction: borrower: contract.borrower, statement.holder" in before
     assert "Josef Gracia" in before
@@ -75,14 +83,16 @@ def test_the_page_works_as_it_stands(site: tuple[Path, int]) -> None:
     ]
     steps = shown["lineage package:loan/LOAN-17 --json"]
     assert all(one["document_id"] in steps for one in after["documents"])
-    assert json.loads(lineal(folder, "review", "list", "--json").stdout) == []
+    assert json.loads(shown["review list --json"]) == []
     assert lineal(folder, "verify").returncode == 0
 
 
-def test_a_person_accepts_a_package_and_declines_it_once_it_has_changed(
-    site: tuple[Path, int],
-) -> None:
+@pytest.fixture(scope="module")
+def decided(site: tuple[Path, int], shown: dict[str, str]) -> dict[str, Any]:
+    """What was said of the package, by its status, when a person had accepted it, and when they had
+    declined it after it changed."""
     folder, _ = site
+    events: dict[str, Any] = {}
     text = (folder / "statement-2.txt").read_text()
 
     def ask_about(name: str, holder: str) -> str:
@@ -109,9 +119,20 @@ def test_a_person_accepts_a_package_and_declines_it_once_it_has_changed(
         until(lambda status=status: package(site)["status"] == status)  # type: ignore[misc]
         told = lineal(folder, "tail", f"package.{status}", "--from", "beginning", "--limit",
                       "2" if status == "passed" else "1")  # fmt: skip
-        assert json.loads(told.stdout.splitlines()[-1])["data"]["by"].startswith("user:")
+        events[status] = json.loads(told.stdout.splitlines()[-1])["data"]
+    return events
 
 
+def test_a_person_accepts_a_package_and_declines_it_once_it_has_changed(
+    decided: dict[str, Any],
+) -> None:
+    assert {status: event["by"][:5] for status, event in decided.items()} == {
+        "passed": "user:",
+        "declined": "user:",
+    }
+
+
+@pytest.mark.usefixtures("decided")
 def test_over_http_the_same_and_an_erased_document_is_missing(site: tuple[Path, int]) -> None:
     folder, _ = site
     (one,) = asked(site, "/cases")[1]
