@@ -3,91 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import stat
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from lineal.lineage.actor import acting_user
-from lineal.runtime import Runtime, open_runtime
+from lineal.runtime import open_runtime
 from lineal.settings import Settings
-from lineal.testing.substitutes import InProcessWorkers
-from lineal_consumers.deploy.keys import make_key, public_key, read_key
-from lineal_consumers.deploy.stage import deploy
 from lineal_consumers.devices.stage import devices as register_of_devices
 from lineal_schemas.deployments import (
     DeploymentControl,
     DeploymentJobUpdated,
     DeploymentRequested,
 )
-from lineal_schemas.envelope import decode, first_event
 from lineal_schemas.ids import job_id
 from lineal_schemas.models import ModelRolledBack
-from lineal_schemas.payload import Payload
 from lineal_schemas.telemetry import DeviceBirth
 from tests.cli.conftest import Lineal
-from tests.conformance.harness import events_on, running, until_settled
+from tests.cli.rollouts import DEVICES, folder_with_devices, handle, published, send
+from tests.conformance.harness import running, until_settled
 from tests.edge.update.graphs import graph
 from tests.lineage.promotions import promoted_turbine, promotion_record
-
-DEVICES = [f"turbine-{number:02}" for number in range(1, 13)]
 
 
 @pytest.fixture
 def folder(working: Path) -> Path:
-    """A data folder with twelve devices and a promoted model in it."""
-    data = working / "data"
-    asyncio.run(_fill(data))
-    (working / "lineal.toml").write_text('[stages.deploy]\nkey_file = "stage.pem"\n')
-    make_key(working / "stage.pem")
-    return data
-
-
-async def _fill(data: Path) -> None:
-    async with open_runtime(Settings(data=data, durability="normal")) as runtime:
-        model = graph()
-        await runtime.objects.put_large(model)
-        for version in (1, 2):
-            change = promoted_turbine(model, version)
-            await _publish(runtime, change, f"promotion-{version}")
-            await runtime.committer.publish((), promotion_record(change))
-        for device in DEVICES:
-            birth = DeviceBirth(
-                device=device, boot_id="0" * 32, session=1, monotonic_us=1, wall_us=1,
-                agent_version="1", agent_digest="0" * 64, config_digest="0" * 64,
-            )  # fmt: skip
-            await _publish(runtime, birth, birth.event_id)
-
-
-async def _publish(runtime: Runtime, payload: Payload, identity: str) -> None:
-    event = first_event(payload, id=identity, source="test", actor="user:ann")
-    await runtime.bus.publish([(event.type, event)])
-
-
-def handle(data: Path, key: Path | None, *payloads: Payload) -> None:
-    """Let the stage handle what has been asked for, and these."""
-
-    async def run() -> None:
-        stages = {"deploy": {} if key is None else {"key_file": str(key)}}
-        async with open_runtime(Settings(data=data, durability="normal", stages=stages)) as runtime:
-            for kind in deploy.inputs:
-                await runtime.bus.create_topic(kind.type)
-            for payload in payloads:
-                await _publish(runtime, payload, f"{payload}")
-            async with running(runtime, runtime.bind(deploy, InProcessWorkers())):
-                await until_settled(runtime, "deploy")
-
-    asyncio.run(run())
-
-
-def published(data: Path, kind: type[Payload]) -> list[Payload]:
-    async def read() -> list[Payload]:
-        async with open_runtime(Settings(data=data, durability="normal")) as runtime:
-            return [decode(event).data for event in await events_on(runtime, kind.type)]
-
-    return asyncio.run(read())
+    return folder_with_devices(working)
 
 
 @pytest.fixture
@@ -95,23 +37,6 @@ def key(lineal: Lineal, working: Path) -> Path:
     file = working / "deploy.pem"
     assert lineal("deploy", "key", file).code == 0
     return file
-
-
-class TestKey:
-    def test_it_is_made_once_and_only_its_owner_reads_it(self, lineal: Lineal, working: Path):
-        done = lineal("deploy", "key", "--json")
-        file = working / done.json["file"]
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        assert len(base64.b64decode(done.json["public_key"])) == 32
-        again = lineal("deploy", "key")
-        assert again.code == 1
-        assert "never overwritten" in again.err
-
-    def test_it_says_what_to_put_where(self, lineal: Lineal):
-        text = lineal("deploy", "key").text
-        assert "[stages.deploy]" in text
-        assert "[update.trusted_keys]" in text
-        assert "PRIVATE" not in text
 
 
 class TestStart:
@@ -174,7 +99,7 @@ class TestStart:
 
         async def publish() -> None:
             async with open_runtime(Settings(data=folder, durability="normal")) as runtime:
-                await _publish(runtime, back, "back")
+                await send(runtime, back, "back")
                 await runtime.committer.publish((), promotion_record(back))
 
         asyncio.run(publish())
@@ -268,89 +193,6 @@ def test_without_rollouts_there_is_nothing_to_list(lineal: Lineal, folder: Path)
     assert lineal("deploy", "status", "--json").json == []
 
 
-class TestRoot:
-    """Two people sign packages, and change who may."""
-
-    def test_from_the_first_root_to_a_rollout_with_two_signatures(
-        self, lineal: Lineal, folder: Path, key: Path, working: Path
-    ):
-        public = {}
-        for name in ("ann", "ben", "old", "new"):
-            made = lineal("deploy", "key", working / f"{name}.pem", "--json")
-            public[name] = made.json["public_key"]
-        own = public_key(read_key(key)).key
-        draft = working / "1.json"
-        done = lineal(
-            "deploy", "root", "draft", draft, "--root-key", public["ann"], "--root-key",
-            public["ben"], "--root-threshold", 2, "--package-key", own, "--package-key",
-            public["old"], "--package-threshold", 2,
-        )  # fmt: skip
-        assert done.code == 0, done.err
-        assert lineal("deploy", "root", "sign", draft, "--key", working / "ann.pem").code == 0
-        refused = lineal("deploy", "root", "publish", draft)
-        assert refused.code == 1
-        assert "too few signatures" in refused.err
-        assert lineal("deploy", "root", "show").code == 1
-        assert lineal("deploy", "root", "sign", draft, "--key", working / "ben.pem").code == 0
-        assert lineal("deploy", "root", "publish", draft).code == 0
-
-        second = working / "2.json"
-        lineal(
-            "deploy", "root", "draft", second, "--package-key", own, "--package-key",
-            public["new"], "--reset-counters",
-        )  # fmt: skip
-        for name in ("ann", "ben"):
-            lineal("deploy", "root", "sign", second, "--key", working / f"{name}.pem")
-        assert lineal("deploy", "root", "publish", second).code == 0
-        shown = lineal("deploy", "root", "show", "--out", working / "root.json", "--json").json
-        assert (shown["version"], shown["epoch"]) == (2, 1)
-        assert shown["published_by"] == acting_user()
-        assert shown["roles"]["targets"]["threshold"] == 2
-        assert (working / "root.json").read_bytes() == second.read_bytes()
-
-        lineal("deploy", "start", "turbine")
-        handle(folder, key)
-        [rollout] = lineal("deploy", "status", "--json").json
-        assert rollout["status"] == "unsigned"
-        for name in ("old", "new"):
-            done = lineal(
-                "deploy", "sign", rollout["rollout"], "--key", working / f"{name}.pem", "--yes"
-            )
-            assert done.code == 0, done.err
-            handle(folder, key)
-            [now] = lineal("deploy", "status", "--json").json
-            assert now["status"] == ("running" if name == "new" else "unsigned")
-        again = lineal("deploy", "sign", rollout["rollout"], "--key", working / "new.pem", "--yes")
-        assert again.code == 1
-        assert "waits for nobody" in again.err
-
-    def test_a_model_that_is_in_use_no_more_is_not_signed(
-        self, lineal: Lineal, folder: Path, key: Path, working: Path
-    ):
-        other = lineal("deploy", "key", working / "ann.pem", "--json").json["public_key"]
-        draft = working / "1.json"
-        lineal(
-            "deploy", "root", "draft", draft, "--root-key", other, "--package-key", other,
-            "--package-key", public_key(read_key(key)).key, "--package-threshold", 2,
-        )  # fmt: skip
-        lineal("deploy", "root", "sign", draft, "--key", working / "ann.pem")
-        lineal("deploy", "root", "publish", draft)
-        lineal("deploy", "start", "turbine")
-        handle(folder, key)
-        [rollout] = lineal("deploy", "status", "--json").json
-
-        async def promote_another() -> None:
-            async with open_runtime(Settings(data=folder, durability="normal")) as runtime:
-                model = graph(factor=2.0)
-                await runtime.objects.put_large(model)
-                await runtime.committer.publish((), promotion_record(promoted_turbine(model, 3)))
-
-        asyncio.run(promote_another())
-        done = lineal("deploy", "sign", rollout["rollout"], "--key", working / "ann.pem", "--yes")
-        assert done.code == 1
-        assert "nothing was signed" in done.err
-
-
 def test_a_model_goes_only_to_devices_that_measure_what_it_scores(lineal: Lineal, folder: Path):
     async def connect() -> None:
         async with open_runtime(Settings(data=folder, durability="normal")) as runtime:
@@ -360,7 +202,7 @@ def test_a_model_goes_only_to_devices_that_measure_what_it_scores(lineal: Lineal
                     agent_version="1", agent_digest="0" * 64, config_digest="0" * 64,
                     features=features,
                 )  # fmt: skip
-                await _publish(runtime, birth, birth.event_id)
+                await send(runtime, birth, birth.event_id)
 
     asyncio.run(connect())
     started = lineal("deploy", "start", "turbine", "--json").json
@@ -371,21 +213,6 @@ def test_a_model_goes_only_to_devices_that_measure_what_it_scores(lineal: Lineal
     by_name = lineal("deploy", "start", "turbine", "--ring", "one=pump-1")
     assert by_name.code == 1
     assert "it is not for pump-1: it measures no voltage" in by_name.err
-
-
-@pytest.mark.parametrize("named", [False, True])
-def test_without_a_key_nothing_is_asked_for_and_what_to_do_is_said(
-    lineal: Lineal, folder: Path, working: Path, named: bool
-):
-    (working / "stage.pem").unlink()
-    if not named:
-        (working / "lineal.toml").unlink()
-    refused = lineal("deploy", "start", "turbine")
-    assert refused.code == 1
-    assert "`lineal deploy key`" in refused.err
-    assert "--signed-elsewhere" in refused.err
-    assert lineal("deploy", "start", "turbine", "--signed-elsewhere").code == 0
-    assert len(published(folder, DeploymentRequested)) == 1
 
 
 def test_devices_are_listed_and_chosen_by_their_attributes(lineal: Lineal, folder: Path):
@@ -406,7 +233,7 @@ def test_devices_are_listed_and_chosen_by_their_attributes(lineal: Lineal, folde
                     agent_version="2.0", agent_digest="0" * 64, config_digest="0" * 64,
                     attributes=values, certificate_expires_us=1,
                 )  # fmt: skip
-                await _publish(runtime, birth, birth.event_id)
+                await send(runtime, birth, birth.event_id)
             await until_settled(runtime, "devices")
 
     asyncio.run(connect())
@@ -427,21 +254,6 @@ def test_devices_are_listed_and_chosen_by_their_attributes(lineal: Lineal, folde
     none = lineal("deploy", "start", "turbine", "--where", "site=paris")
     assert none.code == 1
     assert "for no device here" in none.err
-
-
-def test_a_rollout_that_no_key_signs_is_said_to_be_refused(
-    lineal: Lineal, folder: Path, working: Path
-):
-    (working / "lineal.toml").unlink()
-    assert lineal("deploy", "start", "turbine", "--signed-elsewhere").code == 0
-    handle(folder, None)
-    [refused] = lineal("deploy", "status", "--json").json
-    assert (refused["model"], refused["status"]) == ("turbine", "rejected")
-    assert "no key is configured" in refused["reason"]
-    assert "no key is configured" in lineal("deploy", "status").text
-    shown = lineal("deploy", "status", refused["rollout"])
-    assert shown.code == 1
-    assert "no key is configured" in shown.err
 
 
 def test_a_release_of_the_agent_is_sent_by_rings(lineal: Lineal, folder: Path, working: Path):
