@@ -154,4 +154,20 @@ async def test_the_first_models_are_learnt_without_anybody_asking(folder: Path) 
     assert 2000 <= first < 2600
     assert all(2000 <= b - a < 2700 for a, b in pairwise(made.values()))
     assert len(later) <= 2
-    assert len(harness.outputs(ModelDataset)) == 3
+    datasets = harness.outputs(ModelDataset)
+    assert [one.case for one in datasets] == ["both"] * 3
+    sizes = [one.train_items + one.test_items for one in datasets]
+    assert [round(20 * size / 2000) for size in sizes] == [1, 2, 3]
+
+
+async def test_where_no_model_is_good_enough_more_are_made_of_more_readings(folder: Path) -> None:
+    stages = Settings().stages
+    stages["retrain"]["models"]["pump"] |= {"min_sensitivity": 1.0, "min_new_readings": 400}
+    configs = [CollectConfig(block_batches=8), RetrainConfig(**stages["retrain"])]
+    values = readings()[: FAULT.start]
+    async with StageHarness(collect, retrain, train, evaluate, promote, config=configs) as harness:
+        for batch in batches(values, device="pump-1", features=("pressure", "flow", "hours")):
+            await harness.send(batch)
+            await harness.clock.advance(1)
+        assert not harness.outputs(ModelPromoted)
+        assert len(harness.outputs(ModelDataset)) > 4

@@ -47,6 +47,8 @@ _MARKS = "mark/"
 _LABELS = "label/"
 _EXAMPLES = "example/"
 _MAX_ANOMALIES = 256
+_MAX_IN_VAIN = 12
+"""Iterations that nobody asked for, while none has made a model that is used."""
 _SECOND_US = 1_000_000
 _JSON = "application/json"
 
@@ -101,11 +103,23 @@ async def _ask_by_itself(device: str, ctx: Context[RetrainConfig]) -> None:
             continue
         kept = await ctx.state.get(f"iteration/{name}", bytes)
         done = 0 if kept is None else orjson.loads(kept)["iteration"]
-        if done < settings.automatic_iterations:
+        # with no model in use nobody watches the machine: then more are made, of more readings
+        if done < settings.automatic_iterations or (
+            done < _MAX_IN_VAIN and await ctx.artifact(name) is None
+        ):
             request = ModelTrainingRequested(
                 name=name, cause="schedule", cause_event=ctx.event.id, requested_us=ctx.now()
             )
             ctx.timers.set(f"grown/{name}", ctx.now(), request)
+
+
+def _asked_by_itself(cause: DriftDetected | ModelTrainingRequested, settings: object) -> bool:
+    """Whether readings that have come asked, and neither a person nor a drift."""
+    return (
+        isinstance(settings, ReadingsModel)
+        and isinstance(cause, ModelTrainingRequested)
+        and cause.cause == "schedule"
+    )
 
 
 async def _remember_verdict(data: AnomalyReviewed, ctx: Context[RetrainConfig]) -> None:
@@ -202,6 +216,8 @@ async def iterate(
         if previous is None:
             await _wait_for_material(cause, ctx, dataset.new_rows, least)
             return None
+        if _asked_by_itself(cause, settings):
+            return None  # too early: it does not count
         held, manifest = previous, ObjectRef(**before["manifest"])
     else:
         data = held.model_dump_json().encode()
