@@ -22,7 +22,7 @@ from lineal_schemas.envelope import decode
 from lineal_schemas.models import ModelDataset
 from lineal_schemas.sweeps import SweepStepFinished, SweepStepRequested
 from tests.conformance.harness import publish
-from tests.consumers.retrain.test_stages import TEXTS
+from tests.consumers.retrain.flywheel import TEXTS
 
 LINEAL = [sys.executable, "-m", "lineal_cli.main"]
 PATIENCE_SECONDS = 180

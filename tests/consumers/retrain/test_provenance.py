@@ -7,7 +7,7 @@ from lineal.lineage.graph import lineage_graph
 from lineal.lineage.ledger import all_steps
 from lineal_catalog.models.attestation import training_statements
 from tests.cli.test_attestations import assert_valid as assert_valid_statement
-from tests.consumers.retrain.test_stages import turning
+from tests.consumers.retrain.flywheel import turning
 from tests.lineage.exports.test_openlineage import assert_valid as assert_valid_events
 from tests.lineage.exports.test_prov import GENERATION_BEFORE_USAGE, broken, graph_of
 

@@ -35,7 +35,7 @@ from lineal_schemas.sweeps import (
     SweepStopped,
     SweptSetting,
 )
-from tests.consumers.retrain.test_stages import TEXTS
+from tests.consumers.retrain.flywheel import TEXTS
 
 REF = ObjectRef(uri="x:y", sha256="ab" * 32, bytes=1, media_type="application/json")
 
