@@ -242,5 +242,6 @@ def _why(reason: ReasonCode) -> str:
         return str(reason)
     return (
         "the broker ended the connection without saying why (a certificate that was revoked, or "
-        "that another authority signed; or it speaks TLS, and there is no [broker.tls])"
+        "that another authority signed; another agent with this device's key; or it speaks TLS, "
+        "and there is no [broker.tls])"
     )
