@@ -224,6 +224,11 @@ def test_a_field_and_the_text_are_corrected_from_the_document_and_the_next_one_i
     expect(page.locator(".findings dt", has_text=re.compile("^number$"))).to_be_visible()
     document = address.rpartition("/")[2]
     until(lambda: client.get("/search?q=green").json())
+    page.get_by_role("link", name="Versions").click()
+    changed = page.get_by_role("row").filter(
+        has=page.get_by_role("cell", name="number", exact=True)
+    )
+    expect(changed).to_contain_text("RC-2026-0815")  # a field by its name, not its place in a list
     pdf = client.get(f"/documents/{document}/pdf").content
     assert "Green paper," in PdfDocument(pdf)[0].get_textpage().get_text_range()
     assert "Green" in client.get(f"/documents/{document}/hocr").text
@@ -234,10 +239,10 @@ def test_a_field_and_the_text_are_corrected_from_the_document_and_the_next_one_i
     sent = client.post("/documents", files={"file": ("2.png", invoice("RC-2026-0962", "99.00"))})
     [following] = sent.json()
 
-    def number() -> str | None:
+    def number_found() -> str | None:
         found = client.get(f"/documents/{following['document_id']}/fields")
         fields = found.json().get("fields", []) if found.status_code == 200 else []
         return next((each["value"] for each in fields if each["name"] == "number"), None)
 
-    until(number)
-    assert number() == "RC-2026-0962"
+    until(number_found)
+    assert number_found() == "RC-2026-0962"

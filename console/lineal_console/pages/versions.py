@@ -83,5 +83,5 @@ async def _content(request: PageRequest, item: Artifact) -> Any:
     data = await request.runtime.objects.get(reference(item.sha256, item.bytes, item.media_type))
     found = await asyncio.to_thread(as_json, data)
     if item.role == "fields":  # each by its name: that is what somebody looks for
-        return {field.name: field.value for field in FieldValues.model_validate(found).fields}
+        return {field.name: field.value or "" for field in FieldValues.model_validate(found).fields}
     return found
