@@ -210,7 +210,7 @@ def test_a_rollout_is_paused_gone_on_with_and_aborted(
     expect(state).to_have_text("running")
     _ask(page, "Abort", "enough")
     expect(state).to_have_text("aborted")
-    expect(page.get_by_text("enough")).to_be_visible()
+    expect(page.locator("#state .reason")).to_have_text("enough")
     assert _rollouts(fleet)[0]["status"] == "aborted"
     expect(page.get_by_role("button", name="Abort")).to_have_count(0)
 
