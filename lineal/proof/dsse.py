@@ -33,6 +33,6 @@ def signed_envelope(payload: bytes, payload_type: str, signers: Sequence[Signer]
 
 
 def authenticated_bytes(payload: bytes, payload_type: str) -> bytes:
-    """What is signed: DSSE's pre-authentication encoding (PAE)."""
+    """The bytes that are signed: DSSE's pre-authentication encoding (PAE)."""
     named = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(named), named, len(payload), payload)

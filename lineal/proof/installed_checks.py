@@ -33,5 +33,5 @@ def installed_checks() -> list[Check]:
 
 
 def checks_before_rebuild() -> list[Check]:
-    """Of what ``lineal rebuild`` reads: the database, the ledger, and objects."""
+    """The checks of what ``lineal rebuild`` reads: the database, the ledger, and objects."""
     return [LedgerCheck(), StructureCheck(), ObjectCheck()]

@@ -37,7 +37,7 @@ class LogRow(NamedTuple):
 
 
 def read_log(connection: Connection) -> LogRow | None:
-    """What the store says of its log; None before it has one."""
+    """The row of the store that describes its log; None before there is one."""
     row = connection.execute(
         "SELECT keys, size, checkpoint, witnessed, owner, lease_until FROM ledger_log WHERE id = ?",
         (_ROW,),

@@ -60,7 +60,9 @@ def _changed(name: str) -> Finding:
 
 
 class NamedObjectReader:
-    """What records name is there. See :class:`lineal.proof.record_pass.RecordReader`.
+    """Checks that the objects that records name are there.
+
+    See :class:`lineal.proof.record_pass.RecordReader`.
 
     What belongs to an erased subject is not missed.
     """

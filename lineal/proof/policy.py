@@ -65,7 +65,7 @@ class Policy(NamedTuple):
         return self.missing_of(note) is None
 
     def missing_of(self, note: Note) -> str | None:
-        """What a checkpoint lacks, for people; None if nothing.
+        """The signatures that a checkpoint lacks, in words for people; None if it lacks none.
 
         Raises:
             WrongSignature: a cosignature of a known witness is wrong.

@@ -45,7 +45,7 @@ class Checkpoints(NamedTuple):
 
 
 def log_subject(origin: str) -> str:
-    """What records about the log itself are about."""
+    """The subject of records about the log itself."""
     return f"log:{origin}"
 
 

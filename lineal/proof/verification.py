@@ -58,7 +58,7 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class VerificationContext:
-    """What is verified, and what is trusted without verification."""
+    """The store, objects and checkpoints to verify, and the keys to trust."""
 
     connection: Connection
     """Cannot write; the same state of the store until the end."""

@@ -118,7 +118,7 @@ class Witness:
             return None
 
     def newest_of(self, origin: str) -> Checkpoint | None:
-        """What the newest checkpoint says that it has cosigned of a log.
+        """The newest checkpoint of a log that the witness has cosigned.
 
         Raises:
             OSError, MalformedNote: it cannot be read.

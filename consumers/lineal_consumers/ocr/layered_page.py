@@ -41,7 +41,7 @@ _WITNESSES = 2
 
 
 class Added(NamedTuple):
-    """What recognition adds to a text layer."""
+    """Words that recognition adds to a text layer."""
 
     lines: list[Line]
     """All lines of the page."""

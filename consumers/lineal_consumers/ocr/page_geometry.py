@@ -1,4 +1,4 @@
-"""How the coordinates of a page's raster, of the page as seen and of PDF user space relate."""
+"""Converts coordinates of a page's raster, of the page as seen, and of PDF user space."""
 
 from __future__ import annotations
 

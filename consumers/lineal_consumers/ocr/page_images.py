@@ -1,4 +1,4 @@
-"""Where a PDF page shows images, and how many pixels they have."""
+"""Finds the images that a PDF page shows: their places and sizes in pixels."""
 
 from __future__ import annotations
 

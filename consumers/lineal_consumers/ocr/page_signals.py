@@ -1,4 +1,4 @@
-"""What a page looks like before and beside its recognition: light, ink, direction, skew.
+"""Measures a page before its recognition: light, ink, direction, skew.
 
 Everything is measured on a view of about 75 dpi, which holds what matters and costs a few
 milliseconds a page. Mean confidence is not used: it does not find missed text.
@@ -118,7 +118,7 @@ def _background(view: Gray) -> Gray:
 
 
 def skew_degrees(signals: Signals) -> float:
-    """How many degrees clockwise the text lines are off the horizontal; 0 where it is not clear.
+    """The angle of the text lines, in degrees clockwise off the horizontal; 0 if it is unclear.
 
     The feet of all words are projected along each angle: along the right one they fall on few
     lines (a projection profile of points instead of pixels, which costs 1 ms).

@@ -57,7 +57,7 @@ def prepare(sheet: Sheet) -> Sheet:
 
 
 def place_on_photo(seen: Recognized, sheet: Sheet, photo: Raster) -> Recognized:
-    """What was read on a sheet that was cut out of a photo, where it stands on the photo."""
+    """Moves what was read on a sheet that was cut out of a photo to its place on the photo."""
     rows, columns = sheet.raster.gray.shape
     photo_rows, photo_columns = photo.gray.shape
     points = photo.width / photo_columns

@@ -1,4 +1,4 @@
-"""How a sheet that was photographed at an angle and its photo relate."""
+"""Maps points between a sheet and a photo of it that was taken at an angle."""
 
 from __future__ import annotations
 

@@ -59,14 +59,14 @@ def reads(language: str) -> bool:
 
 
 def models() -> list[UsedArtifact]:
-    """What it reads with; nothing where it is not installed."""
+    """The engine's models by digest; empty if it is not installed."""
     return [
         UsedArtifact(f"{NAME}/{name}", version(NAME), _DIGESTS[name]) for name in sorted(_models())
     ]
 
 
 def describe() -> str:
-    """What reads photos: this engine, or how it is had."""
+    """Which engine reads photos, and how to install this one if it is missing."""
     if is_installed():
         return f"RapidOCR {engine_version()} reads photos that tesseract reads badly"
     return "read by tesseract alone; `pip install 'lineal[photos]'` reads hard ones better"

@@ -1,4 +1,4 @@
-"""How long a page may be recognised: by the size of its file, in processor time.
+"""Limits the processor time for recognising a page, by the size of its file.
 
 A few kilobytes unpack to a page of noise that keeps recognition busy for minutes; a page that
 somebody scanned has more bytes the more there is to read on it. Processor time, since a page must

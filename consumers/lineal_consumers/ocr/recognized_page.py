@@ -47,7 +47,7 @@ def _read_at_once(raster: Raster, number: int, offset: int, config: OcrConfig) -
 def make_page(
     seen: Recognized, language: str | None, raster: Raster, number: int, offset: int
 ) -> tuple[str, Page]:
-    """What was recognised, as the text and the page of a result."""
+    """Makes the text and the page of a result from the recognised words."""
     from lineal_consumers.ocr.figure_conflicts import FIGURE_CONFLICT
     from lineal_consumers.ocr.key_values import key_values
     from lineal_consumers.ocr.layout import Frame, page_text

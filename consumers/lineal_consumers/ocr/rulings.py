@@ -1,4 +1,4 @@
-"""Where rulings are: in the ink of a scan, and among the paths of a digital page."""
+"""Finds rulings: in the ink of a scan, and among the paths of a digital page."""
 
 from __future__ import annotations
 

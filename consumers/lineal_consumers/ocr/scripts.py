@@ -1,4 +1,4 @@
-"""What differs between scripts: the direction of letters, and whether blanks part words."""
+"""Properties of scripts: the direction of letters, and whether blanks part words."""
 
 from __future__ import annotations
 

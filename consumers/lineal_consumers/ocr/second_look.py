@@ -1,4 +1,4 @@
-"""What a first reading of a page left out, read by itself.
+"""Recognises again, alone, what a first reading of a page left out.
 
 Layout analysis loses columns of figures: on photos of receipts, on pages with a dark edge. A piece
 that is known to be a block of text needs none.

@@ -192,7 +192,7 @@ def page_script(gray: Gray, dpi: int) -> tuple[str, float]:
 
 
 def upright_rotation(gray: Gray, dpi: int) -> int | None:
-    """How many degrees clockwise the image must be turned to stand upright, or None if unsure.
+    """The degrees clockwise by which to turn the image upright; None if unsure.
 
     Tesseract's orientation detection works as well at 150 dpi and takes a quarter of the time.
     """

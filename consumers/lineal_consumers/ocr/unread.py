@@ -1,4 +1,4 @@
-"""Where on a recognised page there is ink that looks like text and was not read."""
+"""Finds ink on a recognised page that looks like text and was not read."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class _Glyph(NamedTuple):
 
 
 def find_unread_text(page: pdfium.PdfPage) -> list[Region]:
-    """Where text objects are of which the text layer has nothing."""
+    """Finds text objects of which the text layer has nothing."""
     import pypdfium2.raw as raw
 
     layer = page.get_textpage()
@@ -56,7 +56,7 @@ def find_unread_text(page: pdfium.PdfPage) -> list[Region]:
 
 
 def find_drawn_text(page: pdfium.PdfPage) -> list[Region]:
-    """Where letters are drawn as curves."""
+    """Finds letters that are drawn as curves."""
     seen = seen_from_user_space(page)
     return [Region(*seen.box(*box)) for box in find_outlined_text(page.raw)]
 

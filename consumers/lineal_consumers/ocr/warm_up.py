@@ -1,4 +1,4 @@
-"""What a worker process does at its start, so that the first document need not wait for it."""
+"""Loads at a worker process's start what the first document would otherwise wait for."""
 
 from __future__ import annotations
 

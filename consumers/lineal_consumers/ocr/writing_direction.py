@@ -36,7 +36,7 @@ def as_if_across(
 
 
 def as_seen(lines: list[Line], direction: Direction) -> list[Line]:
-    """What :func:`as_if_across` turned, where it is seen again."""
+    """Turns back what :func:`as_if_across` turned."""
     return [
         Line([_turned(word, back=direction == "up") for word in line.words], line.new_paragraph)
         for line in lines

@@ -1,4 +1,4 @@
-"""How a file that conforms to PDF/A-2b is written."""
+"""Writes files that conform to PDF/A-2b."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def save_options() -> dict[str, Any]:
-    """How a conforming file is written: without encryption and LZW, as PDF 1.7."""
+    """The options for a conforming file: without encryption and LZW, as PDF 1.7."""
     import pikepdf
 
     return {

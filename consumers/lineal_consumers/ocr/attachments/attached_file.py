@@ -1,4 +1,4 @@
-"""What a reader of attachments finds."""
+"""The types of files that a reader of attachments returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be set about attachments: how many, how large and how deep they may be."""
+"""The settings of attachments: how many, how large and how deep they may be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Office documents draw: charts, diagrams (SmartArt), shapes with text, pictures."""
+"""Reads what Office documents draw: charts, diagrams (SmartArt), shapes, pictures."""
 
 from __future__ import annotations
 

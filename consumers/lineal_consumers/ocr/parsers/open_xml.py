@@ -28,7 +28,7 @@ _MAIN_PARTS = ("word/document.xml", "xl/workbook.xml", "ppt/presentation.xml")
 
 
 class Relation(NamedTuple):
-    """What a part says of another one."""
+    """A relationship from one part of a file to another."""
 
     type: str
     """The last word of the relation's type: ``header``, ``image``, ``hyperlink``."""

@@ -1,4 +1,4 @@
-"""What every parser returns, and how it becomes a :class:`TextResult`."""
+"""The result of every parser, and its conversion to a :class:`TextResult`."""
 
 from __future__ import annotations
 

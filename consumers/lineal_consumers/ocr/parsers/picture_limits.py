@@ -1,4 +1,4 @@
-"""How many pictures of a document are looked at, and how large they may be."""
+"""Limits of the number and size of a document's pictures that are recognised."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class _Reader:
         self._count = 0
 
     def page(self) -> ParsedPage:
-        """What was read."""
+        """The page that was read."""
         self._flush()
         self._end_table()
         text = "".join(self._out)

@@ -1,4 +1,4 @@
-"""What is inside signed or compressed mail (S/MIME, RFC 8551), its signature unchecked.
+"""Unpacks signed or compressed mail (S/MIME, RFC 8551); signatures are not checked.
 
 CMS (RFC 5652, 5; RFC 3274) in BER, as mailers that do not know a length beforehand write it. Only
 the way down to the content is walked; certificates and signers are passed over.

@@ -37,7 +37,7 @@ class TnefFile(NamedTuple):
 
 
 class Tnef(NamedTuple):
-    """What a ``winmail.dat`` holds that its mail may lack."""
+    """The text and files of a ``winmail.dat``, which its mail may lack."""
 
     plain: str
     html: bytes

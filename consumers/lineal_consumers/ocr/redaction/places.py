@@ -1,4 +1,4 @@
-"""What is to be redacted, as places in a document's text and on its pages."""
+"""Finds the places to redact, in a document's text and on its pages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Places(NamedTuple):
 def find_places(
     wanted: DocumentRedactionRequested, result: TextResult, analysis: Analysis | None
 ) -> Places:
-    """What a request asks for, and all other occurrences of the same texts."""
+    """The places that a request names, and all other occurrences of the same texts."""
     text = result.text
     spans = set(_entities(wanted, analysis)) if analysis is not None else set()
     for phrase in wanted.words:
