@@ -154,11 +154,10 @@ class StageExecutor:
                 _fail(done, as_failure(error))
                 for invocation in done:
                     invocation.record = record_of(self._binding, invocation)
-            self._timeouts.note(done)
-            source.ended(
-                [item.result for item in done if item.error is None],
-                [item for item in done if item.error is not None],
-            )
+            failed = [item for item in done if item.error is not None]
+            if failed or self._timeouts.problem is not None:
+                self._timeouts.note(done)
+            source.ended([item.result for item in done if item.error is None], failed)
             if not waiting:
                 return
             done = []
