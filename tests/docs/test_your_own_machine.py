@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -149,11 +148,10 @@ async def test_the_first_models_are_learnt_without_anybody_asking(folder: Path) 
             versions = [event.model.version for event in harness.outputs(ModelPromoted)]
             if versions:
                 made.setdefault(versions[-1], 20 * number)
-    # as soon as there are the readings of `learn_from`, and no more than three times
-    first, *later = made.values()
-    assert 2000 <= first < 2600
-    assert all(2000 <= b - a < 2700 for a, b in pairwise(made.values()))
-    assert len(later) <= 2
+    # as soon as there are the readings of `learn_from`, and two more times; a later model that is
+    # worse is not used
+    assert 2000 <= min(made.values()) < 2600
+    assert max(made) <= 3
     datasets = harness.outputs(ModelDataset)
     assert [one.case for one in datasets] == ["both"] * 3
     sizes = [one.train_items + one.test_items for one in datasets]
