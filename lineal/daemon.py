@@ -49,7 +49,6 @@ class Daemon:
         self.workers = worker_pool(
             settings,
             warm_up=tuple(stage.warm_up for stage in stages if stage.warm_up),
-            spare=True,
         )
         self._runners: dict[str, StageRunner] = {}
         self._follower: LedgerFollower | None = None

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import math
 import pickle
-import subprocess
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -23,11 +22,11 @@ from lineal.workers.answers import UnreadableAnswer
 from lineal.workers.costs import MAX_LOAD, Cost, CostHistory, Share
 from lineal.workers.errors import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout
 from lineal.workers.fair_queue import ANY_CALLER, Caller, Dequeued, FairQueue
+from lineal.workers.fork_server_process import ForkServer
 from lineal.workers.limits import TaskLimits
 from lineal.workers.worker_process import (
     MAX_ANSWER_BYTES,
     ProcessOptions,
-    SpareProcess,
     WorkerProcess,
     describe_exit,
 )
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_SPARE_SECONDS = 10.0
 _OBJECT_FOLDERS = "objects", "cache"
 """Of a data folder: the objects, or those of a bucket that were read lately."""
 _COSTLY = WorkerTimeout, WorkerOutOfMemory, WorkerCrashed, UnreadableAnswer
@@ -88,12 +86,10 @@ class WorkerPool:
             daemon's environment, network, or a place to write but a scratch folder, reading only
             what they work with (:mod:`lineal.workers.readable`) and files that are named here, and
             with answers that are data (:mod:`lineal.workers.answers`).
-        warm_up: ``module:function`` names every worker calls at its start, so that first tasks do
-            not wait for what these load.
+        warm_up: ``module:function`` names that are called before there are workers, so that first
+            tasks do not wait for what these load.
         named: folders whose files tasks name; in the sandbox they cannot be listed.
         trees: further files and folders that tasks read.
-        spare: whether one process more is kept ready, for a worker that loses its own.
-        spare_seconds: when it is started, unless a worker loses its own before.
     """
 
     def __init__(
@@ -106,10 +102,9 @@ class WorkerPool:
         sandbox: bool = False,
         named: tuple[Path, ...] = (),
         trees: tuple[Path, ...] = (),
-        spare: bool = False,
-        spare_seconds: float = _SPARE_SECONDS,
     ) -> None:
-        self._options = ProcessOptions(memory_bytes, warm_up, sandbox, named, trees)
+        self._options = ProcessOptions(memory_bytes, sandbox, named, trees)
+        self.server = ForkServer(warm_up, sandbox=sandbox)
         self._seconds = seconds
         self._history = CostHistory()
         self._waiting: FairQueue[_Task] = FairQueue(
@@ -118,13 +113,10 @@ class WorkerPool:
         self._ready = threading.Condition()
         self._closing = False
         self._workers = [_Worker(self, number) for number in range(workers)]
-        self.spare = SpareProcess(lambda: self._options, spare_seconds) if spare else None
 
     def start(self) -> None:
         for worker in self._workers:
             worker.thread.start()
-        if self.spare is not None:
-            self.spare.start()
 
     def allow_reading(self, paths: Iterable[Path]) -> None:
         """Allow tasks to read further files and folders from now on; only a sandbox forbids it."""
@@ -175,15 +167,11 @@ class WorkerPool:
             for task in self._waiting.take_all():
                 task.future.cancel()
             self._ready.notify_all()
-        for worker in self._workers:
-            worker.kill()
-        if self.spare is not None:
-            self.spare.close()
+        self.server.close()
         for worker in self._workers:
             if worker.thread.ident is not None:
                 await asyncio.to_thread(worker.thread.join)
-        if self.spare is not None:
-            await asyncio.to_thread(self.spare.join)
+        await asyncio.to_thread(self.server.join)
 
     def processes(self) -> list[int]:
         """The ids of the worker processes that run now."""
@@ -226,9 +214,7 @@ class WorkerPool:
         return self._closing
 
 
-def worker_pool(
-    settings: Settings, warm_up: tuple[str, ...] = (), *, spare: bool = False
-) -> WorkerPool:
+def worker_pool(settings: Settings, warm_up: tuple[str, ...] = ()) -> WorkerPool:
     """A pool as large as the settings say, with their limits for each task."""
     return WorkerPool(
         settings.workers,
@@ -238,7 +224,6 @@ def worker_pool(
         sandbox=settings.worker_sandbox,
         named=tuple(settings.data.absolute() / name for name in _OBJECT_FOLDERS),
         trees=tuple(path.absolute() for path in settings.worker_reads),
-        spare=spare,
     )
 
 
@@ -248,10 +233,6 @@ class _Worker:
     def __init__(self, pool: WorkerPool, number: int) -> None:
         self._pool = pool
         self._process: WorkerProcess | None = None
-        self._running: subprocess.Popen[bytes] | None = None
-        """Its process from the moment it is there, also while it starts."""
-        self._lost = False
-        """Whether the one before ended otherwise than in order."""
         self._used = 0.0
         """Seconds of processor time that the last task took."""
         self.thread = threading.Thread(target=self._serve, name=f"worker-{number}", daemon=True)
@@ -261,13 +242,6 @@ class _Worker:
         """Of its process, if there is one."""
         process = self._process
         return None if process is None else process.pid
-
-    def kill(self) -> None:
-        process, starting = self._process, self._running  # its own thread may take them away
-        if process is not None:
-            process.stop()
-        if starting is not None:
-            starting.kill()
 
     def _serve(self) -> None:
         # Early, so that first tasks do not wait; if it fails now, the next task says why.
@@ -323,28 +297,13 @@ class _Worker:
 
     def _ensure_process(self) -> WorkerProcess:
         options = self._pool.options
-        if self._process is not None and self._process.fits(options):
-            return self._process
-        self._discard()
-        made = None
-        if self._lost and self._pool.spare is not None:
-            made = self._pool.spare.take()
-        # A task's time begins when its process is ready: starting one takes seconds.
-        self._process = made or WorkerProcess(options, self._has_started)
-        self._lost = False
-        if self._pool.closing:
-            self._process.stop()
+        if self._process is None or not self._process.fits(options):
+            self._discard()
+            # A task's time begins when its process is ready: the first one takes seconds.
+            self._process = WorkerProcess(options, self._pool.server)
         return self._process
-
-    def _has_started(self, process: subprocess.Popen[bytes]) -> None:
-        self._running = process
-        if self._pool.closing:
-            process.kill()
 
     def _discard(self) -> int | None:
         """End the process, if there is one; returns its exit code."""
-        process, self._process, self._running = self._process, None, None
-        if process is None:
-            return None
-        self._lost = True
-        return process.end()
+        process, self._process = self._process, None
+        return None if process is None else process.end()

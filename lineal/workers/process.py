@@ -1,5 +1,4 @@
-"""Starts a worker process as a program of its own, independent of the daemon's main module, which
-multiprocessing would import again."""
+"""A worker process's life, from its fork to its end."""
 
 from __future__ import annotations
 
@@ -7,10 +6,11 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import os
 import pickle
 import resource
 import signal
-import sys
+import tempfile
 import time
 import traceback
 from multiprocessing.connection import Connection
@@ -21,7 +21,7 @@ from lineal.workers.answers import encode, encode_error
 from lineal.workers.errors import WorkerError
 from lineal.workers.limits import BEGUN
 from lineal.workers.memory import release_memory
-from lineal.workers.sandbox import enter
+from lineal.workers.sandbox import enter, home_in
 from lineal.workers.start import WorkerStart
 
 _GC_THRESHOLD = 50_000
@@ -33,10 +33,12 @@ _PR_SET_PDEATHSIG = 1
 """prctl(2); Linux only."""
 
 
-def _die_with_parent() -> None:
-    """Have the kernel end this process with the daemon, even in the middle of a task that hangs."""
+def end_with(parent: int) -> bool:
+    """Have the kernel end this process with its parent, even in the middle of a task that hangs;
+    returns whether the parent is still there."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == parent
 
 
 def _sendable(error: BaseException) -> Exception:
@@ -57,7 +59,7 @@ def _sendable(error: BaseException) -> Exception:
     return failure
 
 
-def _warm_up(name: str) -> None:
+def warm_up(name: str) -> None:
     """Call ``module:function``. This only saves time: an error here is ignored, since the task that
     needs it fails with it again."""
     module, _, function = name.partition(":")
@@ -65,21 +67,23 @@ def _warm_up(name: str) -> None:
         getattr(importlib.import_module(module), function)()
 
 
-def _serve(connection: Connection) -> None:
-    """A worker's life: ends with the daemon."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _die_with_parent()
-    start: WorkerStart = pickle.loads(connection.recv_bytes())  # noqa: S301 - of the daemon
-    sys.path[:] = start.path
+def serve(connection: Connection, start: WorkerStart, parent: int) -> None:
+    """Carry out the tasks that come, until the daemon is gone.
+
+    Args:
+        parent: the id of the process that this one was forked from, and ends with.
+    """
+    if not end_with(parent):
+        return
     if start.memory_bytes is not None:
         resource.setrlimit(resource.RLIMIT_AS, (start.memory_bytes, start.memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if start.scratch is not None:
-        # Before anything is loaded: threads that libraries start are in it too.
+        os.environ.update(home_in(Path(start.scratch)))
+        tempfile.tempdir = None
+        # Before any thread is started: those that come are in it too.
         enter(Path(start.scratch), start.readable)
     for name in start.warm_up:
-        _warm_up(name)
+        warm_up(name)
     # What the engines keep for good is not looked through again at every collection.
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
@@ -129,7 +133,3 @@ def _answer_with_data(connection: Connection, succeeded: bool, value: Any, used:
                 failure.add_note(note)
             value = encode_error(failure)
     connection.send_bytes(encode((succeeded, value, used)))
-
-
-if __name__ == "__main__":
-    _serve(Connection(int(sys.argv[1])))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -54,13 +54,9 @@ class Readable(NamedTuple):
     """Files are read by who knows their names; folders are not listed."""
 
 
-def readable(environment: Mapping[str, str] = os.environ) -> Readable:
-    """What this Python runs with.
-
-    Args:
-        environment: names further folders of programs, libraries, fonts and language data.
-    """
-    installed = tuple(dict.fromkeys(map(os.path.realpath, _installed(environment))))
+def readable() -> Readable:
+    """What this Python runs with."""
+    installed = tuple(dict.fromkeys(map(os.path.realpath, _installed())))
     found = [_importable(entry) for entry in _import_folders() if not _is_below(entry, installed)]
     return Readable(
         trees=(*installed, *dict.fromkeys(path for trees, _ in found for path in trees)),
@@ -68,13 +64,13 @@ def readable(environment: Mapping[str, str] = os.environ) -> Readable:
     )
 
 
-def _installed(environment: Mapping[str, str]) -> Iterator[str]:
+def _installed() -> Iterator[str]:
     yield from _SYSTEM
     yield from (f"/etc/{name}" for name in _CONFIGURATION)
     yield from _MACHINE
     yield from (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
     for name in _FOLDER_VARIABLES:
-        for path in environment.get(name, "").split(os.pathsep):
+        for path in os.environ.get(name, "").split(os.pathsep):
             if path.startswith("/") and not _holds_more(os.path.realpath(path)):
                 yield path
 

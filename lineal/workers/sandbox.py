@@ -86,7 +86,12 @@ def clean_environment(environment: Mapping[str, str], scratch: Path) -> dict[str
         for name, value in environment.items()
         if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
     }
-    return kept | {"HOME": str(scratch), "TMPDIR": str(scratch)}
+    return kept | home_in(scratch)
+
+
+def home_in(scratch: Path) -> dict[str, str]:
+    """The variables by which programs find a place to write."""
+    return {"HOME": str(scratch), "TMPDIR": str(scratch)}
 
 
 def enter(scratch: Path, allowed: Readable) -> Sandbox:

@@ -1,4 +1,4 @@
-"""The first message to a worker process: limits and warm-up."""
+"""The first messages to the process that workers are forked from, and to a worker."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from typing import NamedTuple
 from lineal.workers.readable import Readable
 
 
-class WorkerStart(NamedTuple):
+class ServerStart(NamedTuple):
+    parent: int
+    """The daemon's process id."""
     path: list[str]
     """The daemon's ``sys.path``: functions are looked up by the name of their module."""
-    memory_bytes: int | None
     warm_up: tuple[str, ...]
-    """``module:function`` names to call before the first task."""
+    """``module:function`` names to call before the first fork."""
+
+
+class WorkerStart(NamedTuple):
+    memory_bytes: int | None
+    warm_up: tuple[str, ...] = ()
+    """``module:function`` names to call before the first task: those that start threads, which
+    are lost in a fork."""
     scratch: str | None = None
     """The only folder the process may write in, if it is to be sandboxed: its answers are data."""
     readable: Readable = Readable()

@@ -1,16 +1,10 @@
-"""One worker process, from its start to its end, and one that is ready before it is needed."""
+"""One worker process, as the daemon has it."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import pickle
 import signal
-import subprocess
-import sys
 import tempfile
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from pathlib import Path
@@ -18,14 +12,12 @@ from typing import Any, NamedTuple, Self
 
 from lineal.workers.answers import UnreadableAnswer, decode, decode_error
 from lineal.workers.errors import WorkerCrashed
+from lineal.workers.fork_server_process import ForkServer
 from lineal.workers.readable import readable
-from lineal.workers.sandbox import clean_environment
 from lineal.workers.start import WorkerStart
 
 MAX_ANSWER_BYTES = 2 << 30
 _START_SECONDS = 120.0
-_ONE_THREAD = {"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""For engines that would otherwise start a thread per core in each worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +25,6 @@ class ProcessOptions:
     """How processes are started: see :class:`lineal.workers.pool.WorkerPool`."""
 
     memory_bytes: int | None = None
-    warm_up: tuple[str, ...] = ()
     sandbox: bool = False
     named: tuple[Path, ...] = ()
     """Folders whose files tasks name."""
@@ -59,29 +50,24 @@ class WorkerProcess:
 
     Args:
         options: how it is started.
-        started: called with the process once there is one to be killed.
+        server: what it is forked from.
 
     Raises:
         WorkerCrashed: it did not start.
         OSError: no process can be made.
     """
 
-    def __init__(
-        self,
-        options: ProcessOptions,
-        started: Callable[[subprocess.Popen[bytes]], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, options: ProcessOptions, server: ForkServer) -> None:
         self._started = _Started.now(options)
         self._sandbox = options.sandbox
+        self._server = server
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
-        environment: dict[str, str] = {**_ONE_THREAD, **os.environ}
-        start = WorkerStart(sys.path, options.memory_bytes, options.warm_up)
+        start = WorkerStart(options.memory_bytes)
         if options.sandbox:
             self._scratch = tempfile.TemporaryDirectory(
                 prefix="lineal-worker-", ignore_cleanup_errors=True
             )
-            environment = clean_environment(environment, Path(self._scratch.name))
-            allowed = readable(environment)
+            allowed = readable()
             start = start._replace(
                 scratch=self._scratch.name,
                 readable=allowed._replace(
@@ -91,17 +77,8 @@ class WorkerProcess:
             )
         self.connection, theirs = Pipe()
         with theirs:
-            descriptor = theirs.fileno()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "lineal.workers.process", str(descriptor)],
-                pass_fds=[descriptor],
-                stdin=subprocess.DEVNULL,
-                env=environment,
-            )
-        self.pid = self._process.pid
-        started(self._process)
+            self.pid = server.fork(start, theirs)
         try:
-            self.connection.send_bytes(pickle.dumps(start))
             ready = (
                 self.connection.poll(_START_SECONDS)
                 and self.decoded(self.connection.recv_bytes(MAX_ANSWER_BYTES))[0]
@@ -113,8 +90,9 @@ class WorkerProcess:
             raise WorkerCrashed(f"a worker process did not start ({describe_exit(code)})")
 
     def fits(self, options: ProcessOptions) -> bool:
-        """Whether it runs, and one that is started now would be no other."""
-        return self._process.poll() is None and self._started == _Started.now(options)
+        """Whether it waits for a task, and one that is started now would be no other."""
+        ended = self.connection.poll()
+        return not ended and self._started == _Started.now(options)
 
     def decoded(self, answer: bytes) -> tuple[bool, Any, float]:
         """Whether it succeeded, the result or error, and the seconds of processor time used.
@@ -131,90 +109,13 @@ class WorkerProcess:
         succeeded, value, used = found
         return bool(succeeded), value if succeeded else decode_error(value), used
 
-    def stop(self) -> None:
-        self._process.kill()
-
     def end(self) -> int:
         """End it; returns its exit code."""
         self.connection.close()
-        self._process.kill()
-        code = self._process.wait()
+        code = self._server.end(self.pid)
         if self._scratch is not None:
             self._scratch.cleanup()
         return code
-
-
-class SpareProcess:
-    """Keeps one process ready, so that who loses its own waits for none to start.
-
-    Args:
-        options: how processes are started now.
-        delay: seconds until there is one: until then those that work have the processor.
-    """
-
-    def __init__(self, options: Callable[[], ProcessOptions], delay: float) -> None:
-        self._options = options
-        self._delay = delay
-        self._changed = threading.Condition()
-        self._wanted = False
-        self._closing = False
-        self._starting: subprocess.Popen[bytes] | None = None
-        self._ready: WorkerProcess | None = None
-        self._thread = threading.Thread(target=self._keep, name="worker-spare", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def take(self) -> WorkerProcess | None:
-        """The process that is ready, if there is one; another one is started."""
-        with self._changed:
-            taken, self._ready = self._ready, None
-            self._wanted = True
-            self._changed.notify()
-        if taken is not None and not taken.fits(self._options()):
-            taken.end()
-            return None
-        return taken
-
-    @property
-    def process_id(self) -> int | None:
-        """Of the process that is ready; None if there is none."""
-        ready = self._ready
-        return None if ready is None else ready.pid
-
-    def close(self) -> None:
-        """End it, also while it starts."""
-        with self._changed:
-            self._closing = True
-            if self._starting is not None:
-                self._starting.kill()
-            self._changed.notify()
-
-    def join(self) -> None:
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    def _keep(self) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closing or self._wanted, self._delay)
-        while not self._closing:
-            with contextlib.suppress(OSError, WorkerCrashed):
-                made = WorkerProcess(self._options(), self._has_started)
-                with self._changed:
-                    self._ready = made
-            with self._changed:
-                self._starting = None
-                # Where none can be started, the next is tried when one is wanted again.
-                self._wanted = False
-                self._changed.wait_for(lambda: self._closing or self._wanted)
-        if self._ready is not None:
-            self._ready.end()
-
-    def _has_started(self, process: subprocess.Popen[bytes]) -> None:
-        with self._changed:
-            self._starting = process
-            if self._closing:
-                process.kill()
 
 
 def describe_exit(code: int | None) -> str:

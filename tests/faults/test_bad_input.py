@@ -356,8 +356,8 @@ def test_it_is_alive_and_takes_what_comes_next(system: System) -> None:
     system.until_final(["afterwards.txt"])
 
     assert system.document("afterwards.txt").status == "indexed"
-    # The spare comes a while after the start, and again when it has taken a worker's place.
-    system.until(lambda: len(system.tree()) == 4, "itself, two workers and a spare")
+    forked = "itself, two workers, and what they are forked from"
+    system.until(lambda: len(system.tree()) == 4, forked)
     assert (
         system.lineal("search", '"quiet afternoon"', "--json").json[0]["name"] == "afterwards.txt"
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import queue
 import random
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -77,16 +79,48 @@ def sometimes_die(number: int, chance: float) -> int:
 
 
 def warm_up() -> None:
-    """What a stage names to have called in every worker before its first task."""
-    global _warm
-    _warm = True
+    """What a stage names to have called before the first task."""
+    global _warm_up_process
+    _warm_up_process = os.getpid()
 
 
 def is_warm() -> bool:
-    return _warm
+    return _warm_up_process != 0
 
 
-_warm = False
+def warm_up_process() -> int:
+    return _warm_up_process
+
+
+_warm_up_process = 0
+
+
+def start_thread() -> None:
+    """A library's thread, which does its work."""
+    threading.Thread(target=_double_what_comes, daemon=True).start()
+
+
+def _double_what_comes() -> None:
+    while True:
+        _doubled.put(2 * _asked.get())
+
+
+def ask_thread(number: int) -> int:
+    _asked.put(number)
+    return _doubled.get(timeout=60)
+
+
+_asked: queue.Queue[int] = queue.Queue()
+_doubled: queue.Queue[int] = queue.Queue()
+
+
+def load_forever() -> None:
+    while True:
+        time.sleep(60)
+
+
+def random_number() -> float:
+    return random.random()
 
 
 def environment() -> dict[str, str]:

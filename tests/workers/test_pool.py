@@ -231,48 +231,53 @@ async def test_workers_are_warm_before_their_first_task() -> None:
         assert await workers.run(tasks.is_warm)
 
 
-async def test_who_loses_its_process_has_the_spare_one_at_once() -> None:
-    workers = WorkerPool(1, seconds=60, spare=True, spare_seconds=0.0)
-    assert workers.spare is not None
-    workers.start()
-    try:
-        before = await workers.run(tasks.process_id)
-        for _ in range(2):
-            while (spare := workers.spare.process_id) is None:
-                await asyncio.sleep(0.01)
+async def test_what_is_loaded_once_is_there_in_each_worker_also_after_one_died() -> None:
+    async with pool(2, warm_up=("tests.workers.tasks:warm_up",)) as workers:
+        for _ in range(3):
             with pytest.raises(WorkerCrashed):
                 await workers.run(tasks.end_by_signal)
-            after = await workers.run(tasks.process_id)
-            assert after == spare != before
-            before = after
-    finally:
-        await workers.close()
-    assert not _runs(before)
+        loaded_in = {await workers.run(tasks.warm_up_process) for _ in range(8)}
+        processes = {await workers.run(tasks.process_id) for _ in range(8)}
+    assert len(loaded_in) == 1
+    assert not loaded_in & processes
 
 
-async def test_a_spare_process_that_died_is_not_given_out() -> None:
-    workers = WorkerPool(1, seconds=60, spare=True, spare_seconds=0.0)
-    assert workers.spare is not None
-    workers.start()
-    try:
-        while (spare := workers.spare.process_id) is None:
-            await asyncio.sleep(0.01)
-        os.kill(spare, signal.SIGKILL)
+async def test_what_starts_threads_is_loaded_by_each_worker() -> None:
+    warm_up = ("tests.workers.tasks:start_thread", "tests.workers.tasks:warm_up")
+    async with pool(warm_up=warm_up) as workers:
         with pytest.raises(WorkerCrashed):
             await workers.run(tasks.end_by_signal)
+        assert await workers.run(tasks.ask_thread, 4) == 8
+        assert await workers.run(tasks.warm_up_process) != await workers.run(tasks.process_id)
+
+
+async def test_workers_come_again_when_what_they_are_forked_from_is_killed() -> None:
+    async with pool(warm_up=("tests.workers.tasks:warm_up",)) as workers:
+        worker = await workers.run(tasks.process_id)
+        os.kill(await workers.run(tasks.warm_up_process), signal.SIGKILL)
+        while _runs(worker):
+            await asyncio.sleep(0.01)
         assert await workers.run(tasks.double, 4) == 8
-    finally:
-        await workers.close()
+        assert await workers.run(tasks.is_warm)
 
 
-async def test_closing_ends_the_spare_process_too() -> None:
-    workers = WorkerPool(1, seconds=60, spare=True, spare_seconds=0.0)
-    assert workers.spare is not None
+async def test_two_workers_draw_other_random_numbers() -> None:
+    async with pool() as workers:
+        first = await workers.run(tasks.random_number)
+        with pytest.raises(WorkerCrashed):
+            await workers.run(tasks.end_by_signal)
+        assert await workers.run(tasks.random_number) != first
+
+
+async def test_closing_while_workers_load_ends_at_once() -> None:
+    workers = WorkerPool(2, seconds=60, warm_up=("tests.workers.tasks:load_forever",))
     workers.start()
-    while (spare := workers.spare.process_id) is None:
-        await asyncio.sleep(0.01)
-    await workers.close()
-    assert not _runs(spare)
+    task = asyncio.create_task(workers.run(tasks.double, 1))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        await workers.close()
+    with pytest.raises((WorkerCrashed, asyncio.CancelledError)):
+        await task
 
 
 async def test_closing_leaves_no_process_and_no_task_waiting() -> None:
