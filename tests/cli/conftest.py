@@ -6,7 +6,6 @@ import asyncio
 import io
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from lineal_consumers.register.stage import register
 from lineal_schemas.documents import DocumentArrived
 from lineal_schemas.envelope import first_event
 from lineal_schemas.ids import arrival_id, document_id
+from tests.lineal_process import run_lineal
 
 FILES = {
     "letter.txt": b"Dear wind farm owner,\na turbine has stopped.\x0cSecond page about gearboxes.",
@@ -209,11 +209,13 @@ def process(working: Path, environment: dict[str, str]) -> Lineal:
     """Run a command as a process of its own."""
 
     def run(*arguments: str | Path, stdin: bytes = b"", **variables: str) -> Answer:
-        done = subprocess.run(
-            [sys.executable, "-m", "lineal_cli.main", *map(str, arguments)],
-            input=stdin, capture_output=True, cwd=working, env={**environment, **variables},
-            timeout=60, check=False,
-        )  # fmt: skip
+        done = run_lineal(
+            list(map(str, arguments)),
+            input=stdin,
+            cwd=working,
+            env={**environment, **variables},
+            timeout=60,
+        )
         return Answer(done.returncode, done.stdout, done.stderr.decode())
 
     return run

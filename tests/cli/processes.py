@@ -6,7 +6,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,11 +15,9 @@ from typing import Any
 
 import orjson
 
+from tests.lineal_process import LinealProcess, run_lineal
+
 _PATIENCE_SECONDS = 180.0
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "lineal_cli.main", *arguments]
 
 
 def environment() -> dict[str, str]:
@@ -30,10 +27,14 @@ def environment() -> dict[str, str]:
 
 def lineal(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command in a folder and wait for its end."""
-    return subprocess.run(
-        command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True,
-        input=stdin, timeout=_PATIENCE_SECONDS, check=False,
-    )  # fmt: skip
+    return run_lineal(
+        list(arguments),
+        cwd=folder,
+        env=environment(),
+        text=True,
+        input=stdin,
+        timeout=_PATIENCE_SECONDS,
+    )
 
 
 class Running:
@@ -73,11 +74,13 @@ class Running:
 @contextmanager
 def running(folder: Path, *arguments: str, **variables: str) -> Iterator[Running]:
     """A daemon, killed at the end if it still runs."""
-    with subprocess.Popen(
-        command(*arguments, "--json"), cwd=folder, env=environment() | variables,
+    with LinealProcess[bytes](
+        [*arguments, "--json"],
+        cwd=folder,
+        env=environment() | variables,
         stdout=subprocess.PIPE,
         stderr=(folder / f"{arguments[0]}.log").open("ab"),
-    ) as process:  # fmt: skip
+    ) as process:
         try:
             yield Running(process)
         finally:

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from lineal_schemas.envelope import from_json, now_us, parse_time
 from tests.cli.conftest import FILES, Lineal, id_of
 from tests.conformance.harness import publish, running, until_settled
 from tests.conformance.workload import Task
+from tests.lineal_process import LinealProcess
 
 
 def tailed(lineal: Lineal, data: Path, topic: str, *options: str) -> list[dict[str, object]]:
@@ -146,19 +146,19 @@ def test_tail_of_a_missing_topic_fails_and_a_wrong_place_is_usage(
 def test_tail_follows_what_another_process_publishes(
     lineal: Lineal, data: Path, environment: dict[str, str]
 ) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "lineal_cli.main", "tail", "readings", "--from", "beginning",
-         "--data", str(data)],
-        stdout=subprocess.PIPE, env=environment,
-    ) as following:  # fmt: skip
+    with LinealProcess[bytes](
+        ["tail", "readings", "--from", "beginning", "--data", str(data)],
+        stdout=subprocess.PIPE,
+        env=environment,
+    ) as following:
         assert following.stdout is not None
         assert following.wait(180) == 1  # the topic does not exist yet
     lineal("topics", "create", "readings", "--data", data)
-    with subprocess.Popen(
-        [sys.executable, "-m", "lineal_cli.main", "tail", "readings", "--from", "beginning",
-         "--limit", "2", "--data", str(data)],
-        stdout=subprocess.PIPE, env=environment,
-    ) as following:  # fmt: skip
+    with LinealProcess[bytes](
+        ["tail", "readings", "--from", "beginning", "--limit", "2", "--data", str(data)],
+        stdout=subprocess.PIPE,
+        env=environment,
+    ) as following:
         assert following.stdout is not None
         lineal("emit", "readings", "--data", data, stdin=b'{"rps": 1}')
         first = json.loads(following.stdout.readline())  # it is there before the second is sent
@@ -171,11 +171,12 @@ def test_tail_follows_what_another_process_publishes(
 def test_tail_ends_silently_when_nobody_reads_it_any_more(
     data: Path, environment: dict[str, str]
 ) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "lineal_cli.main", "tail", "document.arrived", "--from",
-         "beginning", "--data", str(data)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
-    ) as following:  # fmt: skip
+    with LinealProcess[bytes](
+        ["tail", "document.arrived", "--from", "beginning", "--data", str(data)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    ) as following:
         assert following.stdout is not None
         assert following.stderr is not None
         assert following.stdout.readline().startswith(b'{"specversion"')
@@ -342,10 +343,12 @@ def test_emit_publishes_lines_while_the_pipe_stays_open(
 ) -> None:
     lineal("topics", "create", "readings", "--data", data)
     read_end, write_end = os.pipe()
-    with subprocess.Popen(
-        [sys.executable, "-m", "lineal_cli.main", "emit", "readings", "--data", str(data)],
-        stdin=read_end, stdout=subprocess.DEVNULL, env=environment,
-    ) as emitting:  # fmt: skip
+    with LinealProcess[bytes](
+        ["emit", "readings", "--data", str(data)],
+        stdin=read_end,
+        stdout=subprocess.DEVNULL,
+        env=environment,
+    ) as emitting:
         os.close(read_end)
         os.write(write_end, b'{"rps": 1}\n')
         seen = lineal("tail", "readings", "--from", "beginning", "--limit", "1", "--data", data)
@@ -360,10 +363,12 @@ def test_emit_can_be_interrupted_while_it_waits_for_input(
 ) -> None:
     lineal("topics", "create", "readings", "--data", data)
     read_end, write_end = os.pipe()
-    with subprocess.Popen(
-        [sys.executable, "-m", "lineal_cli.main", "emit", "readings", "--data", str(data)],
-        stdin=read_end, stderr=subprocess.PIPE, env=environment,
-    ) as emitting:  # fmt: skip
+    with LinealProcess[bytes](
+        ["emit", "readings", "--data", str(data)],
+        stdin=read_end,
+        stderr=subprocess.PIPE,
+        env=environment,
+    ) as emitting:
         assert emitting.stderr is not None
         os.close(read_end)
         os.write(write_end, b'{"rps": 1}\n')

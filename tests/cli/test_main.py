@@ -24,6 +24,7 @@ from lineal_cli.main import load_command
 from lineal_cli.options import CommandFailed, data_folder, errors_reported, load_settings
 from lineal_cli.reading import reading
 from tests.cli.conftest import FILES, Lineal
+from tests.lineal_process import LinealProcess
 
 READING = [
     ["search", "x"],
@@ -226,11 +227,12 @@ def test_an_expected_error_is_one_line_whatever_its_text(
 
 
 def test_interrupting_is_quiet(data: Path, environment: dict[str, str]) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "lineal_cli.main", "tail", "document.arrived", "--from",
-         "beginning", "--data", str(data)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
-    ) as following:  # fmt: skip
+    with LinealProcess[bytes](
+        ["tail", "document.arrived", "--from", "beginning", "--data", str(data)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    ) as following:
         assert following.stdout is not None
         assert following.stderr is not None
         following.stdout.readline()
@@ -255,11 +257,13 @@ def on_a_terminal(
 ) -> tuple[int, str]:
     """Run a command whose output is a terminal."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "lineal_cli.main", *map(str, arguments)],
-        stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL,
+    with LinealProcess[bytes](
+        list(map(str, arguments)),
+        stdout=theirs,
+        stderr=theirs,
+        stdin=subprocess.DEVNULL,
         env={**environment, "TERM": "xterm-256color", "COLUMNS": str(columns)},
-    ) as running:  # fmt: skip
+    ) as running:
         os.close(theirs)
         shown = b""
         with contextlib.suppress(OSError):  # a terminal ends with an error on Linux

@@ -10,7 +10,8 @@ from urllib.request import Request, urlopen
 
 import orjson
 
-from tests.cli.processes import command, environment, lineal, running
+from tests.cli.processes import environment, lineal, running
+from tests.lineal_process import LinealProcess
 
 UP = ("up", "--port", "0")
 
@@ -105,10 +106,14 @@ def test_the_log_is_json_lines_without_names_where_nobody_watches(tmp_path: Path
 
 
 def test_without_a_terminal_the_log_says_how_to_log_in(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        command(*UP), cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    with LinealProcess[str](
+        list(UP),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stderr is not None
         told = next(line for line in process.stderr if "up.ready" in line)
         process.kill()

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cli.processes import command, environment
+from tests.cli.processes import environment
+from tests.lineal_process import LinealProcess
 
 _PATIENCE_SECONDS = 180.0
 
@@ -55,8 +56,8 @@ class Screen:
 def on_terminal(folder: Path, *arguments: str) -> Iterator[Screen]:
     ours, theirs = pty.openpty()
     wide = {"COLUMNS": "160", "TERM": "xterm"}
-    with subprocess.Popen(
-        command(*arguments), cwd=folder, env=environment() | wide, stdout=theirs, stderr=theirs
+    with LinealProcess[bytes](
+        list(arguments), cwd=folder, env=environment() | wide, stdout=theirs, stderr=theirs
     ) as process:
         os.close(theirs)
         try:

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.lineal_process import LinealProcess, run_lineal
 
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -40,9 +41,8 @@ class Up:
 
     def lineal(self, *arguments: str) -> str:
         """What a command says that works on the same data."""
-        done = subprocess.run(
-            [sys.executable, "-m", "lineal_cli.main", *arguments, "--data", str(self.data)],
-            capture_output=True,
+        done = run_lineal(
+            [*arguments, "--data", str(self.data)],
             text=True,
             check=True,
         )
@@ -55,12 +55,14 @@ def running(folder: Path, *arguments: str) -> Iterator[Up]:
     inbox, data = folder / "inbox", folder / "data"
     inbox.mkdir(parents=True, exist_ok=True)
     log = (folder / "up.log").open("w")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lineal_cli.main", "up", "--port", "0", "--json", "--data",
-         str(data), "--inbox", str(inbox), *arguments],
-        stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder,
+    process = LinealProcess[str](
+        ["up", "--port", "0", "--json", "--data", str(data), "--inbox", str(inbox), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        cwd=folder,
         env=os.environ | {"LINEAL_LOG_LEVEL": "warning"},
-    )  # fmt: skip
+    )
     try:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())

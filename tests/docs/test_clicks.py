@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from lineal_consumers.clicks.config import ClicksConfig, ClicksModel
+from tests.lineal_process import run_lineal
 
 PAGE = (Path(__file__).parents[2] / "docs" / "clicks.md").read_text()
 
@@ -26,10 +25,12 @@ def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
     assert len(commands) == 4
     printed = []
     for command in commands:
-        done = subprocess.run(
-            [sys.executable, "-m", "lineal_cli.main", *shlex.split(command)[1:]], cwd=tmp_path,
-            capture_output=True, text=True, timeout=200,
-        )  # fmt: skip
+        done = run_lineal(
+            shlex.split(command)[1:],
+            cwd=tmp_path,
+            text=True,
+            timeout=200,
+        )
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         printed.append(done.stdout)
     assert "['invalid', 'withdrawn']" in printed[0]

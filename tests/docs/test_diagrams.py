@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 from lineal_consumers.diagrams.config import DiagramsConfig
 from lineal_consumers.diagrams.vocabulary import services_in
 from lineal_producers.crawl.settings import CrawlSettings
+from tests.lineal_process import run_lineal
 
 PAGE = (Path(__file__).parents[2] / "docs" / "diagrams.md").read_text()
 TABLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
@@ -22,10 +21,12 @@ def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
     (block,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     printed = []
     for command in block.splitlines():
-        done = subprocess.run(
-            [sys.executable, "-m", "lineal_cli.main", *shlex.split(command)[1:]],
-            cwd=tmp_path, capture_output=True, text=True, timeout=150,
-        )  # fmt: skip
+        done = run_lineal(
+            shlex.split(command)[1:],
+            cwd=tmp_path,
+            text=True,
+            timeout=150,
+        )
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         printed.append(done.stdout)
     assert "shows Redis" in printed[0]

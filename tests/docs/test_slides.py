@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lineal_consumers.slides.config import SlidesConfig, SlidesModel
+from tests.lineal_process import run_lineal
 
 PAGE = (Path(__file__).parents[2] / "docs" / "slides.md").read_text()
 
@@ -22,10 +21,12 @@ def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
     (block,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     printed = []
     for command in [*block.splitlines(), "lineal slide list --data lineal-example-slides"]:
-        done = subprocess.run(
-            [sys.executable, "-m", "lineal_cli.main", *shlex.split(command)[1:]], cwd=tmp_path,
-            capture_output=True, text=True, timeout=200,
-        )  # fmt: skip
+        done = run_lineal(
+            shlex.split(command)[1:],
+            cwd=tmp_path,
+            text=True,
+            timeout=200,
+        )
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         printed.append(done.stdout)
     assert "3 of 3 planted lesions" in printed[0]

@@ -24,6 +24,7 @@ from lineal.lineage.ledger import stored_bytes
 from lineal.lineage.record import RecordedStep
 from lineal.store.sqlite import SqliteConnection
 from lineal_catalog.documents.queries import DocumentInfo, list_documents
+from tests.lineal_process import LinealProcess, run_lineal
 
 PATIENCE_SECONDS = 180.0
 """How long a condition is waited for before the test has failed."""
@@ -77,16 +78,20 @@ class System:
 
     def start(self, *, wait: bool = True) -> None:
         """Start ``lineal up`` on a free port; with ``wait``, until it says that it is ready."""
-        command = [sys.executable, "-m", "lineal_cli.main"]
-        if not self.privileged:
-            command.insert(1, str(_LAUNCHER))
+        up = ["up", "--port", "0", "--json"]
         # Into files: nobody reads along, and a full pipe would hold everything up.
         with self.log.open("ab") as log, self._said.open("wb") as said:
-            self.process = subprocess.Popen(
-                [*command, "up", "--port", "0", "--json"],
-                cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL,
-                stdout=said, stderr=log,
-            )  # fmt: skip
+            if self.privileged:
+                self.process = LinealProcess[bytes](
+                    up, cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL,
+                    stdout=said, stderr=log,
+                )  # fmt: skip
+            else:
+                self.process = subprocess.Popen(
+                    [sys.executable, str(_LAUNCHER), "-m", "lineal_cli.main", *up],
+                    cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL,
+                    stdout=said, stderr=log,
+                )  # fmt: skip
         if wait:
             self.await_ready()
 
@@ -130,11 +135,13 @@ class System:
 
     def lineal(self, *arguments: str | Path, stdin: bytes = b"") -> Answer:
         """Run another command on the same data folder."""
-        done = subprocess.run(
-            [sys.executable, "-m", "lineal_cli.main", *map(str, arguments)],
-            cwd=self.folder, env=self.environment(), input=stdin, capture_output=True,
-            timeout=PATIENCE_SECONDS, check=False,
-        )  # fmt: skip
+        done = run_lineal(
+            list(map(str, arguments)),
+            cwd=self.folder,
+            env=self.environment(),
+            input=stdin,
+            timeout=PATIENCE_SECONDS,
+        )
         return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def get(self, path: str) -> tuple[int, Any]:

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ import pytest
 
 from lineal_local.kafka import Kafka
 from tests.faults.system import PATIENCE_SECONDS
+from tests.lineal_process import LinealProcess, run_lineal
 
 STAGES = ("register", "classify", "ocr.scatter", "ocr", "ocr.gather", "nlp", "review", "index")
 
@@ -36,21 +36,26 @@ class Deployed:
     url: str = ""
 
     def lineal(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "lineal_cli.main", *arguments], cwd=self.folder,
-            env=os.environ | self.variables, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = run_lineal(
+            list(arguments),
+            cwd=self.folder,
+            env=os.environ | self.variables,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def start(self, name: str, *arguments: str) -> None:
         """Start a process, and wait until it says that it is ready."""
         with (self.folder / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "lineal_cli.main", *arguments, "--json"],
-                cwd=self.folder, env=os.environ | self.variables, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=log,
-            )  # fmt: skip
+            process = LinealProcess[bytes](
+                [*arguments, "--json"],
+                cwd=self.folder,
+                env=os.environ | self.variables,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
         self.running[name] = process
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -14,6 +14,7 @@ import pytest
 from lineal.observability.background_output import BackgroundOutput
 from tests.faults.conftest import NewSystem
 from tests.faults.files import PROSE
+from tests.lineal_process import LinealProcess
 
 if sys.platform != "linux":
     pytest.skip("only Linux lets a pipe be made small", allow_module_level=True)
@@ -26,11 +27,14 @@ def test_it_goes_on_and_says_the_rest_when_somebody_reads(
     new_system: NewSystem, tmp_path: Path
 ) -> None:
     system = new_system(tmp_path)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lineal_cli.main", "up", "--port", "0", "--json"],
-        cwd=system.folder, env=system.environment(), stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    process = LinealProcess[bytes](
+        ["up", "--port", "0", "--json"],
+        cwd=system.folder,
+        env=system.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     system.process = process
     assert process.stdout is not None and process.stderr is not None
     for pipe in (process.stdout, process.stderr):

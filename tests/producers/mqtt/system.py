@@ -6,7 +6,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from lineal.lineage.ledger import stored_bytes
 from lineal.lineage.record import RecordedStep
 from lineal_local.mosquitto import Mosquitto
 from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings, parse_stream_message
+from tests.lineal_process import LinealProcess, run_lineal
 
 PATIENCE_SECONDS = 180.0
 
@@ -35,10 +35,12 @@ class BridgeProcess:
 
     def ask(self, *arguments: str) -> Any:
         """What a command answers in the bridge's surroundings."""
-        done = subprocess.run(
-            [sys.executable, "-m", "lineal_cli.main", *arguments, "--json"],
-            cwd=self.folder, env=self._environment(), capture_output=True, check=True,
-        )  # fmt: skip
+        done = run_lineal(
+            [*arguments, "--json"],
+            cwd=self.folder,
+            env=self._environment(),
+            check=True,
+        )
         return orjson.loads(done.stdout)
 
     def _environment(self) -> dict[str, str]:
@@ -49,8 +51,8 @@ class BridgeProcess:
         """With ``wait``, until it says that it is connected."""
         message = self.folder / "said"
         with (self.folder / "log").open("ab") as log, message.open("wb") as out:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "lineal_cli.main", "bridge", "--json"],
+            self._process = LinealProcess[bytes](
+                ["bridge", "--json"],
                 cwd=self.folder,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from lineal_catalog.devices.register import registered_devices
 from lineal_cli.reading import reading_folder
 from lineal_local.mosquitto import Mosquitto
+from tests.lineal_process import LinealProcess, run_lineal
 from tests.producers.mqtt.device_double import DeviceDouble
 from tests.producers.mqtt.messages import BOOT, DIGEST, birth, death, gap, readings
 from tests.producers.mqtt.system import BridgeProcess
@@ -35,19 +35,24 @@ class Daemons:
     def start(self, *arguments: str) -> None:
         """A daemon, until it is ready."""
         with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "lineal_cli.main", *arguments, "--json"],
-                cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, stderr=log,
-            )  # fmt: skip
+            process = LinealProcess[bytes](
+                [*arguments, "--json"],
+                cwd=self.folder,
+                env=self.environment(),
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
         self._running.append(process)
         assert process.stdout is not None
         assert process.stdout.readline(), (self.folder / "log").read_text()[-2000:]
 
     def ask(self, *arguments: str) -> Any:
-        done = subprocess.run(
-            [sys.executable, "-m", "lineal_cli.main", *arguments, "--json"],
-            cwd=self.folder, env=self.environment(), capture_output=True, check=True,
-        )  # fmt: skip
+        done = run_lineal(
+            [*arguments, "--json"],
+            cwd=self.folder,
+            env=self.environment(),
+            check=True,
+        )
         return json.loads(done.stdout)
 
     def stop(self) -> None:
@@ -95,28 +100,30 @@ def test_up_with_a_broker_brings_devices_into_the_list(
     assert shown["agent_version"] == "1.2"
     assert shown["models"] == [{"name": "turbine", "version": 3, "sha256": DIGEST}]
     assert shown["lost_by_reason"] == {"disk_full": 10}
-    plain = subprocess.run(
-        [sys.executable, "-m", "lineal_cli.main", "device", "show", "pump-2"],
-        cwd=tmp_path, env=daemons.environment(), capture_output=True, check=True,
-    )  # fmt: skip
+    plain = run_lineal(
+        ["device", "show", "pump-2"],
+        cwd=tmp_path,
+        env=daemons.environment(),
+        check=True,
+    )
     assert b"lost" in plain.stdout
 
 
 def test_a_bridge_without_a_broker_says_what_is_missing(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "lineal_cli.main", "bridge"],
-        cwd=tmp_path, capture_output=True, check=False,
-    )  # fmt: skip
+    done = run_lineal(
+        ["bridge"],
+        cwd=tmp_path,
+    )
     assert done.returncode == 2
     assert b"LINEAL_MQTT__URL" in done.stderr
 
 
 @pytest.mark.parametrize("url", ["http://x", "mqtt://a:b@host"])
 def test_an_address_that_is_none_is_refused(tmp_path: Path, url: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "lineal_cli.main", "bridge", url],
-        cwd=tmp_path, capture_output=True, check=False,
-    )  # fmt: skip
+    done = run_lineal(
+        ["bridge", url],
+        cwd=tmp_path,
+    )
     assert done.returncode == 1
     assert b"MQTT" in done.stderr
     assert b"Traceback" not in done.stderr

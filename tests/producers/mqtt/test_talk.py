@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from lineal_producers.mqtt.bridge import Bridge
 from lineal_producers.mqtt.settings import MqttSettings
 from lineal_schemas.conversations import UtteranceReceived, UtteranceReplied
 from tests.consumers.conversation.surgery import DIALOGUE, FILE
+from tests.lineal_process import LinealProcess
 from tests.producers.mqtt.device_double import DeviceDouble
 from tests.producers.mqtt.system import BridgeProcess
 
@@ -29,10 +28,12 @@ def talking(bridge: BridgeProcess) -> Iterator[BridgeProcess]:
     _allow(bridge, f'[stages.conversation]\nfolder = "{FILE.parent}"\n')
     bridge.start()
     with (bridge.folder / "stage.log").open("wb") as log:
-        stage = subprocess.Popen(
-            [sys.executable, "-m", "lineal_cli.main", "run", "conversation", "--port", "0"],
-            cwd=bridge.folder, stdout=log, stderr=log,
-        )  # fmt: skip
+        stage = LinealProcess[bytes](
+            ["run", "conversation", "--port", "0"],
+            cwd=bridge.folder,
+            stdout=log,
+            stderr=log,
+        )
         try:
             yield bridge
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from lineal.testing import StageHarness
 from lineal_consumers.nlp.deidentify.secret import UnusableSecret, read_secret
 from lineal_consumers.nlp.deidentify.stage import deidentify
 from lineal_schemas.records import RecordDeidentificationRequested, RecordDeidentified
+from tests.lineal_process import run_lineal
 
 REQUEST = RecordDeidentificationRequested(document_id="d1", by="user:owner", requested_us=1)
 NOTE = "Mr. Abel Tremont (MRN 771204) was seen on 3/14/2021 for Parkinson disease.\n"
@@ -43,10 +43,12 @@ def test_the_key_is_made_once_and_others_may_not_read_it(tmp_path: Path) -> None
 
 
 def lineal(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lineal_cli.main", *arguments],
-        cwd=folder, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    return run_lineal(
+        list(arguments),
+        cwd=folder,
+        text=True,
+        timeout=120,
+    )
 
 
 def test_one_command_in_an_empty_folder_makes_a_copy_and_tells_nothing(tmp_path: Path) -> None:
