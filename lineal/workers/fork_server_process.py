@@ -104,9 +104,8 @@ class ForkServer:
                 threaded = self._answer(control, _START_SECONDS)
             except (EOFError, ConnectionError) as error:
                 self._end()
-                raise WorkerCrashed("the process that workers are forked from did not start") from (
-                    error
-                )
+                message = "the process that workers are forked from did not start"
+                raise WorkerCrashed(message) from error
             if threaded is None:
                 self._control = control
             else:
