@@ -21,7 +21,7 @@ from multiprocessing.reduction import recv_handle
 from pathlib import Path
 from typing import Never
 
-from lineal.workers.process import end_with, serve, warm_up
+from lineal.workers.process import end_with, outlive_thread, serve, warm_up
 from lineal.workers.start import ServerStart, WorkerStart
 
 
@@ -43,6 +43,8 @@ def _run(control: Connection) -> None:
     # A collection that looked through it all would copy it into each worker.
     gc.collect()
     gc.freeze()
+    # From here on it sees the daemon's end by itself, and that of a thread of it is none.
+    outlive_thread()
     control.send_bytes(pickle.dumps(None))
     while True:
         request = pickle.loads(control.recv_bytes())  # noqa: S301 - as above

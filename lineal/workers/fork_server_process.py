@@ -51,6 +51,8 @@ class ForkServer:
         self._control: Connection | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._of_each_worker: tuple[str, ...] = () if _SEES_THREADS else warm_up
+        self._workers: set[int] = set()
+        """Those that nobody has waited for: their ids are no other process's."""
         self._closed = False
 
     def fork(self, start: WorkerStart, connection: Connection) -> int:
@@ -69,14 +71,19 @@ class ForkServer:
             try:
                 control.send_bytes(pickle.dumps(start))
                 send_handle(control, connection.fileno(), None)
-                return int(self._answer(control))
+                process = int(self._answer(control))
             except (EOFError, ConnectionError) as error:
                 self._end()
                 raise WorkerCrashed("the process that workers are forked from died") from error
+            self._workers.add(process)
+            if self._closed:
+                _kill(process)
+            return process
 
     def end(self, process: int) -> int:
         """Kill a worker, if it has not ended; returns its exit code."""
         with self._turn:
+            self._workers.discard(process)
             if self._control is not None:
                 with contextlib.suppress(EOFError, ConnectionError):
                     self._control.send_bytes(pickle.dumps(process))
@@ -84,14 +91,17 @@ class ForkServer:
             return -signal.SIGKILL  # it ended with the server
 
     def close(self) -> None:
-        """End it, and all workers with it, whatever they do. No other is started."""
+        """End the workers, whatever they do. No other is started."""
         with self._change:
             self._closed = True
-            if self._process is not None:
-                self._process.kill()
+            if self._control is not None:
+                for process in tuple(self._workers):
+                    _kill(process)
+            elif self._process is not None:
+                self._process.kill()  # it still loads
 
     def join(self) -> None:
-        """After :meth:`close`: wait for its end."""
+        """After :meth:`close`, and when all workers are ended: end the server itself."""
         with self._turn:
             self._end()
 
@@ -145,6 +155,7 @@ class ForkServer:
 
     def _end(self) -> None:
         control, self._control = self._control, None
+        self._workers.clear()
         if control is not None:
             control.close()
         with self._change:
@@ -155,3 +166,8 @@ class ForkServer:
         if self._scratch is not None:
             self._scratch.cleanup()
             self._scratch = None
+
+
+def _kill(process: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it may end with the server meanwhile
+        os.kill(process, signal.SIGKILL)

@@ -34,11 +34,20 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with(parent: int) -> bool:
-    """Have the kernel end this process with its parent, even in the middle of a task that hangs;
-    returns whether the parent is still there."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Have the kernel end this process with the thread that started it, even in the middle of a
+    task that hangs; returns whether the parent is still there."""
+    _on_death_of_parent(signal.SIGKILL)
     return os.getppid() == parent
+
+
+def outlive_thread() -> None:
+    """Take :func:`end_with` back."""
+    _on_death_of_parent(0)
+
+
+def _on_death_of_parent(number: int) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def _sendable(error: BaseException) -> Exception:
