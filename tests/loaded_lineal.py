@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import os
 import pickle
 import signal
@@ -65,12 +66,31 @@ def _next_command(control: socket.socket) -> Request | None:
         control.send(pickle.dumps(process))
 
 
+def _standard_streams() -> None:
+    """As Python makes them at its start: those there are know what they wrote to before, as a file
+    that can be sought in."""
+    unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
+    sys.stdin = sys.__stdin__ = os.fdopen(0, encoding="utf-8", closefd=False)  # type: ignore[misc]
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = io.TextIOWrapper(
+            os.fdopen(number, "wb", buffering=0 if unbuffered else -1, closefd=False),
+            encoding="utf-8",
+            errors="backslashreplace" if number == 2 else "strict",
+            newline="\n",
+            line_buffering=number == 2 or os.isatty(number),
+            write_through=unbuffered,
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
 def _become(request: Request) -> None:
     """As if Python had been started with it."""
     os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.environment)
     time.tzset()
+    _standard_streams()
     sys.path[0] = request.folder
     sys.argv = ["lineal", *request.arguments]
 
