@@ -5,6 +5,9 @@ truth is of the 39 weeks after. Settings were chosen by cross-validation on buck
 are learnt from; buckets 40 to 47 calibrate; the customers in 48 to 63 are scored, of whom neither
 settings nor models know anything. The peer, BG/NBD with gamma-gamma as the package lifetimes has
 it, is fitted to the orders before 1997-09-30 of all customers. The orders are in its wheel.
+
+The peer counts whole weeks, and takes the one in which an observation ends with all its days: what
+comes after the cutoff is taken out before, else it would be told a part of the truth.
 """
 
 from __future__ import annotations
@@ -33,32 +36,33 @@ from lineal_learning.learner import LearningData
 from lineal_schemas.models import DatasetItem, DatasetManifest
 from lineal_schemas.objects import ObjectRef
 
-_DEFINITION = """
+_CUTOFF = "1997-09-30"
+_DEFINITION = f"""
 entity = "customer"
 time = "date"
 time_format = "%Y%m%d"
-cutoffs = ["1997-09-30"]
+cutoffs = ["{_CUTOFF}"]
 horizon_days = 273
-features.orders = { aggregate = "count" }
-features.items = { aggregate = "sum", column = "items" }
-features.spent = { aggregate = "sum", column = "amount" }
-features.mean_spent = { aggregate = "mean", column = "amount" }
-features.max_spent = { aggregate = "max", column = "amount" }
-features.last_spent = { aggregate = "last", column = "amount" }
-features.quiet = { aggregate = "days_since_last" }
-features.age = { aggregate = "days_since_first" }
-features.gap = { aggregate = "mean_gap_days" }
-features.orders_90 = { aggregate = "count", days = 90 }
-features.spent_90 = { aggregate = "sum", column = "amount", days = 90 }
-targets.value = { aggregate = "sum", column = "amount" }
-targets.churn = { aggregate = "none" }
+features.orders = {{ aggregate = "count" }}
+features.items = {{ aggregate = "sum", column = "items" }}
+features.spent = {{ aggregate = "sum", column = "amount" }}
+features.mean_spent = {{ aggregate = "mean", column = "amount" }}
+features.max_spent = {{ aggregate = "max", column = "amount" }}
+features.last_spent = {{ aggregate = "last", column = "amount" }}
+features.quiet = {{ aggregate = "days_since_last" }}
+features.age = {{ aggregate = "days_since_first" }}
+features.gap = {{ aggregate = "mean_gap_days" }}
+features.orders_90 = {{ aggregate = "count", days = 90 }}
+features.spent_90 = {{ aggregate = "sum", column = "amount", days = 90 }}
+targets.value = {{ aggregate = "sum", column = "amount" }}
+targets.churn = {{ aggregate = "none" }}
 """
 _AS_OF = int(datetime(1998, 7, 1, tzinfo=UTC).timestamp() * 1e6)
 _LEARNT, _CALIBRATED = 40, 48
 _ROWS = (1_000_000, 10_000_000)
 
 
-def _orders(folder: Path) -> Path | None:
+def orders_file(folder: Path) -> Path | None:
     """The orders as CSV; None where lifetimes is not installed."""
     spec = importlib.util.find_spec("lifetimes")
     if spec is None or spec.origin is None:
@@ -73,7 +77,7 @@ def _orders(folder: Path) -> Path | None:
 def _measure() -> Sequence[Result]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        file = _orders(folder)
+        file = orders_file(folder)
         if file is None:
             print("  lifetimes is not installed: CDNOW is not measured")
             return []
@@ -114,7 +118,7 @@ def _compare(file: Path, folder: Path) -> list[Result]:
         name: np.concatenate([part.targets[name] for part in tested]).astype(float)
         for name in declared.targets
     }
-    peer = _bg_nbd(file, [int(entity) for entity in entities])
+    peer = bg_nbd(file, [int(entity) for entity in entities])
     results = []
     for target, settings in (
         ("churn", TableModel(target="churn", task="classification")),
@@ -157,8 +161,9 @@ def _figures(values: Any, truth: Any) -> tuple[float, float]:
     return float(np.abs(values - truth).mean()), rank_correlation(values, truth)
 
 
-def _bg_nbd(file: Path, customers: Sequence[int]) -> dict[str, Any]:
-    """For each customer the probability of no order in 39 weeks, and what is spent in them."""
+def bg_nbd(file: Path, customers: Sequence[int]) -> dict[str, Any]:
+    """For each customer the probability of no order in 39 weeks, and what is spent in them, by the
+    orders before the cutoff."""
     import pandas as pd
     from lifetimes import BetaGeoFitter, GammaGammaFitter
     from lifetimes.utils import summary_data_from_transaction_data
@@ -166,8 +171,8 @@ def _bg_nbd(file: Path, customers: Sequence[int]) -> dict[str, Any]:
     orders = pd.read_csv(file, dtype={"date": str})
     orders["date"] = pd.to_datetime(orders["date"], format="%Y%m%d")
     summary = summary_data_from_transaction_data(
-        orders, "customer", "date", monetary_value_col="amount",
-        observation_period_end="1997-09-30", freq="W",
+        orders[orders["date"] < _CUTOFF], "customer", "date", monetary_value_col="amount",
+        observation_period_end=_CUTOFF, freq="W",
     )  # fmt: skip
     counts = summary.frequency, summary.recency, summary["T"]
     buying = BetaGeoFitter().fit(*counts)
@@ -239,7 +244,7 @@ def _write_rows(file: Path, rows: int) -> None:
 def _measure_rows() -> Sequence[Result]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        file = _orders(folder)
+        file = orders_file(folder)
         if file is None:
             print("  lifetimes is not installed: there is no model to score rows with")
             return []
