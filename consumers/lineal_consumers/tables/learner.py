@@ -66,8 +66,9 @@ class TableLearner(Learner[TableModel]):
         return
 
     def leaks(self, data: LearningData, settings: TableModel) -> list[Leak]:
-        """A feature that alone orders the truth nearly perfectly is the answer itself, written down
-        afterwards; and entities that are in two parts, under other names."""
+        """A feature that alone orders the truth nearly perfectly, by its values or by where it has
+        any, is the answer itself, written down afterwards; and entities that are in two parts,
+        under other names."""
         import numpy as np
 
         from lineal_consumers.tables.copies import count_copies
@@ -75,8 +76,11 @@ class TableLearner(Learner[TableModel]):
         held = _read(data, data.manifest.train, settings)
         found = []
         for place, name in enumerate(held.names):
-            order = abs(_order(held.features[:, place].astype(np.float64), held.truth, settings))
-            if order >= settings.max_single_feature:
+            values = held.features[:, place].astype(np.float64)
+            there = (~np.isnan(values)).astype(np.float64)
+            # What only some have, whatever its value: a reason for leaving, a date of death.
+            orders = (_order(known, held.truth, settings) for known in (values, there))
+            if max(map(abs, orders)) >= settings.max_single_feature:
                 found.append(Leak("the answer in them", "the rows", f"the feature {name}"))
         # The test part is not read by who trains; names fall into the parts by chance alike.
         others = _read(data, data.manifest.calibration, settings)

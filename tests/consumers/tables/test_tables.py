@@ -132,12 +132,15 @@ async def _tested(shop: Shop) -> set[str | None]:
     return {item.group for item in manifest.test}
 
 
-async def test_a_feature_that_is_the_answer_is_named_and_nothing_is_trained(shop: Shop) -> None:
+@pytest.mark.parametrize("flags", [("0", "1"), ("5", "")], ids=["a value", "where there is one"])
+async def test_a_feature_that_is_the_answer_is_named_and_nothing_is_trained(
+    shop: Shop, flags: tuple[str, str]
+) -> None:
     rows = orders(1500, seed=4).splitlines()
     # Somebody has written down afterwards who stayed, in a column of the earlier rows.
     stayed = {line.split(",")[0] for line in rows[1:] if int(line.split(",")[1]) >= 310 * DAY_US}
     planted = [f"{rows[0]},flag"]
-    planted += [f"{line},{int(line.split(',')[0] in stayed)}" for line in rows[1:]]
+    planted += [f"{line},{flags[line.split(',')[0] in stayed]}" for line in rows[1:]]
     definition = DEFINITION + '\n[features.flag]\naggregate = "max"\ncolumn = "flag"\n'
     await shop.arrive("\n".join(planted), definition=definition)
     leaks = [one for one in shop.harness.dead_letters if one.error_class == "LeakFound"]
