@@ -28,10 +28,6 @@ _MIN_PHOTOS = 8
 _GOLDEN = 2
 _GOLDEN_PHOTOS = 8
 """Of each label, for a server."""
-_THUMBNAIL = 32
-_SAME_LEVELS = 1.5
-"""Two photos that differ less, as root mean square of 256 levels over a thumbnail, are one that
-was saved again: sensors and positions differ by more from shot to shot."""
 
 
 class _Subspace(NamedTuple):
@@ -70,28 +66,11 @@ class PhotosLearner(Learner[PhotosModel]):
 
     def fingerprints(self, files: Sequence[Path], settings: PhotosModel) -> list[str | None]:
         """The first of those that are the same photo, however it was saved."""
-        import cv2
-        import numpy as np
-
+        from lineal_consumers.photos.copies import first_of_each
         from lineal_consumers.photos.image import decode_photo
 
-        size = (_THUMBNAIL, _THUMBNAIL)
-        thumbnails = np.array(
-            [
-                cv2.resize(
-                    decode_photo(file.read_bytes()), size, interpolation=cv2.INTER_AREA
-                ).ravel()
-                for file in files
-            ],
-            dtype=np.float32,
-        ).reshape(len(files), -1)
-        found: list[str | None] = []
-        for number, one in enumerate(thumbnails):
-            distance = np.sqrt(((thumbnails[: number + 1] - one) ** 2).mean(axis=1))
-            first = int(np.flatnonzero(distance < _SAME_LEVELS)[0])
-            same = found[first] if first < number else sha256(one.tobytes()).hexdigest()[:32]
-            found.append(same)
-        return found
+        first = first_of_each(decode_photo(file.read_bytes()) for file in files)
+        return [sha256(files[place].read_bytes()).hexdigest()[:32] for place in first]
 
     def fit(self, data: LearningData, settings: PhotosModel, algorithm: str) -> Fitted:
         import numpy as np

@@ -88,6 +88,28 @@ async def teach(line: Line, normal: int = 30, defects: int = 9) -> None:
     await line.learn()
 
 
+async def test_a_photo_that_was_saved_again_is_not_tested_on_what_was_learnt_from() -> None:
+    config = RetrainConfig.model_validate({"models": {"photos": {"kind": "photos"}}})
+    async with StageHarness(arrive, learn, retrain, config=[config, PhotosConfig()]) as harness:
+        line = Line(harness)
+        for number in range(24):
+            photo = Image.open(io.BytesIO(washer(number)))
+            for quality in (95, 30):
+                saved = io.BytesIO()
+                photo.save(saved, "JPEG", quality=quality)
+                await line.take(saved.getvalue(), verdict="normal")
+        await harness.send(ModelTrainingRequested(name="photos", cause="manual", requested_us=1))
+        manifest = await line.manifest()
+    marks = [{item.fingerprint for item in part} for part in (manifest.train, manifest.test)]
+    assert all(marks) and marks[0].isdisjoint(marks[1])
+    # Each is with its copy: as many of both in each part.
+    sizes = [
+        [item.ref.bytes for item in part if item.ref] for part in (manifest.train, manifest.test)
+    ]
+    for part in sizes:
+        assert sum(size < 10_000 for size in part) == sum(size >= 10_000 for size in part)
+
+
 async def test_what_is_unlike_normal_photos_is_detected_with_its_place(line: Line) -> None:
     assert not any(isinstance(one, PhotoScored) for one in await line.take(washer(1)))
     await teach(line)
