@@ -13,6 +13,8 @@ import signal
 import sys
 from typing import Any, NoReturn
 
+import psutil
+
 from lineal.lineage import follower, follower_process, topic
 from lineal.lineage.follower import LedgerFollower
 from lineal.lineage.topic import Applied
@@ -27,11 +29,12 @@ def die(*_: object) -> NoReturn:
 
 
 def apply_and_die(opener: StoreOpener, *given: Any) -> Applied:
-    """In the process that writes: both it and the one that it writes for are killed."""
+    """In the process that writes: both it and the one that it writes for are killed. It is
+    forked from one between them."""
 
     def dying(connection: Connection, *given: Any) -> NoReturn:
         topic.apply_messages(connection, *given)
-        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(psutil.Process(os.getppid()).ppid(), signal.SIGKILL)
         die()
 
     vars(follower_process)["apply_messages"] = dying

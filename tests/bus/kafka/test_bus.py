@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -253,10 +254,13 @@ async def test_a_closed_runtime_leaves_nothing_unwritten(bus: KafkaBusUnderTest)
 
 def _writers() -> list[int]:
     """The processes beside this one that write the ledger."""
-    lists = Path("/proc/self/task").glob("*/children")
-    found = [pid for children in lists for pid in children.read_text().split()]
-    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in found}
-    return [pid for pid, command in commands.items() if b"lineal.workers.process" in command]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            command = " ".join(process.cmdline())
+            if "lineal.workers" in command and process.ppid() != os.getpid():
+                found.append(process.pid)
+    return found
 
 
 @pytest.fixture
