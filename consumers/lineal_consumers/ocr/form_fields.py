@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ctypes import c_ushort
 from functools import cache, partial
 from html import unescape
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from lineal_consumers.ocr.layout import Frame, Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import seen_from_user_space
@@ -17,10 +17,16 @@ if TYPE_CHECKING:
     import pypdfium2 as pdfium
 
 _TAG = re.compile("<[^>]*>")
+_MAX_OPTIONS = 1_000
+"""Of a field, that are asked whether they are chosen."""
+
+FieldState = Literal["shown", "apart", "conflicting"]
+"""Whether the page should show the value: it should; it need not (of a hidden field, a button, a
+note); it is a box that is ticked in one of the two alone."""
 
 
 class FormField(NamedTuple):
-    """A filled field and its box in points as seen."""
+    """A field, filled or in conflict, and its box in points as seen."""
 
     name: str
     value: str
@@ -28,11 +34,13 @@ class FormField(NamedTuple):
     top: float
     right: float
     bottom: float
+    state: FieldState = "apart"
 
 
 def form_fields(page: pdfium.PdfPage) -> list[FormField]:
-    """The filled fields of a page, in the order they are stored; checked boxes have the value of
-    their state (often ``Yes``). Needs the document's form environment."""
+    """The filled fields of a page, and boxes whose tick is not their value, in the order they are
+    stored; checked boxes have the value of their state (often ``Yes``), choices the words that are
+    shown for them. Needs the document's form environment."""
     import pypdfium2.raw as raw
 
     form = page.formenv
@@ -48,14 +56,15 @@ def form_fields(page: pdfium.PdfPage) -> list[FormField]:
             if raw.FPDFAnnot_GetSubtype(annotation) != raw.FPDF_ANNOT_WIDGET:
                 continue
             value = _value(form, annotation) or _rich_text(annotation, b"RV")
-            if not value:
+            state = _state(form, annotation)
+            if not value and state != "conflicting":
                 continue
             name = _text(raw.FPDFAnnot_GetFormFieldAlternateName, form, annotation)
             name = name or _text(raw.FPDFAnnot_GetFormFieldName, form, annotation)
             rect = raw.FS_RECTF()
             raw.FPDFAnnot_GetRect(annotation, rect)
             box = seen.box(rect.left, rect.bottom, rect.right, rect.top)
-            fields.append(FormField(name, value, *box))
+            fields.append(FormField(name, value, *box, state))
         finally:
             raw.FPDFPage_CloseAnnot(annotation)
     return fields
@@ -134,7 +143,27 @@ def _value(form: object, annotation: object) -> str:
         if not raw.FPDFAnnot_IsChecked(form, annotation):
             return ""
         return _text(raw.FPDFAnnot_GetFormFieldExportValue, form, annotation) or "Yes"
-    return _text(raw.FPDFAnnot_GetFormFieldValue, form, annotation)
+    chosen = [
+        _string(partial(raw.FPDFAnnot_GetOptionLabel, form, annotation, number))
+        for number in range(min(raw.FPDFAnnot_GetOptionCount(form, annotation), _MAX_OPTIONS))
+        if raw.FPDFAnnot_IsOptionSelected(form, annotation, number)
+    ]
+    return " ".join(chosen) or _text(raw.FPDFAnnot_GetFormFieldValue, form, annotation)
+
+
+def _state(form: object, annotation: object) -> FieldState:
+    import pypdfium2.raw as raw
+
+    hidden = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
+    if raw.FPDFAnnot_GetFlags(annotation) & hidden:
+        return "apart"
+    kind = raw.FPDFAnnot_GetFormFieldType(form, annotation)
+    if kind == raw.FPDF_FORMFIELD_CHECKBOX:
+        stored = _string(partial(raw.FPDFAnnot_GetStringValue, annotation, b"V"))
+        ticked = bool(raw.FPDFAnnot_IsChecked(form, annotation))
+        return "conflicting" if stored and (stored != "Off") != ticked else "apart"
+    written = (raw.FPDF_FORMFIELD_TEXTFIELD, raw.FPDF_FORMFIELD_COMBOBOX)
+    return "shown" if kind in written else "apart"
 
 
 def _text(function: Callable[..., int], form: object, annotation: object) -> str:
@@ -162,20 +191,19 @@ def field_key_values(fields: list[FormField], frame: Frame) -> tuple[KeyValue, .
             value_box=frame.box(field.left, field.top, field.right, field.bottom),
         )
         for field in fields
-        if field.name
+        if field.name and field.value
     )
 
 
-def _is_drawn(field: FormField, drawn: list[Line]) -> bool:
-    """Whether a field's value can be read in its box."""
-    inside = "".join(
+def words_inside(field: FormField, drawn: list[Line]) -> list[str]:
+    """The words in the box of a field."""
+    return [
         word.text
         for line in drawn
         for word in line.words
         if field.left - 2 <= (word.left + word.right) / 2 <= field.right + 2
         and field.top - 2 <= (word.top + word.bottom) / 2 <= field.bottom + 2
-    )
-    return "".join(field.value.split()) in inside
+    ]
 
 
 def field_lines(fields: list[FormField], drawn: list[Line]) -> list[Line]:
@@ -184,7 +212,7 @@ def field_lines(fields: list[FormField], drawn: list[Line]) -> list[Line]:
     other text."""
     lines: list[Line] = []
     for field in fields:
-        if _is_drawn(field, drawn):
+        if "".join(field.value.split()) in "".join(words_inside(field, drawn)):
             continue
         words = field.value.split()
         step = (field.right - field.left) / (sum(len(word) + 1 for word in words) or 1)

@@ -14,6 +14,8 @@ from lineal_schemas.documents import PageRange
 from lineal_schemas.results import Page
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pypdfium2 as pdfium
 
     from lineal_consumers.ocr.config import OcrConfig
@@ -53,6 +55,8 @@ def read_pdf_page(
                 text, made = _recognized(path, page, fields, number, offset, plan, config)
             else:
                 text, made = _layer_page(page, _layer(page), fields, number, offset)
+            if fields:
+                made = _with_conflicts(made, page, fields)
     except (pdfium.PdfiumError, ZeroDivisionError):
         return make_unreadable_page(number, offset, plan.method)
     if number == 1:
@@ -164,11 +168,31 @@ def _with_lacking(made: Page, lines: list[Line], lacking: list[Region]) -> Page:
             for word in words
         )
     ]
-    if not unread:
+    return _with_places(made, LACKING, unread, made.width, made.height)
+
+
+def _with_conflicts(made: Page, page: pdfium.PdfPage, fields: list[FormField]) -> Page:
+    """The page, doubtful where a field draws something else than its value."""
+    from lineal_consumers.ocr.field_conflicts import FIELD_CONFLICT, find_field_conflicts
+
+    conflicts = find_field_conflicts(fields, _layer(page))
+    boxes = [(field.left, field.top, field.right, field.bottom) for field in conflicts]
+    return _with_places(made, FIELD_CONFLICT, boxes, *page.get_size())
+
+
+def _with_places(
+    made: Page,
+    reason: str,
+    boxes: Sequence[tuple[float, float, float, float]],
+    width: float,
+    height: float,
+) -> Page:
+    """The page with a doubt at some boxes in points; the same where there is none."""
+    if not boxes:
         return made
-    places = make_doubt_places(LACKING, unread, made.width, made.height)
+    places = make_doubt_places(reason, boxes, width, height)
     return made.model_copy(
-        update={"doubts": (*made.doubts, LACKING), "doubt_places": (*made.doubt_places, *places)}
+        update={"doubts": (*made.doubts, reason), "doubt_places": (*made.doubt_places, *places)}
     )
 
 
