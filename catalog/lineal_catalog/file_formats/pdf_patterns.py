@@ -7,9 +7,12 @@ PDFium draws them and has them neither among the objects of the page nor in its 
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pikepdf
 
 _TILING = 1
@@ -21,13 +24,15 @@ _MANY_LINES = 60
 _MAX_BYTES = 1 << 20
 """Of the contents of a pattern that are searched; what is longer is a picture in any case."""
 _DEEPEST = 12
-"""Forms in forms that are looked at."""
+"""Forms in forms, and patterns in patterns, that are looked at."""
+_MAX_ANNOTATIONS = 1_000
 
 
 def shows_patterned_text(page: Any) -> bool:
-    """Whether a page (a dictionary of pikepdf that has its inherited attributes) or a form on it
-    names a tiling pattern or a soft mask that may show text."""
-    return _names_some(page, 0, set())
+    """Whether a page (a dictionary of pikepdf that has its inherited attributes), a form on it or
+    one of its annotations names a tiling pattern or a soft mask that may show text."""
+    known: set[tuple[int, int]] = set()
+    return any(_names_some(holder, 0, known) for holder in (page, *_appearances(page)))
 
 
 def _names_some(holder: Any, depth: int, known: set[tuple[int, int]]) -> bool:
@@ -36,20 +41,37 @@ def _names_some(holder: Any, depth: int, known: set[tuple[int, int]]) -> bool:
     resources = holder.get("/Resources")
     if not isinstance(resources, pikepdf.Dictionary):
         return False
-    for pattern in _streams(resources.get("/Pattern")):
-        if pattern.get("/PatternType") == _TILING and _may_show_text(pattern):
-            return True
-    if any(_may_show_text(mask) for mask in _masks(resources.get("/ExtGState"))):
+    tiles = [
+        one for one in _streams(resources.get("/Pattern")) if one.get("/PatternType") == _TILING
+    ]
+    painted = tiles + _masks(resources.get("/ExtGState"))
+    if any(_may_show_text(stream) for stream in painted):
         return True
     if depth == _DEEPEST:
         return False
-    for form in _streams(resources.get("/XObject")):
-        if form.get("/Subtype") == "/Image" or form.objgen in known:
+    for inner in painted + _streams(resources.get("/XObject")):
+        if inner.get("/Subtype") == "/Image" or inner.objgen in known:
             continue
-        known.add(form.objgen)
-        if _names_some(form, depth + 1, known):
+        known.add(inner.objgen)
+        if _names_some(inner, depth + 1, known):
             return True
     return False
+
+
+def _appearances(page: Any) -> Iterator[pikepdf.Stream]:
+    """What the annotations of a page draw, in whichever state."""
+    import pikepdf
+
+    annotations = page.get("/Annots")
+    if not isinstance(annotations, pikepdf.Array):
+        return
+    for annotation in islice(annotations, _MAX_ANNOTATIONS):
+        drawn = annotation.get("/AP") if isinstance(annotation, pikepdf.Dictionary) else None
+        normal = drawn.get("/N") if isinstance(drawn, pikepdf.Dictionary) else None
+        if isinstance(normal, pikepdf.Stream):
+            yield normal
+        else:
+            yield from _streams(normal)
 
 
 def _masks(states: Any) -> list[pikepdf.Stream]:
