@@ -12,9 +12,10 @@ import logging
 import mmap
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lineal.stages import Reject
+from lineal_catalog.file_formats.pdf_font_names import has_contradictory_font
 from lineal_catalog.file_formats.pdf_patterns import shows_patterned_text
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.page_content import PageContent, look_at
@@ -70,8 +71,10 @@ def page_plans(path: Path, config: ClassifyConfig) -> list[PagePlan]:
             raise Reject("the PDF has no pages")
         if pages > config.pdf_pages:
             raise Reject(f"the PDF has {pages:,} pages, at most {config.pdf_pages:,} are read")
-        patterned = _check_objects(path, config)
-        plans = [_page_plan(document, index, index in patterned) for index in range(pages)]
+        otherwise = _check_objects(path, config)
+        plans = [
+            _page_plan(document, index, otherwise.get(index, _NOTHING)) for index in range(pages)
+        ]
     finally:
         document.close()
     if not any(plans):
@@ -110,8 +113,20 @@ def _cut_off(path: Path, repaired: bool) -> bool:
         return _OBJECT.search(data, max(end, len(data) - _TAIL_BYTES)) is not None
 
 
-def _check_objects(path: Path, config: ClassifyConfig) -> set[int]:
-    """The checks that only qpdf can make; the indexes of pages that paint with patterns of text are
+class _Otherwise(NamedTuple):
+    """What a page shows otherwise than by text and images."""
+
+    patterned: bool = False
+    """Whether it paints with patterns of text."""
+    contradictory: bool = False
+    """Whether a font calls its letters or figures others."""
+
+
+_NOTHING = _Otherwise()
+
+
+def _check_objects(path: Path, config: ClassifyConfig) -> dict[int, _Otherwise]:
+    """The checks that only qpdf can make; pages by their indexes that show something otherwise are
     returned. PDFium reads a page tree that contains itself as many copies of the same pages; qpdf
     walks the whole tree as it hands inherited attributes down, and finds the loop. And PDFium draws
     a page when it is asked for its text, however much that is."""
@@ -121,14 +136,19 @@ def _check_objects(path: Path, config: ClassifyConfig) -> set[int]:
     try:
         with _open_with_qpdf(path) as document:
             check_cost(document, path.stat().st_size, config.pdf_operators)
-            return {
-                index for index, page in enumerate(document.pages) if shows_patterned_text(page.obj)
+            fonts: dict[tuple[int, int], bool] = {}
+            found = {
+                index: _Otherwise(
+                    shows_patterned_text(page.obj), has_contradictory_font(page.obj, fonts)
+                )
+                for index, page in enumerate(document.pages)
             }
+            return {index: one for index, one in found.items() if any(one)}
     except (pikepdf.PdfError, pikepdf.PasswordError) as error:
         # qpdf is stricter than PDFium about much else that does no harm to reading.
         if _LOOP in str(error):
             raise Reject("the PDF is damaged: its page tree contains itself") from error
-    return set()
+    return {}
 
 
 def _open_with_qpdf(path: Path) -> pikepdf.Pdf:
@@ -149,7 +169,7 @@ def _open_with_qpdf(path: Path) -> pikepdf.Pdf:
         return pikepdf.open(io.BytesIO(plain), suppress_warnings=True, inherit_page_attributes=True)
 
 
-def _page_plan(document: PdfDocument, index: int, patterned: bool) -> PagePlan | None:
+def _page_plan(document: PdfDocument, index: int, otherwise: _Otherwise) -> PagePlan | None:
     import pypdfium2.raw as raw
 
     page = raw.FPDF_LoadPage(document, index)
@@ -162,8 +182,8 @@ def _page_plan(document: PdfDocument, index: int, patterned: bool) -> PagePlan |
         if grading is Layer.GARBAGE:
             return PagePlan("ocr")
         content = look_at(page, layer)
-        content.patterned_text = patterned
-        miscoded = may_be_miscoded(text)
+        content.patterned_text = otherwise.patterned
+        miscoded = otherwise.contradictory or may_be_miscoded(text)
         if visible == 0 or (grading is Layer.POOR and not miscoded):
             return _by_content(content, visible)
         if miscoded or (visible < SHORT_TEXT and not reads_like_language(text)):

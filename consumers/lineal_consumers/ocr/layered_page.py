@@ -6,7 +6,6 @@ not recognised either, is a doubt with its place.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from lineal_consumers.ocr import page_signals
@@ -17,7 +16,6 @@ from lineal_consumers.ocr.layout import Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import quarter_turns
 from lineal_consumers.ocr.page_images import Region
 from lineal_consumers.ocr.page_raster import Raster
-from lineal_consumers.ocr.recognition import Recognized
 from lineal_consumers.ocr.unread import find_unread_places
 
 if TYPE_CHECKING:
@@ -34,10 +32,6 @@ _WHOLE = 0.6
 """Share of the page from which a picture is recognised with all that is around it."""
 _DARK = 110
 """Median brightness below which a picture is light on dark."""
-_SAME = 0.6
-"""Share of the words that were recognised with confidence which a right text layer has."""
-_WITNESSES = 2
-"""Words that were recognised with confidence from which they speak against a text layer."""
 
 
 class Added(NamedTuple):
@@ -48,33 +42,6 @@ class Added(NamedTuple):
     recognized: int
     """Words among them that were recognised."""
     unread: list[Region]
-
-
-def agrees(layer: list[Line], seen: Recognized) -> bool:
-    """Whether what was recognised with confidence is what a text layer says; without enough to go
-    by, it is taken to."""
-    said = Counter(_plain(word.text) for line in layer for word in line.words)
-    read = Counter(
-        _plain(word.text)
-        for line in seen.lines
-        for word in line.words
-        if word.confidence >= 0.8 and len(_plain(word.text)) >= 2
-    )
-    if read.total() < _WITNESSES:
-        return True
-    same = said & read
-    # A font may be wrong about its figures alone.
-    figures, same_figures = (
-        sum(number for word, number in count.items() if any(map(str.isdigit, word)))
-        for count in (read, same)
-    )
-    if figures >= _WITNESSES and same_figures < 0.5 * figures:
-        return False
-    return same.total() >= _SAME * read.total()
-
-
-def _plain(word: str) -> str:
-    return "".join(character for character in word.casefold() if character.isalnum())
 
 
 def add_pictures(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lineal_consumers.ocr.page_raster import Raster
 
 LACKING = "text is drawn that the text layer does not have"
+OTHER_FIGURES = "the text layer says other figures than are drawn"
 TOO_MUCH = "drawing the page takes too long: only its text layer was read"
 _THINNEST = 1.0
 """Points; a page with a shorter side shows nothing."""
@@ -82,12 +83,13 @@ def _recognized(
     config: OcrConfig,
 ) -> tuple[str, Page]:
     from lineal_consumers.ocr.language_choice import recognize_in_its_language
-    from lineal_consumers.ocr.layered_page import agrees
+    from lineal_consumers.ocr.layer_check import agrees, find_other_figures
     from lineal_consumers.ocr.page_images import find_page_images
     from lineal_consumers.ocr.page_raster import render_page
     from lineal_consumers.ocr.unread_text import (
         find_patterned_text,
         find_unread_text,
+        may_call_letters_others,
         read_with_pdfminer,
         without_meaningless,
     )
@@ -107,6 +109,7 @@ def _recognized(
         return _with_fields(read_page_image(raster, number, offset, config), fields, raster)
     layer = without_meaningless(_layer(page), lacking) if plan.text_layer != "ignore" else []
     layer += read_with_pdfminer(path, number, page, lacking) if lacking else []
+    others: list[Region] = []
     try:
         if plan.text_layer == "compare":
             seen, language = recognize_in_its_language(raster, config)
@@ -116,8 +119,13 @@ def _recognized(
                 else:
                     read = make_page(seen, language, raster, number, offset)
                 return _with_fields(read, fields, raster)
+            if may_call_letters_others(path, number):
+                others = find_other_figures(layer, seen)
         regions = lacking + find_patterned_text(path, number, page)
-        return _completed(page, layer, lacking, regions, raster, fields, number, offset, config)
+        text, made = _completed(
+            page, layer, lacking, regions, raster, fields, number, offset, config
+        )
+        return text, _with_places(made, OTHER_FIGURES, others, raster.width, raster.height)
     except TimeoutError:
         text, made = _layer_page(page, layer, fields, number, offset)
         return text, made.model_copy(update={"doubts": (*made.doubts, TOO_LONG)})
@@ -149,12 +157,7 @@ def _completed(
         if raster.coarse or (raster.bands is not None and raster.dpi < MIN_DPI):
             made = doubt_resolution(made)
     made = _with_lacking(made, added.lines, lacking)
-    if not added.unread:
-        return text, made
-    places = make_doubt_places(UNREAD, added.unread, raster.width, raster.height)
-    return text, made.model_copy(
-        update={"doubts": (*made.doubts, UNREAD), "doubt_places": (*made.doubt_places, *places)}
-    )
+    return text, _with_places(made, UNREAD, added.unread, raster.width, raster.height)
 
 
 def _with_lacking(made: Page, lines: list[Line], lacking: list[Region]) -> Page:

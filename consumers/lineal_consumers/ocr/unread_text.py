@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from lineal_catalog.file_formats.pdf_font_names import has_contradictory_font
 from lineal_catalog.file_formats.pdf_objects import MAX_OBJECTS, is_meaningless, unread_text
 from lineal_catalog.file_formats.pdf_outlines import find_outlined_text
 from lineal_catalog.file_formats.pdf_patterns import shows_patterned_text
@@ -72,6 +73,17 @@ def find_patterned_text(path: str, number: int, page: pdfium.PdfPage) -> list[Re
     except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
         return []
     return [Region(0, 0, *page.get_size())] if patterned else []
+
+
+def may_call_letters_others(path: str, number: int) -> bool:
+    """Whether a font of page ``number`` (from 1) contradicts itself."""
+    import pikepdf
+
+    try:
+        with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
+            return has_contradictory_font(document.pages[number - 1].obj, {})
+    except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
+        return False
 
 
 def without_meaningless(lines: list[Line], places: list[Region]) -> list[Line]:

@@ -14,9 +14,11 @@ import pytest
 import reportlab
 from fontTools.pens.basePen import BasePen
 from fontTools.ttLib import TTFont
-from pikepdf import Dictionary, Name
+from pikepdf import Array, Dictionary, Name
 from PIL import ImageOps
+from reportlab.pdfgen.canvas import Canvas
 
+from lineal_consumers.ocr.pdf_pages import OTHER_FIGURES
 from tests.consumers.ocr.conftest import ReadPdf
 from tests.consumers.ocr.pdf_drawing import PROSE, pasted, picture, typed, written
 
@@ -155,6 +157,54 @@ def test_a_font_that_calls_its_letters_others_is_not_believed(
     assert read.text.split() == " ".join(lines).split()
 
 
+_AMOUNTS = ("Net amount 1250 EUR", "Tax 237 EUR", "Total 1487 EUR", "Paid 1080 EUR")
+
+
+@pytest.mark.parametrize(
+    ("others", "doubted"),
+    [((), False), (("Order 2024 of page 15", "Room 31, floor 16", "Box 77 88"), True)],
+    ids=["read", "doubted"],
+)
+def test_wrong_figures_of_one_font_on_a_long_page_are_read_or_doubted(
+    others: tuple[str, ...], doubted: bool, read_pdf: ReadPdf
+) -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Courier", 12)
+        for number, line in enumerate(_AMOUNTS):
+            canvas.drawString(60, 400 - 20 * number, line)
+
+    def call(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        (font,) = (f for f in page.obj.Resources.Font.values() if f.BaseFont == Name.Courier)
+        # Codes of figures are those of others.
+        font.ToUnicode = pdf.make_stream(
+            b"1 beginbfrange <20> <2f> <0020> endbfrange 1 beginbfrange <30> <34> <0035> endbfrange"
+            b" 1 beginbfrange <35> <39> <0030> endbfrange"
+            b" 1 beginbfrange <3a> <7e> <003a> endbfrange"
+        )
+
+    data = changed(written(typed(*PROSE, *PROSE, *others * 4), draw), call)
+    read, doubts = read_pdf(data)
+    if not doubted:
+        assert all(line in read.text for line in _AMOUNTS)
+        assert not doubts
+        return
+    (doubt,) = doubts
+    assert doubt.reasons == (OTHER_FIGURES,)
+    assert len(doubt.places) == len(_AMOUNTS)
+    assert all(0.48 < place.top < 0.6 for place in doubt.places)
+
+
+def test_a_font_that_agrees_with_itself_is_believed_without_a_look(read_pdf: ReadPdf) -> None:
+    def call(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        for font in page.obj.Resources.Font.values():
+            font.ToUnicode = pdf.make_stream(b"1 beginbfrange <20> <7e> <0020> endbfrange")
+
+    read, doubts = read_pdf(changed(written(typed(*PROSE, *_AMOUNTS)), call))
+    assert read.pages[0].source == "text-layer"
+    assert all(line in read.text for line in _AMOUNTS)
+    assert not doubts
+
+
 def test_a_picture_that_is_light_on_dark_is_read(read_pdf: ReadPdf) -> None:
     dark = ImageOps.invert(picture((SERIAL,), (900, 160)))
     read, doubts = read_pdf(written(typed(*PROSE), pasted(dark, 80, 300, 290)))
@@ -261,6 +311,42 @@ def test_text_that_a_tiling_pattern_draws_is_read(
     read, doubts = read_pdf(with_pattern(written(typed(*beside)), text))
     assert SERIAL in read.text
     assert all(line in read.text for line in beside)
+    assert not doubts
+
+
+def _tiled(pdf: pikepdf.Pdf, contents: bytes, resources: Dictionary) -> pikepdf.Object:
+    return pdf.make_stream(
+        contents, Type=Name.Pattern, PatternType=1, PaintType=1, TilingType=1,
+        BBox=[0, 0, 300, 60], XStep=300, YStep=60, Resources=resources,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["pattern", "annotation"])
+def test_text_of_a_pattern_is_read_wherever_it_paints(place: str, read_pdf: ReadPdf) -> None:
+    fill = b"/Pattern cs /P scn 0 0 300 60 re f"
+
+    def draw(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        text = f"BT /F1 16 Tf 20 20 Td ({SERIAL}) Tj ET".encode()
+        inner = _tiled(pdf, text, Dictionary(Font=page.obj.Resources.Font))
+        painted = Dictionary(Pattern=Dictionary(P=inner))
+        if place == "pattern":
+            page.obj.Resources.Pattern = Dictionary(Outer=_tiled(pdf, fill, painted))
+            page.contents_add(b"q /Pattern cs /Outer scn 0 300 300 60 re f Q")
+            return
+        stamp = pdf.make_stream(
+            fill, Type=Name.XObject, Subtype=Name.Form, BBox=[0, 0, 300, 60], Resources=painted
+        )
+        page.obj.Annots = Array(
+            [
+                Dictionary(
+                    Type=Name.Annot, Subtype=Name.Stamp, Rect=[60, 300, 360, 360], F=4,
+                    AP=Dictionary(N=stamp),
+                )
+            ]
+        )  # fmt: skip
+
+    read, doubts = read_pdf(changed(written(typed(*PROSE)), draw))
+    assert SERIAL in read.text and PROSE[0] in read.text
     assert not doubts
 
 

@@ -1,0 +1,80 @@
+"""Compares what a text layer says with what was recognised on the page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from lineal_consumers.ocr.figure_conflicts import find_figure_conflicts
+from lineal_consumers.ocr.page_images import Region
+from lineal_consumers.ocr.tesseract import DetectedWord
+
+if TYPE_CHECKING:
+    from lineal_consumers.ocr.layout import Line
+    from lineal_consumers.ocr.recognition import Recognized
+
+_CONFIDENT = 0.8
+"""Confidence from which a word is a witness."""
+_SAME = 0.6
+"""Share of the words that were recognised with confidence which a right text layer has."""
+_WITNESSES = 2
+"""Words that were recognised with confidence from which they speak against a text layer."""
+
+
+def agrees(layer: list[Line], seen: Recognized) -> bool:
+    """Whether what was recognised with confidence is what a text layer says; without enough to go
+    by, it is taken to."""
+    said = Counter(_plain(word.text) for line in layer for word in line.words)
+    read = Counter(
+        _plain(word.text)
+        for line in seen.lines
+        for word in line.words
+        if word.confidence >= _CONFIDENT and len(_plain(word.text)) >= 2
+    )
+    if read.total() < _WITNESSES:
+        return True
+    same = said & read
+    # A font may be wrong about its figures alone.
+    figures, same_figures = (
+        sum(number for word, number in count.items() if _has_figures(word))
+        for count in (read, same)
+    )
+    if figures >= _WITNESSES and same_figures < 0.5 * figures:
+        return False
+    return same.total() >= _SAME * read.total()
+
+
+def find_other_figures(layer: list[Line], seen: Recognized) -> list[Region]:
+    """Where a text layer says other figures than were recognised with confidence; nothing of a page
+    that was turned for it."""
+    if seen.rotation:
+        return []
+    words = [word for line in seen.lines for word in line.words]
+    doubtful = [word for word in words if word.confidence < _CONFIDENT and _has_figures(word.text)]
+    places = [
+        Region(*box) for box in find_figure_conflicts(_detected(layer), _detected(seen.lines))
+    ]
+    return [
+        place
+        for place in places
+        if not any(
+            place.holds((word.left + word.right) / 2, (word.top + word.bottom) / 2)
+            for word in doubtful
+        )
+    ]
+
+
+def _detected(lines: list[Line]) -> list[DetectedWord]:
+    return [
+        DetectedWord(*word, new_line=at == 0, new_paragraph=False)
+        for line in lines
+        for at, word in enumerate(line.words)
+    ]
+
+
+def _has_figures(text: str) -> bool:
+    return any(map(str.isdigit, text))
+
+
+def _plain(word: str) -> str:
+    return "".join(character for character in word.casefold() if character.isalnum())
