@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
+from operator import eq, ge, gt, le, lt, ne
 
 BUILT_IN = {
     1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 11: "0.00E+00",
@@ -20,15 +22,22 @@ BUILT_IN = {
     49: "@",
 }  # fmt: skip
 _GENERAL = "General"
+_SIGNS = ("quoted", "escaped", "other")
+"""Kinds of what a format shows as it is."""
 _TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"?|\\(?P<escaped>.)|_.|\*.|\[(?P<bracket>[^\]]*)\]'
     r"|(?P<exponent>[eE][+-]0+)|(?P<number>[0#?][0#?,]*(?:\.[0#?]*,*)?|\.[0#?]+,*)"
     r"|(?P<ampm>[aA]/[pP]|[aA][mM]/[pP][mM])|(?P<date>[yYmMdDhHsSbBgGeE]+(?:\.0+)?)|(?P<other>.)",
     re.DOTALL,
 )
+_CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?\d+(?:\.\d*)?)")
+_COMPARE = {"<=": le, ">=": ge, "<>": ne, "<": lt, ">": gt, "=": eq}
 _ELAPSED = re.compile(r"[hms]+$", re.IGNORECASE)
 _EPOCH = datetime.datetime(1899, 12, 30)
 _EPOCH_1904 = datetime.datetime(1904, 1, 1)
+Section = tuple[tuple[str, str], ...]
+"""A part of a format: kinds and texts."""
+Sections = tuple[Section, ...]
 _LAST_DAY = 2_958_466
 
 
@@ -41,18 +50,45 @@ def format_number(value: float, code: str, *, from_1904: bool = False) -> str:
     sections = _sections(code)
     if sections == ((("other", _GENERAL),),) or not sections:
         return general_format(value)
-    kinds = {kind for kind, _ in sections[0]}
+    section, unsigned = _section(value, sections)
+    if _is_general(section):
+        return general_format(value)
+    kinds = {kind for kind, _ in section}
     if "elapsed" in kinds:
-        return _duration(value, sections[0])
+        return _duration(value, section)
     if "date" in kinds and "number" not in kinds:
-        return _date(value, sections[0], from_1904)
-    at = 0
+        return _date(value, section, from_1904)
+    text = _number(abs(unsigned), section)
+    return f"-{text}" if unsigned < 0 and re.search("[1-9]", text) else text
+
+
+def format_text(text: str, code: str) -> str:
+    """A text as a cell with this format shows it."""
+    sections = _sections(code)
+    section = sections[-1] if sections else ()
+    if len(section) < 2 or ("other", "@") not in section:
+        return text
+    return "".join(text if piece == "@" else piece for kind, piece in section if kind in _SIGNS)
+
+
+def _section(value: float, sections: Sections) -> tuple[Section, float]:
+    """The part of a format that holds for a number, and the number without the sign that this part
+    has of its own."""
+    conditions = [
+        _CONDITION.match(next((text for kind, text in section if kind == "condition"), ""))
+        for section in sections[:2]
+    ]
+    if any(conditions):
+        for section, condition in zip(sections, conditions, strict=False):
+            if condition and _COMPARE[condition[1]](value, float(condition[2])):
+                below = condition[1].startswith("<") and float(condition[2]) <= 0
+                return section, -value if below else value
+        # Without a condition of its own, the second of three is for what is negative.
+        negative = len(sections) > 2 and conditions[1] is None and value < 0
+        return (sections[1], -value) if negative else (sections[-1], value)
     if len(sections) > 1 and value < 0:
-        at, value = 1, -value
-    elif len(sections) > 2 and value == 0:
-        at = 2
-    text = _number(abs(value), sections[at])
-    return f"-{text}" if value < 0 and re.search("[1-9]", text) else text
+        return sections[1], -value
+    return sections[2 if len(sections) > 2 and value == 0 else 0], value
 
 
 def general_format(value: float) -> str:
@@ -63,7 +99,7 @@ def general_format(value: float) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _sections(code: str) -> tuple[tuple[tuple[str, str], ...], ...]:
+def _sections(code: str) -> Sections:
     if code.lower() in ("", "general", "standard"):
         return ()
     sections: list[list[tuple[str, str]]] = [[]]
@@ -75,27 +111,35 @@ def _sections(code: str) -> tuple[tuple[tuple[str, str], ...], ...]:
         if kind == "bracket":
             if _ELAPSED.match(text):
                 sections[-1].append(("elapsed", text))
+            elif _CONDITION.match(text):
+                sections[-1].append(("condition", text))
             elif text.startswith("$") and (sign := text[1:].partition("-")[0]):
                 sections[-1].append(("quoted", sign))
         elif kind == "other" and text == ";":
             sections.append([])
         else:
             sections[-1].append((kind, text))
-    if any(kind == "date" and text.lower().startswith("g") for kind, text in sections[0]):
-        # "General" with signs around it.
+    if _is_general(sections[0]):
         return ()
     return tuple(map(tuple, sections))
 
 
-def _number(value: float, section: tuple[tuple[str, str], ...]) -> str:
+def _is_general(section: Iterable[tuple[str, str]]) -> bool:
+    """Whether it is "General", with signs around it or without."""
+    return any(kind == "date" and text.lower().startswith("g") for kind, text in section)
+
+
+def _number(value: float, section: Section) -> str:
     numbers = [text for kind, text in section if kind == "number"]
     percent = sum(kind == "other" and text == "%" for kind, text in section)
     exponent = any(kind == "exponent" for kind, text in section)
     if any(kind == "other" and text == "/" for kind, text in section):
         return _fraction(value, section)
     if not numbers:
-        signs = (general_format(value) if text == "@" else text for kind, text in section)
-        return "".join(signs) or general_format(value)
+        signs = [text for kind, text in section if kind in _SIGNS]
+        return "".join(general_format(value) if s == "@" else s for s in signs) or (
+            general_format(value)
+        )
     out: list[str] = []
     placed = False
     for kind, text in section:
@@ -103,7 +147,7 @@ def _number(value: float, section: tuple[tuple[str, str], ...]) -> str:
             if not placed:
                 out.append(_digits(value * 100**percent, numbers, exponent=exponent))
             placed = True
-        elif kind in ("quoted", "escaped", "other"):
+        elif kind in _SIGNS:
             out.append(general_format(value) if text == "@" else text)
     return "".join(out).strip()
 
@@ -133,7 +177,7 @@ def _digits(value: float, numbers: list[str], *, exponent: bool) -> str:
     return f"{left}.{right}" if right else left or "0" * ("0" in whole or not fraction)
 
 
-def _fraction(value: float, section: tuple[tuple[str, str], ...]) -> str:
+def _fraction(value: float, section: Section) -> str:
     from fractions import Fraction
 
     digits = [text for kind, text in section if kind == "number"][-1:]
@@ -145,7 +189,7 @@ def _fraction(value: float, section: tuple[tuple[str, str], ...]) -> str:
     return f"{whole} {part}" if whole else str(part)
 
 
-def _duration(value: float, section: tuple[tuple[str, str], ...]) -> str:
+def _duration(value: float, section: Section) -> str:
     first = next(text for kind, text in section if kind == "elapsed")
     seconds = round(abs(value) * 86_400)
     sign = "-" if value < 0 else ""
@@ -162,7 +206,7 @@ def _duration(value: float, section: tuple[tuple[str, str], ...]) -> str:
             return f"{sign}{seconds}"
 
 
-def _date(value: float, section: tuple[tuple[str, str], ...], from_1904: bool) -> str:
+def _date(value: float, section: Section, from_1904: bool) -> str:
     if not 0 <= value < _LAST_DAY:
         return general_format(value)
     if not from_1904 and 0 < value < 60:

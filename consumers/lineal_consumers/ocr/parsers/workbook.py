@@ -15,7 +15,11 @@ from lineal.stages import Reject
 from lineal_consumers.ocr.parsers.drawing import add_pictures, drawn_lines, shape_lines
 from lineal_consumers.ocr.parsers.grid import tidy
 from lineal_consumers.ocr.parsers.markup import local_name, parse_markup
-from lineal_consumers.ocr.parsers.number_format import BUILT_IN, format_number
+from lineal_consumers.ocr.parsers.number_format import (
+    BUILT_IN,
+    format_number,
+    format_text,
+)
 from lineal_consumers.ocr.parsers.open_xml import OTHER_PROGRAM, RELATION_ID, Package
 from lineal_consumers.ocr.parsers.parsed import (
     Parsed,
@@ -195,7 +199,8 @@ class _SheetReader:
         kind = cell.get("t", "n")
         if kind == "inlineStr":
             inline = cell.find("{*}is")
-            return "" if inline is None else _rich_text(inline)
+            text = "" if inline is None else _rich_text(inline)
+            return format_text(text, self._format(cell.get("s", "")))
         stored = cell.find("{*}v")
         text = "" if stored is None else stored.text or ""
         formula = cell.find("{*}f")
@@ -205,7 +210,8 @@ class _SheetReader:
         match kind:
             case "s":
                 at = int(text) if text.isdecimal() else -1
-                return self._texts[at] if 0 <= at < len(self._texts) else ""
+                text = self._texts[at] if 0 <= at < len(self._texts) else ""
+                return format_text(text, self._format(cell.get("s", "")))
             case "b":
                 return "TRUE" if text in ("1", "true") else "FALSE" if text else ""
             case "str" | "e":
@@ -221,9 +227,11 @@ class _SheetReader:
             return text
         if value - value != 0:
             return text
+        return format_number(value, self._format(style), from_1904=self._from_1904)
+
+    def _format(self, style: str) -> str:
         at = int(style) if style.isdecimal() else -1
-        code = self._formats[at] if 0 <= at < len(self._formats) else ""
-        return format_number(value, code, from_1904=self._from_1904)
+        return self._formats[at] if 0 <= at < len(self._formats) else ""
 
     def _around(self, element: Any) -> None:
         for child in element.iterchildren():

@@ -41,11 +41,23 @@ def test_numbers_are_shown_in_their_formats(parse, strict):
         (0.5, "h:mm:ss", "12:00:00"), (1.5, "[mm]:ss", "2160:00"), (0.5, "# ?/?", "1/2"),
         (12345.678, "0.00E+00", "1.23E+04"), (44, "[$€-407] 0.00", "€ 44.00"),
         (5, "[Red]0", "5"), (45356, "mmm yyyy", "2024-03"), (2.5, "0", "3"),
-        (7, '"No. "0', "No. 7"),
+        (7, '"No. "0', "No. 7"), (2, '[=1]"yes";[=2]"two";General', "two"),
+        (3, '[=1]"yes";[=2]"two";General', "3"), (1500, '[>=1000]0.0,"k";0', "1.5k"),
+        (-4, '[<0]"minus" 0;0', "minus 4"), (-1.25, "[h]:mm;-[h]:mm", "-30:00"),
     ],
 )  # fmt: skip
 def test_format_codes(value, code, text):
     assert format_number(value, code) == text
+
+
+def test_a_format_puts_words_around_a_text(parse):
+    styles = (
+        '<numFmts><numFmt numFmtId="200" formatCode="0;0;0;@&quot; Ltd&quot;"/></numFmts>'
+        '<cellXfs><xf/><xf numFmtId="200"/></cellXfs>'
+    )
+    cells = '<c s="1" t="inlineStr"><is><t>Acme</t></is></c><c t="inlineStr"><is><t>b</t></is></c>'
+    data = workbook(f"<row>{cells}</row>", styles=styles)
+    assert parse(data, "sheet").text.endswith("Acme Ltd\tb")
 
 
 def test_a_formula_without_a_value_is_shown_and_a_doubt(parse):
