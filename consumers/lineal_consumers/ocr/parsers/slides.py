@@ -25,6 +25,7 @@ from lineal_consumers.ocr.parsers.parsed import (
 )
 
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
+_TRUE = ("1", "true")
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 
 
@@ -36,6 +37,7 @@ def read_slides(path: Path) -> Parsed:
     """
     pages: list[ParsedPage] = []
     characters = 0
+    known: set[str] = set()
     with Package(path) as package:
         main = package.main_part()
         root = package.parse(main)
@@ -47,7 +49,7 @@ def read_slides(path: Path) -> Parsed:
             if relation is None or relation.external or relation.target not in package:
                 page.doubt("the slide is missing in the file")
             else:
-                _read_slide(package, relation.target, page)
+                _read_slide(package, relation.target, page, known)
             characters += len(page.text)
             check_amount(characters)
             pages.append(page)
@@ -56,11 +58,13 @@ def read_slides(path: Path) -> Parsed:
     return Parsed(engine("lxml", format="pptx"), pages)
 
 
-def _read_slide(package: Package, part: str, page: ParsedPage) -> None:
+def _read_slide(package: Package, part: str, page: ParsedPage, known: set[str]) -> None:
     lines: list[str] = []
     root = package.parse(part)
     if root is not None:
         _shapes(package, part, root, lines, page)
+        if root.get("showMasterSp", "1") in _TRUE:
+            _behind(package, part, lines, page, known)
     for notes in package.related(part, "notesSlide"):
         found = package.parse(notes)
         if found is not None:
@@ -73,6 +77,21 @@ def _read_slide(package: Package, part: str, page: ParsedPage) -> None:
     page.text = "\n".join(line for line in lines if line.strip())
 
 
+def _behind(
+    package: Package, part: str, lines: list[str], page: ParsedPage, known: set[str]
+) -> None:
+    """What the layout of a slide shows on it, and the master of that; each for the first slide
+    that has it."""
+    for kind in ("slideLayout", "slideMaster"):
+        part = next(iter(package.related(part, kind)), "")
+        root = package.parse(part) if part not in known else None
+        known.add(part)
+        if root is not None:
+            _shapes(package, part, root, lines, page, prompts=False)
+            if root.get("showMasterSp", "1") not in _TRUE:
+                return
+
+
 def _shapes(
     package: Package,
     part: str,
@@ -81,12 +100,16 @@ def _shapes(
     page: ParsedPage,
     *,
     notes: bool = False,
+    prompts: bool = True,
 ) -> None:
+    """Add what some shapes show; those of a layout without what it asks to fill in."""
     for child in container.iterchildren():
         name = local_name(child)
         if name in ("sp", "cxnSp"):
             kind = child.find(f".//{_P}ph")
             if notes and kind is not None and kind.get("type") in ("sldNum", "sldImg"):
+                continue
+            if not prompts and kind is not None:
                 continue
             for paragraph in child.iter(_A + "p"):
                 lines.append(paragraph_text(paragraph))
@@ -101,10 +124,10 @@ def _shapes(
                     page.tables.append(table(rows))
                     lines.extend(map(row_line, rows))
             lines.extend(drawn_lines(package, part, child, page))
-        elif name == "pic":
+        elif name in ("pic", "blipFill"):
             add_pictures(package, part, child, page)
         elif name == "AlternateContent":
             choice = next(child.iterchildren("{*}Choice"), child)
-            _shapes(package, part, choice, lines, page, notes=notes)
+            _shapes(package, part, choice, lines, page, notes=notes, prompts=prompts)
         elif name in ("cSld", "spTree", "grpSp", "bg", "bgPr", "contentPart"):
-            _shapes(package, part, child, lines, page, notes=notes)
+            _shapes(package, part, child, lines, page, notes=notes, prompts=prompts)
