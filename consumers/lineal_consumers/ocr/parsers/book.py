@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -11,6 +12,7 @@ from lineal_consumers.ocr.parsers.open_xml import Package
 from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage, Picture, check_amount, engine
 from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_room
 
+_PICTURE = re.compile(r"image/(?!svg)")
 _CONTAINER = "META-INF/container.xml"
 
 
@@ -30,11 +32,14 @@ def read_book(path: Path) -> Parsed:
         if root is None:
             raise ValueError("the book names no package")
         folder = posixpath.dirname(name)
-        items = {item.get("id"): item.get("href", "") for item in root.iter("{*}item")}
+        items = {item.get("id"): item for item in root.iter("{*}item")}
         for reference in root.iter("{*}itemref"):
-            target = _join(folder, items.get(reference.get("idref"), ""))
+            item = items.get(reference.get("idref"))
+            target = _join(folder, "" if item is None else item.get("href", ""))
             page = ParsedPage("")
-            if target in package:
+            if item is not None and _PICTURE.match(item.get("media-type", "")):
+                _add_picture(package, target, page)
+            elif target in package:
                 page, _, sources = html_page(package.read(target))
                 for source in sources:
                     _add_picture(package, _join(posixpath.dirname(target), source), page)
