@@ -124,3 +124,17 @@ def test_noise_is_read_or_rejected(parse, kind):
         parse(random.Random(kind).randbytes(20_000), kind)
     except Reject as why:
         assert str(why)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (r'{"a": "M\u00fcller \ud83d\ude00 \u0022"}', r'{"a": "Müller 😀 \u0022"}'),
+        (r'{"path": "C:\\u00fcbung"}', r'{"path": "C:\\u00fcbung"}'),
+        (r'["\ud83d"]', r'["\ud83d"]'),
+        ("<a>M&#252;ller &#x65e5;&#38; &#60;</a>", "<a>Müller 日&#38; &#60;</a>"),
+        (r"prose of \u00fc and &#252;", r"prose of \u00fc and &#252;"),
+    ],
+)
+def test_letters_that_json_and_xml_number_are_shown(parse, written, shown):
+    assert parse(written, "text").text == shown
