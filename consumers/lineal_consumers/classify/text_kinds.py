@@ -30,6 +30,7 @@ _NAMED: dict[str, DocumentKind] = {
     ".tsv": "sheet",
     ".tab": "sheet",
     ".eml": "email",
+    ".mbox": "email",
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",

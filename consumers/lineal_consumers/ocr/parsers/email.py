@@ -21,6 +21,8 @@ from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_r
 
 _SHOWN = ("From", "To", "Cc", "Bcc", "Reply-To", "Date", "Subject")
 _REPORTS = ("message/delivery-status", "message/disposition-notification")
+_FILES = ("text/rtf", "text/richtext")
+"""Texts that nobody reads as they are."""
 _EVENT = {
     "SUMMARY": "Summary", "DTSTART": "Start", "DTEND": "End", "LOCATION": "Location",
     "DESCRIPTION": "Description", "ORGANIZER": "Organizer", "ATTENDEE": "Attendee",
@@ -69,6 +71,8 @@ def is_attached(part: MailPart) -> bool:
         return False
     if part.disposition == "attachment":
         return "signature" not in part.content_type
+    if part.content_type in _FILES:
+        return True
     main = part.content_type.partition("/")[0]
     return not (
         main in ("text", "image") or part.content_type in _REPORTS or "pkcs7" in part.content_type
@@ -119,6 +123,8 @@ class _Body:
             self._leaf(part, lines)
 
     def _leaf(self, part: MailPart, lines: list[str]) -> None:
+        if is_attached(part):
+            return
         main = part.content_type.partition("/")[0]
         if part.content_type == "text/calendar":
             lines += _event_lines(part.text())

@@ -7,6 +7,8 @@ from email.message import EmailMessage
 import pytest
 
 from lineal.stages import Reject
+from lineal_consumers.classify.config import ClassifyConfig
+from lineal_consumers.classify.inspection import inspect_file
 from lineal_consumers.ocr.attachments.mail import mail_attachments
 
 
@@ -197,3 +199,33 @@ def test_parameters_parts_and_depth_have_limits(parse):
     deep = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(200))
     with pytest.raises(Reject, match="inside each other"):
         parse(f"From: a@b.c\nMessage-ID: <1@x>\n{deep}", "email")
+
+
+def test_every_mail_of_a_folder_is_read_and_is_a_document_of_its_own(tmp_path, parse):
+    def mail(subject: str, body: str) -> bytes:
+        made = EmailMessage()
+        made["From"], made["Subject"] = "a@b.c", subject
+        made.set_content(body, cte="base64")
+        return made.as_bytes()
+
+    folder = (
+        b"From a@b.c Mon Jan  1 00:00:00 2024\n" + mail("one", "first words")
+        + b"\n\nFrom a@b.c Tue Jan  2 00:00:00 2024\n" + mail("two", "second words")
+    )  # fmt: skip
+    text = parse(folder, "email").text
+    assert "first words" in text and "second words" in text
+    path = tmp_path / "all.mbox"
+    path.write_bytes(folder)
+    assert inspect_file(path, path.name, ClassifyConfig()).kind == "email"
+    assert [file.name for file in mail_attachments(path)] == ["one.eml", "two.eml"]
+
+
+def test_rich_text_in_a_mail_is_a_file_and_not_shown_as_it_is_written(tmp_path, parse):
+    mail = (
+        b"Subject: s\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b\n"
+        b"Content-Type: text/rtf; name=x.rtf\n\n{\\rtf1 words}\n--b--\n"
+    )
+    assert "rtf1" not in parse(mail, "email").text
+    path = tmp_path / "mail"
+    path.write_bytes(mail)
+    assert [file.name for file in mail_attachments(path)] == ["x.rtf"]
