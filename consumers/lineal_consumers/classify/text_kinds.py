@@ -47,6 +47,14 @@ _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_SVG = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+svg|svg)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_FLAT_OPEN_DOCUMENT = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?<office:document\s[^>]*office:mimetype=[\"']"
+    r"(application/vnd\.oasis\.opendocument\.(?:text|spreadsheet|presentation|graphics))"
+)
 _TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _HEADER = re.compile(r"([!-9;-~]+):[ \t]?(.*)")
 _TRANSPORT = {"message-id", "mime-version", "received", "return-path", "dkim-signature"}
@@ -73,6 +81,12 @@ def recognise(
     if _FHIR.match(begin):
         _check_bytes(path, config.text_bytes)
         return "text", "application/fhir+json"
+    if flat := _FLAT_OPEN_DOCUMENT.match(begin):
+        _check_bytes(path, config.text_bytes)
+        return "word", flat[1]
+    if _SVG.match(begin):
+        _check_bytes(path, config.text_bytes)
+        return "html", "image/svg+xml"
     kind = _kind(begin, PurePath(name).suffix.lower())
     _check_bytes(path, config.email_bytes if kind == "email" else config.text_bytes)
     if _wide_encoding(head) is None and kind != "email" and _has_nul(path):

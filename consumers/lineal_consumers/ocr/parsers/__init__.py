@@ -70,9 +70,15 @@ def _html(path: Path) -> Parsed:
 
 
 def _word(path: Path) -> Parsed:
+    from zipfile import is_zipfile
+
     from lineal_consumers.ocr.parsers.book import read_book
     from lineal_consumers.ocr.parsers.open_xml import Package
-    from lineal_consumers.ocr.parsers.opendocument import is_open_document, read_open_document
+    from lineal_consumers.ocr.parsers.opendocument import (
+        is_open_document,
+        read_flat_open_document,
+        read_open_document,
+    )
     from lineal_consumers.ocr.parsers.rich_text import read_rich_text
     from lineal_consumers.ocr.parsers.slides import read_slides
     from lineal_consumers.ocr.parsers.word import read_word
@@ -84,6 +90,8 @@ def _word(path: Path) -> Parsed:
         return _old_office(path, "word")
     if is_open_document(path):
         return read_open_document(path)
+    if not is_zipfile(path):
+        return read_flat_open_document(path)
     with Package(path) as package:
         if "META-INF/container.xml" in package:
             read = read_book

@@ -5,15 +5,27 @@ Source of the names: OASIS OpenDocument 1.3, part 3.
 
 from __future__ import annotations
 
+import binascii
 import posixpath
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lineal_consumers.ocr.parsers.flat_package import FlatPackage
 from lineal_consumers.ocr.parsers.grid import MAX_CELLS, tidy
 from lineal_consumers.ocr.parsers.markup import local_name
 from lineal_consumers.ocr.parsers.open_xml import Package
+from lineal_consumers.ocr.parsers.opendocument_text import (
+    ANNOTATION,
+    FORM,
+    MAX_REPEATED,
+    NOT_TEXT,
+    formula_signs,
+    gather_text,
+    page_surroundings,
+    shown_by_control,
+)
 from lineal_consumers.ocr.parsers.parsed import (
     Parsed,
     ParsedPage,
@@ -30,17 +42,15 @@ _NAMES = "urn:oasis:names:tc:opendocument:xmlns:"
 _OFFICE, _TEXT, _TABLE, _DRAW, _STYLE = (
     f"{{{_NAMES}{part}:1.0}}" for part in ("office", "text", "table", "drawing", "style")
 )
+_PRESENTATION = f"{{{_NAMES}presentation:1.0}}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _MATH = "{http://www.w3.org/1998/Math/MathML}"
 _CREATOR = "{http://purl.org/dc/elements/1.1/}creator"
 _P, _H = _TEXT + "p", _TEXT + "h"
 _TBL, _ROW, _PAGE = _TABLE + "table", _TABLE + "table-row", _DRAW + "page"
 _CELLS = (_TABLE + "table-cell", _TABLE + "covered-table-cell")
-_ANNOTATION = _OFFICE + "annotation"
 _OBJECT, _IMAGE = _DRAW + "object", _DRAW + "image"
-_NOT_TEXT = {_TEXT + "tracked-changes", _TEXT + "sequence-decls"}
 _VALUES = ("string-value", "date-value", "time-value", "boolean-value", "value")
-_MAX_REPEATED = 1_000
 _CONTENT = "content.xml"
 
 
@@ -61,30 +71,51 @@ def read_open_document(path: Path) -> Parsed:
         ValueError: it has none of these bodies.
     """
     with Package(path) as package:
-        content = package.parse(_CONTENT)
-        body = None if content is None else content.find(_OFFICE + "body")
-        kinds = [] if body is None else [child for child in body if isinstance(child.tag, str)]
-        if not kinds:
-            raise ValueError("the document has no body")
-        reader = _Reader(package)
-        match local_name(kinds[0]):
-            case "text":
-                pages = [reader.text(kinds[0])]
-            case "spreadsheet":
-                pages = [reader.sheet(sheet) for sheet in kinds[0].iterchildren(_TBL)]
-            case "presentation" | "drawing":
-                pages = [reader.slide(slide) for slide in kinds[0].iterchildren(_PAGE)]
-            case other:
-                raise ValueError(f"the body is of kind {other}")
-    return Parsed(engine("lxml", format="opendocument"), pages)
+        return Parsed(engine("lxml", format="opendocument"), _pages(package))
+
+
+def read_flat_open_document(path: Path) -> Parsed:
+    """The same of a document that is one XML file; all of it is one page.
+
+    Raises:
+        ValueError: it has none of these bodies.
+    """
+    pages = _pages(FlatPackage(path))
+    page = ParsedPage("\n\n".join(page.text for page in pages))
+    for part in pages:
+        page.tables += part.tables
+        page.pictures += part.pictures
+        page.doubts += part.doubts
+    return Parsed(engine("lxml", format="opendocument"), [page])
+
+
+def _pages(package: Package | FlatPackage) -> list[ParsedPage]:
+    content = package.parse(_CONTENT)
+    body = None if content is None else content.find(_OFFICE + "body")
+    kinds = [] if body is None else [child for child in body if isinstance(child.tag, str)]
+    if not kinds:
+        raise ValueError("the document has no body")
+    reader = _Reader(package)
+    match local_name(kinds[0]):
+        case "text":
+            pages = [reader.text(kinds[0])]
+        case "spreadsheet":
+            pages = [reader.sheet(sheet) for sheet in kinds[0].iterchildren(_TBL)]
+        case "presentation" | "drawing":
+            pages = [reader.slide(slide) for slide in kinds[0].iterchildren(_PAGE)]
+        case other:
+            raise ValueError(f"the body is of kind {other}")
+    return pages
 
 
 class _Reader:
     """Walks bodies and writes their lines; counts the characters of all pages."""
 
-    def __init__(self, package: Package) -> None:
+    def __init__(self, package: Package | FlatPackage) -> None:
         self._package = package
         self._characters = 0
+        self._masters: dict[str, Any] | None = None
+        """Of slides, by their names; those that were read are gone."""
         self._page = ParsedPage("")
 
     def text(self, body: Any) -> ParsedPage:
@@ -92,7 +123,7 @@ class _Reader:
         page = self._page = ParsedPage("")
         lines: list[str] = []
         styles = self._package.parse("styles.xml")
-        around = [] if styles is None else _surroundings(styles)
+        around = [] if styles is None else page_surroundings(styles)
         for element in (e for e in around if local_name(e).startswith("header")):
             self._blocks(element, lines, page)
         self._blocks(body, lines, page)
@@ -117,15 +148,24 @@ class _Reader:
         return page
 
     def slide(self, slide: Any) -> ParsedPage:
-        """A slide or drawing, and the notes to it."""
+        """A slide or drawing, the notes to it, and what its master shows on the first of them."""
         page = self._page = ParsedPage("")
         lines: list[str] = []
         self._blocks(slide, lines, page)
+        if self._masters is None:
+            styles = self._package.parse("styles.xml")
+            found = () if styles is None else styles.iter(_STYLE + "master-page")
+            self._masters = {master.get(_STYLE + "name", ""): master for master in found}
+        master = self._masters.pop(slide.get(_DRAW + "master-page-name", ""), None)
+        for shape in () if master is None else master.iterchildren(f"{_DRAW}*"):
+            # Those of a class are filled in by each slide.
+            if shape.get(_PRESENTATION + "class") is None:
+                self._blocks([shape], lines, page)
         page.text = "\n".join(line for line in lines if line.strip())
         return page
 
     def _blocks(self, container: Any, lines: list[str], page: ParsedPage) -> None:
-        for child in container.iterchildren():
+        for child in container:
             tag = child.tag
             if tag in (_P, _H):
                 self._paragraph(child, lines, page)
@@ -134,25 +174,27 @@ class _Reader:
                 if rows:
                     page.tables.append(table(rows))
                     lines.extend(map(row_line, rows))
-            elif tag == _ANNOTATION:
+            elif tag == ANNOTATION:
                 self._annotation(child, lines)
             elif tag == _OBJECT:
                 self._object(child, lines)
                 return  # the picture that follows shows the same
             elif tag == _IMAGE:
                 self._image(child)
-            elif isinstance(tag, str) and tag not in _NOT_TEXT:
+            elif isinstance(tag, str) and tag not in NOT_TEXT:
+                if tag.startswith(FORM):
+                    lines += shown_by_control(child)
                 self._blocks(child, lines, page)
 
     def _paragraph(self, paragraph: Any, lines: list[str], page: ParsedPage) -> None:
         pieces: list[str] = []
         apart: list[Any] = []
-        _text(paragraph, pieces, apart)
+        gather_text(paragraph, pieces, apart)
         text = "".join(pieces)
         self._count(text)
         lines.append(text)
         for element in apart:
-            if element.tag == _ANNOTATION:
+            if element.tag == ANNOTATION:
                 self._annotation(element, lines)
             else:
                 self._blocks(element, lines, page)
@@ -162,7 +204,7 @@ class _Reader:
         lines.append(f"Comment by {one_line(creator)}:")
         for paragraph in annotation.iter(_P):
             pieces: list[str] = []
-            _text(paragraph, pieces, [])
+            gather_text(paragraph, pieces, [])
             lines.append("".join(pieces))
 
     def _object(self, element: Any, lines: list[str]) -> None:
@@ -176,16 +218,20 @@ class _Reader:
             self._page.doubt("a document that is embedded in this one was not read")
             return
         if (formula := next(root.iter(_MATH + "math"), None)) is not None:
-            lines.append(one_line(" ".join(_formula(formula))))
+            lines.append(one_line(" ".join(formula_signs(formula))))
             return
         for paragraph in root.iter(_P, _H):
             pieces: list[str] = []
-            _text(paragraph, pieces, [])
+            gather_text(paragraph, pieces, [])
             if text := "".join(pieces):
                 self._count(text)
                 lines.append(text)
 
     def _image(self, image: Any) -> None:
+        inside = image.findtext(_OFFICE + "binary-data")
+        if inside is not None:
+            self._picture_inside(inside)
+            return
         name = posixpath.normpath(image.get(_HREF, "")).lstrip("./")
         if not name or name.startswith("ObjectReplacements/"):
             return
@@ -200,6 +246,17 @@ class _Reader:
             data = self._package.read(name, MAX_PICTURE_BYTES)
             self._page.pictures.append(Picture(label, data))
 
+    def _picture_inside(self, packed: str) -> None:
+        try:
+            data = binascii.a2b_base64(packed)
+        except binascii.Error:
+            self._page.doubt("a picture is damaged")
+            return
+        if len(data) > MAX_PICTURE_BYTES or not has_room(self._page):
+            self._page.doubt("the page holds more pictures than are read")
+        else:
+            self._page.pictures.append(Picture(f"picture {len(self._page.pictures) + 1}", data))
+
     def _rows(self, sheet: Any, noted: list[str]) -> Iterator[list[str]]:
         for row in sheet.iter(_ROW):
             if next(row.iterancestors(_TBL)) is not sheet:
@@ -208,7 +265,7 @@ class _Reader:
             for cell in row.iterchildren(*_CELLS):
                 value = self._value(cell, noted)
                 repeated = _repeated(cell, "number-columns-repeated")
-                cells.extend([value] * min(repeated, _MAX_REPEATED))
+                cells.extend([value] * min(repeated, MAX_REPEATED))
             times = _repeated(row, "number-rows-repeated") if any(cells) else 1
             for _ in range(min(times, MAX_CELLS)):
                 yield cells
@@ -217,7 +274,7 @@ class _Reader:
         lines: list[str] = []
         comments: list[str] = []
         for child in cell.iterchildren():
-            if child.tag == _ANNOTATION:
+            if child.tag == ANNOTATION:
                 self._annotation(child, comments)
             elif isinstance(child.tag, str):
                 holder = [child] if child.tag in (_P, _H, _TBL) else child
@@ -236,51 +293,6 @@ class _Reader:
         check_amount(self._characters)
 
 
-def _surroundings(styles: Any) -> list[Any]:
-    """The headers and footers of the page styles, each text once."""
-    found: dict[str, Any] = {}
-    for master in styles.iter(_STYLE + "master-page"):
-        for element in master.iterchildren():
-            name = local_name(element)
-            if name.startswith(("header", "footer")) and element.get(_STYLE + "display") != "false":
-                found.setdefault(name[:6] + "".join(element.itertext()), element)
-    return list(found.values())
-
-
 def _repeated(element: Any, name: str) -> int:
     value = element.get(_TABLE + name, "1")
     return int(value) if value.isdecimal() and len(value) < 10 else 1
-
-
-def _text(element: Any, pieces: list[str], apart: list[Any]) -> None:
-    """A paragraph's text; white space is collapsed except where it is spelled out. Frames and
-    comments, which stand on lines of their own, are put apart."""
-    pieces.append(_collapsed(element.text))
-    for child in element.iterchildren():
-        tag = child.tag
-        if tag == _TEXT + "s":
-            count = child.get(_TEXT + "c", "1")
-            pieces.append(" " * (min(int(count), _MAX_REPEATED) if count.isdecimal() else 1))
-        elif tag == _TEXT + "tab":
-            pieces.append("\t")
-        elif tag == _TEXT + "line-break":
-            pieces.append("\n")
-        elif tag == _ANNOTATION or (isinstance(tag, str) and tag.startswith(_DRAW)):
-            apart.append(child)
-        elif isinstance(tag, str) and tag not in _NOT_TEXT:
-            _text(child, pieces, apart)
-        pieces.append(_collapsed(child.tail))
-
-
-def _formula(element: Any) -> Iterator[str]:
-    """The signs of a MathML formula in their order; not its source for the editor."""
-    for part in element.iter():
-        if isinstance(part.tag, str) and not part.tag.endswith("annotation"):
-            yield part.text or ""
-
-
-def _collapsed(text: str | None) -> str:
-    if not text:
-        return ""
-    words = " ".join(text.split())
-    return f"{' ' * text[0].isspace()}{words}{' ' * (bool(words) and text[-1].isspace())}"

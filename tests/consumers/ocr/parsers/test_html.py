@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lineal.stages import Reject
+from lineal_consumers.classify.config import ClassifyConfig
+from lineal_consumers.classify.inspection import inspect_file
 from lineal_consumers.ocr.parsers import parse_pages
 from lineal_schemas.documents import PageRange
 from tests.long import examples
@@ -188,3 +190,15 @@ def test_shadow_trees_and_placeholders_are_shown(parse):
         "<template>hidden</template><input placeholder='Your name'>"
     )
     assert parse(source, "html").text == "Total 41.90\nYour name"
+
+
+def test_a_drawing_is_a_page_with_its_words_and_pictures(tmp_path, parse):
+    data = (
+        '<?xml version="1.0"?><!-- made by hand --><svg xmlns="http://www.w3.org/2000/svg">'
+        "<style>.a{}</style><text>drawn words</text></svg>"
+    )
+    path = tmp_path / "a.svg"
+    path.write_text(data)
+    found = inspect_file(path, path.name, ClassifyConfig())
+    assert (found.kind, found.media_type) == ("html", "image/svg+xml")
+    assert parse(data, "html").text == "drawn words"

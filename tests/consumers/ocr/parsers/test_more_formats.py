@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from lineal.stages import Reject
+from lineal_consumers.classify.config import ClassifyConfig
+from lineal_consumers.classify.inspection import inspect_file
+from lineal_consumers.ocr.parsers import parse_pages
+from lineal_schemas.documents import PageRange
 from tests.consumers.ocr.parsers.packages import OFFICE, A, P, package, relations
 
 NAMES = "urn:oasis:names:tc:opendocument:xmlns"
@@ -165,3 +170,103 @@ def test_repeated_cells_of_an_open_document_are_bounded(parse):
     )
     with pytest.raises(Reject, match="too much text"):
         parse(data, "sheet")
+
+
+def _pictures(tmp_path: Path, data: bytes) -> list[list[str]]:
+    path = tmp_path / "document"
+    path.write_bytes(data)
+    pages = parse_pages(path, "word", PageRange(first=1, last=2, method="parse")).pages
+    return [[picture.data.decode() for picture in page.pictures] for page in pages]
+
+
+def test_what_layout_master_and_background_show_is_read_on_the_first_slide(parse, tmp_path):
+    names = f'xmlns:p="{P}" xmlns:a="{A}" xmlns:r="{OFFICE}"'
+
+    def slide(shapes: str, background: str = "", tag: str = "sld") -> str:
+        return (
+            f"<p:{tag} {names}><p:cSld>{background}<p:spTree>{shapes}</p:spTree></p:cSld></p:{tag}>"
+        )
+
+    def fixed(text: str) -> str:
+        return f"<p:sp><p:txBody><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:txBody></p:sp>"
+
+    def filled(kind: str) -> str:
+        return f'<a:blipFill><a:blip r:embed="{kind}"/></a:blipFill>'
+
+    logo = f"<p:pic>{filled('image_1')}</p:pic>"
+    background = f"<p:bg><p:bgPr>{filled('image_1')}</p:bgPr></p:bg>"
+    data = package(
+        "ppt/presentation.xml",
+        {
+            "ppt/presentation.xml": f"<p:presentation {names}><p:sldIdLst>"
+            '<p:sldId r:id="slide_1"/><p:sldId r:id="slide_2"/></p:sldIdLst></p:presentation>',
+            "ppt/_rels/presentation.xml.rels": relations(slide_1="one.xml", slide_2="two.xml"),
+            "ppt/one.xml": slide(_shape("Title"), background),
+            "ppt/_rels/one.xml.rels": relations(image_1="paper.png", slideLayout="layout.xml"),
+            "ppt/two.xml": slide(_shape("Second")),
+            "ppt/_rels/two.xml.rels": relations(slideLayout="layout.xml"),
+            "ppt/layout.xml": slide(fixed("Confidential") + _shape("Click here"), tag="sldLayout"),
+            "ppt/_rels/layout.xml.rels": relations(slideMaster="master.xml"),
+            "ppt/master.xml": slide(fixed("Acme Ltd") + logo, tag="sldMaster"),
+            "ppt/_rels/master.xml.rels": relations(image_1="logo.png"),
+            "ppt/paper.png": "paper",
+            "ppt/logo.png": "logo",
+        },
+    )
+    assert parse(data, "word", pages=2).text == "Title\nConfidential\nAcme Ltd\fSecond"
+    assert _pictures(tmp_path, data) == [["paper", "logo"], []]
+
+
+def test_the_master_of_open_document_slides_is_read_once(parse):
+    box = "<d:frame{}><d:text-box><x:p>{}</x:p></d:text-box></d:frame>"
+    placeholder = ' p:class="title"'
+    data = _archive(
+        {
+            "content.xml": f"<o:document-content {ODF}><o:body><o:presentation>"
+            '<d:page d:master-page-name="M"/><d:page d:master-page-name="M"/>'
+            "</o:presentation></o:body></o:document-content>",
+            "styles.xml": f'<o:styles {ODF}><s:master-page s:name="M">'
+            + box.format("", "Acme Ltd")
+            + box.format(placeholder, "Click here")
+            + "</s:master-page></o:styles>",
+        }
+    )
+    assert parse(data, "word", pages=2).text == "Acme Ltd\f"
+
+
+def test_an_open_document_in_one_file_is_read_with_its_pictures_and_fields(parse, tmp_path):
+    data = (
+        (
+            f'<?xml version="1.0"?>\n<o:document {ODF} xmlns:f="{NAMES}:form:1.0" '
+            'o:mimetype="application/vnd.oasis.opendocument.text"><o:body><o:text>'
+            '<o:forms><f:form><f:text f:current-value="typed"/><f:listbox>'
+            '<f:option f:label="chosen" f:current-selected="true"/>'
+            '<f:option f:label="other" f:current-selected="false"/></f:listbox></f:form></o:forms>'
+            "<x:p>body</x:p><d:frame><d:image><o:binary-data>cGl4ZWxz</o:binary-data></d:image>"
+            "</d:frame></o:text></o:body></o:document>"
+        )
+        .replace("o:", "office:")
+        .replace("xmlns:o=", "xmlns:office=")
+    )
+    path = tmp_path / "letter.fodt"
+    path.write_text(data)
+    found = inspect_file(path, path.name, ClassifyConfig())
+    assert (found.kind, found.media_type) == ("word", "application/vnd.oasis.opendocument.text")
+    assert parse(data, "word").text == "typed\nchosen\nbody"
+    assert _pictures(tmp_path, data.encode())[0] == ["pixels"]
+
+
+def test_a_picture_among_the_chapters_of_a_book_is_a_page(parse, tmp_path):
+    data = _archive(
+        {
+            "META-INF/container.xml": '<container><rootfiles><rootfile full-path="p.opf"/>'
+            "</rootfiles></container>",
+            "p.opf": '<package><manifest><item id="1" href="cover.png" media-type="image/png"/>'
+            '<item id="2" href="s.svg" media-type="image/svg+xml"/></manifest>'
+            '<spine><itemref idref="1"/><itemref idref="2"/></spine></package>',
+            "cover.png": "pixels",
+            "s.svg": "<svg><text>drawn</text></svg>",
+        }
+    )
+    assert parse(data, "word", pages=2).text == "\fdrawn"
+    assert _pictures(tmp_path, data) == [["pixels"], []]
