@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ctypes import byref, c_uint
 from dataclasses import dataclass
 from typing import Any
 
 from lineal_catalog.file_formats.pdf_objects import (
     PageObject,
     bounds_of,
+    matrix_of,
     unread_text,
     walk_page_objects,
 )
@@ -17,6 +19,12 @@ _MAX_COMPARISONS = 20_000_000
 """Text objects times characters up to which each is asked for its text: PDFium looks through all
 characters each time."""
 
+_LINE_POINTS = 7.0
+"""Height of an image from which a line of text has room in it."""
+_LINE_SHAPE = 2.5
+"""How many times as long as high a line of text is at least."""
+_LINE_PIXELS = 24
+"""Height of letters that can be read, and what is around them."""
 _MAX_ANNOTATIONS = 1_000
 _MAX_DRAWN = 100
 """Objects of an annotation that are looked at."""
@@ -28,6 +36,8 @@ class PageContent:
 
     image_coverage: float = 0.0
     """Sum of the images' bounding boxes over the page's area, at most 1."""
+    line_images: int = 0
+    """Images of the shape of a line of text, with the pixels for one."""
     segments: int = 0
     """Lines and curves in all paths."""
     unread_text: int = 0
@@ -57,6 +67,7 @@ def look_at(page: Any, layer: Any) -> PageContent:
             content.segments += max(0, raw.FPDFPath_CountSegments(item.handle))
         elif item.kind == raw.FPDF_PAGEOBJ_IMAGE:
             covered += _area(item)
+            content.line_images += _may_be_line(item)
     covered += _annotated_area(page)
     content.image_coverage = min(1.0, covered / area) if area > 0 else 0.0
     if content.segments:
@@ -84,6 +95,20 @@ def _annotated_area(page: Any) -> float:
             area += abs(rect.right - rect.left) * abs(rect.top - rect.bottom)
         raw.FPDFPage_CloseAnnot(annotation)
     return area
+
+
+def _may_be_line(item: PageObject) -> bool:
+    """Whether an image has room for a line of text, and the pixels: it may be a number that was
+    pasted in, and is no icon or rule."""
+    import pypdfium2.raw as raw
+
+    left, bottom, right, top = item.around.after(matrix_of(item.handle)).box(0, 0, 1, 1)
+    across, down = right - left, top - bottom
+    if min(across, down) < _LINE_POINTS or max(across, down) < _LINE_SHAPE * min(across, down):
+        return False
+    width, height = c_uint(), c_uint()
+    raw.FPDFImageObj_GetImagePixelSize(item.handle, byref(width), byref(height))
+    return min(width.value, height.value) >= _LINE_PIXELS
 
 
 def _area(item: PageObject) -> float:

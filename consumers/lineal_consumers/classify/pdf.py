@@ -216,6 +216,7 @@ def _draws_more(content: PageContent) -> bool:
         content.unread_text
         or content.outlined_text
         or content.patterned_text
+        or content.line_images
         or content.image_coverage >= PICTURE_COVERAGE
     )
 

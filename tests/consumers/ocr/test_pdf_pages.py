@@ -34,6 +34,13 @@ def test_a_picture_of_text_in_a_page_of_text_is_read(read_pdf: ReadPdf) -> None:
     assert not doubts
 
 
+def test_a_small_picture_of_a_line_in_a_page_of_text_is_read(read_pdf: ReadPdf) -> None:
+    number = picture(("No 4711-22",), (400, 110))
+    read, doubts = read_pdf(written(typed(*PROSE), pasted(number, 400, 300, 66)))
+    assert "4711-22" in read.text and PROSE[0] in read.text
+    assert not doubts
+
+
 def test_an_old_layer_that_says_what_is_drawn_is_not_read_twice(read_pdf: ReadPdf) -> None:
     def hidden(canvas: Canvas) -> None:
         for number, line in enumerate(PROSE):

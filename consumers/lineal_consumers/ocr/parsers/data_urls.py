@@ -88,7 +88,7 @@ def framed_markup(tag: str, attributes: dict[str, str]) -> str | None:
     shows none, or one from elsewhere."""
     if tag == "iframe" and "srcdoc" in attributes:
         return attributes["srcdoc"]
-    name = {"iframe": "src", "embed": "src", "object": "data"}.get(tag)
+    name = {"iframe": "src", "frame": "src", "embed": "src", "object": "data"}.get(tag)
     source = attributes.get(name, "").strip() if name else ""
     if not is_data_url(source):
         return None

@@ -138,6 +138,7 @@ def test_a_page_inside_the_page_is_read_where_it_is_shown(parse):
         "<iframe src='data:text/html;base64,PHA+VG90YWwgNDEuOTA8L3A+'></iframe>",
         "<object data='data:text/html,%3Cp%3ETotal%2041.90'>nothing</object>",
         "<embed src='data:text/plain,Total%2041.90'>",
+        "<frame src='data:text/html,%3Cp%3ETotal%2041.90'>",
         "<img src='data:image/svg+xml,<svg><text>Total 41.90</text></svg>'>",
         "<object data='elsewhere.swf'>Total 41.90</object>",
     ],
