@@ -94,7 +94,7 @@ def _visible(markup: str) -> tuple[ParsedPage, list[str]]:
     others = []
     for source in target.sources:
         if is_data_url(source):
-            _add_picture(page, source)
+            add_picture(page, source)
         elif ":" not in source.partition("/")[0]:
             others.append(source)
     return page, others
@@ -117,7 +117,7 @@ def _parsed(markup: str, depth: int = 0) -> _Visible:
     return target
 
 
-def _add_picture(page: ParsedPage, source: str) -> None:
+def add_picture(page: ParsedPage, source: str) -> None:
     """Add the picture that a data URL holds."""
     if len(source) > 2 * MAX_PICTURE_BYTES or not has_room(page):
         page.doubt("the page holds more pictures than are read")

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lineal_consumers.ocr.parsers.data_urls import is_data_url
 from lineal_consumers.ocr.parsers.decoding import decode
-from lineal_consumers.ocr.parsers.html import visible_text
+from lineal_consumers.ocr.parsers.html import add_picture, visible_text
 from lineal_consumers.ocr.parsers.parsed import (
     Parsed,
     ParsedPage,
@@ -66,14 +67,16 @@ def _blocks(source: str, page: ParsedPage) -> list[str]:
                 rows = None
             case "tr_open" if rows is not None:
                 rows.append([])
-            case "inline" if rows is not None:
-                rows[-1].append(_inline(token.children or ()))
             case "inline":
-                blocks.append(_inline(token.children or ()))
+                text = _inline(token.children or (), page)
+                blocks.append(text) if rows is None else rows[-1].append(text)
             case "fence" | "code_block":
                 blocks.extend([token.content.rstrip("\n"), ""])
             case "html_block":
-                blocks.append(visible_text(token.content).text.strip())
+                inner = visible_text(token.content)
+                blocks.append(inner.text.strip())
+                page.tables += inner.tables
+                page.pictures += inner.pictures
             case "bullet_list_open" | "ordered_list_open":
                 lists += 1
             case "bullet_list_close" | "ordered_list_close":
@@ -85,14 +88,19 @@ def _blocks(source: str, page: ParsedPage) -> list[str]:
     return blocks
 
 
-def _inline(tokens: Sequence[Token]) -> str:
+def _inline(tokens: Sequence[Token], page: ParsedPage) -> str:
     parts: list[str] = []
     for token in tokens:
         match token.type:
             case "text" | "code_inline" | "text_special" | "image":
                 parts.append(token.content)
+                source = str(token.attrGet("src") or "")
+                if is_data_url(source):
+                    add_picture(page, source)
             case "softbreak" | "hardbreak":
                 parts.append("\n")
             case "html_inline" if token.content.startswith(("<br", "<BR")):
                 parts.append("\n")
+            case "html_inline":
+                page.pictures += visible_text(token.content).pictures
     return "".join(parts)

@@ -57,3 +57,13 @@ def test_no_plain_word_is_lost(parse, words):
 
 def test_marks_that_are_never_closed_cost_no_more_than_text(parse):
     assert parse("[" * 100_000 + "end", "markdown").text.endswith("end")
+
+
+def test_pictures_inside_the_text_are_taken(tmp_path):
+    path = tmp_path / "text"
+    path.write_text(
+        "![a](data:image/png;base64,b25l) <img src='data:image/png;base64,dHdv'>\n\n"
+        "<div><img src='data:image/png;base64,dGhyZWU='></div>\n"
+    )
+    (page,) = read_markdown(path).pages
+    assert [picture.data for picture in page.pictures] == [b"one", b"two", b"three"]
