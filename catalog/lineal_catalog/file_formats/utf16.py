@@ -7,6 +7,8 @@ import re
 from typing import Literal
 
 _SAMPLE_BYTES = 64 * 1024
+_FEWEST = 3
+"""Zeros; fewer in a text of a few bytes are damage."""
 _ALPHABETS = re.compile(
     "[\t-\r -~\u0370-\u06ff\u0e00-\u0e7f\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff00-\uffef]"
 )
@@ -25,7 +27,7 @@ def unmarked_utf16(data: bytes) -> Literal["utf-16-le", "utf-16-be"] | None:
     if half < 4 or 0 not in sample or _is_utf8(sample):
         return None
     even, odd = sample[0 : half * 2 : 2].count(0), sample[1 : half * 2 : 2].count(0)
-    if max(even, odd) >= 0.2 * half:
+    if max(even, odd) >= max(_FEWEST, 0.2 * half):
         if min(even, odd) > 0.02 * max(even, odd):
             return None
         return "utf-16-le" if odd > even else "utf-16-be"

@@ -42,3 +42,7 @@ def test_bytes_without_a_zero_are_not_taken_for_it(data: bytes) -> None:
 
 def test_text_with_zeros_in_both_places_is_binary() -> None:
     assert unmarked_utf16(b"\x00\x01\x00\x00\x02\x00\x00\x00" * 50) is None
+
+
+def test_a_zero_in_a_few_bytes_is_damage() -> None:
+    assert unmarked_utf16(b"a,b\n1,x\x00y\n") is None
