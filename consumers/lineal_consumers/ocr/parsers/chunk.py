@@ -8,11 +8,12 @@ from pathlib import Path
 
 from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage
 
+_ARCHIVE_ENDINGS = (".mht", ".mhtml")
 _TEXT_ENDINGS = (".txt", ".text")
 
 
 def chunk_page(data: bytes, name: str, read_word: Callable[[Path], Parsed]) -> ParsedPage:
-    """The page that some HTML, RTF, DOCX or text makes; what it is, is told by its bytes.
+    """The page that some HTML, MHTML, RTF, DOCX or text makes; what it is, is told by its bytes.
 
     Args:
         read_word: reads a file of Word without its chunks.
@@ -28,6 +29,11 @@ def chunk_page(data: bytes, name: str, read_word: Callable[[Path], Parsed]) -> P
         from lineal_consumers.ocr.parsers.rich_text import rich_text_page
 
         return rich_text_page(data)
+    if name.lower().endswith(_ARCHIVE_ENDINGS):
+        from lineal_consumers.ocr.parsers.email import page_of_mail
+        from lineal_consumers.ocr.parsers.packed_mail import read_mail
+
+        return page_of_mail(read_mail(data))
     if name.lower().endswith(_TEXT_ENDINGS):
         from lineal_consumers.ocr.parsers.decoding import decode
 

@@ -37,8 +37,11 @@ def drawn_lines(package: Package, part: str, container: Any, page: ParsedPage) -
             root = _related(package, part, reference)
             if root is None:
                 page.doubt(f"a {'chart' if name == 'chart' else 'diagram'} is missing in the file")
+            elif name != "chart":
+                yield from diagram_lines(root)
             else:
-                yield from chart_lines(root) if name == "chart" else diagram_lines(root)
+                yield from chart_lines(root)
+                yield from _shapes_on_chart(package, part, reference)
 
 
 def chart_lines(root: Any) -> Iterator[str]:
@@ -55,6 +58,14 @@ def chart_lines(root: Any) -> Iterator[str]:
             cells += ([categories[at]] if at < len(categories) else []) + [value]
         if cells:
             yield "\t".join(cells)
+
+
+def _shapes_on_chart(package: Package, part: str, reference: str | None) -> Iterator[str]:
+    """The texts that were drawn onto a chart."""
+    relation = package.relations(part).get(reference or "")
+    for name in package.related(relation.target, "chartUserShapes") if relation else ():
+        root = package.parse(name)
+        yield from () if root is None else filter(None, map(one_line, shape_lines(root)))
 
 
 def _cached(holder: Any) -> list[str]:

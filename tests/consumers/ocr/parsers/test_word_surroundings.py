@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import pytest
 
 from lineal.stages import Reject
 from lineal_consumers.ocr.attachments.office import office_attachments
+from lineal_consumers.ocr.parsers import parse_pages
 from lineal_consumers.ocr.parsers.markup import check_markup
-from tests.consumers.ocr.parsers.packages import OFFICE, A, C, W, paragraph, word
+from lineal_schemas.documents import PageRange
+from tests.consumers.ocr.parsers.packages import OFFICE, A, C, W, paragraph, relations, word
 
 
 def _story(kind: str, text: str) -> str:
@@ -71,6 +76,35 @@ def test_chunks_of_other_formats_are_read(parse):
     assert result.text == "before\nfrom HTML\na\tb\nc\td\nfrom DOCX"
     assert result.pages[0].tables[0].rows == (("a", "b"), ("c", "d"))
     assert result.pages[0].doubts == ("a part of the text is not in the file",)
+
+
+def test_a_chunk_with_its_pictures_is_read(tmp_path):
+    chunk = (
+        b"MIME-Version: 1.0\nContent-Type: multipart/related; boundary=x\n\n--x\n"
+        b"Content-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n"
+        b'<p>caf=C3=A9</p><img src=3D"i.png">\n--x\nContent-Type: image/png\n'
+        b"Content-Transfer-Encoding: base64\n\ncGl4ZWxz\n--x--\n"
+    )
+    path = tmp_path / "a.docx"
+    path.write_bytes(word('<w:altChunk r:id="aFChunk_1"/>', aFChunk_1=("a.mht", chunk)))
+    (page,) = parse_pages(path, "word", PageRange(first=1, last=1, method="parse")).pages
+    assert page.text.split() == ["café"]
+    assert [picture.data for picture in page.pictures] == [b"pixels"]
+
+
+def test_what_is_drawn_onto_a_chart_is_read(parse):
+    chart = f'<c:chartSpace xmlns:c="{C}" xmlns:a="{A}"><c:chart/></c:chartSpace>'
+    text = "<a:p><a:r><a:t>Target</a:t></a:r></a:p>"
+    drawn = f'<c:userShapes xmlns:c="{C}" xmlns:a="{A}">{text}</c:userShapes>'
+    data = word(
+        '<w:p><w:r><w:drawing><c:chart r:id="chart_1"/></w:drawing></w:r></w:p>',
+        chart_1=("chart.xml", chart),
+    )
+    out = io.BytesIO(data)
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("word/_rels/chart.xml.rels", relations(chartUserShapes_1="on.xml"))
+        archive.writestr("word/on.xml", drawn)
+    assert "Target" in parse(out.getvalue(), "word").text
 
 
 def test_charts_and_diagrams_are_read(parse):
