@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Gray = npt.NDArray[np.uint8]
 
 _ORIENTATION = 0x0112
+_LYING = 5
+"""Orientation from which the sides are swapped."""
 _JPEG_END = b"\xff\xd9"
 _TAIL = 4096
 STRIP_PIXELS = 2_000_000
@@ -76,6 +78,9 @@ def open_frame(path: str, number: int) -> Iterator[Image.Image]:
             image = Image.open(io.BytesIO(jpeg_bytes(path)), formats=("JPEG",))
         if number > 1:
             image.seek(number - 1)
+        if image.format == "TIFF" and _stated_orientation(image) >= _LYING:
+            # Pillow 13.0 maps the file with the size of the upright image, which scrambles it.
+            image.filename = ""
     except (OSError, EOFError, ValueError, SyntaxError) as error:
         raise Reject("the image cannot be decoded") from error
     with image:
@@ -83,7 +88,12 @@ def open_frame(path: str, number: int) -> Iterator[Image.Image]:
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none or it is broken."""
+    """The EXIF orientation, 1 to 8; 1 where there is none or it is broken, and for TIFF, which
+    Pillow turns itself while it decodes; its size is that of the upright image from the start."""
+    return 1 if image.format == "TIFF" else _stated_orientation(image)
+
+
+def _stated_orientation(image: Image.Image) -> int:
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except (OSError, ValueError, SyntaxError, TypeError, KeyError):
@@ -97,11 +107,13 @@ def pixel_density(image: Image.Image) -> Density:
     page: what was scrolled down is no page of tiny letters."""
     width, height = image.size
     stated = image.info.get("dpi")
-    turned = orientation(image) >= 5
+    turned = orientation(image) >= _LYING
     try:
         across, down = (float(value) for value in stated) if stated else (0.0, 0.0)
     except (TypeError, ValueError, ZeroDivisionError):
         across = down = 0.0
+    if not turned and _stated_orientation(image) >= _LYING:
+        across, down = down, across
     if 40 <= across <= 4800 and 40 <= down <= 4800 and 0.2 <= across / down <= 5:
         longest = max(width / across, height / down)
         unknown = round(across) in _SCREEN_DPI and longest > 14
@@ -278,7 +290,7 @@ def _upright(gray: Gray, turn: int) -> Gray:
     """Pixels as stored, as an EXIF orientation says they are to be seen."""
     import numpy as np
 
-    if turn >= 5:
+    if turn >= _LYING:
         gray = gray.T
     if turn in (2, 3, 6, 7):
         gray = gray[:, ::-1]

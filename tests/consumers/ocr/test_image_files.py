@@ -10,9 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from lineal_consumers.ocr.image_files import gray_pixels
+from lineal_consumers.ocr.image_files import gray_pixels, open_frame, pixel_density
 
 STRIP = 1_000
+_TURNS = (
+    "FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE",
+    "ROTATE_90",
+)  # fmt: skip
+"""What makes images of the orientations 2 to 8 upright."""
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
@@ -25,6 +30,27 @@ def test_every_exif_orientation_is_turned_upright(turn: int, tmp_path: Path) -> 
     with Image.open(path) as image, Image.open(path) as other:
         expected = np.asarray(ImageOps.exif_transpose(other).convert("L"))
         assert np.array_equal(gray_pixels(image, 1_000_000, strip_pixels=STRIP), expected)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_every_orientation_of_a_tiff_is_turned_upright_once(
+    turn: int, compression: str | None, tmp_path: Path
+) -> None:
+    pixels = np.random.default_rng(turn).integers(0, 256, (70, 90), dtype=np.uint8)
+    seen = Image.fromarray(pixels)
+    # Each of these but two undoes itself; a quarter turn is undone by the other one.
+    undone = {6: 8, 8: 6}.get(turn, turn)
+    methods = [None, *(Image.Transpose[name] for name in _TURNS)]
+    method = methods[undone - 1]
+    stored = seen if method is None else seen.transpose(method)
+    path = tmp_path / "a.tif"
+    stored.save(path, compression=compression, tiffinfo={274: turn, 282: 300, 283: 150, 296: 2})
+    with open_frame(str(path), 1) as image:
+        across, down, turned = pixel_density(image)
+        assert (across, down) == ((150, 300) if turn >= 5 else (300, 150))
+        assert not turned
+        assert np.array_equal(gray_pixels(image, 1_000_000, strip_pixels=STRIP), pixels)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA", "P", "CMYK", "I;16"])
