@@ -31,7 +31,7 @@ _DEEPEST = 4
 """Forms in forms that are looked at."""
 
 
-def has_contradictory_font(page: Any, known: dict[tuple[int, int], bool]) -> bool:
+def has_inconsistent_font(page: Any, known: dict[tuple[int, int], bool]) -> bool:
     """Whether a page (a dictionary of pikepdf that has its inherited attributes) or a form on it
     names a font that contradicts itself.
 

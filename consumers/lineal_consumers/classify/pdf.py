@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lineal.stages import Reject
-from lineal_catalog.file_formats.pdf_font_names import has_contradictory_font
+from lineal_catalog.file_formats.pdf_font_names import has_inconsistent_font
 from lineal_catalog.file_formats.pdf_patterns import shows_patterned_text
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.page_content import PageContent, look_at
@@ -139,7 +139,7 @@ def _check_objects(path: Path, config: ClassifyConfig) -> dict[int, _Otherwise]:
             fonts: dict[tuple[int, int], bool] = {}
             found = {
                 index: _Otherwise(
-                    shows_patterned_text(page.obj), has_contradictory_font(page.obj, fonts)
+                    shows_patterned_text(page.obj), has_inconsistent_font(page.obj, fonts)
                 )
                 for index, page in enumerate(document.pages)
             }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lineal_catalog.file_formats.pdf_font_names import has_contradictory_font
+from lineal_catalog.file_formats.pdf_font_names import has_inconsistent_font
 from lineal_catalog.file_formats.pdf_objects import MAX_OBJECTS, is_meaningless, unread_text
 from lineal_catalog.file_formats.pdf_outlines import find_outlined_text
 from lineal_catalog.file_formats.pdf_patterns import shows_patterned_text
@@ -81,7 +81,7 @@ def may_call_letters_others(path: str, number: int) -> bool:
 
     try:
         with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
-            return has_contradictory_font(document.pages[number - 1].obj, {})
+            return has_inconsistent_font(document.pages[number - 1].obj, {})
     except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
         return False
 

@@ -9,7 +9,7 @@ _BEGIN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]+\r?\n(?=[!-9;-~]
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 
-def mails_of_folder(data: bytes) -> bytes | None:
+def folder_as_mail(data: bytes) -> bytes | None:
     """A digest (RFC 2046, 5.1.5) of the mails of a folder; None where it is one mail at most."""
     begins = list(_BEGIN.finditer(data))
     if len(begins) < 2 or begins[0].start() != 0:

@@ -21,7 +21,7 @@ from lineal_consumers.ocr.parsers.opendocument_text import (
     FORM,
     MAX_REPEATED,
     NOT_TEXT,
-    formula_signs,
+    formula_pieces,
     gather_text,
     page_surroundings,
     shown_by_control,
@@ -218,7 +218,7 @@ class _Reader:
             self._page.doubt("a document that is embedded in this one was not read")
             return
         if (formula := next(root.iter(_MATH + "math"), None)) is not None:
-            lines.append(one_line(" ".join(formula_signs(formula))))
+            lines.append(one_line(" ".join(formula_pieces(formula))))
             return
         for paragraph in root.iter(_P, _H):
             pieces: list[str] = []

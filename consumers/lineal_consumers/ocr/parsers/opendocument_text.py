@@ -36,7 +36,7 @@ def gather_text(element: Any, pieces: list[str], apart: list[Any]) -> None:
         pieces.append(_collapsed(child.tail))
 
 
-def formula_signs(element: Any) -> Iterator[str]:
+def formula_pieces(element: Any) -> Iterator[str]:
     """The signs of a MathML formula in their order; not its source for the editor."""
     for part in element.iter():
         if isinstance(part.tag, str) and not part.tag.endswith("annotation"):

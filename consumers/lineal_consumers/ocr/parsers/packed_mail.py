@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from email.message import Message
 from pathlib import PurePath
 
-from lineal_consumers.ocr.parsers.mailbox import mails_of_folder
+from lineal_consumers.ocr.parsers.mailbox import folder_as_mail
 from lineal_consumers.ocr.parsers.mime import MailPart, parse_mail
 from lineal_consumers.ocr.parsers.signed_content import signed_content
 from lineal_consumers.ocr.parsers.tnef import Tnef, is_tnef, read_tnef
@@ -28,7 +28,7 @@ def read_mail(data: bytes) -> MailPart:
     Raises:
         Reject: it has more parts, or deeper ones, than are read.
     """
-    return unpacked(parse_mail(mails_of_folder(data) or data))
+    return unpacked(parse_mail(folder_as_mail(data) or data))
 
 
 def unpacked(part: MailPart, deep: int = MAX_PACKINGS) -> MailPart:
