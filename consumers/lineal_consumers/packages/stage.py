@@ -55,7 +55,7 @@ _NO_PACKAGES = "no packages are declared: packages/NAME.toml"
 
 @stage(
     "packages.gather",
-    version="1",
+    version="2",
     produces=(PackageDocumentAdded, PackageDocumentRemoved, PackageRiskPredicted),
     section="packages",
     memo=False,
@@ -147,7 +147,7 @@ async def predicted(
 
 @stage(
     "packages",
-    version="1",
+    version="2",
     produces=(
         PackageChanged,
         PackageCompleted,
