@@ -71,6 +71,9 @@ class WebhookSender:
     async def _post_all(self) -> None:
         bus = self._runtime.bus
         known = {*known_types(), *(one.topic for one in await bus.topics())}
+        unknown = self._endpoint.unknown_types(known)
+        if unknown:
+            log.warning("webhooks.unknown_types", webhook=self._name, types=unknown)
         exact = {one for one in self._endpoint.types if "*" not in one}
         topics = sorted({name for name in known if self._endpoint.takes(name)} | exact)
         for topic in (*topics, WebhookSent.type):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Annotated
 
@@ -36,6 +37,10 @@ class EndpointSettings(WebhookSettings):
         if any(fnmatchcase(event_type, never) for never in NEVER):
             return False
         return any(fnmatchcase(event_type, one) for one in self.types)
+
+    def unknown_types(self, known: Iterable[str]) -> list[str]:
+        """What is among none of the known types of events."""
+        return [one for one in self.types if not any(fnmatchcase(name, one) for name in known)]
 
 
 class WebhooksSettings(BaseModel):

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal_producers.http.serving import LoopbackServer, bind_loopback
+from lineal_producers.webhooks import producer
 from lineal_producers.webhooks.producer import WebhookSender
 from lineal_producers.webhooks.settings import EndpointSettings
 from lineal_schemas.documents import DocumentIndexed
@@ -114,6 +115,24 @@ async def test_events_are_posted_signed_again_after_failures_and_each_is_on_reco
     # What is done is not posted again by the next daemon.
     await put(runtime, 5)
     assert [one.event for one in await sent(runtime, endpoint, 5)][4:] == ["e5"]
+
+
+async def test_types_that_no_event_has_are_named_where_an_endpoint_begins(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were passed over: who asked for documents.* waited for ever."""
+    said: asyncio.Queue[list[str]] = asyncio.Queue()
+
+    def warn(_: str, *, webhook: str, types: list[str]) -> None:
+        said.put_nowait(types)
+
+    monkeypatch.setattr(producer.log, "warning", warn, raising=False)
+    endpoint = EndpointSettings(url="http://127.0.0.1:9", types=("documents.*", "document.indexed"))
+    running = asyncio.create_task(WebhookSender(runtime, "crm", endpoint).run())
+    async with asyncio.timeout(180):
+        assert await said.get() == ["documents.*"]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 def test_what_follows_from_posting_is_not_posted() -> None:
