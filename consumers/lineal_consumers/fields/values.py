@@ -36,7 +36,8 @@ _AMOUNT = re.compile(
 )
 _NUMBER = re.compile(r"(?<![\w.,])[-−]?\d+(?:[.,'’]\d+)*(?![\w])")
 _ID = re.compile(r"(?:\b[A-Z]{1,5}[ ])?[#]?(?=[\w./-]*\d)[A-Za-z0-9][\w./-]*(?:[ ]?[-/][ ]?\d+)?")
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{2,4}){3,8}(?:[ ]?[A-Z0-9]{1,3})?\b")
+_IBAN = re.compile(r"\b[A-Z]{2}[\dOIl]{2}(?:[ ]?[A-Z0-9l]{2,4}){3,8}(?:[ ]?[A-Z0-9l]{1,3})?\b")
+_LOOK_LIKE_DIGITS = str.maketrans("OIlSB", "01158")
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -76,8 +77,9 @@ def matches(kind: FieldType, text: str, order: DateOrder) -> Iterator[Match]:
                 yield Match(found.start(), found.end(), value, 1.0)
     elif kind == "iban":
         for found in _IBAN.finditer(text):
-            value = found.group().replace(" ", "")
-            yield Match(found.start(), found.end(), value, 1.0 if is_iban(value) else 0.4)
+            value = _iban(found.group().replace(" ", ""))
+            if value[2:4].isdigit():
+                yield Match(found.start(), found.end(), value, 1.0 if is_iban(value) else 0.4)
     elif kind == "id":
         dates = [(day.begin, day.end) for day in _dates(text, order)]
         for match in _ids(text):
@@ -184,6 +186,17 @@ def _date(parts: dict[str, str | None], order: DateOrder) -> date | None:
         return date(year, month, day) if 1900 <= year <= 2200 else None
     except ValueError:
         return None
+
+
+def _iban(text: str) -> str:
+    """An account number as it was written, where letters were read for digits and its check digits
+    prove it; else the text."""
+    # Banks of some countries have letters in their numbers.
+    for digits in (0, 4, len(text)):
+        value = text[:2] + text[2:digits].translate(_LOOK_LIKE_DIGITS) + text[max(2, digits) :]
+        if is_iban(value):
+            return value
+    return text
 
 
 def is_iban(value: str) -> bool:

@@ -143,6 +143,22 @@ def test_the_memory_holds_no_values_but_senders() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value", "fit"),
+    [
+        ("IBAN: DEO7 1711 9751 3897 3855 76", "DE07171197513897385576", 1.0),
+        ("DE07 l7II 975l 3897 3855 76", "DE07171197513897385576", 1.0),
+        ("GBlO NWBK 6016 1312 3456 74", "GB10NWBK60161312345674", 1.0),
+        ("DE08 1711 9751 3897 3855 76", "DE08171197513897385576", 0.4),
+    ],
+)
+def test_letters_read_for_digits_of_an_account_are_put_right_where_its_check_digits_prove_it(
+    text: str, value: str, fit: float
+) -> None:
+    (found,) = matches("iban", text, DateOrder(month_first=False))
+    assert (found.value, found.fit) == (value, fit)
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [
         ("1.234,56", "1234.56"), ("1,234.56", "1234.56"), ("1 234,56", "1234.56"),
