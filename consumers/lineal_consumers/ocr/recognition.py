@@ -19,6 +19,7 @@ from lineal_consumers.ocr.faint import (
 from lineal_consumers.ocr.figure_conflicts import FIGURE_CONFLICT, find_figure_conflicts
 from lineal_consumers.ocr.layout import Line, PositionedWord, move_lines
 from lineal_consumers.ocr.mail_addresses import join_mail_addresses
+from lineal_consumers.ocr.noise import smoothed
 from lineal_consumers.ocr.page_geometry import IDENTITY, Affine, straightened
 from lineal_consumers.ocr.page_order import in_page_order
 from lineal_consumers.ocr.page_raster import Raster
@@ -48,6 +49,9 @@ _SURE = 0.6
 UNCERTAIN_SHARE = 0.2
 """Share of words of low confidence from which the page may be in another script, so that its script
 is looked for: other scripts have 0.3 and more, good scans at most 0.08."""
+_NOISY_SHARE = 0.03
+"""Share of words of low confidence from which a page of noisy paper is read again smoothed: what is
+read well is read worse then."""
 _DOUBTFUL = 0.55
 _MAX_DOUBTFUL = 12
 """Words read again by themselves; a page of more is a bad one as a whole."""
@@ -282,6 +286,12 @@ def _improved(
         remedied = _in_even_light(best, raster.dpi, config)
         if remedied.worth > best.worth:
             best = remedied
+    if best.low_share > _NOISY_SHARE:
+        smooth = smoothed(best.gray, raster.dpi)
+        if smooth is not best.gray:
+            remedied = _read_from(smooth, best, raster.dpi, config)
+            if remedied.worth > best.worth:
+                best = remedied
     return _with_second_look(best, raster.dpi, config)
 
 
@@ -299,7 +309,8 @@ def _with_second_look(attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attemp
         gray = page_signals.even_light(gray, attempt.signals, 1)
     seconds = config.page_seconds / _MAX_READINGS / (len(boxes) + len(faint))
     found = second_look.read_pieces(gray, boxes, dpi, config.language, seconds)
-    found += read_faint_rows(gray, faint, dpi, config.language, seconds)
+    with suppress(TimeoutError):  # of what may be nothing but noise: what was read again stays
+        found += read_faint_rows(gray, faint, dpi, config.language, seconds)
     if not found:
         return attempt
     words = second_look.put_in(attempt.words, found)
@@ -357,11 +368,16 @@ def _attempt(raster: Raster, rotation: int, stored: Signals, config: OcrConfig) 
         signals = page_signals.page_signals(gray, raster.dpi)
     else:
         skew = 0.0
-    scale = page_signals.reading_scale(signals, raster.dpi)
-    small = page_signals.shrunk(gray, scale)
-    words = _words(small, scale, raster.dpi, config)
-    coverage = page_signals.ink_coverage(signals, words)
-    return _Attempt(rotation, skew, gray, signals, unskew, words, coverage)
+    unread = _Attempt(rotation, skew, gray, signals, unskew, [], 0.0)
+    return _read_from(gray, unread, raster.dpi, config)
+
+
+def _read_from(gray: Gray, attempt: _Attempt, dpi: int, config: OcrConfig) -> _Attempt:
+    """The page as it reads from an image, of the same size as that which was measured."""
+    scale = page_signals.reading_scale(attempt.signals, dpi)
+    words = _words(page_signals.shrunk(gray, scale), scale, dpi, config)
+    coverage = page_signals.ink_coverage(attempt.signals, words)
+    return replace(attempt, gray=gray, words=words, coverage=coverage)
 
 
 def _lines(words: list[DetectedWord], place: Affine) -> list[Line]:

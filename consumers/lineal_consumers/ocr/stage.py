@@ -80,7 +80,7 @@ async def scatter(
 
 @stage(
     "ocr",
-    version="2",
+    version="3",
     produces=(DocumentPartExtracted, DocumentPartRequested),
     artifacts=recognition_models,
     reads=office_read,
