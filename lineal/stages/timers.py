@@ -186,7 +186,9 @@ class TimerClock:
 
     @property
     def _of_stages(self) -> str:
-        return f"due <= ? AND stage IN ({', '.join('?' * len(self._stages))})"
+        # Found by when they are due: the primary key begins with the stage, and would have all its
+        # timers read to find none that is due.
+        return f"due <= ? AND (stage || '') IN ({', '.join('?' * len(self._stages))})"
 
     async def next_due(self) -> int | None:
         """When the next timer of the stages is due, in microseconds since the Unix epoch; None if

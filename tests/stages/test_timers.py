@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -250,3 +253,18 @@ async def test_a_daemon_without_stages_has_no_clock_and_no_problem(
         assert daemon.problems == []
     finally:
         await daemon.stop()
+
+
+async def test_a_look_reads_none_of_the_timers_that_are_not_due(
+    runtimes: tuple[Runtime, Runtime],
+) -> None:
+    runtime, _ = runtimes
+    await put(runtime.store, *(timer(number, due=1 << 60) for number in range(MANY)))
+    clock: Any = TimerClock(runtime.store, cast(Bus, Published()), ["s"])
+    for look in (clock._due, clock._claim):
+        with closing(sqlite3.connect(runtime.settings.data / "lineal.db")) as connection:
+            looked: list[None] = []
+            # Some 10 instructions of SQLite's machine for each row that is read.
+            connection.set_progress_handler(partial(looked.append, None), 10)
+            assert look(connection) == []
+            assert len(looked) < MANY // 10
