@@ -39,7 +39,7 @@ from benchmarks.passthrough import (
     slow_passthrough,
     work_until_committed,
 )
-from benchmarks.processes import cpu_seconds, youngest_child
+from benchmarks.processes import cpu_seconds, youngest_descendant
 from lineal.bus.protocol import Selection
 from lineal.replay import Processes, plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime, open_runtime
@@ -173,7 +173,7 @@ async def _cpu(kafka: Kafka) -> tuple[dict[str, float], float]:
             await work_until_committed(runtime, _FEW)
             await runtime.flush_ledger()
             await publish_all(runtime, pings(_EVENTS))
-            others = {"broker": broker_pid, "ledger": youngest_child(besides=broker_pid)}
+            others = {"broker": broker_pid, "ledger": youngest_descendant(besides=broker_pid)}
             before = {name: cpu_seconds(pid) for name, pid in others.items()}
             worker = time.process_time()
             await work_until_committed(runtime, _EVENTS)

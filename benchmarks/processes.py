@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import psutil
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -14,23 +16,14 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def youngest_child(*, besides: int) -> int:
-    """The process that this one started last, but for one.
+def youngest_descendant(*, besides: int) -> int:
+    """The process that was started last by this one, or by one that it has started, but for one.
 
     Raises:
-        ValueError: it has started no other.
+        ValueError: there is no other.
     """
-    mine = os.getpid()
-    started = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal() and int(folder.name) != besides:
-            try:
-                fields = _stat(int(folder.name))
-            except OSError:
-                continue  # it has ended
-            if int(fields[1]) == mine:
-                started.append((int(fields[19]), int(folder.name)))
-    return max(started)[1]
+    found = [one for one in psutil.Process().children(recursive=True) if one.pid != besides]
+    return max(found, key=lambda one: one.create_time()).pid
 
 
 def _stat(pid: int) -> list[str]:
