@@ -12,9 +12,10 @@ import structlog
 from lineal.bus.claim_check import check_out
 from lineal.bus.protocol import Selection
 from lineal.concurrency import gather_all
-from lineal.errors import LinealError, Reject
+from lineal.errors import LinealError, PermanentFailure, Reject
 from lineal.registry.events import decode_foreign
 from lineal.runtime import Runtime
+from lineal.stages.pipeline.marks import admit_shared
 from lineal_schemas.envelope import RawEvent, decode_payload
 from lineal_schemas.failures import EventFailed
 from lineal_schemas.payload import Payload
@@ -116,10 +117,7 @@ class Replies:
                 async for delivery in bus.read(
                     topic, Selection(from_now=True), follow=True, begun=begun.set
                 ):
-                    if topic == EventFailed.type:
-                        await self._fail(delivery.event)
-                    else:
-                        self._end(topic, delivery.event.causationid or "", delivery.event)
+                    await self._take(topic, delivery.event)
             except LinealError as error:
                 if not begun.is_set():
                     raise
@@ -127,17 +125,26 @@ class Replies:
                 log.warning("replies.not_read", topic=topic, error=str(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _fail(self, event: RawEvent) -> None:
-        if not any(id == event.causationid for _, id in self._waiting):
+    async def _take(self, topic: str, event: RawEvent) -> None:
+        if event.type != topic or not self._is_waited_for(event.causationid):
             return
         marks = self._runtime.marks
-        if marks is not None and not await marks.check(event):
-            return  # somebody else has written it to the broker
-        failed = decode_payload(event)
-        if not isinstance(failed, EventFailed) or failed.source != self._source:
+        if marks is not None:  # others may write to the broker, too
+            try:
+                event = await admit_shared(event, topic, marks, self._runtime.broker_types)
+            except PermanentFailure as error:
+                log.warning("replies.refused", topic=topic, event_id=event.id, error=str(error))
+                return
+        if topic != EventFailed.type:
+            self._end(topic, event.causationid or "", event)
             return
-        for reply in failed.produces:
-            self._end(reply, failed.id, failed)
+        failed = decode_payload(event)
+        if isinstance(failed, EventFailed) and failed.source == self._source:
+            for reply in failed.produces:
+                self._end(reply, failed.id, failed)
+
+    def _is_waited_for(self, request_id: str | None) -> bool:
+        return any(waiting == request_id for _, waiting in self._waiting)
 
     def _end(self, reply: str, request_id: str, answer: RawEvent | EventFailed) -> None:
         found = self._waiting.get((reply, request_id))

@@ -11,6 +11,7 @@ from lineal.bus.marks import Marks
 from lineal.bus.protocol import Delivery
 from lineal.errors import PermanentFailure
 from lineal.stages.pipeline.invocation import Invocation
+from lineal_schemas.envelope import RawEvent
 
 
 class UnmarkedEvent(PermanentFailure):
@@ -31,21 +32,38 @@ class CheckMarks:
 
     async def before(self, invocations: Sequence[Invocation]) -> None:
         for invocation in invocations:
-            if not await self._marks.check(invocation.event):
-                self._take_unmarked(invocation)
-
-    def _take_unmarked(self, invocation: Invocation) -> None:
-        event, topic = invocation.event, invocation.delivery.position.topic
-        invocation.event = event._replace(actor=None)
-        try:
-            invocation.event = admit_unmarked(event, _policy(self._types), topic)
-        except NotAllowed as error:
-            invocation.error = _refused(error)
-        except PermanentFailure as error:
-            invocation.error = error
+            topic = invocation.delivery.position.topic
+            try:
+                invocation.event = await admit_shared(
+                    invocation.event, topic, self._marks, self._types
+                )
+            except PermanentFailure as error:
+                invocation.event = invocation.event._replace(actor=None)
+                invocation.error = error
 
     async def after(self, invocations: Sequence[Invocation]) -> None:
         """Outputs are marked when they are published."""
+
+
+async def admit_shared(
+    event: RawEvent, topic: str, marks: Marks, types: frozenset[str]
+) -> RawEvent:
+    """An event of a shared broker as it may be handled: as it is where it has a valid mark, else as
+    an ingress would admit it.
+
+    Args:
+        types: what others may send there beside types of their own.
+
+    Raises:
+        UnmarkedEvent: it has no valid mark, and others may not send it.
+        PermanentFailure: it cannot be admitted.
+    """
+    if await marks.check(event):
+        return event
+    try:
+        return admit_unmarked(event, _policy(types), topic)
+    except NotAllowed as error:
+        raise _refused(error) from None
 
 
 async def check_mark(delivery: Delivery, marks: Marks, types: frozenset[str]) -> None:

@@ -13,10 +13,12 @@ from lineal.dead_letters import LetterFilter, NoRedriveTarget, drop, redrive, wa
 from lineal.effects.effect import Effect
 from lineal.effects.records import lineage_records
 from lineal.errors import UnknownTopic
+from lineal.events import types_of_lineal
 from lineal.lineage.ledger import all_steps
 from lineal.lineage.record import RecordedStep
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
+from lineal_producers.admission_policies import BRIDGE
 from lineal_producers.mqtt.connection import Received
 from lineal_producers.mqtt.ingest import MessageIngest, Prepared, bridge_build
 from lineal_producers.mqtt.positions import Positions
@@ -24,7 +26,7 @@ from lineal_producers.mqtt.records import Recorder
 from lineal_producers.mqtt.settings import MqttSettings
 from lineal_schemas.deployments import DeploymentJobUpdated
 from lineal_schemas.envelope import RawEvent, decode
-from lineal_schemas.failures import DeadLetter
+from lineal_schemas.failures import DeadLetter, EventFailed
 from lineal_schemas.models import ModelPromoted
 from lineal_schemas.payload import payload_bytes
 from lineal_schemas.telemetry import (
@@ -310,14 +312,16 @@ async def test_a_device_that_sends_rubbish_does_not_fill_the_disk(ingesting: Tak
 
 
 async def test_a_device_may_not_send_events_of_the_servers(ingesting: Taking) -> None:
-    """A compromised device must not be able to promote a model."""
-    promoted = wrapped(anomaly()).model_copy(update={"event_type": ModelPromoted.type})
+    """A compromised device must not be able to promote a model, or end others' requests."""
+    others = sorted(types_of_lineal() - BRIDGE.types)
+    assert {ModelPromoted.type, EventFailed.type, DeadLetter.type} <= set(others)
+    said = wrapped(anomaly())
     await ingesting.take(
-        received(promoted, "events"),
+        *(received(said.model_copy(update={"event_type": kind}), "events") for kind in others),
         received(wrapped(anomaly(detector="bus")), "events"),
         received(wrapped(anomaly()), "jobs/update"),
     )
-    assert await ingesting.on("model.promoted") == []
+    assert [kind for kind in others if await ingesting.on(kind)] == []
     assert await ingesting.on("anomaly.opened") == []
     assert {letter.error_class for letter in await ingesting.letters()} == {"NotAllowed"}
 

@@ -1,0 +1,75 @@
+"""Who may write to Kafka's topics cannot answer, or end, what a program has asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from lineal.bus.dead_letter_event import dead_letter_event, event_failed
+from lineal.library import EventBus, RequestFailed
+from lineal_schemas.diagrams import DiagramRemoved
+from lineal_schemas.envelope import RawEvent, caused_event
+from lineal_schemas.failures import EventFailed
+from lineal_schemas.payload import Payload
+from tests.bus.kafka.test_marks import written
+from tests.conformance.harness import PATIENCE_SECONDS, until_events
+from tests.conformance.kafka import KafkaBusUnderTest
+from tests.conformance.workload import Done, Task
+
+
+@pytest.fixture
+async def app(bus: KafkaBusUnderTest) -> AsyncIterator[EventBus]:
+    async with bus.open() as runtime:
+        opened = EventBus(runtime, "shop")
+        try:
+            yield opened
+        finally:
+            await opened.close()
+
+
+def answer_to(asked: RawEvent, payload: Payload, source: str, id: str) -> RawEvent:
+    return caused_event(payload, asked, id=id, source=source, traceparent=None, time=asked.time)
+
+
+async def test_only_what_this_installation_published_answers_a_request(
+    bus: KafkaBusUnderTest, app: EventBus
+) -> None:
+    asking = asyncio.create_task(
+        app.request(Task(key="a", number=1), DiagramRemoved, seconds=PATIENCE_SECONDS)
+    )
+    [asked] = await until_events(app.runtime, Task.type, 1)
+    with capture_logs() as logs:
+        forged = answer_to(asked, DiagramRemoved(url="u", reason="image gone"), "eve", "forged")
+        await written(bus.settings, DiagramRemoved.type, forged)
+        corrected = DiagramRemoved(url="u", reason="corrected")
+        true = answer_to(asked, corrected, "lineal:stage/answer", "true")
+        await app.runtime.bus.publish([(true.type, true)])
+        assert await asking == corrected
+    assert [line["event_id"] for line in logs if line["event"] == "replies.refused"] == ["forged"]
+
+
+async def test_only_what_this_installation_published_ends_a_request(
+    bus: KafkaBusUnderTest, app: EventBus
+) -> None:
+    asking = asyncio.create_task(
+        app.request(Task(key="a", number=1), Done, seconds=PATIENCE_SECONDS)
+    )
+    [asked] = await until_events(app.runtime, Task.type, 1)
+    [(position, _, _)] = [delivery async for delivery in app.runtime.bus.read(Task.type)]
+
+    def failed(group: str) -> RawEvent:
+        letter = dead_letter_event(
+            group, position, asked, error_class="Reject", message="no", attempts=1
+        )
+        return event_failed(group, [Done.type], asked, letter, error=("Reject", group))
+
+    with capture_logs() as logs:
+        await written(bus.settings, EventFailed.type, failed("eve"))
+        await app.runtime.bus.publish([(EventFailed.type, failed("answer"))])
+        with pytest.raises(RequestFailed) as ended:
+            await asking
+    assert ended.value.group == "answer"
+    assert [line["event"] for line in logs].count("replies.refused") == 1
