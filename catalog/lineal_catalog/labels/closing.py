@@ -125,38 +125,45 @@ async def _teach(runtime: Runtime, job: Job, by: Credential) -> None:
     """Say what holds to whoever learns from it."""
     events = []
     results = await runtime.store.read(partial(results_of, job_id=job.job_id))
-    now = now_us()
     for item, value, _, _, _ in results:
         if value is None or value.label is None:
             continue
         if item.subject.startswith(PHOTO):
             taught = await _of_photo(runtime, item, value.label, job, by)
-            if taught is not None:
-                events.append(act_event(taught, by.actor, f"{job.job_id}\n{item.item}"))
-            continue
-        if not item.subject.startswith(DOCUMENT):
-            continue
-        document_id = item.subject.removeprefix(DOCUMENT)
-        forms = await runtime.store.read(partial(find_renditions, document_id=document_id))
-        payload: Payload
-        if item.item == document_id and job.model is None:
-            if (text := forms.get("text")) is None:
-                continue
-            payload = DocumentLabelled(
-                document_id=document_id, label=value.label,
-                text=reference(text.sha256, text.bytes, text.media_type),
-                result=reading_of(forms), by=by.actor, labelled_us=now,
-            )  # fmt: skip
-        elif job.model is not None and (content := forms.get("original")) is not None:
-            ref = reference(content.sha256, content.bytes, content.media_type)
-            payload = _example(job.model, item, value.label, ref)
+        elif item.subject.startswith(DOCUMENT):
+            taught = await _of_document(runtime, item, value.label, job, by)
         else:
             continue
-        event = act_event(payload, by.actor, f"{job.job_id}\n{item.item}")
-        events.append(event._replace(correlationid=item.subject, subject=item.subject))
+        if taught is not None:
+            event = act_event(taught, by.actor, f"{job.job_id}\n{item.item}")
+            # As what is labelled, and not of its own: it is erased with that.
+            events.append(event._replace(correlationid=item.subject, subject=item.subject))
     for begin in range(0, len(events), MAX_PUBLISHED):
         some = events[begin : begin + MAX_PUBLISHED]
         await publish_acts(runtime, some)
+
+
+async def _of_document(
+    runtime: Runtime, item: LabelItem, label: str, job: Job, by: Credential
+) -> Payload | None:
+    """What the label of a document, or of a page, teaches; None where there is nothing to learn
+    from."""
+    document_id = item.subject.removeprefix(DOCUMENT)
+    forms = await runtime.store.read(partial(find_renditions, document_id=document_id))
+    if job.model is not None:
+        content = forms.get("original")
+        if content is None:
+            return None
+        ref = reference(content.sha256, content.bytes, content.media_type)
+        return _example(job.model, item, label, ref)
+    text = forms.get("text")
+    if item.item != document_id or text is None:
+        return None
+    return DocumentLabelled(
+        document_id=document_id, label=label,
+        text=reference(text.sha256, text.bytes, text.media_type),
+        result=reading_of(forms), by=by.actor, labelled_us=now_us(),
+    )  # fmt: skip
 
 
 async def _of_photo(
