@@ -55,7 +55,7 @@ def create(
     from lineal.access.acts import UnknownAct, read_acts
     from lineal.access.credential import owner_credential
     from lineal.access.records import change_access
-    from lineal.access.tokens import create_token
+    from lineal.access.tokens import create_token, record_of_token
     from lineal.access.users import find_user
     from lineal.runtime import open_runtime
     from lineal.store.connection import Connection
@@ -70,6 +70,8 @@ def create(
     if any("," in pattern for pattern in event_type or ()):
         raise typer.BadParameter("give each pattern its own --type", param_hint="--type")
     now = now_us()
+    expires = now + days * _DAY_US
+    types = tuple(event_type) if event_type else None
 
     def change(connection: Connection) -> tuple[ApiToken, str]:
         if user is not None:
@@ -79,8 +81,8 @@ def create(
             name,
             acts,
             user=user,
-            types=tuple(event_type) if event_type else None,
-            expires=now + days * _DAY_US,
+            types=types,
+            expires=expires,
             now=now,
             owner=owner,
         )
@@ -93,8 +95,11 @@ def create(
                 f"token:{name}",
                 change,
                 action="token created",
-                scope=",".join(sorted(acts)),
-            )
+                **record_of_token(
+                    ",".join(sorted(acts)), user=user, expires=expires, owner=owner,
+                    types=None if types is None else ",".join(types),
+                ),
+            )  # fmt: skip
 
     token, secret = asyncio.run(made(data_folder(data)))
     if as_json:

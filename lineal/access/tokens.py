@@ -85,6 +85,23 @@ def create_token(
     return token, secret
 
 
+def record_of_token(
+    scope: str, *, user: str | None, types: str | None, expires: int | None, owner: str | None
+) -> dict[str, int | str]:
+    """The attributes of the record of a new token: its rights, until when it has them.
+
+    ``lineal verify`` compares them with the token. Whose name a token is bound to is in no record,
+    which nothing erases.
+
+    Args:
+        scope: the acts, and ``types`` the patterns, with commas between.
+    """
+    return {
+        "scope": scope, "user": user or "", "types": types or "", "expires": expires or 0,
+        "bound": int(owner is not None),
+    }  # fmt: skip
+
+
 def list_tokens(connection: Connection) -> list[ApiToken]:
     """All tokens that were ever made, the newest last."""
     rows = connection.execute(f"SELECT {_COLUMNS} FROM api_tokens ORDER BY created, token_id")

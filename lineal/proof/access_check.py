@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lineal.lineage.record import ACCESS, Record
+from lineal.access.tokens import record_of_token
+from lineal.lineage.record import ACCESS, Attributes, Record
 from lineal.proof.verification import VerificationContext
 from lineal.store.connection import Connection
 
@@ -25,12 +26,12 @@ class AccessReader:
         self._connection: Connection
         self._roles: dict[str, str] = {}
         """Of users, by their names."""
-        self._scopes: dict[str, set[str]] = {}
-        """That tokens of a name were made with, since one was revoked; by name or id."""
+        self._tokens: dict[str, list[Attributes]] = {}
+        """What records say of tokens of a name, since one was revoked; by name or id."""
 
     def begin(self, context: VerificationContext) -> None:
         self._connection = context.connection
-        self._roles, self._scopes = {}, {}
+        self._roles, self._tokens = {}, {}
 
     def add(self, seq: int, build: int | None, record: Record) -> None:
         if record.build is not None:
@@ -45,9 +46,9 @@ class AccessReader:
             elif entry.subject.startswith(_TOKEN):
                 name = entry.subject.removeprefix(_TOKEN)
                 if attributes.get("action") == _REVOKED:
-                    self._scopes[name] = set()
+                    self._tokens[name] = []
                 elif "scope" in attributes:
-                    self._scopes.setdefault(name, set()).add(str(attributes["scope"]))
+                    self._tokens.setdefault(name, []).append(attributes)
 
     def _user(self, name: str, action: object, role: object) -> None:
         if action == _REMOVED:
@@ -65,11 +66,23 @@ class AccessReader:
                 yield f"the user {name} is {role}, and {self._roles[name]} by the records"
         for name in sorted(self._roles.keys() - users.keys()):
             yield f"the user {name} is missing, and no record says that they were removed"
-        rows = connection.execute(
-            "SELECT token_id, name, acts FROM api_tokens WHERE revoked IS NULL ORDER BY created"
+        yield from self._findings_of_tokens()
+
+    def _findings_of_tokens(self) -> Iterator[str]:
+        rows = self._connection.execute(
+            "SELECT token_id, name, acts, user_name, types, expires, owner FROM api_tokens "
+            "WHERE revoked IS NULL ORDER BY created"
         ).fetchall()
-        for token_id, name, acts in rows:
-            if acts not in self._scopes.get(name, ()):
+        for token_id, name, acts, user, types, expires, owner in rows:
+            has = record_of_token(acts, user=user, types=types, expires=expires, owner=owner)
+            said = [one for one in self._tokens.get(name, ()) if one["scope"] == acts]
+            if not said:
                 yield f"no record says that the token {name} was made for {acts or 'nothing'}"
-            elif self._scopes.get(token_id) == set():
+            elif self._tokens.get(token_id) == []:
                 yield f"the token {name} was revoked, and is valid again"
+            # Records of before say the scope alone.
+            elif not any(all(one.get(key, has[key]) == has[key] for key in has) for one in said):
+                yield (
+                    f"the token {name} is another user's, for other types, until another time, or "
+                    "not bound to an owner as its record says"
+                )

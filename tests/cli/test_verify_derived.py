@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from lineal.lineage.projections import installed_projections
-from lineal.lineage.record import RecordedStep
 from lineal.proof.files import CheckpointFiles
 from lineal.proof.installed_checks import installed_checks
 from lineal.proof.keys import read_verifier_keys
 from lineal.proof.verification import Finding, VerificationContext, run_checks
 from lineal.store.blobs import FileBlobs
-from lineal.store.connection import Connection
+from tests.cli.broken_projection import leaves_out_registered
 from tests.cli.conftest import Lineal, id_of
 from tests.proof.mutations import mutate_log
 from tests.proof.verifying import tampering
@@ -65,6 +62,10 @@ def findings(folder: Path, connection: Any) -> tuple[Finding, ...]:
             "UPDATE events SET data = x'7b7d' WHERE type = 'document.indexed'",
             "is not what the step",
         ),
+        (
+            "UPDATE events SET id = 'forged', source = 'eve' WHERE type = 'lineal.event_failed'",
+            "no step in the ledger",
+        ),
     ],
 )
 def test_an_edit_is_named(lineal: Lineal, data: Path, sql: str, what: str) -> None:
@@ -109,6 +110,26 @@ def test_power_that_nobody_gave_is_named(lineal: Lineal, data: Path, sql: str, w
     with tampering(data) as connection:
         connection.execute("UPDATE api_tokens SET revoked = NULL WHERE name = 'old'")
     assert "the token old was made for" in lineal("verify", "--data", data, "--json").text
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["user_name = NULL", "types = NULL", "types = '*'", "expires = expires + 1", "owner = NULL"],
+)
+def test_a_token_with_more_rights_than_it_was_given_is_named(
+    lineal: Lineal, data: Path, change: str
+) -> None:
+    assert lineal("user", "add", "ann", "uploader", "--no-password", "--data", data).code == 0
+    made = lineal(
+        "token", "create", "shop", "--scope", "upload,publish", "--user", "ann", "--type", "shop.*",
+        "--owner", "archive", "--data", data,
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    assert lineal("verify", "--only", "derived", "--data", data).code == 0
+    with tampering(data) as connection:
+        connection.execute(f"UPDATE api_tokens SET {change}")
+    answer = lineal("verify", "--only", "derived", "--data", data)
+    assert answer.code == 1 and "the token shop is another user's" in answer.text
 
 
 def test_a_changed_file_is_named(lineal: Lineal, data: Path) -> None:
@@ -317,25 +338,14 @@ def test_steps_that_a_projection_leaves_out_are_no_agreement(
     lineal: Lineal, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tables made anew lack the same rows, and so would compare as equal."""
-
-    def registry(connection: Connection, steps: Sequence[RecordedStep]) -> None:
-        if any(step.build and step.build.stage == "register" for step in steps):
-            raise KeyError("name")
-        sound(connection, steps)
-
-    found = installed_projections()
-    [mended] = [one for one in found if any(table.name == "registry" for table in one.tables)]
-    assert mended.apply is not None
-    sound = mended.apply
-    broken = tuple(replace(one, apply=registry) if one is mended else one for one in found)
     assert lineal("verify", "--data", data).code == 0
     with monkeypatch.context() as patched:
-        patched.setattr("lineal.lineage.projections._found", lambda: (broken, ()))
+        name = leaves_out_registered(patched)
         made = lineal("rebuild", "--data", data)
         assert (made.code, "has left out" in made.err) == (1, True)
         verified = lineal("verify", "--data", data)
         assert verified.code == 1
-        assert f"the projection {mended.name} has left out" in verified.text
+        assert f"the projection {name} has left out" in verified.text
         assert "KeyError('name')" in verified.text
     assert "is missing" in lineal("verify", "--data", data).text, "its package is mended"
     assert lineal("rebuild", "--data", data).code == 0

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from lineal.access.acts import ACTS, ROLES, UnknownAct, read_acts, read_role
 from lineal.access.records import change_access
-from lineal.access.tokens import create_token, list_tokens, revoke_token
+from lineal.access.tokens import create_token, list_tokens, record_of_token, revoke_token
 from lineal.access.users import add_user, find_user, list_users, remove_user, set_role
 from lineal.lineage.canonical import parse_record
 from lineal.lineage.ledger import newest_acts
@@ -110,18 +110,19 @@ async def make_token(request: PageRequest) -> Response:
         )
     user = str(form.get("user", "")) or None
     now = now_us()
+    expires = now + int(days) * _DAY_US
 
     def change(connection: Connection) -> str:
         if user is not None:
             find_user(connection, user)
         return create_token(
-            connection, name, acts, user=user, types=None, expires=now + int(days) * _DAY_US,
-            now=now,
+            connection, name, acts, user=user, types=None, expires=expires, now=now
         )[1]  # fmt: skip
 
-    secret = await _change(
-        request, f"token:{name}", change, action="token created", scope=",".join(sorted(acts))
+    said = record_of_token(
+        ",".join(sorted(acts)), user=user, types=None, expires=expires, owner=None
     )
+    secret = await _change(request, f"token:{name}", change, action="token created", **said)
     return await _shown(request, secret)
 
 
