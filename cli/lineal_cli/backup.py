@@ -9,10 +9,9 @@ import typer
 from typer.core import TyperGroup
 
 from lineal_cli.options import FAILED, CommandFailed, DataOption, JsonOption, load_settings
-from lineal_cli.printing import count_of, plain, print_json
+from lineal_cli.printing import count_of, print_json
 from lineal_cli.reading import existing_data, reading_blobs
-
-_SHOWN = 20
+from lineal_cli.verify import print_findings
 
 
 class _Group(TyperGroup):
@@ -103,9 +102,7 @@ def verify(
         objects = count_of(int(verified.results.get("objects") or 0), "object")
         typer.echo(f"{source}: {records}, {objects}: all as they were")
     else:
-        typer.echo(f"WRONG: {plain(verified.first.what)}")
-        for finding in verified.findings[:_SHOWN]:
-            typer.echo(f"  {finding.check}: {plain(finding.what)}")
+        print_findings(verified.first, verified.findings)
     if verified.findings:
         raise typer.Exit(FAILED)
 

@@ -40,11 +40,12 @@ def restore(
             "the backup has a store in Postgres: name an empty database with LINEAL_STORE"
         )
     if not unverified:
-        first = verify_source(source, key or (), quiet=as_json).first
-        if first is not None:
+        verified = verify_source(source, key or (), quiet=as_json)
+        if verified.first is not None:
+            found = count_of(len(verified.findings), "finding")
             raise CommandFailed(
-                f"the backup does not verify: {first.what}. `lineal backup verify` says more; "
-                "--unverified restores what is there"
+                f"the backup does not verify: {verified.first.what} ({found}: "
+                f"`lineal backup verify {source}`); --unverified restores what is there"
             )
     with work_bar(quiet=as_json) as show:
         restore_backup(source, settings.data, show)

@@ -153,6 +153,16 @@ def _each_check_first(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for _, finding in sorted(zip(places, findings, strict=True), key=itemgetter(0))]
 
 
+def print_findings(first: Finding, findings: Sequence[Finding]) -> None:
+    """The first thing that is wrong, and some of the others."""
+    typer.echo(f"WRONG: {plain(first.what)}")
+    others = _each_check_first([one for one in findings if one != first])
+    for finding in others[:_SHOWN]:
+        typer.echo(f"  {finding.check}: {plain(finding.what)}")
+    if len(others) > _SHOWN:
+        typer.echo(f"  and {len(others) - _SHOWN} more: --json lists them")
+
+
 def _print(verified: Verified) -> None:
     results, first = verified.results, verified.first
     records = count_of(int(results.get("records") or 0), "record")
@@ -162,12 +172,7 @@ def _print(verified: Verified) -> None:
             objects = count_of(int(results["objects"] or 0), "object")
             typer.echo(f"{objects}, tables, search index and events: all as the records say")
     else:
-        typer.echo(f"WRONG: {plain(first.what)}")
-        others = _each_check_first([one for one in verified.findings if one != first])
-        for finding in others[:_SHOWN]:
-            typer.echo(f"  {finding.check}: {plain(finding.what)}")
-        if len(others) > _SHOWN:
-            typer.echo(f"  and {len(others) - _SHOWN} more: --json lists them")
+        print_findings(first, verified.findings)
         if "holds" in results:
             holds = results["holds"]
             typer.echo(

@@ -20,6 +20,7 @@ from lineal.settings import Settings
 from lineal.store.blobs import FileBlobs
 from lineal_consumers.index.stage import index
 from lineal_consumers.register.stage import register
+from tests.cli.broken_projection import leaves_out_registered
 from tests.cli.conftest import FILES, Lineal, arrive
 from tests.proof.verifying import tampering
 
@@ -216,3 +217,18 @@ async def _go_on(data: Path, stages: list[object]) -> tuple[list[str], Counter[s
 
 async def _count(runtime: Runtime, topic: str) -> int:
     return sum(info.events for info in await runtime.bus.topics() if info.topic == topic)
+
+
+def test_a_backup_says_which_steps_a_projection_leaves_out(
+    lineal: Lineal, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `lineal verify` says it of a data folder: the tables lack what the records say."""
+    new = tmp_path / "new"
+    with monkeypatch.context() as patched:
+        leaves_out_registered(patched)
+        verified = lineal("backup", "verify", made)
+        assert verified.code == 1 and "has left out" in verified.text
+        refused = lineal("restore", made, "--data", new)
+        assert refused.code == 1 and "has left out" in refused.err and not new.exists()
+    assert lineal("backup", "verify", made).code == 0, "its package is mended"
+    assert lineal("restore", made, "--data", new).code == 0
