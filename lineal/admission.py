@@ -277,9 +277,11 @@ def with_defaults(event: RawEvent, payload: Payload | None = None) -> RawEvent:
     )
 
 
-def types_of_stages() -> frozenset[str]:
-    """The types of events that installed stages make."""
-    return frozenset(_makers())
+def types_of_steps() -> set[str]:
+    """The types of events that steps alone make: those of installed stages, and what says of steps
+    that they failed or were withdrawn."""
+    of_failures = {kind for kind in types_of_lineal() if kind.startswith(_BOOKKEEPING)}
+    return of_failures.union(_makers())
 
 
 @cache

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 
-from lineal.admission import types_of_stages
+from lineal.admission import types_of_steps
 from lineal.backends import open_blobs, open_bus, open_bus_marks, open_store
 from lineal.errors import LinealError
 from lineal.lineage.follower import flush_ledger
@@ -19,13 +20,18 @@ from lineal.store.objects import ObjectStore
 _FLUSH_SECONDS = 60.0
 
 
-def topics_of_broker(settings: Settings, progress: Progress) -> TopicsRead:
+def topics_of_broker(
+    settings: Settings, origins: Collection[str], progress: Progress
+) -> TopicsRead:
     """What is on the broker's topics; the store has then the records of all of it.
 
     One that cannot be read is a problem that the answer names.
+
+    Args:
+        origins: of the log whose checkpoints are looked for.
     """
     try:
-        return asyncio.run(_read(settings, progress))
+        return asyncio.run(_read(settings, origins, progress))
     except (LinealError, OSError) as error:
         problem = (
             f"the topics could not be looked at: {error}; --offline leaves them, and witnesses, out"
@@ -33,7 +39,7 @@ def topics_of_broker(settings: Settings, progress: Progress) -> TopicsRead:
         return TopicsRead({}, (), problem=problem)
 
 
-async def _read(settings: Settings, progress: Progress) -> TopicsRead:
+async def _read(settings: Settings, origins: Collection[str], progress: Progress) -> TopicsRead:
     async with contextlib.AsyncExitStack() as stack:
         database = Database(settings.data, durability=settings.durability)
         database.open()
@@ -43,8 +49,8 @@ async def _read(settings: Settings, progress: Progress) -> TopicsRead:
         marks = await open_bus_marks(settings, store)
         bus = await open_bus(settings, database, store, objects, stack, marks)
         from_outside = broker_types(settings)
-        made_by_stages = types_of_stages() - from_outside
-        found = await read_topics(bus, made_by_stages, from_outside, progress)
+        made_by_steps = types_of_steps() - from_outside
+        found = await read_topics(bus, made_by_steps, from_outside, origins, progress)
         if not bus.capabilities.applies_effects:
             # Nobody else may write into the store what was committed by now.
             await flush_ledger(bus, store, _FLUSH_SECONDS, marks=marks)

@@ -76,7 +76,7 @@ def verification(
         if online is not None and online.topics and settings.bus != "sqlite:":
             from lineal_cli.broker_topics import topics_of_broker
 
-            topics = topics_of_broker(settings, online.progress)
+            topics = topics_of_broker(settings, {key.name for key in trusted}, online.progress)
         _wait_until_signed(connection)
         for _ in range(_TRIES):
             outside = files.load()

@@ -1,4 +1,4 @@
-"""Whether every event that only stages make was made by a step in the ledger.
+"""Whether every event that only steps make was made by a step in the ledger.
 
 Looked at are the topics of the embedded bus, or what was read of those of a broker
 (:mod:`lineal.proof.topic_reading`).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
-from lineal.admission import types_of_stages
+from lineal.admission import types_of_steps
 from lineal.bus.claim_check import REFERENCE_MEDIA_TYPE
 from lineal.bus.erased_event import ERASED
 from lineal.erasure.erasures import erased_at
@@ -44,7 +44,7 @@ class EventReader:
             return
         if connection.dialect.name != "sqlite":
             return
-        types = sorted(types_of_stages() - context.from_outside)
+        types = sorted(types_of_steps() - context.from_outside)
         rows = connection.execute(
             "SELECT position, id, datacontenttype, data FROM events WHERE "
             f"(source LIKE ? OR source LIKE ? OR type IN ({', '.join('?' * len(types))})) "

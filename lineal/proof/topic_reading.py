@@ -1,4 +1,4 @@
-"""Reads a broker's topics: events that only stages make, and published checkpoints."""
+"""Reads a broker's topics: events that only steps make, and published checkpoints."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN_EVERY = 1_000
 
 
 class EventOnTopic(NamedTuple):
-    """An event of a type that only stages make, or that says that a stage made it."""
+    """An event of a type that only steps make, or that says that one made it."""
 
     place: str
     """Topic, partition and offset."""
@@ -42,12 +42,20 @@ class TopicsRead(NamedTuple):
 
 
 async def read_topics(
-    bus: Bus, made_by_stages: Collection[str], from_outside: Collection[str], progress: Progress
+    bus: Bus,
+    made_by_steps: Collection[str],
+    from_outside: Collection[str],
+    origins: Collection[str],
+    progress: Progress,
 ) -> TopicsRead:
     """Read all topics of a broker, but for those whose events come from outside.
 
     Call it before the state of the store that it is compared with is taken: each event is published
     with its record, or after it.
+
+    Args:
+        origins: of the log. Of the checkpoints only the newest are kept: those of others, of which
+            anybody can write any number there, are passed over.
 
     Raises:
         BusUnavailable: it cannot be read.
@@ -65,8 +73,9 @@ async def read_topics(
                 if done % _SHOWN_EVERY == 0:
                     progress(min(done, total), total)
                 if event.type == CHECKPOINT_TOPIC:
-                    checkpoints.appendleft(event.data)
-                elif event.type in made_by_stages or event.source.startswith(_SOURCES):
+                    if event.data.partition(b"\n")[0].decode(errors="replace") in origins:
+                        checkpoints.appendleft(event.data)
+                elif event.type in made_by_steps or event.source.startswith(_SOURCES):
                     place = f"{info.topic}/{position.partition}/{position.offset}"
                     found = EventOnTopic(place, data_digest(event))
                     events.setdefault(event.id, []).append(found)

@@ -10,7 +10,9 @@ import pytest
 
 from lineal.backup.salvage import salvage
 from lineal.daemon import Daemon
+from lineal.proof.checkpoint_events import CHECKPOINT_TOPIC, checkpoint_event
 from lineal.proof.event_check import EventReader
+from lineal.proof.keys import read_verifier_keys
 from lineal.proof.ledger_check import LedgerCheck
 from lineal.proof.record_pass import RecordPass
 from lineal.proof.verification import Check, run_checks
@@ -26,14 +28,17 @@ from tests.proof.verifying import context_of, tampering
 
 async def found(bus: KafkaBusUnderTest) -> list[str]:
     """What is wrong with log and events, as the command says it."""
-    topics = await asyncio.to_thread(topics_of_broker, bus.settings, lambda done, total: None)
+    origins = {key.name for key in read_verifier_keys(bus.settings.data / "log.key")}
+    topics = await asyncio.to_thread(
+        topics_of_broker, bus.settings, origins, lambda done, total: None
+    )
     with context_of(bus.settings.data, topics=topics) as context:
         checks: list[Check] = [LedgerCheck(), RecordPass([EventReader()])]
         return [finding.what for finding in run_checks(checks, context).findings]
 
 
 async def test_an_event_that_no_step_made_and_a_ledger_put_back_are_named(
-    bus: KafkaBusUnderTest,
+    bus: KafkaBusUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with bus.open() as runtime:
         daemon = Daemon(runtime, [work])
@@ -47,6 +52,11 @@ async def test_an_event_that_no_step_made_and_a_ledger_put_back_are_named(
         await written(bus.settings, Done.type, forged)
         (named,) = await found(bus)
         assert named.startswith(f"no step in the ledger made the event forged at {Done.type}/")
+
+        # Checkpoints of another log do not hide those of this one, however many there are.
+        monkeypatch.setattr("lineal.proof.topic_reading.MAX_CHECKPOINTS", 3)
+        others = [checkpoint_event(b"eve\n%d\n" % number) for number in range(5)]
+        await written(bus.settings, CHECKPOINT_TOPIC, *others)
 
     # Somebody puts the whole store back to nothing, and its checkpoints with it.
     with tampering(bus.settings.data) as connection:
@@ -94,5 +104,5 @@ async def test_a_broker_that_is_away_is_said(bus: KafkaBusUnderTest) -> None:
         await daemon.stop()
     kafka = bus.settings.kafka.model_copy(update={"session_seconds": 1.0})
     away = bus.settings.model_copy(update={"bus": "kafka://127.0.0.1:1", "kafka": kafka})
-    topics = await asyncio.to_thread(topics_of_broker, away, lambda done, total: None)
+    topics = await asyncio.to_thread(topics_of_broker, away, (), lambda done, total: None)
     assert topics.problem is not None and "--offline" in topics.problem
