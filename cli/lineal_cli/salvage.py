@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineal_cli.options import (
+    FAILED,
     CommandFailed,
     DataOption,
     JsonOption,
@@ -23,6 +24,7 @@ from lineal_cli.printing import count_of, plain, print_json
 from lineal_cli.reading import existing_data
 
 if TYPE_CHECKING:
+    from lineal.backup.salvage import SalvageResult
     from lineal.settings import Settings
 
 _SHOWN = 20
@@ -37,8 +39,9 @@ def salvage(
 
     Stop daemons before. Records and objects are taken if they have their digests, from every page
     of the database that can be read, also where its first page or its schema is damaged; says
-    which records, objects, tables and pages were lost. Records that the lineage topic of Kafka
-    has still are put back. A backup is better: `lineal restore`.
+    which records, objects, tables and pages were lost, and ends 1 where anything was, with what
+    could be read in the new folder. Records that the lineage topic of Kafka has still are put back.
+    A backup is better: `lineal restore`.
     """
     from lineal.backup.salvage import salvage as take
     from lineal.observability.logging import configure_logging
@@ -55,8 +58,14 @@ def salvage(
         checkpoints = settings.log.checkpoint_folder(folder)
         done = take(folder, checkpoints, target, show, on_topic=records_on_topic(settings))
     if as_json:
-        print_json(asdict(done))
-        return
+        print_json({"whole": done.is_whole, **asdict(done)})
+    else:
+        _print(done, target, folder)
+    if not done.is_whole:
+        raise typer.Exit(FAILED)
+
+
+def _print(done: SalvageResult, target: Path, folder: Path) -> None:
     typer.echo(f"{target}: {count_of(done.rows.get('ledger', 0), 'record')}")
     if done.records_put_back:
         put_back = count_of(len(done.records_put_back), "record")
@@ -77,6 +86,8 @@ def salvage(
         if lost:
             more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
             typer.echo(f"lost {what}: {plain(', '.join(lost[:_SHOWN]))}{more}")
+    for left_out in done.steps_left_out:
+        typer.echo(f"{plain(left_out)}; `lineal rebuild` applies them once its package is mended")
     typer.echo(f"`lineal verify --data {target}` says what else is missing.")
     if done.records_lost:
         typer.echo(

@@ -62,8 +62,23 @@ class SalvageResult:
     """Of the database, from 1 on, that are in use and cannot be read as a whole."""
     pages_unassigned: list[int] = field(default_factory=list)
     """That can be read, but may be of several tables, so that they were not taken."""
+    steps_left_out: list[str] = field(default_factory=list)
+    """Of records that were taken, but that a projection could not apply: which, and why."""
     database_missing: bool = False
     """There was no file, or an empty one."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all was taken. A page that was lost alone, as one of the schema, had no rows."""
+        return not (
+            self.records_lost
+            or self.objects_lost
+            or self.tables_lost
+            or self.tables_incomplete
+            or self.pages_unassigned
+            or self.steps_left_out
+            or self.database_missing
+        )
 
 
 def salvage(
@@ -96,7 +111,7 @@ def salvage(
         new.execute("BEGIN IMMEDIATE")
         done.records_put_back = _put_back(new, CheckpointFiles(checkpoints), on_topic)
         rebuild_index(new)
-        rebuild(new)
+        rebuild(new, lambda left_out: done.steps_left_out.append(str(left_out)))
         new.execute("COMMIT")
         done.records_lost = _missing_records(new, CheckpointFiles(checkpoints))
     _take_objects(source, target, done, progress)
