@@ -26,6 +26,7 @@ from lineal_cli.reading import existing_data
 if TYPE_CHECKING:
     from lineal.backup.salvage import SalvageResult
     from lineal.settings import Settings
+    from lineal_schemas.envelope import RawEvent
 
 _SHOWN = 20
 
@@ -56,7 +57,11 @@ def salvage(
         raise CommandFailed("the store is in Postgres, which has tools of its own")
     with work_bar(quiet=as_json) as show:
         checkpoints = settings.log.checkpoint_folder(folder)
-        done = take(folder, checkpoints, target, show, on_topic=records_on_topic(settings))
+        secrets = settings.mark_secrets
+        done = take(
+            folder, checkpoints, target, show, on_topic=messages_on_topic(settings),
+            mark_secrets=None if secrets is None else secrets.get_secret_value(),
+        )  # fmt: skip
     if as_json:
         print_json({"whole": done.is_whole, **asdict(done)})
     else:
@@ -96,8 +101,8 @@ def _print(done: SalvageResult, target: Path, folder: Path) -> None:
         )
 
 
-def records_on_topic(settings: Settings) -> Sequence[bytes]:
-    """Records that the lineage topic has, if the bus has one and can be read; else it is said why
+def messages_on_topic(settings: Settings) -> Sequence[RawEvent]:
+    """The messages of the lineage topic, if the bus has one and can be read; else it is said why
     there are none."""
     if not settings.bus.startswith("kafka://"):
         return ()
@@ -110,9 +115,9 @@ def records_on_topic(settings: Settings) -> Sequence[bytes]:
         return ()
 
 
-async def _read_topic(settings: Settings) -> Sequence[bytes]:
+async def _read_topic(settings: Settings) -> Sequence[RawEvent]:
     from lineal.backends import open_bus
-    from lineal.lineage.topic_records import read_topic_records
+    from lineal.lineage.topic_records import read_topic_messages
     from lineal.store.database import Database, file_blobs
     from lineal.store.objects import ObjectStore
 
@@ -126,4 +131,4 @@ async def _read_topic(settings: Settings) -> Sequence[bytes]:
             objects = ObjectStore(database, file_blobs(database))
             elsewhere = settings.model_copy(update={"data": folder})
             bus = await open_bus(elsewhere, database, database, objects, stack)
-            return await read_topic_records(bus)
+            return await read_topic_messages(bus)

@@ -17,11 +17,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from lineal.backup.restore import FolderExists
+from lineal.bus.marks import Marks, keys_of, stored_keys
 from lineal.lineage.index import rebuild_index
 from lineal.lineage.ledger import put_record, stored_bytes
 from lineal.lineage.projections import installed_projections
 from lineal.lineage.rebuild import rebuild
-from lineal.lineage.topic_records import find_lost_records
+from lineal.lineage.topic_records import find_lost_records, records_of_messages
 from lineal.proof.files import CheckpointFiles
 from lineal.proof.log_tables import record_leaf, tile_source
 from lineal.proof.tiles import TiledTree
@@ -31,6 +32,7 @@ from lineal.store.page_rows import Row
 from lineal.store.private import make_private, make_private_file
 from lineal.store.sqlite import SqliteConnection, connect
 from lineal.store.tables import create_tables
+from lineal_schemas.envelope import RawEvent
 
 Progress = Callable[[str, int, int], None]
 
@@ -87,13 +89,16 @@ def salvage(
     target: Path,
     progress: Progress = lambda what, done, total: None,
     *,
-    on_topic: Sequence[bytes] = (),
+    on_topic: Sequence[RawEvent] = (),
+    mark_secrets: str | None = None,
 ) -> SalvageResult:
     """Take what can be read into a new data folder.
 
     Args:
         checkpoints: of the log, which say how many records there were.
-        on_topic: records that the lineage topic of a broker has, in their order.
+        on_topic: the messages of a broker's lineage topic, in their order.
+        mark_secrets: those of the settings, by which it is known who has written them; None: the
+            keys are in the database.
 
     Raises:
         FolderExists: the target is there already.
@@ -109,7 +114,8 @@ def salvage(
         with contextlib.closing(DamagedDatabase(source / "lineal.db", new)) as old:
             _take_tables(old, new, done, progress)
         new.execute("BEGIN IMMEDIATE")
-        done.records_put_back = _put_back(new, CheckpointFiles(checkpoints), on_topic)
+        records = records_of_messages(on_topic, _marks(new, mark_secrets))
+        done.records_put_back = _put_back(new, CheckpointFiles(checkpoints), records)
         rebuild_index(new)
         rebuild(new, lambda left_out: done.steps_left_out.append(str(left_out)))
         new.execute("COMMIT")
@@ -215,6 +221,11 @@ def _is_record(digest: object, stored: object) -> bool:
 
 def _is_object(digest: object, data: object) -> bool:
     return isinstance(data, bytes) and sha256(data).digest() == digest
+
+
+def _marks(new: SqliteConnection, secrets_set: str | None) -> Marks | None:
+    keys = keys_of(secrets_set) if secrets_set else stored_keys(new)
+    return Marks(keys) if keys else None
 
 
 def _put_back(

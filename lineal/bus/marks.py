@@ -98,12 +98,17 @@ async def open_marks(store: Store, secrets_set: str | None) -> Marks:
         StoreUnavailable
     """
     if secrets_set:
-        named = [each.strip() for each in secrets_set.split(",") if each.strip()]
-        return Marks([MarkKey(_key_id(each.encode()), each.encode()) for each in named])
+        return Marks(keys_of(secrets_set))
     keys = await store.read(stored_keys)
     if not keys:
         keys = await store.write(_first_key)
     return Marks(keys, store)
+
+
+def keys_of(secrets_set: str) -> list[MarkKey]:
+    """The keys of the secrets of settings, the newest first."""
+    named = [each.strip() for each in secrets_set.split(",") if each.strip()]
+    return [MarkKey(_key_id(each.encode()), each.encode()) for each in named]
 
 
 def stored_keys(connection: Connection) -> list[MarkKey]:

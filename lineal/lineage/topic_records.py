@@ -5,23 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
+from lineal.bus.marks import Marks
 from lineal.bus.protocol import Bus
 from lineal.effects.codec import decode
 from lineal.effects.records import LineageRecord
 from lineal.lineage.topic import LINEAGE_TOPIC
+from lineal_schemas.envelope import RawEvent
 
 
-async def read_topic_records(bus: Bus) -> list[bytes]:
-    """The canonical bytes of all records on the topic, in their order; what cannot be read is left
-    out.
+async def read_topic_messages(bus: Bus) -> list[RawEvent]:
+    """All messages of the topic, in their order.
 
     Raises:
         BusUnavailable, UnknownTopic
     """
+    return [delivery.event async for delivery in bus.read(LINEAGE_TOPIC)]
+
+
+def records_of_messages(messages: Sequence[RawEvent], marks: Marks | None) -> list[bytes]:
+    """The canonical bytes of all records in messages of the topic, in their order.
+
+    Left out are those that cannot be read, and those that nobody of this installation has written
+    there. Before the first mark nobody marked any.
+
+    Args:
+        marks: None: its keys are lost, and nobody can tell who has written what.
+    """
     records = []
-    async for delivery in bus.read(LINEAGE_TOPIC):
+    marked = False
+    for message in messages:
+        is_marked = marks is not None and marks.valid(message)
+        if marked and not is_marked:
+            continue
+        marked = marked or is_marked
         try:
-            effects = decode(delivery.event.data)
+            effects = decode(message.data)
         except ValueError:
             continue
         records += [effect.canonical for effect in effects if isinstance(effect, LineageRecord)]

@@ -10,6 +10,9 @@ import pytest
 
 from lineal.backup.salvage import salvage
 from lineal.daemon import Daemon
+from lineal.effects.codec import frame
+from lineal.effects.records import lineage_records
+from lineal.lineage.topic import LINEAGE_TOPIC, lineage_event
 from lineal.proof.checkpoint_events import CHECKPOINT_TOPIC, checkpoint_event
 from lineal.proof.event_check import EventReader
 from lineal.proof.keys import read_verifier_keys
@@ -17,12 +20,13 @@ from lineal.proof.ledger_check import LedgerCheck
 from lineal.proof.record_pass import RecordPass
 from lineal.proof.verification import Check, run_checks
 from lineal_cli.broker_topics import topics_of_broker
-from lineal_cli.salvage import records_on_topic
+from lineal_cli.salvage import messages_on_topic
 from lineal_schemas.envelope import first_event
 from tests.bus.kafka.test_marks import written
 from tests.conformance.harness import publish, until_settled
 from tests.conformance.kafka import KafkaBusUnderTest
 from tests.conformance.workload import Done, Task, work
+from tests.lineage.records import one_step
 from tests.proof.verifying import context_of, tampering
 
 
@@ -87,7 +91,9 @@ async def test_records_that_only_the_topic_has_are_salvaged(
         if tiles_too:
             connection.execute("DELETE FROM ledger_tiles")
     new = tmp_path / "new"
-    on_topic = await asyncio.to_thread(records_on_topic, bus.settings)
+    [effect] = lineage_records([one_step("document:victim", kind="promote")])
+    await written(bus.settings, LINEAGE_TOPIC, lineage_event(frame(effect)))
+    on_topic = await asyncio.to_thread(messages_on_topic, bus.settings)
     done = salvage(folder, folder / "checkpoints", new, on_topic=on_topic)
     assert done.records_put_back == [2, 3, len(before)]
     with tampering(new) as connection:
