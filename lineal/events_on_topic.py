@@ -1,25 +1,64 @@
-"""Reads the events of a type back from its topic, typed."""
+"""Reads events back from their topics: what a stage would handle of one, and those of a type,
+typed."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TypeVar, cast
 
+import structlog
+
 from lineal.bus.claim_check import check_out
-from lineal.bus.protocol import Selection
-from lineal.errors import UnknownTopic
+from lineal.bus.protocol import Delivery, Selection
+from lineal.errors import PermanentFailure, UnknownTopic
 from lineal.runtime import Runtime
+from lineal.stages.pipeline.marks import admit_shared
 from lineal_schemas.envelope import Event, decode
 from lineal_schemas.payload import Payload
 
 P = TypeVar("P", bound=Payload)
+
+log = structlog.get_logger(__name__)
+
+
+async def admitted(runtime: Runtime, delivery: Delivery) -> Delivery | None:
+    """A delivery as a stage would handle it; None where it would refuse it, which is logged:
+    whoever may write to a broker of many could pass for a stage there."""
+    topic, event, marks = delivery.position.topic, delivery.event, runtime.marks
+    if marks is None:
+        return delivery
+    try:
+        event = await admit_shared(event, topic, marks, runtime.broker_types)
+    except PermanentFailure as error:
+        log.warning("topic.event_refused", topic=topic, event_id=event.id, error=str(error))
+        return None
+    return delivery._replace(event=event)
+
+
+async def read_admitted(
+    runtime: Runtime,
+    topic: str,
+    selection: Selection | None = None,
+    *,
+    follow: bool = False,
+    begun: Callable[[], None] | None = None,
+) -> AsyncIterator[Delivery]:
+    """Read a topic as :meth:`lineal.bus.protocol.Bus.read` does, without the events that a stage
+    would refuse.
+
+    Raises:
+        As that.
+    """
+    async for delivery in runtime.bus.read(topic, selection, follow=follow, begun=begun):
+        if (found := await admitted(runtime, delivery)) is not None:
+            yield found
 
 
 async def events_on_topic(
     runtime: Runtime, kind: type[P], key: str | None = None, *, follow: bool = False
 ) -> AsyncIterator[Event[P]]:
     """All events of a type, or those of a partition key, in the order of the bus; without those
-    that were erased. None where the topic was never made.
+    that were erased, or that a stage would refuse. None where the topic was never made.
 
     Args:
         follow: go on with what is published from now on, without an end.
@@ -29,7 +68,8 @@ async def events_on_topic(
         As :meth:`lineal.bus.protocol.Bus.read`.
     """
     try:
-        async for delivery in runtime.bus.read(kind.type, Selection(key=key), follow=follow):
+        found = read_admitted(runtime, kind.type, Selection(key=key), follow=follow)
+        async for delivery in found:
             if delivery.event.type != kind.type:
                 continue  # what takes the place of an event that was erased
             event = decode(await check_out(delivery.event, runtime.objects))

@@ -49,12 +49,13 @@ async def anomaly_provenance(data: Path | None, wanted: str) -> dict[str, Any]:
 
 async def _opening(runtime: Runtime, wanted: str) -> RawEvent:
     from lineal.errors import UnknownTopic
+    from lineal.events_on_topic import read_admitted
     from lineal_schemas.anomalies import AnomalyOpened
     from lineal_schemas.envelope import decode
 
     found: dict[str, RawEvent] = {}
     try:
-        async for delivery in runtime.bus.read(AnomalyOpened.type):
+        async for delivery in read_admitted(runtime, AnomalyOpened.type):
             opened = decode(delivery.event).data
             assert isinstance(opened, AnomalyOpened)
             if opened.anomaly_id.startswith(wanted):

@@ -161,10 +161,11 @@ async def _evaluated(runtime: Runtime, dataset: ModelDataset) -> list[ModelEvalu
 async def _of(runtime: Runtime, kind: Any, name: str) -> list[Any]:
     from lineal.bus.protocol import Selection
     from lineal.errors import UnknownTopic
+    from lineal.events_on_topic import read_admitted
     from lineal_schemas.envelope import decode
 
     try:
-        found = runtime.bus.read(kind.type, Selection(key=name))
+        found = read_admitted(runtime, kind.type, Selection(key=name))
         return [decode(delivery.event).data async for delivery in found]
     except UnknownTopic:
         return []

@@ -131,9 +131,10 @@ async def _events_to_parquet(runtime: Runtime, kind: str, file: Path) -> None:
 async def _values(runtime: Runtime, kind: str) -> AsyncIterator[dict[str, Any]]:
     from lineal.bus.claim_check import check_out
     from lineal.errors import UnknownTopic
+    from lineal.events_on_topic import read_admitted
 
     try:
-        async for delivery in runtime.bus.read(kind):
+        async for delivery in read_admitted(runtime, kind):
             event = await check_out(delivery.event, runtime.objects)
             value = orjson.loads(event.data)
             if isinstance(value, dict):
@@ -180,6 +181,7 @@ async def _predictions(
 ) -> list[dict[str, Any]]:
     from lineal.bus.protocol import Selection
     from lineal.errors import UnknownTopic
+    from lineal.events_on_topic import read_admitted
     from lineal.runtime import open_runtime
     from lineal_schemas.envelope import decode
     from lineal_schemas.tables import PredictionMade
@@ -187,7 +189,7 @@ async def _predictions(
     newest: dict[tuple[str, int], PredictionMade] = {}
     async with open_runtime(load_settings(folder)) as runtime:
         try:
-            async for delivery in runtime.bus.read(PredictionMade.type, Selection(key=table)):
+            async for delivery in read_admitted(runtime, PredictionMade.type, Selection(key=table)):
                 made = decode(delivery.event).data
                 assert isinstance(made, PredictionMade)
                 if model is None or made.model.name == model:

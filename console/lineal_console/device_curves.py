@@ -10,6 +10,7 @@ import orjson
 
 from lineal.bus.protocol import Selection
 from lineal.errors import UnknownTopic
+from lineal.events_on_topic import read_admitted
 from lineal.runtime import Runtime
 from lineal_consumers.machine_settings import known_machines
 from lineal_schemas.envelope import RawEvent, now_us
@@ -188,7 +189,7 @@ async def _events(runtime: Runtime, topic: str, chosen: Selection) -> list[RawEv
     every = 1
     number = 0
     try:
-        async for item in runtime.bus.read(topic, chosen):
+        async for item in read_admitted(runtime, topic, chosen):
             if number % every == 0:
                 found.append(item.event)
             number += 1

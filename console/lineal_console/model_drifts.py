@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from lineal.bus.protocol import Selection
 from lineal.errors import UnknownTopic
+from lineal.events_on_topic import read_admitted
 from lineal.runtime import Runtime
 from lineal_schemas.drift import DriftDetected
 from lineal_schemas.envelope import decode
@@ -37,7 +38,7 @@ async def drifts_of(runtime: Runtime, name: str, limit: int) -> list[ModelDrift]
     """The newest drifts of a model that the bus keeps, the newest first."""
     found: deque[DriftDetected] = deque(maxlen=limit)
     try:
-        async for delivery in runtime.bus.read(DriftDetected.type, Selection(key=name)):
+        async for delivery in read_admitted(runtime, DriftDetected.type, Selection(key=name)):
             drift = decode(delivery.event).data
             if isinstance(drift, DriftDetected):
                 found.append(drift)

@@ -12,10 +12,10 @@ import structlog
 from lineal.bus.claim_check import check_out
 from lineal.bus.protocol import Selection
 from lineal.concurrency import gather_all
-from lineal.errors import LinealError, PermanentFailure, Reject
+from lineal.errors import LinealError, Reject
+from lineal.events_on_topic import read_admitted
 from lineal.registry.events import decode_foreign
 from lineal.runtime import Runtime
-from lineal.stages.pipeline.marks import admit_shared
 from lineal_schemas.envelope import RawEvent, decode_payload
 from lineal_schemas.failures import EventFailed
 from lineal_schemas.payload import Payload
@@ -110,14 +110,14 @@ class Replies:
             reading.result()
 
     async def _follow(self, topic: str) -> None:
-        begun, bus = self._begun[topic], self._runtime.bus
-        await bus.create_topic(topic)
+        begun, runtime = self._begun[topic], self._runtime
+        await runtime.bus.create_topic(topic)
         while True:
             try:
-                async for delivery in bus.read(
-                    topic, Selection(from_now=True), follow=True, begun=begun.set
+                async for delivery in read_admitted(
+                    runtime, topic, Selection(from_now=True), follow=True, begun=begun.set
                 ):
-                    await self._take(topic, delivery.event)
+                    self._take(topic, delivery.event)
             except LinealError as error:
                 if not begun.is_set():
                     raise
@@ -125,26 +125,16 @@ class Replies:
                 log.warning("replies.not_read", topic=topic, error=str(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _take(self, topic: str, event: RawEvent) -> None:
-        if event.type != topic or not self._is_waited_for(event.causationid):
+    def _take(self, topic: str, event: RawEvent) -> None:
+        if event.type != topic:
             return
-        marks = self._runtime.marks
-        if marks is not None:  # others may write to the broker, too
-            try:
-                event = await admit_shared(event, topic, marks, self._runtime.broker_types)
-            except PermanentFailure as error:
-                log.warning("replies.refused", topic=topic, event_id=event.id, error=str(error))
-                return
         if topic != EventFailed.type:
             self._end(topic, event.causationid or "", event)
-            return
-        failed = decode_payload(event)
-        if isinstance(failed, EventFailed) and failed.source == self._source:
-            for reply in failed.produces:
-                self._end(reply, failed.id, failed)
-
-    def _is_waited_for(self, request_id: str | None) -> bool:
-        return any(waiting == request_id for _, waiting in self._waiting)
+        elif any(request_id == event.causationid for _, request_id in self._waiting):
+            failed = decode_payload(event)
+            if isinstance(failed, EventFailed) and failed.source == self._source:
+                for reply in failed.produces:
+                    self._end(reply, failed.id, failed)
 
     def _end(self, reply: str, request_id: str, answer: RawEvent | EventFailed) -> None:
         found = self._waiting.get((reply, request_id))

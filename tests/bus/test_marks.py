@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -195,3 +196,35 @@ async def test_what_an_event_of_others_is_about_is_known_by_its_data() -> None:
     for data in (b"{", b"{}"):
         unreadable = named._replace(data=data)
         assert (await handled(unreadable)).event == unreadable, "the stage says what is wrong"
+
+
+MAY_READ_ANYTHING = {
+    "cli/lineal_cli/examples/example_run.py": "an example's own bus",
+    "cli/lineal_cli/fleet_reporter.py": "a simulation's own bus",
+    "cli/lineal_cli/idle_stages.py": "says only that there is something",
+    "cli/lineal_cli/simulation.py": "a simulation's own bus",
+    "cli/lineal_cli/tail.py": "shows what is on a topic",
+    "console/lineal_console/event_reading.py": "shows what is on a topic",
+    "lineal/dead_letters.py": "letters say whether they are marked",
+    "lineal/events_on_topic.py": "leaves out what a stage would refuse",
+    "lineal/lineage/follower.py": "checks marks itself",
+    "lineal/lineage/topic_records.py": "checks marks itself",
+    "lineal/migrate.py": "checks marks itself",
+    "lineal/proof/topic_reading.py": "names what nobody has made",
+    "lineal/replay/events.py": "for stages, which check marks",
+    "lineal/replay/preview.py": "counts",
+    "producers/lineal_producers/regions/run_producer.py": "checks marks itself",
+}
+
+
+def test_who_acts_on_what_a_topic_holds_leaves_out_what_others_have_written() -> None:
+    """With `lineal.events_on_topic.read_admitted`; else a forged answer is told as lineal's own."""
+    root = Path(__file__).parents[2]
+    packages = ("lineal", "cli", "producers", "catalog", "console", "consumers", "learning")
+    found = {
+        str(path.relative_to(root))
+        for package in packages
+        for path in (root / package).rglob("*.py")
+        if "/bus/" not in str(path.relative_to(root)) and "bus.read(" in path.read_text()
+    }
+    assert found == set(MAY_READ_ANYTHING)

@@ -14,6 +14,7 @@ from lineal.admission import AdmissionPolicy, admit, publish
 from lineal.bus.claim_check import check_out
 from lineal.bus.protocol import Selection
 from lineal.errors import LinealError
+from lineal.events_on_topic import read_admitted
 from lineal.runtime import Runtime
 from lineal_schemas.conversations import UtteranceReceived, UtteranceReplied
 from lineal_schemas.envelope import decode_payload, first_event, now_us
@@ -108,15 +109,15 @@ class Exchange:
             self._following.result()
 
     async def _follow(self) -> None:
-        topic, bus = UtteranceReplied.type, self._runtime.bus
+        topic, runtime = UtteranceReplied.type, self._runtime
         from_us = now_us() - _DAY_US
         while True:
             try:
                 selection = Selection(from_time=from_us)
-                async for delivery in bus.read(
-                    topic, selection, follow=True, begun=self._begun.set
+                async for delivery in read_admitted(
+                    runtime, topic, selection, follow=True, begun=self._begun.set
                 ):
-                    event = await check_out(delivery.event, self._runtime.objects)
+                    event = await check_out(delivery.event, runtime.objects)
                     payload = decode_payload(event)
                     if isinstance(payload, UtteranceReplied):
                         self._keep(Reply(event.time, payload), event.causationid)

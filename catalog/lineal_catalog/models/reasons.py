@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from lineal.bus.protocol import Selection
 from lineal.errors import UnknownTopic
+from lineal.events_on_topic import read_admitted
 from lineal.runtime import Runtime
 from lineal_schemas.envelope import decode
 from lineal_schemas.models import ModelPromoted, ModelRolledBack
@@ -26,7 +27,7 @@ async def reasons_of_changes(runtime: Runtime, name: str) -> dict[ChangeId, str]
     found: dict[ChangeId, str] = {}
     for kind in (ModelPromoted, ModelRolledBack):
         try:
-            async for delivery in runtime.bus.read(kind.type, Selection(key=name)):
+            async for delivery in read_admitted(runtime, kind.type, Selection(key=name)):
                 change = decode(delivery.event).data
                 if isinstance(change, ModelPromoted | ModelRolledBack) and change.reason:
                     found[ChangeId(change.counter, change.model.sha256)] = change.reason

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from lineal.access.credential import Credential
 from lineal.acts import publish_acts
 from lineal.errors import LinealError, UnknownTopic
+from lineal.events_on_topic import read_admitted
 from lineal.runtime import Runtime
 from lineal.settings import Settings
 from lineal.store.objects import reference
@@ -186,7 +187,7 @@ async def _births(runtime: Runtime) -> dict[str, DeviceBirth]:
     last: dict[str, dict[str, int]] = {DeviceBirth.type: {}, DeviceRemoved.type: {}}
     for kind, times in last.items():
         try:
-            async for delivery in runtime.bus.read(kind):
+            async for delivery in read_admitted(runtime, kind):
                 times[delivery.event.partitionkey] = delivery.event.time
                 said = decode(delivery.event).data
                 if isinstance(said, DeviceBirth):

@@ -10,7 +10,7 @@ from lineal.access.credential import Credential
 from lineal.admission import admit, publish
 from lineal.bus.protocol import Selection
 from lineal.errors import UnknownTopic
-from lineal.events_on_topic import events_on_topic
+from lineal.events_on_topic import events_on_topic, read_admitted
 from lineal.runtime import Runtime
 from lineal_producers.admission_policies import ARTICLES
 from lineal_producers.arrival import store
@@ -62,7 +62,8 @@ async def _require_own(runtime: Runtime, article_id: str, by: Credential) -> Non
     if by.may("represent"):
         return
     with suppress(UnknownTopic):
-        async for delivery in runtime.bus.read(ArticlePublished.type, Selection(key=article_id)):
+        selection = Selection(key=article_id)
+        async for delivery in read_admitted(runtime, ArticlePublished.type, selection):
             actor = delivery.event.actor  # none in the place of one that was erased
             if actor is not None and not by.is_actor(actor):
                 raise NotPermitted(

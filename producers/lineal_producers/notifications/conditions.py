@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from lineal.dead_letters import LetterFilter, waiting_letters
+from lineal.events_on_topic import read_admitted
 from lineal.runtime import Runtime
 from lineal_catalog.devices.register import registered_devices
 from lineal_catalog.reviews.queries import count_waiting, oldest_waiting
@@ -80,7 +81,7 @@ async def _failed_rollouts(runtime: Runtime) -> list[Found]:
     if all(topic.topic != DeploymentAborted.type for topic in await runtime.bus.topics()):
         return []
     found = []
-    async for delivery in runtime.bus.read(DeploymentAborted.type):
+    async for delivery in read_admitted(runtime, DeploymentAborted.type):
         if delivery.event.time < since:
             continue
         aborted = decode_payload(delivery.event)

@@ -15,6 +15,7 @@ import structlog
 
 from lineal.bus.protocol import Delivery, Selection
 from lineal.errors import ObjectCorrupt, ObjectMissing, Unavailable
+from lineal.events_on_topic import read_admitted
 from lineal.runtime import Runtime
 from lineal_producers.regions.causes import first_cause
 from lineal_producers.regions.job_events import JobEvents
@@ -243,7 +244,7 @@ class Coordinator:
     async def _read(self, region: Region, answer: str) -> None:
         await region.runtime.bus.create_topic(answer)
         since = Selection(from_time=now_us() - _SLACK_US)
-        async for delivery in region.runtime.bus.read(answer, since, follow=True):
+        async for delivery in read_admitted(region.runtime, answer, since, follow=True):
             found = await self._asked_by(region, delivery)
             if found is not None:
                 await self._gather(*found, region, delivery)

@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from lineal.bus.claim_check import check_out
 from lineal.errors import UnknownTopic
+from lineal.events_on_topic import read_admitted
 from lineal.runtime import Runtime
 from lineal_producers.regions.manifest import Job, Manifest
 from lineal_schemas.envelope import decode_payload
@@ -55,7 +56,7 @@ async def read_run(runtime: Runtime, manifest: Manifest) -> dict[str, JobState]:
     states = {job.id: JobState(job) for job in manifest.jobs}
     for topic in (RegionJobRequested.type, RegionJobDone.type, RegionJobFailed.type):
         try:
-            async for delivery in runtime.bus.read(topic):
+            async for delivery in read_admitted(runtime, topic):
                 if delivery.event.source != source_of_run(manifest.run):
                     continue
                 event = decode_payload(await check_out(delivery.event, runtime.objects))

@@ -9,6 +9,7 @@ from lineal.bus.claim_check import check_out
 from lineal.bus.protocol import Selection
 from lineal.bus.topic_names import dead_letter_topic
 from lineal.errors import LinealError
+from lineal.events_on_topic import read_admitted
 from lineal.runtime import Runtime
 from lineal_schemas.envelope import decode
 from lineal_schemas.failures import DeadLetter
@@ -42,7 +43,7 @@ async def follow_transcript(
         try:
             await runtime.bus.create_topic(topic)
             selection = Selection(key=session_id, from_time=since_us)
-            async for delivery in runtime.bus.read(topic, selection, follow=True):
+            async for delivery in read_admitted(runtime, topic, selection, follow=True):
                 data = decode(await check_out(delivery.event, runtime.objects)).data
                 if isinstance(data, _KINDS):
                     await arrived.put(data)

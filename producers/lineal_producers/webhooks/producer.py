@@ -13,6 +13,7 @@ from lineal.bus.erased_event import ERASED
 from lineal.bus.protocol import Batch, Delivery
 from lineal.errors import LinealError, ObjectMissing
 from lineal.events import known_types
+from lineal.events_on_topic import admitted
 from lineal.observability.tracing import child_traceparent
 from lineal.producers import Producer
 from lineal_producers.notifications.sending import NotDelivered, post_signed
@@ -91,11 +92,15 @@ class WebhookSender:
             await subscription.close()
 
     async def _post(self, delivery: Delivery) -> RawEvent | None:
-        """What became of an event; None: it was erased."""
+        """What became of an event; None: it was erased, or somebody else has written it to the
+        broker."""
         if delivery.event.type == ERASED:
             return None
+        ours = await admitted(self._runtime, delivery)
+        if ours is None:
+            return None
         try:
-            event = await check_out(delivery.event, self._runtime.objects)
+            event = await check_out(ours.event, self._runtime.objects)
         except ObjectMissing:
             return None  # erased since
         attempts, problem = await self._attempt(event)

@@ -1,4 +1,5 @@
-"""Who may write to Kafka's topics cannot answer, or end, what a program has asked."""
+"""Who may write to Kafka's topics cannot answer, or end, what a program has asked, nor tell people
+anything in the name of a stage."""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from lineal.bus.dead_letter_event import dead_letter_event, event_failed
+from lineal.events_on_topic import events_on_topic
 from lineal.library import EventBus, RequestFailed
 from lineal_schemas.diagrams import DiagramRemoved
-from lineal_schemas.envelope import RawEvent, caused_event
+from lineal_schemas.envelope import RawEvent, caused_event, first_event
 from lineal_schemas.failures import EventFailed
 from lineal_schemas.payload import Payload
 from tests.bus.kafka.test_marks import written
@@ -42,13 +44,20 @@ async def test_only_what_this_installation_published_answers_a_request(
     )
     [asked] = await until_events(app.runtime, Task.type, 1)
     with capture_logs() as logs:
-        forged = answer_to(asked, DiagramRemoved(url="u", reason="image gone"), "eve", "forged")
+        forged = answer_to(
+            asked,
+            DiagramRemoved(url="https://example.org/a.png", reason="image gone"),
+            "eve",
+            "forged",
+        )
         await written(bus.settings, DiagramRemoved.type, forged)
-        corrected = DiagramRemoved(url="u", reason="corrected")
+        corrected = DiagramRemoved(url="https://example.org/a.png", reason="corrected")
         true = answer_to(asked, corrected, "lineal:stage/answer", "true")
         await app.runtime.bus.publish([(true.type, true)])
         assert await asking == corrected
-    assert [line["event_id"] for line in logs if line["event"] == "replies.refused"] == ["forged"]
+    assert [line["event_id"] for line in logs if line["event"] == "topic.event_refused"] == [
+        "forged"
+    ]
 
 
 async def test_only_what_this_installation_published_ends_a_request(
@@ -72,4 +81,16 @@ async def test_only_what_this_installation_published_ends_a_request(
         with pytest.raises(RequestFailed) as ended:
             await asking
     assert ended.value.group == "answer"
-    assert [line["event"] for line in logs].count("replies.refused") == 1
+    assert [line["event"] for line in logs].count("topic.event_refused") == 1
+
+
+async def test_what_others_have_written_is_not_told_as_a_stages_word(
+    bus: KafkaBusUnderTest, app: EventBus
+) -> None:
+    forged = DiagramRemoved(url="https://example.org/a.png", reason="image gone")
+    true = DiagramRemoved(url="https://example.org/a.png", reason="corrected")
+    await app.runtime.bus.create_topic(true.type)
+    await written(bus.settings, true.type, first_event(forged, id="forged", source="eve"))
+    marked = first_event(true, id="true", source="lineal:stage/diagrams")
+    await app.runtime.bus.publish([(true.type, marked)])
+    assert [event.data async for event in events_on_topic(app.runtime, DiagramRemoved)] == [true]
