@@ -63,10 +63,10 @@ def salvage(
             mark_secrets=None if secrets is None else secrets.get_secret_value(),
         )  # fmt: skip
     if as_json:
-        print_json({"whole": done.is_whole, **asdict(done)})
+        print_json({"complete": done.is_complete, **asdict(done)})
     else:
         _print(done, target, folder)
-    if not done.is_whole:
+    if not done.is_complete:
         raise typer.Exit(FAILED)
 
 

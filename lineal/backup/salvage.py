@@ -70,7 +70,7 @@ class SalvageResult:
     """There was no file, or an empty one."""
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether all was taken. A page that was lost alone, as one of the schema, had no rows."""
         return not (
             self.records_lost

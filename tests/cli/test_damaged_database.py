@@ -77,8 +77,8 @@ def test_flipped_bytes_end_no_command_with_a_traceback(
 def lost_something(done: Answer) -> bool:
     """By which `lineal salvage` ends 1: a page of the schema alone costs nothing."""
     said = {name for name, value in done.json.items() if value and name != "pages_lost"}
-    kept = {"whole", "rows", "objects", "records_put_back"}
-    assert ("whole" in said) == (said <= kept)
+    kept = {"complete", "rows", "objects", "records_put_back"}
+    assert ("complete" in said) == (said <= kept)
     return not said <= kept
 
 
