@@ -25,7 +25,8 @@ WORD, NAME, OWNER = "quizzaciously", "flabbergastine", "wuthermost"
 """In its text, its name, and as its owner."""
 READER: tuple[Act, ...] = ("read",)
 REVIEWER: tuple[Act, ...] = ("read", "upload", "publish", "review")
-ENDLESS = ("/console/flow/live",)
+ENDLESS = "/console/flow/live", "/console/documents/{id}/changes"
+"""Streams, for those who may see them."""
 
 
 async def document(runtime: Runtime) -> str:
@@ -89,6 +90,9 @@ async def test_nothing_of_a_document_is_found_by_whom_its_list_leaves_out(
         async with httpx.AsyncClient(
             transport=transport, base_url="http://127.0.0.1:8480", timeout=20
         ) as client:
+            stream = f"/console/documents/{identifier}/changes"
+            refused = await client.get(stream, headers=shown["cleo"])
+            assert refused.status_code == 404
             for path in asked:
                 for who, headers in shown.items():
                     query = {"q": "bearings", "text": "bearings", "document": identifier}
