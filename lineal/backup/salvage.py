@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from lineal.backup.restore import FolderExists
 from lineal.bus.marks import Marks, keys_of, stored_keys
+from lineal.errors import StoreDamaged
 from lineal.lineage.index import rebuild_index
 from lineal.lineage.ledger import put_record, stored_bytes
 from lineal.lineage.projections import installed_projections
@@ -215,7 +215,7 @@ def _with_digest(table: str, columns: list[str], rows: Iterator[Row]) -> Iterato
 def _is_record(digest: object, stored: object) -> bool:
     try:
         return isinstance(stored, bytes) and sha256(stored_bytes(stored)).digest() == digest
-    except (zlib.error, LookupError, ValueError):
+    except StoreDamaged:
         return False
 
 

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
+from lineal.errors import StoreDamaged
 from lineal.lineage.builds import artifacts_text, build_id
 from lineal.lineage.canonical import (
     canonical_bytes,
@@ -140,8 +141,16 @@ def _cut(keys: bytes) -> Iterator[bytes]:
 
 
 def stored_bytes(kept: bytes) -> bytes:
-    """A record's canonical bytes, from what the table keeps."""
-    return kept if kept[0] == _JSON else zlib.decompress(kept)
+    """A record's canonical bytes, from what the table keeps.
+
+    Raises:
+        StoreDamaged: they cannot be unpacked.
+    """
+    try:
+        return kept if kept[0] == _JSON else zlib.decompress(kept)
+    except (zlib.error, IndexError) as error:
+        message = "a record of the ledger is damaged: `lineal verify` says which, `lineal salvage`"
+        raise StoreDamaged(f"{message} saves the others") from error
 
 
 def records_of_event(connection: Connection, event_id: str) -> Iterator[tuple[int, bytes]]:

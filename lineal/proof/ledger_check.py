@@ -7,11 +7,11 @@ record or a tile was changed.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
+from lineal.errors import StoreDamaged
 from lineal.lineage.ledger import stored_bytes
 from lineal.proof.checkpoint import Checkpoint
 from lineal.proof.log_tables import read_log, record_leaf, tile_id, tile_source
@@ -167,7 +167,7 @@ class _Scan:
         for seq, digest, record in rows:
             try:
                 found = sha256(stored_bytes(bytes(record))).digest()
-            except (zlib.error, IndexError):
+            except StoreDamaged:
                 continue
             if found != digest:
                 self._report(seq, f"record {seq} is not what its digest says")

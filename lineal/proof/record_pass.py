@@ -5,10 +5,10 @@ A package adds readers of its own under the entry points ``lineal.checks``.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
+from lineal.errors import StoreDamaged
 from lineal.lineage.canonical import parse_record
 from lineal.lineage.ledger import stored_bytes
 from lineal.lineage.record import Record
@@ -89,7 +89,7 @@ def read_records(
         for seq, build, kept in rows:
             try:
                 record = parse_record(stored_bytes(bytes(kept)))
-            except (zlib.error, ValueError, LookupError, TypeError):
+            except (StoreDamaged, ValueError, LookupError, TypeError):
                 continue
             yield seq, build, record
         first = rows[-1][0] + 1

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lineal.errors import StoreDamaged
 from lineal.lineage.canonical import canonical_bytes
 from lineal.lineage.ledger import (
     Ledger,
@@ -184,3 +185,13 @@ def test_an_append_that_is_undone_is_forgotten_whole(connection: Connection) -> 
 def test_records_of_many_at_once_keep_their_order(connection: Connection) -> None:
     Ledger().append(connection, [record(started=n) for n in range(500)])
     assert [r.started for r in all_steps(connection)] == list(range(500))
+
+
+@pytest.mark.parametrize("kept", [b"", b"\x78\x9cno longer what zlib wrote"])
+def test_a_record_that_cannot_be_unpacked_is_damage_and_says_what_to_do(
+    connection: Connection, kept: bytes
+) -> None:
+    Ledger().append(connection, [record("document:a")])
+    connection.execute("UPDATE ledger SET record = ?", (kept,))
+    with pytest.raises(StoreDamaged, match="lineal verify"):
+        steps_of_subject(connection, "document:a")
