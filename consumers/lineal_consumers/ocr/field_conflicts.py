@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from lineal_consumers.ocr.form_fields import FormField, words_inside
+from lineal_consumers.ocr.layout import plain_word
 
 if TYPE_CHECKING:
     from lineal_consumers.ocr.layout import Line
@@ -36,7 +37,7 @@ def find_field_conflicts(fields: list[FormField], drawn: list[Line]) -> list[For
 
 def _shows(drawn: list[str], value: str) -> bool:
     """Whether some words are a value as forms write it, with what else may stand in its box."""
-    seen, stored = [[_plain(word) for word in words] for words in (drawn, value.split())]
+    seen, stored = [[plain_word(word) for word in words] for words in (drawn, value.split())]
     together = " ".join(drawn)
     if not any(stored) or (drawn and not any(seen)):
         # Stars of a password, a tick.
@@ -47,10 +48,6 @@ def _shows(drawn: list[str], value: str) -> bool:
         return bool(_amounts(together) & _amounts(value))
     # The month may be a word.
     return bool(_DATE.fullmatch(value) and any(seen) and not _parts(together) - _parts(value))
-
-
-def _plain(text: str) -> str:
-    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def _amounts(text: str) -> set[float]:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from lineal_consumers.ocr.figure_conflicts import find_figure_conflicts
+from lineal_consumers.ocr.layout import plain_word
 from lineal_consumers.ocr.page_images import Region
 from lineal_consumers.ocr.tesseract import DetectedWord
 
@@ -24,12 +25,12 @@ _WITNESSES = 2
 def agrees(layer: list[Line], seen: Recognized) -> bool:
     """Whether what was recognised with confidence is what a text layer says; without enough to go
     by, it is taken to."""
-    said = Counter(_plain(word.text) for line in layer for word in line.words)
+    said = Counter(plain_word(word.text) for line in layer for word in line.words)
     read = Counter(
-        _plain(word.text)
+        plain_word(word.text)
         for line in seen.lines
         for word in line.words
-        if word.confidence >= _CONFIDENT and len(_plain(word.text)) >= 2
+        if word.confidence >= _CONFIDENT and len(plain_word(word.text)) >= 2
     )
     if read.total() < _WITNESSES:
         return True
@@ -74,7 +75,3 @@ def _detected(lines: list[Line]) -> list[DetectedWord]:
 
 def _has_figures(text: str) -> bool:
     return any(map(str.isdigit, text))
-
-
-def _plain(word: str) -> str:
-    return "".join(character for character in word.casefold() if character.isalnum())

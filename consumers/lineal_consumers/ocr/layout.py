@@ -128,3 +128,8 @@ class Frame(NamedTuple):
 
 def _fraction(value: float) -> float:
     return 0.0 if value < 0 else 1.0 if value > 1 else round(value, 4)
+
+
+def plain_word(text: str) -> str:
+    """Its letters and figures alone, in lower case: to compare words by what was read of them."""
+    return "".join(character for character in text.casefold() if character.isalnum())
