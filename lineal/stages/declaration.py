@@ -98,8 +98,8 @@ class StageOptions(TypedDict, total=False):
     lanes: int
     """How many keys are handled at the same time; default: the runtime's setting."""
     warm_up: str
-    """``module:function`` that every worker process calls at its start, so that the first events
-    do not wait for what is loaded once."""
+    """``module:function`` that loads what worker processes need: called once, before they are
+    forked, or by each of them where it starts threads."""
     section: str
     """The name of its section of settings, for stages that share one. Default: its own name."""
     subject_state: bool

@@ -1,4 +1,4 @@
-"""What a worker process does at its start, so that the first document need not wait for it."""
+"""Loads what worker processes need before they are forked, so that no document waits for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loads the language models at the start of a worker process."""
+"""Loads the language models before worker processes are forked."""
 
 from __future__ import annotations
 

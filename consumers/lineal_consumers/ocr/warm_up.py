@@ -1,4 +1,4 @@
-"""Loads at a worker process's start what the first document would otherwise wait for."""
+"""Loads what worker processes need before they are forked, so that no document waits for it."""
 
 from __future__ import annotations
 
