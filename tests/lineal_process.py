@@ -18,7 +18,7 @@ from typing import IO, Any, AnyStr, Literal, overload
 from tests.loaded_lineal import MAX_REQUEST_BYTES, Request
 
 _ROOT = Path(__file__).parents[1]
-_PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 180.0
 _Stream = int | IO[Any] | None
 
 
@@ -136,7 +136,7 @@ def run_lineal(
     input: str = "",
     cwd: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
-    timeout: float = _PATIENCE_SECONDS,
+    timeout: float = PATIENCE_SECONDS,
     check: bool = False,
 ) -> subprocess.CompletedProcess[str]: ...
 
@@ -148,7 +148,7 @@ def run_lineal(
     input: bytes = b"",
     cwd: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
-    timeout: float = _PATIENCE_SECONDS,
+    timeout: float = PATIENCE_SECONDS,
     check: bool = False,
 ) -> subprocess.CompletedProcess[bytes]: ...
 
@@ -158,7 +158,7 @@ def run_lineal(
     *,
     text: bool = False,
     input: str | bytes | None = None,
-    timeout: float = _PATIENCE_SECONDS,
+    timeout: float = PATIENCE_SECONDS,
     check: bool = False,
     **options: Any,
 ) -> subprocess.CompletedProcess[Any]:

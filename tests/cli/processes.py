@@ -15,9 +15,7 @@ from typing import Any
 
 import orjson
 
-from tests.lineal_process import LinealProcess, run_lineal
-
-_PATIENCE_SECONDS = 180.0
+from tests.lineal_process import PATIENCE_SECONDS, LinealProcess, run_lineal
 
 
 def environment() -> dict[str, str]:
@@ -27,14 +25,7 @@ def environment() -> dict[str, str]:
 
 def lineal(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command in a folder and wait for its end."""
-    return run_lineal(
-        list(arguments),
-        cwd=folder,
-        env=environment(),
-        text=True,
-        input=stdin,
-        timeout=_PATIENCE_SECONDS,
-    )
+    return run_lineal(list(arguments), cwd=folder, env=environment(), text=True, input=stdin)
 
 
 class Running:
@@ -47,7 +38,7 @@ class Running:
 
     def line(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The next line that is wanted; those before it are gone."""
-        until = time.monotonic() + _PATIENCE_SECONDS
+        until = time.monotonic() + PATIENCE_SECONDS
         while True:
             line = self._lines.get(timeout=max(0.0, until - time.monotonic()))
             if not line:
@@ -62,7 +53,7 @@ class Running:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(_PATIENCE_SECONDS)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
