@@ -144,13 +144,15 @@ class StoreFirstCommitter:
         return [effect for effect in effects if not effect.read_by_others]
 
 
-def _events_of_keys(deliveries: Sequence[Delivery]) -> Iterable[Sequence[str]]:
-    """Keys of the events of each partition key and partition, in their order."""
-    events: dict[tuple[str, int, str], list[str]] = {}
+def _events_of_keys(deliveries: Sequence[Delivery]) -> Iterable[Sequence[tuple[str, str]]]:
+    """Keys and positions of the events of each partition key and partition, in their order."""
+    events: dict[tuple[str, int, str], list[tuple[str, str]]] = {}
     for delivery in deliveries:
         topic, partition, _ = delivery.position
         event = delivery.event
-        events.setdefault((topic, partition, event.partitionkey), []).append(occurrence_key(event))
+        events.setdefault((topic, partition, event.partitionkey), []).append(
+            (occurrence_key(event), delivery.position.text)
+        )
     return events.values()
 
 

@@ -65,6 +65,11 @@ class Position(NamedTuple):
     partition: int
     offset: int
 
+    @property
+    def text(self) -> str:
+        """All three, parted by slashes."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
 
 class Delivery(NamedTuple):
     """An event handed to a group, to be acknowledged or released."""

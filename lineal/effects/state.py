@@ -19,7 +19,6 @@ from typing import ClassVar
 import orjson
 
 from lineal.effects.effect import Effect, register
-from lineal.effects.event_key import is_event
 from lineal.errors import StateConflict
 from lineal.store.connection import Connection
 
@@ -67,22 +66,27 @@ def combine(changes: Iterable[StateChange]) -> list[StateChange]:
     return list(last.values())
 
 
-def keep_found(effects: Iterable[Effect], events: Iterable[Sequence[str]]) -> Sequence[Effect]:
+def keep_found(
+    effects: Iterable[Effect], events: Iterable[Sequence[tuple[str, str]]]
+) -> Sequence[Effect]:
     """Effects that are to be applied before the bus commits, with one change for each key of state,
     which keeps what every event has found there: also those that did not change it.
 
+    It is kept by the position of the event: one that failed, or waits to be tried again, may come
+    once more at another position, and is to find what the others have left.
+
     Args:
-        events: keys of the events of each partition key that are handled together, in their order.
+        events: keys and positions of the events of each partition key that are handled together, in
+            their order.
 
     Raises:
         StateConflict: two changes were made from the same value.
     """
-    place = {
-        event_id: (events_of_key, number)
-        for events_of_key in events
-        if len(events_of_key) > 1
-        for number, event_id in enumerate(events_of_key)
-    }
+    place: dict[str, tuple[Sequence[str], int]] = {}
+    for events_of_key in events:
+        if len(events_of_key) > 1:
+            positions = [position for _, position in events_of_key]
+            place |= {key: (positions, at) for at, (key, _) in enumerate(events_of_key)}
     if not place:
         return list(effects)
     changes: dict[tuple[str, str], list[StateChange]] = {}
@@ -104,26 +108,26 @@ def _found(
     last = changes[-1].event_id
     if last not in place:
         return None
-    events, end = place[last]
+    positions, end = place[last]
     found: list[tuple[Sequence[str], str | None]] = []
     begin = 0
     for change in changes:
         of, number = place.get(change.event_id, ((), 0))
-        if of is not events or number < begin:
+        if of is not positions or number < begin:
             continue  # another key's, or the same event once more
         upto = min(number + 1, end)
         value = None if change.before is None else b64encode(change.before).decode()
         if begin < upto:
-            found.append((events[begin:upto], value))
+            found.append((positions[begin:upto], value))
         begin = number + 1
     return orjson.dumps(found) if found else None
 
 
-def found_by(event_id: str, found: bytes) -> tuple[bool, bytes | None]:
-    """Whether an event is among those before the last that were committed together, and what it has
-    found."""
-    for events, value in orjson.loads(found):
-        if any(is_event(kept, event_id) for kept in events):
+def found_by(position: str, found: bytes) -> tuple[bool, bytes | None]:
+    """Whether the event at a position is among those before the last that were committed together,
+    and what it has found."""
+    for positions, value in orjson.loads(found):
+        if position in positions:
             return True, None if value is None else b64decode(value)
     return False, None
 

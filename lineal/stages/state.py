@@ -39,13 +39,13 @@ class StateRow(NamedTuple):
     found: bytes | None = None
     """What events before it have found that were committed together with it."""
 
-    def seen_by(self, event_id: str) -> bytes | None:
-        """The value an event begins with: its own change undone, and those of later events that
-        were committed together with it."""
+    def seen_by(self, event_id: str, position: str) -> bytes | None:
+        """The value an event begins with: its own change undone, and, where it is delivered at the
+        same position once more, those of later events that were committed together with it."""
         if is_event(self.event_id, event_id):
             return self.before
         if self.found is not None:
-            known, value = found_by(event_id, self.found)
+            known, value = found_by(position, self.found)
             if known:
                 return value
         return self.after
@@ -132,19 +132,21 @@ class ReplayedState:
 class StepState:
     """The state as one step sees it; see :class:`lineal.stages.context.State`."""
 
-    __slots__ = ("_event_id", "_keeper", "_seen", "_stage", "_uncommitted", "_values")
+    __slots__ = ("_event_id", "_keeper", "_position", "_seen", "_stage", "_uncommitted", "_values")
 
     def __init__(
         self,
         keeper: StateStore,
         stage: str,
         event_id: str,
+        position: str,
         uncommitted: UncommittedChanges | None = None,
     ) -> None:
         self._keeper = keeper
         self._uncommitted = uncommitted
         self._stage = stage
         self._event_id = event_id
+        self._position = position
         self._seen: dict[str, StateRow | None] = {}
         self._values: dict[str, bytes | None] = {}
         """What this step has put."""
@@ -154,7 +156,7 @@ class StepState:
             value = self._values[key]
         else:
             row = await self._look(key)
-            value = None if row is None else row.seen_by(self._event_id)
+            value = None if row is None else row.seen_by(self._event_id, self._position)
         return None if value is None else decode_value(kind, value)
 
     async def put(self, key: str, value: object) -> None:
@@ -172,7 +174,7 @@ class StepState:
         rows = {**dict(await self._keeper.rows(self._stage, prefix)), **uncommitted}
         for key, row in rows.items():
             seen = self._seen.setdefault(key, row)
-            found[key] = None if seen is None else seen.seen_by(self._event_id)
+            found[key] = None if seen is None else seen.seen_by(self._event_id, self._position)
         for key, value in self._values.items():
             if key.startswith(prefix):
                 found[key] = value
@@ -196,6 +198,6 @@ class StepState:
 
     def _change(self, key: str, value: bytes | None, at: int) -> StateChange:
         seen = self._seen[key]
-        before = None if seen is None else seen.seen_by(self._event_id)
+        before = None if seen is None else seen.seen_by(self._event_id, self._position)
         known = None if seen is None else seen.event_id
         return StateChange(self._stage, key, self._event_id, known, before, value, at)

@@ -43,15 +43,16 @@ class Step(FormerContext):
     """See :class:`lineal.stages.context.Context`."""
 
     __slots__ = (
-        "_caller", "_clock", "_event", "_memo", "_of_batch", "_raws", "_services", "_small",
-        "_uncommitted", "artifacts", "attributes", "config", "effects", "envelope_read", "in_use",
-        "inputs", "kept_state", "kept_timers", "outputs", "record_kind", "skipped",
+        "_caller", "_clock", "_event", "_memo", "_of_batch", "_position", "_raws", "_services",
+        "_small", "_uncommitted", "artifacts", "attributes", "config", "effects", "envelope_read",
+        "in_use", "inputs", "kept_state", "kept_timers", "outputs", "record_kind", "skipped",
     )  # fmt: skip
 
     def __init__(
         self,
         caller: Caller,
         event: RawEvent,
+        position: str,
         config: Any,
         services: Services,
         *,
@@ -65,6 +66,7 @@ class Step(FormerContext):
         self._uncommitted = uncommitted
         self._caller = caller
         self._event = event
+        self._position = position
         self._services = services
         self._raws = events
         self._memo = memo
@@ -122,6 +124,7 @@ class Step(FormerContext):
                 self._services.state,
                 self._caller.stage,
                 occurrence_key(self._event),
+                self._position,
                 self._uncommitted,
             )
         return self.kept_state

@@ -30,7 +30,7 @@ async def apply(store: PostgresStore, *effects: Effect) -> None:
 def change(
     key: str, event_id: str, seen: StateRow | None, value: bytes | None, at: int = 1
 ) -> StateChange:
-    before = None if seen is None else seen.seen_by(event_id)
+    before = None if seen is None else seen.seen_by(event_id, event_id)
     known = None if seen is None else seen.event_id
     return StateChange("s", key, event_id, known, before, value, at)
 
@@ -42,11 +42,11 @@ async def test_state_is_put_seen_from_before_by_its_own_event_and_removed(store:
     await apply(store, first)
     row = await state.row("s", "job/a")
     assert row is not None
-    assert (row.seen_by("e1"), row.seen_by("e2")) == (None, b"1")
+    assert (row.seen_by("e1", "e1"), row.seen_by("e2", "e2")) == (None, b"1")
     await apply(store, change("job/a", "e2", row, b"\x00\xff"))
     row = await state.row("s", "job/a")
     assert row is not None
-    assert (row.seen_by("e2"), row.seen_by("e3")) == (b"1", b"\x00\xff")
+    assert (row.seen_by("e2", "e2"), row.seen_by("e3", "e3")) == (b"1", b"\x00\xff")
     await apply(store, change("job/_", "e2", None, b"x"), change("jobs", "e2", None, b"x"))
     found = await store.read(lambda c: state_rows(c, "s", "job/"))
     assert {key for key, _ in found} == {"job/a", "job/_"}

@@ -16,13 +16,14 @@ from structlog.testing import capture_logs
 from lineal.bus.protocol import AssignmentLost, Batch, Delivery, Position
 from lineal.committing import StoreFirstCommitter, TransactionCommitter
 from lineal.effects.effect import apply
+from lineal.effects.state import StateChange, keep_found
 from lineal.errors import BusUnavailable
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, stage
 from lineal.stages.retry import RetryPolicy
 from lineal.stages.runner import RunnerSettings, StageRunner
-from lineal.stages.state import state_rows
+from lineal.stages.state import StateRow, state_rows
 from lineal_schemas.envelope import RawEvent, decode, first_event
 from lineal_schemas.failures import DeadLetter
 from lineal_schemas.payload import Payload
@@ -290,6 +291,19 @@ def test_the_result_is_that_of_one_event_after_the_other(
     assert sorted(seen, key=lambda item: item.number) == expected_seen
     dead = [event for event in bus.outputs if event.type == DeadLetter.type]
     assert len(dead) == sum(action == "fail" for _, _, action in plan.steps)
+
+
+def test_an_event_that_is_published_once_more_finds_what_others_have_left() -> None:
+    """Also where it was committed together with them before, as one that waits to be tried again
+    and is published once more meanwhile; delivered again after a crash, it finds what it found."""
+    change = StateChange("s", "x", "second", None, None, b"1", at=1)
+    events = [("first", "t/0/3"), ("second", "t/0/4")]
+    (kept,) = keep_found([change], [events])
+    assert isinstance(kept, StateChange)
+    row = StateRow(kept.event_id, kept.before, kept.after, kept.found)
+    assert row.seen_by("first", "t/0/3") is None
+    assert row.seen_by("first", "redrive.s/0/0") == b"1"
+    assert row.seen_by("second", "t/0/4") is None
 
 
 @stage("uncommitted_asking", version="1", produces=Seen, memo=False)

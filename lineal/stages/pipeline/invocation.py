@@ -95,8 +95,7 @@ class Invocation:
     @property
     def position(self) -> str:
         """Where the event was delivered."""
-        topic, partition, offset = self.delivery.position
-        return f"{topic}/{partition}/{offset}"
+        return self.delivery.position.text
 
     @property
     def input_id(self) -> str:

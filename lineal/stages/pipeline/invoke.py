@@ -123,6 +123,7 @@ def _step(
     return Step(
         Caller(binding.stage.name, event.correlationid),
         event,
+        invocation.position,
         binding.config,
         binding.services,
         events=events,

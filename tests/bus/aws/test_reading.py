@@ -49,7 +49,7 @@ async def test_verify_reads_archives_and_names_topics_that_have_none(
     installation: Installation, proxied: Installation
 ) -> None:
     def read(bus: AwsBus) -> Awaitable[TopicsRead]:
-        return read_topics(bus, {AwsTask.type}, (), (), lambda done, total: None)
+        return read_topics(bus, {AwsTask.type}, (), ["log.example/test"], lambda done, total: None)
 
     async with opened(proxied) as process:
         await process.bus.publish([(AwsTask.type, task(1))])
