@@ -2,12 +2,14 @@
 
 A command sets up logs for its process, on an output that ends with the command. Left behind, they
 would write what libraries say to the standard output of the tests that follow, or to a closed file.
+And a module's logger does not keep what it wrote to at first, or a later test could not capture it.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -15,8 +17,16 @@ import structlog
 from lineal.observability.logging import _ToStructlog
 
 
+_configure = structlog.configure
+
+
+def _configure_without_cache(**options: Any) -> None:
+    _configure(**{**options, "cache_logger_on_first_use": False})
+
+
 @pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
+def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(structlog, "configure", _configure_without_cache)
     root = logging.getLogger()
     level, handlers, configured = root.level, root.handlers[:], structlog.is_configured()
     yield

@@ -1,0 +1,18 @@
+"""A test can capture what is logged, whatever an earlier test of the process has set up."""
+
+from __future__ import annotations
+
+import structlog
+from structlog.testing import capture_logs
+
+from lineal.observability.logging import configure_logging
+
+
+def test_what_is_logged_after_a_command_has_set_up_logs_can_be_captured() -> None:
+    log = structlog.get_logger(__name__)
+    configure_logging()
+    log.warning("first")
+    structlog.reset_defaults()
+    with capture_logs() as logs:
+        log.warning("second")
+    assert [line["event"] for line in logs] == ["second"]
