@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 from lineal.errors import StoreDamaged
-from lineal.lineage.builds import artifacts_text, build_id
+from lineal.lineage.builds import artifacts_text, build_id, build_row
 from lineal.lineage.canonical import (
     canonical_bytes,
     events_in_of,
@@ -295,6 +295,16 @@ def _records_of_builds(
     )
     for seq, record in rows:
         yield seq, stored_bytes(record)
+
+
+def oldest_records_of_build(connection: Connection, build: Build, limit: int) -> list[Record]:
+    """The first records of what a build did."""
+    rows = connection.execute(
+        "SELECT record FROM ledger WHERE build = (SELECT id FROM builds "
+        "WHERE (stage, version, code, config, models) = (?, ?, ?, ?, ?)) ORDER BY seq LIMIT ?",
+        (*build_row(build), limit),
+    ).fetchall()
+    return [parse_record(stored_bytes(record)) for (record,) in rows]
 
 
 def steps_made_with(connection: Connection, sha256: str) -> Iterator[RecordedStep]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lineal.lineage.ledger import steps_of_event
-from lineal.lineage.record import RecordedStep
+from lineal.lineage.ledger import oldest_records_of_build, steps_of_event
+from lineal.lineage.record import Build, RecordedStep
 from lineal.store.connection import Connection
+from lineal_schemas.ids import source_mark
 
 _GIVEN_UP = ("rejected", "failed", "duplicate", "delayed")
 """Steps that end so make nothing in the place of what was made before."""
+_OLDEST_RECORDS = 16
 
 
 def replaces(step: RecordedStep) -> bool:
@@ -29,6 +31,19 @@ def of_one_source(step: RecordedStep, source_mark: str | None) -> bool:
     """Whether the event of a step is of the source of another one with the same id, as far as both
     steps say: an earlier lineal did not."""
     return source_mark is None or step.entry.source_mark in (None, source_mark)
+
+
+def may_lack_source(connection: Connection, build: Build) -> bool:
+    """Whether some ids of what a build made may not follow from the source of the event, as in an
+    earlier lineal. Its oldest steps tell: what an earlier one wrote comes first in a ledger."""
+    records = oldest_records_of_build(connection, build, _OLDEST_RECORDS)
+    for entry in (entry for record in records for entry in record.steps):
+        if entry.source_mark is not None:
+            return False
+        # Whether the id alone would have named the event.
+        if entry.emitted and not entry.fan_in and source_mark(entry.events_in[0], "") is not None:
+            return True
+    return len(records) == _OLDEST_RECORDS
 
 
 def superseded_events(steps: Sequence[RecordedStep], consumer: str) -> set[str]:

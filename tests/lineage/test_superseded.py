@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from lineal.lineage.record import Build, RecordedStep, StepEntry
-from lineal.lineage.superseded import superseded_events
+import pytest
+
+from lineal.lineage.ledger import Ledger
+from lineal.lineage.record import Build, RecordedStep, StepEntry, record_of
+from lineal.lineage.superseded import may_lack_source, superseded_events
+from lineal.store.connection import Connection
 from lineal_schemas.ids import source_mark
 from tests.lineage.records import one_step
 
@@ -78,3 +84,29 @@ def test_events_of_two_sources_with_one_id_take_no_place_of_each_other() -> None
     assert superseded_events([x, y, newer], "price") == set(x.events_out)
     earlier = step("split", None)
     assert superseded_events([earlier, newer], "price") == set(earlier.events_out)
+
+
+@pytest.mark.parametrize(
+    ("ids", "marked", "expected"),
+    [
+        (["1", "2"], True, False),
+        (["1", "2"], False, True),
+        ([str(UUID(int=n)) for n in range(3)], False, False),
+        # Who has seen UUIDs alone cannot say who wrote what follows.
+        ([str(UUID(int=n)) for n in range(20)], False, True),
+        ([], False, False),
+    ],
+)
+def test_the_oldest_steps_tell_whether_an_earlier_lineal_wrote_some(
+    connection: Connection, ids: Sequence[str], marked: bool, expected: bool
+) -> None:
+    build = Build("split", "1", "a" * 64, "b" * 64)
+    for at, event_id in enumerate(ids):
+        mark = source_mark(event_id, "shop:x") if marked else None
+        entry = StepEntry(
+            "order:1", at, events_in=(event_id,), emitted=("order.line",), source_mark=mark
+        )
+        record = record_of(entry, build=build, actor="stage:split", worker="host/1")
+        Ledger().append(connection, [record])
+    assert may_lack_source(connection, build) == expected
+    assert not may_lack_source(connection, build._replace(version="2"))

@@ -22,7 +22,7 @@ from lineal.effects.seen import outdated
 from lineal.lineage.builds import has_other_builds
 from lineal.lineage.ledger import newest_steps_of_subject, steps_of_artifact
 from lineal.lineage.record import RecordedStep, digest
-from lineal.lineage.superseded import of_one_source, replaces
+from lineal.lineage.superseded import may_lack_source, of_one_source, replaces
 from lineal.stages.pipeline.binding import Binding
 from lineal.stages.pipeline.invocation import Invocation
 from lineal.stages.pipeline.withdrawals import withdraw
@@ -59,7 +59,8 @@ class Superseding:
         self._store = binding.services.store
         self._stage = binding.stage
         self._others: bool | None = None
-        """Whether the ledger has steps of other builds; None: that was not looked up."""
+        """Whether the ledger has steps of other builds, or of this one by an earlier lineal; None:
+        that was not looked up."""
 
     async def supersede(self, invocations: Sequence[Invocation]) -> None:
         """Name the older events in those of invocations that have come to an end."""
@@ -84,12 +85,11 @@ class Superseding:
         self, connection: Connection, invocations: Sequence[Invocation]
     ) -> list[_Older]:
         if self._others is None:
-            self._others = has_other_builds(connection, invocations[0].identity.build)
-        nothing = _Older(None, None, (), None)
-        return [
-            self._older(connection, item) if self._others or item.source_mark else nothing
-            for item in invocations
-        ]
+            build = invocations[0].identity.build
+            self._others = has_other_builds(connection, build) or may_lack_source(connection, build)
+        if not self._others:
+            return [_Older(None, None, (), None)] * len(invocations)
+        return [self._older(connection, item) for item in invocations]
 
     def _older(self, connection: Connection, invocation: Invocation) -> _Older:
         read = invocation.input_events
