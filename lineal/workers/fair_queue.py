@@ -1,10 +1,13 @@
 """A fair queue for a pool of workers: whoever is likely to be cheap never waits for all that is
 costly.
 
-- Costly tasks (:mod:`lineal.workers.costs`) hold at most all workers but one: a worker cannot be
-  interrupted, so one has to be free, or become free soon, for what is cheap.
+- Costly tasks (:mod:`lineal.workers.costs`) hold at most all workers but one: one has to be free,
+  or become free soon, for what is cheap. With those in the background they are as many as workers.
 - A task that was taken for cheap and runs for long counts as costly from then on, and so does its
   kind: kinds are mixed, and two long tasks would hold all workers.
+- A task that runs for long goes on in the background, and another worker takes its place, as long
+  as there are further ones. Source: the feedback queue, Corbató et al., An Experimental
+  Time-Sharing System, AFIPS 1962.
 - Cheap tasks go first, but after three of them a costly one has a turn if it may.
 - Among either, stages have turns, within a stage kinds, within a kind groups (of whoever the work
   is for), and within a group callers; and every second turn is that of the kind that is likely to
@@ -51,6 +54,10 @@ class Dequeued(Generic[T]):
     share: Share
     costly: bool
     """Whether it counts as costly while it runs."""
+    long_at: float = math.inf
+    """When it has run for long."""
+    in_background: bool = False
+    answered: bool = False
 
 
 @dataclass(slots=True)
@@ -145,10 +152,12 @@ class FairQueue(Generic[T]):
     """See the module. One caller's items of a kind keep their order.
 
     Args:
-        workers: how many take from it.
+        workers: how many items run at a time, but for those in the background.
         history: what tasks have cost.
         clock: tells seconds.
         costly_after: how many seconds an item may run and be cheap.
+        in_background: how many items may run in the background.
+        to_background: is told of each item that goes there.
     """
 
     def __init__(
@@ -158,16 +167,21 @@ class FairQueue(Generic[T]):
         *,
         clock: Callable[[], float] = time.monotonic,
         costly_after: Callable[[T], float] = lambda _item: math.inf,
+        in_background: int = 0,
+        to_background: Callable[[T], None] = lambda _item: None,
     ) -> None:
         self._costly_after = costly_after
-        self._running: list[tuple[float, Dequeued[T]]] = []
-        """When each begins to be costly, of those that were taken for cheap."""
+        self._to_background = to_background
+        self._running: list[Dequeued[T]] = []
+        """But those in the background."""
+        self._in_background = 0
+        self._may_be_in_background = in_background
+        self._workers = workers
         self._costly_workers = max(1, workers - 1)
         self._history = history or CostHistory()
         self._clock = clock
         self._waiting: dict[str, dict[str, _Kind[T]]] = {}
         self._places = 0
-        self._costly_running = 0
         self._cheap_turns = 0
         """Since the last costly one."""
         self._cheapest_next = {True: False, False: False}
@@ -185,20 +199,38 @@ class FairQueue(Generic[T]):
     def take(self) -> Dequeued[T] | None:
         """The item whose turn it is; None if none waits that may run now."""
         self._look_at_running()
-        may_be_costly = self._costly_running < self._costly_workers
+        if len(self._running) >= self._workers:
+            return None
+        held = sum(each.costly for each in self._running)
+        may_be_costly = held < self._costly_workers and held + self._in_background < self._workers
         costly_first = may_be_costly and self._cheap_turns >= _CHEAP_TURNS
         for costly in (costly_first, not costly_first):
             if costly and not may_be_costly:
                 continue
             dequeued = self._take(costly)
             if dequeued is not None:
-                self._costly_running += costly
                 self._cheap_turns = 0 if costly else self._cheap_turns + 1
-                if not costly:
-                    until = self._clock() + self._costly_after(dequeued.item)
-                    self._running.append((until, dequeued))
+                dequeued.long_at = self._clock() + self._costly_after(dequeued.item)
+                self._running.append(dequeued)
                 return dequeued
         return None
+
+    @property
+    def running(self) -> int:
+        """How many items hold a worker, those in the background included."""
+        return len(self._running) + self._in_background
+
+    def seconds_until_long(self) -> float | None:
+        """When the next of those that run has run for long; None where that changes nothing."""
+        if not self._waiting:
+            return None
+        room = self._in_background < self._may_be_in_background
+        times = [
+            each.long_at
+            for each in self._running
+            if not each.answered and (room or not each.costly) and each.long_at < math.inf
+        ]
+        return max(0.0, min(times) - self._clock()) if times else None
 
     def answered(self, dequeued: Dequeued[T], load: float) -> None:
         """It has come to its end, though its worker may not be ready for another.
@@ -206,12 +238,15 @@ class FairQueue(Generic[T]):
         Args:
             load: :meth:`lineal.workers.costs.Cost.load` of it.
         """
+        dequeued.answered = True
         self._history.observe(dequeued.share, load)
 
     def ended(self, dequeued: Dequeued[T]) -> None:
         """It does not hold its worker any more, whether it ran or not."""
-        self._running = [each for each in self._running if each[1] is not dequeued]
-        self._costly_running -= dequeued.costly
+        if dequeued.in_background:
+            self._in_background -= 1
+        else:
+            self._running = [each for each in self._running if each is not dequeued]
 
     def take_all(self) -> Iterator[T]:
         """Everything that waits, whether or not it may run."""
@@ -224,12 +259,17 @@ class FairQueue(Generic[T]):
 
     def _look_at_running(self) -> None:
         now = self._clock()
-        for until, dequeued in self._running:
-            if now > until:
+        for dequeued in self._running:
+            if now < dequeued.long_at or dequeued.answered:
+                continue
+            if not dequeued.costly:
                 dequeued.costly = True
-                self._costly_running += 1
                 self._history.observe(dequeued.share, 1.0)
-        self._running = [each for each in self._running if not each[1].costly]
+            if self._waiting and self._in_background < self._may_be_in_background:
+                self._in_background += 1
+                dequeued.in_background = True
+                self._to_background(dequeued.item)
+        self._running = [each for each in self._running if not each.in_background]
 
     def _take(self, costly: bool) -> Dequeued[T] | None:
         shares = [

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import pickle
 import threading
 from collections.abc import Callable, Iterable
@@ -43,6 +42,8 @@ _COSTLY = WorkerTimeout, WorkerOutOfMemory, WorkerCrashed, UnreadableAnswer
 
 _LONG_SECONDS = 0.5
 """By the clock; what is over sooner keeps nobody waiting."""
+_IN_BACKGROUND = 2
+"""Tasks there, for each worker."""
 _UNSTATED = Cost()
 _CHEAP = 0.99
 """Load of what is just not costly."""
@@ -56,19 +57,24 @@ class _Task:
     cost: Cost | None
     future: Future[Any]
     begun: Callable[[], None] | None = None
+    process: WorkerProcess | None = None
+    """That works on it."""
 
     def load(self, seconds: float) -> float:
-        """How costly so many seconds of processor time are; a task that states no cost is never
-        costly, but is known by what it took: it would else always be taken for the cheapest."""
+        """How costly so many seconds of processor time are; a task that states no cost is not
+        costly once it has ended, but is known by what it took: it would else always be taken for
+        the cheapest."""
         if self.cost is None:
             return min(_UNSTATED.load(seconds), _CHEAP)
         return self.cost.load(seconds)
 
     def costly_after(self) -> float:
         """Seconds by the clock after which it is costly, whatever it was taken for."""
-        if self.cost is None:
-            return math.inf
-        return max(_LONG_SECONDS, self.cost.costly_seconds)
+        return max(_LONG_SECONDS, (self.cost or _UNSTATED).costly_seconds)
+
+    def to_background(self) -> None:
+        if self.process is not None:
+            self.process.yield_to_others()
 
 
 class WorkerPool:
@@ -76,10 +82,12 @@ class WorkerPool:
 
     Tasks of different callers take turns, so that a caller with many long tasks does not keep
     the others waiting behind all of them, and costly ones leave a worker to the others
-    (:mod:`lineal.workers.fair_queue`).
+    (:mod:`lineal.workers.fair_queue`). What runs for long goes on in the background while others
+    wait, with what processor time they leave, and a process more takes its place.
 
     Args:
-        workers: how many processes.
+        workers: how many processes; up to twice as many more for tasks in the background, so that
+            there is room for what turns out to be long beside what is known to be.
         memory_bytes: address space each may use; None for no limit.
         seconds: limit of a task that states none.
         sandbox: whether they are put into a sandbox (:mod:`lineal.workers.sandbox`): without the
@@ -108,11 +116,22 @@ class WorkerPool:
         self._seconds = seconds
         self._history = CostHistory()
         self._waiting: FairQueue[_Task] = FairQueue(
-            workers, self._history, costly_after=_Task.costly_after
+            workers,
+            self._history,
+            costly_after=_Task.costly_after,
+            in_background=_IN_BACKGROUND * workers,
+            to_background=_Task.to_background,
         )
-        self._ready = threading.Condition()
+        lock = threading.Lock()
+        self._ready = threading.Condition(lock)
+        self._further_ready = threading.Condition(lock)
+        """For the workers that have work only while others hold all the rest."""
         self._closing = False
-        self._workers = [_Worker(self, number) for number in range(workers)]
+        self._few = workers
+        all_workers = (1 + _IN_BACKGROUND) * workers
+        self._workers = [
+            _Worker(self, number, further=number >= workers) for number in range(all_workers)
+        ]
 
     def start(self) -> None:
         for worker in self._workers:
@@ -154,6 +173,7 @@ class WorkerPool:
                 self._history.assume_cheap(Share(caller.stage, kind))
             self._waiting.add(caller, task, kind)
             self._ready.notify()
+            self._further_ready.notify()
         try:
             result: R = await asyncio.wrap_future(task.future)
         finally:
@@ -167,6 +187,7 @@ class WorkerPool:
             for task in self._waiting.take_all():
                 task.future.cancel()
             self._ready.notify_all()
+            self._further_ready.notify_all()
         self.server.close()
         for worker in self._workers:
             if worker.thread.ident is not None:
@@ -177,16 +198,25 @@ class WorkerPool:
         """The ids of the worker processes that run now."""
         return [pid for worker in self._workers if (pid := worker.pid) is not None]
 
-    def next_task(self) -> Dequeued[_Task] | None:
-        """Wait for a task that may run; None when the pool closes."""
+    def next_task(self, *, further: bool) -> Dequeued[_Task] | None:
+        """Wait for a task that may run; None when the pool closes.
+
+        Args:
+            further: only while other tasks hold as many workers as there are without the further
+                ones.
+        """
         with self._ready:
             while True:
                 if self._closing:
                     return None
-                dequeued = self._waiting.take()
-                if dequeued is None:
-                    self._ready.wait()
+                if further and self._waiting.running < self._few:
+                    self._further_ready.wait()
+                elif (dequeued := self._waiting.take()) is None:
+                    ready = self._further_ready if further else self._ready
+                    ready.wait(self._waiting.seconds_until_long())
                 elif dequeued.item.future.set_running_or_notify_cancel():
+                    # One of them may have to take its place, if it runs for long.
+                    self._further_ready.notify()
                     return dequeued
                 else:
                     self._waiting.ended(dequeued)
@@ -196,13 +226,17 @@ class WorkerPool:
         ``load``: how costly it was."""
         with self._ready:
             self._waiting.answered(dequeued, load)
-            self._ready.notify_all()  # its kind may have turned out to be cheap
+            # Its kind may have turned out to be cheap.
+            self._ready.notify_all()
+            self._further_ready.notify_all()
 
     def ended(self, dequeued: Dequeued[_Task]) -> None:
         """The worker of a task is ready for another."""
         with self._ready:
             self._waiting.ended(dequeued)
-            self._ready.notify_all()  # others may have waited for it, as it was costly
+            # Others may have waited for it, as it was costly.
+            self._ready.notify_all()
+            self._further_ready.notify_all()
 
     @property
     def options(self) -> ProcessOptions:
@@ -230,8 +264,9 @@ def worker_pool(settings: Settings, warm_up: tuple[str, ...] = ()) -> WorkerPool
 class _Worker:
     """One worker process after the other, and the thread that feeds it."""
 
-    def __init__(self, pool: WorkerPool, number: int) -> None:
+    def __init__(self, pool: WorkerPool, number: int, *, further: bool) -> None:
         self._pool = pool
+        self._further = further
         self._process: WorkerProcess | None = None
         self._used = 0.0
         """Seconds of processor time that the last task took."""
@@ -245,9 +280,10 @@ class _Worker:
 
     def _serve(self) -> None:
         # Early, so that first tasks do not wait; if it fails now, the next task says why.
-        with contextlib.suppress(OSError, WorkerCrashed):
-            self._ensure_process()
-        while (dequeued := self._pool.next_task()) is not None:
+        if not self._further:
+            with contextlib.suppress(OSError, WorkerCrashed):
+                self._ensure_process()
+        while (dequeued := self._pool.next_task(further=self._further)) is not None:
             task = dequeued.item
             if task.begun is not None:
                 task.begun()
@@ -261,7 +297,9 @@ class _Worker:
             else:
                 self._pool.answered(dequeued, task.load(self._used))
                 task.future.set_result(result)
-            if not self._pool.closing:
+            if self._further or dequeued.in_background:
+                self._discard()
+            if not self._further and not self._pool.closing:
                 # Until then it is still this task that holds the worker.
                 with contextlib.suppress(OSError, WorkerCrashed):
                     self._ensure_process()
@@ -270,7 +308,7 @@ class _Worker:
 
     def _perform(self, task: _Task) -> Any:
         self._used = 0.0
-        process = self._ensure_process()
+        process = task.process = self._ensure_process()
         processor = None if task.cost is None else task.cost.limit
         try:
             message = pickle.dumps((task.function, task.arguments))

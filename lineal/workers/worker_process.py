@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import pickle
 import signal
 import tempfile
@@ -18,6 +20,8 @@ from lineal.workers.start import WorkerStart
 
 MAX_ANSWER_BYTES = 2 << 30
 _START_SECONDS = 120.0
+_BACKGROUND_NICENESS = 10
+"""A tenth of the time of another that wants all of it: sched(7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,14 @@ class WorkerProcess:
             raise UnreadableAnswer("a worker's answer is none")
         succeeded, value, used = found
         return bool(succeeded), value if succeeded else decode_error(value), used
+
+    def yield_to_others(self) -> None:
+        """Have the kernel give its time to others first. It cannot be taken back: only who may do
+        so everywhere may have a process preferred again."""
+        # Each thread has a niceness of its own: setpriority(2), "C library/kernel differences".
+        with contextlib.suppress(OSError):
+            for thread in Path(f"/proc/{self.pid}/task").iterdir():
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), _BACKGROUND_NICENESS)
 
     def end(self) -> int:
         """End it; returns its exit code."""

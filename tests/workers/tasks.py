@@ -49,6 +49,13 @@ def wait_for(file: str) -> None:
         time.sleep(0.01)
 
 
+def wait_once_started(started: str, file: str) -> None:
+    """Says which process waits."""
+    Path(f"{started}.new").write_text(str(os.getpid()))
+    Path(f"{started}.new").rename(started)
+    wait_for(file)
+
+
 def take_memory(size: int) -> int:
     return len(bytearray(size))
 

@@ -111,6 +111,43 @@ def test_what_was_taken_for_cheap_and_runs_for_long_is_costly() -> None:
     assert take(queue) == "another drawing"
 
 
+def test_what_runs_for_long_goes_to_the_background_while_others_wait() -> None:
+    clock = Clock()
+    moved: list[str] = []
+    known = cheap(Share("classify", "text"), Share("ocr", "mail"))
+    queue: FairQueue[str] = FairQueue(
+        1,
+        known,
+        clock=clock,
+        costly_after=lambda _item: 1.0,
+        in_background=1,
+        to_background=moved.append,
+    )
+    queue.add(Caller("ocr", "a"), "drawing", kind="pdf")
+    long = queue.take()
+    assert long is not None
+    clock.seconds += 5.0
+    assert queue.take() is None
+    assert moved == [], "nothing waits"
+    queue.add(Caller("classify", "innocent"), "innocent", kind="text")
+    assert take(queue) == "innocent"
+    assert moved == ["drawing"]
+    queue.add(Caller("ocr", "b"), "another drawing", kind="pdf")
+    assert queue.take() is None, "as many are costly as there are workers"
+    queue.add(Caller("ocr", "b"), "mail", kind="mail")
+    another = queue.take()
+    assert another is not None
+    queue.add(Caller("classify", "late"), "late", kind="text")
+    clock.seconds += 5.0
+    assert queue.take() is None
+    end(queue, long, 4.0)
+    assert take(queue) == "late"
+    assert moved == ["drawing", "mail"]
+    end(queue, another, 4.0)
+    assert take(queue) == "another drawing"
+    assert queue.running == 0
+
+
 def test_a_kind_has_all_workers_once_it_is_known_to_be_cheap() -> None:
     queue: FairQueue[str] = FairQueue(2)
     for number in range(3):
@@ -151,15 +188,23 @@ class Pool(RuleBasedStateMachine):
     """Workers that take from a queue, against a model of what waits."""
 
     workers = 3
+    in_background = 2
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
         self.history = CostHistory()
         self.queue: FairQueue[tuple[Caller, str, int]] = FairQueue(
-            self.workers, self.history, clock=self.clock
+            self.workers,
+            self.history,
+            clock=self.clock,
+            costly_after=lambda _item: 4.0,
+            in_background=self.in_background,
+            to_background=lambda item: self.background.append(item),
         )
         self.running: list[Dequeued[tuple[Caller, str, int]]] = []
+        self.background: list[tuple[Caller, str, int]] = []
+        """All that ever went there."""
         self.waiting: Counter[tuple[Caller, str, int]] = Counter()
         self.number = 0
 
@@ -172,16 +217,24 @@ class Pool(RuleBasedStateMachine):
         self.waiting[item] += 1
         self.queue.add(caller, item, kind)
 
-    @precondition(lambda self: len(self.running) < self.workers)
+    @precondition(lambda self: len(self.running) < self.workers + self.in_background)
     @rule()
     def take(self) -> None:
+        dequeued = self.queue.take()
+        # What has run for long went to the background before.
+        front = [each for each in self.running if not each.in_background]
         may_run = [
             item
             for item in self.waiting
-            if not self.history.is_costly(Share(item[0].stage, item[1]))
-            or sum(dequeued.costly for dequeued in self.running) < self.workers - 1
+            if len(front) < self.workers
+            and (
+                not self.history.is_costly(Share(item[0].stage, item[1]))
+                or (
+                    sum(each.costly for each in front) < self.workers - 1
+                    and sum(each.costly for each in self.running) < self.workers
+                )
+            )
         ]
-        dequeued = self.queue.take()
         assert (dequeued is not None) == bool(may_run)
         if dequeued is not None:
             assert dequeued.item in may_run
@@ -202,7 +255,18 @@ class Pool(RuleBasedStateMachine):
 
     @invariant()
     def a_worker_is_left_to_what_is_cheap(self) -> None:
-        assert sum(dequeued.costly for dequeued in self.running) < self.workers
+        """But where more was taken for cheap, and runs for long, than goes to the background."""
+        front = [each for each in self.running if not each.in_background]
+        short = [each for each in front if self.clock.seconds < each.long_at]
+        assert sum(each.costly for each in short) < self.workers
+        assert len(front) <= self.workers
+
+    @invariant()
+    def the_background_is_bounded(self) -> None:
+        behind = [each for each in self.running if each.in_background]
+        assert len(behind) <= self.in_background
+        assert all(each.costly and each.item in self.background for each in behind)
+        assert self.queue.running == len(self.running)
 
     def teardown(self) -> None:
         assert Counter(self.queue.take_all()) == self.waiting

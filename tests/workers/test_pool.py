@@ -174,7 +174,7 @@ async def test_tasks_of_an_unknown_kind_leave_a_worker_to_cheap_ones(tmp_path: P
             assert (
                 await workers.run(tasks.double, number, cost=Cost("text", cheap=True)) == 2 * number
             )
-        assert [file.exists() for file in started] == [True, False, False, False]
+        assert not started[2].exists(), "as many as there are workers, in the background too"
         for task in hostile:
             task.cancel()
 
@@ -207,7 +207,7 @@ async def test_what_states_no_cost_is_not_taken_for_the_cheapest(tmp_path: Path)
 
 
 async def test_a_kind_that_runs_into_its_limit_leaves_a_worker_to_others(tmp_path: Path) -> None:
-    started = [tmp_path / f"{number}" for number in range(2)]
+    started = [tmp_path / f"{number}" for number in range(4)]
     async with pool(2) as workers:
         cost = Cost("kind", cheap=True, limit=0.1)
         with pytest.raises(WorkerTimeout):
@@ -221,9 +221,30 @@ async def test_a_kind_that_runs_into_its_limit_leaves_a_worker_to_others(tmp_pat
             while not started[0].exists():
                 await asyncio.sleep(0.01)
         assert await workers.run(tasks.double, 4) == 8
-        assert not started[1].exists()
+        assert not started[2].exists(), "as many as there are workers, in the background too"
         for task in hostile:
             task.cancel()
+
+
+async def test_what_runs_for_long_holds_no_worker_while_others_wait(tmp_path: Path) -> None:
+    started, go_on = tmp_path / "started", tmp_path / "go on"
+    async with pool(1) as workers:
+        cost = Cost("drawing", limit=1.0)
+        long = asyncio.create_task(
+            workers.run(tasks.wait_once_started, str(started), str(go_on), cost=cost)
+        )
+        async with asyncio.timeout(180):
+            while not started.exists():
+                await asyncio.sleep(0.01)
+            process = int(started.read_text())
+            for number in range(3):
+                assert await workers.run(tasks.double, number) == 2 * number
+        assert not long.done()
+        assert os.getpriority(os.PRIO_PROCESS, process) > os.getpriority(os.PRIO_PROCESS, 0)
+        go_on.touch()
+        await long
+        later = await workers.run(tasks.process_id)
+        assert os.getpriority(os.PRIO_PROCESS, later) == os.getpriority(os.PRIO_PROCESS, 0)
 
 
 async def test_workers_are_warm_before_their_first_task() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lineal import Context, stage
 from lineal.stages.declaration import WORKER_LANES
+from lineal.workers.costs import Cost, cost_kind
 from lineal_catalog.meaning.effect import KIND, ParagraphVectors, digest_of_change
 from lineal_consumers.embed.config import EmbedConfig, engine_model
 from lineal_consumers.embed.embedding import embed_text
@@ -25,8 +26,10 @@ async def embed(document: DocumentAnalyzed, ctx: Context[EmbedConfig]) -> Docume
     """Embed the paragraphs of a document."""
     text = (await ctx.objects.get(document.text, role="text")).decode()
     config = ctx.config
+    # A book takes a network minutes: others are not to wait for it.
+    cost = Cost(cost_kind("text", len(text)), cheap=True)
     found = await ctx.run(
-        embed_text, text, config.engine, config.max_paragraphs, seconds=config.seconds
+        embed_text, text, config.engine, config.max_paragraphs, seconds=config.seconds, cost=cost
     )
     change = ParagraphVectors(document.document_id, found.model, found.paragraphs, found.vectors)
     ctx.add_effect(change)
