@@ -16,7 +16,6 @@ import structlog
 
 from lineal.observability.logging import _ToStructlog
 
-
 _configure = structlog.configure
 
 
