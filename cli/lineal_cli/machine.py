@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings
+from lineal_cli.options import FAILED, CommandFailed, DataOption, JsonOption, load_settings
 from lineal_cli.printing import print_json, print_table, when
 from lineal_cli.reading import existing_data
 
@@ -58,6 +58,7 @@ def new(
         proposal = propose(file, devices or f"{called}-*")
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("x", encoding="utf-8") as text:
+            text.write(f'name = "{called}"\n' if target.stem != called else "")
             text.write(proposal.text)
     except FileExistsError as error:
         raise CommandFailed(f"{target} is there already: it is left alone") from error
@@ -99,8 +100,10 @@ def check(
             read_machines(_folder())  # together: whether two describe the same devices
         except BadMachine as error:
             problems.append(str(error))
+    for line in "\n".join(problems).splitlines():
+        typer.echo(f"lineal: {line}", err=True)
     if problems:
-        raise CommandFailed("\n".join(problems))
+        raise typer.Exit(FAILED)
 
 
 @app.command("list")

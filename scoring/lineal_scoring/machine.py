@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from lineal_schemas.errors import LinealError
 from lineal_schemas.models import ModelName
@@ -123,8 +125,13 @@ class Machine(_Section):
         if not self.scored:
             raise ValueError("no channel is a level or an angle: there is nothing to score")
         columns = list(self.columns)
-        if twice := sorted({name for name in columns if columns.count(name) > 1}):
-            raise ValueError(f"two channels are read from the column {twice[0]!r}")
+        for place, (name, column) in enumerate(zip(self.channels, columns, strict=True)):
+            if column in columns[:place]:
+                raise PydanticCustomError(
+                    "column",
+                    "two channels are read from the column {column}",
+                    {"column": repr(column), "place": ("channels", name, "column")},
+                )
         return self
 
     @property
@@ -173,7 +180,8 @@ def read_machine(file: Path) -> Machine:
         return Machine.model_validate({"name": file.stem, **fields})
     except ValidationError as error:
         problems = [_problem(file, text, dict(one)) for one in error.errors(include_url=False)]
-        raise BadMachine("\n".join(problems)) from error
+        in_order = sorted(problems, key=lambda one: _line_in(one, file))
+        raise BadMachine("\n".join(in_order)) from error
 
 
 def problem(file: Path, path: tuple[str, ...], message: str) -> BadMachine:
@@ -217,17 +225,31 @@ def machine_of(machines: Sequence[Machine], device: str) -> Machine | None:
 
 
 def _problem(file: Path, text: str, error: Mapping[str, Any]) -> str:
-    path = tuple(part for part in error["loc"] if isinstance(part, str))
+    loc = error["loc"] or error.get("ctx", {}).get("place", ())
+    path = tuple(part for part in loc if isinstance(part, str))
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        message = f"there is no setting {path[-1]!r} here{_belongs(path[-1])}"
+        message = f"there is no setting {path[-1]!r} here{_belongs(path, path[-1])}"
+    elif path[-1:] == ("range",):
+        message = "range is [lowest, highest], two numbers"
     elif error["type"] == "missing":
         message = f"{path[-1]} is missing"
+    elif error["type"] in ("tuple_type", "too_short"):
+        message = 'it is a list with at least one name, as in ["pump-1", "pump-*"]'
+    elif error["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        message = f"it is a section of settings, which begins with [{'.'.join(path)}]"
+        if path == ("channels",):
+            message = "each channel is a section of settings, which begins with [channels.NAME]"
     return f"{file}:{line_of(text, path)}: {'.'.join(path)}: {message}".replace(": : ", ": ")
 
 
-def _belongs(setting: str) -> str:
-    """Which sections have a setting of this name; empty if none has."""
+def _line_in(problem: str, file: Path) -> int:
+    return int(problem.removeprefix(f"{file}:").split(":")[0])
+
+
+def _belongs(path: tuple[str, ...], setting: str) -> str:
+    """Which sections have a setting of this name, or else the one here that it resembles; empty if
+    there is none."""
     sections: dict[str, type[BaseModel]] = {
         "[channels.NAME]": Channel,
         "[windows]": Windows,
@@ -236,4 +258,9 @@ def _belongs(setting: str) -> str:
     found = [name for name, model in sections.items() if setting in model.model_fields]
     if setting in Machine.model_fields:
         found.append("the top of the file")
-    return f": it belongs to {' or '.join(found)}" if found else ""
+    if found:
+        return f": it belongs to {' or '.join(found)}"
+    here: dict[str, type[BaseModel]] = {"channels": Channel, "windows": Windows, "normal": Normal}
+    model = here.get(path[0], Machine) if len(path) > 1 else Machine
+    meant = get_close_matches(setting, model.model_fields, n=1)
+    return f": {meant[0]!r} is meant?" if meant else ""

@@ -105,3 +105,16 @@ def test_an_alarm_that_does_not_end_is_answered_by_one_command(data: Path, linea
     assert (judged.anomaly_id, judged.verdict, judged.fault) == ("a1", "anomaly", "bearing")
     [mark] = lineal("machine", "marks", "--json").json
     assert mark["fault"] == "bearing"
+
+
+def test_each_mistake_of_a_file_is_a_line_of_its_own(working: Path, lineal: Lineal) -> None:
+    (working / "p.toml").write_text('devices = "p-1"\n[channels.p]\nunits = "bar"\n')
+    refused = lineal("machine", "check", "p.toml")
+    assert refused.code == 1
+    assert [line.split(": ")[1] for line in refused.err.splitlines()] == ["p.toml:1", "p.toml:3"]
+
+
+def test_a_proposal_keeps_its_name_in_a_file_of_another(working: Path, lineal: Lineal) -> None:
+    (working / "p.csv").write_text("time,p\n" + "".join(f"{n},{n % 7}.5\n" for n in range(30)))
+    assert lineal("machine", "new", "p.csv", "--name", "pump", "-o", "Meine Pumpe.toml").code == 0
+    assert "pump, 1 of 1 scored" in lineal("machine", "check", "Meine Pumpe.toml").text

@@ -61,6 +61,14 @@ def test_a_machine_has_the_files_name_and_scores_levels_and_angles(tmp_path: Pat
         ("length = 40", "length = 40\nstep = 50", 16, "step is at most length"),
         ('devices = ["pump-*"]', "", 1, "devices is missing"),
         ("rate_hz = 2", "rate_hz = ", 2, ""),
+        ("[windows]", "[window]", 16, "'windows' is meant?"),
+        ('unit = "bar"', 'units = "bar"', 5, "'unit' is meant?"),
+        ("[channels.hours]", "[channel.hours]", 13, "'channels' is meant?"),
+        ("[channels.hours]", "[[channels.hours]]", 13, "begins with [channels.hours]"),
+        ("[channels.hours]", '[channels.hours]\ncolumn = "Druck"', 14, "two channels are read"),
+        ("range = [0, 16]", "range = [0]", 6, "two numbers"),
+        ('devices = ["pump-*"]', 'devices = "pump-*"', 1, "it is a list"),
+        ('devices = ["pump-*"]', "devices = []", 1, "at least one name"),
     ],
 )
 def test_an_error_says_the_line(
@@ -77,7 +85,8 @@ def test_all_errors_of_a_file_are_said_at_once(tmp_path: Path) -> None:
     text = PUMP.replace('unit = "bar"', 'units = "bar"').replace("length = 40", "length = 1")
     with pytest.raises(BadMachine) as refused:
         read_machine(write(tmp_path, text))
-    assert len(str(refused.value).splitlines()) == 2
+    lines = [int(line.split(":")[1]) for line in str(refused.value).splitlines()]
+    assert lines == [5, 17], "from top to bottom"
 
 
 def test_two_files_cannot_describe_one_machine(tmp_path: Path) -> None:
