@@ -12,7 +12,9 @@ _PREFIXED = (
 _ALONE = (
     "1", "U", "min", "h", "d", "a", "t", "rpm", "%", "‰", "ppm", "ppb", "°", "°C", "°F", "deg",
     "degC", "degF", "psi", "mmHg", "inHg", "ft", "in", "mi", "mph", "kn", "gal", "lb", "lbs",
-    "dB", "dBm", "dBA", "pH", "NTU", "rev", "Upm", "rH", "%rH", "counts", "Nm³", "Nm3",
+    "gpm", "gph", "lpm", "slpm", "sccm", "cfm", "scfm", "hp", "PS",
+    "mil", "mils", "ips", "dB", "dBm", "dBA", "pH", "NTU", "rev", "Upm", "rH", "%rH", "counts",
+    "Nm³", "Nm3",
 )  # fmt: skip
 _PREFIXES = ("", "p", "n", "u", "µ", "μ", "m", "c", "d", "h", "k", "M", "G", "T")
 _SYMBOLS = frozenset(_ALONE) | {prefix + unit for prefix in _PREFIXES for unit in _PREFIXED}

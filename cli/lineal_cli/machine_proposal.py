@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
@@ -20,8 +21,10 @@ _SECONDS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 360
 _FORMATS = tuple(
     f"{day}{clock}"
     for day in ("%d.%m.%Y ", "%d.%m.%y ", "%d/%m/%Y ", "%m/%d/%Y ", "%Y/%m/%d ", "")
-    for clock in ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p")
+    for clock in ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 )
+_FEW_FALLS, _NEAR_THE_LOWEST = 0.1, 0.2
+_SENSORS = 50
 _ANGLE = re.compile(r"(^|[^a-z])(angle|yaw|roll|pitch|heading|azimuth|direction)", re.IGNORECASE)
 
 
@@ -37,27 +40,37 @@ class Proposal:
 def propose(file: Path, devices: str) -> Proposal:
     """Describe the machine that a CSV file is of.
 
-    Kinds are told by names and values (a column that only rises is a counter, one of a few whole
-    numbers a state), ranges are those seen, widened by half. Units are those that the header names
-    in brackets, or the row below it.
+    Kinds are told by names and values (a column that only rises, or begins anew now and then, is a
+    counter, one of a few whole numbers a state), ranges are those seen, widened by half. Units are
+    those that the header names in brackets, or the row below it.
 
     Args:
         devices: pattern of the devices' names.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: there is no header, or no column of numbers.
+        ValueError: it is no CSV file, there is no header or no column of numbers, or a row is of
+            one of several sensors.
     """
     layout = detect_layout(file)
     if not layout.columns:
         why = "; ".join(f"{item.column}: {item.why}" for item in layout.left_out)
         raise ValueError(f"{file} has no column of numbers: {why}")
     rows = list(islice(layout.rows(file), _ROWS))
+    times = _times(layout, rows)
+    if sensor := _sensor_column(layout, rows):
+        raise ValueError(
+            f"{file}: each row is of one of several sensors, which the column {sensor!r} names: "
+            "write a column for each of them"
+        )
+    steps = [b - a for a, b in pairwise(times)]
+    if sum(step < 0 for step in steps) > len(steps) / 2:  # the newest row is the first
+        rows, times = rows[::-1], times[::-1]
     lines = [
         "# What lineal knows of this machine; docs/your-own-machine.md explains each setting.",
         "# Proposed from header and numbers: look at units, kinds and ranges.",
         f"devices = [{_text(devices)}]",
-        f"rate_hz = {_rate(layout, rows):g}",
+        _rate(times),
     ]
     names = _names(layout.columns)
     for column in layout.columns:
@@ -87,6 +100,26 @@ def _unit_below(layout: CsvLayout, rows: Sequence[Sequence[str]], column: str) -
     return cell if is_unit(cell) else ""
 
 
+def _sensor_column(layout: CsvLayout, rows: Sequence[Sequence[str]]) -> str:
+    """The column of texts that says which sensor a row is of; empty where there is none.
+
+    There is one where a single column holds numbers, and the same few texts come with every time.
+    """
+    texts = [one.column for one in layout.left_out if one.why.startswith("it holds texts")]
+    clocks = [one.column for one in layout.left_out if one.why == "it is a time"]
+    if len(layout.columns) != 1 or not texts or not clocks:
+        return ""
+    clock = layout.header.index(clocks[0])
+    for column in texts:
+        at = layout.header.index(column)
+        pairs = [(row[clock], row[at]) for row in rows if max(at, clock) < len(row)]
+        moments, names = {one for one, _ in pairs}, {name for _, name in pairs}
+        is_every_pair_once = len(set(pairs)) == len(pairs) > 1.5 * len(moments)
+        if 1 < len(names) <= _SENSORS and is_every_pair_once:
+            return column
+    return ""
+
+
 def _channel(name: str, column: str, unit: str, values: Sequence[float]) -> list[str]:
     lines = [f"[channels.{_key(name)}]", f"unit = {_text(unit)}"]
     if name != column:
@@ -95,9 +128,10 @@ def _channel(name: str, column: str, unit: str, values: Sequence[float]) -> list
         return lines
     low, high = min(values), max(values)
     distinct = len(set(values))
-    rising = all(a <= b for a, b in pairwise(values))
     whole = all(value.is_integer() for value in values)
-    if len(values) >= 20 and distinct > 1 and rising and distinct > len(values) / 10:
+    if _ANGLE.search(name) and low >= -180 and high <= 360 and high - low > 180:
+        lines.append('kind = "state"  # an angle in degrees: only one in radians can be scored')
+    elif len(values) >= 20 and distinct > 1 and _counts(values) and distinct > len(values) / 10:
         lines.append('kind = "counter"')
     elif len(values) >= 20 and whole and distinct <= _STATES:
         lines.append('kind = "state"')
@@ -109,8 +143,24 @@ def _channel(name: str, column: str, unit: str, values: Sequence[float]) -> list
     return lines
 
 
-def _rate(layout: CsvLayout, rows: Sequence[Sequence[str]]) -> float:
-    """Readings a second, by the first column of times; one where there is none."""
+def _counts(values: Sequence[float]) -> bool:
+    """Whether a column only rises, but for rare falls to where counters begin anew: a reset, or a
+    number that is full."""
+    low, high = min(values), max(values)
+    steps = [b - a for a, b in pairwise(values)]
+    falls = [after for step, after in zip(steps, values[1:], strict=True) if step < 0]
+    if not falls:
+        return True
+    # What is measured falls by a little, too, and as often as it rises.
+    return (
+        low >= 0
+        and len(falls) <= _FEW_FALLS * sum(step > 0 for step in steps)
+        and all(after <= low + _NEAR_THE_LOWEST * (high - low) for after in falls)
+    )
+
+
+def _times(layout: CsvLayout, rows: Sequence[Sequence[str]]) -> list[float]:
+    """The times of the first rows in seconds, of the first column whose times are understood."""
     for left_out in layout.left_out:
         if left_out.why != "it is a time":
             continue
@@ -118,10 +168,19 @@ def _rate(layout: CsvLayout, rows: Sequence[Sequence[str]]) -> float:
         unit = without_unit(left_out.column)[1]
         times = [_time(row[at], unit, layout) for row in rows[:200] if at < len(row)]
         known = [time for time in times if time is not None]
-        steps = sorted(b - a for a, b in pairwise(known) if b > a)
-        if steps:
-            return float(f"{1 / steps[len(steps) // 2]:.3g}")
-    return 1.0
+        if "dat" in left_out.column.lower() and all(20_000 < time < 80_000 for time in known):
+            known = [time * _SECONDS["d"] for time in known]  # days, as spreadsheets count them
+        if len(set(known)) > 1:
+            return known
+    return []
+
+
+def _rate(times: Sequence[float]) -> str:
+    """Readings a second; one where there are no times."""
+    steps = sorted(b - a for a, b in pairwise(times) if b > a)
+    if not steps:
+        return "rate_hz = 1  # no times of the file are understood: put the true rate here"
+    return f"rate_hz = {float(f'{1 / steps[len(steps) // 2]:.3g}'):g}"
 
 
 def _time(text: str, unit: str, layout: CsvLayout) -> float | None:
@@ -156,4 +215,5 @@ def _key(name: str) -> str:
 
 
 def _text(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """A string of TOML: what JSON escapes, TOML does, too."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -28,12 +28,22 @@ _CLOCK = r"\d\d?:\d\d.*"
 _TIME = re.compile(
     rf"\d{{4}}-\d\d?-\d\d?([T ]{_CLOCK})?|\d\d?[./]\d\d?[./]\d{{2,4}}( {_CLOCK})?|{_CLOCK}"
 )
+_OTHER_FILES = (
+    (b"PK\x03\x04", "a ZIP archive, as spreadsheets are: save it as CSV"),
+    (b"\x1f\x8b", "compressed by gzip: unpack it first"),
+    (b"\xd0\xcf\x11\xe0", "an old spreadsheet: save it as CSV"),
+    (b"%PDF", "a PDF"),
+    (b"SQLite format 3", "a SQLite database"),
+    (b"PAR1", "a Parquet file"),
+)
+_CONTROLS = frozenset(range(1, 32)) - frozenset(b"\t\n\r\f\x1a\x1b")
+_MAX_CONTROLS = 0.02
 _SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 """The line by which spreadsheets say their delimiter."""
 _MINUS = "\N{MINUS SIGN}"
 _TIME_NAMES = frozenset(
-    "time timestamp ts t epoch date datetime zeit datum zeitstempel uhrzeit".split()  # noqa: SIM905
-)
+    "time timestamp ts t epoch date datetime zeit datum zeitstempel uhrzeit heure".split()  # noqa: SIM905
+) | {"date time", "date/time", "date & time", "datum zeit", "datum/zeit", "time stamp"}
 _CLOCK_ROWS = 10
 _EPOCHS = ((1e9, 1e10), (1e12, 1e13), (1e15, 1e16))
 """Seconds, milliseconds and microseconds since 1970, from 2001 on."""
@@ -98,10 +108,13 @@ def detect_layout(file: Path) -> CsvLayout:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it has no header.
+        ValueError: it is no text, or has no header.
     """
     with file.open("rb") as data:
-        encoding = encoding_of(data.read(4096))
+        start = data.read(4096)
+    if what := _other_kind(start):
+        raise ValueError(f"{file} is no CSV file but {what}")
+    encoding = encoding_of(start)
     with file.open(newline="", encoding=encoding, errors="replace") as lines:
         above, delimiter = _header_of([line.rstrip("\r\n") for line in islice(lines, _HEAD_LINES)])
     with file.open(newline="", encoding=encoding, errors="replace") as lines:
@@ -170,6 +183,15 @@ def encoding_of(start: bytes) -> str:
     return "utf-8-sig"
 
 
+def _other_kind(start: bytes) -> str:
+    """What a file is that begins so, if it is no text; empty if it can be one."""
+    known = next((what for mark, what in _OTHER_FILES if start.startswith(mark)), "")
+    if known or start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return known
+    controls = sum(byte in _CONTROLS for byte in start)
+    return "binary data" if controls > _MAX_CONTROLS * len(start) else ""
+
+
 def delimiter_of(header: str) -> str:
     """What stands between the cells of a header."""
     return max(_DELIMITERS, key=header.count)
@@ -186,12 +208,15 @@ def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:
     """Names of columns, none empty; one that comes again has ``_2`` and so on behind it."""
-    seen: dict[str, int] = {}
+    given = [name.strip() or f"column_{index}" for index, name in enumerate(names, 1)]
     header: list[str] = []
-    for index, given in enumerate(names, 1):
-        name = given.strip() or f"column_{index}"
-        seen[name] = seen.get(name, 0) + 1
-        header.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    for place, name in enumerate(given):
+        count = given[:place].count(name) + 1
+        found = name
+        # Another column may be called `temp_2` already.
+        while count > 1 and ((found := f"{name}_{count}") in header or found in given):
+            count += 1
+        header.append(found)
     return tuple(header)
 
 
