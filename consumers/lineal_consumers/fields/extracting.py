@@ -79,7 +79,7 @@ def extract_fields(
             found[name] = [people[name]]
         elif not _is_absent(name, alike):
             found[name] = _ranked(name, field, finder, reading, finder_labels, alike)
-    best = chosen(declared, found, finder.amounts())
+    best = chosen(declared, found, finder.amounts(), [example for _, example in alike])
     values = {
         name: (best[name].value or None) if name in best else None for name in declared.fields
     }

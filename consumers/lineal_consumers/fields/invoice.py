@@ -1,4 +1,4 @@
-"""The fields of invoices, as they are without any file: labels in English and German."""
+"""The fields of invoices, as they are without any file: labels in English, German and French."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ INVOICE = ClassFields(
                 "invoice ref", "invoice reference", "tax invoice no", "number", "no",
                 "rechnungsnummer", "rechnungs-nr", "rechnungsnr", "rechnung nr", "rechnung",
                 "re-nr", "belegnummer", "beleg-nr", "rg-nr", "rechnung-nr",
+                "numéro de facture", "n° de facture", "n° facture", "facture n°", "facture no",
+                "facture", "référence facture", "réf facture",
             ),
         ),
         "date": FieldDefinition(
@@ -25,6 +27,8 @@ INVOICE = ClassFields(
                 "date of issue", "dated", "bill date", "billing date", "document date",
                 "tax point", "rechnungsdatum", "datum", "belegdatum", "ausstellungsdatum",
                 "rechnung vom",
+                "date de facture", "date de facturation", "date facture", "date d'émission",
+                "émise le", "facturée le", "en date du",
             ),
         ),
         "due_date": FieldDefinition(
@@ -33,6 +37,9 @@ INVOICE = ClassFields(
                 "due date", "payment due", "due", "due on", "pay by", "payable by", "due by",
                 "payment due date", "payment date", "please pay by", "fälligkeitsdatum",
                 "fällig am", "fällig", "zahlbar bis", "zahlungsziel", "zahlung bis",
+                "échéance", "date d'échéance", "échéance le", "à payer avant le",
+                "payable avant le", "à régler avant le", "date limite de paiement",
+                "règlement avant le",
             ),
         ),
         "supplier": FieldDefinition(
@@ -40,13 +47,16 @@ INVOICE = ClassFields(
             required=True,
             sender=True,
             labels=("supplier", "vendor", "seller", "from", "lieferant", "verkäufer", "absender",
-                    "rechnungssteller", "remit to", "issued by", "payee"),
+                    "rechnungssteller", "remit to", "issued by", "payee", "fournisseur", "vendeur",
+                    "émetteur"),
         ),
         "customer_number": FieldDefinition(
             type="id",
             labels=("customer no", "customer number", "customer id", "client no", "client number",
                     "account no", "account number", "account", "client id", "client ref",
-                    "kundennummer", "kunden-nr", "kundennr", "kd-nr", "kunde nr"),
+                    "kundennummer", "kunden-nr", "kundennr", "kd-nr", "kunde nr", "n° client",
+                    "numéro client", "numéro de client", "n° de client", "code client",
+                    "référence client", "réf client"),
         ),
         "net": FieldDefinition(
             type="amount",
@@ -54,14 +64,17 @@ INVOICE = ClassFields(
                     "total net", "total excl vat", "total excluding vat", "total before tax",
                     "amount before tax", "amount excl vat", "taxable amount", "goods total",
                     "total ex vat", "netto", "nettobetrag", "nettosumme", "zwischensumme",
-                    "summe netto", "gesamt netto", "warenwert", "net value", "netto gesamt"),
+                    "summe netto", "gesamt netto", "warenwert", "net value", "netto gesamt",
+                    "total ht", "montant ht", "total hors taxes", "montant hors taxes",
+                    "sous-total", "sous-total ht", "total net ht", "base ht"),
         ),
         "tax": FieldDefinition(
             type="amount",
             labels=("vat", "tax", "sales tax", "vat amount", "tax amount", "total vat", "gst",
                     "total tax", "value added tax", "plus vat", "mwst", "ust", "mehrwertsteuer",
                     "umsatzsteuer", "steuerbetrag", "zzgl mwst", "zzgl ust", "mwst-betrag",
-                    "steuer", "hst"),
+                    "steuer", "hst", "tva", "montant tva", "total tva", "montant de la tva",
+                    "dont tva"),
         ),
         "total": FieldDefinition(
             type="amount",
@@ -73,7 +86,9 @@ INVOICE = ClassFields(
                     "total gross", "gross amount", "gross", "invoice amount", "total to pay",
                     "gesamt", "gesamtbetrag", "summe", "endbetrag", "rechnungsbetrag", "brutto",
                     "bruttobetrag", "gesamtsumme", "zu zahlen", "zahlbetrag", "summe brutto",
-                    "gesamt brutto", "zu zahlender betrag"),
+                    "gesamt brutto", "zu zahlender betrag", "total ttc", "montant ttc",
+                    "net à payer", "total à payer", "montant à payer", "montant dû",
+                    "reste à payer", "total toutes taxes comprises", "montant total"),
         ),
         "iban": FieldDefinition(
             type="iban", checksum="iban", labels=("iban", "bank account", "konto")
@@ -93,6 +108,10 @@ INVOICE = ClassFields(
         "balance brought forward", "previous balance", "vat rate", "tax rate", "skonto",
         "sort code", "routing number", "date of supply", "date of delivery", "total quantity",
         "total items", "total weight", "bestelldatum", "auftragsdatum",
+        "n° de commande", "numéro de commande", "bon de commande", "bon de livraison",
+        "date de livraison", "date de commande", "n° tva", "tva intracommunautaire", "n° siret",
+        "siret", "siren", "facturé à", "adresse de livraison", "livré à", "prix unitaire",
+        "quantité", "qté", "désignation", "acompte", "remise", "frais de port",
     ),
 )  # fmt: skip
 

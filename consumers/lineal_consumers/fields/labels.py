@@ -48,6 +48,7 @@ class LabelFinder:
     def _add(self, words: tuple[str, ...], field: str, weight: float) -> None:
         if not words:
             return
+        words = tuple(map(_plain, words))
         kept = self._by_first.setdefault(words[0], [])
         kept[:] = [one for one in kept if one[0] != words or one[1] == field]
         kept.append((words, field, weight))
@@ -112,7 +113,12 @@ class LabelFinder:
 
 def _bare(text: str) -> str:
     words = words_of(text)
-    return words[0] if words else ""
+    return _plain(words[0]) if words else ""
+
+
+def _plain(word: str) -> str:
+    """A word with one spelling for "number" and for apostrophes, which are printed in several."""
+    return "no" if word in ("n°", "nº", "n\N{RING ABOVE}") else word.replace("’", "'")
 
 
 def _variants(word: str) -> tuple[str, ...]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from itertools import product
+from itertools import combinations, product
 
 from lineal_consumers.fields.candidates import Candidate
 from lineal_consumers.fields.definition import ClassFields, FieldDefinition
+from lineal_consumers.fields.memory import Example, Surroundings
 from lineal_consumers.fields.segments import words_of
 from lineal_consumers.fields.values import decimal_of, is_iban
 from lineal_schemas.results import Table
@@ -16,6 +17,9 @@ from lineal_schemas.results import Table
 _CENT = Decimal("0.02")
 """By how much a sum may be off: amounts are rounded one by one."""
 NOT_FOUND = "it is required, and was not found"
+_OUT_OF_ORDER, _NOT_LARGEST_FIRST = 0.5, 0.8
+_SAME_ROW = 0.008
+"""Of the page's height."""
 _MOST = 6
 """Possible values of a field that are tried in a sum."""
 
@@ -34,6 +38,7 @@ def chosen(
     declared: ClassFields,
     found: Mapping[str, Sequence[Candidate]],
     amounts: Sequence[Candidate] = (),
+    examples: Sequence[Example] = (),
 ) -> dict[str, Candidate]:
     """One of the possible values of each field: the likeliest, where fields add up the likeliest of
     those that do. One place on a page is the value of one field.
@@ -41,13 +46,16 @@ def chosen(
     Args:
         amounts: all amounts of the document. One of them is taken where it alone makes a sum hold,
             whatever it stands beside.
+        examples: of the same layout, the most similar first: where nothing else tells the parts of
+            a sum apart, they stand in the same order as there.
     """
     best: dict[str, Candidate] = {}
     for name, field in declared.fields.items():
         names = [name, *field.sum_of]
         if not field.sum_of or not found.get(name):
             continue
-        choice = _summing([[*found.get(one, ())][:_MOST] for one in names], amounts)
+        taught = next(filter(None, (_places(field.sum_of, one) for one in examples)), None)
+        choice = _summing([[*found.get(one, ())][:_MOST] for one in names], amounts, taught)
         if choice is not None:
             best |= dict(zip(names, choice, strict=True))
     taken = {one.tokens for one in best.values() if one.tokens is not None}
@@ -66,7 +74,9 @@ def chosen(
 
 
 def _summing(
-    options: Sequence[Sequence[Candidate]], amounts: Sequence[Candidate]
+    options: Sequence[Sequence[Candidate]],
+    amounts: Sequence[Candidate],
+    taught: Sequence[Surroundings] | None,
 ) -> tuple[Candidate, ...] | None:
     """The likeliest combination of a sum and its parts that adds up; None where none does."""
     filled = [options[0], *([*many, *amounts] for many in options[1:])]
@@ -77,12 +87,51 @@ def _summing(
         places = [one.tokens for one in combination if one.tokens is not None]
         if len(set(places)) < len(places):
             continue
-        score = 1.0
+        score = _arranged(combination[1:], taught)
         for one in combination:
             score *= max(one.score, 0.01)
         if score > top:
             top, choice = score, combination
     return choice
+
+
+def _places(names: Sequence[str], example: Example) -> list[Surroundings] | None:
+    """Where an example has the parts of a sum; None where it does not say it of all."""
+    known = {one.name: one.surroundings for one in example.fields}
+    found = [place for name in names if (place := known.get(name)) is not None]
+    return found if len(found) == len(names) else None
+
+
+def _arranged(parts: Sequence[Candidate], taught: Sequence[Surroundings] | None) -> float:
+    """What becomes of a combination's score: two parts that change places add up as well. They
+    stand in the order that examples have taught; without any the largest is declared first."""
+    if taught is None:
+        sizes = [amount(one.value) or Decimal(0) for one in parts]
+        return 1.0 if sizes == sorted(sizes, reverse=True) else _NOT_LARGEST_FIRST
+    factor = 1.0
+    for (one, there), (other, beyond) in combinations(zip(parts, taught, strict=True), 2):
+        if _stands_before(one, other) != _was_before(there, beyond):
+            factor *= _OUT_OF_ORDER
+    return factor
+
+
+def _stands_before(one: Candidate, other: Candidate) -> bool:
+    if one.box is None or other.box is None:
+        return (one.tokens or (0, 0)) < (other.tokens or (0, 0))
+    return _is_before(
+        (one.box.page, one.box.top, one.box.left), (other.box.page, other.box.top, other.box.left)
+    )
+
+
+def _was_before(one: Surroundings, other: Surroundings) -> bool:
+    return _is_before((one.page, one.top, one.begins), (other.page, other.top, other.begins))
+
+
+def _is_before(one: tuple[int, float, float], other: tuple[int, float, float]) -> bool:
+    """Whether a place (page, top, left) comes before another as one reads, in rows."""
+    if one[0] != other[0]:
+        return one[0] < other[0]
+    return one[2] < other[2] if abs(one[1] - other[1]) < _SAME_ROW else one[1] < other[1]
 
 
 def _adds_up(total: str, parts: Sequence[str]) -> bool:

@@ -31,7 +31,7 @@ _JSON = "application/json"
 
 @stage(
     "fields",
-    version="4",
+    version="5",
     produces=(DocumentFieldsExtracted, ReviewRequested),
     in_use=model_names,
     lanes=WORKER_LANES,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
+from unicodedata import normalize
 
 from lineal_schemas.fields import FieldType
 
@@ -42,10 +43,11 @@ _MONTHS = {
     name: number
     for number, names in enumerate(
         (
-            "jan january januar jän jänner", "feb february februar", "mar march märz mär mrz",
-            "apr april", "may mai", "jun june juni", "jul july juli", "aug august",
-            "sep sept september", "oct october okt oktober", "nov november",
-            "dec december dez dezember",
+            "jan january januar jän jänner janvier janv", "feb february februar février févr fév",
+            "mar march märz mär mrz mars", "apr april avril avr", "may mai", "jun june juni juin",
+            "jul july juli juillet juil", "aug august août", "sep sept september septembre",
+            "oct october okt oktober octobre", "nov november novembre",
+            "dec december dez dezember décembre déc",
         ),
         start=1,
     )
@@ -57,10 +59,10 @@ _DATES = (
         r"(?<![\d.])(?P<a>\d{1,2})(?P<s>[./-])\s?(?P<b>\d{1,2})(?P=s)\s?(?P<y>\d{4}|\d{2})(?!\d)"
     ),
     re.compile(
-        r"(?<!\d)(?P<d>\d{1,2})(?:st|nd|rd|th|\.)?[ -](?P<n>[A-Za-zä]{3,9})\.?,?[ -]"
+        r"(?<!\d)(?P<d>\d{1,2})(?:st|nd|rd|th|er|\.)?[ -](?P<n>[^\W\d_]{3,9})\.?,?[ -]"
         r"(?P<y>\d{4}|\d{2})(?!\d)"
     ),
-    re.compile(r"\b(?P<n>[A-Za-zä]{3,9})\.? (?P<d>\d{1,2})(?:st|nd|rd|th)?,? (?P<y>\d{4})(?!\d)"),
+    re.compile(r"\b(?P<n>[^\W\d_]{3,9})\.? (?P<d>\d{1,2})(?:st|nd|rd|th)?,? (?P<y>\d{4})(?!\d)"),
 )
 
 
@@ -179,7 +181,10 @@ def _date(parts: dict[str, str | None], order: DateOrder) -> date | None:
             month_first = True
         day, month = (second, first) if month_first else (first, second)
     elif "n" in parts:
-        day, month = int(parts["d"] or 0), _MONTHS.get((parts["n"] or "").casefold(), 0)
+        day, month = (
+            int(parts["d"] or 0),
+            _MONTHS.get(normalize("NFC", parts["n"] or "").casefold(), 0),
+        )
     else:
         day, month = int(parts["d"] or 0), int(parts["m"] or 0)
     try:

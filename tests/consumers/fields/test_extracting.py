@@ -13,8 +13,11 @@ from lineal_consumers.fields.definition import ClassFields, FieldDefinition
 from lineal_consumers.fields.extracting import Reading, extract_fields
 from lineal_consumers.fields.invoice import INVOICE
 from lineal_consumers.fields.memory import Memory
+from lineal_consumers.fields.teaching import ExampleFile, example_of
 from lineal_consumers.fields.values import DateOrder, decimal_of, matches
-from lineal_schemas.fields import ExtractedField
+from lineal_consumers.nlp.analysis import analyze_text
+from lineal_consumers.nlp.config import NlpConfig
+from lineal_schemas.fields import ExtractedField, FieldValues
 from lineal_schemas.results import KeyValue, Page, Table, TextResult
 from tests.consumers.fields.reading import example, read_invoice
 
@@ -98,6 +101,74 @@ def test_what_a_person_said_goes_before_everything() -> None:
     assert (fields["total"].value, fields["total"].source) == ("199.00", "person")
     assert (fields["due_date"].value, fields["due_date"].source) == (None, "person")
     assert fields["number"].value == "K-2291", "a parser's pair is no person's word"
+
+
+FRENCH = """Menuiserie Lacombe SARL
+FACTURE N° F-2026-193
+
+Date de facturation : {day}
+Échéance : 14 avril 2026
+Nº client : C5592
+Date de livraison : 2 février 2026
+
+Total HT               1\u202f234,50 €
+TVA 20 %                 246,90\u00a0€
+Net à payer            1\u00a0481,40 €
+"""
+
+
+@pytest.mark.parametrize("day", ["1er mars 2026", "1 Mars 2026", "01/03/2026"])
+def test_french_invoices_are_read_too(day: str) -> None:
+    fields = found(text_reading(FRENCH.format(day=day)))
+    assert {name: field.value for name, field in fields.items() if field.value} == {
+        "number": "F-2026-193", "date": "2026-03-01", "due_date": "2026-04-14",
+        "supplier": "Menuiserie Lacombe SARL", "customer_number": "C5592",
+        "net": "1234.50", "tax": "246.90", "total": "1481.40",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("months", [
+    "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "January February March April May June July August September October November December",
+])  # fmt: skip
+def test_months_have_their_names_in_three_languages(months: str) -> None:
+    for number, month in enumerate(months.split(), 1):
+        [found] = matches("date", f"le 7 {month} 2026,", DateOrder(month_first=False))
+        assert found.value == f"2026-{number:02}-07"
+
+
+def column_of_amounts(*amounts: str, rows: int = 1) -> str:
+    """An invoice whose labels stand in one block, and its amounts under each other in another."""
+    goods = "".join(f"Zigarren           {n},00\n" for n in range(1, rows + 1))
+    below, blank = "\n".join(amounts), "\n" * 6
+    return f"Tabakkontor Behrens\n\nAbgaben\nWare\nEndbetrag\n\n{goods}{blank}{below}\n"
+
+
+def test_parts_of_a_sum_that_nothing_tells_apart_are_declared_the_largest_first() -> None:
+    for amounts in (("90,00", "100,00"), ("100,00", "90,00")):
+        fields = found(text_reading(column_of_amounts(*amounts, "190,00")))
+        assert (fields["net"].value, fields["tax"].value) == ("100.00", "90.00")
+
+
+def test_parts_of_a_sum_stand_in_the_order_that_examples_have_taught() -> None:
+    text = column_of_amounts("90,00", "60,00", "150,00")
+    said = FieldValues(
+        document_class="invoice",
+        fields=tuple(
+            ExtractedField(name=name, type="amount", value=value, source="person")
+            for name, value in (("tax", "90.00"), ("net", "60.00"), ("total", "150.00"))
+        ),
+    )
+    known = text_reading(text)
+    analysis = analyze_text(text, NlpConfig())
+    made = example_of("a", said, INVOICE, known.result.to_gzip(), analysis.to_gzip())
+    memory = Memory(examples=(ExampleFile.from_gzip(made).example,))
+    for rows in (1, 2, 9, 10, 20):
+        upcoming = text_reading(column_of_amounts("170,00", "160,00", "330,00", rows=rows))
+        fields = found(upcoming, memory=memory)
+        values = [fields[name].value for name in ("tax", "net", "total")]
+        assert values == ["170.00", "160.00", "330.00"], rows
 
 
 UNUSUAL = 7
