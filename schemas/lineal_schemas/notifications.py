@@ -27,6 +27,8 @@ class NotificationSent(Payload, type="notification.sent", version=1):
     limit: float
     text: str
     """What was said."""
+    url: str | None = None
+    """Where the console shows it; None: it is not known where people reach the console."""
     attempts: Annotated[int, Field(ge=1)]
     delivered: bool
     error: str | None = None

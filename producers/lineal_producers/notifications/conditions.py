@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
+from urllib.parse import quote
 
 from lineal.dead_letters import LetterFilter, waiting_letters
 from lineal.events_on_topic import read_admitted
@@ -15,6 +16,13 @@ from lineal_producers.notifications.settings import LESS_IS_WORSE, NotificationR
 from lineal_schemas.deployments import DeploymentAborted
 from lineal_schemas.envelope import decode_payload, now_us
 
+REVIEW_PAGE = "/console/review"
+LETTERS_PAGE = "/console/dead-letters"
+FLOW_PAGE = "/console/flow"
+FLEET_PAGE = "/console/fleet"
+ROLLOUTS_PAGE = "/console/fleet/rollouts"
+_THRESHOLD = "error_threshold"
+_TOO_MANY_FAILED = "too many of its devices failed"
 _HOUR_US = 3600 * 1_000_000
 _DAY_US = 24 * _HOUR_US
 
@@ -27,6 +35,8 @@ class Found(NamedTuple):
     value: float
     text: str
     """In a sentence."""
+    page: str = ""
+    """Where the console shows it, below its address."""
 
 
 async def find(runtime: Runtime, rule: NotificationRule) -> list[Found]:
@@ -45,13 +55,14 @@ async def _reviews_waiting(runtime: Runtime) -> list[Found]:
     counts = await runtime.store.read(count_waiting)
     total = sum(counts["target"].values())
     parts = ", ".join(f"{count} {name}" for name, count in sorted(counts["reason"].items()))
-    return [Found("", total, f"{_wait(total, 'item')} for a person ({parts})")]
+    return [Found("", total, f"{_wait(total, 'item')} for a person ({parts})", REVIEW_PAGE)]
 
 
 async def _review_hours(runtime: Runtime) -> list[Found]:
     since = await runtime.store.read(oldest_waiting)
     hours = 0.0 if since is None else (now_us() - since) / _HOUR_US
-    return [Found("", hours, f"an item has waited for a person for {hours:.0f} hours")]
+    text = f"an item has waited for a person for {hours:.0f} hours"
+    return [Found("", hours, text, REVIEW_PAGE)]
 
 
 async def _dead_letters(runtime: Runtime) -> list[Found]:
@@ -60,9 +71,8 @@ async def _dead_letters(runtime: Runtime) -> list[Found]:
     for letter in letters:
         groups[letter.content.group] = groups.get(letter.content.group, 0) + 1
     parts = ", ".join(f"{count} of {name}" for name, count in sorted(groups.items()))
-    return [
-        Found("", len(letters), f"{_wait(len(letters), 'dead letter')} for a decision ({parts})")
-    ]
+    text = f"{_wait(len(letters), 'dead letter')} for a decision ({parts})"
+    return [Found("", len(letters), text, LETTERS_PAGE)]
 
 
 async def _lag(runtime: Runtime) -> list[Found]:
@@ -71,7 +81,7 @@ async def _lag(runtime: Runtime) -> list[Found]:
         for info in topic.groups:
             groups[info.group] = groups.get(info.group, 0) + info.lag
     return [
-        Found(group, lag, f"{group} has {lag} events still to handle")
+        Found(group, lag, f"{group} has {lag} events still to handle", FLOW_PAGE)
         for group, lag in sorted(groups.items())
     ]
 
@@ -86,8 +96,10 @@ async def _failed_rollouts(runtime: Runtime) -> list[Found]:
             continue
         aborted = decode_payload(delivery.event)
         assert isinstance(aborted, DeploymentAborted)
-        text = f"the rollout {aborted.rollout_id} was aborted: {aborted.reason}"
-        found.append(Found(aborted.rollout_id, 1, text))
+        reason = _TOO_MANY_FAILED if aborted.reason == _THRESHOLD else aborted.reason
+        text = f"the rollout {aborted.rollout_id} was aborted: {reason}"
+        page = f"{ROLLOUTS_PAGE}/{quote(aborted.rollout_id, safe='')}"
+        found.append(Found(aborted.rollout_id, 1, text, page))
     return found
 
 
@@ -104,7 +116,8 @@ async def _certificate_days(runtime: Runtime) -> list[Found]:
         days = (expires - now) / 86_400
         day = datetime.datetime.fromtimestamp(expires, datetime.UTC)
         verb = "expired" if days < 0 else "expires"
-        found.append(Found(name, days, f"the certificate of {name} {verb} on {day:%Y-%m-%d}"))
+        text = f"the certificate of {name} {verb} on {day:%Y-%m-%d}"
+        found.append(Found(name, days, text, FLEET_PAGE))
     return found
 
 

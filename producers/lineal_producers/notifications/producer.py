@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
@@ -21,6 +22,7 @@ from lineal.producers import Producer
 from lineal_catalog.notifications.projection import KIND, ROLE, last_notifications
 from lineal_producers.exclusive_watches import ExclusiveWatch, ExclusiveWatches
 from lineal_producers.notifications.conditions import Found, find
+from lineal_producers.notifications.page_url import page_url
 from lineal_producers.notifications.sending import NotDelivered, Send, mail, post
 from lineal_producers.notifications.settings import NotificationRule, NotificationSettings
 from lineal_producers.process_lock import ProcessLock
@@ -101,6 +103,7 @@ class NotificationWatch:
             rule=due.rule, condition=rule.condition, key=due.found.key, state=due.state,
             channel=due.channel, value=due.found.value, limit=rule.limit, text=text, attempts=1,
             delivered=True, sent_us=now_us(),
+            url=page_url(self._runtime.settings, due.found.page),
         )  # fmt: skip
         identifier = arrival_id(_SOURCE, due.rule, str(uuid4()))
         attempts, problem = await self._deliver(due.channel, identifier, notification)
@@ -179,7 +182,8 @@ def due_of(
             if (before.state == "firing" and before.delivered) or (
                 undelivered and now - before.sent_us >= _AGAIN_US
             ):
-                over = Found(key, before.value, before.text.removeprefix("over: "))
+                page = urlsplit(before.url).path if before.url else ""
+                over = Found(key, before.value, before.text.removeprefix("over: "), page)
                 due.append(Due(name, over, "resolved", channel))
     return due
 

@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import hmac
 import smtplib
+import socket
 import ssl
 import urllib.request
 from collections.abc import Callable
@@ -22,12 +23,14 @@ from urllib.error import HTTPError
 import orjson
 
 from lineal.errors import LinealError
+from lineal_producers.notifications.page_url import is_local
 from lineal_producers.notifications.settings import MailSettings, WebhookSettings
 from lineal_schemas.envelope import format_time
 from lineal_schemas.notifications import NotificationSent
 
 _PREFIX = "whsec_"
 _REJECTED = range(400, 500)
+_POSTED = {"rule", "condition", "key", "state", "value", "limit", "text", "url"}
 
 
 class NotDelivered(LinealError):
@@ -51,9 +54,7 @@ def post(
         {
             "type": "notification",
             "timestamp": format_time(notification.sent_us),
-            "data": notification.model_dump(
-                mode="json", include={"rule", "condition", "key", "state", "value", "limit", "text"}
-            ),
+            "data": notification.model_dump(mode="json", include=_POSTED),
         }
     )
     post_signed(
@@ -138,8 +139,8 @@ def mail(
     message["Message-ID"] = make_msgid(identifier, domain="lineal.invalid")
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(
-        f"{notification.text}\n\nRule {notification.rule}: {notification.condition} is "
-        f"{notification.value:g}, the limit {notification.limit:g}.\n"
+        f"{notification.text}\n{_where(notification.url)}\nRule {notification.rule}: "
+        f"{notification.condition} is {notification.value:.6g}, the limit {notification.limit:g}.\n"
     )
     try:
         with _connected(settings, timeout) as server:
@@ -152,6 +153,13 @@ def mail(
         ) from error
     except (smtplib.SMTPException, OSError) as error:
         raise NotDelivered(f"the mail server did not take it: {error}"[:300]) from error
+
+
+def _where(url: str | None) -> str:
+    """A paragraph that says where the console shows it."""
+    if url is None:
+        return ""
+    return f"\n{f'On {socket.gethostname()}: ' if is_local(url) else ''}{url}\n"
 
 
 def _connected(settings: MailSettings, timeout: float) -> smtplib.SMTP:

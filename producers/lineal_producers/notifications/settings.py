@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from lineal_schemas.notifications import NotificationChannel
 
@@ -64,6 +64,11 @@ class MailSettings(BaseModel):
         return self
 
 
+def _is_http(address: str) -> bool:
+    url = urlsplit(address)
+    return url.scheme in ("http", "https") and bool(url.hostname)
+
+
 class WebhookSettings(BaseModel):
     """Where notifications are posted."""
 
@@ -76,8 +81,7 @@ class WebhookSettings(BaseModel):
 
     @model_validator(mode="after")
     def _is_http(self) -> Self:
-        url = urlsplit(self.url)
-        if url.scheme not in ("http", "https") or not url.hostname:
+        if not _is_http(self.url):
             raise ValueError("a webhook's url is http or https")
         return self
 
@@ -97,6 +101,16 @@ class NotificationSettings(BaseModel):
     attempts: Annotated[int, Field(ge=1)] = 5
     """Of a sending, with growing pauses; after that it is tried again in ten minutes."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 15
+    console_url: str | None = None
+    """By which people reach the console, for what is sent to name its page; None: as this machine
+    reaches it."""
+
+    @field_validator("console_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        if url is not None and not _is_http(url):
+            raise ValueError("the console's address is http or https")
+        return None if url is None else url.rstrip("/")
 
     @property
     def rules_in_force(self) -> dict[str, NotificationRule]:

@@ -25,9 +25,10 @@ from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal_catalog.notifications.projection import recent_notifications
 from lineal_producers.http.serving import LoopbackServer, bind_loopback
-from lineal_producers.notifications.conditions import Found
+from lineal_producers.notifications.conditions import FLOW_PAGE, Found
+from lineal_producers.notifications.page_url import page_url
 from lineal_producers.notifications.producer import NotificationWatch, due_of
-from lineal_producers.notifications.settings import NotificationRule
+from lineal_producers.notifications.settings import NotificationRule, NotificationSettings
 from lineal_schemas.notifications import NotificationSent
 from tests.conformance.harness import events_on
 from tests.producers.http.test_reviews import request_item
@@ -97,6 +98,7 @@ async def test_a_webhook_is_signed_tried_again_and_told_once(
     assert headers["webhook-signature"] == f"v1,{expected}"
     data = json.loads(body)["data"]
     assert (data["rule"], data["value"]) == ("waiting", 1)
+    assert data["url"] == "http://127.0.0.1:8480/console/review"
 
 
 async def test_what_is_not_delivered_is_on_record_and_shown(
@@ -113,6 +115,30 @@ async def test_what_is_not_delivered_is_on_record_and_shown(
         assert "503" in str(sent.error)
         assert "not delivered" in str(watch.problem)
         assert "webhook-signature" not in hook.received[0][0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({"port": 8480}, "http://127.0.0.1:8480/console/flow"),
+        ({"port": 0}, None),  # others do not know which one was taken
+        ({"port": 80, "listen": "0.0.0.0"}, "http://127.0.0.1:80/console/flow"),
+        ({"port": 80, "listen": "10.0.0.7"}, "http://10.0.0.7:80/console/flow"),
+        ({"port": 80, "listen": "fd00::7"}, "http://[fd00::7]:80/console/flow"),
+        ({"notifications": {"console_url": "https://a.b/c/"}}, "https://a.b/c/console/flow"),
+    ],
+)
+def test_what_is_sent_names_the_page_as_people_reach_it(
+    settings: dict[str, Any], url: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    token = {"http_token": "t" * 40}
+    assert page_url(Settings.model_validate(settings | token), FLOW_PAGE) == url
+
+
+def test_an_address_of_the_console_is_one() -> None:
+    with pytest.raises(ValueError, match="http or https"):
+        NotificationSettings.model_validate({"console_url": "lineal.example.org"})
 
 
 class Mailbox:
@@ -145,7 +171,8 @@ async def test_mail_is_sent_when_it_begins_and_when_it_is_over(
     try:
         mail = {"host": "127.0.0.1", "port": port, "tls": "none", "sender": "lineal@example.org",
                 "to": ["ann@example.org", "bob@example.org"]}  # fmt: skip
-        async with runtime_with(tmp_path, mail=mail, rules=WAITING) as runtime:
+        console = "https://lineal.example.org/"
+        async with runtime_with(tmp_path, mail=mail, rules=WAITING, console_url=console) as runtime:
             watch = NotificationWatch(runtime)
             item = await request_item(runtime)
             assert [sent.state for sent in await watch.look()] == ["firing"]
@@ -159,6 +186,8 @@ async def test_mail_is_sent_when_it_begins_and_when_it_is_over(
     assert recipients == ["ann@example.org", "bob@example.org"]
     assert b"Subject: lineal: waiting\r\n" in first
     assert b"1 item waits for a person" in first
+    for each in (first, second):
+        assert b"\r\nhttps://lineal.example.org/console/review\r\n" in each
     assert b"Subject: lineal: waiting (over)" in second
 
 
