@@ -70,7 +70,9 @@ async def take_item(runtime: Runtime, wanted: str, by: Credential) -> LeasedItem
         for item in next_items(connection, job, by.actor, now):
             connection.execute(
                 "INSERT INTO label_leases VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT (job_id, item_id, actor) DO UPDATE SET expires = excluded.expires",
+                "ON CONFLICT (job_id, item_id, actor) DO UPDATE SET expires = excluded.expires, "
+                "began = CASE WHEN label_leases.expires > excluded.began "
+                "THEN label_leases.began ELSE excluded.began END",
                 (job.job_id, item.item, by.actor, now, now + LEASE_SECONDS * 1_000_000),
             )
             return item
@@ -95,7 +97,7 @@ async def give_label(
     """Label an item; another label of the same person takes its place.
 
     Args:
-        seconds: how long it took; None: since the item was taken.
+        seconds: how long it took; None: since the item was taken, as long as they had it.
 
     Raises:
         NotPermitted, UnknownJob
@@ -105,13 +107,14 @@ async def give_label(
     job = await open_job(runtime, wanted)
     item = await runtime.store.read(partial(find_item, job=job, wanted=item_id))
     if seconds is None:
-        began = await runtime.store.read(
+        had = await runtime.store.read(
             lambda c: c.execute(
-                "SELECT began FROM label_leases WHERE job_id = ? AND item_id = ? AND actor = ?",
+                "SELECT began, expires FROM label_leases "
+                "WHERE job_id = ? AND item_id = ? AND actor = ?",
                 (job.job_id, item_id, by.actor),
             ).fetchone()
         )
-        seconds = 0.0 if began is None else (now_us() - began[0]) / 1_000_000
+        seconds = 0.0 if had is None else (min(now_us(), had[1]) - had[0]) / 1_000_000
     [given] = await write_labels(runtime, job, [NewLabel(item, value, by.actor, seconds)], by)
     await runtime.store.write(
         lambda c: c.execute(

@@ -17,6 +17,7 @@ from lineal.store.objects import reference
 from lineal_catalog.documents.renditions import ANALYSIS, FIELDS, find_renditions
 from lineal_catalog.reviews.item_state import InReview
 from lineal_catalog.reviews.leases import draft_of, end_lease, keep_draft, lease
+from lineal_catalog.reviews.opinions import opinions_of
 from lineal_catalog.reviews.queries import (
     EVERYTHING,
     Filter,
@@ -119,7 +120,9 @@ async def save_draft(
 ) -> dict[str, Any]:
     """Keep what somebody has entered so far, durable on return, and their lease with it.
 
-    It is kept whoever has the item: the answer says whether somebody else does.
+    It is kept whoever has the item: the answer says whether somebody else does. One that comes
+    behind their own answer, as from a page that saves by itself, is that answer's past: it is
+    neither kept, nor does it give them the item again.
 
     Raises:
         NotPermitted, UnknownReview
@@ -129,6 +132,8 @@ async def save_draft(
     now = now_us()
 
     def save(connection: Connection) -> bool:
+        if any(made.actor == who.actor for made in opinions_of(connection, item.item_id)):
+            return True
         keep_draft(connection, item.item_id, who.actor, value, now)
         decided = item.state.decision is not None
         return decided or lease(connection, item.item_id, who.actor, now)
@@ -146,7 +151,7 @@ async def details(runtime: Runtime, item: ReviewItem, who: Reviewer) -> dict[str
     told = item.to_dict(who.actor, now_us())
     for opinion in told["opinions"]:
         value = await value_of(runtime, opinion["after"])
-        opinion["value"] = None if value is None else _plain(value)
+        opinion["value"] = None if value is None else plain_value(value)
     told["places"] = [
         place.model_dump(mode="json")
         for place in await runtime.store.read(partial(places_of, item=item))
@@ -157,7 +162,8 @@ async def details(runtime: Runtime, item: ReviewItem, who: Reviewer) -> dict[str
     return told
 
 
-def _plain(value: ReviewValue) -> dict[str, Any]:
+def plain_value(value: ReviewValue) -> dict[str, Any]:
+    """What is said, as JSON shows it."""
     return value.model_dump(mode="json", exclude={"salt"}, exclude_defaults=True)
 
 

@@ -71,7 +71,7 @@ async def complete(
     Args:
         value: what is said; None: the draft, or where there is none, that the machine is right
             about what was asked.
-        seconds: how long it took; None: since the item was taken.
+        seconds: how long it took; None: since the item was taken, as long as they had it.
 
     Raises:
         NotPermitted: they may not review, or boxes are to be redacted, and they may not redact;
@@ -198,8 +198,10 @@ async def _answer(
         agrees = known is not None and known.is_same(value)
     now = now_us()
     held = item.state.lease
-    began = held.began if held is not None and held.actor == who.actor else now
-    worked = now - began if seconds is None else int(seconds * 1_000_000)
+    had = held if held is not None and held.actor == who.actor else None
+    # Whoever left it lying until it was theirs no longer was away, and did not work.
+    spent = 0 if had is None else min(now, had.expires) - had.began
+    worked = spent if seconds is None else int(seconds * 1_000_000)
     objects: list[Artifact] = []
     effects: list[Effect] = []
     for said, role in ((before, BEFORE_ROLE), (value, AFTER_ROLE)):

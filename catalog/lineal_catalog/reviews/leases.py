@@ -14,7 +14,8 @@ LEASE_SECONDS = 15 * 60
 
 
 def lease(connection: Connection, item_id: str, actor: str, now: int) -> bool:
-    """Whether somebody has the item now; it is theirs for as long as a lease lasts.
+    """Whether somebody has the item now; it is theirs for as long as a lease lasts. Whose own has
+    run out begins anew: they were away meanwhile.
 
     Args:
         now: microseconds since the Unix epoch.
@@ -22,7 +23,8 @@ def lease(connection: Connection, item_id: str, actor: str, now: int) -> bool:
     written = connection.execute(
         "INSERT INTO review_leases VALUES (?, ?, ?, ?) ON CONFLICT (item_id) DO UPDATE SET "
         "actor = excluded.actor, expires = excluded.expires, began = CASE "
-        "WHEN review_leases.actor = excluded.actor THEN review_leases.began "
+        "WHEN review_leases.actor = excluded.actor "
+        "AND review_leases.expires > excluded.began THEN review_leases.began "
         "ELSE excluded.began END "
         "WHERE review_leases.actor = excluded.actor OR review_leases.expires <= excluded.began",
         (item_id, actor, now, now + LEASE_SECONDS * 1_000_000),

@@ -222,6 +222,27 @@ def places_of(connection: Connection, item: ReviewItem) -> tuple[ReviewPlace, ..
     return ReviewRequested.model_validate_json(data).places
 
 
+class ActsOfPerson(NamedTuple):
+    """What one person has done with items that still wait."""
+
+    answered: frozenset[str]
+    skipped: frozenset[str]
+
+
+def acts_of_person(connection: Connection, actor: str, item_ids: Sequence[str]) -> ActsOfPerson:
+    """Which of some items somebody has answered, or left to others."""
+    marks = ", ".join("?" * len(item_ids)) or "NULL"
+
+    def found(table: str) -> frozenset[str]:
+        rows = connection.execute(
+            f"SELECT item_id FROM {table} WHERE actor = ? AND item_id IN ({marks})",
+            (actor, *item_ids),
+        )
+        return frozenset(item_id for (item_id,) in rows.fetchall())
+
+    return ActsOfPerson(found("review_opinions"), found("review_skips"))
+
+
 def next_reviews(
     connection: Connection,
     actor: str,
@@ -233,7 +254,7 @@ def next_reviews(
     limit: int = 20,
 ) -> list[str]:
     """Ids of the items that somebody could take now: nobody works on them, and they have neither
-    skipped nor answered them. What a third is to decide comes first."""
+    skipped nor answered them."""
     clauses, values = wanted.clauses(now)
     visible, parameters = _visible(names)
     ordering = {"age": "", "confidence": "coalesce(reviews.confidence, 0), "}[order]

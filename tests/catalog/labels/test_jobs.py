@@ -16,7 +16,7 @@ from lineal.proof.logged import logged_steps
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal_catalog.labels.acts import WrongLabel
-from lineal_catalog.labels.answers import give_label, take_item
+from lineal_catalog.labels.answers import LEASE_SECONDS, give_label, take_item
 from lineal_catalog.labels.closing import close_job
 from lineal_catalog.labels.dashboard import job_figures
 from lineal_catalog.labels.formats import (
@@ -48,6 +48,25 @@ async def label_all(
         said = labels[taken.item.item]
         value = LabelValue(correct=said) if isinstance(said, bool) else LabelValue(label=said)
         await give_label(runtime, job, taken.item.item, value, who, seconds=seconds)
+
+
+async def test_time_that_somebody_was_away_is_not_work(runtime: Runtime) -> None:
+    job = await create_job(runtime, ANN, name="away", items=ITEMS[:2], classes=("cat",), answers=1)
+    for item in ("d0", "d1"):
+        taken = await take_item(runtime, job.job, ANN)
+        assert taken is not None
+        await runtime.store.write(
+            lambda c: c.execute(
+                "UPDATE label_leases "
+                "SET began = began - 86400000000, expires = expires - 86400000000"
+            )
+        )
+        if item == "d1":  # they come back to it
+            await take_item(runtime, job.job, ANN)
+        await give_label(runtime, job.job, item, LabelValue(label="cat"), ANN)
+    found = await runtime.store.read(partial(find_job, wanted=job.job))
+    figures = await runtime.store.read(partial(job_figures, job=found))
+    assert figures.seconds == pytest.approx(LEASE_SECONDS, abs=LEASE_SECONDS / 2)
 
 
 async def test_a_label_is_verified_and_adjusted_and_its_lineage_goes_back_to_the_first(

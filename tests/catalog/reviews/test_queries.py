@@ -94,6 +94,18 @@ def test_what_a_machine_made_anew_supersedes_what_nobody_has_decided(
     assert find_review(connection, "i0").state.status(NOW) == "superseded"
 
 
+def test_who_takes_an_item_again_after_their_time_was_up_begins_anew(
+    connection: Connection,
+) -> None:
+    request(connection, 0)
+    minute, day = 60_000_000, 86_400_000_000
+    for now, began in ((NOW, NOW), (NOW + minute, NOW), (NOW + day, NOW + day)):
+        assert lease(connection, "i0", "user:ann", now)
+        held = find_review(connection, "i0").state.holder(now)
+        assert held is not None
+        assert held.began == began
+
+
 def test_an_erasure_takes_drafts_and_answers_with_it(connection: Connection) -> None:
     request(connection, 0)
     lease(connection, "i0", "user:bob", NOW)

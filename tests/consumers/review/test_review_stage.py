@@ -18,8 +18,9 @@ from lineal_catalog.documents.renditions import find_renditions
 from lineal_catalog.reviews.acts import details, save_draft, skip, take, take_next
 from lineal_catalog.reviews.answers import complete
 from lineal_catalog.reviews.item_state import DecidedBefore, InReview, OtherPersonNeeded
+from lineal_catalog.reviews.leases import LEASE_SECONDS, lease
 from lineal_catalog.reviews.opinions import decisions_about
-from lineal_catalog.reviews.queries import ReviewItem, list_reviews
+from lineal_catalog.reviews.queries import ReviewItem, acts_of_person, list_reviews
 from lineal_catalog.reviews.reviewer import Reviewer
 from lineal_catalog.reviews.thresholds import set_thresholds
 from lineal_catalog.search.entries import search
@@ -236,6 +237,35 @@ async def test_four_eyes_see_nothing_of_each_other_and_a_third_decides() -> None
         assert last.opinions == 3
 
 
+async def test_a_draft_that_comes_behind_ones_own_answer_takes_nothing_from_others() -> None:
+    config = ReviewConfig(four_eyes_classes=("other",))
+    async with pipeline(config=config) as flow:
+        await flow.register("a bill")
+        [item] = await flow.waiting()
+        await flow.answer(item, ANN, document_class="invoice")
+        late = await save_draft(
+            flow.runtime, item.item_id, ReviewValue(document_class="invoice"), ANN
+        )
+        assert late["taken"] is None
+        taken = await take_next(flow.runtime, BOB)
+        assert taken is not None
+        shown = await details(flow.runtime, taken, ANN)
+        assert shown["draft"] is None
+
+
+async def test_who_lets_an_item_lie_is_not_said_to_have_worked_on_it() -> None:
+    """They took it, were away for a day, and answered without anybody else having come."""
+    async with pipeline() as flow:
+        await flow.register("a bill")
+        [item] = await flow.waiting()
+        day_us = 86_400 * 1_000_000
+        await flow.runtime.store.write(
+            partial(lease, item_id=item.item_id, actor=ANN.actor, now=now_us() - day_us)
+        )
+        made = await flow.answer(item, ANN, document_class="invoice")
+        assert made.seconds == LEASE_SECONDS
+
+
 async def test_what_is_skipped_is_offered_to_others_only() -> None:
     async with pipeline() as flow:
         await flow.register("a bill")
@@ -244,6 +274,10 @@ async def test_what_is_skipped_is_offered_to_others_only() -> None:
         await skip(flow.runtime, taken.item_id, ANN)
         assert await take_next(flow.runtime, ANN) is None
         assert await take_next(flow.runtime, BOB) is not None
+        done = await flow.runtime.store.read(
+            partial(acts_of_person, actor=ANN.actor, item_ids=[taken.item_id, "another"])
+        )
+        assert done == (frozenset(), frozenset({taken.item_id}))
 
 
 async def test_a_reader_may_not_answer() -> None:
