@@ -106,16 +106,16 @@ class Console:
                 credential_in(request).require(act)
                 response = await handler(asked)
             except NotPermitted as error:
-                response = _problem(asked, 403, str(error))
+                response = _problem(asked, 403, asked.recorded(error))
             except HTTPException as error:
-                response = _problem(asked, error.status_code, error.detail)
+                response = _problem(asked, error.status_code, asked.recorded(error.detail))
             except StoreUnavailable:
                 response = _problem(asked, 503, asked.text("The store cannot be reached."))
             except LinealError as error:
                 # What lineal refuses it explains in words meant for people.
                 log.info("console.refused", path=request.url.path[:200], error=repr(error))
                 missing = isinstance(error, LookupError)
-                response = _problem(asked, 404 if missing else 409, str(error))
+                response = _problem(asked, 404 if missing else 409, asked.recorded(error))
             for name, value in _HEADERS.items():
                 response.headers.setdefault(name, value)
             return response

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from lineal.access.acts import Act
 from lineal.access.credential import Credential
 from lineal.runtime import Runtime
+from lineal_console.recorded import recorded_sentences
 from lineal_producers.http.body_limit import limited
 from lineal_producers.http.guard import credential_in, reader_names
 
@@ -99,6 +100,10 @@ class PageRequest:
         """A message in the language of who asks."""
         found = self.messages.gettext(message)
         return found % values if values else found
+
+    def recorded(self, text: object) -> str:
+        """What a record, an event or an error says in English, in the language of who asks."""
+        return recorded_sentences(self.messages).translate(str(text))
 
     def render(self, template: str, status_code: int = 200, **values: Any) -> HTMLResponse:
         """A page, or a part of one that htmx puts into a page.

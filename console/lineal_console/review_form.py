@@ -44,6 +44,7 @@ async def form_value(
 
 def _value(form: FormData) -> ReviewValue:
     pages, tables, fields, boxes = [], [], [], []
+    first_pages: tuple[int, ...] | None = None
     for name, given in form.multi_items():
         text = str(given).replace("\r\n", "\n")
         kind, _, rest = name.partition("-")
@@ -56,6 +57,8 @@ def _value(form: FormData) -> ReviewValue:
             page, _, place = rest.partition("-")
             rows = tuple(tuple(line.split("\t")) for line in text.split("\n"))
             tables.append(TableRows(page=int(page), table=int(place), rows=rows))
+        elif name == "first-pages" and text.strip():
+            first_pages = tuple(int(part) for part in text.replace(",", " ").split())
         elif kind == "box" and text:
             number, *sides = (float(part) for part in text.split(","))
             boxes.append(RedactionBox(page=int(number), box=Box(*sides)))
@@ -65,6 +68,7 @@ def _value(form: FormData) -> ReviewValue:
         fields=tuple(fields),
         tables=tuple(tables),
         redactions=tuple(boxes) if boxes else None,
+        first_pages=first_pages,
         verdict=cast(Any, form.get("verdict") or None),
         fault=_fault(form),
         comment=str(form.get("comment", "")).strip() or None,

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from lineal_console.drawn_lineage import made_nothing
 from lineal_console.messages import LANGUAGES, Messages
 from lineal_console.page import Page
+from lineal_console.recorded import recorded_sentences
 from lineal_console.visible_text import html_with_visible_turns
 from lineal_schemas.envelope import now_us
 
@@ -157,6 +158,7 @@ def _filters(messages: Messages) -> dict[str, Callable[..., Any]]:
         "commands": commands,
         "file_type": lambda media_type: _FILE_TYPES.get(media_type, media_type),
         "language": language,
+        "recorded": recorded_sentences(messages).translate,
         "exact": exact,
         "when": when,
         "ago": ago,

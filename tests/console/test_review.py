@@ -107,6 +107,31 @@ def test_a_class_is_corrected_and_what_was_typed_outlives_a_crash(
     expect(page.get_by_text("postcard").first).to_be_visible()
 
 
+def test_what_is_typed_while_the_service_is_away_is_saved_when_it_is_back(
+    owner: Watched, browser: Browser, up: Up
+) -> None:
+    owner.page.goto(f"{up.url}/console/review")
+    owner.page.get_by_role("button", name="Take the next").click()
+    beside = another_size(owner, browser)
+    page = beside.page
+    page.goto(owner.page.url)
+    page.context.set_offline(True)
+    named, state = page.get_by_label("Class", exact=True), page.locator("#draft-state")
+    named.fill("telegram")
+    expect(state).to_contain_text("not saved")
+    page.get_by_role("button", name="This is right").click()
+    expect(page.get_by_role("alert")).to_contain_text("nothing was done")
+    expect(named).to_have_value("telegram")
+    page.context.set_offline(False)
+    expect(state).to_have_text(re.compile("^saved"))
+    expect(state).not_to_contain_text("UTC")  # in the reader's own time
+    page.goto(owner.page.url)
+    expect(page.get_by_label("Class", exact=True)).to_have_value("telegram")
+    page.get_by_role("button", name="Give back").click()
+    expect(page.locator(".notice")).to_contain_text("your draft stays")
+    page.context.close()
+
+
 def test_a_labelling_job_is_made_worked_through_closed_and_measured(
     owner: Watched, browser: Browser, up: Up
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from urllib.parse import quote, urlencode
 
@@ -15,10 +16,12 @@ from lineal_catalog.reviews.correcting import page_text
 from lineal_catalog.reviews.corrections_asked import NoReviewStage, begin_correction
 from lineal_catalog.reviews.item_state import ReviewConflict
 from lineal_catalog.reviews.queries import (
+    ActsOfPerson,
     Filter,
     Order,
     ReviewItem,
     UnknownReview,
+    acts_of_person,
     count_waiting,
     list_reviews,
 )
@@ -55,18 +58,23 @@ async def queue(request: PageRequest) -> Response:
     if status not in get_args(_Status):
         status = "waiting"
 
-    def look(connection: Connection) -> tuple[list[ReviewItem], dict[str, dict[str, int]]]:
+    def look(
+        connection: Connection,
+    ) -> tuple[list[ReviewItem], dict[str, dict[str, int]], ActsOfPerson]:
         items = list_reviews(
             connection, now=now, wanted=_filter(request.query), status=status,
             order=_order(request.query("order")), limit=_SHOWN, names=who.names,
         )  # fmt: skip
-        return items, count_waiting(connection, who.names)
+        own = acts_of_person(connection, who.actor, [item.item_id for item in items])
+        return items, count_waiting(connection, who.names), own
 
-    items, counts = await request.runtime.store.read(look)
+    items, counts, own = await request.runtime.store.read(look)
     return request.render(
         "review.html",
         items=[item.to_dict(who.actor, now) for item in items],
         counts=counts,
+        own=own,
+        here=f"{REVIEW.url}?{request.request.url.query}",
         status=status,
         query={name: request.query(name) for name in _FILTERS},
         address=lambda **changes: f"{REVIEW.url}?{urlencode(changes)}",
@@ -97,7 +105,7 @@ async def begin(request: PageRequest) -> Response:
     try:
         item = await begin_correction(request.runtime, document_id, _who(request))
     except (ReviewConflict, UnknownReview, NoReviewStage) as error:
-        return request.redirect(back, str(error))
+        return request.redirect(back, request.recorded(error))
     return request.redirect(f"{REVIEW.url}/{item.item_id}?{urlencode({'back': document_id})}")
 
 
@@ -114,6 +122,9 @@ async def show_item(request: PageRequest) -> Response:
         numbers = [page.number for page in result.pages]
     first = request.number("page", numbers[0] if numbers else 1, minimum=1)
     classes = await request.runtime.store.read(_known_classes)
+    own = await request.runtime.store.read(
+        partial(acts_of_person, actor=who.actor, item_ids=[item.item_id])
+    )
     extracted = await extracted_of(request, item)
     pages = [] if result is None else _pages(result, numbers[:_MAX_PAGES], draft, extracted)
     return request.render(
@@ -133,6 +144,9 @@ async def show_item(request: PageRequest) -> Response:
         may_answer=told["status"] in ("open", "taken", "disputed", "superseded")
         and (told["taken"] is None or told["taken"]["by"] == who.actor)
         and not any(opinion["by"] == who.actor for opinion in told["opinions"]),
+        answered=any(opinion["by"] == who.actor for opinion in told["opinions"]),
+        skipped=item.item_id in own.skipped,
+        own_draft=acts.plain_value(draft) if told["draft"] else None,
         mine=told["taken"] is not None and told["taken"]["by"] == who.actor,
         problems=_problems(told["places"]),
         words=_words(result, first),
@@ -196,7 +210,7 @@ async def complete(request: PageRequest) -> Response:
     try:
         made = await answers.complete(request.runtime, item.item_id, value, who)
     except (NotPermitted, ReviewConflict, WrongBox) as error:
-        return request.redirect(back, str(error))
+        return request.redirect(back, request.recorded(error))
     except EmptyAnswer:
         return request.redirect(back, request.text("Say what is right: nothing was entered."))
     if made.type == "review.opinion":
@@ -222,7 +236,7 @@ async def _act(request: PageRequest, act: Any) -> Response:
     try:
         await act(request.runtime, request.path("item"), _who(request))
     except ReviewConflict as error:
-        return request.redirect(address, str(error))
+        return request.redirect(address, request.recorded(error))
     return request.redirect(address)
 
 

@@ -14,7 +14,8 @@ function visible(text) {
 /** Show times in the reader's own time zone. */
 function localTimes(root) {
   const full = new Intl.DateTimeFormat(region, { dateStyle: "medium", timeStyle: "medium" });
-  for (const element of root.querySelectorAll("time[datetime]")) {
+  const own = root.matches && root.matches("time[datetime]") ? [root] : [];
+  for (const element of [...own, ...root.querySelectorAll("time[datetime]")]) {
     const time = new Date(element.getAttribute("datetime"));
     if (Number.isNaN(time.getTime())) continue;
     if (element.hasAttribute("data-relative")) element.title = full.format(time);
@@ -69,6 +70,28 @@ document.addEventListener("htmx:responseError", (event) => {
   message.className = "problem";
   message.textContent = answer.body.textContent.trim() || String(event.detail.xhr.status);
   place.replaceChildren(message);
+});
+
+/** Say where a request did not reach the service: the page stays as it is. */
+document.addEventListener("htmx:sendError", (event) => {
+  const form = event.target.closest("form");
+  const state = form && event.detail.target && event.detail.target.id === "draft-state" && event.target === form
+    ? event.detail.target : null;
+  if (state) {
+    // A draft: it is sent again until it is kept.
+    state.textContent = state.dataset.away;
+    setTimeout(() => { if (form.isConnected) form.dispatchEvent(new Event("change", { bubbles: true })); }, 5000);
+    return;
+  }
+  const place = document.getElementById("problem");
+  const message = document.createElement("p");
+  message.className = "problem";
+  message.textContent = place.dataset.away;
+  place.replaceChildren(message);
+});
+document.addEventListener("htmx:afterOnLoad", (event) => {
+  const place = document.getElementById("problem");
+  if (event.detail.successful !== false && place.textContent === place.dataset.away) place.replaceChildren();
 });
 
 /** A picture that cannot be had (a page that nothing draws) leaves an empty place. */
