@@ -80,7 +80,7 @@ async def scatter(
 
 @stage(
     "ocr",
-    version="3",
+    version="4",
     produces=(DocumentPartExtracted, DocumentPartRequested),
     artifacts=recognition_models,
     reads=office_read,

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from lineal_consumers.ocr.parsers.drawing import (
+    HANDWRITING,
     add_pictures,
     drawn_lines,
     paragraph_text,
     shape_lines,
+    shown_choice,
 )
 from lineal_consumers.ocr.parsers.grid import tidy
 from lineal_consumers.ocr.parsers.markup import local_name
@@ -26,6 +28,7 @@ from lineal_consumers.ocr.parsers.parsed import (
 
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _TRUE = ("1", "true")
+_PLAYED = ("videoFile", "audioFile", "quickTimeFile", "wavAudioFile", "audioCd")
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 
 
@@ -125,9 +128,13 @@ def _shapes(
                     lines.extend(map(row_line, rows))
             lines.extend(drawn_lines(package, part, child, page))
         elif name in ("pic", "blipFill"):
+            if any(local_name(inner) in _PLAYED for inner in child.iter(f"{_A}*")):
+                page.doubt("a film or a sound was not read")
             add_pictures(package, part, child, page)
         elif name == "AlternateContent":
-            choice = next(child.iterchildren("{*}Choice"), child)
+            choice = shown_choice(child)
             _shapes(package, part, choice, lines, page, notes=notes, prompts=prompts)
-        elif name in ("cSld", "spTree", "grpSp", "bg", "bgPr", "contentPart"):
+        elif name == "contentPart":
+            page.doubt(HANDWRITING)
+        elif name in ("cSld", "spTree", "grpSp", "bg", "bgPr"):
             _shapes(package, part, child, lines, page, notes=notes, prompts=prompts)

@@ -1,20 +1,24 @@
 """DOCX: everything that a reader of the document sees, in its order.
 
-The main story with its content controls, insertions under review, text boxes, formulas, drawings
-and chunks of other formats; then what stands beside it: headers and footers of all kinds, notes,
+The main story with its content controls, changes under review, text boxes, formulas, drawings and
+chunks of other formats; then what stands beside it: headers and footers of all kinds, notes,
 comments.
 """
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lineal_consumers.ocr.parsers.chunk import chunk_page
-from lineal_consumers.ocr.parsers.drawing import add_pictures, drawn_lines
-from lineal_consumers.ocr.parsers.formula import MATH, formula_text
+from lineal_consumers.ocr.parsers.drawing import (
+    HANDWRITING,
+    add_pictures,
+    drawn_lines,
+    shown_choice,
+)
+from lineal_consumers.ocr.parsers.formula import formula_text
 from lineal_consumers.ocr.parsers.grid import check_cells
 from lineal_consumers.ocr.parsers.open_xml import OTHER_PROGRAM, RELATION_ID, Package
 from lineal_consumers.ocr.parsers.parsed import (
@@ -28,31 +32,25 @@ from lineal_consumers.ocr.parsers.parsed import (
     table,
 )
 from lineal_consumers.ocr.parsers.word_numbering import Numbering
+from lineal_consumers.ocr.parsers.word_text import (
+    FALLBACK,
+    FORMULAS,
+    NOT_TEXT,
+    TEXT_BOX,
+    WORD,
+    WORD_VALUE,
+    deleted_lines,
+    gather_text,
+    is_hidden,
+    number_of,
+    plain_text,
+)
 
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
-_P, _TBL, _TR, _TC, _T = _W + "p", _W + "tbl", _W + "tr", _W + "tc", _W + "t"
-_SDT, _BOX, _FALLBACK = _W + "sdt", _W + "txbxContent", _MC + "Fallback"
-_CHUNK, _SYMBOL, _CHECK_BOX = _W + "altChunk", _W + "sym", _W + "checkBox"
-_FORMULAS = (MATH + "oMath", MATH + "oMathPara")
-_VAL = _W + "val"
-_MARKS = {
-    _W + "tab": "\t",
-    _W + "br": "\n",
-    _W + "cr": "\n",
-    _W + "noBreakHyphen": "\u2011",
-}
-_NOT_TEXT = {
-    _W + "pPr", _W + "rPr", _W + "sdtPr", _W + "del", _W + "moveFrom", _FALLBACK, _BOX,
-}  # fmt: skip
-"""Properties; text deleted or moved away under review; the second version of a text box that is
-kept for old programs; text boxes, which follow their paragraph as paragraphs of their own."""
-_BOXED = {_W + "drawing", _W + "pict", _W + "object", _MC + "AlternateContent"}
-_CHECK_BOXES = {"F0FE": "☒", "F0FD": "☒", "F0FC": "✓", "F052": "☑", "F0A8": "☐", "F06F": "☐"}
-"""Characters of Wingdings that forms use."""
-_FOUR_DIGITS = re.compile("[0-9A-F]{4}")
+_P, _TBL, _TR, _TC = WORD + "p", WORD + "tbl", WORD + "tr", WORD + "tc"
+_SDT, _CHUNK = WORD + "sdt", WORD + "altChunk"
+_ALTERNATIVE = "{http://schemas.openxmlformats.org/markup-compatibility/2006}AlternateContent"
+HIDDEN = "text of the document is hidden: it was left out"
 _NOTES = ("footnotes", "endnotes")
-_MAX_COLUMNS = 1_000
 _MAX_NESTED_CONTROLS = 8
 
 
@@ -78,11 +76,11 @@ def read_word(path: Path, *, chunks: bool = True) -> Parsed:
         for kind in _NOTES:
             for part in package.related(main, kind):
                 for note in _children_of(package, part):
-                    if note.get(_W + "type", "normal") == "normal":
+                    if note.get(WORD + "type", "normal") == "normal":
                         reader.read(part, note)
         for part in package.related(main, "comments"):
             for comment in _children_of(package, part):
-                reader.lines.append(f"Comment by {comment.get(_W + 'author', 'somebody')}:")
+                reader.lines.append(f"Comment by {comment.get(WORD + 'author', 'somebody')}:")
                 reader.read(part, comment)
         for part, story in _surroundings(package, main, body, "footerReference"):
             reader.read(part, story)
@@ -96,20 +94,20 @@ def _surroundings(package: Package, main: str, body: Any, kind: str) -> list[tup
     """The headers or footers that sections refer to, first and even ones too, each text once:
     sections repeat them."""
     found: dict[str, tuple[str, Any]] = {}
-    for reference in body.iter(_W + kind):
+    for reference in body.iter(WORD + kind):
         relation = package.relations(main).get(reference.get(RELATION_ID, ""))
         if relation is None or relation.external:
             continue
         root = package.parse(relation.target)
         if root is not None:
-            drawn = sum(1 for _ in root.iter(_W + "drawing", _W + "pict"))
+            drawn = sum(1 for _ in root.iter(WORD + "drawing", WORD + "pict"))
             found.setdefault(f"{drawn} {''.join(root.itertext())}", (relation.target, root))
     return list(found.values())
 
 
 def _children_of(package: Package, part: str) -> list[Any]:
     root = package.parse(part)
-    return [] if root is None else list(root.iterchildren(tag=f"{_W}*"))
+    return [] if root is None else list(root.iterchildren(tag=f"{WORD}*"))
 
 
 class _Reader:
@@ -127,7 +125,13 @@ class _Reader:
     def read(self, part: str, story: Any) -> None:
         """Add the lines of a story of a part, and the values of its controls."""
         self._blocks(part, story, self.lines, self._page)
+        for line in deleted_lines(story):
+            self._add(line, self.lines)
         self._page.key_values.extend(_controls(story))
+        if next(story.iter(WORD + "subDoc"), None) is not None:
+            self._page.doubt("a part of the text is in another file")
+        if any(is_hidden(run) and plain_text(run).strip() for run in story.iter(WORD + "r")):
+            self._page.doubt(HIDDEN)
 
     def _blocks(self, part: str, container: Any, lines: list[str], page: ParsedPage) -> None:
         """Paragraphs, tables and chunks, also those inside content controls and other wrappers."""
@@ -139,25 +143,28 @@ class _Reader:
                 self._table(part, child, lines, page)
             elif tag == _CHUNK:
                 self._chunk(part, child, lines)
-            elif tag in _FORMULAS:
+            elif tag in FORMULAS:
                 self._add(formula_text(child), lines)
-            elif isinstance(tag, str) and tag not in _NOT_TEXT:
+            elif isinstance(tag, str) and tag not in NOT_TEXT:
                 self._blocks(part, child, lines, page)
 
     def _paragraph(self, part: str, paragraph: Any, lines: list[str], page: ParsedPage) -> None:
         pieces: list[str] = []
         boxed: list[Any] = []
-        _text(paragraph, pieces, boxed)
+        gather_text(paragraph, pieces, boxed)
         text, label = "".join(pieces), self._numbering.label(paragraph)
         self._add(f"{label} {text}" if label and text.strip() else text, lines)
         for holder in boxed:
-            boxes = [box for box in holder.iter(_BOX) if _is_shown(box, holder)]
+            boxes = [box for box in holder.iter(TEXT_BOX) if _is_shown(box, holder)]
             for box in boxes:
                 self._blocks(part, box, lines, page)
             if boxes:
                 add_pictures(self._package, part, _shown(holder), self._page)
                 continue
-            for line in drawn_lines(self._package, part, _shown(holder), self._page):
+            shown = _shown(holder)
+            if next(shown.iter("{*}contentPart"), None) is not None:
+                self._page.doubt(HANDWRITING)
+            for line in drawn_lines(self._package, part, shown, self._page):
                 self._add(line, lines)
 
     def _table(self, part: str, tbl: Any, lines: list[str], page: ParsedPage) -> None:
@@ -170,12 +177,12 @@ class _Reader:
     def _rows(self, part: str, tbl: Any) -> list[list[str]]:
         rows: list[list[str]] = []
         for tr in _children(tbl, _TR):
-            row = [""] * _number(tr, f"{_W}trPr/{_W}gridBefore", 0)
+            row = [""] * number_of(tr, f"{WORD}trPr/{WORD}gridBefore", 0)
             for tc in _children(tr, _TC):
-                merged = tc.find(f"{_W}tcPr/{_W}vMerge")
-                continued = merged is not None and merged.get(_VAL) != "restart"
+                merged = tc.find(f"{WORD}tcPr/{WORD}vMerge")
+                continued = merged is not None and merged.get(WORD_VALUE) != "restart"
                 row.append("" if continued else self._cell(part, tc))
-                row.extend([""] * (_number(tc, f"{_W}tcPr/{_W}gridSpan", 1) - 1))
+                row.extend([""] * (number_of(tc, f"{WORD}tcPr/{WORD}gridSpan", 1) - 1))
             rows.append(row)
             self._cells += len(row)
             check_cells(self._cells)
@@ -216,52 +223,14 @@ def _is_shown(box: Any, holder: Any) -> bool:
     for ancestor in box.iterancestors():
         if ancestor is holder:
             return True
-        if ancestor.tag in (_FALLBACK, _BOX):
+        if ancestor.tag in (FALLBACK, TEXT_BOX):
             return False
     return True
 
 
 def _shown(holder: Any) -> Any:
-    """What is looked at for drawings: the first choice of an alternative."""
-    choice = holder.find(_MC + "Choice") if holder.tag == _MC + "AlternateContent" else None
-    return holder if choice is None else choice
-
-
-def _text(element: Any, pieces: list[str], boxed: list[Any]) -> None:
-    """Add the text of an element, and the elements that may hold text boxes or drawings."""
-    for child in element.iterchildren():
-        tag = child.tag
-        if tag == _T:
-            pieces.append(child.text or "")
-        elif tag in _MARKS:
-            pieces.append(_MARKS[tag])
-        elif tag in _FORMULAS:
-            pieces.append(formula_text(child))
-        elif tag == _SYMBOL:
-            pieces.append(_symbol(child.get(_W + "char", "").upper()))
-        elif tag == _CHECK_BOX:
-            pieces.append("☒ " if _is_checked(child) else "☐ ")
-        elif tag in _BOXED:
-            boxed.append(child)
-        elif tag not in _NOT_TEXT:
-            _text(child, pieces, boxed)
-
-
-def _symbol(code: str) -> str:
-    """A character that is named by its number: in Unicode, or, in its private area, in a font of
-    symbols."""
-    if code in _CHECK_BOXES:
-        return _CHECK_BOXES[code]
-    number = int(code, 16) if _FOUR_DIGITS.fullmatch(code) else 0
-    usual = 0x20 < number < 0xD800 and chr(number).isprintable()
-    return chr(number) if usual else "•"
-
-
-def _is_checked(box: Any) -> bool:
-    """Whether a check box of a form of old is checked, as it was made or by hand."""
-    state = box.find(_W + "checked")
-    state = box.find(_W + "default") if state is None else state
-    return state is not None and state.get(_VAL, "1") in ("1", "true", "on")
+    """What is looked at for drawings: one choice of an alternative."""
+    return shown_choice(holder) if holder.tag == _ALTERNATIVE else holder
 
 
 def _children(element: Any, tag: str) -> list[Any]:
@@ -270,34 +239,28 @@ def _children(element: Any, tag: str) -> list[Any]:
     for child in element.iterchildren():
         if child.tag == tag:
             found.append(child)
-        elif child.tag not in (_P, _TBL, _TR, _TC) and child.tag not in _NOT_TEXT:
+        elif child.tag not in (_P, _TBL, _TR, _TC) and child.tag not in NOT_TEXT:
             found += _children(child, tag)
     return found
-
-
-def _number(element: Any, path: str, default: int) -> int:
-    found = element.find(path)
-    value = found.get(_VAL, "") if found is not None else ""
-    return min(int(value), _MAX_COLUMNS) if value.isdecimal() and len(value) < 9 else default
 
 
 def _controls(container: Any) -> list[Any]:
     found = []
     for control in container.iter(_SDT):
-        properties, content = control.find(_W + "sdtPr"), control.find(_W + "sdtContent")
+        properties, content = control.find(WORD + "sdtPr"), control.find(WORD + "sdtContent")
         if properties is None or content is None:
             continue
         if sum(1 for _ in control.iterancestors(_SDT)) > _MAX_NESTED_CONTROLS:
             continue
-        label = properties.find(_W + "alias")
-        label = properties.find(_W + "tag") if label is None else label
-        if label is None or properties.find(_W + "showingPlcHdr") is not None:
+        label = properties.find(WORD + "alias")
+        label = properties.find(WORD + "tag") if label is None else label
+        if label is None or properties.find(WORD + "showingPlcHdr") is not None:
             continue
         pieces: list[str] = []
         for paragraph in content.iter(_P) if content.find(f".//{_P}") is not None else [content]:
-            _text(paragraph, pieces, [])
+            gather_text(paragraph, pieces, [])
             pieces.append(" ")
         value = one_line("".join(pieces))
-        if value and label.get(_VAL):
-            found.append(key_value(label.get(_VAL), value))
+        if value and label.get(WORD_VALUE):
+            found.append(key_value(label.get(WORD_VALUE), value))
     return found

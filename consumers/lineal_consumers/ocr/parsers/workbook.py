@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from lineal.stages import Reject
-from lineal_consumers.ocr.parsers.drawing import add_pictures, drawn_lines, shape_lines
+from lineal_consumers.ocr.parsers.drawing import (
+    add_picture_part,
+    add_pictures,
+    drawn_lines,
+    shape_lines,
+)
 from lineal_consumers.ocr.parsers.grid import tidy
 from lineal_consumers.ocr.parsers.markup import local_name, parse_markup
 from lineal_consumers.ocr.parsers.number_format import (
@@ -30,11 +35,16 @@ from lineal_consumers.ocr.parsers.parsed import (
     row_line,
     table,
 )
+from lineal_consumers.ocr.parsers.vml import vml_lines
 
 _S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]+)$")
 _MAX_COLUMNS = 16_384
 _HEADER_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|\d+|[A-Za-z&])')
+_IN_CELLS = ("richValueRel", "rdRichValueWebImage")
+"""The parts that name the pictures in cells."""
+_THREAD = "[Threaded comment]"
+"""How what old programs show in the place of a conversation begins."""
 _HEADERS = {"oddHeader", "evenHeader", "firstHeader"}
 
 
@@ -72,6 +82,8 @@ class _Workbook:
         self._from_1904 = properties is not None and properties.get("date1904") in ("1", "true")
         self._texts = self._shared_texts()
         self._formats = self._cell_formats()
+        self._in_cells: set[str] = set()
+        """Pictures in cells that a page has."""
 
     def page(self, sheet: Any) -> ParsedPage:
         """A sheet as a page."""
@@ -87,9 +99,19 @@ class _Workbook:
         lines = [title, *reader.headers, *map(row_line, rows), *reader.footers]
         if rows:
             page.tables.append(table(rows, title))
+        controls = [
+            line
+            for drawing in self._package.related(part, "vmlDrawing")
+            for line in vml_lines(self._package, drawing, page)
+        ]
+        captions = {line.lstrip("☒☐ ") for line in controls}
         for drawing in self._package.related(part, "drawing"):
-            lines += self._drawn(drawing, page)
+            # It has the controls once more, and does not say which are ticked.
+            lines += [line for line in self._drawn(drawing, page) if line not in captions]
+        lines += controls
         lines += self._comments(part)
+        if reader.has_pictures:
+            self._add_cell_pictures(page)
         if reader.unstored:
             page.doubt(
                 f"{reader.unstored} formulas have no stored value and are shown themselves: "
@@ -106,12 +128,27 @@ class _Workbook:
             add_pictures(self._package, part, root, page)
 
     def _comments(self, part: str) -> Iterator[str]:
+        threads = self._package.related(part, "threadedComment")
         for name in self._package.related(part, "comments"):
             root = self._package.parse(name)
             for comment in () if root is None else root.iter(_S + "comment"):
                 text = one_line("".join(t.text or "" for t in comment.iter(_S + "t")))
-                if text:
+                if text and not (threads and text.startswith(_THREAD)):
                     yield f"{comment.get('ref', '')}: {text}"
+        for name in threads:
+            root = self._package.parse(name)
+            for said in () if root is None else root.iter("{*}threadedComment"):
+                if text := one_line(said.findtext("{*}text") or ""):
+                    yield f"{said.get('ref', '')}: {text}"
+
+    def _add_cell_pictures(self, page: ParsedPage) -> None:
+        """Add the pictures that stand in cells: of all sheets to the first that has any, since
+        which of them it shows is said nowhere near."""
+        for part in (p for kind in _IN_CELLS for p in self._package.related(self._main, kind)):
+            for picture in self._package.related(part, "image"):
+                if picture not in self._in_cells and picture in self._package:
+                    self._in_cells.add(picture)
+                    add_picture_part(self._package, picture, page)
 
     def _shared_texts(self) -> list[str]:
         texts: list[str] = []
@@ -149,6 +186,8 @@ class _SheetReader:
         self.footers: list[str] = []
         self.unstored = 0
         """Formulas without a value."""
+        self.has_pictures = False
+        """Whether cells have values of another kind, as pictures are."""
         self._texts = texts
         self._formats = formats
         self._from_1904 = from_1904
@@ -197,6 +236,7 @@ class _SheetReader:
 
     def _value(self, cell: Any) -> str:
         kind = cell.get("t", "n")
+        self.has_pictures = self.has_pictures or "vm" in cell.attrib
         if kind == "inlineStr":
             inline = cell.find("{*}is")
             text = "" if inline is None else _rich_text(inline)

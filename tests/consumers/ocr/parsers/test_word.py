@@ -79,13 +79,13 @@ def test_content_controls_are_text_and_key_values(parse):
     ]
 
 
-def test_insertions_under_review_are_text_and_deletions_are_not(parse):
+def test_insertions_under_review_are_text_and_deletions_are_named(parse):
     data = _with_body(
         "<w:p><w:r><w:t>kept</w:t></w:r>"
         '<w:ins w:id="1" w:author="x"><w:r><w:t> added</w:t></w:r></w:ins>'
         '<w:del w:id="2" w:author="x"><w:r><w:delText> gone</w:delText></w:r></w:del></w:p>'
     )
-    assert parse(data, "word").text == "kept added"
+    assert parse(data, "word").text == "kept added\nDeleted by x: gone"
 
 
 def test_a_text_box_is_read_once(parse):
