@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 from lineal_catalog.file_formats.utf16 import unmarked_utf16
 from lineal_consumers.ocr.parsers.code_pages import code_page
@@ -24,6 +25,19 @@ _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949", "shift_jis":
 _SEVEN_BIT = {"iso2022_jp_2": (b"\x1b$", b"\x1b("), "hz": (b"~{", b"~}")}
 """Encodings that switch between alphabets, and how."""
 _FEW = 2
+_EBCDIC = "cp500"
+_IN_EBCDIC = bytes(
+    {*range(0xC1, 0xCA), *range(0xD1, 0xDA), *range(0xE2, 0xEA), *range(0x81, 0x8A),
+     *range(0x91, 0x9A), *range(0xA2, 0xAA), *range(0xF0, 0xFA), 0x40, 0x4B, 0x6B, 0x60, 0x61, 0x7A,
+     0x5E, 0x15, 0x25, 0x0D}
+)  # fmt: skip
+"""Letters, figures, blanks, marks and ends of lines in EBCDIC."""
+_EBCDIC_SHARE = 0.95
+_WORD_OF_UTF8 = re.compile(r"[A-Za-z][^\x00-\x7f]|[^\x00-\x7f][A-Za-z]|[^\x00-\x7f]{3}")
+"""A letter beyond ASCII beside other letters. One alone may be two bytes of Chinese."""
+_MIXED_SHARE = 0.1
+"""Share of the lines with other letters than ASCII that are UTF-8 from which a text is of lines in
+two encodings, as when files of several programs are put together."""
 _NARROW_SHARE = 0.3
 _COMMON_SHARE = 0.2
 _COMMON_CHINESE = {
@@ -49,6 +63,8 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
+            if mark == codecs.BOM_UTF8:
+                return _decode_utf8(data[len(mark) :]), encoding
             return data.decode(encoding, "replace"), encoding
     wide = unmarked_utf16(data)
     if wide is not None:
@@ -61,7 +77,43 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
         if candidate and (text := decode_declared(data, candidate)) is not None:
             return text, candidate
     encoding = _guess(data)
+    if encoding == "utf-8":
+        return _decode_utf8(data), encoding
+    if encoding == _EBCDIC:
+        return data.decode(_EBCDIC).replace("\x85", "\n"), encoding
     return data.decode(encoding, "replace"), encoding
+
+
+def decoding_doubt(data: bytes, text: str, encoding: str) -> str | None:
+    """A doubt, where some bytes are no text in the encoding that the others are in."""
+    marks = data.count("\ufffd".encode()) if encoding.startswith("utf-8") else 0
+    lost = text.count("\ufffd") - marks
+    if lost <= 0 or encoding.startswith(("utf-16", "utf-32")):
+        return None
+    return f"{lost} characters are no text in the encoding of the others ({encoding})"
+
+
+def _decode_utf8(data: bytes) -> str:
+    """A text in UTF-8, of which some lines may be in another encoding."""
+    lines = data.split(b"\n")
+    others = [line for line in lines if not _is_utf8(line)]
+    if not others:
+        return data.decode()
+    sample = b"\n".join(others)[:_SAMPLE_BYTES]
+    other = None if _almost_utf8(sample) else _guess_other(sample)
+    if other is None:
+        return data.decode("utf-8", "replace")
+    return "\n".join(
+        line.decode() if _is_utf8(line) else line.decode(other, "replace") for line in lines
+    )
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def _seven_bit(data: bytes) -> str | None:
@@ -105,7 +157,27 @@ def _guess(data: bytes) -> str:
             sample += line[:_SAMPLE_BYTES] + b"\n"
             if len(sample) >= _SAMPLE_BYTES:
                 break
-    return "utf-8" if _almost_utf8(bytes(sample)) else _guess_other(bytes(sample))
+    found = bytes(sample)
+    if _almost_utf8(found) or _is_mixed(found):
+        return "utf-8"
+    return _guess_other(found)
+
+
+def _is_mixed(sample: bytes) -> bool:
+    """Whether some of the lines with letters beyond ASCII are UTF-8, which hardly any bytes of
+    another encoding are."""
+    lines = [line for line in sample.split(b"\n") if not line.isascii()]
+    wide = sum(_is_utf8(line) and bool(_WORD_OF_UTF8.search(line.decode())) for line in lines)
+    if not wide or wide < _MIXED_SHARE * len(lines):
+        return False
+    return _japanese(sample) is None and _chinese(sample) is None
+
+
+def _is_ebcdic(sample: bytes) -> bool:
+    """Whether bytes are a text of a mainframe."""
+    if 0x40 not in sample and 0x6B not in sample:
+        return False
+    return len(sample.translate(None, _IN_EBCDIC)) <= (1 - _EBCDIC_SHARE) * len(sample)
 
 
 def _almost_utf8(sample: bytes) -> bool:
@@ -118,6 +190,8 @@ def _almost_utf8(sample: bytes) -> bool:
 def _guess_other(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
+    if _is_ebcdic(sample):
+        return _EBCDIC
     japanese = _japanese(sample)
     if japanese is not None:
         return japanese

@@ -7,7 +7,7 @@ import io
 import re
 from pathlib import Path
 
-from lineal_consumers.ocr.parsers.decoding import decode
+from lineal_consumers.ocr.parsers.decoding import decode, decoding_doubt
 from lineal_consumers.ocr.parsers.grid import tidy
 from lineal_consumers.ocr.parsers.parsed import (
     MAX_CHARACTERS,
@@ -29,11 +29,14 @@ _PROSE = re.compile(r"[^,;\t|^~]*[^\W\d](?:[,;] [^,;\t|^~]*)+")
 
 def read_delimited(path: Path) -> Parsed:
     """The table, and the same as text with a line a row."""
-    text, encoding = decode(path.read_bytes())
+    data = path.read_bytes()
+    text, encoding = decode(data)
     csv.field_size_limit(MAX_CHARACTERS)
     delimiter, text = _delimiter(text.replace("\x00", ""))
     rows = tidy(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     page = ParsedPage("\n".join(map(row_line, rows)), [table(rows)] if rows else [])
+    if doubt := decoding_doubt(data, text, encoding):
+        page.doubt(doubt)
     return Parsed(engine("python-csv", encoding=encoding, delimiter=delimiter), [page])
 
 

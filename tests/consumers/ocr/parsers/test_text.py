@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lineal.stages import Reject
 from lineal_consumers.ocr.parsers import parse_document
+from lineal_consumers.ocr.parsers.content_lines import readable_lines
 from lineal_consumers.ocr.parsers.decoding import decode
 from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage, engine
 from lineal_schemas.documents import PageRange
@@ -61,7 +62,7 @@ def test_line_breaks_become_newlines_and_form_feeds_do_not_make_pages(parse):
 
 
 def test_control_characters_are_left_out(parse):
-    assert parse("\x07be\x00ll\x1b[0m\ttab\x7f", "text").text == "bell[0m\ttab"
+    assert parse("\x07be\x00ll\x1b[0m\ttab\x7f", "text").text == "bell\ttab"
 
 
 def test_ligatures_and_astral_characters_are_kept(parse):
@@ -134,7 +135,64 @@ def test_noise_is_read_or_rejected(parse, kind):
         (r'["\ud83d"]', r'["\ud83d"]'),
         ("<a>M&#252;ller &#x65e5;&#38; &#60;</a>", "<a>Müller 日&#38; &#60;</a>"),
         (r"prose of \u00fc and &#252;", r"prose of \u00fc and &#252;"),
+        (r'{"a": "one\ntwo\tthree\\new"}', '{"a": "one\ntwo three\\\\new"}'),
+        (r"title = M\u00fcller", "title = Müller"),
+        (r'10:02 sent {"name": "M\u00fcller"}', '10:02 sent {"name": "Müller"}'),
     ],
 )
 def test_letters_that_json_and_xml_number_are_shown(parse, written, shown):
     assert parse(written, "text").text == shown
+
+
+def test_what_a_terminal_is_told_divides_no_words(parse):
+    text = "\x1b]0;title\x07\x1b[1;31mERROR\x1b[0m failed\nN\x08Na\x08am\x08me\x08e _\x08d_\x08ir\n"
+    assert parse(text + "and so on, with many more words\n" * 3, "text").text.splitlines()[:2] == [
+        "ERROR failed", "Name dir",
+    ]  # fmt: skip
+
+
+def test_lines_in_two_encodings_are_read(parse):
+    lines = ["Müller;12", "Köhler;9", "Schäfer;1", "Größer;2"]
+    data = b"\n".join(line.encode("cp1252" if "K" in line else "utf-8") for line in lines)
+    for mark in (b"", b"\xef\xbb\xbf"):
+        result = parse(mark + data, "text")
+        assert result.text.splitlines() == lines
+        assert result.pages[0].doubts == ()
+
+
+def test_chinese_letters_that_could_be_utf8_are_chinese(parse):
+    """As each cell of one letter, of which one in seven could be."""
+    text = "\n".join(f"{number},女,有限公司" for number in range(20))
+    assert parse(text.encode("gb18030"), "text").text == text
+    words = "\n".join(f"{number},{'男女'[number % 2]}" for number in range(20)).encode("gb18030")
+    assert "Ů" not in decode(words)[0]
+
+
+def test_a_text_of_a_mainframe_is_read(parse):
+    text = "NAME,AMOUNT\nSMITH AND CO,12\nBAKER,13"
+    result = parse(text.encode("cp500"), "text")
+    assert (result.text, result.engines[0].parameters["encoding"]) == (text, "cp500")
+
+
+def test_bytes_that_are_no_text_are_a_doubt(parse):
+    text = "Größe über alles, schöne Grüße aus Köln, und so weiter für immer " * 4
+    data = text.encode().replace(b"alles", b"al\xffles", 1)
+    [doubt] = parse(data, "text").pages[0].doubts
+    assert doubt.startswith("1 characters are no text")
+    assert parse(f"{text}\ufffd", "text").pages[0].doubts == ()
+
+
+def test_calendars_and_cards_are_read_with_their_lines_whole(parse):
+    calendar = (
+        "BEGIN:VCALENDAR\r\nSUMMARY:Dinner of the northern socie\r\n ty\r\n"
+        "DESCRIPTION:First line\\nSecond line\\, and more\r\nEND:VCALENDAR\r\n"
+    )
+    assert parse(calendar, "text").text.splitlines()[1:4] == [
+        "SUMMARY:Dinner of the northern society", "DESCRIPTION:First line", "Second line, and more",
+    ]  # fmt: skip
+    card = (
+        "BEGIN:VCARD\r\nFN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:J=C3=B6rg M=C3=BCll=\r\ner\r\n"
+        "KEY;ENCODING=B:AAAA\r\nitem1.PHOTO;ENCODING=b;TYPE=PNG:cGl4\r\n ZWxz\r\nEND:VCARD\r\n"
+    )
+    assert parse(card, "text").text.splitlines()[1].endswith(":Jörg Müller")
+    assert [picture.data for picture in readable_lines(card)[1]] == [b"pixels"]
