@@ -30,6 +30,7 @@ _NAMED: dict[str, DocumentKind] = {
     ".tsv": "sheet",
     ".tab": "sheet",
     ".eml": "email",
+    ".emlx": "email",
     ".mbox": "email",
     ".html": "html",
     ".htm": "html",
@@ -57,6 +58,8 @@ _FLAT_OPEN_DOCUMENT = re.compile(
 )
 _TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _HEADER = re.compile(r"([!-9;-~]+):[ \t]?(.*)")
+_COUNT = re.compile(r"\d{1,10}[ \t]*")
+"""Before a mail in a file of Apple Mail."""
 _TRANSPORT = {"message-id", "mime-version", "received", "return-path", "dkim-signature"}
 _FHIR = re.compile(r'\s*\{.*"resourceType"\s*:\s*"[A-Z]', re.DOTALL)
 """A resource, a Bundle, or a bulk export, a resource a line."""
@@ -175,7 +178,7 @@ def _headers(text: str) -> set[str]:
     """Names, in lower case, of the header fields that the text begins with."""
     names: set[str] = set()
     lines = text.lstrip()[: 64 * 1024].splitlines()
-    if lines and lines[0].startswith("From "):
+    if lines and (lines[0].startswith("From ") or _COUNT.fullmatch(lines[0])):
         del lines[0]
     for line in lines:
         if not line.strip():

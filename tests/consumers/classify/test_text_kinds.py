@@ -163,3 +163,9 @@ def test_a_text_that_is_filled_up_with_zeros_is_read(inspect):
     assert inspect(b"Walnut 48213-77 in plain words\n" + bytes(600)).kind == "text"
     with pytest.raises(Reject):
         inspect(b"Walnut 48213-77\n" + bytes(600) + b"\x01\x02 goes on")
+
+
+def test_a_mail_of_apple_mail_is_a_mail(inspect):
+    mail = "1234\nFrom: a@b.c\nSubject: x\nMessage-ID: <1@x>\n\nbody\n"
+    assert inspect(mail.encode(), "a").kind == "email"
+    assert inspect(mail.encode(), "a.emlx").kind == "email"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from lineal_consumers.ocr.parsers.content_lines import readable_lines, whole_lines, value_of
 from lineal_consumers.ocr.parsers.html import html_page
 from lineal_consumers.ocr.parsers.mime import MESSAGE_TYPES, MailPart
 from lineal_consumers.ocr.parsers.packed_mail import WINMAIL, read_mail
@@ -20,20 +21,26 @@ from lineal_consumers.ocr.parsers.parsed import (
 from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_room
 
 _SHOWN = ("From", "To", "Cc", "Bcc", "Reply-To", "Date", "Subject")
+_CARDS = ("text/vcard", "text/x-vcard", "text/directory")
 _REPORTS = ("message/delivery-status", "message/disposition-notification")
 _FILES = ("text/rtf", "text/richtext")
 """Texts that nobody reads as they are."""
+_METHODS = {"CANCEL": "cancelled", "REPLY": "an answer", "COUNTER": "a counterproposal"}
+"""What an invitation is besides an invitation (RFC 5546)."""
 _EVENT = {
     "SUMMARY": "Summary", "DTSTART": "Start", "DTEND": "End", "LOCATION": "Location",
     "DESCRIPTION": "Description", "ORGANIZER": "Organizer", "ATTENDEE": "Attendee",
     "RRULE": "Repeats", "STATUS": "Status", "COMMENT": "Comment",
 }  # fmt: skip
-_ESCAPED = re.compile(r"\\([\\;,nN])")
+_SHOWN_COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")
+_HTML_TYPES = ("text/html", "text/x-amp-html", "text/watch-html")
+_ADDRESS = re.compile(r"https?://\S+")
+_FIGURES = re.compile(r"(?<!\w)[\w.,:/+-]*\d(?!\w)")
 _WORD = re.compile(r"\w{3,}")
 _ARMOUR = "-----BEGIN PGP MESSAGE-----"
 _FEW_WORDS = 3
 _MISSING_SHARE = 0.2
-"""Share of the words of a mail's HTML that its plain text may lack and still be the same text."""
+"""Share of the words of a mail's plain text that its HTML may lack and still be the same text."""
 
 
 def read_email(path: Path) -> Parsed:
@@ -128,7 +135,11 @@ class _Body:
         main = part.content_type.partition("/")[0]
         if part.content_type == "text/calendar":
             lines += _event_lines(part.text())
-        elif part.content_type == "text/html":
+        elif part.content_type in _CARDS:
+            text, pictures = readable_lines(part.text())
+            lines.append(text)
+            self._page.pictures += pictures
+        elif part.content_type in _HTML_TYPES:
             page, _, _ = html_page(part.content(), part.charset)
             lines.append(page.text)
             self._page.tables += page.tables
@@ -158,27 +169,31 @@ class _Body:
             self._page.pictures.append(Picture(name, data))
 
     def _alternative(self, part: MailPart, lines: list[str]) -> None:
-        """The plain text where it says what the HTML says, else the HTML, or both where each says
-        something of its own; invitations besides, as they hold the time and the place."""
+        """The plain text where it says all that the HTML says, else the HTML, which is what people
+        see, and the plain text behind it where it says something of its own: many words, or
+        figures. Invitations besides, as they hold the time and the place."""
         plain: list[str] = []
         rich: list[str] = []
+        spare: list[str] = []
         invitations: list[str] = []
         for inner in part.parts:
             kind = inner.content_type
             if kind == "text/calendar":
                 invitations += _event_lines(inner.text())
+            elif kind in _HTML_TYPES[1:]:
+                self._show(inner, spare)  # the same for other programs
             elif kind.startswith("text/") and kind != "text/html":
                 self._show(inner, plain)
             else:
                 self._show(inner, rich)
         in_plain, in_rich = _words(plain), _words(rich)
         if not in_plain:
-            lines += rich
-        elif not _says_more(in_rich, in_plain):
+            lines += rich or spare
+        elif in_rich <= in_plain and not _other_figures(rich, plain):
             lines += plain
         else:
             lines += rich
-            if _says_more(in_plain, in_rich):
+            if _says_more(in_plain, in_rich) or _other_figures(plain, rich):
                 lines += plain
         known = _words(lines)
         lines += [line for line in invitations if not _words([line]) <= known]
@@ -188,6 +203,13 @@ def _says_more(these: set[str], those: set[str]) -> bool:
     return len(these - those) > max(_FEW_WORDS, _MISSING_SHARE * len(these))
 
 
+def _other_figures(these: list[str], those: list[str]) -> bool:
+    """Whether there are figures in some lines that are not in others; addresses of pages, which
+    plain text spells out, have many."""
+    found = [_FIGURES.findall(_ADDRESS.sub("", "\n".join(lines))) for lines in (these, those)]
+    return not set(found[0]) <= set(found[1])
+
+
 def _words(lines: list[str]) -> set[str]:
     return {word.lower() for line in lines for word in _WORD.findall(line)}
 
@@ -195,21 +217,27 @@ def _words(lines: list[str]) -> set[str]:
 def _event_lines(calendar: str) -> list[str]:
     """What a person is shown of an invitation (RFC 5545): what, when, where and who."""
     lines: list[str] = []
-    unfolded = re.sub(r"\r?\n[ \t]", "", calendar)
-    component = ""
-    for line in unfolded.splitlines():
-        name, _, value = line.partition(":")
-        name, _, parameters = name.partition(";")
-        if name.upper() == "BEGIN":
-            component = value.strip().upper()
-        elif name.upper() in _EVENT and component in ("VEVENT", "VTODO", "VJOURNAL"):
-            shown = _ESCAPED.sub(lambda m: "\n" if m[1] in "nN" else m[1], value)
-            if name.upper().startswith("DT"):
+    components: list[str] = []
+    for line in whole_lines(calendar):
+        head, _, value = line.partition(":")
+        name, _, parameters = head.partition(";")
+        name = name.strip().upper()
+        if name == "BEGIN":
+            components.append(value.strip().upper())
+        elif name == "END" and components:
+            components.pop()
+        elif name == "METHOD" and (said := _METHODS.get(value.strip().upper())):
+            lines.append(f"Invitation: {said}")
+        elif name in _EVENT and components[-1:] and components[-1] in _SHOWN_COMPONENTS:
+            shown = value_of(head, value)
+            if name.startswith("DT"):
                 shown = _time(shown)
+                if zone := re.search(r'TZID="?([^";:]+)', parameters, re.IGNORECASE):
+                    shown = f"{shown} {zone[1]}"
             person = re.search(r'CN="?([^";:]+)', parameters, re.IGNORECASE)
             if person:
                 shown = f"{person[1]} <{re.sub('(?i)^mailto:', '', shown)}>"
-            lines.append(f"{_EVENT[name.upper()]}: {shown.strip()}")
+            lines.append(f"{_EVENT[name]}: {shown.strip()}")
     return lines
 
 

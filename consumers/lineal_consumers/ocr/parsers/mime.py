@@ -32,6 +32,8 @@ _MAX_VALUES = 1_000
 _HEAD_END = re.compile(rb"\r?\n[ \t]*\r?\n|\r[ \t]*\r(?!\n)")
 _ENCODED = re.compile(r"=\?([^?\s*]*)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN = re.compile(r"(\?=)\s+(?==\?)")
+_COUNTED = re.compile(rb"(\d{1,10})[ \t]*\r?\n(?=[!-9;-~]+:)")
+"""How many bytes the mail has, before it in a file of Apple Mail; its own notes follow."""
 _LEADING = b"\xef\xbb\xbf \t\r\n"
 
 
@@ -117,6 +119,8 @@ def parse_mail(data: bytes) -> MailPart:
         Reject: it has more parts, or deeper ones, than are read.
     """
     data = data.lstrip(_LEADING)
+    if counted := _COUNTED.match(data):
+        data = data[counted.end() : counted.end() + int(counted[1])]
     if data.startswith(b"From "):
         data = data.partition(b"\n")[2]
     return _Reader().part(data, 0, "text/plain")

@@ -38,11 +38,55 @@ def test_headers_are_key_values_and_text(parse, message):
     assert result.text.endswith("Subject: Größe und 日本\n\nHello Anna")
 
 
-def test_the_plain_body_is_taken_where_there_is_one(parse, message):
+def body_of(parse, message: EmailMessage) -> str:
+    text: str = parse(message.as_bytes(), "email").text
+    return text.partition("\n\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("plain", "html", "shown"),
+    [
+        ("the same words\n", "<p>the same <b>words</b></p>", "the same words\n"),
+        ("plain words\n", "<p>other words</p>", "other words"),
+        ("pay 100 to 1122\n", "<p>pay 950 to 9988</p>", "pay 950 to 9988\npay 100 to 1122\n"),
+        ("see https://a.example/x?id=77\n", "<p>see <a href='x'>there</a></p>", "see there"),
+    ],
+)
+def test_what_people_see_is_taken_and_figures_of_the_other(parse, message, plain, html, shown):
+    message.set_content(plain)
+    message.add_alternative(html, subtype="html")
+    assert body_of(parse, message) == shown.rstrip("\n")
+
+
+def test_versions_for_other_programs_are_left_out_where_there_is_another(parse, message):
     message.set_content("plain words\n")
-    message.add_alternative("<p>html words</p>", subtype="html")
-    text = parse(message.as_bytes(), "email").text
-    assert "plain words" in text and "html words" not in text
+    message.add_alternative("<html amp4email>plain words and boilerplate", subtype="x-amp-html")
+    assert body_of(parse, message) == "plain words"
+
+
+def test_a_mail_of_apple_mail_is_read(parse, message):
+    message.set_content("<p>f&uuml;r Anna</p>", subtype="html")
+    data = message.as_bytes()
+    assert body_of(parse, message).strip() == "für Anna"
+    counted = f"{len(data)}    \n".encode() + data + b'<?xml version="1.0"?><plist/>'
+    assert parse(counted, "email").text == parse(data, "email").text
+
+
+def test_what_stands_behind_an_alarm_of_an_invitation_is_read(parse, message):
+    calendar = (
+        "BEGIN:VCALENDAR\nMETHOD:CANCEL\nBEGIN:VEVENT\nBEGIN:VALARM\nACTION:DISPLAY\nEND:VALARM\n"
+        "SUMMARY:Annual me\n eting\nDTSTART;TZID=Europe/Berlin:20240105T100000\nEND:VEVENT\n"
+        "END:VCALENDAR\n"
+    )
+    message.set_content(calendar, subtype="calendar")
+    assert body_of(parse, message) == (
+        "Invitation: cancelled\nSummary: Annual meeting\nStart: 2024-01-05 10:00 Europe/Berlin"
+    )
+
+
+def test_a_card_in_a_mail_is_read(parse, message):
+    message.set_content("BEGIN:VCARD\nNOTE:one\\ntwo\nEND:VCARD\n", subtype="vcard")
+    assert body_of(parse, message) == "BEGIN:VCARD\nNOTE:one\ntwo\nEND:VCARD"
 
 
 def test_an_html_body_is_read_as_text_with_its_tables(parse, message):
