@@ -19,6 +19,7 @@ from lineal_consumers.ocr.parsers.data_urls import (
 )
 from lineal_consumers.ocr.parsers.decoding import decode
 from lineal_consumers.ocr.parsers.grid import check_cells
+from lineal_consumers.ocr.parsers.html_list import OpenList
 from lineal_consumers.ocr.parsers.parsed import (
     Parsed,
     ParsedPage,
@@ -32,10 +33,12 @@ from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_r
 from lineal_schemas.results import Table
 
 _UNSEEN = {
-    "script", "style", "template", "head", "iframe", "datalist",
-    "defs", "desc", "metadata", "symbol",
+    "script", "style", "template", "head", "iframe", "datalist", "rp", "annotation",
+    "annotation-xml", "desc", "metadata",
 }  # fmt: skip
-"""The last four in drawings."""
+"""The last two in drawings, those before them in formulas."""
+_DEFINED = {"defs", "symbol"}
+"""In drawings: shown where something uses it, whichever."""
 _BLOCKS = {
     "address", "article", "aside", "blockquote", "body", "button", "caption", "center", "dd",
     "details", "dialog", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form",
@@ -45,6 +48,8 @@ _BLOCKS = {
 }  # fmt: skip
 _WITHOUT_TEXT = frozenset({"checkbox", "color", "file", "image", "password", "radio", "range"})
 """Kinds of input whose value is not shown as text."""
+_PLACED = ("x", "y", "dx", "dy")
+"""What sets a part of a drawing's text apart from the text before it."""
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"^\s*<\?xml[^>]+encoding\s*=\s*[\"']([\w:.-]+)")
@@ -103,7 +108,7 @@ def _visible(markup: str) -> tuple[ParsedPage, list[str]]:
 def _parsed(markup: str, depth: int = 0) -> _Visible:
     from lxml import etree  # type: ignore[import-untyped]
 
-    target = _Visible(depth)
+    target = _Visible(depth, uses="<use" in markup)
     # Fed as UTF-8, as the characters of a str may not all be ones that lxml takes; the
     # declared encoding is overruled by naming this one.
     parser = etree.HTMLParser(target=target, recover=True, huge_tree=True, encoding="utf-8")
@@ -163,7 +168,7 @@ class _OpenTable:
 class _Visible:
     """Receives tags and text from lxml, and writes lines."""
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, *, uses: bool) -> None:
         self.out: list[str] = []
         self.sources: list[str] = []
         """Where the pictures are."""
@@ -178,6 +183,11 @@ class _Visible:
         self._drawings = 0
         self._in_head = False
         self._verbatim = 0
+        self._uses = uses
+        self._lists: list[OpenList] = []
+        self._reading = 0
+        self._readings: list[str] = []
+        """How characters are pronounced: they are a word without it, and it follows."""
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._in_head = self._in_head or tag == "head"
@@ -185,7 +195,7 @@ class _Visible:
         label = tag == "title" and self._drawings > 0
         if tag == "title" and self._unseen <= self._in_head and not label:
             self._title += 1
-        elif self._unseen or label or _hidden(tag, attributes):
+        elif self._unseen or label or self._is_hidden(tag, attributes):
             self._unseen += 1
             return
         elif attributes:
@@ -193,8 +203,9 @@ class _Visible:
         if _is_replaced(tag, attributes):
             self._unseen += 1
             return
-        if tag in _BLOCKS:
+        if tag in _BLOCKS or (tag == "tspan" and not attributes.keys().isdisjoint(_PLACED)):
             self._break()
+        self._mark(tag, attributes)
         if tag == "br":
             self.out.append("\n")
         elif tag == "pre" or tag == "textarea":
@@ -225,6 +236,10 @@ class _Visible:
         if self._unseen:
             self._unseen -= 1
             return
+        if tag == "rt":
+            self._reading = max(0, self._reading - 1)
+        elif tag in ("ol", "ul") and self._lists:
+            self._lists.pop()
         if tag in ("pre", "textarea"):
             self._verbatim = max(0, self._verbatim - 1)
         if self._too_deep:
@@ -243,7 +258,9 @@ class _Visible:
             text = _SPACES.sub(" ", text)
             if not self.out or self.out[-1][-1:] in "\n\t ":
                 text = text.lstrip(" ")
-        if text:
+        if self._reading:
+            self._readings.append(text)
+        elif text:
             self.out.append(text)
 
     def comment(self, text: str) -> None:
@@ -256,6 +273,7 @@ class _Visible:
         """Called by lxml at the end; the text is taken by :meth:`page`."""
 
     def page(self) -> ParsedPage:
+        self._end_readings()
         lines = (line.rstrip(" ") for line in "".join(self.out).split("\n"))
         return ParsedPage("\n".join(lines).strip(), self.tables, doubts=self.doubts)
 
@@ -284,7 +302,31 @@ class _Visible:
         self.doubts += page.doubts
         self.sources += inner.sources
 
+    def _is_hidden(self, tag: str, attributes: dict[str, str]) -> bool:
+        return _hidden(tag, attributes) or (tag in _DEFINED and not self._uses)
+
+    def _mark(self, tag: str, attributes: dict[str, str]) -> None:
+        """Write what a browser puts before or beside the text of an element."""
+        if tag == "rt":
+            self._reading += 1
+        elif tag in ("ol", "ul"):
+            self._lists.append(OpenList.of(tag, attributes))
+        elif tag == "li" and self._lists:
+            self.data(self._lists[-1].mark(attributes.get("value", "")))
+        elif tag == "optgroup":
+            self._break()
+            self.data(f"{attributes.get('label', '')} ")
+        elif tag == "input" and attributes.get("type", "").lower() in ("checkbox", "radio"):
+            self.data(" ☒ " if "checked" in attributes else " ☐ ")
+
+    def _end_readings(self) -> None:
+        if self._readings and not self._reading:
+            said = " ".join("".join(self._readings).split())
+            self.out.append(f" ({said})" if said else "")
+            self._readings.clear()
+
     def _break(self) -> None:
+        self._end_readings()
         if self.out and not self.out[-1].endswith("\n"):
             self.out.append("\n")
 
@@ -305,6 +347,7 @@ class _Visible:
         current = self._open[-1]
         if current.cell is None:
             return
+        self._end_readings()
         text = one_line("".join(self.out[current.cell :]))
         if not current.nested:
             # One line a row: breaks inside a cell would tear the row apart.

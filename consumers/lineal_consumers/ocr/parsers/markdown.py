@@ -55,7 +55,9 @@ def _blocks(source: str, page: ParsedPage) -> list[str]:
     from markdown_it import MarkdownIt
 
     blocks: list[str] = []
-    lists = 0
+    lists: list[int | None] = []
+    marks: list[str] = []
+    """Numbers that stand before the text that comes next."""
     rows: list[list[str]] | None = None
     for token in MarkdownIt("commonmark").enable("table").parse(source):
         match token.type:
@@ -67,8 +69,12 @@ def _blocks(source: str, page: ParsedPage) -> list[str]:
                 rows = None
             case "tr_open" if rows is not None:
                 rows.append([])
+            case "list_item_open" if lists and (number := lists[-1]) is not None:
+                marks.append(f"{number}. ")
+                lists[-1] = number + 1
             case "inline":
-                text = _inline(token.children or (), page)
+                text = "".join(marks) + _inline(token.children or (), page)
+                marks.clear()
                 blocks.append(text) if rows is None else rows[-1].append(text)
             case "fence" | "code_block":
                 blocks.extend([token.content.rstrip("\n"), ""])
@@ -78,12 +84,13 @@ def _blocks(source: str, page: ParsedPage) -> list[str]:
                 page.tables += inner.tables
                 page.pictures += inner.pictures
             case "bullet_list_open" | "ordered_list_open":
-                lists += 1
+                numbered = token.type == "ordered_list_open"
+                lists.append(int(token.attrGet("start") or 1) if numbered else None)
             case "bullet_list_close" | "ordered_list_close":
-                lists -= 1
-                if lists == 0:
+                lists.pop()
+                if not lists:
                     blocks.append("")
-            case "paragraph_close" | "heading_close" if lists == 0:
+            case "paragraph_close" | "heading_close" if not lists:
                 blocks.append("")
     return blocks
 

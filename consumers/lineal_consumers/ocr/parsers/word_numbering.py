@@ -82,7 +82,7 @@ class Numbering:
             other = found.levels.get(at)
             if other is None:
                 return ""
-            return _written(counts[at] or other.start, other.format)
+            return written_number(counts[at] or other.start, other.format)
 
         return _PLACE.sub(number, shown.text).strip()
 
@@ -143,7 +143,7 @@ def _number(text: str, otherwise: int) -> int:
     return int(text) if text.isdecimal() and len(text) < 7 else otherwise
 
 
-def _written(number: int, format: str) -> str:
+def written_number(number: int, format: str) -> str:
     """A number as lists show it; formats of other languages in figures."""
     if format in ("lowerLetter", "upperLetter") and number > 0:
         times, at = divmod(number - 1, 26)

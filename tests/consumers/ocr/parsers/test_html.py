@@ -203,3 +203,32 @@ def test_a_drawing_is_a_page_with_its_words_and_pictures(tmp_path, parse):
     found = inspect_file(path, path.name, ClassifyConfig())
     assert (found.kind, found.media_type) == ("html", "image/svg+xml")
     assert parse(data, "html").text == "drawn words"
+
+
+def test_lists_are_numbered_as_a_browser_does(parse):
+    items = "<ol start=4><li>a<li>b<ul><li>dot</ul><li value=9>c</ol><ol type=i><li>d<li>e</ol>"
+    lines = ["4. a", "5. b", "dot", "9. c", "i. d", "ii. e"]
+    assert parse(f"<body>{items}", "html").text.splitlines() == lines
+    bare = '<ol style="list-style: none"><li>a</ol>'
+    assert parse(f"<body>{bare}", "html").text == "a"
+
+
+def test_ticks_are_read(parse):
+    boxes = "<input type=checkbox checked> Agreed<br><input type=radio> Never"
+    assert parse(f"<body>{boxes}", "html").text == "☒ Agreed\n☐ Never"
+
+
+def test_a_word_is_whole_without_how_it_is_pronounced(parse):
+    ruby = "<ruby>漢<rp>(</rp><rt>kan</rt><rp>)</rp>字<rt>ji</ruby>で<p>next"
+    assert parse(f"<body>{ruby}", "html").text == "漢字で (kanji)\nnext"
+
+
+def test_lines_of_a_drawing_are_lines(parse):
+    text = "<text><tspan x=0>one</tspan><tspan x=0 dy=9>t<tspan>w</tspan>o</tspan></text>"
+    assert parse(f"<svg>{text}</svg>", "html").text == "one\ntwo"
+
+
+def test_what_a_drawing_uses_of_its_definitions_is_read(parse):
+    defined = "<defs><text id=a>stamp</text></defs>"
+    assert parse(f"<svg>{defined}</svg>", "html").text == ""
+    assert parse(f"<svg>{defined}<use href='#a'/></svg>", "html").text == "stamp"
