@@ -24,6 +24,7 @@ _MIN_PIXELS = 3_000
 """Smaller pictures are bullets and the like: no line of text has room there."""
 _FEW_WORDS = 3
 """A photograph or a logo of so few words is not doubted for what could not be read of it."""
+_DRAWING, _BEGIN = b"<svg", 4096
 _METAFILES = {b"\xd7\xcd\xc6\x9a": "WMF", b"\x01\x00\x09\x00": "WMF", b"\x01\x00\x00\x00": "EMF"}
 
 
@@ -55,7 +56,7 @@ def add_pictures(
                     page.doubt("there was no time for all pictures of the document")
                     break
                 known[digest] = _read(picture, config, recognize)
-                recognized = True
+                recognized = recognized or _DRAWING not in picture.data[:_BEGIN]
             _add(known[digest], picture, page, texts)
         page.text = "\n\n".join(texts)
     return recognized
@@ -74,6 +75,8 @@ def _read(
     from lineal_consumers.ocr.image_files import open_frame
     from lineal_consumers.ocr.page_raster import decode_frame
 
+    if _DRAWING in picture.data[:_BEGIN]:
+        return _read_drawing(picture.data)
     with tempfile.NamedTemporaryFile() as file:
         file.write(picture.data)
         file.flush()
@@ -92,6 +95,13 @@ def _format_doubt(data: bytes) -> str | None:
     for begin, name in _METAFILES.items():
         if data.startswith(begin):
             return f"pictures in the format {name} are not read"
-    if b"<svg" in data[:1024]:
-        return "pictures in the format SVG are not read"
     return None
+
+
+def _read_drawing(data: bytes) -> _Read:
+    """The text of an SVG; letters that are drawn as curves are not read."""
+    from lineal_consumers.ocr.parsers.html import html_page
+
+    page, _, _ = html_page(data)
+    doubts = () if page.text.strip() else ("nothing is text in this drawing in the format SVG",)
+    return _Read(page.text, doubts)

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from lineal_consumers.ocr.config import OcrConfig
+from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage, Picture, engine
+from lineal_consumers.ocr.pictures import add_pictures
 from lineal_consumers.ocr.reading import read_part
 from lineal_schemas.documents import DocumentKind, PageRange
 from lineal_schemas.results import TextResult
@@ -106,3 +108,14 @@ def test_further_formats_of_images_are_read(draw_page, as_file, read_file, forma
     draw_page().convert("RGB").save(out, format, **options)
     text = read_file(as_file(out.getvalue(), "page"), kind="image").text
     assert "annual report" in text
+
+
+def test_the_text_of_drawings_is_read() -> None:
+    page = ParsedPage("before")
+    page.pictures += [
+        Picture("a.svg", b"<?xml version='1.0'?><svg><text>Invoice 7</text></svg>"),
+        Picture("b.svg", b"<svg><path d='M0 0'/></svg>"),
+    ]
+    assert not add_pictures(Parsed(engine("test"), [page]), OcrConfig(), pytest.fail)
+    assert page.text == "before\n\nInvoice 7"
+    assert page.doubts == ["picture b.svg: nothing is text in this drawing in the format SVG"]

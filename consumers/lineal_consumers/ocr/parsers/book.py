@@ -1,15 +1,25 @@
-"""EPUB: every document of the reading order a page (EPUB 3.3, 4 and 5)."""
+"""EPUB: every document of the reading order a page (EPUB 3.3, 4 and 5), with what readers show
+around them: title and authors, and the names of chapters that these do not say themselves."""
 
 from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from lineal_consumers.ocr.parsers.html import html_page
 from lineal_consumers.ocr.parsers.open_xml import Package
-from lineal_consumers.ocr.parsers.parsed import Parsed, ParsedPage, Picture, check_amount, engine
+from lineal_consumers.ocr.parsers.parsed import (
+    Parsed,
+    ParsedPage,
+    Picture,
+    check_amount,
+    engine,
+    one_line,
+)
 from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_room
 
 _PICTURE = re.compile(r"image/(?!svg)")
@@ -32,6 +42,7 @@ def read_book(path: Path) -> Parsed:
         if root is None:
             raise ValueError("the book names no package")
         folder = posixpath.dirname(name)
+        names = _names(package, root, folder)
         items = {item.get("id"): item for item in root.iter("{*}item")}
         for reference in root.iter("{*}itemref"):
             item = items.get(reference.get("idref"))
@@ -45,10 +56,59 @@ def read_book(path: Path) -> Parsed:
                     _add_picture(package, _join(posixpath.dirname(target), source), page)
             else:
                 page.doubt("a chapter is missing in the file")
+            around = names.get(target, [])
+            if not pages:
+                around = [*_titles(root), *around]
+            page.text = "\n".join([*_unsaid(around, page.text), page.text])
             characters += len(page.text)
             check_amount(characters)
             pages.append(page)
     return Parsed(engine("lxml", format="epub"), pages)
+
+
+def _titles(root: Any) -> Iterator[str]:
+    for name in ("title", "creator"):
+        for element in root.iter("{http://purl.org/dc/elements/1.1/}" + name):
+            yield one_line(element.text or "")
+
+
+def _names(package: Package, root: Any, folder: str) -> dict[str, list[str]]:
+    """What the table of contents calls the documents, and parts of them: that of EPUB 3 is a page
+    itself, that of EPUB 2 a list."""
+    names: dict[str, list[str]] = {}
+    for item in root.iter("{*}item"):
+        part = _join(folder, item.get("href", ""))
+        properties = item.get("properties", "").split()
+        is_list = item.get("media-type") == "application/x-dtbncx+xml"
+        if part not in package or not (is_list or "nav" in properties):
+            continue
+        try:
+            contents = package.parse(part)
+        except SyntaxError:  # lxml's error for what is no XML
+            contents = None
+        if contents is None:
+            continue
+        if is_list:
+            found = [
+                (point.findtext("{*}navLabel/{*}text") or "", point.find("{*}content").get("src"))
+                for point in contents.iter("{*}navPoint")
+                if point.find("{*}content") is not None
+            ]
+        else:
+            found = [("".join(a.itertext()), a.get("href")) for a in contents.iter("{*}a")]
+        for name, target in found:
+            names.setdefault(_join(posixpath.dirname(part), target or ""), []).append(
+                one_line(name)
+            )
+    return names
+
+
+def _unsaid(lines: list[str], text: str) -> Iterator[str]:
+    """The lines that a text does not have, each once."""
+    said = "".join(text.split())
+    for line in dict.fromkeys(lines):
+        if line and "".join(line.split()) not in said:
+            yield line
 
 
 def _join(folder: str, href: str) -> str:

@@ -21,6 +21,8 @@ from lineal_consumers.ocr.parsers.opendocument_text import (
     FORM,
     MAX_REPEATED,
     NOT_TEXT,
+    NOTE,
+    deleted_lines,
     formula_pieces,
     gather_text,
     page_surroundings,
@@ -52,6 +54,8 @@ _CELLS = (_TABLE + "table-cell", _TABLE + "covered-table-cell")
 _OBJECT, _IMAGE = _DRAW + "object", _DRAW + "image"
 _VALUES = ("string-value", "date-value", "time-value", "boolean-value", "value")
 _CONTENT = "content.xml"
+_AROUND_BY_DEFAULT = ("", "page", "seite", "sheet", "of", "page of", "pagina", "página")
+"""What LibreOffice prints around sheets if nobody says otherwise, without numbers and names."""
 
 
 def is_open_document(path: Path) -> bool:
@@ -117,6 +121,8 @@ class _Reader:
         self._masters: dict[str, Any] | None = None
         """Of slides, by their names; those that were read are gone."""
         self._page = ParsedPage("")
+        self._surrounded = False
+        """Whether a sheet has what is printed around all of them."""
 
     def text(self, body: Any) -> ParsedPage:
         """A text with the headers and footers of its page styles."""
@@ -127,6 +133,7 @@ class _Reader:
         for element in (e for e in around if local_name(e).startswith("header")):
             self._blocks(element, lines, page)
         self._blocks(body, lines, page)
+        lines += deleted_lines(body)
         for element in (e for e in around if local_name(e).startswith("footer")):
             self._blocks(element, lines, page)
         page.text = "\n".join(lines)
@@ -140,12 +147,25 @@ class _Reader:
         rows = tidy(self._rows(sheet, noted))
         if rows:
             page.tables.append(table(rows, title))
-        lines = [title, *map(row_line, rows)]
+        lines = [title, *self._around(), *map(row_line, rows)]
         for shapes in sheet.iterchildren(_TABLE + "shapes"):
             self._blocks(shapes, lines, ParsedPage(""))
         page.text = "\n".join([*lines, *noted])
         self._count(page.text)
         return page
+
+    def _around(self) -> list[str]:
+        """What the page styles of a workbook print around its sheets, for the first of them, but
+        for names and numbers that are filled in."""
+        styles = None if self._surrounded else self._package.parse("styles.xml")
+        self._surrounded = True
+        lines: list[str] = []
+        for element in () if styles is None else page_surroundings(styles):
+            for paragraph in element.iter(_P):
+                text = "".join(paragraph.xpath("text() | .//*[local-name() = 'span']/text()"))
+                if one_line(text).strip(" ()/?-").lower() not in _AROUND_BY_DEFAULT:
+                    lines.append(one_line(text))
+        return lines
 
     def slide(self, slide: Any) -> ParsedPage:
         """A slide or drawing, the notes to it, and what its master shows on the first of them."""
@@ -196,8 +216,18 @@ class _Reader:
         for element in apart:
             if element.tag == ANNOTATION:
                 self._annotation(element, lines)
+            elif element.tag == NOTE:
+                self._note(element, lines)
             else:
                 self._blocks(element, lines, page)
+
+    def _note(self, note: Any, lines: list[str]) -> None:
+        """A note with its mark, below the paragraph that it belongs to."""
+        said: list[str] = []
+        for body in note.iterchildren(_TEXT + "note-body"):
+            self._blocks(body, said, ParsedPage(""))
+        mark = one_line(note.findtext(_TEXT + "note-citation") or "")
+        lines.append(f"{mark} {' '.join(said)}".strip())
 
     def _annotation(self, annotation: Any, lines: list[str]) -> None:
         creator = annotation.findtext(_CREATOR) or "somebody"

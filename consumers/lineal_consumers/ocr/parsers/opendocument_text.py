@@ -12,13 +12,25 @@ _TEXT, _DRAW, _STYLE, FORM = (
     f"{{{_NAMES}{part}:1.0}}" for part in ("text", "drawing", "style", "form")
 )
 ANNOTATION = f"{{{_NAMES}office:1.0}}annotation"
+NOTE = _TEXT + "note"
+_DELETION, _P = _TEXT + "deletion", _TEXT + "p"
+_CREATOR = "{http://purl.org/dc/elements/1.1/}creator"
+_RUBY, _RUBY_BASE, _READING = _TEXT + "ruby", _TEXT + "ruby-base", _TEXT + "ruby-text"
 NOT_TEXT = {_TEXT + "tracked-changes", _TEXT + "sequence-decls"}
 MAX_REPEATED = 1_000
 
 
 def gather_text(element: Any, pieces: list[str], apart: list[Any]) -> None:
-    """A paragraph's text; white space is collapsed except where it is spelled out. Frames and
-    comments, which stand on lines of their own, are put apart."""
+    """A paragraph's text; white space is collapsed except where it is spelled out. Frames, notes
+    and comments, which stand on lines of their own, are put apart. How characters are pronounced
+    follows them: they are a word without it."""
+    readings: list[str] = []
+    _gather(element, pieces, apart, readings)
+    if readings:
+        pieces.append(f" ({' '.join(readings)})")
+
+
+def _gather(element: Any, pieces: list[str], apart: list[Any], readings: list[str]) -> None:
     pieces.append(_collapsed(element.text))
     for child in element.iterchildren():
         tag = child.tag
@@ -29,10 +41,14 @@ def gather_text(element: Any, pieces: list[str], apart: list[Any]) -> None:
             pieces.append("\t")
         elif tag == _TEXT + "line-break":
             pieces.append("\n")
-        elif tag == ANNOTATION or (isinstance(tag, str) and tag.startswith(_DRAW)):
+        elif tag == _RUBY:
+            for base in child.iterchildren(_RUBY_BASE):
+                _gather(base, pieces, apart, readings)
+            readings += ["".join(said.itertext()) for said in child.iterchildren(_READING)]
+        elif tag in (ANNOTATION, NOTE) or (isinstance(tag, str) and tag.startswith(_DRAW)):
             apart.append(child)
         elif isinstance(tag, str) and tag not in NOT_TEXT:
-            gather_text(child, pieces, apart)
+            _gather(child, pieces, apart, readings)
         pieces.append(_collapsed(child.tail))
 
 
@@ -51,12 +67,27 @@ def _collapsed(text: str | None) -> str:
 
 
 def shown_by_control(control: Any) -> Iterator[str]:
-    """What a field of a form says: what was typed into it or chosen, else its label."""
+    """What a field of a form says: what was typed into it or chosen, else its label, of a box with
+    its tick."""
+    if local_name(control) in ("checkbox", "radio"):
+        state = control.get(FORM + "current-state", control.get(FORM + "current-selected", ""))
+        state = state or control.get(FORM + "state", control.get(FORM + "selected", ""))
+        yield f"{'☒' if state in ('checked', 'true') else '☐'} {control.get(FORM + 'label', '')}"
+        return
     chosen = control.get(FORM + "current-selected", control.get(FORM + "selected", "true"))
     for name in ("current-value", "label", "value"):
         if (text := control.get(FORM + name)) and chosen == "true":
             yield text
             return
+
+
+def deleted_lines(body: Any) -> Iterator[str]:
+    """What was deleted under review and is still shown, struck out: of each change a line."""
+    for deletion in body.iter(_DELETION):
+        text = " ".join(" ".join("".join(p.itertext()).split()) for p in deletion.iter(_P))
+        if text.strip():
+            who = " ".join(name.text or "" for name in deletion.iter(_CREATOR)).strip()
+            yield f"Deleted by {who or 'somebody'}: {text}"
 
 
 def page_surroundings(styles: Any) -> list[Any]:

@@ -25,6 +25,7 @@ from lineal_consumers.ocr.parsers.parsed import (
     table,
 )
 from lineal_consumers.ocr.parsers.picture_limits import MAX_PICTURE_BYTES, has_room
+from lineal_consumers.ocr.parsers.rich_text_field import FIELD_WORDS, RichTextField
 
 _TOKEN = re.compile(
     rb"(?P<unicodes>(?:\\u-?\d{1,6} ?\?){2,5000})|(?P<hexes>(?:\\'[0-9a-fA-F]{2}){2,5000})"
@@ -46,8 +47,8 @@ _SKIPPED = {
     "fonttbl", "colortbl", "stylesheet", "info", "filetbl", "listtable", "listoverridetable",
     "rsidtbl", "generator", "themedata", "colorschememapping", "datastore", "latentstyles",
     "xmlnstbl", "mmathPr", "fldinst", "nonshppict", "objdata", "objclass", "bkmkstart", "bkmkend",
-    "sp", "pntext", "template", "revtbl", "pgdsctbl", "atnid", "atnref", "atndate", "atrfstart",
-    "atrfend", "listtext", "tc", "xe", "private", "userprops", "pnseclvl", "blipuid", "picprop",
+    "sp", "template", "revtbl", "pgdsctbl", "atnid", "atnref", "atndate", "atrfstart",
+    "atrfend", "tc", "xe", "private", "userprops", "pnseclvl", "blipuid", "picprop",
 }  # fmt: skip
 """Destinations without text for a reader. Of a shape's properties only its text is one."""
 _SHOWN_IF_IGNORABLE = {
@@ -59,6 +60,12 @@ _PAGES = {0: 1252, 77: 10000, 128: 932, 129: 949, 134: 936, 136: 950, 161: 1253,
           163: 1258, 177: 1255, 178: 1256, 186: 1257, 204: 1251, 222: 874, 238: 1250}  # fmt: skip
 """Code pages of font charsets."""
 _BLIPS = {"pngblip", "jpegblip"}
+_APART = {"listtext", "pntext", "ffl", "ffname"}
+"""Destinations whose text is looked at before it is shown: the number of an item, a choice of a
+form."""
+_NUMBERED = re.compile(r"[^\w]?(?:\w{0,6}\d[\w.]*|[A-Za-z]{1,6}(?=[.):]))[.):]*")
+"""What stands before an item and is no bullet."""
+HIDDEN = "text of the document is hidden: it was left out"
 
 
 @dataclass(slots=True)
@@ -69,6 +76,9 @@ class _Group:
     unicode_skip: int = 1
     codec: str = "cp1252"
     hidden: bool = False
+    deleted: bool = False
+    capture: str = ""
+    """The destination whose text is put apart, until it ends."""
 
 
 def read_rich_text(path: Path) -> Parsed:
@@ -106,12 +116,17 @@ class _Reader:
         self._in_table = False
         self._characters = 0
         self._count = 0
+        self._captured: list[str] = []
+        self._field = RichTextField()
+        self._deleted: list[str] = []
+        self._default_font = 0
 
     def page(self) -> ParsedPage:
         """The page that was read."""
         self._flush()
         self._end_table()
-        text = "".join(self._out)
+        deleted = one_line("".join(self._deleted))
+        text = "".join(self._out) + (f"\nDeleted: {deleted}" if deleted else "")
         if not text.isascii():
             # Characters outside of the first 65,536 are written as the two halves of UTF-16.
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -179,7 +194,7 @@ class _Reader:
             raise Reject(f"the document is too deep: at most {_MAX_DEPTH} groups are read")
         self._groups.append(
             _Group(last.skipped, last.picture, last.fonts, last.unicode_skip, last.codec,
-                   last.hidden)
+                   last.hidden, last.deleted, last.capture)
         )  # fmt: skip
         self._to_skip = 0
 
@@ -188,6 +203,8 @@ class _Reader:
         closed = self._groups.pop() if len(self._groups) > 1 else self._groups[0]
         if closed.picture and not self._groups[-1].picture:
             self._end_picture()
+        if closed.capture and closed.capture != self._groups[-1].capture:
+            self._end_capture(closed.capture)
         self._ignorable = False
         self._to_skip = 0
 
@@ -206,6 +223,15 @@ class _Reader:
             group.picture, self._picture, self._picture_kind = True, bytearray(), ""
         elif word == "fonttbl":
             group.fonts = group.skipped = True
+        elif word in _APART:
+            self._flush()
+            group.capture, group.skipped = word, False
+        elif word == "formfield":
+            self._flush()
+            self._field = RichTextField()
+            group.capture = word
+        elif word in FIELD_WORDS:
+            self._field.values[word] = number or 0
         elif word in _SKIPPED or (ignorable and word not in _SHOWN_IF_IGNORABLE):
             self._flush()
             group.skipped = True
@@ -231,6 +257,15 @@ class _Reader:
         elif word == "v":
             self._flush()
             group.hidden = number != 0
+        elif word == "deleted":
+            self._flush()
+            group.deleted = number != 0
+        elif word == "deff":
+            self._default_font = number or 0
+        elif word == "plain":
+            self._flush()
+            group.hidden = group.deleted = False
+            group.codec = self._fonts.get(self._default_font, self._default)
         elif word in _BLIPS or word.startswith(("wmetafile", "emfblip", "dibitmap", "macpict")):
             self._picture_kind = word
         else:
@@ -288,11 +323,32 @@ class _Reader:
 
     def _write(self, text: str) -> None:
         group = self._groups[-1]
-        if group.skipped or group.picture or group.hidden:
+        if group.picture or (group.skipped and not group.capture):
+            return
+        if group.hidden:
+            if text.strip() and not group.capture:
+                self._page.doubt(HIDDEN)
             return
         self._characters += len(text)
         check_amount(self._characters)
-        self._out.append(text)
+        if group.capture:
+            self._captured.append(text)
+        elif group.deleted:
+            self._deleted.append(text)
+        else:
+            self._out.append(text)
+
+    def _end_capture(self, destination: str) -> None:
+        text = "".join(self._captured).strip()
+        self._captured.clear()
+        if destination == "ffl":
+            self._field.choices.append(text)
+        elif destination in ("listtext", "pntext"):
+            if _NUMBERED.fullmatch(text):
+                self._write(f"{text} ")
+        elif destination == "formfield":
+            # It stands among the instructions, of which nothing is shown.
+            self._out.append(self._field.shown())
 
     def _line(self) -> None:
         if self._in_table:

@@ -162,12 +162,15 @@ def _pictures(data: bytes, tmp_path) -> list[bytes]:
 def test_pictures_in_headers_of_sheets_are_read(tmp_path):
     shape = VML.format('<v:shape id="LH"><v:imagedata o:relid="image_1"/></v:shape>')
     data = workbook(CELL, vmlDrawing=("v.vml", shape))
-    parts = {"xl/_rels/v.vml.rels": relations(image_1="logo.png"), "xl/logo.png": b"pixels"}
+    parts: dict[str, str | bytes] = {
+        "xl/_rels/v.vml.rels": relations(image_1="logo.png"),
+        "xl/logo.png": b"pixels",
+    }
     assert _pictures(with_parts(data, parts), tmp_path) == [b"pixels"]
 
 
 def test_pictures_in_cells_are_read(tmp_path):
-    parts = {
+    parts: dict[str, str | bytes] = {
         "xl/workbook.xml": f'<workbook xmlns="{S}" xmlns:r="{OFFICE}"><sheets><sheet name="One" '
         'r:id="worksheet_1"/></sheets></workbook>',
         "xl/_rels/workbook.xml.rels": relations(worksheet_1="s.xml", richValueRel="rich.xml"),
