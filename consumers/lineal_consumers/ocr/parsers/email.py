@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lineal_consumers.ocr.parsers.content_lines import readable_lines, whole_lines, value_of
+from lineal_consumers.ocr.parsers.content_lines import readable_lines, value_of, whole_lines
 from lineal_consumers.ocr.parsers.html import html_page
 from lineal_consumers.ocr.parsers.mime import MESSAGE_TYPES, MailPart
 from lineal_consumers.ocr.parsers.packed_mail import WINMAIL, read_mail
