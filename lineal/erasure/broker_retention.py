@@ -22,11 +22,12 @@ def broker_retention(bus: str, topics: Iterable[TopicInfo], now: datetime) -> li
         bus: its address, as the setting has it.
         now: UTC; until when follows from it.
     """
+    on_aws = bus.startswith("aws:")
     by_retention: defaultdict[int | None, list[str]] = defaultdict(list)
     for info in topics:
-        if info.topic != CHECKPOINT_TOPIC:
+        if info.topic != CHECKPOINT_TOPIC and (on_aws or info.events):
             by_retention[info.retention_seconds].append(info.topic)
-    describe = _on_aws if bus.startswith("aws:") else _on_kafka
+    describe = _on_aws if on_aws else _on_kafka
     return [
         text
         for seconds, names in sorted(by_retention.items(), key=lambda item: item[0] or 0)

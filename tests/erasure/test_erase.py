@@ -102,7 +102,12 @@ def test_of_a_broker_it_is_said_what_stays_where_until_when() -> None:
         return TopicInfo(name, 1, 5, None, seconds, ())
 
     now = datetime(2026, 11, 29, 18, 0, tzinfo=UTC)
-    topics = [topic("b", 7 * 86_400), topic("a", 7 * 86_400), topic("c", None)]
+    topics = [
+        topic("b", 7 * 86_400),
+        topic("a", 7 * 86_400),
+        topic("c", None),
+        TopicInfo("d", 1, 0, None, None, ()),
+    ]
     assert broker_retention("kafka://h:1", topics, now) == [
         "events on the topic c, for ever: give them a retention (`retention.ms`), or delete what "
         "lies before an offset with `kafka-delete-records`",

@@ -56,7 +56,7 @@ async def remember_end(anomaly: AnomalyClosed, ctx: Context[ReviewConfig]) -> Ma
     """Note when an anomaly ended; the fault that it was lasted until then."""
     key = _key(anomaly.device, anomaly.anomaly_id)
     known = await ctx.state.get(key, _Anomaly) or _Anomaly()
-    ctx.timers.cancel(_timer(anomaly.anomaly_id))
+    ctx.timers.cancel(_timer(anomaly.device, anomaly.anomaly_id))
     mark = known.mark
     if mark is not None and mark.fault is not None and mark.from_us < anomaly.wall_us:
         mark = mark.model_copy(update={"to_us": anomaly.wall_us, "marked_us": ctx.now()})
@@ -99,7 +99,7 @@ async def mark_of_answer(
         again = ctx.config.ask_again_hours * 3600
         _ask_in(again, answer.device, answer.anomaly_id, known.asked + 1, ctx)
     elif answer.verdict == "normal":
-        ctx.timers.cancel(_timer(answer.anomaly_id))
+        ctx.timers.cancel(_timer(answer.device, answer.anomaly_id))
     if answer.fault is None and not (answer.verdict == "normal" and known.asked):
         return None
     end = known.to_us if known.to_us is not None else answer.reviewed_us
@@ -120,7 +120,7 @@ def _ask_in(
     seconds: float, device: str, anomaly_id: str, number: int, ctx: Context[ReviewConfig]
 ) -> None:
     due = AnomalyReviewDue(device=device, anomaly_id=anomaly_id, number=number)
-    ctx.timers.set(_timer(anomaly_id), ctx.now() + round(seconds * 1e6), due)
+    ctx.timers.set(_timer(device, anomaly_id), ctx.now() + round(seconds * 1e6), due)
 
 
 async def _forget_oldest(device: str, ctx: Context[ReviewConfig]) -> None:
@@ -130,8 +130,9 @@ async def _forget_oldest(device: str, ctx: Context[ReviewConfig]) -> None:
         await ctx.state.delete(key)
 
 
-def _timer(anomaly_id: str) -> str:
-    return f"anomaly/{anomaly_id}"
+def _timer(device: str, anomaly_id: str) -> str:
+    # A device may say any id: it is not to reach the question about another one's anomaly.
+    return f"anomaly/{device}/{anomaly_id}"
 
 
 def _key(device: str, anomaly_id: str) -> str:

@@ -131,3 +131,12 @@ async def test_the_end_may_come_before_the_beginning(queue: Queue) -> None:
     await queue.harness.send(opened())
     await queue.clock.advance(1000)
     assert [item.reason for item in await queue.waiting()] == ["anomaly"]
+
+
+async def test_no_device_ends_or_takes_the_question_about_anothers_alarm(queue: Queue) -> None:
+    await queue.harness.send(opened())
+    await queue.harness.send(opened(device="pump-2"))
+    await queue.harness.send(closed(5_000_000, device="pump-2"))
+    await queue.clock.advance(301)
+    asked = [item.subject for item in await queue.waiting() if item.reason == "lasting"]
+    assert asked == ["device:pump-1"]
