@@ -29,7 +29,7 @@ def is_content_lines(text: str) -> bool:
     return _BEGIN.match(text) is not None
 
 
-def whole_lines(text: str) -> list[str]:
+def content_lines(text: str) -> list[str]:
     """The content lines of a calendar or card, each whole."""
     lines: list[str] = []
     for line in _FOLD.sub("", text).splitlines():
@@ -54,7 +54,7 @@ def readable_lines(text: str) -> tuple[str, list[Picture]]:
     these. What is packed and no picture is left out."""
     lines: list[str] = []
     pictures: list[Picture] = []
-    for line in whole_lines(text):
+    for line in content_lines(text):
         head, colon, value = line.partition(":")
         packed = _DATA_URL.match(value)
         if not colon:

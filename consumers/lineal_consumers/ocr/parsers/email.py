@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lineal_consumers.ocr.parsers.content_lines import readable_lines, value_of, whole_lines
+from lineal_consumers.ocr.parsers.content_lines import content_lines, readable_lines, value_of
 from lineal_consumers.ocr.parsers.html import html_page
 from lineal_consumers.ocr.parsers.mime import MESSAGE_TYPES, MailPart
 from lineal_consumers.ocr.parsers.packed_mail import WINMAIL, read_mail
@@ -218,7 +218,7 @@ def _event_lines(calendar: str) -> list[str]:
     """What a person is shown of an invitation (RFC 5545): what, when, where and who."""
     lines: list[str] = []
     components: list[str] = []
-    for line in whole_lines(calendar):
+    for line in content_lines(calendar):
         head, _, value = line.partition(":")
         name, _, parameters = head.partition(";")
         name = name.strip().upper()
