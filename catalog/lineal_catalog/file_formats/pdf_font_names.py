@@ -1,5 +1,6 @@
-"""Whether a font of a PDF page contradicts itself: by its encoding (ISO 32000-1, 9.6.6) a code is
-one letter or figure, by its map to Unicode (9.10.3), which text layers follow, it is another one.
+"""Whether a font of a PDF page contradicts itself: by its encoding (ISO 32000-1, 9.6.6), or by the
+font program that is embedded (9.7.4), a code is one letter or figure, by its map to Unicode
+(9.10.3), which text layers follow, it is another one.
 
 No statistic of a text shows that its figures are wrong; these two views of them do.
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 import re
 import string
 from typing import TYPE_CHECKING, Any
+
+from lineal_catalog.file_formats.pdf_font_program import drawn_by_program
 
 if TYPE_CHECKING:
     import pikepdf
@@ -22,11 +25,14 @@ _PLAIN = {ord(sign): sign for sign in string.ascii_letters + string.digits}
 _SYMBOLIC = 4
 _MAX_BYTES = 1 << 16
 """Of a map to Unicode; one of 256 codes has less."""
+_MAX_WIDE_BYTES = 1 << 20
+"""Of a map of 65,536 codes."""
 _BLOCK = re.compile(rb"beginbf(char|range)(.*?)endbf", re.DOTALL)
-_CODE = re.compile(rb"<\s*([0-9a-fA-F]{2})\s*>\s*<\s*([0-9a-fA-F]{4})\s*>")
+_CODE = re.compile(rb"<\s*([0-9a-fA-F]{2,4})\s*>\s*<\s*([0-9a-fA-F]{4})\s*>")
 _RANGE = re.compile(
-    rb"<\s*([0-9a-fA-F]{2})\s*>\s*<\s*([0-9a-fA-F]{2})\s*>\s*<\s*([0-9a-fA-F]{4})\s*>"
+    rb"<\s*([0-9a-fA-F]{2,4})\s*>\s*<\s*([0-9a-fA-F]{2,4})\s*>\s*<\s*([0-9a-fA-F]{4})\s*>"
 )
+_MAX_CODES = 1 << 16
 _DEEPEST = 4
 """Forms in forms that are looked at."""
 
@@ -79,13 +85,14 @@ def _contradicts_itself(font: pikepdf.Dictionary) -> bool:
     import pikepdf
 
     unicode = font.get("/ToUnicode")
-    if not isinstance(unicode, pikepdf.Stream) or font.get("/Subtype") == "/Type0":
+    if not isinstance(unicode, pikepdf.Stream):
         return False
-    drawn = _drawn(font)
+    composite = font.get("/Subtype") == "/Type0"
+    drawn = drawn_by_program(font) if composite else _drawn(font)
     if not drawn:
         return False
     try:
-        meant = _meant(unicode.read_bytes()[:_MAX_BYTES])
+        meant = _meant(unicode.read_bytes()[: _MAX_WIDE_BYTES if composite else _MAX_BYTES])
     except (pikepdf.PdfError, NotImplementedError):
         return False
     return any(
@@ -134,6 +141,6 @@ def _meant(program: bytes) -> dict[int, str]:
                 meant[int(code, 16)] = chr(int(letter, 16))
             continue
         for first, last, letter in _RANGE.findall(block):
-            for step in range(int(last, 16) - int(first, 16) + 1):
+            for step in range(min(int(last, 16) - int(first, 16) + 1, _MAX_CODES)):
                 meant[int(first, 16) + step] = chr(min(int(letter, 16) + step, 0xFFFF))
     return meant

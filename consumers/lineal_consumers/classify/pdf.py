@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lineal.stages import Reject
+from lineal_catalog.file_formats.pdf_contents import has_damaged_stream
 from lineal_catalog.file_formats.pdf_font_names import has_inconsistent_font
 from lineal_catalog.file_formats.pdf_patterns import shows_patterned_text
 from lineal_consumers.classify.config import ClassifyConfig
@@ -120,6 +121,8 @@ class _Otherwise(NamedTuple):
     """Whether it paints with patterns of text."""
     contradictory: bool = False
     """Whether a font calls its letters or figures others."""
+    damaged: bool = False
+    """Whether a part of its contents cannot be unpacked."""
 
 
 _NOTHING = _Otherwise()
@@ -139,7 +142,9 @@ def _check_objects(path: Path, config: ClassifyConfig) -> dict[int, _Otherwise]:
             fonts: dict[tuple[int, int], bool] = {}
             found = {
                 index: _Otherwise(
-                    shows_patterned_text(page.obj), has_inconsistent_font(page.obj, fonts)
+                    shows_patterned_text(page.obj),
+                    has_inconsistent_font(page.obj, fonts),
+                    has_damaged_stream(page.obj),
                 )
                 for index, page in enumerate(document.pages)
             }
@@ -181,6 +186,8 @@ def _page_plan(document: PdfDocument, index: int, otherwise: _Otherwise) -> Page
         grading, visible = grade(text, unmapped)
         if grading is Layer.GARBAGE:
             return PagePlan("ocr")
+        if otherwise.damaged:
+            return PagePlan("ocr", "keep")
         content = look_at(page, layer)
         content.patterned_text = otherwise.patterned
         miscoded = otherwise.contradictory or may_be_miscoded(text)

@@ -9,8 +9,14 @@ from lineal_catalog.file_formats.pdf_objects import matrix_of, walk_page_objects
 from lineal_consumers.ocr.page_geometry import seen_from_user_space
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pypdfium2 as pdfium
 
+    Gray = npt.NDArray[np.uint8]
+
+_WHITE = 250
+"""Gray from which nothing is drawn on paper."""
 _BITS = {"CCITTFaxDecode": 1, "JBIG2Decode": 1, "JPXDecode": 48}
 """Of a pixel while it is decoded; JPEG 2000 is decoded into integers, all colours at once."""
 
@@ -63,6 +69,33 @@ def find_page_images(page: pdfium.PdfPage) -> list[PageImage]:
         # An image fills the unit square of its own space.
         region = Region(*placed.box(0, 0, 1, 1))
         found.append(PageImage(region, across.value, down.value, bits))
+    return found
+
+
+def find_damaged_images(page: pdfium.PdfPage, gray: Gray) -> list[Region]:
+    """The images of a page that cannot be decoded, of which nothing is drawn.
+
+    Args:
+        gray: the page as it is drawn. Only images of which nothing is seen are decoded once more.
+    """
+    import pypdfium2.raw as raw
+
+    seen = seen_from_user_space(page)
+    pixels = gray.shape[1] / page.get_width()
+    found: list[Region] = []
+    for item in walk_page_objects(page.raw):
+        if item.kind != raw.FPDF_PAGEOBJ_IMAGE:
+            continue
+        region = Region(*seen.after(item.around).after(matrix_of(item.handle)).box(0, 0, 1, 1))
+        left, top, right, bottom = (max(0, int(side * pixels)) for side in region)
+        drawn = gray[top : bottom + 1, left : right + 1]
+        if not drawn.size or int(drawn.min()) < _WHITE:
+            continue
+        bitmap = raw.FPDFImageObj_GetBitmap(item.handle)
+        if bitmap:
+            raw.FPDFBitmap_Destroy(bitmap)
+        else:
+            found.append(region)
     return found
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LACKING = "text is drawn that the text layer does not have"
 OTHER_FIGURES = "the text layer says other figures than are drawn"
+UNDECODED = "a picture is damaged: it cannot be drawn"
+DAMAGED = "a part of what the page draws is damaged: it cannot be unpacked"
 TOO_MUCH = "drawing the page takes too long: only its text layer was read"
 _THINNEST = 1.0
 """Points; a page with a shorter side shows nothing."""
@@ -82,17 +84,9 @@ def _recognized(
     plan: PageRange,
     config: OcrConfig,
 ) -> tuple[str, Page]:
-    from lineal_consumers.ocr.language_choice import recognize_in_its_language
-    from lineal_consumers.ocr.layer_check import agrees, find_other_figures
-    from lineal_consumers.ocr.page_images import find_page_images
+    from lineal_consumers.ocr.page_images import find_damaged_images, find_page_images
     from lineal_consumers.ocr.page_raster import render_page
-    from lineal_consumers.ocr.unread_text import (
-        find_patterned_text,
-        find_unread_text,
-        may_call_letters_others,
-        read_with_pdfminer,
-        without_meaningless,
-    )
+    from lineal_consumers.ocr.unread_text import has_damaged_contents
 
     shown = find_page_images(page)
     if max((picture.bytes for picture in shown), default=0) > _MAX_PICTURE_BYTES:
@@ -104,6 +98,33 @@ def _recognized(
     except TimeoutError:
         text, made = _layer_page(page, _layer(page), fields, number, offset)
         return text, made.model_copy(update={"doubts": (*made.doubts, TOO_MUCH)})
+    undecoded = find_damaged_images(page, raster.gray)
+    text, made = _read_drawn(path, page, raster, fields, number, offset, plan, config)
+    if plan.text_layer != "ignore" and has_damaged_contents(path, number):
+        made = made.model_copy(update={"doubts": (*made.doubts, DAMAGED)})
+    return text, _with_places(made, UNDECODED, undecoded, raster.width, raster.height)
+
+
+def _read_drawn(
+    path: str,
+    page: pdfium.PdfPage,
+    raster: Raster,
+    fields: list[FormField],
+    number: int,
+    offset: int,
+    plan: PageRange,
+    config: OcrConfig,
+) -> tuple[str, Page]:
+    from lineal_consumers.ocr.language_choice import recognize_in_its_language
+    from lineal_consumers.ocr.layer_check import agrees, find_other_figures
+    from lineal_consumers.ocr.unread_text import (
+        find_patterned_text,
+        find_unread_text,
+        may_call_letters_others,
+        read_with_pdfminer,
+        without_meaningless,
+    )
+
     lacking = find_unread_text(page)
     if plan.text_layer == "ignore" and not lacking:
         return _with_fields(read_page_image(raster, number, offset, config), fields, raster)

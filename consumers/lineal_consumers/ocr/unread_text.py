@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from lineal_catalog.file_formats.pdf_contents import has_damaged_stream
 from lineal_catalog.file_formats.pdf_font_names import has_inconsistent_font
 from lineal_catalog.file_formats.pdf_objects import MAX_OBJECTS, is_meaningless, unread_text
 from lineal_catalog.file_formats.pdf_outlines import find_outlined_text
@@ -82,6 +83,17 @@ def may_call_letters_others(path: str, number: int) -> bool:
     try:
         with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
             return has_inconsistent_font(document.pages[number - 1].obj, {})
+    except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
+        return False
+
+
+def has_damaged_contents(path: str, number: int) -> bool:
+    """Whether a part of what page ``number`` (from 1) draws cannot be unpacked."""
+    import pikepdf
+
+    try:
+        with pikepdf.open(path, suppress_warnings=True) as document:
+            return has_damaged_stream(document.pages[number - 1].obj)
     except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
         return False
 

@@ -1,0 +1,141 @@
+"""Pages of PDFs that are damaged in a part that viewers pass over without a word, and fonts whose
+program draws other figures than their map says."""
+
+from __future__ import annotations
+
+import io
+import string
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+import pytest
+import reportlab
+from fontTools import subset
+from fontTools.ttLib import TTFont
+from pikepdf import Array, Dictionary, Name, Stream
+
+from lineal_consumers.classify.config import ClassifyConfig
+from lineal_consumers.classify.inspection import inspect_file
+from lineal_consumers.ocr.pdf_pages import DAMAGED, UNDECODED
+from tests.consumers.ocr.conftest import ReadPdf
+from tests.consumers.ocr.pdf_drawing import PROSE, typed, written
+
+
+def changed(change: Any) -> bytes:
+    with pikepdf.open(io.BytesIO(written(typed(*PROSE)))) as pdf:
+        change(pdf, pdf.pages[0])
+        out = io.BytesIO()
+        pdf.save(out)
+    return out.getvalue()
+
+
+def show_damaged_picture(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+    picture = Stream(pdf, b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(200))
+    picture.stream_dict = Dictionary(
+        Type=Name.XObject, Subtype=Name.Image, Width=1600, Height=800, BitsPerComponent=8,
+        ColorSpace=Name.DeviceGray, Filter=Name.JPXDecode,
+    )  # fmt: skip
+    page.obj.Resources.XObject = Dictionary(I0=pdf.make_indirect(picture))
+    page.contents_add(b"q 400 0 0 200 60 300 cm /I0 Do Q")
+
+
+def test_a_picture_that_cannot_be_drawn_is_a_doubt_with_its_place(read_pdf: ReadPdf) -> None:
+    result, doubts = read_pdf(changed(show_damaged_picture))
+    assert "committee" in result.text
+    assert [reason for doubt in doubts for reason in doubt.reasons] == [UNDECODED]
+    [place] = result.pages[0].doubt_places
+    assert place.left == pytest.approx(60 / 612, abs=0.01)
+    assert place.top == pytest.approx((792 - 500) / 792, abs=0.01)
+
+
+def test_a_scan_that_cannot_be_drawn_is_a_doubt(read_pdf: ReadPdf) -> None:
+    def scan(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        show_damaged_picture(pdf, page)
+        page.obj.Contents = pdf.make_indirect(Stream(pdf, b"q 612 0 0 792 0 0 cm /I0 Do Q"))
+
+    result, doubts = read_pdf(changed(scan))
+    assert result.text == ""
+    assert UNDECODED in [reason for doubt in doubts for reason in doubt.reasons]
+
+
+@pytest.mark.parametrize("part", [0.5, 1.0])
+def test_contents_that_are_cut_off_are_a_doubt(read_pdf: ReadPdf, part: float) -> None:
+    """And those without the sum at their end, which some programs leave out, are none."""
+
+    def cut(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        lines = b"".join(
+            b"BT /F1 9 Tf 60 %d Td (line %d of many) Tj ET\n" % (600 - 9 * n, n) for n in range(60)
+        )
+        packed = zlib.compress(page.obj.Contents.read_bytes() + lines)[:-4]
+        contents = Stream(pdf, b"")
+        contents.write(packed[: int(len(packed) * part)], filter=Name.FlateDecode)
+        page.obj.Contents = pdf.make_indirect(contents)
+
+    result, doubts = read_pdf(changed(cut))
+    assert "committee" in result.text
+    assert [reason for doubt in doubts for reason in doubt.reasons] == (
+        [DAMAGED] if part < 1 else []
+    )
+
+
+def composite(exchanged: dict[str, str]) -> Any:
+    """Adds a line in a composite font, whose map says other figures than its program draws."""
+
+    def add(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        signs = string.ascii_letters + string.digits + " "
+        font = TTFont(Path(reportlab.__file__).parent / "fonts" / "Vera.ttf")
+        options = subset.Options()
+        options.retain_gids = True
+        cutter = subset.Subsetter(options)
+        cutter.populate(text=signs)
+        cutter.subset(font)
+        glyphs = {sign: font.getGlyphID(font.getBestCmap()[ord(sign)]) for sign in signs}
+        widths = {sign: font["hmtx"][font.getBestCmap()[ord(sign)]][0] / 2.048 for sign in signs}
+        program = io.BytesIO()
+        font.save(program)
+        pairs = "".join(
+            f"<{glyphs[sign]:04X}><{ord(exchanged.get(sign, sign)):04X}>\n" for sign in signs
+        )
+        meant = f"begincmap {len(signs)} beginbfchar\n{pairs}endbfchar endcmap"
+        about = Dictionary(
+            Type=Name.FontDescriptor, FontName=Name.Vera, Flags=4, FontBBox=[0, 0, 1000, 1000],
+            ItalicAngle=0, Ascent=900, Descent=-200, CapHeight=700, StemV=80,
+            FontFile2=pdf.make_indirect(Stream(pdf, program.getvalue())),
+        )  # fmt: skip
+        descendant = Dictionary(
+            Type=Name.Font, Subtype=Name.CIDFontType2, BaseFont=Name.Vera,
+            CIDToGIDMap=Name.Identity,
+            CIDSystemInfo=Dictionary(Registry=b"Adobe", Ordering=b"Identity", Supplement=0),
+            FontDescriptor=pdf.make_indirect(about),
+            W=Array([part for s in signs for part in (glyphs[s], [widths[s]])]),
+        )  # fmt: skip
+        page.obj.Resources.Font["/T0"] = pdf.make_indirect(
+            Dictionary(
+                Type=Name.Font, Subtype=Name.Type0, BaseFont=Name.Vera,
+                Encoding=Name("/Identity-H"),
+                DescendantFonts=[pdf.make_indirect(descendant)],
+                ToUnicode=pdf.make_indirect(Stream(pdf, meant.encode())),
+            )
+        )  # fmt: skip
+        line = "The amount due is 12345 pounds to account 90817263"
+        shown = "".join(f"{glyphs[sign]:04X}" for sign in line)
+        page.contents_add(f"q BT /T0 14 Tf 60 500 Td <{shown}> Tj ET Q".encode())
+
+    return add
+
+
+def test_figures_of_a_composite_font_that_its_map_exchanges_are_not_believed(
+    read_pdf: ReadPdf,
+) -> None:
+    exchanged = dict(zip(string.digits, "5678901234", strict=True))
+    result, doubts = read_pdf(changed(composite(exchanged)))
+    assert "67890" not in result.text or doubts
+
+
+def test_a_right_composite_font_costs_no_recognition(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(changed(composite({})))
+    [part] = inspect_file(path, "a.pdf", ClassifyConfig()).plan
+    assert part.method == "text-layer"
