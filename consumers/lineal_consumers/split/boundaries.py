@@ -11,9 +11,12 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from lineal_consumers.split.page_look import (
+    MAX_TITLE,
+    Look,
     Vocabulary,
     look_of,
     margin_difference,
@@ -42,6 +45,8 @@ _CLOSING = re.compile(
 _REFERENCE = re.compile(r"\b(?=\w*\d\w*\d\w*\d)[\w/-]{5,}\b")
 _HEAD = 0.14
 """Of the page."""
+_COVER_WORDS, _COVER_SHARE = 40, 0.3
+"""At most so many words, and of those that the file's pages have (the median)."""
 
 SIGNALS = (
     "first_of_several", "continues", "further_number", "last_before", "references_shared",
@@ -68,8 +73,11 @@ def boundaries(document: ReadDocument, model: ClassModel | None = None) -> list[
     """For each page but the first, the probability that a document begins with it."""
     *learnt, bias = LEARNT
     found = []
-    for signals in signals_of(document, model):
+    behind_covers = _behind_covers(document)
+    for signals, is_behind in zip(signals_of(document, model), behind_covers, strict=True):
         weighed = bias + sum(w * s for w, s in zip((*CHOSEN, *learnt), signals, strict=True))
+        if is_behind:
+            weighed = min(weighed, 0.0)  # what it looks like says nothing
         found.append(1 / (1 + math.exp(-max(-30.0, min(30.0, weighed)))))
     return found
 
@@ -118,6 +126,34 @@ def signals_of(document: ReadDocument, model: ClassModel | None = None) -> list[
             ]
         )
     return rows
+
+
+def _behind_covers(document: ReadDocument) -> list[bool]:
+    """For each page but the first, whether it follows what looks like a title page, and does not
+    say itself that it begins a document."""
+    looks = [look_of(page) for page in document.pages]
+    counts = [len(words_of(page.text)) for page in document.pages]
+    usual = median(counts) if counts else 0.0
+    return [
+        _is_cover(document.pages[at - 1], looks[at - 1], counts[at - 1], usual)
+        and not _begins(document.pages[at], looks[at])
+        for at in range(1, len(document.pages))
+    ]
+
+
+def _is_cover(page: ReadPage, look: Look, count: int, usual: float) -> bool:
+    """Whether a page looks like the title page of what follows: few words, some of them large. What
+    is a document of one page, such as a certificate, can look so, too."""
+    return (
+        0 < count <= min(_COVER_WORDS, _COVER_SHARE * usual)
+        and look.title >= MAX_TITLE
+        and not (_GREETING.search(page.text) or _CLOSING.search(page.text))
+    )
+
+
+def _begins(page: ReadPage, look: Look) -> bool:
+    first = _numbers(page.text).number == 1
+    return first or look.title >= MAX_TITLE or bool(_GREETING.search(page.text))
 
 
 def _numbers(text: str) -> _Numbers:

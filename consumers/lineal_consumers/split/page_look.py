@@ -19,7 +19,7 @@ _FOOT = 0.92
 _MARGIN_STEPS = 50
 """Of the width: lines that begin as far apart begin at the same margin."""
 _TITLE_END = 0.5
-_MAX_TITLE = 0.6
+MAX_TITLE = 0.6
 """Higher than the others by more is no surer to be a title."""
 _SHORTEST_WORD = 3
 
@@ -56,7 +56,7 @@ def _title(words: Sequence[PlacedWord], height: float) -> float:
         for word in words
         if word.top < _TITLE_END and sum(map(str.isalpha, word.text)) >= _SHORTEST_WORD
     ]
-    return min(_MAX_TITLE, max([0.0, *(each / height - 1 for each in heights)]))
+    return min(MAX_TITLE, max([0.0, *(each / height - 1 for each in heights)]))
 
 
 def _foot(words: Sequence[PlacedWord]) -> frozenset[str]:

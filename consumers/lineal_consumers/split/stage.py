@@ -23,7 +23,7 @@ from lineal_schemas.streams import DocumentSplit, DocumentSplitRequested
 
 @stage(
     "split",
-    version="2",
+    version="3",
     produces=(DocumentSplit, DocumentArrived, ReviewRequested),
     in_use=class_models,
     memo=False,

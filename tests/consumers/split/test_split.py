@@ -123,3 +123,17 @@ def test_pages_without_numbers_and_titles_go_by_type_margins_and_words() -> None
     )
     first, second, third, fourth = boundaries(stack)
     assert max(first, third) < 0.5 < min(second, fourth)
+
+
+def test_a_person_is_asked_whether_a_document_goes_on_behind_what_looks_like_its_title_page() -> (
+    None
+):
+    cover = page("Maintenance", ["handbook", "of", "the", "works"])
+    body = page("", OTHER * 5)
+    letter = page("", BODY * 5)
+    letter = letter._replace(text=f"Dear Ann,\n{letter.text}")
+    follows, goes_on = boundaries(ReadDocument((cover, body, body)))
+    assert 0.1 < follows < 0.9, "a certificate of one page looks like a title page"
+    assert goes_on < 0.1
+    [begins] = boundaries(ReadDocument((cover, letter)))
+    assert begins > 0.9, "it says itself that it begins"
