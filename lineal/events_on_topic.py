@@ -7,14 +7,15 @@ from collections.abc import AsyncIterator, Callable
 from typing import TypeVar, cast
 
 import structlog
+from pydantic import ValidationError
 
-from lineal.bus.claim_check import check_out
+from lineal.bus.claim_check import check_out, is_reference
 from lineal.bus.protocol import Delivery, Selection
 from lineal.errors import PermanentFailure, UnknownTopic
 from lineal.runtime import Runtime
 from lineal.stages.pipeline.marks import admit_shared
-from lineal_schemas.envelope import Event, decode
-from lineal_schemas.payload import Payload
+from lineal_schemas.envelope import Event, RawEvent, decode, decode_payload
+from lineal_schemas.payload import Payload, UnknownPayload
 
 P = TypeVar("P", bound=Payload)
 
@@ -30,9 +31,32 @@ async def admitted(runtime: Runtime, delivery: Delivery) -> Delivery | None:
     try:
         event = await admit_shared(event, topic, marks, runtime.broker_types)
     except PermanentFailure as error:
-        log.warning("topic.event_refused", topic=topic, event_id=event.id, error=str(error))
+        _log_refused(topic, event, error)
         return None
     return delivery._replace(event=event)
+
+
+def readable(topic: str, event: RawEvent) -> bool:
+    """Whether an event's data is what its type says, so far as that is known here: a stage would
+    make a dead letter of one that is not, and who reads a topic leaves it out. It is logged."""
+    if is_reference(event):
+        return True  # its data is elsewhere
+    try:
+        decode_payload(event)
+    except UnknownPayload:
+        return True  # somebody else's type
+    except ValueError as error:
+        _log_refused(topic, event, error)
+        return False
+    return True
+
+
+def _log_refused(topic: str, event: RawEvent, error: Exception) -> None:
+    problem = str(error)
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    log.warning("topic.event_refused", topic=topic, event_id=event.id, error=problem)
 
 
 async def read_admitted(
@@ -50,7 +74,8 @@ async def read_admitted(
         As that.
     """
     async for delivery in runtime.bus.read(topic, selection, follow=follow, begun=begun):
-        if (found := await admitted(runtime, delivery)) is not None:
+        found = await admitted(runtime, delivery)
+        if found is not None and readable(topic, found.event):
             yield found
 
 
@@ -72,7 +97,10 @@ async def events_on_topic(
         async for delivery in found:
             if delivery.event.type != kind.type:
                 continue  # what takes the place of an event that was erased
-            event = decode(await check_out(delivery.event, runtime.objects))
+            raw = await check_out(delivery.event, runtime.objects)
+            if not readable(kind.type, raw):
+                continue
+            event = decode(raw)
             if isinstance(event.data, kind):
                 yield cast("Event[P]", event)
     except UnknownTopic:

@@ -84,10 +84,11 @@ class FleetReporter:
 
     async def _follow(self, topic: str) -> None:
         from lineal.bus.protocol import Selection
+        from lineal.events_on_topic import read_admitted
         from lineal_schemas.envelope import decode
 
         await self._runtime.bus.create_topic(topic)
-        events = self._runtime.bus.read(topic, Selection(from_now=True), follow=True)
+        events = read_admitted(self._runtime, topic, Selection(from_now=True), follow=True)
         async for delivery in events:
             data: Any = decode(delivery.event).data
             if topic.startswith("anomaly.") and self._too_soon(topic, data.device):

@@ -55,6 +55,7 @@ async def check_dead_letters(
     from lineal.bus.protocol import Selection
     from lineal.bus.topic_names import dead_letter_topic
     from lineal.errors import UnknownTopic
+    from lineal.events_on_topic import readable
     from lineal_schemas.envelope import decode
     from lineal_schemas.failures import DeadLetter
 
@@ -65,6 +66,8 @@ async def check_dead_letters(
             ):
                 if delivery.event.type != DeadLetter.type:
                     continue  # it was erased
+                if not readable(delivery.position.topic, delivery.event):
+                    continue
                 letter = decode(delivery.event).data
                 if isinstance(letter, DeadLetter) and letter.correlation_id == subject:
                     raise CommandFailed(letter.message)

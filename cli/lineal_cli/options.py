@@ -107,6 +107,15 @@ def _file_settings() -> dict[str, Any]:
         raise CommandFailed(f"lineal.toml cannot be read: {error}. Correct it.") from error
 
 
+def _log_to_stderr() -> None:
+    """Keep what is logged out of a command's answer; daemons set up more of it."""
+    import structlog
+
+    if not structlog.is_configured():
+        # looked up for each line: it is another one when commands run one after the other
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
 def load_settings(data: Path | None = None, **given: Any) -> Settings:
     """All settings; ``data`` and what else is given (and not None) win over all other sources.
 
@@ -118,6 +127,7 @@ def load_settings(data: Path | None = None, **given: Any) -> Settings:
 
     from lineal.settings import Settings
 
+    _log_to_stderr()
     chosen = {name: value for name, value in {"data": data, **given}.items() if value is not None}
     try:
         return Settings(**chosen)

@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 from lineal.bus.claim_check import check_out
 from lineal.bus.protocol import Delivery, Position, Selection, TopicInfo
 from lineal.errors import ObjectMissing
+from lineal.events_on_topic import readable
 from lineal.runtime import Runtime
 from lineal_schemas.envelope import Event, decode, now_us
 from lineal_schemas.payload import Payload
@@ -87,7 +88,10 @@ async def newest_of_type(runtime: Runtime, kind: type[P], limit: int) -> list[Ev
         if item.event.type != kind.type:
             continue  # what takes the place of an event that was erased
         with suppress(ObjectMissing):
-            event = decode(await check_out(item.event, runtime.objects))
+            raw = await check_out(item.event, runtime.objects)
+            if not readable(kind.type, raw):
+                continue
+            event = decode(raw)
             if isinstance(event.data, kind):
                 found.append(cast("Event[P]", event))
     return found

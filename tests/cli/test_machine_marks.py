@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lineal.events_on_topic import read_admitted
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal_catalog.devices.register import STAGE, Device
@@ -118,3 +119,25 @@ def test_a_proposal_keeps_its_name_in_a_file_of_another(working: Path, lineal: L
     (working / "p.csv").write_text("time,p\n" + "".join(f"{n},{n % 7}.5\n" for n in range(30)))
     assert lineal("machine", "new", "p.csv", "--name", "pump", "-o", "Meine Pumpe.toml").code == 0
     assert "pump, 1 of 1 scored" in lineal("machine", "check", "Meine Pumpe.toml").text
+
+
+def test_what_does_not_fit_its_type_hides_nothing_that_does(data: Path, lineal: Lineal) -> None:
+    """Whoever writes to a topic beside lineal can put there what no stage would take."""
+    lineal("machine", "mark", "pump-1", "--from", "2h", "--normal")
+
+    async def scribble() -> None:
+        async with open_runtime(Settings(data=data)) as runtime:
+            async for delivery in runtime.bus.read("machine.marked"):
+                good = delivery.event
+            bad = [
+                good._replace(id="bad-1", data=b'{"device": "pump-1"}'),
+                good._replace(id="bad-2", data=b"{"),
+                good._replace(id="bad-3", datacontenttype="text/plain"),
+                good._replace(id="foreign", type="acme.note", dataschema=None),
+            ]
+            await runtime.bus.publish([("machine.marked", event) for event in bad])
+            read = [one.event.id async for one in read_admitted(runtime, "machine.marked")]
+            assert read == [good.id, "foreign"]
+
+    asyncio.run(scribble())
+    assert [mark["device"] for mark in lineal("machine", "marks", "--json").json] == ["pump-1"]

@@ -11,7 +11,7 @@ import structlog
 from lineal.access.senders import credential_of_actor
 from lineal.bus.claim_check import check_out
 from lineal.errors import LinealError, Unavailable
-from lineal.events_on_topic import events_on_topic
+from lineal.events_on_topic import events_on_topic, readable
 from lineal.observability.tracing import first_traceparent
 from lineal.producers import Producer
 from lineal_producers.exclusive_watches import ExclusiveWatch, ExclusiveWatches
@@ -62,6 +62,8 @@ class ManifestWatch:
             read = self._runtime.bus.read(RegionRunRequested.type, follow=True)
             async for delivery in read:
                 event = await check_out(delivery.event, self._runtime.objects)
+                if not readable(RegionRunRequested.type, event):
+                    continue
                 requested = decode(event).data
                 if not isinstance(requested, RegionRunRequested) or requested.run in begun:
                     continue

@@ -9,7 +9,7 @@ from lineal.bus.claim_check import check_out
 from lineal.bus.protocol import Selection
 from lineal.bus.topic_names import dead_letter_topic
 from lineal.errors import LinealError
-from lineal.events_on_topic import read_admitted
+from lineal.events_on_topic import read_admitted, readable
 from lineal.runtime import Runtime
 from lineal_schemas.envelope import decode
 from lineal_schemas.failures import DeadLetter
@@ -44,7 +44,10 @@ async def follow_transcript(
             await runtime.bus.create_topic(topic)
             selection = Selection(key=session_id, from_time=since_us)
             async for delivery in read_admitted(runtime, topic, selection, follow=True):
-                data = decode(await check_out(delivery.event, runtime.objects)).data
+                event = await check_out(delivery.event, runtime.objects)
+                if not readable(topic, event):
+                    continue
+                data = decode(event).data
                 if isinstance(data, _KINDS):
                     await arrived.put(data)
                 elif isinstance(data, DeadLetter):
