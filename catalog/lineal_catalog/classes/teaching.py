@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 
 from lineal.access.credential import Credential
 from lineal.acts import publish_acts
@@ -13,9 +15,14 @@ from lineal.store.connection import Connection
 from lineal.store.objects import reference
 from lineal_catalog.classes.queries import examples_of
 from lineal_catalog.documents.renditions import find_renditions, reading_of
+from lineal_catalog.reviews.answers import complete
+from lineal_catalog.reviews.item_state import ReviewConflict
+from lineal_catalog.reviews.queries import Filter, UnknownReview, list_reviews
+from lineal_catalog.reviews.reviewer import Reviewer
 from lineal_schemas.documents import DocumentLabelled
 from lineal_schemas.envelope import RawEvent, first_event, now_us
 from lineal_schemas.ids import arrival_id
+from lineal_schemas.reviews import ReviewValue
 
 
 class NotRead(LinealError, ValueError):
@@ -26,6 +33,9 @@ async def teach(
     runtime: Runtime, examples: Mapping[str, str], by: Credential, source: str
 ) -> list[str]:
     """Say what documents are; the ids of the events. What is said again replaces what was said.
+
+    If people were asked of what class one is, that is answered by it: the document is of this
+    class from then on.
 
     Args:
         examples: the class by the id of the document.
@@ -46,7 +56,21 @@ async def teach(
 
     events = await runtime.store.read(build)
     await publish_acts(runtime, events)
+    for document_id, name in examples.items():
+        await _answer(runtime, document_id, name, Reviewer.of(by))
     return [event.id for event in events]
+
+
+async def _answer(runtime: Runtime, document_id: str, name: str, who: Reviewer) -> None:
+    """Answer the open questions of what class a document is."""
+    wanted = Filter(subject=f"document:{document_id}", target="class")
+    waiting = await runtime.store.read(
+        partial(list_reviews, now=now_us(), wanted=wanted, names=who.names)
+    )
+    for item in waiting:
+        # who works on it, or was first, says something of their own
+        with suppress(ReviewConflict, UnknownReview):
+            await complete(runtime, item.item_id, ReviewValue(document_class=name), who)
 
 
 class NoExample(LinealError, LookupError):

@@ -10,14 +10,17 @@ from pathlib import Path
 from lineal.access.credential import owner_credential
 from lineal.bus.protocol import Selection
 from lineal.daemon import Daemon
+from lineal.effects.records import lineage_records
 from lineal.lineage.ledger import steps_of_subject
-from lineal.lineage.record import digest
+from lineal.lineage.record import Artifact, digest
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.discovery import find_stages
 from lineal.store.objects import reference
 from lineal.testing.substitutes import InProcessWorkers
+from lineal_catalog.classes.queries import examples_of
+from lineal_catalog.classes.teaching import teach
 from lineal_catalog.models.promotions import model_in_use
 from lineal_catalog.reviews.answers import complete
 from lineal_catalog.reviews.queries import Filter, list_reviews
@@ -29,6 +32,7 @@ from lineal_schemas.models import DatasetManifest, ModelDataset, ModelTrainingRe
 from lineal_schemas.results import Engine, Page, TextResult
 from lineal_schemas.reviews import ReviewValue
 from tests.conformance.harness import events_on, lag
+from tests.lineage.records import one_step
 
 STAGES = ["nlp", "index", "review", "retrain", "retrain.train", "retrain.evaluate",
           "retrain.promote"]  # fmt: skip
@@ -101,6 +105,31 @@ async def test_fifteen_corrections_of_sixty_documents_make_the_rest_right(tmp_pa
             await _teach(runtime)
         finally:
             await daemon.stop()
+
+
+async def test_who_teaches_a_class_has_answered_what_class_the_document_is(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data", durability="normal", workers=1)
+    async with open_runtime(settings) as runtime:
+        daemon = Daemon(runtime, find_stages(["nlp", "index", "review"]))
+        await daemon.start()
+        try:
+            for name in ("menu-00", "menu-01"):
+                await read(runtime, name, documents()[name])
+            text = documents()["menu-00"].encode()
+            made = [Artifact(digest(text), "text/plain", len(text), "text")]
+            step = one_step("document:menu-00", outputs=made)
+            await runtime.committer.publish((), lineage_records([step]))
+            await settled(runtime)
+            await runtime.flush_ledger()
+            await teach(runtime, {"menu-00": "menu"}, owner_credential(), "test:cli")
+            await settled(runtime)
+        finally:
+            await daemon.stop()
+        assert await classes(runtime) == {"menu-00": "menu", "menu-01": "other"}
+        wanted = Filter(target="class")
+        [left] = await runtime.store.read(partial(list_reviews, now=now_us(), wanted=wanted))
+        assert left.document_id == "menu-01"
+        assert await examples_of(runtime) == {"menu-00": "menu"}
 
 
 async def _teach(runtime: Runtime) -> None:
