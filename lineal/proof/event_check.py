@@ -1,4 +1,5 @@
-"""Whether every event that only steps make was made by a step in the ledger.
+"""Whether every event that only steps make was made by a step in the ledger, and whether all events
+of the embedded bus that no retention has deleted are there.
 
 Looked at are the topics of the embedded bus, or what was read of those of a broker
 (:mod:`lineal.proof.topic_reading`).
@@ -33,11 +34,13 @@ class EventReader:
         self._open: dict[str, list[EventOnTopic]] = {}
         self._changed: set[str] = set()
         self._problem: str | None = None
+        self._of_broker = False
 
     def begin(self, context: VerificationContext) -> None:
         self._connection = connection = context.connection
         self._open, self._changed = {}, set()
         self._problem = None if context.topics is None else context.topics.problem
+        self._of_broker = context.topics is not None
         if (topics := context.topics) is not None:
             self._open = {id: list(found) for id, found in topics.events.items()}
             context.results["events_on_topics"] = sum(map(len, self._open.values()))
@@ -76,6 +79,7 @@ class EventReader:
 
     def findings(self) -> Iterator[str]:
         yield from self._erased()
+        yield from self._missing()
         if self._problem is not None:
             yield self._problem
         left = [(item.place, id) for id, items in self._open.items() for item in items]
@@ -98,6 +102,35 @@ class EventReader:
         for subject, id in rows:
             if erased_at(connection, subject) is None:
                 yield f"the event {id} is erased, and no record says so"
+
+    def _missing(self) -> Iterator[str]:
+        """The first event of each partition that is gone though its place was not given up."""
+        connection = self._connection
+        if connection.dialect.name != "sqlite" or self._of_broker:
+            return
+        rows = connection.execute(
+            "SELECT id, first_offset, next_offset, (SELECT count(*) FROM events "
+            f"WHERE position >= (p.id << {_OFFSET_BITS}) + first_offset "
+            f"AND position < (p.id << {_OFFSET_BITS}) + next_offset) FROM partitions AS p"
+        ).fetchall()
+        places = _Places(connection)
+        for partition, first, end, count in rows:
+            if count >= end - first:
+                continue
+            base = partition << _OFFSET_BITS
+            there = connection.execute(
+                "SELECT position FROM events WHERE position >= ? AND position < ? "
+                "ORDER BY position",
+                (base + first, base + end),
+            )
+            expected = base + first
+            for (position,) in there:
+                if position != expected:
+                    break
+                expected += 1
+            others = end - first - count - 1
+            more = f", and {others} more of its partition" if others else ""
+            yield f"the event at {places.of(expected)} is missing{more}"
 
 
 class _Places:

@@ -54,6 +54,7 @@ def findings(folder: Path, connection: Any) -> tuple[Finding, ...]:
         ("INSERT INTO search_entries VALUES (99, 'x', 1)", "no step put document x"),
         ("UPDATE objects SET data = x'00' WHERE rowid = 1", "is not what its digest says"),
         ("DELETE FROM objects WHERE rowid = 1", "is missing"),
+        ("DELETE FROM events WHERE type = 'document.indexed'", "is missing"),
         (
             "UPDATE events SET id = 'forged' WHERE type = 'document.indexed'",
             "no step in the ledger",
