@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lineal.stages import Reject
 from lineal_catalog.file_formats.images import readable_formats
+from lineal_catalog.file_formats.jpeg import JPEG_END, is_complete_jpeg
 from lineal_consumers.classify.config import ClassifyConfig
 
 if TYPE_CHECKING:
@@ -32,14 +33,10 @@ _MEDIA_TYPES = {
     "HEIF": "image/heic",
 }
 _ANIMATED = ("image/gif", "image/webp", "image/heic", "image/avif")
-_JPEG_END = b"\xff\xd9"
 _FREE_BYTES = 200_000_000
 """Pixels times colours of an image in a file of any size."""
 _UNPACKED_PER_BYTE = 200
 """Of the file, in addition: of photos a byte is some twenty, of faxes a hundred."""
-_FILLING = 128
-_MAX_MISSING = 0.1
-"""Share of an image's last row that may be missing at its end."""
 _BLOCKS = ((273, 279), (324, 325))
 """TIFF tags of the offsets and the byte counts of an image's strips, and of its tiles."""
 
@@ -154,27 +151,6 @@ def _check_png(path: Path) -> None:
             raise Reject("the image is cut off")
 
 
-def _complete(data: bytes) -> bool:
-    """Whether a JPEG without its end marker has all of its picture: what is missing is filled with
-    middle gray, at the bottom from the right. That of a progressive one cannot be told."""
-    import io
-
-    import numpy as np
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data + _JPEG_END), formats=("JPEG",)) as image:
-            if image.info.get("progressive"):
-                return False
-            image.draft("L", (image.width // 8, image.height // 8))
-            gray = np.asarray(image.convert("L")).astype(np.int16)
-    except (OSError, ValueError, SyntaxError):
-        return False
-    last = np.abs(gray[-1] - _FILLING) <= 1
-    missing = len(last) if last.all() else int(np.argmin(last[::-1]))
-    return missing <= _MAX_MISSING * len(last)
-
-
 def _check_jpeg(path: Path) -> None:
     """Within a scan every 0xFF byte of data is stuffed, so an end marker found after the start
     of the first scan is the real one and not that of an embedded thumbnail."""
@@ -183,7 +159,7 @@ def _check_jpeg(path: Path) -> None:
         while at + 4 <= len(data) and data[at] == 0xFF:
             marker = data[at + 1]
             if marker == 0xDA:
-                if data.find(_JPEG_END, at) < 0 and not _complete(data[:]):
+                if data.find(JPEG_END, at) < 0 and not is_complete_jpeg(data[:]):
                     raise Reject("the image is cut off")
                 return
             if marker in (0xFF, 0x01) or 0xD0 <= marker <= 0xD8:

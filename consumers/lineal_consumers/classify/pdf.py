@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lineal.stages import Reject
 from lineal_catalog.file_formats.pdf_contents import has_damaged_stream
 from lineal_catalog.file_formats.pdf_font_names import has_inconsistent_font
+from lineal_catalog.file_formats.pdf_layers import has_hidden_layers, has_layers
 from lineal_catalog.file_formats.pdf_patterns import shows_patterned_text
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.page_content import PageContent, look_at
@@ -123,6 +124,8 @@ class _Otherwise(NamedTuple):
     """Whether a font calls its letters or figures others."""
     damaged: bool = False
     """Whether a part of its contents cannot be unpacked."""
+    layered: bool = False
+    """Whether a part of it may be on a layer that is switched off."""
 
 
 _NOTHING = _Otherwise()
@@ -140,11 +143,13 @@ def _check_objects(path: Path, config: ClassifyConfig) -> dict[int, _Otherwise]:
         with _open_with_qpdf(path) as document:
             check_cost(document, path.stat().st_size, config.pdf_operators)
             fonts: dict[tuple[int, int], bool] = {}
+            hides = has_hidden_layers(document)
             found = {
                 index: _Otherwise(
                     shows_patterned_text(page.obj),
                     has_inconsistent_font(page.obj, fonts),
                     has_damaged_stream(page.obj),
+                    hides and has_layers(page.obj),
                 )
                 for index, page in enumerate(document.pages)
             }
@@ -186,7 +191,7 @@ def _page_plan(document: PdfDocument, index: int, otherwise: _Otherwise) -> Page
         grading, visible = grade(text, unmapped)
         if grading is Layer.GARBAGE:
             return PagePlan("ocr")
-        if otherwise.damaged:
+        if otherwise.damaged or otherwise.layered:
             return PagePlan("ocr", "keep")
         content = look_at(page, layer)
         content.patterned_text = otherwise.patterned

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ctypes import byref, c_uint, create_string_buffer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lineal_catalog.file_formats.jpeg import JPEG_END, is_complete_jpeg
 from lineal_catalog.file_formats.pdf_objects import matrix_of, walk_page_objects
 from lineal_consumers.ocr.page_geometry import seen_from_user_space
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     Gray = npt.NDArray[np.uint8]
 
+_TAIL = 4096
+"""Bytes at the end of a JPEG among which its end marker is."""
 _WHITE = 250
 """Gray from which nothing is drawn on paper."""
 _BITS = {"CCITTFaxDecode": 1, "JBIG2Decode": 1, "JPXDecode": 48}
@@ -73,7 +76,8 @@ def find_page_images(page: pdfium.PdfPage) -> list[PageImage]:
 
 
 def find_damaged_images(page: pdfium.PdfPage, gray: Gray) -> list[Region]:
-    """The images of a page that cannot be decoded, of which nothing is drawn.
+    """The images of a page that cannot be decoded, of which nothing is drawn, and JPEGs of which
+    the end is missing, which viewers fill with gray.
 
     Args:
         gray: the page as it is drawn. Only images of which nothing is seen are decoded once more.
@@ -87,6 +91,9 @@ def find_damaged_images(page: pdfium.PdfPage, gray: Gray) -> list[Region]:
         if item.kind != raw.FPDF_PAGEOBJ_IMAGE:
             continue
         region = Region(*seen.after(item.around).after(matrix_of(item.handle)).box(0, 0, 1, 1))
+        if _filter(item.handle) == "DCTDecode" and _is_cut_off(item.handle):
+            found.append(region)
+            continue
         left, top, right, bottom = (max(0, int(side * pixels)) for side in region)
         drawn = gray[top : bottom + 1, left : right + 1]
         if not drawn.size or int(drawn.min()) < _WHITE:
@@ -97,6 +104,15 @@ def find_damaged_images(page: pdfium.PdfPage, gray: Gray) -> list[Region]:
         else:
             found.append(region)
     return found
+
+
+def _is_cut_off(item: Any) -> bool:
+    import pypdfium2.raw as raw
+
+    size = raw.FPDFImageObj_GetImageDataRaw(item, None, 0)
+    data = create_string_buffer(size)
+    raw.FPDFImageObj_GetImageDataRaw(item, data, size)
+    return JPEG_END not in data.raw[-_TAIL:] and not is_complete_jpeg(data.raw)
 
 
 def _filter(item: Any) -> str:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 LACKING = "text is drawn that the text layer does not have"
 OTHER_FIGURES = "the text layer says other figures than are drawn"
-UNDECODED = "a picture is damaged: it cannot be drawn"
+UNDECODED = "a picture is damaged: it, or a part of it, cannot be drawn"
+SWITCHED_OFF = "text is on a layer that is switched off: it was left out"
 DAMAGED = "a part of what the page draws is damaged: it cannot be unpacked"
 TOO_MUCH = "drawing the page takes too long: only its text layer was read"
 _THINNEST = 1.0
@@ -86,7 +87,11 @@ def _recognized(
 ) -> tuple[str, Page]:
     from lineal_consumers.ocr.page_images import find_damaged_images, find_page_images
     from lineal_consumers.ocr.page_raster import render_page
-    from lineal_consumers.ocr.unread_text import has_damaged_contents
+    from lineal_consumers.ocr.unread_text import (
+        find_hidden_words,
+        has_damaged_contents,
+        without_words,
+    )
 
     shown = find_page_images(page)
     if max((picture.bytes for picture in shown), default=0) > _MAX_PICTURE_BYTES:
@@ -99,9 +104,16 @@ def _recognized(
         text, made = _layer_page(page, _layer(page), fields, number, offset)
         return text, made.model_copy(update={"doubts": (*made.doubts, TOO_MUCH)})
     undecoded = find_damaged_images(page, raster.gray)
-    text, made = _read_drawn(path, page, raster, fields, number, offset, plan, config)
+    layer: list[Line] = []
+    hidden: list[Region] = []
+    if plan.text_layer != "ignore":
+        layer = _layer(page)
+        hidden = find_hidden_words(path, number, layer, raster)
+        layer = without_words(layer, hidden)
+    text, made = _read_drawn(path, page, raster, layer, fields, number, offset, plan, config)
     if plan.text_layer != "ignore" and has_damaged_contents(path, number):
         made = made.model_copy(update={"doubts": (*made.doubts, DAMAGED)})
+    made = _with_places(made, SWITCHED_OFF, hidden, raster.width, raster.height)
     return text, _with_places(made, UNDECODED, undecoded, raster.width, raster.height)
 
 
@@ -109,6 +121,7 @@ def _read_drawn(
     path: str,
     page: pdfium.PdfPage,
     raster: Raster,
+    layer: list[Line],
     fields: list[FormField],
     number: int,
     offset: int,
@@ -128,7 +141,7 @@ def _read_drawn(
     lacking = find_unread_text(page)
     if plan.text_layer == "ignore" and not lacking:
         return _with_fields(read_page_image(raster, number, offset, config), fields, raster)
-    layer = without_meaningless(_layer(page), lacking) if plan.text_layer != "ignore" else []
+    layer = without_meaningless(layer, lacking)
     layer += read_with_pdfminer(path, number, page, lacking) if lacking else []
     others: list[Region] = []
     try:

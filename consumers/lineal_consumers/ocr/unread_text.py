@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lineal_catalog.file_formats.pdf_contents import has_damaged_stream
 from lineal_catalog.file_formats.pdf_font_names import has_inconsistent_font
+from lineal_catalog.file_formats.pdf_layers import has_hidden_layers, has_layers
 from lineal_catalog.file_formats.pdf_objects import MAX_OBJECTS, is_meaningless, unread_text
 from lineal_catalog.file_formats.pdf_outlines import find_outlined_text
 from lineal_catalog.file_formats.pdf_patterns import shows_patterned_text
@@ -24,6 +25,10 @@ from lineal_consumers.ocr.writing_direction import as_if_across, as_seen
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
 
+    from lineal_consumers.ocr.page_raster import Raster
+
+_EVEN = 3
+"""Steps of gray within which paper is blank."""
 _UNMAPPED = "(cid:"
 """What pdfminer gives for a glyph without a meaning."""
 
@@ -96,6 +101,37 @@ def has_damaged_contents(path: str, number: int) -> bool:
             return has_damaged_stream(document.pages[number - 1].obj)
     except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
         return False
+
+
+def find_hidden_words(path: str, number: int, lines: list[Line], raster: Raster) -> list[Region]:
+    """The words of the text layer of page ``number`` (from 1) of which nothing is drawn, where they
+    may be on a layer that is switched off."""
+    import pikepdf
+
+    try:
+        with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
+            layered = has_hidden_layers(document) and has_layers(document.pages[number - 1].obj)
+    except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
+        return []
+    pixels = raster.gray.shape[1] / raster.width
+    found: list[Region] = []
+    for word in (word for line in lines for word in line.words) if layered else ():
+        box = Region(word.left, word.top, word.right, word.bottom)
+        left, top, right, bottom = (max(0, int(side * pixels)) for side in box)
+        drawn = raster.gray[top : bottom + 1, left : right + 1]
+        if drawn.size and int(drawn.max()) - int(drawn.min()) <= _EVEN:
+            found.append(box)
+    return found
+
+
+def without_words(lines: list[Line], places: list[Region]) -> list[Line]:
+    """The lines of a text layer without the words that are just there."""
+    if not places:
+        return lines
+    kept = [[w for w in line.words if Region(*w[2:6]) not in places] for line in lines]
+    return [
+        Line(words, line.new_paragraph) for words, line in zip(kept, lines, strict=True) if words
+    ]
 
 
 def without_meaningless(lines: list[Line], places: list[Region]) -> list[Line]:

@@ -1,5 +1,5 @@
-"""Pages of PDFs that are damaged in a part that viewers pass over without a word, and fonts whose
-program draws other figures than their map says."""
+"""Pages of PDFs that are damaged in a part that viewers pass over without a word, layers that are
+switched off, and fonts whose program draws other figures than their map says."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pikepdf import Array, Dictionary, Name, Stream
 
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.inspection import inspect_file
-from lineal_consumers.ocr.pdf_pages import DAMAGED, UNDECODED
+from lineal_consumers.ocr.pdf_pages import DAMAGED, SWITCHED_OFF, UNDECODED
 from tests.consumers.ocr.conftest import ReadPdf
-from tests.consumers.ocr.pdf_drawing import PROSE, typed, written
+from tests.consumers.ocr.pdf_drawing import PROSE, picture, typed, written
 
 
 def changed(change: Any) -> bytes:
@@ -32,12 +32,12 @@ def changed(change: Any) -> bytes:
 
 
 def show_damaged_picture(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
-    picture = Stream(pdf, b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(200))
-    picture.stream_dict = Dictionary(
+    damaged = Stream(pdf, b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(200))
+    damaged.stream_dict = Dictionary(
         Type=Name.XObject, Subtype=Name.Image, Width=1600, Height=800, BitsPerComponent=8,
         ColorSpace=Name.DeviceGray, Filter=Name.JPXDecode,
     )  # fmt: skip
-    page.obj.Resources.XObject = Dictionary(I0=pdf.make_indirect(picture))
+    page.obj.Resources.XObject = Dictionary(I0=pdf.make_indirect(damaged))
     page.contents_add(b"q 400 0 0 200 60 300 cm /I0 Do Q")
 
 
@@ -58,6 +58,59 @@ def test_a_scan_that_cannot_be_drawn_is_a_doubt(read_pdf: ReadPdf) -> None:
     result, doubts = read_pdf(changed(scan))
     assert result.text == ""
     assert UNDECODED in [reason for doubt in doubts for reason in doubt.reasons]
+
+
+@pytest.mark.parametrize(("part", "doubtful"), [(0.4, True), (1.0, False)])
+def test_a_scan_of_which_the_end_is_missing_is_a_doubt(
+    read_pdf: ReadPdf, part: float, doubtful: bool
+) -> None:
+    """And one that has all but its end marker is none."""
+    lines = ("First line of scan 8801", "", "", "", "", "", "", "Lower line of scan 9902")
+    out = io.BytesIO()
+    picture(lines, (1600, 2000), font=80).save(out, "JPEG", quality=90)
+    data = out.getvalue()[:-2]
+
+    def scan(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        show_damaged_picture(pdf, page)
+        shown = page.obj.Resources.XObject.I0
+        shown.Height = 2000
+        shown.write(data[: int(part * len(data))], filter=Name.DCTDecode)
+        page.obj.Contents = pdf.make_indirect(Stream(pdf, b"q 612 0 0 792 0 0 cm /I0 Do Q"))
+
+    result, doubts = read_pdf(changed(scan))
+    assert "8801" in result.text
+    assert ("9902" in result.text) is not doubtful
+    assert (UNDECODED in [reason for doubt in doubts for reason in doubt.reasons]) is doubtful
+
+
+def on_a_layer(pdf: pikepdf.Pdf, page: pikepdf.Page, *, off: bool, form: bool) -> None:
+    layer = pdf.make_indirect(Dictionary(Type=Name.OCG, Name="prices"))
+    pdf.Root.OCProperties = Dictionary(
+        OCGs=[layer], D=Dictionary(OFF=[layer] if off else [], Order=[layer])
+    )
+    show = b"BT /F1 12 Tf 60 500 Td (Price 1100 euros) Tj ET"
+    if not form:
+        page.obj.Resources.Properties = Dictionary(L=layer)
+        page.contents_add(b"/OC /L BDC " + show + b" EMC")
+        return
+    drawn = Stream(pdf, show)
+    drawn.stream_dict = Dictionary(
+        Type=Name.XObject, Subtype=Name.Form, BBox=[0, 0, 612, 792], OC=layer,
+        Resources=Dictionary(Font=page.obj.Resources.Font),
+    )  # fmt: skip
+    page.obj.Resources.XObject = Dictionary(X=pdf.make_indirect(drawn))
+    page.contents_add(b"/X Do")
+
+
+@pytest.mark.parametrize("form", [False, True])
+@pytest.mark.parametrize("off", [False, True])
+def test_text_on_a_layer_that_is_switched_off_is_left_out_and_a_doubt(
+    read_pdf: ReadPdf, off: bool, form: bool
+) -> None:
+    result, doubts = read_pdf(changed(lambda *at: on_a_layer(*at, off=off, form=form)))
+    assert "committee" in result.text
+    assert ("1100" in result.text) is not off
+    assert [doubt.reasons for doubt in doubts] == ([(SWITCHED_OFF,)] if off else [])
 
 
 @pytest.mark.parametrize("part", [0.5, 1.0])
