@@ -118,7 +118,7 @@ def create(
         found = [] if source is not None else await _items(
             runtime, who, items or [], documents, photos, pages, pairs(with_label, "--label")
         )  # fmt: skip
-        answers_known = pairs(known, "--known")
+        answers_known = pairs(known, "--known", at_last=True)
         if answers_known and source is None:
             answers_known = await _known(runtime, who, answers_known)
         created = await create_job(

@@ -75,6 +75,10 @@ def select_subject(connection: Connection, wanted: str) -> Selection:
         return _found(subject, steps)._replace(erased=str(error))
     except UnknownDocument:
         of_event = steps_of_event(connection, wanted)
+        if not of_event and name and kind != "document":
+            raise CommandFailed(
+                f"nothing is on record of {wanted!r}, and no document is called so"
+            ) from None
         if not of_event:
             raise
         subject = of_event[0].subject

@@ -166,15 +166,18 @@ def with_broker(settings: Settings, url: str | None) -> Settings:
     return settings.with_section(mqtt.model_copy(update={"url": url}))
 
 
-def pairs(given: list[str] | None, option: str) -> dict[str, str]:
+def pairs(given: list[str] | None, option: str, *, at_last: bool = False) -> dict[str, str]:
     """``K=V`` options as a mapping.
+
+    Args:
+        at_last: the last ``=`` divides them: a key may have one itself.
 
     Raises:
         typer.BadParameter: one has no ``=``, or nothing before it.
     """
     found = {}
     for item in given or ():
-        key, equals, value = item.partition("=")
+        key, equals, value = item.rpartition("=") if at_last else item.partition("=")
         if not key or not equals:
             raise typer.BadParameter(f"{item!r} is not KEY=VALUE", param_hint=option)
         found[key] = value

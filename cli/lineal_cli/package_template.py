@@ -1,7 +1,8 @@
 """The package that ``lineal new`` makes: its parts, its names, and the files it is written from.
 
 The files are in ``new_package`` beside this module. In them ``$package`` is the name of the
-package, ``$module`` that of its module, and ``$title`` what its classes begin with.
+package, ``$module`` that of its module, ``$title`` what its classes begin with, and ``$words`` what
+people read.
 """
 
 from __future__ import annotations
@@ -161,6 +162,7 @@ def write_package(folder: Path, package: str, parts: Sequence[str]) -> list[str]
         "package": package,
         "module": module,
         "title": "".join(word.capitalize() for word in package.split("-")),
+        "words": package.replace("-", " ").capitalize(),
     }
     names |= {
         "entry_points": Template(_entry_points(parts)).substitute(names),

@@ -122,8 +122,12 @@ def _filters(messages: Messages) -> dict[str, Callable[..., Any]]:
         pattern = "#,##0" if unit == 0 or amount >= 100 else "#,##0.#"
         return f"{format_decimal(amount, pattern, locale=locale)} {_UNITS[unit]}"
 
-    def number(value: float | None) -> str:
-        return "" if value is None else format_decimal(value, locale=locale)
+    def number(value: float | None, digits: int | None = None) -> str:
+        """A figure, with so many digits behind the point; None: as it is."""
+        if value is None:
+            return ""
+        pattern = None if digits is None else f"#,##0.{'0' * digits}" if digits else "#,##0"
+        return format_decimal(value, pattern, locale=locale)
 
     def compact(value: float) -> str:
         return format_compact_decimal(value, locale=locale, fraction_digits=1)

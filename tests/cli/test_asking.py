@@ -260,6 +260,10 @@ def test_lineage_of_an_event_is_that_of_its_subject(lineal: Lineal, filled: Path
     event_id = of_document[0]["events"]["in"][0]
     assert lineal("lineage", event_id, "--data", filled, "--json").json == of_document
     assert "no document" in lineal("lineage", "no-such-event", "--data", filled).err
+    assert (
+        "nothing is on record of 'order:x-9'"
+        in lineal("lineage", "order:x-9", "--data", filled).err
+    )
 
 
 def test_lineage_tree_has_every_step_with_what_it_read_and_made(

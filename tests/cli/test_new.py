@@ -103,7 +103,9 @@ def test_what_it_brings_is_found_and_works(site: Path, tmp_path: Path) -> None:
             f"{url}/console/{PACKAGE}", headers={"Authorization": f"Bearer {TOKEN}"}
         )
         with urllib.request.urlopen(asked, timeout=60) as page:
-            assert b"x-1" in page.read()
+            shown = page.read()
+        assert b"x-1" in shown
+        assert b"<h1>Parcel orders</h1>" in shown
     totals = {
         total["key"]: total for total in json.loads(lineal(tmp_path, site, PACKAGE, "--json"))
     }

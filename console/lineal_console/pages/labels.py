@@ -7,14 +7,18 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 
+from babel import Locale
+from babel.numbers import format_decimal
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from lineal.errors import LinealError
 from lineal.store.connection import Connection
+from lineal.store.objects import reference
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.queries import list_documents
+from lineal_catalog.documents.renditions import find_renditions
 from lineal_catalog.labels.acts import label_to_look_at
 from lineal_catalog.labels.answers import give_label, take_item
 from lineal_catalog.labels.closing import close_job
@@ -27,12 +31,15 @@ from lineal_catalog.photos.projection import PHOTO
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
 from lineal_schemas.labels import ConsensusMethod, LabelBox, LabelItem, LabelJobKind, LabelValue
+from lineal_schemas.results import PAGE_SEPARATOR
 
 LABELS = Page("labels", "Labels", act="review", section="review", order=20)
 DASHBOARD = Page("labelling", "Labelling dashboard", act="review", section="review", order=30)
 _CHART_HEIGHT = 60
 _BAR_WIDTH = 12
 _MAX_BARS = 48
+_MAX_COST = 1_000_000
+_MAX_TEXT = 50_000
 
 
 @LABELS.get()
@@ -49,6 +56,7 @@ async def create(request: PageRequest) -> Response:
     kind = cast(LabelJobKind, str(form.get("kind", "label")))
     source = str(form.get("source", "")) or None
     items: list[LabelItem] = []
+    known: dict[str, str] = {}
     if kind == "label":
         wanted = [line.strip() for line in str(form.get("items", "")).splitlines() if line.strip()]
         items = await request.runtime.store.read(
@@ -61,12 +69,14 @@ async def create(request: PageRequest) -> Response:
             )
         )
         items = await with_sizes(request.runtime, items)
+        known = await request.runtime.store.read(partial(_known, form=form, names=request.names))
     answers = str(form.get("answers", "1"))
     created = await create_job(
         request.runtime, request.credential, name=str(form.get("name", "")).strip(), kind=kind,
-        items=items, source=source, known=_known(form),
+        items=items, source=source, known=known,
         classes=[each.strip() for each in str(form.get("classes", "")).split(",") if each.strip()],
         answers=int(answers) if answers.isdecimal() and answers != "0" else 1,
+        cost_per_hour=_cost(request, form),
     )  # fmt: skip
     return request.redirect(f"{LABELS.url}/{created.job}", request.text("The job is made."))
 
@@ -86,10 +96,31 @@ def _items(
     return [item_of(connection, name, names) for name in found]
 
 
-def _known(form: FormData) -> dict[str, str]:
+def _known(
+    connection: Connection, *, form: FormData, names: tuple[str, ...] | None
+) -> dict[str, str]:
+    """The known answers, a line each. Names of items may have an ``=`` themselves."""
     lines = str(form.get("known", "")).splitlines()
-    pairs = [line.partition("=") for line in lines if "=" in line]
-    return {item.strip(): label.strip() for item, _, label in pairs}
+    pairs = [line.rpartition("=") for line in lines if "=" in line]
+    return {
+        item_of(connection, item.strip(), names).item: label.strip() for item, _, label in pairs
+    }
+
+
+def _cost(request: PageRequest, form: FormData) -> float:
+    """Of an hour of somebody's time.
+
+    Raises:
+        HTTPException: 400, it is no number.
+    """
+    written = str(form.get("cost", "")).strip().replace(",", ".")
+    try:
+        cost = float(written or 0)
+    except ValueError:
+        cost = -1.0
+    if not 0 <= cost < _MAX_COST:
+        raise HTTPException(400, request.text("The cost of an hour is a number."))
+    return cost
 
 
 @LABELS.get("/{job}")
@@ -132,8 +163,10 @@ async def show_item(request: PageRequest) -> Response:
     except LinealError as error:
         raise request.missing(str(error)) from error
     _, _, page = item.item.partition("#page=")
+    drawn = bool(item.width) or _id(item, DOCUMENT) is None
     return request.render(
         "label_item.html",
+        text=None if drawn else await _text(request, item, int(page) if page.isdecimal() else None),
         job=job,
         item=item,
         label=label,
@@ -143,6 +176,20 @@ async def show_item(request: PageRequest) -> Response:
         number=int(page) if page.isdecimal() else 1,
         ratio=round(1000 * item.height / item.width) if item.width else 1414,
     )
+
+
+async def _text(request: PageRequest, item: LabelItem, page: int | None) -> str | None:
+    """What a document that nothing draws says, or one page of it; None where it was not read."""
+    document = _id(item, DOCUMENT) or ""
+    found = await request.runtime.store.read(partial(find_renditions, document_id=document))
+    if (stored := found.get("text")) is None:
+        return None
+    data = await request.runtime.objects.get(reference(stored.sha256, 0, stored.media_type))
+    read = data.decode("utf-8", "replace")
+    if page is not None:
+        pages = read.split(PAGE_SEPARATOR)
+        read = pages[page - 1] if 0 < page <= len(pages) else ""
+    return read[:_MAX_TEXT]
 
 
 def _id(item: LabelItem, family: str) -> str | None:
@@ -251,22 +298,26 @@ async def dashboard(request: PageRequest) -> Response:
 
 def _charts(request: PageRequest, hours: Sequence[HourFigures]) -> list[dict[str, Any]]:
     """A chart of each figure, with a bar for each hour in which labels were given."""
-    shown = hours[-_MAX_BARS:]
+    shown, locale = hours[-_MAX_BARS:], request.messages.locale
     figures: list[tuple[str, list[float | None], str]] = [
-        (request.text("Labels given in each hour"), [hour.labels for hour in shown], "{:.0f}"),
-        (request.text("Seconds per item"), [hour.median_seconds for hour in shown], "{:.1f}"),
-        (request.text("Agreement"), [hour.agreement for hour in shown], "{:.0%}"),
-        (request.text("Right of known ones"), [hour.accuracy for hour in shown], "{:.0%}"),
-        (request.text("Cost"), [hour.cost for hour in shown], "{:.2f}"),
+        (request.text("Labels given in each hour"), [hour.labels for hour in shown], "#,##0"),
+        (request.text("Seconds per item"), [hour.median_seconds for hour in shown], "#,##0.0"),
+        (request.text("Agreement"), [hour.agreement for hour in shown], "#,##0%"),
+        (request.text("Right of known ones"), [hour.accuracy for hour in shown], "#,##0%"),
+        (request.text("Cost"), [hour.cost for hour in shown], "#,##0.00"),
     ]
     return [
-        {"title": title, "bars": _bars(values, text), "last": text.format(known[-1])}
-        for title, values, text in figures
+        {
+            "title": title,
+            "bars": _bars(values, pattern, locale),
+            "last": format_decimal(known[-1], pattern, locale=locale),
+        }
+        for title, values, pattern in figures
         if (known := [value for value in values if value is not None]) and any(known)
     ]
 
 
-def _bars(values: Sequence[float | None], text: str) -> list[dict[str, Any]]:
+def _bars(values: Sequence[float | None], pattern: str, locale: Locale) -> list[dict[str, Any]]:
     highest = max((value for value in values if value), default=1)
     return [
         {
@@ -274,7 +325,7 @@ def _bars(values: Sequence[float | None], text: str) -> list[dict[str, Any]]:
             "y": round(_CHART_HEIGHT * (1 - (value or 0) / highest), 1),
             "width": _BAR_WIDTH - 2,
             "height": round(_CHART_HEIGHT * (value or 0) / highest, 1),
-            "text": "" if value is None else text.format(value),
+            "text": "" if value is None else format_decimal(value, pattern, locale=locale),
         }
         for place, value in enumerate(values)
     ]

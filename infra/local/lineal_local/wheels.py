@@ -30,12 +30,15 @@ def build_wheels(folder: Path) -> list[Path]:
 
 def _build(project: Path, folder: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=folder) as made:
-        subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", made],
             cwd=project,
-            check=True,
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
+        if done.returncode:  # else it names a file that is moved at once
+            sys.stderr.buffer.write(done.stderr)
+            done.check_returncode()
         [wheel] = Path(made).glob("*.whl")
         distribution = wheel.name.partition("-")[0]
         for older in folder.glob(f"{distribution}-*.whl"):

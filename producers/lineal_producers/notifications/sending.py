@@ -131,7 +131,7 @@ def mail(
         NotDelivered: the server did not take it.
     """
     message = EmailMessage()
-    over = "" if notification.state == "firing" else " (over)"
+    over, verb = ("", "is") if notification.state == "firing" else (" (over)", "was")
     message["Subject"] = f"lineal: {notification.rule}{over}"
     message["From"] = settings.sender
     message["To"] = ", ".join(settings.to)
@@ -140,7 +140,8 @@ def mail(
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(
         f"{notification.text}\n{_where(notification.url)}\nRule {notification.rule}: "
-        f"{notification.condition} is {notification.value:.6g}, the limit {notification.limit:g}.\n"
+        f"{notification.condition} {verb} {notification.value:.6g}, the limit "
+        f"{notification.limit:g}.\n"
     )
     try:
         with _connected(settings, timeout) as server:

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import io
 import re
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 from lineal.access.acts import acts_of
-from lineal.access.credential import Credential
+from lineal.access.credential import Credential, credential_of
+from lineal.effects.objects import ObjectPut
 from lineal.effects.records import lineage_records
 from lineal.lineage.record import Artifact, StepEntry, digest, record_of
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal_catalog.labels.jobs import create_job
+from lineal_catalog.labels.queries import find_job, known_answers
 from lineal_schemas.envelope import decode_payload, first_event
 from lineal_schemas.labels import LabelItem
 from lineal_schemas.photos import PhotoVerified
@@ -40,6 +43,18 @@ async def _readings(runtime: Runtime, minutes: int) -> None:
         await runtime.bus.publish([(event.type, event)])
 
 
+def _register(connection: Connection, document: str) -> None:
+    connection.execute(
+        "INSERT INTO registry VALUES (?, 'default', 'a.pdf', NULL, NULL, NULL, 1)", (document,)
+    )
+    connection.execute("INSERT INTO arrivals VALUES (?, 'e', 'a.pdf', 'file:///a', 1)", (document,))
+    connection.execute(
+        "INSERT INTO operations (document_id, status, stage, facts, started, updated) "
+        "VALUES (?, 'indexed', 'index', '{}', 1, 1)",
+        (document,),
+    )
+
+
 async def test_a_time_of_a_device_is_labelled_by_its_curves(runtime: Runtime) -> None:
     await _readings(runtime, 10)
     item = f"pump-1#t={BEGIN + 4 * MINUTE},{BEGIN + 6 * MINUTE}"
@@ -63,6 +78,57 @@ async def test_a_time_of_a_device_is_labelled_by_its_curves(runtime: Runtime) ->
         assert 'aria-label="Labels given in each hour: 1"' in figures
 
 
+async def test_known_answers_are_named_as_items_are_and_an_hour_has_a_cost(
+    runtime: Runtime,
+) -> None:
+    await _readings(runtime, 1)
+    item = f"pump-1#t={BEGIN},{BEGIN + MINUTE}"
+    form = {"name": "costs", "items": item, "known": f"{item}=normal", "cost": "36,5"}
+    async with browser(runtime, await token(runtime, "ann", *acts_of("operator"))) as client:
+        made = await client.post("/console/labels/create", data=form)
+        job = made.headers["location"].rpartition("/")[2]
+        found = await runtime.store.read(partial(find_job, wanted=job))
+        assert found.cost == 36_500_000
+        assert await runtime.store.read(lambda c: known_answers(c, job)) == {item: "normal"}
+        refused = await client.post("/console/labels/create", data=form | {"cost": "much"})
+        assert (refused.status_code, "is a number" in refused.text) == (400, True)
+        german = {"accept-language": "de"}
+        await client.post(f"{made.headers['location']}/give", data={"item": item, "label": "x"})
+        figures = (await client.get("/console/labelling", headers=german)).text
+        assert "0,00" in figures
+        assert "0.00" not in figures
+
+
+async def test_a_document_that_nothing_draws_is_labelled_by_its_text(runtime: Runtime) -> None:
+    document = str(uuid4())
+    await runtime.store.write(partial(_register, document=document))
+    text, content = b"Dear Ms Weber\fYours <b>Paul</b>", b"content"
+    read = StepEntry(
+        f"document:{document}", 2,
+        inputs=(Artifact(digest(content), "text/plain", len(content), "content"),),
+        outputs=(Artifact(digest(text), "text/plain", len(text), "text"),),
+    )  # fmt: skip
+    await runtime.committer.publish(
+        (),
+        [ObjectPut(text), *lineage_records([record_of(read, build=None, actor="a", worker="w")])],
+    )
+    await runtime.flush_ledger()
+    by = credential_of("user:ann", "owner")
+    items = [
+        LabelItem(item=name, subject=f"document:{document}")
+        for name in (document, f"{document}#page=2")
+    ]
+    job = await create_job(runtime, by, name="kinds", items=items, classes=("letter",))
+    async with browser(runtime, await token(runtime, "ann", *acts_of("owner"))) as client:
+        whole, page = [
+            (await client.get(f"/console/labels/{job.job}/item", params={"item": item.item})).text
+            for item in items
+        ]
+    assert "Dear Ms Weber" in whole
+    assert "Dear Ms Weber" not in page
+    assert "Yours &lt;b&gt;Paul&lt;/b&gt;" in page
+
+
 async def test_a_document_is_no_time_of_a_device(runtime: Runtime) -> None:
     async with browser(runtime, await token(runtime, "ann", *acts_of("operator"))) as client:
         form = {"name": "kinds", "items": "pump-1#t=9,8"}
@@ -73,21 +139,7 @@ async def test_a_document_is_no_time_of_a_device(runtime: Runtime) -> None:
 
 async def test_boxes_are_given_and_shown_to_who_verifies(runtime: Runtime) -> None:
     document = str(uuid4())
-
-    def register(connection: Connection) -> None:
-        connection.execute(
-            "INSERT INTO registry VALUES (?, 'default', 'a.pdf', NULL, NULL, NULL, 1)", (document,)
-        )
-        connection.execute(
-            "INSERT INTO arrivals VALUES (?, 'e', 'a.pdf', 'file:///a', 1)", (document,)
-        )
-        connection.execute(
-            "INSERT INTO operations (document_id, status, stage, facts, started, updated) "
-            "VALUES (?, 'indexed', 'index', '{}', 1, 1)",
-            (document,),
-        )
-
-    await runtime.store.write(register)
+    await runtime.store.write(partial(_register, document=document))
     page = LabelItem(
         item=f"{document}#page=1", subject=f"document:{document}", width=595, height=842
     )

@@ -188,7 +188,9 @@ async def test_mail_is_sent_when_it_begins_and_when_it_is_over(
     assert b"1 item waits for a person" in first
     for each in (first, second):
         assert b"\r\nhttps://lineal.example.org/console/review\r\n" in each
+    assert b"reviews_waiting is 1, the limit 0" in first
     assert b"Subject: lineal: waiting (over)" in second
+    assert b"reviews_waiting was 1, the limit 0" in second
 
 
 HOUR = 3600 * 1_000_000
