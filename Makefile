@@ -135,6 +135,8 @@ lock: .venv/bin/uv ## recompile requirements/*.txt from the pyproject files
 	$(COMPILE_EMULATOR) $(EMULATORS)/paperless.in --output-file $(EMULATORS)/paperless.txt
 	$(COMPILE_EMULATOR) $(EMULATORS)/diagram-icons.in --output-file $(EMULATORS)/diagram-icons.txt
 	$(COMPILE_EMULATOR) $(EMULATORS)/quix.in --output-file $(EMULATORS)/quix.txt
+	$(COMPILE_EMULATOR) $(EMULATORS)/piper.in --output-file $(EMULATORS)/piper.txt
+	$(COMPILE_EMULATOR) $(EMULATORS)/whisper.in --output-file $(EMULATORS)/whisper.txt
 
 clean: ## remove .venv and all caches (never ./data or ./inbox)
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -36,6 +36,13 @@ def installed_environment(name: str) -> Path:
     return folder / "bin" / "python"
 
 
+def add_environment(name: str) -> None:
+    """Let this process import what an environment has and its own does not; Unavailable when it
+    was not set up."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    sys.path.append(str(installed_environment(name).parents[1] / "lib" / version / "site-packages"))
+
+
 def set_up_environment(name: str, seconds: float = 300) -> Path:
     """The environment's Python, installing it when it is not there yet.
 
