@@ -163,6 +163,10 @@ def gray_pixels(image: Image.Image, max_pixels: int, *, strip_pixels: int = STRI
     if image.format == "WEBP" and name and getattr(image, "n_frames", 1) == 1:
         image, opaque = _still_webp(image, name, dpi, strip_pixels)
     image.load()
+    if image.mode == "LAB":
+        image = image.getchannel("L")
+    elif image.mode.startswith("I;16") and image.mode != "I;16":
+        image = image.convert("I")  # Pillow takes no other order of bytes apart
     factor = max(1, min(image.width // wanted[0], image.height // wanted[1]))
     width, height = -(-image.width // factor), -(-image.height // factor)
     gray = np.empty((height, width), np.uint8)

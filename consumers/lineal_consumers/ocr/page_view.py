@@ -99,7 +99,7 @@ def _frame(path: str, view: PageView) -> Image.Image:
             shown: Image.Image = image
             if orientation(image) != 1:
                 shown = ImageOps.exif_transpose(image)
-            if shown.mode.startswith("I;16") or shown.mode in ("I", "F"):
+            if shown.mode.startswith("I;16") or shown.mode in ("I", "F", "LAB"):
                 shown = as_gray(shown)
             elif shown.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in shown.info:
                 shown = on_paper(shown)

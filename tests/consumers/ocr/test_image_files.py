@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageOps
 
 from lineal_consumers.ocr.image_files import gray_pixels, open_frame, pixel_density
@@ -131,3 +132,22 @@ def test_a_webp_picture_takes_less_than_eight_bytes_a_pixel(tmp_path: Path) -> N
     )  # fmt: skip
     # Of memory, not of address space: how much of that threads take differs between machines.
     assert int(done.stdout) * 1024 < 8 * 4000 * 3000
+
+
+def test_sixteen_bits_of_the_other_order_are_read(tmp_path: Path) -> None:
+    pixels = np.arange(0, 250, dtype=np.uint8).reshape(10, 25)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels.astype(">u2") * 257, byteorder=">", photometric="minisblack")
+    with open_frame(str(path), 1) as image:
+        assert image.mode == "I;16B"
+        made = gray_pixels(image, 1_000_000, strip_pixels=STRIP).astype(int)
+    assert abs(made - pixels).max() <= 3
+
+
+def test_of_lab_colours_the_lightness_is_read(tmp_path: Path) -> None:
+    pixels = np.arange(0, 250, dtype=np.uint8).reshape(10, 25)
+    path = tmp_path / "a.tif"
+    even = Image.new("L", (25, 10), 128)
+    Image.merge("LAB", (Image.fromarray(pixels), even, even)).save(path)
+    with open_frame(str(path), 1) as image:
+        assert np.array_equal(gray_pixels(image, 1_000_000, strip_pixels=STRIP), pixels)
