@@ -16,6 +16,7 @@ from lineal_consumers.ocr.parsers.flat_package import FlatPackage
 from lineal_consumers.ocr.parsers.grid import MAX_CELLS, tidy
 from lineal_consumers.ocr.parsers.markup import local_name
 from lineal_consumers.ocr.parsers.open_xml import Package
+from lineal_consumers.ocr.parsers.opendocument_numbering import number_labels
 from lineal_consumers.ocr.parsers.opendocument_text import (
     ANNOTATION,
     FORM,
@@ -100,6 +101,7 @@ def _pages(package: Package | FlatPackage) -> list[ParsedPage]:
     if not kinds:
         raise ValueError("the document has no body")
     reader = _Reader(package)
+    reader.number(content, body)
     match local_name(kinds[0]):
         case "text":
             pages = [reader.text(kinds[0])]
@@ -121,8 +123,14 @@ class _Reader:
         self._masters: dict[str, Any] | None = None
         """Of slides, by their names; those that were read are gone."""
         self._page = ParsedPage("")
+        self._labels: dict[Any, str] = {}
         self._surrounded = False
         """Whether a sheet has what is printed around all of them."""
+
+    def number(self, content: Any, body: Any) -> None:
+        """Count the items and headings of a body."""
+        styles = self._package.parse("styles.xml")
+        self._labels = number_labels(body, [content] if styles is None else [styles, content])
 
     def text(self, body: Any) -> ParsedPage:
         """A text with the headers and footers of its page styles."""
@@ -211,6 +219,8 @@ class _Reader:
         apart: list[Any] = []
         gather_text(paragraph, pieces, apart)
         text = "".join(pieces)
+        if (label := self._labels.get(paragraph)) and text.strip():
+            text = f"{label} {text.lstrip()}"
         self._count(text)
         lines.append(text)
         for element in apart:

@@ -62,6 +62,33 @@ def test_what_was_deleted_under_review_in_opendocument_is_named(parse):
     assert text == "new words\nDeleted by Ann: old words"
 
 
+def test_items_and_headings_of_opendocument_have_their_numbers(parse):
+    level = '<text:list-level-style-number text:level="{0}" style:num-format="{1}" {2}/>'
+    styles = (
+        '<text:list-style style:name="L">'
+        + level.format(1, "1", 'style:num-suffix=".)"')
+        + level.format(2, "a", 'style:num-suffix=")" text:display-levels="2"')
+        + "</text:list-style><text:outline-style>"
+        '<text:outline-level-style text:level="1" style:num-format="I" style:num-suffix="."/>'
+        "</text:outline-style>"
+    )
+    item = "<text:list-item><text:p>{0}</text:p>{1}</text:list-item>"
+    inner = f"<text:list>{item.format('b', '')}{item.format('c', '')}</text:list>"
+    numbered = '<text:list text:style-name="L"{1}>{0}</text:list>'
+    body = (
+        '<text:h text:outline-level="1">One</text:h>'
+        + numbered.format(item.format("a", inner) + item.format("d", ""), "")
+        + "<text:p>between</text:p>"
+        + numbered.format(item.format("e", ""), ' text:continue-numbering="true"')
+        + numbered.format(item.format("f", ""), "")
+        + '<text:h text:outline-level="1">Two</text:h>'
+        '<text:list text:style-name="bullets">' + item.format("g", "") + "</text:list>"
+    )
+    assert parse(open_document(body, styles=styles), "word").text.splitlines() == [
+        "I. One", "1.) a", "1.a) b", "1.b) c", "2.) d", "between", "3.) e", "1.) f", "II. Two", "g",
+    ]  # fmt: skip
+
+
 def test_ticks_of_opendocument_forms_are_read(parse):
     boxes = (
         '<form:checkbox form:label="Agreed" form:current-state="checked"/>'
