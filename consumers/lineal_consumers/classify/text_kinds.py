@@ -56,6 +56,10 @@ _FLAT_OPEN_DOCUMENT = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?<office:document\s[^>]*office:mimetype=[\"']"
     r"(application/vnd\.oasis\.opendocument\.(?:text|spreadsheet|presentation|graphics))"
 )
+_WORD_XML = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<\?mso-application[^>]*>\s*)?"
+    r"(?:<pkg:package\s[^>]*2006/xmlPackage|<w:wordDocument\s[^>]*word/2003/wordml)"
+)
 _TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _HEADER = re.compile(r"([!-9;-~]+):[ \t]?(.*)")
 _COUNT = re.compile(r"\d{1,10}[ \t]*")
@@ -87,6 +91,9 @@ def recognise(
     if flat := _FLAT_OPEN_DOCUMENT.match(begin):
         _check_bytes(path, config.text_bytes)
         return "word", flat[1]
+    if _WORD_XML.match(begin):
+        _check_bytes(path, config.text_bytes)
+        return "word", "application/xml"
     if _SVG.match(begin):
         _check_bytes(path, config.text_bytes)
         return "html", "image/svg+xml"

@@ -169,3 +169,13 @@ def test_a_mail_of_apple_mail_is_a_mail(inspect):
     mail = "1234\nFrom: a@b.c\nSubject: x\nMessage-ID: <1@x>\n\nbody\n"
     assert inspect(mail.encode(), "a").kind == "email"
     assert inspect(mail.encode(), "a.emlx").kind == "email"
+
+
+def test_documents_of_word_in_one_xml_file_are_documents(inspect):
+    start = '<?xml version="1.0"?>\n<?mso-application progid="Word.Document"?>\n'
+    for root in (
+        '<pkg:package xmlns:pkg="http://schemas.microsoft.com/office/2006/xmlPackage">',
+        '<w:wordDocument xmlns:w="http://schemas.microsoft.com/office/word/2003/wordml">',
+    ):
+        assert inspect(f"{start}{root}".encode(), "a.xml").kind == "word"
+    assert inspect(b"<pkg:package>words</pkg:package>", "a.xml").kind == "text"

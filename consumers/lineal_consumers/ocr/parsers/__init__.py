@@ -82,6 +82,7 @@ def _word(path: Path) -> Parsed:
     from lineal_consumers.ocr.parsers.rich_text import read_rich_text
     from lineal_consumers.ocr.parsers.slides import read_slides
     from lineal_consumers.ocr.parsers.word import read_word
+    from lineal_consumers.ocr.parsers.word_xml import MAX_BEGIN, is_flat_word, read_flat_word
 
     begin = _begin(path)
     if begin.startswith(b"{\\rtf"):
@@ -91,7 +92,9 @@ def _word(path: Path) -> Parsed:
     if is_open_document(path):
         return read_open_document(path)
     if not is_zipfile(path):
-        return read_flat_open_document(path)
+        with path.open("rb") as file:
+            of_word = is_flat_word(file.read(MAX_BEGIN))
+        return read_flat_word(path) if of_word else read_flat_open_document(path)
     with Package(path) as package:
         if "META-INF/container.xml" in package:
             read = read_book

@@ -13,6 +13,9 @@ _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _P, _T, _SYMBOL, _CHECK_BOX = WORD + "p", WORD + "t", WORD + "sym", WORD + "checkBox"
 TEXT_BOX, FALLBACK = WORD + "txbxContent", _MC + "Fallback"
 _RUN, _DELETED, _CHOICES = WORD + "r", WORD + "del", WORD + "ddList"
+_INSTRUCTIONS = WORD + "instrText"
+_BUTTON = re.compile(r"\s*MACROBUTTON\s+\S+\s+(.+)", re.DOTALL)
+"""A field that shows a part of its instructions: a place to fill in, in templates."""
 _RUBY, _RUBY_BASE, _READING = WORD + "ruby", WORD + "rubyBase", WORD + "rt"
 FORMULAS = (MATH + "oMath", MATH + "oMathPara")
 WORD_VALUE = WORD + "val"
@@ -54,6 +57,9 @@ def _gather(element: Any, pieces: list[str], boxed: list[Any], readings: list[st
             pieces.append(_MARKS[tag])
         elif tag in FORMULAS:
             pieces.append(formula_text(child))
+        elif tag == _INSTRUCTIONS:
+            if button := _BUTTON.match(child.text or ""):
+                pieces.append(button[1])
         elif tag == _SYMBOL:
             pieces.append(_symbol(child.get(WORD + "char", "").upper()))
         elif tag == _CHECK_BOX:

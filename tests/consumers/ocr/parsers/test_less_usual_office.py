@@ -18,6 +18,7 @@ from tests.consumers.ocr.parsers.packages import (
     A,
     P,
     S,
+    W,
     package,
     paragraph,
     relations,
@@ -230,3 +231,29 @@ def test_films_and_handwriting_on_slides_are_doubts(parse):
     film = '<p:pic><p:nvPicPr><p:nvPr><a:videoFile r:link="film"/></p:nvPr></p:nvPicPr></p:pic>'
     doubts = parse(slides(film + "<p:contentPart/>"), "word").pages[0].doubts
     assert doubts == ("a film or a sound was not read", HANDWRITING)
+
+
+def test_places_to_fill_in_are_read(parse):
+    field = "<w:r><w:instrText> MACROBUTTON NoMacro [Your name]</w:instrText></w:r>"
+    other = "<w:r><w:instrText> PAGEREF x</w:instrText></w:r>"
+    assert (
+        parse(word(f"<w:p>{run('Dear ')}{field}{other}</w:p>"), "word").text == "Dear [Your name]"
+    )
+
+
+def test_documents_in_one_xml_file_are_read(parse):
+    body = "<w:body><w:p><w:r><w:t>two</w:t></w:r><w:r><w:t>runs</w:t></w:r></w:p>{}</w:body>"
+    document = f'<w:document xmlns:w="{W}">{body.format("")}</w:document>'
+    pkg = "http://schemas.microsoft.com/office/2006/xmlPackage"
+    parts = {"/_rels/.rels": relations(officeDocument="word/d.xml"), "/word/d.xml": document}
+    flat = "".join(
+        f'<pkg:part pkg:name="{name}"><pkg:xmlData>{content}</pkg:xmlData></pkg:part>'
+        for name, content in parts.items()
+    )
+    flat += '<pkg:part pkg:name="/a.bin"><pkg:binaryData>AAAA</pkg:binaryData></pkg:part>'
+    assert parse(f'<pkg:package xmlns:pkg="{pkg}">{flat}</pkg:package>', "word").text == "tworuns"
+    of_2003 = "http://schemas.microsoft.com/office/word/2003/wordml"
+    old = f'<w:wordDocument xmlns:w="{of_2003}">{body.format("<w:pict><w:binData/></w:pict>")}'
+    result = parse(f"{old}</w:wordDocument>", "word")
+    assert result.text == "tworuns"
+    assert result.pages[0].doubts == ("pictures in the format of Word 2003 are not read",)
