@@ -16,13 +16,15 @@ from lineal_edge.sources.kinds import SourceKind
 from lineal_edge.sources.mqtt_inbox import Decoded, Message, MqttInbox, MqttSettings
 from lineal_edge.sources.settings import ChannelSource, channels_of
 from lineal_edge.sources.source import Sample
-from lineal_edge.sources.sparkplug_node import NamedMetric, NodeState, SparkplugNode
+from lineal_edge.sources.sparkplug_node import BD_SEQ, NamedMetric, NodeState, SparkplugNode
 from lineal_edge.sources.sparkplug_payload import BadPayload, decode, encode
 
 log = logging.getLogger(__name__)
 
 _REBIRTH = "Node Control/Rebirth"
 _ASK_SECONDS = 5.0
+_NAMED = 20
+"""Metrics that a warning names at most."""
 _TYPES = ("NBIRTH", "NDATA", "NDEATH", "DBIRTH", "DDATA", "DDEATH")
 
 
@@ -82,6 +84,7 @@ class Sparkplug:
         """Of the newest value of each channel, in milliseconds."""
         self._born = [0] * len(self.features)
         """Of the value that a birth has said last."""
+        self._complained: set[str] = set()
         self._asked_at = -_ASK_SECONDS
         host = f"spBv1.0/STATE/{settings.host_id}"
         self._host = None if settings.host_id is None else host
@@ -162,6 +165,7 @@ class Sparkplug:
         found: list[NamedMetric] = []
         if kind in ("NBIRTH", "DBIRTH"):
             found = node.birth(device, payload)
+            self._name_what_lacks(device)
         elif kind in ("NDATA", "DDATA"):
             found = node.data(device, payload)
         elif kind == "DDEATH":
@@ -175,6 +179,24 @@ class Sparkplug:
                 log.info("%s: %s", self._settings.node, node.state.value)
             self._ask()
         yield from self._moments(found, payload.timestamp_ms, birth=kind.endswith("BIRTH"))
+
+    def _name_what_lacks(self, device: str) -> None:
+        """Say which channels a birth does not name: a misspelt one would be silent for ever."""
+        known = self._node.metrics_of(device)
+        whose = f"device {device!r}" if device else "the node"
+        for (owner, metric), index in self._index.items():
+            if owner == device and metric not in known:
+                named = ", ".join(sorted(known - {BD_SEQ})[:_NAMED]) or "nothing"
+                self._complain(
+                    f"{self.features[index]} has no value: the birth of {whose} names no "
+                    f"{metric!r}, but {named}"
+                )
+
+    def _complain(self, text: str) -> None:
+        """Once, not with every message."""
+        if text not in self._complained:
+            self._complained.add(text)
+            log.warning("%s: %s", self._settings.node, text)
 
     def _moments(
         self, metrics: list[NamedMetric], stamp_ms: int | None, *, birth: bool
@@ -190,6 +212,7 @@ class Sparkplug:
                 continue
             if metric.value is None:
                 self.counts.bad_lines += 1
+                self._complain(f"{self.features[index]} has no value: {name!r} is no number")
                 continue
             moment = metric.timestamp_ms or stamp_ms or now_ms
             known = moment <= self._at[index] if birth else moment == self._born[index]

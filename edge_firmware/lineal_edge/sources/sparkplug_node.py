@@ -60,6 +60,10 @@ class SparkplugNode:
                     self._names[metric.alias] = (device, metric.name)
         return list(self._named(device, payload))
 
+    def metrics_of(self, device: str) -> frozenset[str]:
+        """The metrics that the births since the node's last have named of a device."""
+        return frozenset(name for owner, name in self._types if owner == device)
+
     def data(self, device: str, payload: Payload) -> list[NamedMetric]:
         """NDATA or DDATA."""
         self._follow(payload)

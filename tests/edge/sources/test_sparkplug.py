@@ -17,6 +17,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from lineal_edge.sources.kinds import open_source, read_source
+from lineal_edge.sources.mqtt_inbox import Message
 from lineal_edge.sources.sparkplug import Sparkplug
 from lineal_edge.sources.sparkplug_node import NodeState, SparkplugNode
 from lineal_edge.sources.sparkplug_payload import BadPayload, Payload, decode, encode
@@ -274,3 +275,27 @@ def test_a_node_misses_messages_exactly_when_one_is_lost(lost: list[int], count:
     missed = any(0 < number < count for number in lost if any(
         later not in lost for later in range(number + 1, count + 1)))  # fmt: skip
     assert (node.state is NodeState.MISSED) == missed
+
+
+def test_a_channel_that_no_birth_names_or_that_is_no_number_is_named_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    channels = {"p": {"metric": "Presure"}, "at": {"metric": "Name"}, "flow": {"device": "pump"}}
+    source = open_source(
+        read_source(
+            {"kind": "sparkplug", "host": "nowhere", "group": "plant", "node": "n",
+             "channels": channels}
+        ),
+        "d",
+    )  # fmt: skip
+    assert isinstance(source, Sparkplug)
+    number = encode([("Pressure", 1, 1.5, BEGIN_MS)], seq=0, timestamp_ms=BEGIN_MS)
+    text = b"\x12\x0a\x0a\x04Name\x7a\x02ok"  # what `encode` does not make: a metric with a text
+    for _ in range(2):
+        message = Message("spBv1.0/plant/NBIRTH/n", number + text, 0, False, 1)
+        assert list(source._decode(message)) == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "n: p has no value: the birth of the node names no 'Presure', but Name, Pressure",
+        "n: at has no value: 'Name' is no number",
+    ]
+    source.close()
