@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice, pairwise
 from pathlib import Path
+from statistics import median
 
 from lineal_cli.header_units import is_unit, without_unit
 from lineal_scoring.csv_readings import CsvLayout, LeftOut, detect_layout
@@ -25,6 +26,7 @@ _FORMATS = tuple(
 )
 _FEW_FALLS, _NEAR_THE_LOWEST = 0.1, 0.2
 _SENSORS = 50
+_BLOCK, _JUMP, _JUMPS = 30, 6.0, 2
 _ANGLE = re.compile(r"(^|[^a-z])(angle|yaw|roll|pitch|heading|azimuth|direction)", re.IGNORECASE)
 
 
@@ -73,10 +75,22 @@ def propose(file: Path, devices: str) -> Proposal:
         _rate(times),
     ]
     names = _names(layout.columns)
+    switching = []
     for column in layout.columns:
         unit = without_unit(column)[1] or _unit_below(layout, rows, column)
         values = _values(layout, rows, column)
-        lines += ["", *_channel(names[column], column, unit, values)]
+        channel = _channel(names[column], column, unit, values)
+        lines += ["", *channel]
+        if 'kind = "level"' in channel and _switches(values):
+            switching.append(names[column])
+    if switching:
+        lines += [
+            "",
+            "[normal]",
+            f"# To and fro between levels: {', '.join(map(_key, switching))}.",
+            "# Where the readings to learn from have all of these, smaller faults are found so:",
+            '# baseline = "fixed"',
+        ]
     return Proposal("\n".join(lines) + "\n", layout.left_out, len(rows))
 
 
@@ -141,6 +155,19 @@ def _channel(name: str, column: str, unit: str, values: Sequence[float]) -> list
         room = (high - low) / 2 or abs(high) / 2 or 1.0
         lines += ['kind = "level"', f"range = [{_number(low - room)}, {_number(high + room)}]"]
     return lines
+
+
+def _switches(values: Sequence[float]) -> bool:
+    """Whether a level jumps up and down again several times, as between operating points."""
+    usual = median(abs(b - a) for a, b in pairwise(values)) if len(values) > 1 else 0.0
+    blocks = [
+        median(values[begin : begin + _BLOCK])
+        for begin in range(0, len(values) - _BLOCK + 1, _BLOCK)
+    ]
+    steps = [b - a for a, b in pairwise(blocks)]
+    jumps = [step for step in steps if abs(step) > _JUMP * usual]
+    ups = sum(step > 0 for step in jumps)
+    return min(ups, len(jumps) - ups) >= _JUMPS and len(jumps) < len(steps) / 3
 
 
 def _counts(values: Sequence[float]) -> bool:

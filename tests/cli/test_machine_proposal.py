@@ -163,3 +163,16 @@ def test_what_is_no_table_of_readings_is_refused_with_the_reason(
     (tmp_path / "p.csv").write_bytes(data)
     with pytest.raises(ValueError, match=why):
         propose(tmp_path / "p.csv", "p-1")
+
+
+@pytest.mark.parametrize(("period", "said"), [(150, True), (2000, False)])
+def test_a_machine_with_several_operating_points_is_told_of_the_fixed_baseline(
+    tmp_path: Path, period: int, said: bool
+) -> None:
+    def pressure(n: int) -> float:
+        return 4 + (n // period) % 2 + (n * 7_919 % 101) / 1000
+
+    rows = "".join(f"{n},{pressure(n):.3f}\n" for n in range(1200))
+    text, machine = proposed(tmp_path, f"time,p\n{rows}")
+    assert ('# baseline = "fixed"' in text) is said
+    assert machine.normal.baseline == "moving", "it is for a person to say"
