@@ -105,7 +105,7 @@ async def mark_of_answer(
     end = known.to_us if known.to_us is not None else answer.reviewed_us
     mark = MachineMarked(
         device=answer.device,
-        mark=str(uuid5(NAMESPACE_OID, f"lineal anomaly {answer.anomaly_id}")),
+        mark=known.mark.mark if known.mark is not None else _mark_id(answer),
         fault=answer.fault if answer.verdict == "anomaly" else None,
         from_us=known.from_us,
         to_us=max(end, known.from_us + 1),
@@ -128,6 +128,11 @@ async def _forget_oldest(device: str, ctx: Context[ReviewConfig]) -> None:
     superfluous = len(kept) - _MAX_REMEMBERED + 1
     for key, _ in sorted(kept, key=lambda pair: pair[1].from_us or 0)[: max(0, superfluous)]:
         await ctx.state.delete(key)
+
+
+def _mark_id(answer: AnomalyReviewed) -> str:
+    # With the device: what is said of an id that another one claims is not to replace its mark.
+    return str(uuid5(NAMESPACE_OID, f"lineal anomaly {answer.device} {answer.anomaly_id}"))
 
 
 def _timer(device: str, anomaly_id: str) -> str:

@@ -140,3 +140,13 @@ async def test_no_device_ends_or_takes_the_question_about_anothers_alarm(queue: 
     await queue.clock.advance(301)
     asked = [item.subject for item in await queue.waiting() if item.reason == "lasting"]
     assert asked == ["device:pump-1"]
+
+
+async def test_what_is_said_of_an_alarm_marks_no_other_device_with_its_id(queue: Queue) -> None:
+    for device in ("pump-1", "pump-2"):
+        await queue.harness.send(opened(device=device))
+        await queue.clock.advance(301)
+        await queue.answer(verdict="anomaly", fault="bearing")
+    marks = queue.harness.outputs(MachineMarked)
+    assert sorted(mark.device for mark in marks) == ["pump-1", "pump-2"]
+    assert len({mark.mark for mark in marks}) == 2
