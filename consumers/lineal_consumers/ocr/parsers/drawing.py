@@ -56,7 +56,8 @@ def drawn_lines(package: Package, part: str, container: Any, page: ParsedPage) -
 
 
 def chart_lines(root: Any) -> Iterator[str]:
-    """A chart's titles, and its series each as a line: name, then category and value in turn."""
+    """A chart's titles, its series each as a line: name, then category and value in turn, and what
+    was written at its values."""
     for title in root.iter(_CHART + "title"):
         if text := _text(title):
             yield text
@@ -69,6 +70,11 @@ def chart_lines(root: Any) -> Iterator[str]:
             cells += ([categories[at]] if at < len(categories) else []) + [value]
         if cells:
             yield "\t".join(cells)
+    for label in root.iter(_CHART + "dLbl", _CHART + "dispUnitsLbl", "{*}dlblRangeCache"):
+        if text := _text(label):
+            yield text
+    for trend in root.iter(_CHART + "trendline"):
+        yield from filter(None, [one_line(trend.findtext(_CHART + "name") or "")])
 
 
 def extended_chart_lines(root: Any) -> Iterator[str]:

@@ -16,6 +16,7 @@ from lineal_schemas.documents import PageRange
 from tests.consumers.ocr.parsers.packages import (
     OFFICE,
     A,
+    C,
     P,
     S,
     W,
@@ -257,3 +258,15 @@ def test_documents_in_one_xml_file_are_read(parse):
     result = parse(f"{old}</w:wordDocument>", "word")
     assert result.text == "tworuns"
     assert result.pages[0].doubts == ("pictures in the format of Word 2003 are not read",)
+
+
+def test_what_is_written_at_the_values_of_a_chart_is_read(parse):
+    names = f'xmlns:c="{C}" xmlns:a="{A}" xmlns:e="urn:e"'
+    written = "<a:p><a:r><a:t>record year</a:t></a:r></a:p>"
+    label = f"<c:dLbl><c:tx><c:rich>{written}</c:rich></c:tx></c:dLbl>"
+    cells = "<e:dlblRangeCache><c:pt><c:v>from cells</c:v></c:pt></e:dlblRangeCache>"
+    more = "<c:dLbl/><c:trendline><c:name>the trend</c:name></c:trendline>"
+    chart = f"<c:chartSpace {names}><c:ser>{label}{more}{cells}</c:ser></c:chartSpace>"
+    shown = '<w:p><w:r><w:drawing><c:chart r:id="chart"/></w:drawing></w:r></w:p>'
+    text = parse(word(shown, chart=("chart.xml", chart)), "word").text
+    assert text.split("\n") == ["record year", "from cells", "the trend"]
