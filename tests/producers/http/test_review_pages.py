@@ -17,10 +17,11 @@ from tests.producers.http.test_diagram_pages import browser
 from tests.producers.http.test_reviews import token
 
 
-async def _request(runtime: Runtime, target: ReviewTarget, four_eyes: int = 0) -> str:
-    requested = ReviewRequested(
-        subject="package:p1", target=target, basis="aa" * 32, reason="asked"
-    )
+async def _request(
+    runtime: Runtime, target: ReviewTarget, four_eyes: int = 0, reason: str = "asked",
+    **attributes: int | str,
+) -> str:  # fmt: skip
+    requested = ReviewRequested(subject="package:p1", target=target, basis="aa" * 32, reason=reason)
     data = payload_bytes(requested)
     record = one_step(
         requested.subject,
@@ -30,7 +31,7 @@ async def _request(runtime: Runtime, target: ReviewTarget, four_eyes: int = 0) -
         inputs=[Artifact("ee" * 32, "application/json", 2, "event")],
         outputs=[Artifact(digest(data), "application/json", len(data), REQUEST_ROLE)],
         attributes={"act": "request", "item": requested.item, "target": target, "of": "",
-                    "why": "asked", "four_eyes": four_eyes},
+                    "why": reason, "four_eyes": four_eyes, **attributes},
     )  # fmt: skip
     await runtime.committer.publish((), [ObjectPut(data), *lineage_records([record])])
     await runtime.flush_ledger()
@@ -80,3 +81,14 @@ async def test_four_people_know_what_is_theirs_to_do(runtime: Runtime) -> None:
     await see("eve", "What people said", then=None)
     [last] = await _answers(runtime)
     assert last.opinions == 3
+
+
+async def test_how_sure_it_is_that_it_does_not_know_is_not_said(runtime: Runtime) -> None:
+    """An item says that nothing like it was taught, and 100 % beside it."""
+    sure: dict[str, int | str] = {"confidence": 1_000_000, "document_class": "unknown"}
+    item = await _request(runtime, "class", reason="unknown", **sure)
+    async with browser(runtime, await token(runtime, "ann", *acts_of("reviewer"))) as client:
+        for page in ("/console/review", f"/console/review/{item}"):
+            shown = (await client.get(page)).text
+            assert "unknown" in shown
+            assert "100%" not in shown
