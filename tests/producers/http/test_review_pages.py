@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lineal.access.acts import acts_of
 from lineal.effects.objects import ObjectPut
 from lineal.effects.records import lineage_records
@@ -19,7 +21,7 @@ from tests.producers.http.test_reviews import token
 
 async def _request(
     runtime: Runtime, target: ReviewTarget, four_eyes: int = 0, reason: str = "asked",
-    **attributes: int | str,
+    attributes: Mapping[str, int | str] | None = None,
 ) -> str:  # fmt: skip
     requested = ReviewRequested(subject="package:p1", target=target, basis="aa" * 32, reason=reason)
     data = payload_bytes(requested)
@@ -31,7 +33,7 @@ async def _request(
         inputs=[Artifact("ee" * 32, "application/json", 2, "event")],
         outputs=[Artifact(digest(data), "application/json", len(data), REQUEST_ROLE)],
         attributes={"act": "request", "item": requested.item, "target": target, "of": "",
-                    "why": reason, "four_eyes": four_eyes, **attributes},
+                    "why": reason, "four_eyes": four_eyes, **(attributes or {})},
     )  # fmt: skip
     await runtime.committer.publish((), [ObjectPut(data), *lineage_records([record])])
     await runtime.flush_ledger()
@@ -86,7 +88,7 @@ async def test_four_people_know_what_is_theirs_to_do(runtime: Runtime) -> None:
 async def test_how_sure_it_is_that_it_does_not_know_is_not_said(runtime: Runtime) -> None:
     """An item says that nothing like it was taught, and 100 % beside it."""
     sure: dict[str, int | str] = {"confidence": 1_000_000, "document_class": "unknown"}
-    item = await _request(runtime, "class", reason="unknown", **sure)
+    item = await _request(runtime, "class", reason="unknown", attributes=sure)
     async with browser(runtime, await token(runtime, "ann", *acts_of("reviewer"))) as client:
         for page in ("/console/review", f"/console/review/{item}"):
             shown = (await client.get(page)).text
