@@ -36,6 +36,8 @@ _SCANS, _SCAN_PAGES = 8, 3
 _TEXTS, _TEXT_PAGES = 20, 40
 _RUNS = 3
 _HOSTILE, _INNOCENT, _PARTS = 1_000, 40, 10
+_READ_ANALYSIS = frozenset({"nlp", "fields", "entities", "embed"})
+"""Of the stages of documents, which make the analysis of a text or follow it."""
 
 
 @stage("nlp", version="0", produces=DocumentAnalyzed, memo=False)
@@ -175,11 +177,11 @@ def _ocrmypdf(program: str, files: Sequence[bytes], pages: int) -> float:
 
 
 def measure_text() -> Sequence[Result]:
-    """Text-layer PDFs, with nlp and without."""
+    """Text-layer PDFs, with nlp and without it and what reads its analysis."""
     files = [text_pdf(number, _TEXT_PAGES) for number in range(_TEXTS)]
     pages = _TEXTS * _TEXT_PAGES
     stages = stages_after(DocumentArrived)
-    without = [*(s for name, s in stages.items() if name != "nlp"), no_nlp]
+    without = [*(s for name, s in stages.items() if name not in _READ_ANALYSIS), no_nlp]
     every = list(stages.values())
     return [
         alone(

@@ -69,8 +69,9 @@ def encode_error(error: Exception) -> dict[str, Any]:
     """An error as data: its type, arguments and notes.
 
     Raises:
-        TypeError: an argument is no data.
+        TypeError: an argument is no data, or the arguments do not make the error again.
     """
+    type(error)(*error.args)
     return {
         "type": _name(type(error)),
         "arguments": list(error.args),
@@ -89,7 +90,10 @@ def decode_error(found: Any) -> Exception:
     kind = _known(str(found.get("type")))
     if not (isinstance(kind, type) and issubclass(kind, Exception)):
         raise UnreadableAnswer(f"a worker raised {found.get('type')}, which is no error")
-    error = kind(*found["arguments"])
+    try:
+        error = kind(*found["arguments"])
+    except Exception as problem:
+        raise UnreadableAnswer(f"a worker's {found['type']} cannot be made: {problem}") from problem
     for note in found.get("notes", ()):
         error.add_note(str(note))
     return error

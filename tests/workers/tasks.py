@@ -75,6 +75,12 @@ def fail_oddly() -> None:
     raise TwoArguments("page 3", "no ink")
 
 
+def fail_validation() -> None:
+    from pydantic import TypeAdapter
+
+    TypeAdapter(int).validate_python("page 3")
+
+
 def unpicklable() -> Any:
     return lambda: None
 

@@ -142,6 +142,18 @@ async def test_it_ends_no_other_process() -> None:
     await other.wait()
 
 
+async def test_errors_that_cannot_be_made_again_come_back_in_words() -> None:
+    async with pool() as workers:
+        process = await workers.run(tasks.process_id)
+        for function, words in [
+            (tasks.fail_oddly, "TwoArguments: page 3: no ink"),
+            (tasks.fail_validation, "ValidationError: .*valid integer"),
+        ]:
+            with pytest.raises(WorkerError, match=f"(?s){words}"):
+                await workers.run(function)
+        assert await workers.run(tasks.process_id) == process, "none of it cost a process"
+
+
 async def test_nothing_in_its_answer_is_run(capfd: pytest.CaptureFixture[str]) -> None:
     async with pool() as workers:
         with pytest.raises(WorkerError, match="no data"):
