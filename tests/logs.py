@@ -23,9 +23,12 @@ def _configure_without_cache(**options: Any) -> None:
     _configure(**{**options, "cache_logger_on_first_use": False})
 
 
+# For good: commands are also called by fixtures that several tests share.
+structlog.configure = _configure_without_cache  # type: ignore[assignment]
+
+
 @pytest.fixture(autouse=True)
-def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(structlog, "configure", _configure_without_cache)
+def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     level, handlers, configured = root.level, root.handlers[:], structlog.is_configured()
     yield
