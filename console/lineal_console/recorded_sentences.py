@@ -89,6 +89,8 @@ REJECTIONS = (
 """Why a document was rejected."""
 
 DOUBTS = (
+    N_("a film or a sound was not read"),
+    N_("a part of the text is in another file"),
     N_("something that looks like text was not read"),
     N_("recognition of the page takes too long"),
     N_("two engines read different figures"),

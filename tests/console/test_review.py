@@ -141,6 +141,7 @@ def test_a_labelling_job_is_made_worked_through_closed_and_measured(
     page.get_by_label("Classes, with commas").fill("postcard, letter")
     page.get_by_role("checkbox", name="all documents").check()
     page.get_by_role("button", name="Make the job").click()
+    expect(page.get_by_role("button", name="Label the next item")).to_be_visible()
     job = page.url.partition("?")[0]
     look(owner, browser, job, "label-job")
     page.get_by_role("button", name="Label the next item").click()
@@ -172,6 +173,7 @@ def test_boxes_are_drawn_on_a_page_and_labelled(
     page.get_by_label("Classes, with commas").fill("total, address")
     page.get_by_label("Items, one a line").fill(document)
     page.get_by_role("button", name="Make the job").click()
+    expect(page.get_by_role("button", name="Label the next item")).to_be_visible()
     job = page.url.partition("?")[0]
     page.get_by_role("button", name="Label the next item").click()
     page.locator(".sheet img").evaluate("image => image.decode()")
