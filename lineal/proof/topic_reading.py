@@ -76,8 +76,7 @@ async def read_topics(
                     if event.data.partition(b"\n")[0].decode(errors="replace") in origins:
                         checkpoints.appendleft(event.data)
                 elif event.type in made_by_steps or event.source.startswith(_SOURCES):
-                    place = f"{info.topic}/{position.partition}/{position.offset}"
-                    found = EventOnTopic(place, data_digest(event))
+                    found = EventOnTopic(position.text, data_digest(event))
                     events.setdefault(event.id, []).append(found)
         except NotOffered:
             left_out.append(info.topic)

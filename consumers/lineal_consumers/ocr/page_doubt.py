@@ -9,10 +9,14 @@ from lineal_schemas.documents import DoubtPlace, PageMethod
 from lineal_schemas.results import Page
 
 
+def with_doubt(page: Page, reason: str) -> Page:
+    """The page with a doubt more."""
+    return page.model_copy(update={"doubts": (*page.doubts, reason)})
+
+
 def doubt_resolution(page: Page) -> Page:
     """The page, doubtful as most of its pixels were not looked at."""
-    reason = f"the page is so large that it was read at {page.dpi} dpi only"
-    return page.model_copy(update={"doubts": (*page.doubts, reason)})
+    return with_doubt(page, f"the page is so large that it was read at {page.dpi} dpi only")
 
 
 def make_doubt_places(

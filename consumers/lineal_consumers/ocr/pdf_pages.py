@@ -8,6 +8,7 @@ from lineal_consumers.ocr.page_doubt import (
     doubt_resolution,
     make_doubt_places,
     make_unreadable_page,
+    with_doubt,
 )
 from lineal_consumers.ocr.recognized_page import TOO_LONG, UNREAD, make_page, read_page_image
 from lineal_schemas.documents import PageRange
@@ -97,12 +98,12 @@ def _recognized(
     if max((picture.bytes for picture in shown), default=0) > _MAX_PICTURE_BYTES:
         text, made = _layer_page(page, _layer(page), fields, number, offset)
         reason = f"a picture of more than {_MAX_PICTURE_BYTES >> 20} MB unpacked was not read"
-        return text, made.model_copy(update={"doubts": (*made.doubts, reason)})
+        return text, with_doubt(made, reason)
     try:
         raster = render_page(page, config)
     except TimeoutError:
         text, made = _layer_page(page, _layer(page), fields, number, offset)
-        return text, made.model_copy(update={"doubts": (*made.doubts, TOO_MUCH)})
+        return text, with_doubt(made, TOO_MUCH)
     undecoded = find_damaged_images(page, raster.gray)
     layer: list[Line] = []
     hidden: list[Region] = []
@@ -112,7 +113,7 @@ def _recognized(
         layer = without_words(layer, hidden)
     text, made = _read_drawn(path, page, raster, layer, fields, number, offset, plan, config)
     if plan.text_layer != "ignore" and has_damaged_contents(path, number):
-        made = made.model_copy(update={"doubts": (*made.doubts, DAMAGED)})
+        made = with_doubt(made, DAMAGED)
     made = _with_places(made, SWITCHED_OFF, hidden, raster.width, raster.height)
     return text, _with_places(made, UNDECODED, undecoded, raster.width, raster.height)
 
@@ -162,7 +163,7 @@ def _read_drawn(
         return text, _with_places(made, OTHER_FIGURES, others, raster.width, raster.height)
     except TimeoutError:
         text, made = _layer_page(page, layer, fields, number, offset)
-        return text, made.model_copy(update={"doubts": (*made.doubts, TOO_LONG)})
+        return text, with_doubt(made, TOO_LONG)
 
 
 def _completed(
