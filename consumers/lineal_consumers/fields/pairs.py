@@ -8,7 +8,7 @@ import unicodedata
 
 from lineal_schemas.documents import PageBox
 from lineal_schemas.fields import ExtractedField, FieldValues
-from lineal_schemas.results import KeyValue, TextResult
+from lineal_schemas.results import Analysis, KeyValue, TextResult
 
 MAX_FIELDS = 100
 """Of a document; those that follow are left out."""
@@ -40,6 +40,15 @@ def fields_of_pairs(result: bytes, document_class: str) -> FieldValues:
             if known is None or (pair.reviewed and known.source != "person"):
                 found[name] = _field(name, pair, page.number)
     return FieldValues(document_class=document_class, fields=tuple(found.values()))
+
+
+def is_class_reviewed(analysis: bytes) -> bool:
+    """Whether a person has said the class of a document.
+
+    Args:
+        analysis: gzipped JSON of an :class:`Analysis`.
+    """
+    return Analysis.from_gzip(analysis).document_class.reviewed
 
 
 def _field(name: str, pair: KeyValue, page: int) -> ExtractedField:

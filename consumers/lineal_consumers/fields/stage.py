@@ -52,7 +52,7 @@ async def fields(document: DocumentAnalyzed, ctx: Context[FieldsConfig]) -> list
     analysis = await ctx.objects.get(document.analysis, role="analysis")
     if declared is None:
         await _recognize(result, analysis, memory, None, None, ctx)
-        return await _undeclared(document, result, ctx)
+        return await _undeclared(document, result, analysis, ctx)
     content, kind = None, "pdf" if document.media_type == "application/pdf" else "image"
     is_drawn = kind == "pdf" or (document.media_type or "").startswith("image/")
     if declared.has_marks and is_drawn and document.content is not None:
@@ -120,15 +120,18 @@ async def _recognize(
 
 
 async def _undeclared(
-    document: DocumentAnalyzed, result: bytes, ctx: Context[FieldsConfig]
+    document: DocumentAnalyzed, result: bytes, analysis: bytes, ctx: Context[FieldsConfig]
 ) -> list[Payload]:
     """The labelled values of a document for whose class nothing is declared; nobody is asked."""
-    from lineal_consumers.fields.pairs import fields_of_pairs
+    from lineal_consumers.fields.pairs import fields_of_pairs, is_class_reviewed
 
     found = await ctx.run(
         fields_of_pairs, result, document.document_class, seconds=ctx.config.seconds
     )
-    if not found.fields:
+    # Where a person has said the class, those of the class that it was taken for go.
+    if not found.fields and not await ctx.run(
+        is_class_reviewed, analysis, seconds=ctx.config.seconds
+    ):
         ctx.annotate(document_class=document.document_class, found=0)
         return []
     stored = await ctx.objects.put(found.model_dump_json().encode(), _JSON, role="fields")

@@ -12,7 +12,7 @@ from lineal_catalog.documents.text_layers import text_layer_writer
 from lineal_catalog.reviews.correcting import Answer, Corrections, correct
 from lineal_catalog.reviews.projection import AFTER_ROLE
 from lineal_catalog.reviews.redaction import redaction_of
-from lineal_consumers.review.answers import answers_about
+from lineal_consumers.review.answers import ANALYZED, answers_about
 from lineal_consumers.review.config import ReviewConfig
 from lineal_consumers.review.lasting import mark_of_answer
 from lineal_schemas.documents import (
@@ -33,8 +33,9 @@ from lineal_schemas.reviews import (
 )
 
 EXTRACTED = "extracted/"
-ANALYZED = "analyzed/"
-"""Beginnings of the keys of state under which the last events of a document are kept."""
+_CORRECTED = "corrected/"
+"""Beginnings of the keys of state under which the last events of a document are kept: its reading
+by a machine, and its analysis with the class that people say."""
 
 
 async def apply_answer(answer: ReviewCompleted, ctx: Context[ReviewConfig]) -> list[Payload]:
@@ -62,7 +63,7 @@ async def apply_answer(answer: ReviewCompleted, ctx: Context[ReviewConfig]) -> l
     if last.document_class is not None and analysed is not None:
         # A corrected reading is analysed anew; this is what holds until then.
         if answer.outcome == "corrected":
-            out += (await _classified(analysed, answers, ctx, ask=False))[1]
+            out += await _said_now(analysed, answers, ctx)
         out.append(
             DocumentLabelled(
                 document_id=name,
@@ -74,6 +75,15 @@ async def apply_answer(answer: ReviewCompleted, ctx: Context[ReviewConfig]) -> l
             )
         )
     return out
+
+
+async def taught_class(document_id: str, ctx: Context[ReviewConfig]) -> list[DocumentAnalyzed]:
+    """What follows for a document itself when somebody teaches what class it is; nothing where it
+    was not analysed yet, or is of this class already."""
+    analysed = await ctx.state.get(f"{ANALYZED}{document_id}", DocumentAnalyzed)
+    if analysed is None:
+        return []
+    return await _said_now(analysed, await answers_about(f"document:{document_id}", ctx), ctx)
 
 
 async def _redaction(
@@ -208,26 +218,49 @@ def correct_objects(
 async def corrected_analysis(
     document: DocumentAnalyzed, ctx: Context[ReviewConfig]
 ) -> tuple[bool, list[DocumentAnalyzed | ReviewRequested]]:
-    """Whether people have said what class a document has, and what follows from it."""
-    answers = await answers_about(f"document:{document.document_id}", ctx)
-    if not answers:
-        return False, []
-    return await _classified(document, answers, ctx, ask=True)
-
-
-async def _classified(
-    document: DocumentAnalyzed,
-    answers: Sequence[Answer],
-    ctx: Context[ReviewConfig],
-    *,
-    ask: bool,
-) -> tuple[bool, list[DocumentAnalyzed | ReviewRequested]]:
-    decided = Corrections.of(answers).document_class
+    """Whether people have said what class a document has, and what follows from it for a new
+    analysis: the class that they said, and a question where the machine says another one now."""
+    await ctx.state.delete(f"{_CORRECTED}{document.document_id}")
+    decided = Corrections.of(
+        await answers_about(f"document:{document.document_id}", ctx)
+    ).document_class
     if decided is None:
         return False, []
     machine, person = decided
     if document.document_class == person:
         return True, []
+    out: list[DocumentAnalyzed | ReviewRequested] = [await _reclassified(document, person, ctx)]
+    if machine is not None and document.document_class != machine:
+        out.append(
+            ReviewRequested(
+                subject=f"document:{document.document_id}",
+                target="class",
+                basis=document.analysis.sha256,
+                reason="conflict",
+                document_class=document.document_class,
+                confidence=document.class_confidence,
+            )
+        )
+    return True, out
+
+
+async def _said_now(
+    document: DocumentAnalyzed, answers: Sequence[Answer], ctx: Context[ReviewConfig]
+) -> list[DocumentAnalyzed]:
+    """The analysis with the class that people say now, if those that follow have another one."""
+    decided = Corrections.of(answers).document_class
+    if decided is None:
+        return []
+    person = decided[1]
+    corrected = await ctx.state.get(f"{_CORRECTED}{document.document_id}", DocumentAnalyzed)
+    if person == (corrected or document).document_class:
+        return []
+    return [await _reclassified(document, person, ctx)]
+
+
+async def _reclassified(
+    document: DocumentAnalyzed, person: str, ctx: Context[ReviewConfig]
+) -> DocumentAnalyzed:
     data = await ctx.objects.get(document.analysis, role="analysis")
     analysed = await ctx.run(reclassify, data, person, seconds=ctx.config.seconds)
     analysis = await ctx.objects.put(analysed, document.analysis.media_type, role="analysis")
@@ -240,19 +273,8 @@ async def _classified(
             "class_doubt": None,
         }
     )
-    out: list[DocumentAnalyzed | ReviewRequested] = [corrected]
-    if ask and document.document_class != machine:
-        out.append(
-            ReviewRequested(
-                subject=f"document:{document.document_id}",
-                target="class",
-                basis=document.analysis.sha256,
-                reason="conflict",
-                document_class=document.document_class,
-                confidence=document.class_confidence,
-            )
-        )
-    return True, out
+    await ctx.state.put(f"{_CORRECTED}{document.document_id}", corrected)
+    return corrected
 
 
 def reclassify(data: bytes, name: str) -> bytes:

@@ -12,12 +12,13 @@ from lineal import Context, Reject, stage
 from lineal_catalog.reviews.opinions import opinions_of
 from lineal_catalog.reviews.projection import REQUEST_ROLE
 from lineal_catalog.reviews.thresholds import KIND, PPM
+from lineal_consumers.review.answers import ANALYZED, remember_label
 from lineal_consumers.review.applying import (
-    ANALYZED,
     EXTRACTED,
     apply_answer,
     corrected_analysis,
     corrected_reading,
+    taught_class,
 )
 from lineal_consumers.review.config import ReviewConfig
 from lineal_consumers.review.lasting import lasting_request, remember_begin, remember_end
@@ -141,6 +142,24 @@ async def analyzed(
     if not made:
         ctx.skip("there is nothing to ask and nothing to correct")
     return made
+
+
+@review.on
+async def labelled(label: DocumentLabelled, ctx: Context[ReviewConfig]) -> DocumentAnalyzed | None:
+    """What a document is taught to be, it is from then on, also where nobody was asked."""
+    if _is_own(ctx):
+        ctx.skip("it holds what people have said already")
+        return None
+    await ctx.require("review")
+    if label.withdrawn:
+        ctx.skip("an example that is forgotten stays what it was called")
+        return None
+    await remember_label(label, ctx)
+    made = await taught_class(label.document_id, ctx)
+    if not made:
+        ctx.skip("it is of this class already, or not analysed yet")
+        return None
+    return made[0]
 
 
 @review.on

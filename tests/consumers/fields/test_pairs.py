@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from lineal.testing import StageHarness
 from lineal_consumers.fields.pairs import MAX_FIELDS, field_name, fields_of_pairs
-from lineal_schemas.results import Box, Engine, KeyValue, Page, TextResult
+from lineal_consumers.fields.stage import fields
+from lineal_schemas.documents import DocumentAnalyzed
+from lineal_schemas.fields import DocumentFieldsExtracted
+from lineal_schemas.results import (
+    Analysis,
+    Box,
+    DocumentClass,
+    Engine,
+    KeyValue,
+    Page,
+    TextResult,
+)
 
 
 def read(*pages: list[KeyValue]) -> bytes:
@@ -65,3 +77,25 @@ def test_each_label_counts_once_and_what_a_person_says_goes_before_it() -> None:
 def test_a_document_of_labels_alone_does_not_have_them_without_end() -> None:
     pairs = [KeyValue(key=f"label {n}", value="v", confidence=1.0) for n in range(MAX_FIELDS + 5)]
     assert len(fields_of_pairs(read(pairs), "other").fields) == MAX_FIELDS
+
+
+async def _extracted(harness: StageHarness, name: str, *, reviewed: bool) -> list[dict[str, str]]:
+    said = DocumentClass(name=name, confidence=1.0, reviewed=reviewed)
+    analysis = Analysis(
+        language="en", language_confidence=1, key_phrases=(), entities=(), document_class=said
+    )
+    analyzed = DocumentAnalyzed(
+        document_id="d",
+        text=await harness.put(b"", "text/plain"),
+        result=await harness.put(read([]), "application/gzip"),
+        analysis=await harness.put(analysis.to_gzip(), "application/gzip"),
+        language="en", document_class=name, class_confidence=1.0, personal_data=False,
+    )  # fmt: skip
+    made = await harness.send(analyzed)
+    return [dict(one.values) for one in made if isinstance(one, DocumentFieldsExtracted)]
+
+
+async def test_fields_of_a_class_that_a_person_denies_are_the_document_s_no_longer() -> None:
+    async with StageHarness(fields) as harness:
+        assert await _extracted(harness, "letter", reviewed=False) == []
+        assert await _extracted(harness, "letter", reviewed=True) == [{}]

@@ -12,8 +12,10 @@ import pytest
 from lineal.access.acts import NotPermitted
 from lineal.access.credential import Credential, credential_of, owner_credential
 from lineal.proof.logged import logged_steps
+from lineal.stages.senders import SenderNotPermitted
 from lineal.store.objects import reference
 from lineal.testing import StageHarness
+from lineal_catalog.classes.teaching import forget, teach
 from lineal_catalog.documents.renditions import find_renditions
 from lineal_catalog.reviews.acts import details, save_draft, skip, take, take_next
 from lineal_catalog.reviews.answers import complete
@@ -124,6 +126,72 @@ async def test_a_class_that_is_not_sure_is_asked_and_the_index_shows_the_answer(
         ]
         assert [step.actor for step in answered] == [OWNER.actor]
         assert said[0].after in {item.sha256 for item in answered[0].outputs}
+
+
+async def _teach(flow: Pipeline, name: str) -> None:
+    await flow.runtime.flush_ledger()
+    await teach(flow.runtime, {"d": name}, OWNER.by, "test:cli")
+    await flow.harness.handle_published()
+
+
+async def test_what_is_taught_of_a_document_nobody_was_asked_about_holds_for_it() -> None:
+    async with pipeline({"bill": "letter"}) as flow:
+        await flow.register("a bill")
+        assert await flow.waiting() == []
+        await _teach(flow, "invoice")
+        assert await flow.found("bill", **{"class": "invoice"}) == [1]
+        assert await flow.found("bill", **{"class": "letter"}) == []
+        given = flow.harness.outputs(DocumentAnalyzed)[-1]
+        assert (given.document_class, given.class_confidence) == ("invoice", 1.0)
+        steps = await flow.runtime.store.read(lambda c: list(logged_steps(c, "document:d")))
+        assert OWNER.actor in {step.actor for step in steps}
+        reviewed = [step.actor for step in steps if step.build and step.build.stage == "review"]
+        assert reviewed
+        assert OWNER.actor not in reviewed
+
+        # A later reading is of it as well, and what the machine had said all along asks nobody.
+        await flow.register("a bill")
+        assert await flow.found("bill", **{"class": "invoice"}) == [1]
+        assert await flow.waiting() == []
+
+
+async def test_the_last_that_a_person_says_of_a_class_holds_taught_or_answered() -> None:
+    async with pipeline() as flow:
+        await flow.register("a bill")
+        [item] = await flow.waiting()
+        await flow.answer(item, document_class="invoice")
+        for name in ("receipt", "other", "invoice"):
+            await _teach(flow, name)
+            assert await flow.found("bill", **{"class": name}) == [1]
+        await flow.register("another bill")
+        assert await flow.found("bill", **{"class": "invoice"}) == [1]
+
+
+async def test_teaching_what_is_asked_makes_no_analysis_twice_and_forgetting_none() -> None:
+    async with pipeline() as flow:
+        await flow.register("a bill")
+        await _teach(flow, "invoice")
+        assert await flow.waiting() == []
+        assert [one.document_class for one in flow.harness.outputs(DocumentAnalyzed)] == [
+            "other", "invoice"
+        ]  # fmt: skip
+        await forget(flow.runtime, ["d"], OWNER.by, "test:cli")
+        await flow.harness.handle_published()
+        assert await flow.found("bill", **{"class": "invoice"}) == [1]
+
+
+async def test_nobody_who_may_not_review_teaches_a_document_its_class() -> None:
+    async with pipeline({"bill": "letter"}) as flow:
+        await flow.register("a bill")
+        text = (await flow.result()).text.encode()
+        said = DocumentLabelled(
+            document_id="d", label="invoice", by="token:eve", labelled_us=now_us(),
+            text=await flow.harness.put(text, "text/plain"),
+        )  # fmt: skip
+        await flow.harness.send(said, id="forged", actor="token:eve")
+        [letter] = flow.harness.dead_letters
+        assert letter.error_class == SenderNotPermitted.__name__
+        assert await flow.found("bill", **{"class": "letter"}) == [1]
 
 
 async def test_a_correction_of_the_text_is_searched_and_survives_a_replay() -> None:
@@ -284,7 +352,7 @@ async def test_a_reader_may_not_answer() -> None:
     async with pipeline() as flow:
         await flow.register("a bill")
         [item] = await flow.waiting()
-        reader_only = Reviewer(Credential("user:eve", frozenset({"read"})))
+        reader_only = Reviewer(Credential("token:eve", frozenset({"read"})))
         with pytest.raises(NotPermitted):
             await complete(flow.runtime, item.item_id, ReviewValue(document_class="x"), reader_only)
 
